@@ -1,0 +1,97 @@
+/* feed.h — what the feed child (everything that parses bytes from the open network: poller and webhook receiver)
+ * tells the broker over a SOCK_STREAM socketpair, and the other way round (DESIGN section 2).
+ *
+ * The child states facts, the core draws the conclusions. The child has no store, no queue and no keys but the
+ * accounts' own. Each message is a 4-byte big-endian length (<= FEED_MESSAGE_BYTES_MAX) and one JSON document;
+ * this header is that document's struct, feed_wire.c its only reader and writer, and both sides check it: what
+ * the child sends is bytes from outside to the broker as well. */
+#ifndef LINEWARD_FEED_H
+#define LINEWARD_FEED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lineward/conf.h"
+#include "lineward/err.h"
+#include "lineward/ids.h"
+#include "lineward/words.h"
+
+#define FEED_MESSAGE_BYTES_MAX (4u * 1024 * 1024)
+#define FEED_TEXT_MAX 256
+#define FEED_LINES_PER_MESSAGE 512 /* a longer list comes in several FEED_POLL_LINES before its FEED_POLL_END */
+
+enum feed_kind {
+    FEED_READY,      /* child: its port is bound; `port` */
+    FEED_POLL_LINES, /* child: a part of a good list: account, poll, lines[] */
+    FEED_POLL_END,   /* child: the poll is over: account, poll, begun_mono_ms, ok, cached, skew_ms, problem, http_status */
+    FEED_WEBHOOK,    /* child: a signed, well-formed event that the router uses; waits for FEED_ANSWER */
+    FEED_NOTE,       /* child: counts for metrics and the log: rejected webhooks by verdict, unknown values; `problem` */
+    FEED_POLL_NOW,   /* broker: account; poll as soon as none is under way */
+    FEED_ANSWER,     /* broker: request, http_status (200 durable or known duplicate, 503 can't be stored) */
+};
+
+struct feed_line { /* one line of GET /v3/phone_numbers, variants and case already understood (linq-api.md 6) */
+    char number[E164_MAX_BYTES + 1];
+    enum reputation reputation; /* UNKNOWN: absent, null, wrong type or a word nobody documents */
+    enum service service;       /* UNKNOWN unless the list says FLAGGED or ACTIVE */
+};
+
+enum feed_event { FEED_EVENT_STATUS, FEED_EVENT_SENT, FEED_EVENT_DELIVERED, FEED_EVENT_READ, FEED_EVENT_FAILED,
+                  FEED_EVENT_RECEIVED, FEED_EVENT_CHAT, FEED_EVENT_COUNT };
+
+struct feed_webhook {
+    uint64_t request; /* to be answered */
+    enum feed_event event;
+    char event_id[FEED_TEXT_MAX], webhook_id[FEED_TEXT_MAX]; /* "" if absent; both are for de-duplication */
+    int64_t arrived_mono_ms;
+    /* status_updated: each pair present is applied; has_* false means that the pair was absent */
+    char line[E164_MAX_BYTES + 1]; /* the line, or for message events the owner handle; "" unknown */
+    bool has_reputation, has_service;
+    enum reputation reputation, previous;
+    enum service service;
+    int64_t changed_at_ms; /* 0: absent; already cut to arrival + 5 min */
+    /* message.* and chat.created */
+    char message_id[FEED_TEXT_MAX], chat_id[FEED_TEXT_MAX], idempotency_key[FEED_TEXT_MAX];
+    char sender[HANDLE_MAX_BYTES + 1]; /* normalized; for received: who wrote */
+    bool inbound, group, opt_out_keyword, reconciled, has_chat_health;
+    enum chat_health chat_health;
+    int64_t chat_health_at_ms, at_ms; /* at: sent_at, delivered_at, read_at or failed_at; 0 unknown */
+    int64_t code;                     /* message.failed; 0 none */
+};
+
+struct feed_message {
+    enum feed_kind kind;
+    char account[NAME_MAX_BYTES + 1];
+    uint64_t poll;         /* counts per account */
+    int64_t begun_mono_ms; /* when the poll's request was begun, on the shared steady clock */
+    bool ok;               /* 200 with a well-formed list; an empty list is ok too */
+    bool cached;           /* Date earlier than the poll's start less the known skew: no proof for loosening */
+    bool key_refused;      /* 401 */
+    int64_t skew_ms;       /* their Date - our clock, roughly */
+    int http_status;       /* 0: no answer */
+    int port;
+    uint64_t request;
+    char problem[FEED_TEXT_MAX];
+    struct feed_line *lines; /* FEED_POLL_LINES; owned by the message, feed_message_clear() */
+    size_t line_count;
+    struct feed_webhook webhook;
+};
+void feed_message_clear(struct feed_message *message);
+
+/* Appends the framed message to a growing buffer. */
+struct feed_buffer {
+    uint8_t *data;
+    size_t bytes, room;
+};
+void feed_buffer_free(struct feed_buffer *buffer);
+enum err feed_encode(struct feed_buffer *out, const struct feed_message *message);
+/* Takes one whole message from the front of data[bytes]. ERR_NONE: *used bytes were read; ERR_NOT_FOUND: not all
+ * of it is here yet; ERR_BAD_INPUT: the stream is broken. */
+enum err feed_decode(const uint8_t *data, size_t bytes, size_t *used, struct feed_message *out);
+
+/* Runs the child on `fd` until the broker's end closes; returns its exit code. Only reads conf.accounts and
+ * conf.broker.webhooks. Called in a process that has nothing else open. */
+int feed_run(int fd, const struct conf *conf);
+
+#endif

@@ -1,0 +1,128 @@
+/* conf.h — the one configuration file of broker and workers (PROTOCOL, Configuration): every key, its default,
+ * its bounds. One table in lib/conf.c describes all of it; check-config, the sample file and --set use the same.
+ *
+ * A struct conf owns all its memory; paths are absolute (relative ones start at the file's folder). */
+#ifndef LINEWARD_CONF_H
+#define LINEWARD_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lineward/err.h"
+#include "lineward/ids.h"
+
+#define CONF_POOLS_MAX 4096
+#define CONF_ACCOUNTS_MAX 256
+#define CONF_POLICIES_MAX 1024
+#define CONF_RAMP_STEPS_MAX 16
+#define CONF_CADENCE_MAX 8
+#define CONF_WORKER_BROKERS_MAX 64
+
+enum on_closed { ON_CLOSED_HOLD, ON_CLOSED_MOVE };
+
+struct conf_broker {
+    char *producers, *workers, *events; /* ZeroMQ endpoints */
+    char *webhooks, *admin;             /* HOST:PORT */
+    char *admin_tokens_file, *admin_tls_cert_file, *admin_tls_key_file;
+    char *curve_secret_key_file, *authorized_keys_dir; /* NULL: not set */
+    bool insecure;
+    int64_t jobs_max, heartbeat_ms, restart_wait_ms;
+};
+
+struct conf_store {
+    char *kind, *path;
+    int64_t segment_mb, history_retention_h, dedupe_window_h, dedupe_max;
+};
+
+struct conf_cache {
+    char *kind, *redis, *redis_password_file;
+};
+
+struct conf_account {
+    char name[NAME_MAX_BYTES + 1];
+    char *base_url, *api_key_file, *webhook_secrets_file;
+    int64_t poll_interval_ms, stale_after_ms, blind_after_ms;
+};
+
+struct conf_pool_line {
+    char number[E164_MAX_BYTES + 1];
+    int64_t daily_level; /* -1: not given */
+};
+
+struct conf_pool {
+    char name[NAME_MAX_BYTES + 1];
+    size_t account, policy;       /* indices into conf.accounts and conf.policies */
+    bool all_lines;               /* what no other pool of the account names */
+    struct conf_pool_line *lines; /* else these */
+    size_t line_count;
+};
+
+struct conf_policy {
+    char name[NAME_MAX_BYTES + 1];
+    int64_t pace_per_min, burst;
+    double at_risk_factor;
+    char *release_at; /* "HEALTHY": the only value (DESIGN trap 5) */
+    int64_t ramp_percent[CONF_RAMP_STEPS_MAX];
+    size_t ramp_steps;
+    int64_t ramp_step_ms;
+    int64_t daily_messages, new_conversations_per_day, distinct_recipients_per_hour, pair_per_min;
+    double daily_growth_factor;
+    int64_t growth_floor;
+    bool allow_at_risk_new;
+    enum on_closed on_flagged, on_gone;
+    int64_t flag_probe_ms;
+    int64_t cadence_ms[CONF_CADENCE_MAX];
+    size_t cadence_steps;
+    int64_t at_risk_chat_gap_ms;
+    char *quiet_from, *quiet_to, *quiet_zone; /* NULL: no quiet hours */
+    bool first_message_links_allowed;
+    int64_t attempts_max, retry_base_ms, retry_cap_ms, lease_ms;
+};
+
+struct conf_worker {
+    char *brokers[CONF_WORKER_BROKERS_MAX];
+    size_t broker_count;
+    char *curve_secret_key_file, *broker_public_key_file, *name; /* NULL: not set */
+    int64_t slots, request_timeout_ms;
+};
+
+struct conf {
+    struct conf_broker broker;
+    struct conf_store store;
+    struct conf_cache cache;
+    struct conf_account *accounts;
+    size_t account_count;
+    struct conf_pool *pools;
+    size_t pool_count;
+    struct conf_policy *policies;
+    size_t policy_count;
+    struct conf_worker worker;
+};
+
+/* What is wrong, for a person: "lineward.yaml:12: policies.default.burst: 0 is out of range: 1 to 1000". */
+struct conf_problem {
+    char text[512];
+};
+
+/* Reads `path` (NULL: all defaults) and then applies `sets` ("broker.admin=127.0.0.1:9000"; keys inside a named
+ * entry as "policies.default.burst=2", lists as YAML flow "[1, 2]"). ERR_NONE: *out is the caller's, free with
+ * conf_free(). Else *problem says file, line, key, value and what would be right, and *out is untouched. */
+enum err conf_load(struct conf **out, const char *path, const char *const *sets, size_t set_count,
+                   struct conf_problem *problem);
+/* The same from memory; `name` stands for the file in problems, `folder` for where relative paths start. */
+enum err conf_parse(struct conf **out, const char *text, size_t bytes, const char *name, const char *folder,
+                    const char *const *sets, size_t set_count, struct conf_problem *problem);
+void conf_free(struct conf **conf_p);
+
+/* Keys set in the file that are accepted but do nothing yet in this version: the start warns of each.
+ * Returns how many, *names points to static text. */
+size_t conf_idle_keys(const struct conf *conf, const char *const **names);
+
+/* Is `endpoint` (ZeroMQ endpoint, HOST:PORT or URL) on loopback, ipc or inproc? */
+bool conf_endpoint_is_local(const char *endpoint);
+
+/* Reads a small secret file: first line, blanks at its ends cut. Free with free(). NULL: errno says. */
+char *conf_read_secret(const char *path);
+
+#endif

@@ -1,0 +1,59 @@
+/* json.h — cJSON with the bounds that bytes from outside need, and typed access.
+ *
+ * cJSON alone reads 1000 levels deep, accepts rubbish after the document, cuts strings at \u0000 and keeps
+ * the first of two equal names silently; this is the one place that knows. */
+#ifndef LINEWARD_JSON_H
+#define LINEWARD_JSON_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define JSON_DEPTH_MAX 64
+
+/* Parses exactly `bytes` bytes as one JSON document: whole input, valid UTF-8, depth <= JSON_DEPTH_MAX, no
+ * \u0000. NULL otherwise, and *why (if asked) a sentence with static lifetime. Free with cJSON_Delete(). */
+cJSON *json_parse(const char *text, size_t bytes, const char **why);
+
+/* True if `text` (a document that json_parse took) holds an integer beyond +-2^53 anywhere: such numbers do
+ * not survive most JSON readers (PROTOCOL, Job, `message`). */
+bool json_has_big_integer(const char *text, size_t bytes);
+
+/* Members by exact name (case-sensitive). */
+const cJSON *json_get(const cJSON *object, const char *name);
+const char *json_string(const cJSON *object, const char *name); /* NULL: absent or not a string */
+bool json_int(const cJSON *object, const char *name, int64_t *out); /* false: absent or no whole number */
+bool json_bool(const cJSON *object, const char *name, bool fallback);
+
+/* Finds the bytes of a top-level member's value inside the document it was parsed from, so that it can be
+ * passed on byte for byte. `text` must have been accepted by json_parse. False: no such member. When a name
+ * occurs twice, the first counts, as in json_get(). */
+bool json_raw_member(const char *text, size_t bytes, const char *name, const char **value, size_t *value_bytes);
+
+/* Are the two documents equal as JSON values (member order, white space and escapes do not count)? */
+bool json_equal(const cJSON *a, const cJSON *b);
+
+/* A growing text buffer for writing JSON without building a tree. All memory is the buffer's. */
+struct json_out {
+    char *text;
+    size_t bytes;
+    size_t room;
+    bool failed; /* out of memory: the text is not whole */
+    bool comma;  /* the next value needs one before it */
+};
+void json_out_free(struct json_out *out);
+void json_out_clear(struct json_out *out);
+void json_open(struct json_out *out, char bracket);  /* '{' or '[' */
+void json_close(struct json_out *out, char bracket); /* '}' or ']' */
+void json_key(struct json_out *out, const char *name);
+void json_put_string(struct json_out *out, const char *text);           /* NULL writes null */
+void json_put_bytes(struct json_out *out, const char *text, size_t bytes); /* as a string; bad UTF-8 replaced */
+void json_put_raw(struct json_out *out, const char *text, size_t bytes);   /* already JSON */
+void json_put_int(struct json_out *out, int64_t value);
+void json_put_number(struct json_out *out, double value);
+void json_put_bool(struct json_out *out, bool value);
+void json_put_null(struct json_out *out);
+void json_put_time(struct json_out *out, int64_t wall_ms); /* TIME_NEVER or 0 writes null */
+
+#endif
