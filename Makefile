@@ -1,45 +1,186 @@
-# Lineward: `make help` lists what there is to type. Everything is built under $(BUILD).
-BUILD ?= build/release
-CC ?= gcc
+# Lineward. `make help` lists what there is to type.
+#
+# Everything is built under $(BUILD), which may be overridden: builds of another kind (sanitizers, clang) live in
+# folders of their own beside it. Each folder of sources becomes one archive; a program is its main.c and the
+# archives it may know, so that the include rules hold for the linker too.
+
+BUILD  ?= build/release
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# ---- flags ---------------------------------------------------------------------------------------------------
+
 PKGS = libzmq libcurl libcjson libmicrohttpd libsodium yaml-0.1 libxxhash
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -I.
+BENCH_PKGS = hiredis
+
 WARN = -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
        -Wformat=2 -Wundef -Wvla -Wno-unused-parameter
-HARDEN = -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fPIE
+
+# Control-flow protection is named differently on each machine.
+CONTROL_FLOW_x86_64  = -fcf-protection=full
+CONTROL_FLOW_aarch64 = -mbranch-protection=standard
+HARDEN = -fstack-protector-strong -fstack-clash-protection $(CONTROL_FLOW_$(shell uname -m))
+PIC    = -fPIE
+
+# Some distributions' compilers define _FORTIFY_SOURCE themselves; defining it twice is a warning.
 OPT ?= -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 SAN ?=
-CFLAGS_ALL = $(WARN) $(HARDEN) $(OPT) $(SAN) $(CFLAGS) -pthread
-LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread $(SAN) $(LDFLAGS)
-LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-lib_src     := $(wildcard lib/*.c)
-core_src    := $(wildcard broker/core/*.c)
-store_src   := $(wildcard broker/store/*.c)
-feed_src    := $(wildcard broker/feed/*.c)
-edge_src    := $(wildcard broker/edge/*.c)
-broker_src  := $(wildcard broker/*.c)
-worker_src  := $(wildcard workers/*.c)
-ctl_src     := $(wildcard tools/ctl/*.c)
-sandbox_src := $(wildcard tools/sandbox/*.c)
+CPPFLAGS   += -D_GNU_SOURCE -Iinclude -I.
+CFLAGS_ALL  = $(WARN) $(HARDEN) $(PIC) $(OPT) $(SAN) $(CFLAGS) -pthread
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed -pthread $(SAN) $(LDFLAGS)
+# Asked when linking, not when reading this file: they may have been installed in between.
+LIBS       = $(shell pkg-config --libs $(PKGS)) -lm
+TEST_LIBS  = $(shell pkg-config --libs check)
+BENCH_LIBS = $(shell pkg-config --libs $(BENCH_PKGS))
 
-objs = $(patsubst %.c,$(BUILD)/%.o,$(1))
+# What is being made, in a word; the commands themselves with V=1.
+say = $(if $(V),,@echo '  $(1) $(2)';)
 
+# ---- sources: a folder is a room, a room is an archive ---------------------------------------------------------
+
+rooms = lib broker/core broker/store broker/feed broker/edge broker workers tools/ctl tools/sandbox
+
+room_sources_tools/sandbox = $(wildcard tools/sandbox/model/*.c)
+room_sources = $(filter-out %/main.c,$(wildcard $(1)/*.c)) $(room_sources_$(1))
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+archive = $(BUILD)/lib$(subst /,_,$(patsubst lib,lineward,$(1))).a
+archives = $(foreach room,$(1),$(call archive,$(room)))
+
+mains = $(wildcard broker/main.c workers/main.c tools/ctl/main.c tools/sandbox/main.c)
 programs = $(BUILD)/lineward-broker $(BUILD)/lineward-worker $(BUILD)/linewardctl $(BUILD)/lineward-sandbox
 
-.PHONY: all
-all: $(programs)
+# Tests: a file with a main() is a program, the others in its folder are linked into each of them.
+with_main    = $(if $(1),$(shell grep -l '^int main\b' $(1)))
+support_src := $(wildcard tests/support/*.c)
+unit_src    := $(wildcard tests/unit/*.c)
+model_src   := $(wildcard tests/model/*.c)
+process_src := $(wildcard tests/process/*.c)
+bench_src   := $(wildcard tests/bench/*.c)
+audit_src   := $(wildcard tests/audit/*.c)
+unit_mains    := $(filter %_test.c,$(unit_src))
+model_mains   := $(call with_main,$(model_src))
+process_mains := $(call with_main,$(process_src))
+bench_mains   := $(call with_main,$(bench_src))
 
-$(BUILD)/lineward-broker: $(call objs,$(broker_src) $(edge_src) $(feed_src) $(store_src) $(core_src) $(lib_src))
-$(BUILD)/lineward-worker: $(call objs,$(worker_src) $(lib_src))
-$(BUILD)/linewardctl: $(call objs,$(ctl_src) $(store_src) $(lib_src))
-$(BUILD)/lineward-sandbox: $(call objs,$(sandbox_src) $(lib_src))
+unit_tests    = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(unit_mains))
+model_tests   = $(patsubst tests/model/%.c,$(BUILD)/tests/model/%,$(model_mains))
+process_tests = $(patsubst tests/process/%.c,$(BUILD)/tests/process/%,$(process_mains))
+bench_tools   = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(bench_mains))
+audit_tool    = $(if $(audit_src),$(BUILD)/lineward-audit)
 
-$(programs):
+all_src = $(foreach room,$(rooms),$(call room_sources,$(room))) $(mains)
+test_src = $(support_src) $(unit_src) $(model_src) $(process_src) $(bench_src) $(audit_src)
+
+# ---- what there is to type ---------------------------------------------------------------------------------------
+
+.PHONY: all help deps demo check test bench soak install clean objects tests tidy cppcheck
+.DEFAULT_GOAL := all
+
+all: $(programs) $(BUILD)/liblineward.a ## build the programs and liblineward.a
+
+help: ## this list
+	@echo 'make [BUILD=folder] [CC=gcc|clang] [V=1: show commands] TARGET'
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+
+demo: all $(audit_tool) ## the whole path against the sandbox, audited, in under 90 seconds
+	BUILD=$(BUILD) tests/demo/run
+
+check: ## everything a commit must pass: tests under sanitizers, static analysis, rules
+	@deploy/install-deps --if-missing build check
+	@tests/check-rules/all
+
+test: tests ## the unit tests, in seconds
+	@tests/check-rules/run-tests $(BUILD)/logs 2 $(unit_tests)
+
+bench: all $(audit_tool) $(bench_tools) ## figures beside Redis Streams, on this machine in one run
+	@deploy/install-deps --if-missing build bench
+	BUILD=$(BUILD) tests/bench/run
+
+soak: ## model and process tests with new seeds until SOAK_MINUTES (60) are over
+	@deploy/install-deps --if-missing build check
+	@tests/check-rules/soak $(or $(SOAK_MINUTES),60)
+
+install: all ## install under $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/lineward \
+	    $(DESTDIR)$(PREFIX)/share/doc/lineward
+	install -m 755 $(programs) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/liblineward.a $(DESTDIR)$(PREFIX)/lib
+	$(if $(wildcard include/lineward.h),install -d $(DESTDIR)$(PREFIX)/include)
+	$(if $(wildcard include/lineward.h),install -m 644 include/lineward.h $(DESTDIR)$(PREFIX)/include)
+	install -m 644 deploy/lineward.yaml $(DESTDIR)$(PREFIX)/share/lineward
+	install -m 644 $(wildcard README.md) LICENSE CHANGELOG.md $(wildcard docs/*.md) \
+	    $(DESTDIR)$(PREFIX)/share/doc/lineward
+
+clean: ## remove build/
+	rm -rf build $(if $(filter-out build build/%,$(BUILD)),$(BUILD))
+
+# ---- for the targets above -------------------------------------------------------------------------------------
+
+deps:
+	@deploy/install-deps --if-missing build
+
+tests: $(unit_tests) $(model_tests) $(process_tests)
+objects: $(call objects,$(all_src) $(test_src))
+tidy: $(patsubst %.c,$(BUILD)/tidy/%.ok,$(all_src))
+
+cppcheck:
+	@mkdir -p $(BUILD)/cppcheck
+	@cppcheck --quiet -j2 --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
+	    --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 --library=posix --check-library=no \
+	    -D_GNU_SOURCE -D__linux__ -Iinclude -I. --suppressions-list=tests/check-rules/cppcheck.suppress $(all_src)
+
+$(BUILD)/lineward-broker:  $(call objects,broker/main.c) \
+                           $(call archives,broker broker/edge broker/feed broker/store broker/core lib)
+$(BUILD)/lineward-worker:  $(call objects,workers/main.c) $(call archives,workers lib)
+$(BUILD)/linewardctl:      $(call objects,tools/ctl/main.c) $(call archives,tools/ctl broker/store lib)
+$(BUILD)/lineward-sandbox: $(call objects,tools/sandbox/main.c) $(call archives,tools/sandbox lib)
+$(BUILD)/lineward-audit:   $(call objects,$(audit_src)) $(call archives,lib)
+
+$(programs) $(audit_tool):
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	$(call say,link,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
-$(BUILD)/%.o: %.c
+link_test = $(call say,link,$@)mkdir -p $(@D); \
+    $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1) $(LIBS)
+
+$(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o \
+    $(call objects,$(support_src) $(filter-out $(unit_mains),$(unit_src))) $(call archives,$(rooms))
+	$(call link_test,$(TEST_LIBS))
+
+$(model_tests): $(BUILD)/tests/model/%: $(BUILD)/tests/model/%.o \
+    $(call objects,$(support_src) $(filter-out $(model_mains),$(model_src))) $(call archives,$(rooms))
+	$(call link_test,$(TEST_LIBS))
+
+$(process_tests): $(BUILD)/tests/process/%: $(BUILD)/tests/process/%.o \
+    $(call objects,$(support_src) $(filter-out $(process_mains),$(process_src))) $(call archives,$(rooms)) \
+    | $(programs) $(audit_tool)
+	$(call link_test,$(TEST_LIBS))
+
+$(bench_tools): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o \
+    $(call objects,$(support_src) $(filter-out $(bench_mains),$(bench_src))) $(call archives,$(rooms))
+	$(call link_test,$(BENCH_LIBS))
+
+define room_archive
+$(call archive,$(1)): $(call objects,$(call room_sources,$(1)))
+	@mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
+endef
+$(foreach room,$(rooms),$(eval $(call room_archive,$(room))))
+
+$(BUILD)/lib/%.o: PIC = -fPIC # others may link it into shared objects
+
+$(BUILD)/%.o: %.c | deps
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,cc,$<)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tidy/%.ok: %.c .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) $(filter-out -Werror,$(WARN)) 2>$@.log || \
+	    { cat $@.log; exit 1; }
+	@touch $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
