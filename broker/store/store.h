@@ -5,7 +5,7 @@
  * table, and which records are still needed is the owner's answer to a question.
  *
  *   head        small; copied into the segment's index file, so that a restart reads heads only
- *   sections    up to three byte strings that stay on disk (recipients, envelope, payload)
+ *   sections    up to four byte strings that stay on disk (result, recipients, envelope, payload)
  *   seq         0, or the record's number as an event (grows by one, assigned by the owner)
  *   place       where a record lies: the store's own, opaque, 48 bits; changes when cleaning moves the record
  *
@@ -26,7 +26,7 @@
 
 #include "lineward/err.h"
 
-#define STORE_SECTIONS 3
+#define STORE_SECTIONS 4
 #define STORE_HEAD_BYTES_MAX 1024
 #define STORE_RECORD_BYTES_MAX (1024u * 1024)
 #define STORE_KINDS_MAX 32
