@@ -1,0 +1,59 @@
+/* log.c — one line an event, written to stderr in one write(), so that threads and processes that share a
+ * terminal or a pipe do not mix their lines. */
+#include "lineward/log.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lineward/clock.h"
+
+#define LINE_BYTES_MAX 2048 /* below PIPE_BUF, so that one write is one piece */
+
+static _Atomic int lowest = LOG_INFO;
+
+void log_level_set(enum log_level level)
+{
+    atomic_store_explicit(&lowest, (int)level, memory_order_relaxed);
+}
+
+/* A value must not be able to begin a second line, or to speak to a terminal. */
+static void blank_controls(char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            text[i] = '?';
+    }
+}
+
+void log_event(enum log_level level, const char *event, const char *format, ...)
+{
+    static const char *const words[] = {"debug", "info", "warn", "error"};
+    static const char cut[] = "...";
+    if ((int)level < atomic_load_explicit(&lowest, memory_order_relaxed))
+        return;
+    char line[LINE_BYTES_MAX];
+    char when[TIME_TEXT_MAX];
+    time_format(clock_read().wall_ms, when);
+    int head = snprintf(line, sizeof line, "%s %s event=%s", when, words[level], event);
+    size_t bytes = head < 0 ? 0 : (size_t)head;
+    size_t room = sizeof line - sizeof cut;
+    if (bytes < room && format != NULL && *format != '\0') {
+        line[bytes++] = ' ';
+        va_list values;
+        va_start(values, format);
+        int body = vsnprintf(line + bytes, sizeof line - bytes, format, values);
+        va_end(values);
+        bytes += body < 0 ? 0 : (size_t)body;
+    }
+    if (bytes > room) { /* say that it was cut, rather than look whole */
+        memcpy(line + room, cut, sizeof cut - 1);
+        bytes = room + sizeof cut - 1;
+    }
+    blank_controls(line, bytes);
+    line[bytes++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, bytes);
+    (void)written; /* a log that cannot be written has nobody to tell */
+}

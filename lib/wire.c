@@ -1,0 +1,134 @@
+/* wire.c — whole ZeroMQ messages in and out, never waiting. */
+#include "lineward/wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+struct message {
+    zmq_msg_t frames[WIRE_FRAMES_MAX];
+    size_t count; /* frames[0..count) are initialised */
+    size_t bytes;
+};
+
+struct message *message_new(void)
+{
+    return calloc(1, sizeof(struct message)); /* pages of frames never used are never touched */
+}
+
+static void message_clear(struct message *message)
+{
+    for (size_t i = 0; i < message->count; i++)
+        zmq_msg_close(&message->frames[i]);
+    message->count = 0;
+    message->bytes = 0;
+}
+
+void message_free(struct message **message_p)
+{
+    if (*message_p == NULL)
+        return;
+    message_clear(*message_p);
+    free(*message_p);
+    *message_p = NULL;
+}
+
+static int receive_frame(zmq_msg_t *frame, void *socket)
+{
+    int rc = 0;
+    zmq_msg_init(frame);
+    do
+        rc = zmq_msg_recv(frame, socket, ZMQ_DONTWAIT);
+    while (rc < 0 && errno == EINTR);
+    if (rc < 0) {
+        int why = errno;
+        zmq_msg_close(frame);
+        errno = why;
+    }
+    return rc;
+}
+
+/* ZeroMQ hands over all frames of a message or none, so what follows the first frame is there. */
+static enum err drop_rest(void *socket)
+{
+    int more = 1;
+    while (more) {
+        zmq_msg_t frame;
+        if (receive_frame(&frame, socket) < 0)
+            return ERR_IO;
+        more = zmq_msg_more(&frame);
+        zmq_msg_close(&frame);
+    }
+    return ERR_FULL;
+}
+
+enum err message_receive(struct message *message, void *socket)
+{
+    message_clear(message);
+    for (;;) {
+        zmq_msg_t *frame = &message->frames[message->count];
+        if (receive_frame(frame, socket) < 0)
+            return errno == EAGAIN && message->count == 0 ? ERR_NOT_FOUND : ERR_IO;
+        message->count++;
+        message->bytes += zmq_msg_size(frame);
+        if (!zmq_msg_more(frame))
+            return ERR_NONE;
+        if (message->count == WIRE_FRAMES_MAX)
+            return drop_rest(socket);
+    }
+}
+
+size_t message_frame_count(const struct message *message)
+{
+    return message->count;
+}
+
+struct frame message_frame(const struct message *message, size_t index)
+{
+    if (index >= message->count)
+        return (struct frame){NULL, 0};
+    /* zmq_msg_data() takes no const, but only reads. */
+    zmq_msg_t *frame = (zmq_msg_t *)(uintptr_t)&message->frames[index];
+    return (struct frame){zmq_msg_data(frame), zmq_msg_size(frame)};
+}
+
+size_t message_bytes(const struct message *message)
+{
+    return message->bytes;
+}
+
+bool frame_is(struct frame frame, const char *text)
+{
+    size_t bytes = strlen(text);
+    return frame.bytes == bytes && (bytes == 0 || memcmp(frame.data, text, bytes) == 0);
+}
+
+bool frame_text(struct frame frame, char *out, size_t room)
+{
+    if (frame.bytes >= room || (frame.bytes > 0 && memchr(frame.data, '\0', frame.bytes) != NULL))
+        return false;
+    if (frame.bytes > 0)
+        memcpy(out, frame.data, frame.bytes);
+    out[frame.bytes] = '\0';
+    return true;
+}
+
+/* On error libzmq has rolled back the frames before: a full queue and an unknown peer are noticed at the first
+ * frame (the high-water mark counts messages), a peer that goes while we write takes the unfinished message
+ * with it. */
+enum err message_send(void *socket, const struct frame *frames, size_t count)
+{
+    if (count == 0)
+        return ERR_BAD_INPUT;
+    for (size_t i = 0; i < count; i++) {
+        int flags = ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : 0);
+        int rc = 0;
+        do
+            rc = zmq_send(socket, frames[i].data, frames[i].bytes, flags);
+        while (rc < 0 && errno == EINTR);
+        if (rc < 0)
+            return errno == EAGAIN ? ERR_BUSY : errno == EHOSTUNREACH ? ERR_NOT_FOUND : ERR_IO;
+    }
+    return ERR_NONE;
+}
