@@ -78,7 +78,8 @@ test_src = $(support_src) $(unit_src) $(model_src) $(process_src) $(bench_src) $
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
-.PHONY: all help deps demo check test bench soak install clean objects tests tidy cppcheck
+.PHONY: all help deps demo check test bench soak install clean objects tests tidy cppcheck \
+        list-unit list-model list-process print-sanitize
 .DEFAULT_GOAL := all
 
 all: $(programs) $(BUILD)/liblineward.a ## build the programs and liblineward.a
@@ -126,18 +127,22 @@ deps:
 
 tests: $(unit_tests) $(model_tests) $(process_tests)
 objects: $(call objects,$(all_src) $(test_src))
+list-unit:    ; @echo $(unit_tests)
+list-model:   ; @echo $(model_tests)
+list-process: ; @echo $(process_tests) $(wildcard tests/process/*.sh)
+print-sanitize: ; @echo $(SANITIZE)
 tidy: $(patsubst %.c,$(BUILD)/tidy/%.ok,$(all_src))
 
 cppcheck:
 	@mkdir -p $(BUILD)/cppcheck
 	@cppcheck --quiet -j2 --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
-	    --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 --library=posix --check-library=no \
+	    --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 --library=posix \
 	    -D_GNU_SOURCE -D__linux__ -Iinclude -I. --suppressions-list=tests/check-rules/cppcheck.suppress $(all_src)
 
 $(BUILD)/lineward-broker:  $(call objects,broker/main.c) \
                            $(call archives,broker broker/edge broker/feed broker/store broker/core lib)
 $(BUILD)/lineward-worker:  $(call objects,workers/main.c) $(call archives,workers lib)
-$(BUILD)/linewardctl:      $(call objects,tools/ctl/main.c) $(call archives,tools/ctl broker/store lib)
+$(BUILD)/linewardctl:      $(call objects,tools/ctl/main.c) $(call archives,tools/ctl broker/store broker/core lib)
 $(BUILD)/lineward-sandbox: $(call objects,tools/sandbox/main.c) $(call archives,tools/sandbox lib)
 $(BUILD)/lineward-audit:   $(call objects,$(audit_src)) $(call archives,lib)
 
