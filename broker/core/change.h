@@ -1,0 +1,216 @@
+/* change.h — what the core wants remembered: the NEW value of something, never a difference (DESIGN section 4), so
+ * that replaying a change twice is harmless. store/record.c turns a change into versioned bytes and back.
+ *
+ * Names (pools, accounts, campaigns) are small numbers here, bound to their text by CHANGE_NAME; lines are E.164
+ * digits as a number. Moments are wall time: a steady clock means nothing after a restart. */
+#ifndef LINEWARD_CORE_CHANGE_H
+#define LINEWARD_CORE_CHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lineward/ids.h"
+#include "lineward/words.h"
+
+/* Values are on disk: never renumber. */
+enum change_kind {
+    CHANGE_START = 1,      /* this start of the broker: random bits of its keys, first numbers it may use */
+    CHANGE_NAME = 2,       /* a name and its number */
+    CHANGE_JOB = 3,        /* a job was accepted (sections: recipients, envelope, payload) */
+    CHANGE_TRY = 4,        /* what a live job does now: leased, waiting for its next try, due */
+    CHANGE_END = 5,        /* a job's end (sections: result, and for dead letters the job's own) */
+    CHANGE_CONVERSATION = 6, /* where a conversation lives (sections: recipients, chat id) */
+    CHANGE_LINE = 7,       /* a line: status, flags, hold, ramp, budgets */
+    CHANGE_PAUSE = 8,      /* a pause, or its end */
+    CHANGE_SEEN = 9,       /* a webhook's event id */
+    CHANGE_DELIVERY = 10,  /* what the provider's webhooks say of a sent job */
+    CHANGE_GATE = 11,      /* event line.gate */
+    CHANGE_REPUTATION = 12, /* event line.reputation */
+    CHANGE_SUPPRESSION = 13, /* a recipient who must not be sent to, or its end */
+    CHANGE_KIND_COUNT
+};
+
+enum name_kind { NAME_POOL = 1, NAME_ACCOUNT = 2, NAME_CAMPAIGN = 3 };
+
+/* Topics of events, each with its own chain of `prev` (PROTOCOL, Events). */
+enum topic {
+    TOPIC_JOB_SCHEDULED,
+    TOPIC_JOB_QUEUED,
+    TOPIC_JOB_LEASED,
+    TOPIC_JOB_SENT,
+    TOPIC_JOB_FAILED,
+    TOPIC_JOB_EXPIRED,
+    TOPIC_JOB_CANCELLED,
+    TOPIC_JOB_SUPPRESSED,
+    TOPIC_JOB_DELIVERY,
+    TOPIC_LINE_REPUTATION,
+    TOPIC_LINE_GATE,
+    TOPIC_POOL_PAUSED,
+    TOPIC_POOL_RESUMED,
+    TOPIC_COUNT,
+    TOPIC_NONE = TOPIC_COUNT
+};
+const char *topic_name(enum topic topic);
+
+struct event_mark { /* seq 0: this change is no event */
+    uint64_t seq, prev;
+    uint8_t topic;
+    int64_t at_ms;
+};
+
+#define BUDGET_BUCKETS 144 /* of ten minutes: a rolling day */
+#define BUDGET_BUCKET_MS 600000
+
+struct budget_window { /* counts per ten minutes; bucket = Unix time / 600 s; slot = bucket % 144 */
+    int64_t newest; /* bucket number of the newest count */
+    uint16_t count[BUDGET_BUCKETS];
+};
+
+struct change_job {
+    uint64_t number;
+    uint64_t conversation; /* keyed hash of pool and recipients */
+    uint64_t id_hash;      /* 0: no producer id */
+    uint64_t content_hash;
+    uint64_t from_line; /* 0: not pinned */
+    int64_t accepted_at_ms, due_ms, expires_ms; /* due 0: at once; expires 0: never */
+    uint16_t pool, campaign; /* campaign 0: none */
+    uint8_t class;
+    uint8_t flags; /* JOB_FLAG_* that last */
+};
+
+struct change_try {
+    uint64_t number;
+    uint64_t order; /* place in its conversation: the job's own sequence, or the one of falling due */
+    uint64_t lease; /* 0: not leased */
+    uint64_t instance; /* the worker's, hashed */
+    uint64_t line;     /* of this try; 0: unbound */
+    int64_t due_ms;
+    uint8_t state, attempts, failures;
+    bool unsettled, wide, ended_unbegun; /* wide: what it waits for has a wider scope than the job */
+    uint16_t http_status;
+    int64_t code;
+    /* the line's own counts after this try, so that a restart spends no budget twice */
+    int64_t bucket;
+    uint16_t bucket_messages, bucket_new;
+};
+
+struct change_end {
+    uint64_t number, line;
+    uint64_t conversation;
+    uint8_t state, attempts;
+    uint8_t code; /* enum code: superseded, outcome_unknown, ... */
+    bool dead;
+};
+
+struct change_conversation {
+    uint64_t key; /* keyed hash of pool and recipients */
+    uint64_t line;
+    uint64_t chat_hash; /* 0: no chat id known */
+    uint16_t pool;
+    uint8_t health, streak;
+    int64_t health_at_ms, last_out_ms, last_in_ms;
+    bool forgotten_chat;
+};
+
+struct change_line {
+    uint64_t number;
+    uint16_t account;
+    uint8_t word, previous, proven, source, service, service_source;
+    bool hold, gone, cordoned, heard;
+    uint8_t missed_polls, ramp_step, relapses;
+    int64_t changed_at_ms, heard_at_ms, first_seen_ms, flagged_at_ms, ramp_until_ms, relapsed_at_ms, gate_since_ms;
+    struct budget_window messages, fresh;
+};
+
+struct change_pause {
+    uint64_t id;
+    uint8_t scope;
+    bool over;
+    uint64_t target; /* line digits, or name number */
+    int64_t since_ms, until_ms; /* 0: until resumed */
+    char reason[200], by[NAME_MAX_BYTES + 1];
+};
+
+struct change_gate {
+    uint64_t line;
+    uint8_t gate, reason;
+};
+
+struct change_reputation {
+    uint64_t line;
+    uint8_t status, previous, source;
+    int64_t changed_at_ms;
+};
+
+struct change_delivery {
+    uint64_t number;
+    uint8_t delivery;
+    int64_t code;
+};
+
+struct change_suppression {
+    uint64_t key; /* keyed hash of account and handle */
+    uint16_t account;
+    uint8_t cause; /* enum suppress */
+    bool over;
+    int64_t since_ms;
+};
+
+struct change_start {
+    uint64_t start;
+    uint8_t random[KEY_RANDOM_BYTES];
+    uint64_t first_job, next_job, next_lease, next_seq, next_pause;
+    uint64_t prev_seq[TOPIC_COUNT];
+    int64_t at_ms;
+};
+
+struct change_name {
+    uint16_t number;
+    uint8_t kind;
+    char text[NAME_MAX_BYTES + 1];
+};
+
+struct change_seen {
+    uint64_t event; /* keyed hash of the event id */
+    int64_t at_ms;
+};
+
+struct span { /* bytes lent for the step */
+    const void *data;
+    size_t bytes;
+};
+
+enum change_section { SECTION_RESULT, SECTION_RECIPIENTS, SECTION_ENVELOPE, SECTION_PAYLOAD, SECTION_COUNT };
+
+struct change {
+    enum change_kind kind;
+    struct event_mark event;
+    struct span sections[SECTION_COUNT];
+    /* sections to be copied from an older record: bit mask, and where that lies (0: same job's, not placed yet) */
+    unsigned copy_mask;
+    enum change_kind copy_kind;
+    uint64_t copy_key, copy_place;
+    uint64_t release_place; /* the record that this one ends; 0: none */
+    enum change_kind release_kind;
+    union {
+        struct change_start start;
+        struct change_name name;
+        struct change_job job;
+        struct change_try try;
+        struct change_end end;
+        struct change_conversation conversation;
+        struct change_line line;
+        struct change_pause pause;
+        struct change_seen seen;
+        struct change_delivery delivery;
+        struct change_gate gate;
+        struct change_reputation reputation;
+        struct change_suppression suppression;
+    };
+};
+
+/* The key under which the store files the change. */
+uint64_t change_key(const struct change *change);
+
+#endif

@@ -1,0 +1,320 @@
+/* core.h — everything Lineward decides: jobs, conversations, lines, pools, leases. PURE and deterministic: no I/O,
+ * no clock, no allocation after core_new(), no randomness but the seed given, no log.
+ *
+ * Time and facts come in with each call; out go *effects*: changes to be remembered and messages to be sent once
+ * those changes are durable. One thread owns a core. The same core runs in the broker, in the tests and in
+ * simulation.
+ *
+ * Memory: all tables are taken from `core_memory` in core_new(), as address space that is only touched when used. */
+#ifndef LINEWARD_CORE_H
+#define LINEWARD_CORE_H
+
+#include "change.h"
+#include "lineward/clock.h"
+#include "lineward/conf.h"
+#include "lineward/err.h"
+#include "lineward/words.h"
+
+struct core;
+
+struct core_limits {
+    uint32_t jobs_max, conversations_max, lines_max, leases_max, workers_max, pauses_max, names_max;
+    uint64_t remembered_max; /* producer ids and webhook event ids */
+};
+
+struct core_memory {
+    void *(*take)(void *self, size_t bytes); /* zeroed, 16-byte aligned, kept for the core's life; NULL: no more */
+    void *self;
+};
+
+/* The core copies what it needs of `conf` (pools, policies, accounts, broker.jobs_max ...). */
+enum err core_new(struct core **out, const struct core_limits *limits, const struct core_memory *memory,
+                  const struct conf *conf, uint64_t seed);
+
+/* ---- effects: what a step wants done ---- */
+
+enum effect_kind {
+    /* after the step's changes are durable */
+    EFFECT_ENQUEUED, /* token, index: the answer for one job */
+    EFFECT_CANCELLED, /* token, index: the answer to CANCEL of a live job (look the view up afterwards) */
+    EFFECT_JOB,     /* peer, lease: hand the job out, if core_lease_send() still says so */
+    EFFECT_DONE,    /* peer, lease */
+    EFFECT_READY,   /* peer */
+    EFFECT_ANSWER,  /* token, code: a webhook or an operator's call is durable */
+    /* at once */
+    EFFECT_REVOKE,         /* peer, lease */
+    EFFECT_UNKNOWN_WORKER, /* peer: ERR unknown_worker */
+    EFFECT_POLL,           /* account (conf index): poll now */
+    EFFECT_ALERT,          /* alert, line or account: for the log */
+};
+
+enum alert { ALERT_KEY_REFUSED, ALERT_LINE_UNKNOWN_WORD, ALERT_BREAKER_OPEN, ALERT_BREAKER_CLOSED, ALERT_LEASE_LAPSED,
+             ALERT_WORKER_GONE, ALERT_LINE_FLAGGED, ALERT_LINE_GONE, ALERT_DEDUPE_FULL, ALERT_COUNT };
+
+struct effect {
+    enum effect_kind kind;
+    uint64_t token;
+    uint32_t index;
+    uint32_t peer;
+    uint64_t lease, number, line;
+    uint32_t account;
+    enum alert alert;
+    /* EFFECT_ENQUEUED, EFFECT_CANCELLED, EFFECT_ANSWER */
+    enum code code;
+    const char *field;  /* static; which field the code is about, NULL: none */
+    enum job_state state;
+    enum reason reason;
+    bool duplicate;
+    uint64_t pause;
+};
+
+#define EFFECTS_CHANGES_MAX 65536
+#define EFFECTS_MAX 65536
+
+struct effects { /* the caller's; cleared by the caller; filled by each call. Never overflows: see core_room() */
+    struct change *changes;
+    size_t change_count, change_room;
+    struct effect *effects;
+    size_t effect_count, effect_room;
+};
+
+/* ---- events: what happened ---- */
+
+struct core_enqueue {
+    uint64_t token;
+    uint32_t index;
+    uint32_t pool;         /* index of conf.pools */
+    uint64_t conversation; /* keyed hash of pool and recipients */
+    uint64_t id_hash;      /* keyed hash of pool and producer id; 0: none */
+    uint64_t content_hash; /* keyed hash of recipients as a set, from, message as JSON values */
+    uint64_t from_line;    /* E.164 digits; 0: not pinned */
+    uint64_t recipient;    /* keyed hash of account and handle of a direct message; 0: a group */
+    uint64_t chat_hash;    /* of a given chat_id; 0: none */
+    uint16_t campaign;     /* name number, 0: none */
+    enum job_class class;
+    int64_t due_ms, expires_ms; /* 0: none */
+    bool fail_if_held, has_link;
+    struct span recipients, envelope, payload; /* JSON */
+};
+
+/* Accepts or refuses one job; EFFECT_ENQUEUED says which. A refusal changes nothing. `store_full`: the store takes
+ * no new jobs now. */
+void core_enqueue(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
+                  struct effects *out);
+
+/* Cancels a live job. EFFECT_CANCELLED with code not_found if it is not live. */
+void core_cancel(struct core *core, uint64_t token, uint32_t index, uint64_t number, struct instant now,
+                 struct effects *out);
+
+struct core_ready {
+    uint32_t peer;
+    uint64_t instance;
+    uint32_t slots;
+    const uint64_t *leases; /* begun, or RESULT without DONE */
+    size_t lease_count;
+    char worker[NAME_MAX_BYTES + 1];
+};
+void core_worker_ready(struct core *core, const struct core_ready *ready, struct instant now, struct effects *out);
+/* Any frame of a peer that is READY: a sign of life. False: unknown (EFFECT_UNKNOWN_WORKER was added). */
+bool core_worker_alive(struct core *core, uint32_t peer, struct instant now, struct effects *out);
+void core_worker_bye(struct core *core, uint32_t peer, struct instant now, struct effects *out);
+/* The edge can no longer reach the peer. */
+void core_worker_gone(struct core *core, uint32_t peer, struct instant now, struct effects *out);
+
+struct core_result {
+    uint32_t peer;
+    uint64_t lease;
+    enum outcome outcome;
+    bool unknown, line_flagged, forget_chat, key_refused;
+    enum scope scope;
+    enum suppress suppress;
+    int64_t retry_after_ms; /* -1: none */
+    int http_status;
+    int64_t code;
+    uint64_t chat_hash;  /* of the chat id, 0: none */
+    struct span chat_id; /* JSON string, for the conversation's record */
+    struct span result;  /* JSON object for the job's view: message_id, error ... */
+    bool malformed;      /* made no sense: treated as an unknown outcome */
+};
+void core_worker_result(struct core *core, const struct core_result *result, struct instant now,
+                        struct effects *out);
+
+/* The JOB of this lease is about to be sent: true, its time runs from now; false: the lease is over, send nothing. */
+bool core_lease_send(struct core *core, uint64_t lease, struct instant now);
+/* It could not be sent (the peer's queue is full, or it is gone): the job goes back, nothing was begun. */
+void core_lease_unsent(struct core *core, uint64_t lease, struct instant now, struct effects *out);
+
+struct core_line_fact {
+    uint32_t account; /* index of conf.accounts */
+    uint64_t number;
+    bool has_reputation, has_service;
+    enum reputation reputation;
+    enum service service;
+    /* webhook */
+    int64_t changed_at_ms, arrived_mono_ms;
+    uint64_t event; /* keyed hash of the event id */
+    /* poll */
+    uint64_t poll;
+    int64_t begun_mono_ms;
+    bool cached;
+};
+/* A status webhook. EFFECT_ANSWER with `token` once durable; a known event id changes nothing. */
+void core_line_told(struct core *core, uint64_t token, const struct core_line_fact *fact, struct instant now,
+                    struct effects *out);
+/* One line of a good poll, then the poll's end. */
+void core_line_polled(struct core *core, const struct core_line_fact *fact, struct instant now,
+                      struct effects *out);
+struct core_poll {
+    uint32_t account;
+    uint64_t poll;
+    int64_t begun_mono_ms;
+    bool ok, cached, key_refused;
+};
+void core_poll_ended(struct core *core, const struct core_poll *poll, struct instant now, struct effects *out);
+
+struct core_message_fact { /* message.* webhooks */
+    uint64_t token;
+    uint64_t event;
+    uint32_t account;
+    enum { MESSAGE_SENT, MESSAGE_DELIVERED, MESSAGE_READ, MESSAGE_FAILED, MESSAGE_RECEIVED, MESSAGE_CHAT } what;
+    uint64_t number; /* of the echoed key, 0: none (its random part is checked by core_key_is_ours()) */
+    uint64_t chat_hash, recipient;
+    uint64_t line;
+    bool has_health, opt_out, inbound, reconciled;
+    enum chat_health health;
+    int64_t health_at_ms, at_ms, code;
+    struct span result; /* JSON object with message_id, chat_id for an outcome that this settles */
+};
+void core_message_told(struct core *core, const struct core_message_fact *fact, struct instant now,
+                       struct effects *out);
+
+struct core_pause {
+    uint64_t token;
+    enum pause_scope scope; /* all, account, pool, line */
+    uint64_t target;        /* line digits; conf index of the account or pool */
+    int64_t for_ms;         /* 0: until resumed */
+    const char *reason, *by;
+};
+void core_pause(struct core *core, const struct core_pause *pause, struct instant now, struct effects *out);
+/* pause 0: all of that scope and target. EFFECT_ANSWER not_found when there was none. */
+void core_resume(struct core *core, uint64_t token, enum pause_scope scope, uint64_t target, uint64_t pause,
+                 struct instant now, struct effects *out);
+
+/* A number for a campaign's name; makes a CHANGE_NAME the first time. 0: the table is full. */
+uint16_t core_campaign(struct core *core, const char *name, struct effects *out);
+
+/* Everything that is due, and as many leases as workers and lines allow; bounded by the room in `out`. */
+void core_tick(struct core *core, struct instant now, struct effects *out);
+/* When core_tick() has to be called at the latest; TIME_NEVER: only after the next event. */
+int64_t core_next_mono_ms(const struct core *core, struct instant now);
+
+/* ---- the store's questions (store_owner) ---- */
+enum err core_restore(struct core *core, const struct change *change, bool past, uint64_t place);
+/* After the last change: links everything; the new start's own changes (its random bits come from the shell). */
+void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], struct instant now,
+                   struct effects *out);
+bool core_is_live(const struct core *core, enum change_kind kind, uint64_t key, uint64_t place);
+void core_moved(struct core *core, enum change_kind kind, uint64_t key, uint64_t from, uint64_t to);
+void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct instant now, struct effects *out);
+
+/* ---- views: bounded reading for STATUS, admin and metrics ---- */
+
+struct job_view {
+    uint64_t number, place; /* place: of its CHANGE_JOB; STORE_NOWHERE-like UINT64_MAX while not durable yet */
+    uint64_t line;          /* 0: none */
+    enum job_state state;
+    enum reason reason;
+    int64_t since_ms, due_ms, expires_ms;
+    unsigned attempts;
+    bool cancel_asked, unsettled;
+    uint64_t conversation_place; /* of its CHANGE_CONVERSATION; UINT64_MAX: none */
+    uint32_t pool;
+    /* why */
+    uint32_t ahead;          /* jobs before it in its conversation */
+    int64_t release_at_ms;   /* an estimate; 0: unknown */
+    uint64_t pause;          /* that stops it, 0: none */
+};
+/* False: not a live job (look in the history). */
+bool core_job_view(struct core *core, uint64_t number, struct instant now, struct job_view *out);
+/* The number behind a remembered producer id, 0: none. */
+uint64_t core_job_by_id(const struct core *core, uint64_t id_hash);
+/* Live jobs from slot *cursor on, at most `limit` visited slots; advances *cursor; false: the end was reached.
+ * `visit` gets each live job's view. */
+bool core_jobs_walk(struct core *core, uint32_t *cursor, uint32_t limit, struct instant now,
+                    void (*visit)(void *self, const struct job_view *view), void *self);
+
+struct line_view {
+    uint64_t number;
+    uint32_t account, pool; /* conf indices; UINT32_MAX: none */
+    enum reputation status, previous, proven;
+    enum source source;
+    enum service service;
+    enum gate gate;
+    enum reason reason; /* why it is not open */
+    int64_t changed_at_ms, heard_at_ms, gate_since_ms, first_seen_ms, oldest_at_ms;
+    bool cordoned;
+    double pace_per_min; /* as in force now; 0: closed; -1: without limit */
+    unsigned ramp_percent;
+    unsigned messages_used, fresh_used;
+    int64_t messages_limit, fresh_limit; /* 0: none */
+    uint32_t backlog_queued, backlog_held, backlog_leased, backlog_by_class[CLASS_COUNT];
+    uint64_t sent_total;
+};
+size_t core_line_count(const struct core *core);
+bool core_line_view(struct core *core, size_t index, struct instant now, struct line_view *out);
+bool core_line_find(const struct core *core, uint64_t number, size_t *index);
+
+struct pause_view {
+    struct change_pause pause;
+    const char *name; /* of the target; NULL for a line or all */
+};
+/* At most `room` pauses from *cursor on (0 first). Returns how many. */
+size_t core_pauses(const struct core *core, uint32_t *cursor, struct pause_view *out, size_t room);
+
+struct worker_view {
+    char worker[NAME_MAX_BYTES + 1];
+    uint64_t instance;
+    uint32_t peer, slots, in_flight;
+    int64_t last_seen_ms_ago;
+    bool leaving;
+};
+bool core_worker_view(const struct core *core, uint32_t index, struct instant now, struct worker_view *out);
+
+struct pool_view {
+    uint32_t account;
+    uint32_t lines, lines_open, lines_slow, lines_closed;
+    uint64_t unplaced; /* jobs of new conversations that wait for a line */
+    uint64_t waiting, leased;
+    bool paused;
+};
+bool core_pool_view(struct core *core, uint32_t pool, struct pool_view *out);
+
+struct core_status {
+    uint64_t jobs, scheduled, queued, leased, conversations, remembered, free_slots, slots;
+    uint64_t accepted_total, sent_total, failed_total, expired_total, cancelled_total, suppressed_total,
+        retried_total, lapsed_total, refused_total;
+    uint32_t lines, workers, leases;
+    uint32_t lines_by_gate[GATE_COUNT];
+    uint64_t backlog_by_reason[REASON_COUNT]; /* jobs by the reason of their line or pool; heads that wait for something
+                                                 of their own are counted with their line's */
+    bool reputation_known; /* every account was polled well once, or is known from before and not blind */
+    uint64_t next_seq;
+    uint64_t dedupe_dropped_early;
+};
+void core_status_read(struct core *core, struct instant now, struct core_status *out);
+
+const char *core_name(const struct core *core, enum name_kind kind, uint16_t number); /* NULL: unknown */
+uint32_t core_pool_of_name(const struct core *core, uint16_t number); /* conf index, UINT32_MAX: not configured */
+/* Was this key given to this job by us? */
+bool core_key_is_ours(const struct core *core, uint64_t number, const uint8_t random[KEY_RANDOM_BYTES]);
+void core_key_random(const struct core *core, uint64_t number, uint8_t out[KEY_RANDOM_BYTES]);
+struct lease_view {
+    uint64_t lease, number, place, line, conversation_place;
+    uint32_t peer, account, pool;
+    unsigned attempt;
+    bool unsettled;
+    int64_t lease_ms, expires_ms;
+};
+bool core_lease_view(const struct core *core, uint64_t lease, struct lease_view *out);
+
+#endif
