@@ -26,10 +26,31 @@ enum feed_kind {
     FEED_POLL_LINES, /* child: a part of a good list: account, poll, lines[] */
     FEED_POLL_END,   /* child: the poll is over: account, poll, begun_mono_ms, ok, cached, skew_ms, problem, http_status */
     FEED_WEBHOOK,    /* child: a signed, well-formed event that the router uses; waits for FEED_ANSWER */
-    FEED_NOTE,       /* child: counts for metrics and the log: rejected webhooks by verdict, unknown values; `problem` */
+    FEED_NOTE,       /* child: counts for metrics and the log: account, note, count (since the last such note) */
     FEED_POLL_NOW,   /* broker: account; poll as soon as none is under way */
     FEED_ANSWER,     /* broker: request, http_status (200 durable or known duplicate, 503 can't be stored) */
 };
+
+/* What a FEED_NOTE counts: what the child refused, ignored or did not understand. For metrics and the log only. */
+#define FEED_NOTE_LIST(X)                                                                                             \
+    X(WEBHOOK_UNSIGNED, "webhook_unsigned")           /* 401: a signature header is missing */                        \
+    X(WEBHOOK_BAD_SIGNATURE, "webhook_bad_signature") /* 401 */                                                       \
+    X(WEBHOOK_STALE, "webhook_stale")         /* 401: true, but an old timestamp; the child polls by itself */        \
+    X(WEBHOOK_MALFORMED, "webhook_malformed") /* 400: signed, but no event */                                         \
+    X(WEBHOOK_TOO_LARGE, "webhook_too_large") /* 413 */                                                               \
+    X(WEBHOOK_UNUSED, "webhook_unused")       /* 200: a type that the router does not use */                          \
+    X(WEBHOOK_NO_LINE, "webhook_no_line")     /* 200: a status event that names no line, or nothing about it */       \
+    X(WEBHOOK_NOT_TAKEN, "webhook_not_taken") /* 503: no room, or no FEED_ANSWER in time */                           \
+    X(UNKNOWN_VALUE, "unknown_value")         /* a reputation or service word that nobody documents */                \
+    X(UNREADABLE_LINE, "unreadable_line")     /* list entries whose number is no E.164 */
+
+enum feed_note {
+#define X(name, text) FEED_NOTE_##name,
+    FEED_NOTE_LIST(X)
+#undef X
+        FEED_NOTE_COUNT
+};
+const char *feed_note_name(enum feed_note note); /* never NULL, "?" outside the enum */
 
 struct feed_line { /* one line of GET /v3/phone_numbers, variants and case already understood (linq-api.md 6) */
     char number[E164_MAX_BYTES + 1];
@@ -72,6 +93,8 @@ struct feed_message {
     int http_status;       /* 0: no answer */
     int port;
     uint64_t request;
+    enum feed_note note;
+    uint64_t count;
     char problem[FEED_TEXT_MAX];
     struct feed_line *lines; /* FEED_POLL_LINES; owned by the message, feed_message_clear() */
     size_t line_count;
@@ -79,12 +102,14 @@ struct feed_message {
 };
 void feed_message_clear(struct feed_message *message);
 
-/* Appends the framed message to a growing buffer. */
+/* A growing buffer of framed messages. */
 struct feed_buffer {
     uint8_t *data;
     size_t bytes, room;
 };
 void feed_buffer_free(struct feed_buffer *buffer);
+/* Appends the framed message; a FEED_POLL_LINES with more than FEED_LINES_PER_MESSAGE lines becomes several.
+ * ERR_BAD_INPUT: a field that feed_decode() would refuse; ERR_NO_MEMORY. Nothing was appended on error. */
 enum err feed_encode(struct feed_buffer *out, const struct feed_message *message);
 /* Takes one whole message from the front of data[bytes]. ERR_NONE: *used bytes were read; ERR_NOT_FOUND: not all
  * of it is here yet; ERR_BAD_INPUT: the stream is broken. */
