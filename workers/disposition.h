@@ -24,6 +24,7 @@ struct answer {
     bool has_ids;              /* a 2xx carried the ids it must */
     bool unsettled;            /* an earlier try of this job had an unknown outcome */
     bool has_chat;             /* the request went to a known chat */
+    unsigned attempt;          /* which try of the job this was, from 1; 0 counts as the first */
     int64_t retry_after_ms;    /* header first, then body; -1: none; already clamped to 0..600 s */
 };
 
