@@ -1,0 +1,130 @@
+/* view.h — how things look from outside: the JSON of job views, results, lines, pools, workers, pauses, status and
+ * events (PROTOCOL: Producers, Events, Admin API). Pure functions from plain facts to text; what is not known is
+ * null. Who may see what is decided by the caller; these functions only mask when told to.
+ *
+ * The sections of a job, as the ingress writes them: recipients a sorted JSON array of handles, envelope a JSON
+ * object of what the producer gave (id, from, chat_id, class, campaign, ... meta) and its pool, payload the message
+ * object, result a JSON object with message_id, chat_id, error, http_status and trace_id where known. */
+#ifndef LINEWARD_EDGE_VIEW_H
+#define LINEWARD_EDGE_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/core/core.h"
+#include "lineward/json.h"
+
+#define LINE_TEXT_MAX  24 /* '+', the digits of any uint64_t, terminator */
+#define PAUSE_TEXT_MAX 24 /* "p_", likewise */
+
+/* ---- small words ---- */
+
+void line_text(uint64_t line, char out[LINE_TEXT_MAX]); /* "+12025550101" */
+bool line_text_parse(const char *text, uint64_t *out);  /* E.164 only */
+void pause_text(uint64_t pause, char out[PAUSE_TEXT_MAX]);
+bool pause_text_parse(const char *text, uint64_t *out);
+
+/* The state as people see it: a queued job whose reason holds is `held`. */
+const char *view_state(enum job_state state, enum reason reason);
+/* Does `word` name a state that view_state() can give? */
+bool view_state_is_word(const char *word);
+
+/* ---- errors and results ---- */
+
+struct error_view {
+    enum code code;
+    const char *message;    /* NULL: the sentence that fits the code */
+    const char *field;      /* NULL: none */
+    int64_t retry_after_ms; /* 0: none; `busy` always gets one */
+};
+#define VIEW_BUSY_RETRY_MS 1000 /* when a `busy` names no other time */
+
+void view_error(struct json_out *out, const struct error_view *error);      /* {"code", ...} */
+void view_error_body(struct json_out *out, const struct error_view *error); /* {"error":{"code", ...}} */
+
+/* {"id":…,"error":{…}}. `id` is JSON already (a string with its quotes); empty: null. */
+void view_refused(struct json_out *out, struct span id, const struct error_view *error);
+
+/* The result of one enqueued job, from EFFECT_ENQUEUED: accepted, duplicate or refused. */
+void view_enqueued(struct json_out *out, struct span id, const struct effect *effect);
+/* {"id":…,"job":…,"state":"duplicate","current":…} */
+void view_duplicate(struct json_out *out, struct span id, uint64_t number, const char *current);
+
+/* The raw value of a member of a JSON object, {NULL, 0} if it is not there or null. */
+struct span view_member(struct span object, const char *name);
+
+/* ---- jobs ---- */
+
+struct job_facts { /* whatever is known of one job; the spans are lent */
+    uint64_t number;
+    bool is_live; /* `live` counts; else what the records say */
+    struct job_view live;
+    bool has_job, has_try, has_end, has_delivery;
+    struct change_job job;
+    struct change_try last_try;
+    struct change_end end;
+    enum delivery delivery;
+    int64_t changed_at_ms, ended_at_ms; /* of the last record that changed its state; of its end */
+    const char *pool;                   /* for a job whose envelope is not known; NULL: unknown */
+    struct span recipients, envelope, payload, result;
+    struct span chat_id; /* of its conversation: a JSON string */
+};
+
+/* The pool's name: writes it into out, false if it is not known. */
+bool view_job_pool(const struct job_facts *facts, char out[NAME_MAX_BYTES + 1]);
+const char *view_job_state(const struct job_facts *facts);
+
+/* The job view's members, into an object that the caller opens and closes. `mask`: handles as handle_mask() has
+ * them. */
+void view_job_members(struct json_out *out, const struct job_facts *facts, bool mask);
+
+/* One entry of a job's history: a CHANGE_JOB, CHANGE_TRY, CHANGE_END or CHANGE_DELIVERY. */
+void view_history_entry(struct json_out *out, const struct change *change);
+
+/* Why a live job waits (GET /v1/jobs/{id}, `why`): the rule, what it saw, what would release it, when, how many are
+ * ahead. `line`: the line it is bound or pinned to, NULL if none. */
+void view_why(struct json_out *out, const struct job_view *job, const struct line_view *line, struct instant now);
+
+/* ---- lines, pools, workers, pauses, status ---- */
+
+struct line_names {
+    const char *account, *pool; /* NULL: none */
+};
+void view_line(struct json_out *out, const struct line_view *line, struct line_names names,
+               const struct pause_view *pauses, size_t pause_count);
+/* Does this pause stop that line? */
+bool view_pause_applies(const struct pause_view *pause, uint64_t line, struct line_names names);
+void view_pause(struct json_out *out, const struct pause_view *pause);
+void view_pool(struct json_out *out, const struct pool_view *pool, const char *name, const char *account,
+               const char *policy);
+void view_worker(struct json_out *out, const struct worker_view *worker);
+
+struct store_facts { /* the store's numbers, as its owner hands them to the edge */
+    uint64_t segments, history_segments, free_segments, bytes_live, bytes_total, bytes_history;
+    uint64_t commits, records, syncs, bytes_written, sync_us_total, sync_us_max;
+    uint64_t cleaned_segments, cleaned_bytes_moved;
+    bool full;
+};
+struct status_facts {
+    const char *version, *broker;
+    struct instant now;
+    int64_t started_mono_ms;
+    bool ready;
+    int64_t jobs_max;
+    struct core_status core;
+    struct store_facts store;
+};
+/* The members of GET /v1/status but `pools`, into an object that the caller opens and closes. */
+void view_status_members(struct json_out *out, const struct status_facts *facts);
+
+/* ---- events ---- */
+
+struct event_facts {      /* what the change itself does not carry; lent, empty where unknown */
+    struct span envelope; /* of the job that the event is about */
+    const char *pool;     /* of a pool event: its name; of others, if the envelope is not known */
+};
+/* The event's JSON, from a change with event.seq != 0. The same bytes for followers and for GET /v1/events. */
+void view_event(struct json_out *out, const struct change *change, const struct event_facts *facts);
+
+#endif

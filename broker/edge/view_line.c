@@ -1,0 +1,256 @@
+/* view_line.c — how lines, pools, pauses, workers and the status page look. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/edge/view_put.h"
+
+static void put_reputation(struct json_out *out, const struct line_view *line)
+{
+    json_key(out, "reputation");
+    json_open(out, '{');
+    put_word(out, "status", reputation_name(line->status));
+    put_word(out, "previous", reputation_name(line->previous));
+    put_word(out, "source", line->source != SOURCE_NONE ? source_name(line->source) : NULL);
+    put_time(out, "since", line->changed_at_ms);
+    put_time(out, "heard_at", line->heard_at_ms);
+    json_close(out, '}');
+}
+
+static void put_budget(struct json_out *out, const char *key, unsigned used, int64_t limit)
+{
+    json_key(out, key);
+    json_open(out, '{');
+    put_count(out, "used", used);
+    json_key(out, "limit");
+    if (limit > 0)
+        json_put_int(out, limit);
+    else
+        json_put_null(out);
+    json_close(out, '}');
+}
+
+static void put_backlog(struct json_out *out, const struct line_view *line)
+{
+    json_key(out, "backlog");
+    json_open(out, '{');
+    put_count(out, "queued", line->backlog_queued);
+    put_count(out, "held", line->backlog_held);
+    put_count(out, "leased", line->backlog_leased);
+    json_close(out, '}');
+    json_key(out, "backlog_by_class");
+    json_open(out, '{');
+    for (enum job_class class = 0; class < CLASS_COUNT; class ++)
+        put_count(out, job_class_name(class), line->backlog_by_class[class]);
+    json_close(out, '}');
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+bool view_pause_applies(const struct pause_view *pause, uint64_t line, struct line_names names)
+{
+    switch ((enum pause_scope)pause->pause.scope) {
+    case PAUSE_ALL:
+        return true;
+    case PAUSE_ACCOUNT:
+        return same_name(pause->name, names.account);
+    case PAUSE_POOL:
+        return same_name(pause->name, names.pool);
+    case PAUSE_LINE:
+        return pause->pause.target == line;
+    default: /* a campaign's or a conversation's pause stops jobs, not lines */
+        return false;
+    }
+}
+
+void view_line(struct json_out *out, const struct line_view *line, struct line_names names,
+               const struct pause_view *pauses, size_t pause_count)
+{
+    json_open(out, '{');
+    put_line(out, "line", line->number);
+    put_word(out, "account", names.account);
+    put_word(out, "pool", names.pool);
+    put_reputation(out, line);
+    put_word(out, "service", service_name(line->service));
+    put_word(out, "gate", gate_name(line->gate));
+    put_reason(out, line->reason);
+    json_key(out, "pauses");
+    json_open(out, '[');
+    for (size_t i = 0; i < pause_count; i++) {
+        if (view_pause_applies(&pauses[i], line->number, names))
+            view_pause(out, &pauses[i]);
+    }
+    json_close(out, ']');
+    json_key(out, "cordoned");
+    json_put_bool(out, line->cordoned);
+    json_key(out, "pace_per_min");
+    if (line->pace_per_min < 0) /* without limit */
+        json_put_null(out);
+    else
+        json_put_number(out, line->pace_per_min);
+    put_count(out, "ramp_percent", line->ramp_percent);
+    json_key(out, "budgets");
+    json_open(out, '{');
+    put_budget(out, "daily_messages", line->messages_used, line->messages_limit);
+    put_budget(out, "new_conversations_per_day", line->fresh_used, line->fresh_limit);
+    json_close(out, '}');
+    put_backlog(out, line);
+    put_time(out, "oldest_at", line->oldest_at_ms);
+    json_key(out, "drain");
+    json_put_null(out); /* no drain is ever under way: this version has none */
+    json_close(out, '}');
+}
+
+void view_pause(struct json_out *out, const struct pause_view *pause)
+{
+    const struct change_pause *p = &pause->pause;
+    char id[PAUSE_TEXT_MAX], line[LINE_TEXT_MAX];
+    pause_text(p->id, id);
+    line_text(p->target, line);
+    json_open(out, '{');
+    put_word(out, "pause", id);
+    put_word(out, "scope", pause_scope_name(p->scope));
+    put_word(out, "name", p->scope == PAUSE_LINE ? line : pause->name);
+    put_word(out, "reason", p->reason[0] != '\0' ? p->reason : NULL);
+    put_word(out, "by", p->by[0] != '\0' ? p->by : NULL);
+    put_time(out, "since", p->since_ms);
+    put_time(out, "until", p->until_ms);
+    json_close(out, '}');
+}
+
+void view_pool(struct json_out *out, const struct pool_view *pool, const char *name, const char *account,
+               const char *policy)
+{
+    json_open(out, '{');
+    put_word(out, "pool", name);
+    put_word(out, "account", account);
+    put_word(out, "policy", policy);
+    json_key(out, "paused");
+    json_put_bool(out, pool->paused);
+    put_count(out, "lines", pool->lines);
+    json_key(out, "lines_by_gate");
+    json_open(out, '{');
+    put_count(out, gate_name(GATE_OPEN), pool->lines_open);
+    put_count(out, gate_name(GATE_SLOW), pool->lines_slow);
+    put_count(out, gate_name(GATE_CLOSED), pool->lines_closed);
+    json_close(out, '}');
+    json_key(out, "backlog");
+    json_open(out, '{');
+    put_count(out, "waiting", pool->waiting);
+    put_count(out, "leased", pool->leased);
+    put_count(out, "unplaced", pool->unplaced);
+    json_close(out, '}');
+    json_close(out, '}');
+}
+
+void view_worker(struct json_out *out, const struct worker_view *worker)
+{
+    char instance[17];
+    snprintf(instance, sizeof instance, "%016" PRIx64, worker->instance);
+    json_open(out, '{');
+    put_word(out, "worker", worker->worker);
+    put_word(out, "instance", instance);
+    put_count(out, "slots", worker->slots);
+    put_count(out, "in_flight", worker->in_flight);
+    json_key(out, "last_seen_ms_ago");
+    json_put_int(out, worker->last_seen_ms_ago);
+    json_key(out, "leaving");
+    json_put_bool(out, worker->leaving);
+    json_close(out, '}');
+}
+
+static void put_store(struct json_out *out, const struct store_facts *store)
+{
+    json_key(out, "store");
+    json_open(out, '{');
+    json_key(out, "full");
+    json_put_bool(out, store->full);
+    put_count(out, "segments", store->segments);
+    put_count(out, "history_segments", store->history_segments);
+    put_count(out, "free_segments", store->free_segments);
+    put_count(out, "bytes_live", store->bytes_live);
+    put_count(out, "bytes_history", store->bytes_history);
+    put_count(out, "bytes_total", store->bytes_total);
+    put_count(out, "commits", store->commits);
+    json_close(out, '}');
+}
+
+static void put_status_lines(struct json_out *out, const struct core_status *core)
+{
+    json_key(out, "lines");
+    json_open(out, '{');
+    put_count(out, "total", core->lines);
+    for (enum gate gate = 0; gate < GATE_COUNT; gate++)
+        put_count(out, gate_name(gate), core->lines_by_gate[gate]);
+    json_close(out, '}');
+}
+
+static void put_status_jobs(struct json_out *out, const struct core_status *core, int64_t jobs_max)
+{
+    json_key(out, "backlog");
+    json_open(out, '{');
+    put_count(out, "jobs", core->jobs);
+    json_key(out, "jobs_max");
+    json_put_int(out, jobs_max);
+    put_count(out, "scheduled", core->scheduled);
+    put_count(out, "queued", core->queued);
+    put_count(out, "leased", core->leased);
+    json_close(out, '}');
+    json_key(out, "backlog_by_reason");
+    json_open(out, '{');
+    for (enum reason reason = REASON_NONE + 1; reason < REASON_COUNT; reason++) {
+        if (core->backlog_by_reason[reason] > 0)
+            put_count(out, reason_name(reason), core->backlog_by_reason[reason]);
+    }
+    json_close(out, '}');
+    json_key(out, "totals");
+    json_open(out, '{');
+    put_count(out, "accepted", core->accepted_total);
+    put_count(out, "refused", core->refused_total);
+    put_count(out, "sent", core->sent_total);
+    put_count(out, "failed", core->failed_total);
+    put_count(out, "expired", core->expired_total);
+    put_count(out, "cancelled", core->cancelled_total);
+    put_count(out, "suppressed", core->suppressed_total);
+    put_count(out, "retried", core->retried_total);
+    put_count(out, "lapsed", core->lapsed_total);
+    json_close(out, '}');
+}
+
+static void put_status_rest(struct json_out *out, const struct core_status *core)
+{
+    json_key(out, "workers");
+    json_open(out, '{');
+    put_count(out, "total", core->workers);
+    put_count(out, "slots", core->slots);
+    put_count(out, "free_slots", core->free_slots);
+    put_count(out, "leases", core->leases);
+    json_close(out, '}');
+    put_count(out, "conversations", core->conversations);
+    json_key(out, "dedupe");
+    json_open(out, '{');
+    put_count(out, "remembered", core->remembered);
+    put_count(out, "dropped_early", core->dedupe_dropped_early);
+    json_close(out, '}');
+    put_count(out, "next_seq", core->next_seq);
+}
+
+void view_status_members(struct json_out *out, const struct status_facts *facts)
+{
+    put_word(out, "version", facts->version);
+    put_word(out, "broker", facts->broker);
+    put_time(out, "time", facts->now.wall_ms);
+    json_key(out, "uptime_ms");
+    json_put_int(out, facts->now.mono_ms - facts->started_mono_ms);
+    json_key(out, "ready");
+    json_put_bool(out, facts->ready);
+    json_key(out, "reputation_known");
+    json_put_bool(out, facts->core.reputation_known);
+    put_store(out, &facts->store);
+    put_status_lines(out, &facts->core);
+    put_status_jobs(out, &facts->core, facts->jobs_max);
+    put_status_rest(out, &facts->core);
+}

@@ -1,0 +1,48 @@
+/* view_put.c — members that several views write alike. */
+#include "broker/edge/view_put.h"
+
+void put_span(struct json_out *out, const char *name, struct span value)
+{
+    json_key(out, name);
+    if (value.bytes > 0)
+        json_put_raw(out, value.data, value.bytes);
+    else
+        json_put_null(out);
+}
+
+void put_word(struct json_out *out, const char *name, const char *text)
+{
+    json_key(out, name);
+    json_put_string(out, text);
+}
+
+void put_count(struct json_out *out, const char *name, uint64_t count)
+{
+    json_key(out, name);
+    json_put_int(out, count <= INT64_MAX ? (int64_t)count : INT64_MAX);
+}
+
+void put_time(struct json_out *out, const char *name, int64_t wall_ms)
+{
+    json_key(out, name);
+    json_put_time(out, wall_ms);
+}
+
+void put_line(struct json_out *out, const char *name, uint64_t line)
+{
+    char text[LINE_TEXT_MAX];
+    line_text(line, text);
+    put_word(out, name, line != 0 ? text : NULL);
+}
+
+void put_number(struct json_out *out, uint64_t number)
+{
+    char text[JOB_NUMBER_TEXT_MAX];
+    job_number_format(number, text);
+    put_word(out, "job", number != 0 ? text : NULL);
+}
+
+void put_reason(struct json_out *out, enum reason reason)
+{
+    put_word(out, "reason", reason != REASON_NONE ? reason_name(reason) : NULL);
+}

@@ -1,0 +1,15 @@
+/* view_put.h — members that several views write alike. Only for view*.c. */
+#ifndef LINEWARD_EDGE_VIEW_PUT_H
+#define LINEWARD_EDGE_VIEW_PUT_H
+
+#include "broker/edge/view.h"
+
+void put_span(struct json_out *out, const char *name, struct span value); /* JSON already; empty: null */
+void put_word(struct json_out *out, const char *name, const char *text);  /* NULL: null */
+void put_count(struct json_out *out, const char *name, uint64_t count);
+void put_time(struct json_out *out, const char *name, int64_t wall_ms); /* 0, TIME_NEVER: null */
+void put_line(struct json_out *out, const char *name, uint64_t line);   /* 0: null */
+void put_number(struct json_out *out, uint64_t number);                 /* "job"; 0: null */
+void put_reason(struct json_out *out, enum reason reason);              /* "reason"; none: null */
+
+#endif

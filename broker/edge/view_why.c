@@ -1,0 +1,104 @@
+/* view_why.c — why a job waits, in words: for each reason the rule that stops it and what would release it. */
+#include "broker/edge/view_put.h"
+
+struct why {
+    const char *rule, *release;
+};
+
+static const struct why whys[] = {
+    [REASON_NONE] = {"nothing stops it", "its turn"},
+    [REASON_NOT_YET_DUE] = {"send_after lies ahead", "the time of due_at"},
+    [REASON_PAUSED] = {"an operator paused everything", "resume of that pause"},
+    [REASON_ACCOUNT_PAUSED] = {"an operator paused its account", "resume of that pause"},
+    [REASON_POOL_PAUSED] = {"an operator paused its pool", "resume of that pause"},
+    [REASON_CAMPAIGN_PAUSED] = {"an operator paused its campaign", "resume of that pause"},
+    [REASON_CONVERSATION_PAUSED] = {"an operator paused its conversation", "resume of that pause"},
+    [REASON_OUTCOME_UNKNOWN] = {"an attempt of this conversation may or may not have gone out",
+                                "a retry with the same key, the provider's webhook, or a person who settles it"},
+    [REASON_CONVERSATION_CRITICAL] = {"the provider calls the chat CRITICAL or it has opted out",
+                                      "a better word from the provider about this chat"},
+    [REASON_LINE_PAUSED] = {"an operator paused its line", "resume of that pause"},
+    [REASON_LINE_FLAGGED] = {"its line is FLAGGED by the provider", "a signed ACTIVE, or a probe that gets through"},
+    [REASON_LINE_GONE] = {"its line is no longer in the provider's list", "the line's return to the list"},
+    [REASON_LINE_CRITICAL] = {"its line's reputation is CRITICAL",
+                              "the line's recovery to HEALTHY, proven by a poll"},
+    [REASON_LINE_RECOVERING] = {"its line was CRITICAL and is not proven HEALTHY yet",
+                                "HEALTHY, agreed by a poll begun later"},
+    [REASON_LINE_STALE] = {"nothing was heard of its line for longer than blind_after_ms",
+                           "a good poll or a status webhook"},
+    [REASON_PROVIDER_DOWN] = {"the provider does not answer, or refuses the key", "an answer to the next probe"},
+    [REASON_RETRY_BACKOFF] = {"its last try failed and may be repeated", "the time of due_at"},
+    [REASON_CONVERSATION_BUSY] = {"an earlier job of its conversation is under way or goes first",
+                                  "the end of the jobs ahead"},
+    [REASON_CONVERSATION_AT_RISK] = {"the chat is AT_RISK: one message per at_risk_chat_gap_ms until an answer",
+                                     "an answer of the recipient, or the gap's end"},
+    [REASON_CONVERSATION_CADENCE] = {"earlier messages are unanswered: cadence_ms",
+                                     "an answer of the recipient, or the wait's end"},
+    [REASON_QUIET_HOURS] = {"it is night where the recipient is: quiet_hours", "the end of the quiet hours"},
+    [REASON_NO_HEALTHY_LINE] = {"no line of the pool is HEALTHY, open and free to take a new conversation",
+                                "a line of the pool that opens"},
+    [REASON_LINE_AT_RISK] = {"a new conversation does not start on a line that is AT_RISK", "the line's HEALTHY"},
+    [REASON_LINE_CORDONED] = {"an operator allows no new conversations on that line", "uncordon"},
+    [REASON_BUDGET_NEW_CONVERSATIONS] = {"new_conversations_per_day is spent", "room in the rolling day"},
+    [REASON_BUDGET_RECIPIENTS] = {"distinct_recipients_per_hour is spent", "room in the rolling hour"},
+    [REASON_BUDGET_DAILY] = {"daily_messages is spent", "room in the rolling day"},
+    [REASON_BUDGET_GROWTH] = {"the line would grow beyond daily_growth_factor", "room in the rolling day"},
+    [REASON_BUDGET_PAIR] = {"pair_per_min of this pair is spent", "room in the rolling minute"},
+    [REASON_RAMP] = {"its line recovers and lets messages go step by step", "the ramp's next step or turn"},
+    [REASON_PACE] = {"its line's pace", "the line's next turn"},
+    [REASON_RATE_LIMITED] = {"the provider asked to wait", "the end of its Retry-After"},
+    [REASON_NO_WORKER] = {"no worker has a free slot", "a worker that is READY and free"},
+};
+_Static_assert(sizeof whys / sizeof *whys == REASON_COUNT, "explain every reason");
+
+static void put_line_inputs(struct json_out *out, const struct line_view *line, struct instant now)
+{
+    put_line(out, "line", line->number);
+    put_word(out, "reputation", reputation_name(line->status));
+    put_word(out, "proven", reputation_name(line->proven));
+    put_word(out, "source", line->source != SOURCE_NONE ? source_name(line->source) : NULL);
+    put_time(out, "changed_at", line->changed_at_ms);
+    json_key(out, "heard_ms_ago");
+    if (line->heard_at_ms != 0)
+        json_put_int(out, now.wall_ms - line->heard_at_ms);
+    else
+        json_put_null(out);
+    put_word(out, "service", service_name(line->service));
+    put_word(out, "gate", gate_name(line->gate));
+    put_word(out, "gate_reason", line->reason != REASON_NONE ? reason_name(line->reason) : NULL);
+    json_key(out, "cordoned");
+    json_put_bool(out, line->cordoned);
+    json_key(out, "pace_per_min");
+    if (line->pace_per_min < 0)
+        json_put_null(out);
+    else
+        json_put_number(out, line->pace_per_min);
+    put_count(out, "ramp_percent", line->ramp_percent);
+    put_count(out, "daily_messages_used", line->messages_used);
+    put_count(out, "new_conversations_used", line->fresh_used);
+}
+
+void view_why(struct json_out *out, const struct job_view *job, const struct line_view *line, struct instant now)
+{
+    enum reason reason = job->reason < REASON_COUNT ? job->reason : REASON_NONE;
+    bool leased = job->state == JOB_LEASED;
+    char pause[PAUSE_TEXT_MAX];
+    pause_text(job->pause, pause);
+    json_open(out, '{');
+    put_reason(out, reason);
+    put_word(out, "rule", leased ? "a worker has it" : whys[reason].rule);
+    put_time(out, "since", job->since_ms);
+    json_key(out, "inputs");
+    json_open(out, '{');
+    put_count(out, "attempts", job->attempts);
+    json_key(out, "unsettled");
+    json_put_bool(out, job->unsettled);
+    if (line != NULL)
+        put_line_inputs(out, line, now);
+    json_close(out, '}');
+    put_word(out, "release", leased ? "the worker's result, or the lease's end" : whys[reason].release);
+    put_time(out, "release_at", job->release_at_ms);
+    put_count(out, "ahead", job->ahead);
+    put_word(out, "pause", job->pause != 0 ? pause : NULL);
+    json_close(out, '}');
+}
