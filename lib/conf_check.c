@@ -1,0 +1,142 @@
+/* conf_check.c — what no single value shows. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf_read.h"
+
+/* Where the file sets a key, NULL where it leaves the default. `entry` NULL: the section has no names. */
+static const struct conf_node *node_of(const struct conf_reader *reader, const char *section, const char *entry,
+                                       const char *key)
+{
+    const struct conf_node *map = conf_node_get(reader->root, section);
+    if (entry != NULL)
+        map = conf_node_get(map, entry);
+    return conf_node_get(map, key);
+}
+
+static int seen_compare(const void *a, const void *b)
+{
+    const struct conf_line_seen *left = a, *right = b;
+    int order = strcmp(left->number, right->number);
+    return order != 0 ? order : left->line < right->line ? -1 : left->line > right->line;
+}
+
+/* A line belongs to one pool, whatever the account: a number is one number. */
+static enum err check_lines(struct conf_reader *reader)
+{
+    const struct conf_pool *pools = reader->whole->conf.pools;
+    if (reader->seen_count > 1)
+        qsort(reader->seen, reader->seen_count, sizeof *reader->seen, seen_compare);
+    for (size_t i = 1; i < reader->seen_count; i++) {
+        const struct conf_line_seen *first = &reader->seen[i - 1], *second = &reader->seen[i];
+        if (strcmp(first->number, second->number) != 0)
+            continue;
+        const struct conf_node place = {.line = second->line};
+        char masked[HANDLE_MAX_BYTES + 1];
+        handle_mask(second->number, masked);
+        return conf_refuse(reader, &place, "pools",
+                           "line %s (in pool %s) is named twice, first in pool %s, line %zu of the file", masked,
+                           pools[second->pool].name, pools[first->pool].name, first->line);
+    }
+    return ERR_NONE;
+}
+
+static enum err check_all_once(struct conf_reader *reader)
+{
+    const struct conf *conf = &reader->whole->conf;
+    const struct conf_pool *takers[CONF_ACCOUNTS_MAX] = {NULL};
+    for (size_t i = 0; i < conf->pool_count; i++) {
+        const struct conf_pool *pool = &conf->pools[i];
+        if (!pool->all_lines)
+            continue;
+        if (takers[pool->account] != NULL)
+            return conf_refuse(reader, node_of(reader, "pools", pool->name, "lines"), "pools",
+                               "pool %s: lines: all is taken by pool %s of the same account: name the lines",
+                               pool->name, takers[pool->account]->name);
+        takers[pool->account] = pool;
+    }
+    return ERR_NONE;
+}
+
+static enum err check_policies(struct conf_reader *reader)
+{
+    const struct conf *conf = &reader->whole->conf;
+    int64_t least = conf->worker.request_timeout_ms + 3 * conf->broker.heartbeat_ms;
+    for (size_t i = 0; i < conf->policy_count; i++) {
+        const struct conf_policy *policy = &conf->policies[i];
+        if (policy->lease_ms <= least)
+            return conf_refuse(reader, node_of(reader, "policies", policy->name, "lease_ms"), "policies",
+                               "%s: lease_ms is %lld, but must be above worker.request_timeout_ms + 3 x "
+                               "broker.heartbeat_ms = %lld",
+                               policy->name, (long long)policy->lease_ms, (long long)least);
+        if (policy->retry_cap_ms < policy->retry_base_ms)
+            return conf_refuse(reader, node_of(reader, "policies", policy->name, "retry_cap_ms"), "policies",
+                               "%s: retry_cap_ms is %lld, below retry_base_ms %lld", policy->name,
+                               (long long)policy->retry_cap_ms, (long long)policy->retry_base_ms);
+    }
+    return ERR_NONE;
+}
+
+/* Keys protect only once the version acts on them: until then, a file that names them is not safer for it. */
+static bool protects(const char *path, const char *value)
+{
+    return value != NULL && !conf_key_is_idle(path);
+}
+
+static enum err refuse_open(struct conf_reader *reader, const struct conf_node *node, const char *where,
+                            const char *needs, bool is_idle)
+{
+    return conf_refuse(reader, node, where, "not on loopback: that needs %s%s, or broker.insecure: true", needs,
+                       is_idle ? " (not in this version yet)" : "");
+}
+
+static enum err check_exposure(struct conf_reader *reader)
+{
+    const struct conf *conf = &reader->whole->conf;
+    const struct conf_broker *broker = &conf->broker;
+    const struct {
+        const char *key, *where, *endpoint;
+    } sockets[] = {{"producers", "broker.producers", broker->producers},
+                   {"workers", "broker.workers", broker->workers},
+                   {"events", "broker.events", broker->events}};
+    bool broker_has_keys = protects("broker.curve_secret_key_file", broker->curve_secret_key_file) &&
+                           protects("broker.authorized_keys_dir", broker->authorized_keys_dir);
+    bool worker_has_keys = protects("worker.curve_secret_key_file", conf->worker.curve_secret_key_file) &&
+                           protects("worker.broker_public_key_file", conf->worker.broker_public_key_file);
+    bool has_tls = protects("broker.admin_tls_cert_file", broker->admin_tls_cert_file) &&
+                   protects("broker.admin_tls_key_file", broker->admin_tls_key_file);
+    if (broker->insecure)
+        return ERR_NONE;
+    for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++) {
+        if (!broker_has_keys && !conf_endpoint_is_local(sockets[i].endpoint))
+            return refuse_open(reader, node_of(reader, "broker", NULL, sockets[i].key), sockets[i].where,
+                               "curve_secret_key_file and authorized_keys_dir",
+                               conf_key_is_idle("broker.curve_secret_key_file"));
+    }
+    for (size_t i = 0; i < conf->worker.broker_count; i++) {
+        if (!worker_has_keys && !conf_endpoint_is_local(conf->worker.brokers[i]))
+            return refuse_open(reader, node_of(reader, "worker", NULL, "broker"), "worker.broker",
+                               "curve_secret_key_file and broker_public_key_file",
+                               conf_key_is_idle("worker.curve_secret_key_file"));
+    }
+    if (!has_tls && !conf_endpoint_is_local(broker->admin))
+        return refuse_open(reader, node_of(reader, "broker", NULL, "admin"), "broker.admin",
+                           "admin_tls_cert_file and admin_tls_key_file",
+                           conf_key_is_idle("broker.admin_tls_cert_file"));
+    return ERR_NONE;
+}
+
+enum err conf_check(struct conf_reader *reader)
+{
+    enum err err = ERR_NONE;
+    if (strcmp(reader->whole->conf.store.kind, "redis") == 0)
+        return conf_refuse(reader, node_of(reader, "store", NULL, "kind"), "store.kind",
+                           "redis is not in this version yet: embedded");
+    if ((err = check_lines(reader)) != ERR_NONE)
+        return err;
+    if ((err = check_all_once(reader)) != ERR_NONE)
+        return err;
+    if ((err = check_policies(reader)) != ERR_NONE)
+        return err;
+    return check_exposure(reader);
+}
