@@ -18,30 +18,31 @@
 #include "lineward/words.h"
 
 #define FEED_MESSAGE_BYTES_MAX (4u * 1024 * 1024)
-#define FEED_TEXT_MAX 256
+#define FEED_TEXT_MAX          256
 #define FEED_LINES_PER_MESSAGE 512 /* a longer list comes in several FEED_POLL_LINES before its FEED_POLL_END */
 
 enum feed_kind {
     FEED_READY,      /* child: its port is bound; `port` */
     FEED_POLL_LINES, /* child: a part of a good list: account, poll, lines[] */
-    FEED_POLL_END,   /* child: the poll is over: account, poll, begun_mono_ms, ok, cached, skew_ms, problem, http_status */
-    FEED_WEBHOOK,    /* child: a signed, well-formed event that the router uses; waits for FEED_ANSWER */
-    FEED_NOTE,       /* child: counts for metrics and the log: account, note, count (since the last such note) */
-    FEED_POLL_NOW,   /* broker: account; poll as soon as none is under way */
-    FEED_ANSWER,     /* broker: request, http_status (200 durable or known duplicate, 503 can't be stored) */
+    FEED_POLL_END, /* child: the poll is over: account, poll, begun_mono_ms, ok, cached, skew_ms, problem, http_status
+                    */
+    FEED_WEBHOOK,  /* child: a signed, well-formed event that the router uses; waits for FEED_ANSWER */
+    FEED_NOTE,     /* child: counts for metrics and the log: account, note, count (since the last such note) */
+    FEED_POLL_NOW, /* broker: account; poll as soon as none is under way */
+    FEED_ANSWER,   /* broker: request, http_status (200 durable or known duplicate, 503 can't be stored) */
 };
 
 /* What a FEED_NOTE counts: what the child refused, ignored or did not understand. For metrics and the log only. */
-#define FEED_NOTE_LIST(X)                                                                                             \
-    X(WEBHOOK_UNSIGNED, "webhook_unsigned")           /* 401: a signature header is missing */                        \
-    X(WEBHOOK_BAD_SIGNATURE, "webhook_bad_signature") /* 401 */                                                       \
-    X(WEBHOOK_STALE, "webhook_stale")         /* 401: true, but an old timestamp; the child polls by itself */        \
-    X(WEBHOOK_MALFORMED, "webhook_malformed") /* 400: signed, but no event */                                         \
-    X(WEBHOOK_TOO_LARGE, "webhook_too_large") /* 413 */                                                               \
-    X(WEBHOOK_UNUSED, "webhook_unused")       /* 200: a type that the router does not use */                          \
-    X(WEBHOOK_NO_LINE, "webhook_no_line")     /* 200: a status event that names no line, or nothing about it */       \
-    X(WEBHOOK_NOT_TAKEN, "webhook_not_taken") /* 503: no room, or no FEED_ANSWER in time */                           \
-    X(UNKNOWN_VALUE, "unknown_value")         /* a reputation or service word that nobody documents */                \
+#define FEED_NOTE_LIST(X)                                                                                            \
+    X(WEBHOOK_UNSIGNED, "webhook_unsigned")           /* 401: a signature header is missing */                       \
+    X(WEBHOOK_BAD_SIGNATURE, "webhook_bad_signature") /* 401 */                                                      \
+    X(WEBHOOK_STALE, "webhook_stale")         /* 401: true, but an old timestamp; the child polls by itself */       \
+    X(WEBHOOK_MALFORMED, "webhook_malformed") /* 400: signed, but no event */                                        \
+    X(WEBHOOK_TOO_LARGE, "webhook_too_large") /* 413 */                                                              \
+    X(WEBHOOK_UNUSED, "webhook_unused")       /* 200: a type that the router does not use */                         \
+    X(WEBHOOK_NO_LINE, "webhook_no_line")     /* 200: a status event that names no line, or nothing about it */      \
+    X(WEBHOOK_NOT_TAKEN, "webhook_not_taken") /* 503: no room, or no FEED_ANSWER in time */                          \
+    X(UNKNOWN_VALUE, "unknown_value")         /* a reputation or service word that nobody documents */               \
     X(UNREADABLE_LINE, "unreadable_line")     /* list entries whose number is no E.164 */
 
 enum feed_note {
@@ -58,8 +59,16 @@ struct feed_line { /* one line of GET /v3/phone_numbers, variants and case alrea
     enum service service;       /* UNKNOWN unless the list says FLAGGED or ACTIVE */
 };
 
-enum feed_event { FEED_EVENT_STATUS, FEED_EVENT_SENT, FEED_EVENT_DELIVERED, FEED_EVENT_READ, FEED_EVENT_FAILED,
-                  FEED_EVENT_RECEIVED, FEED_EVENT_CHAT, FEED_EVENT_COUNT };
+enum feed_event {
+    FEED_EVENT_STATUS,
+    FEED_EVENT_SENT,
+    FEED_EVENT_DELIVERED,
+    FEED_EVENT_READ,
+    FEED_EVENT_FAILED,
+    FEED_EVENT_RECEIVED,
+    FEED_EVENT_CHAT,
+    FEED_EVENT_COUNT
+};
 
 struct feed_webhook {
     uint64_t request; /* to be answered */

@@ -47,8 +47,7 @@ static enum service read_service(const cJSON *object, const char *name)
     return service_read(status_word(status_value(object, name, NULL)));
 }
 
-/* Copies an id if there is one that fits and is printable ASCII; else out stays "". */
-static void copy_id(char *out, size_t room, const char *text)
+void linq_copy_id(char *out, size_t room, const char *text)
 {
     if (text == NULL || strlen(text) >= room)
         return;
@@ -262,7 +261,7 @@ static const char *first_handle(const cJSON *object, const char *const *names, s
 static void read_chat(const cJSON *chat, int64_t arrival_wall_ms, struct feed_webhook *out)
 {
     const cJSON *health = status_value(chat, "health_status", NULL);
-    copy_id(out->chat_id, sizeof out->chat_id, json_string(chat, "id"));
+    linq_copy_id(out->chat_id, sizeof out->chat_id, json_string(chat, "id"));
     out->group = json_bool(chat, "is_group", false);
     out->has_chat_health = health != NULL;
     out->chat_health = chat_health_read(status_word(health));
@@ -355,9 +354,9 @@ static void read_ids(const cJSON *data, const cJSON *message, struct feed_webhoo
         id = json_string(message, "id");
     if (id == NULL)
         id = json_string(data, "id");
-    copy_id(out->message_id, sizeof out->message_id, id);
+    linq_copy_id(out->message_id, sizeof out->message_id, id);
     if (out->chat_id[0] == '\0')
-        copy_id(out->chat_id, sizeof out->chat_id, json_string(data, "chat_id"));
+        linq_copy_id(out->chat_id, sizeof out->chat_id, json_string(data, "chat_id"));
 }
 
 static enum linq_reading read_message(const cJSON *data, int64_t arrival_wall_ms, struct feed_webhook *out)
@@ -366,7 +365,7 @@ static enum linq_reading read_message(const cJSON *data, int64_t arrival_wall_ms
     read_chat(json_get(data, "chat"), arrival_wall_ms, out);
     out->group = out->group || json_bool(data, "is_group", false);
     read_ids(data, message, out);
-    copy_id(out->idempotency_key, sizeof out->idempotency_key, json_string(data, "idempotency_key"));
+    linq_copy_id(out->idempotency_key, sizeof out->idempotency_key, json_string(data, "idempotency_key"));
     out->inbound = read_inbound(data, out->event);
     read_ends(data, out);
     const cJSON *reconciled = json_get(data, "reconciled_at");
@@ -393,7 +392,7 @@ static int64_t read_code(const cJSON *data)
 static enum linq_reading read_failed(const cJSON *data, int64_t arrival_wall_ms, struct feed_webhook *out)
 {
     read_ids(data, json_get(data, "message"), out);
-    copy_id(out->idempotency_key, sizeof out->idempotency_key, json_string(data, "idempotency_key"));
+    linq_copy_id(out->idempotency_key, sizeof out->idempotency_key, json_string(data, "idempotency_key"));
     out->code = read_code(data);
     out->at_ms = read_time(data, "failed_at", arrival_wall_ms);
     return LINQ_TAKEN;
@@ -440,7 +439,7 @@ static enum linq_reading read_event(const cJSON *root, int64_t arrival_wall_ms, 
         if (!cJSON_IsObject(data))
             return LINQ_MALFORMED;
         out->event = events[i].event;
-        copy_id(out->event_id, sizeof out->event_id, json_string(root, "event_id"));
+        linq_copy_id(out->event_id, sizeof out->event_id, json_string(root, "event_id"));
         return events[i].read(data, arrival_wall_ms, out);
     }
     return LINQ_UNUSED;

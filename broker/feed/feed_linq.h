@@ -46,6 +46,10 @@ enum linq_reading {
 enum linq_reading linq_read_webhook(const char *body, size_t bytes, int64_t arrival_wall_ms,
                                     struct feed_webhook *out);
 
+/* Copies an id of theirs if there is one (NULL: none), it fits into out[room] and is printable ASCII; else out stays
+ * as it was. */
+void linq_copy_id(char *out, size_t room, const char *text);
+
 /* Is this whole message an opt-out keyword (linq-api.md 5.4)? Any case, blanks at its ends do not count; the
  * provider wants exact case, a careful sender stops all the same. A keyword within a longer message is none. */
 bool linq_is_opt_out(const char *text);
