@@ -46,7 +46,7 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
         va_start(values, format);
         int body = vsnprintf(line + bytes, sizeof line - bytes, format, values);
         va_end(values);
-        bytes += body < 0 ? 0 : (size_t)body;
+        bytes = body > 0 ? bytes + (size_t)body : bytes - 1; /* no values, no blank before them */
     }
     if (bytes > room) { /* say that it was cut, rather than look whole */
         memcpy(line + room, cut, sizeof cut - 1);

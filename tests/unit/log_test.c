@@ -1,0 +1,117 @@
+/* Log lines as they arrive on stderr. */
+#include "lineward/log.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lineward/clock.h"
+
+static int stderr_kept = -1;
+static int pipe_ends[2] = {-1, -1};
+
+static void divert_stderr(void)
+{
+    stderr_kept = dup(STDERR_FILENO);
+    ck_assert_int_eq(pipe(pipe_ends), 0);
+    dup2(pipe_ends[1], STDERR_FILENO);
+}
+
+static void restore_stderr(void)
+{
+    dup2(stderr_kept, STDERR_FILENO);
+    close(stderr_kept);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+}
+
+/* What has been written since, one read for what should be one write. */
+static const char *written(void)
+{
+    static char text[8192];
+    log_event(LOG_ERROR, "end", "%s", ""); /* so that there is always something to read */
+    ssize_t bytes = read(pipe_ends[0], text, sizeof text - 1);
+    ck_assert_int_gt(bytes, 0);
+    text[bytes] = '\0';
+    return text;
+}
+
+START_TEST(a_line_has_time_level_event_and_values)
+{
+    log_event(LOG_WARN, "lease_lapsed", "job=%s attempt=%u", "j_1", 2u);
+    const char *text = written();
+    int64_t wall_ms = 0;
+    char when[TIME_TEXT_MAX] = "";
+    memcpy(when, text, 24);
+    ck_assert(time_parse(when, &wall_ms));
+    static const char expected[] = " warn event=lease_lapsed job=j_1 attempt=2\n";
+    ck_assert_int_eq(strncmp(text + 24, expected, sizeof expected - 1), 0);
+}
+END_TEST
+
+START_TEST(lines_below_the_level_are_dropped)
+{
+    log_event(LOG_DEBUG, "chatter", "a=1");
+    log_level_set(LOG_ERROR);
+    log_event(LOG_WARN, "chatter", "a=1");
+    log_event(LOG_ERROR, "trouble", "a=1");
+    log_level_set(LOG_DEBUG);
+    log_event(LOG_DEBUG, "detail", "a=1");
+    const char *text = written();
+    ck_assert_ptr_null(strstr(text, "chatter"));
+    ck_assert_ptr_nonnull(strstr(text, "trouble"));
+    ck_assert_ptr_nonnull(strstr(text, "detail"));
+}
+END_TEST
+
+START_TEST(a_value_cannot_begin_a_second_line_or_speak_to_the_terminal)
+{
+    log_event(LOG_INFO, "x", "reason=\"%s\"", "a\nb\r\x1b[31m\x7f caf\xc3\xa9");
+    const char *text = written();
+    ck_assert_ptr_nonnull(strstr(text, "reason=\"a?b??[31m? caf\xc3\xa9\"\n"));
+}
+END_TEST
+
+START_TEST(a_long_line_is_cut_and_says_so)
+{
+    char huge[5000];
+    memset(huge, 'x', sizeof huge - 1);
+    huge[sizeof huge - 1] = '\0';
+    log_event(LOG_INFO, "x", "value=%s", huge);
+    const char *text = written();
+    const char *end = strchr(text, '\n');
+    ck_assert_ptr_nonnull(end);
+    ck_assert_int_le(end - text, 2047);
+    ck_assert_int_eq(strncmp(end - 4, "x...", 4), 0);
+    /* and a name of an event that alone is too long */
+    log_event(LOG_INFO, huge, "value=%d", 1);
+    ck_assert_ptr_nonnull(strstr(written(), "x...\n"));
+}
+END_TEST
+
+START_TEST(a_line_needs_no_values)
+{
+    log_event(LOG_INFO, "stopped", "%s", "");
+    ck_assert_ptr_nonnull(strstr(written(), " info event=stopped\n"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("log");
+    TCase *tests = tcase_create("log");
+    tcase_add_checked_fixture(tests, divert_stderr, restore_stderr);
+    tcase_add_test(tests, a_line_has_time_level_event_and_values);
+    tcase_add_test(tests, lines_below_the_level_are_dropped);
+    tcase_add_test(tests, a_value_cannot_begin_a_second_line_or_speak_to_the_terminal);
+    tcase_add_test(tests, a_long_line_is_cut_and_says_so);
+    tcase_add_test(tests, a_line_needs_no_values);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
