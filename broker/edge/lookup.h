@@ -1,0 +1,121 @@
+/* lookup.h — answers that need the disk: job views (STATUS, GET /v1/jobs) and pages of events. The owner's thread
+ * fills a request with what is in memory, reader threads add what the records say and render it, and the owner's
+ * thread collects the text. The core never waits for the disk.
+ *
+ * The store is reached through struct archive, which broker.c fills: store and edge do not know each other. */
+#ifndef LINEWARD_EDGE_LOOKUP_H
+#define LINEWARD_EDGE_LOOKUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/core/core.h"
+#include "lineward/err.h"
+#include "lineward/json.h"
+#include "lineward/wire.h"
+
+#define LOOKUP_QUEUE_MAX  256  /* requests not collected yet; more: ERR_BUSY */
+#define LOOKUP_JOBS_MAX   1024 /* jobs in a request */
+#define LOOKUP_EVENTS_MAX 1000 /* events in an answer */
+
+/* Gets one record, decoded and lent for the call, event.seq included. False: no more. */
+typedef bool (*archive_visit)(void *visitor, const struct change *change);
+
+/* What the readers ask; called from their threads, several at once. `self` is lent for the lookup's life. */
+struct archive {
+    void *self;
+    /* The durable record at `place`. ERR_NOT_FOUND: it was moved meanwhile. */
+    enum err (*read)(void *self, uint64_t place, archive_visit visit, void *visitor);
+    /* Every durable record of this kind and key, oldest first. ERR_NONE also when there is none. */
+    enum err (*find)(void *self, enum change_kind kind, uint64_t key, archive_visit visit, void *visitor);
+    /* Durable events with seq > after, in order, at most `limit`. *oldest: the oldest that is still there, 0: none.
+     */
+    enum err (*events)(void *self, uint64_t after, size_t limit, uint64_t *oldest, archive_visit visit,
+                       void *visitor);
+};
+
+enum lookup_form {
+    LOOKUP_VIEW,      /* the job view */
+    LOOKUP_FULL,      /* and its history, and why (GET /v1/jobs/{id}) */
+    LOOKUP_CANCEL,    /* the job view, but a final job answers already_final */
+    LOOKUP_CANCELLED, /* the view after a CANCEL that was granted */
+    LOOKUP_DUPLICATE, /* {"id","job","state":"duplicate","current"} */
+};
+
+struct lookup_job {                                         /* what the owner's thread knows of one job */
+    char asked[PRODUCER_ID_MAX_BYTES + NAME_MAX_BYTES + 2]; /* as asked, for not_found; "" in a list */
+    uint64_t number;                                        /* 0: nobody knows it: not_found */
+    bool is_live;
+    struct job_view view;
+    char pool[NAME_MAX_BYTES + 1]; /* of a live job; "" unknown */
+    bool has_line;
+    struct line_view line; /* LOOKUP_FULL: what the decision saw */
+};
+
+struct lookup_request {
+    uint64_t token; /* comes back with the answer */
+    enum { LOOKUP_JOBS, LOOKUP_EVENTS, LOOKUP_ENDED } what;
+    struct instant now;
+    const char *pools; /* comma list of what the asker may see, copied; NULL: all */
+    bool mask_handles;
+    /* LOOKUP_JOBS: those given. LOOKUP_ENDED: finished jobs in the order of their end, from event `after` on. */
+    enum lookup_form form;
+    struct lookup_job *jobs; /* from malloc(); taken over if the request is taken */
+    size_t job_count;
+    bool with_message;
+    const char *to;       /* filter: comma list of handles, all among the recipients; copied; NULL: any */
+    const char *pool;     /* LOOKUP_ENDED, filters: copied; NULL: any */
+    uint64_t line;        /* 0: any */
+    enum job_state state; /* JOB_NONE: any */
+    /* LOOKUP_EVENTS, LOOKUP_ENDED */
+    uint64_t after;
+    bool from_oldest; /* no `after` was given */
+    size_t limit;
+    const char *topic; /* prefix, copied; NULL: all */
+};
+
+struct lookup_item {
+    enum code code; /* CODE_NONE: a view; else the text is {"id":…,"error":{…}} */
+    size_t bytes;   /* of its JSON; 0: filtered out */
+};
+
+struct lookup_answer {
+    uint64_t token;
+    enum err err;         /* ERR_NONE; ERR_GONE: `after` is older than `oldest`; ERR_IO, ERR_DAMAGED, ERR_NO_MEMORY */
+    struct json_out text; /* the items' JSON, one after the other without separators */
+    struct lookup_item *items;
+    size_t item_count;
+    uint64_t next, oldest; /* events: where to go on */
+    bool more;             /* LOOKUP_ENDED: not all was looked at */
+};
+void lookup_answer_free(struct lookup_answer *answer);
+
+struct lookup;
+
+/* Starts `threads` readers. ERR_NO_MEMORY, ERR_IO. */
+enum err lookup_open(struct lookup **out, const struct archive *archive, unsigned threads);
+/* Stops the readers and drops what was not collected. NULL is fine. */
+void lookup_close(struct lookup **lookup_p);
+/* An eventfd, readable when there is something to collect. */
+int lookup_fd(const struct lookup *lookup);
+
+/* Owner's thread. ERR_NONE: the answer will come, request->jobs is taken over. ERR_BUSY: the queue is full;
+ * ERR_NO_MEMORY; ERR_BAD_INPUT: beyond the limits; the jobs are still the caller's then. */
+enum err lookup_submit(struct lookup *lookup, const struct lookup_request *request);
+/* Owner's thread. True: *out is the caller's, free with lookup_answer_free(). False: nothing more now. */
+bool lookup_collect(struct lookup *lookup, struct lookup_answer *out);
+
+/* ---- how a job is named: a job number, a producer id of pool `default`, or POOL/ID ---- */
+
+struct job_ref {
+    uint64_t number; /* 0: by id */
+    char pool[NAME_MAX_BYTES + 1], id[PRODUCER_ID_MAX_BYTES + 1];
+};
+/* False: it can be the name of nothing (answer not_found). */
+bool job_ref_parse(const char *text, struct job_ref *out);
+
+/* Is `name` in a comma list? NULL lists everything. */
+bool name_in_list(const char *list, const char *name);
+
+#endif

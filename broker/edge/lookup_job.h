@@ -1,0 +1,34 @@
+/* lookup_job.h — what the records say of one job, gathered and rendered. Only for lookup*.c. */
+#ifndef LINEWARD_EDGE_LOOKUP_JOB_H
+#define LINEWARD_EDGE_LOOKUP_JOB_H
+
+#include "broker/edge/lookup.h"
+#include "broker/edge/view.h"
+
+#define LOOKUP_HISTORY_MAX 128 /* entries shown of one job's history: the first ones */
+
+struct job_records {
+    struct job_facts facts;
+    void *copies[SECTION_COUNT + 1]; /* what the facts' spans point into */
+    struct json_out history;         /* entries with commas between them; only filled for LOOKUP_FULL */
+    size_t history_count;
+    bool with_history;
+    bool failed; /* out of memory */
+};
+
+/* Gathers all that the archive knows of `job`. Free with job_records_free() whatever comes. */
+enum err job_records_read(const struct archive *archive, const struct lookup_job *job, bool with_history,
+                          bool with_message, struct job_records *out);
+void job_records_free(struct job_records *records);
+
+/* Only the envelope of job `number`; {NULL, 0} if it is not there. The bytes are the caller's (free()). */
+enum err job_envelope_read(const struct archive *archive, uint64_t number, struct span *out);
+
+/* Are all handles of the comma list `to` among the recipients? */
+bool recipients_include(struct span recipients, const char *to);
+
+/* Renders one item of the request into `text`. */
+struct lookup_item job_item(const struct archive *archive, const struct lookup_request *request,
+                            const struct lookup_job *job, struct json_out *text, enum err *err);
+
+#endif

@@ -1,0 +1,216 @@
+/* metrics.c — numbers as Prometheus text. Tables, so that a family's name, help and number stand on one line. */
+#include "broker/edge/metrics.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void metrics_free(struct metrics *metrics)
+{
+    free(metrics->text);
+    *metrics = (struct metrics){0};
+}
+
+__attribute__((format(printf, 2, 3))) static void put(struct metrics *m, const char *format, ...)
+{
+    char line[512];
+    va_list values;
+    va_start(values, format);
+    int written = vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    size_t bytes = written > 0 ? (size_t)written : 0;
+    if (m->failed || bytes >= sizeof line) {
+        m->failed = true;
+        return;
+    }
+    if (m->room - m->bytes < bytes) {
+        size_t room = m->room == 0 ? 16384 : 2 * m->room;
+        char *text = realloc(m->text, room);
+        if (text == NULL) {
+            m->failed = true;
+            return;
+        }
+        m->text = text;
+        m->room = room;
+    }
+    memcpy(m->text + m->bytes, line, bytes);
+    m->bytes += bytes;
+}
+
+static void put_head(struct metrics *m, const char *name, const char *type, const char *help)
+{
+    put(m, "# HELP lineward_%s %s\n# TYPE lineward_%s %s\n", name, help, name, type);
+}
+
+static void put_value(struct metrics *m, const char *name, const char *type, const char *help, double value)
+{
+    put_head(m, name, type, help);
+    put(m, "lineward_%s %.17g\n", name, value);
+}
+
+struct family {
+    const char *name, *type, *help;
+    size_t offset; /* of a uint64_t in struct status_facts */
+};
+
+#define CORE(field)  offsetof(struct status_facts, core.field)
+#define STORE(field) offsetof(struct status_facts, store.field)
+
+static const struct family families[] = {
+    {"jobs", "gauge", "Jobs that are not final.", CORE(jobs)},
+    {"jobs_accepted_total", "counter", "Jobs accepted since the start.", CORE(accepted_total)},
+    {"jobs_refused_total", "counter", "Jobs refused since the start.", CORE(refused_total)},
+    {"tries_repeated_total", "counter", "Tries that ended in another one.", CORE(retried_total)},
+    {"leases_lapsed_total", "counter", "Leases that ended without a result.", CORE(lapsed_total)},
+    {"conversations", "gauge", "Conversations remembered.", CORE(conversations)},
+    {"dedupe_ids", "gauge", "Producer ids remembered.", CORE(remembered)},
+    {"dedupe_dropped_early_total", "counter", "Producer ids forgotten before their time, for want of room.",
+     CORE(dedupe_dropped_early)},
+    {"worker_slots", "gauge", "Slots of all workers.", CORE(slots)},
+    {"worker_slots_free", "gauge", "Slots without a job.", CORE(free_slots)},
+    {"events_next_seq", "gauge", "The number of the next event.", CORE(next_seq)},
+    {"store_segments", "gauge", "Segments of the journal.", STORE(segments)},
+    {"store_history_segments", "gauge", "Segments of the history.", STORE(history_segments)},
+    {"store_free_segments", "gauge", "Segments that can be had.", STORE(free_segments)},
+    {"store_live_bytes", "gauge", "Bytes still needed.", STORE(bytes_live)},
+    {"store_history_bytes", "gauge", "Bytes of the history.", STORE(bytes_history)},
+    {"store_bytes", "gauge", "Bytes on disk.", STORE(bytes_total)},
+    {"store_commits_total", "counter", "Durable commits.", STORE(commits)},
+    {"store_records_total", "counter", "Records written.", STORE(records)},
+    {"store_syncs_total", "counter", "Flushes to disk.", STORE(syncs)},
+    {"store_written_bytes_total", "counter", "Bytes written.", STORE(bytes_written)},
+    {"store_cleaned_segments_total", "counter", "Segments given up by cleaning.", STORE(cleaned_segments)},
+    {"store_cleaned_bytes_total", "counter", "Bytes moved forward by cleaning.", STORE(cleaned_bytes_moved)},
+};
+
+static void put_families(struct metrics *m, const struct status_facts *facts)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)facts + families[i].offset, sizeof value);
+        put_value(m, families[i].name, families[i].type, families[i].help, (double)value);
+    }
+}
+
+static void put_jobs(struct metrics *m, const struct core_status *core)
+{
+    const struct {
+        const char *state;
+        uint64_t now;
+    } now[] = {{"scheduled", core->scheduled}, {"queued", core->queued}, {"leased", core->leased}};
+    const struct {
+        enum job_state state;
+        uint64_t total;
+    } ended[] = {{JOB_SENT, core->sent_total},
+                 {JOB_FAILED, core->failed_total},
+                 {JOB_EXPIRED, core->expired_total},
+                 {JOB_CANCELLED, core->cancelled_total},
+                 {JOB_SUPPRESSED, core->suppressed_total}};
+    put_head(m, "jobs_by_state", "gauge", "Jobs that are not final, by state; held ones are queued.");
+    for (size_t i = 0; i < sizeof now / sizeof *now; i++)
+        put(m, "lineward_jobs_by_state{state=\"%s\"} %" PRIu64 "\n", now[i].state, now[i].now);
+    put_head(m, "jobs_ended_total", "counter", "Jobs that came to their end since the start.");
+    for (size_t i = 0; i < sizeof ended / sizeof *ended; i++)
+        put(m, "lineward_jobs_ended_total{state=\"%s\"} %" PRIu64 "\n", job_state_name(ended[i].state),
+            ended[i].total);
+    put_head(m, "jobs_by_reason", "gauge", "Jobs that wait, by the reason of their line or pool.");
+    for (enum reason reason = REASON_NONE + 1; reason < REASON_COUNT; reason++)
+        put(m, "lineward_jobs_by_reason{reason=\"%s\"} %" PRIu64 "\n", reason_name(reason),
+            core->backlog_by_reason[reason]);
+}
+
+void metrics_put_status(struct metrics *m, const struct status_facts *facts)
+{
+    const struct core_status *core = &facts->core;
+    const struct store_facts *store = &facts->store;
+    put_head(m, "build_info", "gauge", "The version that runs.");
+    put(m, "lineward_build_info{version=\"%s\"} 1\n", facts->version);
+    put_value(m, "uptime_seconds", "gauge", "Since the start.",
+              (double)(facts->now.mono_ms - facts->started_mono_ms) / 1000);
+    put_value(m, "ready", "gauge", "1: store open, sockets bound, reputation known.", facts->ready);
+    put_value(m, "jobs_max", "gauge", "At that many jobs enqueues are refused busy.", (double)facts->jobs_max);
+    put_value(m, "workers", "gauge", "Workers that are READY.", core->workers);
+    put_value(m, "leases", "gauge", "Leases granted and not over.", core->leases);
+    put_value(m, "store_full", "gauge", "1: enqueues are refused store_full.", store->full);
+    put_value(m, "store_sync_seconds_total", "counter", "Time spent in flushes.", (double)store->sync_us_total / 1e6);
+    put_value(m, "store_sync_seconds_max", "gauge", "The longest flush.", (double)store->sync_us_max / 1e6);
+    put_families(m, facts);
+    put_jobs(m, core);
+    put_head(m, "lines_by_gate", "gauge", "Lines by gate.");
+    for (enum gate gate = 0; gate < GATE_COUNT; gate++)
+        put(m, "lineward_lines_by_gate{gate=\"%s\"} %" PRIu32 "\n", gate_name(gate), core->lines_by_gate[gate]);
+}
+
+/* ---- lines ---- */
+
+static double gate_value(const struct line_view *line)
+{
+    return line->gate == GATE_OPEN ? 2 : line->gate == GATE_SLOW ? 1 : 0;
+}
+
+static double pace_value(const struct line_view *line)
+{
+    return line->pace_per_min < 0 ? -1 : line->pace_per_min / 60;
+}
+
+static double waiting_value(const struct line_view *line)
+{
+    return (double)line->backlog_queued + line->backlog_held;
+}
+
+static double leased_value(const struct line_view *line)
+{
+    return line->backlog_leased;
+}
+
+static double sent_value(const struct line_view *line)
+{
+    return (double)line->sent_total;
+}
+
+static double messages_value(const struct line_view *line)
+{
+    return line->messages_used;
+}
+
+static double fresh_value(const struct line_view *line)
+{
+    return line->fresh_used;
+}
+
+static double heard_value(const struct line_view *line)
+{
+    return (double)line->heard_at_ms / 1000;
+}
+
+static const struct {
+    const char *name, *type, *help;
+    double (*value)(const struct line_view *line);
+} line_families[] = {
+    {"line_gate", "gauge", "2 open, 1 slow, 0 closed.", gate_value},
+    {"line_pace_per_second", "gauge", "Sends a second as in force now; -1: without limit.", pace_value},
+    {"line_jobs_waiting", "gauge", "Jobs bound to the line that wait.", waiting_value},
+    {"line_jobs_leased", "gauge", "Jobs of the line that a worker has.", leased_value},
+    {"line_sent_total", "counter", "Messages sent on the line since the start.", sent_value},
+    {"line_daily_messages_used", "gauge", "Of the rolling day's budget.", messages_value},
+    {"line_new_conversations_used", "gauge", "Of the rolling day's budget.", fresh_value},
+    {"line_heard_timestamp_seconds", "gauge", "When the provider was last heard of the line.", heard_value},
+};
+
+void metrics_put_lines(struct metrics *m, const struct line_view *lines, size_t count)
+{
+    size_t shown = count < METRICS_LINES_MAX ? count : METRICS_LINES_MAX;
+    for (size_t f = 0; f < sizeof line_families / sizeof *line_families; f++) {
+        put_head(m, line_families[f].name, line_families[f].type, line_families[f].help);
+        for (size_t i = 0; i < shown; i++)
+            put(m, "lineward_%s{line=\"+%" PRIu64 "\"} %.17g\n", line_families[f].name, lines[i].number,
+                line_families[f].value(&lines[i]));
+    }
+    put_head(m, "line_reputation", "gauge", "1 for the last word heard of the line.");
+    for (size_t i = 0; i < shown; i++)
+        put(m, "lineward_line_reputation{line=\"+%" PRIu64 "\",status=\"%s\"} 1\n", lines[i].number,
+            reputation_name(lines[i].status));
+    put_value(m, "lines_not_shown", "gauge", "Lines left out of the families above.", (double)(count - shown));
+}

@@ -1,0 +1,25 @@
+/* metrics.h — Prometheus text (version 0.0.4) from numbers handed in. Pure. Names begin with lineward_, counters end
+ * in _total, times are seconds, and no label grows with jobs or recipients: the largest set is a line's, cut at
+ * METRICS_LINES_MAX. */
+#ifndef LINEWARD_EDGE_METRICS_H
+#define LINEWARD_EDGE_METRICS_H
+
+#include "broker/edge/view.h"
+
+#define METRICS_LINES_MAX 1000
+
+/* A growing text; `failed`: out of memory, the text is not whole. Free with metrics_free(). */
+struct metrics {
+    char *text;
+    size_t bytes, room;
+    bool failed;
+};
+void metrics_free(struct metrics *metrics);
+
+/* Everything that has no line: the core's, the store's. */
+void metrics_put_status(struct metrics *metrics, const struct status_facts *facts);
+/* The head of the lines' families, then one sample of each line in `lines`. Call once, with all lines: samples of a
+ * family must stand together. */
+void metrics_put_lines(struct metrics *metrics, const struct line_view *lines, size_t count);
+
+#endif
