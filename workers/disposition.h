@@ -11,21 +11,21 @@
 
 #include "lineward/words.h"
 
-enum transport { /* how far the request came */
-    TRANSPORT_ANSWERED,   /* a whole HTTP answer */
-    TRANSPORT_NOT_BEGUN,  /* DNS, connect or TLS failed: no byte of the request left */
-    TRANSPORT_LOST,       /* a byte may have left, and no whole answer came: timeout, reset, cut answer */
+enum transport {                      /* how far the request came */
+                 TRANSPORT_ANSWERED,  /* a whole HTTP answer */
+                 TRANSPORT_NOT_BEGUN, /* DNS, connect or TLS failed: no byte of the request left */
+                 TRANSPORT_LOST,      /* a byte may have left, and no whole answer came: timeout, reset, cut answer */
 };
 
 struct answer {
     enum transport transport;
-    int http_status;           /* when answered */
-    int64_t code;              /* the provider's; 0: none could be read */
-    bool has_ids;              /* a 2xx carried the ids it must */
-    bool unsettled;            /* an earlier try of this job had an unknown outcome */
-    bool has_chat;             /* the request went to a known chat */
-    unsigned attempt;          /* which try of the job this was, from 1; 0 counts as the first */
-    int64_t retry_after_ms;    /* header first, then body; -1: none; already clamped to 0..600 s */
+    int http_status;        /* when answered */
+    int64_t code;           /* the provider's; 0: none could be read */
+    bool has_ids;           /* a 2xx carried the ids it must */
+    bool unsettled;         /* an earlier try of this job had an unknown outcome */
+    bool has_chat;          /* the request went to a known chat */
+    unsigned attempt;       /* which try of the job this was, from 1; 0 counts as the first */
+    int64_t retry_after_ms; /* header first, then body; -1: none; already clamped to 0..600 s */
 };
 
 struct disposition {
