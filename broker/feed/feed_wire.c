@@ -180,8 +180,10 @@ static bool write_field(struct json_out *out, const struct field *field, const v
     case TYPE_LINE:
     case TYPE_HANDLE:
     case TYPE_TEXT:
+        if (!text_is_good(field->type, at, field->room))
+            return false;
         json_put_string(out, at);
-        return text_is_good(field->type, at, field->room);
+        return true;
     case TYPE_FLAG:
         memcpy(&flag, at, sizeof flag);
         json_put_bool(out, flag);
@@ -208,13 +210,15 @@ static bool write_field(struct json_out *out, const struct field *field, const v
 
 static bool write_line(struct json_out *out, const struct feed_line *line)
 {
+    if (!text_is_good(TYPE_LINE, line->number, sizeof line->number) || line->number[0] == '\0' ||
+        (unsigned)line->reputation >= REPUTATION_COUNT || (unsigned)line->service >= SERVICE_COUNT)
+        return false;
     json_open(out, '[');
     json_put_string(out, line->number);
     json_put_string(out, reputation_name(line->reputation));
     json_put_string(out, service_name(line->service));
     json_close(out, ']');
-    return is_plain_text(line->number, sizeof line->number) && e164_is_valid(line->number) &&
-           (unsigned)line->reputation < REPUTATION_COUNT && (unsigned)line->service < SERVICE_COUNT;
+    return true;
 }
 
 static bool write_document(struct json_out *out, const struct feed_message *message, const struct feed_line *lines,
