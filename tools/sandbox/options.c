@@ -1,0 +1,209 @@
+/* options.c — one table of numbers, one of texts, and the few options that are neither. */
+#include "tools/sandbox/options.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char sandbox_options_help[] =
+    "lineward-sandbox: a messaging provider to develop, test and rehearse against.\n"
+    "\n"
+    "  --listen HOST:PORT         the provider's API (needed; port 0: any free one)\n"
+    "  --control HOST:PORT        the controls, loopback only; see docs/sandbox.md\n"
+    "  --api-key KEY              refuse every other key (default: take any)\n"
+    "  --webhook-url URL          where events go; may be set later at the controls\n"
+    "  --webhook-secret SECRET    whsec_… that signs them\n"
+    "  --webhook-retry-ms N       wait after the first failed attempt, doubled each time (3000)\n"
+    "  --webhook-timeout-ms N     how long the receiver may take (10000)\n"
+    "  --webhook-events all|status  status: phone_number.status_updated only (all)\n"
+    "  --line NUMBER[=STATUS]     a line: HEALTHY (default), AT_RISK, CRITICAL or FLAGGED; may be repeated\n"
+    "                             (none: +12025550101 to +12025550103)\n"
+    "  --log FILE.jsonl           what auditors read\n"
+    "  --seed N                   of ids and faults (1)\n"
+    "  --latency-ms N             answers to sends wait so long (0)\n"
+    "  --sent-ms N                from acceptance to message.sent (0)\n"
+    "  --delivered-ms N           from acceptance to message.delivered (200)\n"
+    "  --pair-limit N             messages per 60 s from one line to one recipient; 0: no limit (30)\n"
+    "  --messages-max N           messages kept; then sends are answered 500 (10000000)\n"
+    "  --threads N                of the API (2)\n"
+    "  --help, --version\n"
+    "\n"
+    "Prints `listening http://…` and `control http://…` on standard output when ready. Ends on TERM or INT.\n";
+
+enum kind { KIND_TEXT, KIND_NUMBER, KIND_LISTEN, KIND_CONTROL, KIND_LINE, KIND_EVENTS, KIND_HELP, KIND_VERSION };
+
+#define FIELD(name) offsetof(struct sandbox_options, name)
+
+static const struct spec {
+    const char *name;
+    enum kind kind;
+    size_t field;
+    int64_t fallback, min, max; /* of numbers */
+} specs[] = {
+    {"listen", KIND_LISTEN, 0, 0, 0, 0},
+    {"control", KIND_CONTROL, 0, 0, 0, 0},
+    {"line", KIND_LINE, 0, 0, 0, 0},
+    {"webhook-events", KIND_EVENTS, 0, 0, 0, 0},
+    {"help", KIND_HELP, 0, 0, 0, 0},
+    {"version", KIND_VERSION, 0, 0, 0, 0},
+    {"api-key", KIND_TEXT, FIELD(api_key), 0, 0, 0},
+    {"webhook-url", KIND_TEXT, FIELD(webhook_url), 0, 0, 0},
+    {"webhook-secret", KIND_TEXT, FIELD(webhook_secret), 0, 0, 0},
+    {"log", KIND_TEXT, FIELD(log_path), 0, 0, 0},
+    {"seed", KIND_NUMBER, FIELD(seed), 1, 0, INT64_MAX},
+    {"latency-ms", KIND_NUMBER, FIELD(latency_ms), 0, 0, 600000},
+    {"webhook-retry-ms", KIND_NUMBER, FIELD(webhook_retry_ms), 3000, 1, 600000},
+    {"webhook-timeout-ms", KIND_NUMBER, FIELD(webhook_timeout_ms), 10000, 1, 600000},
+    {"sent-ms", KIND_NUMBER, FIELD(sent_ms), 0, 0, 600000},
+    {"delivered-ms", KIND_NUMBER, FIELD(delivered_ms), 200, 0, 600000},
+    {"pair-limit", KIND_NUMBER, FIELD(pair_limit), 30, 0, 10000},
+    {"messages-max", KIND_NUMBER, FIELD(messages_max), 10000000, 1, 2000000000},
+    {"threads", KIND_NUMBER, FIELD(threads), 2, 1, 64},
+};
+enum { SPECS = sizeof specs / sizeof *specs };
+
+static bool number_read(const char *text, int64_t min, int64_t max, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || value < min || value > max)
+        return false;
+    *out = value;
+    return true;
+}
+
+static bool endpoint_read(const char *text, struct sandbox_endpoint *out)
+{
+    const char *colon = strrchr(text, ':');
+    int64_t port;
+    struct in_addr address;
+    if (colon == NULL || !number_read(colon + 1, 0, 65535, &port))
+        return false;
+    char host[16];
+    if (strncmp(text, "localhost:", 10) == 0)
+        snprintf(host, sizeof host, "127.0.0.1");
+    else if ((size_t)(colon - text) >= sizeof host)
+        return false;
+    else
+        snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
+    if (inet_pton(AF_INET, host, &address) != 1)
+        return false;
+    memcpy(out->address, host, sizeof out->address);
+    out->port = (uint16_t)port;
+    return true;
+}
+
+static bool line_read(struct sandbox_options *out, const char *text)
+{
+    struct sandbox_option_line line = {.reputation = REPUTATION_HEALTHY, .service = SERVICE_ACTIVE};
+    const char *equals = strchr(text, '=');
+    size_t bytes = equals == NULL ? strlen(text) : (size_t)(equals - text);
+    if (bytes >= sizeof line.number || out->line_count == OPTIONS_LINES_MAX)
+        return false;
+    memcpy(line.number, text, bytes);
+    if (!e164_is_valid(line.number))
+        return false;
+    if (equals != NULL && service_read(equals + 1) == SERVICE_FLAGGED)
+        line.service = SERVICE_FLAGGED;
+    else if (equals != NULL && (line.reputation = reputation_read(equals + 1)) == REPUTATION_UNKNOWN)
+        return false;
+    struct sandbox_option_line *lines = realloc(out->lines, (out->line_count + 1) * sizeof *lines);
+    if (lines == NULL)
+        return false;
+    out->lines = lines;
+    lines[out->line_count++] = line;
+    return true;
+}
+
+static bool default_lines(struct sandbox_options *out)
+{
+    return out->line_count > 0 ||
+           (line_read(out, "+12025550101") && line_read(out, "+12025550102") && line_read(out, "+12025550103"));
+}
+
+static bool events_read(struct sandbox_options *out, const char *text)
+{
+    out->status_events_only = strcmp(text, "status") == 0;
+    return out->status_events_only || strcmp(text, "all") == 0;
+}
+
+static const char *value_read(struct sandbox_options *out, const struct spec *spec, const char *value)
+{
+    void *field = (char *)out + spec->field;
+    switch (spec->kind) {
+    case KIND_TEXT:
+        *(const char **)field = value;
+        return NULL;
+    case KIND_NUMBER:
+        return number_read(value, spec->min, spec->max, field) ? NULL : "no whole number, or out of range";
+    case KIND_LISTEN:
+        return endpoint_read(value, &out->listen) ? NULL : "want IPv4-ADDRESS:PORT";
+    case KIND_CONTROL:
+        out->has_control = endpoint_read(value, &out->control) && strncmp(out->control.address, "127.", 4) == 0;
+        return out->has_control ? NULL : "want 127.0.0.1:PORT; the controls have no password";
+    case KIND_LINE:
+        return line_read(out, value) ? NULL : "want +NUMBER or +NUMBER=HEALTHY|AT_RISK|CRITICAL|FLAGGED";
+    case KIND_EVENTS:
+        return events_read(out, value) ? NULL : "want all or status";
+    case KIND_HELP:
+    case KIND_VERSION:
+        break;
+    }
+    return NULL;
+}
+
+static void defaults_set(struct sandbox_options *out)
+{
+    *out = (struct sandbox_options){0};
+    for (int i = 0; i < SPECS; i++) {
+        if (specs[i].kind == KIND_NUMBER)
+            *(int64_t *)(void *)((char *)out + specs[i].field) = specs[i].fallback;
+    }
+}
+
+static enum options_outcome bad(char *problem, size_t room, const char *what, const char *value, const char *why)
+{
+    snprintf(problem, room, "%s%s%s: %s", what, value == NULL ? "" : " ", value == NULL ? "" : value, why);
+    return OPTIONS_BAD;
+}
+
+enum options_outcome sandbox_options_read(struct sandbox_options *out, int argc, char **argv, char *problem,
+                                          size_t room)
+{
+    struct option table[SPECS + 1] = {0};
+    for (int i = 0; i < SPECS; i++) {
+        bool plain = specs[i].kind == KIND_HELP || specs[i].kind == KIND_VERSION;
+        table[i] = (struct option){specs[i].name, plain ? no_argument : required_argument, NULL, 256};
+    }
+    defaults_set(out);
+    optind = 0; /* begin anew, however often this is called */
+    opterr = 0;
+    int option, at;
+    while ((option = getopt_long(argc, argv, ":", table, &at)) != -1) {
+        if (option == '?' || option == ':')
+            return bad(problem, room, argv[optind - 1], NULL,
+                       option == ':' ? "needs a value" : "no such option; --help lists them");
+        if (specs[at].kind == KIND_HELP)
+            return OPTIONS_HELP;
+        if (specs[at].kind == KIND_VERSION)
+            return OPTIONS_VERSION;
+        const char *why = value_read(out, &specs[at], optarg);
+        if (why != NULL)
+            return bad(problem, room, specs[at].name, optarg, why);
+    }
+    if (optind < argc)
+        return bad(problem, room, argv[optind], NULL, "no such option; --help lists them");
+    if (out->listen.address[0] == '\0')
+        return bad(problem, room, "--listen", NULL, "is needed");
+    return default_lines(out) ? OPTIONS_GOOD : bad(problem, room, "lines", NULL, "out of memory");
+}
+
+void sandbox_options_free(struct sandbox_options *options)
+{
+    free(options->lines);
+    options->lines = NULL;
+}

@@ -1,0 +1,58 @@
+/* sandbox.h — one running sandbox: the provider's world, what goes wrong in it, and who hears of it.
+ *
+ * api.c answers the provider's own calls, control.c those of the person at the controls, events.c makes webhooks
+ * and log lines of what happened. `lock` guards world, faults and the counters; whoever holds it may call
+ * webhooks and log, which never call back. */
+#ifndef SANDBOX_SANDBOX_H
+#define SANDBOX_SANDBOX_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "tools/sandbox/faults.h"
+#include "tools/sandbox/http_server.h"
+#include "tools/sandbox/options.h"
+#include "tools/sandbox/request_log.h"
+#include "tools/sandbox/webhooks.h"
+#include "tools/sandbox/world.h"
+
+struct sandbox {
+    const struct sandbox_options *options;
+    pthread_mutex_t lock;
+    struct world *world;
+    struct faults faults;
+    uint64_t requests, events, faulted[FAULT_COUNT];
+    struct request_log *log; /* NULL: none asked for */
+    struct webhooks *webhooks;
+    struct sandbox_http *api, *control; /* control NULL: none asked for */
+};
+
+/* Starts everything that `options` (lent) asks for. On error *problem is a sentence for the person. */
+enum err sandbox_start(struct sandbox **out, const struct sandbox_options *options, char *problem, size_t room);
+/* Ends in order: no more requests, all answers logged, the log closed. */
+void sandbox_stop(struct sandbox **sandbox_p);
+
+/* api.c, control.c */
+struct http_handler sandbox_api_handler(struct sandbox *sandbox);
+struct http_handler sandbox_control_handler(struct sandbox *sandbox);
+
+/* ---- events.c: all with the lock held ---- */
+
+/* message.sent, and message.delivered for direct chats, of a message just accepted. */
+void sandbox_event_accepted(struct sandbox *sandbox, uint32_t message, struct instant now);
+/* message.read or message.received now. */
+void sandbox_event_message(struct sandbox *sandbox, const char *type, uint32_t message, struct instant now);
+void sandbox_event_failed(struct sandbox *sandbox, uint32_t message, int code, struct instant now);
+
+struct line_change {
+    uint32_t line;
+    enum reputation before, after;
+    enum service service_before, service_after;
+    int64_t changed_wall_ms; /* as the webhook tells it */
+    bool lie;                /* the world did not change */
+};
+void sandbox_event_status(struct sandbox *sandbox, const struct line_change *change, struct instant now);
+/* The log's record of what a line truly is now. */
+void sandbox_log_line(struct sandbox *sandbox, uint32_t line, struct instant now);
+
+#endif
