@@ -1,0 +1,170 @@
+/* cmd_events.c — events from the broker's journal (GET /v1/events). Following asks again and again from the last
+ * number seen: what the journal has cannot be missed, whatever happens to a connection. */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "http.h"
+#include "lineward/json.h"
+
+#define PAGE_EVENTS_MAX  1000
+#define LIMIT_MAX        1000000
+#define FOLLOW_PERIOD_MS 500
+
+struct reader {
+    const struct ctl *ctl;
+    const char *topic;
+    int64_t after, left; /* events that may still be shown */
+    bool follow;
+    struct json_out page; /* JSON of all that is shown, when not following */
+};
+
+static char *events_path(const struct reader *reader)
+{
+    char after[24];
+    char limit[24];
+    char *path = strdup("/v1/events");
+    int64_t page = reader->left < PAGE_EVENTS_MAX ? reader->left : PAGE_EVENTS_MAX;
+    snprintf(after, sizeof after, "%" PRId64, reader->after);
+    snprintf(limit, sizeof limit, "%" PRId64, page);
+    if (path != NULL && http_query(&path, "after", after) && http_query(&path, "limit", limit) &&
+        http_query(&path, "topic", reader->topic))
+        return path;
+    free(path);
+    return NULL;
+}
+
+/* Members that every line shows in its own way, or that only programs need. */
+static bool is_shown_apart(const char *name)
+{
+    static const char *const names[] = {"seq", "prev", "at", "topic", "log"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void print_event(const struct ctl *ctl, const cJSON *event)
+{
+    int64_t seq = 0;
+    char at[40];
+    char topic[64];
+    const cJSON *item = NULL;
+    const char *text = json_string(event, "at");
+    json_int(event, "seq", &seq);
+    text_clean(text != NULL ? text : "-", at, sizeof at);
+    text = json_string(event, "topic");
+    text_clean(text != NULL ? text : "-", topic, sizeof topic);
+    fprintf(ctl->out, "%8" PRId64 "  %s  %-16s", seq, at, topic);
+    cJSON_ArrayForEach(item, event)
+    {
+        char name[64];
+        char value[CELL_BYTES_MAX];
+        if (is_shown_apart(item->string) || cJSON_IsNull(item))
+            continue;
+        text_clean(item->string, name, sizeof name);
+        value_format(&ctl->view, name, item, true, value, sizeof value);
+        const char *colour = ctl->view.colour ? word_colour(value) : "";
+        fprintf(ctl->out, "  %s=%s%s%s", name, colour, value, colour[0] != '\0' ? COLOUR_OFF : "");
+    }
+    fputc('\n', ctl->out);
+}
+
+static int show_event(struct reader *reader, const cJSON *event)
+{
+    if (!reader->ctl->json) {
+        print_event(reader->ctl, event);
+        return EXIT_DONE;
+    }
+    char *text = cJSON_PrintUnformatted(event);
+    if (text == NULL)
+        return ctl_fail(reader->ctl, EXIT_REFUSED, "no_memory", "%s", "");
+    if (reader->follow)
+        fprintf(reader->ctl->out, "%s\n", text);
+    else
+        json_put_raw(&reader->page, text, strlen(text));
+    cJSON_free(text);
+    return EXIT_DONE;
+}
+
+/* One page. *count: how many events it had. */
+static int read_page(struct reader *reader, int *count)
+{
+    struct http_answer answer;
+    char *path = events_path(reader);
+    if (path == NULL)
+        return ctl_fail(reader->ctl, EXIT_REFUSED, "no_memory", "%s", "");
+    int code = http_ask(reader->ctl, "GET", path, NULL, &answer);
+    free(path);
+    if (code != EXIT_DONE)
+        return code;
+    const cJSON *events = value_at(answer.json, "events");
+    const cJSON *event = NULL;
+    *count = cJSON_GetArraySize(events);
+    cJSON_ArrayForEach(event, events)
+    {
+        if (code == EXIT_DONE)
+            code = show_event(reader, event);
+    }
+    json_int(answer.json, "next", &reader->after);
+    reader->left -= *count;
+    http_answer_free(&answer);
+    fflush(reader->ctl->out);
+    return code;
+}
+
+/* Following begins with what happens from now on, unless told otherwise. */
+static int find_now(struct reader *reader)
+{
+    struct http_answer answer;
+    int code = http_ask(reader->ctl, "GET", "/v1/status", NULL, &answer);
+    if (code != EXIT_DONE)
+        return code;
+    int64_t next = 1;
+    json_int(answer.json, "next_seq", &next);
+    reader->after = next - 1;
+    http_answer_free(&answer);
+    return EXIT_DONE;
+}
+
+static int read_events(struct reader *reader)
+{
+    int code = EXIT_DONE;
+    int count = 1;
+    while (code == EXIT_DONE && reader->left > 0 && (count > 0 || reader->follow)) {
+        if (count == 0)
+            poll(NULL, 0, FOLLOW_PERIOD_MS);
+        code = read_page(reader, &count);
+    }
+    return code;
+}
+
+int command_events(const struct ctl *ctl, const struct args *args)
+{
+    struct reader reader = {.ctl = ctl, .topic = args_option(args, "topic"), .follow = args_flag(args, "follow")};
+    reader.left = reader.follow ? INT64_MAX : 100;
+    if (!args_number(args, "limit", 1, LIMIT_MAX, &reader.left) ||
+        !args_number(args, "after", 0, INT64_MAX, &reader.after))
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--limit and --after are whole numbers");
+    if (reader.follow && args_option(args, "after") == NULL) {
+        int code = find_now(&reader);
+        if (code != EXIT_DONE)
+            return code;
+    }
+    json_open(&reader.page, '{');
+    json_key(&reader.page, "events");
+    json_open(&reader.page, '[');
+    int code = read_events(&reader);
+    json_close(&reader.page, ']');
+    json_key(&reader.page, "next");
+    json_put_int(&reader.page, reader.after);
+    json_close(&reader.page, '}');
+    if (code == EXIT_DONE && ctl->json && !reader.follow)
+        ctl_print_json(ctl, &reader.page);
+    else
+        json_out_free(&reader.page);
+    return code;
+}

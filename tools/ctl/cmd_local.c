@@ -1,0 +1,203 @@
+/* cmd_local.c — commands that need no broker: check-config, token add. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "lineward/conf.h"
+#include "lineward/ids.h"
+#include "lineward/json.h"
+
+/* ---- check-config ---- */
+
+static void print_config_json(const struct ctl *ctl, const char *problem, const char *const *idle, size_t idle_count)
+{
+    struct json_out out = {0};
+    json_open(&out, '{');
+    json_key(&out, "ok");
+    json_put_bool(&out, problem == NULL);
+    json_key(&out, "problem");
+    json_put_string(&out, problem);
+    json_key(&out, "idle_keys");
+    json_open(&out, '[');
+    for (size_t i = 0; i < idle_count; i++)
+        json_put_string(&out, idle[i]);
+    json_close(&out, ']');
+    json_close(&out, '}');
+    ctl_print_json(ctl, &out);
+}
+
+int command_check_config(const struct ctl *ctl, const struct args *args)
+{
+    const char *sets[ARGS_OPTIONS_MAX];
+    size_t set_count = 0;
+    int at = 0;
+    while ((sets[set_count] = args_next(args, "set", &at)) != NULL)
+        set_count++;
+    struct conf *conf = NULL;
+    struct conf_problem problem;
+    const char *const *idle = NULL;
+    if (conf_load(&conf, args->positional[0], sets, set_count, &problem) != ERR_NONE) {
+        if (ctl->json)
+            print_config_json(ctl, problem.text, NULL, 0);
+        else
+            fprintf(ctl->err, "%s\n", problem.text);
+        return EXIT_REFUSED;
+    }
+    size_t idle_count = conf_idle_keys(conf, &idle);
+    if (ctl->json) {
+        print_config_json(ctl, NULL, idle, idle_count);
+    } else {
+        for (size_t i = 0; i < idle_count; i++)
+            fprintf(ctl->out, "%s: accepted, but does nothing yet\n", idle[i]);
+        fprintf(ctl->out, "%s: good\n", args->positional[0]);
+    }
+    conf_free(&conf);
+    return EXIT_DONE;
+}
+
+/* ---- token add ---- */
+
+#define TOKEN_RANDOM_BYTES   32
+#define TOKEN_HASH_BYTES     32 /* PROTOCOL, Admin API: BLAKE2b-256 */
+#define TOKEN_TEXT_MAX       64
+#define TOKEN_FILE_BYTES_MAX (1024 * 1024)
+
+static bool role_is_valid(const char *role)
+{
+    return strcmp(role, "producer") == 0 || strcmp(role, "viewer") == 0 || strcmp(role, "operator") == 0 ||
+           strcmp(role, "admin") == 0;
+}
+
+/* "*", or names with commas between. */
+static bool pools_are_valid(const char *pools)
+{
+    if (strcmp(pools, "*") == 0)
+        return true;
+    for (;;) {
+        char name[NAME_MAX_BYTES + 1];
+        size_t bytes = strcspn(pools, ",");
+        if (bytes >= sizeof name)
+            return false;
+        memcpy(name, pools, bytes);
+        name[bytes] = '\0';
+        if (!name_is_valid(name))
+            return false;
+        if (pools[bytes] == '\0')
+            return true;
+        pools += bytes + 1;
+    }
+}
+
+static void token_make(char token[TOKEN_TEXT_MAX], char hash_hex[2 * TOKEN_HASH_BYTES + 1])
+{
+    unsigned char random[TOKEN_RANDOM_BYTES];
+    unsigned char hash[TOKEN_HASH_BYTES];
+    randombytes_buf(random, sizeof random);
+    memcpy(token, "lw_", 3);
+    sodium_bin2base64(token + 3, TOKEN_TEXT_MAX - 3, random, sizeof random, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)token, strlen(token), NULL, 0);
+    sodium_bin2hex(hash_hex, 2 * TOKEN_HASH_BYTES + 1, hash, sizeof hash);
+    sodium_memzero(random, sizeof random);
+}
+
+/* Looks through the file for the name. *needs_newline: its last line has no end. Reads with pread: the descriptor is
+ * for appending. False: errno says. */
+static bool scan_tokens(int fd, const char *name, bool *found, bool *needs_newline)
+{
+    *found = false;
+    *needs_newline = false;
+    char *text = calloc(1, TOKEN_FILE_BYTES_MAX + 1);
+    ssize_t bytes = text != NULL ? pread(fd, text, TOKEN_FILE_BYTES_MAX, 0) : -1;
+    if (bytes < 0) {
+        free(text);
+        return false;
+    }
+    size_t name_bytes = strlen(name);
+    for (const char *line = text; line != NULL && *line != '\0'; line = strchr(line, '\n')) {
+        line += strspn(line, "\n");
+        size_t word = strcspn(line, " \t\n");
+        *found = *found || (word == name_bytes && memcmp(line, name, word) == 0);
+        if (line[0] == '\0')
+            break;
+    }
+    *needs_newline = bytes > 0 && text[bytes - 1] != '\n';
+    free(text);
+    return true;
+}
+
+struct token_line { /* PROTOCOL, Admin API: `name role pools blake2b-256-hex` */
+    const char *name, *role, *pools, *hash;
+};
+
+static int append_token(const struct ctl *ctl, const char *file, const struct token_line *line)
+{
+    bool found = false;
+    bool needs_newline = false;
+    int fd = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return ctl_fail(ctl, EXIT_REFUSED, "file", "%s: %s", file, strerror(errno));
+    int code = EXIT_DONE;
+    if (flock(fd, LOCK_EX) != 0 || !scan_tokens(fd, line->name, &found, &needs_newline))
+        code = ctl_fail(ctl, EXIT_REFUSED, "file", "%s: %s", file, strerror(errno));
+    else if (found)
+        code =
+            ctl_fail(ctl, EXIT_REFUSED, "exists", "%s has a token named %s; remove its line first", file, line->name);
+    else if (dprintf(fd, "%s%s %s %s %s\n", needs_newline ? "\n" : "", line->name, line->role, line->pools,
+                     line->hash) < 0 ||
+             fsync(fd) != 0)
+        code = ctl_fail(ctl, EXIT_REFUSED, "file", "%s: %s", file, strerror(errno));
+    close(fd);
+    return code;
+}
+
+static void print_token(const struct ctl *ctl, const struct token_line *line, const char *token)
+{
+    if (!ctl->json) {
+        fprintf(ctl->out, "%s\n", token);
+        fprintf(ctl->err, "%s (%s, pools %s): keep it, it is not shown again; the broker reads its file on SIGHUP\n",
+                line->name, line->role, line->pools);
+        return;
+    }
+    struct json_out out = {0};
+    const char *const pairs[][2] = {
+        {"name", line->name}, {"role", line->role}, {"pools", line->pools}, {"token", token}};
+    json_open(&out, '{');
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        json_key(&out, pairs[i][0]);
+        json_put_string(&out, pairs[i][1]);
+    }
+    json_close(&out, '}');
+    ctl_print_json(ctl, &out);
+}
+
+int command_token_add(const struct ctl *ctl, const struct args *args)
+{
+    const char *file = args_option(args, "file");
+    char token[TOKEN_TEXT_MAX];
+    char hash[2 * TOKEN_HASH_BYTES + 1];
+    struct token_line line = {.name = args->positional[0],
+                              .role = args->positional[1],
+                              .pools = args->count > 2 ? args->positional[2] : "*",
+                              .hash = hash};
+    if (file == NULL)
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--file says where: the broker's admin_tokens_file");
+    if (!name_is_valid(line.name))
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "a name is 1 to 64 of A-Z a-z 0-9 _ . -");
+    if (!role_is_valid(line.role))
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "a role is producer, viewer, operator or admin");
+    if (!pools_are_valid(line.pools))
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "pools are * or names with commas between");
+    if (sodium_init() < 0)
+        return ctl_fail(ctl, EXIT_REFUSED, "random", "no source of randomness");
+    token_make(token, hash);
+    int code = append_token(ctl, file, &line);
+    if (code == EXIT_DONE)
+        print_token(ctl, &line, token);
+    sodium_memzero(token, sizeof token);
+    return code;
+}

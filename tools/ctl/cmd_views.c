@@ -1,0 +1,211 @@
+/* cmd_views.c — commands that show something and change nothing. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "http.h"
+#include "lineward/json.h"
+
+#define PAGE_ROWS_MAX 1000 /* PROTOCOL, Admin API: `limit` */
+#define ROWS_MAX      1000000
+
+/* The columns that matter most stand first: the others go on a narrow terminal. */
+static const struct column line_columns[] = {
+    {"LINE", "line", true},
+    {"POOL", "pool", false},
+    {"REPUTATION", "reputation.status", true},
+    {"GATE", "gate", true},
+    {"WHY", "reason", true},
+    {"QUEUED", "backlog.queued", false},
+    {"HELD", "backlog.held", false},
+    {"LEASED", "backlog.leased", false},
+    {"OLDEST", "oldest_at", false},
+    {"PACE/MIN", "pace_per_min", false},
+    {"RAMP %", "ramp_percent", false},
+    {"SERVICE", "service", false},
+    {"HEARD", "reputation.heard_at", false},
+    {"SOURCE", "reputation.source", false},
+    {NULL, NULL, false},
+};
+static const struct column job_columns[] = {
+    {"JOB", "job", true},
+    {"STATE", "state", true},
+    {"REASON", "reason", true},
+    {"SINCE", "since", true},
+    {"LINE", "line", false},
+    {"TO", "to", false},
+    {"POOL", "pool", false},
+    {"CLASS", "class", false},
+    {"ATTEMPTS", "attempts", false},
+    {"ID", "id", false},
+    {"DUE", "due_at", false},
+    {"DELIVERY", "delivery", false},
+    {"ERROR", "error.code", false},
+    {NULL, NULL, false},
+};
+static const struct column pool_columns[] = {
+    {"POOL", "pool", true},
+    {"ACCOUNT", "account", false},
+    {"POLICY", "policy", false},
+    {"PAUSED", "paused", false},
+    {"LINES", "lines", true},
+    {"OPEN", "lines_by_gate.open", true},
+    {"SLOW", "lines_by_gate.slow", true},
+    {"CLOSED", "lines_by_gate.closed", true},
+    {"WAITING", "backlog.waiting", true},
+    {"LEASED", "backlog.leased", false},
+    {"UNPLACED", "backlog.unplaced", false},
+    {NULL, NULL, false},
+};
+static const struct column pause_columns[] = {
+    {"PAUSE", "pause", true}, {"SCOPE", "scope", true},  {"NAME", "name", true},    {"REASON", "reason", false},
+    {"BY", "by", false},      {"SINCE", "since", false}, {"UNTIL", "until", false}, {NULL, NULL, false},
+};
+
+static const struct column *columns_for(const char *list)
+{
+    return strcmp(list, "lines") == 0    ? line_columns
+           : strcmp(list, "jobs") == 0   ? job_columns
+           : strcmp(list, "pools") == 0  ? pool_columns
+           : strcmp(list, "pauses") == 0 ? pause_columns
+                                         : NULL;
+}
+
+int command_show(const struct ctl *ctl, const struct args *args)
+{
+    struct http_answer answer;
+    char *path = args->count > 0 ? http_path(args->command->path, args->positional[0]) : strdup(args->command->path);
+    if (path == NULL)
+        return ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
+    int code = http_ask(ctl, "GET", path, NULL, &answer);
+    free(path);
+    if (code != EXIT_DONE)
+        return code;
+    if (ctl->json)
+        fprintf(ctl->out, "%s\n", answer.text != NULL ? answer.text : "{}");
+    else
+        view_tree(ctl->out, &ctl->view, answer.json, 0);
+    http_answer_free(&answer);
+    return EXIT_DONE;
+}
+
+/* ---- lists, page by page ---- */
+
+struct list {
+    const char *name; /* its member in the answer */
+    cJSON *rows;
+    char *next; /* NULL: the end was reached */
+};
+
+static void list_free(struct list *list)
+{
+    cJSON_Delete(list->rows);
+    free(list->next);
+}
+
+static char *page_path(const struct args *args, const char *next, int64_t limit)
+{
+    char number[24];
+    char *path = strdup(args->command->path);
+    snprintf(number, sizeof number, "%" PRId64, limit);
+    bool whole = path != NULL && http_query(&path, "limit", number) && http_query(&path, "after", next);
+    for (const struct option_spec *spec = args->command->options; whole && spec->name != NULL; spec++) {
+        if (strcmp(spec->name, "limit") != 0 && strcmp(spec->name, "after") != 0)
+            whole = http_query(&path, spec->name, args_option(args, spec->name));
+    }
+    if (whole)
+        return path;
+    free(path);
+    return NULL;
+}
+
+/* Moves a page's rows into the list and remembers where the next one begins. */
+static int take_page(const struct ctl *ctl, struct list *list, const cJSON *page)
+{
+    cJSON *rows = cJSON_GetObjectItemCaseSensitive(page, list->name);
+    const char *next = json_string(page, "next");
+    if (!cJSON_IsArray(rows))
+        return ctl_fail(ctl, EXIT_REFUSED, "malformed", "%s: the answer has no list `%s`", ctl->admin, list->name);
+    while (rows->child != NULL)
+        cJSON_AddItemToArray(list->rows, cJSON_DetachItemFromArray(rows, 0));
+    bool stuck = next != NULL && list->next != NULL && strcmp(next, list->next) == 0;
+    free(list->next);
+    list->next = next != NULL && !stuck ? strdup(next) : NULL;
+    return EXIT_DONE;
+}
+
+/* A page may be short or empty: only `next` says whether there is more. */
+static int read_list(const struct ctl *ctl, const struct args *args, int64_t limit, struct list *list)
+{
+    int code = EXIT_DONE;
+    const char *after = args_option(args, "after");
+    int64_t rows = 0;
+    list->name = strrchr(args->command->path, '/') + 1;
+    list->rows = cJSON_CreateArray();
+    do {
+        struct http_answer answer;
+        int64_t left = limit - rows;
+        char *path =
+            page_path(args, list->next != NULL ? list->next : after, left < PAGE_ROWS_MAX ? left : PAGE_ROWS_MAX);
+        if (path == NULL || list->rows == NULL) {
+            free(path);
+            return ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
+        }
+        code = http_ask(ctl, "GET", path, NULL, &answer);
+        free(path);
+        if (code != EXIT_DONE)
+            return code;
+        code = take_page(ctl, list, answer.json);
+        http_answer_free(&answer);
+        rows = cJSON_GetArraySize(list->rows);
+    } while (code == EXIT_DONE && list->next != NULL && rows < limit);
+    return code;
+}
+
+static int print_list_json(const struct ctl *ctl, const struct list *list)
+{
+    char *rows = cJSON_PrintUnformatted(list->rows);
+    struct json_out out = {0};
+    json_open(&out, '{');
+    json_key(&out, list->name);
+    if (rows != NULL)
+        json_put_raw(&out, rows, strlen(rows));
+    json_key(&out, "next");
+    json_put_string(&out, list->next);
+    json_close(&out, '}');
+    out.failed = out.failed || rows == NULL;
+    ctl_print_json(ctl, &out);
+    cJSON_free(rows);
+    return EXIT_DONE;
+}
+
+static int list_up_to(const struct ctl *ctl, const struct args *args, int64_t limit)
+{
+    struct list list = {0};
+    int code = read_list(ctl, args, limit, &list);
+    if (code == EXIT_DONE && ctl->json) {
+        code = print_list_json(ctl, &list);
+    } else if (code == EXIT_DONE && list.rows->child == NULL) {
+        fprintf(ctl->out, "no %s\n", list.name);
+    } else if (code == EXIT_DONE) {
+        view_table(ctl->out, &ctl->view, columns_for(list.name), list.rows, 0);
+        if (list.next != NULL)
+            fprintf(ctl->out, "(there are more: --limit, or --after %s)\n", list.next);
+    }
+    list_free(&list);
+    return code;
+}
+
+int command_list(const struct ctl *ctl, const struct args *args)
+{
+    return list_up_to(ctl, args, ROWS_MAX);
+}
+
+int command_jobs(const struct ctl *ctl, const struct args *args)
+{
+    int64_t limit = 100;
+    if (!args_number(args, "limit", 1, ROWS_MAX, &limit))
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--limit is a number from 1 to %d", ROWS_MAX);
+    return list_up_to(ctl, args, limit);
+}

@@ -1,0 +1,246 @@
+/* ctl.c — the table of commands, what they share, and how a command line becomes one of them. */
+#include "ctl.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "lineward/clock.h"
+#include "lineward/conf.h"
+#include "lineward/json.h"
+
+/* An option of one name takes a value, or none, in all commands alike. */
+static const struct option_spec common_options[] = {
+    {"admin", "URL", "admin API; default LINEWARD_ADMIN, else " CTL_ADMIN_DEFAULT},
+    {"token-file", "FILE", "file whose first line is the token; default LINEWARD_TOKEN"},
+    {"ca", "FILE", "PEM certificates to trust besides the system's"},
+    {"insecure", NULL, "allow plain http to another machine"},
+    {"json", NULL, "answer in JSON"},
+    {"help", NULL, "say what a command does"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec jobs_options[] = {
+    {"pool", "POOL", "only jobs of this pool"},
+    {"line", "NUMBER", "only jobs on this line"},
+    {"state", "STATE", "only jobs in this state"},
+    {"reason", "REASON", "only jobs that wait for this reason"},
+    {"to", "RECIPIENT", "only jobs to this recipient"},
+    {"limit", "N", "at most so many; default 100"},
+    {"after", "NEXT", "go on where an earlier answer stopped"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec enqueue_options[] = {
+    {"producers", "ENDPOINT", "over ZeroMQ, as tcp://127.0.0.1:7710, instead of the admin API"},
+    {"curve-secret-key-file", "FILE", "with --producers: this client's secret key"},
+    {"broker-public-key-file", "FILE", "with --producers: the broker's public key"},
+    {"batch", "N", "jobs per request, 1 to 1024; default 512"},
+    {"wait", "SPAN", "how long to wait for a broker that is busy or away; default 60s"},
+    {"refused", "FILE", "write the refused lines to FILE"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec pause_options[] = {
+    {"reason", "TEXT", "why; kept with the pause (needed)"},
+    {"for", "SPAN", "ends by itself after 90s, 30m, 2h, 1d; default: until resumed"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec resume_options[] = {
+    {"pause", "PAUSE", "lift only this one; default: all that operators laid on the line"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec events_options[] = {
+    {"after", "SEQ", "only events after this number; default 0"},
+    {"topic", "PREFIX", "only topics that begin so, as job. or line.gate"},
+    {"limit", "N", "at most so many; default 100, with --follow no limit"},
+    {"follow", NULL, "go on with new events until interrupted"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec check_config_options[] = {
+    {"set", "KEY=VALUE", "override one value, as broker.admin=127.0.0.1:9000; may be repeated"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec dump_options[] = {
+    {"sections", NULL, "with what the records hold on disk: recipients, message text"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec token_options[] = {
+    {"file", "FILE", "the broker's admin_tokens_file (needed); made if absent"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec no_options[] = {{NULL, NULL, NULL}};
+
+static const struct command commands[] = {
+    {"status", "", 0, 0, "version, lines by gate, backlog by reason, workers", NULL, no_options, command_show,
+     "/v1/status"},
+    {"pools", "", 0, 0, "the pools of lines", NULL, no_options, command_list, "/v1/pools"},
+    {"lines", "", 0, 0, "every line: reputation, gate, what waits", NULL, no_options, command_list, "/v1/lines"},
+    {"line", "NUMBER", 1, 1, "one line: reputation, gate, pauses, budgets, backlog", NULL, no_options, command_show,
+     "/v1/lines/{}"},
+    {"workers", "", 0, 0, "the workers that are connected", NULL, no_options, command_list, "/v1/workers"},
+    {"jobs", "", 0, 0, "jobs that wait, by pool, line, state, reason or recipient", NULL, jobs_options, command_jobs,
+     "/v1/jobs"},
+    {"job", "ID", 1, 1, "one job: why it waits, and its history",
+     "ID is a job number (j_...), a producer's id of pool `default`, or POOL/ID.", no_options, command_show,
+     "/v1/jobs/{}"},
+    {"enqueue", "FILE.jsonl|-", 1, 1, "submit jobs, one JSON object a line",
+     "Jobs are submitted in the order of the file, each batch after the one before was acknowledged. What is "
+     "refused\n"
+     "is reported with its line in the file; exit code 1 then. Jobs with an `id` may be submitted again safely.",
+     enqueue_options, command_enqueue, "/v1/jobs"},
+    {"cancel", "ID...", 1, ARGS_POSITIONAL_MAX, "cancel jobs", "A job that a worker has begun may still be sent.",
+     no_options, command_cancel, "/v1/jobs/{}"},
+    {"pause", "LINE", 1, 1, "hold a line, over and above its reputation", NULL, pause_options, command_pause,
+     "/v1/lines/{}/pause"},
+    {"resume", "LINE", 1, 1, "lift pauses of a line; a reputation hold stays", NULL, resume_options, command_resume,
+     "/v1/lines/{}/resume"},
+    {"pauses", "", 0, 0, "the pauses in force", NULL, no_options, command_list, "/v1/pauses"},
+    {"events", "", 0, 0, "what happened, from the broker's journal", NULL, events_options, command_events,
+     "/v1/events"},
+    {"store check", "PATH", 1, 1, "read every byte of a stopped broker's store", NULL, no_options,
+     command_store_check, NULL},
+    {"store dump", "PATH", 1, 1, "every record of a stopped broker's store, a JSON line each", NULL, dump_options,
+     command_store_dump, NULL},
+    {"check-config", "FILE", 1, 1, "say what is wrong with a configuration file", NULL, check_config_options,
+     command_check_config, NULL},
+    {"token add", "NAME ROLE [POOLS]", 2, 3, "make a token for the admin API",
+     "ROLE is producer, viewer, operator or admin; POOLS is * (default) or a comma list. The token is printed once;\n"
+     "the file keeps only its hash. A running broker reads the file again on SIGHUP.",
+     token_options, command_token_add, NULL},
+    {.name = NULL},
+};
+
+void ctl_print_json(const struct ctl *ctl, struct json_out *out)
+{
+    if (out->failed)
+        fputs("{\"error\":{\"code\":\"no_memory\"}}", ctl->out);
+    else
+        fwrite(out->text, 1, out->bytes, ctl->out);
+    fputc('\n', ctl->out);
+    json_out_free(out);
+}
+
+int ctl_fail(const struct ctl *ctl, enum exit_code code, const char *word, const char *format, ...)
+{
+    char message[1024];
+    char clean[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (ctl->json) {
+        struct json_out out = {0};
+        json_open(&out, '{');
+        json_key(&out, "error");
+        json_open(&out, '{');
+        json_key(&out, "code");
+        json_put_string(&out, word);
+        json_key(&out, "message");
+        json_put_string(&out, message);
+        json_close(&out, '}');
+        json_close(&out, '}');
+        ctl_print_json(ctl, &out);
+        return (int)code;
+    }
+    text_clean(message, clean, sizeof clean);
+    fprintf(ctl->err, "linewardctl: %s%s%s\n", word, clean[0] != '\0' ? ": " : "", clean);
+    return (int)code;
+}
+
+/* ---- what all commands share ---- */
+
+static int read_token(struct ctl *ctl, const struct args *args)
+{
+    const char *file = args_option(args, "token-file");
+    const char *variable = getenv("LINEWARD_TOKEN");
+    if (file != NULL)
+        ctl->token = conf_read_secret(file);
+    else if (variable != NULL && variable[0] != '\0')
+        ctl->token = strdup(variable);
+    else
+        return EXIT_DONE;
+    if (ctl->token == NULL)
+        return ctl_fail(ctl, EXIT_USAGE, "token", "%s: %s", file, strerror(errno));
+    for (const char *at = ctl->token; *at != '\0'; at++) {
+        if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f)
+            return ctl_fail(ctl, EXIT_USAGE, "token", "a token is printable ASCII without blanks");
+    }
+    return EXIT_DONE;
+}
+
+static int read_admin(struct ctl *ctl, const struct args *args, char url[512])
+{
+    const char *given = args_option(args, "admin");
+    if (given == NULL)
+        given = getenv("LINEWARD_ADMIN");
+    if (given == NULL || given[0] == '\0')
+        given = CTL_ADMIN_DEFAULT;
+    bool plain = strncasecmp(given, "http://", 7) == 0;
+    if (!plain && strncasecmp(given, "https://", 8) != 0)
+        return ctl_fail(ctl, EXIT_USAGE, "admin", "%s: begins with http:// or https://", given);
+    if (plain && !conf_endpoint_is_local(given) && !ctl->insecure)
+        return ctl_fail(ctl, EXIT_USAGE, "admin",
+                        "%s: the token would go in clear to another machine; use https, or say --insecure", given);
+    size_t bytes = strlen(given);
+    while (bytes > 0 && given[bytes - 1] == '/')
+        bytes--;
+    if (bytes >= 512)
+        return ctl_fail(ctl, EXIT_USAGE, "admin", "the URL is too long");
+    memcpy(url, given, bytes);
+    url[bytes] = '\0';
+    ctl->admin = url;
+    return EXIT_DONE;
+}
+
+static int run_command(struct ctl *ctl, const struct args *args)
+{
+    char url[512];
+    int code = read_admin(ctl, args, url);
+    if (code == EXIT_DONE)
+        code = read_token(ctl, args);
+    if (code == EXIT_DONE)
+        code = args->command->run(ctl, args);
+    free(ctl->token);
+    ctl->token = NULL;
+    if (fflush(ctl->out) != 0 && code == EXIT_DONE)
+        code = EXIT_REFUSED;
+    return code;
+}
+
+int ctl_run(int argc, char **argv, FILE *out, FILE *err)
+{
+    struct args *args = calloc(1, sizeof *args);
+    struct args_problem problem;
+    struct ctl ctl = {.out = out, .err = err, .view = screen_of(out, clock_read().wall_ms)};
+    int code = EXIT_REFUSED;
+    if (args == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+        ctl_fail(&ctl, EXIT_REFUSED, "no_memory", "%s", "");
+    } else if (!args_read(args, argc, argv, commands, common_options, &problem)) {
+        code = ctl_fail(&ctl, EXIT_USAGE, "usage", "%s", problem.text);
+    } else if (args->command == NULL) {
+        args_print_help(args->help ? out : err, commands, common_options);
+        code = args->help ? EXIT_DONE : EXIT_USAGE;
+    } else if (args->help) {
+        args_print_command_help(out, args->command, common_options);
+        code = EXIT_DONE;
+    } else {
+        ctl.json = args_flag(args, "json");
+        ctl.insecure = args_flag(args, "insecure");
+        ctl.ca = args_option(args, "ca");
+        ctl.progress = fileno(err) >= 0 && isatty(fileno(err));
+        code = run_command(&ctl, args);
+    }
+    free(args);
+    return code;
+}

@@ -1,0 +1,59 @@
+/* ctl.h — linewardctl: one table of commands, each a small function over the admin API (PROTOCOL, Admin API).
+ *
+ * A command gets what the command line said (struct args) and what all commands share (struct ctl), writes its
+ * answer to ctl->out and everything else (problems, progress) to ctl->err, and returns the program's exit code. */
+#ifndef LINEWARDCTL_CTL_H
+#define LINEWARDCTL_CTL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "args.h"
+#include "lineward/json.h"
+#include "view.h"
+
+enum exit_code { /* PROTOCOL, Programs */
+                 EXIT_DONE = 0,
+                 EXIT_REFUSED = 1, /* refused or failed */
+                 EXIT_USAGE = 2,
+                 EXIT_UNREACHABLE = 3, /* can't reach the broker */
+};
+
+#define CTL_ADMIN_DEFAULT "http://127.0.0.1:7781"
+
+struct ctl {
+    FILE *out, *err;
+    bool json;          /* the answer as JSON, nothing else on `out` */
+    struct screen view; /* how `out` shows text */
+    bool progress;      /* `err` is a terminal: a progress bar may be drawn on it */
+    const char *admin;  /* base URL, without a slash at its end */
+    char *token;        /* NULL: none */
+    const char *ca;     /* PEM file to trust besides the system's; NULL: none */
+    bool insecure;      /* the token may go over plain http to another machine */
+};
+
+/* Does what the command line asks. `argv` as in main(). Returns the exit code. */
+int ctl_run(int argc, char **argv, FILE *out, FILE *err);
+
+/* Says on ctl->err what is wrong (in JSON mode as {"error":{"code","message"}} on ctl->out) and returns `code`. */
+int ctl_fail(const struct ctl *ctl, enum exit_code code, const char *word, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Prints the finished text and a line's end on ctl->out, and frees it. */
+void ctl_print_json(const struct ctl *ctl, struct json_out *out);
+
+/* The commands, each in the file that its kind has. */
+int command_show(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: status, line, job */
+int command_list(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: pools, lines, workers, pauses */
+int command_jobs(const struct ctl *ctl, const struct args *args);    /* cmd_views.c */
+int command_cancel(const struct ctl *ctl, const struct args *args);  /* cmd_changes.c */
+int command_pause(const struct ctl *ctl, const struct args *args);   /* cmd_changes.c */
+int command_resume(const struct ctl *ctl, const struct args *args);  /* cmd_changes.c */
+int command_events(const struct ctl *ctl, const struct args *args);  /* cmd_events.c */
+int command_enqueue(const struct ctl *ctl, const struct args *args); /* cmd_enqueue.c */
+int command_store_check(const struct ctl *ctl, const struct args *args);  /* cmd_store.c */
+int command_store_dump(const struct ctl *ctl, const struct args *args);   /* cmd_store.c */
+int command_check_config(const struct ctl *ctl, const struct args *args); /* cmd_local.c */
+int command_token_add(const struct ctl *ctl, const struct args *args);    /* cmd_local.c */
+
+#endif

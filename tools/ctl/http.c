@@ -1,0 +1,198 @@
+/* http.c — one call, one connection: commands ask once or twice, and a batch of jobs is large. */
+#include "http.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "lineward/conf.h"
+#include "lineward/json.h"
+
+#define CONNECT_TIMEOUT_S 5L
+#define CALL_TIMEOUT_S    60L
+
+void http_answer_free(struct http_answer *answer)
+{
+    cJSON_Delete(answer->json);
+    free(answer->text);
+    answer->json = NULL;
+    answer->text = NULL;
+}
+
+static size_t take_bytes(char *data, size_t size, size_t count, void *self)
+{
+    struct http_answer *answer = self;
+    size_t bytes = size * count;
+    if (answer->bytes + bytes > HTTP_ANSWER_BYTES_MAX)
+        return 0;
+    char *text = realloc(answer->text, answer->bytes + bytes + 1);
+    if (text == NULL)
+        return 0;
+    memcpy(text + answer->bytes, data, bytes);
+    answer->text = text;
+    answer->bytes += bytes;
+    text[answer->bytes] = '\0';
+    return bytes;
+}
+
+/* Nothing was asked when the connection itself failed. */
+static bool was_never_asked(CURLcode rc)
+{
+    switch (rc) {
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static struct curl_slist *headers_for(const struct ctl *ctl, bool with_body)
+{
+    struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
+    if (with_body)
+        headers = curl_slist_append(headers, "Content-Type: application/json");
+    headers = curl_slist_append(headers, "Expect:"); /* no round trip before a large body */
+    if (ctl->token == NULL)
+        return headers;
+    size_t room = strlen(ctl->token) + sizeof "Authorization: Bearer ";
+    char *line = malloc(room);
+    if (line != NULL) {
+        snprintf(line, room, "Authorization: Bearer %s", ctl->token);
+        headers = curl_slist_append(headers, line);
+    }
+    free(line);
+    return headers;
+}
+
+static void set_options(CURL *curl, const struct ctl *ctl, const char *method, const char *url, const char *body,
+                        size_t body_bytes, struct http_answer *out)
+{
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, CALL_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
+    if (conf_endpoint_is_local(ctl->admin))
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    if (ctl->ca != NULL)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, ctl->ca);
+    if (body != NULL) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_bytes);
+    }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+}
+
+static enum http_end perform(CURL *curl, const struct ctl *ctl, struct http_answer *out)
+{
+    char error[CURL_ERROR_SIZE] = "";
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    CURLcode rc = curl_easy_perform(curl);
+    if (rc != CURLE_OK) {
+        snprintf(out->problem, sizeof out->problem, "%.100s: %.140s", ctl->admin,
+                 error[0] != '\0' ? error : curl_easy_strerror(rc));
+        return was_never_asked(rc) ? HTTP_UNREACHABLE : HTTP_LOST;
+    }
+    long status = 0;
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    out->status = (int)status;
+    if (out->text != NULL)
+        out->json = json_parse(out->text, out->bytes, NULL);
+    return HTTP_ANSWERED;
+}
+
+enum http_end http_call(const struct ctl *ctl, const char *method, const char *path, const char *body,
+                        size_t body_bytes, struct http_answer *out)
+{
+    memset(out, 0, sizeof *out);
+    snprintf(out->problem, sizeof out->problem, "out of memory");
+    enum http_end end = HTTP_UNREACHABLE;
+    CURL *curl = curl_easy_init();
+    struct curl_slist *headers = headers_for(ctl, body != NULL);
+    size_t room = strlen(ctl->admin) + strlen(path) + 1;
+    char *url = malloc(room);
+    if (curl != NULL && url != NULL && headers != NULL) {
+        snprintf(url, room, "%s%s", ctl->admin, path);
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        set_options(curl, ctl, method, url, body, body_bytes, out);
+        end = perform(curl, ctl, out);
+    }
+    free(url);
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    return end;
+}
+
+/* {"error":{"code","message"}} of the contract, or what else the server said. */
+static int refused(const struct ctl *ctl, const struct http_answer *answer)
+{
+    const cJSON *error = value_at(answer->json, "error");
+    const char *code = json_string(error, "code");
+    const char *message = json_string(error, "message");
+    if (code == NULL)
+        return ctl_fail(ctl, EXIT_REFUSED, "malformed", "%s answered with HTTP status %d and no %s", ctl->admin,
+                        answer->status, answer->status < 300 ? "JSON" : "reason");
+    if (answer->status == 401 && ctl->token == NULL)
+        return ctl_fail(ctl, EXIT_REFUSED, code, "a token is needed: set LINEWARD_TOKEN or give --token-file");
+    return ctl_fail(ctl, EXIT_REFUSED, code, "%s", message != NULL ? message : "");
+}
+
+int http_ask(const struct ctl *ctl, const char *method, const char *path, const struct json_out *body,
+             struct http_answer *out)
+{
+    enum http_end end =
+        http_call(ctl, method, path, body != NULL ? body->text : NULL, body != NULL ? body->bytes : 0, out);
+    int code = EXIT_DONE;
+    if (end != HTTP_ANSWERED)
+        code = ctl_fail(ctl, EXIT_UNREACHABLE, "unreachable", "%s", out->problem);
+    else if (out->status < 200 || out->status > 299 || (out->json == NULL && out->bytes > 0))
+        code = refused(ctl, out);
+    if (code != EXIT_DONE)
+        http_answer_free(out);
+    return code;
+}
+
+char *http_path(const char *pattern, const char *part)
+{
+    const char *hole = strstr(pattern, "{}");
+    char *escaped = curl_easy_escape(NULL, part, 0);
+    char *path = NULL;
+    if (escaped != NULL && hole != NULL) {
+        size_t room = strlen(pattern) + strlen(escaped) + 1;
+        path = malloc(room);
+        if (path != NULL)
+            snprintf(path, room, "%.*s%s%s", (int)(hole - pattern), pattern, escaped, hole + 2);
+    }
+    curl_free(escaped);
+    return path;
+}
+
+bool http_query(char **path, const char *name, const char *value)
+{
+    if (value == NULL)
+        return true;
+    char *escaped = curl_easy_escape(NULL, value, 0);
+    char *longer = NULL;
+    if (escaped != NULL) {
+        size_t room = strlen(*path) + strlen(name) + strlen(escaped) + 3;
+        longer = malloc(room);
+        if (longer != NULL)
+            snprintf(longer, room, "%s%c%s=%s", *path, strchr(*path, '?') != NULL ? '&' : '?', name, escaped);
+    }
+    curl_free(escaped);
+    if (longer == NULL)
+        return false;
+    free(*path);
+    *path = longer;
+    return true;
+}

@@ -1,0 +1,44 @@
+/* http.h — calls of the admin API with libcurl: bounded, no redirects, the token never in clear to another machine.
+ */
+#ifndef LINEWARDCTL_HTTP_H
+#define LINEWARDCTL_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lineward/json.h"
+
+struct ctl;
+
+#define HTTP_ANSWER_BYTES_MAX (64u * 1024 * 1024)
+
+enum http_end {
+    HTTP_ANSWERED,    /* a whole answer, whatever its status */
+    HTTP_UNREACHABLE, /* no connection: nothing was asked */
+    HTTP_LOST,        /* asked, but no whole answer came: it may have been done */
+};
+
+struct http_answer {
+    int status;
+    char *text; /* terminated; NULL if empty */
+    size_t bytes;
+    cJSON *json;       /* NULL: the body is no JSON document */
+    char problem[256]; /* when not answered, for a person */
+};
+void http_answer_free(struct http_answer *answer);
+
+/* Calls METHOD path, with a JSON body or NULL. *out is filled in any case and freed by http_answer_free(). */
+enum http_end http_call(const struct ctl *ctl, const char *method, const char *path, const char *body,
+                        size_t body_bytes, struct http_answer *out);
+
+/* The same, for commands (`body` NULL: none): a 2xx with JSON (or with nothing) is EXIT_DONE; anything else is told
+ * to the user and answered with the exit code that fits, *out then holds nothing. */
+int http_ask(const struct ctl *ctl, const char *method, const char *path, const struct json_out *body,
+             struct http_answer *out);
+
+/* "/v1/lines/{}/pause" with its {} replaced by `part`, percent-encoded. Free with free(); NULL: out of memory. */
+char *http_path(const char *pattern, const char *part);
+/* Appends ?name=value or &name=value, percent-encoded; nothing if value is NULL. False: out of memory. */
+bool http_query(char **path, const char *name, const char *value);
+
+#endif

@@ -1,0 +1,41 @@
+/* job_lines.h — jobs from a file, one JSON object a line, each checked for its form before it is submitted. */
+#ifndef LINEWARDCTL_JOB_LINES_H
+#define LINEWARDCTL_JOB_LINES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lineward/ids.h"
+
+struct job_line {
+    uint64_t number; /* of the line in the file, from 1 */
+    char *text;      /* without the line's end; job_line_free() */
+    size_t bytes;
+    char id[PRODUCER_ID_MAX_BYTES + 1]; /* the producer's id; "" if it has none (or one that is too long) */
+};
+void job_line_free(struct job_line *line);
+
+struct job_reader {
+    FILE *file;
+    uint64_t lines; /* read so far */
+    int64_t bytes;  /* read so far */
+    int64_t size;   /* of the file; 0: unknown */
+};
+
+enum job_read {
+    JOB_READ_GOOD,
+    JOB_READ_BAD, /* no job: *code and *why say so; the line's text is there as far as it was read */
+    JOB_READ_END,
+    JOB_READ_FAILED, /* the file cannot be read on, or memory is out; errno says */
+};
+
+/* Opens `path`, or standard input for "-". False: errno says why. */
+bool job_reader_open(struct job_reader *reader, const char *path);
+void job_reader_close(struct job_reader *reader);
+
+/* The next line that is not blank. GOOD and BAD fill *out. */
+enum job_read job_reader_next(struct job_reader *reader, struct job_line *out, const char **code, const char **why);
+
+#endif
