@@ -187,13 +187,16 @@ static bool takes_yaml(enum conf_type type)
            type == TYPE_QUIET_HOURS;
 }
 
-static enum err set_value(struct conf_reader *reader, const struct conf_key *key, const char *text,
+static enum err set_value(struct conf_reader *reader, const struct conf_key *key, const char *path, const char *text,
                           struct conf_node **out)
 {
+    const struct conf_node nowhere = {.line = CONF_LINE_SET};
     bool is_yaml = key != NULL && takes_yaml(key->type);
     enum err err = ERR_NONE;
     if (is_yaml)
         err = conf_tree_parse(out, text, strlen(text), "--set", reader->problem);
+    if (err == ERR_BAD_INPUT)
+        return conf_refuse(reader, &nowhere, path, "not a list as [1, 2] nor a map as {name: 1}");
     if (err == ERR_NONE && *out == NULL && (*out = conf_node_scalar(is_yaml ? "" : text, false)) == NULL)
         err = ERR_NO_MEMORY;
     if (err == ERR_NONE)
@@ -263,7 +266,7 @@ static enum err apply_set(struct conf_reader *reader, struct conf_node *root, co
     if (err != ERR_NONE || map->kind != NODE_MAP)
         return err; /* no map: read_section() or read_struct() will say so */
     struct conf_node *value = NULL;
-    if ((err = set_value(reader, conf_key_find(section, key), set + bytes + 1, &value)) != ERR_NONE)
+    if ((err = set_value(reader, conf_key_find(section, key), path, set + bytes + 1, &value)) != ERR_NONE)
         return err;
     return conf_node_set(map, key, value);
 }
