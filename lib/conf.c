@@ -15,8 +15,8 @@
 
 #define SECRET_BYTES_MAX 4096
 
-enum err conf_refuse(struct conf_reader *reader, const struct conf_node *node, const char *where, const char *format,
-                     ...)
+void conf_problem_write(struct conf_reader *reader, const struct conf_node *node, const char *where,
+                        const char *format, ...)
 {
     char *text = reader->problem->text;
     size_t room = sizeof reader->problem->text;
@@ -27,13 +27,12 @@ enum err conf_refuse(struct conf_reader *reader, const struct conf_node *node, c
         used = snprintf(text, room, "%s:%zu: %s: ", reader->name, node->line, where);
     else
         used = snprintf(text, room, "%s: %s: ", reader->name, where);
-    if (used >= 0 && (size_t)used < room) {
-        va_list values;
-        va_start(values, format);
-        vsnprintf(text + used, room - (size_t)used, format, values);
-        va_end(values);
-    }
-    return ERR_BAD_INPUT;
+    if (used < 0 || (size_t)used >= room)
+        return;
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text + used, room - (size_t)used, format, values);
+    va_end(values);
 }
 
 static enum err refuse_unknown(struct conf_reader *reader, const struct conf_node *node, const char *where,
@@ -124,7 +123,7 @@ static enum err read_entries(struct conf_reader *reader, const struct conf_secti
         char where[CONF_WHERE_MAX];
         if (!name_is_valid(text))
             return conf_refuse(reader, name, section->name, "a name is 1 to 64 of A-Z a-z 0-9 _ . -");
-        strcpy(entries + i * section->entry_bytes, text);
+        memcpy(entries + i * section->entry_bytes, text, strlen(text) + 1);
         snprintf(where, sizeof where, "%s.%s", section->name, text);
         err = read_struct(reader, section, conf_node_is_null(entry) ? NULL : entry, where,
                           entries + i * section->entry_bytes);
@@ -239,7 +238,7 @@ static enum err apply_set(struct conf_reader *reader, struct conf_node *root, co
         return conf_refuse(reader, &nowhere, "option", "SECTION.KEY=VALUE is needed");
     snprintf(path, sizeof path, "%.*s", (int)bytes, set);
     char parts[CONF_WHERE_MAX];
-    strcpy(parts, path);
+    memcpy(parts, path, bytes + 1);
     char *first_dot = strchr(parts, '.');
     const struct conf_section *section = NULL;
     if (first_dot != NULL) {

@@ -34,10 +34,11 @@ struct conf_reader {
     size_t seen_count, seen_room;
 };
 
-/* Writes "NAME:LINE: WHERE: what" ("--set: " for what stands there, no line for no node and for defaults).
- * Always ERR_BAD_INPUT. */
-enum err conf_refuse(struct conf_reader *reader, const struct conf_node *node, const char *where, const char *format,
-                     ...) __attribute__((format(printf, 4, 5)));
+/* Writes "NAME:LINE: WHERE: what" ("--set: " for what stands there, no line for no node and for defaults). */
+void conf_problem_write(struct conf_reader *reader, const struct conf_node *node, const char *where,
+                        const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same as an answer; a macro, so that every reader of the code sees that it is never ERR_NONE. */
+#define conf_refuse(...) (conf_problem_write(__VA_ARGS__), ERR_BAD_INPUT)
 
 /* Reads `node` into the field of `key` in the struct at `base`; `where` names it for people. */
 enum err conf_value_read(struct conf_reader *reader, const struct conf_key *key, const struct conf_node *node,

@@ -1,6 +1,7 @@
 /* conf_tree.c — libyaml's events built into a tree. */
 #include "conf_tree.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,15 +69,6 @@ static enum err append(struct conf_node *node, struct conf_node *item)
     return ERR_NONE;
 }
 
-bool conf_node_is_null(const struct conf_node *node)
-{
-    if (node == NULL)
-        return true;
-    if (node->kind != NODE_SCALAR || node->quoted)
-        return false;
-    return node->text[0] == '\0' || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0;
-}
-
 struct conf_node *conf_node_get(const struct conf_node *map, const char *name)
 {
     if (map == NULL || map->kind != NODE_MAP)
@@ -136,6 +128,7 @@ static int name_compare(const void *a, const void *b)
 /* Sorted, so that a map of very many lines costs no more than reading it. */
 static enum err check_names(struct builder *b, const struct conf_node *map)
 {
+    assert(map != NULL && map->kind == NODE_MAP); /* libyaml closes what it opened */
     size_t count = map->count / 2;
     struct conf_node **names = malloc((count + 1) * sizeof(struct conf_node *));
     if (names == NULL)
@@ -224,6 +217,7 @@ static enum err take_event(struct builder *b, const yaml_event_t *event)
         err = refuse_extras(b, line, event->data.mapping_start.anchor, event->data.mapping_start.tag);
         return err != ERR_NONE ? err : place(b, node_new(NODE_MAP, line));
     case YAML_MAPPING_END_EVENT:
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the tree holds the node, open[] only lends it */
         return check_names(b, b->open[--b->depth]);
     case YAML_SEQUENCE_END_EVENT:
         b->depth--;

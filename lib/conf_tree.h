@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "lineward/conf.h"
 
@@ -38,7 +39,14 @@ void conf_node_free(struct conf_node **node_p);
 void conf_node_set_line(struct conf_node *node, size_t line);
 
 /* Is it nothing: absent, empty, `~` or `null`? */
-bool conf_node_is_null(const struct conf_node *node);
+static inline bool conf_node_is_null(const struct conf_node *node)
+{
+    if (node == NULL)
+        return true;
+    if (node->kind != NODE_SCALAR || node->quoted)
+        return false;
+    return node->text[0] == '\0' || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0;
+}
 /* The value of `name` in a map, NULL if there is none (or `map` is no map). */
 struct conf_node *conf_node_get(const struct conf_node *map, const char *name);
 /* Sets `name` in `map` to `value`, which it takes (also on failure), in place of what was there. */

@@ -312,7 +312,7 @@ static enum err read_lines(const struct value *v)
         struct conf_pool_line *line = &pool->lines[i];
         if (number->kind != NODE_SCALAR || !e164_is_valid(number->text))
             return conf_refuse(v->reader, number, v->where, "a number in E.164 is needed, as \"+12025550101\"");
-        strcpy(line->number, number->text);
+        memcpy(line->number, number->text, strlen(number->text) + 1);
         pool->line_count = i + 1;
         err = read_line_past(v, is_map ? v->node->items[2 * i + 1] : NULL, &line->daily_level);
         if (err == ERR_NONE)
