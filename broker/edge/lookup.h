@@ -39,7 +39,6 @@ enum lookup_form {
     LOOKUP_VIEW,      /* the job view */
     LOOKUP_FULL,      /* and its history, and why (GET /v1/jobs/{id}) */
     LOOKUP_CANCEL,    /* the job view, but a final job answers already_final */
-    LOOKUP_CANCELLED, /* the view after a CANCEL that was granted */
     LOOKUP_DUPLICATE, /* {"id","job","state":"duplicate","current"} */
 };
 

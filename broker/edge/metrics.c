@@ -199,9 +199,8 @@ static const struct {
     {"line_heard_timestamp_seconds", "gauge", "When the provider was last heard of the line.", heard_value},
 };
 
-void metrics_put_lines(struct metrics *m, const struct line_view *lines, size_t count)
+void metrics_put_lines(struct metrics *m, const struct line_view *lines, size_t shown, size_t total)
 {
-    size_t shown = count < METRICS_LINES_MAX ? count : METRICS_LINES_MAX;
     for (size_t f = 0; f < sizeof line_families / sizeof *line_families; f++) {
         put_head(m, line_families[f].name, line_families[f].type, line_families[f].help);
         for (size_t i = 0; i < shown; i++)
@@ -212,5 +211,5 @@ void metrics_put_lines(struct metrics *m, const struct line_view *lines, size_t 
     for (size_t i = 0; i < shown; i++)
         put(m, "lineward_line_reputation{line=\"+%" PRIu64 "\",status=\"%s\"} 1\n", lines[i].number,
             reputation_name(lines[i].status));
-    put_value(m, "lines_not_shown", "gauge", "Lines left out of the families above.", (double)(count - shown));
+    put_value(m, "lines_not_shown", "gauge", "Lines left out of the families above.", (double)(total - shown));
 }

@@ -18,8 +18,8 @@ void metrics_free(struct metrics *metrics);
 
 /* Everything that has no line: the core's, the store's. */
 void metrics_put_status(struct metrics *metrics, const struct status_facts *facts);
-/* The head of the lines' families, then one sample of each line in `lines`. Call once, with all lines: samples of a
- * family must stand together. */
-void metrics_put_lines(struct metrics *metrics, const struct line_view *lines, size_t count);
+/* The lines' families: a sample each of the `shown` lines (<= METRICS_LINES_MAX) out of `total`. Call once, with all
+ * of them: samples of a family must stand together. */
+void metrics_put_lines(struct metrics *metrics, const struct line_view *lines, size_t shown, size_t total);
 
 #endif

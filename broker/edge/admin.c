@@ -1,0 +1,266 @@
+/* admin.c — the owner's side: the queue from the HTTP thread, the exchanges under way and their turns. */
+#include "broker/edge/admin.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "broker/edge/admin_calls.h"
+#include "broker/edge/admin_route.h"
+
+#define STEPS_PER_SERVE 16 /* handler calls in one slice, at most one of which has more to do */
+#define TAG_SHIFT       56
+#define SLOT_BITS       10 /* of a token: tag, generation, slot */
+_Static_assert(ADMIN_CONNECTIONS_MAX <= 1u << SLOT_BITS, "a slot for every connection");
+
+struct queue {
+    struct exchange *first, **last;
+};
+
+struct admin {
+    struct admin_options options;
+    struct admin_http *http;
+    int wake_fd;
+    pthread_mutex_t mutex;
+    struct queue arrived; /* under the mutex, as is `closing` */
+    bool closing;
+    atomic_size_t body_bytes;
+    /* the owner's */
+    struct queue running;
+    struct exchange *slots[ADMIN_CONNECTIONS_MAX];
+    uint64_t generation;
+    size_t next_slot;
+};
+
+static void queue_add(struct queue *queue, struct exchange *x)
+{
+    x->next = NULL;
+    *queue->last = x;
+    queue->last = &x->next;
+}
+
+static struct exchange *queue_take(struct queue *queue)
+{
+    struct exchange *x = queue->first;
+    if (x == NULL)
+        return NULL;
+    queue->first = x->next;
+    if (queue->first == NULL)
+        queue->last = &queue->first;
+    return x;
+}
+
+/* ---- the HTTP thread's side ---- */
+
+const struct admin_options *admin_options(const struct admin *admin)
+{
+    return &admin->options;
+}
+
+bool exchange_hand_over(struct admin *admin, struct exchange *x)
+{
+    pthread_mutex_lock(&admin->mutex);
+    bool open = !admin->closing;
+    if (open)
+        queue_add(&admin->arrived, x);
+    pthread_mutex_unlock(&admin->mutex);
+    if (open)
+        eventfd_write(admin->wake_fd, 1);
+    return open;
+}
+
+bool admin_body_reserve(struct admin *admin, size_t bytes)
+{
+    size_t before = atomic_fetch_add(&admin->body_bytes, bytes);
+    if (before + bytes <= ADMIN_BODIES_BYTES_MAX)
+        return true;
+    atomic_fetch_sub(&admin->body_bytes, bytes);
+    return false;
+}
+
+void admin_body_release(struct admin *admin, size_t bytes)
+{
+    atomic_fetch_sub(&admin->body_bytes, bytes);
+}
+
+/* ---- open and close ---- */
+
+enum err admin_open(struct admin **out, const struct admin_options *options, struct admin_problem *problem)
+{
+    *problem = (struct admin_problem){"out of memory"};
+    struct admin *admin = calloc(1, sizeof *admin);
+    if (admin == NULL)
+        return ERR_NO_MEMORY;
+    admin->options = *options;
+    admin->arrived.last = &admin->arrived.first;
+    admin->running.last = &admin->running.first;
+    pthread_mutex_init(&admin->mutex, NULL);
+    admin->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    enum err err = admin->wake_fd >= 0 ? admin_http_open(&admin->http, admin, problem) : ERR_IO;
+    if (err != ERR_NONE) {
+        admin_close(&admin);
+        return err;
+    }
+    *out = admin;
+    return ERR_NONE;
+}
+
+/* The exchange is answered: back to the HTTP thread. */
+static void finish(struct admin *admin, struct exchange *x)
+{
+    admin->slots[x->token & ((1u << SLOT_BITS) - 1)] = NULL;
+    admin_http_resume(x);
+}
+
+static void answer_closing(struct exchange *x)
+{
+    answer_error(x, CODE_BUSY, "the broker is stopping", NULL);
+    x->answer.status = 503;
+}
+
+void admin_close(struct admin **admin_p)
+{
+    struct admin *admin = *admin_p;
+    if (admin == NULL)
+        return;
+    *admin_p = NULL;
+    if (admin->http != NULL)
+        admin_http_quiesce(admin->http);
+    pthread_mutex_lock(&admin->mutex);
+    admin->closing = true;
+    pthread_mutex_unlock(&admin->mutex);
+    for (size_t i = 0; i < ADMIN_CONNECTIONS_MAX; i++) {
+        if (admin->slots[i] == NULL)
+            continue;
+        answer_closing(admin->slots[i]);
+        finish(admin, admin->slots[i]);
+    }
+    for (struct exchange *x; (x = queue_take(&admin->arrived)) != NULL;) {
+        answer_closing(x);
+        admin_http_resume(x);
+    }
+    admin_http_close(&admin->http);
+    pthread_mutex_destroy(&admin->mutex);
+    if (admin->wake_fd >= 0)
+        close(admin->wake_fd);
+    free(admin);
+}
+
+unsigned admin_port(const struct admin *admin)
+{
+    return admin_http_port(admin->http);
+}
+
+int admin_fd(const struct admin *admin)
+{
+    return admin->wake_fd;
+}
+
+void admin_conf_set(struct admin *admin, const struct conf *conf)
+{
+    admin->options.conf = conf;
+}
+
+/* ---- turns ---- */
+
+static void run_later(struct admin *admin, struct exchange *x)
+{
+    if (x->is_running)
+        return;
+    x->is_running = true;
+    queue_add(&admin->running, x);
+}
+
+/* There is a slot for every connection, and a connection waits for one exchange at a time. */
+static void take_slot(struct admin *admin, struct exchange *x)
+{
+    while (admin->slots[admin->next_slot] != NULL)
+        admin->next_slot = (admin->next_slot + 1) % ADMIN_CONNECTIONS_MAX;
+    const uint64_t generations = (UINT64_C(1) << (TAG_SHIFT - SLOT_BITS)) - 1;
+    admin->generation = (admin->generation + 1) & generations;
+    x->token = (uint64_t)ADMIN_TOKEN_TAG << TAG_SHIFT | admin->generation << SLOT_BITS | admin->next_slot;
+    admin->slots[admin->next_slot] = x;
+}
+
+static void take_arrived(struct admin *admin)
+{
+    eventfd_t count;
+    struct queue arrived = {.last = &arrived.first};
+    pthread_mutex_lock(&admin->mutex);
+    (void)eventfd_read(admin->wake_fd, &count);
+    for (struct exchange *x; (x = queue_take(&admin->arrived)) != NULL;)
+        queue_add(&arrived, x);
+    pthread_mutex_unlock(&admin->mutex);
+    for (struct exchange *x; (x = queue_take(&arrived)) != NULL;) {
+        take_slot(admin, x);
+        run_later(admin, x);
+    }
+}
+
+bool admin_serve(struct admin *admin, struct core *core, struct instant now, struct effects *out)
+{
+    struct admin_turn turn = {.admin = admin, .options = &admin->options, .core = core, .now = now, .out = out};
+    take_arrived(admin);
+    size_t used = out->effect_count;
+    for (unsigned steps = 0; steps < STEPS_PER_SERVE; steps++) {
+        struct exchange *x = queue_take(&admin->running);
+        if (x == NULL)
+            return false;
+        x->is_running = false;
+        switch (x->route->handle(&turn, x)) {
+        case STEP_DONE:
+            finish(admin, x);
+            break;
+        case STEP_MORE: /* a slice of its own is enough for one turn of the owner */
+            run_later(admin, x);
+            return true;
+        case STEP_WAIT:
+            break;
+        }
+        if (out->effect_count != used) /* a change is enough for one slice: there must be room in `out` */
+            break;
+    }
+    return admin->running.first != NULL;
+}
+
+bool admin_owns(uint64_t token)
+{
+    return token >> TAG_SHIFT == ADMIN_TOKEN_TAG;
+}
+
+/* The exchange that still waits under this token; NULL: it was answered meanwhile. */
+static struct exchange *waiting(const struct admin *admin, uint64_t token)
+{
+    size_t slot = token & ((1u << SLOT_BITS) - 1);
+    struct exchange *x = slot < ADMIN_CONNECTIONS_MAX ? admin->slots[slot] : NULL;
+    return x != NULL && x->token == token ? x : NULL;
+}
+
+void admin_effect(struct admin *admin, const struct effect *effect)
+{
+    struct exchange *x = waiting(admin, effect->token);
+    if (x == NULL)
+        return;
+    if (effect->kind == EFFECT_ENQUEUED && !enqueue_take_effect(x, effect))
+        return; /* others of the request are still missing */
+    x->has_effect = true;
+    x->effect = *effect;
+    run_later(admin, x);
+    eventfd_write(admin->wake_fd, 1);
+}
+
+void admin_looked_up(struct admin *admin, struct lookup_answer *answer)
+{
+    struct exchange *x = waiting(admin, answer->token);
+    if (x == NULL || x->has_lookup) {
+        lookup_answer_free(answer);
+        return;
+    }
+    x->has_lookup = true;
+    x->lookup = *answer;
+    *answer = (struct lookup_answer){0};
+    run_later(admin, x);
+    eventfd_write(admin->wake_fd, 1);
+}

@@ -1,0 +1,92 @@
+/* admin.h — the admin API (PROTOCOL, Admin API): an HTTP server in a thread of its own, which parses, authenticates
+ * and bounds, and the owner's side, which answers in bounded slices on the thread that owns the core.
+ *
+ * A request that changes something is answered when its effect is durable: broker.c hands EFFECT_ANSWER,
+ * EFFECT_CANCELLED and EFFECT_ENQUEUED whose token admin_owns() to admin_effect() once their commit is durable, and
+ * lookup answers whose token it owns to admin_looked_up(). */
+#ifndef LINEWARD_EDGE_ADMIN_H
+#define LINEWARD_EDGE_ADMIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/core/core.h"
+#include "broker/edge/lookup.h"
+#include "broker/edge/tokens.h"
+#include "broker/edge/view.h"
+#include "lineward/conf.h"
+#include "lineward/err.h"
+#include "lineward/wire.h"
+
+#define ADMIN_TOKEN_TAG              0xAD /* the top byte of every token that the admin API gives to the core or the lookup */
+#define ADMIN_CONNECTIONS_MAX        512
+#define ADMIN_CONNECTIONS_PER_IP_MAX 256 /* the console, the CLI and a scraper of one machine share an address */
+#define ADMIN_TIMEOUT_S              30  /* of silence, while a request is read or an answer written */
+#define ADMIN_BODY_BYTES_MAX         (64u * 1024)
+#define ADMIN_BODIES_BYTES_MAX       (64u * 1024 * 1024) /* of all bodies being read at once; more: 429 */
+#define ADMIN_TARGET_BYTES_MAX       4096
+#define ADMIN_PAGE_MAX               1000
+#define ADMIN_PAGE_DEFAULT           100
+
+struct admin_enqueue { /* what POST /v1/jobs asks of the ingress */
+    uint64_t token;
+    const struct frame *jobs; /* lent until all have answered */
+    size_t count;             /* 1..WIRE_ENQUEUE_JOBS_MAX */
+    const char *pools;        /* comma list of the pools that the caller may use; NULL: all */
+    /* To be called, within the call, for each job that is refused before the core sees it. The texts are copied. */
+    void (*refuse)(void *self, uint64_t token, uint32_t index, const struct error_view *error);
+    void *refuse_self;
+};
+
+struct admin_shell { /* what the admin API asks of the broker; called on the owner's thread */
+    void *self;
+    /* For each job either refuse() is called now, or EFFECT_ENQUEUED (token, index) comes to admin_effect(). */
+    void (*enqueue)(void *self, const struct admin_enqueue *request, struct instant now, struct effects *out);
+    /* The keyed hash of a producer id, as in core_enqueue.id_hash. */
+    uint64_t (*id_hash)(void *self, uint32_t pool, const char *id);
+    void (*store_facts)(void *self, struct store_facts *out);
+    /* Store open and sockets bound? */
+    bool (*ready)(void *self);
+};
+
+struct admin_options {
+    const char *listen;                       /* HOST:PORT; port 0: any free one */
+    const char *tls_cert_file, *tls_key_file; /* PEM; both NULL: plain HTTP */
+    const char *version, *broker;             /* lent for the admin's life; for /v1/status */
+    const struct conf *conf;                  /* lent until admin_conf_set() */
+    struct tokens *tokens;                    /* lent */
+    struct lookup *lookup;                    /* lent */
+    struct admin_shell shell;
+    struct instant started;
+};
+
+struct admin;
+
+struct admin_problem {
+    char text[256];
+};
+
+/* Binds and starts to answer; requests wait for admin_serve(). ERR_BAD_INPUT (address, certificate), ERR_IO,
+ * ERR_NO_MEMORY: *problem says. */
+enum err admin_open(struct admin **out, const struct admin_options *options, struct admin_problem *problem);
+/* Answers what is open with 503, then stops. NULL is fine. */
+void admin_close(struct admin **admin_p);
+unsigned admin_port(const struct admin *admin);
+/* An eventfd, readable when admin_serve() has something to do. */
+int admin_fd(const struct admin *admin);
+/* After SIGHUP: conf's pools and accounts in their new form (indices as the core has them). */
+void admin_conf_set(struct admin *admin, const struct conf *conf);
+
+/* ---- owner's thread ---- */
+
+/* One bounded slice of work, well under a millisecond but for an enqueue; changes and effects go into `out`.
+ * True: there is more to do now. */
+bool admin_serve(struct admin *admin, struct core *core, struct instant now, struct effects *out);
+bool admin_owns(uint64_t token);
+/* A durable effect. The fd becomes readable: the answer itself is made by the next admin_serve(). */
+void admin_effect(struct admin *admin, const struct effect *effect);
+/* A lookup's answer; taken over. */
+void admin_looked_up(struct admin *admin, struct lookup_answer *answer);
+
+#endif

@@ -1,0 +1,37 @@
+/* admin_calls.h — the calls of the admin API, one function each; admin_route.c says which path and role. They run on
+ * the owner's thread (see admin_exchange.h). */
+#ifndef LINEWARD_EDGE_ADMIN_CALLS_H
+#define LINEWARD_EDGE_ADMIN_CALLS_H
+
+#include "broker/edge/admin_exchange.h"
+
+/* admin_status.c */
+enum admin_step call_front(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_healthz(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_readyz(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_metrics(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_status(struct admin_turn *turn, struct exchange *x);
+
+/* admin_lists.c */
+enum admin_step call_pools(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_lines(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_line(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_workers(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_pauses(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_events(struct admin_turn *turn, struct exchange *x);
+
+/* admin_jobs.c */
+enum admin_step call_jobs(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_job(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_cancel(struct admin_turn *turn, struct exchange *x);
+
+/* admin_enqueue.c */
+/* Keeps the result of one job. True: it was the last one that was missing. */
+bool enqueue_take_effect(struct exchange *x, const struct effect *effect);
+enum admin_step call_enqueue(struct admin_turn *turn, struct exchange *x);
+
+/* admin_pause.c; route.detail is the enum pause_scope */
+enum admin_step call_pause(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_resume(struct admin_turn *turn, struct exchange *x);
+
+#endif

@@ -1,0 +1,170 @@
+/* admin_exchange.c — what handlers share: queries, answers, who may see what. */
+#include "broker/edge/admin_exchange.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/edge/admin_route.h"
+
+/* Cuts the target at its '?' and splits what follows. A `+` stays a `+`: numbers are the values that matter here. */
+static bool split_query(struct exchange *x)
+{
+    char *at = strchr(x->target, '?');
+    if (at == NULL)
+        return true;
+    *at++ = '\0';
+    while (*at != '\0') {
+        char *name = at;
+        at += strcspn(at, "&");
+        if (*at != '\0')
+            *at++ = '\0';
+        if (*name == '\0')
+            continue;
+        if (x->query_count == QUERY_MAX)
+            return false;
+        char *value = strchr(name, '=');
+        if (value != NULL)
+            *value++ = '\0';
+        if (!percent_decode(name) || (value != NULL && !percent_decode(value)))
+            return false;
+        x->query[x->query_count++] = (struct query){name, value != NULL ? value : ""};
+    }
+    return true;
+}
+
+struct exchange *exchange_new(const char *target)
+{
+    struct exchange *x = strlen(target) <= ADMIN_TARGET_BYTES_MAX ? calloc(1, sizeof *x) : NULL;
+    if (x == NULL)
+        return NULL;
+    x->target = strdup(target);
+    if (x->target == NULL) {
+        free(x);
+        return NULL;
+    }
+    if (!split_query(x)) {
+        answer_error(x, CODE_MALFORMED, "the query could not be read", NULL);
+        x->refused = true;
+    }
+    return x;
+}
+
+void exchange_free(struct exchange **x_p)
+{
+    struct exchange *x = *x_p;
+    if (x == NULL)
+        return;
+    *x_p = NULL;
+    if (x->memory_free != NULL)
+        x->memory_free(x->memory);
+    if (x->has_lookup)
+        lookup_answer_free(&x->lookup);
+    json_out_free(&x->answer.text);
+    grant_free(&x->grant);
+    free(x->body);
+    free(x->target);
+    free(x);
+}
+
+const char *query_get(const struct exchange *x, const char *name)
+{
+    for (size_t i = 0; i < x->query_count; i++) {
+        if (strcmp(x->query[i].name, name) == 0)
+            return x->query[i].value;
+    }
+    return NULL;
+}
+
+bool query_number(struct exchange *x, const char *name, uint64_t min, uint64_t max, uint64_t fallback, uint64_t *out)
+{
+    const char *text = query_get(x, name);
+    if (text == NULL) {
+        *out = fallback;
+        return true;
+    }
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : 0;
+    if (end == NULL || *end != '\0' || errno != 0 || value < min || value > max) {
+        char message[128];
+        snprintf(message, sizeof message, "%s must be a whole number of %llu to %llu", name, (unsigned long long)min,
+                 (unsigned long long)max);
+        answer_error(x, CODE_INVALID_FIELD, message, name);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+enum admin_step answer_error(struct exchange *x, enum code code, const char *message, const char *field)
+{
+    json_out_clear(&x->answer.text);
+    view_error_body(&x->answer.text, &(struct error_view){.code = code, .message = message, .field = field});
+    x->answer.status = code_http_status(code);
+    x->answer.retry_after_ms = code == CODE_BUSY ? VIEW_BUSY_RETRY_MS : 0;
+    return STEP_DONE;
+}
+
+enum admin_step answer_text(struct exchange *x, int status, const char *type, const char *text, size_t bytes)
+{
+    json_out_clear(&x->answer.text);
+    json_put_raw(&x->answer.text, text, bytes);
+    x->answer.status = status;
+    x->answer.type = type;
+    return STEP_DONE;
+}
+
+enum admin_step answer_done(struct exchange *x)
+{
+    x->answer.status = 200;
+    return STEP_DONE;
+}
+
+enum admin_step exchange_look_up(struct admin_turn *turn, struct exchange *x, struct lookup_request *request)
+{
+    request->token = x->token;
+    request->now = turn->now;
+    request->pools = x->grant.pools;
+    request->mask_handles = x->grant.role == ROLE_VIEWER;
+    switch (lookup_submit(turn->options->lookup, request)) {
+    case ERR_NONE:
+        return STEP_WAIT;
+    case ERR_BUSY:
+        return answer_error(x, CODE_BUSY, "too many questions are being answered from disk", NULL);
+    default:
+        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    }
+}
+
+bool grant_sees_name(const struct exchange *x, const char *pool)
+{
+    return name_in_list(x->grant.pools, pool);
+}
+
+bool grant_sees_pool(const struct admin_turn *turn, const struct exchange *x, uint32_t pool)
+{
+    const struct conf *conf = turn->options->conf;
+    if (x->grant.pools == NULL)
+        return true;
+    return pool < conf->pool_count && name_in_list(x->grant.pools, conf->pools[pool].name);
+}
+
+uint32_t conf_pool_find(const struct conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->pool_count; i++) {
+        if (strcmp(conf->pools[i].name, name) == 0)
+            return (uint32_t)i;
+    }
+    return UINT32_MAX;
+}
+
+uint32_t conf_account_find(const struct conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->account_count; i++) {
+        if (strcmp(conf->accounts[i].name, name) == 0)
+            return (uint32_t)i;
+    }
+    return UINT32_MAX;
+}

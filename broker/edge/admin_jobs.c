@@ -1,0 +1,394 @@
+/* admin_jobs.c — pages of jobs, one job with its history and why, and cancelling one. What lies only on disk comes
+ * through the lookup. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/edge/admin_calls.h"
+
+#define SLOTS_PER_STEP 256   /* slots of the core looked at in one turn */
+#define SLOTS_PER_PAGE 65536 /* and for one page: a filter that fits nothing must not walk the whole backlog */
+#define TO_BYTES_MAX   (WIRE_RECIPIENTS_MAX * (HANDLE_MAX_BYTES + 1) + 1)
+
+/* ---- one job ---- */
+
+static void fill_live(struct admin_turn *turn, const struct job_view *view, bool with_line, struct lookup_job *job)
+{
+    const struct conf *conf = turn->options->conf;
+    size_t index;
+    job->number = view->number;
+    job->is_live = true;
+    job->view = *view;
+    if (view->pool < conf->pool_count)
+        memcpy(job->pool, conf->pools[view->pool].name, sizeof job->pool);
+    if (with_line && view->line != 0 && core_line_find(turn->core, view->line, &index))
+        job->has_line = core_line_view(turn->core, index, turn->now, &job->line);
+}
+
+/* What the core knows of the job that the path names; number 0: nothing. */
+static void resolve(struct admin_turn *turn, struct exchange *x, bool with_line, struct lookup_job *job)
+{
+    const struct admin_shell *shell = &turn->options->shell;
+    struct job_ref ref;
+    struct job_view view;
+    *job = (struct lookup_job){0};
+    snprintf(job->asked, sizeof job->asked, "%s", x->parts[0]);
+    if (!job_ref_parse(x->parts[0], &ref))
+        return;
+    uint32_t pool = conf_pool_find(turn->options->conf, ref.pool);
+    if (ref.number == 0 && pool != UINT32_MAX)
+        ref.number = core_job_by_id(turn->core, shell->id_hash(shell->self, pool, ref.id));
+    job->number = ref.number;
+    if (ref.number != 0 && core_job_view(turn->core, ref.number, turn->now, &view))
+        fill_live(turn, &view, with_line, job);
+}
+
+static enum admin_step ask_job(struct admin_turn *turn, struct exchange *x, enum lookup_form form)
+{
+    const char *body = query_get(x, "body");
+    bool with_message = body != NULL && strcmp(body, "1") == 0;
+    if (with_message && x->grant.role != ROLE_OPERATOR && x->grant.role != ROLE_ADMIN)
+        return answer_error(x, CODE_FORBIDDEN, "only operators may read messages", NULL);
+    struct lookup_job *job = malloc(sizeof *job);
+    if (job == NULL)
+        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    resolve(turn, x, form == LOOKUP_FULL, job);
+    struct lookup_request request = {
+        .what = LOOKUP_JOBS, .form = form, .jobs = job, .job_count = 1, .with_message = with_message};
+    enum admin_step step = exchange_look_up(turn, x, &request);
+    if (step != STEP_WAIT)
+        free(job);
+    return step;
+}
+
+static enum admin_step answer_job(struct exchange *x)
+{
+    const struct lookup_answer *found = &x->lookup;
+    if (found->err != ERR_NONE || found->item_count != 1)
+        return answer_error(x, CODE_BUSY, "the job could not be read from disk", NULL);
+    if (found->items[0].code != CODE_NONE)
+        return answer_error(x, found->items[0].code, NULL, NULL);
+    return answer_text(x, 200, NULL, found->text.text, found->items[0].bytes);
+}
+
+enum admin_step call_job(struct admin_turn *turn, struct exchange *x)
+{
+    return x->has_lookup ? answer_job(x) : ask_job(turn, x, LOOKUP_FULL);
+}
+
+enum admin_step call_cancel(struct admin_turn *turn, struct exchange *x)
+{
+    if (x->has_lookup)
+        return answer_job(x);
+    if (x->has_effect) /* durable: the view now says how it went; not_found: it ended just before */
+        return ask_job(turn, x, x->effect.code == CODE_NONE ? LOOKUP_VIEW : LOOKUP_CANCEL);
+    struct lookup_job job;
+    resolve(turn, x, false, &job);
+    if (!job.is_live || !grant_sees_pool(turn, x, job.view.pool))
+        return ask_job(turn, x, LOOKUP_CANCEL);
+    core_cancel(turn->core, x->token, 0, job.number, turn->now, turn->out);
+    return STEP_WAIT;
+}
+
+/* ---- a page of jobs: the live ones by slot, then the finished ones by their end ---- */
+
+enum { PAGE_WALK = 1, PAGE_LIVE_READ, PAGE_ENDED_ASK, PAGE_ENDED_READ };
+
+struct page {
+    struct admin_turn *turn; /* of the call under way */
+    struct exchange *x;
+    /* filters */
+    bool has_pool, has_to;
+    uint32_t pool;
+    uint64_t line;
+    const char *state;
+    enum reason reason; /* REASON_NONE: any */
+    bool only_final, only_live;
+    enum job_state final_state; /* JOB_NONE: any */
+    char to[TO_BYTES_MAX];
+    /* the walk */
+    uint32_t slot, walked;
+    bool walk_over;
+    uint64_t ended_after;
+    struct lookup_job *jobs;
+    size_t job_count, left;
+};
+
+static void page_free(void *memory)
+{
+    struct page *page = memory;
+    if (page != NULL)
+        free(page->jobs);
+    free(page);
+}
+
+static bool read_to(struct exchange *x, struct page *page)
+{
+    const char *text = query_get(x, "to");
+    size_t bytes = 0;
+    unsigned count = 0;
+    while (text != NULL && *text != '\0') {
+        char one[HANDLE_MAX_BYTES + 1], handle[HANDLE_MAX_BYTES + 1];
+        size_t length = strcspn(text, ",");
+        bool ok = length <= HANDLE_MAX_BYTES && ++count <= WIRE_RECIPIENTS_MAX;
+        if (ok) {
+            memcpy(one, text, length);
+            one[length] = '\0';
+            ok = handle_normalize(one, handle);
+        }
+        if (!ok) {
+            answer_error(x, CODE_INVALID_RECIPIENT, NULL, "to");
+            return false;
+        }
+        bytes += (size_t)snprintf(page->to + bytes, sizeof page->to - bytes, "%s%s", count > 1 ? "," : "", handle);
+        text += length + (text[length] == ',');
+    }
+    page->has_to = count > 0;
+    return true;
+}
+
+static bool read_state(struct exchange *x, struct page *page)
+{
+    enum job_state state;
+    page->state = query_get(x, "state");
+    if (page->state == NULL)
+        return true;
+    if (!view_state_is_word(page->state)) {
+        answer_error(x, CODE_INVALID_FIELD, "state must be one of the states of a job", "state");
+        return false;
+    }
+    page->only_final = job_state_parse(page->state, &state) && job_state_is_final(state);
+    page->only_live = !page->only_final;
+    page->final_state = page->only_final ? state : JOB_NONE;
+    return true;
+}
+
+static bool read_reason(struct exchange *x, struct page *page)
+{
+    const char *text = query_get(x, "reason");
+    if (text == NULL)
+        return true;
+    page->only_live = true; /* a finished job has none */
+    if (reason_parse(text, &page->reason) && page->reason != REASON_NONE)
+        return true;
+    answer_error(x, CODE_INVALID_FIELD, "reason must be one of the reasons of a job", "reason");
+    return false;
+}
+
+static bool read_place(struct admin_turn *turn, struct exchange *x, struct page *page)
+{
+    const char *pool = query_get(x, "pool"), *line = query_get(x, "line");
+    if (pool != NULL) {
+        page->has_pool = true;
+        page->pool = conf_pool_find(turn->options->conf, pool);
+        if (page->pool == UINT32_MAX || !grant_sees_name(x, pool)) {
+            answer_error(x, CODE_UNKNOWN_POOL, NULL, "pool");
+            return false;
+        }
+    }
+    if (line != NULL && !line_text_parse(line, &page->line)) {
+        answer_error(x, CODE_INVALID_FIELD, "line must be a number in E.164 form", "line");
+        return false;
+    }
+    return true;
+}
+
+/* `after` is "s" and a slot of the core, or "e" and the number of an event. */
+static bool read_after(struct exchange *x, struct page *page)
+{
+    const char *text = query_get(x, "after");
+    char *end = NULL;
+    if (text == NULL)
+        return true;
+    errno = 0;
+    unsigned long long value = text[0] != '\0' && text[1] >= '0' && text[1] <= '9' ? strtoull(text + 1, &end, 10) : 0;
+    bool ok = end != NULL && *end == '\0' && errno == 0;
+    if (ok && text[0] == 's' && value <= UINT32_MAX) {
+        page->slot = (uint32_t)value;
+        return true;
+    }
+    if (ok && text[0] == 'e') {
+        page->walk_over = true;
+        page->ended_after = value;
+        return true;
+    }
+    answer_error(x, CODE_INVALID_FIELD, "after must be the `next` of the page before", "after");
+    return false;
+}
+
+/* False: answered. */
+static bool page_begin(struct admin_turn *turn, struct exchange *x)
+{
+    struct page *page = calloc(1, sizeof *page);
+    uint64_t limit = 0;
+    x->memory = page;
+    x->memory_free = page_free;
+    if (page == NULL) {
+        answer_error(x, CODE_BUSY, "out of memory", NULL);
+        return false;
+    }
+    if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_DEFAULT, &limit) || !read_place(turn, x, page) ||
+        !read_state(x, page) || !read_reason(x, page) || !read_to(x, page) || !read_after(x, page))
+        return false;
+    page->left = (size_t)limit;
+    page->walk_over = page->walk_over || page->only_final;
+    x->phase = page->walk_over ? PAGE_ENDED_ASK : PAGE_WALK;
+    json_open(&x->answer.text, '{');
+    json_key(&x->answer.text, "jobs");
+    json_open(&x->answer.text, '[');
+    return true;
+}
+
+static enum admin_step page_end(struct exchange *x, const char *next)
+{
+    struct json_out *out = &x->answer.text;
+    json_close(out, ']');
+    json_key(out, "next");
+    json_put_string(out, next);
+    json_close(out, '}');
+    return answer_done(x);
+}
+
+static void take_job(void *self, const struct job_view *view)
+{
+    struct page *page = self;
+    if ((page->has_pool && view->pool != page->pool) || (page->line != 0 && view->line != page->line) ||
+        (page->reason != REASON_NONE && view->reason != page->reason) ||
+        (page->state != NULL && strcmp(page->state, view_state(view->state, view->reason)) != 0) ||
+        !grant_sees_pool(page->turn, page->x, view->pool))
+        return;
+    struct lookup_job *job = &page->jobs[page->job_count++];
+    *job = (struct lookup_job){0};
+    fill_live(page->turn, view, false, job);
+}
+
+static enum admin_step ask_live(struct admin_turn *turn, struct exchange *x, struct page *page)
+{
+    struct lookup_request request = {.what = LOOKUP_JOBS,
+                                     .form = LOOKUP_VIEW,
+                                     .jobs = page->jobs,
+                                     .job_count = page->job_count,
+                                     .to = page->has_to ? page->to : NULL};
+    enum admin_step step = exchange_look_up(turn, x, &request);
+    if (step == STEP_WAIT)
+        page->jobs = NULL; /* the lookup's now */
+    x->phase = PAGE_LIVE_READ;
+    return step;
+}
+
+/* What comes after the live part: the finished jobs if they are asked for and there is room, else the page's end. */
+static enum admin_step after_live(struct exchange *x, struct page *page)
+{
+    char next[24];
+    snprintf(next, sizeof next, "s%" PRIu32, page->slot);
+    if (!page->walk_over)
+        return page_end(x, next);
+    if (page->only_live)
+        return page_end(x, NULL);
+    if (page->left == 0)
+        return page_end(x, "e0");
+    x->phase = PAGE_ENDED_ASK;
+    return STEP_MORE;
+}
+
+/* One slice. A slot gives one job at most, so looking at no more slots than there is room for jobs is enough for the
+ * page not to overflow. */
+static enum admin_step walk(struct admin_turn *turn, struct exchange *x, struct page *page)
+{
+    if (page->jobs == NULL) {
+        page->jobs = calloc(page->left, sizeof *page->jobs);
+        if (page->jobs == NULL)
+            return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    }
+    page->turn = turn;
+    page->x = x;
+    for (uint32_t walked = 0; walked < SLOTS_PER_STEP && !page->walk_over && page->job_count < page->left;) {
+        size_t room = page->left - page->job_count;
+        uint32_t slots = room < SLOTS_PER_STEP - walked ? (uint32_t)room : SLOTS_PER_STEP - walked;
+        page->walk_over = !core_jobs_walk(turn->core, &page->slot, slots, turn->now, take_job, page);
+        walked += slots;
+        page->walked += slots;
+    }
+    bool done = page->walk_over || page->job_count == page->left || page->walked >= SLOTS_PER_PAGE;
+    if (!done)
+        return STEP_MORE;
+    return page->job_count > 0 ? ask_live(turn, x, page) : after_live(x, page);
+}
+
+/* Adds the answer's items to the page and lets go of it. False: answered. */
+static bool add_items(struct exchange *x, struct page *page)
+{
+    if (x->lookup.err != ERR_NONE) {
+        answer_error(x, CODE_BUSY, "the jobs could not be read from disk", NULL);
+        return false;
+    }
+    const char *at = x->lookup.text.text;
+    for (size_t i = 0; i < x->lookup.item_count; i++) {
+        const struct lookup_item *item = &x->lookup.items[i];
+        if (item->code == CODE_NONE && item->bytes > 0) {
+            json_put_raw(&x->answer.text, at, item->bytes);
+            page->left--;
+        }
+        at += item->bytes;
+    }
+    return true;
+}
+
+static void drop_lookup(struct exchange *x)
+{
+    lookup_answer_free(&x->lookup);
+    x->has_lookup = false;
+}
+
+static enum admin_step ask_ended(struct admin_turn *turn, struct exchange *x, struct page *page)
+{
+    const struct conf *conf = turn->options->conf;
+    struct lookup_request request = {.what = LOOKUP_ENDED,
+                                     .form = LOOKUP_VIEW,
+                                     .to = page->has_to ? page->to : NULL,
+                                     .pool = page->has_pool ? conf->pools[page->pool].name : NULL,
+                                     .line = page->line,
+                                     .state = page->final_state,
+                                     .after = page->ended_after,
+                                     .from_oldest = true,
+                                     .limit = page->left};
+    x->phase = PAGE_ENDED_READ;
+    return exchange_look_up(turn, x, &request);
+}
+
+static enum admin_step read_ended(struct exchange *x, struct page *page)
+{
+    char next[24];
+    snprintf(next, sizeof next, "e%" PRIu64, x->lookup.next);
+    bool more = x->lookup.more;
+    if (!add_items(x, page))
+        return STEP_DONE;
+    return page_end(x, more ? next : NULL);
+}
+
+static enum admin_step read_live(struct exchange *x, struct page *page)
+{
+    if (!add_items(x, page))
+        return STEP_DONE;
+    drop_lookup(x);
+    return after_live(x, page);
+}
+
+enum admin_step call_jobs(struct admin_turn *turn, struct exchange *x)
+{
+    if (x->phase == 0 && !page_begin(turn, x))
+        return STEP_DONE;
+    struct page *page = x->memory;
+    switch (x->phase) {
+    case PAGE_WALK:
+        return walk(turn, x, page);
+    case PAGE_LIVE_READ:
+        return read_live(x, page);
+    case PAGE_ENDED_ASK:
+        return ask_ended(turn, x, page);
+    default:
+        return read_ended(x, page);
+    }
+}

@@ -1,0 +1,254 @@
+/* admin_lists.c — pages of pools, lines, workers, pauses and events, and one line. A page is made in slices. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/edge/admin_calls.h"
+
+#define ITEMS_PER_STEP   64
+#define PAUSES_PER_STEP  64
+#define PAUSES_SHOWN_MAX 1024 /* pauses looked at for one page of lines */
+
+/* ---- the frame of a page ---- */
+
+/* Reads `limit` and `after`, which is an index here, and opens the page. False: answered. */
+static bool page_open(struct exchange *x, const char *name)
+{
+    uint64_t limit;
+    if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_DEFAULT, &limit) ||
+        !query_number(x, "after", 0, UINT32_MAX, 0, &x->cursor))
+        return false;
+    x->limit = (size_t)limit;
+    json_open(&x->answer.text, '{');
+    json_key(&x->answer.text, name);
+    json_open(&x->answer.text, '[');
+    return true;
+}
+
+static enum admin_step page_close(struct exchange *x, bool more)
+{
+    struct json_out *out = &x->answer.text;
+    char next[24];
+    snprintf(next, sizeof next, "%" PRIu64, x->cursor);
+    json_close(out, ']');
+    json_key(out, "next");
+    json_put_string(out, more ? next : NULL);
+    json_close(out, '}');
+    return answer_done(x);
+}
+
+/* ---- pools ---- */
+
+enum admin_step call_pools(struct admin_turn *turn, struct exchange *x)
+{
+    const struct conf *conf = turn->options->conf;
+    if (x->phase == 0 && !page_open(x, "pools"))
+        return STEP_DONE;
+    x->phase = 1;
+    for (unsigned i = 0; i < ITEMS_PER_STEP && x->cursor < conf->pool_count && x->limit > 0; i++, x->cursor++) {
+        const struct conf_pool *pool = &conf->pools[x->cursor];
+        struct pool_view view;
+        if (!grant_sees_pool(turn, x, (uint32_t)x->cursor) || !core_pool_view(turn->core, (uint32_t)x->cursor, &view))
+            continue;
+        view_pool(&x->answer.text, &view, pool->name, conf->accounts[pool->account].name,
+                  conf->policies[pool->policy].name);
+        x->limit--;
+    }
+    bool more = x->cursor < conf->pool_count;
+    return more && x->limit > 0 ? STEP_MORE : page_close(x, more);
+}
+
+/* ---- lines ---- */
+
+struct pauses { /* those in force, read once for a page */
+    size_t count;
+    uint32_t cursor;
+    bool whole;
+    struct pause_view views[PAUSES_SHOWN_MAX];
+};
+
+/* True: all are read. */
+static bool read_pauses(struct admin_turn *turn, struct pauses *pauses)
+{
+    size_t room = PAUSES_SHOWN_MAX - pauses->count;
+    if (room > PAUSES_PER_STEP)
+        room = PAUSES_PER_STEP;
+    size_t read = core_pauses(turn->core, &pauses->cursor, &pauses->views[pauses->count], room);
+    pauses->count += read;
+    pauses->whole = read < PAUSES_PER_STEP;
+    return pauses->whole;
+}
+
+static struct line_names line_names(const struct conf *conf, const struct line_view *view)
+{
+    return (struct line_names){
+        .account = view->account < conf->account_count ? conf->accounts[view->account].name : NULL,
+        .pool = view->pool < conf->pool_count ? conf->pools[view->pool].name : NULL,
+    };
+}
+
+/* The pauses' memory, being filled. NULL: answered. */
+static struct pauses *take_pauses(struct exchange *x)
+{
+    if (x->memory == NULL) {
+        x->memory = calloc(1, sizeof(struct pauses));
+        x->memory_free = free;
+        if (x->memory == NULL)
+            answer_error(x, CODE_BUSY, "out of memory", NULL);
+    }
+    return x->memory;
+}
+
+enum admin_step call_lines(struct admin_turn *turn, struct exchange *x)
+{
+    if (x->phase == 0 && !page_open(x, "lines"))
+        return STEP_DONE;
+    x->phase = 1;
+    struct pauses *pauses = take_pauses(x);
+    if (pauses == NULL)
+        return STEP_DONE;
+    if (!pauses->whole && !read_pauses(turn, pauses))
+        return STEP_MORE;
+    size_t end = core_line_count(turn->core);
+    for (unsigned i = 0; i < ITEMS_PER_STEP && x->cursor < end && x->limit > 0; i++, x->cursor++) {
+        struct line_view view;
+        if (!core_line_view(turn->core, x->cursor, turn->now, &view) || !grant_sees_pool(turn, x, view.pool))
+            continue;
+        view_line(&x->answer.text, &view, line_names(turn->options->conf, &view), pauses->views, pauses->count);
+        x->limit--;
+    }
+    bool more = x->cursor < end;
+    return more && x->limit > 0 ? STEP_MORE : page_close(x, more);
+}
+
+enum admin_step call_line(struct admin_turn *turn, struct exchange *x)
+{
+    struct pauses *pauses = take_pauses(x);
+    if (pauses == NULL)
+        return STEP_DONE;
+    if (!pauses->whole && !read_pauses(turn, pauses))
+        return STEP_MORE;
+    uint64_t number;
+    size_t index;
+    struct line_view view;
+    if (!line_text_parse(x->parts[0], &number) || !core_line_find(turn->core, number, &index) ||
+        !core_line_view(turn->core, index, turn->now, &view) || !grant_sees_pool(turn, x, view.pool))
+        return answer_error(x, CODE_UNKNOWN_LINE, NULL, NULL);
+    view_line(&x->answer.text, &view, line_names(turn->options->conf, &view), pauses->views, pauses->count);
+    return answer_done(x);
+}
+
+/* ---- workers ---- */
+
+enum admin_step call_workers(struct admin_turn *turn, struct exchange *x)
+{
+    if (x->phase == 0 && !page_open(x, "workers"))
+        return STEP_DONE;
+    x->phase = 1;
+    struct worker_view view;
+    bool more = true;
+    for (unsigned i = 0; i < ITEMS_PER_STEP && x->limit > 0 && more; i++) {
+        more = core_worker_view(turn->core, (uint32_t)x->cursor, turn->now, &view);
+        if (!more)
+            break;
+        view_worker(&x->answer.text, &view);
+        x->cursor++;
+        x->limit--;
+    }
+    return more && x->limit > 0 ? STEP_MORE : page_close(x, more);
+}
+
+/* ---- pauses ---- */
+
+/* A line's or a pool's pause is seen by those who see the pool; the others concern everybody. */
+static bool sees_pause(struct admin_turn *turn, const struct exchange *x, const struct pause_view *pause)
+{
+    size_t index;
+    struct line_view line;
+    if (x->grant.pools == NULL)
+        return true;
+    if (pause->pause.scope == PAUSE_POOL)
+        return pause->name != NULL && grant_sees_name(x, pause->name);
+    if (pause->pause.scope != PAUSE_LINE)
+        return true;
+    return core_line_find(turn->core, pause->pause.target, &index) &&
+           core_line_view(turn->core, index, turn->now, &line) && grant_sees_pool(turn, x, line.pool);
+}
+
+enum admin_step call_pauses(struct admin_turn *turn, struct exchange *x)
+{
+    struct pause_view views[ITEMS_PER_STEP];
+    if (x->phase == 0 && !page_open(x, "pauses"))
+        return STEP_DONE;
+    x->phase = 1;
+    size_t room = x->limit < ITEMS_PER_STEP ? x->limit : ITEMS_PER_STEP;
+    uint32_t cursor = (uint32_t)x->cursor;
+    size_t read = core_pauses(turn->core, &cursor, views, room);
+    x->cursor = cursor;
+    for (size_t i = 0; i < read; i++) {
+        if (!sees_pause(turn, x, &views[i]))
+            continue;
+        view_pause(&x->answer.text, &views[i]);
+        x->limit--;
+    }
+    bool more = read == room;
+    return more && x->limit > 0 ? STEP_MORE : page_close(x, more);
+}
+
+/* ---- events ---- */
+
+static enum admin_step ask_events(struct admin_turn *turn, struct exchange *x)
+{
+    struct lookup_request request = {.what = LOOKUP_EVENTS, .topic = query_get(x, "topic")};
+    uint64_t limit;
+    if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_DEFAULT, &limit) ||
+        !query_number(x, "after", 0, INT64_MAX, 0, &request.after))
+        return STEP_DONE;
+    request.limit = (size_t)limit;
+    request.from_oldest = query_get(x, "after") == NULL;
+    return exchange_look_up(turn, x, &request);
+}
+
+/* What lies before the oldest is gone, and a follower must know that it missed something. */
+static enum admin_step answer_gone(struct exchange *x)
+{
+    struct json_out *out = &x->answer.text;
+    json_open(out, '{');
+    json_key(out, "error");
+    json_open(out, '{');
+    json_key(out, "code");
+    json_put_string(out, code_name(CODE_NOT_FOUND));
+    json_key(out, "message");
+    json_put_string(out, "events this old are no longer kept; go on from `oldest`");
+    json_key(out, "oldest");
+    json_put_int(out, (int64_t)x->lookup.oldest);
+    json_close(out, '}');
+    json_close(out, '}');
+    x->answer.status = 410;
+    return STEP_DONE;
+}
+
+enum admin_step call_events(struct admin_turn *turn, struct exchange *x)
+{
+    if (!x->has_lookup)
+        return ask_events(turn, x);
+    if (x->lookup.err == ERR_GONE)
+        return answer_gone(x);
+    if (x->lookup.err != ERR_NONE)
+        return answer_error(x, CODE_BUSY, "the events could not be read from disk", NULL);
+    struct json_out *out = &x->answer.text;
+    json_open(out, '{');
+    json_key(out, "events");
+    json_open(out, '[');
+    const char *at = x->lookup.text.text;
+    for (size_t i = 0; i < x->lookup.item_count; i++) {
+        json_put_raw(out, at, x->lookup.items[i].bytes);
+        at += x->lookup.items[i].bytes;
+    }
+    json_close(out, ']');
+    json_key(out, "next");
+    json_put_int(out, (int64_t)x->lookup.next);
+    json_close(out, '}');
+    return answer_done(x);
+}

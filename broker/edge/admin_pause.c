@@ -1,0 +1,162 @@
+/* admin_pause.c — an operator's pauses: of a line, a pool, an account, or everything. */
+#include <string.h>
+
+#include "broker/edge/admin_calls.h"
+#include "broker/edge/admin_route.h"
+#include "lineward/log.h"
+
+#define FOR_MS_MAX (INT64_C(10) * 366 * 86400000)
+
+struct target {
+    enum pause_scope scope;
+    uint64_t target;
+    const char *shown; /* for the log */
+    char masked[HANDLE_MAX_BYTES + 1];
+};
+
+static enum code find_line(struct admin_turn *turn, const struct exchange *x, struct target *target)
+{
+    size_t index;
+    struct line_view view;
+    if (!line_text_parse(x->parts[0], &target->target) || !core_line_find(turn->core, target->target, &index) ||
+        !core_line_view(turn->core, index, turn->now, &view) || !grant_sees_pool(turn, x, view.pool))
+        return CODE_UNKNOWN_LINE;
+    handle_mask(x->parts[0], target->masked);
+    target->shown = target->masked;
+    return CODE_NONE;
+}
+
+static enum code find_target(struct admin_turn *turn, const struct exchange *x, struct target *target)
+{
+    const struct conf *conf = turn->options->conf;
+    *target = (struct target){.scope = (enum pause_scope)x->route->detail, .shown = x->parts[0]};
+    switch (target->scope) {
+    case PAUSE_LINE:
+        return find_line(turn, x, target);
+    case PAUSE_POOL:
+        target->target = conf_pool_find(conf, x->parts[0]);
+        return target->target != UINT32_MAX && grant_sees_name(x, x->parts[0]) ? CODE_NONE : CODE_UNKNOWN_POOL;
+    case PAUSE_ACCOUNT:
+        target->target = conf_account_find(conf, x->parts[0]);
+        if (x->grant.pools != NULL) /* an account has lines of other pools too */
+            return CODE_FORBIDDEN;
+        return target->target != UINT32_MAX ? CODE_NONE : CODE_NOT_FOUND;
+    default:
+        target->shown = "everything";
+        return x->grant.pools == NULL ? CODE_NONE : CODE_FORBIDDEN;
+    }
+}
+
+/* An empty body is an empty object. NULL: answered. */
+static cJSON *read_body(struct exchange *x)
+{
+    const char *why = "a JSON object is expected";
+    cJSON *body = x->body_bytes == 0 ? json_parse("{}", 2, &why) : json_parse(x->body, x->body_bytes, &why);
+    if (cJSON_IsObject(body))
+        return body;
+    cJSON_Delete(body);
+    answer_error(x, CODE_MALFORMED, why, NULL);
+    return NULL;
+}
+
+static bool is_given(const cJSON *body, const char *name)
+{
+    const cJSON *member = json_get(body, name);
+    return member != NULL && !cJSON_IsNull(member);
+}
+
+/* False: answered. */
+static bool read_pause(struct exchange *x, const cJSON *body, struct core_pause *pause)
+{
+    pause->reason = json_string(body, "reason");
+    if (is_given(body, "reason") &&
+        (pause->reason == NULL || strlen(pause->reason) >= sizeof((struct change_pause *)0)->reason)) {
+        answer_error(x, CODE_INVALID_FIELD, "reason must be a text of less than 200 bytes", "reason");
+        return false;
+    }
+    if (is_given(body, "for_ms") &&
+        !(json_int(body, "for_ms", &pause->for_ms) && pause->for_ms >= 1 && pause->for_ms <= FOR_MS_MAX)) {
+        answer_error(x, CODE_INVALID_FIELD, "for_ms must be a whole number of 1 or more", "for_ms");
+        return false;
+    }
+    if (pause->reason == NULL)
+        pause->reason = "";
+    return true;
+}
+
+static void log_change(const struct exchange *x, const struct target *target, const char *what)
+{
+    log_event(LOG_INFO, what, "by=%s scope=%s name=%s", x->grant.name, pause_scope_name(target->scope),
+              target->shown);
+}
+
+static enum admin_step answer_pause(struct admin_turn *turn, struct exchange *x)
+{
+    struct target target;
+    char id[PAUSE_TEXT_MAX];
+    if (x->effect.code != CODE_NONE)
+        return answer_error(x, x->effect.code, NULL, x->effect.field);
+    if (find_target(turn, x, &target) == CODE_NONE)
+        log_change(x, &target, "paused");
+    pause_text(x->effect.pause, id);
+    json_open(&x->answer.text, '{');
+    json_key(&x->answer.text, "pause");
+    json_put_string(&x->answer.text, id);
+    json_close(&x->answer.text, '}');
+    return answer_done(x);
+}
+
+enum admin_step call_pause(struct admin_turn *turn, struct exchange *x)
+{
+    if (x->has_effect)
+        return answer_pause(turn, x);
+    struct target target;
+    enum code code = find_target(turn, x, &target);
+    if (code != CODE_NONE)
+        return answer_error(x, code, NULL, NULL);
+    cJSON *body = read_body(x);
+    if (body == NULL)
+        return STEP_DONE;
+    struct core_pause pause = {
+        .token = x->token, .scope = target.scope, .target = target.target, .by = x->grant.name};
+    bool ok = read_pause(x, body, &pause);
+    if (ok)
+        core_pause(turn->core, &pause, turn->now, turn->out);
+    cJSON_Delete(body);
+    return ok ? STEP_WAIT : STEP_DONE;
+}
+
+static enum admin_step answer_resume(struct admin_turn *turn, struct exchange *x)
+{
+    static const char text[] = "{\"resumed\":true}";
+    struct target target;
+    if (x->effect.code == CODE_NOT_FOUND)
+        return answer_error(x, CODE_NOT_FOUND, "there is no such pause in force", NULL);
+    if (x->effect.code != CODE_NONE)
+        return answer_error(x, x->effect.code, NULL, x->effect.field);
+    if (find_target(turn, x, &target) == CODE_NONE)
+        log_change(x, &target, "resumed");
+    return answer_text(x, 200, NULL, text, sizeof text - 1);
+}
+
+enum admin_step call_resume(struct admin_turn *turn, struct exchange *x)
+{
+    if (x->has_effect)
+        return answer_resume(turn, x);
+    struct target target;
+    uint64_t pause = 0; /* all of them */
+    enum code code = find_target(turn, x, &target);
+    if (code != CODE_NONE)
+        return answer_error(x, code, NULL, NULL);
+    cJSON *body = read_body(x);
+    if (body == NULL)
+        return STEP_DONE;
+    const char *text = json_string(body, "pause");
+    bool ok = !is_given(body, "pause") || (text != NULL && pause_text_parse(text, &pause));
+    cJSON_Delete(body);
+    if (!ok)
+        return answer_error(x, CODE_INVALID_FIELD, "pause must be the name of one, as GET /v1/pauses has it",
+                            "pause");
+    core_resume(turn->core, x->token, target.scope, target.target, pause, turn->now, turn->out);
+    return STEP_WAIT;
+}

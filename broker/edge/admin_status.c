@@ -1,0 +1,118 @@
+/* admin_status.c — the calls about the broker as a whole: alive, ready, status, metrics. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/edge/admin_calls.h"
+#include "broker/edge/metrics.h"
+
+#define STATUS_POOLS_MAX 256 /* named on the status page; the rest is under /v1/pools */
+#define LINES_PER_STEP   64
+
+static struct status_facts status_facts(struct admin_turn *turn)
+{
+    const struct admin_options *options = turn->options;
+    struct status_facts facts = {.version = options->version,
+                                 .broker = options->broker,
+                                 .now = turn->now,
+                                 .started_mono_ms = options->started.mono_ms,
+                                 .jobs_max = options->conf->broker.jobs_max};
+    core_status_read(turn->core, turn->now, &facts.core);
+    options->shell.store_facts(options->shell.self, &facts.store);
+    facts.ready = facts.core.reputation_known && options->shell.ready(options->shell.self);
+    return facts;
+}
+
+enum admin_step call_front(struct admin_turn *turn, struct exchange *x)
+{
+    static const char text[] =
+        "Lineward\n\nThe admin API of this broker is under /v1/; GET /v1/status is a good start.\n"
+        "Every call but /healthz and /readyz needs a token: Authorization: Bearer TOKEN.\n";
+    return answer_text(x, 200, "text/plain; charset=utf-8", text, sizeof text - 1);
+}
+
+enum admin_step call_healthz(struct admin_turn *turn, struct exchange *x)
+{
+    static const char text[] = "{\"alive\":true}";
+    return answer_text(x, 200, NULL, text, sizeof text - 1);
+}
+
+enum admin_step call_readyz(struct admin_turn *turn, struct exchange *x)
+{
+    const struct admin_shell *shell = &turn->options->shell;
+    struct core_status core;
+    core_status_read(turn->core, turn->now, &core);
+    bool running = shell->ready(shell->self);
+    struct json_out *out = &x->answer.text;
+    json_open(out, '{');
+    json_key(out, "ready");
+    json_put_bool(out, running && core.reputation_known);
+    json_key(out, "running");
+    json_put_bool(out, running);
+    json_key(out, "reputation_known");
+    json_put_bool(out, core.reputation_known);
+    json_close(out, '}');
+    x->answer.status = running && core.reputation_known ? 200 : 503;
+    return STEP_DONE;
+}
+
+enum admin_step call_status(struct admin_turn *turn, struct exchange *x)
+{
+    const struct conf *conf = turn->options->conf;
+    struct status_facts facts = status_facts(turn);
+    struct json_out *out = &x->answer.text;
+    json_open(out, '{');
+    view_status_members(out, &facts);
+    json_key(out, "pools");
+    json_open(out, '[');
+    for (uint32_t pool = 0; pool < conf->pool_count && pool < STATUS_POOLS_MAX; pool++) {
+        struct pool_view view;
+        if (grant_sees_pool(turn, x, pool) && core_pool_view(turn->core, pool, &view))
+            view_pool(out, &view, conf->pools[pool].name, conf->accounts[conf->pools[pool].account].name,
+                      conf->policies[conf->pools[pool].policy].name);
+    }
+    json_close(out, ']');
+    json_close(out, '}');
+    return answer_done(x);
+}
+
+/* ---- metrics: the lines are gathered over several turns, then all is written ---- */
+
+struct gathered_lines {
+    size_t count;
+    struct line_view views[METRICS_LINES_MAX];
+};
+
+static enum admin_step answer_metrics(struct admin_turn *turn, struct exchange *x)
+{
+    const struct gathered_lines *lines = x->memory;
+    struct status_facts facts = status_facts(turn);
+    struct metrics metrics = {0};
+    metrics_put_status(&metrics, &facts);
+    metrics_put_lines(&metrics, lines->views, lines->count, core_line_count(turn->core));
+    enum admin_step step =
+        metrics.failed ? answer_error(x, CODE_BUSY, "out of memory", NULL)
+                       : answer_text(x, 200, "text/plain; version=0.0.4; charset=utf-8", metrics.text, metrics.bytes);
+    metrics_free(&metrics);
+    return step;
+}
+
+enum admin_step call_metrics(struct admin_turn *turn, struct exchange *x)
+{
+    if (x->memory == NULL) {
+        x->memory = calloc(1, sizeof(struct gathered_lines));
+        x->memory_free = free;
+        if (x->memory == NULL)
+            return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    }
+    struct gathered_lines *lines = x->memory;
+    size_t end = core_line_count(turn->core);
+    for (unsigned i = 0; i < LINES_PER_STEP && x->cursor < end && lines->count < METRICS_LINES_MAX;
+         i++, x->cursor++) {
+        struct line_view *view = &lines->views[lines->count];
+        if (core_line_view(turn->core, x->cursor, turn->now, view) && grant_sees_pool(turn, x, view->pool))
+            lines->count++;
+    }
+    if (x->cursor < end && lines->count < METRICS_LINES_MAX)
+        return STEP_MORE;
+    return answer_metrics(turn, x);
+}
