@@ -1,0 +1,389 @@
+/* linewardctl against an admin API: what it asks, what it shows, and the exit code it ends with. */
+#include "tests/unit/ctl_server.h"
+
+static void teardown(void)
+{
+    said_free();
+    unsetenv("LINEWARD_TOKEN");
+    unsetenv("LINEWARD_ADMIN");
+}
+
+static void assert_asked(size_t index, const char *method, const char *url)
+{
+    ck_assert_uint_lt(index, server.seen_count);
+    ck_assert_str_eq(server.seen[index].method, method);
+    ck_assert_str_eq(server.seen[index].url, url);
+}
+
+/* ---- reaching the broker ---- */
+
+START_TEST(no_broker_is_exit_code_3)
+{
+    static const struct reply script[] = {{200, "{}"}};
+    SERVER_START(script);
+    server_stop(); /* its port is free now */
+    RUN_ADMIN("status");
+    ck_assert_int_eq(said.code, EXIT_UNREACHABLE);
+    assert_says(said.err, "unreachable");
+    ck_assert_str_eq(said.out, "");
+}
+END_TEST
+
+START_TEST(the_environment_says_where_and_as_whom)
+{
+    static const struct reply script[] = {{200, "{\"version\":\"1\"}"}};
+    SERVER_START(script);
+    setenv("LINEWARD_ADMIN", server.admin, 1);
+    setenv("LINEWARD_TOKEN", "lw_secret", 1);
+    RUN("status");
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "GET", "/v1/status");
+    ck_assert_str_eq(server.seen[0].authorization, "Bearer lw_secret");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_token_file_goes_before_the_environment)
+{
+    static const struct reply script[] = {{200, "{}"}};
+    char path[] = "/tmp/lineward-ctl-XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    FILE *file = fdopen(fd, "w");
+    fputs("  lw_from_file \nsecond line\n", file);
+    fclose(file);
+    setenv("LINEWARD_TOKEN", "lw_secret", 1);
+    SERVER_START(script);
+    RUN_ADMIN("status", W("--token-file"), path);
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_str_eq(server.seen[0].authorization, "Bearer lw_from_file");
+    server_stop();
+    remove(path);
+    RUN("status", W("--token-file"), path);
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+}
+END_TEST
+
+START_TEST(a_token_with_a_line_break_is_never_sent)
+{
+    setenv("LINEWARD_TOKEN", "lw\r\nX-Evil: 1", 1);
+    RUN("status");
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    assert_silent(said.err, "Evil");
+}
+END_TEST
+
+START_TEST(the_token_never_goes_in_clear_to_another_machine)
+{
+    RUN("status", W("--admin"), W("http://192.0.2.1:7781"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN("status", W("--admin"), W("ftp://127.0.0.1"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+}
+END_TEST
+
+START_TEST(a_missing_token_is_explained)
+{
+    static const struct reply script[] = {{401, "{\"error\":{\"code\":\"unauthorized\",\"message\":\"no token\"}}"}};
+    SERVER_START(script);
+    RUN_ADMIN("lines");
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "LINEWARD_TOKEN");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_refusal_is_exit_code_1_and_says_why)
+{
+    static const struct reply script[] = {
+        {404, "{\"error\":{\"code\":\"not_found\",\"message\":\"no job \\u001b[2J j_9\"}}"}};
+    SERVER_START(script);
+    RUN_ADMIN("job", W("j_9"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "not_found: no job ?[2J j_9");
+    RUN_ADMIN("job", W("j_9"), W("--json"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.out, "{\"error\":{\"code\":\"not_found\"");
+    server_stop();
+}
+END_TEST
+
+START_TEST(an_answer_that_is_no_json_is_refused)
+{
+    static const struct reply script[] = {{200, "<html>"}, {502, "<html>bad gateway</html>"}};
+    SERVER_START(script);
+    RUN_ADMIN("status");
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "status 200");
+    RUN_ADMIN("status");
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "status 502");
+    server_stop();
+}
+END_TEST
+
+/* ---- views ---- */
+
+START_TEST(a_line_is_asked_for_by_its_number_encoded)
+{
+    static const struct reply script[] = {
+        {200, "{\"line\":\"+12025550101\",\"reputation\":{\"status\":\"CRITICAL\",\"previous\":\"HEALTHY\","
+              "\"source\":\"webhook\"},\"gate\":\"closed\",\"reason\":\"line_critical\",\"pauses\":[]}"}};
+    SERVER_START(script);
+    RUN_ADMIN("line", W("+12025550101"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "GET", "/v1/lines/%2B12025550101");
+    assert_says(said.out, "line    +12025550101");
+    assert_says(said.out, "status    CRITICAL");
+    assert_says(said.out, "reason  line_critical");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_pool_and_an_id_stay_one_part_of_the_path)
+{
+    static const struct reply script[] = {{200, "{\"job\":\"j_1\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("job", W("promo/../x?y#z"));
+    assert_asked(0, "GET", "/v1/jobs/promo%2F..%2Fx%3Fy%23z");
+    server_stop();
+}
+END_TEST
+
+START_TEST(why_and_history_of_a_job_are_shown)
+{
+    static const struct reply script[] = {
+        {200,
+         "{\"job\":\"j_1\",\"state\":\"held\",\"history\":[{\"at\":null,\"what\":\"try\",\"outcome\":\"retry\"}],"
+         "\"why\":{\"reason\":\"line_critical\",\"rule\":\"its line's reputation is CRITICAL\",\"ahead\":3}}"}};
+    SERVER_START(script);
+    RUN_ADMIN("job", W("j_1"));
+    assert_says(said.out, "state  held");
+    assert_says(said.out, "its line's reputation is CRITICAL");
+    assert_says(said.out, "AT  WHAT  OUTCOME");
+    assert_says(said.out, "-   try   retry");
+    server_stop();
+}
+END_TEST
+
+START_TEST(json_is_what_the_broker_said)
+{
+    static const struct reply script[] = {{200, "{\"version\":\"1\",\"big\":9007199254740993}"}};
+    SERVER_START(script);
+    RUN_ADMIN("status", W("--json"));
+    ck_assert_str_eq(said.out, "{\"version\":\"1\",\"big\":9007199254740993}\n");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_list_is_read_to_its_end_over_short_and_empty_pages)
+{
+    static const struct reply script[] = {
+        {200, "{\"lines\":[{\"line\":\"+1\"}],\"next\":\"a b\"}"},
+        {200, "{\"lines\":[],\"next\":\"c\"}"},
+        {200, "{\"lines\":[{\"line\":\"+2\"}],\"next\":null}"},
+    };
+    SERVER_START(script);
+    RUN_ADMIN("lines", W("--json"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_str_eq(said.out, "{\"lines\":[{\"line\":\"+1\"},{\"line\":\"+2\"}],\"next\":null}\n");
+    ck_assert_uint_eq(server.seen_count, 3);
+    assert_asked(0, "GET", "/v1/lines?limit=1000");
+    assert_asked(1, "GET", "/v1/lines?limit=1000&after=a%20b");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_broker_that_repeats_a_page_for_ever_is_not_followed)
+{
+    static const struct reply script[] = {{200, "{\"lines\":[],\"next\":\"same\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("lines");
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_uint_eq(server.seen_count, 2);
+    ck_assert_str_eq(said.out, "no lines\n");
+    server_stop();
+}
+END_TEST
+
+START_TEST(an_answer_without_its_list_is_refused)
+{
+    static const struct reply script[] = {{200, "{\"jobs\":[]}"}};
+    SERVER_START(script);
+    RUN_ADMIN("lines");
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    server_stop();
+}
+END_TEST
+
+START_TEST(jobs_passes_its_filters_and_stops_at_its_limit)
+{
+    static const struct reply script[] = {
+        {200, "{\"jobs\":[{\"job\":\"j_1\",\"state\":\"held\",\"reason\":\"line_critical\",\"to\":[\"+2\",\"+3\"]}],"
+              "\"next\":\"n1\"}"},
+        {200, "{\"jobs\":[{\"job\":\"j_2\",\"state\":\"queued\"}],\"next\":\"n2\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("jobs", W("--pool"), W("promo"), W("--line=+1"), W("--state"), W("held"), W("--reason"),
+              W("line_critical"), W("--to"), W("a@b.c"), W("--limit"), W("2"), W("--after"), W("n0"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "GET",
+                 "/v1/jobs?limit=2&after=n0&pool=promo&line=%2B1&state=held&reason=line_critical&to=a%40b.c");
+    ck_assert_uint_eq(server.seen_count, 2);
+    assert_says(server.seen[1].url, "limit=1&after=n1");
+    assert_says(said.out, "JOB  STATE   REASON");
+    assert_says(said.out, "j_1  held    line_critical");
+    assert_says(said.out, "+2, +3");
+    assert_says(said.out, "--after n2");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_wrong_limit_is_wrong_usage)
+{
+    RUN("jobs", W("--limit"), W("0"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN("events", W("--after"), W("x"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+}
+END_TEST
+
+/* ---- changes ---- */
+
+START_TEST(a_pause_needs_a_reason_and_sends_it)
+{
+    static const struct reply script[] = {{200, "{\"pause\":\"p_7\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("pause", W("+1202"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_uint_eq(server.seen_count, 0);
+    RUN_ADMIN("pause", W("+1202"), W("--reason"), W("say \"hi\""), W("--for"), W("30m"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "POST", "/v1/lines/%2B1202/pause");
+    ck_assert_str_eq(server.seen[0].body, "{\"reason\":\"say \\\"hi\\\"\",\"for_ms\":1800000}");
+    assert_says(said.out, "p_7");
+    RUN_ADMIN("pause", W("+1202"), W("--reason"), W("x"), W("--for"), W("soon"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    server_stop();
+}
+END_TEST
+
+START_TEST(resume_lifts_all_pauses_or_the_one_named)
+{
+    static const struct reply script[] = {{200, "{}"}};
+    SERVER_START(script);
+    RUN_ADMIN("resume", W("+1202"));
+    RUN_ADMIN("resume", W("+1202"), W("--pause"), W("p_7"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "POST", "/v1/lines/%2B1202/resume");
+    ck_assert_str_eq(server.seen[0].body, "{}");
+    ck_assert_str_eq(server.seen[1].body, "{\"pause\":\"p_7\"}");
+    server_stop();
+}
+END_TEST
+
+START_TEST(cancel_goes_on_after_a_refusal_and_says_so_at_the_end)
+{
+    static const struct reply script[] = {
+        {200, "{\"job\":\"j_1\",\"state\":\"cancelled\"}"},
+        {409, "{\"error\":{\"code\":\"already_final\",\"message\":\"it was sent\"}}"},
+        {200, "{\"job\":\"j_3\",\"state\":\"leased\",\"cancel\":\"asked\"}"},
+    };
+    SERVER_START(script);
+    RUN_ADMIN("cancel", W("j_1"), W("j_2"), W("j_3"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_asked(2, "DELETE", "/v1/jobs/j_3");
+    assert_says(said.out, "j_1: cancelled\n");
+    assert_says(said.err, "already_final");
+    assert_says(said.out, "j_3: asked");
+    server_stop();
+}
+END_TEST
+
+/* ---- events ---- */
+
+START_TEST(events_are_read_up_to_the_last_one)
+{
+    static const struct reply script[] = {
+        {200, "{\"events\":[{\"seq\":1,\"prev\":0,\"at\":\"2026-11-23T10:00:00.000Z\",\"topic\":\"job.sent\","
+              "\"job\":\"j_1\",\"line\":null}],\"next\":1}"},
+        {200, "{\"events\":[{\"seq\":2,\"topic\":\"line.gate\",\"gate\":\"closed\"}],\"next\":2}"},
+        {200, "{\"events\":[],\"next\":2}"},
+    };
+    SERVER_START(script);
+    RUN_ADMIN("events", W("--topic"), W("job."));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "GET", "/v1/events?after=0&limit=100&topic=job.");
+    assert_asked(1, "GET", "/v1/events?after=1&limit=99&topic=job.");
+    assert_says(said.out, "1  2026-11-23T10:00:00.000Z  job.sent          job=j_1\n");
+    assert_says(said.out, "gate=closed");
+    server_stop();
+}
+END_TEST
+
+START_TEST(events_in_json_are_one_document)
+{
+    static const struct reply script[] = {{200, "{\"events\":[{\"seq\":4},{\"seq\":5}],\"next\":5}"},
+                                          {200, "{\"events\":[],\"next\":5}"}};
+    SERVER_START(script);
+    RUN_ADMIN("events", W("--json"), W("--after"), W("3"));
+    ck_assert_str_eq(said.out, "{\"events\":[{\"seq\":4},{\"seq\":5}],\"next\":5}\n");
+    server_stop();
+}
+END_TEST
+
+START_TEST(following_begins_with_what_happens_from_now_on)
+{
+    static const struct reply script[] = {{200, "{\"next_seq\":42}"},
+                                          {200, "{\"events\":[{\"seq\":42}],\"next\":42}"},
+                                          {410, "{\"error\":{\"code\":\"not_found\",\"message\":\"oldest is 50\"}}"}};
+    SERVER_START(script);
+    RUN_ADMIN("events", W("--follow"), W("--json"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_asked(0, "GET", "/v1/status");
+    assert_says(server.seen[1].url, "after=41");
+    assert_says(said.out, "{\"seq\":42}\n");
+    server_stop();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ctl_admin");
+    TCase *reach = tcase_create("reaching the broker");
+    tcase_add_checked_fixture(reach, NULL, teardown);
+    tcase_add_test(reach, no_broker_is_exit_code_3);
+    tcase_add_test(reach, the_environment_says_where_and_as_whom);
+    tcase_add_test(reach, a_token_file_goes_before_the_environment);
+    tcase_add_test(reach, a_token_with_a_line_break_is_never_sent);
+    tcase_add_test(reach, the_token_never_goes_in_clear_to_another_machine);
+    tcase_add_test(reach, a_missing_token_is_explained);
+    tcase_add_test(reach, a_refusal_is_exit_code_1_and_says_why);
+    tcase_add_test(reach, an_answer_that_is_no_json_is_refused);
+    suite_add_tcase(suite, reach);
+    TCase *views = tcase_create("views");
+    tcase_add_checked_fixture(views, NULL, teardown);
+    tcase_add_test(views, a_line_is_asked_for_by_its_number_encoded);
+    tcase_add_test(views, a_pool_and_an_id_stay_one_part_of_the_path);
+    tcase_add_test(views, why_and_history_of_a_job_are_shown);
+    tcase_add_test(views, json_is_what_the_broker_said);
+    tcase_add_test(views, a_list_is_read_to_its_end_over_short_and_empty_pages);
+    tcase_add_test(views, a_broker_that_repeats_a_page_for_ever_is_not_followed);
+    tcase_add_test(views, an_answer_without_its_list_is_refused);
+    tcase_add_test(views, jobs_passes_its_filters_and_stops_at_its_limit);
+    tcase_add_test(views, a_wrong_limit_is_wrong_usage);
+    suite_add_tcase(suite, views);
+    TCase *changes = tcase_create("changes and events");
+    tcase_add_checked_fixture(changes, NULL, teardown);
+    tcase_add_test(changes, a_pause_needs_a_reason_and_sends_it);
+    tcase_add_test(changes, resume_lifts_all_pauses_or_the_one_named);
+    tcase_add_test(changes, cancel_goes_on_after_a_refusal_and_says_so_at_the_end);
+    tcase_add_test(changes, events_are_read_up_to_the_last_one);
+    tcase_add_test(changes, events_in_json_are_one_document);
+    tcase_add_test(changes, following_begins_with_what_happens_from_now_on);
+    suite_add_tcase(suite, changes);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

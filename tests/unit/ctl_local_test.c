@@ -1,0 +1,201 @@
+/* linewardctl's commands that need no broker: tokens and configuration files. */
+#include <sodium.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/ctl_run.h"
+
+static char path[] = "/tmp/lineward-local-XXXXXX";
+
+static void setup(void)
+{
+    snprintf(path, sizeof path, "%s", "/tmp/lineward-local-XXXXXX");
+    close(mkstemp(path));
+}
+
+static void teardown(void)
+{
+    remove(path);
+    said_free();
+}
+
+static void write_file(const char *text)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static const char *read_file(void)
+{
+    static char text[4096];
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+/* ---- token add ---- */
+
+START_TEST(the_file_keeps_the_hash_of_the_token_that_was_printed)
+{
+    remove(path);
+    RUN("token", W("add"), W("alice"), W("operator"), W("--file"), path);
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    char token[128];
+    ck_assert_int_eq(sscanf(said.out, "%127s", token), 1);
+    ck_assert_uint_ge(strlen(token), 40);
+    unsigned char hash[32];
+    char hex[65];
+    char line[256];
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)token, strlen(token), NULL, 0);
+    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+    snprintf(line, sizeof line, "alice operator * %s\n", hex);
+    ck_assert_str_eq(read_file(), line);
+    assert_silent(read_file(), token);
+}
+END_TEST
+
+START_TEST(a_new_token_file_is_for_its_owner_only)
+{
+    struct stat info;
+    remove(path);
+    RUN("token", W("add"), W("alice"), W("viewer"), W("--file"), path);
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 0777, 0600);
+}
+END_TEST
+
+START_TEST(tokens_differ)
+{
+    char first[128];
+    RUN("token", W("add"), W("a"), W("viewer"), W("--file"), path);
+    snprintf(first, sizeof first, "%s", said.out);
+    RUN("token", W("add"), W("b"), W("viewer"), W("--file"), path);
+    ck_assert_str_ne(said.out, first);
+}
+END_TEST
+
+START_TEST(a_name_is_used_once)
+{
+    write_file("bob viewer * 00\nalice viewer * 00\n");
+    RUN("token", W("add"), W("alice"), W("admin"), W("--file"), path);
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "exists");
+    ck_assert_str_eq(read_file(), "bob viewer * 00\nalice viewer * 00\n");
+    RUN("token", W("add"), W("ali"), W("admin"), W("--file"), path);
+    ck_assert_int_eq(said.code, EXIT_DONE);
+}
+END_TEST
+
+START_TEST(a_last_line_without_an_end_is_not_grown)
+{
+    write_file("# tokens\n\nbob viewer * 00");
+    RUN("token", W("add"), W("alice"), W("producer"), W("promo,default"), W("--file"), path);
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_says(read_file(), "bob viewer * 00\nalice producer promo,default ");
+}
+END_TEST
+
+START_TEST(wrong_names_roles_and_pools_are_refused)
+{
+    static const char *const bad[][3] = {
+        {"a b", "viewer", "*"},     {"", "viewer", "*"},        {"a\nb", "viewer", "*"},
+        {"alice", "root", "*"},     {"alice", "viewer", ""},    {"alice", "viewer", "a,,b"},
+        {"alice", "viewer", "a b"}, {"alice", "viewer", "*,a"}, {"alice", "viewer", "a,"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        RUN("token", W("add"), W(bad[i][0]), W(bad[i][1]), W(bad[i][2]), W("--file"), path);
+        ck_assert_msg(said.code == EXIT_USAGE, "%s %s %s was taken", bad[i][0], bad[i][1], bad[i][2]);
+    }
+    RUN("token", W("add"), W("alice"), W("viewer"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_str_eq(read_file(), "");
+}
+END_TEST
+
+START_TEST(a_token_in_json)
+{
+    RUN("token", W("add"), W("alice"), W("viewer"), W("--file"), path, W("--json"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_says(said.out, "{\"name\":\"alice\",\"role\":\"viewer\",\"pools\":\"*\",\"token\":\"lw_");
+    ck_assert_str_eq(said.err, "");
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_written_is_a_failure)
+{
+    RUN("token", W("add"), W("alice"), W("viewer"), W("--file"), W("/nowhere/tokens"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    ck_assert_str_eq(said.out, "");
+}
+END_TEST
+
+/* ---- check-config ---- */
+
+START_TEST(the_sample_configuration_is_good)
+{
+    RUN("check-config", W("deploy/lineward.yaml"));
+    ck_assert_msg(said.code == EXIT_DONE, "%s", said.err);
+    assert_says(said.out, "deploy/lineward.yaml: good");
+}
+END_TEST
+
+START_TEST(a_wrong_value_is_named_with_its_line)
+{
+    write_file("accounts:\n  default:\n    api_key_file: k\npolicies:\n  default:\n    burst: 0\n");
+    RUN("check-config", path);
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, ":6");
+    assert_says(said.err, "burst");
+    RUN("check-config", path, W("--json"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.out, "{\"ok\":false,\"problem\":\"");
+}
+END_TEST
+
+START_TEST(a_set_counts_as_if_it_stood_in_the_file)
+{
+    write_file("accounts:\n  default:\n    api_key_file: k\n");
+    RUN("check-config", path, W("--set"), W("broker.heartbeat_ms=500"));
+    ck_assert_msg(said.code == EXIT_DONE, "%s", said.err);
+    RUN("check-config", path, W("--set"), W("broker.heartbeat_ms=1"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "heartbeat_ms");
+}
+END_TEST
+
+START_TEST(a_missing_configuration_is_refused)
+{
+    RUN("check-config", W("/nowhere/lineward.yaml"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "/nowhere/lineward.yaml");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ctl_local");
+    TCase *tc = tcase_create("local commands");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, the_file_keeps_the_hash_of_the_token_that_was_printed);
+    tcase_add_test(tc, a_new_token_file_is_for_its_owner_only);
+    tcase_add_test(tc, tokens_differ);
+    tcase_add_test(tc, a_name_is_used_once);
+    tcase_add_test(tc, a_last_line_without_an_end_is_not_grown);
+    tcase_add_test(tc, wrong_names_roles_and_pools_are_refused);
+    tcase_add_test(tc, a_token_in_json);
+    tcase_add_test(tc, a_file_that_cannot_be_written_is_a_failure);
+    tcase_add_test(tc, the_sample_configuration_is_good);
+    tcase_add_test(tc, a_wrong_value_is_named_with_its_line);
+    tcase_add_test(tc, a_set_counts_as_if_it_stood_in_the_file);
+    tcase_add_test(tc, a_missing_configuration_is_refused);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
