@@ -26,12 +26,12 @@
 
 #include "lineward/err.h"
 
-#define STORE_SECTIONS 4
-#define STORE_HEAD_BYTES_MAX 1024
+#define STORE_SECTIONS         4
+#define STORE_HEAD_BYTES_MAX   1024
 #define STORE_RECORD_BYTES_MAX (1024u * 1024)
-#define STORE_KINDS_MAX 32
-#define STORE_NOWHERE UINT64_MAX
-#define STORE_FORMAT 1
+#define STORE_KINDS_MAX        32
+#define STORE_NOWHERE          UINT64_MAX
+#define STORE_FORMAT           1
 
 typedef uint64_t store_place;
 
@@ -80,7 +80,8 @@ struct store_options {
     int64_t history_retention_ms;
     const struct store_kind *kinds; /* [STORE_KINDS_MAX], lent for the store's life */
     struct store_owner owner;
-    const struct store_io *io;            /* NULL: the real one; tests inject faults (store_io.h) */
+    const struct store_io *io; /* NULL: the real one; tests inject faults (store_io.h) */
+    int64_t (*wall_ms)(void);  /* stamps what is written, for the age of history; any thread; NULL: the real clock */
     void (*progress)(void *self, uint64_t bytes_done, uint64_t bytes_total); /* may be NULL; while opening, at most
                                                                                 once a second, and only past one */
     int wake_fd; /* an eventfd; written when a commit became durable, failed, or cleaning has work; -1: none */

@@ -1,0 +1,386 @@
+/* commit.c — the commit thread. It takes what was submitted while it was busy, writes it as one frame and syncs once;
+ * at a segment's end it goes on in the next one, which lies ready.
+ *
+ * Never more than one frame is on its way to the disk: each is synced before the next is written, also over the end
+ * of a segment. Recovery relies on it (scan_successor). */
+#include "journal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+struct committer {           /* belongs to the commit thread */
+    uint64_t last;           /* batch written last */
+    struct told_list told;   /* of the batch being written */
+    struct told_list recent; /* first places that the owner may not have known when it filled the next batches */
+    uint64_t forget_through, forget_at; /* recent ones up to that commit can go when this one is written */
+    struct store_batch *whole;          /* batches with their copies filled in */
+    struct kind_use use[KIND_COUNT];
+    uint64_t seq_min, seq_max;
+};
+
+enum err committer_new(struct store *store)
+{
+    store->committer = calloc(1, sizeof *store->committer);
+    if (store->committer == NULL)
+        return ERR_NO_MEMORY;
+    store->committer->seq_min = UINT64_MAX;
+    store->committer->whole = store_batch_new();
+    return store->committer->whole != NULL ? ERR_NONE : ERR_NO_MEMORY;
+}
+
+void committer_free(struct store *store)
+{
+    struct committer *committer = store->committer;
+    if (committer == NULL)
+        return;
+    free(committer->told.at);
+    free(committer->recent.at);
+    store_batch_free(&committer->whole);
+    free(committer);
+    store->committer = NULL;
+}
+
+void committer_start(struct store *store, uint64_t last)
+{
+    store->committer->last = last;
+}
+
+static bool failed(struct store *store)
+{
+    return atomic_load(&store->failed);
+}
+
+static void fail_io(struct store *store, const char *doing, int error)
+{
+    store_fail(store,
+               "%s/data-%016llx.seg: %s failed at offset %llu: %s; nothing after it is durable. "
+               "Mend the disk and start again",
+               store->folder, (unsigned long long)store->active->number, doing,
+               (unsigned long long)atomic_load(&store->active->end), strerror(-error));
+}
+
+/* ---- one frame ---- */
+
+static bool tell(struct store *store, struct told_list *list, struct told told)
+{
+    if (!room_for(&list->at, &list->room, list->count, 1, sizeof *list->at)) {
+        store_fail(store, "out of memory while writing the journal");
+        return false;
+    }
+    list->at[list->count++] = told;
+    return true;
+}
+
+/* Gives each record its place and its checksum. `moves` are those of these records, in order. */
+static bool place_records(struct store *store, uint8_t *payload, size_t bytes, uint64_t offset, uint64_t commit,
+                          size_t base, const struct batch_move **move, const struct batch_move *moves_end)
+{
+    struct committer *committer = store->committer;
+    const struct segment *segment = store->active;
+    for (size_t at = 0; at < bytes;) {
+        struct record *record = (struct record *)(payload + at);
+        const struct store_kind *kind = record->kind < STORE_KINDS_MAX ? &store->options.kinds[record->kind] : NULL;
+        store_place from = STORE_NOWHERE;
+        if (*move < moves_end && (*move)->record == base + at)
+            from = (*move)++->from;
+        if (kind != NULL && kind->keep == STORE_KEEP_WHILE_LIVE &&
+            !tell(store, &committer->told,
+                  (struct told){record->key, from, segment_place(segment, offset + at), commit, record->kind}))
+            return false;
+        struct kind_use *use = &committer->use[record->kind];
+        use->records++;
+        use->bytes += record_room(record);
+        use->stripped_bytes += kind != NULL ? record_room_stripped(record, kind->sections) : 0;
+        if (record->seq != 0) {
+            committer->seq_min = record->seq < committer->seq_min ? record->seq : committer->seq_min;
+            committer->seq_max = record->seq > committer->seq_max ? record->seq : committer->seq_max;
+        }
+        record_seal(record, segment->seed);
+        at += record_room(record);
+    }
+    return true;
+}
+
+/* The records of the frame just written belong to the segment now. */
+static void account(struct committer *committer, struct segment *segment)
+{
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+        segment->use[kind].records += committer->use[kind].records;
+        segment->use[kind].bytes += committer->use[kind].bytes;
+        segment->use[kind].stripped_bytes += committer->use[kind].stripped_bytes;
+    }
+    segment->seq_min = committer->seq_min < segment->seq_min ? committer->seq_min : segment->seq_min;
+    segment->seq_max = committer->seq_max > segment->seq_max ? committer->seq_max : segment->seq_max;
+    memset(committer->use, 0, sizeof committer->use);
+    committer->seq_min = UINT64_MAX;
+    committer->seq_max = 0;
+}
+
+/* Writes the frame behind what is there and syncs. Rewrites the rest of the last block with zeros: whole blocks need
+ * not be read before they are written. */
+static bool write_frame(struct store *store, struct frame *frame, void *payload)
+{
+    struct segment *segment = store->active;
+    static const uint8_t zeros[BLOCK_BYTES];
+    uint64_t offset = atomic_load(&segment->end);
+    uint64_t end = offset + FRAME_HEADER_BYTES + frame->payload_bytes;
+    uint64_t fill = (BLOCK_BYTES - end % BLOCK_BYTES) % BLOCK_BYTES;
+    if (fill > segment->bytes - end)
+        fill = segment->bytes - end;
+    frame->time_ms = store->wall_ms();
+    frame->payload_check = XXH3_64bits_withSeed(payload, frame->payload_bytes, segment->seed);
+    frame_seal(frame, segment->seed);
+    struct iovec parts[] = {
+        {frame, sizeof *frame}, {payload, frame->payload_bytes}, {(void *)(uintptr_t)zeros, (size_t)fill}};
+    int error = file_write_parts(store->io, segment->file, parts, 3, offset);
+    if (error != 0) {
+        fail_io(store, "writing", error);
+        return false;
+    }
+    int64_t before = clock_us();
+    error = store->io->sync(store->io->self, segment->file);
+    uint64_t took = (uint64_t)(clock_us() - before);
+    if (error != 0) {
+        fail_io(store, "syncing", error);
+        return false;
+    }
+    pthread_mutex_lock(&store->lock);
+    store->counts.syncs++;
+    store->counts.sync_us_total += took;
+    store->counts.sync_us_max = took > store->counts.sync_us_max ? took : store->counts.sync_us_max;
+    store->counts.bytes_written += end - offset;
+    atomic_store(&segment->end, end);
+    if (frame->records > 0) {
+        segment->first = frame->first < segment->first ? frame->first : segment->first;
+        segment->last = frame->last;
+        segment->newest_ms = frame->time_ms > segment->newest_ms ? frame->time_ms : segment->newest_ms;
+        segment->records += frame->records;
+        store->counts.records += frame->records;
+        account(store->committer, segment);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return true;
+}
+
+/* An empty frame that says something. */
+static bool write_mark(struct store *store, enum frame_flag flag)
+{
+    struct frame frame = {.flags = (uint32_t)flag, .first = store->committer->last, .last = store->committer->last};
+    return write_frame(store, &frame, NULL);
+}
+
+/* ---- going on to the next segment ---- */
+
+static uint64_t room_left(const struct segment *segment)
+{
+    uint64_t used = atomic_load(&segment->end) + 2 * FRAME_HEADER_BYTES; /* a frame's, and the seal */
+    return used < segment->bytes ? segment->bytes - used : 0;
+}
+
+static bool next_segment(struct store *store)
+{
+    if (!write_mark(store, FRAME_SEAL))
+        return false;
+    pthread_mutex_lock(&store->lock);
+    while (store->ready == NULL && !failed(store) && !(store->closing && store->no_room != 0))
+        pthread_cond_wait(&store->commit_wake, &store->lock);
+    struct segment *ready = store->ready;
+    if (ready != NULL) {
+        store->active->state = SEGMENT_SEALED;
+        ready->state = SEGMENT_ACTIVE;
+        store->active = ready;
+        store->ready = NULL;
+        pthread_cond_signal(&store->helper_wake);
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (ready == NULL)
+        store_fail(store, "%s: no room for another segment: %s", store->folder, strerror(-store->no_room));
+    return ready != NULL;
+}
+
+/* ---- batches ---- */
+
+/* Tells the owner about all batches up to `commit`. */
+static bool publish(struct store *store, uint64_t commit)
+{
+    struct committer *committer = store->committer;
+    struct told_list *told = &committer->told;
+    for (size_t i = 0; i < told->count; i++)
+        if (told->at[i].from == STORE_NOWHERE && !tell(store, &committer->recent, told->at[i]))
+            return false;
+    pthread_mutex_lock(&store->lock);
+    bool kept = room_for(&store->told.at, &store->told.room, store->told.count, told->count, sizeof *told->at);
+    if (kept) {
+        if (told->count > 0)
+            memcpy(store->told.at + store->told.count, told->at, told->count * sizeof *told->at);
+        store->told.count += told->count;
+        store->counts.commits += commit - committer->last;
+        atomic_store(&store->durable, commit);
+        atomic_store(&store->news, true);
+    }
+    pthread_mutex_unlock(&store->lock);
+    told->count = 0;
+    committer->last = commit;
+    if (!kept)
+        store_fail(store, "out of memory while writing the journal");
+    else
+        store_wake(store);
+    return kept;
+}
+
+struct writing { /* a row of submitted batches */
+    const struct store_batch *batches;
+    const struct batch_move *move, *moves_end; /* not placed yet */
+    size_t from;                               /* bytes written */
+};
+
+/* Writes the bytes up to `to` as one frame. */
+static bool write_part(struct store *store, struct writing *writing, size_t to, struct frame frame)
+{
+    uint8_t *payload = writing->batches->bytes + writing->from;
+    uint64_t offset = atomic_load(&store->active->end) + FRAME_HEADER_BYTES;
+    frame.payload_bytes = (uint32_t)(to - writing->from);
+    if (!place_records(store, payload, frame.payload_bytes, offset, frame.last, writing->from, &writing->move,
+                       writing->moves_end) ||
+        !write_frame(store, &frame, payload))
+        return false;
+    writing->from = to;
+    return true;
+}
+
+static size_t frame_room(const struct store *store)
+{
+    uint64_t left = room_left(store->active);
+    return left < FRAME_PAYLOAD_MAX ? (size_t)left : FRAME_PAYLOAD_MAX;
+}
+
+/* One batch that does not fit into what is left of the segment, or into any frame. */
+static bool write_in_parts(struct store *store, struct writing *writing, const struct batch_end *end)
+{
+    uint32_t part = 0;
+    while (writing->from < end->bytes) {
+        size_t room = frame_room(store), to = writing->from;
+        uint32_t records = 0;
+        for (; to < end->bytes; records++) {
+            size_t next = to + record_room((const struct record *)(writing->batches->bytes + to));
+            if (next - writing->from > room)
+                break;
+            to = next;
+        }
+        if (records == 0) {
+            if (!next_segment(store))
+                return false;
+            continue;
+        }
+        struct frame frame = {.flags = to < end->bytes ? FRAME_MORE : 0,
+                              .records = records,
+                              .first = end->commit,
+                              .last = end->commit,
+                              .part = part++};
+        if (!write_part(store, writing, to, frame))
+            return false;
+    }
+    return publish(store, end->commit);
+}
+
+static bool write_batches(struct store *store, const struct store_batch *batches)
+{
+    struct writing writing = {batches, batches->moves, batches->moves + batches->move_count, 0};
+    size_t records = 0;
+    for (size_t i = 0; i < batches->end_count;) {
+        const struct batch_end *ends = batches->ends;
+        size_t room = frame_room(store), n = i;
+        while (n < batches->end_count && ends[n].bytes - writing.from <= room)
+            n++;
+        if (n > i) {
+            struct frame frame = {.records = (uint32_t)(ends[n - 1].records - records),
+                                  .first = ends[i].commit,
+                                  .last = ends[n - 1].commit};
+            if (!write_part(store, &writing, ends[n - 1].bytes, frame) || !publish(store, frame.last))
+                return false;
+            i = n;
+        } else if (room < (store->active->bytes - SEGMENT_HEADER_BYTES) / 16) {
+            if (!next_segment(store))
+                return false;
+        } else {
+            if (!write_in_parts(store, &writing, &ends[i]))
+                return false;
+            i++;
+        }
+        records = i > 0 ? ends[i - 1].records : 0;
+    }
+    return true;
+}
+
+/* ---- the thread ---- */
+
+/* Drops the first places that no batch to come can ask for. */
+static void forget(struct store *store)
+{
+    struct committer *committer = store->committer;
+    struct told_list *recent = &committer->recent;
+    if (committer->last < committer->forget_at)
+        return;
+    size_t gone = 0;
+    while (gone < recent->count && recent->at[gone].commit <= committer->forget_through)
+        gone++;
+    memmove(recent->at, recent->at + gone, (recent->count - gone) * sizeof *recent->at);
+    recent->count -= gone;
+    pthread_mutex_lock(&store->lock);
+    committer->forget_through = store->collected_through;
+    committer->forget_at = store->collected_at + 2;
+    pthread_mutex_unlock(&store->lock);
+}
+
+static bool write_row(struct store *store, struct store_batch *row)
+{
+    struct committer *committer = store->committer;
+    if (row->copy_count > 0) {
+        if (!copies_fill(store, row, &committer->recent, committer->whole))
+            return false;
+        row = committer->whole;
+    }
+    return write_batches(store, row);
+}
+
+static void unpin(struct store *store, const struct store_batch *row)
+{
+    for (size_t i = 0; i < row->copy_count; i++)
+        if (row->copies[i].pinned != NULL)
+            segment_release(store, row->copies[i].pinned);
+}
+
+static struct store_batch *next_row(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    while (store->queue == NULL && !store->closing)
+        pthread_cond_wait(&store->commit_wake, &store->lock);
+    struct store_batch *row = store->queue;
+    if (row != NULL) {
+        store->queue = row->next;
+        if (store->queue == NULL)
+            store->queue_last = NULL;
+        row->next = NULL;
+    }
+    pthread_mutex_unlock(&store->lock);
+    return row;
+}
+
+void *commit_run(void *arg)
+{
+    struct store *store = arg;
+    for (struct store_batch *row; (row = next_row(store)) != NULL;) {
+        bool going = !failed(store);
+        if (going)
+            write_row(store, row);
+        unpin(store, row);
+        queue_recycle(store, row);
+        if (going)
+            forget(store);
+    }
+    if (!failed(store) && atomic_load(&store->active->end) > SEGMENT_HEADER_BYTES)
+        write_mark(store, FRAME_CLEAN);
+    return NULL;
+}

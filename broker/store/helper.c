@@ -1,0 +1,220 @@
+/* helper.c — the helper thread: keeps the reserve of prepared segments, writes index files of sealed ones. */
+#include "journal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define RETRY_MS 250 /* between tries to get a segment while the disk is full */
+
+/* ---- getting segments ---- */
+
+/* Blocks that were reserved but never written cost each sync a change of the file's map: so zeros are written once.
+ */
+static int spare_fill(struct store *store, int file)
+{
+    int error = store->io->reserve(store->io->self, file, store->segment_bytes);
+    if (error == 0)
+        error = file_write_zeros(store->io, file, 0, store->segment_bytes);
+    if (error == 0)
+        error = store->io->sync(store->io->self, file);
+    return error;
+}
+
+/* Makes a new file. */
+static int spare_new(struct store *store, struct spare *out)
+{
+    char path[PATH_BYTES_MAX];
+    pthread_mutex_lock(&store->lock);
+    uint64_t id = ++store->spare_last;
+    pthread_mutex_unlock(&store->lock);
+    spare_path(path, store->folder, id);
+    int file = store->io->open(store->io->self, path, true);
+    if (file < 0)
+        return file;
+    int error = spare_fill(store, file);
+    if (error != 0) {
+        store->io->close(store->io->self, file);
+        store->io->unlink(store->io->self, path);
+        return error;
+    }
+    *out = (struct spare){id, file};
+    return 0;
+}
+
+static bool spare_take(struct store *store, struct spare *out)
+{
+    pthread_mutex_lock(&store->lock);
+    bool taken = store->spare_count > 0;
+    if (taken)
+        *out = store->spares[--store->spare_count];
+    pthread_mutex_unlock(&store->lock);
+    return taken;
+}
+
+static uint64_t number_take(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    do {
+        store->number_last++;
+    } while (!segment_number_is_free(store, SEGMENT_DATA, store->number_last));
+    uint64_t number = store->number_last;
+    pthread_mutex_unlock(&store->lock);
+    return number;
+}
+
+/* The header is on the disk before the file has its name, and the name before the first frame: so a segment with a
+ * bad header is a damaged one. */
+static int spare_name(struct store *store, struct spare spare, uint64_t number)
+{
+    union {
+        struct segment_header header;
+        uint8_t bytes[SEGMENT_HEADER_BYTES + BLOCK_BYTES]; /* and no first frame */
+    } block;
+    char from[PATH_BYTES_MAX], to[PATH_BYTES_MAX];
+    memset(&block, 0, sizeof block);
+    segment_header_encode(&block.header, store->id, SEGMENT_DATA, number, store->segment_bytes);
+    int error = file_write(store->io, spare.file, &block, sizeof block, 0);
+    if (error == 0)
+        error = store->io->sync(store->io->self, spare.file);
+    spare_path(from, store->folder, spare.id);
+    segment_path(to, store->folder, SEGMENT_DATA, number);
+    if (error == 0)
+        error = store->io->rename(store->io->self, from, to);
+    if (error == 0)
+        error = store->io->sync_dir(store->io->self, store->folder);
+    return error;
+}
+
+int segment_prepare(struct store *store, struct segment **out)
+{
+    struct spare spare;
+    int error = spare_take(store, &spare) ? 0 : spare_new(store, &spare);
+    if (error != 0)
+        return error;
+    uint64_t number = number_take(store);
+    error = spare_name(store, spare, number);
+    struct segment *segment =
+        error == 0 ? segment_new(store, SEGMENT_DATA, number, store->segment_bytes, spare.file) : NULL;
+    if (segment == NULL) {
+        store->io->close(store->io->self, spare.file);
+        return error != 0 ? error : -ENOMEM;
+    }
+    pthread_mutex_lock(&store->lock);
+    segment->state = SEGMENT_READY;
+    bool listed = segment_enlist(store, segment);
+    pthread_mutex_unlock(&store->lock);
+    if (!listed) {
+        segment_free(store, segment);
+        return -ENOMEM;
+    }
+    *out = segment;
+    return 0;
+}
+
+/* ---- what there is to do; each is called with the lock held and returns true if it did something ---- */
+
+static void note_room(struct store *store, int error)
+{
+    bool full = error == -ENOSPC || error == -EDQUOT;
+    store->no_room = error;
+    if (atomic_exchange(&store->full, full) != full)
+        store_wake(store);
+    if (error != 0 && !full) {
+        pthread_mutex_unlock(&store->lock);
+        store_fail(store, "%s: can't make a segment: %s", store->folder, strerror(-error));
+        pthread_mutex_lock(&store->lock);
+    }
+    pthread_cond_signal(&store->commit_wake);
+}
+
+static bool make_ready(struct store *store)
+{
+    if (store->ready != NULL)
+        return false;
+    struct segment *segment = NULL;
+    pthread_mutex_unlock(&store->lock);
+    int error = segment_prepare(store, &segment);
+    pthread_mutex_lock(&store->lock);
+    if (error == 0)
+        store->ready = segment;
+    note_room(store, error);
+    return error == 0;
+}
+
+static bool make_spare(struct store *store)
+{
+    if (store->spare_count + 1 >= RESERVE_SEGMENTS)
+        return false;
+    struct spare spare;
+    pthread_mutex_unlock(&store->lock);
+    int error = spare_new(store, &spare);
+    pthread_mutex_lock(&store->lock);
+    if (error == 0)
+        store->spares[store->spare_count++] = spare;
+    note_room(store, error);
+    return error == 0;
+}
+
+/* Sealed, without an index file, and the batch at its end is durable wherever it ends. */
+static struct segment *to_index(struct store *store)
+{
+    uint64_t durable = atomic_load(&store->durable);
+    for (size_t i = 0; i < store->data.count; i++) {
+        struct segment *segment = store->data.at[i];
+        if (segment->state == SEGMENT_SEALED && segment->index_bytes == 0 && !segment->index_failed &&
+            segment->last <= durable)
+            return segment;
+    }
+    return NULL;
+}
+
+static bool make_index(struct store *store)
+{
+    struct segment *segment = to_index(store);
+    if (segment == NULL)
+        return false;
+    segment->refs++;
+    pthread_mutex_unlock(&store->lock);
+    struct heads heads;
+    uint64_t bytes = 0;
+    enum err err = segment_heads(store, segment, &heads);
+    if (err == ERR_NONE) {
+        err = index_write(store->io, store->folder, store->id, segment->type, segment->number, &heads, &bytes);
+        heads_free(&heads);
+    }
+    pthread_mutex_lock(&store->lock);
+    segment->index_bytes = bytes;
+    segment->index_failed = err != ERR_NONE; /* a restart reads the segment instead */
+    segment->refs--;
+    return true;
+}
+
+static void wait_for_work(struct store *store)
+{
+    if (store->no_room == 0) {
+        pthread_cond_wait(&store->helper_wake, &store->lock);
+        return;
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += RETRY_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_cond_timedwait(&store->helper_wake, &store->lock, &until);
+}
+
+void *helper_run(void *arg)
+{
+    struct store *store = arg;
+    pthread_mutex_lock(&store->lock);
+    while (!store->helper_closing && !atomic_load(&store->failed)) {
+        if (make_ready(store) || make_spare(store) || make_index(store))
+            continue;
+        if (!store->helper_closing)
+            wait_for_work(store);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return NULL;
+}

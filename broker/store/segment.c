@@ -1,0 +1,144 @@
+/* segment.c — segments in memory: lists, finding one by place, counting its users. */
+#include "journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct segment *segment_new(struct store *store, enum segment_type type, uint64_t number, uint64_t bytes, int file)
+{
+    struct segment *segment = calloc(1, sizeof *segment);
+    if (segment == NULL)
+        return NULL;
+    segment->type = type;
+    segment->number = number;
+    segment->seed = segment_seed(store->id, type, number);
+    segment->bytes = bytes;
+    segment->file = file;
+    segment->first = UINT64_MAX;
+    segment->seq_min = UINT64_MAX;
+    atomic_store(&segment->end, SEGMENT_HEADER_BYTES);
+    return segment;
+}
+
+void segment_free(struct store *store, struct segment *segment)
+{
+    if (segment->file >= 0)
+        store->io->close(store->io->self, segment->file);
+    free(segment);
+}
+
+static struct segments *list_of(struct store *store, const struct segment *segment)
+{
+    return segment->type == SEGMENT_DATA ? &store->data : &store->history;
+}
+
+/* Data and history segments share the numbers of places: data has the even ones. */
+static uint32_t tag(enum segment_type type, uint64_t number)
+{
+    return (uint32_t)((number << 1 | (type == SEGMENT_HISTORY)) & PLACE_TAG_MASK);
+}
+
+bool segment_enlist(struct store *store, struct segment *segment)
+{
+    struct segments *list = list_of(store, segment);
+    if (!room_for(&list->at, &list->room, list->count, 1, sizeof *list->at))
+        return false;
+    size_t i = list->count++;
+    for (; i > 0 && list->at[i - 1]->number > segment->number; i--)
+        list->at[i] = list->at[i - 1];
+    list->at[i] = segment;
+    struct segment **bucket = &store->buckets[tag(segment->type, segment->number) % SEGMENT_BUCKETS];
+    segment->bucket_next = *bucket;
+    *bucket = segment;
+    return true;
+}
+
+void segment_delist(struct store *store, struct segment *segment)
+{
+    struct segments *list = list_of(store, segment);
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->at[i] != segment)
+            list->at[kept++] = list->at[i];
+    list->count = kept;
+    struct segment **link = &store->buckets[tag(segment->type, segment->number) % SEGMENT_BUCKETS];
+    while (*link != NULL && *link != segment)
+        link = &(*link)->bucket_next;
+    if (*link != NULL)
+        *link = segment->bucket_next;
+}
+
+static struct segment *find(const struct store *store, uint32_t wanted)
+{
+    struct segment *segment = store->buckets[wanted % SEGMENT_BUCKETS];
+    while (segment != NULL && tag(segment->type, segment->number) != wanted)
+        segment = segment->bucket_next;
+    return segment;
+}
+
+struct segment *segment_at(struct store *store, store_place place)
+{
+    return place == STORE_NOWHERE ? NULL : find(store, place_tag(place));
+}
+
+bool segment_number_is_free(const struct store *store, enum segment_type type, uint64_t number)
+{
+    return find(store, tag(type, number)) == NULL;
+}
+
+struct segment *segment_hold(struct store *store, store_place place)
+{
+    pthread_mutex_lock(&store->lock);
+    struct segment *segment = segment_at(store, place);
+    if (segment != NULL)
+        segment->refs++;
+    pthread_mutex_unlock(&store->lock);
+    return segment;
+}
+
+void segment_release(struct store *store, struct segment *segment)
+{
+    pthread_mutex_lock(&store->lock);
+    if (--segment->refs == 0 && segment->state == SEGMENT_RETIRED)
+        pthread_cond_signal(&store->helper_wake);
+    pthread_mutex_unlock(&store->lock);
+}
+
+store_place segment_place(const struct segment *segment, uint64_t offset)
+{
+    return (store_place)tag(segment->type, segment->number) << PLACE_UNIT_BITS | offset / 8;
+}
+
+void segment_learn(struct segment *segment, const struct heads *heads)
+{
+    segment->first = heads->first;
+    segment->last = heads->last;
+    segment->newest_ms = heads->newest_ms;
+    segment->seq_min = heads->seq_min;
+    segment->seq_max = heads->seq_max;
+    segment->records = heads->records;
+    memcpy(segment->use, heads->use, sizeof segment->use);
+    atomic_store(&segment->end, heads->end);
+}
+
+enum err segment_heads(const struct store *store, const struct segment *segment, struct heads *heads)
+{
+    struct scan scan;
+    enum err err;
+    uint64_t end = atomic_load(&segment->end);
+    scan_begin(&scan, store->io, segment->file, segment->seed, SEGMENT_HEADER_BYTES, end);
+    heads_begin(heads, segment->type);
+    while ((err = scan_next(&scan)) == ERR_NONE &&
+           (err = heads_add(heads, &scan, segment->type, store->options.kinds)) == ERR_NONE)
+        ;
+    if (err == ERR_NOT_FOUND)
+        err = scan.offset == end ? ERR_NONE : ERR_DAMAGED;
+    scan_end(&scan);
+    if (err != ERR_NONE) {
+        heads_free(heads);
+        return err;
+    }
+    if (heads->open < heads->used && !segment->void_tail)
+        heads->open = heads->used; /* its batch was completed in the next segment */
+    return ERR_NONE;
+}
