@@ -59,10 +59,10 @@ struct event_mark { /* seq 0: this change is no event */
     int64_t at_ms;
 };
 
-#define BUDGET_BUCKETS 144 /* of ten minutes: a rolling day */
+#define BUDGET_BUCKETS 145 /* of ten minutes: a rolling day and the bucket under way, so never counting too little */
 #define BUDGET_BUCKET_MS 600000
 
-struct budget_window { /* counts per ten minutes; bucket = Unix time / 600 s; slot = bucket % 144 */
+struct budget_window { /* counts per ten minutes; bucket = Unix time / 600 s; slot = bucket % BUDGET_BUCKETS */
     int64_t newest; /* bucket number of the newest count */
     uint16_t count[BUDGET_BUCKETS];
 };
@@ -73,6 +73,7 @@ struct change_job {
     uint64_t id_hash;      /* 0: no producer id */
     uint64_t content_hash;
     uint64_t from_line; /* 0: not pinned */
+    uint64_t chat_hash; /* of the producer's chat_id where it made the conversation a known one, 0: none */
     int64_t accepted_at_ms, due_ms, expires_ms; /* due 0: at once; expires 0: never */
     uint16_t pool, campaign; /* campaign 0: none */
     uint8_t class;
@@ -101,6 +102,8 @@ struct change_end {
     uint8_t state, attempts;
     uint8_t code; /* enum code: superseded, outcome_unknown, ... */
     bool dead;
+    uint64_t message_hash; /* keyed hash of the provider's message id; 0: none */
+    int64_t provider_code;
 };
 
 struct change_conversation {
@@ -120,6 +123,7 @@ struct change_line {
     bool hold, gone, cordoned, heard;
     uint8_t missed_polls, ramp_step, relapses;
     int64_t changed_at_ms, heard_at_ms, first_seen_ms, flagged_at_ms, ramp_until_ms, relapsed_at_ms, gate_since_ms;
+    int64_t event_at_ms; /* changed_at of the newest event, which orders later ones; 0: none yet */
     struct budget_window messages, fresh;
 };
 
@@ -165,7 +169,7 @@ struct change_start {
     int64_t at_ms;
 };
 
-struct change_name {
+struct change_name { /* pools, accounts and campaigns share one count */
     uint16_t number;
     uint8_t kind;
     char text[NAME_MAX_BYTES + 1];
@@ -194,14 +198,14 @@ struct change {
     uint64_t release_place; /* the record that this one ends; 0: none */
     enum change_kind release_kind;
     union {
-        struct change_start start;
-        struct change_name name;
+        const struct change_start *start; /* the larger ones are lent: the core's own when it emits them */
+        const struct change_name *name;
         struct change_job job;
         struct change_try try;
         struct change_end end;
         struct change_conversation conversation;
-        struct change_line line;
-        struct change_pause pause;
+        const struct change_line *line;
+        const struct change_pause *pause;
         struct change_seen seen;
         struct change_delivery delivery;
         struct change_gate gate;

@@ -62,8 +62,8 @@ struct effect {
     /* EFFECT_ENQUEUED, EFFECT_CANCELLED, EFFECT_ANSWER */
     enum code code;
     const char *field;  /* static; which field the code is about, NULL: none */
-    enum job_state state;
-    enum reason reason;
+    enum job_state state; /* as stored; NONE with `duplicate`: final, look in the history */
+    enum reason reason;   /* reason_holds(): the state is called `held` */
     bool duplicate;
     uint64_t pause;
 };
@@ -132,6 +132,8 @@ struct core_result {
     int http_status;
     int64_t code;
     uint64_t chat_hash;  /* of the chat id, 0: none */
+    uint64_t message_hash; /* of the message id, 0: none */
+    uint64_t recipient;    /* with suppress: keyed hash of account and handle; 0: a group */
     struct span chat_id; /* JSON string, for the conversation's record */
     struct span result;  /* JSON object for the job's view: message_id, error ... */
     bool malformed;      /* made no sense: treated as an unknown outcome */
@@ -178,7 +180,7 @@ struct core_message_fact { /* message.* webhooks */
     uint32_t account;
     enum { MESSAGE_SENT, MESSAGE_DELIVERED, MESSAGE_READ, MESSAGE_FAILED, MESSAGE_RECEIVED, MESSAGE_CHAT } what;
     uint64_t number; /* of the echoed key, 0: none (its random part is checked by core_key_is_ours()) */
-    uint64_t chat_hash, recipient;
+    uint64_t chat_hash, recipient, message_hash;
     uint64_t line;
     bool has_health, opt_out, inbound, reconciled;
     enum chat_health health;

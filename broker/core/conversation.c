@@ -1,0 +1,213 @@
+/* conversation.c — see conversation.h. */
+#include "broker/core/conversation.h"
+
+#include <string.h>
+
+static uint64_t key_of(const void *slots, uint32_t slot)
+{
+    return ((const struct conversation *)slots)[slot].key;
+}
+
+static uint32_t *key_next_of(void *slots, uint32_t slot)
+{
+    return &((struct conversation *)slots)[slot].key_next;
+}
+
+static uint32_t chat_fold(uint64_t chat_hash)
+{
+    uint32_t folded = (uint32_t)(chat_hash ^ chat_hash >> 32);
+    return folded == 0 ? 1 : folded;
+}
+
+static uint64_t chat_of(const void *slots, uint32_t slot)
+{
+    return ((const struct conversation *)slots)[slot].chat_hash;
+}
+
+static uint32_t *chat_next_of(void *slots, uint32_t slot)
+{
+    return &((struct conversation *)slots)[slot].chat_next;
+}
+
+void index_conversations(struct core *core, uint32_t *key_heads, uint32_t *chat_heads, uint32_t heads_max)
+{
+    index_init(&core->by_key, key_heads, heads_max, core->conversations, key_of, key_next_of);
+    index_init(&core->by_chat, chat_heads, heads_max, core->conversations, chat_of, chat_next_of);
+}
+
+uint32_t conversation_find(const struct core *core, uint64_t key)
+{
+    return index_find(&core->by_key, key);
+}
+
+uint32_t conversation_new(struct core *core, uint64_t key, uint32_t pool)
+{
+    uint32_t slot = core->conversations_free;
+    if (slot != NOBODY)
+        core->conversations_free = core->conversations[slot].key_next;
+    else if (core->conversations_used < core->limits.conversations_max)
+        slot = ++core->conversations_used;
+    else
+        return NOBODY;
+    struct conversation *conversation = &core->conversations[slot];
+    memset(conversation, 0, sizeof *conversation);
+    conversation->key = key;
+    conversation->place = NOWHERE_48;
+    conversation->line = NO_LINE;
+    conversation->pool = (uint16_t)pool;
+    index_insert(&core->by_key, slot);
+    core->totals.conversations++;
+    return slot;
+}
+
+void conversation_drop(struct core *core, uint32_t slot)
+{
+    struct conversation *conversation = &core->conversations[slot];
+    assert(conversation->tail == NOBODY);
+    conversation_set_chat(core, slot, 0);
+    index_remove(&core->by_key, slot);
+    conversation->key = 0;
+    conversation->key_next = core->conversations_free;
+    core->conversations_free = slot;
+    core->totals.conversations--;
+}
+
+void conversation_set_chat(struct core *core, uint32_t slot, uint64_t chat_hash)
+{
+    struct conversation *conversation = &core->conversations[slot];
+    uint32_t folded = chat_hash == 0 ? 0 : chat_fold(chat_hash);
+    if (conversation->chat_hash == folded)
+        return;
+    if (conversation->chat_hash != 0)
+        index_remove(&core->by_chat, slot);
+    conversation->chat_hash = folded;
+    conversation->flags &= (uint8_t)~CONVERSATION_CHAT;
+    if (folded == 0)
+        return;
+    conversation->flags |= CONVERSATION_CHAT;
+    index_insert(&core->by_chat, slot);
+}
+
+uint32_t conversation_find_chat(const struct core *core, uint64_t chat_hash)
+{
+    return index_find(&core->by_chat, chat_fold(chat_hash));
+}
+
+uint32_t conversation_find_chat_next(const struct core *core, uint64_t chat_hash, uint32_t slot)
+{
+    return index_find_next(&core->by_chat, chat_fold(chat_hash), slot);
+}
+
+uint32_t conversation_first(const struct core *core, const struct conversation *conversation)
+{
+    return conversation->tail == NOBODY ? NOBODY : core->jobs[conversation->tail].next;
+}
+
+bool conversation_first_is_fixed(const struct core *core, const struct conversation *conversation)
+{
+    uint32_t first = conversation_first(core, conversation);
+    if (first == NOBODY)
+        return false;
+    const struct job *job = &core->jobs[first];
+    return job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0;
+}
+
+/* The first job of the run whose last one is `last`; runs differ in class, so the class tells the first run. */
+static uint32_t run_first(const struct core *core, uint32_t rest, uint32_t last)
+{
+    return core->jobs[last].class == core->jobs[rest].class ? rest : core->jobs[last].left;
+}
+
+void conversation_insert(struct core *core, struct conversation *conversation, uint32_t slot, bool front)
+{
+    struct job *job = job_at(core, slot);
+    uint32_t first = conversation_first(core, conversation);
+    bool fixed = conversation_first_is_fixed(core, conversation);
+    if (first == NOBODY) {
+        job->next = slot;
+        conversation->tail = slot;
+        return;
+    }
+    uint32_t rest = fixed ? core->jobs[first].next : first;
+    if (fixed && rest == first) { /* only the fixed one is there */
+        job->next = first;
+        core->jobs[first].next = slot;
+        conversation->tail = slot;
+        return;
+    }
+
+    /* Backwards over the runs that go after the new one; `after` is the last job of the nearest of them. */
+    uint32_t after = NOBODY;
+    uint32_t before = conversation->tail;
+    while (before != NOBODY) {
+        unsigned class = core->jobs[before].class;
+        if (class < job->class || (class == job->class && !front))
+            break;
+        after = before;
+        uint32_t start = run_first(core, rest, before);
+        before = start == rest ? NOBODY : core->jobs[start].right;
+    }
+
+    if (before == NOBODY) { /* first of the rest */
+        assert(fixed || (core->jobs[first].flags & JOB_READY) == 0);
+        job->next = rest;
+        core->jobs[fixed ? first : conversation->tail].next = slot;
+        if (core->jobs[rest].class != job->class) {
+            core->jobs[after].left = rest;
+            core->jobs[rest].right = slot;
+        }
+        return;
+    }
+    uint32_t behind = before == conversation->tail ? NOBODY : core->jobs[before].next;
+    bool joins_before = core->jobs[before].class == job->class;
+    bool before_is_first_run = core->jobs[before].class == core->jobs[rest].class;
+    uint32_t before_start = run_first(core, rest, before);
+    job->next = core->jobs[before].next;
+    core->jobs[before].next = slot;
+    if (before == conversation->tail)
+        conversation->tail = slot;
+    if (joins_before) {
+        if (!before_is_first_run)
+            job->left = before_start;
+    } else {
+        job->right = before;
+        job->left = slot;
+    }
+    if (behind == NOBODY)
+        return;
+    if (core->jobs[behind].class == job->class) /* in front of its own class */
+        core->jobs[after].left = slot;
+    else
+        core->jobs[behind].right = slot;
+}
+
+void conversation_shift(struct core *core, struct conversation *conversation)
+{
+    uint32_t first = conversation_first(core, conversation);
+    assert(first != NOBODY && (core->jobs[first].flags & JOB_READY) == 0);
+    if (first == conversation->tail)
+        conversation->tail = NOBODY;
+    else
+        core->jobs[conversation->tail].next = core->jobs[first].next;
+    core->jobs[first].next = NOBODY;
+}
+
+void conversation_unfix(struct core *core, struct conversation *conversation)
+{
+    uint32_t first = conversation_first(core, conversation);
+    uint32_t rest = core->jobs[first].next;
+    assert(!conversation_first_is_fixed(core, conversation));
+    if (rest == first || core->jobs[rest].class == core->jobs[first].class)
+        return;
+    if (core->jobs[rest].class < core->jobs[first].class) {
+        conversation_shift(core, conversation);
+        conversation_insert(core, conversation, first, true);
+        return;
+    }
+    /* The run behind it was the first of the rest and had no links; now it is the second. */
+    uint32_t last = conversation->tail;
+    while (core->jobs[last].class != core->jobs[rest].class)
+        last = core->jobs[core->jobs[last].left].right;
+    core->jobs[last].left = rest;
+    core->jobs[rest].right = first;
+}

@@ -1,0 +1,227 @@
+/* core.c — the core's memory and its clockwork: everything that is due, then turns. */
+#include "broker/core/core.h"
+
+#include <string.h>
+
+#include "broker/core/conversation.h"
+#include "broker/core/dedupe.h"
+#include "broker/core/enqueue.h"
+#include "broker/core/job.h"
+#include "broker/core/leases.h"
+#include "broker/core/line.h"
+#include "broker/core/pause.h"
+#include "broker/core/suppression.h"
+#include "broker/core/turns.h"
+
+#define TIMERS_PER_JOB 4u /* due and expiry, and stale ones until they are swept */
+#define TICK_TIMERS_MAX 4096
+
+static void take_policy(struct policy *policy, const struct conf_policy *conf)
+{
+    *policy = (struct policy){
+        .pace_per_min = conf->pace_per_min,
+        .burst = conf->burst,
+        .at_risk_factor = conf->at_risk_factor,
+        .ramp_steps = (uint8_t)conf->ramp_steps,
+        .ramp_step_ms = conf->ramp_step_ms,
+        .daily_messages = conf->daily_messages,
+        .fresh_per_day = conf->new_conversations_per_day,
+        .at_risk_new = conf->allow_at_risk_new,
+        .links_allowed = conf->first_message_links_allowed,
+        .flag_probe_ms = conf->flag_probe_ms,
+        .attempts_max = conf->attempts_max,
+        .retry_base_ms = conf->retry_base_ms,
+        .retry_cap_ms = conf->retry_cap_ms,
+        .lease_ms = conf->lease_ms,
+    };
+    for (size_t i = 0; i < conf->ramp_steps; i++)
+        policy->ramp_percent[i] = (uint16_t)conf->ramp_percent[i];
+}
+
+static void take_conf(struct core *core, const struct conf *conf)
+{
+    core->conf = conf;
+    core->heartbeat_ms = conf->broker.heartbeat_ms;
+    core->restart_wait_ms = conf->broker.restart_wait_ms;
+    core->dedupe_window_ms = conf->store.dedupe_window_h * 3600000;
+    core->jobs_max = (uint64_t)conf->broker.jobs_max;
+    core->account_count = (uint32_t)conf->account_count;
+    core->pool_count = (uint32_t)conf->pool_count;
+    for (uint32_t a = 0; a < core->account_count; a++) {
+        core->accounts[a].poll_interval_ms = conf->accounts[a].poll_interval_ms;
+        core->accounts[a].stale_after_ms = conf->accounts[a].stale_after_ms;
+        core->accounts[a].blind_after_ms = conf->accounts[a].blind_after_ms;
+    }
+    for (uint32_t p = 0; p < core->pool_count; p++) {
+        core->pools[p].account = (uint32_t)conf->pools[p].account;
+        core->pools[p].all_lines = conf->pools[p].all_lines;
+        core->pools[p].configured = true;
+        take_policy(&core->pools[p].policy, &conf->policies[conf->pools[p].policy]);
+    }
+}
+
+/* Takes `count` things of `size` bytes; notes a failure, so that the caller looks only once. */
+struct taker {
+    const struct core_memory *memory;
+    bool failed;
+};
+
+static void *take(struct taker *taker, uint64_t count, size_t size)
+{
+    void *got = taker->failed ? NULL : taker->memory->take(taker->memory->self, (size_t)count * size);
+    taker->failed = taker->failed || got == NULL;
+    return got;
+}
+
+static void take_tables(struct core *core, struct taker *taker)
+{
+    const struct core_limits *limits = &core->limits;
+    core->jobs = take(taker, limits->jobs_max + 1ull, sizeof *core->jobs);
+    core->conversations = take(taker, limits->conversations_max + 1ull, sizeof *core->conversations);
+    core->lines = take(taker, limits->lines_max, sizeof *core->lines);
+    core->pools = take(taker, limits->names_max + CONF_POOLS_MAX, sizeof *core->pools);
+    core->accounts = take(taker, CONF_ACCOUNTS_MAX, sizeof *core->accounts);
+    core->leases = take(taker, limits->leases_max + 1ull, sizeof *core->leases);
+    core->workers = take(taker, limits->workers_max + 1ull, sizeof *core->workers);
+    core->pauses = take(taker, limits->pauses_max, sizeof *core->pauses);
+    core->names = take(taker, limits->names_max, sizeof *core->names);
+    core->suppressed = take(taker, limits->conversations_max + 1ull, sizeof *core->suppressed);
+    core->starts = take(taker, STARTS_MAX, sizeof *core->starts);
+    core->dedupe.ring = take(taker, limits->remembered_max + 1, sizeof *core->dedupe.ring);
+    core->dedupe.room = limits->remembered_max;
+    core->wall.room = limits->jobs_max * TIMERS_PER_JOB + limits->pauses_max;
+    core->wall.heap = take(taker, core->wall.room, sizeof *core->wall.heap);
+    core->mono.room = limits->lines_max * 16 + limits->leases_max * 4 + limits->workers_max * 4 + 65536;
+    core->mono.heap = take(taker, core->mono.room, sizeof *core->mono.heap);
+}
+
+static uint32_t heads_for(uint64_t entries)
+{
+    uint64_t heads = 128 + entries;
+    return heads > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)heads;
+}
+
+static void take_indexes(struct core *core, struct taker *taker)
+{
+    uint32_t conversations = heads_for(core->limits.conversations_max);
+    uint32_t remembered = heads_for(core->limits.remembered_max);
+    uint32_t lines = heads_for(core->limits.lines_max);
+    uint32_t *by_key = take(taker, conversations, sizeof *by_key);
+    uint32_t *by_chat = take(taker, conversations, sizeof *by_chat);
+    uint32_t *by_suppressed = take(taker, conversations, sizeof *by_suppressed);
+    uint32_t *by_id = take(taker, remembered, sizeof *by_id);
+    uint32_t *by_number = take(taker, lines, sizeof *by_number);
+    if (taker->failed)
+        return;
+    index_conversations(core, by_key, by_chat, conversations);
+    index_suppressed(core, by_suppressed, conversations);
+    index_dedupe(core, by_id, remembered);
+    index_lines(core, by_number, lines);
+}
+
+enum err core_new(struct core **out, const struct core_limits *limits, const struct core_memory *memory,
+                  const struct conf *conf, uint64_t seed)
+{
+    if (limits->jobs_max > JOB_SLOT_MAX || limits->leases_max > LEASE_SLOT_MAX)
+        return ERR_BAD_INPUT;
+    struct taker taker = {.memory = memory};
+    struct core *core = take(&taker, 1, sizeof *core);
+    if (core == NULL)
+        return ERR_NO_MEMORY;
+    core->limits = *limits;
+    core->random = seed;
+    core->next_job = core->next_lease = core->next_seq = core->next_pause = 1;
+    core->name_count = 1;
+    take_tables(core, &taker);
+    take_indexes(core, &taker);
+    if (taker.failed)
+        return ERR_NO_MEMORY;
+    take_conf(core, conf);
+    for (uint32_t p = 0; p < core->pool_count; p++) {
+        core->pools[p].placement = take(&taker, limits->lines_max, sizeof *core->pools[p].placement);
+        if (core->pools[p].placement == NULL)
+            return ERR_NO_MEMORY;
+    }
+    *out = core;
+    return ERR_NONE;
+}
+
+/* ---- what is due ---- */
+
+static void wake_job(struct core *core, const struct timer *timer, struct instant now, struct effects *out)
+{
+    struct job *job = job_at(core, timer->slot);
+    if (job->number == 0 || !job_is_waiting(job))
+        return;
+    if (timer->what == TIMER_DUE)
+        enqueue_due(core, timer->slot, now, out);
+    else
+        outcome_withdraw(core, timer->slot, now, out);
+}
+
+static void wake_line(struct core *core, uint32_t at, int64_t at_ms, struct instant now, struct effects *out)
+{
+    struct line *line = &core->lines[at];
+    if (line->timer_at_ms != at_ms)
+        return; /* an earlier one took its place and has looked already */
+    line->timer_at_ms = 0;
+    if (ramp_step(core, line, now))
+        line_record(core, at, now, out);
+    int64_t probe_ms = line->known.flagged_at_ms + line_policy(core, line)->flag_probe_ms;
+    if (line->known.service == SERVICE_FLAGGED && line->known.service_source == SOURCE_ERROR && probe_ms <= now.wall_ms)
+        line->probe_due = true;
+    gate_update(core, at, now, out);
+}
+
+static void wake_mono(struct core *core, const struct timer *timer, struct instant now, struct effects *out)
+{
+    switch ((enum timer_kind)timer->what) {
+    case TIMER_LINE:
+        wake_line(core, timer->slot, timer->at_ms, now, out);
+        break;
+    case TIMER_LEASE:
+        lease_wake(core, timer->slot, now, out);
+        break;
+    case TIMER_WORKER:
+        worker_wake(core, timer->slot, now, out);
+        break;
+    case TIMER_ACCOUNT:
+        account_wake(core, timer->slot, now);
+        break;
+    case TIMER_POLL_LINE:
+        effect_add(out, EFFECT_POLL)->account = timer->slot;
+        break;
+    case TIMER_FORGET:
+        dedupe_forget(core, now);
+        break;
+    case TIMER_DUE:
+    case TIMER_EXPIRES:
+    case TIMER_PAUSE:
+        assert(false);
+    }
+}
+
+void core_tick(struct core *core, struct instant now, struct effects *out)
+{
+    struct timer timer;
+    for (int i = 0; i < TICK_TIMERS_MAX && effects_have_room(out) && timers_take(&core->wall, now.wall_ms, &timer); i++) {
+        if (timer.what == TIMER_PAUSE)
+            pause_wake(core, timer.slot, now, out);
+        else
+            wake_job(core, &timer, now, out);
+    }
+    for (int i = 0; i < TICK_TIMERS_MAX && effects_have_room(out) && timers_take(&core->mono, now.mono_ms, &timer); i++)
+        wake_mono(core, &timer, now, out);
+    turns_run(core, now, out);
+}
+
+int64_t core_next_mono_ms(const struct core *core, struct instant now)
+{
+    if (core->ring != 0 && core->worker_ring != NOBODY)
+        return now.mono_ms;
+    int64_t next = timers_next(&core->mono);
+    int64_t wall = timers_next(&core->wall);
+    if (wall != TIME_NEVER && wall - now.wall_ms + now.mono_ms < next)
+        next = wall - now.wall_ms + now.mono_ms;
+    return next;
+}

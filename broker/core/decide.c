@@ -1,0 +1,218 @@
+/* decide.c — reads like the contract's list of reasons, from top to bottom. */
+#include "broker/core/decide.h"
+
+#include "broker/core/conversation.h"
+#include "broker/core/line.h"
+#include "broker/core/turns.h"
+
+static uint64_t pause_of(const struct core *core, enum pause_scope scope, uint64_t target)
+{
+    for (uint32_t p = 1; p < core->limits.pauses_max; p++)
+        if (core->pauses[p].used && core->pauses[p].change.scope == scope &&
+            (scope == PAUSE_ALL || core->pauses[p].change.target == target))
+            return core->pauses[p].change.id;
+    return 0;
+}
+
+static int64_t wall_of(int64_t mono_ms, struct instant now)
+{
+    return mono_ms <= now.mono_ms ? now.wall_ms : now.wall_ms + mono_ms - now.mono_ms;
+}
+
+static struct verdict because(enum reason reason)
+{
+    return (struct verdict){.reason = reason};
+}
+
+static struct verdict because_until(enum reason reason, int64_t until_ms)
+{
+    return (struct verdict){.reason = reason, .until_ms = until_ms};
+}
+
+static struct verdict paused(const struct core *core, enum reason reason, enum pause_scope scope, uint64_t target)
+{
+    return (struct verdict){.reason = reason, .pause = pause_of(core, scope, target)};
+}
+
+static struct verdict by_pause(const struct core *core, const struct pool *pool)
+{
+    if (core->pauses_all > 0)
+        return paused(core, REASON_PAUSED, PAUSE_ALL, 0);
+    if (core->accounts[pool->account].pauses > 0)
+        return paused(core, REASON_ACCOUNT_PAUSED, PAUSE_ACCOUNT, core->accounts[pool->account].name);
+    if (pool->pauses > 0)
+        return paused(core, REASON_POOL_PAUSED, PAUSE_POOL, pool->name);
+    return because(REASON_NONE);
+}
+
+static struct verdict by_line_gate(const struct core *core, const struct line *line, struct instant now)
+{
+    struct gate_state gate = gate_of(core, line, now);
+    if (gate.gate != GATE_CLOSED)
+        return because(REASON_NONE);
+    struct verdict verdict = because(gate.reason);
+    if (gate.reason == REASON_LINE_PAUSED)
+        verdict.pause = pause_of(core, PAUSE_LINE, line->known.number);
+    return verdict;
+}
+
+static struct verdict by_provider(const struct core *core, uint32_t account_at, struct instant now)
+{
+    const struct account *account = &core->accounts[account_at];
+    if (account->key_refused)
+        return because(REASON_PROVIDER_DOWN);
+    if (account->broken)
+        return because_until(REASON_PROVIDER_DOWN, wall_of(account->probe_at_ms, now));
+    return because(REASON_NONE);
+}
+
+/* Why no line of the pool takes a new conversation now: the least bad one answers. */
+static struct verdict by_placement(const struct core *core, uint32_t pool_at, struct instant now)
+{
+    const struct pool *pool = &core->pools[pool_at];
+    if (pool->placement_count > 0)
+        return because(REASON_NONE);
+    struct verdict best = because(REASON_NO_HEALTHY_LINE);
+    for (uint32_t l = 0; l < core->line_count; l++) {
+        const struct line *line = &core->lines[l];
+        bool at_risk_new = pool->policy.at_risk_new && line->known.word == REPUTATION_AT_RISK;
+        bool usable = line->pool == pool_at && !line->known.cordoned && !ramp_is_on(core, line) &&
+                      (line->gate == GATE_OPEN || (line->gate == GATE_SLOW && at_risk_new));
+        if (!usable)
+            continue;
+        struct verdict here = because_until(REASON_PACE, wall_of((line->next_send_us + 999) / 1000, now));
+        if (!budget_fresh_left(core, line, now))
+            here = because(REASON_BUDGET_NEW_CONVERSATIONS);
+        else if (!budget_daily_left(core, line, now))
+            here = because(REASON_BUDGET_DAILY);
+        else if (line->limited_until_ms > now.mono_ms)
+            here = because_until(REASON_RATE_LIMITED, wall_of(line->limited_until_ms, now));
+        bool first = best.reason == REASON_NO_HEALTHY_LINE;
+        bool sooner = here.reason > best.reason ||
+                      (here.reason == best.reason && here.until_ms != 0 && here.until_ms < best.until_ms);
+        if (first || sooner)
+            best = here;
+    }
+    return best;
+}
+
+static struct verdict by_pinned_placement(const struct core *core, const struct line *line, struct instant now)
+{
+    const struct policy *policy = line_policy(core, line);
+    bool at_risk_new = policy->at_risk_new && line->known.word == REPUTATION_AT_RISK;
+    if (line->known.cordoned)
+        return because(REASON_LINE_CORDONED);
+    if (ramp_is_on(core, line))
+        return because_until(REASON_RAMP, line->known.ramp_until_ms);
+    if (line->gate != GATE_OPEN && !at_risk_new)
+        return because(REASON_LINE_AT_RISK);
+    if (!budget_fresh_left(core, line, now))
+        return because(REASON_BUDGET_NEW_CONVERSATIONS);
+    return because(REASON_NONE);
+}
+
+static struct verdict by_line_speed(const struct core *core, const struct line *line, struct instant now)
+{
+    if (!budget_daily_left(core, line, now))
+        return because(REASON_BUDGET_DAILY);
+    if (line->next_send_us > now.mono_ms * 1000)
+        return because_until(ramp_is_on(core, line) ? REASON_RAMP : REASON_PACE,
+                             wall_of((line->next_send_us + 999) / 1000, now));
+    if (line->limited_until_ms > now.mono_ms)
+        return because_until(REASON_RATE_LIMITED, wall_of(line->limited_until_ms, now));
+    return because(REASON_NONE);
+}
+
+/* As if the job stood first; `first_unsettled`: an attempt of its conversation is unsettled. */
+static struct verdict judge(const struct core *core, const struct job *job, const struct conversation *conversation,
+                            bool first_unsettled, struct instant now)
+{
+    const struct pool *pool = &core->pools[conversation->pool];
+    bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
+    bool pinned = (conversation->flags & CONVERSATION_PINNED) != 0;
+    const struct line *line = bound || pinned ? &core->lines[conversation->line] : NULL;
+    bool waits = job_due_ms(job) > now.wall_ms;
+    struct verdict verdict;
+
+    if (job->state == JOB_SCHEDULED)
+        return because_until(REASON_NOT_YET_DUE, job_due_ms(job));
+    if ((verdict = by_pause(core, pool)).reason != REASON_NONE)
+        return verdict;
+    if (first_unsettled)
+        return because_until(REASON_OUTCOME_UNKNOWN, waits ? job_due_ms(job) : 0);
+    if (conversation->health == CHAT_CRITICAL)
+        return because(REASON_CONVERSATION_CRITICAL);
+    if (line != NULL && (verdict = by_line_gate(core, line, now)).reason != REASON_NONE)
+        return verdict;
+    if ((verdict = by_provider(core, pool->account, now)).reason != REASON_NONE)
+        return verdict;
+    if (waits && (job->flags & JOB_WIDE) == 0)
+        return because_until(REASON_RETRY_BACKOFF, job_due_ms(job));
+    if (line == NULL && (verdict = by_placement(core, conversation->pool, now)).reason != REASON_NONE)
+        return verdict;
+    if (pinned && (verdict = by_pinned_placement(core, line, now)).reason != REASON_NONE)
+        return verdict;
+    if (line != NULL && (verdict = by_line_speed(core, line, now)).reason != REASON_NONE)
+        return verdict;
+    if (waits)
+        return because_until(REASON_RATE_LIMITED, job_due_ms(job));
+    if (core->accounts[pool->account].limited_until_ms > now.mono_ms)
+        return because_until(REASON_RATE_LIMITED, wall_of(core->accounts[pool->account].limited_until_ms, now));
+    return because(REASON_NO_WORKER);
+}
+
+static bool is_live(const struct job *job)
+{
+    return !job_state_is_final(job->state);
+}
+
+struct verdict decide(const struct core *core, uint32_t slot, struct instant now)
+{
+    const struct job *job = &core->jobs[slot];
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    uint32_t first = conversation_first(core, conversation);
+    if (job->state == JOB_LEASED)
+        return because(REASON_NONE);
+    bool unsettled = first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0 && is_live(&core->jobs[first]);
+    struct verdict own = judge(core, job, conversation, unsettled && job->state != JOB_SCHEDULED, now);
+    if (job->state == JOB_SCHEDULED || first == slot)
+        return own;
+
+    uint32_t ahead = 0;
+    bool same = true;
+    for (uint32_t at = first; at != slot; at = core->jobs[at].next) {
+        const struct job *before = &core->jobs[at];
+        if (!is_live(before))
+            continue;
+        ahead++;
+        /* Only the first one, and those with a wait of their own, can have a reason that the others do not share. */
+        bool special = at == first || job_due_ms(before) > now.wall_ms;
+        if (before->state == JOB_LEASED || (special && judge(core, before, conversation, unsettled, now).reason != own.reason))
+            same = false;
+    }
+    if (!same)
+        own = because(REASON_CONVERSATION_BUSY);
+    own.ahead = ahead;
+    return own;
+}
+
+enum reason decide_for(const struct core *core, const struct job *job, const struct conversation *conversation,
+                       uint32_t pool, uint64_t from_line, struct instant now)
+{
+    struct conversation fresh = {.pool = (uint16_t)pool, .line = NO_LINE};
+    if (conversation == NULL && from_line != 0) {
+        fresh.line = line_find(core, from_line);
+        fresh.flags = CONVERSATION_PINNED;
+    }
+    if (conversation == NULL)
+        conversation = &fresh;
+    uint32_t first = conversation_first(core, conversation);
+    bool unsettled = first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0;
+    return judge(core, job, conversation, unsettled, now).reason;
+}
+
+enum reason decide_unplaced(const struct core *core, uint32_t pool, struct instant now)
+{
+    struct job probe = {.state = JOB_QUEUED};
+    return decide_for(core, &probe, NULL, pool, 0, now);
+}

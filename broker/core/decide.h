@@ -1,0 +1,26 @@
+/* decide.h — why a job is not moving: exactly one reason, the first of the contract's list that applies (PROTOCOL,
+ * Reasons). Used by views, by `if_held` and by tests; the turns act on the same facts. Pure: changes nothing. */
+#ifndef LINEWARD_CORE_DECIDE_H
+#define LINEWARD_CORE_DECIDE_H
+
+#include "broker/core/state.h"
+
+struct verdict {
+    enum reason reason;   /* NONE: leased, or about to be */
+    int64_t until_ms;     /* wall: when it may change by itself; 0: unknown */
+    uint64_t pause;       /* that stops it */
+    uint32_t ahead;       /* jobs before it in its conversation */
+};
+
+/* A live job in its place. */
+struct verdict decide(const struct core *core, uint32_t job, struct instant now);
+
+/* A job that is not there yet, as if it stood first: `conversation` may be NULL (a new one, pinned to `from_line` if
+ * that is not 0). */
+enum reason decide_for(const struct core *core, const struct job *job, const struct conversation *conversation,
+                       uint32_t pool, uint64_t from_line, struct instant now);
+
+/* Why the pool's new conversations wait. */
+enum reason decide_unplaced(const struct core *core, uint32_t pool, struct instant now);
+
+#endif

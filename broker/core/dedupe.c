@@ -1,0 +1,139 @@
+/* dedupe.c — see dedupe.h. Ids, events and messages share the ring; their hashes are keyed apart by the edge. */
+#include "broker/core/dedupe.h"
+
+#include "broker/core/job.h"
+
+#define HOUR_MS 3600000LL
+#define MARKS (sizeof((struct dedupe *)0)->hours / sizeof *((struct dedupe *)0)->hours)
+#define FORGET_MAX 4096 /* a slice */
+enum { SECOND_LIFE = 1 }; /* its job was final when its window ended, but may have become so only just before */
+
+static uint64_t hash_of(const void *slots, uint32_t slot)
+{
+    return ((const struct remembered *)slots)[slot].id_hash;
+}
+
+static uint32_t *next_of(void *slots, uint32_t slot)
+{
+    return &((struct remembered *)slots)[slot].next;
+}
+
+void index_dedupe(struct core *core, uint32_t *heads, uint32_t heads_max)
+{
+    index_init(&core->dedupe.index, heads, heads_max, core->dedupe.ring, hash_of, next_of);
+}
+
+static uint32_t slot_of(const struct dedupe *dedupe, uint64_t position)
+{
+    return (uint32_t)(1 + position % dedupe->room);
+}
+
+const struct remembered *dedupe_find(const struct core *core, uint64_t id_hash)
+{
+    uint32_t slot = id_hash == 0 ? 0 : index_find(&core->dedupe.index, id_hash);
+    return slot == 0 ? NULL : &core->dedupe.ring[slot];
+}
+
+static void drop_first(struct core *core)
+{
+    struct dedupe *dedupe = &core->dedupe;
+    uint32_t slot = slot_of(dedupe, dedupe->first++);
+    if (dedupe->ring[slot].id_hash != 0)
+        index_remove(&dedupe->index, slot);
+    dedupe->ring[slot].id_hash = 0;
+}
+
+static void mark_hour(struct dedupe *dedupe, int64_t wall_ms)
+{
+    int64_t hour = wall_ms / HOUR_MS;
+    uint32_t last = (dedupe->mark_first + dedupe->mark_count - 1) % MARKS;
+    if (dedupe->mark_count > 0 && dedupe->hours[last] >= hour)
+        return;
+    if (dedupe->mark_count == MARKS) { /* merge the two oldest hours: the older is kept a little longer */
+        dedupe->marks[(dedupe->mark_first + 1) % MARKS] = dedupe->marks[dedupe->mark_first];
+        dedupe->mark_first = (dedupe->mark_first + 1) % MARKS;
+        dedupe->mark_count--;
+    }
+    uint32_t at = (dedupe->mark_first + dedupe->mark_count++) % MARKS;
+    dedupe->hours[at] = hour;
+    dedupe->marks[at] = dedupe->end;
+}
+
+static void append(struct core *core, const struct remembered *value, int64_t wall_ms)
+{
+    struct dedupe *dedupe = &core->dedupe;
+    if (dedupe->end - dedupe->first == dedupe->room) {
+        drop_first(core);
+        dedupe->dropped_early++;
+    }
+    mark_hour(dedupe, wall_ms);
+    uint32_t slot = slot_of(dedupe, dedupe->end++);
+    dedupe->ring[slot] = *value;
+    index_insert(&dedupe->index, slot);
+}
+
+void dedupe_remember(struct core *core, uint64_t id_hash, uint64_t number, uint64_t content_hash, int64_t wall_ms)
+{
+    struct remembered value = {.id_hash = id_hash, .number = number, .content_hash = content_hash};
+    if (id_hash != 0)
+        append(core, &value, wall_ms);
+}
+
+bool dedupe_remember_event(struct core *core, uint64_t event, struct instant now, struct effects *out)
+{
+    if (dedupe_find(core, event) != NULL)
+        return false;
+    dedupe_remember(core, event, 0, 0, now.wall_ms);
+    struct change *change = change_add(out, CHANGE_SEEN);
+    change->seen = (struct change_seen){.event = event, .at_ms = now.wall_ms};
+    change->event.at_ms = now.wall_ms;
+    return true;
+}
+
+void dedupe_remember_message(struct core *core, uint64_t message, uint64_t number, struct instant now)
+{
+    if (dedupe_find(core, message) == NULL)
+        dedupe_remember(core, message, number, 0, now.wall_ms);
+}
+
+uint64_t dedupe_message_job(const struct core *core, uint64_t message)
+{
+    const struct remembered *found = dedupe_find(core, message);
+    return found == NULL ? 0 : found->number;
+}
+
+/* Its window is over: gone, or (a job that still lives, or ended at some unknown moment of the window) once more. */
+static void renew_or_forget(struct core *core, struct instant now)
+{
+    struct dedupe *dedupe = &core->dedupe;
+    struct remembered value = dedupe->ring[slot_of(dedupe, dedupe->first)];
+    drop_first(core);
+    if (value.id_hash == 0)
+        return;
+    bool lives = job_find(core, value.number) != NOBODY;
+    bool once_more = value.content_hash != 0 && (value.flags & SECOND_LIFE) == 0;
+    if (!lives && !once_more)
+        return;
+    value.flags = lives ? 0 : SECOND_LIFE;
+    append(core, &value, now.wall_ms);
+}
+
+void dedupe_forget(struct core *core, struct instant now)
+{
+    struct dedupe *dedupe = &core->dedupe;
+    int64_t keep = (now.wall_ms - core->dedupe_window_ms) / HOUR_MS;
+    unsigned done = 0;
+    while (dedupe->mark_count > 0 && dedupe->hours[dedupe->mark_first] < keep) {
+        uint64_t until = dedupe->mark_count > 1 ? dedupe->marks[(dedupe->mark_first + 1) % MARKS] : dedupe->end;
+        while (dedupe->first < until) {
+            if (done++ == FORGET_MAX) {
+                timers_add(&core->mono, now.mono_ms + 1, TIMER_FORGET, 0);
+                return;
+            }
+            renew_or_forget(core, now);
+        }
+        dedupe->mark_first = (dedupe->mark_first + 1) % MARKS;
+        dedupe->mark_count--;
+    }
+    timers_add(&core->mono, now.mono_ms + HOUR_MS / 4, TIMER_FORGET, 0);
+}

@@ -1,0 +1,18 @@
+/* dedupe.h — what was seen before: producers' ids, webhooks' event ids, the provider's message ids. A ring in order of
+ * time with an index, so that forgetting is moving its beginning; an id whose job still lives moves to the end. */
+#ifndef LINEWARD_CORE_DEDUPE_H
+#define LINEWARD_CORE_DEDUPE_H
+
+#include "broker/core/effects.h"
+
+const struct remembered *dedupe_find(const struct core *core, uint64_t id_hash);
+void dedupe_remember(struct core *core, uint64_t id_hash, uint64_t number, uint64_t content_hash, int64_t wall_ms);
+/* False: it was known. Else it is remembered and recorded. */
+bool dedupe_remember_event(struct core *core, uint64_t event, struct instant now, struct effects *out);
+void dedupe_remember_message(struct core *core, uint64_t message, uint64_t number, struct instant now);
+uint64_t dedupe_message_job(const struct core *core, uint64_t message); /* 0: unknown */
+/* Forgets what is too old, a bounded number a call. */
+void dedupe_forget(struct core *core, struct instant now);
+void index_dedupe(struct core *core, uint32_t *heads, uint32_t heads_max);
+
+#endif

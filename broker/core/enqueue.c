@@ -1,0 +1,305 @@
+/* enqueue.c — accepting and refusing jobs, and cancelling them (PROTOCOL, Producers). Form was checked by the edge;
+ * here come pool and line, duplicates, suppression, stickiness, first-message rules, holds and room, in the
+ * contract's order. */
+#include "broker/core/conversation.h"
+#include "broker/core/decide.h"
+#include "broker/core/dedupe.h"
+#include "broker/core/enqueue.h"
+#include "broker/core/job.h"
+#include "broker/core/leases.h"
+#include "broker/core/line.h"
+#include "broker/core/suppression.h"
+#include "broker/core/turns.h"
+
+struct refusal {
+    enum code code;
+    const char *field;
+};
+
+static struct refusal refuse(enum code code, const char *field)
+{
+    return (struct refusal){code, field};
+}
+
+/* A line that the job names must belong to its pool; lines of an `all` pool are known once heard of. */
+static bool pool_has_line(const struct core *core, uint32_t pool, uint64_t number)
+{
+    uint32_t at = line_find(core, number);
+    return at != NO_LINE && core->lines[at].pool == pool;
+}
+
+static bool answers_duplicate(struct core *core, const struct core_enqueue *job, struct instant now,
+                              struct effects *out)
+{
+    const struct remembered *known = dedupe_find(core, job->id_hash);
+    if (known == NULL)
+        return false;
+    struct effect *effect = effect_add(out, EFFECT_ENQUEUED);
+    effect->token = job->token;
+    effect->index = job->index;
+    effect->number = known->number;
+    if (known->content_hash != job->content_hash) {
+        effect->code = CODE_ID_CONFLICT;
+        effect->field = "id";
+        return true;
+    }
+    effect->duplicate = true;
+    struct job_view view;
+    if (core_job_view(core, known->number, now, &view)) { /* else it is final: the edge looks its end up */
+        effect->state = view.state;
+        effect->reason = view.reason;
+    }
+    return true;
+}
+
+static struct refusal judge_line(const struct core *core, const struct core_enqueue *job,
+                                 const struct conversation *conversation)
+{
+    if (job->from_line == 0 || conversation == NULL)
+        return refuse(CODE_NONE, NULL);
+    bool placed = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    if (placed && core->lines[conversation->line].known.number != job->from_line)
+        return refuse(CODE_LINE_CONFLICT, "from");
+    return refuse(CODE_NONE, NULL);
+}
+
+static struct refusal judge(const struct core *core, const struct core_enqueue *job,
+                            const struct conversation *conversation, bool store_full)
+{
+    struct refusal refusal;
+    if (suppression_has(core, job->recipient))
+        return refuse(CODE_OPTED_OUT, "to");
+    if ((refusal = judge_line(core, job, conversation)).code != CODE_NONE)
+        return refusal;
+    bool begun = conversation != NULL && (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
+    bool knows_chat = begun || (job->chat_hash != 0 && job->from_line != 0);
+    if (job->has_link && !knows_chat && !core->pools[job->pool].policy.links_allowed)
+        return refuse(CODE_NOT_ALLOWED, "message");
+    if (core->jobs_live >= core->jobs_max)
+        return refuse(CODE_BUSY, NULL);
+    if (store_full)
+        return refuse(CODE_STORE_FULL, NULL);
+    return refuse(CODE_NONE, NULL);
+}
+
+static void answer_refusal(struct core *core, const struct core_enqueue *job, struct refusal refusal,
+                           struct effects *out)
+{
+    struct effect *effect = effect_add(out, EFFECT_ENQUEUED);
+    effect->token = job->token;
+    effect->index = job->index;
+    effect->code = refusal.code;
+    effect->field = refusal.field;
+    core->totals.refused_total++;
+}
+
+/* A chat that the producer knows makes the conversation a known one, on the line it names. */
+static void adopt_chat(struct core *core, uint32_t at, const struct core_enqueue *job)
+{
+    struct conversation *conversation = &core->conversations[at];
+    if (job->chat_hash == 0 || job->from_line == 0 || (conversation->flags & CONVERSATION_CHAT) != 0 ||
+        conversation->tail != NOBODY)
+        return;
+    conversation_set_chat(core, at, job->chat_hash);
+    conversation_bind(core, at, line_find(core, job->from_line), false);
+}
+
+/* The conversation of the job, made if need be, and pinned if the job says so. NOBODY: no room. */
+static uint32_t house(struct core *core, uint32_t at, const struct core_enqueue *job)
+{
+    if (at == NOBODY)
+        at = conversation_new(core, job->conversation, job->pool);
+    if (at == NOBODY)
+        return NOBODY;
+    adopt_chat(core, at, job);
+    struct conversation *conversation = &core->conversations[at];
+    bool placed = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    if (job->from_line != 0 && !placed) {
+        uint32_t first = conversation_first(core, conversation);
+        if (first != NOBODY)
+            turns_withdraw(core, at, first); /* it waits for the pinned line from now on, with all before it */
+        conversation_bind(core, at, line_find(core, job->from_line), true);
+        for (uint32_t slot = first; slot != NOBODY;) {
+            core->jobs[slot].flags |= JOB_PINNED;
+            slot = core->jobs[slot].next == first ? NOBODY : core->jobs[slot].next;
+        }
+    }
+    return at;
+}
+
+static void insert(struct core *core, uint32_t slot, struct instant now)
+{
+    uint32_t at = core->jobs[slot].conversation;
+    struct conversation *conversation = &core->conversations[at];
+    uint32_t first = conversation_first(core, conversation);
+    if (first != NOBODY && core->jobs[slot].class < core->jobs[first].class)
+        turns_withdraw(core, at, first);
+    conversation_insert(core, conversation, slot, false);
+    backlog_add(core, slot);
+    conversation_settle(core, at, now);
+}
+
+static void record_job(struct core *core, uint32_t slot, const struct core_enqueue *job, struct instant now,
+                       struct effects *out)
+{
+    const struct job *accepted = &core->jobs[slot];
+    struct change *change = change_add(out, CHANGE_JOB);
+    change->job = (struct change_job){
+        .number = accepted->number,
+        .conversation = job->conversation,
+        .id_hash = job->id_hash,
+        .content_hash = job->content_hash,
+        .from_line = job->from_line,
+        .accepted_at_ms = now.wall_ms,
+        .due_ms = accepted->state == JOB_SCHEDULED ? job->due_ms : 0,
+        .expires_ms = job->expires_ms,
+        .pool = core->pools[job->pool].name,
+        .campaign = job->campaign,
+        .class = (uint8_t)job->class,
+        .flags = accepted->flags & JOB_PINNED,
+    };
+    change->job.chat_hash = (core->conversations[accepted->conversation].flags & CONVERSATION_RECORDED) == 0 &&
+                                    job->from_line != 0 ? job->chat_hash : 0;
+    change->sections[SECTION_RECIPIENTS] = job->recipients;
+    change->sections[SECTION_ENVELOPE] = job->envelope;
+    change->sections[SECTION_PAYLOAD] = job->payload;
+    change_mark(core, change, accepted->state == JOB_SCHEDULED ? TOPIC_JOB_SCHEDULED : TOPIC_JOB_QUEUED, now);
+}
+
+static uint32_t accept(struct core *core, uint32_t at, const struct core_enqueue *job, struct instant now)
+{
+    uint32_t slot = job_new(core, at);
+    if (slot == NOBODY)
+        return NOBODY;
+    struct job *accepted = job_at(core, slot);
+    accepted->class = job->class;
+    accepted->campaign = job->campaign;
+    accepted->flags = job->from_line != 0 ? JOB_PINNED : 0;
+    bool later = job->due_ms > now.wall_ms;
+    if (later)
+        job_set_due(accepted, job->due_ms);
+    job_set_expires(accepted, job->expires_ms);
+    job_move(accepted, later ? EV_ACCEPT_LATER : EV_ACCEPT);
+    if (job->id_hash != 0)
+        dedupe_remember(core, job->id_hash, accepted->number, job->content_hash, now.wall_ms);
+    return slot;
+}
+
+/* `if_held: fail`. The reasons that count here are all the line's, the pool's or the conversation's. */
+static bool would_be_held(struct core *core, const struct core_enqueue *job, const struct conversation *conversation,
+                          struct instant now)
+{
+    struct job probe = {.state = JOB_QUEUED};
+    enum reason reason = decide_for(core, &probe, conversation, job->pool, job->from_line, now);
+    return reason_holds(reason) || reason == REASON_NO_HEALTHY_LINE;
+}
+
+static void answer_accepted(struct core *core, uint32_t slot, const struct core_enqueue *job, uint64_t number,
+                            struct instant now, struct effects *out)
+{
+    struct effect *effect = effect_add(out, EFFECT_ENQUEUED);
+    effect->token = job->token;
+    effect->index = job->index;
+    effect->number = number;
+    effect->state = JOB_EXPIRED;
+    if (job_find(core, number) == NOBODY)
+        return;
+    struct verdict verdict = decide(core, slot, now);
+    const struct conversation *conversation = &core->conversations[core->jobs[slot].conversation];
+    effect->reason = verdict.reason;
+    effect->state = (enum job_state)core->jobs[slot].state;
+    if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0)
+        effect->line = core->lines[conversation->line].known.number;
+}
+
+void core_enqueue(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
+                  struct effects *out)
+{
+    if (job->from_line != 0 && !pool_has_line(core, job->pool, job->from_line)) {
+        answer_refusal(core, job, refuse(CODE_UNKNOWN_LINE, "from"), out);
+        return;
+    }
+    if (answers_duplicate(core, job, now, out))
+        return;
+    uint32_t at = conversation_find(core, job->conversation);
+    const struct conversation *known = at == NOBODY ? NULL : &core->conversations[at];
+    struct refusal refusal = judge(core, job, known, store_full);
+    if ((refusal.code == CODE_NONE || refusal.code == CODE_BUSY || refusal.code == CODE_STORE_FULL) &&
+        job->fail_if_held && would_be_held(core, job, known, now))
+        refusal = refuse(CODE_HELD, "if_held");
+    if (refusal.code != CODE_NONE) {
+        answer_refusal(core, job, refusal, out);
+        return;
+    }
+    at = house(core, at, job);
+    bool crowded = at != NOBODY && core->conversations[at].scheduled == CONVERSATION_SCHEDULED_MAX;
+    uint32_t slot = at == NOBODY || crowded ? NOBODY : accept(core, at, job, now);
+    if (slot == NOBODY) {
+        if (at != NOBODY)
+            conversation_settle(core, at, now);
+        answer_refusal(core, job, refuse(CODE_BUSY, NULL), out);
+        return;
+    }
+    uint64_t number = core->jobs[slot].number;
+    core->totals.accepted_total++;
+    record_job(core, slot, job, now, out);
+    enqueue_start(core, slot, now, out);
+    answer_accepted(core, slot, job, number, now, out);
+}
+
+void enqueue_start(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+{
+    struct job *job = job_at(core, slot);
+    int64_t expires = job_expires_ms(job);
+    if (job->state == JOB_SCHEDULED) {
+        core->conversations[job->conversation].scheduled++;
+        backlog_add(core, slot);
+        timers_add(&core->wall, job_due_ms(job), TIMER_DUE, slot);
+    } else {
+        insert(core, slot, now);
+    }
+    if (expires == 0)
+        return;
+    if (expires > now.wall_ms)
+        timers_add(&core->wall, expires, TIMER_EXPIRES, slot);
+    else
+        outcome_withdraw(core, slot, now, out);
+}
+
+/* Falls due, or its wait is over. */
+void enqueue_due(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+{
+    struct job *job = job_at(core, slot);
+    if (job->number == 0 || !job_is_waiting(job) || job_due_ms(job) == 0 || job_due_ms(job) > now.wall_ms)
+        return;
+    if (job->state == JOB_QUEUED) {
+        conversation_settle(core, job->conversation, now);
+        return;
+    }
+    backlog_remove(core, slot);
+    core->conversations[job->conversation].scheduled--;
+    job_set_due(job, 0);
+    job_move(job, EV_DUE);
+    insert(core, slot, now);
+    job_record_try(core, slot, NULL, 0, 0, TOPIC_JOB_QUEUED, now, out);
+    out->changes[out->change_count - 1].try.order = core->next_job++; /* its place is where it fell due */
+}
+
+void core_cancel(struct core *core, uint64_t token, uint32_t index, uint64_t number, struct instant now,
+                 struct effects *out)
+{
+    uint32_t slot = job_find(core, number);
+    enum code code = slot == NOBODY ? CODE_NOT_FOUND : CODE_NONE;
+    if (slot != NOBODY) {
+        core->jobs[slot].flags |= JOB_CANCEL;
+        if (core->jobs[slot].state == JOB_LEASED)
+            lease_revoke(core, &core->leases[core->jobs[slot].left], now, out);
+        else
+            outcome_withdraw(core, slot, now, out);
+    }
+    struct effect *effect = effect_add(out, EFFECT_CANCELLED);
+    effect->token = token;
+    effect->index = index;
+    effect->number = number;
+    effect->code = code;
+}

@@ -1,0 +1,138 @@
+/* gate.c — may this line send? The worst of the operator's pause, service status, presence in the list, reputation
+ * with its hold, and freshness (DESIGN section 3, the table; traps 5, 6, 11). */
+#include "broker/core/line.h"
+#include "broker/core/leases.h"
+#include "broker/core/turns.h"
+
+#define RELAPSE_WINDOW_MS (7LL * 86400 * 1000) /* a relapse within 7 days doubles the next ramp's steps ... */
+#define RELAPSE_FACTOR_MAX 8                   /* ... up to this (DESIGN trap 11) */
+
+static bool silent_for(const struct line *line, int64_t limit_ms, struct instant now)
+{
+    return now.mono_ms - line->heard_mono_ms > limit_ms;
+}
+
+bool ramp_is_on(const struct core *core, const struct line *line)
+{
+    return line->known.ramp_step > 0 && line->known.ramp_step <= line_policy(core, line)->ramp_steps;
+}
+
+unsigned ramp_percent(const struct core *core, const struct line *line)
+{
+    return ramp_is_on(core, line) ? line_policy(core, line)->ramp_percent[line->known.ramp_step - 1] : 100;
+}
+
+void ramp_hold(struct line *line, struct instant now)
+{
+    if (line->known.hold)
+        return;
+    bool relapse = line->known.relapsed_at_ms != 0 && now.wall_ms - line->known.relapsed_at_ms < RELAPSE_WINDOW_MS;
+    line->known.relapses = (uint8_t)(relapse && line->known.relapses < 3 ? line->known.relapses + 1 :
+                                     relapse ? line->known.relapses : 0);
+    line->known.relapsed_at_ms = now.wall_ms;
+    line->known.hold = true;
+    line->known.ramp_step = 0;
+}
+
+static int64_t step_ms(const struct core *core, const struct line *line)
+{
+    int64_t factor = 1LL << line->known.relapses;
+    return line_policy(core, line)->ramp_step_ms * (factor > RELAPSE_FACTOR_MAX ? RELAPSE_FACTOR_MAX : factor);
+}
+
+void ramp_start(const struct core *core, struct line *line, struct instant now)
+{
+    line->known.hold = false;
+    line->known.ramp_step = 1;
+    line->known.ramp_until_ms = now.wall_ms + step_ms(core, line);
+    line->next_send_us = now.mono_ms * 1000; /* the backlog starts at the ramp's own pace, from now */
+}
+
+bool ramp_step(const struct core *core, struct line *line, struct instant now)
+{
+    if (!ramp_is_on(core, line) || now.wall_ms < line->known.ramp_until_ms)
+        return false;
+    line->known.ramp_step++;
+    line->known.ramp_until_ms = now.wall_ms + step_ms(core, line);
+    if (!ramp_is_on(core, line) || ramp_percent(core, line) >= 100)
+        line->known.ramp_step = 0;
+    return true;
+}
+
+static struct gate_state closed(enum reason reason)
+{
+    return (struct gate_state){.gate = GATE_CLOSED, .reason = reason};
+}
+
+struct gate_state gate_of(const struct core *core, const struct line *line, struct instant now)
+{
+    const struct account *account = &core->accounts[line->account];
+    if (line->pauses > 0)
+        return closed(REASON_LINE_PAUSED);
+    if (line->known.service == SERVICE_FLAGGED)
+        return closed(REASON_LINE_FLAGGED);
+    if (line->known.gone)
+        return closed(REASON_LINE_GONE);
+    if (line->known.proven == REPUTATION_CRITICAL || line->known.hold)
+        return closed(line->known.word == REPUTATION_CRITICAL ? REASON_LINE_CRITICAL : REASON_LINE_RECOVERING);
+    if (silent_for(line, account->blind_after_ms, now))
+        return closed(REASON_LINE_STALE);
+
+    struct gate_state gate = {.gate = GATE_OPEN, .factor = 1.0};
+    bool doubtful = line->known.proven != REPUTATION_HEALTHY || silent_for(line, account->stale_after_ms, now);
+    if (doubtful)
+        gate.factor = line_policy(core, line)->at_risk_factor;
+    gate.factor *= ramp_percent(core, line) / 100.0;
+    if (!doubtful && !ramp_is_on(core, line))
+        return gate;
+    gate.gate = GATE_SLOW;
+    gate.reason = line->known.proven == REPUTATION_AT_RISK ? REASON_LINE_AT_RISK
+                  : ramp_is_on(core, line)                 ? REASON_RAMP
+                                                           : REASON_PACE;
+    return gate;
+}
+
+int64_t gate_next_ms(const struct core *core, const struct line *line, struct instant now)
+{
+    const struct account *account = &core->accounts[line->account];
+    int64_t next = TIME_NEVER;
+    if (!silent_for(line, account->stale_after_ms, now))
+        next = line->heard_mono_ms + account->stale_after_ms + 1;
+    else if (!silent_for(line, account->blind_after_ms, now))
+        next = line->heard_mono_ms + account->blind_after_ms + 1;
+    if (ramp_is_on(core, line)) {
+        int64_t step = now.mono_ms + line->known.ramp_until_ms - now.wall_ms;
+        next = step < next ? step : next;
+    }
+    if (line->known.service == SERVICE_FLAGGED && line->known.service_source == SOURCE_ERROR && !line->probe_due) {
+        int64_t probe = now.mono_ms + line->known.flagged_at_ms + line_policy(core, line)->flag_probe_ms - now.wall_ms;
+        next = probe < next ? probe : next;
+    }
+    return next;
+}
+
+static void tell_gate(struct core *core, const struct line *line, struct instant now, struct effects *out)
+{
+    struct change *change = change_add(out, CHANGE_GATE);
+    change->gate = (struct change_gate){
+        .line = line->known.number, .gate = (uint8_t)line->gate, .reason = (uint8_t)line->gate_reason};
+    change_mark(core, change, TOPIC_LINE_GATE, now);
+}
+
+void gate_update(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    struct line *line = &core->lines[at];
+    struct gate_state gate = gate_of(core, line, now);
+    bool moved = gate.gate != line->gate || gate.reason != line->gate_reason;
+    bool closes = gate.gate == GATE_CLOSED && line->gate != GATE_CLOSED;
+    line->gate = gate.gate;
+    line->gate_reason = gate.reason;
+    if (moved) {
+        line->known.gate_since_ms = now.wall_ms;
+        line_record(core, at, now, out);
+        tell_gate(core, line, now, out);
+    }
+    if (closes)
+        leases_revoke_line(core, at, now, out);
+    turns_touch_line(core, at, now);
+}

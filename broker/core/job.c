@@ -1,0 +1,205 @@
+/* job.c — see job.h. */
+#include "broker/core/job.h"
+
+#include <string.h>
+
+#include "broker/core/conversation.h"
+#include "broker/core/line.h"
+#include "broker/core/turns.h"
+
+#define WITHDRAWN [EV_EXPIRE] = JOB_EXPIRED, [EV_CANCEL] = JOB_CANCELLED, [EV_SUPPRESS] = JOB_SUPPRESSED
+/* A queued job can still be told `sent`: a late result, or the webhook that echoes its key, settles an unknown
+ * outcome. A leased one is never withdrawn; what was asked meanwhile takes effect when it comes back. */
+static const enum job_state next_state[JOB_STATE_COUNT][JOB_EVENTS] = {
+    [JOB_NONE] = {[EV_ACCEPT_LATER] = JOB_SCHEDULED, [EV_ACCEPT] = JOB_QUEUED},
+    [JOB_SCHEDULED] = {[EV_DUE] = JOB_QUEUED, WITHDRAWN},
+    [JOB_QUEUED] = {[EV_LEASE] = JOB_LEASED, [EV_SENT] = JOB_SENT, [EV_GIVE_UP] = JOB_FAILED, WITHDRAWN},
+    [JOB_LEASED] = {[EV_SENT] = JOB_SENT,
+                    [EV_RETRY] = JOB_QUEUED,
+                    [EV_RETURNED] = JOB_QUEUED,
+                    [EV_LAPSE] = JOB_QUEUED,
+                    [EV_REJECTED] = JOB_FAILED,
+                    [EV_SUPPRESS] = JOB_SUPPRESSED},
+};
+
+enum err job_apply(struct job *job, enum job_event event)
+{
+    enum job_state to = next_state[job->state][event];
+    if (to == JOB_NONE)
+        return ERR_FORBIDDEN_MOVE;
+    job->state = (uint8_t)to & 0xF;
+    return ERR_NONE;
+}
+
+void job_move(struct job *job, enum job_event event)
+{
+    enum err err = job_apply(job, event);
+    assert(err == ERR_NONE);
+    (void)err;
+}
+
+uint32_t job_new(struct core *core, uint32_t conversation)
+{
+    uint32_t slot = core->jobs_free;
+    if (slot != NOBODY)
+        core->jobs_free = core->jobs[slot].next;
+    else if (core->jobs_used < core->limits.jobs_max)
+        slot = ++core->jobs_used;
+    else
+        return NOBODY;
+    struct job *job = &core->jobs[slot];
+    memset(job, 0, sizeof *job);
+    job->number = core->next_job++ << JOB_SLOT_BITS | slot;
+    job->place = NOWHERE;
+    job->conversation = conversation;
+    core->jobs_live++;
+    return slot;
+}
+
+void job_free(struct core *core, uint32_t slot)
+{
+    struct job *job = &core->jobs[slot];
+    job->number = 0;
+    job->state = JOB_NONE;
+    job->next = core->jobs_free;
+    core->jobs_free = slot;
+}
+
+uint32_t job_find(const struct core *core, uint64_t number)
+{
+    uint32_t slot = (uint32_t)(number & JOB_SLOT_MAX);
+    if (number == 0 || slot == NOBODY || slot > core->jobs_used)
+        return NOBODY;
+    const struct job *job = &core->jobs[slot];
+    return job->number == number && !job_state_is_final(job->state) ? slot : NOBODY;
+}
+
+bool job_is_waiting(const struct job *job)
+{
+    return job->state == JOB_QUEUED || job->state == JOB_SCHEDULED;
+}
+
+void job_record_try(struct core *core, uint32_t slot, const struct lease *lease, int http_status, int64_t code,
+                    enum topic topic, struct instant now, struct effects *out)
+{
+    const struct job *job = &core->jobs[slot];
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    struct change *change = change_add(out, CHANGE_TRY);
+    change->try = (struct change_try){
+        .number = job->number,
+        .order = job_sequence(job),
+        .due_ms = job_due_ms(job),
+        .state = job->state,
+        .attempts = job->attempts,
+        .failures = job->failures,
+        .unsettled = (job->flags & JOB_UNSETTLED) != 0,
+        .wide = (job->flags & JOB_WIDE) != 0,
+        .http_status = (uint16_t)http_status,
+        .code = code,
+    };
+    if ((conversation->flags & CONVERSATION_BOUND) != 0) {
+        const struct line *line = &core->lines[conversation->line];
+        int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
+        change->try.line = line->known.number;
+        change->try.bucket = bucket;
+        change->try.bucket_messages = line->known.messages.count[bucket % BUDGET_BUCKETS];
+        change->try.bucket_new = line->known.fresh.count[bucket % BUDGET_BUCKETS];
+    }
+    if (lease != NULL) {
+        change->try.lease = lease->id;
+        change->try.instance = lease->instance;
+    }
+    if (topic != TOPIC_NONE)
+        change_mark(core, change, topic, now);
+    else
+        change->event.at_ms = now.wall_ms;
+}
+
+static enum topic topic_of_end(enum job_state state)
+{
+    static const enum topic topics[JOB_STATE_COUNT] = {
+        [JOB_SENT] = TOPIC_JOB_SENT,           [JOB_FAILED] = TOPIC_JOB_FAILED,
+        [JOB_EXPIRED] = TOPIC_JOB_EXPIRED,     [JOB_CANCELLED] = TOPIC_JOB_CANCELLED,
+        [JOB_SUPPRESSED] = TOPIC_JOB_SUPPRESSED,
+    };
+    return topics[state];
+}
+
+static void count_end(struct core *core, enum job_state state)
+{
+    switch (state) {
+    case JOB_SENT:
+        core->totals.sent_total++;
+        break;
+    case JOB_FAILED:
+        core->totals.failed_total++;
+        break;
+    case JOB_EXPIRED:
+        core->totals.expired_total++;
+        break;
+    case JOB_CANCELLED:
+        core->totals.cancelled_total++;
+        break;
+    case JOB_SUPPRESSED:
+        core->totals.suppressed_total++;
+        break;
+    case JOB_NONE:
+    case JOB_SCHEDULED:
+    case JOB_QUEUED:
+    case JOB_LEASED:
+    case JOB_STATE_COUNT:
+        assert(false);
+    }
+}
+
+static void record_end(struct core *core, const struct job *job, const struct job_ending *ending, struct instant now,
+                       struct effects *out)
+{
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    struct change *change = change_add(out, CHANGE_END);
+    change->end = (struct change_end){
+        .number = job->number,
+        .conversation = conversation->key,
+        .state = job->state,
+        .attempts = job->attempts,
+        .code = (uint8_t)ending->code,
+        .dead = ending->dead,
+        .message_hash = ending->message_hash,
+        .provider_code = ending->provider_code,
+    };
+    if ((conversation->flags & CONVERSATION_BOUND) != 0)
+        change->end.line = core->lines[conversation->line].known.number;
+    change->sections[SECTION_RESULT] = ending->result;
+    if (ending->dead) {
+        change->copy_mask = 1u << SECTION_RECIPIENTS | 1u << SECTION_ENVELOPE | 1u << SECTION_PAYLOAD;
+        change->copy_kind = CHANGE_JOB;
+        change->copy_key = job->number;
+        change->copy_place = job->place;
+    }
+    change->release_kind = CHANGE_JOB;
+    change->release_place = job->place;
+    change_mark(core, change, topic_of_end(job->state), now);
+}
+
+void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, struct instant now,
+             struct effects *out)
+{
+    struct job *job = &core->jobs[slot];
+    struct conversation *conversation = &core->conversations[job->conversation];
+    bool listed = job->state != JOB_SCHEDULED;
+    turns_withdraw(core, job->conversation, slot);
+    backlog_remove(core, slot);
+    job_move(job, ending->event);
+    count_end(core, job->state);
+    record_end(core, job, ending, now, out);
+    core->jobs_live--;
+    if (!listed) {
+        uint32_t was = job->conversation;
+        core->conversations[was].scheduled--;
+        job_free(core, slot);
+        conversation_settle(core, was, now);
+        return;
+    }
+    if (conversation_first(core, conversation) == slot)
+        conversation_settle(core, job->conversation, now);
+}

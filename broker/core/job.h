@@ -1,0 +1,40 @@
+/* job.h — a job's life: its states, its slot, its end. Only job_apply() writes job.state. */
+#ifndef LINEWARD_CORE_JOB_H
+#define LINEWARD_CORE_JOB_H
+
+#include "broker/core/effects.h"
+
+enum job_event { EV_ACCEPT_LATER, EV_ACCEPT, EV_DUE, EV_LEASE, EV_LAPSE, EV_SENT, EV_RETRY, EV_RETURNED, EV_REJECTED,
+                 EV_EXPIRE, EV_CANCEL, EV_SUPPRESS, EV_GIVE_UP, JOB_EVENTS };
+
+/* The only way to another state (a blank cell of the table is ERR_FORBIDDEN_MOVE and changes nothing). */
+enum err job_apply(struct job *job, enum job_event event);
+/* The same for moves that our own logic has made sure of. */
+void job_move(struct job *job, enum job_event event);
+
+/* A fresh slot with the next number; NOBODY: full. */
+uint32_t job_new(struct core *core, uint32_t conversation);
+void job_free(struct core *core, uint32_t slot);
+/* The slot of a live (not final) job, NOBODY: none. */
+uint32_t job_find(const struct core *core, uint64_t number);
+
+bool job_is_waiting(const struct job *job); /* scheduled or queued */
+
+/* What CHANGE_TRY says of the job now. */
+void job_record_try(struct core *core, uint32_t slot, const struct lease *lease, int http_status, int64_t code,
+                    enum topic topic, struct instant now, struct effects *out);
+
+struct job_ending {
+    enum job_event event;
+    enum code code;          /* superseded, outcome_unknown ... */
+    bool dead;               /* keep it whole for the dead letters */
+    struct span result;      /* JSON for its view */
+    uint64_t message_hash;
+    int64_t provider_code;
+};
+/* Ends the job: writes CHANGE_END, takes it out of its conversation (or leaves a husk there that is reaped when it
+ * comes first), and lets the next one of the conversation go. */
+void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, struct instant now,
+             struct effects *out);
+
+#endif

@@ -1,0 +1,264 @@
+/* leases.c — see leases.h. */
+#include "broker/core/leases.h"
+
+#include <string.h>
+
+#include "broker/core/job.h"
+#include "broker/core/line.h"
+
+static uint32_t slot_of(const struct core *core, const struct lease *lease)
+{
+    return (uint32_t)(lease - core->leases);
+}
+
+static void link_line(struct core *core, struct lease *lease)
+{
+    struct line *line = &core->lines[lease->line];
+    uint32_t slot = slot_of(core, lease);
+    lease->line_prev = NOBODY;
+    lease->line_next = line->leases;
+    if (line->leases != NOBODY)
+        core->leases[line->leases].line_prev = slot;
+    line->leases = slot;
+}
+
+static void unlink_line(struct core *core, struct lease *lease)
+{
+    if (lease->line_prev != NOBODY)
+        core->leases[lease->line_prev].line_next = lease->line_next;
+    else
+        core->lines[lease->line].leases = lease->line_next;
+    if (lease->line_next != NOBODY)
+        core->leases[lease->line_next].line_prev = lease->line_prev;
+}
+
+static void link_worker(struct core *core, struct lease *lease, uint32_t worker)
+{
+    lease->peer_slot = worker;
+    if (worker == NOBODY)
+        return;
+    struct worker *holder = &core->workers[worker];
+    uint32_t slot = slot_of(core, lease);
+    lease->worker_prev = NOBODY;
+    lease->worker_next = holder->leases;
+    if (holder->leases != NOBODY)
+        core->leases[holder->leases].worker_prev = slot;
+    holder->leases = slot;
+    holder->in_flight++;
+    worker_ring_touch(core, worker);
+}
+
+static void unlink_worker(struct core *core, struct lease *lease)
+{
+    if (lease->peer_slot == NOBODY)
+        return;
+    struct worker *holder = &core->workers[lease->peer_slot];
+    if (lease->worker_prev != NOBODY)
+        core->leases[lease->worker_prev].worker_next = lease->worker_next;
+    else
+        holder->leases = lease->worker_next;
+    if (lease->worker_next != NOBODY)
+        core->leases[lease->worker_next].worker_prev = lease->worker_prev;
+    holder->in_flight--;
+    worker_ring_touch(core, lease->peer_slot);
+    lease->peer_slot = NOBODY;
+}
+
+static void free_slot(struct core *core, struct lease *lease)
+{
+    lease->id = 0;
+    lease->over = false;
+    lease->free_next = core->leases_free;
+    core->leases_free = slot_of(core, lease);
+}
+
+/* The oldest lapsed one: after so many others nobody will come back to it. */
+static void forget_oldest_over(struct core *core)
+{
+    uint32_t slot = core->over_first;
+    struct lease *lease = &core->leases[slot];
+    core->over_first = lease->free_next;
+    if (core->over_first == NOBODY)
+        core->over_last = NOBODY;
+    free_slot(core, lease);
+}
+
+static uint32_t take_slot(struct core *core)
+{
+    if (core->leases_free == NOBODY && core->leases_used == core->limits.leases_max && core->over_first != NOBODY)
+        forget_oldest_over(core);
+    uint32_t slot = core->leases_free;
+    if (slot != NOBODY) {
+        core->leases_free = core->leases[slot].free_next;
+        return slot;
+    }
+    return core->leases_used < core->limits.leases_max ? ++core->leases_used : NOBODY;
+}
+
+static void clear(struct lease *lease)
+{
+    int64_t timer = lease->timer_at_ms; /* still in the heap */
+    memset(lease, 0, sizeof *lease);
+    lease->timer_at_ms = timer;
+}
+
+struct lease *lease_grant(struct core *core, uint32_t job, uint32_t line, uint32_t worker, struct instant now)
+{
+    uint32_t slot = take_slot(core);
+    if (slot == NOBODY)
+        return NULL;
+    struct lease *lease = &core->leases[slot];
+    clear(lease);
+    lease->id = core->next_lease++ << LEASE_SLOT_BITS | slot;
+    lease->number = core->jobs[job].number;
+    lease->instance = core->workers[worker].instance;
+    lease->line = line;
+    lease->account = core->lines[line].account;
+    lease->pool = core->lines[line].pool;
+    lease->until_ms = now.mono_ms + line_policy(core, &core->lines[line])->lease_ms;
+    lease->bucket = now.wall_ms / BUDGET_BUCKET_MS;
+    link_line(core, lease);
+    link_worker(core, lease, worker);
+    core->jobs[job].left = slot;
+    core->leases_live++;
+    lease_timer(core, lease);
+    return lease;
+}
+
+struct lease *lease_find(const struct core *core, uint64_t id)
+{
+    uint32_t slot = (uint32_t)(id & LEASE_SLOT_MAX);
+    if (id == 0 || slot == NOBODY || slot > core->leases_used)
+        return NULL;
+    return core->leases[slot].id == id ? &core->leases[slot] : NULL;
+}
+
+void lease_close(struct core *core, struct lease *lease, bool remember)
+{
+    assert(!lease->over);
+    unlink_line(core, lease);
+    unlink_worker(core, lease);
+    core->leases_live--;
+    if (!remember) {
+        free_slot(core, lease);
+        return;
+    }
+    uint32_t slot = slot_of(core, lease);
+    lease->over = true;
+    lease->free_next = NOBODY;
+    if (core->over_last != NOBODY)
+        core->leases[core->over_last].free_next = slot;
+    else
+        core->over_first = slot;
+    core->over_last = slot;
+}
+
+void lease_restore(struct core *core, const struct change_try *try, uint32_t line)
+{
+    uint32_t slot = (uint32_t)(try->lease & LEASE_SLOT_MAX);
+    if (slot == NOBODY || slot > core->limits.leases_max)
+        return; /* the job then waits unleased, but unsettled: see restore_finish.c */
+    struct lease *lease = &core->leases[slot];
+    memset(lease, 0, sizeof *lease);
+    lease->id = try->lease;
+    lease->number = try->number;
+    lease->instance = try->instance;
+    lease->line = line;
+    lease->sent = true; /* it may have been */
+    lease->bucket = try->bucket;
+    if (slot > core->leases_used)
+        core->leases_used = slot;
+}
+
+void lease_forget_restored(struct core *core, uint32_t slot)
+{
+    if (slot != NOBODY)
+        core->leases[slot].id = 0;
+}
+
+void leases_restored(struct core *core, struct instant now)
+{
+    for (uint32_t slot = core->leases_used; slot > 0; slot--) {
+        struct lease *lease = &core->leases[slot];
+        if (lease->id == 0) {
+            free_slot(core, lease);
+            continue;
+        }
+        const struct line *line = &core->lines[lease->line];
+        lease->account = line->account;
+        lease->pool = line->pool;
+        lease->until_ms = now.mono_ms + core->restart_wait_ms + line_policy(core, line)->lease_ms;
+        link_line(core, lease);
+        core->leases_live++;
+        lease_timer(core, lease);
+    }
+}
+
+void lease_timer(struct core *core, struct lease *lease)
+{
+    if (lease->timer_at_ms != 0 && lease->timer_at_ms <= lease->until_ms)
+        return; /* the pending one looks again then */
+    lease->timer_at_ms = lease->until_ms;
+    timers_add(&core->mono, lease->until_ms, TIMER_LEASE, slot_of(core, lease));
+}
+
+void lease_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+{
+    struct lease *lease = &core->leases[slot];
+    if (lease->timer_at_ms > now.mono_ms)
+        return;
+    lease->timer_at_ms = 0;
+    if (lease->id == 0 || lease->over)
+        return;
+    if (lease->until_ms > now.mono_ms)
+        lease_timer(core, lease);
+    else
+        outcome_lapsed(core, lease, now, out);
+}
+
+void lease_revoke(struct core *core, struct lease *lease, struct instant now, struct effects *out)
+{
+    if (!lease->sent) {
+        outcome_returned(core, lease, now, out);
+        return;
+    }
+    if (lease->revoked || lease->peer_slot == NOBODY)
+        return;
+    lease->revoked = true;
+    struct effect *effect = effect_add(out, EFFECT_REVOKE);
+    effect->peer = core->workers[lease->peer_slot].peer;
+    effect->lease = lease->id;
+}
+
+void leases_revoke_line(struct core *core, uint32_t line, struct instant now, struct effects *out)
+{
+    uint32_t slot = core->lines[line].leases;
+    while (slot != NOBODY) {
+        uint32_t next = core->leases[slot].line_next;
+        lease_revoke(core, &core->leases[slot], now, out);
+        slot = next;
+    }
+}
+
+void lease_hand_over(struct core *core, struct lease *lease, uint32_t worker)
+{
+    unlink_worker(core, lease);
+    link_worker(core, lease, worker);
+}
+
+bool core_lease_send(struct core *core, uint64_t id, struct instant now)
+{
+    struct lease *lease = lease_find(core, id);
+    if (lease == NULL || lease->over)
+        return false;
+    lease->sent = true;
+    lease->until_ms = now.mono_ms + line_policy(core, &core->lines[lease->line])->lease_ms;
+    return true;
+}
+
+void core_lease_unsent(struct core *core, uint64_t id, struct instant now, struct effects *out)
+{
+    struct lease *lease = lease_find(core, id);
+    if (lease != NULL && !lease->over)
+        outcome_returned(core, lease, now, out);
+}

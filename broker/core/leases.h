@@ -1,0 +1,56 @@
+/* leases.h — which worker holds which job, and until when (PROTOCOL, Workers). */
+#ifndef LINEWARD_CORE_LEASES_H
+#define LINEWARD_CORE_LEASES_H
+
+#include "broker/core/effects.h"
+
+/* A lease for the first job of a conversation that lives on `line`. NULL: the table is full. */
+struct lease *lease_grant(struct core *core, uint32_t job, uint32_t line, uint32_t worker, struct instant now);
+struct lease *lease_find(const struct core *core, uint64_t id); /* NULL: over and forgotten */
+/* The lease is over: its worker's slot is free again. `remember`: a late `sent` must still find its job. */
+void lease_close(struct core *core, struct lease *lease, bool remember);
+/* A lease as a restart finds it: its worker is unknown until its instance says READY. */
+void lease_restore(struct core *core, const struct change_try *try, uint32_t line);
+void lease_forget_restored(struct core *core, uint32_t slot);
+/* After the replay: their time runs from now on; unused slots are free. */
+void leases_restored(struct core *core, struct instant now);
+
+/* The line closed: what was not handed out comes back at once, the rest is revoked. */
+void leases_revoke_line(struct core *core, uint32_t line, struct instant now, struct effects *out);
+void lease_revoke(struct core *core, struct lease *lease, struct instant now, struct effects *out);
+void lease_timer(struct core *core, struct lease *lease);
+/* TIMER_LEASE of that slot. */
+void lease_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out);
+
+/* Moves a lease to another worker (the same instance under a new peer). */
+void lease_hand_over(struct core *core, struct lease *lease, uint32_t worker);
+
+/* ---- what became of it: outcome.c ---- */
+/* Never begun: the job goes back to the head of its conversation, and no attempt is counted. */
+void outcome_returned(struct core *core, struct lease *lease, struct instant now, struct effects *out);
+/* Nobody knows what became of it. */
+void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, struct effects *out);
+/* An unknown outcome turns out as sent. */
+void outcome_settled_sent(struct core *core, uint32_t job, struct span result, uint64_t message_hash,
+                          struct instant now, struct effects *out);
+/* A try says `sent`, whatever the job does meanwhile. */
+void outcome_believe_sent(struct core *core, uint32_t job, const struct core_result *result, struct instant now,
+                          struct effects *out);
+/* Withdraws a waiting job as far as what was asked or has passed meanwhile demands. True: it ended. */
+bool outcome_withdraw(struct core *core, uint32_t job, struct instant now, struct effects *out);
+
+/* ---- accounts: account.c ---- */
+bool account_may_send(const struct core *core, uint32_t account, struct instant now);
+void account_touch_lines(struct core *core, uint32_t account, struct instant now);
+void account_limit(struct core *core, uint32_t account, int64_t for_ms, struct instant now);
+/* The provider's answer (or its absence) as far as the breaker cares; `trouble`: 5xx, connect error, timeout. */
+void account_answer(struct core *core, uint32_t account, uint32_t conversation, bool trouble, bool was_probe,
+                    struct instant now, struct effects *out);
+void account_wake(struct core *core, uint32_t account, struct instant now);
+
+/* ---- workers: workers.c ---- */
+uint32_t worker_find_peer(const struct core *core, uint32_t peer); /* NOBODY: not READY here */
+void worker_ring_touch(struct core *core, uint32_t worker);
+void worker_wake(struct core *core, uint32_t worker, struct instant now, struct effects *out);
+
+#endif

@@ -1,0 +1,132 @@
+/* line.c — the table of lines and their backlog; see line.h. */
+#include "broker/core/line.h"
+
+#include <string.h>
+
+static uint64_t number_of(const void *slots, uint32_t slot)
+{
+    return ((const struct line *)slots)[slot - 1].known.number;
+}
+
+static uint32_t *number_next_of(void *slots, uint32_t slot)
+{
+    return &((struct line *)slots)[slot - 1].number_next;
+}
+
+void index_lines(struct core *core, uint32_t *heads, uint32_t heads_max)
+{
+    index_init(&core->by_number, heads, heads_max, core->lines, number_of, number_next_of);
+}
+
+uint32_t line_find(const struct core *core, uint64_t number)
+{
+    uint32_t slot = index_find(&core->by_number, number);
+    return slot == 0 ? NO_LINE : slot - 1;
+}
+
+static uint64_t digits_of(const char *number)
+{
+    uint64_t digits = 0;
+    for (const char *c = number + 1; *c != '\0'; c++)
+        digits = digits * 10 + (uint64_t)(*c - '0');
+    return digits;
+}
+
+uint32_t line_pool_of(const struct core *core, uint32_t account, uint64_t number)
+{
+    uint32_t rest = NO_POOL;
+    for (uint32_t p = 0; p < core->conf->pool_count; p++) {
+        const struct conf_pool *pool = &core->conf->pools[p];
+        if (pool->account != account)
+            continue;
+        if (pool->all_lines)
+            rest = p;
+        for (size_t i = 0; i < pool->line_count; i++)
+            if (digits_of(pool->lines[i].number) == number)
+                return p;
+    }
+    return rest;
+}
+
+void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now)
+{
+    line_get(core, core->pools[pool].account, digits_of(line->number), now);
+}
+
+uint32_t line_get(struct core *core, uint32_t account, uint64_t number, struct instant now)
+{
+    uint32_t at = line_find(core, number);
+    if (at != NO_LINE)
+        return at;
+    if (core->line_count == core->limits.lines_max)
+        return NO_LINE;
+    at = core->line_count++;
+    struct line *line = &core->lines[at];
+    memset(line, 0, sizeof *line);
+    line->known.number = number;
+    line->known.account = core->accounts[account].name;
+    line->known.first_seen_ms = now.wall_ms;
+    line->known.gate_since_ms = now.wall_ms;
+    line->account = account;
+    line->pool = line_pool_of(core, account, number);
+    line->event_mono_ms = line->tightened_mono_ms = line->loosen_event_mono_ms = line->agreed_begun_mono_ms = INT64_MIN;
+    line->heard_mono_ms = now.mono_ms;
+    line->gate = GATE_SLOW;
+    line->ring_next = line->ring_prev = 0;
+    index_insert(&core->by_number, at + 1);
+    return at;
+}
+
+const struct policy *line_policy(const struct core *core, const struct line *line)
+{
+    static const struct policy none = {.pace_per_min = 1, .burst = 1, .at_risk_factor = 1.0, .ramp_steps = 1,
+                                       .ramp_percent = {100}, .ramp_step_ms = 1000, .lease_ms = 60000,
+                                       .attempts_max = 1, .flag_probe_ms = 900000};
+    return line_has_pool(line) ? &core->pools[line->pool].policy : &none;
+}
+
+void line_record(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    struct line *line = &core->lines[at];
+    struct change *change = change_add(out, CHANGE_LINE);
+    change->line = &line->known;
+    change->event.at_ms = now.wall_ms;
+    line->recorded_heard_ms = line->known.heard_at_ms;
+}
+
+static void backlog_count(struct core *core, uint32_t slot, int delta)
+{
+    const struct job *job = &core->jobs[slot];
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    struct pool *pool = &core->pools[conversation->pool];
+    bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    struct line *line = on_line ? &core->lines[conversation->line] : NULL;
+    if (job->state == JOB_LEASED) {
+        pool->leased += (uint64_t)(int64_t)delta;
+        if (line != NULL)
+            line->in_flight += (uint32_t)delta;
+        return;
+    }
+    if (job->state == JOB_SCHEDULED) {
+        core->totals.scheduled += (uint64_t)(int64_t)delta;
+        if (line != NULL)
+            line->scheduled += (uint32_t)delta;
+        return;
+    }
+    pool->waiting += (uint64_t)(int64_t)delta;
+    pool->waiting_by_class[job->class] += (uint32_t)delta;
+    if (line != NULL)
+        line->waiting[job->class] += (uint32_t)delta;
+    else
+        pool->unplaced += (uint64_t)(int64_t)delta;
+}
+
+void backlog_add(struct core *core, uint32_t job)
+{
+    backlog_count(core, job, 1);
+}
+
+void backlog_remove(struct core *core, uint32_t job)
+{
+    backlog_count(core, job, -1);
+}

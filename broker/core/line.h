@@ -1,0 +1,65 @@
+/* line.h — one phone line: what we know of it, what gate follows from that, how fast it may send, what it has
+ * spent. The rules are DESIGN sections 1 (traps 1 to 8, 11) and 3. */
+#ifndef LINEWARD_CORE_LINE_H
+#define LINEWARD_CORE_LINE_H
+
+#include "broker/core/effects.h"
+
+uint32_t line_find(const struct core *core, uint64_t number); /* NO_LINE: unknown */
+/* Adds the line if it is new. NO_LINE: the table is full. */
+uint32_t line_get(struct core *core, uint32_t account, uint64_t number, struct instant now);
+/* The pool whose configuration names the line, else the account's `all` pool. NO_POOL: none. */
+uint32_t line_pool_of(const struct core *core, uint32_t account, uint64_t number);
+/* A line that a pool names, before anybody was heard of it. */
+void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now);
+void index_lines(struct core *core, uint32_t *heads, uint32_t heads_max);
+
+/* ---- gate.c ---- */
+struct gate_state {
+    enum gate gate;
+    enum reason reason; /* why it is not open; NONE: it is. Slow: line_at_risk, ramp, or pace (unknown, stale) */
+    double factor;      /* of the policy's pace; 0 when closed */
+};
+/* What the gate is by everything we know: pause, service, gone, reputation and its hold, freshness. Pure. */
+struct gate_state gate_of(const struct core *core, const struct line *line, struct instant now);
+/* Takes over the gate that is now right: revokes on closing, tells followers, touches the turns. `now` is the moment
+ * of the fact. */
+void gate_update(struct core *core, uint32_t line, struct instant now, struct effects *out);
+/* How silent the line is, and the rest of what makes time change a gate: when to look again (steady ms). */
+int64_t gate_next_ms(const struct core *core, const struct line *line, struct instant now);
+/* CRITICAL, FLAGGED or a ramp broken off: held until HEALTHY is proven. */
+void ramp_hold(struct line *line, struct instant now);
+void ramp_start(const struct core *core, struct line *line, struct instant now);
+unsigned ramp_percent(const struct core *core, const struct line *line);
+bool ramp_is_on(const struct core *core, const struct line *line);
+/* Goes to the next step when it is time. True: it did. */
+bool ramp_step(const struct core *core, struct line *line, struct instant now);
+
+/* ---- pace.c ---- */
+/* Microseconds between two sends at the gate's pace; 0: no limit. */
+int64_t pace_interval_us(const struct core *core, const struct line *line, const struct gate_state *gate);
+void pace_spend(struct core *core, struct line *line, struct instant now);
+double pace_per_min(const struct core *core, const struct line *line, struct instant now);
+
+/* ---- budget.c ---- */
+unsigned budget_used(const struct budget_window *window, int64_t wall_ms);
+void budget_add(struct budget_window *window, int64_t wall_ms, int delta, int64_t bucket);
+/* The value of one bucket as a record told it: the larger one counts, so that order does not matter. */
+void budget_restore(struct budget_window *window, int64_t bucket, uint16_t count);
+bool budget_daily_left(const struct core *core, const struct line *line, struct instant now);
+bool budget_fresh_left(const struct core *core, const struct line *line, struct instant now);
+
+/* ---- backlog (line.c): jobs that wait, by line, pool and class ---- */
+void backlog_add(struct core *core, uint32_t job);
+void backlog_remove(struct core *core, uint32_t job);
+
+/* Writes CHANGE_LINE. */
+void line_record(struct core *core, uint32_t line, struct instant now, struct effects *out);
+const struct policy *line_policy(const struct core *core, const struct line *line); /* never NULL */
+
+static inline bool line_has_pool(const struct line *line)
+{
+    return line->pool != NO_POOL;
+}
+
+#endif

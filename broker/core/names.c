@@ -1,0 +1,91 @@
+/* names.c — see names.h. */
+#include "broker/core/names.h"
+
+#include <string.h>
+
+uint16_t name_number(struct core *core, enum name_kind kind, const char *text, struct effects *out)
+{
+    for (uint32_t n = 1; n < core->name_count; n++)
+        if (core->names[n].kind == kind && strcmp(core->names[n].text, text) == 0)
+            return (uint16_t)n;
+    if (core->name_count >= core->limits.names_max)
+        return 0;
+    uint16_t number = (uint16_t)core->name_count++;
+    core->names[number].kind = (uint8_t)kind;
+    strncpy(core->names[number].text, text, sizeof core->names[number].text - 1);
+    name_record(core, number, (struct instant){0}, out);
+    return number;
+}
+
+void name_record(struct core *core, uint16_t number, struct instant now, struct effects *out)
+{
+    if (number == 0 || number >= core->name_count)
+        return;
+    struct change_name *value = &core->name_changes[core->name_change_next++ % NAME_CHANGES];
+    value->number = number;
+    value->kind = core->names[number].kind;
+    memcpy(value->text, core->names[number].text, sizeof value->text);
+    struct change *change = change_add(out, CHANGE_NAME);
+    change->name = value;
+    change->event.at_ms = now.wall_ms;
+}
+
+void start_record(struct core *core, const struct start *start, struct instant now, struct effects *out)
+{
+    struct change_start *value = &core->start_changes[core->start_change_next++ % START_CHANGES];
+    *value = (struct change_start){.start = start->start,
+                                   .first_job = start->first_job,
+                                   .next_job = core->next_job,
+                                   .next_lease = core->next_lease,
+                                   .next_seq = core->next_seq,
+                                   .next_pause = core->next_pause,
+                                   .at_ms = now.wall_ms};
+    memcpy(value->random, start->random, sizeof value->random);
+    memcpy(value->prev_seq, core->prev_seq, sizeof value->prev_seq);
+    struct change *change = change_add(out, CHANGE_START);
+    change->start = value;
+    change->event.at_ms = now.wall_ms;
+}
+
+uint16_t core_campaign(struct core *core, const char *name, struct effects *out)
+{
+    return name_number(core, NAME_CAMPAIGN, name, out);
+}
+
+const char *core_name(const struct core *core, enum name_kind kind, uint16_t number)
+{
+    if (number == 0 || number >= core->name_count || core->names[number].kind != kind)
+        return NULL;
+    return core->names[number].text;
+}
+
+uint32_t core_pool_of_name(const struct core *core, uint16_t number)
+{
+    for (uint32_t p = 0; p < core->conf->pool_count; p++)
+        if (core->pools[p].name == number)
+            return p;
+    return UINT32_MAX;
+}
+
+static const struct start *start_of(const struct core *core, uint64_t number)
+{
+    uint64_t sequence = number >> JOB_SLOT_BITS;
+    const struct start *found = NULL;
+    for (uint32_t i = core->start_count; i-- > 0 && found == NULL;)
+        if (core->starts[i].first_job <= sequence)
+            found = &core->starts[i];
+    return found;
+}
+
+bool core_key_is_ours(const struct core *core, uint64_t number, const uint8_t random[KEY_RANDOM_BYTES])
+{
+    const struct start *start = start_of(core, number);
+    return start != NULL && memcmp(start->random, random, KEY_RANDOM_BYTES) == 0;
+}
+
+void core_key_random(const struct core *core, uint64_t number, uint8_t out[KEY_RANDOM_BYTES])
+{
+    const struct start *start = start_of(core, number);
+    assert(start != NULL);
+    memcpy(out, start->random, KEY_RANDOM_BYTES);
+}

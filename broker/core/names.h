@@ -1,0 +1,14 @@
+/* names.h — names of pools, accounts and campaigns as small numbers, and the record of each start with the random
+ * bits of its keys. */
+#ifndef LINEWARD_CORE_NAMES_H
+#define LINEWARD_CORE_NAMES_H
+
+#include "broker/core/effects.h"
+
+/* The number of the name, made and recorded the first time. 0: the table is full. */
+uint16_t name_number(struct core *core, enum name_kind kind, const char *text, struct effects *out);
+void name_record(struct core *core, uint16_t number, struct instant now, struct effects *out);
+/* Writes CHANGE_START with the numbers reached so far. */
+void start_record(struct core *core, const struct start *start, struct instant now, struct effects *out);
+
+#endif

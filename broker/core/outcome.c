@@ -1,0 +1,351 @@
+/* outcome.c — what a result does to its job, conversation, line and account (PROTOCOL, Workers, Result; DESIGN traps
+ * 10 and 12: sent, not sent, unknown). */
+#include "broker/core/conversation.h"
+#include "broker/core/dedupe.h"
+#include "broker/core/job.h"
+#include "broker/core/leases.h"
+#include "broker/core/line.h"
+#include "broker/core/reputation.h"
+#include "broker/core/retry.h"
+#include "broker/core/suppression.h"
+#include "broker/core/turns.h"
+
+static struct span span_of(const char *text, size_t bytes)
+{
+    return (struct span){text, bytes};
+}
+#define TEXT_SPAN(text) span_of("" text, sizeof(text) - 1)
+
+/* The job is waiting again: a later due time needs its timer. */
+static void wait_until(struct core *core, uint32_t slot, int64_t due_ms, struct instant now)
+{
+    job_set_due(&core->jobs[slot], due_ms > now.wall_ms ? due_ms : 0);
+    if (due_ms > now.wall_ms)
+        timers_add(&core->wall, due_ms, TIMER_DUE, slot);
+}
+
+/* Leased no longer: the bookkeeping that every outcome but an end shares. */
+static void come_back(struct core *core, uint32_t slot, enum job_event event)
+{
+    struct job *job = job_at(core, slot);
+    backlog_remove(core, slot);
+    job_move(job, event);
+    job->left = job->right = job->parent = NOBODY;
+    backlog_add(core, slot);
+    if ((job->flags & JOB_UNSETTLED) == 0)
+        conversation_unfix(core, &core->conversations[job->conversation]);
+}
+
+static void finish_probes(struct core *core, const struct lease *lease)
+{
+    if (lease->probe_line)
+        core->lines[lease->line].probing = core->lines[lease->line].probe_due = false;
+    if (lease->probe_account)
+        core->accounts[lease->account].probing = false;
+}
+
+static void record_conversation(struct core *core, uint32_t at, uint32_t slot, const struct core_result *result,
+                                struct instant now, struct effects *out)
+{
+    struct conversation *conversation = &core->conversations[at];
+    uint64_t place = conversation_place(conversation);
+    struct change *change = change_add(out, CHANGE_CONVERSATION);
+    change->conversation = (struct change_conversation){
+        .key = conversation->key,
+        .line = core->lines[conversation->line].known.number,
+        .chat_hash = result->chat_hash,
+        .pool = core->pools[conversation->pool].name,
+        .health = conversation->health,
+        .streak = conversation->streak,
+        .last_out_ms = (int64_t)conversation->last_out_s * 1000,
+        .last_in_ms = (int64_t)conversation->last_in_s * 1000,
+        .forgotten_chat = result->forget_chat,
+    };
+    change->event.at_ms = now.wall_ms;
+    change->sections[SECTION_RESULT] = result->chat_id;
+    change->copy_mask = 1u << SECTION_RECIPIENTS;
+    bool recorded = (conversation->flags & CONVERSATION_RECORDED) != 0;
+    change->copy_kind = recorded ? CHANGE_CONVERSATION : CHANGE_JOB;
+    change->copy_key = recorded ? conversation->key : core->jobs[slot].number;
+    change->copy_place = recorded ? place : core->jobs[slot].place;
+    if (recorded) {
+        change->release_kind = CHANGE_CONVERSATION;
+        change->release_place = place;
+    }
+    conversation->place = NOWHERE_48;
+    conversation->flags |= CONVERSATION_RECORDED;
+}
+
+static void sent(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
+                 struct effects *out)
+{
+    struct job *job = job_at(core, slot);
+    uint32_t at = job->conversation;
+    struct conversation *conversation = &core->conversations[at];
+    conversation->last_out_s = (uint32_t)(now.wall_ms / 1000);
+    bool first = (conversation->flags & CONVERSATION_RECORDED) == 0;
+    uint32_t chat = conversation->chat_hash;
+    if (result->chat_hash != 0)
+        conversation_set_chat(core, at, result->chat_hash);
+    if (first || conversation->chat_hash != chat)
+        record_conversation(core, at, slot, result, now, out);
+    if (result->message_hash != 0)
+        dedupe_remember_message(core, result->message_hash, job->number, now);
+    struct job_ending ending = {.event = EV_SENT, .result = result->result, .message_hash = result->message_hash};
+    job_end(core, slot, &ending, now, out);
+}
+
+/* The first try surely made nothing: the conversation does not live there yet, and its budgets are given back. */
+static void undo_placement(struct core *core, const struct lease *lease, uint32_t at, struct instant now)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    struct line *line = &core->lines[lease->line];
+    budget_add(&line->known.messages, now.wall_ms, -1, lease->bucket);
+    if (!lease->placed)
+        return;
+    budget_add(&line->known.fresh, now.wall_ms, -1, lease->bucket);
+    if ((conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) == 0)
+        conversation_unbind(core, at);
+}
+
+bool outcome_withdraw(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+{
+    struct job *job = job_at(core, slot);
+    int64_t by = job_expires_ms(job);
+    bool late = by != 0 && by <= now.wall_ms;
+    struct job_ending ending = {.event = EV_CANCEL};
+    if ((job->flags & JOB_UNSETTLED) != 0) {
+        if (!late)
+            return false; /* an unknown outcome is not ended by asking: it may have been sent */
+        ending = (struct job_ending){.event = EV_GIVE_UP, .code = CODE_OUTCOME_UNKNOWN, .dead = true,
+            .result = TEXT_SPAN("{\"error\":{\"code\":\"outcome_unknown\",\"message\":"
+                                "\"expired before its outcome was known: it may have been sent\"}}")};
+    } else if ((job->flags & JOB_CANCEL) == 0) {
+        if (!late)
+            return false;
+        ending.event = EV_EXPIRE;
+    }
+    job_end(core, slot, &ending, now, out);
+    return true;
+}
+
+/* Waiting again: withdrawn meanwhile, or remembered as it now is and back in line. */
+static void go_on(struct core *core, uint32_t slot, int http_status, int64_t code, struct instant now,
+                  struct effects *out)
+{
+    if (outcome_withdraw(core, slot, now, out))
+        return;
+    uint32_t at = core->jobs[slot].conversation;
+    job_record_try(core, slot, NULL, http_status, code, TOPIC_JOB_QUEUED, now, out);
+    conversation_settle(core, at, now);
+}
+
+void outcome_returned(struct core *core, struct lease *lease, struct instant now, struct effects *out)
+{
+    uint32_t slot = job_find(core, lease->number);
+    uint32_t line = lease->line;
+    assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
+    struct job *job = job_at(core, slot);
+    if (job->attempts > 0)
+        job->attempts--;
+    finish_probes(core, lease);
+    come_back(core, slot, EV_RETURNED);
+    undo_placement(core, lease, job->conversation, now);
+    lease_close(core, lease, false);
+    go_on(core, slot, 0, 0, now, out);
+    turns_touch_line(core, line, now);
+}
+
+void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, struct effects *out)
+{
+    uint32_t slot = job_find(core, lease->number);
+    uint32_t line = lease->line;
+    assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
+    core->totals.lapsed_total++;
+    finish_probes(core, lease);
+    core->jobs[slot].flags |= JOB_UNSETTLED;
+    come_back(core, slot, EV_LAPSE);
+    effect_alert(out, ALERT_LEASE_LAPSED, core->lines[line].known.number, lease->account);
+    lease_close(core, lease, true);
+    go_on(core, slot, 0, 0, now, out);
+    turns_touch_line(core, line, now);
+}
+
+static void flag_line(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    struct line *line = &core->lines[at];
+    line->known.service = SERVICE_FLAGGED;
+    line->known.service_source = SOURCE_ERROR;
+    line->known.flagged_at_ms = now.wall_ms;
+    line->probe_due = line->probing = false;
+    effect_alert(out, ALERT_LINE_FLAGGED, line->known.number, line->account);
+    line_record(core, at, now, out);
+    gate_update(core, at, now, out);
+}
+
+/* A probe went through: the flag that an error set is lifted, and the backlog goes through the ramp. */
+static void lift_flag(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    struct line *line = &core->lines[at];
+    if (line->known.service != SERVICE_FLAGGED || line->known.service_source != SOURCE_ERROR)
+        return;
+    line->known.service = SERVICE_ACTIVE;
+    if (!line->known.hold)
+        ramp_start(core, line, now);
+    line_record(core, at, now, out);
+    gate_update(core, at, now, out);
+}
+
+static int64_t wait_after(struct core *core, const struct policy *policy, const struct job *job,
+                          const struct core_result *result)
+{
+    if (result->retry_after_ms >= 0)
+        return result->retry_after_ms;
+    return retry_wait_ms(&core->random, job->attempts, policy->retry_base_ms, policy->retry_cap_ms);
+}
+
+static void retry(struct core *core, struct lease *lease, uint32_t slot, const struct core_result *result,
+                  struct instant now, struct effects *out)
+{
+    struct job *job = job_at(core, slot);
+    uint32_t line_at = lease->line;
+    uint32_t account = lease->account;
+    struct line *line = &core->lines[line_at];
+    const struct policy *policy = line_policy(core, line);
+    int64_t wait = wait_after(core, policy, job, result);
+    core->totals.retried_total++;
+    job->flags &= (uint8_t) ~(JOB_UNSETTLED | JOB_WIDE);
+    if (result->unknown)
+        job->flags |= JOB_UNSETTLED;
+    if (result->scope != SCOPE_JOB)
+        job->flags |= JOB_WIDE;
+    else if (!result->unknown && job->failures < UINT8_MAX)
+        job->failures++;
+
+    come_back(core, slot, EV_RETRY);
+    lease_close(core, lease, false);
+    if (result->forget_chat) {
+        conversation_set_chat(core, job->conversation, 0);
+        record_conversation(core, job->conversation, slot, result, now, out);
+    }
+    if (job->failures >= policy->attempts_max && !result->unknown && result->scope == SCOPE_JOB) {
+        struct job_ending ending = {.event = EV_GIVE_UP, .dead = true, .result = result->result,
+                                    .provider_code = result->code};
+        job_end(core, slot, &ending, now, out);
+        return;
+    }
+    if (result->line_flagged)
+        flag_line(core, line_at, now, out);
+    bool wider = result->scope == SCOPE_LINE || result->scope == SCOPE_ACCOUNT;
+    /* What the line or the account waits for is theirs; the job itself is ready again at once. */
+    if (result->scope == SCOPE_LINE && !result->line_flagged)
+        line->limited_until_ms = now.mono_ms + wait;
+    if (result->scope == SCOPE_ACCOUNT)
+        account_limit(core, account, wait, now);
+    wait_until(core, slot, wider ? 0 : now.wall_ms + wait, now);
+    go_on(core, slot, result->http_status, result->code, now, out);
+    turns_touch_line(core, line_at, now);
+}
+
+static void rejected(struct core *core, struct lease *lease, uint32_t slot, const struct core_result *result,
+                     struct instant now, struct effects *out)
+{
+    uint32_t conversation = core->jobs[slot].conversation;
+    uint32_t line = lease->line;
+    uint32_t account = lease->account;
+    bool suppresses = result->suppress != SUPPRESS_NONE;
+    struct job_ending ending = {.event = suppresses ? EV_SUPPRESS : EV_REJECTED,
+                                .code = suppresses ? CODE_OPTED_OUT : CODE_NONE,
+                                .dead = !suppresses,
+                                .result = result->result,
+                                .provider_code = result->code};
+    core->jobs[slot].flags &= (uint8_t)~JOB_UNSETTLED;
+    undo_placement(core, lease, conversation, now);
+    lease_close(core, lease, false);
+    job_end(core, slot, &ending, now, out);
+    if (suppresses) {
+        suppression_add(core, account, result->recipient, result->suppress, now, out);
+        suppression_purge(core, conversation, now, out);
+    }
+    turns_touch_line(core, line, now);
+}
+
+/* A RESULT for a lease that is over: if it says `sent`, that is believed whatever came later. */
+static void late_result(struct core *core, struct lease *lease, const struct core_result *result, struct instant now,
+                        struct effects *out)
+{
+    uint32_t slot = job_find(core, lease->number);
+    if (slot != NOBODY && result->outcome == OUTCOME_SENT && !result->malformed)
+        outcome_believe_sent(core, slot, result, now, out);
+}
+
+void outcome_believe_sent(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
+                          struct effects *out)
+{
+    struct job *job = job_at(core, slot);
+    if (job->state == JOB_LEASED) { /* another try is under way: its own RESULT will find the job ended */
+        struct lease *current = &core->leases[job->left];
+        lease_close(core, current, false);
+    }
+    sent(core, slot, result, now, out);
+}
+
+void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, uint64_t message_hash,
+                          struct instant now, struct effects *out)
+{
+    struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result,
+                                  .message_hash = message_hash};
+    if (core->jobs[slot].state == JOB_QUEUED && (core->jobs[slot].flags & JOB_UNSETTLED) != 0)
+        sent(core, slot, &settled, now, out);
+}
+
+static void current_result(struct core *core, struct lease *lease, const struct core_result *result,
+                           struct instant now, struct effects *out)
+{
+    uint32_t slot = job_find(core, lease->number);
+    assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
+    uint32_t line = lease->line;
+    if (result->malformed) {
+        struct core_result unknown = {.outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = -1};
+        finish_probes(core, lease);
+        retry(core, lease, slot, &unknown, now, out);
+        return;
+    }
+    if (result->outcome == OUTCOME_RETURNED) {
+        outcome_returned(core, lease, now, out);
+        return;
+    }
+    bool trouble = result->outcome == OUTCOME_RETRY && (result->http_status >= 500 || result->http_status == 0) &&
+                   !result->line_flagged;
+    bool probe_line = lease->probe_line;
+    finish_probes(core, lease);
+    account_answer(core, lease->account, core->jobs[slot].conversation, trouble, lease->probe_account, now, out);
+    if (result->key_refused)
+        account_refuse_key(core, lease->account, now, out);
+    if (result->outcome == OUTCOME_SENT) {
+        lease_close(core, lease, false);
+        core->lines[line].sent_total++;
+        sent(core, slot, result, now, out);
+        if (probe_line)
+            lift_flag(core, line, now, out);
+        turns_touch_line(core, line, now);
+    } else if (result->outcome == OUTCOME_RETRY) {
+        retry(core, lease, slot, result, now, out);
+    } else {
+        rejected(core, lease, slot, result, now, out);
+    }
+}
+
+void core_worker_result(struct core *core, const struct core_result *result, struct instant now, struct effects *out)
+{
+    if (!core_worker_alive(core, result->peer, now, out))
+        return;
+    struct lease *lease = lease_find(core, result->lease);
+    if (lease != NULL && !lease->over)
+        current_result(core, lease, result, now, out);
+    else if (lease != NULL)
+        late_result(core, lease, result, now, out);
+    struct effect *effect = effect_add(out, EFFECT_DONE);
+    effect->peer = result->peer;
+    effect->lease = result->lease;
+}

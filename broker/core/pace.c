@@ -1,0 +1,44 @@
+/* pace.c — how fast a line may send: GCRA with even, jittered spacing. The jitter only ever lengthens a gap, so that
+ * no minute holds more than the pace (promise P6); a burst of n lets n - 1 more go at once. */
+#include "broker/core/line.h"
+#include "broker/core/random.h"
+
+#define UNLIMITED_PER_MIN 60000 /* what factors and ramp count from when the pace has no limit (PROTOCOL) */
+#define JITTER_SHARE 10         /* a gap is up to a tenth longer */
+
+double pace_per_min(const struct core *core, const struct line *line, struct instant now)
+{
+    struct gate_state gate = gate_of(core, line, now);
+    if (gate.gate == GATE_CLOSED)
+        return 0;
+    const struct policy *policy = line_policy(core, line);
+    if (policy->pace_per_min == 0 && gate.factor >= 1.0)
+        return -1;
+    return (double)(policy->pace_per_min == 0 ? UNLIMITED_PER_MIN : policy->pace_per_min) * gate.factor;
+}
+
+int64_t pace_interval_us(const struct core *core, const struct line *line, const struct gate_state *gate)
+{
+    const struct policy *policy = line_policy(core, line);
+    if (policy->pace_per_min == 0 && gate->factor >= 1.0)
+        return 0;
+    double per_min = (double)(policy->pace_per_min == 0 ? UNLIMITED_PER_MIN : policy->pace_per_min) * gate->factor;
+    /* 60 s over a pace so small that it would round to never still ends: an hour at most between two sends */
+    return per_min < 1.0 / 60 ? 3600000000 : (int64_t)(60e6 / per_min);
+}
+
+void pace_spend(struct core *core, struct line *line, struct instant now)
+{
+    struct gate_state gate = gate_of(core, line, now);
+    int64_t interval = pace_interval_us(core, line, &gate);
+    if (interval == 0) {
+        line->next_send_us = now.mono_ms * 1000;
+        return;
+    }
+    int64_t credit = interval * (line_policy(core, line)->burst - 1);
+    int64_t from = line->next_send_us + credit; /* the theoretical arrival time */
+    if (from < now.mono_ms * 1000)
+        from = now.mono_ms * 1000;
+    int64_t jitter = (int64_t)(random_next(&core->random) % (uint64_t)(interval / JITTER_SHARE + 1));
+    line->next_send_us = from + interval + jitter - credit;
+}

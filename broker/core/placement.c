@@ -1,0 +1,101 @@
+/* placement.c — a heap of lines by pass, see placement.h. */
+#include "broker/core/placement.h"
+
+#include "broker/core/line.h"
+
+#define WARM_AT 100.0 /* messages a day at which a line counts as half warm: the default growth floor */
+#define COLD_SCORE 0.1
+
+double placement_score(const struct core *core, const struct line *line, struct instant now)
+{
+    const struct policy *policy = line_policy(core, line);
+    double messages = budget_used(&line->known.messages, now.wall_ms);
+    double warmth = COLD_SCORE + (1.0 - COLD_SCORE) * messages / (messages + WARM_AT);
+    double remaining = 1.0;
+    if (policy->fresh_per_day > 0)
+        remaining *= 1.0 - (double)budget_used(&line->known.fresh, now.wall_ms) / (double)policy->fresh_per_day;
+    if (policy->daily_messages > 0)
+        remaining *= 1.0 - messages / (double)policy->daily_messages;
+    double score = remaining * warmth;
+    return score < 0.001 ? 0.001 : score;
+}
+
+static bool goes_first(const struct core *core, uint32_t a, uint32_t b)
+{
+    return core->lines[a].pass < core->lines[b].pass || (core->lines[a].pass == core->lines[b].pass && a < b);
+}
+
+static void put(struct core *core, struct pool *pool, uint32_t i, uint32_t line)
+{
+    pool->placement[i] = line;
+    core->lines[line].placement = i + 1;
+}
+
+static void sift_up(struct core *core, struct pool *pool, uint32_t i, uint32_t line)
+{
+    while (i > 0 && goes_first(core, line, pool->placement[(i - 1) / 2])) {
+        put(core, pool, i, pool->placement[(i - 1) / 2]);
+        i = (i - 1) / 2;
+    }
+    put(core, pool, i, line);
+}
+
+static void sift_down(struct core *core, struct pool *pool, uint32_t i, uint32_t line)
+{
+    for (;;) {
+        uint32_t child = 2 * i + 1;
+        if (child >= pool->placement_count)
+            break;
+        if (child + 1 < pool->placement_count &&
+            goes_first(core, pool->placement[child + 1], pool->placement[child]))
+            child++;
+        if (!goes_first(core, pool->placement[child], line))
+            break;
+        put(core, pool, i, pool->placement[child]);
+        i = child;
+    }
+    put(core, pool, i, line);
+}
+
+void placement_add(struct core *core, uint32_t at)
+{
+    struct line *line = &core->lines[at];
+    struct pool *pool = &core->pools[line->pool];
+    if (line->placement != 0)
+        return;
+    if (line->pass < pool->pass)
+        line->pass = pool->pass; /* time out of the heap saves nothing up */
+    sift_up(core, pool, pool->placement_count++, at);
+}
+
+void placement_remove(struct core *core, uint32_t at)
+{
+    struct line *line = &core->lines[at];
+    if (line->placement == 0)
+        return;
+    struct pool *pool = &core->pools[line->pool];
+    uint32_t hole = line->placement - 1;
+    line->placement = 0;
+    uint32_t last = pool->placement[--pool->placement_count];
+    if (last == at)
+        return;
+    if (hole > 0 && goes_first(core, last, pool->placement[(hole - 1) / 2]))
+        sift_up(core, pool, hole, last);
+    else
+        sift_down(core, pool, hole, last);
+}
+
+uint32_t placement_best(const struct core *core, uint32_t pool)
+{
+    return core->pools[pool].placement_count == 0 ? NO_LINE : core->pools[pool].placement[0];
+}
+
+void placement_charge(struct core *core, uint32_t at, struct instant now)
+{
+    struct line *line = &core->lines[at];
+    assert(line->placement == 0);
+    struct pool *pool = &core->pools[line->pool];
+    if (pool->pass < line->pass)
+        pool->pass = line->pass;
+    line->pass += 1.0 / placement_score(core, line, now);
+}

@@ -1,0 +1,294 @@
+/* restore.c — the store's questions: replaying what was remembered, which records still count, and saying the present
+ * value of something anew (store_owner in broker/store/store.h). */
+#include <string.h>
+
+#include "broker/core/conversation.h"
+#include "broker/core/dedupe.h"
+#include "broker/core/enqueue.h"
+#include "broker/core/job.h"
+#include "broker/core/leases.h"
+#include "broker/core/line.h"
+#include "broker/core/pause.h"
+#include "broker/core/suppression.h"
+#include "broker/core/turns.h"
+
+/* While replaying, a job's `left`/`right` hold its order and `parent` the slot of its lease (restore_finish.c). */
+static void set_order(struct job *job, uint64_t order)
+{
+    job->left = (uint32_t)order;
+    job->right = (uint32_t)(order >> 32);
+}
+
+static uint32_t pool_by_name(struct core *core, uint16_t name)
+{
+    for (uint32_t p = 0; p < core->pool_count; p++)
+        if (core->pools[p].name == name)
+            return p;
+    return NO_POOL;
+}
+
+/* While replaying, pools stand behind those of the configuration and are known by number only, for their names may
+ * come later; restore_finish.c matches them. */
+static uint32_t pool_for(struct core *core, uint16_t name)
+{
+    uint32_t at = pool_by_name(core, name);
+    if (at != NO_POOL || core->pool_count == core->limits.names_max)
+        return at;
+    at = core->pool_count++;
+    core->pools[at].name = name;
+    core->pools[at].policy = *line_policy(core, &(struct line){.pool = NO_POOL}); /* until the configuration says */
+    return at;
+}
+
+static void restore_name(struct core *core, const struct change_name *name)
+{
+    if (name->number >= core->limits.names_max)
+        return;
+    core->names[name->number].kind = name->kind;
+    memcpy(core->names[name->number].text, name->text, sizeof core->names[name->number].text);
+    if (name->number >= core->name_count)
+        core->name_count = name->number + 1u;
+}
+
+static void restore_start(struct core *core, const struct change_start *start)
+{
+    uint32_t at = core->start_count;
+    for (uint32_t i = 0; i < core->start_count; i++)
+        if (core->starts[i].start == start->start)
+            at = i;
+    if (at == STARTS_MAX) {
+        memmove(core->starts, core->starts + 1, (STARTS_MAX - 1) * sizeof *core->starts);
+        at--;
+        core->start_count--;
+    }
+    if (at == core->start_count)
+        core->start_count++;
+    core->starts[at].start = start->start;
+    core->starts[at].first_job = start->first_job;
+    memcpy(core->starts[at].random, start->random, sizeof core->starts[at].random);
+    if (start->next_job > core->next_job)
+        core->next_job = start->next_job;
+    if (start->next_lease > core->next_lease)
+        core->next_lease = start->next_lease;
+    if (start->next_seq > core->next_seq)
+        core->next_seq = start->next_seq;
+    if (start->next_pause > core->next_pause)
+        core->next_pause = start->next_pause;
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (start->prev_seq[t] > core->prev_seq[t])
+            core->prev_seq[t] = start->prev_seq[t];
+}
+
+static void note_sequence(struct core *core, uint64_t number)
+{
+    if (number >> JOB_SLOT_BITS >= core->next_job)
+        core->next_job = (number >> JOB_SLOT_BITS) + 1;
+}
+
+static enum err restore_job(struct core *core, const struct change_job *job, bool past, uint64_t place)
+{
+    note_sequence(core, job->number);
+    if (job->id_hash != 0 && dedupe_find(core, job->id_hash) == NULL)
+        dedupe_remember(core, job->id_hash, job->number, job->content_hash, job->accepted_at_ms);
+    uint32_t slot = (uint32_t)(job->number & JOB_SLOT_MAX);
+    if (past)
+        return ERR_NONE;
+    if (slot == NOBODY || slot > core->limits.jobs_max)
+        return ERR_FULL;
+    struct job *at = job_at(core, slot);
+    if (at->number == job->number) { /* moved by the cleaner */
+        at->place = place;
+        return ERR_NONE;
+    }
+    if (at->number > job->number)
+        return ERR_NONE; /* an older tenant of the slot: ended long ago */
+    uint32_t pool = pool_for(core, job->pool);
+    uint32_t conversation = conversation_find(core, job->conversation);
+    if (pool == NO_POOL)
+        return ERR_FULL;
+    if (conversation == NOBODY)
+        conversation = conversation_new(core, job->conversation, pool);
+    if (conversation == NOBODY)
+        return ERR_FULL;
+    memset(at, 0, sizeof *at);
+    at->number = job->number;
+    at->place = place;
+    at->conversation = conversation;
+    at->class = job->class & 3;
+    at->campaign = job->campaign;
+    at->flags = job->flags & JOB_PINNED;
+    at->state = job->due_ms != 0 ? JOB_SCHEDULED : JOB_QUEUED;
+    job_set_due(at, job->due_ms);
+    job_set_expires(at, job->expires_ms);
+    set_order(at, job_sequence(at));
+    if (slot > core->jobs_used)
+        core->jobs_used = slot;
+    struct conversation *home = &core->conversations[conversation];
+    bool placed = (home->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    if (job->from_line != 0 && !placed) {
+        struct instant unknown = {.wall_ms = job->accepted_at_ms};
+        uint32_t line = line_get(core, 0, job->from_line, unknown);
+        if (line == NO_LINE)
+            return ERR_FULL;
+        home->line = line;
+        home->flags |= job->chat_hash != 0 ? CONVERSATION_BOUND : CONVERSATION_PINNED;
+        conversation_set_chat(core, conversation, job->chat_hash);
+    }
+    return ERR_NONE;
+}
+
+static struct job *restored(struct core *core, uint64_t number)
+{
+    uint32_t slot = (uint32_t)(number & JOB_SLOT_MAX);
+    note_sequence(core, number);
+    if (slot == NOBODY || slot > core->jobs_used || core->jobs[slot].number != number)
+        return NULL;
+    return &core->jobs[slot];
+}
+
+static void restore_try(struct core *core, const struct change_try *try, bool past)
+{
+    uint32_t line = try->line == 0 ? NO_LINE : line_find(core, try->line);
+    if (try->lease >> LEASE_SLOT_BITS >= core->next_lease)
+        core->next_lease = (try->lease >> LEASE_SLOT_BITS) + 1;
+    if (try->order >= core->next_job)
+        core->next_job = try->order + 1;
+    struct job *job = restored(core, try->number);
+    if (job != NULL && line == NO_LINE && try->line != 0)
+        line = line_get(core, 0, try->line, (struct instant){0}); /* its own record comes later */
+    if (line != NO_LINE) {
+        budget_restore(&core->lines[line].known.messages, try->bucket, try->bucket_messages);
+        budget_restore(&core->lines[line].known.fresh, try->bucket, try->bucket_new);
+    }
+    if (past || job == NULL || job_state_is_final(job->state))
+        return;
+    if (job->state == JOB_LEASED)
+        lease_forget_restored(core, job->parent);
+    job->state = try->state == JOB_LEASED || try->state == JOB_SCHEDULED ? (uint8_t)(try->state & 0xF) : JOB_QUEUED;
+    job->attempts = try->attempts;
+    job->failures = try->failures;
+    job->flags = (uint8_t)((job->flags & JOB_PINNED) | (try->unsettled ? JOB_UNSETTLED : 0) | (try->wide ? JOB_WIDE : 0));
+    job->parent = 0;
+    job_set_due(job, try->due_ms);
+    set_order(job, try->order);
+    struct conversation *conversation = &core->conversations[job->conversation];
+    if (line != NO_LINE) {
+        conversation->line = line;
+        conversation->flags = (uint8_t)((conversation->flags & ~CONVERSATION_PINNED) | CONVERSATION_BOUND);
+    } else if ((conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) == 0 &&
+               (conversation->flags & CONVERSATION_BOUND) != 0) {
+        conversation->flags &= (uint8_t)~CONVERSATION_BOUND; /* it came back unbegun, to its pool */
+        if ((job->flags & JOB_PINNED) != 0)
+            conversation->flags |= CONVERSATION_PINNED;
+        else
+            conversation->line = NO_LINE;
+    }
+    if (job->state == JOB_LEASED && line != NO_LINE) {
+        lease_restore(core, try, line);
+        job->parent = (uint32_t)(try->lease & LEASE_SLOT_MAX);
+    }
+}
+
+static void restore_end(struct core *core, const struct change_end *end)
+{
+    struct job *job = restored(core, end->number);
+    if (end->message_hash != 0 && dedupe_find(core, end->message_hash) == NULL)
+        dedupe_remember(core, end->message_hash, end->number, 0, 0);
+    if (job == NULL)
+        return;
+    if (job->state == JOB_LEASED)
+        lease_forget_restored(core, job->parent);
+    job->state = end->state & 0xF;
+    job->parent = 0;
+}
+
+static enum err restore_conversation(struct core *core, const struct change_conversation *value, uint64_t place)
+{
+    uint32_t pool = pool_for(core, value->pool);
+    uint32_t at = conversation_find(core, value->key);
+    if (pool == NO_POOL)
+        return ERR_FULL;
+    if (at == NOBODY)
+        at = conversation_new(core, value->key, pool);
+    uint32_t line = line_get(core, 0, value->line, (struct instant){0});
+    if (at == NOBODY || line == NO_LINE)
+        return ERR_FULL;
+    struct conversation *conversation = &core->conversations[at];
+    conversation->line = line;
+    conversation->flags = CONVERSATION_BOUND | CONVERSATION_RECORDED | (conversation->flags & CONVERSATION_CHAT);
+    conversation->place = place & NOWHERE_48;
+    conversation->health = value->health & 7;
+    conversation->streak = value->streak & 31;
+    conversation->last_out_s = (uint32_t)(value->last_out_ms / 1000);
+    conversation->last_in_s = (uint32_t)(value->last_in_ms / 1000);
+    if (value->forgotten_chat || value->chat_hash != 0)
+        conversation_set_chat(core, at, value->chat_hash);
+    return ERR_NONE;
+}
+
+static enum err restore_line(struct core *core, const struct change_line *value)
+{
+    uint32_t at = line_get(core, 0, value->number, (struct instant){.wall_ms = value->first_seen_ms});
+    if (at == NO_LINE)
+        return ERR_FULL;
+    struct line *line = &core->lines[at];
+    struct budget_window messages = line->known.messages;
+    struct budget_window fresh = line->known.fresh;
+    line->known = *value;
+    for (int b = 0; b < BUDGET_BUCKETS; b++) { /* tries replayed before may know more */
+        int64_t bucket = messages.newest - b;
+        if (bucket > 0)
+            budget_restore(&line->known.messages, bucket, messages.count[bucket % BUDGET_BUCKETS]);
+        bucket = fresh.newest - b;
+        if (bucket > 0)
+            budget_restore(&line->known.fresh, bucket, fresh.count[bucket % BUDGET_BUCKETS]);
+    }
+    return ERR_NONE;
+}
+
+enum err core_restore(struct core *core, const struct change *change, bool past, uint64_t place)
+{
+    if (change->event.seq >= core->next_seq)
+        core->next_seq = change->event.seq + 1;
+    if (change->event.seq != 0 && change->event.topic < TOPIC_COUNT &&
+        change->event.seq > core->prev_seq[change->event.topic])
+        core->prev_seq[change->event.topic] = change->event.seq;
+    switch (change->kind) {
+    case CHANGE_START:
+        restore_start(core, change->start);
+        return ERR_NONE;
+    case CHANGE_NAME:
+        restore_name(core, change->name);
+        return ERR_NONE;
+    case CHANGE_JOB:
+        return restore_job(core, &change->job, past, place);
+    case CHANGE_TRY:
+        restore_try(core, &change->try, past);
+        return ERR_NONE;
+    case CHANGE_END:
+        restore_end(core, &change->end);
+        return ERR_NONE;
+    case CHANGE_CONVERSATION:
+        return past ? ERR_NONE : restore_conversation(core, &change->conversation, place);
+    case CHANGE_LINE:
+        return past ? ERR_NONE : restore_line(core, change->line);
+    case CHANGE_PAUSE:
+        if (!past)
+            pause_restore(core, change->pause);
+        return ERR_NONE;
+    case CHANGE_SEEN:
+        if (dedupe_find(core, change->seen.event) == NULL)
+            dedupe_remember(core, change->seen.event, 0, 0, change->seen.at_ms);
+        return ERR_NONE;
+    case CHANGE_SUPPRESSION:
+        if (!past)
+            suppression_restore(core, &change->suppression);
+        return ERR_NONE;
+    case CHANGE_DELIVERY:
+    case CHANGE_GATE:
+    case CHANGE_REPUTATION:
+    case CHANGE_KIND_COUNT:
+        return ERR_NONE;
+    }
+    return ERR_NONE;
+}

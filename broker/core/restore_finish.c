@@ -1,0 +1,229 @@
+/* restore_finish.c — after the last record: names and pools find each other, jobs are linked in their order, leases
+ * and pauses count again; then this start's own record. And the store's other questions while running. */
+#include <string.h>
+
+#include "broker/core/conversation.h"
+#include "broker/core/dedupe.h"
+#include "broker/core/enqueue.h"
+#include "broker/core/job.h"
+#include "broker/core/leases.h"
+#include "broker/core/line.h"
+#include "broker/core/names.h"
+#include "broker/core/pause.h"
+#include "broker/core/turns.h"
+
+static uint64_t order_of(const struct job *job)
+{
+    return (uint64_t)job->right << 32 | job->left;
+}
+
+/* Pools replayed by number move to the place of the configured pool of that name. */
+static void match_pools(struct core *core, struct effects *out)
+{
+    uint32_t first = (uint32_t)core->conf->pool_count;
+    for (uint32_t p = 0; p < first; p++)
+        core->pools[p].name = name_number(core, NAME_POOL, core->conf->pools[p].name, out);
+    for (uint32_t a = 0; a < core->account_count; a++)
+        core->accounts[a].name = name_number(core, NAME_ACCOUNT, core->conf->accounts[a].name, out);
+    for (uint32_t at = 1; at <= core->conversations_used; at++) {
+        struct conversation *conversation = &core->conversations[at];
+        for (uint32_t p = 0; conversation->key != 0 && p < first; p++)
+            if (conversation->pool >= first && core->pools[p].name == core->pools[conversation->pool].name)
+                conversation->pool = (uint16_t)p;
+    }
+}
+
+static void match_lines(struct core *core, struct instant now)
+{
+    for (uint32_t l = 0; l < core->line_count; l++) {
+        struct line *line = &core->lines[l];
+        line->account = UINT32_MAX;
+        for (uint32_t a = 0; a < core->account_count; a++)
+            if (core->accounts[a].name == line->known.account)
+                line->account = a;
+        bool orphan = line->account == UINT32_MAX;
+        line->account = orphan ? 0 : line->account;
+        line->pool = orphan ? NO_POOL : line_pool_of(core, line->account, line->known.number);
+        int64_t heard = line->known.heard_at_ms != 0 ? line->known.heard_at_ms : line->known.first_seen_ms;
+        line->heard_mono_ms = now.mono_ms - (now.wall_ms - heard);
+        line->recorded_heard_ms = line->known.heard_at_ms;
+        struct gate_state gate = gate_of(core, line, now);
+        line->gate = gate.gate;
+        line->gate_reason = gate.reason;
+    }
+}
+
+static void link_job(struct core *core, uint32_t slot)
+{
+    struct job *job = job_at(core, slot);
+    uint32_t lease = job->parent;
+    job->left = job->right = job->parent = NOBODY;
+    conversation_insert(core, &core->conversations[job->conversation], slot, false);
+    if (job->state == JOB_LEASED)
+        job->left = lease;
+}
+
+static bool is_fixed(const struct job *job)
+{
+    return job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0;
+}
+
+/* Those that go first whatever their class are linked first; the rest in their order, for which the memory of the
+ * timers serves, which are all still to be set. */
+static void link_jobs(struct core *core)
+{
+    for (uint32_t slot = core->jobs_used; slot > 0; slot--) {
+        struct job *job = job_at(core, slot);
+        if (job->number == 0 || job_state_is_final(job->state)) {
+            job_free(core, slot);
+            continue;
+        }
+        core->jobs_live++;
+        if (job->state == JOB_LEASED && job->parent == NOBODY) { /* its lease is beyond this start's table */
+            job->state = JOB_QUEUED;
+            job->flags |= JOB_UNSETTLED;
+        }
+        if (is_fixed(job))
+            link_job(core, slot);
+        else if (job->state != JOB_SCHEDULED)
+            timers_add(&core->wall, (int64_t)order_of(job), TIMER_DUE, slot);
+    }
+    struct timer next;
+    while (timers_take(&core->wall, INT64_MAX, &next))
+        link_job(core, next.slot);
+}
+
+static void start_jobs(struct core *core, struct instant now)
+{
+    for (uint32_t slot = 1; slot <= core->jobs_used; slot++) {
+        struct job *job = job_at(core, slot);
+        if (job->number == 0)
+            continue;
+        backlog_add(core, slot);
+        if (job->state == JOB_SCHEDULED)
+            core->conversations[job->conversation].scheduled++;
+        if (job_due_ms(job) != 0)
+            timers_add(&core->wall, job_due_ms(job), TIMER_DUE, slot);
+        if (job_expires_ms(job) != 0)
+            timers_add(&core->wall, job_expires_ms(job), TIMER_EXPIRES, slot);
+    }
+    for (uint32_t at = 1; at <= core->conversations_used; at++)
+        if (core->conversations[at].key != 0)
+            conversation_settle(core, at, now);
+}
+
+static void apply_pauses(struct core *core, struct instant now, struct effects *out)
+{
+    for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
+        if (!core->pauses[p].used)
+            continue;
+        if (core->pauses[p].change.until_ms != 0)
+            timers_add(&core->wall, core->pauses[p].change.until_ms, TIMER_PAUSE, p);
+        pause_apply(core, &core->pauses[p].change, 1, now, out);
+    }
+}
+
+static void begin(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], struct instant now, struct effects *out)
+{
+    uint64_t last = core->start_count == 0 ? 0 : core->starts[core->start_count - 1].start;
+    if (core->start_count == STARTS_MAX) {
+        memmove(core->starts, core->starts + 1, (STARTS_MAX - 1) * sizeof *core->starts);
+        core->start_count--;
+    }
+    struct start *mine = &core->starts[core->start_count++];
+    *mine = (struct start){.start = last + 1, .first_job = core->next_job};
+    memcpy(mine->random, random, sizeof mine->random);
+    start_record(core, mine, now, out);
+}
+
+void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], struct instant now,
+                   struct effects *out)
+{
+    match_pools(core, out);
+    match_lines(core, now);
+    leases_restored(core, now);
+    link_jobs(core);
+    start_jobs(core, now);
+    begin(core, random, now, out);
+    apply_pauses(core, now, out);
+    for (uint32_t p = 0; p < core->conf->pool_count; p++)
+        for (size_t i = 0; i < core->conf->pools[p].line_count; i++)
+            line_add_configured(core, p, &core->conf->pools[p].lines[i], now);
+    for (uint32_t l = 0; l < core->line_count; l++)
+        turns_touch_line(core, l, now);
+    timers_add(&core->mono, now.mono_ms, TIMER_FORGET, 0);
+}
+
+/* ---- while running ---- */
+
+bool core_is_live(const struct core *core, enum change_kind kind, uint64_t key, uint64_t place)
+{
+    if (kind == CHANGE_JOB) {
+        uint32_t slot = job_find(core, key);
+        return slot != NOBODY && core->jobs[slot].place == place;
+    }
+    if (kind != CHANGE_CONVERSATION)
+        return false;
+    uint32_t at = conversation_find(core, key);
+    return at != NOBODY && conversation_place(&core->conversations[at]) == place;
+}
+
+void core_moved(struct core *core, enum change_kind kind, uint64_t key, uint64_t from, uint64_t to)
+{
+    if (kind == CHANGE_JOB) {
+        uint32_t slot = job_find(core, key);
+        if (slot != NOBODY && core->jobs[slot].place == from)
+            core->jobs[slot].place = to;
+    } else if (kind == CHANGE_CONVERSATION) {
+        uint32_t at = conversation_find(core, key);
+        if (at != NOBODY && conversation_place(&core->conversations[at]) == from)
+            core->conversations[at].place = to & NOWHERE_48;
+    }
+}
+
+static void renew_start(struct core *core, uint64_t start, struct instant now, struct effects *out)
+{
+    for (uint32_t i = 0; i < core->start_count; i++)
+        if (core->starts[i].start == start)
+            start_record(core, &core->starts[i], now, out);
+}
+
+static void renew_pause(struct core *core, uint64_t id, struct instant now, struct effects *out)
+{
+    for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
+        if (!core->pauses[p].used || core->pauses[p].change.id != id)
+            continue;
+        struct change *change = change_add(out, CHANGE_PAUSE);
+        change->pause = &core->pauses[p].change;
+        change->event.at_ms = now.wall_ms;
+    }
+}
+
+void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct instant now, struct effects *out)
+{
+    if (kind == CHANGE_TRY) {
+        uint32_t slot = job_find(core, key);
+        if (slot == NOBODY)
+            return;
+        const struct job *job = &core->jobs[slot];
+        struct lease *lease = job->state == JOB_LEASED ? &core->leases[job->left] : NULL;
+        job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
+    } else if (kind == CHANGE_LINE) {
+        uint32_t line = line_find(core, key);
+        if (line != NO_LINE)
+            line_record(core, line, now, out);
+    } else if (kind == CHANGE_NAME) {
+        name_record(core, (uint16_t)key, now, out);
+    } else if (kind == CHANGE_START) {
+        renew_start(core, key, now, out);
+    } else if (kind == CHANGE_PAUSE) {
+        renew_pause(core, key, now, out);
+    } else if (kind == CHANGE_SUPPRESSION) {
+        uint32_t slot = index_find(&core->by_suppressed, key);
+        if (slot == 0)
+            return;
+        struct change *change = change_add(out, CHANGE_SUPPRESSION);
+        change->suppression = core->suppressed[slot].change;
+        change->event.at_ms = now.wall_ms;
+    }
+}

@@ -1,0 +1,362 @@
+/* state.h — the core's memory: what a job, a conversation, a line, a pool, a lease and a worker are. Internal to
+ * broker/core; nothing outside includes it.
+ *
+ * What decides the layout (DESIGN section 3, Cost): a job and a conversation are counted in millions. A job is 56
+ * bytes, an idle conversation 48 and two bytes a bucket; a held line's backlog is touched by nobody. Lines schedule
+ * conversations (their head), never jobs. */
+#ifndef LINEWARD_CORE_STATE_H
+#define LINEWARD_CORE_STATE_H
+
+#include <assert.h>
+
+#include "broker/core/core.h"
+#include "broker/core/index.h"
+#include "broker/core/timers.h"
+
+#define NOBODY 0u /* slot 0 of jobs, conversations and leases is never used */
+#define NO_LINE UINT32_MAX
+#define NO_POOL UINT32_MAX
+#define NOWHERE UINT64_MAX
+#define NOWHERE_48 0xFFFFFFFFFFFFu
+#define CONVERSATION_SCHEDULED_MAX 0xFFFFu
+
+/* A job number is its sequence and its slot, so that finding a job costs no index; the sequence alone makes it
+ * unique. 39 bits of sequence last 200 years at the design's 81 jobs a second. */
+#define JOB_SLOT_BITS 25u
+#define JOB_SLOT_MAX ((1u << JOB_SLOT_BITS) - 1)
+#define LEASE_SLOT_BITS 20u
+#define LEASE_SLOT_MAX ((1u << LEASE_SLOT_BITS) - 1)
+
+enum { /* struct job, flags */
+    JOB_UNSETTLED = 1,  /* an attempt's outcome is unknown: stays first, same line, same key */
+    JOB_WIDE = 2,       /* what it waits for has a wider scope than the job */
+    JOB_CANCEL = 4,     /* asked for while leased */
+    JOB_PINNED = 8,     /* to the line its conversation is bound or pinned to */
+    JOB_PLACED = 16,    /* its number has a place in the store */
+    JOB_SCHEDULED_ONCE = 32, /* had a send_after: its order is where it fell due */
+    JOB_READY = 64,     /* is in a ready queue */
+    JOB_PLACES = 128,   /* its first try was (or will be) the one that opens the conversation */
+};
+
+struct job {
+    uint64_t number; /* 0: a free slot (then `next` links the free ones) */
+    uint64_t place;  /* of its CHANGE_JOB */
+    uint32_t next;   /* in its conversation; the last one points to the first */
+    uint32_t conversation;
+    /* While first of its conversation and ready: links of the ready queue. While leased: left is the lease.
+     * Otherwise: see conversation.c, runs of one class. */
+    uint32_t left, right, parent;
+    uint32_t due_low, expires_low; /* Unix ms, low 32 bits; 0 with high 0: none */
+    uint16_t due_high, expires_high;
+    uint16_t campaign;
+    uint8_t attempts; /* tries begun, at most 255 */
+    uint8_t failures; /* those that count towards attempts_max */
+    uint8_t state : 4, class : 2;
+    uint8_t flags;
+    uint8_t rank; /* in the ready queue */
+    uint8_t reserved;
+};
+_Static_assert(sizeof(struct job) <= 56, "a queued job costs at most 64 bytes, its slot 56");
+
+enum { /* struct conversation, flags */
+    CONVERSATION_BOUND = 1,     /* lives on `line` */
+    CONVERSATION_PINNED = 2,    /* not yet bound, but its jobs name `line` */
+    CONVERSATION_CHAT = 4,      /* a chat id is known */
+    CONVERSATION_RECORDED = 8,  /* has a place in the store */
+};
+
+struct conversation {
+    uint64_t key;      /* keyed hash of pool and recipients; 0: a free slot */
+    uint64_t place : 48;     /* of its CHANGE_CONVERSATION, see conversation_place() */
+    uint64_t scheduled : 16; /* its jobs that are not due yet and so not in its list */
+    uint32_t key_next; /* also links free slots */
+    uint32_t chat_next;
+    uint32_t chat_hash; /* folded */
+    uint32_t line;      /* bound or pinned: index of the line; else the pool's */
+    uint32_t tail;      /* last of its waiting jobs, 0: idle */
+    uint32_t last_out_s, last_in_s;
+    uint16_t pool;
+    uint8_t health : 3, streak : 5;
+    uint8_t flags;
+};
+_Static_assert(sizeof(struct conversation) <= 48, "an idle conversation costs at most 48 bytes");
+
+struct ready_queue { /* leftist heap of conversations' first jobs: earliest deadline, then order of acceptance */
+    uint32_t root;
+};
+
+struct ready_set { /* one queue a class, for a line or a pool */
+    struct ready_queue queue[CLASS_COUNT];
+};
+
+struct shares { /* smooth weighted turns between classes */
+    int32_t credit[CLASS_COUNT];
+};
+
+struct line {
+    struct change_line known; /* what a restart must know */
+    uint32_t account, pool;   /* indices; NO_POOL: no pool uses it */
+    /* loosening (DESIGN trap 11) on the steady clock; INT64_MIN: not since the start */
+    int64_t event_mono_ms, tightened_mono_ms, loosen_event_mono_ms, agreed_begun_mono_ms, heard_mono_ms;
+    uint64_t seen_poll;
+    uint8_t loosen_tries;
+    enum gate gate;
+    enum reason gate_reason;
+    int64_t next_send_us;      /* steady clock: GCRA */
+    int64_t limited_until_ms;  /* steady: the provider's Retry-After */
+    int64_t timer_at_ms;       /* its one timer that counts */
+    uint32_t pauses;
+    bool probing, probe_due;   /* a flag set by an error: one job may go */
+    bool recorded_stale;       /* heard-at moved since it was last written */
+    int64_t recorded_heard_ms;
+    struct ready_set ready;    /* conversations that live here */
+    struct ready_set fresh;    /* new conversations pinned here */
+    struct shares shares;
+    uint32_t ready_count, fresh_count;
+    uint32_t ring_next, ring_prev; /* lines that can send now; self when not in the ring */
+    bool in_ring;
+    uint32_t placement; /* 1 + index in the pool's placement heap; 0: not in it */
+    double pass;        /* placement in proportion to score: the smallest goes next */
+    uint32_t leases;    /* first of its leases */
+    uint32_t in_flight;
+    uint32_t waiting[CLASS_COUNT]; /* jobs of its conversations, leased ones not counted */
+    uint32_t scheduled;
+    uint32_t number_next; /* index chain */
+    uint64_t sent_total;
+    int64_t oldest_at_ms;
+};
+
+struct policy { /* conf_policy as the core needs it */
+    int64_t pace_per_min, burst;
+    double at_risk_factor;
+    uint8_t ramp_steps;
+    uint16_t ramp_percent[CONF_RAMP_STEPS_MAX];
+    int64_t ramp_step_ms, daily_messages, fresh_per_day;
+    bool at_risk_new, links_allowed;
+    int64_t flag_probe_ms, attempts_max, retry_base_ms, retry_cap_ms, lease_ms;
+};
+
+struct pool {
+    uint16_t name; /* name number */
+    uint32_t account;
+    struct policy policy;
+    bool all_lines, configured;
+    uint32_t pauses;
+    struct ready_set fresh; /* new conversations that any line may take */
+    uint32_t fresh_count;
+    struct shares shares;
+    uint32_t *placement; /* heap of lines that may take a new conversation now, smallest pass first */
+    uint32_t placement_count;
+    double pass;
+    bool in_ring;
+    uint32_t ring_next, ring_prev;
+    uint64_t waiting, leased, unplaced;
+    uint32_t waiting_by_class[CLASS_COUNT];
+};
+
+#define BREAKER_MEMORY 8
+struct account {
+    uint16_t name;
+    int64_t poll_interval_ms, stale_after_ms, blind_after_ms;
+    uint32_t pauses;
+    bool key_refused;
+    bool polled;
+    uint64_t polls;
+    int64_t limited_until_ms; /* steady */
+    /* breaker (DESIGN section 5) */
+    int64_t trouble_since_ms, probe_at_ms;
+    uint32_t trouble_count, trouble_conversations[BREAKER_MEMORY];
+    uint8_t trouble_distinct, probe_step;
+    bool broken, probing;
+};
+
+struct lease {
+    uint64_t id; /* 0: free */
+    uint64_t number;
+    uint64_t instance;
+    uint32_t peer_slot; /* worker, NOBODY: unknown since the restart */
+    uint32_t line, account, pool;
+    uint32_t line_next, line_prev, worker_next, worker_prev;
+    int64_t until_ms; /* steady */
+    bool sent;        /* its JOB left */
+    bool over;        /* lapsed, but a late `sent` would still be believed */
+    bool revoked;
+    bool probe_line, probe_account, placed;
+    uint32_t free_next;
+    int64_t bucket; /* that its budgets were debited in */
+    int64_t timer_at_ms; /* of the slot, outlives the lease */
+};
+
+struct worker {
+    bool used, ready, leaving;
+    uint32_t peer;
+    uint64_t instance;
+    uint32_t slots, in_flight;
+    uint32_t leases; /* first */
+    int64_t seen_mono_ms;
+    uint32_t ring_next, ring_prev;
+    bool in_ring;
+    char name[NAME_MAX_BYTES + 1];
+};
+
+struct remembered { /* a producer's id or a webhook's event id */
+    uint64_t id_hash, number, content_hash;
+    uint32_t next;
+    uint32_t flags;
+};
+
+struct dedupe {
+    struct remembered *ring; /* oldest at `first`; slot 0 unused */
+    uint64_t first, end;     /* positions; slot = 1 + position % room */
+    uint64_t room;
+    struct index index;
+    int64_t hours[192];      /* hour of each mark */
+    uint64_t marks[192];     /* position where that hour began */
+    uint32_t mark_first, mark_count;
+    uint64_t dropped_early;
+};
+
+struct pause {
+    struct change_pause change;
+    bool used;
+};
+
+struct name {
+    uint8_t kind;
+    char text[NAME_MAX_BYTES + 1];
+};
+
+struct suppressed {
+    struct change_suppression change;
+    uint32_t next;
+};
+
+enum timer_kind {
+    TIMER_DUE,       /* wall: job */
+    TIMER_EXPIRES,   /* wall: job */
+    TIMER_LINE,      /* mono: line may send again, a budget moves, a ramp steps, it becomes stale */
+    TIMER_LEASE,     /* mono */
+    TIMER_WORKER,    /* mono */
+    TIMER_ACCOUNT,   /* mono: limit over, breaker probe */
+    TIMER_PAUSE,     /* wall */
+    TIMER_POLL_LINE, /* mono: ask again while a poll disagrees with a webhook */
+    TIMER_FORGET,    /* wall: remembered ids */
+};
+
+struct start {
+    uint64_t start, first_job;
+    uint8_t random[KEY_RANDOM_BYTES];
+};
+#define STARTS_MAX 65536u
+#define NAME_CHANGES 8192u  /* as many as one step may record (every pool and account at the start) */
+#define START_CHANGES 4u
+
+struct core {
+    struct core_limits limits;
+    uint64_t random; /* generator */
+    int64_t heartbeat_ms, restart_wait_ms;
+    int64_t dedupe_window_ms;
+    uint64_t jobs_max;
+
+    struct job *jobs;
+    uint32_t jobs_used, jobs_free; /* first never used slot; chain of free ones */
+    uint64_t jobs_live;
+    uint64_t next_job;
+
+    struct conversation *conversations;
+    uint32_t conversations_used, conversations_free;
+    struct index by_key, by_chat;
+
+    struct line *lines;
+    uint32_t line_count;
+    struct index by_number;
+
+    struct pool *pools; /* in order of conf.pools, then those only the store knows */
+    uint32_t pool_count;
+    struct account *accounts;
+    uint32_t account_count;
+
+    struct lease *leases;
+    uint32_t leases_used, leases_free, leases_live;
+    uint32_t over_first, over_last; /* chain (worker_next) of lapsed leases, oldest first */
+    uint64_t next_lease;
+
+    struct worker *workers;
+    uint32_t workers_used;
+    uint64_t slots;
+
+    struct pause *pauses;
+    uint64_t next_pause;
+    uint32_t pauses_all;
+    /* lent to changes until they are encoded, a few at a time */
+    struct change_name name_changes[NAME_CHANGES];
+    struct change_start start_changes[START_CHANGES];
+    uint32_t name_change_next, start_change_next;
+
+    struct name *names;
+    uint32_t name_count;
+
+    struct suppressed *suppressed;
+    uint32_t suppressed_used, suppressed_free;
+    struct index by_suppressed;
+
+    struct dedupe dedupe;
+    struct timers wall, mono;
+    uint32_t ring; /* a line or pool in turn (see turns.c), 0: nobody can send */
+    uint32_t worker_ring;
+
+    uint64_t next_seq, prev_seq[TOPIC_COUNT];
+
+    struct start *starts; /* every start whose keys may still be asked for, oldest first */
+    uint32_t start_count;
+
+    struct core_status totals;
+    const struct conf *conf;
+    bool restored;
+};
+
+/* ---- small things everybody needs ---- */
+
+static inline int64_t job_due_ms(const struct job *job)
+{
+    return (int64_t)job->due_high << 32 | job->due_low;
+}
+
+static inline int64_t job_expires_ms(const struct job *job)
+{
+    return (int64_t)job->expires_high << 32 | job->expires_low;
+}
+
+static inline void job_set_due(struct job *job, int64_t ms)
+{
+    job->due_low = (uint32_t)ms;
+    job->due_high = (uint16_t)(ms >> 32);
+}
+
+static inline void job_set_expires(struct job *job, int64_t ms)
+{
+    job->expires_low = (uint32_t)ms;
+    job->expires_high = (uint16_t)(ms >> 32);
+}
+
+static inline uint64_t job_sequence(const struct job *job)
+{
+    return job->number >> JOB_SLOT_BITS;
+}
+
+static inline uint64_t conversation_place(const struct conversation *conversation)
+{
+    return conversation->place == NOWHERE_48 ? NOWHERE : conversation->place;
+}
+
+static inline struct job *job_at(const struct core *core, uint32_t slot)
+{
+    return &core->jobs[slot];
+}
+
+static inline uint32_t job_slot(const struct core *core, const struct job *job)
+{
+    return (uint32_t)(job - core->jobs);
+}
+
+#endif

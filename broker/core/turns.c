@@ -1,0 +1,390 @@
+/* turns.c — see turns.h. */
+#include "broker/core/turns.h"
+
+#include "broker/core/conversation.h"
+#include "broker/core/job.h"
+#include "broker/core/leases.h"
+#include "broker/core/line.h"
+#include "broker/core/placement.h"
+#include "broker/core/ready.h"
+
+static const int32_t class_weight[CLASS_COUNT] = {
+    [CLASS_REPLY] = 16, [CLASS_TRANSACTIONAL] = 8, [CLASS_FOLLOWUP] = 2, [CLASS_CAMPAIGN] = 1};
+
+/* ---- the ring: 1 + line, or POOL_BIT | 1 + pool; 0 is nobody ---- */
+
+#define POOL_BIT 0x80000000u
+
+struct link {
+    uint32_t *next, *prev;
+    bool *in_ring;
+};
+
+static struct link link_of(struct core *core, uint32_t who)
+{
+    uint32_t at = (who & ~POOL_BIT) - 1;
+    if ((who & POOL_BIT) != 0)
+        return (struct link){&core->pools[at].ring_next, &core->pools[at].ring_prev, &core->pools[at].in_ring};
+    return (struct link){&core->lines[at].ring_next, &core->lines[at].ring_prev, &core->lines[at].in_ring};
+}
+
+static void ring_add(struct core *core, uint32_t who)
+{
+    struct link me = link_of(core, who);
+    if (*me.in_ring)
+        return;
+    *me.in_ring = true;
+    if (core->ring == 0) {
+        *me.next = *me.prev = who;
+        core->ring = who;
+        return;
+    }
+    struct link first = link_of(core, core->ring);
+    struct link last = link_of(core, *first.prev);
+    *me.next = core->ring;
+    *me.prev = *first.prev;
+    *last.next = who;
+    *first.prev = who;
+}
+
+static void ring_remove(struct core *core, uint32_t who)
+{
+    struct link me = link_of(core, who);
+    if (!*me.in_ring)
+        return;
+    *me.in_ring = false;
+    if (*me.next == who) {
+        core->ring = 0;
+        return;
+    }
+    *link_of(core, *me.prev).next = *me.next;
+    *link_of(core, *me.next).prev = *me.prev;
+    if (core->ring == who)
+        core->ring = *me.next;
+}
+
+/* ---- ready queues ---- */
+
+static struct ready_set *set_of(struct core *core, const struct conversation *conversation, uint32_t **count)
+{
+    if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {
+        *count = &core->pools[conversation->pool].fresh_count;
+        return &core->pools[conversation->pool].fresh;
+    }
+    struct line *line = &core->lines[conversation->line];
+    bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
+    *count = bound ? &line->ready_count : &line->fresh_count;
+    return bound ? &line->ready : &line->fresh;
+}
+
+void turns_withdraw(struct core *core, uint32_t at, uint32_t slot)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    struct job *job = job_at(core, slot);
+    if ((job->flags & JOB_READY) == 0)
+        return;
+    uint32_t *count = NULL;
+    struct ready_set *set = set_of(core, conversation, &count);
+    ready_remove(core, &set->queue[job->class], slot);
+    (*count)--;
+}
+
+static bool may_go(const struct conversation *conversation, const struct job *job, struct instant now)
+{
+    return job->state == JOB_QUEUED && job_due_ms(job) <= now.wall_ms && conversation->health != CHAT_CRITICAL;
+}
+
+static void reap(struct core *core, struct conversation *conversation)
+{
+    for (;;) {
+        uint32_t first = conversation_first(core, conversation);
+        if (first == NOBODY || !job_state_is_final(core->jobs[first].state))
+            return;
+        conversation_shift(core, conversation);
+        job_free(core, first);
+    }
+}
+
+void conversation_settle(struct core *core, uint32_t at, struct instant now)
+{
+    struct conversation *conversation = &core->conversations[at];
+    reap(core, conversation);
+    uint32_t first = conversation_first(core, conversation);
+    if (first == NOBODY) {
+        bool lives = (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
+        if (!lives && conversation->scheduled == 0)
+            conversation_drop(core, at);
+        return;
+    }
+    struct job *job = job_at(core, first);
+    bool ready = (job->flags & JOB_READY) != 0;
+    if (ready == may_go(conversation, job, now))
+        return;
+    if (ready) {
+        turns_withdraw(core, at, first);
+    } else {
+        uint32_t *count = NULL;
+        struct ready_set *set = set_of(core, conversation, &count);
+        ready_push(core, &set->queue[job->class], first);
+        (*count)++;
+    }
+    if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0)
+        turns_touch_line(core, conversation->line, now);
+    else
+        turns_touch_pool(core, conversation->pool);
+}
+
+static void count_conversation(struct core *core, const struct conversation *conversation, int delta)
+{
+    uint32_t first = conversation_first(core, conversation);
+    uint32_t slot = first;
+    if (first == NOBODY)
+        return;
+    do {
+        if (!job_state_is_final(core->jobs[slot].state)) {
+            if (delta > 0)
+                backlog_add(core, slot);
+            else
+                backlog_remove(core, slot);
+        }
+        slot = core->jobs[slot].next;
+    } while (slot != first);
+}
+
+/* Both walk the waiting jobs of one conversation that has not begun: seldom more than a few. */
+void conversation_bind(struct core *core, uint32_t at, uint32_t line, bool pinned)
+{
+    struct conversation *conversation = &core->conversations[at];
+    count_conversation(core, conversation, -1);
+    conversation->line = line;
+    conversation->flags &= (uint8_t) ~(CONVERSATION_BOUND | CONVERSATION_PINNED);
+    conversation->flags |= pinned ? CONVERSATION_PINNED : CONVERSATION_BOUND;
+    count_conversation(core, conversation, 1);
+}
+
+void conversation_unbind(struct core *core, uint32_t at)
+{
+    struct conversation *conversation = &core->conversations[at];
+    uint32_t first = conversation_first(core, conversation);
+    bool pinned = first != NOBODY && (core->jobs[first].flags & JOB_PINNED) != 0;
+    if (pinned) {
+        conversation_bind(core, at, conversation->line, true);
+        return;
+    }
+    count_conversation(core, conversation, -1);
+    conversation->line = NO_LINE;
+    conversation->flags &= (uint8_t) ~(CONVERSATION_BOUND | CONVERSATION_PINNED);
+    count_conversation(core, conversation, 1);
+}
+
+/* ---- who can send ---- */
+
+bool line_takes_fresh(const struct core *core, const struct line *line, struct instant now)
+{
+    if (!line_has_pool(line) || line->known.cordoned || line->gate == GATE_CLOSED || ramp_is_on(core, line))
+        return false;
+    bool healthy = line->known.proven == REPUTATION_HEALTHY && line->known.word == REPUTATION_HEALTHY &&
+                   line->gate == GATE_OPEN;
+    bool allowed = line_policy(core, line)->at_risk_new && line->known.word == REPUTATION_AT_RISK;
+    return (healthy || allowed) && budget_fresh_left(core, line, now);
+}
+
+static bool is_open(const struct core *core, const struct line *line, struct instant now)
+{
+    if (!line_has_pool(line) || core->pauses_all > 0 || core->pools[line->pool].pauses > 0)
+        return false;
+    if (!account_may_send(core, line->account, now) || line->limited_until_ms > now.mono_ms)
+        return false;
+    return line->gate != GATE_CLOSED || line->probe_due;
+}
+
+static void set_timer(struct core *core, uint32_t at, int64_t at_ms, struct instant now)
+{
+    struct line *line = &core->lines[at];
+    if (at_ms == TIME_NEVER || (line->timer_at_ms > now.mono_ms && line->timer_at_ms <= at_ms))
+        return;
+    line->timer_at_ms = at_ms <= now.mono_ms ? now.mono_ms + 1 : at_ms;
+    timers_add(&core->mono, line->timer_at_ms, TIMER_LINE, at);
+}
+
+static int64_t next_bucket_ms(struct instant now)
+{
+    return now.mono_ms + BUDGET_BUCKET_MS - now.wall_ms % BUDGET_BUCKET_MS;
+}
+
+void turns_touch_pool(struct core *core, uint32_t at)
+{
+    const struct pool *pool = &core->pools[at];
+    if (pool->fresh_count > 0 && pool->placement_count > 0)
+        ring_add(core, POOL_BIT | (at + 1));
+    else
+        ring_remove(core, POOL_BIT | (at + 1));
+}
+
+void turns_touch_line(struct core *core, uint32_t at, struct instant now)
+{
+    struct line *line = &core->lines[at];
+    bool open = is_open(core, line, now);
+    bool daily = open && budget_daily_left(core, line, now);
+    bool now_ok = daily && line->next_send_us <= now.mono_ms * 1000;
+    bool fresh = open && line_takes_fresh(core, line, now);
+    bool probe = line->gate == GATE_CLOSED; /* open all the same: one job may go */
+    if (probe && line->probing)
+        now_ok = false;
+
+    if (now_ok && (line->ready_count > 0 || (fresh && line->fresh_count > 0)))
+        ring_add(core, at + 1);
+    else
+        ring_remove(core, at + 1);
+    if (line_has_pool(line)) {
+        if (now_ok && fresh && !probe)
+            placement_add(core, at);
+        else
+            placement_remove(core, at);
+        turns_touch_pool(core, line->pool);
+    }
+
+    set_timer(core, at, gate_next_ms(core, line, now), now);
+    if (line->limited_until_ms > now.mono_ms)
+        set_timer(core, at, line->limited_until_ms, now);
+    if (!open)
+        return;
+    if (daily && !now_ok)
+        set_timer(core, at, (line->next_send_us + 999) / 1000, now);
+    if (!daily || (!fresh && line->gate != GATE_CLOSED && !budget_fresh_left(core, line, now)))
+        set_timer(core, at, next_bucket_ms(now), now);
+}
+
+/* ---- one turn ---- */
+
+static uint32_t choose_class(struct shares *shares, unsigned candidates)
+{
+    int32_t total = 0;
+    uint32_t best = CLASS_COUNT;
+    for (uint32_t c = 0; c < CLASS_COUNT; c++) {
+        if ((candidates & 1u << c) == 0)
+            continue;
+        shares->credit[c] += class_weight[c];
+        total += class_weight[c];
+        if (best == CLASS_COUNT || shares->credit[c] > shares->credit[best])
+            best = c;
+    }
+    shares->credit[best] -= total;
+    return best;
+}
+
+static unsigned candidates_of(const struct ready_set *set)
+{
+    unsigned mask = 0;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        if (set->queue[c].root != NOBODY)
+            mask |= 1u << c;
+    return mask;
+}
+
+static bool expired(const struct job *job, struct instant now)
+{
+    int64_t by = job_expires_ms(job);
+    return by != 0 && by <= now.wall_ms;
+}
+
+/* Debits everything that the lease spends, in the same step as the lease itself. */
+static void spend(struct core *core, struct line *line, bool places, struct instant now)
+{
+    int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
+    budget_add(&line->known.messages, now.wall_ms, 1, bucket);
+    if (places)
+        budget_add(&line->known.fresh, now.wall_ms, 1, bucket);
+    pace_spend(core, line, now);
+}
+
+static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant now, struct effects *out)
+{
+    struct job *job = job_at(core, slot);
+    struct conversation *conversation = &core->conversations[job->conversation];
+    struct line *line = &core->lines[at];
+    bool places = (conversation->flags & CONVERSATION_BOUND) == 0;
+
+    turns_withdraw(core, job->conversation, slot);
+    if (places) {
+        assert(line_takes_fresh(core, line, now)); /* promise P5 */
+        placement_remove(core, at);
+        placement_charge(core, at, now);
+        conversation_bind(core, job->conversation, at, false);
+    }
+    struct lease *lease = lease_grant(core, slot, at, core->worker_ring, now);
+    assert(lease != NULL);
+    core->worker_ring = core->worker_ring == NOBODY ? NOBODY : core->workers[core->worker_ring].ring_next;
+    lease->placed = places;
+    lease->probe_line = line->gate == GATE_CLOSED;
+    line->probing = line->probing || lease->probe_line;
+    lease->probe_account = core->accounts[line->account].broken;
+    core->accounts[line->account].probing = core->accounts[line->account].probing || lease->probe_account;
+
+    backlog_remove(core, slot);
+    job_move(job, EV_LEASE);
+    backlog_add(core, slot);
+    if (job->attempts < UINT8_MAX)
+        job->attempts++;
+    job->flags &= (uint8_t)~JOB_WIDE;
+    spend(core, line, places, now);
+    job_record_try(core, slot, lease, 0, 0, TOPIC_JOB_LEASED, now, out);
+
+    struct effect *effect = effect_add(out, EFFECT_JOB);
+    effect->peer = core->workers[lease->peer_slot].peer;
+    effect->lease = lease->id;
+    effect->number = job->number;
+    if (lease->probe_account)
+        account_touch_lines(core, line->account, now);
+    turns_touch_line(core, at, now);
+}
+
+/* Expired while it waited in the queue (its timer may be a moment late): never sent (promise P7). */
+static bool dropped(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+{
+    return expired(&core->jobs[slot], now) && outcome_withdraw(core, slot, now, out);
+}
+
+static void place(struct core *core, uint32_t pool_at, struct instant now, struct effects *out)
+{
+    struct pool *pool = &core->pools[pool_at];
+    uint32_t class = choose_class(&pool->shares, candidates_of(&pool->fresh));
+    uint32_t slot = pool->fresh.queue[class].root;
+    if (!dropped(core, slot, now, out))
+        grant(core, slot, placement_best(core, pool_at), now, out);
+}
+
+static void line_turn(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    struct line *line = &core->lines[at];
+    unsigned known = candidates_of(&line->ready);
+    bool takes = line->gate != GATE_CLOSED && line_takes_fresh(core, line, now);
+    unsigned pinned = takes ? candidates_of(&line->fresh) : 0;
+    const struct pool *pool = &core->pools[line->pool];
+    unsigned unplaced = line->placement != 0 ? candidates_of(&pool->fresh) : 0;
+
+    uint32_t class = choose_class(&line->shares, known | pinned | unplaced);
+    if ((known & 1u << class) == 0 && (pinned & 1u << class) == 0) {
+        /* This send is due to new conversations of the pool: they go where the score says, which need not be here.
+         * If it was another line, this one still has its turn. */
+        place(core, line->pool, now, out);
+        return;
+    }
+    uint32_t slot = (known & 1u << class) != 0 ? line->ready.queue[class].root : line->fresh.queue[class].root;
+    if (!dropped(core, slot, now, out))
+        grant(core, slot, at, now, out);
+}
+
+void turns_run(struct core *core, struct instant now, struct effects *out)
+{
+    while (core->ring != 0 && core->worker_ring != NOBODY && effects_have_room(out)) {
+        if (core->leases_free == NOBODY && core->leases_used == core->limits.leases_max && core->over_first == NOBODY)
+            return;
+        uint32_t who = core->ring;
+        core->ring = *link_of(core, who).next;
+        if ((who & POOL_BIT) != 0)
+            place(core, (who & ~POOL_BIT) - 1, now, out);
+        else
+            line_turn(core, who - 1, now, out);
+    }
+}

@@ -1,0 +1,29 @@
+/* turns.h — who sends next. Lines that can send now, and pools with new conversations that a line can take now,
+ * stand in one ring and take turns; what waits for anything else is in no ring and costs nothing.
+ *
+ * Within a turn the class is chosen by shares, 16 : 8 : 2 : 1 of a line's sends (DESIGN section 3, Classes). */
+#ifndef LINEWARD_CORE_TURNS_H
+#define LINEWARD_CORE_TURNS_H
+
+#include "broker/core/effects.h"
+
+/* The conversation's first job may have changed: reaps husks, puts the first one into the ready queue if it may go,
+ * sees to its timer, and forgets a conversation that was nothing but its jobs. */
+void conversation_settle(struct core *core, uint32_t conversation, struct instant now);
+/* Takes `job` out of the ready queue if it stands there. */
+void turns_withdraw(struct core *core, uint32_t conversation, uint32_t job);
+
+/* Gate, pace, budget, pause or backlog of the line changed: in the ring or not, takes new conversations or not. */
+void turns_touch_line(struct core *core, uint32_t line, struct instant now);
+void turns_touch_pool(struct core *core, uint32_t pool);
+
+/* Grants leases while there are workers, turns and room. */
+void turns_run(struct core *core, struct instant now, struct effects *out);
+
+/* May a new conversation be placed on the line as far as its gate, cordon and budgets go (not its pace)? */
+bool line_takes_fresh(const struct core *core, const struct line *line, struct instant now);
+/* The conversation moves in on the line, or back out to its pool (nothing was ever begun there). */
+void conversation_bind(struct core *core, uint32_t conversation, uint32_t line, bool pinned);
+void conversation_unbind(struct core *core, uint32_t conversation);
+
+#endif

@@ -1,0 +1,280 @@
+/* view.c — bounded reading of the core for STATUS, the admin API and metrics. Changes nothing that matters. */
+#include "broker/core/conversation.h"
+#include "broker/core/decide.h"
+#include "broker/core/dedupe.h"
+#include "broker/core/job.h"
+#include "broker/core/leases.h"
+#include "broker/core/line.h"
+
+#include <string.h>
+
+static int64_t since_of(const struct core *core, const struct job *job, const struct verdict *verdict)
+{
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    if (verdict->pause != 0)
+        for (uint32_t p = 1; p < core->limits.pauses_max; p++)
+            if (core->pauses[p].used && core->pauses[p].change.id == verdict->pause)
+                return core->pauses[p].change.since_ms;
+    if (on_line && reason_holds(verdict->reason))
+        return core->lines[conversation->line].known.gate_since_ms;
+    return 0; /* since it was accepted: the edge knows when */
+}
+
+static void view_job(struct core *core, uint32_t slot, struct instant now, struct job_view *out)
+{
+    const struct job *job = &core->jobs[slot];
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    struct verdict verdict = decide(core, slot, now);
+    bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    *out = (struct job_view){
+        .number = job->number,
+        .place = job->place,
+        .line = on_line ? core->lines[conversation->line].known.number : 0,
+        .state = (enum job_state)job->state,
+        .reason = verdict.reason,
+        .since_ms = since_of(core, job, &verdict),
+        .due_ms = job_due_ms(job),
+        .expires_ms = job_expires_ms(job),
+        .attempts = job->attempts,
+        .cancel_asked = (job->flags & JOB_CANCEL) != 0,
+        .unsettled = (job->flags & JOB_UNSETTLED) != 0,
+        .conversation_place = conversation_place(conversation),
+        .pool = conversation->pool,
+        .ahead = verdict.ahead,
+        .release_at_ms = verdict.until_ms,
+        .pause = verdict.pause,
+    };
+}
+
+bool core_job_view(struct core *core, uint64_t number, struct instant now, struct job_view *out)
+{
+    uint32_t slot = job_find(core, number);
+    if (slot == NOBODY)
+        return false;
+    view_job(core, slot, now, out);
+    return true;
+}
+
+uint64_t core_job_by_id(const struct core *core, uint64_t id_hash)
+{
+    const struct remembered *found = dedupe_find(core, id_hash);
+    return found == NULL ? 0 : found->number;
+}
+
+bool core_jobs_walk(struct core *core, uint32_t *cursor, uint32_t limit, struct instant now,
+                    void (*visit)(void *self, const struct job_view *view), void *self)
+{
+    uint32_t slot = *cursor == NOBODY ? 1 : *cursor;
+    uint64_t end = (uint64_t)slot + limit;
+    for (; slot <= core->jobs_used && slot < end; slot++) {
+        const struct job *job = &core->jobs[slot];
+        if (job->number == 0 || job_state_is_final(job->state))
+            continue;
+        struct job_view view;
+        view_job(core, slot, now, &view);
+        visit(self, &view);
+    }
+    *cursor = slot;
+    return slot <= core->jobs_used;
+}
+
+size_t core_line_count(const struct core *core)
+{
+    return core->line_count;
+}
+
+bool core_line_find(const struct core *core, uint64_t number, size_t *index)
+{
+    uint32_t at = line_find(core, number);
+    *index = at;
+    return at != NO_LINE;
+}
+
+bool core_line_view(struct core *core, size_t index, struct instant now, struct line_view *out)
+{
+    if (index >= core->line_count)
+        return false;
+    const struct line *line = &core->lines[index];
+    struct gate_state gate = gate_of(core, line, now);
+    const struct policy *policy = line_policy(core, line);
+    *out = (struct line_view){
+        .number = line->known.number,
+        .account = line->account,
+        .pool = line->pool,
+        .status = line->known.heard ? (enum reputation)line->known.word : REPUTATION_UNKNOWN,
+        .previous = (enum reputation)line->known.previous,
+        .proven = (enum reputation)line->known.proven,
+        .source = (enum source)line->known.source,
+        .service = (enum service)line->known.service,
+        .gate = gate.gate,
+        .reason = gate.reason,
+        .changed_at_ms = line->known.changed_at_ms,
+        .heard_at_ms = line->known.heard_at_ms,
+        .gate_since_ms = line->known.gate_since_ms,
+        .first_seen_ms = line->known.first_seen_ms,
+        .cordoned = line->known.cordoned,
+        .pace_per_min = pace_per_min(core, line, now),
+        .ramp_percent = ramp_percent(core, line),
+        .messages_used = budget_used(&line->known.messages, now.wall_ms),
+        .fresh_used = budget_used(&line->known.fresh, now.wall_ms),
+        .messages_limit = policy->daily_messages,
+        .fresh_limit = policy->fresh_per_day,
+        .backlog_leased = line->in_flight,
+        .sent_total = line->sent_total,
+    };
+    uint32_t waiting = 0;
+    for (int c = 0; c < CLASS_COUNT; c++) {
+        out->backlog_by_class[c] = line->waiting[c];
+        waiting += line->waiting[c];
+    }
+    if (gate.gate == GATE_CLOSED)
+        out->backlog_held = waiting;
+    else
+        out->backlog_queued = waiting;
+    return true;
+}
+
+size_t core_pauses(const struct core *core, uint32_t *cursor, struct pause_view *out, size_t room)
+{
+    size_t count = 0;
+    uint32_t p = *cursor == 0 ? 1 : *cursor;
+    for (; p < core->limits.pauses_max && count < room; p++) {
+        if (!core->pauses[p].used)
+            continue;
+        const struct change_pause *pause = &core->pauses[p].change;
+        out[count].pause = *pause;
+        out[count].name = NULL;
+        if (pause->scope == PAUSE_POOL)
+            out[count].name = core_name(core, NAME_POOL, (uint16_t)pause->target);
+        else if (pause->scope == PAUSE_ACCOUNT)
+            out[count].name = core_name(core, NAME_ACCOUNT, (uint16_t)pause->target);
+        count++;
+    }
+    *cursor = p;
+    return count;
+}
+
+bool core_worker_view(const struct core *core, uint32_t index, struct instant now, struct worker_view *out)
+{
+    uint32_t seen = 0;
+    for (uint32_t w = 1; w <= core->workers_used; w++) {
+        const struct worker *worker = &core->workers[w];
+        if (!worker->used || seen++ != index)
+            continue;
+        *out = (struct worker_view){.instance = worker->instance,
+                                    .peer = worker->peer,
+                                    .slots = worker->slots,
+                                    .in_flight = worker->in_flight,
+                                    .last_seen_ms_ago = now.mono_ms - worker->seen_mono_ms,
+                                    .leaving = worker->leaving};
+        memcpy(out->worker, worker->name, sizeof out->worker);
+        return true;
+    }
+    return false;
+}
+
+bool core_pool_view(struct core *core, uint32_t at, struct pool_view *out)
+{
+    if (at >= core->conf->pool_count)
+        return false;
+    const struct pool *pool = &core->pools[at];
+    *out = (struct pool_view){.account = pool->account,
+                              .unplaced = pool->unplaced,
+                              .waiting = pool->waiting,
+                              .leased = pool->leased,
+                              .paused = pool->pauses > 0};
+    for (uint32_t l = 0; l < core->line_count; l++) {
+        const struct line *line = &core->lines[l];
+        if (line->pool != at)
+            continue;
+        out->lines++;
+        out->lines_open += line->gate == GATE_OPEN;
+        out->lines_slow += line->gate == GATE_SLOW;
+        out->lines_closed += line->gate == GATE_CLOSED;
+    }
+    return true;
+}
+
+static enum reason line_backlog_reason(const struct core *core, const struct line *line, struct instant now)
+{
+    struct gate_state gate = gate_of(core, line, now);
+    if (gate.gate == GATE_CLOSED)
+        return gate.reason;
+    if (!budget_daily_left(core, line, now))
+        return REASON_BUDGET_DAILY;
+    if (line->next_send_us > now.mono_ms * 1000)
+        return ramp_is_on(core, line) ? REASON_RAMP : REASON_PACE;
+    return REASON_NO_WORKER;
+}
+
+/* Every account was polled well once, or is known from before and not blind. */
+static bool reputation_known(const struct core *core, struct instant now)
+{
+    for (uint32_t a = 0; a < core->account_count; a++) {
+        bool known = core->accounts[a].polled;
+        for (uint32_t l = 0; l < core->line_count && !known; l++)
+            known = core->lines[l].account == a && core->lines[l].known.heard &&
+                    now.mono_ms - core->lines[l].heard_mono_ms <= core->accounts[a].blind_after_ms;
+        if (!known)
+            return false;
+    }
+    return true;
+}
+
+void core_status_read(struct core *core, struct instant now, struct core_status *out)
+{
+    *out = core->totals;
+    out->jobs = core->jobs_live;
+    out->leases = core->leases_live;
+    out->leased = core->leases_live;
+    out->queued = core->jobs_live - core->leases_live - out->scheduled;
+    out->remembered = core->dedupe.end - core->dedupe.first;
+    out->slots = core->slots;
+    out->free_slots = core->slots > core->leases_live ? core->slots - core->leases_live : 0;
+    out->lines = core->line_count;
+    out->workers = 0;
+    for (uint32_t w = 1; w <= core->workers_used; w++)
+        out->workers += core->workers[w].used;
+    out->next_seq = core->next_seq;
+    out->dedupe_dropped_early = core->dedupe.dropped_early;
+    out->reputation_known = reputation_known(core, now);
+    for (uint32_t l = 0; l < core->line_count; l++) {
+        const struct line *line = &core->lines[l];
+        uint64_t waiting = 0;
+        for (int c = 0; c < CLASS_COUNT; c++)
+            waiting += line->waiting[c];
+        out->lines_by_gate[line->gate]++;
+        if (waiting > 0)
+            out->backlog_by_reason[line_backlog_reason(core, line, now)] += waiting;
+    }
+    for (uint32_t p = 0; p < core->pool_count; p++)
+        if (core->pools[p].unplaced > 0)
+            out->backlog_by_reason[decide_unplaced(core, p, now)] += core->pools[p].unplaced;
+    out->backlog_by_reason[REASON_NOT_YET_DUE] += out->scheduled;
+}
+
+bool core_lease_view(const struct core *core, uint64_t id, struct lease_view *out)
+{
+    const struct lease *lease = lease_find(core, id);
+    uint32_t slot = lease == NULL ? NOBODY : job_find(core, lease->number);
+    if (slot == NOBODY)
+        return false;
+    const struct job *job = &core->jobs[slot];
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    *out = (struct lease_view){
+        .lease = id,
+        .number = job->number,
+        .place = job->place,
+        .line = core->lines[lease->line].known.number,
+        .conversation_place = conversation_place(conversation),
+        .peer = lease->peer_slot == NOBODY ? 0 : core->workers[lease->peer_slot].peer,
+        .account = lease->account,
+        .pool = lease->pool,
+        .attempt = job->attempts,
+        .unsettled = (job->flags & JOB_UNSETTLED) != 0,
+        .lease_ms = line_policy(core, &core->lines[lease->line])->lease_ms,
+        .expires_ms = job_expires_ms(job),
+    };
+    return true;
+}

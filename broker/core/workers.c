@@ -1,0 +1,201 @@
+/* workers.c — who may be given leases: READY, BEAT, BYE, and silence (PROTOCOL, Workers). Workers with free slots
+ * stand in a ring and take turns. */
+#include <string.h>
+
+#include "broker/core/leases.h"
+#include "broker/core/turns.h"
+
+#define HEARTBEATS_UNTIL_GONE 3
+
+uint32_t worker_find_peer(const struct core *core, uint32_t peer)
+{
+    for (uint32_t w = 1; w <= core->workers_used; w++)
+        if (core->workers[w].used && core->workers[w].peer == peer)
+            return w;
+    return NOBODY;
+}
+
+static void ring_remove(struct core *core, uint32_t w)
+{
+    struct worker *worker = &core->workers[w];
+    if (!worker->in_ring)
+        return;
+    worker->in_ring = false;
+    if (worker->ring_next == w) {
+        core->worker_ring = NOBODY;
+        return;
+    }
+    core->workers[worker->ring_prev].ring_next = worker->ring_next;
+    core->workers[worker->ring_next].ring_prev = worker->ring_prev;
+    if (core->worker_ring == w)
+        core->worker_ring = worker->ring_next;
+}
+
+static void ring_add(struct core *core, uint32_t w)
+{
+    struct worker *worker = &core->workers[w];
+    if (worker->in_ring)
+        return;
+    worker->in_ring = true;
+    if (core->worker_ring == NOBODY) {
+        worker->ring_next = worker->ring_prev = w;
+        core->worker_ring = w;
+        return;
+    }
+    struct worker *first = &core->workers[core->worker_ring];
+    worker->ring_next = core->worker_ring;
+    worker->ring_prev = first->ring_prev;
+    core->workers[first->ring_prev].ring_next = w;
+    first->ring_prev = w;
+}
+
+void worker_ring_touch(struct core *core, uint32_t w)
+{
+    const struct worker *worker = &core->workers[w];
+    if (worker->used && worker->ready && !worker->leaving && worker->in_flight < worker->slots)
+        ring_add(core, w);
+    else
+        ring_remove(core, w);
+}
+
+static uint32_t find_instance(const struct core *core, uint64_t instance)
+{
+    for (uint32_t w = 1; w <= core->workers_used; w++)
+        if (core->workers[w].used && core->workers[w].instance == instance)
+            return w;
+    return NOBODY;
+}
+
+static uint32_t new_worker(struct core *core)
+{
+    for (uint32_t w = 1; w <= core->workers_used; w++)
+        if (!core->workers[w].used)
+            return w;
+    return core->workers_used < core->limits.workers_max ? ++core->workers_used : NOBODY;
+}
+
+static void forget_worker(struct core *core, uint32_t w, struct instant now, struct effects *out);
+
+static bool names(const struct core_ready *ready, uint64_t lease)
+{
+    for (size_t i = 0; i < ready->lease_count; i++)
+        if (ready->leases[i] == lease)
+            return true;
+    return false;
+}
+
+/* Leases of this instance that READY did not name were never begun; those it named stay its own. */
+static void sort_out_leases(struct core *core, uint32_t w, const struct core_ready *ready, struct instant now,
+                            struct effects *out)
+{
+    for (uint32_t slot = 1; slot <= core->leases_used; slot++) {
+        struct lease *lease = &core->leases[slot];
+        if (lease->id == 0 || lease->over || lease->instance != ready->instance)
+            continue;
+        if (!names(ready, lease->id)) {
+            if (effects_have_room(out))
+                outcome_returned(core, lease, now, out);
+            continue;
+        }
+        if (lease->peer_slot != w)
+            lease_hand_over(core, lease, w);
+        lease->until_ms = now.mono_ms + core->pools[lease->pool].policy.lease_ms;
+        lease_timer(core, lease);
+        lease->revoked = false;
+        if (core->lines[lease->line].gate == GATE_CLOSED)
+            lease_revoke(core, lease, now, out);
+    }
+}
+
+void core_worker_ready(struct core *core, const struct core_ready *ready, struct instant now, struct effects *out)
+{
+    uint32_t w = find_instance(core, ready->instance);
+    uint32_t before = w == NOBODY ? worker_find_peer(core, ready->peer) : NOBODY;
+    if (before != NOBODY) /* a new process behind an old connection */
+        forget_worker(core, before, now, out);
+    bool fresh = w == NOBODY;
+    if (fresh)
+        w = new_worker(core);
+    if (w == NOBODY)
+        return;
+    struct worker *worker = &core->workers[w];
+    if (fresh)
+        memset(worker, 0, sizeof *worker);
+    core->slots += ready->slots - (fresh ? 0 : worker->slots);
+    worker->used = true;
+    worker->ready = true;
+    worker->leaving = false;
+    worker->peer = ready->peer;
+    worker->instance = ready->instance;
+    worker->slots = ready->slots;
+    memcpy(worker->name, ready->worker, sizeof worker->name);
+    worker->seen_mono_ms = now.mono_ms;
+    if (fresh)
+        timers_add(&core->mono, now.mono_ms + HEARTBEATS_UNTIL_GONE * core->heartbeat_ms, TIMER_WORKER, w);
+    sort_out_leases(core, w, ready, now, out);
+    worker_ring_touch(core, w);
+    struct effect *effect = effect_add(out, EFFECT_READY);
+    effect->peer = ready->peer;
+}
+
+bool core_worker_alive(struct core *core, uint32_t peer, struct instant now, struct effects *out)
+{
+    uint32_t w = worker_find_peer(core, peer);
+    if (w == NOBODY) {
+        effect_add(out, EFFECT_UNKNOWN_WORKER)->peer = peer;
+        return false;
+    }
+    core->workers[w].seen_mono_ms = now.mono_ms;
+    return true;
+}
+
+void core_worker_bye(struct core *core, uint32_t peer, struct instant now, struct effects *out)
+{
+    uint32_t w = worker_find_peer(core, peer);
+    (void)now;
+    (void)out;
+    if (w == NOBODY)
+        return;
+    core->workers[w].leaving = true;
+    worker_ring_touch(core, w);
+}
+
+/* Its leases stay until their time is over: what it began may still arrive at the provider. Those whose JOB never
+ * left come back at once. */
+static void forget_worker(struct core *core, uint32_t w, struct instant now, struct effects *out)
+{
+    struct worker *worker = &core->workers[w];
+    while (worker->leases != NOBODY) {
+        struct lease *lease = &core->leases[worker->leases];
+        if (!lease->sent && effects_have_room(out))
+            outcome_returned(core, lease, now, out);
+        else
+            lease_hand_over(core, lease, NOBODY);
+    }
+    worker->ready = false;
+    worker->used = false;
+    core->slots -= worker->slots;
+    worker_ring_touch(core, w);
+}
+
+void core_worker_gone(struct core *core, uint32_t peer, struct instant now, struct effects *out)
+{
+    uint32_t w = worker_find_peer(core, peer);
+    if (w != NOBODY)
+        forget_worker(core, w, now, out);
+}
+
+void worker_wake(struct core *core, uint32_t w, struct instant now, struct effects *out)
+{
+    struct worker *worker = &core->workers[w];
+    if (!worker->used)
+        return;
+    int64_t limit = worker->seen_mono_ms + HEARTBEATS_UNTIL_GONE * core->heartbeat_ms;
+    if (now.mono_ms < limit) {
+        timers_add(&core->mono, limit, TIMER_WORKER, w);
+        return;
+    }
+    if (!worker->leaving || worker->in_flight > 0)
+        effect_alert(out, ALERT_WORKER_GONE, 0, 0);
+    forget_worker(core, w, now, out);
+}
