@@ -23,13 +23,14 @@
 
 enum feed_kind {
     FEED_READY,      /* child: its port is bound; `port` */
-    FEED_POLL_LINES, /* child: a part of a good list: account, poll, lines[] */
-    FEED_POLL_END, /* child: the poll is over: account, poll, begun_mono_ms, ok, cached, skew_ms, problem, http_status
-                    */
-    FEED_WEBHOOK,  /* child: a signed, well-formed event that the router uses; waits for FEED_ANSWER */
-    FEED_NOTE,     /* child: counts for metrics and the log: account, note, count (since the last such note) */
-    FEED_POLL_NOW, /* broker: account; poll as soon as none is under way */
-    FEED_ANSWER,   /* broker: request, http_status (200 durable or known duplicate, 503 can't be stored) */
+    FEED_POLL_LINES, /* child: a part of a good list: account, poll, lines[]; means nothing until that poll's END says
+                        ok, and parts of a poll that never ends are dropped when another one begins */
+    FEED_POLL_END,   /* child: the poll is over: account, poll, begun_mono_ms, ok, cached, key_refused, skew_ms,
+                        problem, http_status */
+    FEED_WEBHOOK,    /* child: a signed, well-formed event that the router uses; waits for FEED_ANSWER */
+    FEED_NOTE,       /* child: counts for metrics and the log: account, note, count (since the last such note) */
+    FEED_POLL_NOW,   /* broker: account; poll as soon as none is under way */
+    FEED_ANSWER,     /* broker: request, http_status (200 durable or known duplicate, 503 can't be stored) */
 };
 
 /* What a FEED_NOTE counts: what the child refused, ignored or did not understand. For metrics and the log only. */
@@ -124,8 +125,11 @@ enum err feed_encode(struct feed_buffer *out, const struct feed_message *message
  * of it is here yet; ERR_BAD_INPUT: the stream is broken. */
 enum err feed_decode(const uint8_t *data, size_t bytes, size_t *used, struct feed_message *out);
 
-/* Runs the child on `fd` until the broker's end closes; returns its exit code. Only reads conf.accounts and
- * conf.broker.webhooks. Called in a process that has nothing else open. */
+/* Runs the child on `fd` until the broker's end closes; returns its exit code: 0 then, 1 if it could not start or the
+ * broker did not speak this language (the log says which). Only reads conf.accounts and conf.broker.webhooks. Called
+ * in a process of its own that has nothing else open, by a thread of the broker that lives as long as the broker
+ * does: the kernel kills the child when the thread that forked it ends. Signals that ask a group to end are ignored.
+ */
 int feed_run(int fd, const struct conf *conf);
 
 #endif

@@ -55,13 +55,13 @@ void linq_copy_id(char *out, size_t room, const char *text)
         if (*c <= ' ' || *c > '~')
             return;
     }
-    strcpy(out, text);
+    memcpy(out, text, strlen(text) + 1);
 }
 
 static void copy_number(char out[E164_MAX_BYTES + 1], const char *text)
 {
     if (text != NULL && e164_is_valid(text))
-        strcpy(out, text); /* an E.164 fits by its definition */
+        memcpy(out, text, strlen(text) + 1); /* an E.164 fits by its definition */
 }
 
 /* A time of theirs, 0 if absent or unreadable. Cut, so that a clock of theirs that runs ahead cannot make its last

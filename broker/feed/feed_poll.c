@@ -179,7 +179,7 @@ static void on_done(struct account *account, CURLcode code, struct instant now)
     account->under_way = false;
     account->poll->under_way--;
     honour_retry_after(account, now);
-    if (account->too_large || code == CURLE_FILESIZE_EXCEEDED)
+    if (account->too_large)
         end_poll(account, now, "the answer is too large");
     else
         end_poll(account, now, code == CURLE_OK ? NULL : curl_easy_strerror(code));
@@ -255,7 +255,6 @@ static enum err prepare_easy(struct account *account, struct conf_problem *probl
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)options->timeout_ms);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS_MAX);
-    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)options->answer_bytes_max);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, account);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, account);

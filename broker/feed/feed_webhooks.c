@@ -5,14 +5,15 @@
  * at the end of the body too: a server that answers and closes while the client still writes is heard as a reset. */
 #include "broker/feed/feed_webhooks.h"
 
+#include <assert.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include "broker/feed/feed_address.h"
 #include "broker/feed/feed_linq.h"
 #include "broker/feed/feed_secrets.h"
 
@@ -60,8 +61,8 @@ struct feed_webhooks {
     struct account *accounts;
     struct MHD_Daemon *daemon;
     struct MHD_Response *responses[ANSWER_COUNT];
-    TAILQ_HEAD(, link) links;      /* by deadline */
-    TAILQ_HEAD(, request) waiting; /* by deadline */
+    TAILQ_HEAD(link_list, link) links;         /* by deadline */
+    TAILQ_HEAD(request_list, request) waiting; /* by deadline */
     uint64_t last_number;
     size_t bodies_bytes; /* of all requests together */
     struct instant now;  /* of the step under way */
@@ -308,8 +309,7 @@ static void on_request_over(void *cls, struct MHD_Connection *connection, void *
     }
     if (request == NULL)
         return;
-    if (request->waits)
-        TAILQ_REMOVE(&hooks->waiting, request, others);
+    assert(!request->waits); /* a suspended connection is not touched before settle() */
     free_body(hooks, request);
     free(request);
     *con_cls = NULL;
@@ -366,29 +366,9 @@ static enum err make_responses(struct feed_webhooks *hooks)
     return ERR_NONE;
 }
 
-/* HOST:PORT, [ADDRESS]:PORT. NULL: no such address. Free with freeaddrinfo(). */
-static struct addrinfo *resolve(const char *endpoint)
-{
-    char host[256];
-    const char *colon = strrchr(endpoint, ':');
-    const char *start = endpoint[0] == '[' ? endpoint + 1 : endpoint;
-    if (colon == NULL || colon < start)
-        return NULL;
-    size_t bytes = (size_t)(colon - start);
-    if (start != endpoint && bytes > 0 && start[bytes - 1] == ']')
-        bytes--;
-    if (bytes >= sizeof host)
-        return NULL;
-    memcpy(host, start, bytes);
-    host[bytes] = '\0';
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    return getaddrinfo(bytes == 0 ? NULL : host, colon + 1, &hints, &found) == 0 ? found : NULL;
-}
-
 static enum err bind_port(struct feed_webhooks *hooks)
 {
-    struct addrinfo *address = resolve(hooks->conf->broker.webhooks);
+    struct addrinfo *address = feed_address_resolve(hooks->conf->broker.webhooks);
     if (address == NULL)
         return ERR_BAD_INPUT;
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;

@@ -17,8 +17,8 @@ enum type { TYPE_NAME, TYPE_LINE, TYPE_HANDLE, TYPE_TEXT, TYPE_FLAG, TYPE_INT, T
 typedef const char *word_fn(unsigned value);
 
 struct field {
-    unsigned kinds; /* a bit for each kind of message that has it */
     const char *name;
+    unsigned kinds; /* a bit for each kind of message that has it */
     enum type type;
     size_t offset;
     size_t room;      /* texts: of the array; TYPE_SMALL: greatest value; TYPE_WORD: how many words */
@@ -75,44 +75,44 @@ WORDS(chat_health, enum chat_health)
 #define AT(member, limit) offsetof(struct feed_message, member), (limit)
 
 static const struct field fields[] = {
-    {KIND(READY), "port", TYPE_SMALL, AT(port, 65535), NULL},
-    {POLLED | KIND(WEBHOOK) | KIND(NOTE) | KIND(POLL_NOW), "account", TYPE_NAME, IN(account), NULL},
-    {POLLED, "poll", TYPE_COUNT, IN(poll), NULL},
-    {KIND(POLL_END), "begun_mono_ms", TYPE_INT, IN(begun_mono_ms), NULL},
-    {KIND(POLL_END), "ok", TYPE_FLAG, IN(ok), NULL},
-    {KIND(POLL_END), "cached", TYPE_FLAG, IN(cached), NULL},
-    {KIND(POLL_END), "key_refused", TYPE_FLAG, IN(key_refused), NULL},
-    {KIND(POLL_END), "skew_ms", TYPE_INT, IN(skew_ms), NULL},
-    {KIND(POLL_END), "problem", TYPE_TEXT, IN(problem), NULL},
-    {KIND(POLL_END) | KIND(ANSWER), "http_status", TYPE_SMALL, AT(http_status, 999), NULL},
-    {KIND(NOTE), "note", TYPE_WORD, AT(note, FEED_NOTE_COUNT), feed_note_word},
-    {KIND(NOTE), "count", TYPE_COUNT, IN(count), NULL},
-    {KIND(ANSWER), "request", TYPE_COUNT, IN(request), NULL},
-    {KIND(WEBHOOK), "request", TYPE_COUNT, IN(webhook.request), NULL},
-    {KIND(WEBHOOK), "event", TYPE_WORD, AT(webhook.event, FEED_EVENT_COUNT), event_word},
-    {KIND(WEBHOOK), "event_id", TYPE_TEXT, IN(webhook.event_id), NULL},
-    {KIND(WEBHOOK), "webhook_id", TYPE_TEXT, IN(webhook.webhook_id), NULL},
-    {KIND(WEBHOOK), "arrived_mono_ms", TYPE_INT, IN(webhook.arrived_mono_ms), NULL},
-    {KIND(WEBHOOK), "line", TYPE_LINE, IN(webhook.line), NULL},
-    {KIND(WEBHOOK), "has_reputation", TYPE_FLAG, IN(webhook.has_reputation), NULL},
-    {KIND(WEBHOOK), "has_service", TYPE_FLAG, IN(webhook.has_service), NULL},
-    {KIND(WEBHOOK), "reputation", TYPE_WORD, AT(webhook.reputation, REPUTATION_COUNT), reputation_word},
-    {KIND(WEBHOOK), "previous", TYPE_WORD, AT(webhook.previous, REPUTATION_COUNT), reputation_word},
-    {KIND(WEBHOOK), "service", TYPE_WORD, AT(webhook.service, SERVICE_COUNT), service_word},
-    {KIND(WEBHOOK), "changed_at_ms", TYPE_INT, IN(webhook.changed_at_ms), NULL},
-    {KIND(WEBHOOK), "message_id", TYPE_TEXT, IN(webhook.message_id), NULL},
-    {KIND(WEBHOOK), "chat_id", TYPE_TEXT, IN(webhook.chat_id), NULL},
-    {KIND(WEBHOOK), "idempotency_key", TYPE_TEXT, IN(webhook.idempotency_key), NULL},
-    {KIND(WEBHOOK), "sender", TYPE_HANDLE, IN(webhook.sender), NULL},
-    {KIND(WEBHOOK), "inbound", TYPE_FLAG, IN(webhook.inbound), NULL},
-    {KIND(WEBHOOK), "group", TYPE_FLAG, IN(webhook.group), NULL},
-    {KIND(WEBHOOK), "opt_out_keyword", TYPE_FLAG, IN(webhook.opt_out_keyword), NULL},
-    {KIND(WEBHOOK), "reconciled", TYPE_FLAG, IN(webhook.reconciled), NULL},
-    {KIND(WEBHOOK), "has_chat_health", TYPE_FLAG, IN(webhook.has_chat_health), NULL},
-    {KIND(WEBHOOK), "chat_health", TYPE_WORD, AT(webhook.chat_health, CHAT_HEALTH_COUNT), chat_health_word},
-    {KIND(WEBHOOK), "chat_health_at_ms", TYPE_INT, IN(webhook.chat_health_at_ms), NULL},
-    {KIND(WEBHOOK), "at_ms", TYPE_INT, IN(webhook.at_ms), NULL},
-    {KIND(WEBHOOK), "code", TYPE_INT, IN(webhook.code), NULL},
+    {"port", KIND(READY), TYPE_SMALL, AT(port, 65535), NULL},
+    {"account", POLLED | KIND(WEBHOOK) | KIND(NOTE) | KIND(POLL_NOW), TYPE_NAME, IN(account), NULL},
+    {"poll", POLLED, TYPE_COUNT, IN(poll), NULL},
+    {"begun_mono_ms", KIND(POLL_END), TYPE_INT, IN(begun_mono_ms), NULL},
+    {"ok", KIND(POLL_END), TYPE_FLAG, IN(ok), NULL},
+    {"cached", KIND(POLL_END), TYPE_FLAG, IN(cached), NULL},
+    {"key_refused", KIND(POLL_END), TYPE_FLAG, IN(key_refused), NULL},
+    {"skew_ms", KIND(POLL_END), TYPE_INT, IN(skew_ms), NULL},
+    {"problem", KIND(POLL_END), TYPE_TEXT, IN(problem), NULL},
+    {"http_status", KIND(POLL_END) | KIND(ANSWER), TYPE_SMALL, AT(http_status, 999), NULL},
+    {"note", KIND(NOTE), TYPE_WORD, AT(note, FEED_NOTE_COUNT), feed_note_word},
+    {"count", KIND(NOTE), TYPE_COUNT, IN(count), NULL},
+    {"request", KIND(ANSWER), TYPE_COUNT, IN(request), NULL},
+    {"request", KIND(WEBHOOK), TYPE_COUNT, IN(webhook.request), NULL},
+    {"event", KIND(WEBHOOK), TYPE_WORD, AT(webhook.event, FEED_EVENT_COUNT), event_word},
+    {"event_id", KIND(WEBHOOK), TYPE_TEXT, IN(webhook.event_id), NULL},
+    {"webhook_id", KIND(WEBHOOK), TYPE_TEXT, IN(webhook.webhook_id), NULL},
+    {"arrived_mono_ms", KIND(WEBHOOK), TYPE_INT, IN(webhook.arrived_mono_ms), NULL},
+    {"line", KIND(WEBHOOK), TYPE_LINE, IN(webhook.line), NULL},
+    {"has_reputation", KIND(WEBHOOK), TYPE_FLAG, IN(webhook.has_reputation), NULL},
+    {"has_service", KIND(WEBHOOK), TYPE_FLAG, IN(webhook.has_service), NULL},
+    {"reputation", KIND(WEBHOOK), TYPE_WORD, AT(webhook.reputation, REPUTATION_COUNT), reputation_word},
+    {"previous", KIND(WEBHOOK), TYPE_WORD, AT(webhook.previous, REPUTATION_COUNT), reputation_word},
+    {"service", KIND(WEBHOOK), TYPE_WORD, AT(webhook.service, SERVICE_COUNT), service_word},
+    {"changed_at_ms", KIND(WEBHOOK), TYPE_INT, IN(webhook.changed_at_ms), NULL},
+    {"message_id", KIND(WEBHOOK), TYPE_TEXT, IN(webhook.message_id), NULL},
+    {"chat_id", KIND(WEBHOOK), TYPE_TEXT, IN(webhook.chat_id), NULL},
+    {"idempotency_key", KIND(WEBHOOK), TYPE_TEXT, IN(webhook.idempotency_key), NULL},
+    {"sender", KIND(WEBHOOK), TYPE_HANDLE, IN(webhook.sender), NULL},
+    {"inbound", KIND(WEBHOOK), TYPE_FLAG, IN(webhook.inbound), NULL},
+    {"group", KIND(WEBHOOK), TYPE_FLAG, IN(webhook.group), NULL},
+    {"opt_out_keyword", KIND(WEBHOOK), TYPE_FLAG, IN(webhook.opt_out_keyword), NULL},
+    {"reconciled", KIND(WEBHOOK), TYPE_FLAG, IN(webhook.reconciled), NULL},
+    {"has_chat_health", KIND(WEBHOOK), TYPE_FLAG, IN(webhook.has_chat_health), NULL},
+    {"chat_health", KIND(WEBHOOK), TYPE_WORD, AT(webhook.chat_health, CHAT_HEALTH_COUNT), chat_health_word},
+    {"chat_health_at_ms", KIND(WEBHOOK), TYPE_INT, IN(webhook.chat_health_at_ms), NULL},
+    {"at_ms", KIND(WEBHOOK), TYPE_INT, IN(webhook.at_ms), NULL},
+    {"code", KIND(WEBHOOK), TYPE_INT, IN(webhook.code), NULL},
 };
 
 _Static_assert(sizeof(enum feed_note) == sizeof(unsigned) && sizeof(enum feed_event) == sizeof(unsigned) &&
@@ -371,14 +371,16 @@ static bool read_line(const cJSON *item, struct feed_line *line)
     const cJSON *number = cJSON_IsArray(item) ? item->child : NULL;
     const cJSON *reputation = number != NULL ? number->next : NULL;
     const cJSON *service = reputation != NULL ? reputation->next : NULL;
-    if (!cJSON_IsString(number) || !cJSON_IsString(reputation) || !cJSON_IsString(service) || service->next != NULL)
+    if (service == NULL || service->next != NULL)
+        return false;
+    if (!cJSON_IsString(number) || !cJSON_IsString(reputation) || !cJSON_IsString(service))
         return false;
     unsigned reputation_value = 0, service_value = 0;
     if (!e164_is_valid(number->valuestring) ||
         !word_find(reputation_word, REPUTATION_COUNT, reputation->valuestring, &reputation_value) ||
         !word_find(service_word, SERVICE_COUNT, service->valuestring, &service_value))
         return false;
-    strcpy(line->number, number->valuestring); /* an E.164 fits by its definition */
+    memcpy(line->number, number->valuestring, strlen(number->valuestring) + 1); /* an E.164 fits by its definition */
     line->reputation = (enum reputation)reputation_value;
     line->service = (enum service)service_value;
     return true;
