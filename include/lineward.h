@@ -1,0 +1,81 @@
+/* lineward.h — the client of a Lineward broker for C: hand in send jobs, ask after them, take them back.
+ *
+ *   struct lineward *client = NULL;
+ *   const char *job = "{\"id\":\"order-17\",\"to\":\"+12025550101\","
+ *                     "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"Hello\"}]}}";
+ *   if (lineward_connect(&client, "tcp://127.0.0.1:7710") != LINEWARD_OK)
+ *       return 1;
+ *   if (lineward_enqueue(client, &job, 1, 10000) == LINEWARD_OK)
+ *       puts(lineward_result(client, 0));      // {"id":"order-17","job":"j_1","state":"queued",...}
+ *   else
+ *       fputs(lineward_error(client), stderr);
+ *   lineward_close(&client);
+ *
+ * Jobs and answers are JSON texts, as docs/protocol.md describes them; use any JSON library. A client is a socket
+ * with a thread of its own behind it, which connects, and connects again, by itself: keep one and use it for many
+ * calls, from one thread at a time. Link with -llineward -lzmq -lcjson -lm. */
+#ifndef LINEWARD_H
+#define LINEWARD_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LINEWARD_BATCH_MAX       1024              /* jobs or ids in one call */
+#define LINEWARD_BATCH_BYTES_MAX (8 * 1024 * 1024) /* all of them together */
+
+enum lineward_status {
+    LINEWARD_OK = 0,
+    LINEWARD_INVALID,     /* not sent: what was passed breaks a limit of this header */
+    LINEWARD_REFUSED,     /* the broker refused the whole request, nothing changed; lineward_error() is its JSON */
+    LINEWARD_UNREACHABLE, /* no broker until the time was up: surely not sent */
+    LINEWARD_TIMEOUT,     /* sent, but no answer until the time was up: it may have been done */
+    LINEWARD_NO_MEMORY,
+    LINEWARD_IO, /* the socket failed; lineward_error() says how */
+};
+
+struct lineward;
+
+/* Makes a client of the broker's producer endpoint ("tcp://HOST:PORT" or "ipc://PATH"). Succeeds whether or not the
+ * broker runs by now. *out is untouched on failure; LINEWARD_INVALID: no such endpoint. Release it with
+ * lineward_close(). */
+enum lineward_status lineward_connect(struct lineward **out, const char *endpoint);
+void lineward_close(struct lineward **client_p); /* sets *client_p to NULL; NULL is fine */
+
+/* Hands in `count` jobs in one request and waits for the broker's word on each, which comes only when those it took
+ * are durable. LINEWARD_OK: there is one result a job, in the same order; each is either taken ("job", "state") or
+ * refused ("error"). Once one is refused `busy` or `store_full`, so are all after it: hand those in again, in that
+ * order and before any later ones, after `retry_after_ms`.
+ *
+ * If no answer comes the request is sent again, until `timeout_ms` is over: the broker knows a job by its `id` and
+ * takes it once (`"state":"duplicate"`). A request in which a job has no `id` is therefore sent only once. After
+ * LINEWARD_TIMEOUT hand in the same jobs with the same ids again. */
+enum lineward_status lineward_enqueue(struct lineward *client, const char *const *jobs, size_t count, int timeout_ms);
+
+/* Asks after jobs, or takes them back if they are not on their way yet. `ids` are job numbers ("j_..."), producer
+ * ids, or POOL/ID. One result each: the job's view, or {"id":...,"error":...}. Both are sent again like
+ * lineward_enqueue(); a cancel that was done but whose answer was lost then answers `already_final`. */
+enum lineward_status lineward_get(struct lineward *client, const char *const *ids, size_t count, int timeout_ms);
+enum lineward_status lineward_cancel(struct lineward *client, const char *const *ids, size_t count, int timeout_ms);
+
+/* Is the broker there? One result: {"version","broker","time","queued","jobs_max"}. */
+enum lineward_status lineward_ping(struct lineward *client, int timeout_ms);
+
+/* What the last call brought, lent until the next one: JSON texts with their terminators. NULL beyond the last. */
+size_t lineward_result_count(const struct lineward *client);
+const char *lineward_result(const struct lineward *client, size_t index);
+
+/* Why the last call was not LINEWARD_OK, lent until the next one; never NULL. */
+const char *lineward_error(const struct lineward *client);
+
+/* How long to wait for an answer before a request is sent again (1000 ms if never set; at least 10); the wait then
+ * doubles up to eight times that. */
+void lineward_resend_after(struct lineward *client, int resend_ms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
