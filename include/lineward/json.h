@@ -31,6 +31,15 @@ bool json_bool(const cJSON *object, const char *name, bool fallback);
  * occurs twice, the first counts, as in json_get(). */
 bool json_raw_member(const char *text, size_t bytes, const char *name, const char **value, size_t *value_bytes);
 
+/* The top-level members of an object, in their order, as spans of its text; names raw, without quotes. Returns how
+ * many there are; only the first `room` are written. 0: not an object, or an empty one. `text` must have been
+ * accepted by json_parse. */
+struct json_member {
+    const char *name, *value;
+    size_t name_bytes, value_bytes;
+};
+size_t json_members(const char *text, size_t bytes, struct json_member *out, size_t room);
+
 /* Are the two documents equal as JSON values (member order, white space and escapes do not count)? */
 bool json_equal(const cJSON *a, const cJSON *b);
 

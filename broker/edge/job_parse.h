@@ -1,0 +1,39 @@
+/* job_parse.h — one job document of a producer (PROTOCOL, Job) to what the core takes: every field checked, each
+ * refusal with its code, the field and a sentence. Form comes first, then pool and line; what depends on the state of
+ * things is the core's to refuse. */
+#ifndef LINEWARD_EDGE_JOB_PARSE_H
+#define LINEWARD_EDGE_JOB_PARSE_H
+
+#include "broker/core/core.h"
+#include "broker/edge/keyed_hash.h"
+#include "lineward/conf.h"
+#include "lineward/json.h"
+
+struct job_parser {
+    const struct conf *conf;
+    const struct keyed_hash *hash;
+    struct core *core;  /* for campaigns' numbers */
+    const char *pools;  /* comma list of what the producer may use; NULL: all */
+};
+
+struct job_refusal {
+    enum code code;
+    char field[48]; /* "" none */
+    char message[200];
+};
+
+/* The texts that a parsed job points into; reused from job to job, until job_texts_clear() and the core's step. */
+struct job_texts {
+    struct json_out recipients, envelope;
+};
+void job_texts_free(struct job_texts *texts);
+
+/* True: *out is whole but for token and index, its spans point into `text` and `texts`. False: *refusal says.
+ * *id gets the raw JSON of the producer's id (lent from `text`), for the answer; empty if there is none. */
+bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, struct core_enqueue *out,
+               struct job_texts *texts, struct span *id, struct job_refusal *refusal, struct effects *effects);
+
+/* The keyed hash of a pool's producer id and of a conversation, as jobs carry them. */
+uint64_t job_id_hash(const struct keyed_hash *hash, const char *pool, const char *id);
+
+#endif

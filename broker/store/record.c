@@ -1,0 +1,526 @@
+/* record.c — see record.h. Writer and reader of each kind stand side by side: one list of fields a kind, walked by
+ * either. */
+#include "broker/store/record.h"
+
+#include <assert.h>
+#include <string.h>
+
+_Static_assert(SECTION_COUNT == STORE_SECTIONS, "sections of a change are sections of a record");
+_Static_assert(CHANGE_KIND_COUNT <= STORE_KINDS_MAX, "every kind has its row");
+
+/* One cursor for both ways. Reading past the end yields zeros, so that older heads read as what they lack. */
+struct cursor {
+    uint8_t *write;      /* NULL: reading */
+    const uint8_t *read;
+    size_t at, bytes;
+    bool broken; /* reading: a varint that does not end */
+};
+
+static void put_byte(struct cursor *cursor, uint8_t byte)
+{
+    assert(cursor->at < cursor->bytes);
+    cursor->write[cursor->at++] = byte;
+}
+
+static uint64_t walk_u64(struct cursor *cursor, uint64_t value)
+{
+    if (cursor->write != NULL) {
+        for (; value >= 0x80; value >>= 7)
+            put_byte(cursor, (uint8_t)(value | 0x80));
+        put_byte(cursor, (uint8_t)value);
+        return 0;
+    }
+    uint64_t read = 0;
+    for (unsigned shift = 0; cursor->at < cursor->bytes; shift += 7) {
+        uint8_t byte = cursor->read[cursor->at++];
+        if (shift < 64)
+            read |= (uint64_t)(byte & 0x7F) << shift;
+        if ((byte & 0x80) == 0)
+            return read;
+        if (cursor->at == cursor->bytes || shift > 63)
+            cursor->broken = true;
+    }
+    return read;
+}
+
+static uint64_t walk_hash(struct cursor *cursor, uint64_t value)
+{
+    uint64_t read = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        if (cursor->write != NULL)
+            put_byte(cursor, (uint8_t)(value >> 8 * i));
+        else if (cursor->at < cursor->bytes)
+            read |= (uint64_t)cursor->read[cursor->at++] << 8 * i;
+    }
+    return read;
+}
+
+static void walk_bytes(struct cursor *cursor, void *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (cursor->write != NULL)
+            put_byte(cursor, ((uint8_t *)bytes)[i]);
+        else if (cursor->at < cursor->bytes)
+            ((uint8_t *)bytes)[i] = cursor->read[cursor->at++];
+    }
+}
+
+/* A text: its length, then its bytes; `room` holds the terminator as well. */
+static void walk_text(struct cursor *cursor, char *text, size_t room)
+{
+    size_t bytes = (size_t)walk_u64(cursor, strnlen(text, room - 1));
+    if (cursor->write != NULL)
+        bytes = strnlen(text, room - 1);
+    if (bytes >= room) {
+        cursor->broken = true;
+        return;
+    }
+    walk_bytes(cursor, text, bytes);
+    if (cursor->write == NULL)
+        text[bytes] = '\0';
+}
+
+static uint64_t zigzag(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+static int64_t unzigzag(uint64_t value)
+{
+    return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+}
+
+/* FIELD(x): written from x, or read into x. */
+#define FIELD(field)                                                                                                   \
+    do {                                                                                                               \
+        uint64_t read_ = walk_u64(cursor, (uint64_t)(field));                                                          \
+        if (cursor->write == NULL)                                                                                     \
+            (field) = (__typeof__(field))read_;                                                                        \
+    } while (0)
+#define SIGNED(field)                                                                                                  \
+    do {                                                                                                               \
+        uint64_t read_ = walk_u64(cursor, zigzag(field));                                                              \
+        if (cursor->write == NULL)                                                                                     \
+            (field) = (__typeof__(field))unzigzag(read_);                                                              \
+    } while (0)
+#define HASH(field)                                                                                                    \
+    do {                                                                                                               \
+        uint64_t read_ = walk_hash(cursor, (field));                                                                   \
+        if (cursor->write == NULL)                                                                                     \
+            (field) = read_;                                                                                           \
+    } while (0)
+
+static void walk_mark(struct cursor *cursor, struct event_mark *mark)
+{
+    SIGNED(mark->at_ms);
+    FIELD(mark->topic);
+    uint64_t back = mark->seq - mark->prev; /* small, where the numbers are not */
+    if (mark->seq == 0)
+        return;
+    FIELD(back);
+    if (cursor->write == NULL)
+        mark->prev = mark->seq - back;
+}
+
+static void walk_window(struct cursor *cursor, struct budget_window *window)
+{
+    uint64_t used = 0;
+    for (int i = 0; i < BUDGET_BUCKETS; i++)
+        used += window->count[i] != 0;
+    SIGNED(window->newest);
+    FIELD(used);
+    int64_t bucket = window->newest;
+    for (uint64_t i = 0, back = 0; i < used && !cursor->broken; i++) {
+        if (cursor->write != NULL)
+            while (window->count[(bucket - (int64_t)back) % BUDGET_BUCKETS] == 0)
+                back++;
+        FIELD(back);
+        if (back >= BUDGET_BUCKETS || bucket < (int64_t)back) {
+            cursor->broken = true;
+            return;
+        }
+        FIELD(window->count[(bucket - (int64_t)back) % BUDGET_BUCKETS]);
+        if (cursor->write != NULL)
+            back++;
+    }
+}
+
+static void walk_start(struct cursor *cursor, struct change_start *start)
+{
+    walk_bytes(cursor, start->random, sizeof start->random);
+    FIELD(start->first_job);
+    FIELD(start->next_job);
+    FIELD(start->next_lease);
+    FIELD(start->next_seq);
+    FIELD(start->next_pause);
+    uint64_t topics = TOPIC_COUNT;
+    FIELD(topics);
+    for (uint64_t t = 0; t < topics && !cursor->broken; t++) {
+        uint64_t prev = t < TOPIC_COUNT ? start->prev_seq[t] : 0;
+        FIELD(prev);
+        if (t < TOPIC_COUNT)
+            start->prev_seq[t] = prev;
+    }
+    SIGNED(start->at_ms);
+}
+
+static void walk_job(struct cursor *cursor, struct change_job *job)
+{
+    HASH(job->conversation);
+    HASH(job->id_hash);
+    HASH(job->content_hash);
+    FIELD(job->from_line);
+    HASH(job->chat_hash);
+    SIGNED(job->accepted_at_ms);
+    SIGNED(job->due_ms);
+    SIGNED(job->expires_ms);
+    FIELD(job->pool);
+    FIELD(job->campaign);
+    FIELD(job->class);
+    FIELD(job->flags);
+}
+
+static void walk_try(struct cursor *cursor, struct change_try *try)
+{
+    FIELD(try->order);
+    FIELD(try->lease);
+    HASH(try->instance);
+    FIELD(try->line);
+    SIGNED(try->due_ms);
+    FIELD(try->state);
+    FIELD(try->attempts);
+    FIELD(try->failures);
+    uint64_t flags = (uint64_t)try->unsettled | (uint64_t)try->wide << 1 | (uint64_t)try->ended_unbegun << 2;
+    FIELD(flags);
+    try->unsettled = flags & 1;
+    try->wide = flags >> 1 & 1;
+    try->ended_unbegun = flags >> 2 & 1;
+    FIELD(try->http_status);
+    SIGNED(try->code);
+    SIGNED(try->bucket);
+    FIELD(try->bucket_messages);
+    FIELD(try->bucket_new);
+}
+
+static void walk_end(struct cursor *cursor, struct change_end *end)
+{
+    FIELD(end->line);
+    HASH(end->conversation);
+    FIELD(end->state);
+    FIELD(end->attempts);
+    FIELD(end->code);
+    FIELD(end->dead);
+    HASH(end->message_hash);
+    SIGNED(end->provider_code);
+}
+
+static void walk_conversation(struct cursor *cursor, struct change_conversation *conversation)
+{
+    FIELD(conversation->line);
+    HASH(conversation->chat_hash);
+    FIELD(conversation->pool);
+    FIELD(conversation->health);
+    FIELD(conversation->streak);
+    SIGNED(conversation->health_at_ms);
+    SIGNED(conversation->last_out_ms);
+    SIGNED(conversation->last_in_ms);
+    FIELD(conversation->forgotten_chat);
+}
+
+static void walk_line(struct cursor *cursor, struct change_line *line)
+{
+    FIELD(line->account);
+    FIELD(line->word);
+    FIELD(line->previous);
+    FIELD(line->proven);
+    FIELD(line->source);
+    FIELD(line->service);
+    FIELD(line->service_source);
+    FIELD(line->hold);
+    FIELD(line->gone);
+    FIELD(line->cordoned);
+    FIELD(line->heard);
+    FIELD(line->missed_polls);
+    FIELD(line->ramp_step);
+    FIELD(line->relapses);
+    SIGNED(line->changed_at_ms);
+    SIGNED(line->heard_at_ms);
+    SIGNED(line->first_seen_ms);
+    SIGNED(line->flagged_at_ms);
+    SIGNED(line->ramp_until_ms);
+    SIGNED(line->relapsed_at_ms);
+    SIGNED(line->gate_since_ms);
+    SIGNED(line->event_at_ms);
+    walk_window(cursor, &line->messages);
+    walk_window(cursor, &line->fresh);
+}
+
+static void walk_pause(struct cursor *cursor, struct change_pause *pause)
+{
+    FIELD(pause->scope);
+    FIELD(pause->over);
+    FIELD(pause->target);
+    SIGNED(pause->since_ms);
+    SIGNED(pause->until_ms);
+    walk_text(cursor, pause->reason, sizeof pause->reason);
+    walk_text(cursor, pause->by, sizeof pause->by);
+}
+
+static void walk_name(struct cursor *cursor, struct change_name *name)
+{
+    FIELD(name->kind);
+    walk_text(cursor, name->text, sizeof name->text);
+}
+
+static void walk_reputation(struct cursor *cursor, struct change_reputation *reputation)
+{
+    FIELD(reputation->status);
+    FIELD(reputation->previous);
+    FIELD(reputation->source);
+    SIGNED(reputation->changed_at_ms);
+}
+
+static void walk_suppression(struct cursor *cursor, struct change_suppression *suppression)
+{
+    FIELD(suppression->account);
+    FIELD(suppression->cause);
+    FIELD(suppression->over);
+    SIGNED(suppression->since_ms);
+}
+
+static bool walk(struct cursor *cursor, struct change *change, struct record_storage *storage)
+{
+    walk_mark(cursor, &change->event);
+    switch (change->kind) {
+    case CHANGE_START:
+        walk_start(cursor, &storage->start);
+        return true;
+    case CHANGE_NAME:
+        walk_name(cursor, &storage->name);
+        return true;
+    case CHANGE_JOB:
+        walk_job(cursor, &change->job);
+        return true;
+    case CHANGE_TRY:
+        walk_try(cursor, &change->try);
+        return true;
+    case CHANGE_END:
+        walk_end(cursor, &change->end);
+        return true;
+    case CHANGE_CONVERSATION:
+        walk_conversation(cursor, &change->conversation);
+        return true;
+    case CHANGE_LINE:
+        walk_line(cursor, &storage->line);
+        return true;
+    case CHANGE_PAUSE:
+        walk_pause(cursor, &storage->pause);
+        return true;
+    case CHANGE_SEEN:
+        SIGNED(change->seen.at_ms);
+        return true;
+    case CHANGE_DELIVERY:
+        FIELD(change->delivery.delivery);
+        SIGNED(change->delivery.code);
+        return true;
+    case CHANGE_GATE:
+        FIELD(change->gate.gate);
+        FIELD(change->gate.reason);
+        return true;
+    case CHANGE_REPUTATION:
+        walk_reputation(cursor, &change->reputation);
+        return true;
+    case CHANGE_SUPPRESSION:
+        walk_suppression(cursor, &change->suppression);
+        return true;
+    case CHANGE_KIND_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* The lent values of a change, copied so that the walk can treat both ways alike. */
+static void lend(const struct change *change, struct record_storage *storage)
+{
+    if (change->kind == CHANGE_START)
+        storage->start = *change->start;
+    else if (change->kind == CHANGE_NAME)
+        storage->name = *change->name;
+    else if (change->kind == CHANGE_LINE)
+        storage->line = *change->line;
+    else if (change->kind == CHANGE_PAUSE)
+        storage->pause = *change->pause;
+}
+
+size_t record_encode(const struct change *change, uint8_t out[STORE_HEAD_BYTES_MAX])
+{
+    struct cursor cursor = {.write = out, .bytes = STORE_HEAD_BYTES_MAX};
+    struct record_storage storage;
+    struct change copy = *change;
+    lend(change, &storage);
+    put_byte(&cursor, RECORD_VERSION);
+    bool known = walk(&cursor, &copy, &storage);
+    assert(known);
+    (void)known;
+    return cursor.at;
+}
+
+static void set_key(struct change *change, uint64_t key, struct record_storage *storage)
+{
+    switch (change->kind) {
+    case CHANGE_START:
+        storage->start.start = key;
+        change->start = &storage->start;
+        break;
+    case CHANGE_NAME:
+        storage->name.number = (uint16_t)key;
+        change->name = &storage->name;
+        break;
+    case CHANGE_JOB:
+        change->job.number = key;
+        break;
+    case CHANGE_TRY:
+        change->try.number = key;
+        break;
+    case CHANGE_END:
+        change->end.number = key;
+        break;
+    case CHANGE_CONVERSATION:
+        change->conversation.key = key;
+        break;
+    case CHANGE_LINE:
+        storage->line.number = key;
+        change->line = &storage->line;
+        break;
+    case CHANGE_PAUSE:
+        storage->pause.id = key;
+        change->pause = &storage->pause;
+        break;
+    case CHANGE_SEEN:
+        change->seen.event = key;
+        break;
+    case CHANGE_DELIVERY:
+        change->delivery.number = key;
+        break;
+    case CHANGE_GATE:
+        change->gate.line = key;
+        break;
+    case CHANGE_REPUTATION:
+        change->reputation.line = key;
+        break;
+    case CHANGE_SUPPRESSION:
+        change->suppression.key = key;
+        break;
+    case CHANGE_KIND_COUNT:
+        break;
+    }
+}
+
+/* What came from disk is checked like what comes from outside: enums within their range. */
+static bool is_sane(const struct change *change, const struct record_storage *storage)
+{
+    if (change->event.topic > TOPIC_COUNT)
+        return false;
+    switch (change->kind) {
+    case CHANGE_JOB:
+        return change->job.class < CLASS_COUNT;
+    case CHANGE_TRY:
+        return change->try.state < JOB_STATE_COUNT;
+    case CHANGE_END:
+        return change->end.state < JOB_STATE_COUNT && change->end.code < CODE_COUNT;
+    case CHANGE_CONVERSATION:
+        return change->conversation.health < CHAT_HEALTH_COUNT;
+    case CHANGE_LINE:
+        return storage->line.word < REPUTATION_COUNT && storage->line.previous < REPUTATION_COUNT &&
+               storage->line.proven < REPUTATION_COUNT && storage->line.service < SERVICE_COUNT &&
+               storage->line.source < SOURCE_COUNT && storage->line.service_source < SOURCE_COUNT &&
+               storage->line.ramp_step <= CONF_RAMP_STEPS_MAX;
+    case CHANGE_PAUSE:
+        return storage->pause.scope < PAUSE_SCOPE_COUNT;
+    case CHANGE_DELIVERY:
+        return change->delivery.delivery < DELIVERY_COUNT;
+    case CHANGE_GATE:
+        return change->gate.gate < GATE_COUNT && change->gate.reason < REASON_COUNT;
+    case CHANGE_REPUTATION:
+        return change->reputation.status < REPUTATION_COUNT && change->reputation.previous < REPUTATION_COUNT &&
+               change->reputation.source < SOURCE_COUNT;
+    case CHANGE_SUPPRESSION:
+        return change->suppression.cause < SUPPRESS_COUNT;
+    case CHANGE_START:
+    case CHANGE_NAME:
+    case CHANGE_SEEN:
+    case CHANGE_KIND_COUNT:
+        break;
+    }
+    return true;
+}
+
+bool record_decode(unsigned kind, uint64_t key, uint64_t seq, const void *head, size_t head_bytes,
+                   struct record_storage *storage, struct change *out)
+{
+    const uint8_t *bytes = head;
+    if (head_bytes < 1 || bytes[0] > RECORD_VERSION || kind == 0 || kind >= CHANGE_KIND_COUNT)
+        return false;
+    struct cursor cursor = {.read = bytes, .at = 1, .bytes = head_bytes};
+    memset(out, 0, sizeof *out);
+    memset(storage, 0, sizeof *storage);
+    out->kind = (enum change_kind)kind;
+    out->event.seq = seq;
+    if (!walk(&cursor, out, storage) || cursor.broken)
+        return false;
+    set_key(out, key, storage);
+    return is_sane(out, storage);
+}
+
+bool record_read(const struct store_record *record, struct record_storage *storage, struct change *out)
+{
+    if (!record_decode(record->kind, record->key, record->seq, record->head, record->head_bytes, storage, out))
+        return false;
+    for (int i = 0; i < STORE_SECTIONS; i++)
+        out->sections[i] = (struct span){record->sections[i].data, record->sections[i].bytes};
+    return true;
+}
+
+enum err record_add(struct store_batch *batch, const struct change *change)
+{
+    uint8_t head[STORE_HEAD_BYTES_MAX];
+    size_t bytes = record_encode(change, head);
+    uint64_t key = change_key(change);
+    struct store_section sections[STORE_SECTIONS];
+    for (int i = 0; i < STORE_SECTIONS; i++)
+        sections[i] = (struct store_section){change->sections[i].data, change->sections[i].bytes};
+    enum err err;
+    if (change->copy_mask != 0)
+        err = store_batch_add_copy(batch, change->kind, key, change->event.seq, head, bytes, sections,
+                                   change->copy_mask, change->copy_kind, change->copy_key, change->copy_place);
+    else
+        err = store_batch_add(batch, change->kind, key, change->event.seq, head, bytes, sections);
+    if (err == ERR_NONE && change->release_kind != 0)
+        err = store_batch_release(batch, change->release_kind,
+                                  change->release_kind == CHANGE_CONVERSATION ? change->conversation.key
+                                                                              : change->end.number,
+                                  change->release_place);
+    return err;
+}
+
+const struct store_kind *record_kinds(void)
+{
+    enum { RECIPIENTS = 1u << SECTION_RECIPIENTS, ENVELOPE = 1u << SECTION_ENVELOPE, RESULT = 1u << SECTION_RESULT,
+           PAYLOAD = 1u << SECTION_PAYLOAD };
+    static const struct store_kind kinds[STORE_KINDS_MAX] = {
+        [CHANGE_START] = {"start", STORE_KEEP_RENEW, false, 0},
+        [CHANGE_NAME] = {"name", STORE_KEEP_RENEW, false, 0},
+        [CHANGE_JOB] = {"job", STORE_KEEP_WHILE_LIVE, true, RECIPIENTS | ENVELOPE},
+        [CHANGE_TRY] = {"try", STORE_KEEP_RENEW, true, 0},
+        [CHANGE_END] = {"end", STORE_KEEP_HISTORY, true, RESULT | RECIPIENTS | ENVELOPE | PAYLOAD},
+        [CHANGE_CONVERSATION] = {"conversation", STORE_KEEP_WHILE_LIVE, false, 0},
+        [CHANGE_LINE] = {"line", STORE_KEEP_RENEW, false, 0},
+        [CHANGE_PAUSE] = {"pause", STORE_KEEP_RENEW, true, 0},
+        [CHANGE_SEEN] = {"seen", STORE_KEEP_HISTORY, true, 0},
+        [CHANGE_DELIVERY] = {"delivery", STORE_KEEP_HISTORY, true, 0},
+        [CHANGE_GATE] = {"gate", STORE_KEEP_HISTORY, true, 0},
+        [CHANGE_REPUTATION] = {"reputation", STORE_KEEP_HISTORY, true, 0},
+        [CHANGE_SUPPRESSION] = {"suppression", STORE_KEEP_RENEW, true, 0},
+    };
+    return kinds;
+}
