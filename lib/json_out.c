@@ -80,25 +80,6 @@ void json_close(struct json_out *out, char bracket)
     out->comma = true;
 }
 
-/* How many bytes from `at` on can be copied as they are: ASCII but quote, backslash and controls. */
-static size_t plain_run(const char *at, const char *end)
-{
-    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    const char *first = at;
-    while (end - at >= 8) {
-        uint64_t w;
-        memcpy(&w, at, sizeof w);
-        uint64_t quote = w ^ (ones * '"'), backslash = w ^ (ones * '\\');
-        uint64_t odd = (w - ones * 0x20) | (quote - ones) | (backslash - ones) | w;
-        if (odd & highs) /* some byte is below 0x20, one of the two, above 0x7f, or a borrow looks so */
-            break;
-        at += 8;
-    }
-    while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\')
-        at++;
-    return (size_t)(at - first);
-}
-
 /* Writes the one character at `at` that is not plain, with room made; how many bytes of input it took. */
 static size_t put_odd(struct json_out *out, const char *at, const char *end)
 {
@@ -124,7 +105,7 @@ static void put_quoted(struct json_out *out, const char *text, size_t bytes)
     const char *at = text, *end = text + bytes;
     out->text[out->bytes++] = '"';
     while (at < end) {
-        size_t run = plain_run(at, end);
+        size_t run = json_plain_run(at, end);
         if (!reserve(out, run + 8)) /* an escape takes six, a quote and a colon two */
             return;
         append(out, at, run);

@@ -54,6 +54,25 @@ size_t json_utf8_length(const char *at, const char *end)
     return length;
 }
 
+/* Eight bytes at a time: most of all text that comes and goes is plain. */
+size_t json_plain_run(const char *at, const char *end)
+{
+    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    const char *first = at;
+    while (end - at >= 8) {
+        uint64_t w;
+        memcpy(&w, at, sizeof w);
+        uint64_t quote = w ^ (ones * '"'), backslash = w ^ (ones * '\\');
+        uint64_t odd = (w - ones * 0x20) | (quote - ones) | (backslash - ones) | w;
+        if (odd & highs) /* some byte is below 0x20, one of the two, above 0x7f, or a borrow looks so */
+            break;
+        at += 8;
+    }
+    while (at < end && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\')
+        at++;
+    return (size_t)(at - first);
+}
+
 /* Four hex digits behind a \u; -1: not so. */
 static int hex4(const char *at, const char *end)
 {
@@ -108,7 +127,10 @@ static bool scan_escape(struct scan *s)
 static bool scan_string(struct scan *s)
 {
     s->at++;
-    while (s->at < s->end) {
+    for (;;) {
+        s->at += json_plain_run(s->at, s->end);
+        if (s->at == s->end)
+            return fail(s, "a string does not end");
         unsigned char c = (unsigned char)*s->at;
         if (c == '"') {
             s->at++;
@@ -121,12 +143,11 @@ static bool scan_string(struct scan *s)
         }
         if (c < 0x20)
             return fail(s, "a control character in a string");
-        size_t length = c < 0x80 ? 1 : json_utf8_length(s->at, s->end);
+        size_t length = json_utf8_length(s->at, s->end);
         if (length == 0)
             return fail(s, "not UTF-8");
         s->at += length;
     }
-    return fail(s, "a string does not end");
 }
 
 static bool scan_digits(struct scan *s)
@@ -289,13 +310,16 @@ const char *json_scan_fault(const char *text, size_t bytes)
     return scan_document(&s) ? NULL : s.fault;
 }
 
+/* A quote ends the string unless an odd number of backslashes stands before it. */
 const char *json_skip_string(const char *at)
 {
-    for (at++; *at != '"'; at++) {
-        if (*at == '\\')
-            at++;
+    for (const char *quote = rawmemchr(at + 1, '"');; quote = rawmemchr(quote + 1, '"')) {
+        const char *slash = quote;
+        while (slash[-1] == '\\')
+            slash--;
+        if ((quote - slash) % 2 == 0)
+            return quote + 1;
     }
-    return at + 1;
 }
 
 const char *json_skip_value(const char *at, const char *end)

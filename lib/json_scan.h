@@ -12,6 +12,9 @@ const char *json_scan_fault(const char *text, size_t bytes);
 /* Bytes of the UTF-8 sequence at `at` (before `end`), 0 if it is none. Shortest forms only, no surrogates. */
 size_t json_utf8_length(const char *at, const char *end);
 
+/* How many bytes from `at` on need neither escaping nor a closer look: ASCII but quote, backslash and controls. */
+size_t json_plain_run(const char *at, const char *end);
+
 /* Scanning a document that json_scan_fault() took. */
 const char *json_skip_blanks(const char *at, const char *end);
 /* `at` is on a string's opening quote; the place behind the closing one. */
