@@ -78,7 +78,7 @@ test_src = $(support_src) $(unit_src) $(model_src) $(process_src) $(bench_src) $
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
-.PHONY: all help deps demo check test bench soak install clean objects tests tidy cppcheck \
+.PHONY: all help deps demo check test bench soak install clean objects tests bench-tools tidy cppcheck \
         list-unit list-model list-process print-sanitize
 .DEFAULT_GOAL := all
 
@@ -126,6 +126,7 @@ deps:
 	@deploy/install-deps --if-missing build
 
 tests: $(unit_tests) $(model_tests) $(process_tests)
+bench-tools: $(bench_tools)
 objects: $(call objects,$(all_src) $(test_src))
 list-unit:    ; @echo $(unit_tests)
 list-model:   ; @echo $(model_tests)
@@ -136,7 +137,7 @@ tidy: $(patsubst %.c,$(BUILD)/tidy/%.ok,$(all_src))
 cppcheck:
 	@mkdir -p $(BUILD)/cppcheck
 	@cppcheck --quiet -j2 --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
-	    --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 --library=posix \
+	    --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 --library=posix --library=tests/check-rules/cppcheck.cfg \
 	    -D_GNU_SOURCE -D__linux__ -Iinclude -I. --suppressions-list=tests/check-rules/cppcheck.suppress $(all_src)
 
 $(BUILD)/lineward-broker:  $(call objects,broker/main.c) \
@@ -182,7 +183,8 @@ $(BUILD)/%.o: %.c | deps
 	@mkdir -p $(@D)
 	$(call say,cc,$<)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tidy/%.ok: %.c .clang-tidy
+# Once more when a header changed: the object is newer then.
+$(BUILD)/tidy/%.ok: %.c .clang-tidy $(BUILD)/%.o
 	@mkdir -p $(@D)
 	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) $(filter-out -Werror,$(WARN)) 2>$@.log || \
 	    { cat $@.log; exit 1; }

@@ -38,7 +38,7 @@ int command_cancel(const struct ctl *ctl, const struct args *args)
 {
     int worst = EXIT_DONE;
     for (int i = 0; i < args->count && worst != EXIT_UNREACHABLE; i++) {
-        struct http_answer answer;
+        struct http_answer answer = {0};
         int code = change(ctl, args, "DELETE", args->positional[i], NULL, &answer);
         worst = code > worst ? code : worst;
         if (code != EXIT_DONE)
@@ -86,7 +86,7 @@ int command_pause(const struct ctl *ctl, const struct args *args)
     if (span != NULL && !duration_parse(span, &for_ms))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "--for is a span as 90s, 30m, 2h or 1d");
     struct json_out body = {0};
-    struct http_answer answer;
+    struct http_answer answer = {0};
     write_body(&body, reason, for_ms, NULL);
     int code = post(ctl, args, &body, &answer);
     if (code != EXIT_DONE)
@@ -108,7 +108,7 @@ int command_resume(const struct ctl *ctl, const struct args *args)
 {
     const char *pause = args_option(args, "pause");
     struct json_out body = {0};
-    struct http_answer answer;
+    struct http_answer answer = {0};
     write_body(&body, NULL, -1, pause);
     int code = post(ctl, args, &body, &answer);
     if (code != EXIT_DONE)

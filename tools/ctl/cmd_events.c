@@ -93,7 +93,7 @@ static int show_event(struct reader *reader, const cJSON *event)
 /* One page. *count: how many events it had. */
 static int read_page(struct reader *reader, int *count)
 {
-    struct http_answer answer;
+    struct http_answer answer = {0};
     char *path = events_path(reader);
     if (path == NULL)
         return ctl_fail(reader->ctl, EXIT_REFUSED, "no_memory", "%s", "");
@@ -119,7 +119,7 @@ static int read_page(struct reader *reader, int *count)
 /* Following begins with what happens from now on, unless told otherwise. */
 static int find_now(struct reader *reader)
 {
-    struct http_answer answer;
+    struct http_answer answer = {0};
     int code = http_ask(reader->ctl, "GET", "/v1/status", NULL, &answer);
     if (code != EXIT_DONE)
         return code;

@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/store/record.h"
 #include "broker/store/store.h"
 #include "ctl.h"
 #include "lineward/json.h"
-
-/* What the broker's records are called and how they live; defined beside their layout. */
-const struct store_kind *record_kinds(void);
 
 static enum exit_code exit_of(enum err err)
 {

@@ -74,7 +74,7 @@ static const struct column *columns_for(const char *list)
 
 int command_show(const struct ctl *ctl, const struct args *args)
 {
-    struct http_answer answer;
+    struct http_answer answer = {0};
     char *path = args->count > 0 ? http_path(args->command->path, args->positional[0]) : strdup(args->command->path);
     if (path == NULL)
         return ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
@@ -144,7 +144,7 @@ static int read_list(const struct ctl *ctl, const struct args *args, int64_t lim
     list->name = strrchr(args->command->path, '/') + 1;
     list->rows = cJSON_CreateArray();
     do {
-        struct http_answer answer;
+        struct http_answer answer = {0};
         int64_t left = limit - rows;
         char *path =
             page_path(args, list->next != NULL ? list->next : after, left < PAGE_ROWS_MAX ? left : PAGE_ROWS_MAX);

@@ -179,7 +179,7 @@ static int read_token(struct ctl *ctl, const struct args *args)
     return EXIT_DONE;
 }
 
-static int read_admin(struct ctl *ctl, const struct args *args, char url[512])
+static int read_admin(struct ctl *ctl, const struct args *args)
 {
     const char *given = args_option(args, "admin");
     if (given == NULL)
@@ -195,18 +195,16 @@ static int read_admin(struct ctl *ctl, const struct args *args, char url[512])
     size_t bytes = strlen(given);
     while (bytes > 0 && given[bytes - 1] == '/')
         bytes--;
-    if (bytes >= 512)
+    if (bytes >= sizeof ctl->admin)
         return ctl_fail(ctl, EXIT_USAGE, "admin", "the URL is too long");
-    memcpy(url, given, bytes);
-    url[bytes] = '\0';
-    ctl->admin = url;
+    memcpy(ctl->admin, given, bytes);
+    ctl->admin[bytes] = '\0';
     return EXIT_DONE;
 }
 
 static int run_command(struct ctl *ctl, const struct args *args)
 {
-    char url[512];
-    int code = read_admin(ctl, args, url);
+    int code = read_admin(ctl, args);
     if (code == EXIT_DONE)
         code = read_token(ctl, args);
     if (code == EXIT_DONE)

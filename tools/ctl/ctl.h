@@ -26,7 +26,7 @@ struct ctl {
     bool json;          /* the answer as JSON, nothing else on `out` */
     struct screen view; /* how `out` shows text */
     bool progress;      /* `err` is a terminal: a progress bar may be drawn on it */
-    const char *admin;  /* base URL, without a slash at its end */
+    char admin[512];    /* base URL, without a slash at its end */
     char *token;        /* NULL: none */
     const char *ca;     /* PEM file to trust besides the system's; NULL: none */
     bool insecure;      /* the token may go over plain http to another machine */

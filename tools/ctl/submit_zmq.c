@@ -161,20 +161,31 @@ static int connect_socket(const struct ctl *ctl, struct zmq_link *link, const ch
     return EXIT_DONE;
 }
 
-int submit_over_zmq(const struct ctl *ctl, const struct submit_zmq_options *options, struct submit_link *out)
+static struct zmq_link *zmq_link_new(void)
 {
     struct zmq_link *link = calloc(1, sizeof *link);
-    int code = EXIT_REFUSED;
-    if (link == NULL || (link->message = message_new()) == NULL || (link->context = zmq_ctx_new()) == NULL ||
-        (link->socket = zmq_socket(link->context, ZMQ_DEALER)) == NULL)
-        code = ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
-    else
-        code = use_curve(ctl, link, options);
+    if (link == NULL)
+        return NULL;
+    link->message = message_new();
+    link->context = zmq_ctx_new();
+    link->socket = link->context != NULL ? zmq_socket(link->context, ZMQ_DEALER) : NULL;
+    if (link->message != NULL && link->socket != NULL)
+        return link;
+    zmq_link_close(link);
+    return NULL;
+}
+
+int submit_over_zmq(const struct ctl *ctl, const struct submit_zmq_options *options, struct submit_link *out)
+{
+    struct zmq_link *link = zmq_link_new();
+    if (link == NULL)
+        return ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
+    int code = use_curve(ctl, link, options);
     if (code == EXIT_DONE)
         code = connect_socket(ctl, link, options->endpoint);
     if (code == EXIT_DONE)
         *out = (struct submit_link){link, zmq_submit, zmq_link_close};
-    else if (link != NULL)
+    else
         zmq_link_close(link);
     return code;
 }
