@@ -1,5 +1,5 @@
 /* conf.h — the one configuration file of broker and workers (PROTOCOL, Configuration): every key, its default,
- * its bounds. One table in lib/conf.c describes all of it; check-config, the sample file and --set use the same.
+ * its bounds. One table in lib/conf_table.c describes all of it; check-config, the sample file and --set use the same.
  *
  * A struct conf owns all its memory; paths are absolute (relative ones start at the file's folder). */
 #ifndef LINEWARD_CONF_H

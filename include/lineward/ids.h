@@ -23,8 +23,9 @@ bool e164_is_valid(const char *text);        /* ^\+[1-9]\d{1,14}$ */
  * Writes the form in which handles are compared: lower case. False: neither; out untouched. */
 bool handle_normalize(const char *text, char out[HANDLE_MAX_BYTES + 1]);
 
-/* A handle for logs and for viewers: "+1415•••0111" keeps the first five and the last two characters of a
- * number ("+1415*****11"), an e-mail becomes "a***@***". Never the whole handle. */
+/* A handle for logs and for viewers: a number keeps its first five and last two characters ("+1202*****11"), one
+ * of less than ten characters its first two, an e-mail becomes "a***@***", anything else (NULL too) "***". Never
+ * the whole handle. */
 void handle_mask(const char *handle, char out[HANDLE_MAX_BYTES + 1]);
 
 /* Job numbers: "j_" and base 36, without leading zeros. */

@@ -16,8 +16,8 @@
  * \u0000. NULL otherwise, and *why (if asked) a sentence with static lifetime. Free with cJSON_Delete(). */
 cJSON *json_parse(const char *text, size_t bytes, const char **why);
 
-/* True if `text` (a document that json_parse took) holds an integer beyond +-2^53 anywhere: such numbers do
- * not survive most JSON readers (PROTOCOL, Job, `message`). */
+/* True if `text` (a document that json_parse took) holds an integer beyond +-2^53 anywhere, be it written with an
+ * exponent: such numbers do not survive most JSON readers (PROTOCOL, Job, `message`). */
 bool json_has_big_integer(const char *text, size_t bytes);
 
 /* Members by exact name (case-sensitive). */
@@ -43,7 +43,8 @@ size_t json_members(const char *text, size_t bytes, struct json_member *out, siz
 /* Are the two documents equal as JSON values (member order, white space and escapes do not count)? */
 bool json_equal(const cJSON *a, const cJSON *b);
 
-/* A growing text buffer for writing JSON without building a tree. All memory is the buffer's. */
+/* A growing text buffer for writing JSON without building a tree: begin with {0}; commas come by themselves. All
+ * memory is the buffer's; text[0..bytes) is the document, without a terminator. */
 struct json_out {
     char *text;
     size_t bytes;
