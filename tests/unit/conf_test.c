@@ -218,6 +218,13 @@ START_TEST(the_contracts_own_file_says_the_defaults)
 }
 END_TEST
 
+START_TEST(the_file_we_ship_says_the_defaults)
+{
+    ck_assert_msg(conf_load(&conf, "deploy/lineward.yaml", NULL, 0, &problem) == ERR_NONE, "%s", problem.text);
+    check_defaults(conf);
+}
+END_TEST
+
 START_TEST(without_a_file_everything_is_default_and_no_key_is_asked_for)
 {
     ck_assert_int_eq(conf_load(&conf, NULL, NULL, 0, &problem), ERR_NONE);
@@ -905,6 +912,7 @@ int main(void)
     tcase_set_timeout(tests, 30);
     tcase_add_checked_fixture(tests, NULL, teardown);
     tcase_add_test(tests, the_contracts_own_file_says_the_defaults);
+    tcase_add_test(tests, the_file_we_ship_says_the_defaults);
     tcase_add_test(tests, without_a_file_everything_is_default_and_no_key_is_asked_for);
     tcase_add_test(tests, what_a_file_does_not_say_is_default);
     tcase_add_test(tests, a_file_must_say_where_the_key_of_each_account_is);
