@@ -244,8 +244,8 @@ bool lookup_collect(struct lookup *lookup, struct lookup_answer *out)
     struct entry *entry = list_take(&lookup->done);
     if (entry != NULL)
         lookup->taken--;
-    else
-        (void)eventfd_read(lookup->wake_fd, &count); /* emptied only with the list, under its mutex */
+    if (lookup->done.first == NULL)
+        (void)eventfd_read(lookup->wake_fd, &count); /* emptied with the list, under its mutex */
     pthread_mutex_unlock(&lookup->mutex);
     if (entry == NULL)
         return false;

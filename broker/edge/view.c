@@ -28,7 +28,7 @@ void pause_text(uint64_t pause, char out[PAUSE_TEXT_MAX])
 
 bool pause_text_parse(const char *text, uint64_t *out)
 {
-    if (strncmp(text, "p_", 2) != 0 || text[2] < '1' || text[2] > '9' || strlen(text) > 20)
+    if (strncmp(text, "p_", 2) != 0 || text[2] < '1' || text[2] > '9' || strlen(text) > 21)
         return false;
     char *end = NULL;
     uint64_t pause = strtoull(text + 2, &end, 10);
