@@ -51,7 +51,7 @@ static enum err open_account(struct account *account, const struct conf_account 
         free(key);
         return fail(problem, conf, "api_key_file: the first line must be the key, printable and without blanks");
     }
-    strcpy(account->name, conf->name);
+    memcpy(account->name, conf->name, sizeof account->name);
     account->base_url = strdup(conf->base_url);
     account->route = sender_route_new(key, local);
     free(key);

@@ -1,5 +1,4 @@
-/* broker_link.c — see broker_link.h. ZMQ_IMMEDIATE keeps messages from being queued for a broker that is not there:
- * "writable" then means "connected", and nothing old is said to a broker that has just started. */
+/* broker_link.c — see broker_link.h. "Writable" means "connected" here (dealer.h). */
 #include "broker_link.h"
 
 #include <errno.h>
@@ -9,18 +8,15 @@
 #include <sys/epoll.h>
 #include <zmq.h>
 
+#include "beats.h"
+#include "dealer.h"
 #include "lineward/json.h"
 #include "lineward/log.h"
 
-#define FRESH_BEATS      3  /* PROTOCOL: a BEAT sent that long ago proves nothing any more */
-#define RESEND_BEATS     3  /* a result without DONE is said again */
-#define SILENCE_BEATS    10 /* then over a new connection: this one may be dead without a sign */
-#define SILENCE_DOUBLES  5  /* how often that wait doubles at most */
-#define BEATS_KEPT       16
-#define READS_PER_TURN   256
-#define FRAME_BYTES_MAX  (1024 * 1024)
-#define HEARTBEAT_MIN_MS 10
-#define HEARTBEAT_MAX_MS 60000
+#define RESEND_BEATS    3  /* a result without DONE is said again */
+#define SILENCE_BEATS   10 /* then over a new connection: this one may be dead without a sign */
+#define SILENCE_DOUBLES 5  /* how often that wait doubles at most */
+#define READS_PER_TURN  256
 
 static const char result_returned[] = "{\"outcome\":\"returned\"}";
 
@@ -43,53 +39,19 @@ struct broker_link {
     bool ending;
     struct leases *leases;
     struct message *message;
-    int64_t heartbeat_ms;
     int64_t asked_mono_ms; /* when the READY under way, or the last one, was said */
     int64_t heard_mono_ms;
-    unsigned silences;                /* in a row */
-    uint64_t beat;                    /* number of the next BEAT */
-    int64_t beat_mono_ms[BEATS_KEPT]; /* when the last ones were sent */
-    int64_t next_beat_mono_ms;
-    int64_t proof_mono_ms; /* when the newest BEAT or READY was sent that the broker has answered */
+    unsigned silences; /* in a row */
+    struct beats beats;
 };
 
 /* ---- socket ------------------------------------------------------------------------------------------------ */
-
-static bool set_curve(struct broker_link *link)
-{
-    char public_key[41];
-    if (link->secret_key == NULL)
-        return true;
-    return zmq_curve_public(public_key, link->secret_key) == 0 &&
-           zmq_setsockopt(link->socket, ZMQ_CURVE_SECRETKEY, link->secret_key, 41) == 0 &&
-           zmq_setsockopt(link->socket, ZMQ_CURVE_PUBLICKEY, public_key, 41) == 0 &&
-           zmq_setsockopt(link->socket, ZMQ_CURVE_SERVERKEY, link->broker_key, 41) == 0;
-}
-
-static void set_number(void *socket, int option, int value)
-{
-    zmq_setsockopt(socket, option, &value, sizeof value);
-}
-
-static int socket_fd(void *socket)
-{
-    int fd = -1;
-    size_t bytes = sizeof fd;
-    return zmq_getsockopt(socket, ZMQ_FD, &fd, &bytes) == 0 ? fd : -1;
-}
-
-static int socket_events(void *socket)
-{
-    int events = 0;
-    size_t bytes = sizeof events;
-    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &bytes) == 0 ? events : 0;
-}
 
 static void socket_close(struct broker_link *link)
 {
     if (link->socket == NULL)
         return;
-    epoll_ctl(link->epoll_fd, EPOLL_CTL_DEL, socket_fd(link->socket), NULL);
+    epoll_ctl(link->epoll_fd, EPOLL_CTL_DEL, dealer_fd(link->socket), NULL);
     zmq_close(link->socket);
     link->socket = NULL;
     link->state = LINK_DOWN;
@@ -97,25 +59,16 @@ static void socket_close(struct broker_link *link)
 
 static enum err socket_open(struct broker_link *link)
 {
-    link->socket = zmq_socket(link->zmq, ZMQ_DEALER);
-    if (link->socket == NULL)
-        return ERR_NO_MEMORY;
-    int64_t frame_max = FRAME_BYTES_MAX;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = link->epoll_data};
-    set_number(link->socket, ZMQ_LINGER, 0);
-    set_number(link->socket, ZMQ_IMMEDIATE, 1);
-    set_number(link->socket, ZMQ_RECONNECT_IVL, 100);
-    set_number(link->socket, ZMQ_RECONNECT_IVL_MAX, 2000);
-    set_number(link->socket, ZMQ_TCP_KEEPALIVE, 1);
-    zmq_setsockopt(link->socket, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max);
-    if (!set_curve(link) || zmq_connect(link->socket, link->endpoint) != 0 ||
-        epoll_ctl(link->epoll_fd, EPOLL_CTL_ADD, socket_fd(link->socket), &event) != 0) {
-        int why = errno;
-        socket_close(link);
-        errno = why;
+    link->socket = dealer_open(link->zmq, link->endpoint, link->secret_key, link->broker_key);
+    if (link->socket == NULL)
         return ERR_IO;
-    }
-    return ERR_NONE;
+    if (epoll_ctl(link->epoll_fd, EPOLL_CTL_ADD, dealer_fd(link->socket), &event) == 0)
+        return ERR_NONE;
+    int why = errno;
+    socket_close(link);
+    errno = why;
+    return ERR_IO;
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------- */
@@ -145,8 +98,7 @@ enum err broker_link_open(struct broker_link **out, void *zmq, const struct link
                                  .context = context,
                                  .leases = leases_new(settings->slots + LINK_RESULTS_KEPT_MAX),
                                  .message = message_new(),
-                                 .heartbeat_ms = settings->heartbeat_ms,
-                                 .beat = 1};
+                                 .beats = {.heartbeat_ms = settings->heartbeat_ms, .number = 1}};
     if (link->endpoint == NULL || link->worker == NULL || link->instance == NULL || link->leases == NULL ||
         link->message == NULL)
         goto fail;
@@ -236,20 +188,16 @@ static void say_ready(struct broker_link *link, struct instant now)
 
 static void say_beat(struct broker_link *link, struct instant now)
 {
-    char number[24];
-    if (now.mono_ms < link->next_beat_mono_ms)
+    char number[BEAT_TEXT_MAX];
+    if (now.mono_ms < link->beats.next_mono_ms)
         return;
-    snprintf(number, sizeof number, "%llu", (unsigned long long)link->beat);
-    if (say(link, "BEAT", number)) {
-        link->beat_mono_ms[link->beat % BEATS_KEPT] = now.mono_ms;
-        link->beat++;
-    }
-    link->next_beat_mono_ms = now.mono_ms + link->heartbeat_ms;
+    beats_number(&link->beats, number);
+    beats_sent(&link->beats, say(link, "BEAT", number), now.mono_ms);
 }
 
 static void say_results(struct broker_link *link, struct instant now)
 {
-    leases_say_again(link->leases, now.mono_ms - RESEND_BEATS * link->heartbeat_ms);
+    leases_say_again(link->leases, now.mono_ms - RESEND_BEATS * link->beats.heartbeat_ms);
     while (leases_to_say(link->leases) != NULL) {
         struct frame frames[2 + 2 * WIRE_WORKER_ITEMS_MAX] = {text_frame(WIRE_VERSION), text_frame("RESULT")};
         struct lease *batch[WIRE_WORKER_ITEMS_MAX];
@@ -282,6 +230,23 @@ static bool is_printable(const char *id)
     return at > id && *at == '\0';
 }
 
+/* NULL: given twice, which is ignored, or no room for more results: then it goes back at once, and whether that
+ * message arrives does not matter, for nothing of it has begun. */
+static struct lease *add_lease(struct broker_link *link, const char *id)
+{
+    struct lease *lease = leases_add(link->leases, id);
+    if (lease != NULL)
+        return lease;
+    bool twice = leases_find(link->leases, id) != NULL;
+    log_event(LOG_WARN, twice ? "lease_twice" : "leases_full", "broker=%s lease=%s", link->endpoint, id);
+    if (!twice) {
+        struct frame frames[] = {text_frame(WIRE_VERSION), text_frame("RESULT"), text_frame(id),
+                                 text_frame(result_returned)};
+        message_send(link->socket, frames, 4);
+    }
+    return NULL;
+}
+
 static void hear_jobs(struct broker_link *link)
 {
     size_t frame_count = message_frame_count(link->message);
@@ -296,8 +261,8 @@ static void hear_jobs(struct broker_link *link)
         struct lease *lease = NULL;
         if (!frame_text(message_frame(link->message, i), id, sizeof id) || !is_printable(id))
             log_event(LOG_WARN, "lease_malformed", "broker=%s", link->endpoint);
-        else if ((lease = leases_add(link->leases, id)) == NULL)
-            log_event(LOG_WARN, "lease_ignored", "broker=%s lease=%s", link->endpoint, id); /* twice, or no room */
+        else
+            lease = add_lease(link, id);
         if (lease == NULL)
             continue;
         lease->link = link;
@@ -346,28 +311,21 @@ static void hear_ready(struct broker_link *link, struct instant now)
     if (link->state == LINK_ASKED) {
         if (json_int(answer, "heartbeat_ms", &heartbeat_ms) && heartbeat_ms >= HEARTBEAT_MIN_MS &&
             heartbeat_ms <= HEARTBEAT_MAX_MS)
-            link->heartbeat_ms = heartbeat_ms;
+            link->beats.heartbeat_ms = heartbeat_ms;
         link->state = LINK_READY;
-        link->proof_mono_ms = link->asked_mono_ms;
-        link->next_beat_mono_ms = now.mono_ms;
+        beats_restart(&link->beats, link->asked_mono_ms, now.mono_ms);
         leases_say_again(link->leases, INT64_MAX);
         log_event(LOG_INFO, "ready", "endpoint=%s broker=%s heartbeat_ms=%lld leases=%zu", link->endpoint,
-                  broker != NULL ? broker : "?", (long long)link->heartbeat_ms, leases_count(link->leases));
+                  broker != NULL ? broker : "?", (long long)link->beats.heartbeat_ms, leases_count(link->leases));
     }
     cJSON_Delete(answer);
 }
 
 static void hear_beat(struct broker_link *link)
 {
-    char text[24];
-    char *end = NULL;
-    if (!frame_text(message_frame(link->message, 2), text, sizeof text) || text[0] < '0' || text[0] > '9')
-        return;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (*end != '\0' || number >= link->beat || number == 0 || link->beat - number > BEATS_KEPT)
-        return;
-    if (link->beat_mono_ms[number % BEATS_KEPT] > link->proof_mono_ms)
-        link->proof_mono_ms = link->beat_mono_ms[number % BEATS_KEPT];
+    char number[BEAT_TEXT_MAX];
+    if (frame_text(message_frame(link->message, 2), number, sizeof number))
+        beats_echoed(&link->beats, number);
 }
 
 static void hear_error(struct broker_link *link, struct instant now)
@@ -426,7 +384,7 @@ void broker_link_read(struct broker_link *link, struct instant now)
 static int64_t silence_end_mono_ms(const struct broker_link *link)
 {
     unsigned doubles = link->silences < SILENCE_DOUBLES ? link->silences : SILENCE_DOUBLES;
-    return link->heard_mono_ms + ((SILENCE_BEATS * link->heartbeat_ms) << doubles);
+    return link->heard_mono_ms + ((SILENCE_BEATS * link->beats.heartbeat_ms) << doubles);
 }
 
 /* Over a connection that says nothing, not even that it is gone, nothing more is to be had. */
@@ -447,7 +405,7 @@ bool broker_link_write(struct broker_link *link, struct instant now)
     bool silent = link->state != LINK_DOWN && now.mono_ms >= silence_end_mono_ms(link);
     if ((silent || link->socket == NULL) && !reconnect(link, now))
         return false;
-    bool connected = (socket_events(link->socket) & ZMQ_POLLOUT) != 0;
+    bool connected = (dealer_events(link->socket) & ZMQ_POLLOUT) != 0;
     if (link->state != LINK_DOWN && !connected) {
         log_event(LOG_WARN, "broker_gone", "broker=%s", link->endpoint);
         link->state = LINK_DOWN;
@@ -459,29 +417,29 @@ bool broker_link_write(struct broker_link *link, struct instant now)
         say_results(link, now);
     }
     /* Sending takes the notice of what has come meanwhile off ZMQ_FD, so ask before waiting for it. */
-    return (socket_events(link->socket) & ZMQ_POLLIN) != 0;
+    return (dealer_events(link->socket) & ZMQ_POLLIN) != 0;
 }
 
 int64_t broker_link_due_mono_ms(const struct broker_link *link)
 {
     if (link->socket == NULL) /* could not be opened: out of descriptors or memory, for now */
-        return link->heard_mono_ms + link->heartbeat_ms;
+        return link->heard_mono_ms + link->beats.heartbeat_ms;
     if (link->state == LINK_DOWN)
         return INT64_MAX;
     int64_t due = silence_end_mono_ms(link);
     if (link->state == LINK_READY) {
         int64_t said = leases_oldest_said_mono_ms(link->leases);
-        if (link->next_beat_mono_ms < due)
-            due = link->next_beat_mono_ms;
-        if (said != INT64_MAX && said + RESEND_BEATS * link->heartbeat_ms < due)
-            due = said + RESEND_BEATS * link->heartbeat_ms;
+        if (link->beats.next_mono_ms < due)
+            due = link->beats.next_mono_ms;
+        if (said != INT64_MAX && said + RESEND_BEATS * link->beats.heartbeat_ms < due)
+            due = said + RESEND_BEATS * link->beats.heartbeat_ms;
     }
     return due;
 }
 
 bool broker_link_is_fresh(const struct broker_link *link, int64_t now_mono_ms)
 {
-    return link->state == LINK_READY && now_mono_ms - link->proof_mono_ms < FRESH_BEATS * link->heartbeat_ms;
+    return link->state == LINK_READY && beats_are_fresh(&link->beats, now_mono_ms);
 }
 
 void broker_link_answer(struct broker_link *link, struct lease *lease, char *result, size_t bytes)

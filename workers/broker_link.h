@@ -17,7 +17,7 @@
 #include "lineward/err.h"
 #include "lineward/wire.h"
 
-#define LINK_RESULTS_KEPT_MAX 16384 /* results without DONE; the broker gives no job beyond that */
+#define LINK_RESULTS_KEPT_MAX 16384 /* results without DONE; jobs beyond that go back */
 
 struct broker_link;
 

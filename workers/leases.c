@@ -80,7 +80,7 @@ struct lease *leases_add(struct leases *leases, const char *id)
     struct lease *lease = calloc(1, sizeof *lease);
     if (lease == NULL)
         return NULL;
-    strcpy(lease->id, id);
+    memcpy(lease->id, id, strlen(id) + 1);
     lease->phase = LEASE_WAITING;
     lease->said_mono_ms = -1;
     LIST_INSERT_HEAD(bucket_of(leases, id), lease, same_bucket);
@@ -185,7 +185,11 @@ void leases_each_named(const struct leases *leases, void (*visit)(void *context,
             visit(context, lease);
     }
     TAILQ_FOREACH(lease, &leases->said, place)
-    visit(context, lease);
+    {
+        visit(context, lease);
+    }
     TAILQ_FOREACH(lease, &leases->to_say, place)
-    visit(context, lease);
+    {
+        visit(context, lease);
+    }
 }

@@ -85,7 +85,7 @@ static void descriptors_raise(void)
 static int run(const struct conf *conf)
 {
     struct worker *worker = NULL;
-    struct conf_problem problem;
+    struct conf_problem problem = {""};
     int signal_fd = signals_open();
     if (signal_fd < 0 || sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         fputs("lineward-worker: cannot set up signals or libraries\n", stderr);
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
 {
     struct arguments arguments = {0};
     struct conf *conf = NULL;
-    struct conf_problem problem;
+    struct conf_problem problem = {""};
     int code = arguments_read(&arguments, argc, argv);
     if (code >= 0)
         return code;

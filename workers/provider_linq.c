@@ -132,7 +132,7 @@ static void copy_text(char *out, size_t room, const char *text)
 static void copy_id(char *out, size_t room, const char *id)
 {
     if (id != NULL && strlen(id) < room)
-        strcpy(out, id);
+        memcpy(out, id, strlen(id) + 1);
 }
 
 /* A whole number, also where it was written as a string (linq-api.md 6). */

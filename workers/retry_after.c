@@ -4,62 +4,106 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-static int month_of(const char name[4])
+/* One form is read from left to right; once something is not as it must be, `good` stays false. */
+struct cursor {
+    const char *at;
+    bool good;
+};
+
+static void take(struct cursor *cursor, const char *text)
+{
+    size_t bytes = strlen(text);
+    cursor->good = cursor->good && strncmp(cursor->at, text, bytes) == 0;
+    if (cursor->good)
+        cursor->at += bytes;
+}
+
+static void take_letters(struct cursor *cursor)
+{
+    const char *first = cursor->at;
+    while (cursor->good && isalpha((unsigned char)*cursor->at))
+        cursor->at++;
+    cursor->good = cursor->good && cursor->at > first;
+}
+
+/* Exactly `digits` digits; asctime() pads a day with a blank. */
+static int take_number(struct cursor *cursor, int digits)
+{
+    int value = 0;
+    for (int i = 0; i < digits && cursor->good; i++, cursor->at++) {
+        bool is_padding = i == 0 && *cursor->at == ' ';
+        cursor->good = is_padding || isdigit((unsigned char)*cursor->at);
+        value = value * 10 + (is_padding ? 0 : *cursor->at - '0');
+    }
+    return value;
+}
+
+static int take_month(struct cursor *cursor)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    for (int i = 0; i < 12; i++) {
-        if (strncmp(months + 3 * i, name, 3) == 0)
+    for (int i = 0; i < 12 && cursor->good; i++) {
+        if (strncmp(months + 3 * i, cursor->at, 3) == 0) {
+            cursor->at += 3;
             return i;
+        }
     }
-    return -1;
+    cursor->good = false;
+    return 0;
 }
 
-/* A year of two digits that seems more than 50 years ahead is one of the past (RFC 9110, 5.6.7); servers that
- * write such dates today mean this century. */
-static int full_year(int two_digits)
+static void take_time(struct cursor *cursor, struct tm *out)
 {
-    return two_digits < 70 ? 2000 + two_digits : 1900 + two_digits;
+    out->tm_hour = take_number(cursor, 2);
+    take(cursor, ":");
+    out->tm_min = take_number(cursor, 2);
+    take(cursor, ":");
+    out->tm_sec = take_number(cursor, 2);
 }
 
-static bool read_fields(const char *text, struct tm *out, char month[4])
+/* "Mon, 23 Nov 2026 10:01:00 GMT", and with `separator` '-' the older "Monday, 23-Nov-26 10:01:00 GMT". */
+static bool read_comma_form(const char *text, const char *separator, int year_digits, struct tm *out)
 {
-    struct tm t = {0};
-    int end = 0;
-    int year = 0;
-    if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &t.tm_mday, month, &year, &t.tm_hour,
-               &t.tm_min, &t.tm_sec, &end) == 6 &&
-        end > 0) {
-        t.tm_year = year - 1900;
-    } else if (end = 0, sscanf(text, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &t.tm_mday, month, &year,
-                               &t.tm_hour, &t.tm_min, &t.tm_sec, &end) == 6 &&
-                            end > 0) {
-        t.tm_year = full_year(year) - 1900;
-    } else if (end = 0, sscanf(text, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &t.tm_mday, &t.tm_hour,
-                               &t.tm_min, &t.tm_sec, &year, &end) == 6 &&
-                            end > 0) {
-        t.tm_year = year - 1900;
-    } else {
-        return false;
-    }
-    if (text[end] != '\0')
-        return false;
-    *out = t;
-    return true;
+    struct cursor cursor = {text, true};
+    take_letters(&cursor);
+    take(&cursor, ", ");
+    out->tm_mday = take_number(&cursor, 2);
+    take(&cursor, separator);
+    out->tm_mon = take_month(&cursor);
+    take(&cursor, separator);
+    int year = take_number(&cursor, year_digits);
+    /* RFC 9110, 5.6.7 reads two digits as the past if they seem 50 years ahead; who writes them today means now. */
+    out->tm_year = year_digits == 4 ? year - 1900 : year < 70 ? year + 100 : year;
+    take(&cursor, " ");
+    take_time(&cursor, out);
+    take(&cursor, " GMT");
+    return cursor.good && *cursor.at == '\0';
+}
+
+/* "Mon Nov 23 10:01:00 2026" */
+static bool read_asctime_form(const char *text, struct tm *out)
+{
+    struct cursor cursor = {text, true};
+    take_letters(&cursor);
+    take(&cursor, " ");
+    out->tm_mon = take_month(&cursor);
+    take(&cursor, " ");
+    out->tm_mday = take_number(&cursor, 2);
+    take(&cursor, " ");
+    take_time(&cursor, out);
+    take(&cursor, " ");
+    out->tm_year = take_number(&cursor, 4) - 1900;
+    return cursor.good && *cursor.at == '\0';
 }
 
 bool http_date_parse(const char *text, int64_t *out_wall_ms)
 {
-    struct tm t;
-    char month[4] = "";
-    if (strlen(text) > 40 || !read_fields(text, &t, month))
+    struct tm t = {0};
+    if (!read_comma_form(text, " ", 4, &t) && !read_comma_form(text, "-", 2, &t) && !read_asctime_form(text, &t))
         return false;
-    t.tm_mon = month_of(month);
-    if (t.tm_mon < 0 || t.tm_year < 70 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour < 0 || t.tm_hour > 23 ||
-        t.tm_min < 0 || t.tm_min > 59 || t.tm_sec < 0 || t.tm_sec > 60)
+    if (t.tm_year < 70 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour > 23 || t.tm_min > 59 || t.tm_sec > 60)
         return false;
     *out_wall_ms = (int64_t)timegm(&t) * 1000;
     return true;

@@ -14,6 +14,7 @@
 
 #include "accounts.h"
 #include "broker_link.h"
+#include "curve_keys.h"
 #include "lease_json.h"
 #include "lineward/log.h"
 #include "retry_after.h"
@@ -22,7 +23,6 @@
 #define EVENTS_PER_TURN    256
 #define END_WAIT_MS        5000  /* for DONE, once nothing is under way */
 #define NO_ACCOUNT_WAIT_MS 10000 /* until a worker that knows the account may have come */
-#define Z85_KEY_BYTES      40
 
 enum event_kind { EVENT_SIGNAL, EVENT_LINK, EVENT_SENDER }; /* upper half of epoll's data */
 
@@ -34,7 +34,7 @@ struct worker {
     int64_t request_timeout_ms;
     struct accounts *accounts;
     struct sender *sender;
-    struct broker_link **links;
+    struct broker_link *links[CONF_WORKER_BROKERS_MAX];
     size_t link_count;
     bool more; /* a broker has said more than the last turn read */
     bool ending;
@@ -109,8 +109,8 @@ static void on_job(void *context, struct lease *lease, struct frame json)
         return;
     }
     int64_t time_ms = job.lease_ms < worker->request_timeout_ms ? job.lease_ms : worker->request_timeout_ms;
-    strcpy(lease->job, job.job);
-    strcpy(lease->line, job.send.line);
+    snprintf(lease->job, sizeof lease->job, "%s", job.job);
+    snprintf(lease->line, sizeof lease->line, "%s", job.send.line);
     lease->attempt = job.attempt;
     lease->has_chat = job.send.chat_id != NULL;
     lease->unsettled = job.unsettled;
@@ -197,47 +197,6 @@ static enum err problem_set(struct conf_problem *problem, enum err err, const ch
     return err;
 }
 
-struct curve_keys {
-    char *secret, *broker; /* NULL: no CURVE */
-};
-
-static void curve_keys_clear(struct curve_keys *keys)
-{
-    if (keys->secret != NULL)
-        sodium_memzero(keys->secret, strlen(keys->secret));
-    free(keys->secret);
-    free(keys->broker);
-}
-
-static enum err read_key(char **out, const char *path, const char *key, struct conf_problem *problem)
-{
-    *out = conf_read_secret(path);
-    if (*out == NULL)
-        return problem_set(problem, ERR_IO, key, strerror(errno));
-    if (strlen(*out) != Z85_KEY_BYTES)
-        return problem_set(problem, ERR_BAD_INPUT, key, "must hold a key in Z85, 40 characters");
-    return ERR_NONE;
-}
-
-static enum err read_curve_keys(struct curve_keys *keys, const struct conf *conf, struct conf_problem *problem)
-{
-    const struct conf_worker *worker = &conf->worker;
-    if (worker->curve_secret_key_file == NULL) {
-        for (size_t i = 0; i < worker->broker_count; i++) {
-            if (!conf_endpoint_is_local(worker->brokers[i]) && !conf->broker.insecure)
-                return problem_set(problem, ERR_BAD_INPUT, "worker.curve_secret_key_file",
-                                   "needed for a broker that is not on this machine (or broker.insecure: true)");
-        }
-        return ERR_NONE;
-    }
-    if (worker->broker_public_key_file == NULL)
-        return problem_set(problem, ERR_BAD_INPUT, "worker.broker_public_key_file", "needed with a secret key");
-    enum err err = read_key(&keys->secret, worker->curve_secret_key_file, "worker.curve_secret_key_file", problem);
-    if (err != ERR_NONE)
-        return err;
-    return read_key(&keys->broker, worker->broker_public_key_file, "worker.broker_public_key_file", problem);
-}
-
 static void make_label(const struct conf_worker *conf, char out[NAME_MAX_BYTES + 1])
 {
     char host[NAME_MAX_BYTES + 1] = "worker";
@@ -290,12 +249,11 @@ enum err worker_open(struct worker **out, const struct conf *conf, struct instan
                               .zmq = zmq_ctx_new(),
                               .clock = clock,
                               .now = clock(),
-                              .request_timeout_ms = conf->worker.request_timeout_ms,
-                              .links = calloc(conf->worker.broker_count + 1, sizeof *worker->links)};
+                              .request_timeout_ms = conf->worker.request_timeout_ms};
     enum err err = ERR_NO_MEMORY;
-    if (worker->epoll_fd < 0 || worker->zmq == NULL || worker->links == NULL)
+    if (worker->epoll_fd < 0 || worker->zmq == NULL)
         problem_set(problem, err, "worker", strerror(errno));
-    else if ((err = read_curve_keys(&keys, conf, problem)) == ERR_NONE &&
+    else if ((err = curve_keys_read(&keys, conf, problem)) == ERR_NONE &&
              (err = accounts_open(&worker->accounts, conf, problem)) == ERR_NONE) {
         /* Each broker is told the number of slots and gives that many jobs, so each has its own. */
         err = sender_open(&worker->sender, worker->epoll_fd, EVENT_SENDER,
@@ -319,9 +277,8 @@ void worker_free(struct worker **worker_p)
     if (worker == NULL)
         return;
     sender_free(&worker->sender);
-    for (size_t i = 0; worker->links != NULL && i < worker->link_count; i++)
+    for (size_t i = 0; i < worker->link_count; i++)
         broker_link_free(&worker->links[i]);
-    free(worker->links);
     accounts_free(&worker->accounts);
     if (worker->zmq != NULL)
         zmq_ctx_term(worker->zmq);

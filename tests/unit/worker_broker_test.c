@@ -27,6 +27,16 @@ static void stop(void)
     rig_close(&rig);
 }
 
+static void start_curve(void)
+{
+    rig_open_curve(&rig, true);
+}
+
+static void start_wrong_curve(void)
+{
+    rig_open_curve(&rig, false);
+}
+
 static int leases_named(const cJSON *ready)
 {
     return cJSON_GetArraySize(json_get(ready, "leases"));
@@ -429,6 +439,22 @@ START_TEST(ending_does_not_wait_for_ever_for_done)
 }
 END_TEST
 
+START_TEST(with_keys_it_speaks_curve)
+{
+    cJSON_Delete(rig_ready(&rig));
+    rig_give_job(&rig, "l_1", NULL);
+    cJSON *result = rig_result(&rig, "l_1");
+    ck_assert_str_eq(rig_outcome(result), "sent");
+    cJSON_Delete(result);
+}
+END_TEST
+
+START_TEST(a_broker_with_another_key_hears_nothing)
+{
+    ck_assert(!rig_hears(&rig, "READY"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("worker_broker");
@@ -466,6 +492,14 @@ int main(void)
     tcase_add_test(ready, ending_returns_what_has_not_begun);
     tcase_add_test(ready, ending_does_not_wait_for_ever_for_done);
     suite_add_tcase(suite, ready);
+    TCase *curve = tcase_create("CURVE");
+    tcase_add_checked_fixture(curve, start_curve, stop);
+    tcase_add_test(curve, with_keys_it_speaks_curve);
+    suite_add_tcase(suite, curve);
+    TCase *wrong = tcase_create("wrong key");
+    tcase_add_checked_fixture(wrong, start_wrong_curve, stop);
+    tcase_add_test(wrong, a_broker_with_another_key_hears_nothing);
+    suite_add_tcase(suite, wrong);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -348,37 +348,52 @@ const char *rig_outcome(const cJSON *result)
 
 /* ---- life -------------------------------------------------------------------------------------------------- */
 
-static struct worker *worker_make(const struct rig *rig, const char *const *sets)
+static void write_file(const char *folder, const char *name, const char *text)
 {
-    char folder[] = "/tmp/worker-rig-XXXXXX", key_path[64], text[512];
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void remove_folder(const char *folder)
+{
+    static const char *const names[] = {"key", "worker.secret", "broker.public"};
+    char path[128];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+static struct worker *worker_make(const struct rig *rig, const char *folder, const char *const *sets)
+{
+    char text[512];
     struct conf *conf = NULL;
-    struct conf_problem problem;
+    struct conf_problem problem = {""};
     struct worker *worker = NULL;
     size_t set_count = 0;
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(key_path, sizeof key_path, "%s/key", folder);
-    FILE *key = fopen(key_path, "w");
-    fputs("secret-key\n", key);
-    fclose(key);
     int bytes = snprintf(text, sizeof text,
                          "accounts: {default: {base_url: 'http://127.0.0.1:%d/api/', api_key_file: key}}\n"
                          "worker: {broker: ['%s'], slots: 4}\n",
                          rig->stub.port, rig->endpoint);
+    write_file(folder, "key", "secret-key\n");
     while (sets != NULL && sets[set_count] != NULL)
         set_count++;
     enum err err = conf_parse(&conf, text, (size_t)bytes, "rig.yaml", folder, sets, set_count, &problem);
-    ck_assert_msg(err == ERR_NONE, "%s", err == ERR_NONE ? "" : problem.text);
+    ck_assert_msg(err == ERR_NONE, "%s", problem.text);
     err = worker_open(&worker, conf, rig_clock, &problem);
-    ck_assert_msg(err == ERR_NONE, "%s", err == ERR_NONE ? "" : problem.text);
+    ck_assert_msg(err == ERR_NONE, "%s", problem.text);
     conf_free(&conf);
-    unlink(key_path);
-    rmdir(folder);
+    remove_folder(folder);
     return worker;
 }
 
-void rig_open(struct rig *rig, const char *const *sets)
+static void rig_prepare(struct rig *rig)
 {
-    size_t bytes = sizeof rig->endpoint;
     int linger = 0;
     int mandatory = 1;
     *rig = (struct rig){.echo_beats = true};
@@ -392,9 +407,41 @@ void rig_open(struct rig *rig, const char *const *sets)
     rig->router = zmq_socket(rig->zmq, ZMQ_ROUTER);
     zmq_setsockopt(rig->router, ZMQ_LINGER, &linger, sizeof linger);
     zmq_setsockopt(rig->router, ZMQ_ROUTER_MANDATORY, &mandatory, sizeof mandatory);
+}
+
+static void rig_bind(struct rig *rig)
+{
+    size_t bytes = sizeof rig->endpoint;
     ck_assert_int_eq(zmq_bind(rig->router, "tcp://127.0.0.1:*"), 0);
     zmq_getsockopt(rig->router, ZMQ_LAST_ENDPOINT, rig->endpoint, &bytes);
-    rig->worker = worker_make(rig, sets);
+}
+
+void rig_open(struct rig *rig, const char *const *sets)
+{
+    char folder[] = "/tmp/worker-rig-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    rig_prepare(rig);
+    rig_bind(rig);
+    rig->worker = worker_make(rig, folder, sets);
+}
+
+void rig_open_curve(struct rig *rig, bool right_key)
+{
+    static const char *const sets[] = {"worker.curve_secret_key_file=worker.secret",
+                                       "worker.broker_public_key_file=broker.public", NULL};
+    char folder[] = "/tmp/worker-rig-XXXXXX";
+    char broker_public[41], broker_secret[41], worker_public[41], worker_secret[41];
+    int on = 1;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    rig_prepare(rig);
+    ck_assert_int_eq(zmq_curve_keypair(broker_public, broker_secret), 0);
+    ck_assert_int_eq(zmq_curve_keypair(worker_public, worker_secret), 0);
+    zmq_setsockopt(rig->router, ZMQ_CURVE_SERVER, &on, sizeof on);
+    zmq_setsockopt(rig->router, ZMQ_CURVE_SECRETKEY, broker_secret, sizeof broker_secret);
+    rig_bind(rig);
+    write_file(folder, "worker.secret", worker_secret);
+    write_file(folder, "broker.public", right_key ? broker_public : worker_public);
+    rig->worker = worker_make(rig, folder, sets);
 }
 
 void rig_close(struct rig *rig)

@@ -76,6 +76,8 @@ extern bool rig_clock_runs;
 
 /* `sets` are --set overrides besides the addresses; NULL-terminated, or NULL. */
 void rig_open(struct rig *rig, const char *const *sets);
+/* The same over CURVE; the broker's key that the worker is given is the right one, or not. */
+void rig_open_curve(struct rig *rig, bool right_key);
 void rig_close(struct rig *rig);
 
 /* From now on, connections to the provider are neither made nor refused. */
