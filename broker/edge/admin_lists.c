@@ -7,6 +7,7 @@
 #include "broker/edge/admin_calls.h"
 
 #define ITEMS_PER_STEP   64
+#define POOLS_PER_STEP   8 /* the view of a pool looks at every line */
 #define PAUSES_PER_STEP  64
 #define PAUSES_SHOWN_MAX 1024 /* pauses looked at for one page of lines */
 
@@ -46,7 +47,7 @@ enum admin_step call_pools(struct admin_turn *turn, struct exchange *x)
     if (x->phase == 0 && !page_open(x, "pools"))
         return STEP_DONE;
     x->phase = 1;
-    for (unsigned i = 0; i < ITEMS_PER_STEP && x->cursor < conf->pool_count && x->limit > 0; i++, x->cursor++) {
+    for (unsigned i = 0; i < POOLS_PER_STEP && x->cursor < conf->pool_count && x->limit > 0; i++, x->cursor++) {
         const struct conf_pool *pool = &conf->pools[x->cursor];
         struct pool_view view;
         if (!grant_sees_pool(turn, x, (uint32_t)x->cursor) || !core_pool_view(turn->core, (uint32_t)x->cursor, &view))

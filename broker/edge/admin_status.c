@@ -6,6 +6,7 @@
 #include "broker/edge/metrics.h"
 
 #define STATUS_POOLS_MAX 256 /* named on the status page; the rest is under /v1/pools */
+#define POOLS_PER_STEP   8
 #define LINES_PER_STEP   64
 
 static struct status_facts status_facts(struct admin_turn *turn)
@@ -55,21 +56,28 @@ enum admin_step call_readyz(struct admin_turn *turn, struct exchange *x)
     return STEP_DONE;
 }
 
+/* The numbers first, then the pools in slices: each looks at every line. */
 enum admin_step call_status(struct admin_turn *turn, struct exchange *x)
 {
     const struct conf *conf = turn->options->conf;
-    struct status_facts facts = status_facts(turn);
     struct json_out *out = &x->answer.text;
-    json_open(out, '{');
-    view_status_members(out, &facts);
-    json_key(out, "pools");
-    json_open(out, '[');
-    for (uint32_t pool = 0; pool < conf->pool_count && pool < STATUS_POOLS_MAX; pool++) {
-        struct pool_view view;
-        if (grant_sees_pool(turn, x, pool) && core_pool_view(turn->core, pool, &view))
-            view_pool(out, &view, conf->pools[pool].name, conf->accounts[conf->pools[pool].account].name,
-                      conf->policies[conf->pools[pool].policy].name);
+    uint64_t end = conf->pool_count < STATUS_POOLS_MAX ? conf->pool_count : STATUS_POOLS_MAX;
+    if (x->phase == 0) {
+        struct status_facts facts = status_facts(turn);
+        json_open(out, '{');
+        view_status_members(out, &facts);
+        json_key(out, "pools");
+        json_open(out, '[');
+        x->phase = 1;
     }
+    for (unsigned i = 0; i < POOLS_PER_STEP && x->cursor < end; i++, x->cursor++) {
+        const struct conf_pool *pool = &conf->pools[x->cursor];
+        struct pool_view view;
+        if (grant_sees_pool(turn, x, (uint32_t)x->cursor) && core_pool_view(turn->core, (uint32_t)x->cursor, &view))
+            view_pool(out, &view, pool->name, conf->accounts[pool->account].name, conf->policies[pool->policy].name);
+    }
+    if (x->cursor < end)
+        return STEP_MORE;
     json_close(out, ']');
     json_close(out, '}');
     return answer_done(x);

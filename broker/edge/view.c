@@ -250,7 +250,7 @@ static void put_job_progress(struct json_out *out, const struct job_facts *facts
     enum job_state state = recorded_state(facts);
     put_word(out, "state", facts->is_live || state != JOB_NONE ? view_job_state(facts) : NULL);
     put_reason(out, facts->is_live ? live->reason : REASON_NONE);
-    put_time(out, "since", facts->is_live ? live->since_ms : facts->changed_at_ms);
+    put_time(out, "since", facts->is_live && live->since_ms != 0 ? live->since_ms : facts->changed_at_ms);
     unsigned attempts = facts->is_live ? live->attempts : facts->has_end ? facts->end.attempts : 0;
     if (!facts->is_live && !facts->has_end && facts->has_try)
         attempts = facts->last_try.attempts;

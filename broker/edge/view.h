@@ -65,7 +65,7 @@ struct job_facts { /* whatever is known of one job; the spans are lent */
     struct change_try last_try;
     struct change_end end;
     enum delivery delivery;
-    int64_t changed_at_ms, ended_at_ms; /* of the last record that changed its state; of its end */
+    int64_t changed_at_ms, ended_at_ms; /* of the last record read that changed its state; of its end */
     const char *pool;                   /* for a job whose envelope is not known; NULL: unknown */
     struct span recipients, envelope, payload, result;
     struct span chat_id; /* of its conversation: a JSON string */

@@ -38,7 +38,8 @@ static struct event_parts event_parts(const struct change *change)
         return (struct event_parts){.number = change->end.number,
                                     .line = change->end.line,
                                     .attempt = change->end.attempts,
-                                    .code_word = change->end.code != CODE_NONE ? code_name(change->end.code) : NULL};
+                                    .code_word = change->end.code != CODE_NONE ? code_name(change->end.code) : NULL,
+                                    .code_number = change->end.provider_code};
     case CHANGE_DELIVERY:
         return (struct event_parts){
             .number = change->delivery.number, .attempt = -1, .code_number = change->delivery.code};
