@@ -474,11 +474,11 @@ END_TEST
 START_TEST(silence_after_acceptance_ends_when_the_sandbox_stops)
 {
     ck_assert_int_eq(control("POST", "/faults", "{\"rate_timeout\":1,\"silence_ms\":60000}"), 200);
-    curl_easy_setopt(client, CURLOPT_TIMEOUT_MS, 50L);
+    curl_easy_setopt(client, CURLOPT_TIMEOUT_MS, 300L);
     ck_assert_int_eq(send_one("+12025550101", "+14155550111", "k1"), -CURLE_OPERATION_TIMEDOUT);
-    ck_assert_uint_eq(sandbox->world->accepted, 1);
     stop(); /* at once, not after a minute: the suite's limit would notice */
     const char *text = log_read();
+    ck_assert_ptr_nonnull(strstr(text, "\"accepted\":true"));
     ck_assert_ptr_nonnull(strstr(text, "\"fault\":\"timeout\",\"answered_mono_ms\":null,\"delivered\":false"));
     ck_assert_ptr_nonnull(strstr(text, "\"type\":\"stop\""));
 }
