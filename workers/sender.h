@@ -4,8 +4,9 @@
  * libcurl (7.80 to 8.x) calls CURLOPT_PREREQFUNCTION when a connection is there and before each time that it
  * writes the request, and it writes one again by itself when a kept connection proves dead before any byte of
  * the answer, or when a server refuses an HTTP/2 stream. So may_begin() is asked before every such writing, and an
- * answer to the second is read as one after an unsettled try. Keeping connections is worth it: a new one for each
- * request costs a handshake, over TLS several round trips.
+ * answer to the second is read as one after an unsettled try. The second writing
+ * carries the same idempotency key, so it cannot send twice. Doing without kept connections would avoid it, at a
+ * price: 9,600 instead of 33,000 sends a second over loopback, and over TLS several round trips for each.
  *
  * Knows nothing of leases. One thread; no call but sender_start() and sender_withdraw() is allowed from within
  * ended(), and none at all from within may_begin(). */
