@@ -12,7 +12,7 @@
 
 #define MARK             "bench-job "
 #define NUMBER_DIGITS    19
-#define RECIPIENTS_MAX   10000000u
+#define RECIPIENT_DIGITS 7
 #define RECIPIENT_STRIDE 7919u /* a prime: visits every recipient, neighbours far apart */
 
 int64_t now_ns(void)
@@ -70,20 +70,42 @@ int64_t quantile(int64_t *values, size_t count, double share)
     return values[index < count ? index : count - 1];
 }
 
-void document_write(struct document *out, uint64_t number, uint64_t recipient, const char *from, int64_t written_ns)
+void document_form_init(struct document_form *form, const char *from)
 {
+    static const char end[] = "\"}]}}";
+    static const char zeros[NUMBER_DIGITS + 1] = "0000000000000000000";
+    char *text = form->document.text;
     char pin[E164_MAX_BYTES + 16] = "";
     if (from != NULL)
         snprintf(pin, sizeof pin, "\"from\":\"%s\",", from);
-    static const char end[] = "\"}]}}";
-    int head = snprintf(out->text, sizeof out->text,
-                        "{\"id\":\"bench-%019llu\",%s\"to\":\"+1202%07u\",\"message\":{\"parts\":[{\"type\":"
-                        "\"text\",\"value\":\"" MARK "%019llu %019lld ",
-                        (unsigned long long)number, pin, (unsigned)(recipient % RECIPIENTS_MAX),
-                        (unsigned long long)number, (long long)written_ns);
-    size_t tail = sizeof end - 1;
-    memset(out->text + head, 'x', sizeof out->text - (size_t)head - tail);
-    memcpy(out->text + sizeof out->text - tail, end, tail);
+    int bytes = snprintf(text, DOCUMENT_BYTES, "{\"id\":\"bench-%s\",%s\"to\":\"+1202%.*s\",", zeros, pin,
+                         RECIPIENT_DIGITS, zeros);
+    size_t head = (size_t)bytes;
+    form->id_at = sizeof "{\"id\":\"bench-" - 1;
+    form->to_at = head - RECIPIENT_DIGITS - 2;
+    bytes = snprintf(text + head, DOCUMENT_BYTES - head,
+                     "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"" MARK "%s %s ", zeros, zeros);
+    head += (size_t)bytes;
+    form->written_at = head - NUMBER_DIGITS - 1;
+    form->number_at = form->written_at - NUMBER_DIGITS - 1;
+    memset(text + head, 'x', DOCUMENT_BYTES - head);
+    memcpy(text + DOCUMENT_BYTES - (sizeof end - 1), end, sizeof end - 1);
+}
+
+static void write_digits(char *out, size_t digits, uint64_t value)
+{
+    for (; digits > 0; value /= 10)
+        out[--digits] = (char)('0' + value % 10);
+}
+
+void document_write(struct document *out, const struct document_form *form, uint64_t number, uint64_t recipient,
+                    int64_t written_ns)
+{
+    *out = form->document;
+    write_digits(out->text + form->id_at, NUMBER_DIGITS, number);
+    write_digits(out->text + form->to_at, RECIPIENT_DIGITS, recipient);
+    write_digits(out->text + form->number_at, NUMBER_DIGITS, number);
+    write_digits(out->text + form->written_at, NUMBER_DIGITS, (uint64_t)written_ns);
 }
 
 bool document_read(const char *text, size_t bytes, uint64_t *number, int64_t *written_ns)

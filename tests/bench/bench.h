@@ -36,8 +36,17 @@ struct document {
     char text[DOCUMENT_BYTES];
 };
 
-/* `recipient` becomes a phone number; `from` pins the job to a line, or NULL. */
-void document_write(struct document *out, uint64_t number, uint64_t recipient, const char *from, int64_t written_ns);
+/* Documents that differ in a few digits only: writing one costs next to nothing beside what a queue does with it. */
+struct document_form {
+    struct document document;
+    size_t id_at, to_at, number_at, written_at; /* where the digits stand */
+};
+
+/* `from` pins the jobs to a line, or NULL. */
+void document_form_init(struct document_form *form, const char *from);
+/* `recipient` (below 10 million) becomes a phone number. */
+void document_write(struct document *out, const struct document_form *form, uint64_t number, uint64_t recipient,
+                    int64_t written_ns);
 /* Finds number and moment in any text that holds the message. False: not one of ours. */
 bool document_read(const char *text, size_t bytes, uint64_t *number, int64_t *written_ns);
 

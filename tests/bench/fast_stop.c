@@ -36,6 +36,7 @@ enum phase { WAITING, SENDING, TURNING, CLOSED };
 
 struct line {
     const char *number;
+    struct document_form form; /* of jobs pinned to it */
     enum phase phase;
     int64_t since_mono_ms; /* of this phase */
     int64_t flip_mono_ms;  /* SENDING: when to turn it */
@@ -88,7 +89,7 @@ static void produce(struct stop *stop)
         const struct line *line = &stop->lines[number % stop->line_count];
         /* A recipient stays with its line. */
         uint64_t recipient = recipient_of(number, RECIPIENTS) * LINES_MAX + number % stop->line_count;
-        document_write(&documents[count], number, recipient, line->number, now_ns());
+        document_write(&documents[count], &line->form, number, recipient, now_ns());
     }
     if (count > 0)
         lineward_queue.put(stop->producer, documents, count);
@@ -278,8 +279,10 @@ int main(int argc, char **argv)
     stop.flips_wanted = (size_t)number_argument(argv[6], "FLIPS", 1, FLIPS_MAX);
     stop.random = 88172645463325252u;
     stop.line_count = (size_t)(argc - first_line);
-    for (size_t i = 0; i < stop.line_count; i++)
+    for (size_t i = 0; i < stop.line_count; i++) {
         stop.lines[i] = (struct line){.number = argv[first_line + (int)i], .since_mono_ms = mono_ms()};
+        document_form_init(&stop.lines[i].form, stop.lines[i].number);
+    }
     prctl(PR_SET_TIMERSLACK, 1UL);
     stop.producer = lineward_queue.producer_new(&address);
     stop.begun_ns = now_ns();

@@ -51,12 +51,14 @@ static void *consume(void *self)
 static void produce(struct watch *watch, int64_t rate, uint64_t recipients)
 {
     void *producer = watch->queue->producer_new(&watch->address);
+    struct document_form form;
+    document_form_init(&form, NULL);
     int64_t begin = now_ns();
     for (uint64_t number = 0; number < watch->jobs; number++) {
         int64_t due = begin + (int64_t)number * 1000000000 / rate;
         struct document document;
         wait_until_ns(due);
-        document_write(&document, number, recipient_of(number, recipients), NULL, due);
+        document_write(&document, &form, number, recipient_of(number, recipients), due);
         watch->queue->put(producer, &document, 1);
         watch->queue->acked(producer, 0);
     }

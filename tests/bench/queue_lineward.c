@@ -150,7 +150,7 @@ struct consumer {
     struct link link;
     size_t slots;
     int64_t heartbeat_ns, next_beat_ns;
-    uint64_t beats;
+    uint64_t beats, answered;
 };
 
 static void say_ready(struct consumer *consumer)
@@ -194,13 +194,11 @@ static void consumer_free(void *self)
 }
 
 /* A provider's answer, as long as a real one: the chat is the recipient's, so that it stays the same. */
-static size_t write_result(char out[RESULT_BYTES_MAX], struct frame job)
+static size_t write_result(char out[RESULT_BYTES_MAX], struct frame job, uint64_t number)
 {
-    uint64_t number = 0;
-    int64_t written_ns = 0;
     static const char to[] = "\"to\":[\"+";
     const char *recipient = memmem(job.data, job.bytes, to, sizeof to - 1);
-    if (recipient == NULL || !document_read(job.data, job.bytes, &number, &written_ns))
+    if (recipient == NULL)
         die("lineward: leased a job that is not ours: %.*s", (int)job.bytes, (const char *)job.data);
     int bytes = snprintf(out, RESULT_BYTES_MAX,
                          "{\"outcome\":\"sent\",\"http_status\":202,\"chat_id\":\"chat-%.11s\","
@@ -222,7 +220,7 @@ static void answer_jobs(struct consumer *consumer, queue_on_job *on_job, void *s
         struct frame job = message_frame(message, 3 + 2 * i);
         on_job(self, job.data, job.bytes);
         frames[2 + 2 * i] = message_frame(message, 2 + 2 * i);
-        frames[3 + 2 * i] = (struct frame){results[i], write_result(results[i], job)};
+        frames[3 + 2 * i] = (struct frame){results[i], write_result(results[i], job, ++consumer->answered)};
     }
     send_frames(&consumer->link, frames, 2 + 2 * jobs);
 }

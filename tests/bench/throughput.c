@@ -31,7 +31,7 @@ struct load { /* what all clients share */
     struct queue_address address;
     size_t clients, window, request; /* window and request of one client */
     uint64_t recipients, jobs;       /* jobs: of one client, when filling */
-    const char *from;
+    struct document_form form;
     atomic_uint_fast64_t acked, finished;
     atomic_bool over;
 };
@@ -51,7 +51,7 @@ static void put_some(struct producer *producer, size_t count)
     int64_t now = now_ns();
     for (size_t i = 0; i < count; i++) {
         uint64_t number = (producer->sent + i) * load->clients + producer->index;
-        document_write(&documents[i], number, recipient_of(number, load->recipients), load->from, now);
+        document_write(&documents[i], &load->form, number, recipient_of(number, load->recipients), now);
     }
     load->queue->put(producer->connection, documents, count);
     producer->sent += count;
@@ -188,7 +188,7 @@ int main(int argc, char **argv)
     load.recipients = (uint64_t)number_argument(argv[8], "RECIPIENTS", 1, 10000000);
     int64_t amount = number_argument(argv[9], "SECONDS or JOBS", 1, 100000000);
     load.jobs = (uint64_t)amount / load.clients;
-    load.from = argc > 10 ? argv[10] : NULL;
+    document_form_init(&load.form, argc > 10 ? argv[10] : NULL);
     if (load.request > load.window)
         load.request = load.window;
     double per_s = run(&load, amount);

@@ -32,6 +32,7 @@ struct stub {
     size_t worker_bytes;
     size_t slots, in_hand;
     uint64_t leased, sent;
+    struct document_form form;
 };
 
 static struct frame text_frame(const char *text)
@@ -87,10 +88,10 @@ static void on_result(struct stub *stub)
     stub->sent += results;
 }
 
-static size_t write_job(char out[JOB_TEXT_MAX], uint64_t number)
+static size_t write_job(char out[JOB_TEXT_MAX], const struct document_form *form, uint64_t number)
 {
     struct document document;
-    document_write(&document, number, recipient_of(number, RECIPIENTS), NULL, now_ns());
+    document_write(&document, form, number, recipient_of(number, RECIPIENTS), now_ns());
     const char *to = memmem(document.text, DOCUMENT_BYTES, "\"to\":\"", 6);
     const char *message = memmem(document.text, DOCUMENT_BYTES, "\"message\":", 10);
     int message_bytes = (int)(document.text + DOCUMENT_BYTES - 1 - (message + 10)); /* without the document's brace */
@@ -117,7 +118,7 @@ static void fill_slots(struct stub *stub)
     for (size_t i = 0; i < count; i++) {
         lease_format(++stub->leased, leases[i]);
         frames[3 + 2 * i] = text_frame(leases[i]);
-        frames[4 + 2 * i] = (struct frame){jobs[i], write_job(jobs[i], stub->leased)};
+        frames[4 + 2 * i] = (struct frame){jobs[i], write_job(jobs[i], &stub->form, stub->leased)};
     }
     send_frames(stub, frames, 3 + 2 * count);
     stub->in_hand += count;
@@ -154,6 +155,7 @@ int main(int argc, char **argv)
         die("usage: worker_send ENDPOINT HTTP_PORT SECONDS");
     sink_start((uint16_t)number_argument(argv[2], "HTTP_PORT", 1, 65535));
     int64_t seconds = number_argument(argv[3], "SECONDS", 1, 3600);
+    document_form_init(&stub.form, NULL);
     void *context = zmq_ctx_new();
     int linger = 0;
     stub.message = message_new();
