@@ -46,7 +46,52 @@ static bool file_read(struct audit *audit, const char *path, bool cut_ok,
     return why == NULL;
 }
 
-int main(int argc, char **argv)
+struct asked {
+    const char *log, *acked;
+    struct audit_rules rules;
+    bool json, help;
+};
+
+static bool count_read(const char *text, long long *out)
+{
+    char *end;
+    *out = strtoll(text, &end, 10);
+    return end != text && *end == '\0' && *out >= 0;
+}
+
+static bool option_follow(struct asked *asked, int option, const char *value)
+{
+    long long count = 0;
+    switch (option) {
+    case 'l':
+        asked->log = value;
+        return true;
+    case 'a':
+        asked->acked = value;
+        return true;
+    case 'g':
+    case 'o':
+        if (!count_read(value, &count))
+            return false;
+        if (option == 'g')
+            asked->rules.grace_ms = count;
+        else
+            asked->rules.holds_min = (uint64_t)count;
+        return true;
+    case 'j':
+        return asked->json = true;
+    case 'm':
+        return asked->rules.allow_moves = true;
+    case 'p':
+        return asked->rules.allow_partial = true;
+    case 'h':
+        return asked->help = true;
+    default:
+        return false;
+    }
+}
+
+static bool options_read(struct asked *asked, int argc, char **argv)
 {
     static const struct option options[] = {{"log", required_argument, NULL, 'l'},
                                             {"acked", required_argument, NULL, 'a'},
@@ -57,53 +102,38 @@ int main(int argc, char **argv)
                                             {"allow-partial", no_argument, NULL, 'p'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    const char *log = NULL, *acked = NULL;
-    struct audit_rules rules = {.grace_ms = 1000};
-    bool json = false;
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (option) {
-        case 'l':
-            log = optarg;
-            break;
-        case 'a':
-            acked = optarg;
-            break;
-        case 'j':
-            json = true;
-            break;
-        case 'g':
-            rules.grace_ms = strtoll(optarg, NULL, 10);
-            break;
-        case 'o':
-            rules.holds_min = strtoull(optarg, NULL, 10);
-            break;
-        case 'm':
-            rules.allow_moves = true;
-            break;
-        case 'p':
-            rules.allow_partial = true;
-            break;
-        default:
-            fputs(help, option == 'h' ? stdout : stderr);
-            return option == 'h' ? 0 : 2;
-        }
+        if (!option_follow(asked, option, optarg))
+            return false;
     }
-    if (log == NULL || acked == NULL || optind < argc) {
-        fputs(help, stderr);
-        return 2;
-    }
+    return asked->help || (asked->log != NULL && asked->acked != NULL && optind == argc);
+}
+
+static int audit_run(const struct asked *asked)
+{
     struct audit *audit = audit_new();
     struct audit_report report = {0};
-    bool read = file_read(audit, log, rules.allow_partial, audit_read_log) &&
-                file_read(audit, acked, false, audit_read_acked);
+    bool read = file_read(audit, asked->log, asked->rules.allow_partial, audit_read_log) &&
+                file_read(audit, asked->acked, false, audit_read_acked);
     if (read) {
-        audit_judge(audit, &rules, &report);
-        if (json)
+        audit_judge(audit, &asked->rules, &report);
+        if (asked->json)
             audit_print_json(&report, stdout);
         else
             audit_print_table(&report, stdout);
     }
     audit_free(&audit);
     return !read ? 2 : report.good ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct asked asked = {.rules = {.grace_ms = 1000}};
+    bool good = options_read(&asked, argc, argv);
+    if (!good || asked.help) {
+        fputs(help, good ? stdout : stderr);
+        return good ? 0 : 2;
+    }
+    return audit_run(&asked);
 }
