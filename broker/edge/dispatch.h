@@ -1,0 +1,39 @@
+/* dispatch.h — workers on 7711 (PROTOCOL, Workers): READY, RESULT, BEAT and BYE in; READY, JOB, DONE, REVOKE, BEAT and
+ * ERR out. A JOB is composed from the store when its commit is durable and the core still says so; JOBs and DONEs of
+ * one turn travel together, up to 256 a message. */
+#ifndef LINEWARD_EDGE_DISPATCH_H
+#define LINEWARD_EDGE_DISPATCH_H
+
+#include "broker/core/core.h"
+#include "broker/edge/keyed_hash.h"
+#include "broker/edge/lookup.h"
+#include "broker/edge/persist.h"
+#include "lineward/conf.h"
+
+#define DISPATCH_PEERS_MAX 4096
+
+struct dispatch_options {
+    void *socket; /* ROUTER, bound; lent */
+    const struct conf *conf;
+    const struct keyed_hash *hash;
+    struct core *core;
+    struct archive archive; /* read() is used on the owner's thread: what is leased was written or read lately */
+    const char *broker;
+    effects_persist persist;
+    void *persist_self;
+};
+
+struct dispatch;
+struct dispatch *dispatch_new(const struct dispatch_options *options); /* NULL: out of memory */
+void dispatch_free(struct dispatch **dispatch_p);
+
+/* Reads and carries out one message. False: nothing there. What is left in `out` is lent until the next call. */
+bool dispatch_read(struct dispatch *dispatch, struct instant now, struct effects *out);
+/* A durable EFFECT_JOB, EFFECT_DONE or EFFECT_READY, or an EFFECT_REVOKE or EFFECT_UNKNOWN_WORKER at once. */
+void dispatch_effect(struct dispatch *dispatch, const struct effect *effect, struct instant now, struct effects *out);
+/* Sends what has gathered. What a worker does not take goes back to the core. */
+void dispatch_flush(struct dispatch *dispatch, struct instant now, struct effects *out);
+/* True: some replies still wait. */
+bool dispatch_retry(struct dispatch *dispatch);
+
+#endif

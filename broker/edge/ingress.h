@@ -1,0 +1,46 @@
+/* ingress.h — producers on 7710 (PROTOCOL, Producers): frames in, core calls, and the ACK when every part of it is
+ * durable. Parsing, deciding and answering stay apart: ingress_read() parses and asks the core, ingress_effect() and
+ * ingress_looked_up() collect results, the ACK goes when the last one is there. */
+#ifndef LINEWARD_EDGE_INGRESS_H
+#define LINEWARD_EDGE_INGRESS_H
+
+#include "broker/core/core.h"
+#include "broker/edge/admin.h"
+#include "broker/edge/persist.h"
+#include "broker/edge/keyed_hash.h"
+#include "broker/edge/lookup.h"
+#include "lineward/conf.h"
+
+#define INGRESS_TOKEN_TAG 0x17
+#define INGRESS_REQUESTS_MAX 4096 /* not answered yet; more: ERR busy */
+
+struct ingress_options {
+    void *socket; /* ROUTER, bound; lent */
+    const struct conf *conf;
+    const struct keyed_hash *hash;
+    struct core *core;
+    struct lookup *lookup;
+    const char *version, *broker;
+    effects_persist persist;
+    void *persist_self;
+};
+
+struct ingress;
+struct ingress *ingress_new(const struct ingress_options *options); /* NULL: out of memory */
+void ingress_free(struct ingress **ingress_p);
+
+/* Reads and carries out one request. False: nothing there. */
+bool ingress_read(struct ingress *ingress, bool store_full, struct instant now, struct effects *out);
+bool ingress_owns(uint64_t token);
+/* A durable EFFECT_ENQUEUED or EFFECT_CANCELLED. */
+void ingress_effect(struct ingress *ingress, const struct effect *effect, struct instant now);
+/* A lookup's answer; taken over. */
+void ingress_looked_up(struct ingress *ingress, struct lookup_answer *answer);
+/* Tries again what peers did not take. True: some of it still waits. */
+bool ingress_retry(struct ingress *ingress);
+
+/* HTTP's way in: the same parsing and the same core call (admin_shell.enqueue). */
+void ingress_enqueue_http(struct ingress *ingress, const struct admin_enqueue *request, bool store_full,
+                          struct instant now, struct effects *out);
+
+#endif

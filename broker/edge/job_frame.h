@@ -1,0 +1,16 @@
+/* job_frame.h — the JSON of a job as leased (PROTOCOL, Workers, Job as leased), from what the core says and what lies
+ * on disk. */
+#ifndef LINEWARD_EDGE_JOB_FRAME_H
+#define LINEWARD_EDGE_JOB_FRAME_H
+
+#include "broker/core/core.h"
+#include "broker/edge/lookup.h"
+#include "lineward/conf.h"
+#include "lineward/json.h"
+
+/* ERR_NONE: appended to `out`. ERR_EXISTS: the conversation that the hash found has other recipients: the job must
+ * not be sent there. Else what reading said. */
+enum err job_frame_write(const struct archive *archive, const struct conf *conf, const struct core *core,
+                         const struct lease_view *lease, struct json_out *out);
+
+#endif

@@ -1,0 +1,121 @@
+/* worker_result.c — see worker_result.h. */
+#include "broker/edge/worker_result.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RETRY_AFTER_MAX_MS (24LL * 3600 * 1000)
+#define TEXT_BYTES_MAX 512
+
+static bool read_words(const cJSON *root, struct core_result *out)
+{
+    const char *outcome = json_string(root, "outcome");
+    const char *scope = json_string(root, "scope");
+    const char *suppress = json_string(root, "suppress");
+    out->scope = SCOPE_JOB;
+    out->suppress = SUPPRESS_NONE;
+    if (outcome == NULL || !outcome_parse(outcome, &out->outcome))
+        return false;
+    if (scope != NULL && !scope_parse(scope, &out->scope))
+        return false;
+    return suppress == NULL || suppress_parse(suppress, &out->suppress);
+}
+
+static void read_numbers(const cJSON *root, struct core_result *out)
+{
+    int64_t number = 0;
+    out->retry_after_ms = -1;
+    if (json_int(root, "retry_after_ms", &number) && number >= 0)
+        out->retry_after_ms = number > RETRY_AFTER_MAX_MS ? RETRY_AFTER_MAX_MS : number;
+    if (json_int(root, "http_status", &number) && number >= 100 && number <= 599)
+        out->http_status = (int)number;
+    if (json_int(root, "code", &number))
+        out->code = number;
+    out->unknown = json_bool(root, "unknown", false);
+    out->line_flagged = json_bool(root, "line_flagged", false);
+    out->forget_chat = json_bool(root, "forget_chat", false);
+    out->key_refused = json_bool(root, "key_refused", false);
+}
+
+static void put_text(struct json_out *out, const cJSON *root, const char *name)
+{
+    const char *text = json_string(root, name);
+    if (text == NULL || *text == '\0')
+        return;
+    json_key(out, name);
+    json_put_bytes(out, text, strnlen(text, TEXT_BYTES_MAX));
+}
+
+/* The error of a job that the provider refused: its code if it gave one, else the HTTP status. */
+static void put_error(struct json_out *out, const cJSON *root, const struct core_result *result)
+{
+    char code[32];
+    const char *message = json_string(root, "message");
+    if (result->suppress != SUPPRESS_NONE)
+        snprintf(code, sizeof code, "opted_out");
+    else if (result->code != 0)
+        snprintf(code, sizeof code, "%lld", (long long)result->code);
+    else
+        snprintf(code, sizeof code, "http_%d", result->http_status);
+    json_key(out, "error");
+    json_open(out, '{');
+    json_key(out, "code");
+    json_put_string(out, code);
+    json_key(out, "message");
+    json_put_bytes(out, message == NULL ? "" : message, message == NULL ? 0 : strnlen(message, TEXT_BYTES_MAX));
+    json_close(out, '}');
+}
+
+static void write_result(const cJSON *root, struct core_result *out, struct result_texts *texts)
+{
+    json_out_clear(&texts->result);
+    json_open(&texts->result, '{');
+    put_text(&texts->result, root, "message_id");
+    put_text(&texts->result, root, "chat_id");
+    put_text(&texts->result, root, "trace_id");
+    if (out->http_status != 0) {
+        json_key(&texts->result, "http_status");
+        json_put_int(&texts->result, out->http_status);
+    }
+    if (out->outcome != OUTCOME_SENT)
+        put_error(&texts->result, root, out);
+    json_close(&texts->result, '}');
+    out->result = (struct span){texts->result.text, texts->result.bytes};
+}
+
+static void write_ids(const struct keyed_hash *hash, const cJSON *root, struct core_result *out,
+                      struct result_texts *texts)
+{
+    const char *chat = json_string(root, "chat_id");
+    const char *message = json_string(root, "message_id");
+    if (message != NULL && *message != '\0')
+        out->message_hash = keyed_hash(hash, KEYED_MESSAGE, NULL, message, strlen(message));
+    if (chat == NULL || *chat == '\0' || strlen(chat) > TEXT_BYTES_MAX)
+        return;
+    out->chat_hash = keyed_hash(hash, KEYED_CHAT, NULL, chat, strlen(chat));
+    json_out_clear(&texts->chat_id);
+    json_put_string(&texts->chat_id, chat);
+    out->chat_id = (struct span){texts->chat_id.text, texts->chat_id.bytes};
+}
+
+bool worker_result_parse(const struct keyed_hash *hash, const char *text, size_t bytes, struct core_result *out,
+                         struct result_texts *texts)
+{
+    memset(out, 0, sizeof *out);
+    out->retry_after_ms = -1;
+    cJSON *root = json_parse(text, bytes, NULL);
+    out->malformed = root == NULL || !cJSON_IsObject(root) || !read_words(root, out);
+    if (!out->malformed) {
+        read_numbers(root, out);
+        write_result(root, out, texts);
+        write_ids(hash, root, out, texts);
+    }
+    cJSON_Delete(root);
+    return !out->malformed;
+}
+
+void result_texts_free(struct result_texts *texts)
+{
+    json_out_free(&texts->result);
+    json_out_free(&texts->chat_id);
+}
