@@ -11,6 +11,7 @@
 #include "broker/edge/admin_route.h"
 
 #define STEPS_PER_SERVE 16 /* handler calls in one slice, at most one of which has more to do */
+#define ROOM_NEEDED     (8u * WIRE_ENQUEUE_JOBS_MAX) /* changes and effects that one handler call may add */
 #define TAG_SHIFT       56
 #define SLOT_BITS       10 /* of a token: tag, generation, slot */
 _Static_assert(ADMIN_CONNECTIONS_MAX <= 1u << SLOT_BITS, "a slot for every connection");
@@ -203,6 +204,8 @@ bool admin_serve(struct admin *admin, struct core *core, struct instant now, str
 {
     struct admin_turn turn = {.admin = admin, .options = &admin->options, .core = core, .now = now, .out = out};
     take_arrived(admin);
+    if (out->effect_room - out->effect_count < ROOM_NEEDED || out->change_room - out->change_count < ROOM_NEEDED)
+        return admin->running.first != NULL;
     size_t used = out->effect_count;
     for (unsigned steps = 0; steps < STEPS_PER_SERVE; steps++) {
         struct exchange *x = queue_take(&admin->running);

@@ -80,8 +80,8 @@ void admin_conf_set(struct admin *admin, const struct conf *conf);
 
 /* ---- owner's thread ---- */
 
-/* One bounded slice of work, well under a millisecond but for an enqueue; changes and effects go into `out`.
- * True: there is more to do now. */
+/* One bounded slice of work, well under a millisecond but for an enqueue; changes and effects go into `out`, which
+ * needs room for 8192 of each, else nothing is done. True: there is more to do now. */
 bool admin_serve(struct admin *admin, struct core *core, struct instant now, struct effects *out);
 bool admin_owns(uint64_t token);
 /* A durable effect. The fd becomes readable: the answer itself is made by the next admin_serve(). */
