@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 struct account {
     char name[NAME_MAX_BYTES + 1];
@@ -37,8 +36,6 @@ static enum err fail(struct conf_problem *problem, const struct conf_account *co
 static enum err open_account(struct account *account, const struct conf_account *conf, struct conf_problem *problem)
 {
     bool local = conf_endpoint_is_local(conf->base_url);
-    if (!local && strncasecmp(conf->base_url, "https://", 8) != 0)
-        return fail(problem, conf, "base_url: http is for loopback only; use https://");
     if (conf->api_key_file == NULL)
         return fail(problem, conf, "api_key_file: must name the file with the API key");
     char *key = conf_read_secret(conf->api_key_file);

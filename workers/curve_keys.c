@@ -25,22 +25,12 @@ static enum err read_key(char **out, const char *path, const char *key, struct c
     return ERR_NONE;
 }
 
-static enum err check_local(const struct conf *conf, struct conf_problem *problem)
-{
-    for (size_t i = 0; i < conf->worker.broker_count; i++) {
-        if (!conf_endpoint_is_local(conf->worker.brokers[i]) && !conf->broker.insecure)
-            return fail(problem, ERR_BAD_INPUT, "worker.curve_secret_key_file",
-                        "needed for a broker that is not on this machine (or broker.insecure: true)");
-    }
-    return ERR_NONE;
-}
-
 enum err curve_keys_read(struct curve_keys *keys, const struct conf *conf, struct conf_problem *problem)
 {
     const struct conf_worker *worker = &conf->worker;
     *keys = (struct curve_keys){NULL, NULL};
     if (worker->curve_secret_key_file == NULL)
-        return check_local(conf, problem);
+        return ERR_NONE;
     if (worker->broker_public_key_file == NULL)
         return fail(problem, ERR_BAD_INPUT, "worker.broker_public_key_file", "needed with a secret key");
     enum err err = read_key(&keys->secret, worker->curve_secret_key_file, "worker.curve_secret_key_file", problem);

@@ -41,7 +41,8 @@ static int arguments_read(struct arguments *out, int argc, char **argv)
                                             {"help", no_argument, NULL, 'h'},
                                             {"version", no_argument, NULL, 'v'},
                                             {0}};
-    for (int option = 0; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    int option = 0;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'h' || option == 'v') {
             fputs(option == 'h' ? usage : "lineward-worker " LINEWARD_VERSION "\n", stdout);
             return EXIT_SUCCESS;
@@ -51,9 +52,9 @@ static int arguments_read(struct arguments *out, int argc, char **argv)
         else if (option == 's' && out->set_count < SETS_MAX)
             out->sets[out->set_count++] = optarg;
         else
-            return EXIT_USAGE;
+            break;
     }
-    if (out->config != NULL && optind == argc)
+    if (option == -1 && out->config != NULL && optind == argc)
         return -1;
     fputs(usage, stderr);
     return EXIT_USAGE;

@@ -46,7 +46,8 @@ struct sender_hooks {
 
 /* Where an account's requests go: made once, shared by its requests, outlives them. */
 struct sender_route;
-/* `local`: the host is loopback, so plain http is allowed and no proxy is asked. NULL: out of memory. */
+/* `local`: the host is loopback, so plain http is allowed and no proxy is asked; elsewhere only https goes out,
+ * whatever the address says. NULL: out of memory. */
 struct sender_route *sender_route_new(const char *api_key, bool local);
 void sender_route_free(struct sender_route **route_p);
 
