@@ -186,8 +186,8 @@ $(BUILD)/%.o: %.c | deps
 # Once more when a header changed: the object is newer then.
 $(BUILD)/tidy/%.ok: %.c .clang-tidy $(BUILD)/%.o
 	@mkdir -p $(@D)
-	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) $(filter-out -Werror,$(WARN)) 2>$@.log || \
-	    { cat $@.log; exit 1; }
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) $(filter-out -Werror,$(WARN)) >$@.log 2>&1 || \
+	    { grep -A3 ' error: ' $@.log; echo 'all of it: $@.log'; exit 1; }
 	@touch $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
