@@ -82,7 +82,7 @@ START_TEST(a_key_that_would_break_the_header_is_refused_and_not_shown)
 {
     write_key("secret-key two\n");
     assert_refused("accounts: {default: {api_key_file: key}}\n", "accounts.default");
-    write_key("secret-key\rX-Other: 1\n");
+    write_key("secret-key\x01\n");
     assert_refused("accounts: {default: {api_key_file: key}}\n", "accounts.default");
     write_key("\n");
     assert_refused("accounts: {default: {api_key_file: key}}\n", "accounts.default");
