@@ -1,5 +1,6 @@
 /* admin_enqueue.c — POST /v1/jobs: one job or {"jobs":[…]}. The job documents go to the ingress byte for byte; each
  * answers with a refusal at once or with an effect when it is durable, and the results keep the jobs' order. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +145,16 @@ static size_t count_unknown(const struct request *request)
     return count;
 }
 
+/* The job's id as text. */
+static void take_id(const struct frame *job, char *out, size_t room)
+{
+    struct span raw = view_member((struct span){job->data, job->bytes}, "id");
+    cJSON *id = raw.bytes > 0 ? json_parse(raw.data, raw.bytes, NULL) : NULL;
+    if (cJSON_IsString(id))
+        snprintf(out, room, "%s", id->valuestring);
+    cJSON_Delete(id);
+}
+
 static enum admin_step ask_duplicates(struct admin_turn *turn, struct exchange *x, struct request *request,
                                       size_t unknown)
 {
@@ -156,6 +167,7 @@ static enum admin_step ask_duplicates(struct admin_turn *turn, struct exchange *
         if (result->refused || !result->effect.duplicate || result->effect.state != JOB_NONE)
             continue;
         result->duplicate_read = true;
+        take_id(&request->frames[i], jobs[count].asked, sizeof jobs[count].asked);
         jobs[count++].number = result->effect.number;
     }
     struct lookup_request ask = {.what = LOOKUP_JOBS, .form = LOOKUP_DUPLICATE, .jobs = jobs, .job_count = count};
@@ -199,13 +211,10 @@ static enum admin_step answer_results(struct exchange *x, const struct request *
         const struct result *result = &request->results[i];
         busy += result_code(result) == CODE_BUSY;
         if (result->duplicate_read && next < x->lookup.item_count) {
-            size_t bytes = x->lookup.items[next].bytes;
-            if (x->lookup.items[next++].code == CODE_NONE) {
-                json_put_raw(out, read, bytes);
-                read += bytes;
-                continue;
-            }
+            size_t bytes = x->lookup.items[next++].bytes;
+            json_put_raw(out, read, bytes);
             read += bytes;
+            continue;
         }
         put_result(out, &request->frames[i], result);
     }

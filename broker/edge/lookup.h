@@ -39,7 +39,8 @@ enum lookup_form {
     LOOKUP_VIEW,      /* the job view */
     LOOKUP_FULL,      /* and its history, and why (GET /v1/jobs/{id}) */
     LOOKUP_CANCEL,    /* the job view, but a final job answers already_final */
-    LOOKUP_DUPLICATE, /* {"id","job","state":"duplicate","current"} */
+    LOOKUP_DUPLICATE, /* {"id","job","state":"duplicate","current"}; never a refusal: current is null when its
+                         history is gone */
 };
 
 struct lookup_job {                                         /* what the owner's thread knows of one job */

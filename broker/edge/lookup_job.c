@@ -104,15 +104,12 @@ static bool take_delivery(void *visitor, const struct change *change)
     return true;
 }
 
-/* Beside the recipients, an array, a conversation's record has one more section: the chat id, a JSON string. */
+/* A conversation's record has its recipients and, where known, the chat id: a JSON string. */
 static struct span chat_section(const struct change *change)
 {
-    for (enum change_section section = 0; section < SECTION_COUNT; section++) {
-        struct span span = change->sections[section];
-        if (span.bytes > 2 && *(const char *)span.data == '"')
-            return span;
-    }
-    return (struct span){NULL, 0};
+    struct span chat = change->sections[SECTION_RESULT];
+    bool is_text = chat.bytes > 2 && *(const char *)chat.data == '"';
+    return is_text ? chat : (struct span){NULL, 0};
 }
 
 static bool take_conversation(void *visitor, const struct change *change)
@@ -153,26 +150,28 @@ static enum err read_conversation(const struct archive *archive, const struct lo
     return err == ERR_NOT_FOUND ? ERR_NONE : err;
 }
 
-/* The rest by number; TRYs first, so that the history is in order of time. */
-static enum err read_rest(const struct archive *archive, const struct lookup_job *job, struct job_records *out)
+static enum err find(const struct archive *archive, enum change_kind kind, archive_visit take,
+                     struct job_records *out)
 {
-    static const struct {
-        enum change_kind kind;
-        archive_visit take;
-        bool of_live;
-    } rest[] = {
-        {CHANGE_TRY, take_try, true},
-        {CHANGE_END, take_end, false},
-        {CHANGE_DELIVERY, take_delivery, false},
-    };
-    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
-        if (job->is_live && !(rest[i].of_live && out->with_history)) /* memory knows the rest of a live job */
-            continue;
-        enum err err = archive->find(archive->self, rest[i].kind, job->number, rest[i].take, out);
-        if (err != ERR_NONE && err != ERR_NOT_FOUND)
-            return err;
-    }
-    return ERR_NONE;
+    enum err err = archive->find(archive->self, kind, out->facts.number, take, out);
+    return err == ERR_NOT_FOUND ? ERR_NONE : err;
+}
+
+/* The rest by number: as little as answers the question, since each look may cost a read from disk. TRYs come before
+ * the END, so that the history is in order of time. */
+static enum err read_rest(const struct archive *archive, struct job_records *out)
+{
+    enum err err = ERR_NONE;
+    if (out->with_history)
+        err = find(archive, CHANGE_TRY, take_try, out);
+    if (err != ERR_NONE || out->facts.is_live) /* memory knows the rest of a live job */
+        return err;
+    err = find(archive, CHANGE_END, take_end, out);
+    if (err == ERR_NONE && !out->facts.has_end && !out->with_history)
+        err = find(archive, CHANGE_TRY, take_try, out);
+    if (err == ERR_NONE && out->facts.has_end && out->facts.end.state == JOB_SENT)
+        err = find(archive, CHANGE_DELIVERY, take_delivery, out);
+    return err;
 }
 
 enum err job_records_read(const struct archive *archive, const struct lookup_job *job, bool with_history,
@@ -187,7 +186,7 @@ enum err job_records_read(const struct archive *archive, const struct lookup_job
     if (err == ERR_NONE)
         err = read_conversation(archive, job, out);
     if (err == ERR_NONE)
-        err = read_rest(archive, job, out);
+        err = read_rest(archive, out);
     if (!with_message)
         out->facts.payload = (struct span){NULL, 0};
     if (err == ERR_NONE && (out->failed || out->history.failed))
@@ -254,10 +253,17 @@ bool recipients_include(struct span recipients, const char *to)
 
 /* ---- rendering ---- */
 
-static void put_refusal(const struct lookup_job *job, enum code code, struct json_out *text)
+/* The name by which the job was asked for, as JSON. Free with json_out_free(). */
+static struct json_out asked_name(const struct lookup_job *job)
 {
     struct json_out id = {0};
-    json_put_string(&id, job->asked);
+    json_put_string(&id, job->asked[0] != '\0' ? job->asked : NULL);
+    return id;
+}
+
+static void put_refusal(const struct lookup_job *job, enum code code, struct json_out *text)
+{
+    struct json_out id = asked_name(job);
     view_refused(text, (struct span){id.text, id.bytes}, &(struct error_view){.code = code});
     json_out_free(&id);
 }
@@ -289,13 +295,19 @@ static void put_full(const struct lookup_request *request, const struct lookup_j
         json_put_null(text); /* it does not wait */
 }
 
+static bool is_known(const struct job_facts *facts)
+{
+    return facts->is_live || facts->has_job || facts->has_end || facts->has_try;
+}
+
 static enum code judge(const struct lookup_request *request, const struct lookup_job *job,
                        const struct job_records *records)
 {
     const struct job_facts *facts = &records->facts;
     char pool[NAME_MAX_BYTES + 1];
-    bool known = facts->is_live || facts->has_job || facts->has_end || facts->has_try;
-    if (!known)
+    if (request->form == LOOKUP_DUPLICATE) /* whoever has just used that id in that pool may know */
+        return CODE_NONE;
+    if (!is_known(facts))
         return CODE_NOT_FOUND;
     if (request->pools != NULL && !(view_job_pool(facts, pool) && name_in_list(request->pools, pool)))
         return CODE_NOT_FOUND;
@@ -304,11 +316,16 @@ static enum code judge(const struct lookup_request *request, const struct lookup
     return CODE_NONE;
 }
 
-/* Only names its id and where it stands now. */
-static void put_duplicate(const struct job_records *records, struct json_out *text)
+/* Only names its id and where it stands now: null when its history is gone already. */
+static void put_duplicate(const struct lookup_job *job, const struct job_records *records, struct json_out *text)
 {
-    view_duplicate(text, view_member(records->facts.envelope, "id"), records->facts.number,
-                   view_job_state(&records->facts));
+    struct json_out asked = asked_name(job);
+    struct span id = view_member(records->facts.envelope, "id");
+    if (id.bytes == 0)
+        id = (struct span){asked.text, asked.bytes};
+    view_duplicate(text, id, records->facts.number,
+                   is_known(&records->facts) ? view_job_state(&records->facts) : NULL);
+    json_out_free(&asked);
 }
 
 static struct lookup_item render(const struct lookup_request *request, const struct lookup_job *job,
@@ -322,7 +339,7 @@ static struct lookup_item render(const struct lookup_request *request, const str
     if (code != CODE_NONE) {
         put_refusal(job, code, text);
     } else if (request->form == LOOKUP_DUPLICATE) {
-        put_duplicate(records, text);
+        put_duplicate(job, records, text);
     } else {
         json_open(text, '{');
         view_job_members(text, &records->facts, request->mask_handles);

@@ -176,7 +176,7 @@ START_TEST(a_live_job_is_told_from_memory_even_if_its_record_was_just_moved)
     struct change *conversation = add(CHANGE_CONVERSATION, 0, TOPIC_NONE);
     conversation->conversation = (struct change_conversation){.key = 5, .line = 12025550101};
     conversation->sections[SECTION_RECIPIENTS] = span_of("[\"+14155550111\"]");
-    conversation->sections[SECTION_ENVELOPE] = span_of("\"chat-9\"");
+    conversation->sections[SECTION_RESULT] = span_of("\"chat-9\"");
     for (int turn = 0; turn < 2; turn++) {
         struct lookup_job *job = job_asked("", 36);
         job->is_live = true;
@@ -250,6 +250,16 @@ START_TEST(cancelling_a_final_job_says_so_and_a_duplicate_says_where_the_first_s
     ck_assert_str_eq(json_string(item, "state"), "duplicate");
     ck_assert_str_eq(json_string(item, "current"), "failed");
     ck_assert_str_eq(json_string(item, "id"), "order-1");
+    cJSON_Delete(item);
+    lookup_answer_free(&answer);
+    answer = answer_of(/* its history is gone, but its id is still remembered */
+                       &(struct lookup_request){
+                           .form = LOOKUP_DUPLICATE, .jobs = job_asked("order-0", 35), .job_count = 1});
+    item = item_json(&answer, 0);
+    ck_assert_int_eq(answer.items[0].code, CODE_NONE);
+    ck_assert_str_eq(json_string(item, "id"), "order-0");
+    ck_assert_str_eq(json_string(item, "job"), "j_z");
+    ck_assert(cJSON_IsNull(json_get(item, "current")));
     cJSON_Delete(item);
     lookup_answer_free(&answer);
 }
