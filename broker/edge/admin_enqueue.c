@@ -150,7 +150,7 @@ static void take_id(const struct frame *job, char *out, size_t room)
 {
     struct span raw = view_member((struct span){job->data, job->bytes}, "id");
     cJSON *id = raw.bytes > 0 ? json_parse(raw.data, raw.bytes, NULL) : NULL;
-    if (cJSON_IsString(id))
+    if (id != NULL && cJSON_IsString(id))
         snprintf(out, room, "%s", id->valuestring);
     cJSON_Delete(id);
 }

@@ -113,8 +113,9 @@ static const char *add_line(struct table *table, char *line)
     const char *role = strtok_r(NULL, " \t", &rest);
     const char *pools = strtok_r(NULL, " \t", &rest);
     const char *hash = strtok_r(NULL, " \t", &rest);
+    const char *beyond = strtok_r(NULL, " \t", &rest);
     struct entry entry = {0};
-    if (hash == NULL || strtok_r(NULL, " \t", &rest) != NULL)
+    if (hash == NULL || beyond != NULL)
         return "a line is: name role pools blake2b-256-hex";
     if (!name_is_valid(name))
         return "the name must match [A-Za-z0-9_.-]{1,64}";
