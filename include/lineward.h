@@ -42,6 +42,10 @@ struct lineward;
  * broker runs by now. *out is untouched on failure; LINEWARD_INVALID: no such endpoint. Release it with
  * lineward_close(). */
 enum lineward_status lineward_connect(struct lineward **out, const char *endpoint);
+/* The same with CURVE: this client's secret key and the broker's public key, both 40 characters of Z85, for the call
+ * only. LINEWARD_INVALID also if one of them is none. */
+enum lineward_status lineward_connect_curve(struct lineward **out, const char *endpoint, const char *secret_key,
+                                            const char *broker_key);
 void lineward_close(struct lineward **client_p); /* sets *client_p to NULL; NULL is fine */
 
 /* Hands in `count` jobs in one request and waits for the broker's word on each, which comes only when those it took

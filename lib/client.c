@@ -19,7 +19,8 @@
 #define RESEND_MS     1000
 #define RESEND_MS_MIN 10
 #define RESEND_GROWTH 8
-#define HEAD_FRAMES   3 /* version, command, request id */
+#define HEAD_FRAMES   3  /* version, command, request id */
+#define KEY_TEXT      41 /* Z85 of a key, and its terminator */
 
 _Static_assert(LINEWARD_BATCH_MAX == WIRE_ENQUEUE_JOBS_MAX, "one call is one request");
 _Static_assert(LINEWARD_BATCH_BYTES_MAX == WIRE_REQUEST_BYTES_MAX, "one call is one request");
@@ -63,7 +64,21 @@ static void set_option(void *socket, int option, int value)
     zmq_setsockopt(socket, option, &value, sizeof value); /* fails only for options that do not exist */
 }
 
-static enum lineward_status open_socket(struct lineward *client)
+struct curve_keys {
+    const char *secret, *broker; /* NULL: no CURVE */
+};
+
+static bool use_keys(void *socket, const struct curve_keys *keys)
+{
+    char public_key[KEY_TEXT];
+    return strlen(keys->secret) == KEY_TEXT - 1 && strlen(keys->broker) == KEY_TEXT - 1 &&
+           zmq_curve_public(public_key, keys->secret) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys->broker, KEY_TEXT) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public_key, KEY_TEXT) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys->secret, KEY_TEXT) == 0;
+}
+
+static enum lineward_status open_socket(struct lineward *client, const struct curve_keys *keys)
 {
     client->context = zmq_ctx_new();
     client->socket = client->context != NULL ? zmq_socket(client->context, ZMQ_DEALER) : NULL;
@@ -78,10 +93,12 @@ static enum lineward_status open_socket(struct lineward *client)
     /* A broker's machine that went away without a word is noticed, too. */
     set_option(client->socket, ZMQ_HEARTBEAT_IVL, 3000);
     set_option(client->socket, ZMQ_HEARTBEAT_TIMEOUT, 10000);
+    if (keys->secret != NULL && !use_keys(client->socket, keys))
+        return LINEWARD_INVALID;
     return zmq_connect(client->socket, client->endpoint) == 0 ? LINEWARD_OK : LINEWARD_INVALID;
 }
 
-enum lineward_status lineward_connect(struct lineward **out, const char *endpoint)
+static enum lineward_status connect_with(struct lineward **out, const char *endpoint, const struct curve_keys *keys)
 {
     enum lineward_status status = LINEWARD_NO_MEMORY;
     struct lineward *client = calloc(1, sizeof *client);
@@ -91,12 +108,25 @@ enum lineward_status lineward_connect(struct lineward **out, const char *endpoin
     client->answer = message_new();
     client->endpoint = strdup(endpoint);
     if (client->answer != NULL && client->endpoint != NULL)
-        status = open_socket(client);
+        status = open_socket(client, keys);
     if (status == LINEWARD_OK)
         *out = client;
     else
         lineward_close(&client);
     return status;
+}
+
+enum lineward_status lineward_connect(struct lineward **out, const char *endpoint)
+{
+    struct curve_keys none = {NULL, NULL};
+    return connect_with(out, endpoint, &none);
+}
+
+enum lineward_status lineward_connect_curve(struct lineward **out, const char *endpoint, const char *secret_key,
+                                            const char *broker_key)
+{
+    struct curve_keys keys = {secret_key, broker_key};
+    return connect_with(out, endpoint, &keys);
 }
 
 void lineward_close(struct lineward **client_p)

@@ -343,16 +343,34 @@ static void *broker_run(void *self)
     return NULL;
 }
 
-static void broker_start(struct broker *broker, const char *const *answers)
+static void broker_prepare(struct broker *broker, const char *const *answers)
 {
-    size_t bytes = sizeof broker->endpoint;
     memset(broker, 0, sizeof *broker);
     broker->answers = answers;
     broker->context = zmq_ctx_new();
     broker->socket = zmq_socket(broker->context, ZMQ_ROUTER);
+}
+
+static void broker_run_thread(struct broker *broker)
+{
+    size_t bytes = sizeof broker->endpoint;
     ck_assert_int_eq(zmq_bind(broker->socket, "tcp://127.0.0.1:*"), 0);
     zmq_getsockopt(broker->socket, ZMQ_LAST_ENDPOINT, broker->endpoint, &bytes);
     ck_assert_int_eq(pthread_create(&broker->thread, NULL, broker_run, broker), 0);
+}
+
+static void broker_start(struct broker *broker, const char *const *answers)
+{
+    broker_prepare(broker, answers);
+    broker_run_thread(broker);
+}
+
+static void write_key(const char *path, const char *key)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "%s\n", key);
+    fclose(file);
 }
 
 static void broker_stop(struct broker *broker)
@@ -403,6 +421,37 @@ START_TEST(a_zeromq_answer_that_is_no_json_is_not_taken_for_an_ack)
 }
 END_TEST
 
+/* With CURVE a broker and a client with the right keys understand each other; strangers get no answer. */
+START_TEST(with_keys_it_speaks_curve)
+{
+    static const char *const answers[] = {OK("j_1"), NULL};
+    char broker_public[41], broker_secret[41], public_key[41], secret[41];
+    int yes = 1;
+    struct broker broker;
+    zmq_curve_keypair(broker_public, broker_secret);
+    zmq_curve_keypair(public_key, secret);
+    broker_prepare(&broker, answers);
+    zmq_setsockopt(broker.socket, ZMQ_CURVE_SERVER, &yes, sizeof yes);
+    zmq_setsockopt(broker.socket, ZMQ_CURVE_SECRETKEY, broker_secret, sizeof broker_secret);
+    broker_run_thread(&broker);
+    write_key(refused_path, secret);
+    write_jobs("{}\n");
+    char broker_path[] = "/tmp/lineward-key-XXXXXX";
+    close(mkstemp(broker_path));
+    write_key(broker_path, broker_public);
+    RUN("enqueue", jobs_path, W("--producers"), broker.endpoint, W("--curve-secret-key-file"), refused_path,
+        W("--broker-public-key-file"), broker_path);
+    broker_stop(&broker);
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_uint_eq(broker.jobs, 1);
+    write_key(broker_path, "too short");
+    RUN("enqueue", jobs_path, W("--producers"), broker.endpoint, W("--curve-secret-key-file"), refused_path,
+        W("--broker-public-key-file"), broker_path);
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    remove(broker_path);
+}
+END_TEST
+
 START_TEST(keys_belong_together_and_to_zeromq)
 {
     write_jobs("{}\n");
@@ -443,6 +492,7 @@ int main(void)
     tcase_add_test(zmq, zeromq_is_used_when_an_endpoint_is_given);
     tcase_add_test(zmq, zeromq_refusals_are_reported_alike);
     tcase_add_test(zmq, a_zeromq_answer_that_is_no_json_is_not_taken_for_an_ack);
+    tcase_add_test(zmq, with_keys_it_speaks_curve);
     tcase_add_test(zmq, keys_belong_together_and_to_zeromq);
     suite_add_tcase(suite, zmq);
     SRunner *runner = srunner_create(suite);

@@ -90,7 +90,7 @@ static enum job_read judge(struct job_line *line, const char **code, const char 
 enum job_read job_reader_next(struct job_reader *reader, struct job_line *out, const char **code, const char **why)
 {
     const size_t room = WIRE_JOB_BYTES_MAX + 1;
-    char *text = malloc(room);
+    char *text = malloc(room + 1);
     int64_t bytes = 0;
     if (text == NULL)
         return JOB_READ_FAILED;
@@ -101,6 +101,7 @@ enum job_read job_reader_next(struct job_reader *reader, struct job_line *out, c
         free(text);
         return ferror(reader->file) ? JOB_READ_FAILED : JOB_READ_END;
     }
+    text[bytes] = '\0';
     char *shorter = realloc(text, (size_t)bytes + 1);
     *out =
         (struct job_line){.number = reader->lines, .text = shorter != NULL ? shorter : text, .bytes = (size_t)bytes};

@@ -11,7 +11,7 @@
 
 struct job_line {
     uint64_t number; /* of the line in the file, from 1 */
-    char *text;      /* without the line's end; job_line_free() */
+    char *text;      /* without the line's end, terminated; job_line_free() */
     size_t bytes;
     char id[PRODUCER_ID_MAX_BYTES + 1]; /* the producer's id; "" if it has none (or one that is too long) */
 };
