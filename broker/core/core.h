@@ -303,6 +303,7 @@ struct core_status {
     uint64_t next_seq;
     uint64_t dedupe_dropped_early;
 };
+uint64_t core_next_seq(const struct core *core); /* the number that the next event gets */
 void core_status_read(struct core *core, struct instant now, struct core_status *out);
 
 const char *core_name(const struct core *core, enum name_kind kind, uint16_t number); /* NULL: unknown */

@@ -254,6 +254,11 @@ void core_status_read(struct core *core, struct instant now, struct core_status 
     out->backlog_by_reason[REASON_NOT_YET_DUE] += out->scheduled;
 }
 
+uint64_t core_next_seq(const struct core *core)
+{
+    return core->next_seq;
+}
+
 bool core_lease_view(const struct core *core, uint64_t id, struct lease_view *out)
 {
     const struct lease *lease = lease_find(core, id);

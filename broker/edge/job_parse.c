@@ -12,7 +12,7 @@
 #include "lineward/ids.h"
 #include "lineward/wire.h"
 
-#define MEMBERS_MAX 64
+#define MEMBERS_MAX        64
 #define CAMPAIGN_BYTES_MAX 64
 
 struct parse {
@@ -67,7 +67,8 @@ static bool time_field(struct parse *parse, const char *name, int64_t *out_ms)
     if (text == NULL)
         return true;
     if (!time_parse(text, out_ms) || *out_ms <= 0 || *out_ms >= 1LL << 47)
-        return refuse(parse, CODE_INVALID_FIELD, name, "%s: must be a time such as \"2026-11-23T10:00:00.000Z\"", name);
+        return refuse(parse, CODE_INVALID_FIELD, name, "%s: must be a time such as \"2026-11-23T10:00:00.000Z\"",
+                      name);
     return true;
 }
 
@@ -274,8 +275,8 @@ static void write_recipients(struct parse *parse)
 
 static void write_envelope(struct parse *parse)
 {
-    static const char *const kept[] = {"id",         "from",       "chat_id", "class",   "campaign", "collapse_key",
-                                       "tz",         "send_after", "expires_at", "if_held", "meta"};
+    static const char *const kept[] = {"id", "from",       "chat_id",    "class",   "campaign", "collapse_key",
+                                       "tz", "send_after", "expires_at", "if_held", "meta"};
     struct json_out *out = &parse->texts->envelope;
     json_out_clear(out);
     json_open(out, '{');
@@ -303,10 +304,11 @@ static void write_hashes(struct parse *parse)
     const struct conf_account *account = &parse->parser->conf->accounts[parse->pool->account];
     struct core_enqueue *out = parse->out;
     const char *id = json_string(parse->root, "id");
-    out->conversation = keyed_hash(hash, KEYED_CONVERSATION, parse->pool->name, out->recipients.data,
-                                   out->recipients.bytes);
+    out->conversation =
+        keyed_hash(hash, KEYED_CONVERSATION, parse->pool->name, out->recipients.data, out->recipients.bytes);
     if (parse->handle_count == 1)
-        out->recipient = keyed_hash(hash, KEYED_RECIPIENT, account->name, parse->handles[0], strlen(parse->handles[0]));
+        out->recipient =
+            keyed_hash(hash, KEYED_RECIPIENT, account->name, parse->handles[0], strlen(parse->handles[0]));
     if (id == NULL)
         return;
     out->id_hash = job_id_hash(hash, parse->pool->name, id);
@@ -330,7 +332,8 @@ bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, 
     *out = (struct core_enqueue){0};
     refusal->field[0] = '\0';
     if (bytes > WIRE_JOB_BYTES_MAX)
-        return refuse(&parse, CODE_TOO_LARGE, "", "a job document of %zu bytes, at most %u", bytes, WIRE_JOB_BYTES_MAX);
+        return refuse(&parse, CODE_TOO_LARGE, "", "a job document of %zu bytes, at most %u", bytes,
+                      WIRE_JOB_BYTES_MAX);
     cJSON *root = json_parse(text, bytes, &why);
     if (root == NULL || !cJSON_IsObject(root)) {
         cJSON_Delete(root);

@@ -12,8 +12,8 @@
 struct job_parser {
     const struct conf *conf;
     const struct keyed_hash *hash;
-    struct core *core;  /* for campaigns' numbers */
-    const char *pools;  /* comma list of what the producer may use; NULL: all */
+    struct core *core; /* for campaigns' numbers */
+    const char *pools; /* comma list of what the producer may use; NULL: all */
 };
 
 struct job_refusal {

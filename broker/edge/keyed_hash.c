@@ -33,7 +33,8 @@ uint64_t keyed_hash_json(const struct keyed_hash *hash, const cJSON *value)
         parts[1] = short_hash(hash, &number, sizeof number);
     } else if (cJSON_IsArray(value) || cJSON_IsObject(value)) {
         for (const cJSON *child = value->child; child != NULL; child = child->next) {
-            uint64_t pair[2] = {child->string == NULL ? parts[1] : short_hash(hash, child->string, strlen(child->string)),
+            uint64_t pair[2] = {child->string == NULL ? parts[1]
+                                                      : short_hash(hash, child->string, strlen(child->string)),
                                 keyed_hash_json(hash, child)};
             uint64_t one = short_hash(hash, pair, sizeof pair);
             parts[1] = child->string == NULL ? one : parts[1] + one;

@@ -15,8 +15,16 @@ struct keyed_hash {
 };
 
 /* What is hashed is kept apart by its kind, so that an id never equals an event. */
-enum keyed_kind { KEYED_CONVERSATION = 1, KEYED_ID, KEYED_CONTENT, KEYED_CHAT, KEYED_MESSAGE, KEYED_EVENT,
-                  KEYED_RECIPIENT, KEYED_INSTANCE };
+enum keyed_kind {
+    KEYED_CONVERSATION = 1,
+    KEYED_ID,
+    KEYED_CONTENT,
+    KEYED_CHAT,
+    KEYED_MESSAGE,
+    KEYED_EVENT,
+    KEYED_RECIPIENT,
+    KEYED_INSTANCE
+};
 
 /* Never 0, which stands for "none". `scope` is a name (a pool, an account), may be NULL. */
 uint64_t keyed_hash(const struct keyed_hash *hash, enum keyed_kind kind, const char *scope, const void *data,

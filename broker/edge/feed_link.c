@@ -1,0 +1,416 @@
+/* feed_link.c — see feed_link.h. */
+#include "broker/edge/feed_link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lineward/json.h"
+#include "lineward/log.h"
+
+#define TAG_SHIFT 56
+#define RESTART_FIRST_MS 100
+#define RESTART_CAP_MS 10000
+#define READ_BYTES 65536
+
+extern char **environ;
+
+struct poll_so_far { /* parts of a list, until its end says that it is good */
+    uint64_t poll;
+    struct feed_line *lines;
+    size_t count, room;
+};
+
+struct feed_link {
+    struct feed_link_options options;
+    int fd;
+    pid_t pid;
+    bool bound;
+    unsigned port;
+    int64_t start_at_ms, restart_ms;
+    uint8_t *in;
+    size_t in_bytes, in_room;
+    struct feed_buffer out;
+    size_t out_sent;
+    struct poll_so_far *polls; /* one an account */
+};
+
+struct feed_link *feed_link_new(const struct feed_link_options *options)
+{
+    struct feed_link *link = calloc(1, sizeof *link);
+    if (link == NULL)
+        return NULL;
+    link->options = *options;
+    link->fd = -1;
+    link->restart_ms = RESTART_FIRST_MS;
+    link->polls = calloc(options->conf->account_count, sizeof *link->polls);
+    if (link->polls == NULL)
+        feed_link_free(&link);
+    return link;
+}
+
+static void stop(struct feed_link *link)
+{
+    if (link->fd >= 0)
+        close(link->fd);
+    link->fd = -1;
+    if (link->pid > 0)
+        waitpid(link->pid, NULL, 0);
+    link->pid = 0;
+    link->bound = false;
+    link->in_bytes = 0;
+    link->out.bytes = link->out_sent = 0;
+}
+
+void feed_link_free(struct feed_link **link_p)
+{
+    struct feed_link *link = *link_p;
+    *link_p = NULL;
+    if (link == NULL)
+        return;
+    stop(link);
+    for (size_t a = 0; link->polls != NULL && a < link->options.conf->account_count; a++)
+        free(link->polls[a].lines);
+    free(link->polls);
+    free(link->in);
+    feed_buffer_free(&link->out);
+    free(link);
+}
+
+/* ---- the process ---- */
+
+static void plan_restart(struct feed_link *link, struct instant now)
+{
+    link->start_at_ms = now.mono_ms + link->restart_ms;
+    link->restart_ms = link->restart_ms * 2 > RESTART_CAP_MS ? RESTART_CAP_MS : link->restart_ms * 2;
+}
+
+static bool spawn(struct feed_link *link, int theirs)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    /* Only the standard streams and its socket reach the child: everything of ours is close-on-exec. */
+    posix_spawn_file_actions_adddup2(&actions, theirs, FEED_CHILD_FD);
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none); /* ours are blocked, for the signalfd */
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    int err = posix_spawn(&link->pid, "/proc/self/exe", &actions, &attributes, link->options.child_argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    if (err != 0)
+        log_event(LOG_ERROR, "feed_not_started", "error=\"%s\"", strerror(err));
+    return err == 0;
+}
+
+void feed_link_start(struct feed_link *link, struct instant now)
+{
+    int pair[2];
+    if (link->fd >= 0 || now.mono_ms < link->start_at_ms)
+        return;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        plan_restart(link, now);
+        return;
+    }
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    bool started = spawn(link, pair[1]);
+    close(pair[1]);
+    if (started) {
+        link->fd = pair[0];
+        return;
+    }
+    link->pid = 0;
+    close(pair[0]);
+    plan_restart(link, now);
+}
+
+int feed_link_fd(const struct feed_link *link)
+{
+    return link->fd;
+}
+
+bool feed_link_wants_write(const struct feed_link *link)
+{
+    return link->fd >= 0 && link->out_sent < link->out.bytes;
+}
+
+int64_t feed_link_next_mono_ms(const struct feed_link *link)
+{
+    return link->fd >= 0 ? TIME_NEVER : link->start_at_ms;
+}
+
+bool feed_link_is_bound(const struct feed_link *link)
+{
+    return link->bound;
+}
+
+unsigned feed_link_port(const struct feed_link *link)
+{
+    return link->port;
+}
+
+/* ---- what it says ---- */
+
+static uint32_t account_of(const struct feed_link *link, const char *name)
+{
+    for (size_t a = 0; a < link->options.conf->account_count; a++)
+        if (strcmp(link->options.conf->accounts[a].name, name) == 0)
+            return (uint32_t)a;
+    return UINT32_MAX;
+}
+
+static uint64_t digits_of(const char *number)
+{
+    return *number == '+' ? strtoull(number + 1, NULL, 10) : 0;
+}
+
+static void keep_lines(struct poll_so_far *poll, const struct feed_message *message)
+{
+    if (poll->poll != message->poll)
+        poll->count = 0;
+    poll->poll = message->poll;
+    if (poll->count + message->line_count > poll->room) {
+        size_t room = (poll->count + message->line_count) * 2;
+        struct feed_line *lines = realloc(poll->lines, room * sizeof *lines);
+        if (lines == NULL) {
+            poll->poll = 0; /* the end then finds no list */
+            return;
+        }
+        poll->lines = lines;
+        poll->room = room;
+    }
+    memcpy(poll->lines + poll->count, message->lines, message->line_count * sizeof *message->lines);
+    poll->count += message->line_count;
+}
+
+static void end_poll(struct feed_link *link, uint32_t account, const struct feed_message *message, struct instant now,
+                     struct effects *out)
+{
+    struct poll_so_far *poll = &link->polls[account];
+    if (!message->ok)
+        log_event(LOG_WARN, "poll_failed", "account=%s http=%d reason=\"%s\"", message->account, message->http_status,
+                  message->problem);
+    for (size_t i = 0; message->ok && poll->poll == message->poll && i < poll->count; i++) {
+        struct core_line_fact fact = {.account = account,
+                                      .number = digits_of(poll->lines[i].number),
+                                      .has_reputation = true,
+                                      .reputation = poll->lines[i].reputation,
+                                      .has_service = poll->lines[i].service != SERVICE_UNKNOWN,
+                                      .service = poll->lines[i].service,
+                                      .poll = message->poll,
+                                      .begun_mono_ms = message->begun_mono_ms,
+                                      .cached = message->cached};
+        core_line_polled(link->options.core, &fact, now, out);
+        link->options.persist(link->options.persist_self, now, out);
+    }
+    poll->count = 0;
+    struct core_poll end = {.account = account,
+                            .poll = message->poll,
+                            .begun_mono_ms = message->begun_mono_ms,
+                            .ok = message->ok,
+                            .cached = message->cached,
+                            .key_refused = message->key_refused};
+    core_poll_ended(link->options.core, &end, now, out);
+}
+
+static uint64_t hash_of(const struct feed_link *link, enum keyed_kind kind, const char *scope, const char *text)
+{
+    return *text == '\0' ? 0 : keyed_hash(link->options.hash, kind, scope, text, strlen(text));
+}
+
+static uint64_t event_of(const struct feed_link *link, const struct feed_message *message)
+{
+    const struct feed_webhook *webhook = &message->webhook;
+    const char *id = webhook->event_id[0] != '\0' ? webhook->event_id : webhook->webhook_id;
+    return hash_of(link, KEYED_EVENT, message->account, id);
+}
+
+static void status_told(struct feed_link *link, uint32_t account, uint64_t token, const struct feed_message *message,
+                        struct instant now, struct effects *out)
+{
+    const struct feed_webhook *webhook = &message->webhook;
+    struct core_line_fact fact = {.account = account,
+                                  .number = digits_of(webhook->line),
+                                  .has_reputation = webhook->has_reputation,
+                                  .reputation = webhook->reputation,
+                                  .has_service = webhook->has_service,
+                                  .service = webhook->service,
+                                  .changed_at_ms = webhook->changed_at_ms,
+                                  .arrived_mono_ms = webhook->arrived_mono_ms,
+                                  .event = event_of(link, message)};
+    core_line_told(link->options.core, token, &fact, now, out);
+}
+
+static void put_member(struct json_out *out, const char *name, const char *text)
+{
+    if (*text == '\0')
+        return;
+    json_key(out, name);
+    json_put_string(out, text);
+}
+
+static void message_told(struct feed_link *link, uint32_t account, uint64_t token, const struct feed_message *message,
+                         struct instant now, struct effects *out)
+{
+    static const int what[FEED_EVENT_COUNT] = {
+        [FEED_EVENT_SENT] = MESSAGE_SENT,         [FEED_EVENT_DELIVERED] = MESSAGE_DELIVERED,
+        [FEED_EVENT_READ] = MESSAGE_READ,         [FEED_EVENT_FAILED] = MESSAGE_FAILED,
+        [FEED_EVENT_RECEIVED] = MESSAGE_RECEIVED, [FEED_EVENT_CHAT] = MESSAGE_CHAT};
+    const struct feed_webhook *webhook = &message->webhook;
+    struct json_out result = {0};
+    json_open(&result, '{');
+    put_member(&result, "message_id", webhook->message_id);
+    put_member(&result, "chat_id", webhook->chat_id);
+    json_close(&result, '}');
+    struct core_message_fact fact = {.token = token,
+                                     .event = event_of(link, message),
+                                     .account = account,
+                                     .chat_hash = hash_of(link, KEYED_CHAT, NULL, webhook->chat_id),
+                                     .message_hash = hash_of(link, KEYED_MESSAGE, NULL, webhook->message_id),
+                                     .line = digits_of(webhook->line),
+                                     .has_health = webhook->has_chat_health,
+                                     .opt_out = webhook->opt_out_keyword,
+                                     .inbound = webhook->inbound,
+                                     .reconciled = webhook->reconciled,
+                                     .health = webhook->chat_health,
+                                     .health_at_ms = webhook->chat_health_at_ms,
+                                     .at_ms = webhook->at_ms,
+                                     .code = webhook->code,
+                                     .result = {result.text, result.bytes}};
+    fact.what = what[webhook->event];
+    if (!webhook->group)
+        fact.recipient = hash_of(link, KEYED_RECIPIENT, message->account, webhook->sender);
+    uint8_t random[KEY_RANDOM_BYTES];
+    if (!idempotency_key_parse(webhook->idempotency_key, &fact.number, random) ||
+        !core_key_is_ours(link->options.core, fact.number, random))
+        fact.number = 0;
+    core_message_told(link->options.core, &fact, now, out);
+    link->options.persist(link->options.persist_self, now, out);
+    json_out_free(&result);
+}
+
+static void webhook_told(struct feed_link *link, uint32_t account, const struct feed_message *message,
+                         struct instant now, struct effects *out)
+{
+    uint64_t token = (uint64_t)FEED_TOKEN_TAG << TAG_SHIFT | (message->webhook.request & 0xFFFFFFFFFFFFFF);
+    if (message->webhook.event == FEED_EVENT_STATUS)
+        status_told(link, account, token, message, now, out);
+    else
+        message_told(link, account, token, message, now, out);
+}
+
+static void obey(struct feed_link *link, const struct feed_message *message, struct instant now, struct effects *out)
+{
+    uint32_t account = account_of(link, message->account);
+    if (message->kind == FEED_READY) {
+        link->bound = true;
+        link->port = (unsigned)message->port;
+        link->restart_ms = RESTART_FIRST_MS;
+        log_event(LOG_INFO, "webhooks_ready", "port=%d", message->port);
+        return;
+    }
+    if (account == UINT32_MAX)
+        return;
+    if (message->kind == FEED_POLL_LINES)
+        keep_lines(&link->polls[account], message);
+    else if (message->kind == FEED_POLL_END)
+        end_poll(link, account, message, now, out);
+    else if (message->kind == FEED_WEBHOOK)
+        webhook_told(link, account, message, now, out);
+    else if (message->kind == FEED_NOTE)
+        log_event(LOG_INFO, feed_note_name(message->note), "account=%s count=%llu", message->account,
+                  (unsigned long long)message->count);
+    link->options.persist(link->options.persist_self, now, out);
+}
+
+/* ---- the socket ---- */
+
+static void flush(struct feed_link *link)
+{
+    while (feed_link_wants_write(link)) {
+        ssize_t sent = send(link->fd, link->out.data + link->out_sent, link->out.bytes - link->out_sent, MSG_NOSIGNAL);
+        if (sent < 0)
+            return; /* full, or gone: reading will tell */
+        link->out_sent += (size_t)sent;
+    }
+    link->out.bytes = link->out_sent = 0;
+}
+
+/* False: the child is gone or does not speak our language. */
+static bool fill(struct feed_link *link)
+{
+    if (link->in_room - link->in_bytes < READ_BYTES) {
+        size_t room = link->in_room + READ_BYTES * 4;
+        uint8_t *in = room > 2 * (size_t)FEED_MESSAGE_BYTES_MAX ? NULL : realloc(link->in, room);
+        if (in == NULL)
+            return false;
+        link->in = in;
+        link->in_room = room;
+    }
+    ssize_t got = recv(link->fd, link->in + link->in_bytes, link->in_room - link->in_bytes, 0);
+    if (got > 0)
+        link->in_bytes += (size_t)got;
+    return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static bool read_messages(struct feed_link *link, struct instant now, struct effects *out)
+{
+    size_t at = 0;
+    enum err err = ERR_NONE;
+    while (err == ERR_NONE) {
+        struct feed_message message;
+        size_t used = 0;
+        memset(&message, 0, sizeof message);
+        err = feed_decode(link->in + at, link->in_bytes - at, &used, &message);
+        if (err != ERR_NONE)
+            break;
+        obey(link, &message, now, out);
+        feed_message_clear(&message);
+        at += used;
+    }
+    memmove(link->in, link->in + at, link->in_bytes - at);
+    link->in_bytes -= at;
+    return err == ERR_NOT_FOUND;
+}
+
+void feed_link_turn(struct feed_link *link, struct instant now, struct effects *out)
+{
+    if (link->fd < 0)
+        return;
+    flush(link);
+    if (fill(link) && read_messages(link, now, out))
+        return;
+    log_event(LOG_ERROR, "feed_child_gone", "restart_in_ms=%lld", (long long)link->restart_ms);
+    stop(link);
+    plan_restart(link, now);
+}
+
+bool feed_link_owns(uint64_t token)
+{
+    return token >> TAG_SHIFT == FEED_TOKEN_TAG;
+}
+
+void feed_link_effect(struct feed_link *link, const struct effect *effect)
+{
+    struct feed_message message = {.kind = FEED_POLL_NOW};
+    if (link->fd < 0)
+        return;
+    if (effect->kind == EFFECT_POLL) {
+        memcpy(message.account, link->options.conf->accounts[effect->account].name, sizeof message.account);
+    } else {
+        message.kind = FEED_ANSWER;
+        message.request = effect->token & 0xFFFFFFFFFFFFFF;
+        message.http_status = effect->code == CODE_NONE ? 200 : 503;
+    }
+    if (feed_encode(&link->out, &message) == ERR_NONE)
+        flush(link);
+}

@@ -1,0 +1,41 @@
+/* feed_link.h — the broker's end of the feed child (DESIGN section 2): starts it, reads the facts it states, asks it to
+ * poll, answers its webhooks, and starts it again should it die. What it says is checked like anything from outside. */
+#ifndef LINEWARD_EDGE_FEED_LINK_H
+#define LINEWARD_EDGE_FEED_LINK_H
+
+#include "broker/core/core.h"
+#include "broker/edge/keyed_hash.h"
+#include "broker/edge/persist.h"
+#include "broker/feed/feed.h"
+
+#define FEED_TOKEN_TAG 0xFE
+#define FEED_CHILD_FD 3 /* where the child finds its socket */
+
+struct feed_link_options {
+    const struct conf *conf;
+    const struct keyed_hash *hash;
+    struct core *core;
+    char *const *child_argv; /* what the child is started with; the descriptor's number is its last argument */
+    effects_persist persist;
+    void *persist_self;
+};
+
+struct feed_link;
+struct feed_link *feed_link_new(const struct feed_link_options *options); /* NULL: out of memory */
+/* Closes the socket, which ends the child, and waits for it. */
+void feed_link_free(struct feed_link **link_p);
+
+/* Starts the child if it is not running and its time has come. */
+void feed_link_start(struct feed_link *link, struct instant now);
+int feed_link_fd(const struct feed_link *link); /* -1: not running */
+bool feed_link_wants_write(const struct feed_link *link);
+int64_t feed_link_next_mono_ms(const struct feed_link *link); /* when to start it again; TIME_NEVER: it runs */
+bool feed_link_is_bound(const struct feed_link *link);
+unsigned feed_link_port(const struct feed_link *link);
+/* Reads what is there, carries it out. */
+void feed_link_turn(struct feed_link *link, struct instant now, struct effects *out);
+bool feed_link_owns(uint64_t token);
+/* A durable EFFECT_ANSWER, or an EFFECT_POLL at once. */
+void feed_link_effect(struct feed_link *link, const struct effect *effect);
+
+#endif
