@@ -10,6 +10,7 @@ CC = gcc
 endif
 PREFIX ?= /usr/local
 DESTDIR ?=
+VERSION = $(shell sed -n 's/.*LINEWARD_VERSION "\(.*\)"/\1/p' include/lineward/version.h)
 
 # ---- flags ---------------------------------------------------------------------------------------------------
 
@@ -107,15 +108,14 @@ soak: ## model and process tests with new seeds until SOAK_MINUTES (60) are over
 	@tests/check-rules/soak $(or $(SOAK_MINUTES),60)
 
 install: all ## install under $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/lineward \
-	    $(DESTDIR)$(PREFIX)/share/doc/lineward
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include share/lineward share/doc/lineward)
 	install -m 755 $(programs) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 include/lineward.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(BUILD)/liblineward.a $(DESTDIR)$(PREFIX)/lib
-	$(if $(wildcard include/lineward.h),install -d $(DESTDIR)$(PREFIX)/include)
-	$(if $(wildcard include/lineward.h),install -m 644 include/lineward.h $(DESTDIR)$(PREFIX)/include)
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' deploy/lineward.pc.in \
+	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/lineward.pc
 	install -m 644 deploy/lineward.yaml $(DESTDIR)$(PREFIX)/share/lineward
-	install -m 644 $(wildcard README.md) LICENSE CHANGELOG.md $(wildcard docs/*.md) \
-	    $(DESTDIR)$(PREFIX)/share/doc/lineward
+	install -m 644 $(wildcard README.md docs/*.md) LICENSE CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/lineward
 
 clean: ## remove build/
 	rm -rf build $(if $(filter-out build build/%,$(BUILD)),$(BUILD))

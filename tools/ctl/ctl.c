@@ -12,6 +12,7 @@
 #include "lineward/clock.h"
 #include "lineward/conf.h"
 #include "lineward/json.h"
+#include "lineward/version.h"
 
 /* An option of one name takes a value, or none, in all commands alike. */
 static const struct option_spec common_options[] = {
@@ -21,6 +22,7 @@ static const struct option_spec common_options[] = {
     {"insecure", NULL, "allow plain http to another machine"},
     {"json", NULL, "answer in JSON"},
     {"help", NULL, "say what a command does"},
+    {"version", NULL, "say which version this is"},
     {NULL, NULL, NULL},
 };
 
@@ -226,6 +228,9 @@ int ctl_run(int argc, char **argv, FILE *out, FILE *err)
         ctl_fail(&ctl, EXIT_REFUSED, "no_memory", "%s", "");
     } else if (!args_read(args, argc, argv, commands, common_options, &problem)) {
         code = ctl_fail(&ctl, EXIT_USAGE, "usage", "%s", problem.text);
+    } else if (args_flag(args, "version")) {
+        fprintf(out, "linewardctl %s\n", LINEWARD_VERSION);
+        code = EXIT_DONE;
     } else if (args->command == NULL) {
         args_print_help(args->help ? out : err, commands, common_options);
         code = args->help ? EXIT_DONE : EXIT_USAGE;
