@@ -14,7 +14,7 @@ static bool show(void *self, const struct store_record *record)
     struct visit *visit = self;
     struct record_storage storage;
     struct change change;
-    return !record_read(record, &storage, &change) || visit->visit(visit->visitor, &change);
+    return !record_as_change(record, &storage, &change) || visit->visit(visit->visitor, &change);
 }
 
 static enum err read_place(void *self, uint64_t place, archive_visit visit, void *visitor)

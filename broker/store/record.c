@@ -472,7 +472,7 @@ bool record_decode(unsigned kind, uint64_t key, uint64_t seq, const void *head, 
     return is_sane(out, storage);
 }
 
-bool record_read(const struct store_record *record, struct record_storage *storage, struct change *out)
+bool record_as_change(const struct store_record *record, struct record_storage *storage, struct change *out)
 {
     if (!record_decode(record->kind, record->key, record->seq, record->head, record->head_bytes, storage, out))
         return false;

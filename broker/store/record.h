@@ -29,7 +29,7 @@ bool record_decode(unsigned kind, uint64_t key, uint64_t seq, const void *head, 
 /* Adds the change to a batch, with its sections, copies and release. */
 enum err record_add(struct store_batch *batch, const struct change *change);
 /* The same for a whole record as read from the store: sections point into it. */
-bool record_read(const struct store_record *record, struct record_storage *storage, struct change *out);
+bool record_as_change(const struct store_record *record, struct record_storage *storage, struct change *out);
 
 const struct store_kind *record_kinds(void); /* [STORE_KINDS_MAX] */
 
