@@ -109,7 +109,7 @@ START_TEST(a_tree_shows_every_member_whatever_it_is_called)
     ck_assert_ptr_nonnull(strstr(text, "error          -\n"));
     ck_assert_ptr_nonnull(strstr(text, "\nwhy\n  reason  line_critical\n  inputs\n    a  1\n"));
     ck_assert_ptr_nonnull(strstr(text, "ahead   120,000\n"));
-    ck_assert_ptr_nonnull(strstr(text, "uptime_ms      1m 1s\n"));
+    ck_assert_ptr_nonnull(strstr(text, "uptime         1m 1s\n"));
     ck_assert_ptr_nonnull(strstr(text, "future_member  x, y\n"));
     ck_assert_ptr_nonnull(strstr(text, "budget         used=3  limit=50\n"));
     free(text);
@@ -182,6 +182,15 @@ START_TEST(colours_are_only_for_terminals)
 }
 END_TEST
 
+START_TEST(units_move_from_the_name_into_the_value)
+{
+    char *text = table_of("[{\"worker\":\"w\",\"last_seen_ms_ago\":48,\"lease_ms\":60000}]", &wide, NULL);
+    ck_assert_str_eq(text, "WORKER  LAST_SEEN  LEASE\n"
+                           "w        48ms ago     1m\n");
+    free(text);
+}
+END_TEST
+
 START_TEST(an_empty_list_prints_nothing)
 {
     char *text = table_of("[]", &wide, NULL);
@@ -213,6 +222,7 @@ int main(void)
     tcase_add_test(tc, no_row_of_a_table_is_wider_than_the_terminal);
     tcase_add_test(tc, a_table_says_when_columns_were_left_out);
     tcase_add_test(tc, colours_are_only_for_terminals);
+    tcase_add_test(tc, units_move_from_the_name_into_the_value);
     tcase_add_test(tc, an_empty_list_prints_nothing);
     tcase_add_test(tc, a_row_that_is_no_object_does_no_harm);
     suite_add_tcase(suite, tc);

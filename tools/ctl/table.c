@@ -34,7 +34,7 @@ static void make_columns(struct table *table, const cJSON *first)
         if (table->column_count == COLUMNS_MAX)
             return;
         int i = table->column_count++;
-        text_clean(item->string, table->names[i], sizeof table->names[i]);
+        name_format(item->string, table->names[i], sizeof table->names[i]);
         for (char *at = table->names[i]; *at != '\0'; at++)
             *at = (char)toupper((unsigned char)*at);
         table->columns[i] = (struct column){table->names[i], item->string, i == 0};

@@ -49,11 +49,28 @@ static void format_time(const struct screen *screen, const char *text, int64_t a
         snprintf(out, room, "%.40s (%s%s%s)", text, before, span, after);
 }
 
+void name_format(const char *key, char *out, size_t room)
+{
+    text_clean(key, out, room);
+    size_t bytes = strlen(out);
+    if (ends_with(out, "_ms"))
+        out[bytes - strlen("_ms")] = '\0';
+    else if (ends_with(out, "_ms_ago"))
+        out[bytes - strlen("_ms_ago")] = '\0';
+}
+
+static void format_span(const char *key, double ms, char *out, size_t room)
+{
+    char span[32];
+    duration_format((int64_t)ms, span, sizeof span);
+    snprintf(out, room, "%s%s", span, ends_with(key, "_ago") ? " ago" : "");
+}
+
 static void format_number(const char *key, double value, char *out, size_t room)
 {
     bool whole = value == floor(value) && fabs(value) < 9e15;
     if (whole && (ends_with(key, "_ms") || ends_with(key, "_ms_ago")))
-        duration_format((int64_t)value, out, room);
+        format_span(key, value, out, room);
     else if (whole && fabs(value) >= 10000)
         count_format((int64_t)value, out, room);
     else if (whole)
@@ -85,7 +102,7 @@ static void format_within(const struct screen *screen, const cJSON *value, char 
             append(out, room, cJSON_IsArray(value) ? ", " : "  ");
         if (item->string != NULL) {
             char name[64];
-            text_clean(item->string, name, sizeof name);
+            name_format(item->string, name, sizeof name);
             append(out, room, name);
             append(out, room, "=");
         }
@@ -140,8 +157,8 @@ static void print_pair(FILE *out, const struct screen *screen, const cJSON *item
 {
     char name[64];
     char text[CELL_BYTES_MAX * 2];
-    text_clean(item->string, name, sizeof name);
-    value_format(screen, name, item, false, text, sizeof text);
+    name_format(item->string, name, sizeof name);
+    value_format(screen, item->string, item, false, text, sizeof text);
     const char *colour = screen->colour ? word_colour(text) : "";
     fprintf(out, "%*s%s%-*s%s  %s%s%s\n", indent, "", screen->colour ? COLOUR_DIM : "", name_width, name,
             screen->colour ? COLOUR_OFF : "", colour, text, colour[0] != '\0' ? COLOUR_OFF : "");
@@ -153,7 +170,9 @@ static int widest_name(const cJSON *object)
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, object)
     {
-        int width = is_one_line(item) ? text_width(item->string) : 0;
+        char name[64];
+        name_format(item->string, name, sizeof name);
+        int width = is_one_line(item) ? text_width(name) : 0;
         widest = width > widest ? width : widest;
     }
     return widest > 32 ? 32 : widest;

@@ -39,7 +39,10 @@ void duration_format(int64_t ms, char *out, size_t room);
 /* "1,234,567" */
 void count_format(int64_t count, char *out, size_t room);
 
-/* One value as text. `key` is its name: `_ms` is a duration. `brief` as in a table: a time only says how long ago. */
+/* A member's name without the unit that its value is shown with: "uptime_ms" is "uptime". */
+void name_format(const char *key, char *out, size_t room);
+/* One value as text. `key` is its name: `_ms` is a span of time, `_ms_ago` a moment. `brief` as in a table: a time only
+ * says how long ago. */
 void value_format(const struct screen *screen, const char *key, const cJSON *value, bool brief, char *out,
                   size_t room);
 
