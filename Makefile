@@ -44,7 +44,7 @@ say = $(if $(V),,@echo '  $(1) $(2)';)
 
 # ---- sources: a folder is a room, a room is an archive ---------------------------------------------------------
 
-rooms = lib broker/core broker/store broker/feed broker/edge broker workers tools/ctl tools/sandbox
+rooms = lib broker/core broker/store broker/feed broker/edge broker workers tools/ctl tools/sandbox tools/demo
 
 room_sources_tools/sandbox = $(wildcard tools/sandbox/model/*.c)
 room_sources = $(filter-out %/main.c,$(wildcard $(1)/*.c)) $(room_sources_$(1))
@@ -52,8 +52,9 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 archive = $(BUILD)/lib$(subst /,_,$(patsubst lib,lineward,$(1))).a
 archives = $(foreach room,$(1),$(call archive,$(room)))
 
-mains = $(wildcard broker/main.c workers/main.c tools/ctl/main.c tools/sandbox/main.c)
+mains = $(wildcard broker/main.c workers/main.c tools/*/main.c)
 programs = $(BUILD)/lineward-broker $(BUILD)/lineward-worker $(BUILD)/linewardctl $(BUILD)/lineward-sandbox
+demo_tool = $(BUILD)/lineward-demo
 
 # Tests: a file with a main() is a program, the others in its folder are linked into each of them.
 with_main    = $(if $(1),$(shell grep -l '^int main\b' $(1)))
@@ -89,8 +90,8 @@ help: ## this list
 	@echo 'make [BUILD=folder] [CC=gcc|clang] [V=1: show commands] TARGET'
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 
-demo: all $(audit_tool) ## the whole path against the sandbox, audited, in under 90 seconds
-	BUILD=$(BUILD) tests/demo/run
+demo: all $(audit_tool) $(demo_tool) ## the whole path against the sandbox, audited, in under 90 seconds
+	@BUILD=$(BUILD) $(demo_tool) $(DEMO)
 
 check: ## everything a commit must pass: tests under sanitizers, static analysis, rules
 	@deploy/install-deps --if-missing build check
@@ -145,9 +146,10 @@ $(BUILD)/lineward-broker:  $(call objects,broker/main.c) \
 $(BUILD)/lineward-worker:  $(call objects,workers/main.c) $(call archives,workers lib)
 $(BUILD)/linewardctl:      $(call objects,tools/ctl/main.c) $(call archives,tools/ctl broker/store broker/core lib)
 $(BUILD)/lineward-sandbox: $(call objects,tools/sandbox/main.c) $(call archives,tools/sandbox lib)
+$(BUILD)/lineward-demo:    $(call objects,tools/demo/main.c) $(call archives,tools/demo lib)
 $(BUILD)/lineward-audit:   $(call objects,$(audit_src)) $(call archives,lib)
 
-$(programs) $(audit_tool):
+$(programs) $(audit_tool) $(demo_tool):
 	@mkdir -p $(@D)
 	$(call say,link,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
