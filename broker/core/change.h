@@ -88,7 +88,7 @@ struct change_try {
     uint64_t line;     /* of this try; 0: unbound */
     int64_t due_ms;
     uint8_t state, attempts, failures;
-    bool unsettled, wide, ended_unbegun; /* wide: what it waits for has a wider scope than the job */
+    bool unsettled, wide, cancel; /* wide: what it waits for has a wider scope than the job; cancel: asked for */
     uint16_t http_status;
     int64_t code;
     /* the line's own counts after this try, so that a restart spends no budget twice */

@@ -15,6 +15,7 @@
 
 #define TIMERS_PER_JOB 4u /* due and expiry, and stale ones until they are swept */
 #define TICK_TIMERS_MAX 4096
+#define SWEEP_FROM 65536u /* timers; fewer are not worth a sweep */
 
 static void take_policy(struct policy *policy, const struct conf_policy *conf)
 {
@@ -89,7 +90,7 @@ static void take_tables(struct core *core, struct taker *taker)
     core->starts = take(taker, STARTS_MAX, sizeof *core->starts);
     core->dedupe.ring = take(taker, limits->remembered_max + 1, sizeof *core->dedupe.ring);
     core->dedupe.room = limits->remembered_max;
-    core->wall.room = limits->jobs_max * TIMERS_PER_JOB + limits->pauses_max;
+    core->wall.room = limits->jobs_max * (TIMERS_PER_JOB + 1) + limits->pauses_max + 2 * SWEEP_FROM;
     core->wall.heap = take(taker, core->wall.room, sizeof *core->wall.heap);
     core->mono.room = limits->lines_max * 16 + limits->leases_max * 4 + limits->workers_max * 4 + 65536;
     core->mono.heap = take(taker, core->mono.room, sizeof *core->mono.heap);
@@ -159,12 +160,14 @@ static void wake_job(struct core *core, const struct timer *timer, struct instan
         outcome_withdraw(core, timer->slot, now, out);
 }
 
-static void wake_line(struct core *core, uint32_t at, int64_t at_ms, struct instant now, struct effects *out)
+static void wake_line(struct core *core, const struct timer *timer, struct instant now, struct effects *out)
 {
+    uint32_t at = timer->slot;
     struct line *line = &core->lines[at];
-    if (line->timer_at_ms != at_ms)
+    int64_t *pending = &line->timer_at_ms[timer->what - TIMER_LINE_SEND];
+    if (*pending != timer->at_ms)
         return; /* an earlier one took its place and has looked already */
-    line->timer_at_ms = 0;
+    *pending = 0;
     if (ramp_step(core, line, now))
         line_record(core, at, now, out);
     int64_t probe_ms = line->known.flagged_at_ms + line_policy(core, line)->flag_probe_ms;
@@ -176,8 +179,9 @@ static void wake_line(struct core *core, uint32_t at, int64_t at_ms, struct inst
 static void wake_mono(struct core *core, const struct timer *timer, struct instant now, struct effects *out)
 {
     switch ((enum timer_kind)timer->what) {
-    case TIMER_LINE:
-        wake_line(core, timer->slot, timer->at_ms, now, out);
+    case TIMER_LINE_SEND:
+    case TIMER_LINE_GATE:
+        wake_line(core, timer, now, out);
         break;
     case TIMER_LEASE:
         lease_wake(core, timer->slot, now, out);
@@ -201,9 +205,28 @@ static void wake_mono(struct core *core, const struct timer *timer, struct insta
     }
 }
 
+/* A job that ended long before its expiry leaves its timer behind. */
+static bool timer_counts(const void *self, const struct timer *timer)
+{
+    const struct core *core = self;
+    if (timer->what == TIMER_PAUSE)
+        return core->pauses[timer->slot].used;
+    const struct job *job = &core->jobs[timer->slot];
+    if (job->number == 0 || job_state_is_final(job->state))
+        return false;
+    return timer->at_ms == (timer->what == TIMER_DUE ? job_due_ms(job) : job_expires_ms(job));
+}
+
+static void sweep_timers(struct core *core)
+{
+    if (core->wall.count > SWEEP_FROM + core->jobs_live * TIMERS_PER_JOB)
+        timers_sweep(&core->wall, timer_counts, core);
+}
+
 void core_tick(struct core *core, struct instant now, struct effects *out)
 {
     struct timer timer;
+    sweep_timers(core);
     for (int i = 0; i < TICK_TIMERS_MAX && effects_have_room(out) && timers_take(&core->wall, now.wall_ms, &timer); i++) {
         if (timer.what == TIMER_PAUSE)
             pause_wake(core, timer.slot, now, out);

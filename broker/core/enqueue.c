@@ -292,10 +292,13 @@ void core_cancel(struct core *core, uint64_t token, uint32_t index, uint64_t num
     enum code code = slot == NOBODY ? CODE_NOT_FOUND : CODE_NONE;
     if (slot != NOBODY) {
         core->jobs[slot].flags |= JOB_CANCEL;
-        if (core->jobs[slot].state == JOB_LEASED)
-            lease_revoke(core, &core->leases[core->jobs[slot].left], now, out);
+        struct lease *lease = core->jobs[slot].state == JOB_LEASED ? &core->leases[core->jobs[slot].left] : NULL;
+        if (lease == NULL && outcome_withdraw(core, slot, now, out))
+            code = CODE_NONE;
         else
-            outcome_withdraw(core, slot, now, out);
+            job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out); /* asked: a restart must not forget it */
+        if (lease != NULL)
+            lease_revoke(core, lease, now, out);
     }
     struct effect *effect = effect_add(out, EFFECT_CANCELLED);
     effect->token = token;

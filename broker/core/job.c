@@ -94,6 +94,7 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
         .failures = job->failures,
         .unsettled = (job->flags & JOB_UNSETTLED) != 0,
         .wide = (job->flags & JOB_WIDE) != 0,
+        .cancel = (job->flags & JOB_CANCEL) != 0,
         .http_status = (uint16_t)http_status,
         .code = code,
     };

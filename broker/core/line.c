@@ -108,9 +108,7 @@ static void backlog_count(struct core *core, uint32_t slot, int delta)
         return;
     }
     if (job->state == JOB_SCHEDULED) {
-        core->totals.scheduled += (uint64_t)(int64_t)delta;
-        if (line != NULL)
-            line->scheduled += (uint32_t)delta;
+        core->totals.scheduled += (uint64_t)(int64_t)delta; /* where it will wait is open until it falls due */
         return;
     }
     pool->waiting += (uint64_t)(int64_t)delta;

@@ -167,7 +167,8 @@ static void restore_try(struct core *core, const struct change_try *try, bool pa
     job->state = try->state == JOB_LEASED || try->state == JOB_SCHEDULED ? (uint8_t)(try->state & 0xF) : JOB_QUEUED;
     job->attempts = try->attempts;
     job->failures = try->failures;
-    job->flags = (uint8_t)((job->flags & JOB_PINNED) | (try->unsettled ? JOB_UNSETTLED : 0) | (try->wide ? JOB_WIDE : 0));
+    job->flags = (uint8_t)((job->flags & JOB_PINNED) | (try->unsettled ? JOB_UNSETTLED : 0) | (try->wide ? JOB_WIDE : 0) |
+                           (try->cancel ? JOB_CANCEL : 0));
     job->parent = 0;
     job_set_due(job, try->due_ms);
     set_order(job, try->order);

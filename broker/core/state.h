@@ -104,7 +104,7 @@ struct line {
     enum reason gate_reason;
     int64_t next_send_us;      /* steady clock: GCRA */
     int64_t limited_until_ms;  /* steady: the provider's Retry-After */
-    int64_t timer_at_ms;       /* its one timer that counts */
+    int64_t timer_at_ms[2];    /* its two timers that count: TIMER_LINE_SEND, TIMER_LINE_GATE */
     uint32_t pauses;
     bool probing, probe_due;   /* a flag set by an error: one job may go */
     bool recorded_stale;       /* heard-at moved since it was last written */
@@ -120,7 +120,6 @@ struct line {
     uint32_t leases;    /* first of its leases */
     uint32_t in_flight;
     uint32_t waiting[CLASS_COUNT]; /* jobs of its conversations, leased ones not counted */
-    uint32_t scheduled;
     uint32_t number_next; /* index chain */
     uint64_t sent_total;
     int64_t oldest_at_ms;
@@ -234,7 +233,8 @@ struct suppressed {
 enum timer_kind {
     TIMER_DUE,       /* wall: job */
     TIMER_EXPIRES,   /* wall: job */
-    TIMER_LINE,      /* mono: line may send again, a budget moves, a ramp steps, it becomes stale */
+    TIMER_LINE_SEND, /* mono: its pace, a budget or the provider's Retry-After lets it send again */
+    TIMER_LINE_GATE, /* mono: it becomes stale, a ramp steps, a probe is due */
     TIMER_LEASE,     /* mono */
     TIMER_WORKER,    /* mono */
     TIMER_ACCOUNT,   /* mono: limit over, breaker probe */

@@ -23,4 +23,7 @@ int64_t timers_next(const struct timers *timers); /* TIME_NEVER: none */
 /* Takes the earliest that is due at `now_ms`; false: none. */
 bool timers_take(struct timers *timers, int64_t now_ms, struct timer *out);
 
+/* Drops those that `counts` says no longer count; O(n), so call it when most do not. */
+void timers_sweep(struct timers *timers, bool (*counts)(const void *self, const struct timer *timer), const void *self);
+
 #endif

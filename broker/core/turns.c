@@ -198,13 +198,14 @@ static bool is_open(const struct core *core, const struct line *line, struct ins
     return line->gate != GATE_CLOSED || line->probe_due;
 }
 
-static void set_timer(struct core *core, uint32_t at, int64_t at_ms, struct instant now)
+/* An earlier one that is pending looks again by itself; so a line has few timers, however often it is touched. */
+static void set_timer(struct core *core, uint32_t at, enum timer_kind kind, int64_t at_ms, struct instant now)
 {
-    struct line *line = &core->lines[at];
-    if (at_ms == TIME_NEVER || (line->timer_at_ms > now.mono_ms && line->timer_at_ms <= at_ms))
+    int64_t *pending = &core->lines[at].timer_at_ms[kind - TIMER_LINE_SEND];
+    if (at_ms == TIME_NEVER || (*pending > now.mono_ms && *pending <= at_ms))
         return;
-    line->timer_at_ms = at_ms <= now.mono_ms ? now.mono_ms + 1 : at_ms;
-    timers_add(&core->mono, line->timer_at_ms, TIMER_LINE, at);
+    *pending = at_ms <= now.mono_ms ? now.mono_ms + 1 : at_ms;
+    timers_add(&core->mono, *pending, kind, at);
 }
 
 static int64_t next_bucket_ms(struct instant now)
@@ -244,15 +245,16 @@ void turns_touch_line(struct core *core, uint32_t at, struct instant now)
         turns_touch_pool(core, line->pool);
     }
 
-    set_timer(core, at, gate_next_ms(core, line, now), now);
+    set_timer(core, at, TIMER_LINE_GATE, gate_next_ms(core, line, now), now);
+    int64_t next = TIME_NEVER;
     if (line->limited_until_ms > now.mono_ms)
-        set_timer(core, at, line->limited_until_ms, now);
-    if (!open)
-        return;
-    if (daily && !now_ok)
-        set_timer(core, at, (line->next_send_us + 999) / 1000, now);
-    if (!daily || (!fresh && line->gate != GATE_CLOSED && !budget_fresh_left(core, line, now)))
-        set_timer(core, at, next_bucket_ms(now), now);
+        next = line->limited_until_ms;
+    else if (daily && !now_ok)
+        next = (line->next_send_us + 999) / 1000;
+    bool spent = open && (!daily || (!fresh && line->gate != GATE_CLOSED && !budget_fresh_left(core, line, now)));
+    if (spent && next_bucket_ms(now) < next)
+        next = next_bucket_ms(now);
+    set_timer(core, at, TIMER_LINE_SEND, next, now);
 }
 
 /* ---- one turn ---- */

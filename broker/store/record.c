@@ -10,7 +10,7 @@ _Static_assert(CHANGE_KIND_COUNT <= STORE_KINDS_MAX, "every kind has its row");
 
 /* One cursor for both ways. Reading past the end yields zeros, so that older heads read as what they lack. */
 struct cursor {
-    uint8_t *write;      /* NULL: reading */
+    uint8_t *write; /* NULL: reading */
     const uint8_t *read;
     size_t at, bytes;
     bool broken; /* reading: a varint that does not end */
@@ -91,23 +91,23 @@ static int64_t unzigzag(uint64_t value)
 }
 
 /* FIELD(x): written from x, or read into x. */
-#define FIELD(field)                                                                                                   \
-    do {                                                                                                               \
-        uint64_t read_ = walk_u64(cursor, (uint64_t)(field));                                                          \
-        if (cursor->write == NULL)                                                                                     \
-            (field) = (__typeof__(field))read_;                                                                        \
+#define FIELD(field)                                                                                                 \
+    do {                                                                                                             \
+        uint64_t read_ = walk_u64(cursor, (uint64_t)(field));                                                        \
+        if (cursor->write == NULL)                                                                                   \
+            (field) = (__typeof__(field))read_;                                                                      \
     } while (0)
-#define SIGNED(field)                                                                                                  \
-    do {                                                                                                               \
-        uint64_t read_ = walk_u64(cursor, zigzag(field));                                                              \
-        if (cursor->write == NULL)                                                                                     \
-            (field) = (__typeof__(field))unzigzag(read_);                                                              \
+#define SIGNED(field)                                                                                                \
+    do {                                                                                                             \
+        uint64_t read_ = walk_u64(cursor, zigzag(field));                                                            \
+        if (cursor->write == NULL)                                                                                   \
+            (field) = (__typeof__(field))unzigzag(read_);                                                            \
     } while (0)
-#define HASH(field)                                                                                                    \
-    do {                                                                                                               \
-        uint64_t read_ = walk_hash(cursor, (field));                                                                   \
-        if (cursor->write == NULL)                                                                                     \
-            (field) = read_;                                                                                           \
+#define HASH(field)                                                                                                  \
+    do {                                                                                                             \
+        uint64_t read_ = walk_hash(cursor, (field));                                                                 \
+        if (cursor->write == NULL)                                                                                   \
+            (field) = read_;                                                                                         \
     } while (0)
 
 static void walk_mark(struct cursor *cursor, struct event_mark *mark)
@@ -190,11 +190,11 @@ static void walk_try(struct cursor *cursor, struct change_try *try)
     FIELD(try->state);
     FIELD(try->attempts);
     FIELD(try->failures);
-    uint64_t flags = (uint64_t)try->unsettled | (uint64_t)try->wide << 1 | (uint64_t)try->ended_unbegun << 2;
+    uint64_t flags = (uint64_t)try->unsettled | (uint64_t)try->wide << 1 | (uint64_t)try->cancel << 2;
     FIELD(flags);
     try->unsettled = flags & 1;
     try->wide = flags >> 1 & 1;
-    try->ended_unbegun = flags >> 2 & 1;
+    try->cancel = flags >> 2 & 1;
     FIELD(try->http_status);
     SIGNED(try->code);
     SIGNED(try->bucket);
@@ -505,22 +505,26 @@ enum err record_add(struct store_batch *batch, const struct change *change)
 
 const struct store_kind *record_kinds(void)
 {
-    enum { RECIPIENTS = 1u << SECTION_RECIPIENTS, ENVELOPE = 1u << SECTION_ENVELOPE, RESULT = 1u << SECTION_RESULT,
-           PAYLOAD = 1u << SECTION_PAYLOAD };
+    enum {
+        RECIPIENTS = 1u << SECTION_RECIPIENTS,
+        ENVELOPE = 1u << SECTION_ENVELOPE,
+        RESULT = 1u << SECTION_RESULT,
+        PAYLOAD = 1u << SECTION_PAYLOAD
+    };
     static const struct store_kind kinds[STORE_KINDS_MAX] = {
-        [CHANGE_START] = {"start", STORE_KEEP_RENEW, false, 0},
-        [CHANGE_NAME] = {"name", STORE_KEEP_RENEW, false, 0},
-        [CHANGE_JOB] = {"job", STORE_KEEP_WHILE_LIVE, true, RECIPIENTS | ENVELOPE},
-        [CHANGE_TRY] = {"try", STORE_KEEP_RENEW, true, 0},
-        [CHANGE_END] = {"end", STORE_KEEP_HISTORY, true, RESULT | RECIPIENTS | ENVELOPE | PAYLOAD},
-        [CHANGE_CONVERSATION] = {"conversation", STORE_KEEP_WHILE_LIVE, false, 0},
-        [CHANGE_LINE] = {"line", STORE_KEEP_RENEW, false, 0},
-        [CHANGE_PAUSE] = {"pause", STORE_KEEP_RENEW, true, 0},
-        [CHANGE_SEEN] = {"seen", STORE_KEEP_HISTORY, true, 0},
-        [CHANGE_DELIVERY] = {"delivery", STORE_KEEP_HISTORY, true, 0},
-        [CHANGE_GATE] = {"gate", STORE_KEEP_HISTORY, true, 0},
-        [CHANGE_REPUTATION] = {"reputation", STORE_KEEP_HISTORY, true, 0},
-        [CHANGE_SUPPRESSION] = {"suppression", STORE_KEEP_RENEW, true, 0},
+        [CHANGE_START] = {"start", STORE_KEEP_RENEW, false, 0, 0},
+        [CHANGE_NAME] = {"name", STORE_KEEP_RENEW, false, 0, 0},
+        [CHANGE_JOB] = {"job", STORE_KEEP_WHILE_LIVE, true, RECIPIENTS | ENVELOPE, CHANGE_TRY},
+        [CHANGE_TRY] = {"try", STORE_KEEP_RENEW, true, 0, 0},
+        [CHANGE_END] = {"end", STORE_KEEP_HISTORY, true, RESULT | RECIPIENTS | ENVELOPE | PAYLOAD, 0},
+        [CHANGE_CONVERSATION] = {"conversation", STORE_KEEP_WHILE_LIVE, false, 0, 0},
+        [CHANGE_LINE] = {"line", STORE_KEEP_RENEW, false, 0, 0},
+        [CHANGE_PAUSE] = {"pause", STORE_KEEP_RENEW, true, 0, 0},
+        [CHANGE_SEEN] = {"seen", STORE_KEEP_HISTORY, true, 0, 0},
+        [CHANGE_DELIVERY] = {"delivery", STORE_KEEP_HISTORY, true, 0, 0},
+        [CHANGE_GATE] = {"gate", STORE_KEEP_HISTORY, true, 0, 0},
+        [CHANGE_REPUTATION] = {"reputation", STORE_KEEP_HISTORY, true, 0, 0},
+        [CHANGE_SUPPRESSION] = {"suppression", STORE_KEEP_RENEW, true, 0, 0},
     };
     return kinds;
 }
