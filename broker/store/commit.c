@@ -16,8 +16,14 @@ struct committer {           /* belongs to the commit thread */
     struct told_list recent; /* first places that the owner may not have known when it filled the next batches */
     uint64_t forget_through, forget_at; /* recent ones up to that commit can go when this one is written */
     struct store_batch *whole;          /* batches with their copies filled in */
-    struct kind_use use[KIND_COUNT];
-    uint64_t seq_min, seq_max;
+    struct placed *placed;              /* records of the frame being written */
+    size_t placed_count, placed_room;
+    struct sums sums; /* of them */
+};
+
+struct placed {
+    uint64_t key;
+    uint32_t room, kind;
 };
 
 enum err committer_new(struct store *store)
@@ -25,7 +31,7 @@ enum err committer_new(struct store *store)
     store->committer = calloc(1, sizeof *store->committer);
     if (store->committer == NULL)
         return ERR_NO_MEMORY;
-    store->committer->seq_min = UINT64_MAX;
+    sums_clear(&store->committer->sums);
     store->committer->whole = store_batch_new();
     return store->committer->whole != NULL ? ERR_NONE : ERR_NO_MEMORY;
 }
@@ -37,6 +43,7 @@ void committer_free(struct store *store)
         return;
     free(committer->told.at);
     free(committer->recent.at);
+    free(committer->placed);
     store_batch_free(&committer->whole);
     free(committer);
     store->committer = NULL;
@@ -61,14 +68,18 @@ static void fail_io(struct store *store, const char *doing, int error)
                (unsigned long long)atomic_load(&store->active->end), strerror(-error));
 }
 
+static bool out_of_memory(struct store *store)
+{
+    store_fail(store, "out of memory while writing the journal");
+    return false;
+}
+
 /* ---- one frame ---- */
 
 static bool tell(struct store *store, struct told_list *list, struct told told)
 {
-    if (!room_for(&list->at, &list->room, list->count, 1, sizeof *list->at)) {
-        store_fail(store, "out of memory while writing the journal");
-        return false;
-    }
+    if (!room_for(&list->at, &list->room, list->count, 1, sizeof *list->at))
+        return out_of_memory(store);
     list->at[list->count++] = told;
     return true;
 }
@@ -89,14 +100,12 @@ static bool place_records(struct store *store, uint8_t *payload, size_t bytes, u
             !tell(store, &committer->told,
                   (struct told){record->key, from, segment_place(segment, offset + at), commit, record->kind}))
             return false;
-        struct kind_use *use = &committer->use[record->kind];
-        use->records++;
-        use->bytes += record_room(record);
-        use->stripped_bytes += kind != NULL ? record_room_stripped(record, kind->sections) : 0;
-        if (record->seq != 0) {
-            committer->seq_min = record->seq < committer->seq_min ? record->seq : committer->seq_min;
-            committer->seq_max = record->seq > committer->seq_max ? record->seq : committer->seq_max;
-        }
+        if (!room_for(&committer->placed, &committer->placed_room, committer->placed_count, 1,
+                      sizeof *committer->placed))
+            return out_of_memory(store);
+        committer->placed[committer->placed_count++] =
+            (struct placed){record->key, (uint32_t)record_room(record), record->kind};
+        sums_record(&committer->sums, record, store->options.kinds);
         record_seal(record, segment->seed);
         at += record_room(record);
     }
@@ -104,18 +113,20 @@ static bool place_records(struct store *store, uint8_t *payload, size_t bytes, u
 }
 
 /* The records of the frame just written belong to the segment now. */
-static void account(struct committer *committer, struct segment *segment)
+static bool account(struct store *store, struct segment *segment, int64_t time_ms)
 {
-    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
-        segment->use[kind].records += committer->use[kind].records;
-        segment->use[kind].bytes += committer->use[kind].bytes;
-        segment->use[kind].stripped_bytes += committer->use[kind].stripped_bytes;
+    struct committer *committer = store->committer;
+    bool booked = true;
+    for (size_t i = 0; i < committer->placed_count && booked; i++) {
+        const struct placed *placed = &committer->placed[i];
+        booked = books_place(store, segment, placed->kind, placed->key, placed->room);
     }
-    segment->seq_min = committer->seq_min < segment->seq_min ? committer->seq_min : segment->seq_min;
-    segment->seq_max = committer->seq_max > segment->seq_max ? committer->seq_max : segment->seq_max;
-    memset(committer->use, 0, sizeof committer->use);
-    committer->seq_min = UINT64_MAX;
-    committer->seq_max = 0;
+    sums_time(&committer->sums, time_ms);
+    sums_merge(&segment->sums, &committer->sums);
+    store->counts.records += committer->sums.records;
+    sums_clear(&committer->sums);
+    committer->placed_count = 0;
+    return booked;
 }
 
 /* Writes the frame behind what is there and syncs. Rewrites the rest of the last block with zeros: whole blocks need
@@ -146,6 +157,7 @@ static bool write_frame(struct store *store, struct frame *frame, void *payload)
         fail_io(store, "syncing", error);
         return false;
     }
+    bool booked = true;
     pthread_mutex_lock(&store->lock);
     store->counts.syncs++;
     store->counts.sync_us_total += took;
@@ -155,13 +167,10 @@ static bool write_frame(struct store *store, struct frame *frame, void *payload)
     if (frame->records > 0) {
         segment->first = frame->first < segment->first ? frame->first : segment->first;
         segment->last = frame->last;
-        segment->newest_ms = frame->time_ms > segment->newest_ms ? frame->time_ms : segment->newest_ms;
-        segment->records += frame->records;
-        store->counts.records += frame->records;
-        account(store->committer, segment);
+        booked = account(store, segment, frame->time_ms);
     }
     pthread_mutex_unlock(&store->lock);
-    return true;
+    return booked || out_of_memory(store);
 }
 
 /* An empty frame that says something. */
@@ -189,6 +198,7 @@ static bool next_segment(struct store *store)
     struct segment *ready = store->ready;
     if (ready != NULL) {
         store->active->state = SEGMENT_SEALED;
+        store->cleaning.look = true;
         ready->state = SEGMENT_ACTIVE;
         store->active = ready;
         store->ready = NULL;
@@ -224,10 +234,9 @@ static bool publish(struct store *store, uint64_t commit)
     told->count = 0;
     committer->last = commit;
     if (!kept)
-        store_fail(store, "out of memory while writing the journal");
-    else
-        store_wake(store);
-    return kept;
+        return out_of_memory(store);
+    store_wake(store);
+    return true;
 }
 
 struct writing { /* a row of submitted batches */

@@ -81,11 +81,13 @@ static const struct record *source(const struct filling *filling, const struct b
             return (const struct record *)(filling->out->bytes + (known->location & ~IN_ROW));
         place = known->location;
     }
-    struct segment *segment = segment_hold(filling->store, place);
+    struct segment *held = copy->pinned == NULL ? segment_hold(filling->store, place) : NULL;
+    struct segment *segment = copy->pinned != NULL ? copy->pinned : held;
     if (segment == NULL)
         return NULL;
     enum err err = record_read(filling->store, segment, place, owned);
-    segment_release(filling->store, segment);
+    if (held != NULL)
+        segment_release(filling->store, held);
     if (err != ERR_NONE)
         return NULL;
     bool same = (*owned)->kind == copy->from_kind && (*owned)->key == copy->from_key;

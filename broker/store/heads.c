@@ -6,15 +6,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-void heads_begin(struct heads *heads, enum segment_type type)
+void sums_clear(struct sums *sums)
 {
-    *heads = (struct heads){.first = UINT64_MAX, .seq_min = UINT64_MAX, .end = SEGMENT_HEADER_BYTES};
+    *sums = (struct sums){.seq_min = UINT64_MAX, .oldest_ms = INT64_MAX, .newest_ms = INT64_MIN};
+}
+
+void sums_record(struct sums *sums, const struct record *record, const struct store_kind *kinds)
+{
+    struct kind_use *use = &sums->use[record->kind];
+    unsigned mask = kinds != NULL && record->kind < STORE_KINDS_MAX ? kinds[record->kind].sections : 0;
+    sums->records++;
+    use->records++;
+    use->bytes += record_room(record);
+    use->stripped_bytes += record_room_stripped(record, mask);
+    if (record->seq == 0)
+        return;
+    sums->seq_min = record->seq < sums->seq_min ? record->seq : sums->seq_min;
+    sums->seq_max = record->seq > sums->seq_max ? record->seq : sums->seq_max;
+}
+
+void sums_time(struct sums *sums, int64_t time_ms)
+{
+    sums->oldest_ms = time_ms < sums->oldest_ms ? time_ms : sums->oldest_ms;
+    sums->newest_ms = time_ms > sums->newest_ms ? time_ms : sums->newest_ms;
+}
+
+void sums_merge(struct sums *sums, const struct sums *more)
+{
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+        sums->use[kind].records += more->use[kind].records;
+        sums->use[kind].bytes += more->use[kind].bytes;
+        sums->use[kind].stripped_bytes += more->use[kind].stripped_bytes;
+    }
+    sums->records += more->records;
+    sums->seq_min = more->seq_min < sums->seq_min ? more->seq_min : sums->seq_min;
+    sums->seq_max = more->seq_max > sums->seq_max ? more->seq_max : sums->seq_max;
+    sums->oldest_ms = more->oldest_ms < sums->oldest_ms ? more->oldest_ms : sums->oldest_ms;
+    sums->newest_ms = more->newest_ms > sums->newest_ms ? more->newest_ms : sums->newest_ms;
+}
+
+void heads_begin(struct heads *heads)
+{
+    *heads = (struct heads){.first = UINT64_MAX, .end = SEGMENT_HEADER_BYTES};
+    sums_clear(&heads->sums);
 }
 
 void heads_free(struct heads *heads)
 {
     free(heads->bytes);
-    *heads = (struct heads){.first = UINT64_MAX, .seq_min = UINT64_MAX};
+    heads_begin(heads);
 }
 
 static enum err add_record(struct heads *heads, const struct record *record, uint64_t offset,
@@ -34,16 +74,7 @@ static enum err add_record(struct heads *heads, const struct record *record, uin
                                  .head_bytes = record->head_bytes};
     memcpy(entry + 1, record_head(record), record->head_bytes);
     heads->used += bytes;
-    heads->records++;
-    struct kind_use *use = &heads->use[record->kind];
-    use->records++;
-    use->bytes += record_room(record);
-    if (kinds != NULL && record->kind < STORE_KINDS_MAX)
-        use->stripped_bytes += record_room_stripped(record, kinds[record->kind].sections);
-    if (record->seq != 0) {
-        heads->seq_min = record->seq < heads->seq_min ? record->seq : heads->seq_min;
-        heads->seq_max = record->seq > heads->seq_max ? record->seq : heads->seq_max;
-    }
+    sums_record(&heads->sums, record, kinds);
     return ERR_NONE;
 }
 
@@ -97,6 +128,7 @@ static enum err add_data_frame(struct heads *heads, const struct scan *scan, con
     heads->lead_goes_on = leading && more;
     if (leading)
         heads->lead = heads->used;
+    heads->has_lead |= leading;
     if (leading || !more)
         heads->open = heads->used;
     heads->part = frame->part;
@@ -124,11 +156,23 @@ enum err heads_add(struct heads *heads, const struct scan *scan, enum segment_ty
             return err;
         heads->first = frame->first < heads->first ? frame->first : heads->first;
         heads->last = frame->last > heads->last ? frame->last : heads->last;
-        heads->newest_ms = frame->time_ms > heads->newest_ms ? frame->time_ms : heads->newest_ms;
+        sums_time(&heads->sums, frame->time_ms);
         heads->frames++;
     }
     heads->sealed = (frame->flags & FRAME_SEAL) != 0;
     heads->clean = (frame->flags & FRAME_CLEAN) != 0;
     heads->end = scan->next;
     return ERR_NONE;
+}
+
+bool heads_history_end(const struct heads *heads, size_t from, size_t to, struct history_end *out)
+{
+    bool found = false;
+    for (const struct head_entry *entry; (entry = heads_next(heads, &from, to)) != NULL;) {
+        if (entry->kind != KIND_HISTORY_END || entry->head_bytes != sizeof *out)
+            continue;
+        memcpy(out, entry + 1, sizeof *out);
+        found = true;
+    }
+    return found;
 }

@@ -43,6 +43,34 @@ static int spare_new(struct store *store, struct spare *out)
     return 0;
 }
 
+bool spare_drop(struct store *store)
+{
+    if (store->spare_count == 0)
+        return false;
+    struct spare spare = store->spares[--store->spare_count];
+    char path[PATH_BYTES_MAX];
+    pthread_mutex_unlock(&store->lock);
+    spare_path(path, store->folder, spare.id);
+    store->io->close(store->io->self, spare.file);
+    store->io->unlink(store->io->self, path);
+    pthread_mutex_lock(&store->lock);
+    return true;
+}
+
+int reserve(struct store *store, int file, uint64_t bytes)
+{
+    for (;;) {
+        int error = store->io->reserve(store->io->self, file, bytes);
+        if (error != -ENOSPC && error != -EDQUOT)
+            return error;
+        pthread_mutex_lock(&store->lock);
+        bool dropped = spare_drop(store);
+        pthread_mutex_unlock(&store->lock);
+        if (!dropped)
+            return error;
+    }
+}
+
 static bool spare_take(struct store *store, struct spare *out)
 {
     pthread_mutex_lock(&store->lock);
@@ -157,16 +185,22 @@ static bool make_spare(struct store *store)
     return error == 0;
 }
 
+static bool wants_index(const struct segment *segment)
+{
+    return segment->state == SEGMENT_SEALED && segment->index_bytes == 0 && !segment->index_failed &&
+           !segment->damaged;
+}
+
 /* Sealed, without an index file, and the batch at its end is durable wherever it ends. */
 static struct segment *to_index(struct store *store)
 {
     uint64_t durable = atomic_load(&store->durable);
-    for (size_t i = 0; i < store->data.count; i++) {
-        struct segment *segment = store->data.at[i];
-        if (segment->state == SEGMENT_SEALED && segment->index_bytes == 0 && !segment->index_failed &&
-            segment->last <= durable)
-            return segment;
-    }
+    for (size_t i = 0; i < store->data.count; i++)
+        if (wants_index(store->data.at[i]) && store->data.at[i]->last <= durable)
+            return store->data.at[i];
+    for (size_t i = 0; i < store->history.count; i++)
+        if (wants_index(store->history.at[i]))
+            return store->history.at[i];
     return NULL;
 }
 
@@ -188,6 +222,8 @@ static bool make_index(struct store *store)
     segment->index_bytes = bytes;
     segment->index_failed = err != ERR_NONE; /* a restart reads the segment instead */
     segment->refs--;
+    if (bytes > 0)
+        search_cache_free(store, segment);
     return true;
 }
 
@@ -210,7 +246,7 @@ void *helper_run(void *arg)
     struct store *store = arg;
     pthread_mutex_lock(&store->lock);
     while (!store->helper_closing && !atomic_load(&store->failed)) {
-        if (make_ready(store) || make_spare(store) || make_index(store))
+        if (make_ready(store) || make_spare(store) || clean_help(store) || make_index(store))
             continue;
         if (!store->helper_closing)
             wait_for_work(store);

@@ -34,8 +34,8 @@ static int compare_events(const void *a, const void *b)
 enum err index_lists(const struct heads *heads, struct finder_entry **finder_out, size_t *finder_count,
                      struct event_entry **events_out, size_t *event_count)
 {
-    struct finder_entry *finder = malloc((heads->records + 1) * sizeof *finder);
-    struct event_entry *events = malloc((heads->records + 1) * sizeof *events);
+    struct finder_entry *finder = malloc((heads->sums.records + 1) * sizeof *finder);
+    struct event_entry *events = malloc((heads->sums.records + 1) * sizeof *events);
     if (finder == NULL || events == NULL) {
         free(finder);
         free(events);
@@ -99,16 +99,15 @@ enum err index_write(const struct store_io *io, const char *folder, struct store
                                   .end = heads->end,
                                   .first = heads->first,
                                   .last = heads->last,
-                                  .newest_ms = heads->newest_ms,
-                                  .seq_min = heads->seq_min,
-                                  .seq_max = heads->seq_max,
-                                  .records = heads->records,
                                   .frames = heads->frames,
+                                  .sums = heads->sums,
+                                  .has_lead = heads->has_lead,
+                                  .lead_void = heads->lead_void,
                                   .heads_bytes = type == SEGMENT_DATA ? heads->open : 0};
     enum err err = index_lists(heads, &finder, &header.finder_count, &events, &header.event_count);
     if (err != ERR_NONE)
         return err;
-    memcpy(header.use, heads->use, sizeof header.use);
+    header.has_history_end = heads_history_end(heads, 0, heads->open, &header.history_end);
     header.heads_check = check(&header, heads->bytes, header.heads_bytes);
     header.finder_check = check(&header, finder, header.finder_count * sizeof *finder);
     header.event_check = check(&header, events, header.event_count * sizeof *events);
@@ -156,7 +155,7 @@ enum err index_read(const struct store_io *io, const char *folder, struct store_
     enum err err = index_read_header(io, folder, id, type, number, &header, &file);
     if (err != ERR_NONE)
         return err;
-    heads_begin(heads, type);
+    heads_begin(heads);
     heads->bytes = malloc(header.heads_bytes + 1);
     if (heads->bytes == NULL) {
         err = ERR_NO_MEMORY;
@@ -170,16 +169,16 @@ enum err index_read(const struct store_io *io, const char *folder, struct store_
         return err;
     }
     heads->used = heads->open = heads->room = header.heads_bytes;
-    heads->records = header.records;
     heads->first = header.first;
     heads->last = header.last;
-    heads->newest_ms = header.newest_ms;
-    heads->seq_min = header.seq_min;
-    heads->seq_max = header.seq_max;
     heads->end = header.end;
     heads->frames = header.frames;
+    heads->sums = header.sums;
+    heads->history_end = header.history_end;
+    heads->has_history_end = header.has_history_end != 0;
+    heads->has_lead = header.has_lead != 0;
+    heads->lead_void = header.lead_void != 0;
     heads->sealed = true;
-    memcpy(heads->use, header.use, sizeof heads->use);
     *bytes = index_size(&header);
     return ERR_NONE;
 }

@@ -14,11 +14,11 @@ struct index_header {
     struct store_id id;
     uint64_t end; /* of the segment's last frame */
     uint64_t first, last;
-    int64_t newest_ms;
-    uint64_t seq_min, seq_max;
-    uint64_t records, frames;
+    uint64_t frames;
     uint64_t heads_bytes, finder_count, event_count;
-    struct kind_use use[KIND_COUNT];
+    struct sums sums;
+    struct history_end history_end; /* the last one in the segment */
+    uint64_t has_history_end, has_lead, lead_void;
     uint64_t heads_check, finder_check, event_check;
     uint64_t check; /* of all before it */
 };

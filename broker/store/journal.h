@@ -2,10 +2,14 @@
  *
  *   store.c    opening and closing, submitting and collecting, status
  *   folder.c   the folder: lock, the store's file, what lies in it
- *   recover.c  from files to segments, replaying
+ *   recover.c  from files to segments, replaying · recover_read.c  reading and checking them · tidy.c
  *   commit.c   the commit thread: frames, syncs, going on to the next segment
- *   helper.c   the helper thread: spare segments, index files, reading and retiring what is cleaned
- *   read.c     one record, searching, events
+ *   helper.c   the helper thread: spare segments, index files, and its share of cleaning
+ *   books.c    what of each segment is still needed
+ *   clean.c    cleaning, the owner's share: what to clean, what is live
+ *   gather.c   cleaning, the helper's share: reading the old segment, giving its file back
+ *   history.c  writing and dropping history segments
+ *   read.c     one record · search.c  searching, events · inspect.c  a stopped store
  *
  * Locking: `lock` guards everything in struct store that is not said to belong to one thread. It is never held over
  * a disk access. Segments are counted: whoever uses one outside the lock holds a reference, and a retired segment's
@@ -31,24 +35,32 @@ enum segment_state {
     SEGMENT_RETIRED, /* its records have been moved or are not needed */
 };
 
+struct search_cache; /* search.c */
+
 struct segment {
     enum segment_type type;
     enum segment_state state;
     uint64_t number, seed;
-    uint64_t bytes; /* of the file */
+    uint64_t bytes; /* of the file; a history segment's grows */
     int file;
     unsigned refs;
     bool void_tail;    /* the batch it ends with was never completed */
     bool index_failed; /* its index file could not be written */
+    bool damaged;      /* found when cleaning it: left alone */
 
     _Atomic uint64_t end; /* what lies before is durable */
     uint64_t first, last; /* batches; in history: source segments */
-    int64_t newest_ms;
-    uint64_t seq_min, seq_max;
-    uint64_t records;
+    struct sums sums;
     uint64_t index_bytes; /* 0: no index file */
-    struct kind_use use[KIND_COUNT];
 
+    /* books.c */
+    uint64_t live[KIND_COUNT];    /* records known to be live, of kinds with STORE_KEEP_WHILE_LIVE */
+    uint64_t assumed[KIND_COUNT]; /* found when opening: taken for live until the owner has been asked */
+    uint64_t survey_end;          /* offset up to which the owner is to be asked */
+    uint64_t survey_at;           /* and has been */
+    uint64_t renew_bytes;         /* of records that are the newest of their key, of kinds with STORE_KEEP_RENEW */
+
+    struct search_cache *cache;
     struct segment *bucket_next;
 };
 
@@ -75,6 +87,78 @@ struct spare {
 };
 
 struct committer; /* commit.c */
+
+struct renewed { /* books.c: the newest record of a key of a kind with STORE_KEEP_RENEW */
+    uint64_t key;
+    uint64_t segment : 46, room : 9, kind : 6;
+    uint64_t used : 1;
+    uint64_t alone : 1;            /* no older record of the key is known */
+    uint64_t asked : 1, ended : 1; /* cleaning: the owner was asked, and renewed nothing */
+};
+
+struct renewed_table {
+    struct renewed *at;
+    size_t count, mask;
+};
+
+enum verdict { VERDICT_ASK, VERDICT_DROP, VERDICT_PAST, VERDICT_VALUE };
+
+struct chunk_item {
+    size_t record; /* offset in the chunk */
+    store_place place;
+    bool old; /* beyond the history's retention */
+    enum verdict verdict;
+};
+
+struct chunk { /* records of the segment being cleaned, in order */
+    uint8_t *bytes;
+    size_t used, room;
+    struct chunk_item *items;
+    size_t count, item_room;
+    int64_t newest_ms;
+};
+
+/* Cleaning goes to and fro between the owner's thread and the helper; whose turn it is owns the rest. */
+enum clean_turn { CLEAN_IDLE, CLEAN_HELPER, CLEAN_OWNER, CLEAN_COMMIT };
+enum clean_step {
+    STEP_SURVEY_READ, /* helper: read the heads of a segment found when opening */
+    STEP_SURVEY,      /* owner: ask which are live */
+    STEP_READ,        /* helper: read the next records of the victim */
+    STEP_JUDGE,       /* owner: which are live, which are to be renewed */
+    STEP_GATHER,      /* helper: write what has become history */
+    STEP_END,         /* owner: note the history's end in the journal, wait until all is durable */
+    STEP_RETIRE,      /* helper: its history counts from now on, nobody finds the victim any more */
+    STEP_GIVE_BACK,   /* helper: when nobody reads it, its file is used again */
+    STEP_TRIM,        /* helper: give spare files back */
+};
+
+struct cleaning {
+    enum clean_turn turn;
+    enum clean_step step;
+    struct segment *victim; /* counted */
+    int64_t now_ms;
+    bool older; /* data segments older than the victim remain */
+    struct heads heads;
+    size_t at; /* entry of the heads, or item of the chunk */
+    struct scan scan;
+    bool scanning, scanned;
+    struct open_batch open;
+    struct chunk chunk;
+    struct segment *history; /* being written to, counted; NULL: nothing to gather so far */
+    uint64_t history_at;     /* its end, once the victim is retired */
+    uint8_t *frame;          /* of history being filled */
+    size_t frame_used, frame_room;
+    uint32_t frame_records;
+    struct sums frame_sums, sums; /* of the frame, and of all written for this victim */
+    struct history_end end_next;
+    uint64_t dropped_seq;
+    bool unsubmitted;     /* what was decided hangs on a batch that was not submitted yet */
+    uint64_t wait_commit; /* nor may anything be given back before this one is durable */
+    uint64_t moves_added, moves_told, bytes_moved;
+    int64_t looked_ms;
+    bool look; /* something changed: look for work */
+    uint64_t looked_submitted;
+};
 
 struct store {
     /* set when opened */
@@ -119,6 +203,11 @@ struct store {
     struct store_problem problem;
 
     struct store_status counts; /* the sums kept as they happen */
+    struct renewed_table renewed;
+    struct history_end history_end; /* as last made durable */
+    uint64_t history_last;          /* the highest number ever given to a history segment */
+    struct cleaning cleaning;
+    pthread_mutex_t cache_lock; /* of all search caches */
     struct committer *committer;
 };
 
@@ -137,6 +226,8 @@ struct segment *segment_new(struct store *store, enum segment_type type, uint64_
 void segment_free(struct store *store, struct segment *segment);
 /* Into the list of its type and findable by place; false: out of memory. Lock held, as for the next three. */
 bool segment_enlist(struct store *store, struct segment *segment);
+/* Not found by place any more; then not in its list either. */
+void segment_hide(struct store *store, struct segment *segment);
 void segment_delist(struct store *store, struct segment *segment);
 struct segment *segment_at(struct store *store, store_place place);
 bool segment_number_is_free(const struct store *store, enum segment_type type, uint64_t number);
@@ -144,6 +235,7 @@ store_place segment_place(const struct segment *segment, uint64_t offset);
 /* The segment of `place`, counted; NULL: none. Takes the lock. */
 struct segment *segment_hold(struct store *store, store_place place);
 void segment_release(struct store *store, struct segment *segment);
+uint32_t segment_tag(const struct segment *segment); /* the part of a place that says which segment */
 void segment_learn(struct segment *segment, const struct heads *heads);
 /* All frames of a durable segment up to `end`, as heads. */
 enum err segment_heads(const struct store *store, const struct segment *segment, struct heads *heads);
@@ -156,6 +248,51 @@ void committer_free(struct store *store);
 void committer_start(struct store *store, uint64_t last);
 void *commit_run(void *store);
 
+/* ---- books.c: the lock is held ---- */
+
+/* A record now lies in `segment`. False: out of memory. */
+bool books_place(struct store *store, struct segment *segment, unsigned kind, uint64_t key, size_t room);
+/* The record at `place` is not live any more. */
+void books_release(struct store *store, unsigned kind, store_place place);
+/* Is the newest record of this key in `segment`? */
+bool books_newest(const struct store *store, const struct segment *segment, unsigned kind, uint64_t key,
+                  struct renewed *out);
+void books_mark_asked(struct store *store, const struct segment *segment, unsigned kind, uint64_t key, bool ended);
+void books_forget(struct store *store, unsigned kind, uint64_t key);
+/* Bytes that are still needed, the index file's share included. */
+uint64_t books_live(const struct store *store, const struct segment *segment, int64_t now_ms);
+uint64_t segment_total(const struct segment *segment); /* with its index file */
+void books_free(struct store *store);
+
+/* ---- clean.c ---- */
+
+void clean_free(struct store *store);
+/* The batch that cleaning has judged by became commit `commit`. The lock is held. */
+void clean_submitted(struct store *store, uint64_t commit);
+
+/* ---- gather.c: the helper's steps ---- */
+
+/* The lock is held, and let go of meanwhile. False: there was nothing to do. */
+bool clean_help(struct store *store);
+/* The file of a segment that nobody uses becomes a spare, or is removed; frees the segment. */
+int segment_give_back(struct store *store, struct segment *segment);
+
+/* ---- history.c ---- */
+
+/* Adds a record of the victim to the history, with what its kind keeps. 0, or a negative errno. */
+int history_add(struct store *store, const struct record *record, enum verdict verdict, int64_t time_ms);
+/* Writes out and syncs what was added; end_next says how far it is good. */
+int history_flush(struct store *store);
+/* What was added for the victim counts from now on. The lock is held. */
+void history_accept(struct store *store);
+/* It never will. */
+void history_abandon(struct store *store);
+
+/* ---- search.c ---- */
+
+/* Needed no more, for there is an index file now, or the segment goes. */
+void search_cache_free(struct store *store, struct segment *segment);
+
 /* ---- copies.c ---- */
 
 /* Writes `row` to `out` with its copies filled in; `recent`: first places of records written before, oldest first.
@@ -166,10 +303,14 @@ bool copies_fill(struct store *store, const struct store_batch *row, const struc
 /* ---- helper.c ---- */
 
 void *helper_run(void *store);
+/* Removes a spare file; false: there is none. The lock is held, and let go of meanwhile. */
+bool spare_drop(struct store *store);
+/* As io->reserve(), but gives spare files up for it when the disk is full. */
+int reserve(struct store *store, int file, uint64_t bytes);
 /* Makes the segment that is to be used next; a negative errno if there is no room. */
 int segment_prepare(struct store *store, struct segment **out);
 
-/* ---- recover.c ---- */
+/* ---- recover.c, tidy.c ---- */
 
 /* Finds, checks and replays what is there; changes nothing on the disk. */
 enum err recover(struct store *store, struct store_opened *opened, struct store_problem *problem);

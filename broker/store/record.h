@@ -6,8 +6,8 @@
 #define LINEWARD_STORE_RECORD_H
 
 #include "broker/core/change.h"
-#include "lineward/conf.h"
 #include "broker/store/store.h"
+#include "lineward/conf.h"
 
 #define RECORD_VERSION 1
 

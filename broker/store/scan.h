@@ -33,6 +33,24 @@ enum err scan_successor(struct scan *scan, uint64_t *found);
 /* The records of the frame, one after the other: begin with *at = 0; NULL: no more. ERR_DAMAGED is told by
  * scan_records_are_sane(). */
 struct record *scan_record(const struct scan *scan, size_t *at);
+/* Keeps what belongs to a batch that was never completed out of a list made while scanning. */
+struct open_batch {
+    size_t begins; /* the list's length where the batch began that is not complete yet */
+    bool more;
+};
+/* Before the frame's records are added: how much of the list counts. */
+static inline size_t open_batch_frame(struct open_batch *open, const struct frame *frame, size_t count)
+{
+    if (frame->records == 0)
+        return count;
+    if (frame->part == 0) {
+        count = open->more ? open->begins : count;
+        open->begins = count;
+    }
+    open->more = (frame->flags & FRAME_MORE) != 0;
+    return count;
+}
+
 static inline uint64_t scan_record_offset(const struct scan *scan, const struct record *record)
 {
     return scan->offset + FRAME_HEADER_BYTES + (uint64_t)((const uint8_t *)record - scan->payload);

@@ -15,13 +15,14 @@ struct segment *segment_new(struct store *store, enum segment_type type, uint64_
     segment->bytes = bytes;
     segment->file = file;
     segment->first = UINT64_MAX;
-    segment->seq_min = UINT64_MAX;
+    sums_clear(&segment->sums);
     atomic_store(&segment->end, SEGMENT_HEADER_BYTES);
     return segment;
 }
 
 void segment_free(struct store *store, struct segment *segment)
 {
+    search_cache_free(store, segment);
     if (segment->file >= 0)
         store->io->close(store->io->self, segment->file);
     free(segment);
@@ -47,10 +48,19 @@ bool segment_enlist(struct store *store, struct segment *segment)
     for (; i > 0 && list->at[i - 1]->number > segment->number; i--)
         list->at[i] = list->at[i - 1];
     list->at[i] = segment;
-    struct segment **bucket = &store->buckets[tag(segment->type, segment->number) % SEGMENT_BUCKETS];
+    struct segment **bucket = &store->buckets[segment_tag(segment) % SEGMENT_BUCKETS];
     segment->bucket_next = *bucket;
     *bucket = segment;
     return true;
+}
+
+void segment_hide(struct store *store, struct segment *segment)
+{
+    struct segment **link = &store->buckets[segment_tag(segment) % SEGMENT_BUCKETS];
+    while (*link != NULL && *link != segment)
+        link = &(*link)->bucket_next;
+    if (*link != NULL)
+        *link = segment->bucket_next;
 }
 
 void segment_delist(struct store *store, struct segment *segment)
@@ -61,11 +71,6 @@ void segment_delist(struct store *store, struct segment *segment)
         if (list->at[i] != segment)
             list->at[kept++] = list->at[i];
     list->count = kept;
-    struct segment **link = &store->buckets[tag(segment->type, segment->number) % SEGMENT_BUCKETS];
-    while (*link != NULL && *link != segment)
-        link = &(*link)->bucket_next;
-    if (*link != NULL)
-        *link = segment->bucket_next;
 }
 
 static struct segment *find(const struct store *store, uint32_t wanted)
@@ -106,18 +111,22 @@ void segment_release(struct store *store, struct segment *segment)
 
 store_place segment_place(const struct segment *segment, uint64_t offset)
 {
-    return (store_place)tag(segment->type, segment->number) << PLACE_UNIT_BITS | offset / 8;
+    return (store_place)segment_tag(segment) << PLACE_UNIT_BITS | offset / 8;
+}
+
+uint32_t segment_tag(const struct segment *segment)
+{
+    return tag(segment->type, segment->number);
 }
 
 void segment_learn(struct segment *segment, const struct heads *heads)
 {
     segment->first = heads->first;
     segment->last = heads->last;
-    segment->newest_ms = heads->newest_ms;
-    segment->seq_min = heads->seq_min;
-    segment->seq_max = heads->seq_max;
-    segment->records = heads->records;
-    memcpy(segment->use, heads->use, sizeof segment->use);
+    segment->sums = heads->sums;
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+        segment->assumed[kind] = heads->sums.use[kind].records;
+    segment->survey_end = segment->type == SEGMENT_DATA ? heads->end : 0;
     atomic_store(&segment->end, heads->end);
 }
 
@@ -127,7 +136,7 @@ enum err segment_heads(const struct store *store, const struct segment *segment,
     enum err err;
     uint64_t end = atomic_load(&segment->end);
     scan_begin(&scan, store->io, segment->file, segment->seed, SEGMENT_HEADER_BYTES, end);
-    heads_begin(heads, segment->type);
+    heads_begin(heads);
     while ((err = scan_next(&scan)) == ERR_NONE &&
            (err = heads_add(heads, &scan, segment->type, store->options.kinds)) == ERR_NONE)
         ;

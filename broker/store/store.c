@@ -76,6 +76,7 @@ static enum err store_new(struct store **out, const struct store_options *option
         return ERR_NO_MEMORY;
     pthread_condattr_t steady;
     pthread_mutex_init(&store->lock, NULL);
+    pthread_mutex_init(&store->cache_lock, NULL);
     pthread_condattr_init(&steady);
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&store->commit_wake, &steady);
@@ -117,11 +118,14 @@ static void store_free(struct store *store)
     if (store->lock_file >= 0)
         store->io->close(store->io->self, store->lock_file);
     committer_free(store);
+    clean_free(store);
+    books_free(store);
     free(store->told.at);
     free(store->collecting.at);
     pthread_cond_destroy(&store->commit_wake);
     pthread_cond_destroy(&store->helper_wake);
     pthread_mutex_destroy(&store->lock);
+    pthread_mutex_destroy(&store->cache_lock);
     free(store->folder);
     free(store);
 }
@@ -202,6 +206,7 @@ void store_close(struct store **store_p)
     pthread_mutex_unlock(&store->lock);
     if (store->helper_started)
         pthread_join(store->helper_thread, NULL);
+    history_abandon(store);
     store_free(store);
     *store_p = NULL;
 }
@@ -263,24 +268,33 @@ static enum err enqueue(struct store *store, struct store_batch *batch)
     return ERR_NONE;
 }
 
+/* The lock is held. */
+static enum err take_batch(struct store *store, struct store_batch *batch)
+{
+    store->submitted++;
+    if (atomic_load(&store->failed))
+        return ERR_NONE;
+    if (!room_for(&batch->ends, &batch->end_room, 0, 1, sizeof *batch->ends))
+        return ERR_NO_MEMORY;
+    pin_sources(store, batch);
+    batch->ends[0] = (struct batch_end){store->submitted, batch->used, batch->records};
+    batch->end_count = 1;
+    enum err err = enqueue(store, batch);
+    pthread_cond_signal(&store->commit_wake);
+    return err;
+}
+
 uint64_t store_submit(struct store *store, struct store_batch *batch)
 {
-    enum err err = ERR_NONE;
-    bool any = batch->records > 0;
     pthread_mutex_lock(&store->lock);
-    if (any) {
-        store->submitted++;
-        if (!room_for(&batch->ends, &batch->end_room, 0, 1, sizeof *batch->ends)) {
-            err = ERR_NO_MEMORY;
-        } else if (!atomic_load(&store->failed)) {
-            pin_sources(store, batch);
-            batch->ends[0] = (struct batch_end){store->submitted, batch->used, batch->records};
-            batch->end_count = 1;
-            err = enqueue(store, batch);
-        }
-        pthread_cond_signal(&store->commit_wake);
-    }
+    bool cleaned = batch->cleaned;
+    for (size_t i = 0; i < batch->release_count; i++)
+        books_release(store, batch->releases[i].kind, batch->releases[i].place);
+    batch->release_count = 0;
+    enum err err = batch->records > 0 ? take_batch(store, batch) : ERR_NONE;
     uint64_t commit = store->submitted;
+    if (cleaned)
+        clean_submitted(store, commit);
     pthread_mutex_unlock(&store->lock);
     store_batch_clear(batch);
     if (err != ERR_NONE)
@@ -290,12 +304,31 @@ uint64_t store_submit(struct store *store, struct store_batch *batch)
 
 /* ---- collecting ---- */
 
-static void tell_owner(struct store *store, const struct told *told)
+/* Which place of the record is not needed any more; STORE_NOWHERE: none. */
+static store_place tell_owner(struct store *store, const struct told *told, uint32_t victim)
 {
     const struct store_owner *owner = &store->options.owner;
-    bool copy = told->from != STORE_NOWHERE;
-    if (!copy || owner->is_live(owner->self, told->kind, told->key, told->from))
+    if (told->from == STORE_NOWHERE) {
         owner->moved(owner->self, told->kind, told->key, told->from, told->to);
+        return owner->is_live(owner->self, told->kind, told->key, told->to) ? STORE_NOWHERE : told->to;
+    }
+    if (place_tag(told->from) == victim)
+        store->cleaning.moves_told++;
+    if (!owner->is_live(owner->self, told->kind, told->key, told->from))
+        return told->to;
+    owner->moved(owner->self, told->kind, told->key, told->from, told->to);
+    return told->from;
+}
+
+static void tell_all(struct store *store, const struct told_list *list, uint32_t victim)
+{
+    for (size_t i = 0; i < list->count; i++)
+        list->at[i].from = tell_owner(store, &list->at[i], victim);
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; i < list->count; i++)
+        if (list->at[i].from != STORE_NOWHERE)
+            books_release(store, list->at[i].kind, list->at[i].from);
+    pthread_mutex_unlock(&store->lock);
 }
 
 enum err store_collect(struct store *store, uint64_t *durable)
@@ -310,9 +343,10 @@ enum err store_collect(struct store *store, uint64_t *durable)
         atomic_store(&store->news, false);
         store->collected_through = atomic_load(&store->durable);
         store->collected_at = store->submitted;
+        const struct segment *cleaned = store->cleaning.victim;
+        uint32_t victim = cleaned != NULL ? segment_tag(cleaned) : UINT32_MAX;
         pthread_mutex_unlock(&store->lock);
-        for (size_t i = 0; i < list->count; i++)
-            tell_owner(store, &list->at[i]);
+        tell_all(store, list, victim);
         list->count = 0;
     }
     *durable = atomic_load(&store->durable);
@@ -337,16 +371,29 @@ bool store_is_full(const struct store *store)
     return atomic_load(&store->full);
 }
 
+static void status_add(const struct store *store, const struct segment *segment, int64_t now_ms,
+                       struct store_status *out)
+{
+    out->bytes_live += books_live(store, segment, now_ms);
+    out->bytes_total += segment_total(segment);
+    if (segment->type == SEGMENT_HISTORY)
+        out->bytes_history += segment_total(segment);
+}
+
 void store_status_read(const struct store *store, struct store_status *out)
 {
     struct store *locked = (struct store *)(uintptr_t)store;
+    int64_t now_ms = store->wall_ms();
     pthread_mutex_lock(&locked->lock);
     *out = store->counts;
     out->segments = store->data.count;
     out->history_segments = store->history.count;
     out->free_segments = store->spare_count + (store->ready != NULL);
     for (size_t i = 0; i < store->data.count; i++)
-        out->bytes_total += store->data.at[i]->bytes + store->data.at[i]->index_bytes;
+        status_add(store, store->data.at[i], now_ms, out);
+    for (size_t i = 0; i < store->history.count; i++)
+        status_add(store, store->history.at[i], now_ms, out);
+    out->bytes_total += store->spare_count * store->segment_bytes;
     out->full = atomic_load(&store->full);
     pthread_mutex_unlock(&locked->lock);
 }

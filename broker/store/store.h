@@ -53,6 +53,9 @@ struct store_kind {
     enum store_keep keep;
     bool history;      /* when no longer live it stays in history (for views and events) until too old ... */
     unsigned sections; /* ... with these of its sections (bit mask); the others are dropped then */
+    /* 0, or the kind (STORE_KEEP_RENEW) whose record of the same key is renewed whenever cleaning copies one of this
+     * kind forward: what says more about a thing must lie behind the record that begins it. */
+    unsigned renew_with;
 };
 
 /* The owner's answers; all are called on the owner's thread, within store_open() (replay) or store_clean(). */
@@ -61,7 +64,7 @@ struct store_batch; /* below */
 struct store_owner {
     void *self;
     /* Replay, in the order of the journal: the last record of a (kind, key) wins. `past`: the record was already
-     * history when it was gathered (it must not bring anything back to life). */
+     * history when it was gathered: it may end something, but neither begin nor change it. */
     enum err (*replay)(void *self, unsigned kind, uint64_t key, uint64_t seq, bool past, const void *head,
                        size_t head_bytes, store_place place);
     /* KEEP_WHILE_LIVE: is the record at this place the one that counts for a living thing? */
@@ -70,7 +73,8 @@ struct store_owner {
      * from == STORE_NOWHERE when a record just submitted is durable and has its first place. */
     void (*moved)(void *self, unsigned kind, uint64_t key, store_place from, store_place to);
     /* KEEP_RENEW: this record's segment is to be given up. Add the current value to `batch` if the thing still
-     * exists (not needed if the owner knows that a newer record was written since; harmless if added). */
+     * exists. If nothing is added, the record itself is kept in history (not `past`) for as long as an older one of
+     * the key may be there, so that the end of a thing outlives it. */
     void (*renew)(void *self, unsigned kind, uint64_t key, struct store_batch *batch);
 };
 
@@ -148,7 +152,9 @@ void store_problem(const struct store *store, struct store_problem *out);
 bool store_is_full(const struct store *store);
 
 /* One slice of cleaning on the owner's thread, at most about `budget_us` microseconds, records to be written go
- * into `batch`. True: there is more to do now. */
+ * into `batch`. True: there is more to do now; else call again when wake_fd was written, and once a minute. `batch`
+ * must carry all of the owner's changes so far that were not submitted yet, and be submitted, not cleared: what is
+ * live is judged by what it says, and a place that was told may be used in it until it is submitted. */
 bool store_clean(struct store *store, struct store_batch *batch, int64_t now_wall_ms, unsigned budget_us);
 
 /* ---- reading ---- */

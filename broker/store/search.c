@@ -1,0 +1,409 @@
+/* search.c — finding what is not in memory any more: records by key, and events by number. For any thread but the
+ * owner's, for it reads from the disk.
+ *
+ * Sealed segments are searched by the sorted lists of their index files. For others the lists are kept in memory,
+ * made when first asked for and then only continued with what was written since. */
+#include "journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct search_cache { /* entries in the order of the journal */
+    struct finder_entry *finder;
+    size_t finder_count, finder_room;
+    struct event_entry *events;
+    size_t event_count, event_room;
+    uint64_t end; /* of what is in them */
+    struct open_batch open_finder, open_events;
+};
+
+struct hit {
+    uint64_t seq; /* of an event */
+    store_place place;
+    struct segment *segment; /* counted by the search */
+};
+
+struct hits {
+    struct hit *at;
+    size_t count, room;
+};
+
+void search_cache_free(struct store *store, struct segment *segment)
+{
+    pthread_mutex_lock(&store->cache_lock);
+    struct search_cache *cache = segment->cache;
+    segment->cache = NULL;
+    pthread_mutex_unlock(&store->cache_lock);
+    if (cache == NULL)
+        return;
+    free(cache->finder);
+    free(cache->events);
+    free(cache);
+}
+
+/* ---- lists of segments without an index file; the cache's lock is held ---- */
+
+static bool cache_record(struct search_cache *cache, const struct record *record, uint64_t offset)
+{
+    uint32_t unit = (uint32_t)(offset / 8);
+    if (record->kind >= STORE_KINDS_MAX)
+        return true;
+    if (!room_for(&cache->finder, &cache->finder_room, cache->finder_count, 1, sizeof *cache->finder) ||
+        !room_for(&cache->events, &cache->event_room, cache->event_count, 1, sizeof *cache->events))
+        return false;
+    cache->finder[cache->finder_count++] = (struct finder_entry){finder_hash(record->kind, record->key), unit};
+    if (record->seq != 0)
+        cache->events[cache->event_count++] =
+            (struct event_entry){(uint32_t)record->seq, (uint32_t)(record->seq >> 32), unit};
+    return true;
+}
+
+static enum err cache_frame(struct search_cache *cache, const struct scan *scan, bool data)
+{
+    size_t at = 0;
+    if (data) {
+        cache->finder_count = open_batch_frame(&cache->open_finder, &scan->frame, cache->finder_count);
+        cache->event_count = open_batch_frame(&cache->open_events, &scan->frame, cache->event_count);
+    }
+    for (const struct record *record; (record = scan_record(scan, &at)) != NULL;)
+        if (!cache_record(cache, record, scan_record_offset(scan, record)))
+            return ERR_NO_MEMORY;
+    cache->end = scan->next;
+    return ERR_NONE;
+}
+
+static enum err cache_continue(struct store *store, struct segment *segment)
+{
+    uint64_t end = atomic_load(&segment->end);
+    if (segment->cache == NULL) {
+        segment->cache = calloc(1, sizeof *segment->cache);
+        if (segment->cache == NULL)
+            return ERR_NO_MEMORY;
+        segment->cache->end = SEGMENT_HEADER_BYTES;
+    }
+    struct search_cache *cache = segment->cache;
+    if (cache->end >= end)
+        return ERR_NONE;
+    struct scan scan;
+    enum err err;
+    scan_begin(&scan, store->io, segment->file, segment->seed, cache->end, end);
+    while ((err = scan_next(&scan)) == ERR_NONE)
+        if ((err = cache_frame(cache, &scan, segment->type == SEGMENT_DATA)) != ERR_NONE)
+            break;
+    if (err == ERR_NOT_FOUND)
+        err = scan.offset == end ? ERR_NONE : ERR_DAMAGED;
+    scan_end(&scan);
+    if (err == ERR_NONE && segment->void_tail && cache->open_finder.more) {
+        cache->finder_count = cache->open_finder.begins;
+        cache->event_count = cache->open_events.begins;
+    }
+    return err;
+}
+
+/* ---- segments with an index file ---- */
+
+/* The first entry of a sorted list in `file` that is not before what is sought. */
+static enum err bisect(const struct store_io *io, int file, uint64_t offset, size_t size, uint64_t count,
+                       bool (*before)(const void *entry, uint64_t sought), uint64_t sought, uint64_t *found)
+{
+    uint64_t low = 0, high = count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        struct event_entry entry; /* the larger of the two */
+        if (file_read(io, file, &entry, size, offset + middle * size) != 0)
+            return ERR_IO;
+        if (before(&entry, sought))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *found = low;
+    return ERR_NONE;
+}
+
+static bool finder_before(const void *entry, uint64_t hash)
+{
+    return ((const struct finder_entry *)entry)->hash < hash;
+}
+
+static bool event_before(const void *entry, uint64_t seq)
+{
+    return event_entry_seq(entry) < seq;
+}
+
+/* ---- hits ---- */
+
+static enum err hit_add(struct hits *hits, uint64_t seq, struct segment *segment, uint32_t unit)
+{
+    if (!room_for(&hits->at, &hits->room, hits->count, 1, sizeof *hits->at))
+        return ERR_NO_MEMORY;
+    hits->at[hits->count++] = (struct hit){seq, segment_place(segment, (uint64_t)unit * 8), segment};
+    return ERR_NONE;
+}
+
+static enum err find_cached(struct store *store, struct segment *segment, uint32_t hash, struct hits *hits)
+{
+    pthread_mutex_lock(&store->cache_lock);
+    enum err err = cache_continue(store, segment);
+    const struct search_cache *cache = segment->cache;
+    for (size_t i = 0; err == ERR_NONE && i < cache->finder_count; i++)
+        if (cache->finder[i].hash == hash)
+            err = hit_add(hits, 0, segment, cache->finder[i].unit);
+    pthread_mutex_unlock(&store->cache_lock);
+    return err;
+}
+
+static enum err find_indexed(const struct store_io *io, const struct index_header *header, int file,
+                             struct segment *segment, uint32_t hash, struct hits *hits)
+{
+    uint64_t offset = index_finder_offset(header), at;
+    enum err err =
+        bisect(io, file, offset, sizeof(struct finder_entry), header->finder_count, finder_before, hash, &at);
+    for (; err == ERR_NONE && at < header->finder_count; at++) {
+        struct finder_entry entry;
+        if (file_read(io, file, &entry, sizeof entry, offset + at * sizeof entry) != 0)
+            return ERR_IO;
+        if (entry.hash != hash)
+            break;
+        err = hit_add(hits, 0, segment, entry.unit);
+    }
+    return err;
+}
+
+static enum err events_cached(struct store *store, struct segment *segment, uint64_t after, struct hits *hits)
+{
+    pthread_mutex_lock(&store->cache_lock);
+    enum err err = cache_continue(store, segment);
+    const struct search_cache *cache = segment->cache;
+    for (size_t i = 0; err == ERR_NONE && i < cache->event_count; i++)
+        if (event_entry_seq(&cache->events[i]) > after)
+            err = hit_add(hits, event_entry_seq(&cache->events[i]), segment, cache->events[i].unit);
+    pthread_mutex_unlock(&store->cache_lock);
+    return err;
+}
+
+static enum err events_indexed(const struct store_io *io, const struct index_header *header, int file,
+                               struct segment *segment, uint64_t after, size_t limit, struct hits *hits)
+{
+    uint64_t offset = index_event_offset(header), at;
+    enum err err =
+        bisect(io, file, offset, sizeof(struct event_entry), header->event_count, event_before, after + 1, &at);
+    /* A moved copy has the seq of its first one: so a few more than `limit`. */
+    for (size_t taken = 0; err == ERR_NONE && at < header->event_count && taken < limit; at++, taken++) {
+        struct event_entry entry;
+        if (file_read(io, file, &entry, sizeof entry, offset + at * sizeof entry) != 0)
+            return ERR_IO;
+        err = hit_add(hits, event_entry_seq(&entry), segment, entry.unit);
+    }
+    return err;
+}
+
+/* ---- a search ---- */
+
+struct search {
+    struct store *store;
+    struct segment **segments; /* counted; history first, then data, each in order */
+    size_t count;
+    struct hits hits;
+};
+
+/* All segments at one moment: from then on they stay, though they may be given up. */
+static enum err search_begin(struct search *search, struct store *store, uint64_t *oldest)
+{
+    *search = (struct search){.store = store};
+    pthread_mutex_lock(&store->lock);
+    size_t count = store->history.count + store->data.count;
+    uint64_t dropped = store->history_end.dropped_seq;
+    *oldest = UINT64_MAX;
+    search->segments = malloc((count + 1) * sizeof *search->segments);
+    for (size_t i = 0; search->segments != NULL && i < count; i++) {
+        struct segment *segment =
+            i < store->history.count ? store->history.at[i] : store->data.at[i - store->history.count];
+        if (segment->state == SEGMENT_RETIRED)
+            continue;
+        segment->refs++;
+        search->segments[search->count++] = segment;
+        if (segment->sums.seq_max > dropped && segment->sums.seq_min < *oldest)
+            *oldest = segment->sums.seq_min > dropped ? segment->sums.seq_min : dropped + 1;
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (*oldest == UINT64_MAX)
+        *oldest = 0;
+    return search->segments != NULL ? ERR_NONE : ERR_NO_MEMORY;
+}
+
+static void search_end(struct search *search)
+{
+    for (size_t i = 0; i < search->count; i++)
+        segment_release(search->store, search->segments[i]);
+    free(search->segments);
+    free(search->hits.at);
+}
+
+/* The header of the segment's index file, which is then open; false: it has none. */
+static bool open_index(struct store *store, const struct segment *segment, struct index_header *header, int *file)
+{
+    pthread_mutex_lock(&store->lock);
+    bool has = segment->index_bytes > 0;
+    pthread_mutex_unlock(&store->lock);
+    return has && index_read_header(store->io, store->folder, store->id, segment->type, segment->number, header,
+                                    file) == ERR_NONE;
+}
+
+static enum err read_hit(struct store *store, const struct hit *hit, struct store_record *out)
+{
+    struct record *record;
+    enum err err = record_read(store, hit->segment, hit->place, &record);
+    if (err != ERR_NONE)
+        return err;
+    record_show(out, record, hit->place);
+    out->memory = record;
+    return ERR_NONE;
+}
+
+/* ---- by key ---- */
+
+static bool same_content(const struct store_record *a, const struct store_record *b)
+{
+    if (a->seq != b->seq || a->head_bytes != b->head_bytes || memcmp(a->head, b->head, a->head_bytes) != 0)
+        return false;
+    for (unsigned i = 0; i < STORE_SECTIONS; i++)
+        if (a->sections[i].bytes != b->sections[i].bytes)
+            return false;
+    return true;
+}
+
+static bool is_copy(const struct store_record *record)
+{
+    return (((const struct record *)record->memory)->flags & RECORD_COPY) != 0;
+}
+
+/* Reads the hits that really have this key into `records`, leaving out those of which a copy follows. */
+static enum err read_found(struct search *search, unsigned kind, uint64_t key, struct store_record *records,
+                           size_t *count)
+{
+    for (size_t i = 0; i < search->hits.count; i++) {
+        struct store_record record;
+        enum err err = read_hit(search->store, &search->hits.at[i], &record);
+        if (err != ERR_NONE)
+            return err;
+        if (record.kind != kind || record.key != key) {
+            store_record_free(&record);
+            continue;
+        }
+        for (size_t j = 0; is_copy(&record) && j < *count; j++)
+            if (records[j].memory != NULL && same_content(&records[j], &record))
+                store_record_free(&records[j]);
+        records[(*count)++] = record;
+    }
+    return ERR_NONE;
+}
+
+static enum err find_all(struct search *search, unsigned kind, uint64_t key)
+{
+    uint32_t hash = finder_hash(kind, key);
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < search->count && err == ERR_NONE; i++) {
+        struct segment *segment = search->segments[i];
+        struct index_header header;
+        int file;
+        if (!open_index(search->store, segment, &header, &file)) {
+            err = find_cached(search->store, segment, hash, &search->hits);
+            continue;
+        }
+        err = find_indexed(search->store->io, &header, file, segment, hash, &search->hits);
+        search->store->io->close(search->store->io->self, file);
+    }
+    return err;
+}
+
+enum err store_find(struct store *store, unsigned kind, uint64_t key,
+                    bool (*visit)(void *self, const struct store_record *record), void *self)
+{
+    struct search search;
+    uint64_t oldest;
+    size_t count = 0;
+    enum err err = search_begin(&search, store, &oldest);
+    if (err == ERR_NONE)
+        err = find_all(&search, kind, key);
+    struct store_record *records = calloc(search.hits.count + 1, sizeof *records);
+    if (err == ERR_NONE)
+        err = records != NULL ? read_found(&search, kind, key, records, &count) : ERR_NO_MEMORY;
+    bool going = err == ERR_NONE;
+    for (size_t i = 0; i < count; i++) {
+        if (going && records[i].memory != NULL)
+            going = visit(self, &records[i]);
+        store_record_free(&records[i]);
+    }
+    free(records);
+    search_end(&search);
+    return err;
+}
+
+/* ---- events ---- */
+
+static int compare_hits(const void *a, const void *b)
+{
+    const struct hit *left = a, *right = b;
+    if (left->seq != right->seq)
+        return left->seq < right->seq ? -1 : 1;
+    return 0;
+}
+
+/* Only the `limit` first of all numbers found so far can be wanted. */
+static void keep_first(struct hits *hits, size_t limit)
+{
+    if (hits->count > 1)
+        qsort(hits->at, hits->count, sizeof *hits->at, compare_hits);
+    size_t kept = 0;
+    for (size_t i = 0; i < hits->count; i++) {
+        if (kept > 0 && hits->at[kept - 1].seq == hits->at[i].seq)
+            continue; /* a copy */
+        if (kept == limit)
+            break;
+        hits->at[kept++] = hits->at[i];
+    }
+    hits->count = kept;
+}
+
+static enum err find_events(struct search *search, uint64_t after, size_t limit)
+{
+    struct hits *hits = &search->hits;
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < search->count && err == ERR_NONE; i++) {
+        struct segment *segment = search->segments[i];
+        struct index_header header;
+        int file;
+        if (!open_index(search->store, segment, &header, &file)) {
+            err = events_cached(search->store, segment, after, hits);
+        } else {
+            bool wanted = header.sums.seq_max > after &&
+                          (hits->count < limit || header.sums.seq_min < hits->at[hits->count - 1].seq);
+            if (wanted)
+                err = events_indexed(search->store->io, &header, file, segment, after, limit, hits);
+            search->store->io->close(search->store->io->self, file);
+        }
+        keep_first(hits, limit);
+    }
+    return err;
+}
+
+enum err store_events(struct store *store, uint64_t after, size_t limit, uint64_t *oldest,
+                      bool (*visit)(void *self, const struct store_record *record), void *self)
+{
+    struct search search;
+    enum err err = search_begin(&search, store, oldest);
+    if (err == ERR_NONE && limit > 0)
+        err = find_events(&search, after, limit);
+    bool going = true;
+    for (size_t i = 0; err == ERR_NONE && going && i < search.hits.count; i++) {
+        struct store_record record;
+        err = read_hit(store, &search.hits.at[i], &record);
+        if (err != ERR_NONE)
+            break;
+        going = visit(self, &record);
+        store_record_free(&record);
+    }
+    search_end(&search);
+    return err;
+}
