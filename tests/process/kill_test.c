@@ -1,0 +1,132 @@
+/* kill_test.c — broker and workers die at random moments under load, and nothing is lost, doubled or out of order.
+ *
+ * The judge is lineward-audit, from the sandbox's log and from what producers were told. Meanwhile the provider loses
+ * answers, answers 500 and 429, and lines turn AT_RISK and CRITICAL by its webhooks. */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "load.h"
+
+#define KILLS          25
+#define PAUSE_MIN_MS   40 /* so that some die while they still start */
+#define PAUSE_MAX_MS   1100
+#define FLIP_MS        900
+#define JOBS_MAX       20000
+#define BATCH_EVERY_MS 60
+#define DRAIN_MS       60000
+#define FLIPPED_LINES  3 /* the last one stays HEALTHY: there is always somewhere to go */
+
+static struct rig rig;
+static struct load load;
+static int64_t flip_mono_ms;
+static bool ill[FLIPPED_LINES];
+
+static void flip_a_line(void)
+{
+    static const char *const words[] = {"\"reputation\":\"CRITICAL\"", "\"reputation\":\"AT_RISK\"",
+                                        "\"service\":\"FLAGGED\""};
+    size_t line = rig_random(&rig, FLIPPED_LINES);
+    if (ill[line])
+        rig_set_line(&rig, line, "\"reputation\":\"HEALTHY\",\"service\":\"ACTIVE\"");
+    else
+        rig_set_line(&rig, line, words[rig_random(&rig, 3)]);
+    ill[line] = !ill[line];
+    flip_mono_ms = mono_ms() + FLIP_MS;
+}
+
+static void work_for(int64_t ms)
+{
+    for (int64_t until = mono_ms() + ms; mono_ms() < until; programs_tick()) {
+        load_turn(&load);
+        if (mono_ms() >= flip_mono_ms)
+            flip_a_line();
+    }
+}
+
+/* Sometimes nobody starts it again for a while. */
+static void stay_dead(void)
+{
+    if (rig_random(&rig, 3) == 0)
+        work_for((int64_t)rig_random(&rig, 600));
+}
+
+static void kill_one(void)
+{
+    size_t victim = rig_random(&rig, 5);
+    if (victim < 2) {
+        program_kill(&rig.worker[victim]);
+        stay_dead();
+        rig_start_worker(&rig, victim);
+    } else {
+        program_kill(&rig.broker);
+        stay_dead();
+        rig_start_broker(&rig);
+    }
+}
+
+static void recover_all_lines(void)
+{
+    for (size_t i = 0; i < FLIPPED_LINES; i++)
+        rig_set_line(&rig, i, "\"reputation\":\"HEALTHY\",\"service\":\"ACTIVE\"");
+}
+
+static void check_the_store(void)
+{
+    char folder[PROGRAM_PATH_MAX];
+    snprintf(folder, sizeof folder, "%s/data", rig.folder);
+    const char *arguments[] = {"store", "check", folder, NULL};
+    int code = rig_run(&rig, "linewardctl", "store-check.txt", arguments);
+    char *said = rig_read(&rig, "store-check.txt");
+    MUST(code == 0, "linewardctl store check: %d, %s", code, said);
+    free(said);
+}
+
+START_TEST(killed_at_random_moments_nothing_is_lost_doubled_or_out_of_order)
+{
+    char acked[PROGRAM_PATH_MAX];
+    rig_open(&rig, NULL);
+    rig.sandbox_options[0] = "--latency-ms";
+    rig.sandbox_options[1] = "15";
+    rig_start(&rig, 2);
+    load_open(&load, &rig, JOBS_MAX, BATCH_EVERY_MS);
+    rig_faults(&rig, "{\"rate_reset_after_accept\":0.03,\"rate_504_after_accept\":0.01,\"rate_timeout\":0.003,"
+                     "\"rate_500\":0.03,\"rate_reset\":0.01,\"rate_429\":0.005,\"retry_after_s\":-1,"
+                     "\"latency_ms\":15,\"jitter_ms\":20}");
+    for (int i = 0; i < KILLS; i++) {
+        work_for(PAUSE_MIN_MS + (int64_t)rig_random(&rig, PAUSE_MAX_MS - PAUSE_MIN_MS));
+        kill_one();
+    }
+    recover_all_lines();
+    rig_faults(&rig, NULL);
+    rig_await_ready(&rig);
+    load_finish(&load);
+    load_await_final(&load, DRAIN_MS);
+    load_write_acked(&load, acked);
+    printf("%u jobs, %llu requests sent again, %llu answered duplicate\n", load.job_count,
+           (unsigned long long)load.resent, (unsigned long long)load.duplicates);
+    for (size_t i = 0; i < 2; i++)
+        program_end(&rig.worker[i]);
+    program_end(&rig.broker);
+    program_end(&rig.sandbox);
+    rig_audit(&rig, acked, "3");
+    check_the_store();
+    load_close(&load);
+    rig_close(&rig);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kill");
+    TCase *tcase = tcase_create("kill");
+    tcase_set_timeout(tcase, 60); /* times CK_TIMEOUT_MULTIPLIER under sanitizers */
+    tcase_add_test(tcase, killed_at_random_moments_nothing_is_lost_doubled_or_out_of_order);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,275 @@
+/* load.c — see load.h. */
+#include "load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "lineward/json.h"
+#include "lineward/words.h"
+
+#define STATUS_BATCH 500
+#define JOB_TEXT_MAX 1024
+
+static const char *const classes[] = {"reply", "transactional", "followup", "campaign"};
+
+void load_open(struct load *load, struct rig *rig, uint32_t jobs_max, int64_t interval_ms)
+{
+    memset(load, 0, sizeof *load);
+    load->rig = rig;
+    load->jobs_max = jobs_max;
+    load->interval_ms = interval_ms;
+    load->jobs = calloc(LOAD_JOBS_MAX, sizeof *load->jobs);
+    MUST(load->jobs != NULL && jobs_max <= LOAD_JOBS_MAX, "no room for the load");
+    for (size_t i = 0; i < LOAD_PRODUCERS; i++)
+        producer_open(&load->producers[i].wire, rig, rig->port.producers, ZMQ_DEALER);
+}
+
+void load_close(struct load *load)
+{
+    for (size_t i = 0; i < LOAD_PRODUCERS; i++)
+        producer_close(&load->producers[i].wire);
+    free(load->jobs);
+}
+
+/* ---- jobs ---- */
+
+static void put_recipients(struct json_out *out, const struct load_job *job)
+{
+    char number[32];
+    unsigned base = 1000000u + (unsigned)job->producer * 100000u + (unsigned)job->conversation * 10u;
+    unsigned count = job->conversation % 8 == 7 ? 3 : 1;
+    json_open(out, '[');
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(number, sizeof number, "+1415%07u", base + i);
+        json_put_string(out, number);
+    }
+    json_close(out, ']');
+}
+
+static void put_id(char out[32], uint32_t index)
+{
+    snprintf(out, 32, "load-%u", index);
+}
+
+static void put_job(struct json_out *out, const struct load_job *job, uint32_t index)
+{
+    char id[32], text[96];
+    put_id(id, index);
+    snprintf(text, sizeof text, "#%u default/%s hello", job->n, id);
+    json_open(out, '{');
+    json_key(out, "id");
+    json_put_string(out, id);
+    json_key(out, "to");
+    put_recipients(out, job);
+    json_key(out, "class");
+    json_put_string(out, classes[job->job_class]);
+    json_key(out, "message");
+    json_open(out, '{');
+    json_key(out, "parts");
+    json_open(out, '[');
+    json_open(out, '{');
+    json_key(out, "type");
+    json_put_string(out, "text");
+    json_key(out, "value");
+    json_put_string(out, text);
+    json_close(out, '}');
+    json_close(out, ']');
+    json_close(out, '}');
+    json_close(out, '}');
+}
+
+static void make_batch(struct load *load, struct load_producer *producer)
+{
+    size_t wanted = 1 + rig_random(load->rig, LOAD_BATCH_MAX);
+    for (; producer->batch_count < wanted && load->job_count < load->jobs_max; producer->batch_count++) {
+        uint32_t index = load->job_count++;
+        struct load_job *job = &load->jobs[index];
+        job->producer = (uint16_t)(producer - load->producers);
+        job->conversation = (uint16_t)rig_random(load->rig, LOAD_CONVERSATIONS);
+        job->job_class = (uint8_t)rig_random(load->rig, 4);
+        job->n = ++producer->n[job->conversation][job->job_class];
+        producer->batch[producer->batch_count] = index;
+    }
+}
+
+/* ---- asking ---- */
+
+static void send_batch(struct load *load, struct load_producer *producer)
+{
+    struct frame frames[3 + LOAD_BATCH_MAX];
+    struct json_out texts[LOAD_BATCH_MAX] = {0};
+    frames[0] = (struct frame){WIRE_VERSION, strlen(WIRE_VERSION)};
+    frames[1] = (struct frame){"ENQUEUE", 7};
+    frames[2] = (struct frame){producer->request, strlen(producer->request)};
+    for (size_t i = 0; i < producer->batch_count; i++) {
+        put_job(&texts[i], &load->jobs[producer->batch[i]], producer->batch[i]);
+        frames[3 + i] = (struct frame){texts[i].text, texts[i].bytes};
+    }
+    enum err err = message_send(producer->wire.socket, frames, 3 + producer->batch_count);
+    MUST(err == ERR_NONE || err == ERR_BUSY, "a producer can't send: %s", err_name(err));
+    producer->sent_mono_ms = mono_ms(); /* if its queue is full it is sent again like one without an answer */
+    for (size_t i = 0; i < producer->batch_count; i++)
+        json_out_free(&texts[i]);
+}
+
+static void ask_anew(struct load *load, struct load_producer *producer)
+{
+    producer->asked = true;
+    snprintf(producer->request, sizeof producer->request, "q%llu", (unsigned long long)++producer->wire.requests);
+    send_batch(load, producer);
+}
+
+/* True: acknowledged. False: to be handed in again. */
+static bool take_result(struct load *load, struct load_job *job, uint32_t index, const cJSON *result)
+{
+    const char *number = json_string(result, "job"), *state = json_string(result, "state");
+    const char *code = json_string(json_get(result, "error"), "code");
+    char id[32];
+    put_id(id, index);
+    MUST(json_string(result, "id") != NULL && strcmp(json_string(result, "id"), id) == 0,
+         "the results are not in the jobs' order");
+    if (number == NULL) {
+        MUST(code != NULL && (strcmp(code, "busy") == 0 || strcmp(code, "store_full") == 0), "%s: refused with %s",
+             id, code == NULL ? "nothing" : code);
+        return false;
+    }
+    snprintf(job->number, sizeof job->number, "%s", number);
+    job->acked_mono_ms = mono_ms();
+    load->duplicates += state != NULL && strcmp(state, "duplicate") == 0;
+    load->acked++;
+    return true;
+}
+
+static void take_answer(struct load *load, struct load_producer *producer)
+{
+    struct producer *wire = &producer->wire;
+    if (!frame_is(producer_frame(wire, 2), producer->request))
+        return; /* of a request that was answered by then */
+    MUST(producer_got(wire, "ACK"), "an ENQUEUE was refused: %.*s", (int)producer_frame(wire, 3).bytes,
+         (const char *)producer_frame(wire, 3).data);
+    MUST(producer_frames(wire) == 3 + producer->batch_count, "%zu frames answer %zu jobs", producer_frames(wire),
+         producer->batch_count);
+    size_t again = 0;
+    for (size_t i = 0; i < producer->batch_count; i++) {
+        uint32_t index = producer->batch[i];
+        cJSON *result = producer_json(wire, 3 + i);
+        bool taken = take_result(load, &load->jobs[index], index, result);
+        MUST(!taken || again == 0, "a job was taken after one of its request was refused as busy");
+        if (!taken)
+            producer->batch[again++] = index;
+        cJSON_Delete(result);
+    }
+    producer->batch_count = again;
+    producer->asked = false;
+    producer->next_mono_ms = mono_ms() + (int64_t)rig_random(load->rig, (uint64_t)load->interval_ms * 2 + 1);
+}
+
+static void producer_turn(struct load *load, struct load_producer *producer)
+{
+    while (producer->asked && producer_receive(&producer->wire, 0))
+        take_answer(load, producer);
+    int64_t now = mono_ms();
+    if (producer->asked && now - producer->sent_mono_ms >= LOAD_RESEND_MS) {
+        load->resent++;
+        send_batch(load, producer);
+    }
+    if (producer->asked || now < producer->next_mono_ms)
+        return;
+    if (producer->batch_count == 0)
+        make_batch(load, producer);
+    if (producer->batch_count > 0)
+        ask_anew(load, producer);
+}
+
+void load_turn(struct load *load)
+{
+    for (size_t i = 0; i < LOAD_PRODUCERS; i++)
+        producer_turn(load, &load->producers[i]);
+}
+
+static bool all_acked(struct load *load)
+{
+    load_turn(load);
+    return load->acked == load->job_count;
+}
+
+void load_finish(struct load *load)
+{
+    load->jobs_max = load->job_count;
+    AWAIT(all_acked(load), "%u jobs, but only %u acknowledged", load->job_count, load->acked);
+}
+
+/* ---- how they ended ---- */
+
+/* Asks after the next of those not final; false: there are none. */
+static size_t ask_states(struct load *load, struct producer *wire, uint32_t *from)
+{
+    struct frame frames[3 + STATUS_BATCH] = {{WIRE_VERSION, strlen(WIRE_VERSION)}, {"STATUS", 6}, {"", 0}};
+    uint32_t asked[STATUS_BATCH];
+    size_t count = 0, waiting = 0;
+    for (; *from < load->job_count && count < STATUS_BATCH; ++*from) {
+        struct load_job *job = &load->jobs[*from];
+        if (job->state[0] != '\0')
+            continue;
+        asked[count] = *from;
+        frames[3 + count++] = (struct frame){job->number, strlen(job->number)};
+    }
+    if (count == 0)
+        return 0;
+    producer_send_frames(wire, frames, 3 + count);
+    MUST(producer_receive(wire, LIMIT_MS) && producer_got(wire, "ACK") && producer_frames(wire) == 3 + count,
+         "no answer to STATUS");
+    for (size_t i = 0; i < count; i++) {
+        enum job_state state;
+        cJSON *view = producer_json(wire, 3 + i);
+        const char *word = text_at(view, "state");
+        if (job_state_parse(word, &state) && job_state_is_final(state))
+            snprintf(load->jobs[asked[i]].state, sizeof load->jobs[asked[i]].state, "%s", word);
+        else
+            waiting++;
+        cJSON_Delete(view);
+    }
+    return waiting;
+}
+
+static size_t count_waiting(struct load *load, struct producer *wire)
+{
+    size_t waiting = 0;
+    for (uint32_t from = 0; from < load->job_count;)
+        waiting += ask_states(load, wire, &from);
+    return waiting;
+}
+
+void load_await_final(struct load *load, int64_t limit_ms)
+{
+    struct producer wire;
+    size_t waiting = 0;
+    producer_open(&wire, load->rig, load->rig->port.producers, ZMQ_DEALER);
+    AWAIT_FOR(limit_ms, (waiting = count_waiting(load, &wire)) == 0, "%zu of %u jobs do not end", waiting,
+              load->job_count);
+    producer_close(&wire);
+}
+
+void load_write_acked(const struct load *load, char out[PROGRAM_PATH_MAX])
+{
+    snprintf(out, PROGRAM_PATH_MAX, "%s/acked.jsonl", load->rig->folder);
+    FILE *file = fopen(out, "w");
+    MUST(file != NULL, "%s: %s", out, strerror(errno));
+    for (uint32_t i = 0; i < load->job_count; i++) {
+        const struct load_job *job = &load->jobs[i];
+        struct json_out to = {0};
+        if (job->number[0] == '\0')
+            continue;
+        put_recipients(&to, job);
+        fprintf(file,
+                "{\"job\":\"%s\",\"id\":\"load-%u\",\"pool\":\"default\",\"to\":%.*s,\"class\":\"%s\",\"n\":%u,"
+                "\"acked_mono_ms\":%lld,\"state\":\"%s\"}\n",
+                job->number, i, (int)to.bytes, to.text, classes[job->job_class], job->n,
+                (long long)job->acked_mono_ms, job->state);
+        json_out_free(&to);
+    }
+    MUST(fclose(file) == 0, "%s: %s", out, strerror(errno));
+}

@@ -1,0 +1,57 @@
+/* load.h — producers under load that keep the record an auditor needs.
+ *
+ * Each producer has conversations of its own and one request under way: without an ACK it sends the same jobs with
+ * the same ids again, and what was refused `busy` or `store_full` before anything later. So the order in which its
+ * jobs must go out is the order in which it made them (PROTOCOL, Producers). */
+#ifndef PROCESS_LOAD_H
+#define PROCESS_LOAD_H
+
+#include "producer.h"
+
+#define LOAD_PRODUCERS     4
+#define LOAD_CONVERSATIONS 40 /* of each producer; one in eight is a group */
+#define LOAD_BATCH_MAX     12
+#define LOAD_JOBS_MAX      40000
+#define LOAD_RESEND_MS     400
+
+struct load_job {
+    uint32_t n; /* within its conversation and class */
+    uint16_t producer, conversation;
+    uint8_t job_class;
+    char number[JOB_NUMBER_TEXT_MAX]; /* empty: not acknowledged */
+    int64_t acked_mono_ms;
+    char state[12];
+};
+
+struct load_producer {
+    struct producer wire;
+    uint32_t batch[LOAD_BATCH_MAX]; /* jobs of the request under way */
+    size_t batch_count;
+    bool asked; /* it is under way */
+    char request[32];
+    int64_t sent_mono_ms, next_mono_ms;
+    uint32_t n[LOAD_CONVERSATIONS][4];
+};
+
+struct load {
+    struct rig *rig;
+    struct load_producer producers[LOAD_PRODUCERS];
+    struct load_job *jobs;
+    uint32_t job_count, acked;
+    uint32_t jobs_max;   /* no new ones then */
+    int64_t interval_ms; /* of a producer, between two batches, on average */
+    uint64_t resent, duplicates;
+};
+
+void load_open(struct load *load, struct rig *rig, uint32_t jobs_max, int64_t interval_ms);
+/* Whatever can be done now: never waits. */
+void load_turn(struct load *load);
+/* Makes no new jobs, and waits until all there are have been acknowledged. */
+void load_finish(struct load *load);
+/* Waits until every job is final; each has then its state. */
+void load_await_final(struct load *load, int64_t limit_ms);
+/* Writes the acked file into the rig's folder; its path into out. */
+void load_write_acked(const struct load *load, char out[PROGRAM_PATH_MAX]);
+void load_close(struct load *load);
+
+#endif

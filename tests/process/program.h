@@ -1,0 +1,73 @@
+/* program.h — the programs under test: started, stopped, killed; and waiting for something, with a deadline.
+ *
+ * A test is a process of its own (Check forks), so what it started is kept in one static list: whatever ends without
+ * having been told to fails the test, and a failing test shows the end of every log. All of them die with the test. */
+#ifndef PROCESS_PROGRAM_H
+#define PROCESS_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lineward/clock.h"
+
+#define PROGRAM_ARGUMENTS_MAX 64
+#define PROGRAM_PATH_MAX      256
+#define PROGRAM_NO_MOUNT      125 /* exit code: this machine does not let us mount anything */
+
+struct program {
+    const char *name; /* of the executable in the build folder */
+    char log[PROGRAM_PATH_MAX];
+    pid_t pid; /* 0: does not run */
+    /* A small file system that only it sees, in memory, over the folder `mount` (empty: none), e.g. "size=8m". */
+    char mount[PROGRAM_PATH_MAX];
+    char mount_options[64];
+};
+
+/* Fails the test with this sentence and the end of every log. */
+_Noreturn void give_up(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Where the programs are: $BUILD, or the folder that this test was built into. */
+const char *program_folder(void);
+
+/* Starts `program->name` with these arguments (NULL last, without argv[0]); what it says is added to its log. */
+void program_start(struct program *program, const char *const *arguments);
+/* Sends a signal and does not wait. */
+void program_signal(const struct program *program, int signal);
+/* SIGKILL, and gone on return. Nothing happens if it does not run. */
+void program_kill(struct program *program);
+/* Waits for its end; the exit code, or minus the signal that ended it. */
+int program_wait(struct program *program, int64_t limit_ms);
+/* SIGTERM, and waits for an orderly end: anything but exit code 0 fails the test. */
+void program_end(struct program *program);
+/* It has ended and its memory goes: its log is shown no more. */
+void program_forget(const struct program *program);
+/* Does its log hold this text? */
+bool program_said(const struct program *program, const char *text);
+
+/* A few milliseconds; fails the test if a program that should run has ended. */
+void programs_tick(void);
+int64_t mono_ms(void);
+
+#define LIMIT_MS 30000 /* for whatever should take a moment; generous, for a slow machine under sanitizers */
+
+/* Waits until the condition holds; fails the test with the sentence when `limit_ms` are over. */
+#define AWAIT_FOR(limit_ms, condition, ...)                                                                          \
+    do {                                                                                                             \
+        int64_t await_until_ms = mono_ms() + (limit_ms);                                                             \
+        while (!(condition)) {                                                                                       \
+            programs_tick();                                                                                         \
+            if (mono_ms() > await_until_ms)                                                                          \
+                give_up(__VA_ARGS__);                                                                                \
+        }                                                                                                            \
+    } while (0)
+#define AWAIT(condition, ...) AWAIT_FOR(LIMIT_MS, condition, __VA_ARGS__)
+
+/* As ck_assert(), with the logs. */
+#define MUST(condition, ...)                                                                                         \
+    do {                                                                                                             \
+        if (!(condition))                                                                                            \
+            give_up(__VA_ARGS__);                                                                                    \
+    } while (0)
+
+#endif

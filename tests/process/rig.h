@@ -1,0 +1,88 @@
+/* rig.h — a broker, a sandbox and workers, real ones, in a temporary folder on free ports; and how to ask them.
+ *
+ * The configuration is quick: heartbeats of 200 ms, leases of 3 s, polls each 200 ms, no pace and no budgets, the
+ * shortest ramp. A test changes what it is about with `sets` ("store.segment_mb=8"), which broker and workers get
+ * as --set. One rig at a time. */
+#ifndef PROCESS_RIG_H
+#define PROCESS_RIG_H
+
+#include <cjson/cJSON.h>
+
+#include "program.h"
+
+#define RIG_LINES        4
+#define RIG_WORKERS      3
+#define RIG_SETS_MAX     16
+#define RIG_HEARTBEAT_MS 200
+#define RIG_LEASE_MS     3000
+#define RIG_RESTART_MS   500
+#define RIG_POLL_MS      200
+#define RIG_SECRET       "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+struct rig {
+    char folder[64];
+    char config[PROGRAM_PATH_MAX], sandbox_log[PROGRAM_PATH_MAX];
+    char lines[RIG_LINES][16]; /* "+12025550101" ... */
+    struct {
+        uint16_t producers, workers, events, webhooks, admin, provider, control;
+    } port;
+    const char *sets[RIG_SETS_MAX];
+    size_t set_count;
+    const char *sandbox_options[16]; /* besides the usual ones; NULL last */
+    char token[256];
+    struct program broker, sandbox, worker[RIG_WORKERS];
+    void *zmq;
+    uint64_t random;
+};
+
+/* A folder, ports and a configuration file; nothing runs yet. `sets`: NULL last, NULL is none. The random numbers
+ * begin with LINEWARD_SEED, if that is set. */
+void rig_open(struct rig *rig, const char *const *sets);
+/* Ends everything in order, which must succeed, and removes the folder. */
+void rig_close(struct rig *rig);
+
+void rig_start_sandbox(struct rig *rig);
+void rig_start_broker(struct rig *rig); /* does not wait */
+void rig_start_worker(struct rig *rig, size_t index);
+void rig_await_admin(struct rig *rig); /* until the broker answers on its admin port */
+void rig_await_ready(struct rig *rig); /* and knows its lines */
+/* Sandbox, broker and `workers` workers; ready. */
+void rig_start(struct rig *rig, size_t workers);
+/* The arguments that the broker gets, for who starts another one. */
+void rig_broker_arguments(const struct rig *rig, const char **out);
+
+/* splitmix64; below `bound` */
+uint64_t rig_random(struct rig *rig, uint64_t bound);
+
+/* ---- asking; answers are the caller's, free with cJSON_Delete() ---- */
+
+/* The admin API. `body` NULL: none. NULL: no answer, or no JSON; *status (if asked) is then 0 or the status. */
+cJSON *rig_ask(struct rig *rig, const char *method, const char *path, const char *body, long *status);
+/* The sandbox's controls; any answer but 200 fails the test. */
+cJSON *rig_control(struct rig *rig, const char *method, const char *path, const char *body);
+void rig_faults(struct rig *rig, const char *faults); /* NULL: none any more */
+/* `members`: e.g. "\"reputation\":\"CRITICAL\"" */
+void rig_set_line(struct rig *rig, size_t line, const char *members);
+/* POST to the webhook port with these headers ("name: value", NULL last). The HTTP status, 0: no answer. */
+long rig_post_webhook(struct rig *rig, const char *path, const char *body, const char *const *headers);
+
+/* Numbers and words of an answer that must be there: "backlog.held" goes into objects. */
+int64_t number_at(const cJSON *json, const char *path);
+const char *text_at(const cJSON *json, const char *path); /* NULL if it is null */
+
+/* A line's gate ("open", "slow", "closed"), as the admin API has it; out[16]. */
+void rig_line_gate(struct rig *rig, size_t line, char out[16]);
+bool rig_line_is(struct rig *rig, size_t line, const char *gate, const char *reason); /* reason NULL: any */
+/* Sends the sandbox has accepted so far: new messages, not repeats. */
+int64_t rig_accepted(struct rig *rig);
+int64_t rig_stat(struct rig *rig, const char *path); /* of GET /stats */
+size_t rig_workers_there(struct rig *rig);           /* that the broker hears of */
+
+/* Runs a program of the build to its end; the exit code. What it says is in FOLDER/`log`. */
+int rig_run(struct rig *rig, const char *name, const char *log, const char *const *arguments);
+/* A whole file of the rig's folder, with a terminator; the caller's. */
+char *rig_read(const struct rig *rig, const char *name);
+/* Judges the sandbox's log by the producers' acked file (both complete), which must find nothing. */
+void rig_audit(struct rig *rig, const char *acked, const char *holds_min);
+
+#endif
