@@ -335,7 +335,8 @@ static void forget(struct store *store)
     size_t gone = 0;
     while (gone < recent->count && recent->at[gone].commit <= committer->forget_through)
         gone++;
-    memmove(recent->at, recent->at + gone, (recent->count - gone) * sizeof *recent->at);
+    if (gone > 0)
+        memmove(recent->at, recent->at + gone, (recent->count - gone) * sizeof *recent->at);
     recent->count -= gone;
     pthread_mutex_lock(&store->lock);
     committer->forget_through = store->collected_through;
