@@ -13,8 +13,8 @@
 #define PAUSE_MIN_MS   40 /* so that some die while they still start */
 #define PAUSE_MAX_MS   1100
 #define FLIP_MS        900
-#define JOBS_MAX       20000
-#define BATCH_EVERY_MS 60
+#define JOBS_MAX       30000
+#define BATCH_EVERY_MS 15
 #define DRAIN_MS       60000
 #define FLIPPED_LINES  3 /* the last one stays HEALTHY: there is always somewhere to go */
 
@@ -119,14 +119,5 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("kill");
-    TCase *tcase = tcase_create("kill");
-    tcase_set_timeout(tcase, 60); /* times CK_TIMEOUT_MULTIPLIER under sanitizers */
-    tcase_add_test(tcase, killed_at_random_moments_nothing_is_lost_doubled_or_out_of_order);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return RUN_TESTS("kill", 60, killed_at_random_moments_nothing_is_lost_doubled_or_out_of_order);
 }

@@ -11,7 +11,9 @@
 #include "lineward/words.h"
 
 #define STATUS_BATCH 500
-#define JOB_TEXT_MAX 1024
+#define FORGETFUL    40 /* one answer in so many is lost */
+#define KNOWN_FIRST  8  /* conversations of a producer from the start on */
+#define JOBS_A_NEW   60 /* then one more each so many jobs of all producers */
 
 static const char *const classes[] = {"reply", "transactional", "followup", "campaign"};
 
@@ -88,7 +90,9 @@ static void make_batch(struct load *load, struct load_producer *producer)
         uint32_t index = load->job_count++;
         struct load_job *job = &load->jobs[index];
         job->producer = (uint16_t)(producer - load->producers);
-        job->conversation = (uint16_t)rig_random(load->rig, LOAD_CONVERSATIONS);
+        uint64_t known = KNOWN_FIRST + index / JOBS_A_NEW;
+        job->conversation =
+            (uint16_t)rig_random(load->rig, known < LOAD_CONVERSATIONS ? known : LOAD_CONVERSATIONS);
         job->job_class = (uint8_t)rig_random(load->rig, 4);
         job->n = ++producer->n[job->conversation][job->job_class];
         producer->batch[producer->batch_count] = index;
@@ -136,10 +140,10 @@ static bool take_result(struct load *load, struct load_job *job, uint32_t index,
              id, code == NULL ? "nothing" : code);
         return false;
     }
+    MUST(job->number[0] == '\0' || strcmp(job->number, number) == 0, "%s is %s and %s", id, job->number, number);
     snprintf(job->number, sizeof job->number, "%s", number);
     job->acked_mono_ms = mono_ms();
     load->duplicates += state != NULL && strcmp(state, "duplicate") == 0;
-    load->acked++;
     return true;
 }
 
@@ -152,17 +156,20 @@ static void take_answer(struct load *load, struct load_producer *producer)
          (const char *)producer_frame(wire, 3).data);
     MUST(producer_frames(wire) == 3 + producer->batch_count, "%zu frames answer %zu jobs", producer_frames(wire),
          producer->batch_count);
-    size_t again = 0;
+    size_t taken = 0;
     for (size_t i = 0; i < producer->batch_count; i++) {
         uint32_t index = producer->batch[i];
         cJSON *result = producer_json(wire, 3 + i);
-        bool taken = take_result(load, &load->jobs[index], index, result);
-        MUST(!taken || again == 0, "a job was taken after one of its request was refused as busy");
-        if (!taken)
-            producer->batch[again++] = index;
+        bool is_taken = take_result(load, &load->jobs[index], index, result);
+        MUST(!is_taken || taken == i, "a job was taken after one of its request was refused as busy");
+        taken += is_taken;
         cJSON_Delete(result);
     }
-    producer->batch_count = again;
+    if (rig_random(load->rig, FORGETFUL) == 0)
+        return; /* as if the answer had been lost: all of it is sent again */
+    load->acked += (uint32_t)taken;
+    producer->batch_count -= taken;
+    memmove(producer->batch, producer->batch + taken, producer->batch_count * sizeof *producer->batch);
     producer->asked = false;
     producer->next_mono_ms = mono_ms() + (int64_t)rig_random(load->rig, (uint64_t)load->interval_ms * 2 + 1);
 }

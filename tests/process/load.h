@@ -9,7 +9,7 @@
 #include "producer.h"
 
 #define LOAD_PRODUCERS     4
-#define LOAD_CONVERSATIONS 40 /* of each producer; one in eight is a group */
+#define LOAD_CONVERSATIONS 200 /* of each producer; one in eight is a group; begun one by one as jobs are made */
 #define LOAD_BATCH_MAX     12
 #define LOAD_JOBS_MAX      40000
 #define LOAD_RESEND_MS     400

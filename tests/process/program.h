@@ -5,7 +5,9 @@
 #ifndef PROCESS_PROGRAM_H
 #define PROCESS_PROGRAM_H
 
+#include <check.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -69,5 +71,11 @@ int64_t mono_ms(void);
         if (!(condition))                                                                                            \
             give_up(__VA_ARGS__);                                                                                    \
     } while (0)
+
+/* The body of a test program's main(): runs these, each with `limit_s` (times CK_TIMEOUT_MULTIPLIER) of time. */
+int run_tests(const char *name, int limit_s, const TTest *const *tests, size_t count);
+#define RUN_TESTS(name, limit_s, ...)                                                                                \
+    run_tests(name, limit_s, (const TTest *const[]){__VA_ARGS__},                                                    \
+              sizeof((const TTest *const[]){__VA_ARGS__}) / sizeof(const TTest *))
 
 #endif

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "lineward/json.h"
+
 #define PORT_FIRST 12000
 #define PORTS      20000 /* below those that the kernel gives to outgoing connections: nobody takes one between the
                             broker's death and its return, and no connection attempt ever meets itself */
@@ -304,6 +306,24 @@ char *rig_read(const struct rig *rig, const char *name)
     fclose(file);
     MUST(got > 0, "%s is empty", path);
     return text;
+}
+
+void rig_each_send(const struct rig *rig, void (*visit)(void *self, const cJSON *send), void *self)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t bytes;
+    FILE *file = fopen(rig->sandbox_log, "r");
+    MUST(file != NULL, "%s: %s", rig->sandbox_log, strerror(errno));
+    while ((bytes = getline(&line, &room, file)) > 0) {
+        cJSON *record = json_parse(line, (size_t)bytes, NULL);
+        const char *type = json_string(record, "type");
+        if (type != NULL && strcmp(type, "request") == 0 && json_get(record, "key") != NULL)
+            visit(self, record);
+        cJSON_Delete(record);
+    }
+    free(line);
+    fclose(file);
 }
 
 void rig_audit(struct rig *rig, const char *acked, const char *holds_min)

@@ -82,6 +82,8 @@ size_t rig_workers_there(struct rig *rig);           /* that the broker hears of
 int rig_run(struct rig *rig, const char *name, const char *log, const char *const *arguments);
 /* A whole file of the rig's folder, with a terminator; the caller's. */
 char *rig_read(const struct rig *rig, const char *name);
+/* Calls `visit` with each request of the sandbox's log that is a send; the sandbox must have ended. */
+void rig_each_send(const struct rig *rig, void (*visit)(void *self, const cJSON *send), void *self);
 /* Judges the sandbox's log by the producers' acked file (both complete), which must find nothing. */
 void rig_audit(struct rig *rig, const char *acked, const char *holds_min);
 

@@ -1,0 +1,129 @@
+/* stop_test.c — a worker that stands still past its lease: another one sends what it held, and when it goes on it
+ * begins nothing any more. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "lineward/json.h"
+#include "producer.h"
+
+#define BEGUN   4 /* on the wire when it stops */
+#define HANDED  6 /* in its socket */
+#define ALL     (BEGUN + HANDED)
+
+static struct rig rig;
+static struct producer producer;
+
+static void enqueue(int first, int count)
+{
+    for (int i = first; i < first + count; i++) {
+        char job[256], number[JOB_NUMBER_TEXT_MAX];
+        snprintf(job, sizeof job,
+                 "{\"id\":\"s%d\",\"to\":\"+1415700%04d\",\"message\":{\"parts\":[{\"type\":\"text\","
+                 "\"value\":\"#1 default/s%d hello\"}]}}",
+                 i, i, i);
+        producer_enqueue(&producer, job, number, NULL);
+    }
+}
+
+static bool are(int first, int count, const char *state)
+{
+    for (int i = first; i < first + count; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "s%d", i);
+        if (!producer_is(&producer, id, state, NULL))
+            return false;
+    }
+    return true;
+}
+
+struct seen { /* of one job */
+    char key[80];
+    int requests;
+};
+struct sends {
+    struct seen job[ALL + 1];
+    int64_t continued_mono_ms;
+    int begun_late, other_keys;
+};
+
+static void look_at(void *self, const cJSON *send)
+{
+    struct sends *sends = self;
+    int index = -1;
+    const char *text = json_string(send, "text"), *key = json_string(send, "key");
+    if (text == NULL || key == NULL || sscanf(text, "#1 default/s%d", &index) != 1 || index < 0 || index > ALL)
+        give_up("a send that is not ours");
+    struct seen *seen = &sends->job[index];
+    if (seen->requests++ > 0 && strcmp(seen->key, key) != 0)
+        sends->other_keys++;
+    snprintf(seen->key, sizeof seen->key, "%s", key);
+    if (index < ALL && number_at(send, "mono_ms") >= sends->continued_mono_ms)
+        sends->begun_late++;
+}
+
+static void judge(struct sends *sends)
+{
+    rig_each_send(&rig, look_at, sends);
+    MUST(sends->begun_late == 0, "%d requests began after SIGCONT", sends->begun_late);
+    MUST(sends->other_keys == 0, "%d tries had another key", sends->other_keys);
+    for (int i = 0; i < BEGUN; i++)
+        MUST(sends->job[i].requests == 2, "job s%d, begun by the stopped worker, was tried %d times", i,
+             sends->job[i].requests);
+    for (int i = BEGUN; i < ALL; i++)
+        MUST(sends->job[i].requests == 1, "job s%d, never begun by the stopped worker, was tried %d times", i,
+             sends->job[i].requests);
+}
+
+START_TEST(a_worker_stopped_past_its_lease_begins_nothing_after_sigcont)
+{
+    struct sends sends = {0};
+    rig_open(&rig, NULL);
+    rig_start(&rig, 1);
+    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
+    rig_faults(&rig, "{\"latency_ms\":1200}");
+    enqueue(0, BEGUN);
+    AWAIT(rig_accepted(&rig) == BEGUN, "the first jobs do not reach the provider");
+    program_signal(&rig.worker[0], SIGSTOP);
+    enqueue(BEGUN, HANDED);
+    AWAIT(are(BEGUN, HANDED, "leased"), "the stopped worker gets no jobs");
+    rig_faults(&rig, NULL);
+    rig_start_worker(&rig, 1);
+    AWAIT(are(0, ALL, "sent"), "the stopped worker's jobs are not sent by the other one");
+    sends.continued_mono_ms = mono_ms();
+    program_signal(&rig.worker[0], SIGCONT);
+    AWAIT(rig_workers_there(&rig) == 2, "the worker does not come back");
+    program_end(&rig.worker[1]); /* what comes now is the first one's */
+    enqueue(ALL, 1);
+    AWAIT(are(ALL, 1, "sent"), "the worker that went on sends nothing");
+    program_end(&rig.worker[0]);
+    program_end(&rig.sandbox);
+    judge(&sends);
+    producer_close(&producer);
+    rig_close(&rig);
+}
+END_TEST
+
+START_TEST(a_worker_stopped_for_a_moment_returns_what_it_had_not_begun)
+{
+    rig_open(&rig, NULL);
+    rig_start(&rig, 1);
+    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
+    program_signal(&rig.worker[0], SIGSTOP);
+    enqueue(0, ALL);
+    AWAIT(are(0, ALL, "leased"), "the stopped worker gets no jobs");
+    AWAIT(rig_workers_there(&rig) == 0, "a silent worker still counts as there");
+    program_signal(&rig.worker[0], SIGCONT);
+    AWAIT(are(0, ALL, "sent"), "its jobs are not sent once it goes on");
+    MUST(rig_accepted(&rig) == ALL && rig_stat(&rig, "duplicates") == 0, "%lld sends", (long long)rig_accepted(&rig));
+    producer_close(&producer);
+    rig_close(&rig);
+}
+END_TEST
+
+int main(void)
+{
+    return RUN_TESTS("stop", 30, a_worker_stopped_past_its_lease_begins_nothing_after_sigcont,
+                     a_worker_stopped_for_a_moment_returns_what_it_had_not_begun);
+}
