@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +18,11 @@
 #include "tools/demo/verdict.h"
 #include "tools/demo/watch.h"
 
-#define TURN_MS     50
-#define LOOK_MS     250
-#define DEADLINE_MS 75000 /* since the demo began: stopping and judging take their time, too */
-#define HOLDS       2     /* lines that turn CRITICAL, at least */
+#define TURN_MS      50
+#define LOOK_MS      250
+#define KILL_WAIT_MS 500
+#define DEADLINE_MS  75000 /* since the demo began: stopping and judging take their time, too */
+#define HOLDS        2     /* lines that turn CRITICAL, at least */
 
 struct demo {
     const struct demo_options *options;
@@ -106,6 +108,22 @@ static struct screen_head head(struct demo *demo)
 
 /* ---- what happens meanwhile ---- */
 
+/* Best while producers wait for an ACK, which then never comes. */
+static void kill_broker(struct demo *demo)
+{
+    int64_t deadline_ms = now_ms() + KILL_WAIT_MS;
+    bool all_wait = false;
+    screen_show(&demo->screen, demo->plan, &demo->watch, head(demo));
+    while (!all_wait && now_ms() < deadline_ms) {
+        all_wait = true;
+        for (size_t pool = 0; pool < PLAN_POOLS; pool++)
+            all_wait = all_wait && producer_waits(demo->producers[pool]);
+        sched_yield();
+    }
+    cast_kill_broker(&demo->cast);
+    screen_note(&demo->screen, "the broker is killed (SIGKILL)");
+}
+
 static bool do_step(struct demo *demo, const struct plan_step *step)
 {
     struct cast *cast = &demo->cast;
@@ -117,9 +135,7 @@ static bool do_step(struct demo *demo, const struct plan_step *step)
         done = cast_turn_line(cast, line, step->reputation);
         break;
     case PLAN_KILL:
-        screen_show(&demo->screen, demo->plan, &demo->watch, head(demo));
-        cast_kill_broker(cast);
-        screen_note(&demo->screen, "the broker is killed (SIGKILL)");
+        kill_broker(demo);
         break;
     case PLAN_START:
         demo->started_ms = now_ms();
@@ -162,17 +178,23 @@ static void tell_webhooks(struct demo *demo)
     cJSON_Delete(answer);
 }
 
+static void tell_return(struct demo *demo)
+{
+    if (demo->started_ms == 0 || !cast_broker_ready(&demo->cast))
+        return;
+    screen_note(&demo->screen, "the broker is ready, %" PRId64 " ms after it was started again",
+                now_ms() - demo->started_ms);
+    demo->started_ms = 0;
+}
+
 static void look(struct demo *demo)
 {
+    tell_return(demo);
     if (now_ms() - demo->looked_ms < LOOK_MS)
         return;
     demo->looked_ms = now_ms();
     tell_webhooks(demo);
     watch_read(&demo->watch, demo->plan, demo->cast.admin, demo->cast.control);
-    if (demo->started_ms != 0 && cast_broker_ready(&demo->cast)) {
-        screen_note(&demo->screen, "the broker, started again, is ready");
-        demo->started_ms = 0;
-    }
     screen_draw(&demo->screen, demo->plan, &demo->watch, head(demo));
 }
 

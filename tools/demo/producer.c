@@ -21,7 +21,7 @@
 
 struct producer {
     pthread_t thread;
-    atomic_bool stop;
+    atomic_bool stop, waits;
     const struct plan *plan;
     size_t pool;
     FILE *acked;
@@ -191,7 +191,9 @@ static void batch_send(struct producer *producer, const struct batch *batch)
     int64_t wait_ms = 0;
     for (size_t i = 0; i < batch->count; i++)
         texts[i] = batch->texts[i];
+    atomic_store(&producer->waits, true);
     enum lineward_status status = lineward_enqueue(producer->client, texts, batch->count, TIMEOUT_MS);
+    atomic_store(&producer->waits, false);
     if (status == LINEWARD_UNREACHABLE || status == LINEWARD_TIMEOUT) {
         pthread_mutex_lock(&producer->lock);
         producer->count.unanswered += status == LINEWARD_TIMEOUT;
@@ -274,6 +276,11 @@ struct producer_count producer_count(struct producer *producer)
     struct producer_count count = producer->count;
     pthread_mutex_unlock(&producer->lock);
     return count;
+}
+
+bool producer_waits(struct producer *producer)
+{
+    return atomic_load(&producer->waits);
 }
 
 void producer_stop(struct producer **producer_p)

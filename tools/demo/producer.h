@@ -23,6 +23,8 @@ struct producer_count {
  * no memory. */
 struct producer *producer_start(const struct plan *plan, size_t pool, const char *endpoint, FILE *acked);
 struct producer_count producer_count(struct producer *producer);
+/* Has it handed in a request that is not answered yet? */
+bool producer_waits(struct producer *producer);
 /* Ends it, done or not. NULL is fine. */
 void producer_stop(struct producer **producer_p);
 

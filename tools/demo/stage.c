@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PORT_FIRST 15000 /* below the range that systems give to outgoing connections: one of those might else hold  \
+#define PORT_FIRST                                                                                                   \
+    15000                /* below the range that systems give to outgoing connections: one of those might else hold  \
                           */
 #define PORT_END   32000 /* the broker's port when it starts again */
 #define PORT_TRIES 200
