@@ -25,19 +25,32 @@ void account_touch_lines(struct core *core, uint32_t at, struct instant now)
             turns_touch_line(core, l, now);
 }
 
+/* The next moment at which it may send again by itself. */
+static void set_timer(struct core *core, uint32_t at, struct instant now)
+{
+    const struct account *account = &core->accounts[at];
+    int64_t next = TIME_NEVER;
+    if (account->limited_until_ms > now.mono_ms)
+        next = account->limited_until_ms;
+    if (account->broken && !account->probing && account->probe_at_ms > now.mono_ms && account->probe_at_ms < next)
+        next = account->probe_at_ms;
+    mono_timer(core, MONO_ACCOUNT, at, next);
+}
+
 void account_limit(struct core *core, uint32_t at, int64_t for_ms, struct instant now)
 {
     struct account *account = &core->accounts[at];
     if (now.mono_ms + for_ms <= account->limited_until_ms)
         return;
     account->limited_until_ms = now.mono_ms + for_ms;
-    timers_add(&core->mono, account->limited_until_ms, TIMER_ACCOUNT, at);
+    set_timer(core, at, now);
     account_touch_lines(core, at, now);
 }
 
 void account_wake(struct core *core, uint32_t at, struct instant now)
 {
     account_touch_lines(core, at, now);
+    set_timer(core, at, now);
 }
 
 void account_refuse_key(struct core *core, uint32_t at, struct instant now, struct effects *out)
@@ -86,7 +99,7 @@ static void plan_probe(struct core *core, uint32_t at, struct instant now)
         account->probe_step++;
     account->probing = false;
     account->probe_at_ms = now.mono_ms + wait;
-    timers_add(&core->mono, account->probe_at_ms, TIMER_ACCOUNT, at);
+    set_timer(core, at, now);
 }
 
 void account_answer(struct core *core, uint32_t at, uint32_t conversation, bool trouble, bool was_probe,

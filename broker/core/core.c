@@ -13,9 +13,7 @@
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 
-#define TIMERS_PER_JOB 4u /* due and expiry, and stale ones until they are swept */
 #define TICK_TIMERS_MAX 4096
-#define SWEEP_FROM 65536u /* timers; fewer are not worth a sweep */
 
 static void take_policy(struct policy *policy, const struct conf_policy *conf)
 {
@@ -74,6 +72,23 @@ static void *take(struct taker *taker, uint64_t count, size_t size)
     return got;
 }
 
+static void take_timers(struct taker *taker, struct timers *timers, uint64_t owners)
+{
+    timers->heap = take(taker, owners, sizeof *timers->heap);
+    timers->at = take(taker, owners, sizeof *timers->at);
+}
+
+static void number_mono_timers(struct core *core)
+{
+    const struct core_limits *limits = &core->limits;
+    const uint32_t owners[MONO_KINDS] = {
+        [MONO_LINE] = limits->lines_max,          [MONO_LEASE] = limits->leases_max + 1,
+        [MONO_WORKER] = limits->workers_max + 1,  [MONO_ACCOUNT] = CONF_ACCOUNTS_MAX,
+        [MONO_POLL_SOON] = CONF_ACCOUNTS_MAX, [MONO_FORGET] = 1};
+    for (int kind = 0; kind < MONO_KINDS; kind++)
+        core->mono_first[kind + 1] = core->mono_first[kind] + owners[kind];
+}
+
 static void take_tables(struct core *core, struct taker *taker)
 {
     const struct core_limits *limits = &core->limits;
@@ -90,10 +105,8 @@ static void take_tables(struct core *core, struct taker *taker)
     core->starts = take(taker, STARTS_MAX, sizeof *core->starts);
     core->dedupe.ring = take(taker, limits->remembered_max + 1, sizeof *core->dedupe.ring);
     core->dedupe.room = limits->remembered_max;
-    core->wall.room = limits->jobs_max * (TIMERS_PER_JOB + 1) + limits->pauses_max + 2 * SWEEP_FROM;
-    core->wall.heap = take(taker, core->wall.room, sizeof *core->wall.heap);
-    core->mono.room = limits->lines_max * 16 + limits->leases_max * 4 + limits->workers_max * 4 + 65536;
-    core->mono.heap = take(taker, core->mono.room, sizeof *core->mono.heap);
+    take_timers(taker, &core->wall, limits->jobs_max + 1ull + limits->pauses_max);
+    take_timers(taker, &core->mono, core->mono_first[MONO_KINDS]);
 }
 
 static uint32_t heads_for(uint64_t entries)
@@ -133,6 +146,7 @@ enum err core_new(struct core **out, const struct core_limits *limits, const str
     core->random = seed;
     core->next_job = core->next_lease = core->next_seq = core->next_pause = 1;
     core->name_count = 1;
+    number_mono_timers(core);
     take_tables(core, &taker);
     take_indexes(core, &taker);
     if (taker.failed)
@@ -149,25 +163,17 @@ enum err core_new(struct core **out, const struct core_limits *limits, const str
 
 /* ---- what is due ---- */
 
-static void wake_job(struct core *core, const struct timer *timer, struct instant now, struct effects *out)
+static void wake_wall(struct core *core, uint32_t owner, struct instant now, struct effects *out)
 {
-    struct job *job = job_at(core, timer->slot);
-    if (job->number == 0 || !job_is_waiting(job))
-        return;
-    if (timer->what == TIMER_DUE)
-        enqueue_due(core, timer->slot, now, out);
+    if (owner <= core->limits.jobs_max)
+        enqueue_wake(core, owner, now, out);
     else
-        outcome_withdraw(core, timer->slot, now, out);
+        pause_wake(core, owner - core->limits.jobs_max - 1, now, out);
 }
 
-static void wake_line(struct core *core, const struct timer *timer, struct instant now, struct effects *out)
+static void wake_line(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
-    uint32_t at = timer->slot;
     struct line *line = &core->lines[at];
-    int64_t *pending = &line->timer_at_ms[timer->what - TIMER_LINE_SEND];
-    if (*pending != timer->at_ms)
-        return; /* an earlier one took its place and has looked already */
-    *pending = 0;
     if (ramp_step(core, line, now))
         line_record(core, at, now, out);
     int64_t probe_ms = line->known.flagged_at_ms + line_policy(core, line)->flag_probe_ms;
@@ -176,71 +182,49 @@ static void wake_line(struct core *core, const struct timer *timer, struct insta
     gate_update(core, at, now, out);
 }
 
-static void wake_mono(struct core *core, const struct timer *timer, struct instant now, struct effects *out)
+static void wake_mono(struct core *core, uint32_t owner, struct instant now, struct effects *out)
 {
-    switch ((enum timer_kind)timer->what) {
-    case TIMER_LINE_SEND:
-    case TIMER_LINE_GATE:
-        wake_line(core, timer, now, out);
+    int kind = 0;
+    while (owner >= core->mono_first[kind + 1])
+        kind++;
+    uint32_t slot = owner - core->mono_first[kind];
+    switch ((enum mono_timer)kind) {
+    case MONO_LINE:
+        wake_line(core, slot, now, out);
         break;
-    case TIMER_LEASE:
-        lease_wake(core, timer->slot, now, out);
+    case MONO_LEASE:
+        lease_wake(core, slot, now, out);
         break;
-    case TIMER_WORKER:
-        worker_wake(core, timer->slot, now, out);
+    case MONO_WORKER:
+        worker_wake(core, slot, now, out);
         break;
-    case TIMER_ACCOUNT:
-        account_wake(core, timer->slot, now);
+    case MONO_ACCOUNT:
+        account_wake(core, slot, now);
         break;
-    case TIMER_POLL_LINE:
-        effect_add(out, EFFECT_POLL)->account = timer->slot;
+    case MONO_POLL_SOON:
+        effect_add(out, EFFECT_POLL)->account = slot;
         break;
-    case TIMER_FORGET:
+    case MONO_FORGET:
         dedupe_forget(core, now);
         break;
-    case TIMER_DUE:
-    case TIMER_EXPIRES:
-    case TIMER_PAUSE:
+    case MONO_KINDS:
         assert(false);
     }
-}
-
-/* A job that ended long before its expiry leaves its timer behind. */
-static bool timer_counts(const void *self, const struct timer *timer)
-{
-    const struct core *core = self;
-    if (timer->what == TIMER_PAUSE)
-        return core->pauses[timer->slot].used;
-    const struct job *job = &core->jobs[timer->slot];
-    if (job->number == 0 || job_state_is_final(job->state))
-        return false;
-    return timer->at_ms == (timer->what == TIMER_DUE ? job_due_ms(job) : job_expires_ms(job));
-}
-
-static void sweep_timers(struct core *core)
-{
-    if (core->wall.count > SWEEP_FROM + core->jobs_live * TIMERS_PER_JOB)
-        timers_sweep(&core->wall, timer_counts, core);
 }
 
 void core_tick(struct core *core, struct instant now, struct effects *out)
 {
     struct timer timer;
-    sweep_timers(core);
-    for (int i = 0; i < TICK_TIMERS_MAX && effects_have_room(out) && timers_take(&core->wall, now.wall_ms, &timer); i++) {
-        if (timer.what == TIMER_PAUSE)
-            pause_wake(core, timer.slot, now, out);
-        else
-            wake_job(core, &timer, now, out);
-    }
+    for (int i = 0; i < TICK_TIMERS_MAX && effects_have_room(out) && timers_take(&core->wall, now.wall_ms, &timer); i++)
+        wake_wall(core, timer.owner, now, out);
     for (int i = 0; i < TICK_TIMERS_MAX && effects_have_room(out) && timers_take(&core->mono, now.mono_ms, &timer); i++)
-        wake_mono(core, &timer, now, out);
+        wake_mono(core, timer.owner, now, out);
     turns_run(core, now, out);
 }
 
 int64_t core_next_mono_ms(const struct core *core, struct instant now)
 {
-    if (core->ring != 0 && core->worker_ring != NOBODY)
+    if (turns_wait(core))
         return now.mono_ms;
     int64_t next = timers_next(&core->mono);
     int64_t wall = timers_next(&core->wall);

@@ -127,7 +127,7 @@ void dedupe_forget(struct core *core, struct instant now)
         uint64_t until = dedupe->mark_count > 1 ? dedupe->marks[(dedupe->mark_first + 1) % MARKS] : dedupe->end;
         while (dedupe->first < until) {
             if (done++ == FORGET_MAX) {
-                timers_add(&core->mono, now.mono_ms + 1, TIMER_FORGET, 0);
+                mono_timer(core, MONO_FORGET, 0, now.mono_ms + 1);
                 return;
             }
             renew_or_forget(core, now);
@@ -135,5 +135,5 @@ void dedupe_forget(struct core *core, struct instant now)
         dedupe->mark_first = (dedupe->mark_first + 1) % MARKS;
         dedupe->mark_count--;
     }
-    timers_add(&core->mono, now.mono_ms + HOUR_MS / 4, TIMER_FORGET, 0);
+    mono_timer(core, MONO_FORGET, 0, now.mono_ms + HOUR_MS / 4);
 }

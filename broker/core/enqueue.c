@@ -254,32 +254,37 @@ void enqueue_start(struct core *core, uint32_t slot, struct instant now, struct 
     if (job->state == JOB_SCHEDULED) {
         core->conversations[job->conversation].scheduled++;
         backlog_add(core, slot);
-        timers_add(&core->wall, job_due_ms(job), TIMER_DUE, slot);
     } else {
         insert(core, slot, now);
     }
-    if (expires == 0)
-        return;
-    if (expires > now.wall_ms)
-        timers_add(&core->wall, expires, TIMER_EXPIRES, slot);
-    else
+    job_timer(core, slot);
+    if (expires != 0 && expires <= now.wall_ms)
         outcome_withdraw(core, slot, now, out);
 }
 
-/* Falls due, or its wait is over. */
-void enqueue_due(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+/* Expires, falls due, or its wait is over. */
+void enqueue_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out)
 {
     struct job *job = job_at(core, slot);
-    if (job->number == 0 || !job_is_waiting(job) || job_due_ms(job) == 0 || job_due_ms(job) > now.wall_ms)
+    assert(job_is_waiting(job));
+    if (outcome_withdraw(core, slot, now, out))
         return;
-    if (job->state == JOB_QUEUED) {
+    if (job_due_ms(job) == 0 || job_due_ms(job) > now.wall_ms) {
+        job_timer(core, slot);
+        return;
+    }
+    bool waited = job->state == JOB_QUEUED;
+    if (!waited) {
+        backlog_remove(core, slot);
+        core->conversations[job->conversation].scheduled--;
+        job_move(job, EV_DUE);
+    }
+    job_set_due(job, 0);
+    job_timer(core, slot);
+    if (waited) {
         conversation_settle(core, job->conversation, now);
         return;
     }
-    backlog_remove(core, slot);
-    core->conversations[job->conversation].scheduled--;
-    job_set_due(job, 0);
-    job_move(job, EV_DUE);
     insert(core, slot, now);
     job_record_try(core, slot, NULL, 0, 0, TOPIC_JOB_QUEUED, now, out);
     out->changes[out->change_count - 1].try.order = core->next_job++; /* its place is where it fell due */

@@ -6,6 +6,6 @@
 
 /* An accepted job takes its place: scheduled, in its conversation, or expired at once. */
 void enqueue_start(struct core *core, uint32_t job, struct instant now, struct effects *out);
-void enqueue_due(struct core *core, uint32_t job, struct instant now, struct effects *out); /* TIMER_DUE */
+void enqueue_wake(struct core *core, uint32_t job, struct instant now, struct effects *out); /* WALL_JOB */
 
 #endif

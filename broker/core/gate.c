@@ -64,6 +64,24 @@ static struct gate_state closed(enum reason reason)
     return (struct gate_state){.gate = GATE_CLOSED, .reason = reason};
 }
 
+/* What closes the line besides pause and flag; NONE: nothing. */
+static enum reason closed_otherwise(const struct core *core, const struct line *line, struct instant now)
+{
+    if (line->known.gone)
+        return REASON_LINE_GONE;
+    if (line->known.proven == REPUTATION_CRITICAL || line->known.hold)
+        return line->known.word == REPUTATION_CRITICAL ? REASON_LINE_CRITICAL : REASON_LINE_RECOVERING;
+    if (silent_for(line, core->accounts[line->account].blind_after_ms, now))
+        return REASON_LINE_STALE;
+    return REASON_NONE;
+}
+
+bool gate_lets_probe(const struct core *core, const struct line *line, struct instant now)
+{
+    return line->probe_due && line->pauses == 0 && line->known.service == SERVICE_FLAGGED &&
+           closed_otherwise(core, line, now) == REASON_NONE;
+}
+
 struct gate_state gate_of(const struct core *core, const struct line *line, struct instant now)
 {
     const struct account *account = &core->accounts[line->account];
@@ -71,12 +89,9 @@ struct gate_state gate_of(const struct core *core, const struct line *line, stru
         return closed(REASON_LINE_PAUSED);
     if (line->known.service == SERVICE_FLAGGED)
         return closed(REASON_LINE_FLAGGED);
-    if (line->known.gone)
-        return closed(REASON_LINE_GONE);
-    if (line->known.proven == REPUTATION_CRITICAL || line->known.hold)
-        return closed(line->known.word == REPUTATION_CRITICAL ? REASON_LINE_CRITICAL : REASON_LINE_RECOVERING);
-    if (silent_for(line, account->blind_after_ms, now))
-        return closed(REASON_LINE_STALE);
+    enum reason otherwise = closed_otherwise(core, line, now);
+    if (otherwise != REASON_NONE)
+        return closed(otherwise);
 
     struct gate_state gate = {.gate = GATE_OPEN, .factor = 1.0};
     bool doubtful = line->known.proven != REPUTATION_HEALTHY || silent_for(line, account->stale_after_ms, now);

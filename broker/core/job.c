@@ -61,6 +61,7 @@ void job_free(struct core *core, uint32_t slot)
     struct job *job = &core->jobs[slot];
     job->number = 0;
     job->state = JOB_NONE;
+    job_timer(core, slot);
     job->next = core->jobs_free;
     core->jobs_free = slot;
 }
@@ -77,6 +78,21 @@ uint32_t job_find(const struct core *core, uint64_t number)
 bool job_is_waiting(const struct job *job)
 {
     return job->state == JOB_QUEUED || job->state == JOB_SCHEDULED;
+}
+
+void job_timer(struct core *core, uint32_t slot)
+{
+    const struct job *job = &core->jobs[slot];
+    int64_t at_ms = TIME_NEVER;
+    if (job_is_waiting(job)) { /* a leased one is looked at when it comes back */
+        int64_t due = job_due_ms(job);
+        int64_t expires = job_expires_ms(job);
+        if (due != 0)
+            at_ms = due;
+        if (expires != 0 && expires < at_ms)
+            at_ms = expires;
+    }
+    wall_timer(core, WALL_JOB, slot, at_ms);
 }
 
 void job_record_try(struct core *core, uint32_t slot, const struct lease *lease, int http_status, int64_t code,
@@ -191,6 +207,7 @@ void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, 
     turns_withdraw(core, job->conversation, slot);
     backlog_remove(core, slot);
     job_move(job, ending->event);
+    job_timer(core, slot);
     count_end(core, job->state);
     record_end(core, job, ending, now, out);
     core->jobs_live--;

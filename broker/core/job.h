@@ -19,6 +19,8 @@ void job_free(struct core *core, uint32_t slot);
 uint32_t job_find(const struct core *core, uint64_t number);
 
 bool job_is_waiting(const struct job *job); /* scheduled or queued */
+/* Its state, due time or expiry changed: when it has to be looked at again. */
+void job_timer(struct core *core, uint32_t slot);
 
 /* What CHANGE_TRY says of the job now. */
 void job_record_try(struct core *core, uint32_t slot, const struct lease *lease, int http_status, int64_t code,

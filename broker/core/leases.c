@@ -95,20 +95,13 @@ static uint32_t take_slot(struct core *core)
     return core->leases_used < core->limits.leases_max ? ++core->leases_used : NOBODY;
 }
 
-static void clear(struct lease *lease)
-{
-    int64_t timer = lease->timer_at_ms; /* still in the heap */
-    memset(lease, 0, sizeof *lease);
-    lease->timer_at_ms = timer;
-}
-
 struct lease *lease_grant(struct core *core, uint32_t job, uint32_t line, uint32_t worker, struct instant now)
 {
     uint32_t slot = take_slot(core);
     if (slot == NOBODY)
         return NULL;
     struct lease *lease = &core->leases[slot];
-    clear(lease);
+    memset(lease, 0, sizeof *lease);
     lease->id = core->next_lease++ << LEASE_SLOT_BITS | slot;
     lease->number = core->jobs[job].number;
     lease->instance = core->workers[worker].instance;
@@ -139,6 +132,7 @@ void lease_close(struct core *core, struct lease *lease, bool remember)
     unlink_line(core, lease);
     unlink_worker(core, lease);
     core->leases_live--;
+    mono_timer(core, MONO_LEASE, slot_of(core, lease), TIME_NEVER);
     if (!remember) {
         free_slot(core, lease);
         return;
@@ -196,24 +190,17 @@ void leases_restored(struct core *core, struct instant now)
 
 void lease_timer(struct core *core, struct lease *lease)
 {
-    if (lease->timer_at_ms != 0 && lease->timer_at_ms <= lease->until_ms)
-        return; /* the pending one looks again then */
-    lease->timer_at_ms = lease->until_ms;
-    timers_add(&core->mono, lease->until_ms, TIMER_LEASE, slot_of(core, lease));
+    mono_timer(core, MONO_LEASE, slot_of(core, lease), lease->until_ms);
 }
 
 void lease_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out)
 {
     struct lease *lease = &core->leases[slot];
-    if (lease->timer_at_ms > now.mono_ms)
-        return;
-    lease->timer_at_ms = 0;
-    if (lease->id == 0 || lease->over)
-        return;
-    if (lease->until_ms > now.mono_ms)
-        lease_timer(core, lease);
-    else
+    assert(lease->id != 0 && !lease->over);
+    if (lease->sent)
         outcome_lapsed(core, lease, now, out);
+    else
+        outcome_returned(core, lease, now, out); /* its JOB never left */
 }
 
 void lease_revoke(struct core *core, struct lease *lease, struct instant now, struct effects *out)
@@ -253,6 +240,7 @@ bool core_lease_send(struct core *core, uint64_t id, struct instant now)
         return false;
     lease->sent = true;
     lease->until_ms = now.mono_ms + line_policy(core, &core->lines[lease->line])->lease_ms;
+    lease_timer(core, lease);
     return true;
 }
 

@@ -19,7 +19,7 @@ void leases_restored(struct core *core, struct instant now);
 void leases_revoke_line(struct core *core, uint32_t line, struct instant now, struct effects *out);
 void lease_revoke(struct core *core, struct lease *lease, struct instant now, struct effects *out);
 void lease_timer(struct core *core, struct lease *lease);
-/* TIMER_LEASE of that slot. */
+/* MONO_LEASE of that slot. */
 void lease_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out);
 
 /* Moves a lease to another worker (the same instance under a new peer). */

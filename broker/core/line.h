@@ -22,6 +22,8 @@ struct gate_state {
 };
 /* What the gate is by everything we know: pause, service, gone, reputation and its hold, freshness. Pure. */
 struct gate_state gate_of(const struct core *core, const struct line *line, struct instant now);
+/* A flag that an error set is all that closes the line, and one job may go to see whether it is still true. */
+bool gate_lets_probe(const struct core *core, const struct line *line, struct instant now);
 /* Takes over the gate that is now right: revokes on closing, tells followers, touches the turns. `now` is the moment
  * of the fact. */
 void gate_update(struct core *core, uint32_t line, struct instant now, struct effects *out);

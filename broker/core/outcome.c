@@ -16,12 +16,11 @@ static struct span span_of(const char *text, size_t bytes)
 }
 #define TEXT_SPAN(text) span_of("" text, sizeof(text) - 1)
 
-/* The job is waiting again: a later due time needs its timer. */
+/* The job is waiting again, not before `due_ms`. */
 static void wait_until(struct core *core, uint32_t slot, int64_t due_ms, struct instant now)
 {
     job_set_due(&core->jobs[slot], due_ms > now.wall_ms ? due_ms : 0);
-    if (due_ms > now.wall_ms)
-        timers_add(&core->wall, due_ms, TIMER_DUE, slot);
+    job_timer(core, slot);
 }
 
 /* Leased no longer: the bookkeeping that every outcome but an end shares. */
@@ -31,6 +30,7 @@ static void come_back(struct core *core, uint32_t slot, enum job_event event)
     backlog_remove(core, slot);
     job_move(job, event);
     job->left = job->right = job->parent = NOBODY;
+    job_timer(core, slot);
     backlog_add(core, slot);
     if ((job->flags & JOB_UNSETTLED) == 0)
         conversation_unfix(core, &core->conversations[job->conversation]);

@@ -138,7 +138,7 @@ void core_pause(struct core *core, const struct core_pause *ask, struct instant 
     copy_text(pause->change.reason, sizeof pause->change.reason, ask->reason);
     copy_text(pause->change.by, sizeof pause->change.by, ask->by);
     if (pause->change.until_ms != 0)
-        timers_add(&core->wall, pause->change.until_ms, TIMER_PAUSE, slot);
+        wall_timer(core, WALL_PAUSE, slot, pause->change.until_ms);
     record(core, &pause->change, now, out);
     pause_apply(core, &pause->change, 1, now, out);
     effect_answer(out, ask->token, CODE_NONE);
@@ -149,6 +149,7 @@ static void lift(struct core *core, uint32_t slot, struct instant now, struct ef
 {
     struct pause *pause = &core->pauses[slot];
     pause->used = false;
+    wall_timer(core, WALL_PAUSE, slot, TIME_NEVER);
     pause->change.over = true;
     record(core, &pause->change, now, out);
     pause_apply(core, &pause->change, -1, now, out);
@@ -172,9 +173,8 @@ void core_resume(struct core *core, uint64_t token, enum pause_scope scope, uint
 
 void pause_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out)
 {
-    const struct pause *pause = &core->pauses[slot];
-    if (pause->used && pause->change.until_ms != 0 && pause->change.until_ms <= now.wall_ms)
-        lift(core, slot, now, out);
+    assert(core->pauses[slot].used);
+    lift(core, slot, now, out);
 }
 
 void pause_restore(struct core *core, const struct change_pause *change)

@@ -10,6 +10,11 @@ static bool goes_first(const struct job *a, const struct job *b)
     return a->number < b->number; /* the sequence is its high part */
 }
 
+bool ready_goes_first(const struct core *core, uint32_t a, uint32_t b)
+{
+    return goes_first(&core->jobs[a], &core->jobs[b]);
+}
+
 static unsigned rank_of(const struct core *core, uint32_t job)
 {
     return job == NOBODY ? 0 : core->jobs[job].rank;

@@ -6,6 +6,7 @@
 
 #include "broker/core/state.h"
 
+bool ready_goes_first(const struct core *core, uint32_t a, uint32_t b);
 void ready_push(struct core *core, struct ready_queue *queue, uint32_t job);
 void ready_remove(struct core *core, struct ready_queue *queue, uint32_t job); /* must be in it */
 

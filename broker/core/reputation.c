@@ -204,7 +204,10 @@ static bool ask_again(struct core *core, struct line *line, struct instant now)
 {
     if (line->loosen_tries >= POLL_AGAIN_STEPS)
         return false;
-    timers_add(&core->mono, now.mono_ms + poll_again_ms[line->loosen_tries++], TIMER_POLL_LINE, line->account);
+    int64_t soon = now.mono_ms + poll_again_ms[line->loosen_tries++];
+    uint32_t owner = core->mono_first[MONO_POLL_SOON] + line->account;
+    if (soon < timers_of(&core->mono, owner))
+        timers_set(&core->mono, owner, soon);
     return true;
 }
 

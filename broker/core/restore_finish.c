@@ -86,11 +86,11 @@ static void link_jobs(struct core *core)
         if (is_fixed(job))
             link_job(core, slot);
         else if (job->state != JOB_SCHEDULED)
-            timers_add(&core->wall, (int64_t)order_of(job), TIMER_DUE, slot);
+            wall_timer(core, WALL_JOB, slot, (int64_t)order_of(job));
     }
     struct timer next;
-    while (timers_take(&core->wall, INT64_MAX, &next))
-        link_job(core, next.slot);
+    while (timers_take(&core->wall, TIME_NEVER, &next))
+        link_job(core, next.owner);
 }
 
 static void start_jobs(struct core *core, struct instant now)
@@ -102,10 +102,7 @@ static void start_jobs(struct core *core, struct instant now)
         backlog_add(core, slot);
         if (job->state == JOB_SCHEDULED)
             core->conversations[job->conversation].scheduled++;
-        if (job_due_ms(job) != 0)
-            timers_add(&core->wall, job_due_ms(job), TIMER_DUE, slot);
-        if (job_expires_ms(job) != 0)
-            timers_add(&core->wall, job_expires_ms(job), TIMER_EXPIRES, slot);
+        job_timer(core, slot);
     }
     for (uint32_t at = 1; at <= core->conversations_used; at++)
         if (core->conversations[at].key != 0)
@@ -118,7 +115,7 @@ static void apply_pauses(struct core *core, struct instant now, struct effects *
         if (!core->pauses[p].used)
             continue;
         if (core->pauses[p].change.until_ms != 0)
-            timers_add(&core->wall, core->pauses[p].change.until_ms, TIMER_PAUSE, p);
+            wall_timer(core, WALL_PAUSE, p, core->pauses[p].change.until_ms);
         pause_apply(core, &core->pauses[p].change, 1, now, out);
     }
 }
@@ -151,7 +148,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
             line_add_configured(core, p, &core->conf->pools[p].lines[i], now);
     for (uint32_t l = 0; l < core->line_count; l++)
         turns_touch_line(core, l, now);
-    timers_add(&core->mono, now.mono_ms, TIMER_FORGET, 0);
+    mono_timer(core, MONO_FORGET, 0, now.mono_ms);
 }
 
 /* ---- while running ---- */

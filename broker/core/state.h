@@ -104,7 +104,6 @@ struct line {
     enum reason gate_reason;
     int64_t next_send_us;      /* steady clock: GCRA */
     int64_t limited_until_ms;  /* steady: the provider's Retry-After */
-    int64_t timer_at_ms[2];    /* its two timers that count: TIMER_LINE_SEND, TIMER_LINE_GATE */
     uint32_t pauses;
     bool probing, probe_due;   /* a flag set by an error: one job may go */
     bool recorded_stale;       /* heard-at moved since it was last written */
@@ -143,7 +142,6 @@ struct pool {
     uint32_t pauses;
     struct ready_set fresh; /* new conversations that any line may take */
     uint32_t fresh_count;
-    struct shares shares;
     uint32_t *placement; /* heap of lines that may take a new conversation now, smallest pass first */
     uint32_t placement_count;
     double pass;
@@ -183,7 +181,6 @@ struct lease {
     bool probe_line, probe_account, placed;
     uint32_t free_next;
     int64_t bucket; /* that its budgets were debited in */
-    int64_t timer_at_ms; /* of the slot, outlives the lease */
 };
 
 struct worker {
@@ -230,17 +227,17 @@ struct suppressed {
     uint32_t next;
 };
 
-enum timer_kind {
-    TIMER_DUE,       /* wall: job */
-    TIMER_EXPIRES,   /* wall: job */
-    TIMER_LINE_SEND, /* mono: its pace, a budget or the provider's Retry-After lets it send again */
-    TIMER_LINE_GATE, /* mono: it becomes stale, a ramp steps, a probe is due */
-    TIMER_LEASE,     /* mono */
-    TIMER_WORKER,    /* mono */
-    TIMER_ACCOUNT,   /* mono: limit over, breaker probe */
-    TIMER_PAUSE,     /* wall */
-    TIMER_POLL_LINE, /* mono: ask again while a poll disagrees with a webhook */
-    TIMER_FORGET,    /* wall: remembered ids */
+/* Wall clock: a job is due or expires (whichever comes first), a pause ends. */
+enum wall_timer { WALL_JOB, WALL_PAUSE };
+/* Steady clock. */
+enum mono_timer {
+    MONO_LINE,      /* it may send again, a budget moves, a ramp steps, a probe is due, it becomes stale */
+    MONO_LEASE,     /* it lapses */
+    MONO_WORKER,    /* it was silent too long */
+    MONO_ACCOUNT,   /* a limit is over, the breaker probes */
+    MONO_POLL_SOON, /* account: ask again while a poll disagrees with a webhook */
+    MONO_FORGET,    /* remembered ids */
+    MONO_KINDS
 };
 
 struct start {
@@ -302,6 +299,7 @@ struct core {
 
     struct dedupe dedupe;
     struct timers wall, mono;
+    uint32_t mono_first[MONO_KINDS + 1]; /* owners of each kind begin here */
     uint32_t ring; /* a line or pool in turn (see turns.c), 0: nobody can send */
     uint32_t worker_ring;
 
@@ -347,6 +345,16 @@ static inline uint64_t job_sequence(const struct job *job)
 static inline uint64_t conversation_place(const struct conversation *conversation)
 {
     return conversation->place == NOWHERE_48 ? NOWHERE : conversation->place;
+}
+
+static inline void wall_timer(struct core *core, enum wall_timer kind, uint32_t slot, int64_t at_ms)
+{
+    timers_set(&core->wall, kind == WALL_JOB ? slot : core->limits.jobs_max + 1 + slot, at_ms);
+}
+
+static inline void mono_timer(struct core *core, enum mono_timer kind, uint32_t slot, int64_t at_ms)
+{
+    timers_set(&core->mono, core->mono_first[kind] + slot, at_ms);
 }
 
 static inline struct job *job_at(const struct core *core, uint32_t slot)

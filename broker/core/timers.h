@@ -1,5 +1,5 @@
-/* timers.h — what is due when: a binary heap of (moment, thing). Nothing is ever taken out early: whoever is woken
- * looks whether it still concerns him, which keeps a timer at 16 bytes and cancelling free. Pure. */
+/* timers.h — what is due when: a binary heap with at most one entry an owner, who can move it or take it out. So it
+ * never holds more than there are owners, however long it runs. Pure; memory is the caller's. */
 #ifndef LINEWARD_CORE_TIMERS_H
 #define LINEWARD_CORE_TIMERS_H
 
@@ -8,22 +8,20 @@
 
 struct timer {
     int64_t at_ms;
-    uint32_t what; /* the owner's kind */
-    uint32_t slot;
+    uint32_t owner;
 };
 
 struct timers {
-    struct timer *heap;
-    uint32_t count, room;
+    struct timer *heap; /* room for every owner */
+    uint32_t *at;       /* of each owner: 1 + its place in the heap; 0: not in it */
+    uint32_t count;
 };
 
-/* False: no room; the caller must keep within it (see core.c, TIMERS_PER_JOB). */
-bool timers_add(struct timers *timers, int64_t at_ms, uint32_t what, uint32_t slot);
-int64_t timers_next(const struct timers *timers); /* TIME_NEVER: none */
-/* Takes the earliest that is due at `now_ms`; false: none. */
+/* The owner is due at `at_ms` and at no other moment; TIME_NEVER: not at all. */
+void timers_set(struct timers *timers, uint32_t owner, int64_t at_ms);
+int64_t timers_of(const struct timers *timers, uint32_t owner); /* TIME_NEVER: none */
+int64_t timers_next(const struct timers *timers);               /* TIME_NEVER: none */
+/* Takes out the earliest that is due at `now_ms`; false: none. */
 bool timers_take(struct timers *timers, int64_t now_ms, struct timer *out);
-
-/* Drops those that `counts` says no longer count; O(n), so call it when most do not. */
-void timers_sweep(struct timers *timers, bool (*counts)(const void *self, const struct timer *timer), const void *self);
 
 #endif

@@ -195,17 +195,12 @@ static bool is_open(const struct core *core, const struct line *line, struct ins
         return false;
     if (!account_may_send(core, line->account, now) || line->limited_until_ms > now.mono_ms)
         return false;
-    return line->gate != GATE_CLOSED || line->probe_due;
+    return line->gate != GATE_CLOSED || gate_lets_probe(core, line, now);
 }
 
-/* An earlier one that is pending looks again by itself; so a line has few timers, however often it is touched. */
-static void set_timer(struct core *core, uint32_t at, enum timer_kind kind, int64_t at_ms, struct instant now)
+static int64_t sooner(int64_t a, int64_t b)
 {
-    int64_t *pending = &core->lines[at].timer_at_ms[kind - TIMER_LINE_SEND];
-    if (at_ms == TIME_NEVER || (*pending > now.mono_ms && *pending <= at_ms))
-        return;
-    *pending = at_ms <= now.mono_ms ? now.mono_ms + 1 : at_ms;
-    timers_add(&core->mono, *pending, kind, at);
+    return a < b ? a : b;
 }
 
 static int64_t next_bucket_ms(struct instant now)
@@ -245,26 +240,56 @@ void turns_touch_line(struct core *core, uint32_t at, struct instant now)
         turns_touch_pool(core, line->pool);
     }
 
-    set_timer(core, at, TIMER_LINE_GATE, gate_next_ms(core, line, now), now);
-    int64_t next = TIME_NEVER;
+    int64_t next = gate_next_ms(core, line, now);
     if (line->limited_until_ms > now.mono_ms)
-        next = line->limited_until_ms;
-    else if (daily && !now_ok)
-        next = (line->next_send_us + 999) / 1000;
-    bool spent = open && (!daily || (!fresh && line->gate != GATE_CLOSED && !budget_fresh_left(core, line, now)));
-    if (spent && next_bucket_ms(now) < next)
-        next = next_bucket_ms(now);
-    set_timer(core, at, TIMER_LINE_SEND, next, now);
+        next = sooner(next, line->limited_until_ms);
+    else if (daily && line->next_send_us > now.mono_ms * 1000)
+        next = sooner(next, (line->next_send_us + 999) / 1000);
+    if (open && (!daily || (!fresh && line->gate != GATE_CLOSED && !budget_fresh_left(core, line, now))))
+        next = sooner(next, next_bucket_ms(now));
+    mono_timer(core, MONO_LINE, at, next);
 }
 
 /* ---- one turn ---- */
 
-static uint32_t choose_class(struct shares *shares, unsigned candidates)
+/* Who might go, by class: the first of each of the queues looked at. */
+struct candidates {
+    uint32_t job[CLASS_COUNT];
+    unsigned classes; /* bit mask */
+};
+
+static void consider(const struct core *core, struct candidates *candidates, const struct ready_set *set)
+{
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        uint32_t job = set->queue[c].root;
+        bool any = (candidates->classes & 1u << c) != 0;
+        if (job == NOBODY || (any && !ready_goes_first(core, job, candidates->job[c])))
+            continue;
+        candidates->job[c] = job;
+        candidates->classes |= 1u << c;
+    }
+}
+
+static struct candidates candidates_of(const struct core *core, uint32_t at, struct instant now)
+{
+    const struct line *line = &core->lines[at];
+    struct candidates candidates = {.classes = 0};
+    consider(core, &candidates, &line->ready);
+    if (line->gate != GATE_CLOSED && line_takes_fresh(core, line, now))
+        consider(core, &candidates, &line->fresh);
+    if (line->placement != 0)
+        consider(core, &candidates, &core->pools[line->pool].fresh);
+    return candidates;
+}
+
+/* Smooth weighted turns: every class that waits gains its weight, the one that goes pays for all. */
+static uint32_t choose_class(struct shares *shares, unsigned classes)
 {
     int32_t total = 0;
     uint32_t best = CLASS_COUNT;
+    assert(classes != 0);
     for (uint32_t c = 0; c < CLASS_COUNT; c++) {
-        if ((candidates & 1u << c) == 0)
+        if ((classes & 1u << c) == 0)
             continue;
         shares->credit[c] += class_weight[c];
         total += class_weight[c];
@@ -275,19 +300,15 @@ static uint32_t choose_class(struct shares *shares, unsigned candidates)
     return best;
 }
 
-static unsigned candidates_of(const struct ready_set *set)
+/* Another line's turn sent a job of this class here: it counts among this line's sends. */
+static void charge_class(struct shares *shares, unsigned classes, uint32_t class)
 {
-    unsigned mask = 0;
-    for (unsigned c = 0; c < CLASS_COUNT; c++)
-        if (set->queue[c].root != NOBODY)
-            mask |= 1u << c;
-    return mask;
-}
-
-static bool expired(const struct job *job, struct instant now)
-{
-    int64_t by = job_expires_ms(job);
-    return by != 0 && by <= now.wall_ms;
+    for (uint32_t c = 0; c < CLASS_COUNT; c++) {
+        if ((classes & 1u << c) == 0)
+            continue;
+        shares->credit[c] += class_weight[c];
+        shares->credit[class] -= class_weight[c];
+    }
 }
 
 /* Debits everything that the lease spends, in the same step as the lease itself. */
@@ -325,6 +346,8 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
 
     backlog_remove(core, slot);
     job_move(job, EV_LEASE);
+    job_set_due(job, 0);
+    job_timer(core, slot);
     backlog_add(core, slot);
     if (job->attempts < UINT8_MAX)
         job->attempts++;
@@ -341,51 +364,57 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
     turns_touch_line(core, at, now);
 }
 
-/* Expired while it waited in the queue (its timer may be a moment late): never sent (promise P7). */
-static bool dropped(struct core *core, uint32_t slot, struct instant now, struct effects *out)
-{
-    return expired(&core->jobs[slot], now) && outcome_withdraw(core, slot, now, out);
-}
-
-static void place(struct core *core, uint32_t pool_at, struct instant now, struct effects *out)
-{
-    struct pool *pool = &core->pools[pool_at];
-    uint32_t class = choose_class(&pool->shares, candidates_of(&pool->fresh));
-    uint32_t slot = pool->fresh.queue[class].root;
-    if (!dropped(core, slot, now, out))
-        grant(core, slot, placement_best(core, pool_at), now, out);
-}
-
 static void line_turn(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     struct line *line = &core->lines[at];
-    unsigned known = candidates_of(&line->ready);
-    bool takes = line->gate != GATE_CLOSED && line_takes_fresh(core, line, now);
-    unsigned pinned = takes ? candidates_of(&line->fresh) : 0;
-    const struct pool *pool = &core->pools[line->pool];
-    unsigned unplaced = line->placement != 0 ? candidates_of(&pool->fresh) : 0;
-
-    uint32_t class = choose_class(&line->shares, known | pinned | unplaced);
-    if ((known & 1u << class) == 0 && (pinned & 1u << class) == 0) {
-        /* This send is due to new conversations of the pool: they go where the score says, which need not be here.
-         * If it was another line, this one still has its turn. */
-        place(core, line->pool, now, out);
+    struct candidates candidates = candidates_of(core, at, now);
+    if (candidates.classes == 0) { /* what made it stand here was withdrawn */
+        ring_remove(core, at + 1);
         return;
     }
-    uint32_t slot = (known & 1u << class) != 0 ? line->ready.queue[class].root : line->fresh.queue[class].root;
-    if (!dropped(core, slot, now, out))
-        grant(core, slot, at, now, out);
+    uint32_t class = choose_class(&line->shares, candidates.classes);
+    uint32_t slot = candidates.job[class];
+    const struct conversation *conversation = &core->conversations[core->jobs[slot].conversation];
+    if (outcome_withdraw(core, slot, now, out))
+        return; /* expired while it waited (its timer may be a moment late): never sent (promise P7) */
+    uint32_t to = at;
+    if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {
+        /* A new conversation goes where the score says, which need not be here. */
+        to = placement_best(core, line->pool);
+        if (to != at)
+            charge_class(&core->lines[to].shares, candidates_of(core, to, now).classes, class);
+    }
+    grant(core, slot, to, now, out);
+}
+
+/* The pool's turn is one more for the line that takes its next conversation: whether that goes first there is a
+ * question of the line's own shares. */
+static void pool_turn(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    const struct pool *pool = &core->pools[at];
+    if (pool->fresh_count == 0 || pool->placement_count == 0)
+        ring_remove(core, POOL_BIT | (at + 1));
+    else
+        line_turn(core, placement_best(core, at), now, out);
+}
+
+static bool lease_is_free(const struct core *core)
+{
+    return core->leases_free != NOBODY || core->leases_used < core->limits.leases_max || core->over_first != NOBODY;
+}
+
+bool turns_wait(const struct core *core)
+{
+    return core->ring != 0 && core->worker_ring != NOBODY && lease_is_free(core);
 }
 
 void turns_run(struct core *core, struct instant now, struct effects *out)
 {
-    while (core->ring != 0 && core->worker_ring != NOBODY && effects_have_room(out)) {
-        if (core->leases_free == NOBODY && core->leases_used == core->limits.leases_max && core->over_first == NOBODY)
-            return;
+    while (turns_wait(core) && effects_have_room(out)) {
         uint32_t who = core->ring;
         core->ring = *link_of(core, who).next;
         if ((who & POOL_BIT) != 0)
-            place(core, (who & ~POOL_BIT) - 1, now, out);
+            pool_turn(core, (who & ~POOL_BIT) - 1, now, out);
         else
             line_turn(core, who - 1, now, out);
     }

@@ -17,7 +17,9 @@ void turns_withdraw(struct core *core, uint32_t conversation, uint32_t job);
 void turns_touch_line(struct core *core, uint32_t line, struct instant now);
 void turns_touch_pool(struct core *core, uint32_t pool);
 
-/* Grants leases while there are workers, turns and room. */
+/* Somebody can send now, and a worker is free. */
+bool turns_wait(const struct core *core);
+/* Grants leases while that is so and there is room. */
 void turns_run(struct core *core, struct instant now, struct effects *out);
 
 /* May a new conversation be placed on the line as far as its gate, cordon and budgets go (not its pace)? */

@@ -130,8 +130,7 @@ void core_worker_ready(struct core *core, const struct core_ready *ready, struct
     worker->slots = ready->slots;
     memcpy(worker->name, ready->worker, sizeof worker->name);
     worker->seen_mono_ms = now.mono_ms;
-    if (fresh)
-        timers_add(&core->mono, now.mono_ms + HEARTBEATS_UNTIL_GONE * core->heartbeat_ms, TIMER_WORKER, w);
+    mono_timer(core, MONO_WORKER, w, now.mono_ms + HEARTBEATS_UNTIL_GONE * core->heartbeat_ms);
     sort_out_leases(core, w, ready, now, out);
     worker_ring_touch(core, w);
     struct effect *effect = effect_add(out, EFFECT_READY);
@@ -175,6 +174,7 @@ static void forget_worker(struct core *core, uint32_t w, struct instant now, str
     worker->ready = false;
     worker->used = false;
     core->slots -= worker->slots;
+    mono_timer(core, MONO_WORKER, w, TIME_NEVER);
     worker_ring_touch(core, w);
 }
 
@@ -187,12 +187,10 @@ void core_worker_gone(struct core *core, uint32_t peer, struct instant now, stru
 
 void worker_wake(struct core *core, uint32_t w, struct instant now, struct effects *out)
 {
-    struct worker *worker = &core->workers[w];
-    if (!worker->used)
-        return;
+    const struct worker *worker = &core->workers[w];
     int64_t limit = worker->seen_mono_ms + HEARTBEATS_UNTIL_GONE * core->heartbeat_ms;
     if (now.mono_ms < limit) {
-        timers_add(&core->mono, limit, TIMER_WORKER, w);
+        mono_timer(core, MONO_WORKER, w, limit);
         return;
     }
     if (!worker->leaving || worker->in_flight > 0)
