@@ -228,7 +228,7 @@ static bool flow(struct demo *demo)
     }
     screen_show(&demo->screen, demo->plan, &demo->watch, head(demo));
     screen_note(&demo->screen,
-                "all is sent; %" PRIu64 " jobs, whose ack was lost, were handed in twice and taken once",
+                "all is sent; %" PRIu64 " jobs were handed in again, their ACK being lost, and taken once",
                 count_producers(demo).repeated);
     return true;
 }

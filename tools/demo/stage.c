@@ -11,10 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PORT_FIRST                                                                                                   \
-    15000                /* below the range that systems give to outgoing connections: one of those might else hold  \
-                          */
-#define PORT_END   32000 /* the broker's port when it starts again */
+/* Below the range that systems give to outgoing connections: one of those might hold the broker's port when it starts
+ * again. */
+#define PORT_FIRST 15000
+#define PORT_END   32000
 #define PORT_TRIES 200
 
 /* A policy to watch: paces and times of minutes instead of days, no budget that a day would be needed for. A
