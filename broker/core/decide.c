@@ -166,7 +166,7 @@ static bool is_live(const struct job *job)
     return !job_state_is_final(job->state);
 }
 
-struct verdict decide(const struct core *core, uint32_t slot, struct instant now)
+struct verdict decide(const struct core *core, uint32_t slot, uint32_t look, struct instant now)
 {
     const struct job *job = &core->jobs[slot];
     const struct conversation *conversation = &core->conversations[job->conversation];
@@ -180,7 +180,7 @@ struct verdict decide(const struct core *core, uint32_t slot, struct instant now
 
     uint32_t ahead = 0;
     bool same = true;
-    for (uint32_t at = first; at != slot; at = core->jobs[at].next) {
+    for (uint32_t at = first; at != slot && look > 0; at = core->jobs[at].next, look--) {
         const struct job *before = &core->jobs[at];
         if (!is_live(before))
             continue;

@@ -12,8 +12,11 @@ struct verdict {
     uint32_t ahead;       /* jobs before it in its conversation */
 };
 
+/* How far to look at the jobs before it: a view of one job counts them, what is asked of many jobs must not. */
+enum { DECIDE_QUICK = 64, DECIDE_FULL = 20000 }; /* `ahead` is never told larger than this */
+
 /* A live job in its place. */
-struct verdict decide(const struct core *core, uint32_t job, struct instant now);
+struct verdict decide(const struct core *core, uint32_t job, uint32_t look, struct instant now);
 
 /* A job that is not there yet, as if it stood first: `conversation` may be NULL (a new one, pinned to `from_line` if
  * that is not 0). */

@@ -204,7 +204,7 @@ static void answer_accepted(struct core *core, uint32_t slot, const struct core_
     effect->state = JOB_EXPIRED;
     if (job_find(core, number) == NOBODY)
         return;
-    struct verdict verdict = decide(core, slot, now);
+    struct verdict verdict = decide(core, slot, DECIDE_QUICK, now);
     const struct conversation *conversation = &core->conversations[core->jobs[slot].conversation];
     effect->reason = verdict.reason;
     effect->state = (enum job_state)core->jobs[slot].state;

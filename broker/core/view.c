@@ -21,11 +21,11 @@ static int64_t since_of(const struct core *core, const struct job *job, const st
     return 0; /* since it was accepted: the edge knows when */
 }
 
-static void view_job(struct core *core, uint32_t slot, struct instant now, struct job_view *out)
+static void view_job(struct core *core, uint32_t slot, uint32_t look, struct instant now, struct job_view *out)
 {
     const struct job *job = &core->jobs[slot];
     const struct conversation *conversation = &core->conversations[job->conversation];
-    struct verdict verdict = decide(core, slot, now);
+    struct verdict verdict = decide(core, slot, look, now);
     bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
     *out = (struct job_view){
         .number = job->number,
@@ -52,7 +52,7 @@ bool core_job_view(struct core *core, uint64_t number, struct instant now, struc
     uint32_t slot = job_find(core, number);
     if (slot == NOBODY)
         return false;
-    view_job(core, slot, now, out);
+    view_job(core, slot, DECIDE_FULL, now, out);
     return true;
 }
 
@@ -72,7 +72,7 @@ bool core_jobs_walk(struct core *core, uint32_t *cursor, uint32_t limit, struct 
         if (job->number == 0 || job_state_is_final(job->state))
             continue;
         struct job_view view;
-        view_job(core, slot, now, &view);
+        view_job(core, slot, DECIDE_QUICK, now, &view);
         visit(self, &view);
     }
     *cursor = slot;
