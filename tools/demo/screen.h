@@ -24,7 +24,8 @@ struct screen_head {
 };
 
 void screen_open(struct screen *screen, FILE *out);
-void screen_close(struct screen *screen); /* leaves the table where it is */
+/* Leaves the table where it is; what is noted later comes below it. */
+void screen_close(struct screen *screen);
 
 /* What happened, with the time; stays. */
 void screen_note(struct screen *screen, const char *format, ...) __attribute__((format(printf, 2, 3)));
