@@ -13,7 +13,8 @@ struct cursor {
     uint8_t *write; /* NULL: reading */
     const uint8_t *read;
     size_t at, bytes;
-    bool broken; /* reading: a varint that does not end */
+    bool broken;   /* reading: a varint that does not end, or a value beyond its field */
+    bool past_end; /* reading: something was not there */
 };
 
 static void put_byte(struct cursor *cursor, uint8_t byte)
@@ -31,6 +32,7 @@ static uint64_t walk_u64(struct cursor *cursor, uint64_t value)
         return 0;
     }
     uint64_t read = 0;
+    cursor->past_end |= cursor->at == cursor->bytes;
     for (unsigned shift = 0; cursor->at < cursor->bytes; shift += 7) {
         uint8_t byte = cursor->read[cursor->at++];
         if (shift < 64)
@@ -46,6 +48,7 @@ static uint64_t walk_u64(struct cursor *cursor, uint64_t value)
 static uint64_t walk_hash(struct cursor *cursor, uint64_t value)
 {
     uint64_t read = 0;
+    cursor->past_end |= cursor->write == NULL && cursor->bytes - cursor->at < 8;
     for (unsigned i = 0; i < 8; i++) {
         if (cursor->write != NULL)
             put_byte(cursor, (uint8_t)(value >> 8 * i));
@@ -57,6 +60,7 @@ static uint64_t walk_hash(struct cursor *cursor, uint64_t value)
 
 static void walk_bytes(struct cursor *cursor, void *bytes, size_t count)
 {
+    cursor->past_end |= cursor->write == NULL && cursor->bytes - cursor->at < count;
     for (size_t i = 0; i < count; i++) {
         if (cursor->write != NULL)
             put_byte(cursor, ((uint8_t *)bytes)[i]);
@@ -90,18 +94,20 @@ static int64_t unzigzag(uint64_t value)
     return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
 }
 
-/* FIELD(x): written from x, or read into x. */
+/* FIELD(x): written from x, or read into x; what does not fit there was never written by us. */
 #define FIELD(field)                                                                                                 \
     do {                                                                                                             \
         uint64_t read_ = walk_u64(cursor, (uint64_t)(field));                                                        \
-        if (cursor->write == NULL)                                                                                   \
+        if (cursor->write == NULL) {                                                                                 \
             (field) = (__typeof__(field))read_;                                                                      \
+            cursor->broken |= (uint64_t)(field) != read_;                                                            \
+        }                                                                                                            \
     } while (0)
-#define SIGNED(field)                                                                                                \
+#define SIGNED(field) /* of an int64_t */                                                                            \
     do {                                                                                                             \
         uint64_t read_ = walk_u64(cursor, zigzag(field));                                                            \
         if (cursor->write == NULL)                                                                                   \
-            (field) = (__typeof__(field))unzigzag(read_);                                                            \
+            (field) = unzigzag(read_);                                                                               \
     } while (0)
 #define HASH(field)                                                                                                  \
     do {                                                                                                             \
@@ -122,27 +128,26 @@ static void walk_mark(struct cursor *cursor, struct event_mark *mark)
         mark->prev = mark->seq - back;
 }
 
+static size_t bucket_slot(const struct budget_window *window, uint64_t back)
+{
+    return (size_t)((uint64_t)window->newest % BUDGET_BUCKETS + BUDGET_BUCKETS - back) % BUDGET_BUCKETS;
+}
+
+/* From the newest count back to the oldest one that is not 0: of 145 such at most, so that two windows always fit. */
 static void walk_window(struct cursor *cursor, struct budget_window *window)
 {
     uint64_t used = 0;
-    for (int i = 0; i < BUDGET_BUCKETS; i++)
-        used += window->count[i] != 0;
     SIGNED(window->newest);
+    for (uint64_t back = 0; cursor->write != NULL && back < BUDGET_BUCKETS; back++)
+        if (window->count[bucket_slot(window, back)] != 0)
+            used = back + 1;
     FIELD(used);
-    int64_t bucket = window->newest;
-    for (uint64_t i = 0, back = 0; i < used && !cursor->broken; i++) {
-        if (cursor->write != NULL)
-            while (window->count[(bucket - (int64_t)back) % BUDGET_BUCKETS] == 0)
-                back++;
-        FIELD(back);
-        if (back >= BUDGET_BUCKETS || bucket < (int64_t)back) {
-            cursor->broken = true;
-            return;
-        }
-        FIELD(window->count[(bucket - (int64_t)back) % BUDGET_BUCKETS]);
-        if (cursor->write != NULL)
-            back++;
+    if (used > BUDGET_BUCKETS || window->newest < 0) {
+        cursor->broken = true;
+        return;
     }
+    for (uint64_t back = 0; back < used; back++)
+        FIELD(window->count[bucket_slot(window, back)]);
 }
 
 static void walk_start(struct cursor *cursor, struct change_start *start)
@@ -155,7 +160,7 @@ static void walk_start(struct cursor *cursor, struct change_start *start)
     FIELD(start->next_pause);
     uint64_t topics = TOPIC_COUNT;
     FIELD(topics);
-    for (uint64_t t = 0; t < topics && !cursor->broken; t++) {
+    for (uint64_t t = 0; t < topics && !cursor->broken && !cursor->past_end; t++) {
         uint64_t prev = t < TOPIC_COUNT ? start->prev_seq[t] : 0;
         FIELD(prev);
         if (t < TOPIC_COUNT)
@@ -437,6 +442,8 @@ static bool is_sane(const struct change *change, const struct record_storage *st
                storage->line.ramp_step <= CONF_RAMP_STEPS_MAX;
     case CHANGE_PAUSE:
         return storage->pause.scope < PAUSE_SCOPE_COUNT;
+    case CHANGE_NAME:
+        return storage->name.kind >= NAME_POOL && storage->name.kind <= NAME_CAMPAIGN;
     case CHANGE_DELIVERY:
         return change->delivery.delivery < DELIVERY_COUNT;
     case CHANGE_GATE:
@@ -447,7 +454,6 @@ static bool is_sane(const struct change *change, const struct record_storage *st
     case CHANGE_SUPPRESSION:
         return change->suppression.cause < SUPPRESS_COUNT;
     case CHANGE_START:
-    case CHANGE_NAME:
     case CHANGE_SEEN:
     case CHANGE_KIND_COUNT:
         break;
@@ -459,7 +465,7 @@ bool record_decode(unsigned kind, uint64_t key, uint64_t seq, const void *head, 
                    struct record_storage *storage, struct change *out)
 {
     const uint8_t *bytes = head;
-    if (head_bytes < 1 || bytes[0] > RECORD_VERSION || kind == 0 || kind >= CHANGE_KIND_COUNT)
+    if (head_bytes < 1 || bytes[0] == 0 || bytes[0] > RECORD_VERSION || kind == 0 || kind >= CHANGE_KIND_COUNT)
         return false;
     struct cursor cursor = {.read = bytes, .at = 1, .bytes = head_bytes};
     memset(out, 0, sizeof *out);
@@ -468,6 +474,8 @@ bool record_decode(unsigned kind, uint64_t key, uint64_t seq, const void *head, 
     out->event.seq = seq;
     if (!walk(&cursor, out, storage) || cursor.broken)
         return false;
+    if (bytes[0] == RECORD_VERSION && (cursor.past_end || cursor.at != cursor.bytes))
+        return false; /* only an older version may lack what came later */
     set_key(out, key, storage);
     return is_sane(out, storage);
 }

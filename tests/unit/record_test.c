@@ -1,0 +1,447 @@
+/* What record.c writes it reads back, whatever the values; what it did not write it refuses. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/store/record.h"
+
+#define ROUNDS 20000
+
+static uint64_t state = 20261123;
+
+static uint64_t draw(void) /* splitmix64 */
+{
+    uint64_t z = state += 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+/* Small and large alike, so that every length of a number is met. */
+static uint64_t number(void)
+{
+    return draw() >> draw() % 64;
+}
+
+static int64_t moment(void)
+{
+    return draw() % 4 == 0 ? 0 : (int64_t)(number() >> 17);
+}
+
+static int64_t any(void)
+{
+    return (int64_t)number() * (draw() % 2 == 0 ? 1 : -1);
+}
+
+static bool flip(void)
+{
+    return draw() % 2 == 0;
+}
+
+static void draw_text(char *out, size_t room)
+{
+    size_t bytes = draw() % room;
+    for (size_t i = 0; i < bytes; i++)
+        out[i] = (char)(1 + draw() % 255);
+    out[bytes] = '\0';
+}
+
+static void draw_window(struct budget_window *window)
+{
+    window->newest = moment();
+    for (int i = 0; i < BUDGET_BUCKETS; i++)
+        window->count[i] = draw() % 3 == 0 ? (uint16_t)number() : 0;
+}
+
+static struct change_line draw_line(void)
+{
+    struct change_line line = {.number = number(),
+                               .account = (uint16_t)number(),
+                               .word = draw() % REPUTATION_COUNT,
+                               .previous = draw() % REPUTATION_COUNT,
+                               .proven = draw() % REPUTATION_COUNT,
+                               .source = draw() % SOURCE_COUNT,
+                               .service = draw() % SERVICE_COUNT,
+                               .service_source = draw() % SOURCE_COUNT,
+                               .hold = flip(),
+                               .gone = flip(),
+                               .cordoned = flip(),
+                               .heard = flip(),
+                               .missed_polls = (uint8_t)number(),
+                               .ramp_step = draw() % CONF_RAMP_STEPS_MAX,
+                               .relapses = (uint8_t)number(),
+                               .changed_at_ms = moment(),
+                               .heard_at_ms = moment(),
+                               .first_seen_ms = moment(),
+                               .flagged_at_ms = moment(),
+                               .ramp_until_ms = moment(),
+                               .relapsed_at_ms = moment(),
+                               .gate_since_ms = moment(),
+                               .event_at_ms = moment()};
+    draw_window(&line.messages);
+    draw_window(&line.fresh);
+    return line;
+}
+
+static void draw_start(struct change_start *start)
+{
+    for (size_t i = 0; i < sizeof start->random; i++)
+        start->random[i] = (uint8_t)draw();
+    start->start = number();
+    start->first_job = number();
+    start->next_job = number();
+    start->next_lease = number();
+    start->next_seq = number();
+    start->next_pause = number();
+    start->at_ms = moment();
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        start->prev_seq[t] = number();
+}
+
+static struct change_job draw_job(void)
+{
+    return (struct change_job){.number = number(),
+                               .conversation = draw(),
+                               .id_hash = draw(),
+                               .content_hash = draw(),
+                               .from_line = number(),
+                               .chat_hash = draw(),
+                               .accepted_at_ms = moment(),
+                               .due_ms = moment(),
+                               .expires_ms = moment(),
+                               .pool = (uint16_t)number(),
+                               .campaign = (uint16_t)number(),
+                               .class = draw() % CLASS_COUNT,
+                               .flags = (uint8_t)number()};
+}
+
+static struct change_try draw_try(void)
+{
+    return (struct change_try){.number = number(),
+                               .order = number(),
+                               .lease = number(),
+                               .instance = draw(),
+                               .line = number(),
+                               .due_ms = moment(),
+                               .state = draw() % JOB_STATE_COUNT,
+                               .attempts = (uint8_t)number(),
+                               .failures = (uint8_t)number(),
+                               .unsettled = flip(),
+                               .wide = flip(),
+                               .cancel = flip(),
+                               .http_status = (uint16_t)number(),
+                               .code = any(),
+                               .bucket = moment(),
+                               .bucket_messages = (uint16_t)number(),
+                               .bucket_new = (uint16_t)number()};
+}
+
+static struct change_conversation draw_conversation(void)
+{
+    return (struct change_conversation){.key = draw(),
+                                        .line = number(),
+                                        .chat_hash = draw(),
+                                        .pool = (uint16_t)number(),
+                                        .health = draw() % CHAT_HEALTH_COUNT,
+                                        .streak = (uint8_t)number(),
+                                        .health_at_ms = moment(),
+                                        .last_out_ms = moment(),
+                                        .last_in_ms = moment(),
+                                        .forgotten_chat = flip()};
+}
+
+static void draw_pause(struct change_pause *pause)
+{
+    pause->id = number();
+    pause->scope = draw() % PAUSE_SCOPE_COUNT;
+    pause->over = flip();
+    pause->target = number();
+    pause->since_ms = moment();
+    pause->until_ms = moment();
+    draw_text(pause->reason, sizeof pause->reason);
+    draw_text(pause->by, sizeof pause->by);
+}
+
+static void draw_name(struct change_name *name)
+{
+    name->number = (uint16_t)number();
+    name->kind = (uint8_t)(NAME_POOL + draw() % 3);
+    draw_text(name->text, sizeof name->text);
+}
+
+/* A change of this kind with values all over their ranges; the larger ones live in *storage. */
+static struct change draw_change(enum change_kind kind, struct record_storage *storage)
+{
+    struct change change;
+    memset(&change, 0, sizeof change);
+    memset(storage, 0, sizeof *storage);
+    change.kind = kind;
+    change.event.at_ms = moment();
+    if (flip()) {
+        change.event.seq = number() + 1;
+        change.event.prev = draw() % change.event.seq;
+        change.event.topic = draw() % TOPIC_COUNT;
+    }
+    if (kind == CHANGE_START) {
+        draw_start(&storage->start);
+        change.start = &storage->start;
+    } else if (kind == CHANGE_NAME) {
+        draw_name(&storage->name);
+        change.name = &storage->name;
+    } else if (kind == CHANGE_JOB) {
+        change.job = draw_job();
+    } else if (kind == CHANGE_TRY) {
+        change.try = draw_try();
+    } else if (kind == CHANGE_END) {
+        change.end = (struct change_end){.number = number(),
+                                         .line = number(),
+                                         .conversation = draw(),
+                                         .state = draw() % JOB_STATE_COUNT,
+                                         .attempts = (uint8_t)number(),
+                                         .code = draw() % CODE_COUNT,
+                                         .dead = flip(),
+                                         .message_hash = draw(),
+                                         .provider_code = any()};
+    } else if (kind == CHANGE_CONVERSATION) {
+        change.conversation = draw_conversation();
+    } else if (kind == CHANGE_LINE) {
+        storage->line = draw_line();
+        change.line = &storage->line;
+    } else if (kind == CHANGE_PAUSE) {
+        draw_pause(&storage->pause);
+        change.pause = &storage->pause;
+    } else if (kind == CHANGE_SEEN) {
+        change.seen = (struct change_seen){.event = draw(), .at_ms = moment()};
+    } else if (kind == CHANGE_DELIVERY) {
+        change.delivery =
+            (struct change_delivery){.number = number(), .delivery = draw() % DELIVERY_COUNT, .code = any()};
+    } else if (kind == CHANGE_GATE) {
+        change.gate = (struct change_gate){number(), draw() % GATE_COUNT, draw() % REASON_COUNT};
+    } else if (kind == CHANGE_REPUTATION) {
+        change.reputation = (struct change_reputation){number(), draw() % REPUTATION_COUNT, draw() % REPUTATION_COUNT,
+                                                       draw() % SOURCE_COUNT, moment()};
+    } else {
+        change.suppression =
+            (struct change_suppression){draw(), (uint16_t)number(), draw() % SUPPRESS_COUNT, flip(), moment()};
+    }
+    return change;
+}
+
+* / static void check_round_trip(const struct change *change)
+{
+    uint8_t head[STORE_HEAD_BYTES_MAX];
+    uint8_t again[STORE_HEAD_BYTES_MAX];
+    struct record_storage storage;
+    struct change read;
+    size_t bytes = record_encode(change, head);
+    ck_assert(record_decode(change->kind, change_key(change), change->event.seq, head, bytes, &storage, &read));
+    ck_assert_uint_eq(change_key(&read), change_key(change));
+    ck_assert_uint_eq(read.event.seq, change->event.seq);
+    ck_assert_uint_eq(record_encode(&read, again), bytes);
+    ck_assert_int_eq(memcmp(head, again, bytes), 0);
+}
+
+START_TEST(every_kind_comes_back_as_it_was_written)
+{
+    struct record_storage storage;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct change change = draw_change((enum change_kind)(1 + i % (CHANGE_KIND_COUNT - 1)), &storage);
+        check_round_trip(&change);
+    }
+}
+END_TEST
+
+START_TEST(every_field_of_what_is_held_by_value_comes_back)
+{
+    struct record_storage storage;
+    struct record_storage other;
+    uint8_t head[STORE_HEAD_BYTES_MAX];
+    for (int i = 0; i < ROUNDS; i++) {
+        struct change change = draw_change((enum change_kind)(1 + i % (CHANGE_KIND_COUNT - 1)), &storage);
+        struct change read;
+        size_t bytes = record_encode(&change, head);
+        ck_assert(record_decode(change.kind, change_key(&change), change.event.seq, head, bytes, &other, &read));
+        ck_assert_int_eq(read.event.at_ms, change.event.at_ms);
+        ck_assert_uint_eq(read.event.prev, change.event.prev);
+        ck_assert_uint_eq(read.event.topic, change.event.topic);
+        if (change.kind == CHANGE_LINE)
+            ck_assert_int_eq(memcmp(read.line, change.line, sizeof *read.line), 0);
+        else if (change.kind == CHANGE_START)
+            ck_assert_int_eq(memcmp(read.start, change.start, sizeof *read.start), 0);
+        else if (change.kind == CHANGE_PAUSE)
+            ck_assert_str_eq(read.pause->reason, change.pause->reason);
+        else if (change.kind == CHANGE_NAME)
+            ck_assert_str_eq(read.name->text, change.name->text);
+        else if (change.kind == CHANGE_TRY)
+            ck_assert_int_eq(memcmp(&read.try, &change.try, sizeof read.try), 0);
+        else if (change.kind == CHANGE_JOB)
+            ck_assert_int_eq(memcmp(&read.job, &change.job, sizeof read.job), 0);
+        else if (change.kind == CHANGE_CONVERSATION)
+            ck_assert_int_eq(memcmp(&read.conversation, &change.conversation, sizeof read.conversation), 0);
+        else if (change.kind == CHANGE_END)
+            ck_assert_int_eq(memcmp(&read.end, &change.end, sizeof read.end), 0);
+    }
+}
+END_TEST
+
+START_TEST(a_head_cut_at_any_byte_or_with_one_more_is_refused)
+{
+    struct record_storage storage;
+    struct record_storage other;
+    struct change read;
+    for (int i = 0; i < 20 * CHANGE_KIND_COUNT; i++) {
+        struct change change = draw_change((enum change_kind)(1 + i % (CHANGE_KIND_COUNT - 1)), &storage);
+        uint8_t head[STORE_HEAD_BYTES_MAX + 1];
+        size_t bytes = record_encode(&change, head);
+        head[bytes] = 0;
+        for (size_t cut = 0; cut <= bytes + 1; cut++) {
+            uint8_t *exact = malloc(cut + 1); /* of its own, so that a sanitizer sees a byte too far */
+            ck_assert_ptr_nonnull(exact);
+            memcpy(exact, head, cut);
+            bool good = record_decode(change.kind, change_key(&change), change.event.seq, exact, cut, &other, &read);
+            free(exact);
+            ck_assert_msg(good == (cut == bytes), "kind %d cut to %zu of %zu bytes", (int)change.kind, cut, bytes);
+        }
+    }
+}
+END_TEST
+
+START_TEST(random_bytes_are_read_or_refused_but_never_obeyed_beyond_their_ranges)
+{
+    struct record_storage storage;
+    struct change read;
+    for (int i = 0; i < 200000; i++) {
+        uint8_t head[64];
+        size_t bytes = draw() % sizeof head;
+        for (size_t b = 0; b < bytes; b++)
+            head[b] = draw() % 3 == 0 ? 0xFF : (uint8_t)draw();
+        if (bytes > 0)
+            head[0] = RECORD_VERSION;
+        if (record_decode(1 + draw() % (CHANGE_KIND_COUNT - 1), draw(), flip(), head, bytes, &storage, &read) &&
+            read.kind == CHANGE_TRY)
+            ck_assert_uint_lt(read.try.state, JOB_STATE_COUNT);
+    }
+}
+END_TEST
+
+START_TEST(a_newer_version_and_none_are_refused)
+{
+    struct record_storage storage;
+    struct change read;
+    uint8_t head[STORE_HEAD_BYTES_MAX];
+    struct change change = {.kind = CHANGE_SEEN, .seen = {.event = 7, .at_ms = 8}};
+    size_t bytes = record_encode(&change, head);
+    for (int version = 0; version < 256; version++) {
+        head[0] = (uint8_t)version;
+        ck_assert_int_eq(record_decode(CHANGE_SEEN, 7, 0, head, bytes, &storage, &read), version == RECORD_VERSION);
+    }
+}
+END_TEST
+
+START_TEST(an_unknown_kind_is_refused)
+{
+    struct record_storage storage;
+    struct change read;
+    const uint8_t head[] = {RECORD_VERSION, 0, 0};
+    ck_assert(!record_decode(0, 1, 0, head, sizeof head, &storage, &read));
+    ck_assert(!record_decode(CHANGE_KIND_COUNT, 1, 0, head, sizeof head, &storage, &read));
+    ck_assert(!record_decode(1000, 1, 0, head, sizeof head, &storage, &read));
+}
+END_TEST
+
+START_TEST(values_beyond_their_enum_are_refused)
+{
+    struct record_storage storage;
+    struct change read;
+    uint8_t head[STORE_HEAD_BYTES_MAX];
+    struct change changes[] = {{.kind = CHANGE_JOB, .job = {.class = CLASS_COUNT}},
+                               {.kind = CHANGE_TRY, .try = {.state = JOB_STATE_COUNT}},
+                               {.kind = CHANGE_END, .end = {.code = CODE_COUNT}},
+                               {.kind = CHANGE_END, .end = {.state = JOB_STATE_COUNT}},
+                               {.kind = CHANGE_CONVERSATION, .conversation = {.health = CHAT_HEALTH_COUNT}},
+                               {.kind = CHANGE_GATE, .gate = {.gate = GATE_COUNT}},
+                               {.kind = CHANGE_GATE, .gate = {.reason = REASON_COUNT}},
+                               {.kind = CHANGE_DELIVERY, .delivery = {.delivery = DELIVERY_COUNT}},
+                               {.kind = CHANGE_SUPPRESSION, .suppression = {.cause = SUPPRESS_COUNT}},
+                               {.kind = CHANGE_SEEN, .event = {.topic = TOPIC_COUNT + 1}}};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        size_t bytes = record_encode(&changes[i], head);
+        ck_assert_msg(!record_decode(changes[i].kind, 1, 0, head, bytes, &storage, &read), "change %zu", i);
+    }
+}
+END_TEST
+
+START_TEST(the_largest_line_and_pause_fit_a_head)
+{
+    uint8_t head[STORE_HEAD_BYTES_MAX];
+    struct change_line line;
+    memset(&line, 0, sizeof line);
+    line.number = line.changed_at_ms = line.heard_at_ms = line.first_seen_ms = line.flagged_at_ms = (1LL << 47) - 1;
+    line.ramp_until_ms = line.relapsed_at_ms = line.gate_since_ms = line.event_at_ms = (1LL << 47) - 1;
+    line.account = UINT16_MAX;
+    line.messages.newest = line.fresh.newest = (1LL << 47) / BUDGET_BUCKET_MS;
+    for (int i = 0; i < BUDGET_BUCKETS; i++)
+        line.messages.count[i] = line.fresh.count[i] = UINT16_MAX;
+    struct change change = {.kind = CHANGE_LINE, .line = &line, .event = {.seq = UINT64_MAX, .at_ms = 1LL << 47}};
+    check_round_trip(&change);
+    struct change_pause pause = {
+        .id = UINT64_MAX, .target = UINT64_MAX, .since_ms = 1LL << 47, .until_ms = 1LL << 47};
+    memset(pause.reason, 'r', sizeof pause.reason - 1);
+    memset(pause.by, 'b', sizeof pause.by - 1);
+    change = (struct change){.kind = CHANGE_PAUSE, .pause = &pause, .event = {.seq = UINT64_MAX, .at_ms = 1LL << 47}};
+    check_round_trip(&change);
+    ck_assert_uint_le(record_encode(&change, head), STORE_HEAD_BYTES_MAX);
+}
+END_TEST
+
+START_TEST(a_record_comes_back_with_its_sections)
+{
+    static const char to[] = "[\"+14155550101\"]";
+    uint8_t head[STORE_HEAD_BYTES_MAX];
+    struct record_storage storage;
+    struct change read;
+    struct change change = {.kind = CHANGE_JOB, .job = {.number = 5, .class = CLASS_REPLY}};
+    struct store_record record = {
+        .kind = CHANGE_JOB, .key = 5, .head = head, .head_bytes = record_encode(&change, head)};
+    record.sections[SECTION_RECIPIENTS] = (struct store_section){to, sizeof to - 1};
+    ck_assert(record_as_change(&record, &storage, &read));
+    ck_assert_uint_eq(read.job.number, 5);
+    ck_assert_ptr_eq(read.sections[SECTION_RECIPIENTS].data, to);
+    ck_assert_uint_eq(read.sections[SECTION_PAYLOAD].bytes, 0);
+}
+END_TEST
+
+START_TEST(every_kind_has_a_row_that_says_how_it_lives)
+{
+    const struct store_kind *kinds = record_kinds();
+    for (int kind = 1; kind < CHANGE_KIND_COUNT; kind++) {
+        ck_assert_ptr_nonnull(kinds[kind].name);
+        ck_assert_int_ne(kinds[kind].keep, STORE_KEEP_UNUSED);
+    }
+    ck_assert_ptr_null(kinds[0].name);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("record");
+    TCase *tcase = tcase_create("all");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, every_kind_comes_back_as_it_was_written);
+    tcase_add_test(tcase, every_field_of_what_is_held_by_value_comes_back);
+    tcase_add_test(tcase, a_head_cut_at_any_byte_or_with_one_more_is_refused);
+    tcase_add_test(tcase, random_bytes_are_read_or_refused_but_never_obeyed_beyond_their_ranges);
+    tcase_add_test(tcase, a_newer_version_and_none_are_refused);
+    tcase_add_test(tcase, an_unknown_kind_is_refused);
+    tcase_add_test(tcase, values_beyond_their_enum_are_refused);
+    tcase_add_test(tcase, the_largest_line_and_pause_fit_a_head);
+    tcase_add_test(tcase, a_record_comes_back_with_its_sections);
+    tcase_add_test(tcase, every_kind_has_a_row_that_says_how_it_lives);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
