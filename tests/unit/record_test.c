@@ -228,7 +228,8 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
     return change;
 }
 
-* / static void check_round_trip(const struct change *change)
+/* By writing it again: equal bytes say that all that was written was read. */
+static void check_round_trip(const struct change *change)
 {
     uint8_t head[STORE_HEAD_BYTES_MAX];
     uint8_t again[STORE_HEAD_BYTES_MAX];
