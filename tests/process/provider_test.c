@@ -46,7 +46,7 @@ static struct tally count(int jobs)
 {
     struct tally tally = {.attempts_least = 1000};
     for (int i = 0; i < jobs; i++) {
-        char id[16];
+        char id[32];
         snprintf(id, sizeof id, "p%d", i);
         cJSON *view = producer_ask(&producer, "STATUS", id);
         const char *state = text_at(view, "state"), *reason = text_at(view, "reason");

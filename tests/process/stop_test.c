@@ -30,7 +30,7 @@ static void enqueue(int first, int count)
 static bool are(int first, int count, const char *state)
 {
     for (int i = first; i < first + count; i++) {
-        char id[16];
+        char id[32];
         snprintf(id, sizeof id, "s%d", i);
         if (!producer_is(&producer, id, state, NULL))
             return false;

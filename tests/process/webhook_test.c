@@ -1,0 +1,296 @@
+/* webhook_test.c — what the webhook listener believes: lies open nothing, the truth closes at once and for good. */
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "lineward/json.h"
+#include "lineward/signature.h"
+#include "load.h"
+
+#define FLIPS       3
+#define FLIP_LAG_MS 1500 /* a send begun later than a second would be seen */
+#define POLLS       8
+
+static struct rig rig;
+static struct producer producer;
+static unsigned events;
+
+static void begin(const char *const *sets, size_t workers)
+{
+    MUST(sodium_init() >= 0, "libsodium");
+    rig_open(&rig, sets);
+    rig_start(&rig, workers);
+    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
+}
+
+static void end(void)
+{
+    producer_close(&producer);
+    rig_close(&rig);
+}
+
+/* ---- an event, signed ---- */
+
+struct event {
+    char body[1024], id[64];
+};
+
+static void make_event(struct event *event, const char *line, const char *news, int64_t changed_wall_ms)
+{
+    char changed_at[TIME_TEXT_MAX];
+    time_format(changed_wall_ms, changed_at);
+    snprintf(event->id, sizeof event->id, "00000000-0000-4000-8000-%012u", ++events);
+    snprintf(event->body, sizeof event->body,
+             "{\"api_version\":\"v3\",\"webhook_version\":\"2026-02-03\","
+             "\"event_type\":\"phone_number.status_updated\",\"event_id\":\"%s\",\"created_at\":\"%s\","
+             "\"data\":{\"phone_number\":\"%s\",\"changed_at\":\"%s\",%s}}",
+             event->id, changed_at, line, changed_at, news);
+}
+
+static long post_signed(const struct event *event, const char *secret_text, int64_t age_s)
+{
+    struct webhook_secret secret;
+    char timestamp[32], signature[SIGNATURE_TEXT_MAX], headers[3][128];
+    MUST(webhook_secret_parse(secret_text, &secret), "no secret: %s", secret_text);
+    snprintf(timestamp, sizeof timestamp, "%lld", (long long)(clock_read().wall_ms / 1000 - age_s));
+    signature_make(&secret, event->id, timestamp, event->body, strlen(event->body), signature);
+    snprintf(headers[0], sizeof headers[0], "webhook-id: %s", event->id);
+    snprintf(headers[1], sizeof headers[1], "webhook-timestamp: %s", timestamp);
+    snprintf(headers[2], sizeof headers[2], "webhook-signature: %s", signature);
+    return rig_post_webhook(&rig, "/webhooks/linq", event->body,
+                            (const char *const[]){headers[0], headers[1], headers[2], NULL});
+}
+
+static void tell(const struct event *event, long expected)
+{
+    long status = post_signed(event, RIG_SECRET, 0);
+    MUST(status == expected, "the webhook was answered %ld, not %ld: %s", status, expected, event->body);
+}
+
+/* ---- jobs on a line ---- */
+
+static void enqueue(const char *id, size_t line, int recipient, const char *state)
+{
+    char job[256], number[JOB_NUMBER_TEXT_MAX];
+    snprintf(job, sizeof job,
+             "{\"id\":\"%s\",\"to\":\"+1415702%04d\",\"from\":\"%s\","
+             "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"#1 default/%s hello\"}]}}",
+             id, recipient, rig.lines[line], id);
+    producer_enqueue(&producer, job, number, state);
+}
+
+static void must_be_closed(const char *id, const char *after)
+{
+    cJSON *view = producer_ask(&producer, "STATUS", id);
+    MUST(strcmp(text_at(view, "state"), "held") == 0, "after %s, a job on the CRITICAL line is %s", after,
+         text_at(view, "state"));
+    cJSON_Delete(view);
+    MUST(rig_line_is(&rig, 0, "closed", NULL), "after %s, the line is not closed", after);
+}
+
+static bool polls_since(int64_t before, int64_t count)
+{
+    return rig_stat(&rig, "requests") - rig_stat(&rig, "accepted") >= before + count;
+}
+
+static void wait_for_polls(void)
+{
+    int64_t before = rig_stat(&rig, "requests") - rig_stat(&rig, "accepted");
+    AWAIT(polls_since(before, POLLS), "the broker does not poll");
+}
+
+/* ---- lies ---- */
+
+#define NEWS(word) "\"previous_reputation\":\"CRITICAL\",\"new_reputation\":\"" word "\""
+
+static void tell_unsigned_lies(const struct event *lie)
+{
+    char id[128], bad[] = "webhook-signature: v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", timestamp[64];
+    snprintf(id, sizeof id, "webhook-id: %s", lie->id);
+    snprintf(timestamp, sizeof timestamp, "webhook-timestamp: %lld", (long long)(clock_read().wall_ms / 1000));
+    MUST(rig_post_webhook(&rig, "/webhooks/linq", lie->body, NULL) == 401, "no signature is not 401");
+    must_be_closed("held", "an unsigned HEALTHY");
+    MUST(rig_post_webhook(&rig, "/webhooks/linq", lie->body, (const char *const[]){id, timestamp, bad, NULL}) == 401,
+         "a wrong signature is not 401");
+    must_be_closed("held", "a HEALTHY with a wrong signature");
+    MUST(post_signed(lie, "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", 0) == 401,
+         "another's secret is not 401");
+    must_be_closed("held", "a HEALTHY signed by somebody else");
+    MUST(post_signed(lie, RIG_SECRET, SIGNATURE_TOLERANCE_S + 5) == 401, "an old timestamp is not 401");
+    must_be_closed("held", "a HEALTHY with an old timestamp");
+    MUST(rig_post_webhook(&rig, "/webhooks/other", lie->body, NULL) == 404, "an unknown account is not 404");
+}
+
+static void tell_nonsense(void)
+{
+    struct event event = {.id = "00000000-0000-4000-8000-00000000000f"};
+    static char large[1200 * 1024];
+    memset(large, 'x', sizeof large - 1);
+    snprintf(event.body, sizeof event.body, "{\"event_type\":\"phone_number.status_updated\",\"data\":{\"phone");
+    tell(&event, 400);
+    snprintf(event.body, sizeof event.body, "[]");
+    tell(&event, 400);
+    MUST(rig_post_webhook(&rig, "/webhooks/linq", large, NULL) == 413, "a body over 1 MiB is not 413");
+    must_be_closed("held", "nonsense");
+}
+
+START_TEST(lies_open_nothing_and_the_truth_opens)
+{
+    struct event replayed, late, lie, stranger;
+    begin(NULL, 1);
+    enqueue("first", 0, 1, NULL);
+    AWAIT(producer_is(&producer, "first", "sent", NULL), "the line does not send");
+    make_event(&replayed, rig.lines[0], NEWS("HEALTHY"), clock_read().wall_ms);
+    tell(&replayed, 200);
+    rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\"");
+    AWAIT(rig_line_is(&rig, 0, "closed", "line_critical"), "a true CRITICAL does not close the line");
+    enqueue("held", 0, 1, "held");
+
+    tell(&replayed, 200);
+    must_be_closed("held", "a replayed HEALTHY");
+    make_event(&late, rig.lines[0], NEWS("HEALTHY"), clock_read().wall_ms - 60000);
+    tell(&late, 200);
+    must_be_closed("held", "a HEALTHY that is older than the CRITICAL");
+    make_event(&lie, rig.lines[0], NEWS("HEALTHY"), clock_read().wall_ms);
+    tell_unsigned_lies(&lie);
+    tell_nonsense();
+    make_event(&stranger, "+12025559999", NEWS("HEALTHY"), clock_read().wall_ms);
+    tell(&stranger, 200);
+    must_be_closed("held", "a HEALTHY for an unknown line");
+    tell(&lie, 200); /* truly signed, and the list says otherwise */
+    wait_for_polls();
+    must_be_closed("held", "a HEALTHY that no poll confirms");
+    MUST(rig_stat(&rig, "accepted") == 1, "something was sent");
+
+    rig_set_line(&rig, 0, "\"reputation\":\"HEALTHY\"");
+    AWAIT(producer_is(&producer, "held", "sent", NULL), "the recovered line does not send what it held");
+    end();
+}
+END_TEST
+
+/* ---- the truth ---- */
+
+START_TEST(after_its_200_a_critical_survives_sigkill)
+{
+    /* The list goes on saying HEALTHY, which after a restart must count for nothing: it is not proof enough. */
+    static const char *const sets[] = {"accounts.default.poll_interval_ms=60000", NULL};
+    static const char *const news[RIG_LINES] = {"\"new_reputation\":\"CRITICAL\"", "\"new_status\":\"FLAGGED\"",
+                                                "\"new_reputation\":\"CRITICAL\",\"new_status\":\"FLAGGED\"", NULL};
+    begin(sets, 1);
+    for (unsigned line = 0; line < RIG_LINES; line++) {
+        char id[32];
+        snprintf(id, sizeof id, "first-%u", line);
+        enqueue(id, line, 10 + (int)line, NULL);
+        AWAIT(producer_is(&producer, id, "sent", NULL), "the line does not send");
+    }
+    for (size_t line = 0; line < RIG_LINES && news[line] != NULL; line++) {
+        struct event event;
+        make_event(&event, rig.lines[line], news[line], clock_read().wall_ms);
+        tell(&event, 200);
+        program_kill(&rig.broker);
+        rig_start_broker(&rig);
+        rig_await_ready(&rig);
+        MUST(rig_line_is(&rig, line, "closed", NULL), "after the restart the line is not closed: %s", news[line]);
+    }
+    AWAIT(rig_workers_there(&rig) == 1, "the worker does not come back");
+    for (unsigned line = 0; line < RIG_LINES; line++) {
+        char id[32];
+        snprintf(id, sizeof id, "second-%u", line);
+        enqueue(id, line, 10 + (int)line, news[line] == NULL ? "queued" : "held");
+    }
+    AWAIT(producer_is(&producer, "second-3", "sent", NULL), "the line that was left alone does not send");
+    /* The list's HEALTHY is heard by now, and is no proof yet. */
+    AWAIT(producer_is(&producer, "second-0", "held", "line_recovering"), "a job on a CRITICAL line is not held");
+    MUST(producer_is(&producer, "second-1", "held", "line_flagged"), "a job on a FLAGGED line is not held");
+    MUST(producer_is(&producer, "second-2", "held", "line_flagged"), "a job on a FLAGGED line is not held");
+    MUST(rig_accepted(&rig) == RIG_LINES + 1, "%lld messages", (long long)rig_accepted(&rig));
+    end();
+}
+END_TEST
+
+START_TEST(a_critical_revokes_what_a_worker_has_not_begun)
+{
+    begin(NULL, 1);
+    enqueue("warm", 0, 1, NULL);
+    AWAIT(producer_is(&producer, "warm", "sent", NULL), "the line does not send");
+    program_signal(&rig.worker[0], SIGSTOP);
+    enqueue("known", 0, 1, NULL);
+    enqueue("new", 0, 2, NULL);
+    AWAIT(producer_is(&producer, "known", "leased", NULL) && producer_is(&producer, "new", "leased", NULL),
+          "the worker gets no jobs");
+    rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\"");
+    AWAIT(rig_line_is(&rig, 0, "closed", "line_critical"), "a true CRITICAL does not close the line");
+    program_signal(&rig.worker[0], SIGCONT);
+    AWAIT(producer_is(&producer, "known", "held", "line_critical"), "the known conversation's job is not held");
+    AWAIT(!producer_is(&producer, "new", "leased", NULL), "the new conversation's job does not come back");
+    MUST(rig_accepted(&rig) == 1, "%lld messages", (long long)rig_accepted(&rig));
+    end();
+}
+END_TEST
+
+static struct load load;
+
+static void work_until(bool (*done)(void *self), void *self, const char *what)
+{
+    AWAIT((load_turn(&load), done(self)), "%s", what);
+}
+
+static bool is_time(void *self)
+{
+    return mono_ms() >= *(const int64_t *)self;
+}
+
+static void work_for(int64_t ms)
+{
+    int64_t until_mono_ms = mono_ms() + ms;
+    work_until(is_time, &until_mono_ms, "time stands still");
+}
+
+static bool is_answered(void *self)
+{
+    cJSON *history = rig_control(&rig, "GET", "/webhooks?event=phone_number.status_updated&limit=1000", NULL);
+    int64_t answered = 0;
+    const cJSON *attempt;
+    cJSON_ArrayForEach(attempt, json_get(history, "attempts"))
+        answered += number_at(attempt, "http") == 200;
+    cJSON_Delete(history);
+    return answered >= *(const int64_t *)self;
+}
+
+START_TEST(nothing_begins_on_a_line_later_than_a_second_after_the_200_of_its_critical)
+{
+    char acked[PROGRAM_PATH_MAX];
+    begin(NULL, 2);
+    load_open(&load, &rig, LOAD_JOBS_MAX, 10);
+    rig_faults(&rig, "{\"latency_ms\":30,\"jitter_ms\":30}");
+    int64_t answers = 0;
+    for (size_t flip = 0; flip < FLIPS; flip++) {
+        work_for(400);
+        rig_set_line(&rig, flip, "\"reputation\":\"CRITICAL\"");
+        answers++;
+        work_until(is_answered, &answers, "the webhook gets no 200");
+        work_for(FLIP_LAG_MS);
+        rig_set_line(&rig, flip, "\"reputation\":\"HEALTHY\"");
+        answers++;
+    }
+    load_finish(&load);
+    load_await_final(&load, LIMIT_MS);
+    load_write_acked(&load, acked);
+    program_end(&rig.worker[0]);
+    program_end(&rig.worker[1]);
+    program_end(&rig.sandbox);
+    rig_audit(&rig, acked, "3");
+    load_close(&load);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    return RUN_TESTS("webhook", 40, lies_open_nothing_and_the_truth_opens, after_its_200_a_critical_survives_sigkill,
+                     a_critical_revokes_what_a_worker_has_not_begun,
+                     nothing_begins_on_a_line_later_than_a_second_after_the_200_of_its_critical);
+}
