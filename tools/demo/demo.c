@@ -18,11 +18,12 @@
 #include "tools/demo/verdict.h"
 #include "tools/demo/watch.h"
 
-#define TURN_MS      50
-#define LOOK_MS      250
-#define KILL_WAIT_MS 500
-#define DEADLINE_MS  75000 /* since the demo began: stopping and judging take their time, too */
-#define HOLDS        2     /* lines that turn CRITICAL, at least */
+#define TURN_MS       50
+#define LOOK_MS       250
+#define KILL_WAIT_MS  500   /* for producers to wait for an ACK, */
+#define KILL_AFTER_MS 1     /* and then: what they handed in may be on disk by now */
+#define DEADLINE_MS   75000 /* since the demo began: stopping and judging take their time, too */
+#define HOLDS         2     /* lines that turn CRITICAL, at least */
 
 struct demo {
     const struct demo_options *options;
@@ -120,6 +121,7 @@ static void kill_broker(struct demo *demo)
             all_wait = all_wait && producer_waits(demo->producers[pool]);
         sched_yield();
     }
+    poll(NULL, 0, KILL_AFTER_MS);
     cast_kill_broker(&demo->cast);
     screen_note(&demo->screen, "the broker is killed (SIGKILL)");
 }
@@ -227,9 +229,12 @@ static bool flow(struct demo *demo)
         poll(NULL, 0, TURN_MS);
     }
     screen_show(&demo->screen, demo->plan, &demo->watch, head(demo));
-    screen_note(&demo->screen,
-                "all is sent; %" PRIu64 " jobs were handed in again, their ACK being lost, and taken once",
-                count_producers(demo).repeated);
+    screen_close(&demo->screen);
+    uint64_t repeated = count_producers(demo).repeated;
+    screen_note(&demo->screen, "all is sent");
+    if (repeated > 0)
+        screen_note(&demo->screen, "%" PRIu64 " jobs were handed in again, their ACK being lost, and taken once",
+                    repeated);
     return true;
 }
 
