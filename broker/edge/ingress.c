@@ -229,7 +229,8 @@ static void enqueue(struct ingress *ingress, struct request *request, size_t fir
         result->id_at = (uint32_t)request->text.bytes;
         result->id_bytes = (uint32_t)id.bytes;
         if (offered) {
-            json_put_raw(&request->text, id.data, id.bytes);
+            if (id.bytes > 0) /* else it has none */
+                json_put_raw(&request->text, id.data, id.bytes);
             request->text.comma = false;
             ingress->options.persist(ingress->options.persist_self, now, out); /* its texts are lent until here */
             continue;
@@ -273,7 +274,8 @@ static void take_enqueued(struct ingress *ingress, struct request *request, cons
         return;
     char id[PRODUCER_ID_MAX_BYTES * 6 + 3];
     size_t bytes = result->id_bytes < sizeof id ? result->id_bytes : 0;
-    memcpy(id, request->text.text + result->id_at, bytes); /* the text may move while it grows */
+    if (bytes > 0)
+        memcpy(id, request->text.text + result->id_at, bytes); /* the text may move while it grows */
     size_t at = request->text.bytes;
     view_enqueued(&request->text, (struct span){id, bytes}, effect);
     have_result(request, effect->index, at);
