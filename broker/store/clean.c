@@ -109,9 +109,10 @@ static bool choose_history(struct store *store, int64_t now_ms)
     return false;
 }
 
-static bool can_be_cleaned(const struct segment *segment)
+/* Not before the owner knows the places of all that is in it. */
+static bool can_be_cleaned(const struct store *store, const struct segment *segment)
 {
-    return segment->state == SEGMENT_SEALED && !segment->damaged;
+    return segment->state == SEGMENT_SEALED && !segment->damaged && segment->last <= store->collected_through;
 }
 
 /* The segment with the smallest part of it still needed, if more than one part in `gain` is not. */
@@ -122,7 +123,7 @@ static struct segment *deadest(const struct store *store, int64_t now_ms, unsign
     for (size_t i = 0; i < store->data.count; i++) {
         struct segment *segment = store->data.at[i];
         double part = (double)books_live(store, segment, now_ms) / (double)segment_total(segment);
-        if (can_be_cleaned(segment) && part < best_part) {
+        if (can_be_cleaned(store, segment) && part < best_part) {
             best = segment;
             best_part = part;
         }
@@ -161,7 +162,7 @@ static struct segment *choose_victim(const struct store *store, int64_t now_ms)
     }
     if (expired_history(store, now_ms) != NULL) {
         struct segment *oldest = store->data.at[0];
-        if (can_be_cleaned(oldest) && oldest->number < expired_history(store, now_ms)->last)
+        if (can_be_cleaned(store, oldest) && oldest->number < expired_history(store, now_ms)->last)
             return oldest;
     }
     return NULL;

@@ -2,6 +2,7 @@
  * file back when all that hangs on it is durable and nobody reads it any more. */
 #include "journal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,7 @@ static enum err read_chunk(struct store *store)
     if (!cleaning->scanning) {
         scan_begin(&cleaning->scan, store->io, victim->file, victim->seed, SEGMENT_HEADER_BYTES, end);
         cleaning->scanning = true;
+        cleaning->scanned = false;
         cleaning->open.more = false;
     }
     enum err err = ERR_NONE;
@@ -174,6 +176,7 @@ static int gather_chunk(struct store *store)
     for (size_t i = 0; i < chunk->count && error == 0; i++) {
         const struct chunk_item *item = &chunk->items[i];
         const struct record *record = (const struct record *)(chunk->bytes + item->record);
+        assert(item->verdict != VERDICT_ASK);
         if (item->verdict == VERDICT_PAST || item->verdict == VERDICT_VALUE)
             error = history_add(store, record, item->verdict, chunk->newest_ms);
         else if (item->old && record->seq > cleaning->dropped_seq)
@@ -200,20 +203,20 @@ static void history_failed(struct store *store, int error)
 static void read_and_gather(struct store *store)
 {
     struct cleaning *cleaning = &store->cleaning;
-    bool gather = cleaning->step == STEP_GATHER;
+    bool gather = cleaning->step == STEP_GATHER, read = false;
     enum err err = ERR_NONE;
     int error = 0;
     pthread_mutex_unlock(&store->lock);
     for (;;) {
         if (gather && (error = gather_chunk(store)) != 0)
             break;
-        if (gather && cleaning->scanned)
+        read = gather && cleaning->scanned;
+        if (read)
             break;
         if ((err = read_chunk(store)) != ERR_NONE || asks(&cleaning->chunk))
             break;
         gather = true;
     }
-    bool read = err == ERR_NONE && error == 0 && gather && cleaning->scanned;
     if (read)
         error = history_flush(store);
     pthread_mutex_lock(&store->lock);
@@ -238,6 +241,7 @@ static void retire(struct store *store)
 {
     struct cleaning *cleaning = &store->cleaning;
     struct segment *victim = cleaning->victim;
+    assert(cleaning->scanned || victim->type == SEGMENT_HISTORY);
     store->history_end = cleaning->end_next;
     if (victim->type == SEGMENT_DATA)
         history_accept(store);

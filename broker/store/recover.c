@@ -110,6 +110,8 @@ static enum err pending_end(struct replay *replay, bool complete)
 
 static enum err take_heads(struct replay *replay, struct segment *segment, const struct heads *heads)
 {
+    if (heads->frames == 0)
+        return ERR_NONE;
     if (heads->lead_goes_on)
         return pending_add(replay, segment, heads->bytes, heads->used);
     enum err err = pending_end(replay, heads->has_lead && !heads->lead_void);
@@ -338,7 +340,7 @@ enum err recover(struct store *store, struct store_opened *opened, struct store_
         return err;
     learn_history(&recovery);
     choose_active(store);
-    store->submitted = last;
+    store->submitted = store->collected_through = last;
     store->cleaning.look = true;
     atomic_store(&store->durable, last);
     committer_start(store, last);

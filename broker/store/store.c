@@ -395,5 +395,6 @@ void store_status_read(const struct store *store, struct store_status *out)
         status_add(store, store->history.at[i], now_ms, out);
     out->bytes_total += store->spare_count * store->segment_bytes;
     out->full = atomic_load(&store->full);
+    out->cleaning = store->cleaning.turn != CLEAN_IDLE || store->cleaning.look;
     pthread_mutex_unlock(&locked->lock);
 }

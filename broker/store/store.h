@@ -191,6 +191,7 @@ struct store_status {
     uint64_t commits, records, syncs, bytes_written, sync_us_total, sync_us_max;
     uint64_t cleaned_segments, cleaned_bytes_moved;
     bool full;
+    bool cleaning; /* something is being cleaned, waits for a commit, or is to be looked for */
 };
 void store_status_read(const struct store *store, struct store_status *out);
 
