@@ -29,8 +29,8 @@ void account_touch_lines(struct core *core, uint32_t at, struct instant now)
 static void set_timer(struct core *core, uint32_t at, struct instant now)
 {
     const struct account *account = &core->accounts[at];
-    int64_t next = TIME_NEVER;
-    if (account->limited_until_ms > now.mono_ms)
+    int64_t next = account->missing_poll != 0 ? now.mono_ms : TIME_NEVER;
+    if (next == TIME_NEVER && account->limited_until_ms > now.mono_ms)
         next = account->limited_until_ms;
     if (account->broken && !account->probing && account->probe_at_ms > now.mono_ms && account->probe_at_ms < next)
         next = account->probe_at_ms;
@@ -47,8 +47,9 @@ void account_limit(struct core *core, uint32_t at, int64_t for_ms, struct instan
     account_touch_lines(core, at, now);
 }
 
-void account_wake(struct core *core, uint32_t at, struct instant now)
+void account_wake(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
+    reputation_miss_rest(core, at, now, out);
     account_touch_lines(core, at, now);
     set_timer(core, at, now);
 }

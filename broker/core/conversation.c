@@ -103,13 +103,16 @@ uint32_t conversation_first(const struct core *core, const struct conversation *
     return conversation->tail == NOBODY ? NOBODY : core->jobs[conversation->tail].next;
 }
 
+bool conversation_fixes(const struct job *job)
+{
+    bool waits_for_all = (job->flags & JOB_WIDE) != 0 && job_due_ms(job) != 0;
+    return job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0 || waits_for_all;
+}
+
 bool conversation_first_is_fixed(const struct core *core, const struct conversation *conversation)
 {
     uint32_t first = conversation_first(core, conversation);
-    if (first == NOBODY)
-        return false;
-    const struct job *job = &core->jobs[first];
-    return job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0;
+    return first != NOBODY && conversation_fixes(&core->jobs[first]);
 }
 
 /* The first job of the run whose last one is `last`; runs differ in class, so the class tells the first run. */

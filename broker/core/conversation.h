@@ -1,8 +1,8 @@
 /* conversation.h — the waiting jobs of one conversation, in the order in which they go: earlier class first, then
  * order of acceptance (PROTOCOL, Order within a conversation); and the table of conversations.
  *
- * The list is a ring through job.next, conversation.tail is the last. A first job that is leased or unsettled is
- * *fixed*: nothing goes before it. The jobs behind it (or all, if it is not fixed) form runs of one class, so that
+ * The list is a ring through job.next, conversation.tail is the last. A first job that is leased, unsettled or
+ * waits for the whole conversation is *fixed*: nothing goes before it. The jobs behind it (or all, if it is not fixed) form runs of one class, so that
  * a reply finds its place among a million campaign jobs in at most four steps: the last job of each run but the
  * first points (left) to the run's first one, which points (right) to the last one of the run before. */
 #ifndef LINEWARD_CORE_CONVERSATION_H
@@ -20,13 +20,16 @@ uint32_t conversation_find_chat(const struct core *core, uint64_t chat_hash);
 uint32_t conversation_find_chat_next(const struct core *core, uint64_t chat_hash, uint32_t conversation);
 
 uint32_t conversation_first(const struct core *core, const struct conversation *conversation);
+/* Would the job, standing first, stay first whatever comes? Leased, unsettled, or waiting for what the provider said of
+ * the whole conversation. */
+bool conversation_fixes(const struct job *job);
 bool conversation_first_is_fixed(const struct core *core, const struct conversation *conversation);
 /* Behind all of its class, or (`front`) before them. If that makes it the first, the one that was must not be in a
  * ready queue. */
 void conversation_insert(struct core *core, struct conversation *conversation, uint32_t job, bool front);
 /* Takes out the first job (ended, or to be put elsewhere). */
 void conversation_shift(struct core *core, struct conversation *conversation);
-/* The first job is leased or unsettled no longer: it takes its place by class again, before all of its class. */
+/* The first job is fixed no longer: it takes its place by class again, before all of its class. */
 void conversation_unfix(struct core *core, struct conversation *conversation);
 
 void index_conversations(struct core *core, uint32_t *key_heads, uint32_t *chat_heads, uint32_t heads_max);

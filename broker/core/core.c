@@ -9,6 +9,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/names.h"
 #include "broker/core/pause.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
@@ -100,6 +101,7 @@ static void take_tables(struct core *core, struct taker *taker)
     core->leases = take(taker, limits->leases_max + 1ull, sizeof *core->leases);
     core->workers = take(taker, limits->workers_max + 1ull, sizeof *core->workers);
     core->pauses = take(taker, limits->pauses_max, sizeof *core->pauses);
+    core->pause_changes = take(taker, limits->pauses_max, sizeof *core->pause_changes);
     core->names = take(taker, limits->names_max, sizeof *core->names);
     core->suppressed = take(taker, limits->conversations_max + 1ull, sizeof *core->suppressed);
     core->starts = take(taker, STARTS_MAX, sizeof *core->starts);
@@ -199,13 +201,14 @@ static void wake_mono(struct core *core, uint32_t owner, struct instant now, str
         worker_wake(core, slot, now, out);
         break;
     case MONO_ACCOUNT:
-        account_wake(core, slot, now);
+        account_wake(core, slot, now, out);
         break;
     case MONO_POLL_SOON:
         effect_add(out, EFFECT_POLL)->account = slot;
         break;
     case MONO_FORGET:
         dedupe_forget(core, now);
+        start_refresh(core, now, out);
         break;
     case MONO_KINDS:
         assert(false);

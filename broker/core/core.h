@@ -143,6 +143,11 @@ void core_worker_result(struct core *core, const struct core_result *result, str
 
 /* The JOB of this lease is about to be sent: true, its time runs from now; false: the lease is over, send nothing. */
 bool core_lease_send(struct core *core, uint64_t lease, struct instant now);
+/* Before that: has the recipient (keyed hash of account and handle, as read from the store; 0: a group) opted out
+ * since the job was accepted? Then the job ends as suppressed and nothing may be sent: true. A job whose outcome is
+ * unknown goes on: only the provider can say what became of it. */
+bool core_lease_suppressed(struct core *core, uint64_t lease, uint64_t recipient, struct instant now,
+                           struct effects *out);
 /* It could not be sent (the peer's queue is full, or it is gone): the job goes back, nothing was begun. */
 void core_lease_unsent(struct core *core, uint64_t lease, struct instant now, struct effects *out);
 

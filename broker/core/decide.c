@@ -66,6 +66,24 @@ static struct verdict by_provider(const struct core *core, uint32_t account_at, 
     return because(REASON_NONE);
 }
 
+static struct verdict by_provider_limit(const struct core *core, const struct line *line, struct instant now)
+{
+    int64_t until = core->accounts[line->account].limited_until_ms;
+    if (line->limited_until_ms > until)
+        until = line->limited_until_ms;
+    return until > now.mono_ms ? because_until(REASON_RATE_LIMITED, wall_of(until, now)) : because(REASON_NONE);
+}
+
+static struct verdict by_line_speed(const struct core *core, const struct line *line, struct instant now)
+{
+    if (!budget_daily_left(core, line, now))
+        return because(REASON_BUDGET_DAILY);
+    if (line->next_send_us > now.mono_ms * 1000)
+        return because_until(ramp_is_on(core, line) ? REASON_RAMP : REASON_PACE,
+                             wall_of((line->next_send_us + 999) / 1000, now));
+    return by_provider_limit(core, line, now);
+}
+
 /* Why no line of the pool takes a new conversation now: the least bad one answers. */
 static struct verdict by_placement(const struct core *core, uint32_t pool_at, struct instant now)
 {
@@ -75,18 +93,11 @@ static struct verdict by_placement(const struct core *core, uint32_t pool_at, st
     struct verdict best = because(REASON_NO_HEALTHY_LINE);
     for (uint32_t l = 0; l < core->line_count; l++) {
         const struct line *line = &core->lines[l];
-        bool at_risk_new = pool->policy.at_risk_new && line->known.word == REPUTATION_AT_RISK;
-        bool usable = line->pool == pool_at && !line->known.cordoned && !ramp_is_on(core, line) &&
-                      (line->gate == GATE_OPEN || (line->gate == GATE_SLOW && at_risk_new));
-        if (!usable)
+        if (line->pool != pool_at || !line_welcomes_fresh(core, line))
             continue;
-        struct verdict here = because_until(REASON_PACE, wall_of((line->next_send_us + 999) / 1000, now));
+        struct verdict here = by_line_speed(core, line, now);
         if (!budget_fresh_left(core, line, now))
             here = because(REASON_BUDGET_NEW_CONVERSATIONS);
-        else if (!budget_daily_left(core, line, now))
-            here = because(REASON_BUDGET_DAILY);
-        else if (line->limited_until_ms > now.mono_ms)
-            here = because_until(REASON_RATE_LIMITED, wall_of(line->limited_until_ms, now));
         bool first = best.reason == REASON_NO_HEALTHY_LINE;
         bool sooner = here.reason > best.reason ||
                       (here.reason == best.reason && here.until_ms != 0 && here.until_ms < best.until_ms);
@@ -98,28 +109,15 @@ static struct verdict by_placement(const struct core *core, uint32_t pool_at, st
 
 static struct verdict by_pinned_placement(const struct core *core, const struct line *line, struct instant now)
 {
-    const struct policy *policy = line_policy(core, line);
-    bool at_risk_new = policy->at_risk_new && line->known.word == REPUTATION_AT_RISK;
-    if (line->known.cordoned)
-        return because(REASON_LINE_CORDONED);
-    if (ramp_is_on(core, line))
-        return because_until(REASON_RAMP, line->known.ramp_until_ms);
-    if (line->gate != GATE_OPEN && !at_risk_new)
+    if (!line_welcomes_fresh(core, line)) {
+        if (line->known.cordoned)
+            return because(REASON_LINE_CORDONED);
+        if (ramp_is_on(core, line))
+            return because_until(REASON_RAMP, line->known.ramp_until_ms);
         return because(REASON_LINE_AT_RISK);
+    }
     if (!budget_fresh_left(core, line, now))
         return because(REASON_BUDGET_NEW_CONVERSATIONS);
-    return because(REASON_NONE);
-}
-
-static struct verdict by_line_speed(const struct core *core, const struct line *line, struct instant now)
-{
-    if (!budget_daily_left(core, line, now))
-        return because(REASON_BUDGET_DAILY);
-    if (line->next_send_us > now.mono_ms * 1000)
-        return because_until(ramp_is_on(core, line) ? REASON_RAMP : REASON_PACE,
-                             wall_of((line->next_send_us + 999) / 1000, now));
-    if (line->limited_until_ms > now.mono_ms)
-        return because_until(REASON_RATE_LIMITED, wall_of(line->limited_until_ms, now));
     return because(REASON_NONE);
 }
 
@@ -156,9 +154,7 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return verdict;
     if (waits)
         return because_until(REASON_RATE_LIMITED, job_due_ms(job));
-    if (core->accounts[pool->account].limited_until_ms > now.mono_ms)
-        return because_until(REASON_RATE_LIMITED, wall_of(core->accounts[pool->account].limited_until_ms, now));
-    return because(REASON_NO_WORKER);
+    return because(turns_can_lease(core) ? REASON_NONE : REASON_NO_WORKER);
 }
 
 static bool is_live(const struct job *job)

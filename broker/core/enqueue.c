@@ -105,7 +105,7 @@ static void adopt_chat(struct core *core, uint32_t at, const struct core_enqueue
 }
 
 /* The conversation of the job, made if need be, and pinned if the job says so. NOBODY: no room. */
-static uint32_t house(struct core *core, uint32_t at, const struct core_enqueue *job)
+static uint32_t house(struct core *core, uint32_t at, const struct core_enqueue *job, struct instant now)
 {
     if (at == NOBODY)
         at = conversation_new(core, job->conversation, job->pool);
@@ -119,10 +119,7 @@ static uint32_t house(struct core *core, uint32_t at, const struct core_enqueue 
         if (first != NOBODY)
             turns_withdraw(core, at, first); /* it waits for the pinned line from now on, with all before it */
         conversation_bind(core, at, line_find(core, job->from_line), true);
-        for (uint32_t slot = first; slot != NOBODY;) {
-            core->jobs[slot].flags |= JOB_PINNED;
-            slot = core->jobs[slot].next == first ? NOBODY : core->jobs[slot].next;
-        }
+        conversation_settle(core, at, now);
     }
     return at;
 }
@@ -231,7 +228,7 @@ void core_enqueue(struct core *core, const struct core_enqueue *job, bool store_
         answer_refusal(core, job, refusal, out);
         return;
     }
-    at = house(core, at, job);
+    at = house(core, at, job, now);
     bool crowded = at != NOBODY && core->conversations[at].scheduled == CONVERSATION_SCHEDULED_MAX;
     uint32_t slot = at == NOBODY || crowded ? NOBODY : accept(core, at, job, now);
     if (slot == NOBODY) {
@@ -279,15 +276,19 @@ void enqueue_wake(struct core *core, uint32_t slot, struct instant now, struct e
         core->conversations[job->conversation].scheduled--;
         job_move(job, EV_DUE);
     }
+    bool fixed = conversation_fixes(job);
     job_set_due(job, 0);
     job_timer(core, slot);
     if (waited) {
+        turns_withdraw(core, job->conversation, slot);
+        if (fixed && !conversation_fixes(job))
+            conversation_unfix(core, &core->conversations[job->conversation]);
         conversation_settle(core, job->conversation, now);
         return;
     }
+    job_set_order(job, core->next_job++); /* its place is where it fell due */
     insert(core, slot, now);
     job_record_try(core, slot, NULL, 0, 0, TOPIC_JOB_QUEUED, now, out);
-    out->changes[out->change_count - 1].try.order = core->next_job++; /* its place is where it fell due */
 }
 
 void core_cancel(struct core *core, uint64_t token, uint32_t index, uint64_t number, struct instant now,

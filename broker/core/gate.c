@@ -45,7 +45,7 @@ void ramp_start(const struct core *core, struct line *line, struct instant now)
     line->known.hold = false;
     line->known.ramp_step = 1;
     line->known.ramp_until_ms = now.wall_ms + step_ms(core, line);
-    line->next_send_us = now.mono_ms * 1000; /* the backlog starts at the ramp's own pace, from now */
+    pace_begin(core, line, now);
 }
 
 bool ramp_step(const struct core *core, struct line *line, struct instant now)
@@ -139,15 +139,17 @@ void gate_update(struct core *core, uint32_t at, struct instant now, struct effe
     struct line *line = &core->lines[at];
     struct gate_state gate = gate_of(core, line, now);
     bool moved = gate.gate != line->gate || gate.reason != line->gate_reason;
-    bool closes = gate.gate == GATE_CLOSED && line->gate != GATE_CLOSED;
     line->gate = gate.gate;
     line->gate_reason = gate.reason;
+    if (line->probing && !gate_lets_probe(core, line, now))
+        line->probing = false;
     if (moved) {
         line->known.gate_since_ms = now.wall_ms;
         line_record(core, at, now, out);
         tell_gate(core, line, now, out);
     }
-    if (closes)
-        leases_revoke_line(core, at, now, out);
     turns_touch_line(core, at, now);
+    line->revokes = false;
+    if (line->leases != NOBODY && leases_must_stop(core, at))
+        leases_revoke_line(core, at, now, out);
 }

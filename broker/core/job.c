@@ -95,6 +95,20 @@ void job_timer(struct core *core, uint32_t slot)
     wall_timer(core, WALL_JOB, slot, at_ms);
 }
 
+void job_set_order(struct job *job, uint64_t order)
+{
+    job->flags |= JOB_SCHEDULED_ONCE;
+    job->parent = (uint32_t)order;
+}
+
+uint64_t job_order(const struct core *core, const struct job *job)
+{
+    bool kept = job->state == JOB_QUEUED && (job->flags & JOB_SCHEDULED_ONCE) != 0 && (job->flags & JOB_READY) == 0;
+    if (!kept || job->parent == 0)
+        return job_sequence(job);
+    return core->next_job - (uint32_t)((uint32_t)core->next_job - job->parent);
+}
+
 void job_record_try(struct core *core, uint32_t slot, const struct lease *lease, int http_status, int64_t code,
                     enum topic topic, struct instant now, struct effects *out)
 {
@@ -103,7 +117,7 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
     struct change *change = change_add(out, CHANGE_TRY);
     change->try = (struct change_try){
         .number = job->number,
-        .order = job_sequence(job),
+        .order = job_order(core, job),
         .due_ms = job_due_ms(job),
         .state = job->state,
         .attempts = job->attempts,

@@ -22,6 +22,12 @@ bool job_is_waiting(const struct job *job); /* scheduled or queued */
 /* Its state, due time or expiry changed: when it has to be looked at again. */
 void job_timer(struct core *core, uint32_t slot);
 
+/* Its place among the waiting jobs of its class: its sequence, or a later number drawn when it fell due. That one is
+ * kept, in its low 32 bits, until it comes first: from then on its sequence, which is smaller than all behind it, does
+ * as well. */
+void job_set_order(struct job *job, uint64_t order);
+uint64_t job_order(const struct core *core, const struct job *job);
+
 /* What CHANGE_TRY says of the job now. */
 void job_record_try(struct core *core, uint32_t slot, const struct lease *lease, int http_status, int64_t code,
                     enum topic topic, struct instant now, struct effects *out);

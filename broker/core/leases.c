@@ -217,14 +217,25 @@ void lease_revoke(struct core *core, struct lease *lease, struct instant now, st
     effect->lease = lease->id;
 }
 
-void leases_revoke_line(struct core *core, uint32_t line, struct instant now, struct effects *out)
+bool leases_must_stop(const struct core *core, uint32_t at)
 {
-    uint32_t slot = core->lines[line].leases;
-    while (slot != NOBODY) {
+    const struct line *line = &core->lines[at];
+    bool paused = core->pauses_all > 0 || core->accounts[line->account].pauses > 0 ||
+                  (line_has_pool(line) && core->pools[line->pool].pauses > 0);
+    return paused || (line->gate == GATE_CLOSED && !line->probing);
+}
+
+void leases_revoke_line(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    uint32_t slot = core->lines[at].leases;
+    while (slot != NOBODY && effects_have_room(out)) {
         uint32_t next = core->leases[slot].line_next;
         lease_revoke(core, &core->leases[slot], now, out);
         slot = next;
     }
+    core->lines[at].revokes = slot != NOBODY;
+    if (slot != NOBODY)
+        mono_timer(core, MONO_LINE, at, now.mono_ms);
 }
 
 void lease_hand_over(struct core *core, struct lease *lease, uint32_t worker)
@@ -236,7 +247,7 @@ void lease_hand_over(struct core *core, struct lease *lease, uint32_t worker)
 bool core_lease_send(struct core *core, uint64_t id, struct instant now)
 {
     struct lease *lease = lease_find(core, id);
-    if (lease == NULL || lease->over)
+    if (lease == NULL || lease->over || leases_must_stop(core, lease->line))
         return false;
     lease->sent = true;
     lease->until_ms = now.mono_ms + line_policy(core, &core->lines[lease->line])->lease_ms;

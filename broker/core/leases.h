@@ -15,7 +15,9 @@ void lease_forget_restored(struct core *core, uint32_t slot);
 /* After the replay: their time runs from now on; unused slots are free. */
 void leases_restored(struct core *core, struct instant now);
 
-/* The line closed: what was not handed out comes back at once, the rest is revoked. */
+/* Nothing may be sent on the line: closed (but for a probe under way), or paused with all that it belongs to. */
+bool leases_must_stop(const struct core *core, uint32_t line);
+/* What was not handed out comes back at once, the rest is revoked. Goes on at the next tick if there is no room. */
 void leases_revoke_line(struct core *core, uint32_t line, struct instant now, struct effects *out);
 void lease_revoke(struct core *core, struct lease *lease, struct instant now, struct effects *out);
 void lease_timer(struct core *core, struct lease *lease);
@@ -46,7 +48,7 @@ void account_limit(struct core *core, uint32_t account, int64_t for_ms, struct i
 /* The provider's answer (or its absence) as far as the breaker cares; `trouble`: 5xx, connect error, timeout. */
 void account_answer(struct core *core, uint32_t account, uint32_t conversation, bool trouble, bool was_probe,
                     struct instant now, struct effects *out);
-void account_wake(struct core *core, uint32_t account, struct instant now);
+void account_wake(struct core *core, uint32_t account, struct instant now, struct effects *out);
 
 /* ---- workers: workers.c ---- */
 uint32_t worker_find_peer(const struct core *core, uint32_t peer); /* NOBODY: not READY here */

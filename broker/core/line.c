@@ -32,25 +32,34 @@ static uint64_t digits_of(const char *number)
     return digits;
 }
 
-uint32_t line_pool_of(const struct core *core, uint32_t account, uint64_t number)
+uint32_t line_rest_pool(const struct core *core, uint32_t account)
 {
-    uint32_t rest = NO_POOL;
-    for (uint32_t p = 0; p < core->conf->pool_count; p++) {
-        const struct conf_pool *pool = &core->conf->pools[p];
-        if (pool->account != account)
-            continue;
-        if (pool->all_lines)
-            rest = p;
-        for (size_t i = 0; i < pool->line_count; i++)
-            if (digits_of(pool->lines[i].number) == number)
-                return p;
-    }
-    return rest;
+    for (uint32_t p = 0; p < core->conf->pool_count; p++)
+        if (core->pools[p].account == account && core->pools[p].all_lines)
+            return p;
+    return NO_POOL;
 }
 
-void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now)
+static void join(struct core *core, struct line *line, uint32_t account, uint32_t pool)
 {
-    line_get(core, core->pools[pool].account, digits_of(line->number), now);
+    line->account = account;
+    line->known.account = core->accounts[account].name;
+    line->pool = pool;
+}
+
+void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *conf, struct instant now)
+{
+    uint32_t at = line_get(core, core->pools[pool].account, digits_of(conf->number), now);
+    if (at != NO_LINE)
+        join(core, &core->lines[at], core->pools[pool].account, pool);
+}
+
+uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, struct instant now)
+{
+    uint32_t at = line_get(core, account, number, now);
+    if (at != NO_LINE && !line_has_pool(&core->lines[at]))
+        join(core, &core->lines[at], account, line_rest_pool(core, account));
+    return at;
 }
 
 uint32_t line_get(struct core *core, uint32_t account, uint64_t number, struct instant now)
@@ -64,11 +73,9 @@ uint32_t line_get(struct core *core, uint32_t account, uint64_t number, struct i
     struct line *line = &core->lines[at];
     memset(line, 0, sizeof *line);
     line->known.number = number;
-    line->known.account = core->accounts[account].name;
     line->known.first_seen_ms = now.wall_ms;
     line->known.gate_since_ms = now.wall_ms;
-    line->account = account;
-    line->pool = line_pool_of(core, account, number);
+    join(core, line, account, line_rest_pool(core, account));
     line->event_mono_ms = line->tightened_mono_ms = line->loosen_event_mono_ms = line->agreed_begun_mono_ms = INT64_MIN;
     line->heard_mono_ms = now.mono_ms;
     line->gate = GATE_SLOW;

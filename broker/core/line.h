@@ -8,8 +8,10 @@
 uint32_t line_find(const struct core *core, uint64_t number); /* NO_LINE: unknown */
 /* Adds the line if it is new. NO_LINE: the table is full. */
 uint32_t line_get(struct core *core, uint32_t account, uint64_t number, struct instant now);
-/* The pool whose configuration names the line, else the account's `all` pool. NO_POOL: none. */
-uint32_t line_pool_of(const struct core *core, uint32_t account, uint64_t number);
+/* The same for a line that the provider speaks of: one that belonged nowhere yet is that account's now. */
+uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, struct instant now);
+/* The account's pool of `all` lines that no other pool names (those are all known from the start). NO_POOL: none. */
+uint32_t line_rest_pool(const struct core *core, uint32_t account);
 /* A line that a pool names, before anybody was heard of it. */
 void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now);
 void index_lines(struct core *core, uint32_t *heads, uint32_t heads_max);
@@ -40,6 +42,10 @@ bool ramp_step(const struct core *core, struct line *line, struct instant now);
 /* ---- pace.c ---- */
 /* Microseconds between two sends at the gate's pace; 0: no limit. */
 int64_t pace_interval_us(const struct core *core, const struct line *line, const struct gate_state *gate);
+/* The line goes on after a closure, at another pace: from now, but no earlier than its full pace allowed. */
+void pace_begin(const struct core *core, struct line *line, struct instant now);
+/* After a restart: as if it had sent all it might have by its last known try (promise P6). */
+void pace_restore(const struct core *core, struct line *line, struct instant now);
 void pace_spend(struct core *core, struct line *line, struct instant now);
 double pace_per_min(const struct core *core, const struct line *line, struct instant now);
 

@@ -47,6 +47,7 @@ static void hear_answer(struct core *core, const struct core_message_fact *fact,
     uint32_t line = line_find(core, fact->line);
     if (line != NO_LINE) {
         budget_add(&core->lines[line].known.messages, now.wall_ms, 1, now.wall_ms / BUDGET_BUCKET_MS);
+        line_record(core, line, now, out); /* a restart must not count too little */
         turns_touch_line(core, line, now);
     }
     uint32_t next = NOBODY;

@@ -30,6 +30,11 @@ void name_record(struct core *core, uint16_t number, struct instant now, struct 
     change->event.at_ms = now.wall_ms;
 }
 
+static uint64_t numbers(const struct core *core)
+{
+    return core->next_job + core->next_lease + core->next_seq + core->next_pause;
+}
+
 void start_record(struct core *core, const struct start *start, struct instant now, struct effects *out)
 {
     struct change_start *value = &core->start_changes[core->start_change_next++ % START_CHANGES];
@@ -45,6 +50,15 @@ void start_record(struct core *core, const struct start *start, struct instant n
     struct change *change = change_add(out, CHANGE_START);
     change->start = value;
     change->event.at_ms = now.wall_ms;
+    core->numbers_recorded = numbers(core);
+}
+
+/* The numbers reached so far, said anew now and then: what else knows them is history, which is dropped in time, and no
+ * number may be used twice. */
+void start_refresh(struct core *core, struct instant now, struct effects *out)
+{
+    if (numbers(core) != core->numbers_recorded)
+        start_record(core, &core->starts[core->start_count - 1], now, out);
 }
 
 uint16_t core_campaign(struct core *core, const char *name, struct effects *out)

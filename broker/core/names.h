@@ -9,6 +9,7 @@
 uint16_t name_number(struct core *core, enum name_kind kind, const char *text, struct effects *out);
 void name_record(struct core *core, uint16_t number, struct instant now, struct effects *out);
 /* Writes CHANGE_START with the numbers reached so far. */
+void start_refresh(struct core *core, struct instant now, struct effects *out); /* if they moved */
 void start_record(struct core *core, const struct start *start, struct instant now, struct effects *out);
 
 #endif

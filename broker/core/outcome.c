@@ -16,13 +16,6 @@ static struct span span_of(const char *text, size_t bytes)
 }
 #define TEXT_SPAN(text) span_of("" text, sizeof(text) - 1)
 
-/* The job is waiting again, not before `due_ms`. */
-static void wait_until(struct core *core, uint32_t slot, int64_t due_ms, struct instant now)
-{
-    job_set_due(&core->jobs[slot], due_ms > now.wall_ms ? due_ms : 0);
-    job_timer(core, slot);
-}
-
 /* Leased no longer: the bookkeeping that every outcome but an end shares. */
 static void come_back(struct core *core, uint32_t slot, enum job_event event)
 {
@@ -32,16 +25,23 @@ static void come_back(struct core *core, uint32_t slot, enum job_event event)
     job->left = job->right = job->parent = NOBODY;
     job_timer(core, slot);
     backlog_add(core, slot);
-    if ((job->flags & JOB_UNSETTLED) == 0)
+    if (!conversation_fixes(job))
         conversation_unfix(core, &core->conversations[job->conversation]);
 }
 
-static void finish_probes(struct core *core, const struct lease *lease)
+/* A failed probe of a flagged line is repeated after as long a wait as the first, one that never began at once. What a
+ * probe of the account says is account_answer()'s to judge. */
+static void finish_probes(struct core *core, const struct lease *lease, bool begun, struct instant now)
 {
-    if (lease->probe_line)
-        core->lines[lease->line].probing = core->lines[lease->line].probe_due = false;
+    struct line *line = &core->lines[lease->line];
     if (lease->probe_account)
         core->accounts[lease->account].probing = false;
+    if (!lease->probe_line)
+        return;
+    line->probing = false;
+    line->probe_due = line->probe_due && !begun;
+    if (begun && line->known.service == SERVICE_FLAGGED && line->known.service_source == SOURCE_ERROR)
+        line->known.flagged_at_ms = now.wall_ms;
 }
 
 static void record_conversation(struct core *core, uint32_t at, uint32_t slot, const struct core_result *result,
@@ -108,6 +108,15 @@ static void undo_placement(struct core *core, const struct lease *lease, uint32_
         conversation_unbind(core, at);
 }
 
+/* It may have been sent, so the conversation may live there for good (DESIGN trap 2). */
+static void remember_home(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+{
+    uint32_t at = core->jobs[slot].conversation;
+    const struct core_result nothing = {.outcome = OUTCOME_RETRY};
+    if ((core->conversations[at].flags & CONVERSATION_RECORDED) == 0)
+        record_conversation(core, at, slot, &nothing, now, out);
+}
+
 bool outcome_withdraw(struct core *core, uint32_t slot, struct instant now, struct effects *out)
 {
     struct job *job = job_at(core, slot);
@@ -117,6 +126,7 @@ bool outcome_withdraw(struct core *core, uint32_t slot, struct instant now, stru
     if ((job->flags & JOB_UNSETTLED) != 0) {
         if (!late)
             return false; /* an unknown outcome is not ended by asking: it may have been sent */
+        remember_home(core, slot, now, out);
         ending = (struct job_ending){.event = EV_GIVE_UP, .code = CODE_OUTCOME_UNKNOWN, .dead = true,
             .result = TEXT_SPAN("{\"error\":{\"code\":\"outcome_unknown\",\"message\":"
                                 "\"expired before its outcome was known: it may have been sent\"}}")};
@@ -148,7 +158,9 @@ void outcome_returned(struct core *core, struct lease *lease, struct instant now
     struct job *job = job_at(core, slot);
     if (job->attempts > 0)
         job->attempts--;
-    finish_probes(core, lease);
+    finish_probes(core, lease, false, now);
+    if (lease->probe_account)
+        account_touch_lines(core, lease->account, now); /* another may go instead */
     come_back(core, slot, EV_RETURNED);
     undo_placement(core, lease, job->conversation, now);
     lease_close(core, lease, false);
@@ -162,7 +174,9 @@ void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, 
     uint32_t line = lease->line;
     assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
     core->totals.lapsed_total++;
-    finish_probes(core, lease);
+    finish_probes(core, lease, true, now);
+    if (lease->probe_account)
+        account_answer(core, lease->account, core->jobs[slot].conversation, true, true, now, out);
     core->jobs[slot].flags |= JOB_UNSETTLED;
     come_back(core, slot, EV_LAPSE);
     effect_alert(out, ALERT_LEASE_LAPSED, core->lines[line].known.number, lease->account);
@@ -174,8 +188,9 @@ void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, 
 static void flag_line(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     struct line *line = &core->lines[at];
+    if (line->known.service != SERVICE_FLAGGED) /* else what the provider said in so many words stands */
+        line->known.service_source = SOURCE_ERROR;
     line->known.service = SERVICE_FLAGGED;
-    line->known.service_source = SOURCE_ERROR;
     line->known.flagged_at_ms = now.wall_ms;
     line->probe_due = line->probing = false;
     effect_alert(out, ALERT_LINE_FLAGGED, line->known.number, line->account);
@@ -214,35 +229,36 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     const struct policy *policy = line_policy(core, line);
     int64_t wait = wait_after(core, policy, job, result);
     core->totals.retried_total++;
-    job->flags &= (uint8_t) ~(JOB_UNSETTLED | JOB_WIDE);
-    if (result->unknown)
+    if (result->unknown) /* once unknown, a try that surely failed settles nothing: an earlier one may have gone out */
         job->flags |= JOB_UNSETTLED;
+    bool unsettled = (job->flags & JOB_UNSETTLED) != 0;
     if (result->scope != SCOPE_JOB)
         job->flags |= JOB_WIDE;
-    else if (!result->unknown && job->failures < UINT8_MAX)
+    else if (!unsettled && job->failures < UINT8_MAX)
         job->failures++;
 
+    bool wider = result->scope == SCOPE_LINE || result->scope == SCOPE_ACCOUNT;
+    /* What the line or the account waits for is theirs; the job itself is ready again at once. */
+    job_set_due(job, wider || wait <= 0 ? 0 : now.wall_ms + wait);
     come_back(core, slot, EV_RETRY);
     lease_close(core, lease, false);
     if (result->forget_chat) {
         conversation_set_chat(core, job->conversation, 0);
         record_conversation(core, job->conversation, slot, result, now, out);
     }
-    if (job->failures >= policy->attempts_max && !result->unknown && result->scope == SCOPE_JOB) {
+    if (job->failures >= policy->attempts_max && !unsettled && result->scope == SCOPE_JOB) {
         struct job_ending ending = {.event = EV_GIVE_UP, .dead = true, .result = result->result,
                                     .provider_code = result->code};
         job_end(core, slot, &ending, now, out);
+        turns_touch_line(core, line_at, now);
         return;
     }
     if (result->line_flagged)
         flag_line(core, line_at, now, out);
-    bool wider = result->scope == SCOPE_LINE || result->scope == SCOPE_ACCOUNT;
-    /* What the line or the account waits for is theirs; the job itself is ready again at once. */
-    if (result->scope == SCOPE_LINE && !result->line_flagged)
+    if (result->scope == SCOPE_LINE && !result->line_flagged && line->limited_until_ms < now.mono_ms + wait)
         line->limited_until_ms = now.mono_ms + wait;
     if (result->scope == SCOPE_ACCOUNT)
         account_limit(core, account, wait, now);
-    wait_until(core, slot, wider ? 0 : now.wall_ms + wait, now);
     go_on(core, slot, result->http_status, result->code, now, out);
     turns_touch_line(core, line_at, now);
 }
@@ -270,6 +286,27 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
     turns_touch_line(core, line, now);
 }
 
+bool core_lease_suppressed(struct core *core, uint64_t id, uint64_t recipient, struct instant now, struct effects *out)
+{
+    struct lease *lease = lease_find(core, id);
+    if (lease == NULL || lease->over || lease->sent || !suppression_has(core, recipient))
+        return false;
+    uint32_t slot = job_find(core, lease->number);
+    uint32_t line = lease->line;
+    assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
+    if ((core->jobs[slot].flags & JOB_UNSETTLED) != 0)
+        return false;
+    struct job_ending ending = {.event = EV_SUPPRESS, .code = CODE_OPTED_OUT};
+    finish_probes(core, lease, false, now);
+    if (lease->probe_account)
+        account_touch_lines(core, lease->account, now);
+    undo_placement(core, lease, core->jobs[slot].conversation, now);
+    lease_close(core, lease, false);
+    job_end(core, slot, &ending, now, out);
+    turns_touch_line(core, line, now);
+    return true;
+}
+
 /* A RESULT for a lease that is over: if it says `sent`, that is believed whatever came later. */
 static void late_result(struct core *core, struct lease *lease, const struct core_result *result, struct instant now,
                         struct effects *out)
@@ -285,9 +322,18 @@ void outcome_believe_sent(struct core *core, uint32_t slot, const struct core_re
     struct job *job = job_at(core, slot);
     if (job->state == JOB_LEASED) { /* another try is under way: its own RESULT will find the job ended */
         struct lease *current = &core->leases[job->left];
+        finish_probes(core, current, false, now);
+        if (current->probe_account)
+            account_touch_lines(core, current->account, now);
+        if (current->sent)
+            lease_revoke(core, current, now, out);
         lease_close(core, current, false);
     }
+    uint32_t line = core->conversations[job->conversation].line;
+    assert((core->conversations[job->conversation].flags & CONVERSATION_BOUND) != 0);
+    core->lines[line].sent_total++;
     sent(core, slot, result, now, out);
+    turns_touch_line(core, line, now);
 }
 
 void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, uint64_t message_hash,
@@ -295,8 +341,10 @@ void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, 
 {
     struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result,
                                   .message_hash = message_hash};
-    if (core->jobs[slot].state == JOB_QUEUED && (core->jobs[slot].flags & JOB_UNSETTLED) != 0)
-        sent(core, slot, &settled, now, out);
+    /* The provider knows the key, so a try went out, even if its answer said that it failed. One under way will tell
+     * by itself. */
+    if (core->jobs[slot].state == JOB_QUEUED && core->jobs[slot].attempts > 0)
+        outcome_believe_sent(core, slot, &settled, now, out);
 }
 
 static void current_result(struct core *core, struct lease *lease, const struct core_result *result,
@@ -307,7 +355,9 @@ static void current_result(struct core *core, struct lease *lease, const struct 
     uint32_t line = lease->line;
     if (result->malformed) {
         struct core_result unknown = {.outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = -1};
-        finish_probes(core, lease);
+        finish_probes(core, lease, true, now);
+        if (lease->probe_account)
+            account_answer(core, lease->account, core->jobs[slot].conversation, true, true, now, out);
         retry(core, lease, slot, &unknown, now, out);
         return;
     }
@@ -318,7 +368,7 @@ static void current_result(struct core *core, struct lease *lease, const struct 
     bool trouble = result->outcome == OUTCOME_RETRY && (result->http_status >= 500 || result->http_status == 0) &&
                    !result->line_flagged;
     bool probe_line = lease->probe_line;
-    finish_probes(core, lease);
+    finish_probes(core, lease, true, now);
     account_answer(core, lease->account, core->jobs[slot].conversation, trouble, lease->probe_account, now, out);
     if (result->key_refused)
         account_refuse_key(core, lease->account, now, out);

@@ -22,9 +22,30 @@ int64_t pace_interval_us(const struct core *core, const struct line *line, const
     const struct policy *policy = line_policy(core, line);
     if (policy->pace_per_min == 0 && gate->factor >= 1.0)
         return 0;
-    double per_min = (double)(policy->pace_per_min == 0 ? UNLIMITED_PER_MIN : policy->pace_per_min) * gate->factor;
+    /* Rounded up: a minute must not hold one more. */
+    double factor = gate->gate == GATE_CLOSED ? policy->at_risk_factor : gate->factor; /* closed: only a probe goes */
+    double per_min = (double)(policy->pace_per_min == 0 ? UNLIMITED_PER_MIN : policy->pace_per_min) * factor;
     /* 60 s over a pace so small that it would round to never still ends: an hour at most between two sends */
-    return per_min < 1.0 / 60 ? 3600000000 : (int64_t)(60e6 / per_min);
+    return per_min < 1.0 / 60 ? 3600000000 : (int64_t)(60e6 / per_min) + 1;
+}
+
+void pace_begin(const struct core *core, struct line *line, struct instant now)
+{
+    const struct policy *policy = line_policy(core, line);
+    int64_t interval = policy->pace_per_min == 0 ? 0 : 60000000 / policy->pace_per_min + 1;
+    int64_t latest = now.mono_ms * 1000 + interval + interval / JITTER_SHARE;
+    if (line->next_send_us > latest)
+        line->next_send_us = latest;
+}
+
+void pace_restore(const struct core *core, struct line *line, struct instant now)
+{
+    const struct policy *policy = line_policy(core, line);
+    if (line->last_try_ms == 0 || policy->pace_per_min == 0)
+        return;
+    int64_t interval = 60000000 / policy->pace_per_min + 1;
+    int64_t ago_ms = now.wall_ms - line->last_try_ms;
+    line->next_send_us = (now.mono_ms - (ago_ms < 0 ? 0 : ago_ms)) * 1000 + interval + interval / JITTER_SHARE;
 }
 
 void pace_spend(struct core *core, struct line *line, struct instant now)

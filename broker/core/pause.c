@@ -23,7 +23,7 @@ static bool target_of(const struct core *core, enum pause_scope scope, uint64_t 
     return true;
 }
 
-static void revoke_all(struct core *core, enum pause_scope scope, uint32_t at, struct instant now,
+static void touch_all(struct core *core, enum pause_scope scope, uint32_t at, struct instant now,
                        struct effects *out)
 {
     for (uint32_t l = 0; l < core->line_count; l++) {
@@ -32,8 +32,9 @@ static void revoke_all(struct core *core, enum pause_scope scope, uint32_t at, s
                      (scope == PAUSE_ACCOUNT && line->account == at);
         if (!meant)
             continue;
-        leases_revoke_line(core, l, now, out);
         turns_touch_line(core, l, now);
+        if (leases_must_stop(core, l))
+            leases_revoke_line(core, l, now, out);
     }
 }
 
@@ -53,46 +54,60 @@ static uint32_t account_by_name(const struct core *core, uint64_t name)
     return UINT32_MAX;
 }
 
-void pause_apply(struct core *core, const struct change_pause *pause, int delta, struct instant now,
-                 struct effects *out)
+/* What the pause lies on: its count and its index. NULL: nothing that is here. */
+static uint32_t *count_of(struct core *core, const struct change_pause *pause, uint32_t *at)
 {
-    uint32_t at = 0;
-    uint32_t *count = NULL;
     switch ((enum pause_scope)pause->scope) {
     case PAUSE_ALL:
-        count = &core->pauses_all;
-        break;
+        return &core->pauses_all;
     case PAUSE_ACCOUNT:
-        at = account_by_name(core, pause->target);
-        count = at == UINT32_MAX ? NULL : &core->accounts[at].pauses;
-        break;
+        *at = account_by_name(core, pause->target);
+        return *at == UINT32_MAX ? NULL : &core->accounts[*at].pauses;
     case PAUSE_POOL:
-        at = pool_by_name(core, pause->target);
-        count = at == NO_POOL ? NULL : &core->pools[at].pauses;
-        break;
+        *at = pool_by_name(core, pause->target);
+        return *at == NO_POOL ? NULL : &core->pools[*at].pauses;
     case PAUSE_LINE:
-        at = line_find(core, pause->target);
-        count = at == NO_LINE ? NULL : &core->lines[at].pauses;
-        break;
+        *at = line_find(core, pause->target);
+        return *at == NO_LINE ? NULL : &core->lines[*at].pauses;
     case PAUSE_CAMPAIGN:
     case PAUSE_CONVERSATION:
     case PAUSE_SCOPE_COUNT:
         break;
     }
+    return NULL;
+}
+
+void pause_count(struct core *core, const struct change_pause *pause)
+{
+    uint32_t at = 0;
+    uint32_t *count = count_of(core, pause, &at);
+    if (count != NULL)
+        (*count)++;
+}
+
+/* The pause begins (delta 1) or ends (-1) to count. */
+static void apply(struct core *core, const struct change_pause *pause, int delta, struct instant now,
+                  struct effects *out)
+{
+    uint32_t at = 0;
+    uint32_t *count = count_of(core, pause, &at);
     if (count == NULL)
         return;
     *count += (uint32_t)delta;
     if (pause->scope == PAUSE_LINE)
         gate_update(core, at, now, out);
     else if (*count == (delta > 0 ? 1u : 0u))
-        revoke_all(core, (enum pause_scope)pause->scope, at, now, out);
+        touch_all(core, (enum pause_scope)pause->scope, at, now, out);
 }
 
-static void record(struct core *core, const struct change_pause *pause, struct instant now, struct effects *out)
+void pause_record(struct core *core, const struct change_pause *pause, bool news, struct instant now,
+                  struct effects *out)
 {
+    struct change_pause *value = &core->pause_changes[core->pause_change_next++ % core->limits.pauses_max];
+    *value = *pause; /* its slot may be another pause's before this is encoded */
     struct change *change = change_add(out, CHANGE_PAUSE);
-    change->pause = pause;
-    if (pause->scope == PAUSE_POOL)
+    change->pause = value;
+    if (pause->scope == PAUSE_POOL && news)
         change_mark(core, change, pause->over ? TOPIC_POOL_RESUMED : TOPIC_POOL_PAUSED, now);
     else
         change->event.at_ms = now.wall_ms;
@@ -139,8 +154,8 @@ void core_pause(struct core *core, const struct core_pause *ask, struct instant 
     copy_text(pause->change.by, sizeof pause->change.by, ask->by);
     if (pause->change.until_ms != 0)
         wall_timer(core, WALL_PAUSE, slot, pause->change.until_ms);
-    record(core, &pause->change, now, out);
-    pause_apply(core, &pause->change, 1, now, out);
+    pause_record(core, &pause->change, true, now, out);
+    apply(core, &pause->change, 1, now, out);
     effect_answer(out, ask->token, CODE_NONE);
     out->effects[out->effect_count - 1].pause = pause->change.id;
 }
@@ -151,8 +166,8 @@ static void lift(struct core *core, uint32_t slot, struct instant now, struct ef
     pause->used = false;
     wall_timer(core, WALL_PAUSE, slot, TIME_NEVER);
     pause->change.over = true;
-    record(core, &pause->change, now, out);
-    pause_apply(core, &pause->change, -1, now, out);
+    pause_record(core, &pause->change, true, now, out);
+    apply(core, &pause->change, -1, now, out);
 }
 
 void core_resume(struct core *core, uint64_t token, enum pause_scope scope, uint64_t given, uint64_t id,
@@ -177,19 +192,19 @@ void pause_wake(struct core *core, uint32_t slot, struct instant now, struct eff
     lift(core, slot, now, out);
 }
 
-void pause_restore(struct core *core, const struct change_pause *change)
+void pause_restore(struct core *core, const struct change_pause *change, bool past)
 {
     uint32_t slot = 0;
+    if (change->id >= core->next_pause)
+        core->next_pause = change->id + 1;
     for (uint32_t p = 1; p < core->limits.pauses_max && slot == 0; p++)
         if (core->pauses[p].used && core->pauses[p].change.id == change->id)
             slot = p;
-    if (change->over) {
+    if (change->over) /* as history too: what it ended may still lie there as it began */
         core->pauses[slot].used = false;
-        return;
-    }
     if (slot == 0)
         slot = free_slot(core);
-    if (slot == 0)
+    if (slot == 0 || past || change->over)
         return;
     core->pauses[slot].used = true;
     core->pauses[slot].change = *change;

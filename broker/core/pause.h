@@ -4,10 +4,12 @@
 
 #include "broker/core/effects.h"
 
-/* The pause begins (delta 1) or ends (-1) to count for what it lies on. */
-void pause_apply(struct core *core, const struct change_pause *pause, int delta, struct instant now,
-                 struct effects *out);
+/* After the replay: it counts for what it lies on. */
+void pause_count(struct core *core, const struct change_pause *pause);
 void pause_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out); /* WALL_PAUSE */
-void pause_restore(struct core *core, const struct change_pause *change); /* without applying it */
+/* Writes CHANGE_PAUSE; `news`: it began or ended just now, which followers hear of. */
+void pause_record(struct core *core, const struct change_pause *pause, bool news, struct instant now,
+                  struct effects *out);
+void pause_restore(struct core *core, const struct change_pause *change, bool past); /* without applying it */
 
 #endif

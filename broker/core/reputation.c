@@ -6,6 +6,7 @@
 #include "broker/core/reputation.h"
 
 #include "broker/core/dedupe.h"
+#include "broker/core/leases.h"
 #include "broker/core/line.h"
 
 static const int64_t poll_again_ms[] = {1000, 2000, 5000}; /* while a poll disagrees with a webhook */
@@ -160,7 +161,7 @@ void core_line_told(struct core *core, uint64_t token, const struct core_line_fa
     if (fact->event != 0 && !dedupe_remember_event(core, fact->event, now, out))
         return;
     bool unseen = line_find(core, fact->number) == NO_LINE;
-    uint32_t at = line_get(core, fact->account, fact->number, now);
+    uint32_t at = line_heard_of(core, fact->account, fact->number, now);
     if (at == NO_LINE)
         return;
     struct line *line = &core->lines[at];
@@ -215,8 +216,8 @@ static void polled_reputation(struct core *core, uint32_t at, const struct core_
                               struct effects *out)
 {
     struct line *line = &core->lines[at];
-    if (line->event_mono_ms > fact->begun_mono_ms)
-        return; /* an event that arrived after the poll's start is newer */
+    if (line->event_mono_ms >= fact->begun_mono_ms)
+        return; /* an event that arrived after the poll's start (or in the same moment: who knows) is newer */
     bool awaited = line->loosen_event_mono_ms != INT64_MIN;
     if (awaited && fact->reputation != REPUTATION_HEALTHY &&
         badness(fact->reputation) <= badness((enum reputation)line->known.proven)) {
@@ -234,7 +235,7 @@ static void polled_reputation(struct core *core, uint32_t at, const struct core_
 
 void core_line_polled(struct core *core, const struct core_line_fact *fact, struct instant now, struct effects *out)
 {
-    uint32_t at = line_get(core, fact->account, fact->number, now);
+    uint32_t at = line_heard_of(core, fact->account, fact->number, now);
     if (at == NO_LINE)
         return;
     struct line *line = &core->lines[at];
@@ -267,6 +268,18 @@ static void miss(struct core *core, uint32_t at, struct instant now, struct effe
     gate_update(core, at, now, out);
 }
 
+void reputation_miss_rest(struct core *core, uint32_t account_at, struct instant now, struct effects *out)
+{
+    struct account *account = &core->accounts[account_at];
+    for (; account->missing_poll != 0 && effects_have_room(out); account->missing_at++) {
+        const struct line *line = &core->lines[account->missing_at];
+        if (account->missing_at == core->line_count)
+            account->missing_poll = 0;
+        else if (line->account == account_at && line->seen_poll != account->missing_poll)
+            miss(core, account->missing_at, now, out);
+    }
+}
+
 void core_poll_ended(struct core *core, const struct core_poll *poll, struct instant now, struct effects *out)
 {
     struct account *account = &core->accounts[poll->account];
@@ -275,9 +288,8 @@ void core_poll_ended(struct core *core, const struct core_poll *poll, struct ins
     if (!poll->ok)
         return;
     account->polled = true;
-    account->polls++;
     account_accept_key(core, poll->account, now);
-    for (uint32_t at = 0; at < core->line_count; at++)
-        if (core->lines[at].account == poll->account && core->lines[at].seen_poll != poll->poll)
-            miss(core, at, now, out);
+    account->missing_poll = poll->poll;
+    account->missing_at = 0;
+    account_wake(core, poll->account, now, out);
 }

@@ -50,19 +50,31 @@ static void restore_name(struct core *core, const struct change_name *name)
         core->name_count = name->number + 1u;
 }
 
-static void restore_start(struct core *core, const struct change_start *start)
+/* The place of that start, in order of their numbers whatever order the cleaner left: the bits of a job's key are those
+ * of the last start before it. STARTS_MAX: older than all, and no room. */
+static uint32_t place_of_start(struct core *core, uint64_t number)
 {
     uint32_t at = core->start_count;
-    for (uint32_t i = 0; i < core->start_count; i++)
-        if (core->starts[i].start == start->start)
-            at = i;
-    if (at == STARTS_MAX) {
-        memmove(core->starts, core->starts + 1, (STARTS_MAX - 1) * sizeof *core->starts);
+    while (at > 0 && core->starts[at - 1].start > number)
         at--;
-        core->start_count--;
-    }
-    if (at == core->start_count)
+    if (at > 0 && core->starts[at - 1].start == number)
+        return at - 1;
+    if (core->start_count < STARTS_MAX) {
+        memmove(core->starts + at + 1, core->starts + at, (core->start_count - at) * sizeof *core->starts);
         core->start_count++;
+        return at;
+    }
+    if (at == 0)
+        return STARTS_MAX;
+    memmove(core->starts, core->starts + 1, (at - 1) * sizeof *core->starts); /* the oldest is forgotten */
+    return at - 1;
+}
+
+static void restore_start(struct core *core, const struct change_start *start)
+{
+    uint32_t at = place_of_start(core, start->start);
+    if (at == STARTS_MAX)
+        return;
     core->starts[at].start = start->start;
     core->starts[at].first_job = start->first_job;
     memcpy(core->starts[at].random, start->random, sizeof core->starts[at].random);
@@ -146,7 +158,9 @@ static struct job *restored(struct core *core, uint64_t number)
     return &core->jobs[slot];
 }
 
-static void restore_try(struct core *core, const struct change_try *try, bool past)
+/* Which line a conversation lives on follows in the end from those of its jobs that were tried (restore_finish.c): here
+ * each only remembers its own (`next`: 1 + line), for it may not be the last word. */
+static void restore_try(struct core *core, const struct change_try *try, int64_t at_ms, bool past)
 {
     uint32_t line = try->line == 0 ? NO_LINE : line_find(core, try->line);
     if (try->lease >> LEASE_SLOT_BITS >= core->next_lease)
@@ -159,6 +173,8 @@ static void restore_try(struct core *core, const struct change_try *try, bool pa
     if (line != NO_LINE) {
         budget_restore(&core->lines[line].known.messages, try->bucket, try->bucket_messages);
         budget_restore(&core->lines[line].known.fresh, try->bucket, try->bucket_new);
+        if (try->state == JOB_LEASED && at_ms > core->lines[line].last_try_ms)
+            core->lines[line].last_try_ms = at_ms;
     }
     if (past || job == NULL || job_state_is_final(job->state))
         return;
@@ -170,31 +186,20 @@ static void restore_try(struct core *core, const struct change_try *try, bool pa
     job->flags = (uint8_t)((job->flags & JOB_PINNED) | (try->unsettled ? JOB_UNSETTLED : 0) | (try->wide ? JOB_WIDE : 0) |
                            (try->cancel ? JOB_CANCEL : 0));
     job->parent = 0;
+    job->next = line == NO_LINE ? 0 : line + 1;
     job_set_due(job, try->due_ms);
     set_order(job, try->order);
-    struct conversation *conversation = &core->conversations[job->conversation];
-    if (line != NO_LINE) {
-        conversation->line = line;
-        conversation->flags = (uint8_t)((conversation->flags & ~CONVERSATION_PINNED) | CONVERSATION_BOUND);
-    } else if ((conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) == 0 &&
-               (conversation->flags & CONVERSATION_BOUND) != 0) {
-        conversation->flags &= (uint8_t)~CONVERSATION_BOUND; /* it came back unbegun, to its pool */
-        if ((job->flags & JOB_PINNED) != 0)
-            conversation->flags |= CONVERSATION_PINNED;
-        else
-            conversation->line = NO_LINE;
-    }
     if (job->state == JOB_LEASED && line != NO_LINE) {
         lease_restore(core, try, line);
         job->parent = (uint32_t)(try->lease & LEASE_SLOT_MAX);
     }
 }
 
-static void restore_end(struct core *core, const struct change_end *end)
+static void restore_end(struct core *core, const struct change_end *end, int64_t at_ms)
 {
     struct job *job = restored(core, end->number);
     if (end->message_hash != 0 && dedupe_find(core, end->message_hash) == NULL)
-        dedupe_remember(core, end->message_hash, end->number, 0, 0);
+        dedupe_remember(core, end->message_hash, end->number, 0, at_ms);
     if (job == NULL)
         return;
     if (job->state == JOB_LEASED)
@@ -264,25 +269,24 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
     case CHANGE_JOB:
         return restore_job(core, &change->job, past, place);
     case CHANGE_TRY:
-        restore_try(core, &change->try, past);
+        restore_try(core, &change->try, change->event.at_ms, past);
         return ERR_NONE;
     case CHANGE_END:
-        restore_end(core, &change->end);
+        restore_end(core, &change->end, change->event.at_ms);
         return ERR_NONE;
     case CHANGE_CONVERSATION:
         return past ? ERR_NONE : restore_conversation(core, &change->conversation, place);
     case CHANGE_LINE:
         return past ? ERR_NONE : restore_line(core, change->line);
     case CHANGE_PAUSE:
-        if (!past)
-            pause_restore(core, change->pause);
+        pause_restore(core, change->pause, past);
         return ERR_NONE;
     case CHANGE_SEEN:
         if (dedupe_find(core, change->seen.event) == NULL)
             dedupe_remember(core, change->seen.event, 0, 0, change->seen.at_ms);
         return ERR_NONE;
     case CHANGE_SUPPRESSION:
-        if (!past)
+        if (!past || change->suppression.over) /* the end of one counts as history too: its beginning may lie there */
             suppression_restore(core, &change->suppression);
         return ERR_NONE;
     case CHANGE_DELIVERY:

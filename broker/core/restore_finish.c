@@ -25,31 +25,77 @@ static void match_pools(struct core *core, struct effects *out)
         core->pools[p].name = name_number(core, NAME_POOL, core->conf->pools[p].name, out);
     for (uint32_t a = 0; a < core->account_count; a++)
         core->accounts[a].name = name_number(core, NAME_ACCOUNT, core->conf->accounts[a].name, out);
+    for (uint32_t replayed = first; replayed < core->pool_count; replayed++) {
+        core->pools[replayed].moved_to = replayed;
+        for (uint32_t p = 0; p < first; p++)
+            if (core->pools[p].name == core->pools[replayed].name)
+                core->pools[replayed].moved_to = p;
+    }
     for (uint32_t at = 1; at <= core->conversations_used; at++) {
         struct conversation *conversation = &core->conversations[at];
-        for (uint32_t p = 0; conversation->key != 0 && p < first; p++)
-            if (conversation->pool >= first && core->pools[p].name == core->pools[conversation->pool].name)
-                conversation->pool = (uint16_t)p;
+        if (conversation->key != 0 && conversation->pool >= first)
+            conversation->pool = (uint16_t)core->pools[conversation->pool].moved_to;
     }
 }
 
-static void match_lines(struct core *core, struct instant now)
+/* The account that a line's record names. A line without one (never heard of) is the only account's, if there is one. */
+static uint32_t account_of(const struct core *core, const struct line *line)
+{
+    if (line->known.account == 0 && core->account_count == 1)
+        return 0;
+    for (uint32_t a = 0; a < core->account_count; a++)
+        if (line->known.account != 0 && core->accounts[a].name == line->known.account)
+            return a;
+    return UINT32_MAX;
+}
+
+static void match_lines(struct core *core)
 {
     for (uint32_t l = 0; l < core->line_count; l++) {
         struct line *line = &core->lines[l];
-        line->account = UINT32_MAX;
-        for (uint32_t a = 0; a < core->account_count; a++)
-            if (core->accounts[a].name == line->known.account)
-                line->account = a;
-        bool orphan = line->account == UINT32_MAX;
-        line->account = orphan ? 0 : line->account;
-        line->pool = orphan ? NO_POOL : line_pool_of(core, line->account, line->known.number);
+        uint32_t account = account_of(core, line);
+        line->account = account == UINT32_MAX ? 0 : account;
+        line->pool = account == UINT32_MAX ? NO_POOL : line_rest_pool(core, account);
+        if (account != UINT32_MAX)
+            line->known.account = core->accounts[account].name;
+    }
+}
+
+static void add_configured_lines(struct core *core, struct instant now)
+{
+    for (uint32_t p = 0; p < core->conf->pool_count; p++)
+        for (size_t i = 0; i < core->conf->pools[p].line_count; i++)
+            line_add_configured(core, p, &core->conf->pools[p].lines[i], now);
+}
+
+static void wake_lines(struct core *core, struct instant now)
+{
+    for (uint32_t l = 0; l < core->line_count; l++) {
+        struct line *line = &core->lines[l];
         int64_t heard = line->known.heard_at_ms != 0 ? line->known.heard_at_ms : line->known.first_seen_ms;
         line->heard_mono_ms = now.mono_ms - (now.wall_ms - heard);
         line->recorded_heard_ms = line->known.heard_at_ms;
         struct gate_state gate = gate_of(core, line, now);
         line->gate = gate.gate;
         line->gate_reason = gate.reason;
+        pace_restore(core, line, now);
+    }
+}
+
+/* A conversation without a record of its own lives where one of its jobs was tried: until a try is surely over without
+ * having begun, nothing moves it. */
+static void find_homes(struct core *core)
+{
+    for (uint32_t slot = 1; slot <= core->jobs_used; slot++) {
+        const struct job *job = &core->jobs[slot];
+        bool tried = job->attempts > 0 || job->state == JOB_LEASED;
+        if (job->number == 0 || job_state_is_final(job->state) || !tried || job->next == 0)
+            continue;
+        struct conversation *conversation = &core->conversations[job->conversation];
+        if ((conversation->flags & CONVERSATION_RECORDED) != 0)
+            continue;
+        conversation->line = job->next - 1;
+        conversation->flags = (uint8_t)((conversation->flags & ~CONVERSATION_PINNED) | CONVERSATION_BOUND);
     }
 }
 
@@ -57,15 +103,13 @@ static void link_job(struct core *core, uint32_t slot)
 {
     struct job *job = job_at(core, slot);
     uint32_t lease = job->parent;
+    uint64_t order = order_of(job);
     job->left = job->right = job->parent = NOBODY;
+    if (order != job_sequence(job))
+        job_set_order(job, order);
     conversation_insert(core, &core->conversations[job->conversation], slot, false);
     if (job->state == JOB_LEASED)
         job->left = lease;
-}
-
-static bool is_fixed(const struct job *job)
-{
-    return job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0;
 }
 
 /* Those that go first whatever their class are linked first; the rest in their order, for which the memory of the
@@ -83,7 +127,7 @@ static void link_jobs(struct core *core)
             job->state = JOB_QUEUED;
             job->flags |= JOB_UNSETTLED;
         }
-        if (is_fixed(job))
+        if (conversation_fixes(job))
             link_job(core, slot);
         else if (job->state != JOB_SCHEDULED)
             wall_timer(core, WALL_JOB, slot, (int64_t)order_of(job));
@@ -109,14 +153,14 @@ static void start_jobs(struct core *core, struct instant now)
             conversation_settle(core, at, now);
 }
 
-static void apply_pauses(struct core *core, struct instant now, struct effects *out)
+static void count_pauses(struct core *core)
 {
     for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
         if (!core->pauses[p].used)
             continue;
         if (core->pauses[p].change.until_ms != 0)
             wall_timer(core, WALL_PAUSE, p, core->pauses[p].change.until_ms);
-        pause_apply(core, &core->pauses[p].change, 1, now, out);
+        pause_count(core, &core->pauses[p].change);
     }
 }
 
@@ -137,15 +181,16 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
                    struct effects *out)
 {
     match_pools(core, out);
-    match_lines(core, now);
+    match_lines(core);
+    add_configured_lines(core, now);
+    count_pauses(core);
+    wake_lines(core, now);
+    find_homes(core);
     leases_restored(core, now);
     link_jobs(core);
     start_jobs(core, now);
     begin(core, random, now, out);
-    apply_pauses(core, now, out);
-    for (uint32_t p = 0; p < core->conf->pool_count; p++)
-        for (size_t i = 0; i < core->conf->pools[p].line_count; i++)
-            line_add_configured(core, p, &core->conf->pools[p].lines[i], now);
+    core->restored = true;
     for (uint32_t l = 0; l < core->line_count; l++)
         turns_touch_line(core, l, now);
     mono_timer(core, MONO_FORGET, 0, now.mono_ms);
@@ -188,11 +233,8 @@ static void renew_start(struct core *core, uint64_t start, struct instant now, s
 static void renew_pause(struct core *core, uint64_t id, struct instant now, struct effects *out)
 {
     for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
-        if (!core->pauses[p].used || core->pauses[p].change.id != id)
-            continue;
-        struct change *change = change_add(out, CHANGE_PAUSE);
-        change->pause = &core->pauses[p].change;
-        change->event.at_ms = now.wall_ms;
+        if (core->pauses[p].used && core->pauses[p].change.id == id)
+            pause_record(core, &core->pauses[p].change, false, now, out);
     }
 }
 

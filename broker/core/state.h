@@ -32,10 +32,8 @@ enum { /* struct job, flags */
     JOB_WIDE = 2,       /* what it waits for has a wider scope than the job */
     JOB_CANCEL = 4,     /* asked for while leased */
     JOB_PINNED = 8,     /* to the line its conversation is bound or pinned to */
-    JOB_PLACED = 16,    /* its number has a place in the store */
-    JOB_SCHEDULED_ONCE = 32, /* had a send_after: its order is where it fell due */
+    JOB_SCHEDULED_ONCE = 32, /* had a send_after: its order is where it fell due (job_order) */
     JOB_READY = 64,     /* is in a ready queue */
-    JOB_PLACES = 128,   /* its first try was (or will be) the one that opens the conversation */
 };
 
 struct job {
@@ -44,7 +42,7 @@ struct job {
     uint32_t next;   /* in its conversation; the last one points to the first */
     uint32_t conversation;
     /* While first of its conversation and ready: links of the ready queue. While leased: left is the lease.
-     * Otherwise: see conversation.c, runs of one class. */
+     * Otherwise left and right: see conversation.c, runs of one class; parent: see job_order(). */
     uint32_t left, right, parent;
     uint32_t due_low, expires_low; /* Unix ms, low 32 bits; 0 with high 0: none */
     uint16_t due_high, expires_high;
@@ -103,10 +101,11 @@ struct line {
     enum gate gate;
     enum reason gate_reason;
     int64_t next_send_us;      /* steady clock: GCRA */
+    int64_t last_try_ms;       /* wall, while replaying: of its newest lease */
     int64_t limited_until_ms;  /* steady: the provider's Retry-After */
     uint32_t pauses;
     bool probing, probe_due;   /* a flag set by an error: one job may go */
-    bool recorded_stale;       /* heard-at moved since it was last written */
+    bool revokes;              /* has leases still to be revoked, for which there was no room */
     int64_t recorded_heard_ms;
     struct ready_set ready;    /* conversations that live here */
     struct ready_set fresh;    /* new conversations pinned here */
@@ -137,6 +136,7 @@ struct policy { /* conf_policy as the core needs it */
 struct pool {
     uint16_t name; /* name number */
     uint32_t account;
+    uint32_t moved_to; /* of one known from the store: the configured one of its name */
     struct policy policy;
     bool all_lines, configured;
     uint32_t pauses;
@@ -158,7 +158,8 @@ struct account {
     uint32_t pauses;
     bool key_refused;
     bool polled;
-    uint64_t polls;
+    uint64_t missing_poll; /* not 0: lines from `missing_at` on are still to be compared with what it listed */
+    uint32_t missing_at;
     int64_t limited_until_ms; /* steady */
     /* breaker (DESIGN section 5) */
     int64_t trouble_since_ms, probe_at_ms;
@@ -288,7 +289,8 @@ struct core {
     /* lent to changes until they are encoded, a few at a time */
     struct change_name name_changes[NAME_CHANGES];
     struct change_start start_changes[START_CHANGES];
-    uint32_t name_change_next, start_change_next;
+    struct change_pause *pause_changes; /* [pauses_max]: no step ends or begins more */
+    uint32_t name_change_next, start_change_next, pause_change_next;
 
     struct name *names;
     uint32_t name_count;
@@ -304,6 +306,7 @@ struct core {
     uint32_t worker_ring;
 
     uint64_t next_seq, prev_seq[TOPIC_COUNT];
+    uint64_t numbers_recorded; /* the sum of all numbers as the last start record told them */
 
     struct start *starts; /* every start whose keys may still be asked for, oldest first */
     uint32_t start_count;

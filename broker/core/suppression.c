@@ -81,17 +81,21 @@ void suppression_lift(struct core *core, uint64_t recipient, struct instant now,
     record(core, &value, now, out);
 }
 
+static bool can_end(const struct job *job)
+{
+    return job_is_waiting(job) && (job->flags & JOB_UNSETTLED) == 0;
+}
+
 void suppression_purge(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
-    for (;;) {
-        const struct conversation *conversation = &core->conversations[at];
-        if (conversation->key == 0)
-            return; /* gone with its last job */
-        uint32_t slot = conversation_first(core, conversation);
-        if (slot == NOBODY || !job_is_waiting(&core->jobs[slot]) ||
-            (core->jobs[slot].flags & JOB_UNSETTLED) != 0 || !effects_have_room(out))
-            return;
-        struct job_ending ending = {.event = EV_SUPPRESS, .code = CODE_OPTED_OUT};
-        job_end(core, slot, &ending, now, out);
-    }
+    static const struct job_ending ending = {.event = EV_SUPPRESS, .code = CODE_OPTED_OUT};
+    uint32_t first = conversation_first(core, &core->conversations[at]);
+    if (first == NOBODY)
+        return;
+    /* Those behind the first leave husks, so the list stays as it is; the first one's end sweeps them up. */
+    for (uint32_t slot = core->jobs[first].next; slot != first && effects_have_room(out); slot = core->jobs[slot].next)
+        if (can_end(&core->jobs[slot]))
+            job_end(core, slot, &ending, now, out);
+    if (can_end(&core->jobs[first]) && effects_have_room(out))
+        job_end(core, first, &ending, now, out);
 }

@@ -10,7 +10,7 @@ void suppression_add(struct core *core, uint32_t account, uint64_t recipient, en
                      struct instant now, struct effects *out);
 /* The recipient wrote again: lifts their own word, not a block of ours. */
 void suppression_lift(struct core *core, uint64_t recipient, struct instant now, struct effects *out);
-/* Ends what waits in the conversation. */
+/* Ends what waits in the conversation; what is scheduled or leased is caught by core_lease_suppressed(). */
 void suppression_purge(struct core *core, uint32_t conversation, struct instant now, struct effects *out);
 void suppression_restore(struct core *core, const struct change_suppression *change);
 void index_suppressed(struct core *core, uint32_t *heads, uint32_t heads_max);

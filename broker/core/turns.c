@@ -162,12 +162,25 @@ void conversation_bind(struct core *core, uint32_t at, uint32_t line, bool pinne
     count_conversation(core, conversation, 1);
 }
 
+/* One pinned job keeps all of its conversation: they can't live apart. */
+static bool is_pinned(const struct core *core, const struct conversation *conversation)
+{
+    uint32_t first = conversation_first(core, conversation);
+    uint32_t slot = first;
+    if (first == NOBODY)
+        return false;
+    do {
+        if ((core->jobs[slot].flags & JOB_PINNED) != 0 && !job_state_is_final(core->jobs[slot].state))
+            return true;
+        slot = core->jobs[slot].next;
+    } while (slot != first);
+    return false;
+}
+
 void conversation_unbind(struct core *core, uint32_t at)
 {
     struct conversation *conversation = &core->conversations[at];
-    uint32_t first = conversation_first(core, conversation);
-    bool pinned = first != NOBODY && (core->jobs[first].flags & JOB_PINNED) != 0;
-    if (pinned) {
+    if (is_pinned(core, conversation)) {
         conversation_bind(core, at, conversation->line, true);
         return;
     }
@@ -179,14 +192,18 @@ void conversation_unbind(struct core *core, uint32_t at)
 
 /* ---- who can send ---- */
 
-bool line_takes_fresh(const struct core *core, const struct line *line, struct instant now)
+bool line_welcomes_fresh(const struct core *core, const struct line *line)
 {
     if (!line_has_pool(line) || line->known.cordoned || line->gate == GATE_CLOSED || ramp_is_on(core, line))
         return false;
     bool healthy = line->known.proven == REPUTATION_HEALTHY && line->known.word == REPUTATION_HEALTHY &&
                    line->gate == GATE_OPEN;
-    bool allowed = line_policy(core, line)->at_risk_new && line->known.word == REPUTATION_AT_RISK;
-    return (healthy || allowed) && budget_fresh_left(core, line, now);
+    return healthy || (line_policy(core, line)->at_risk_new && line->known.word == REPUTATION_AT_RISK);
+}
+
+bool line_takes_fresh(const struct core *core, const struct line *line, struct instant now)
+{
+    return line_welcomes_fresh(core, line) && budget_fresh_left(core, line, now);
 }
 
 static bool is_open(const struct core *core, const struct line *line, struct instant now)
@@ -219,6 +236,8 @@ void turns_touch_pool(struct core *core, uint32_t at)
 
 void turns_touch_line(struct core *core, uint32_t at, struct instant now)
 {
+    if (!core->restored)
+        return; /* once for all when everything is in its place */
     struct line *line = &core->lines[at];
     bool open = is_open(core, line, now);
     bool daily = open && budget_daily_left(core, line, now);
@@ -240,7 +259,7 @@ void turns_touch_line(struct core *core, uint32_t at, struct instant now)
         turns_touch_pool(core, line->pool);
     }
 
-    int64_t next = gate_next_ms(core, line, now);
+    int64_t next = line->revokes ? now.mono_ms : gate_next_ms(core, line, now);
     if (line->limited_until_ms > now.mono_ms)
         next = sooner(next, line->limited_until_ms);
     else if (daily && line->next_send_us > now.mono_ms * 1000)
@@ -403,9 +422,14 @@ static bool lease_is_free(const struct core *core)
     return core->leases_free != NOBODY || core->leases_used < core->limits.leases_max || core->over_first != NOBODY;
 }
 
+bool turns_can_lease(const struct core *core)
+{
+    return core->worker_ring != NOBODY && lease_is_free(core);
+}
+
 bool turns_wait(const struct core *core)
 {
-    return core->ring != 0 && core->worker_ring != NOBODY && lease_is_free(core);
+    return core->ring != 0 && turns_can_lease(core);
 }
 
 void turns_run(struct core *core, struct instant now, struct effects *out)

@@ -17,12 +17,15 @@ void turns_withdraw(struct core *core, uint32_t conversation, uint32_t job);
 void turns_touch_line(struct core *core, uint32_t line, struct instant now);
 void turns_touch_pool(struct core *core, uint32_t pool);
 
+bool turns_can_lease(const struct core *core); /* a worker is free */
 /* Somebody can send now, and a worker is free. */
 bool turns_wait(const struct core *core);
 /* Grants leases while that is so and there is room. */
 void turns_run(struct core *core, struct instant now, struct effects *out);
 
-/* May a new conversation be placed on the line as far as its gate, cordon and budgets go (not its pace)? */
+/* May a new conversation be placed on the line as far as gate, ramp and cordon go? And its budget of them too (but not
+ * its pace)? */
+bool line_welcomes_fresh(const struct core *core, const struct line *line);
 bool line_takes_fresh(const struct core *core, const struct line *line, struct instant now);
 /* The conversation moves in on the line, or back out to its pool (nothing was ever begun there). */
 void conversation_bind(struct core *core, uint32_t conversation, uint32_t line, bool pinned);

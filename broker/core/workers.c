@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/core/leases.h"
+#include "broker/core/line.h"
 #include "broker/core/turns.h"
 
 #define HEARTBEATS_UNTIL_GONE 3
@@ -99,10 +100,11 @@ static void sort_out_leases(struct core *core, uint32_t w, const struct core_rea
         }
         if (lease->peer_slot != w)
             lease_hand_over(core, lease, w);
-        lease->until_ms = now.mono_ms + core->pools[lease->pool].policy.lease_ms;
+        lease->sent = true;
+        lease->until_ms = now.mono_ms + line_policy(core, &core->lines[lease->line])->lease_ms;
         lease_timer(core, lease);
         lease->revoked = false;
-        if (core->lines[lease->line].gate == GATE_CLOSED)
+        if (leases_must_stop(core, lease->line))
             lease_revoke(core, lease, now, out);
     }
 }
@@ -110,8 +112,8 @@ static void sort_out_leases(struct core *core, uint32_t w, const struct core_rea
 void core_worker_ready(struct core *core, const struct core_ready *ready, struct instant now, struct effects *out)
 {
     uint32_t w = find_instance(core, ready->instance);
-    uint32_t before = w == NOBODY ? worker_find_peer(core, ready->peer) : NOBODY;
-    if (before != NOBODY) /* a new process behind an old connection */
+    uint32_t before = worker_find_peer(core, ready->peer);
+    if (before != NOBODY && before != w) /* a new process behind an old connection */
         forget_worker(core, before, now, out);
     bool fresh = w == NOBODY;
     if (fresh)
@@ -121,7 +123,7 @@ void core_worker_ready(struct core *core, const struct core_ready *ready, struct
     struct worker *worker = &core->workers[w];
     if (fresh)
         memset(worker, 0, sizeof *worker);
-    core->slots += ready->slots - (fresh ? 0 : worker->slots);
+    core->slots = core->slots - worker->slots + ready->slots;
     worker->used = true;
     worker->ready = true;
     worker->leaving = false;
