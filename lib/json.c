@@ -9,13 +9,23 @@
 
 #define INTEGER_MAX 9007199254740992 /* 2^53 */
 
+static const char no_memory[] = "out of memory";
+
 cJSON *json_parse(const char *text, size_t bytes, const char **why)
 {
     const char *fault = json_scan_fault(text, bytes);
     cJSON *document = fault == NULL ? cJSON_ParseWithLength(text, bytes) : NULL;
     if (document == NULL && why != NULL)
-        *why = fault != NULL ? fault : "out of memory";
+        *why = fault != NULL ? fault : no_memory;
     return document;
+}
+
+enum json_fault json_fault_of(const char *why)
+{
+    if (why == no_memory)
+        return JSON_FAULT_MEMORY;
+    bool of_value = why == json_fault_nul || why == json_fault_digits || why == json_fault_range;
+    return of_value ? JSON_FAULT_VALUE : JSON_FAULT_FORM;
 }
 
 /* Is the number at[0..bytes) beyond +-2^53? Integers are compared digit by digit, since a double would round

@@ -11,6 +11,10 @@
 
 #define NUMBER_BYTES_MAX 62 /* cJSON copies a number into 64 bytes; more digits than that no double has */
 
+const char json_fault_nul[] = "\\u0000 is not allowed";
+const char json_fault_digits[] = "a number of too many digits";
+const char json_fault_range[] = "a number out of range";
+
 struct scan {
     const char *at, *end;
     const char *fault;
@@ -98,7 +102,7 @@ static bool scan_unicode_escape(struct scan *s)
     if (unit < 0)
         return fail(s, "a \\u escape needs four hex digits");
     if (unit == 0)
-        return fail(s, "\\u0000 is not allowed");
+        return fail(s, json_fault_nul);
     s->at += 4;
     if (unit < 0xd800 || unit > 0xdfff)
         return true;
@@ -183,13 +187,13 @@ static bool scan_number(struct scan *s)
     }
     size_t bytes = (size_t)(s->at - first);
     if (bytes > NUMBER_BYTES_MAX)
-        return fail(s, "a number of too many digits");
+        return fail(s, json_fault_digits);
     if (has_exponent) {
         char copy[NUMBER_BYTES_MAX + 1];
         memcpy(copy, first, bytes);
         copy[bytes] = '\0';
         if (!isfinite(strtod(copy, NULL)))
-            return fail(s, "a number out of range");
+            return fail(s, json_fault_range);
     }
     return true;
 }

@@ -8,6 +8,8 @@
 /* Is text[0..bytes) one JSON document (RFC 8259), whole, UTF-8, at most JSON_DEPTH_MAX deep, with no \u0000, no
  * half surrogate pair and no number that overflows a double? NULL: yes; else a sentence of static lifetime. */
 const char *json_scan_fault(const char *text, size_t bytes);
+/* The faults of values that JSON allows and we do not take. */
+extern const char json_fault_nul[], json_fault_digits[], json_fault_range[];
 
 /* Bytes of the UTF-8 sequence at `at` (before `end`), 0 if it is none. Shortest forms only, no surrogates. */
 size_t json_utf8_length(const char *at, const char *end);

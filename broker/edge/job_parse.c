@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +13,61 @@
 #include "lineward/ids.h"
 #include "lineward/wire.h"
 
-#define MEMBERS_MAX        64
 #define CAMPAIGN_BYTES_MAX 64
+#define CHAT_ID_BYTES_MAX  128
+#define WORD_BYTES_MAX     64
+#define MOMENT_MAX_MS      ((1LL << 47) - 1) /* the year 6429: later is as good as then */
+
+/* The members of a job; those from ID to META are kept in its envelope. */
+enum member {
+    MEMBER_ID,
+    MEMBER_FROM,
+    MEMBER_CHAT_ID,
+    MEMBER_CLASS,
+    MEMBER_CAMPAIGN,
+    MEMBER_COLLAPSE_KEY,
+    MEMBER_TZ,
+    MEMBER_SEND_AFTER,
+    MEMBER_EXPIRES_AT,
+    MEMBER_IF_HELD,
+    MEMBER_META,
+    MEMBER_POOL,
+    MEMBER_TO,
+    MEMBER_MESSAGE,
+    MEMBER_COUNT
+};
+static const char *const member_names[MEMBER_COUNT] = {
+    [MEMBER_ID] = "id",
+    [MEMBER_FROM] = "from",
+    [MEMBER_CHAT_ID] = "chat_id",
+    [MEMBER_CLASS] = "class",
+    [MEMBER_CAMPAIGN] = "campaign",
+    [MEMBER_COLLAPSE_KEY] = "collapse_key",
+    [MEMBER_TZ] = "tz",
+    [MEMBER_SEND_AFTER] = "send_after",
+    [MEMBER_EXPIRES_AT] = "expires_at",
+    [MEMBER_IF_HELD] = "if_held",
+    [MEMBER_META] = "meta",
+    [MEMBER_POOL] = "pool",
+    [MEMBER_TO] = "to",
+    [MEMBER_MESSAGE] = "message",
+};
+
+struct given {          /* a member as it came: the first of its name; null counts as absent */
+    const cJSON *value; /* NULL: absent */
+    struct span text;
+};
 
 struct parse {
     const struct job_parser *parser;
-    const cJSON *root;
-    struct json_member members[MEMBERS_MAX];
-    size_t member_count;
     struct core_enqueue *out;
     struct job_texts *texts;
     struct job_refusal *refusal;
+    struct given given[MEMBER_COUNT];
+    const char *id, *pool_name, *chat_id, *campaign;
     const struct conf_pool *pool;
-    char handles[WIRE_RECIPIENTS_MAX][HANDLE_MAX_BYTES + 1];
     size_t handle_count;
+    char handles[WIRE_RECIPIENTS_MAX][HANDLE_MAX_BYTES + 1]; /* only the first handle_count are set */
 };
 
 __attribute__((format(printf, 4, 5))) static bool refuse(struct parse *parse, enum code code, const char *field,
@@ -42,12 +84,13 @@ __attribute__((format(printf, 4, 5))) static bool refuse(struct parse *parse, en
 
 /* ---- fields ---- */
 
-/* The member as text: *out NULL if absent or null. False: of another type, or longer than `bytes_max`. */
-static bool text_field(struct parse *parse, const char *name, size_t bytes_max, const char **out)
+/* The member as text: *out NULL if absent. False: of another type, or longer than `bytes_max`. */
+static bool text_field(struct parse *parse, enum member member, size_t bytes_max, const char **out)
 {
-    const cJSON *value = json_get(parse->root, name);
+    const char *name = member_names[member];
+    const cJSON *value = parse->given[member].value;
     *out = NULL;
-    if (value == NULL || cJSON_IsNull(value))
+    if (value == NULL)
         return true;
     if (!cJSON_IsString(value))
         return refuse(parse, CODE_INVALID_FIELD, name, "%s: must be a string", name);
@@ -58,26 +101,26 @@ static bool text_field(struct parse *parse, const char *name, size_t bytes_max, 
     return true;
 }
 
-static bool time_field(struct parse *parse, const char *name, int64_t *out_ms)
+/* A moment long past or far away is one all the same; 0 is kept for "none". */
+static bool time_field(struct parse *parse, enum member member, int64_t *out_ms)
 {
     const char *text = NULL;
-    *out_ms = 0;
-    if (!text_field(parse, name, 64, &text))
+    int64_t ms = 0;
+    if (!text_field(parse, member, WORD_BYTES_MAX, &text))
         return false;
-    if (text == NULL)
-        return true;
-    if (!time_parse(text, out_ms) || *out_ms <= 0 || *out_ms >= 1LL << 47)
-        return refuse(parse, CODE_INVALID_FIELD, name, "%s: must be a time such as \"2026-11-23T10:00:00.000Z\"",
-                      name);
+    if (text != NULL && !time_parse(text, &ms))
+        return refuse(parse, CODE_INVALID_FIELD, member_names[member],
+                      "%s: must be a time such as \"2026-11-23T10:00:00.000Z\"", member_names[member]);
+    if (text != NULL)
+        *out_ms = ms < 1 ? 1 : ms > MOMENT_MAX_MS ? MOMENT_MAX_MS : ms;
     return true;
 }
 
 static bool parse_id(struct parse *parse)
 {
-    const char *id = NULL;
-    if (!text_field(parse, "id", PRODUCER_ID_MAX_BYTES, &id))
+    if (!text_field(parse, MEMBER_ID, PRODUCER_ID_MAX_BYTES, &parse->id))
         return false;
-    if (id != NULL && !producer_id_is_valid(id))
+    if (parse->id != NULL && !producer_id_is_valid(parse->id))
         return refuse(parse, CODE_INVALID_FIELD, "id",
                       "id: must be 1 to 128 bytes of printable ASCII, not beginning with j_");
     return true;
@@ -102,8 +145,8 @@ static bool add_handle(struct parse *parse, const cJSON *value, const char *fiel
 
 static bool parse_to(struct parse *parse)
 {
-    const cJSON *to = json_get(parse->root, "to");
-    if (to == NULL || cJSON_IsNull(to))
+    const cJSON *to = parse->given[MEMBER_TO].value;
+    if (to == NULL)
         return refuse(parse, CODE_INVALID_FIELD, "to", "to: is missing; one recipient or an array of them");
     if (!cJSON_IsArray(to)) {
         if (!cJSON_IsString(to))
@@ -133,8 +176,10 @@ static bool parse_words(struct parse *parse)
     const char *if_held = NULL;
     const char *tz = NULL;
     const char *collapse = NULL;
-    if (!text_field(parse, "class", 32, &class) || !text_field(parse, "if_held", 16, &if_held) ||
-        !text_field(parse, "tz", 64, &tz) || !text_field(parse, "collapse_key", CAMPAIGN_BYTES_MAX, &collapse))
+    if (!text_field(parse, MEMBER_CLASS, WORD_BYTES_MAX, &class) ||
+        !text_field(parse, MEMBER_IF_HELD, WORD_BYTES_MAX, &if_held) ||
+        !text_field(parse, MEMBER_TZ, WORD_BYTES_MAX, &tz) ||
+        !text_field(parse, MEMBER_COLLAPSE_KEY, CAMPAIGN_BYTES_MAX, &collapse))
         return false;
     parse->out->class = CLASS_TRANSACTIONAL;
     if (class != NULL && !job_class_parse(class, &parse->out->class))
@@ -143,41 +188,59 @@ static bool parse_words(struct parse *parse)
     if (if_held != NULL && strcmp(if_held, "wait") != 0 && strcmp(if_held, "fail") != 0)
         return refuse(parse, CODE_INVALID_FIELD, "if_held", "if_held: must be wait or fail");
     parse->out->fail_if_held = if_held != NULL && strcmp(if_held, "fail") == 0;
-    return time_field(parse, "send_after", &parse->out->due_ms) &&
-           time_field(parse, "expires_at", &parse->out->expires_ms);
-}
-
-static const struct json_member *raw(const struct parse *parse, const char *name)
-{
-    size_t bytes = strlen(name);
-    for (size_t i = 0; i < parse->member_count; i++)
-        if (parse->members[i].name_bytes == bytes && memcmp(parse->members[i].name, name, bytes) == 0)
-            return &parse->members[i];
-    return NULL;
+    return time_field(parse, MEMBER_SEND_AFTER, &parse->out->due_ms) &&
+           time_field(parse, MEMBER_EXPIRES_AT, &parse->out->expires_ms);
 }
 
 static bool parse_meta(struct parse *parse)
 {
-    const cJSON *meta = json_get(parse->root, "meta");
-    const struct json_member *text = raw(parse, "meta");
-    if (meta == NULL || cJSON_IsNull(meta))
+    const struct given *meta = &parse->given[MEMBER_META];
+    if (meta->value == NULL)
         return true;
-    if (!cJSON_IsObject(meta))
+    if (!cJSON_IsObject(meta->value))
         return refuse(parse, CODE_INVALID_FIELD, "meta", "meta: must be an object");
-    if (text != NULL && text->value_bytes > WIRE_META_BYTES_MAX)
-        return refuse(parse, CODE_INVALID_FIELD, "meta", "meta: %zu bytes, at most %d", text->value_bytes,
+    if (meta->text.bytes > WIRE_META_BYTES_MAX)
+        return refuse(parse, CODE_INVALID_FIELD, "meta", "meta: %zu bytes, at most %d", meta->text.bytes,
                       WIRE_META_BYTES_MAX);
+    return true;
+}
+
+/* The form of what names pool, line, chat and campaign; whether they exist comes later. */
+static bool parse_places(struct parse *parse)
+{
+    const char *from = NULL;
+    if (!text_field(parse, MEMBER_POOL, NAME_MAX_BYTES, &parse->pool_name) ||
+        !text_field(parse, MEMBER_FROM, WORD_BYTES_MAX, &from) ||
+        !text_field(parse, MEMBER_CHAT_ID, CHAT_ID_BYTES_MAX, &parse->chat_id) ||
+        !text_field(parse, MEMBER_CAMPAIGN, CAMPAIGN_BYTES_MAX, &parse->campaign))
+        return false;
+    if (from != NULL && !e164_is_valid(from))
+        return refuse(parse, CODE_INVALID_FIELD, "from", "from: must be a line in E.164 such as +12025550101");
+    if (from != NULL)
+        parse->out->from_line = strtoull(from + 1, NULL, 10);
+    if (parse->chat_id != NULL && *parse->chat_id == '\0')
+        return refuse(parse, CODE_INVALID_FIELD, "chat_id", "chat_id: must not be empty");
     return true;
 }
 
 /* ---- the message ---- */
 
+static bool ends_with(const char *text, const char *end, const char *word)
+{
+    size_t bytes = strlen(word);
+    return (size_t)(end - text) >= bytes && strncasecmp(end - bytes, word, bytes) == 0;
+}
+
+/* http://, https:// or www. anywhere; looked for at their rarest byte. */
 static bool has_url(const char *text)
 {
-    for (const char *at = text; *at != '\0'; at++)
-        if (strncasecmp(at, "http://", 7) == 0 || strncasecmp(at, "https://", 8) == 0 ||
-            (strncasecmp(at, "www.", 4) == 0 && (at == text || !isalnum((unsigned char)at[-1]))))
+    for (const char *at = strpbrk(text, ":."); at != NULL; at = strpbrk(at + 1, ":.")) {
+        if (*at == ':' && at[1] == '/' && at[2] == '/' &&
+            (ends_with(text, at, "http") || ends_with(text, at, "https")))
             return true;
+        if (*at == '.' && ends_with(text, at, "www") && (at - text == 3 || !isalnum((unsigned char)at[-4])))
+            return true;
+    }
     return false;
 }
 
@@ -196,34 +259,27 @@ static bool has_link(const cJSON *message)
     return false;
 }
 
-static bool parse_message(struct parse *parse, const char *text, size_t bytes)
+static bool parse_message(struct parse *parse)
 {
-    const cJSON *message = json_get(parse->root, "message");
-    const struct json_member *member = raw(parse, "message");
-    if (message == NULL || !cJSON_IsObject(message) || member == NULL)
-        return refuse(parse, CODE_INVALID_FIELD, "message", "message: %s",
-                      message == NULL ? "is missing; the provider's message object" : "must be an object");
-    if (json_get(message, "idempotency_key") != NULL)
+    const struct given *message = &parse->given[MEMBER_MESSAGE];
+    if (message->value == NULL)
+        return refuse(parse, CODE_INVALID_FIELD, "message", "message: is missing; the provider's message object");
+    if (!cJSON_IsObject(message->value))
+        return refuse(parse, CODE_INVALID_FIELD, "message", "message: must be an object");
+    if (json_get(message->value, "idempotency_key") != NULL)
         return refuse(parse, CODE_INVALID_FIELD, "message.idempotency_key",
                       "message.idempotency_key: is Lineward's to set");
-    if (json_has_big_integer(text, bytes))
-        return refuse(parse, CODE_INVALID_FIELD, "message",
-                      "an integer beyond 2^53 does not survive: send it as a string");
-    parse->out->has_link = has_link(message);
-    parse->out->payload = (struct span){member->value, member->value_bytes};
+    parse->out->has_link = has_link(message->value);
+    parse->out->payload = message->text;
     return true;
 }
 
-/* ---- pool and line ---- */
+/* ---- pool and campaign ---- */
 
-static bool parse_pool(struct parse *parse)
+static bool find_pool(struct parse *parse)
 {
     const struct conf *conf = parse->parser->conf;
-    const char *name = NULL;
-    if (!text_field(parse, "pool", NAME_MAX_BYTES, &name))
-        return false;
-    if (name == NULL)
-        name = "default";
+    const char *name = parse->pool_name == NULL ? "default" : parse->pool_name;
     for (size_t p = 0; p < conf->pool_count; p++) {
         if (strcmp(conf->pools[p].name, name) != 0 || !name_in_list(parse->parser->pools, name))
             continue;
@@ -234,30 +290,13 @@ static bool parse_pool(struct parse *parse)
     return refuse(parse, CODE_UNKNOWN_POOL, "pool", "pool: no pool of that name");
 }
 
-static bool parse_from(struct parse *parse)
+static bool number_campaign(struct parse *parse, struct effects *effects)
 {
-    const char *from = NULL;
-    if (!text_field(parse, "from", 64, &from))
-        return false;
-    if (from == NULL)
+    if (parse->campaign == NULL || *parse->campaign == '\0')
         return true;
-    if (!e164_is_valid(from))
-        return refuse(parse, CODE_INVALID_FIELD, "from", "from: must be a line in E.164 such as +12025550101");
-    parse->out->from_line = strtoull(from + 1, NULL, 10);
-    return true;
-}
-
-static bool parse_chat_and_campaign(struct parse *parse, struct effects *effects)
-{
-    const char *chat = NULL;
-    const char *campaign = NULL;
-    if (!text_field(parse, "chat_id", 128, &chat) || !text_field(parse, "campaign", CAMPAIGN_BYTES_MAX, &campaign))
-        return false;
-    if (chat != NULL)
-        parse->out->chat_hash = keyed_hash(parse->parser->hash, KEYED_CHAT, NULL, chat, strlen(chat));
-    if (campaign != NULL && *campaign != '\0')
-        parse->out->campaign = core_campaign(parse->parser->core, campaign, effects);
-    return true;
+    parse->out->campaign = core_campaign(parse->parser->core, parse->campaign, effects);
+    return parse->out->campaign != 0 ||
+           refuse(parse, CODE_BUSY, "campaign", "campaign: there is no room for one more name");
 }
 
 /* ---- what the core and the store get ---- */
@@ -275,17 +314,15 @@ static void write_recipients(struct parse *parse)
 
 static void write_envelope(struct parse *parse)
 {
-    static const char *const kept[] = {"id", "from",       "chat_id",    "class",   "campaign", "collapse_key",
-                                       "tz", "send_after", "expires_at", "if_held", "meta"};
     struct json_out *out = &parse->texts->envelope;
     json_out_clear(out);
     json_open(out, '{');
-    for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) {
-        const struct json_member *member = raw(parse, kept[k]);
-        if (member == NULL || (member->value_bytes == 4 && memcmp(member->value, "null", 4) == 0))
+    for (enum member member = MEMBER_ID; member <= MEMBER_META; member++) {
+        const struct given *given = &parse->given[member];
+        if (given->value == NULL)
             continue;
-        json_key(out, kept[k]);
-        json_put_raw(out, member->value, member->value_bytes);
+        json_key(out, member_names[member]);
+        json_put_raw(out, given->text.data, given->text.bytes);
     }
     json_key(out, "pool");
     json_put_string(out, parse->pool->name);
@@ -303,30 +340,86 @@ static void write_hashes(struct parse *parse)
     const struct keyed_hash *hash = parse->parser->hash;
     const struct conf_account *account = &parse->parser->conf->accounts[parse->pool->account];
     struct core_enqueue *out = parse->out;
-    const char *id = json_string(parse->root, "id");
     out->conversation =
         keyed_hash(hash, KEYED_CONVERSATION, parse->pool->name, out->recipients.data, out->recipients.bytes);
     if (parse->handle_count == 1)
         out->recipient =
             keyed_hash(hash, KEYED_RECIPIENT, account->name, parse->handles[0], strlen(parse->handles[0]));
-    if (id == NULL)
+    if (parse->chat_id != NULL)
+        out->chat_hash = keyed_hash(hash, KEYED_CHAT, NULL, parse->chat_id, strlen(parse->chat_id));
+    if (parse->id == NULL)
         return;
-    out->id_hash = job_id_hash(hash, parse->pool->name, id);
+    out->id_hash = job_id_hash(hash, parse->pool->name, parse->id);
     uint64_t content[3] = {out->conversation, out->from_line,
-                           keyed_hash_json(hash, json_get(parse->root, "message"))};
+                           keyed_hash_json(hash, parse->given[MEMBER_MESSAGE].value)};
     out->content_hash = keyed_hash(hash, KEYED_CONTENT, NULL, content, sizeof content);
+}
+
+/* ---- the whole document ---- */
+
+static enum member member_of(const char *name)
+{
+    enum member member = MEMBER_ID;
+    while (member < MEMBER_COUNT && strcmp(member_names[member], name) != 0)
+        member++;
+    return member;
+}
+
+/* The tree has the values, the text their bytes; both have the members in the same order. */
+static void gather(struct parse *parse, const cJSON *root, const char *text, size_t bytes)
+{
+    bool met[MEMBER_COUNT] = {false};
+    struct json_member raw;
+    size_t at = 0;
+    for (const cJSON *child = root->child; child != NULL && json_next_member(text, bytes, &at, &raw);
+         child = child->next) {
+        enum member member = member_of(child->string);
+        if (member == MEMBER_COUNT || met[member])
+            continue;
+        met[member] = true;
+        parse->given[member].value = cJSON_IsNull(child) ? NULL : child;
+        parse->given[member].text = (struct span){raw.value, raw.value_bytes};
+    }
+}
+
+static bool parse_numbers(struct parse *parse, const char *text, size_t bytes)
+{
+    return !json_has_big_integer(text, bytes) ||
+           refuse(parse, CODE_INVALID_FIELD, "",
+                  "an integer beyond 2^53 does not survive most readers of JSON: send it as a string");
 }
 
 static bool parse_form(struct parse *parse, const char *text, size_t bytes)
 {
-    return parse_id(parse) && parse_to(parse) && parse_words(parse) && parse_meta(parse) &&
-           parse_message(parse, text, bytes);
+    return parse_id(parse) && parse_to(parse) && parse_words(parse) && parse_meta(parse) && parse_places(parse) &&
+           parse_message(parse) && parse_numbers(parse, text, bytes);
+}
+
+static bool write_texts(struct parse *parse)
+{
+    write_recipients(parse);
+    write_envelope(parse);
+    write_hashes(parse);
+    return (!parse->texts->recipients.failed && !parse->texts->envelope.failed) ||
+           refuse(parse, CODE_BUSY, "", "out of memory");
+}
+
+static bool refuse_unread(struct parse *parse, const char *why)
+{
+    static const enum code codes[] = {
+        [JSON_FAULT_FORM] = CODE_MALFORMED, [JSON_FAULT_VALUE] = CODE_INVALID_FIELD, [JSON_FAULT_MEMORY] = CODE_BUSY};
+    return refuse(parse, codes[json_fault_of(why)], "", "%s", why);
 }
 
 bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, struct core_enqueue *out,
                struct job_texts *texts, struct span *id, struct job_refusal *refusal, struct effects *effects)
 {
-    struct parse parse = {.parser = parser, .out = out, .texts = texts, .refusal = refusal};
+    struct parse parse; /* its handles are not worth clearing for every job */
+    memset(&parse, 0, offsetof(struct parse, handles));
+    parse.parser = parser;
+    parse.out = out;
+    parse.texts = texts;
+    parse.refusal = refusal;
     const char *why = NULL;
     *id = (struct span){0};
     *out = (struct core_enqueue){0};
@@ -335,27 +428,15 @@ bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, 
         return refuse(&parse, CODE_TOO_LARGE, "", "a job document of %zu bytes, at most %u", bytes,
                       WIRE_JOB_BYTES_MAX);
     cJSON *root = json_parse(text, bytes, &why);
-    if (root == NULL || !cJSON_IsObject(root)) {
-        cJSON_Delete(root);
-        return refuse(&parse, CODE_MALFORMED, "", "%s", root == NULL && why != NULL ? why : "a job is a JSON object");
-    }
-    parse.root = root;
-    parse.member_count = json_members(text, bytes, parse.members, MEMBERS_MAX);
-    if (parse.member_count > MEMBERS_MAX)
-        parse.member_count = MEMBERS_MAX;
-    const struct json_member *raw_id = raw(&parse, "id");
-    if (raw_id != NULL && raw_id->value_bytes <= PRODUCER_ID_MAX_BYTES * 6 + 2)
-        *id = (struct span){raw_id->value, raw_id->value_bytes};
-    bool good = parse_form(&parse, text, bytes) && parse_pool(&parse) && parse_from(&parse) &&
-                parse_chat_and_campaign(&parse, effects);
-    if (good) {
-        write_recipients(&parse);
-        write_envelope(&parse);
-        write_hashes(&parse);
-        good = !texts->recipients.failed && !texts->envelope.failed;
-        if (!good)
-            refuse(&parse, CODE_BUSY, "", "out of memory");
-    }
+    if (root == NULL)
+        return refuse_unread(&parse, why);
+    bool good = cJSON_IsObject(root) || refuse(&parse, CODE_MALFORMED, "", "a job is a JSON object");
+    if (good)
+        gather(&parse, root, text, bytes);
+    if (parse.given[MEMBER_ID].text.bytes <= JOB_ID_TEXT_MAX)
+        *id = parse.given[MEMBER_ID].text;
+    good = good && parse_form(&parse, text, bytes) && find_pool(&parse) && number_campaign(&parse, effects) &&
+           write_texts(&parse);
     cJSON_Delete(root);
     return good;
 }

@@ -22,14 +22,17 @@ struct job_refusal {
     char message[200];
 };
 
-/* The texts that a parsed job points into; reused from job to job, until job_texts_clear() and the core's step. */
+/* The texts that a parsed job points into; reused from job to job: good until the next one is parsed. */
 struct job_texts {
     struct json_out recipients, envelope;
 };
 void job_texts_free(struct job_texts *texts);
 
-/* True: *out is whole but for token and index, its spans point into `text` and `texts`. False: *refusal says.
- * *id gets the raw JSON of the producer's id (lent from `text`), for the answer; empty if there is none. */
+#define JOB_ID_TEXT_MAX (PRODUCER_ID_MAX_BYTES * 6 + 2) /* an id as JSON, every byte of it an escape */
+
+/* True: *out is whole but for token and index, its spans point into `text` and `texts`. False: *refusal says; `busy`
+ * when memory or names ran out. A member that is null counts as absent. *id gets the raw JSON of what was given as id
+ * (lent from `text`), for the answer; empty if there is none or it is longer than JOB_ID_TEXT_MAX. */
 bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, struct core_enqueue *out,
                struct job_texts *texts, struct span *id, struct job_refusal *refusal, struct effects *effects);
 

@@ -16,6 +16,14 @@
  * \u0000. NULL otherwise, and *why (if asked) a sentence with static lifetime. Free with cJSON_Delete(). */
 cJSON *json_parse(const char *text, size_t bytes, const char **why);
 
+/* What kind of fault *why named. */
+enum json_fault {
+    JSON_FAULT_FORM,   /* it is no JSON document, or too deep */
+    JSON_FAULT_VALUE,  /* it may be one, but holds \u0000, or a number beyond any double */
+    JSON_FAULT_MEMORY, /* there was none left to read it */
+};
+enum json_fault json_fault_of(const char *why);
+
 /* True if `text` (a document that json_parse took) holds an integer beyond +-2^53 anywhere, be it written with an
  * exponent: such numbers do not survive most JSON readers (PROTOCOL, Job, `message`). */
 bool json_has_big_integer(const char *text, size_t bytes);
@@ -31,14 +39,13 @@ bool json_bool(const cJSON *object, const char *name, bool fallback);
  * occurs twice, the first counts, as in json_get(). */
 bool json_raw_member(const char *text, size_t bytes, const char *name, const char **value, size_t *value_bytes);
 
-/* The top-level members of an object, in their order, as spans of its text; names raw, without quotes. Returns how
- * many there are; only the first `room` are written. 0: not an object, or an empty one. `text` must have been
- * accepted by json_parse. */
+/* The top-level members of an object, in their order, as spans of its text; names raw, without quotes. *at is 0 for
+ * the first. False: there is none any more. `text` must have been accepted by json_parse. */
 struct json_member {
     const char *name, *value;
     size_t name_bytes, value_bytes;
 };
-size_t json_members(const char *text, size_t bytes, struct json_member *out, size_t room);
+bool json_next_member(const char *text, size_t bytes, size_t *at, struct json_member *out);
 
 /* Are the two documents equal as JSON values (member order, white space and escapes do not count)? */
 bool json_equal(const cJSON *a, const cJSON *b);
