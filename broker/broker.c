@@ -39,6 +39,7 @@
 #define CHANGES_PER_TURN 8192 /* before what was gathered is submitted */
 #define CLEAN_US 1000
 #define CLEAN_CALL_MS 60000
+#define CLEAN_AGAIN_MS 1100 /* after a wake: the store looks once a second at most, and may just have looked */
 #define LOOKUP_THREADS 1
 #define URGENT_MAX 65536
 #define HANDSHAKE_MS 10000
@@ -67,7 +68,7 @@ struct broker {
     int store_fd, signal_fd;
     uint64_t durable;
     int64_t clean_at_ms;
-    bool cleaning, admin_busy, retrying, reading, stopping, out_of_memory;
+    bool cleaning, admin_busy, reading, stopping, out_of_memory;
     struct instant now;
 };
 
@@ -229,8 +230,9 @@ static void clean(struct broker *broker)
 {
     if (!broker->cleaning && broker->now.mono_ms < broker->clean_at_ms)
         return;
+    bool woken = broker->clean_at_ms == 0;
     broker->cleaning = store_clean(broker->store, broker->batch, broker->now.wall_ms, CLEAN_US);
-    broker->clean_at_ms = broker->now.mono_ms + CLEAN_CALL_MS;
+    broker->clean_at_ms = broker->now.mono_ms + (woken ? CLEAN_AGAIN_MS : CLEAN_CALL_MS);
 }
 
 /* False: the store failed, and nothing more may be said. */
@@ -259,8 +261,8 @@ static bool broker_turn(struct broker *broker)
     speak(broker);
     act_at_once(broker);
     events_turn(broker->events, core_next_seq(broker->core), broker->durable != before, broker->now);
-    broker->retrying = ingress_retry(broker->ingress);
-    broker->retrying = dispatch_retry(broker->dispatch) || broker->retrying;
+    ingress_retry(broker->ingress, broker->now);
+    dispatch_retry(broker->dispatch, broker->now);
     return true;
 }
 
@@ -269,17 +271,19 @@ static bool broker_turn(struct broker *broker)
 enum { WAIT_PRODUCERS, WAIT_WORKERS, WAIT_FOLLOWERS, WAIT_STORE, WAIT_LOOKUP, WAIT_ADMIN, WAIT_SIGNAL, WAIT_FEED,
        WAIT_COUNT };
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static long timeout_ms(const struct broker *broker)
 {
     if (broker->reading || broker->admin_busy || broker->cleaning || store_batch_records(broker->batch) > 0)
         return 0;
-    if (broker->retrying)
-        return 1;
     struct instant now = clock_read();
-    int64_t next = core_next_mono_ms(broker->core, now);
-    int64_t feed = feed_link_next_mono_ms(broker->feed);
-    next = feed < next ? feed : next;
-    next = broker->clean_at_ms < next ? broker->clean_at_ms : next;
+    int64_t next = earlier(core_next_mono_ms(broker->core, now), feed_link_next_mono_ms(broker->feed));
+    next = earlier(next, earlier(ingress_next_mono_ms(broker->ingress), dispatch_next_mono_ms(broker->dispatch)));
+    next = earlier(next, broker->clean_at_ms);
     int64_t wait = next - now.mono_ms;
     return wait < 0 ? 0 : wait > CLEAN_CALL_MS ? CLEAN_CALL_MS : (long)wait;
 }
