@@ -10,6 +10,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/names.h"
+#include "broker/core/names.h"
 #include "broker/core/pause.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
@@ -127,12 +128,15 @@ static void take_indexes(struct core *core, struct taker *taker)
     uint32_t *by_suppressed = take(taker, conversations, sizeof *by_suppressed);
     uint32_t *by_id = take(taker, remembered, sizeof *by_id);
     uint32_t *by_number = take(taker, lines, sizeof *by_number);
+    uint32_t names = heads_for(core->limits.names_max);
+    uint32_t *by_name = take(taker, names, sizeof *by_name);
     if (taker->failed)
         return;
     index_conversations(core, by_key, by_chat, conversations);
     index_suppressed(core, by_suppressed, conversations);
     index_dedupe(core, by_id, remembered);
     index_lines(core, by_number, lines);
+    index_names(core, by_name, names);
 }
 
 enum err core_new(struct core **out, const struct core_limits *limits, const struct core_memory *memory,

@@ -85,11 +85,8 @@ static struct verdict by_line_speed(const struct core *core, const struct line *
 }
 
 /* Why no line of the pool takes a new conversation now: the least bad one answers. */
-static struct verdict by_placement(const struct core *core, uint32_t pool_at, struct instant now)
+static struct verdict least_bad_line(const struct core *core, uint32_t pool_at, struct instant now)
 {
-    const struct pool *pool = &core->pools[pool_at];
-    if (pool->placement_count > 0)
-        return because(REASON_NONE);
     struct verdict best = because(REASON_NO_HEALTHY_LINE);
     for (uint32_t l = 0; l < core->line_count; l++) {
         const struct line *line = &core->lines[l];
@@ -105,6 +102,22 @@ static struct verdict by_placement(const struct core *core, uint32_t pool_at, st
             best = here;
     }
     return best;
+}
+
+/* Looking at every line for every job would make a closed pool the slowest one: the answer is kept until a line of
+ * the pool is touched, which is whenever anything about it changes. */
+static struct verdict by_placement(const struct core *core, uint32_t pool_at, struct instant now)
+{
+    struct pool *pool = &core->pools[pool_at];
+    if (pool->placement_count > 0)
+        return because(REASON_NONE);
+    if (pool->why == REASON_NONE || pool->why_touches != pool->touches) {
+        struct verdict fresh = least_bad_line(core, pool_at, now);
+        pool->why = fresh.reason;
+        pool->why_until_ms = fresh.until_ms;
+        pool->why_touches = pool->touches;
+    }
+    return because_until(pool->why, pool->why_until_ms);
 }
 
 static struct verdict by_pinned_placement(const struct core *core, const struct line *line, struct instant now)

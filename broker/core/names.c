@@ -3,16 +3,50 @@
 
 #include <string.h>
 
+static uint64_t hash_of(const void *slots, uint32_t slot)
+{
+    const struct name *name = &((const struct name *)slots)[slot];
+    uint64_t hash = 0xCBF29CE484222325u ^ name->kind; /* FNV-1a */
+    for (const char *c = name->text; *c != '\0'; c++)
+        hash = (hash ^ (uint8_t)*c) * 0x100000001B3u;
+    return hash;
+}
+
+static uint32_t *next_of(void *slots, uint32_t slot)
+{
+    return &((struct name *)slots)[slot].next;
+}
+
+void index_names(struct core *core, uint32_t *heads, uint32_t heads_max)
+{
+    index_init(&core->by_name, heads, heads_max, core->names, hash_of, next_of);
+}
+
+void name_set(struct core *core, uint32_t number, uint8_t kind, const char *text)
+{
+    struct name *name = &core->names[number];
+    if (name->kind != 0)
+        return; /* a name never changes its number */
+    name->kind = kind;
+    strncpy(name->text, text, sizeof name->text - 1);
+    index_insert(&core->by_name, number);
+    if (number >= core->name_count)
+        core->name_count = number + 1;
+}
+
 uint16_t name_number(struct core *core, enum name_kind kind, const char *text, struct effects *out)
 {
-    for (uint32_t n = 1; n < core->name_count; n++)
+    struct name *asked = &core->names[0]; /* nobody's slot: holds what is looked for */
+    asked->kind = (uint8_t)kind;
+    strncpy(asked->text, text, sizeof asked->text - 1);
+    uint64_t hash = hash_of(core->names, 0);
+    for (uint32_t n = index_find(&core->by_name, hash); n != 0; n = index_find_next(&core->by_name, hash, n))
         if (core->names[n].kind == kind && strcmp(core->names[n].text, text) == 0)
             return (uint16_t)n;
     if (core->name_count >= core->limits.names_max)
         return 0;
-    uint16_t number = (uint16_t)core->name_count++;
-    core->names[number].kind = (uint8_t)kind;
-    strncpy(core->names[number].text, text, sizeof core->names[number].text - 1);
+    uint16_t number = (uint16_t)core->name_count;
+    name_set(core, number, (uint8_t)kind, text);
     name_record(core, number, (struct instant){0}, out);
     return number;
 }

@@ -7,6 +7,9 @@
 
 /* The number of the name, made and recorded the first time. 0: the table is full. */
 uint16_t name_number(struct core *core, enum name_kind kind, const char *text, struct effects *out);
+/* What a record says: number and text belong together for good. */
+void name_set(struct core *core, uint32_t number, uint8_t kind, const char *text);
+void index_names(struct core *core, uint32_t *heads, uint32_t heads_max);
 void name_record(struct core *core, uint16_t number, struct instant now, struct effects *out);
 /* Writes CHANGE_START with the numbers reached so far. */
 void start_refresh(struct core *core, struct instant now, struct effects *out); /* if they moved */

@@ -8,6 +8,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/names.h"
 #include "broker/core/pause.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
@@ -42,12 +43,8 @@ static uint32_t pool_for(struct core *core, uint16_t name)
 
 static void restore_name(struct core *core, const struct change_name *name)
 {
-    if (name->number >= core->limits.names_max)
-        return;
-    core->names[name->number].kind = name->kind;
-    memcpy(core->names[name->number].text, name->text, sizeof core->names[name->number].text);
-    if (name->number >= core->name_count)
-        core->name_count = name->number + 1u;
+    if (name->number != 0 && name->number < core->limits.names_max)
+        name_set(core, name->number, name->kind, name->text);
 }
 
 /* The place of that start, in order of their numbers whatever order the cleaner left: the bits of a job's key are those

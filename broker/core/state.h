@@ -145,6 +145,10 @@ struct pool {
     uint32_t *placement; /* heap of lines that may take a new conversation now, smallest pass first */
     uint32_t placement_count;
     double pass;
+    /* Why new conversations wait, as last worked out; right as long as no line of the pool was touched since. */
+    uint32_t touches, why_touches;
+    enum reason why;
+    int64_t why_until_ms;
     bool in_ring;
     uint32_t ring_next, ring_prev;
     uint64_t waiting, leased, unplaced;
@@ -219,6 +223,7 @@ struct pause {
 };
 
 struct name {
+    uint32_t next; /* in the index */
     uint8_t kind;
     char text[NAME_MAX_BYTES + 1];
 };
@@ -294,6 +299,7 @@ struct core {
 
     struct name *names;
     uint32_t name_count;
+    struct index by_name;
 
     struct suppressed *suppressed;
     uint32_t suppressed_used, suppressed_free;

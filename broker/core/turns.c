@@ -256,6 +256,7 @@ void turns_touch_line(struct core *core, uint32_t at, struct instant now)
             placement_add(core, at);
         else
             placement_remove(core, at);
+        core->pools[line->pool].touches++;
         turns_touch_pool(core, line->pool);
     }
 
