@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "broker/edge/job_frame.h"
-#include "broker/edge/sender.h"
+#include "broker/edge/replies.h"
 #include "broker/edge/view.h"
 #include "broker/edge/worker_result.h"
 #include "lineward/json.h"
@@ -32,7 +32,7 @@ struct peer {
 
 struct dispatch {
     struct dispatch_options options;
-    struct sender *sender;
+    struct replies *replies;
     struct message *message;
     struct result_texts texts;
     struct peer *peers;
@@ -47,12 +47,12 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
     if (dispatch == NULL)
         return NULL;
     dispatch->options = *options;
-    dispatch->sender = sender_new(options->socket, "workers");
+    dispatch->replies = replies_new(options->socket, "workers");
     dispatch->message = message_new();
     dispatch->peers = calloc(DISPATCH_PEERS_MAX, sizeof *dispatch->peers);
     dispatch->named = calloc(LEASES_NAMED_MAX, sizeof *dispatch->named);
     dispatch->peer_count = 1; /* 0 is nobody */
-    if (dispatch->sender == NULL || dispatch->message == NULL || dispatch->peers == NULL || dispatch->named == NULL)
+    if (dispatch->replies == NULL || dispatch->message == NULL || dispatch->peers == NULL || dispatch->named == NULL)
         dispatch_free(&dispatch);
     return dispatch;
 }
@@ -75,7 +75,7 @@ void dispatch_free(struct dispatch **dispatch_p)
         outgoing_free(&dispatch->peers[p].jobs);
         outgoing_free(&dispatch->peers[p].done);
     }
-    sender_free(&dispatch->sender);
+    replies_free(&dispatch->replies);
     message_free(&dispatch->message);
     result_texts_free(&dispatch->texts);
     free(dispatch->peers);
@@ -126,7 +126,7 @@ static void send_text(struct dispatch *dispatch, uint32_t peer, const char *comm
     struct frame frames[4];
     size_t count = put_head(dispatch, peer, command, frames);
     frames[count++] = (struct frame){text, bytes};
-    sender_send(dispatch->sender, frames, count);
+    replies_send(dispatch->replies, frames, count);
 }
 
 static void send_error(struct dispatch *dispatch, uint32_t peer, enum code code, const char *message)
@@ -318,7 +318,7 @@ static void send_outgoing(struct dispatch *dispatch, uint32_t peer, struct outgo
         frames[count++] = (struct frame){outgoing->text.text + from, outgoing->end[i] - from};
         from = outgoing->end[i];
     }
-    enum err err = jobs ? sender_try(dispatch->sender, frames, count) : sender_send(dispatch->sender, frames, count);
+    enum err err = jobs ? replies_try(dispatch->replies, frames, count) : replies_send(dispatch->replies, frames, count);
     if (jobs && err != ERR_NONE)
         for (size_t i = 0; i < outgoing->count; i++)
             core_lease_unsent(dispatch->options.core, outgoing->lease[i], now, out);
@@ -441,7 +441,12 @@ void dispatch_flush(struct dispatch *dispatch, struct instant now, struct effect
     dispatch->touched_count = 0;
 }
 
-bool dispatch_retry(struct dispatch *dispatch)
+void dispatch_retry(struct dispatch *dispatch, struct instant now)
 {
-    return sender_retry(dispatch->sender);
+    replies_retry(dispatch->replies, now);
+}
+
+int64_t dispatch_next_mono_ms(const struct dispatch *dispatch)
+{
+    return replies_next_mono_ms(dispatch->replies);
 }

@@ -33,7 +33,8 @@ bool dispatch_read(struct dispatch *dispatch, struct instant now, struct effects
 void dispatch_effect(struct dispatch *dispatch, const struct effect *effect, struct instant now, struct effects *out);
 /* Sends what has gathered. What a worker does not take goes back to the core. */
 void dispatch_flush(struct dispatch *dispatch, struct instant now, struct effects *out);
-/* True: some replies still wait. */
-bool dispatch_retry(struct dispatch *dispatch);
+/* Once a turn: tries again what peers did not take, when it is time; and when that is next, TIME_NEVER: not at all. */
+void dispatch_retry(struct dispatch *dispatch, struct instant now);
+int64_t dispatch_next_mono_ms(const struct dispatch *dispatch);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "broker/edge/job_parse.h"
-#include "broker/edge/sender.h"
+#include "broker/edge/replies.h"
 #include "broker/edge/view.h"
 #include "lineward/log.h"
 
@@ -41,7 +41,7 @@ struct request {
 
 struct ingress {
     struct ingress_options options;
-    struct sender *sender;
+    struct replies *replies;
     struct message *message;
     struct job_texts texts;
     struct request requests[INGRESS_REQUESTS_MAX];
@@ -56,11 +56,11 @@ struct ingress *ingress_new(const struct ingress_options *options)
     if (ingress == NULL)
         return NULL;
     ingress->options = *options;
-    ingress->sender = sender_new(options->socket, "producers");
+    ingress->replies = replies_new(options->socket, "producers");
     ingress->message = message_new();
     for (uint32_t i = 0; i < INGRESS_REQUESTS_MAX; i++)
         ingress->free_slots[ingress->free_count++] = INGRESS_REQUESTS_MAX - 1 - i;
-    if (ingress->sender == NULL || ingress->message == NULL)
+    if (ingress->replies == NULL || ingress->message == NULL)
         ingress_free(&ingress);
     return ingress;
 }
@@ -75,7 +75,7 @@ void ingress_free(struct ingress **ingress_p)
         json_out_free(&ingress->requests[i].text);
         free(ingress->requests[i].results);
     }
-    sender_free(&ingress->sender);
+    replies_free(&ingress->replies);
     message_free(&ingress->message);
     job_texts_free(&ingress->texts);
     free(ingress);
@@ -134,7 +134,7 @@ static void send_ack(struct ingress *ingress, struct request *request)
     for (size_t i = 0; i < request->count; i++)
         ingress->frames[count++] =
             (struct frame){request->text.text + request->results[i].at, request->results[i].bytes};
-    sender_send(ingress->sender, ingress->frames, count);
+    replies_send(ingress->replies, ingress->frames, count);
     finish(ingress, request);
 }
 
@@ -145,7 +145,7 @@ static void send_error(struct ingress *ingress, struct request *request, enum co
     view_error_body(&text, &error);
     size_t count = put_head(ingress->frames, request, "ERR");
     ingress->frames[count++] = (struct frame){text.text, text.bytes};
-    sender_send(ingress->sender, ingress->frames, count);
+    replies_send(ingress->replies, ingress->frames, count);
     json_out_free(&text);
 }
 
@@ -447,9 +447,14 @@ void ingress_looked_up(struct ingress *ingress, struct lookup_answer *answer)
     lookup_answer_free(answer);
 }
 
-bool ingress_retry(struct ingress *ingress)
+void ingress_retry(struct ingress *ingress, struct instant now)
 {
-    return sender_retry(ingress->sender);
+    replies_retry(ingress->replies, now);
+}
+
+int64_t ingress_next_mono_ms(const struct ingress *ingress)
+{
+    return replies_next_mono_ms(ingress->replies);
 }
 
 /* ---- reading ---- */
@@ -485,7 +490,7 @@ static void send_pong(struct ingress *ingress, struct request *request, struct i
     json_close(&text, '}');
     size_t count = put_head(ingress->frames, request, "PONG");
     ingress->frames[count++] = (struct frame){text.text, text.bytes};
-    sender_send(ingress->sender, ingress->frames, count);
+    replies_send(ingress->replies, ingress->frames, count);
     json_out_free(&text);
 }
 

@@ -36,8 +36,9 @@ bool ingress_owns(uint64_t token);
 void ingress_effect(struct ingress *ingress, const struct effect *effect, struct instant now);
 /* A lookup's answer; taken over. */
 void ingress_looked_up(struct ingress *ingress, struct lookup_answer *answer);
-/* Tries again what peers did not take. True: some of it still waits. */
-bool ingress_retry(struct ingress *ingress);
+/* Once a turn: tries again what peers did not take, when it is time; and when that is next, TIME_NEVER: not at all. */
+void ingress_retry(struct ingress *ingress, struct instant now);
+int64_t ingress_next_mono_ms(const struct ingress *ingress);
 
 /* HTTP's way in: the same parsing and the same core call (admin_shell.enqueue). */
 void ingress_enqueue_http(struct ingress *ingress, const struct admin_enqueue *request, bool store_full,

@@ -1,0 +1,227 @@
+/* replies.c — see replies.h. What waits lies in lanes, one a peer; ROUTER sockets do not tell when a peer has room
+ * again, so it is asked: often while something moves, more and more seldom while nothing does. */
+#include "broker/edge/replies.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lineward/log.h"
+
+#define BUCKETS        256
+#define PAUSE_MAX_MS   64
+#define PEER_BYTES_MAX 256
+
+struct waiting {
+    struct waiting *next;
+    size_t count, bytes;
+    struct frame frames[]; /* into the bytes behind them */
+};
+
+struct lane {
+    struct lane *next;
+    struct waiting *first, **last;
+    size_t bytes, id_bytes;
+    int64_t moved_ms; /* when it last took something, or began to wait */
+    uint8_t id[PEER_BYTES_MAX];
+};
+
+struct replies {
+    void *socket;
+    const char *name;
+    struct lane *buckets[BUCKETS];
+    size_t bytes, lanes;
+    int64_t now_ms, next_ms, pause_ms;
+    uint64_t dropped;
+};
+
+struct replies *replies_new(void *socket, const char *name)
+{
+    struct replies *replies = calloc(1, sizeof *replies);
+    if (replies == NULL)
+        return NULL;
+    replies->socket = socket;
+    replies->name = name;
+    return replies;
+}
+
+/* ---- lanes ---- */
+
+static struct lane **place_of(struct replies *replies, struct frame peer)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a: ids are ZeroMQ's own or those of authorised peers */
+    for (size_t i = 0; i < peer.bytes; i++)
+        hash = (hash ^ ((const uint8_t *)peer.data)[i]) * 16777619u;
+    struct lane **link = &replies->buckets[hash % BUCKETS];
+    while (*link != NULL && ((*link)->id_bytes != peer.bytes || memcmp((*link)->id, peer.data, peer.bytes) != 0))
+        link = &(*link)->next;
+    return link;
+}
+
+static size_t remove_first(struct replies *replies, struct lane *lane)
+{
+    struct waiting *waiting = lane->first;
+    size_t bytes = waiting->bytes;
+    lane->first = waiting->next;
+    lane->bytes -= bytes;
+    replies->bytes -= bytes;
+    free(waiting);
+    return bytes;
+}
+
+/* Takes the lane out, with what is left in it. */
+static void remove_lane(struct replies *replies, struct lane **link)
+{
+    struct lane *lane = *link;
+    while (lane->first != NULL)
+        remove_first(replies, lane);
+    *link = lane->next;
+    replies->lanes--;
+    free(lane);
+}
+
+void replies_free(struct replies **replies_p)
+{
+    struct replies *replies = *replies_p;
+    *replies_p = NULL;
+    if (replies == NULL)
+        return;
+    for (size_t b = 0; b < BUCKETS; b++)
+        while (replies->buckets[b] != NULL)
+            remove_lane(replies, &replies->buckets[b]);
+    free(replies);
+}
+
+/* ---- sending ---- */
+
+static enum err drop(struct replies *replies)
+{
+    if (replies->dropped++ == 0)
+        log_event(LOG_WARN, "reply_dropped", "socket=%s reason=\"its peers do not read\"", replies->name);
+    return ERR_FULL;
+}
+
+static struct waiting *copy(const struct frame *frames, size_t count)
+{
+    size_t bytes = sizeof(struct waiting) + count * sizeof *frames;
+    for (size_t i = 0; i < count; i++)
+        bytes += frames[i].bytes;
+    struct waiting *waiting = malloc(bytes);
+    if (waiting == NULL)
+        return NULL;
+    char *to = (char *)&waiting->frames[count];
+    for (size_t i = 0; i < count; i++) {
+        waiting->frames[i] = (struct frame){to, frames[i].bytes};
+        if (frames[i].bytes > 0)
+            memcpy(to, frames[i].data, frames[i].bytes);
+        to += frames[i].bytes;
+    }
+    waiting->next = NULL;
+    waiting->count = count;
+    waiting->bytes = bytes;
+    return waiting;
+}
+
+static struct lane *lane_for(struct replies *replies, struct frame peer)
+{
+    struct lane **link = place_of(replies, peer);
+    if (*link != NULL || peer.bytes > PEER_BYTES_MAX)
+        return *link;
+    struct lane *lane = calloc(1, sizeof *lane);
+    if (lane == NULL)
+        return NULL;
+    memcpy(lane->id, peer.data, peer.bytes);
+    lane->id_bytes = peer.bytes;
+    lane->last = &lane->first;
+    lane->moved_ms = replies->now_ms;
+    if (replies->lanes++ == 0) {
+        replies->pause_ms = 1;
+        replies->next_ms = replies->now_ms + 1;
+    }
+    *link = lane;
+    return lane;
+}
+
+static enum err keep(struct replies *replies, const struct frame *frames, size_t count)
+{
+    struct waiting *waiting = copy(frames, count);
+    struct lane *lane = waiting == NULL ? NULL : lane_for(replies, frames[0]);
+    bool fits = lane != NULL && replies->bytes + waiting->bytes <= REPLIES_BYTES_MAX &&
+                lane->bytes + waiting->bytes <= REPLIES_PEER_BYTES_MAX;
+    if (!fits) {
+        free(waiting);
+        if (lane != NULL && lane->first == NULL)
+            remove_lane(replies, place_of(replies, frames[0]));
+        return drop(replies);
+    }
+    *lane->last = waiting;
+    lane->last = &waiting->next;
+    lane->bytes += waiting->bytes;
+    replies->bytes += waiting->bytes;
+    return ERR_NONE;
+}
+
+enum err replies_try(struct replies *replies, const struct frame *frames, size_t count)
+{
+    if (replies->lanes > 0 && *place_of(replies, frames[0]) != NULL)
+        return ERR_BUSY;
+    return message_send(replies->socket, frames, count);
+}
+
+enum err replies_send(struct replies *replies, const struct frame *frames, size_t count)
+{
+    enum err err = replies_try(replies, frames, count);
+    return err == ERR_BUSY ? keep(replies, frames, count) : err;
+}
+
+/* ---- trying again ---- */
+
+/* Sends until the peer takes no more. False: there is nothing left to wait for, or nobody. */
+static bool still_waits(struct replies *replies, struct lane *lane)
+{
+    while (lane->first != NULL) {
+        enum err err = message_send(replies->socket, lane->first->frames, lane->first->count);
+        if (err != ERR_NONE && err != ERR_BUSY)
+            return false;
+        if (err == ERR_BUSY)
+            break;
+        remove_first(replies, lane);
+        lane->moved_ms = replies->now_ms;
+    }
+    if (lane->first == NULL || replies->now_ms - lane->moved_ms < REPLIES_STUCK_MS)
+        return lane->first != NULL;
+    log_event(LOG_WARN, "peer_stuck", "socket=%s waited_ms=%d bytes_dropped=%zu", replies->name, REPLIES_STUCK_MS,
+              lane->bytes);
+    replies->dropped++;
+    return false;
+}
+
+void replies_retry(struct replies *replies, struct instant now)
+{
+    replies->now_ms = now.mono_ms;
+    if (replies->lanes == 0 || now.mono_ms < replies->next_ms)
+        return;
+    size_t before = replies->bytes;
+    for (size_t b = 0; b < BUCKETS; b++) {
+        struct lane **link = &replies->buckets[b];
+        while (*link != NULL) {
+            if (still_waits(replies, *link))
+                link = &(*link)->next;
+            else
+                remove_lane(replies, link);
+        }
+    }
+    bool moved = replies->bytes < before;
+    replies->pause_ms = moved ? 1 : replies->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : replies->pause_ms * 2;
+    replies->next_ms = now.mono_ms + replies->pause_ms;
+}
+
+int64_t replies_next_mono_ms(const struct replies *replies)
+{
+    return replies->lanes == 0 ? TIME_NEVER : replies->next_ms;
+}
+
+uint64_t replies_dropped(const struct replies *replies)
+{
+    return replies->dropped;
+}
