@@ -46,8 +46,11 @@ say = $(if $(V),,@echo '  $(1) $(2)';)
 
 rooms = lib broker/core broker/store broker/feed broker/edge broker workers tools/ctl tools/sandbox tools/demo
 
+# Helpers of tests are rooms too: a test gets only those that it names.
+test_rooms = tests/support tests/unit tests/model tests/process tests/bench
+
 room_sources_tools/sandbox = $(wildcard tools/sandbox/model/*.c)
-room_sources = $(filter-out %/main.c,$(wildcard $(1)/*.c)) $(room_sources_$(1))
+room_sources = $(filter-out %/main.c $(room_programs_$(1)),$(wildcard $(1)/*.c)) $(room_sources_$(1))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 archive = $(BUILD)/lib$(subst /,_,$(patsubst lib,lineward,$(1))).a
 archives = $(foreach room,$(1),$(call archive,$(room)))
@@ -56,27 +59,22 @@ mains = $(wildcard broker/main.c workers/main.c tools/*/main.c)
 programs = $(BUILD)/lineward-broker $(BUILD)/lineward-worker $(BUILD)/linewardctl $(BUILD)/lineward-sandbox
 demo_tool = $(BUILD)/lineward-demo
 
-# Tests: a file with a main() is a program, the others in its folder are linked into each of them.
-with_main    = $(if $(1),$(shell grep -l '^int main\b' $(1)))
-support_src := $(wildcard tests/support/*.c)
-unit_src    := $(wildcard tests/unit/*.c)
-model_src   := $(wildcard tests/model/*.c)
-process_src := $(wildcard tests/process/*.c)
-bench_src   := $(wildcard tests/bench/*.c)
-audit_src   := $(wildcard tests/audit/*.c)
-unit_mains    := $(filter %_test.c,$(unit_src))
-model_mains   := $(call with_main,$(model_src))
-process_mains := $(call with_main,$(process_src))
-bench_mains   := $(call with_main,$(bench_src))
+# Tests: a file with a main() is a program; in tests/unit, each NAME_test.c.
+with_main = $(if $(1),$(shell grep -l '^int main\b' $(1)))
+room_programs_tests/unit    := $(wildcard tests/unit/*_test.c)
+room_programs_tests/model   := $(call with_main,$(wildcard tests/model/*.c))
+room_programs_tests/process := $(call with_main,$(wildcard tests/process/*.c))
+room_programs_tests/bench   := $(call with_main,$(wildcard tests/bench/*.c))
+audit_src := $(wildcard tests/audit/*.c)
 
-unit_tests    = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(unit_mains))
-model_tests   = $(patsubst tests/model/%.c,$(BUILD)/tests/model/%,$(model_mains))
-process_tests = $(patsubst tests/process/%.c,$(BUILD)/tests/process/%,$(process_mains))
-bench_tools   = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(bench_mains))
+unit_tests    = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(room_programs_tests/unit))
+model_tests   = $(patsubst tests/model/%.c,$(BUILD)/tests/model/%,$(room_programs_tests/model))
+process_tests = $(patsubst tests/process/%.c,$(BUILD)/tests/process/%,$(room_programs_tests/process))
+bench_tools   = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(room_programs_tests/bench))
 audit_tool    = $(if $(audit_src),$(BUILD)/lineward-audit)
 
 all_src = $(foreach room,$(rooms),$(call room_sources,$(room))) $(mains)
-test_src = $(support_src) $(unit_src) $(model_src) $(process_src) $(bench_src) $(audit_src)
+test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src)
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
@@ -156,28 +154,24 @@ $(programs) $(audit_tool) $(demo_tool):
 link_test = $(call say,link,$@)mkdir -p $(@D); \
     $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1) $(LIBS)
 
-$(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o \
-    $(call objects,$(support_src) $(filter-out $(unit_mains),$(unit_src))) $(call archives,$(rooms))
+$(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(call archives,tests/unit tests/support $(rooms))
 	$(call link_test,$(TEST_LIBS))
 
-$(model_tests): $(BUILD)/tests/model/%: $(BUILD)/tests/model/%.o \
-    $(call objects,$(support_src) $(filter-out $(model_mains),$(model_src))) $(call archives,$(rooms))
+$(model_tests): $(BUILD)/tests/model/%: $(BUILD)/tests/model/%.o $(call archives,tests/model tests/support $(rooms))
 	$(call link_test,$(TEST_LIBS))
 
 $(process_tests): $(BUILD)/tests/process/%: $(BUILD)/tests/process/%.o \
-    $(call objects,$(support_src) $(filter-out $(process_mains),$(process_src))) $(call archives,$(rooms)) \
-    | $(programs) $(audit_tool)
+    $(call archives,tests/process tests/support $(rooms)) | $(programs) $(audit_tool)
 	$(call link_test,$(TEST_LIBS))
 
-$(bench_tools): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o \
-    $(call objects,$(support_src) $(filter-out $(bench_mains),$(bench_src))) $(call archives,$(rooms))
+$(bench_tools): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(call archives,tests/bench tests/support $(rooms))
 	$(call link_test,$(BENCH_LIBS))
 
 define room_archive
 $(call archive,$(1)): $(call objects,$(call room_sources,$(1)))
 	@mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
 endef
-$(foreach room,$(rooms),$(eval $(call room_archive,$(room))))
+$(foreach room,$(rooms) $(test_rooms),$(eval $(call room_archive,$(room))))
 
 $(BUILD)/lib/%.o: PIC = -fPIC # others may link it into shared objects
 
