@@ -6,7 +6,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define READ_AHEAD_BYTES (1024u * 1024)
+#define READ_AHEAD_BYTES (256u * 1024)
 
 void scan_begin(struct scan *scan, const struct store_io *io, int file, uint64_t seed, uint64_t from, uint64_t limit)
 {

@@ -33,14 +33,25 @@ uint64_t model_random(struct model *model, uint64_t below)
     return (x ^ x >> 31) % below;
 }
 
+static void room_for_job(struct model *model, uint64_t key)
+{
+    if (key < model->job_room)
+        return;
+    size_t room = key * 2 + 256;
+    model->jobs = realloc(model->jobs, room * sizeof *model->jobs);
+    assert(model->jobs != NULL);
+    memset(model->jobs + model->job_room, 0, (room - model->job_room) * sizeof *model->jobs);
+    model->job_room = room;
+}
+
 struct model *model_new(uint64_t seed)
 {
     struct model *model = calloc(1, sizeof *model);
     assert(model != NULL);
     model->seed = seed;
-    model->jobs = calloc(MODEL_JOBS_MAX + 1, sizeof *model->jobs);
+    room_for_job(model, 1);
     model->batch = store_batch_new();
-    assert(model->jobs != NULL && model->batch != NULL);
+    assert(model->batch != NULL);
     model->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     model->body_max = 600;
     model->alive_max = 400;
@@ -111,6 +122,7 @@ static enum err replay(void *self, unsigned kind, uint64_t key, uint64_t seq, bo
     }
     if (key == 0 || key > MODEL_JOBS_MAX)
         return ERR_BAD_INPUT;
+    room_for_job(model, key);
     struct model_job *job = &model->jobs[key];
     if (key > model->job_count)
         model->job_count = key;
@@ -201,6 +213,7 @@ static void born(struct model *model)
     if (model->job_count == MODEL_JOBS_MAX || model->alive >= model->alive_max)
         return;
     uint64_t key = ++model->job_count;
+    room_for_job(model, key);
     struct model_job *job = &model->jobs[key];
     job->body_bytes = (uint32_t)model_random(model, model->body_max);
     body_fill(bodies[0], key, 24);
@@ -407,7 +420,8 @@ void model_adopt(struct model *recovered, const struct model *original)
 
 bool model_equals(const struct model *recovered, const struct model *original, uint64_t commit, const char **why)
 {
-    struct model_job *jobs = calloc(MODEL_JOBS_MAX + 1, sizeof *jobs);
+    uint64_t highest = original->job_count > recovered->job_count ? original->job_count : recovered->job_count;
+    struct model_job *jobs = calloc(highest + 1, sizeof *jobs);
     uint32_t values[MODEL_VALUES] = {0};
     bool equal = true;
     assert(jobs != NULL);
@@ -431,9 +445,9 @@ bool model_equals(const struct model *recovered, const struct model *original, u
             break;
         }
     }
-    uint64_t highest = original->job_count > recovered->job_count ? original->job_count : recovered->job_count;
     for (uint64_t key = 1; key <= highest && equal; key++) {
-        const struct model_job *job = &jobs[key], *found = &recovered->jobs[key];
+        static const struct model_job none;
+        const struct model_job *job = &jobs[key], *found = key < recovered->job_room ? &recovered->jobs[key] : &none;
         if (job->alive && !found->alive)
             equal = differ(why, "a job that lived is gone");
         else if (!job->alive && found->alive)

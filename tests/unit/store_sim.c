@@ -30,14 +30,60 @@ static int inode_new(struct sim *sim)
     return sim->inode_count++;
 }
 
+static void page_drop(struct sim_page *page)
+{
+    if (page != NULL && --page->refs == 0)
+        free(page);
+}
+
+/* The page as one that is only this file's. */
+static struct sim_page *page_own(struct sim_inode *inode, size_t i)
+{
+    struct sim_page *page = inode->pages[i];
+    if (page != NULL && page->refs == 1)
+        return page;
+    struct sim_page *own = must(malloc(sizeof *own));
+    own->refs = 1;
+    if (page != NULL)
+        memcpy(own->data, page->data, sizeof own->data);
+    else
+        memset(own->data, 0, sizeof own->data);
+    page_drop(page);
+    inode->pages[i] = own;
+    return own;
+}
+
+/* `data` NULL: zeros. */
+static void pages_put(struct sim_inode *inode, uint64_t offset, const uint8_t *data, size_t bytes)
+{
+    while (bytes > 0) {
+        size_t i = (size_t)(offset / SIM_PAGE_BYTES), in = (size_t)(offset % SIM_PAGE_BYTES);
+        size_t step = SIM_PAGE_BYTES - in < bytes ? SIM_PAGE_BYTES - in : bytes;
+        if (data == NULL && step == SIM_PAGE_BYTES) {
+            page_drop(inode->pages[i]);
+            inode->pages[i] = NULL;
+        } else if (data != NULL) {
+            memcpy(page_own(inode, i)->data + in, data, step);
+        } else if (inode->pages[i] != NULL) {
+            memset(page_own(inode, i)->data + in, 0, step);
+        }
+        offset += step;
+        bytes -= step;
+        data = data != NULL ? data + step : NULL;
+    }
+}
+
 static void inode_resize(struct sim_inode *inode, size_t size)
 {
-    if (size > inode->room) {
-        inode->room = size;
-        inode->data = must(realloc(inode->data, inode->room));
+    size_t pages = (size + SIM_PAGE_BYTES - 1) / SIM_PAGE_BYTES;
+    if (pages > inode->page_count) {
+        inode->pages = must(realloc(inode->pages, pages * sizeof *inode->pages));
+        for (size_t i = inode->page_count; i < pages; i++)
+            inode->pages[i] = NULL;
+        inode->page_count = pages;
     }
-    if (size > inode->size)
-        memset(inode->data + inode->size, 0, size - inode->size);
+    if (size < inode->size) /* what comes back later is zero */
+        pages_put(inode, size, NULL, inode->size - size);
     inode->size = size;
 }
 
@@ -45,10 +91,40 @@ static void inode_put(struct sim_inode *inode, uint64_t offset, const uint8_t *d
 {
     if (offset + bytes > inode->size)
         inode_resize(inode, (size_t)offset + bytes);
-    if (data != NULL)
-        memcpy(inode->data + offset, data, bytes);
-    else
-        memset(inode->data + offset, 0, bytes);
+    pages_put(inode, offset, data, bytes);
+}
+
+static void inode_get(const struct sim_inode *inode, uint64_t offset, uint8_t *out, size_t bytes)
+{
+    while (bytes > 0) {
+        const struct sim_page *page = inode->pages[offset / SIM_PAGE_BYTES];
+        size_t in = (size_t)(offset % SIM_PAGE_BYTES);
+        size_t step = SIM_PAGE_BYTES - in < bytes ? SIM_PAGE_BYTES - in : bytes;
+        if (page != NULL)
+            memcpy(out, page->data + in, step);
+        else
+            memset(out, 0, step);
+        offset += step;
+        out += step;
+        bytes -= step;
+    }
+}
+
+static void inode_share(struct sim_inode *inode, const struct sim_inode *from)
+{
+    inode_resize(inode, from->size);
+    for (size_t i = 0; i * SIM_PAGE_BYTES < from->size; i++) {
+        inode->pages[i] = from->pages[i];
+        if (inode->pages[i] != NULL)
+            inode->pages[i]->refs++;
+    }
+}
+
+static void inode_drop(struct sim_inode *inode)
+{
+    for (size_t i = 0; i < inode->page_count; i++)
+        page_drop(inode->pages[i]);
+    free(inode->pages);
 }
 
 static struct sim_name *name_find(const struct sim *sim, const char *name)
@@ -124,8 +200,10 @@ void sim_record(struct sim *sim)
         int inode = sim->names[i].inode;
         const struct sim_inode *file = &sim->inodes[inode];
         record(sim, (struct sim_event){.what = SIM_CREATE, .inode = inode}, NULL, sim->names[i].name, NULL);
-        record(sim, (struct sim_event){.what = SIM_WRITE, .inode = inode, .bytes = file->size}, file->data, NULL,
-               NULL);
+        uint8_t *data = must(malloc(file->size + 1));
+        inode_get(file, 0, data, file->size);
+        record(sim, (struct sim_event){.what = SIM_WRITE, .inode = inode, .bytes = file->size}, data, NULL, NULL);
+        free(data);
         record(sim, (struct sim_event){.what = SIM_SYNC, .inode = inode}, NULL, NULL, NULL);
     }
     record(sim, (struct sim_event){.what = SIM_SYNC_DIR}, NULL, NULL, NULL);
@@ -234,7 +312,7 @@ static int64_t sim_pread(void *self, int file, void *out, size_t bytes, uint64_t
     size_t left = offset < inode->size ? inode->size - (size_t)offset : 0;
     size_t got = bytes < left ? bytes : left;
     if (got > 0)
-        memcpy(out, inode->data + offset, got);
+        inode_get(inode, offset, out, got);
     pthread_mutex_unlock(&sim->lock);
     return (int64_t)got;
 }
@@ -430,7 +508,7 @@ void sim_free(struct sim **sim_p)
     if (sim == NULL)
         return;
     for (int i = 0; i < sim->inode_count; i++)
-        free(sim->inodes[i].data);
+        inode_drop(&sim->inodes[i]);
     for (int i = 0; i < sim->name_count; i++)
         free(sim->names[i].name);
     for (size_t i = 0; i < sim->event_count; i++) {
@@ -450,6 +528,32 @@ struct sim_inode *sim_file(struct sim *sim, const char *name)
 {
     const struct sim_name *found = name_find(sim, name);
     return found != NULL ? &sim->inodes[found->inode] : NULL;
+}
+
+uint8_t sim_peek(const struct sim_inode *file, uint64_t at)
+{
+    uint8_t byte;
+    inode_get(file, at, &byte, 1);
+    return byte;
+}
+
+void sim_flip(struct sim_inode *file, uint64_t at, uint8_t bits)
+{
+    uint8_t byte = sim_peek(file, at) ^ bits;
+    inode_put(file, at, &byte, 1);
+}
+
+void sim_fill(struct sim_inode *file, uint64_t from, uint8_t byte)
+{
+    size_t bytes = file->size - (size_t)from;
+    uint8_t *data = memset(must(malloc(bytes + 1)), byte, bytes);
+    inode_put(file, from, byte != 0 ? data : NULL, bytes);
+    free(data);
+}
+
+void sim_resize(struct sim_inode *file, uint64_t size)
+{
+    inode_resize(file, (size_t)size);
 }
 
 int sim_name_count(const struct sim *sim)
@@ -477,7 +581,7 @@ struct sim *sim_copy(const struct sim *sim)
     for (int i = 0; i < sim->name_count; i++) {
         const struct sim_inode *from = &sim->inodes[sim->names[i].inode];
         int inode = inode_new(copy);
-        inode_put(&copy->inodes[inode], 0, from->data, from->size);
+        inode_share(&copy->inodes[inode], from);
         name_set(copy, sim->names[i].name, inode);
     }
     return copy;

@@ -37,9 +37,17 @@ struct sim_event {
     char *name, *other;
 };
 
+#define SIM_PAGE_BYTES 16384
+
+struct sim_page { /* shared by the copies of a disk until one writes to it */
+    _Atomic int refs;
+    uint8_t data[SIM_PAGE_BYTES];
+};
+
 struct sim_inode {
-    uint8_t *data;
-    size_t size, room;
+    struct sim_page **pages; /* NULL: zeros */
+    size_t page_count;
+    size_t size;
     bool locked;
 };
 
@@ -82,12 +90,16 @@ void sim_record(struct sim *sim);
 /* Remembers a number in the record. */
 void sim_mark(struct sim *sim, uint64_t value);
 
-/* The content of a file, NULL: there is none. Not to be used while a store is open. */
+/* A file, NULL: there is none. Not to be used while a store is open, nor are those below. */
 struct sim_inode *sim_file(struct sim *sim, const char *name);
+uint8_t sim_peek(const struct sim_inode *file, uint64_t at);
+void sim_flip(struct sim_inode *file, uint64_t at, uint8_t bits);
+void sim_fill(struct sim_inode *file, uint64_t from, uint8_t byte); /* to its end */
+void sim_resize(struct sim_inode *file, uint64_t size);
 int sim_name_count(const struct sim *sim);
 const char *sim_name_at(const struct sim *sim, int i);
 uint64_t sim_bytes(struct sim *sim); /* of all files */
-/* A copy of all files, nothing else. */
+/* A copy of all files, nothing else; costs little. */
 struct sim *sim_copy(const struct sim *sim);
 
 enum sim_cut { SIM_CUT_NONE, SIM_CUT_ALL, SIM_CUT_RANDOM, SIM_CUT_TORN, SIM_CUT_KINDS };
