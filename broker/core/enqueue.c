@@ -119,7 +119,8 @@ static uint32_t house(struct core *core, uint32_t at, const struct core_enqueue 
         if (first != NOBODY)
             turns_withdraw(core, at, first); /* it waits for the pinned line from now on, with all before it */
         conversation_bind(core, at, line_find(core, job->from_line), true);
-        conversation_settle(core, at, now);
+        if (first != NOBODY) /* a new one has no job yet, and would be dropped */
+            conversation_settle(core, at, now);
     }
     return at;
 }
