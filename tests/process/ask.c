@@ -169,8 +169,8 @@ bool rig_line_is(struct rig *rig, size_t line, const char *gate, const char *rea
 {
     cJSON *view = line_view(rig, line);
     const char *why = text_at(view, "reason");
-    bool is = strcmp(text_at(view, "gate"), gate) == 0 &&
-              (reason == NULL || (why != NULL && strcmp(why, reason) == 0));
+    bool is =
+        strcmp(text_at(view, "gate"), gate) == 0 && (reason == NULL || (why != NULL && strcmp(why, reason) == 0));
     cJSON_Delete(view);
     return is;
 }

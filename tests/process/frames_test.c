@@ -220,8 +220,9 @@ START_TEST(a_frame_beyond_all_limits_costs_its_sender_the_connection_only)
     char *huge = filler(3 * (size_t)WIRE_REQUEST_BYTES_MAX);
     struct producer other;
     producer_open(&other, &rig, rig.port.producers, ZMQ_DEALER);
-    producer_send_frames(&other, (struct frame[]){{"LW1", 3}, {"ENQUEUE", 7}, {"r", 1},
-                                                  {huge, 3 * (size_t)WIRE_REQUEST_BYTES_MAX}}, 4);
+    producer_send_frames(
+        &other, (struct frame[]){{"LW1", 3}, {"ENQUEUE", 7}, {"r", 1}, {huge, 3 * (size_t)WIRE_REQUEST_BYTES_MAX}},
+        4);
     must_answer_ping();
     SEND(&other, "LW1", "PING", "after");
     while (producer_receive(&other, LIMIT_MS) && !producer_got(&other, "PONG")) /* an ERR may come before */
@@ -268,7 +269,8 @@ START_TEST(malformed_messages_of_workers_are_refused)
     cJSON_Delete(answer);
     SEND(&worker, "LW1", "BEAT", "41");
     MUST(producer_receive(&worker, LIMIT_MS) && producer_got(&worker, "BEAT") &&
-             frame_is(producer_frame(&worker, 2), "41"), "BEAT is not echoed");
+             frame_is(producer_frame(&worker, 2), "41"),
+         "BEAT is not echoed");
     WORKER_REFUSED("malformed", "LW1", "BEAT", "one");
     WORKER_REFUSED("malformed", "LW1", "BEAT");
     WORKER_REFUSED("malformed", "LW1", "RESULT");
@@ -284,17 +286,40 @@ END_TEST
 
 /* ---- fuzz ---- */
 
-static const char *const words[] = {"LW1",  "LW1",  "LW1", "LW2",      "",        "ENQUEUE", "STATUS",
-                                    "CANCEL", "PING", "BYE", "BEAT", "RESULT", "READY",   "JOB",
-                                    "REVOKE", "DONE", "l_1", "l_zzzzzzzzzzzz", "j_zzzzzzzzz", "default/nobody",
-                                    "{\"outcome\":\"sent\"}", "{\"outcome\":\"retry\",\"scope\":\"account\"}",
-                                    "{\"outcome\":7}", "[[[[[[[[", "\"", "-1", "18446744073709551616"};
+static const char *const words[] = {"LW1",
+                                    "LW1",
+                                    "LW1",
+                                    "LW2",
+                                    "",
+                                    "ENQUEUE",
+                                    "STATUS",
+                                    "CANCEL",
+                                    "PING",
+                                    "BYE",
+                                    "BEAT",
+                                    "RESULT",
+                                    "READY",
+                                    "JOB",
+                                    "REVOKE",
+                                    "DONE",
+                                    "l_1",
+                                    "l_zzzzzzzzzzzz",
+                                    "j_zzzzzzzzz",
+                                    "default/nobody",
+                                    "{\"outcome\":\"sent\"}",
+                                    "{\"outcome\":\"retry\",\"scope\":\"account\"}",
+                                    "{\"outcome\":7}",
+                                    "[[[[[[[[",
+                                    "\"",
+                                    "-1",
+                                    "18446744073709551616"};
 
 /* What is true JSON and no job, or a job that is cut or has a byte that JSON never has. */
 static size_t broken_json(char *out)
 {
     static const char *const whole[] = {
-        "{\"to\":\"+14155550100\",\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]},\"class\":\"reply\"}",
+        "{\"to\":\"+14155550100\",\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]},\"class\":"
+        "\"reply\"}",
         "{\"worker\":\"fuzz\",\"instance\":\"fuzz\",\"slots\":9,\"leases\":[\"l_1\",\"l_2\"]}"};
     const char *text = whole[rig_random(&rig, 2)];
     size_t bytes = strlen(text), at = 1 + rig_random(&rig, bytes - 2);

@@ -91,8 +91,7 @@ static void make_batch(struct load *load, struct load_producer *producer)
         struct load_job *job = &load->jobs[index];
         job->producer = (uint16_t)(producer - load->producers);
         uint64_t known = KNOWN_FIRST + index / JOBS_A_NEW;
-        job->conversation =
-            (uint16_t)rig_random(load->rig, known < LOAD_CONVERSATIONS ? known : LOAD_CONVERSATIONS);
+        job->conversation = (uint16_t)rig_random(load->rig, known < LOAD_CONVERSATIONS ? known : LOAD_CONVERSATIONS);
         job->job_class = (uint8_t)rig_random(load->rig, 4);
         job->n = ++producer->n[job->conversation][job->job_class];
         producer->batch[producer->batch_count] = index;

@@ -127,8 +127,8 @@ bool producer_is(struct producer *producer, const char *id, const char *state, c
 {
     cJSON *view = producer_ask(producer, "STATUS", id);
     const char *why = text_at(view, "reason");
-    bool is = strcmp(text_at(view, "state"), state) == 0 &&
-              (reason == NULL || (why != NULL && strcmp(why, reason) == 0));
+    bool is =
+        strcmp(text_at(view, "state"), state) == 0 && (reason == NULL || (why != NULL && strcmp(why, reason) == 0));
     cJSON_Delete(view);
     return is;
 }

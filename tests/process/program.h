@@ -1,7 +1,8 @@
 /* program.h — the programs under test: started, stopped, killed; and waiting for something, with a deadline.
  *
  * A test is a process of its own (Check forks), so what it started is kept in one static list: whatever ends without
- * having been told to fails the test, and a failing test shows the end of every log. All of them die with the test. */
+ * having been told to fails the test, and a failing test shows the end of every log. All of them die with the test.
+ */
 #ifndef PROCESS_PROGRAM_H
 #define PROCESS_PROGRAM_H
 

@@ -16,8 +16,9 @@
 #include "lineward/json.h"
 
 #define PORT_FIRST 12000
-#define PORTS      20000 /* below those that the kernel gives to outgoing connections: nobody takes one between the
-                            broker's death and its return, and no connection attempt ever meets itself */
+#define PORTS                                                                                                        \
+    20000 /* below those that the kernel gives to outgoing connections: nobody takes one between the                 \
+             broker's death and its return, and no connection attempt ever meets itself */
 
 /* ---- ports ---- */
 
@@ -181,9 +182,22 @@ void rig_close(struct rig *rig)
 void rig_start_sandbox(struct rig *rig)
 {
     char listen[32], control[32], webhook[64];
-    const char *arguments[PROGRAM_ARGUMENTS_MAX + 1] = {
-        "--listen", listen, "--control", control, "--api-key", "process-test-key", "--webhook-url", webhook,
-        "--webhook-secret", RIG_SECRET, "--webhook-retry-ms", "50", "--pair-limit", "0", "--log", rig->sandbox_log};
+    const char *arguments[PROGRAM_ARGUMENTS_MAX + 1] = {"--listen",
+                                                        listen,
+                                                        "--control",
+                                                        control,
+                                                        "--api-key",
+                                                        "process-test-key",
+                                                        "--webhook-url",
+                                                        webhook,
+                                                        "--webhook-secret",
+                                                        RIG_SECRET,
+                                                        "--webhook-retry-ms",
+                                                        "50",
+                                                        "--pair-limit",
+                                                        "0",
+                                                        "--log",
+                                                        rig->sandbox_log};
     size_t count = 16;
     snprintf(listen, sizeof listen, "127.0.0.1:%u", rig->port.provider);
     snprintf(control, sizeof control, "127.0.0.1:%u", rig->port.control);

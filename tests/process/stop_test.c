@@ -8,9 +8,9 @@
 #include "lineward/json.h"
 #include "producer.h"
 
-#define BEGUN   4 /* on the wire when it stops */
-#define HANDED  6 /* in its socket */
-#define ALL     (BEGUN + HANDED)
+#define BEGUN  4 /* on the wire when it stops */
+#define HANDED 6 /* in its socket */
+#define ALL    (BEGUN + HANDED)
 
 static struct rig rig;
 static struct producer producer;

@@ -254,8 +254,7 @@ static bool is_answered(void *self)
     cJSON *history = rig_control(&rig, "GET", "/webhooks?event=phone_number.status_updated&limit=1000", NULL);
     int64_t answered = 0;
     const cJSON *attempt;
-    cJSON_ArrayForEach(attempt, json_get(history, "attempts"))
-        answered += number_at(attempt, "http") == 200;
+    cJSON_ArrayForEach(attempt, json_get(history, "attempts")) answered += number_at(attempt, "http") == 200;
     cJSON_Delete(history);
     return answered >= *(const int64_t *)self;
 }
