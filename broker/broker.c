@@ -201,7 +201,7 @@ static void read_lookups(struct broker *broker)
         if (admin_owns(answer.token))
             admin_looked_up(broker->admin, &answer);
         else if (ingress_owns(answer.token))
-            ingress_looked_up(broker->ingress, &answer);
+            ingress_looked_up(broker->ingress, &answer, broker->now);
         else
             events_looked_up(broker->events, &answer);
     }

@@ -6,13 +6,15 @@
 
 #include "broker/core/core.h"
 #include "broker/edge/admin.h"
-#include "broker/edge/persist.h"
 #include "broker/edge/keyed_hash.h"
 #include "broker/edge/lookup.h"
+#include "broker/edge/persist.h"
 #include "lineward/conf.h"
 
-#define INGRESS_TOKEN_TAG 0x17
-#define INGRESS_REQUESTS_MAX 4096 /* not answered yet; more: ERR busy */
+#define INGRESS_TOKEN_TAG      0x17
+#define INGRESS_REQUESTS_MAX   4096                 /* not answered yet; more: ERR busy */
+#define INGRESS_HELD_BYTES_MAX (256u * 1024 * 1024) /* of these; more: ERR busy */
+#define INGRESS_NAME_BYTES_MAX 256                  /* echoed of what STATUS or CANCEL was asked of */
 
 struct ingress_options {
     void *socket; /* ROUTER, bound; lent */
@@ -32,11 +34,12 @@ void ingress_free(struct ingress **ingress_p);
 /* Reads and carries out one request. False: nothing there. */
 bool ingress_read(struct ingress *ingress, bool store_full, struct instant now, struct effects *out);
 bool ingress_owns(uint64_t token);
-/* A durable EFFECT_ENQUEUED or EFFECT_CANCELLED. */
+/* A durable EFFECT_ENQUEUED, EFFECT_CANCELLED or EFFECT_ANSWER. */
 void ingress_effect(struct ingress *ingress, const struct effect *effect, struct instant now);
 /* A lookup's answer; taken over. */
-void ingress_looked_up(struct ingress *ingress, struct lookup_answer *answer);
-/* Once a turn: tries again what peers did not take, when it is time; and when that is next, TIME_NEVER: not at all. */
+void ingress_looked_up(struct ingress *ingress, struct lookup_answer *answer, struct instant now);
+/* Once a turn: tries again what peers did not take, when it is time; and when that is next, TIME_NEVER: not at all.
+ */
 void ingress_retry(struct ingress *ingress, struct instant now);
 int64_t ingress_next_mono_ms(const struct ingress *ingress);
 

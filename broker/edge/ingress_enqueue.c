@@ -1,0 +1,112 @@
+/* ingress_enqueue.c — ENQUEUE, and HTTP's way in: parse, offer to the core, and the result of each job once it is
+ * durable. */
+#include "broker/edge/ingress_request.h"
+
+#include <string.h>
+
+struct offering { /* of one request */
+    struct job_parser parser;
+    bool store_full;
+    enum code closed; /* busy or store_full: all that follow are refused alike, so that a repeat keeps the order */
+};
+
+static struct offering offering_of(const struct ingress *ingress, const char *pools, bool store_full)
+{
+    return (struct offering){.parser = {.conf = ingress->options.conf,
+                                        .hash = ingress->options.hash,
+                                        .core = ingress->options.core,
+                                        .pools = pools},
+                             .store_full = store_full};
+}
+
+static void close_after(struct offering *offering, enum code code)
+{
+    if (offering->closed == CODE_NONE && (code == CODE_BUSY || code == CODE_STORE_FULL))
+        offering->closed = code;
+}
+
+/* Parses and offers one job to the core, whose EFFECT_ENQUEUED is the last one then. False: *refusal says why it did
+ * not get there. */
+static bool offer(struct ingress *ingress, struct offering *offering, struct frame text, uint64_t token,
+                  uint32_t index, struct span *id, struct job_refusal *refusal, struct instant now,
+                  struct effects *out)
+{
+    struct core_enqueue job;
+    if (!job_parse(&offering->parser, text.data, text.bytes, &job, &ingress->texts, id, refusal, out)) {
+        close_after(offering, refusal->code);
+        return false;
+    }
+    if (offering->closed != CODE_NONE) {
+        *refusal = (struct job_refusal){.code = offering->closed};
+        return false;
+    }
+    job.token = token;
+    job.index = index;
+    core_enqueue(ingress->options.core, &job, offering->store_full, now, out);
+    close_after(offering, out->effects[out->effect_count - 1].code);
+    return true;
+}
+
+static struct error_view error_of(const struct job_refusal *refusal)
+{
+    return (struct error_view){.code = refusal->code,
+                               .message = refusal->message[0] == '\0' ? NULL : refusal->message,
+                               .field = refusal->field[0] == '\0' ? NULL : refusal->field};
+}
+
+void ingress_enqueue(struct ingress *ingress, struct request *request, size_t first, bool store_full,
+                     struct instant now, struct effects *out)
+{
+    struct offering offering = offering_of(ingress, NULL, store_full);
+    uint64_t token = request_token(ingress, request, LOOK_NOT);
+    for (uint32_t i = 0; i < request->count; i++) {
+        struct span id;
+        struct job_refusal refusal = {0};
+        struct frame text = message_frame(ingress->message, first + i);
+        if (offer(ingress, &offering, text, token, i, &id, &refusal, now, out)) {
+            request_keep_name(request, i, id.data, id.bytes);
+            ingress->options.persist(ingress->options.persist_self, now, out); /* its texts are lent until here */
+            continue;
+        }
+        struct error_view error = error_of(&refusal);
+        size_t at = request->text.bytes;
+        view_refused(&request->text, id, &error);
+        request_have_result(request, i, at);
+    }
+    request_answer_if_whole(ingress, request);
+}
+
+/* A duplicate of a final job is looked up: how it ended is on disk. */
+void ingress_enqueued(struct ingress *ingress, struct request *request, const struct effect *effect)
+{
+    struct result *result = &request->results[effect->index];
+    (void)ingress;
+    if (effect->duplicate && effect->state == JOB_NONE) {
+        result->number = effect->number;
+        result->look = LOOK_DUPLICATE;
+        request->looks++;
+        return;
+    }
+    char id[JOB_ID_TEXT_MAX];
+    struct span name = request_name(request, effect->index);
+    memcpy(id, name.bytes == 0 ? "" : name.data, name.bytes); /* the text may move while it grows */
+    size_t at = request->text.bytes;
+    view_enqueued(&request->text, (struct span){id, name.bytes}, effect);
+    request_have_result(request, effect->index, at);
+}
+
+void ingress_enqueue_http(struct ingress *ingress, const struct admin_enqueue *ask, bool store_full,
+                          struct instant now, struct effects *out)
+{
+    struct offering offering = offering_of(ingress, ask->pools, store_full);
+    for (uint32_t i = 0; i < ask->count; i++) {
+        struct span id;
+        struct job_refusal refusal = {0};
+        if (offer(ingress, &offering, ask->jobs[i], ask->token, i, &id, &refusal, now, out)) {
+            ingress->options.persist(ingress->options.persist_self, now, out);
+            continue;
+        }
+        struct error_view error = error_of(&refusal);
+        ask->refuse(ask->refuse_self, ask->token, i, &error);
+    }
+}
