@@ -35,7 +35,8 @@ static const char *program_path(const struct cast *cast, const char *name, char 
 
 static bool start(struct cast *cast, struct process *process, const char *const *arguments)
 {
-    return process_start(process, arguments) || fail(cast, "%s: %s", arguments[0], strerror(errno));
+    return process_start(process, arguments) ||
+           fail(cast, "%s could not be started: %s", process->name, strerror(errno));
 }
 
 /* Asks `ready` again and again. */
