@@ -173,8 +173,11 @@ static bool make_ready(struct store *store)
 
 static bool make_spare(struct store *store)
 {
-    if (store->spare_count + 1 >= RESERVE_SEGMENTS)
+    if (store->spare_count + 1 >= RESERVE_SEGMENTS) {
+        if (store->no_room != 0 && store->ready != NULL)
+            note_room(store, 0); /* what cleaning gave back is the room that was missing */
         return false;
+    }
     struct spare spare;
     pthread_mutex_unlock(&store->lock);
     int error = spare_new(store, &spare);
