@@ -188,6 +188,19 @@ static uint64_t room_left(const struct segment *segment)
     return used < segment->bytes ? segment->bytes - used : 0;
 }
 
+/* The helper may take a while to find that there is no room for the reserve; new jobs must not eat it up meanwhile. */
+static void look_for_room(struct store *store)
+{
+    int64_t room = store->io->free_bytes(store->io->self, store->folder);
+    pthread_mutex_lock(&store->lock);
+    size_t reserve = store->spare_count + (store->ready != NULL);
+    bool short_of = reserve < RESERVE_SEGMENTS && room >= 0 &&
+                    (uint64_t)room < (RESERVE_SEGMENTS - reserve) * store->segment_bytes;
+    pthread_mutex_unlock(&store->lock);
+    if (short_of && !atomic_exchange(&store->full, true))
+        store_wake(store);
+}
+
 static bool next_segment(struct store *store)
 {
     if (!write_mark(store, FRAME_SEAL))
@@ -205,7 +218,9 @@ static bool next_segment(struct store *store)
         pthread_cond_signal(&store->helper_wake);
     }
     pthread_mutex_unlock(&store->lock);
-    if (ready == NULL)
+    if (ready != NULL)
+        look_for_room(store);
+    else
         store_fail(store, "%s: no room for another segment: %s", store->folder, strerror(-store->no_room));
     return ready != NULL;
 }

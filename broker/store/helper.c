@@ -149,6 +149,8 @@ static void note_room(struct store *store, int error)
     store->no_room = error;
     if (atomic_exchange(&store->full, full) != full)
         store_wake(store);
+    if (full)
+        store->cleaning.look = true;
     if (error != 0 && !full) {
         pthread_mutex_unlock(&store->lock);
         store_fail(store, "%s: can't make a segment: %s", store->folder, strerror(-error));
@@ -165,16 +167,19 @@ static bool make_ready(struct store *store)
     pthread_mutex_unlock(&store->lock);
     int error = segment_prepare(store, &segment);
     pthread_mutex_lock(&store->lock);
-    if (error == 0)
-        store->ready = segment;
-    note_room(store, error);
-    return error == 0;
+    if (error != 0) {
+        note_room(store, error);
+        return false;
+    }
+    store->ready = segment;
+    pthread_cond_signal(&store->commit_wake);
+    return true;
 }
 
 static bool make_spare(struct store *store)
 {
     if (store->spare_count + 1 >= RESERVE_SEGMENTS) {
-        if (store->no_room != 0 && store->ready != NULL)
+        if (store->ready != NULL && (store->no_room != 0 || atomic_load(&store->full)))
             note_room(store, 0); /* what cleaning gave back is the room that was missing */
         return false;
     }

@@ -212,6 +212,8 @@ static void born(struct model *model)
     static uint8_t bodies[2][4096];
     if (model->job_count == MODEL_JOBS_MAX || model->alive >= model->alive_max)
         return;
+    if (model->heeds_full && store_is_full(model->store))
+        return;
     uint64_t key = ++model->job_count;
     room_for_job(model, key);
     struct model_job *job = &model->jobs[key];
@@ -280,7 +282,7 @@ static void set(struct model *model)
 
 static void change(struct model *model)
 {
-    switch (model_random(model, 8)) {
+    switch (model->births_only ? 0 : model_random(model, 8)) {
     case 0:
     case 1:
     case 2:

@@ -46,6 +46,8 @@ struct model {
     struct sim *sim; /* NULL: real files */
     int wake_fd;
     unsigned body_max, alive_max;
+    bool heeds_full;  /* no births while the store is full */
+    bool births_only; /* and nothing else */
     unsigned slice_us;
     int64_t slowest_slice_us;
     uint64_t replayed, replayed_past;

@@ -1,0 +1,246 @@
+/* A failing disk: every write, sync, reservation and rename of a run fails once, in each way a disk can fail. The
+ * store then stops with a reason, or goes on; what it told to be durable is there afterwards. */
+#include "store_model.h"
+
+#include <check.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SEGMENT_BYTES (1u << 20)
+#define CALLS_MAX 400
+
+/* Births, ends, a full segment, cleaning. False: the store has failed. */
+static bool scenario(struct model *model)
+{
+    model->alive_max = 300;
+    for (unsigned i = 0; i < 40; i++) {
+        model_wall_ms += 900;
+        if (!model_turn(model, 90) || !model_settle(model))
+            return false;
+    }
+    return model_settle(model) && model_clean(model, model_wall_ms);
+}
+
+struct outcome {
+    bool opened, failed;
+    uint64_t told, submitted;
+};
+
+static struct outcome run_with_fault(struct sim *sim, struct model *model)
+{
+    struct store_problem problem = {""};
+    struct outcome outcome = {0};
+    outcome.opened = model_open(model, sim, SIM_FOLDER, SEGMENT_BYTES, &problem) == ERR_NONE;
+    if (!outcome.opened) {
+        ck_assert_int_gt(strlen(problem.text), 0);
+        return outcome;
+    }
+    outcome.failed = !scenario(model);
+    if (outcome.failed) {
+        uint64_t durable;
+        store_problem(model->store, &problem);
+        ck_assert_int_gt(strlen(problem.text), 0);
+        ck_assert_int_eq(store_collect(model->store, &durable), ERR_IO); /* for ever */
+        ck_assert_uint_ge(durable, model->durable);
+    }
+    outcome.told = model->durable;
+    outcome.submitted = model->submitted;
+    model_close(model);
+    return outcome;
+}
+
+/* What a failed sync covered may be there or not; what was told must be. */
+static void check_afterwards(struct sim *sim, const struct model *model, const struct outcome *outcome)
+{
+    struct model *found = model_new(1);
+    struct store_problem problem;
+    const char *why = NULL;
+    sim->fault = SIM_FAULT_NONE;
+    ck_assert_msg(model_open(found, sim, SIM_FOLDER, SEGMENT_BYTES, &problem) == ERR_NONE, "%s", problem.text);
+    ck_assert_uint_ge(found->durable, outcome->told);
+    ck_assert_uint_le(found->durable, outcome->submitted);
+    ck_assert_msg(model_equals(found, model, found->durable, &why), "%s", why);
+    ck_assert_msg(model_reads_all(found, &why), "%s", why);
+    model_free(&found);
+}
+
+/* Returns how many of the runs failed. */
+static unsigned fail_each(enum sim_call call, enum sim_fault fault, bool once)
+{
+    unsigned failed = 0;
+    for (uint64_t n = 1; n <= CALLS_MAX; n += n < 40 ? 1 : 7) {
+        struct sim *sim = sim_new();
+        struct model *model = model_new(n);
+        sim->fault = fault;
+        sim->fault_call = call;
+        sim->fault_at = n;
+        sim->fault_once = once;
+        struct outcome outcome = run_with_fault(sim, model);
+        bool reached = sim->calls[call] >= n;
+        failed += reached && (!outcome.opened || outcome.failed);
+        check_afterwards(sim, model, &outcome);
+        model_free(&model);
+        sim_free(&sim);
+        if (!reached)
+            break;
+    }
+    return failed;
+}
+
+START_TEST(a_failed_write_stops_the_store_and_loses_nothing_that_was_told)
+{
+    ck_assert_uint_gt(fail_each(SIM_CALL_WRITE, SIM_FAULT_EIO, false), 40);
+    ck_assert_uint_gt(fail_each(SIM_CALL_WRITE, SIM_FAULT_EIO, true), 20);
+}
+END_TEST
+
+START_TEST(a_failed_sync_stops_the_store_for_good_even_if_the_next_would_succeed)
+{
+    ck_assert_uint_gt(fail_each(SIM_CALL_SYNC, SIM_FAULT_EIO, false), 30);
+    ck_assert_uint_gt(fail_each(SIM_CALL_SYNC, SIM_FAULT_EIO, true), 20);
+}
+END_TEST
+
+START_TEST(a_write_that_finds_the_disk_full_stops_the_store)
+{
+    ck_assert_uint_gt(fail_each(SIM_CALL_WRITE, SIM_FAULT_ENOSPC, false), 30);
+}
+END_TEST
+
+START_TEST(a_short_write_is_continued)
+{
+    ck_assert_uint_eq(fail_each(SIM_CALL_WRITE, SIM_FAULT_SHORT, false), 0);
+}
+END_TEST
+
+START_TEST(a_failed_rename_stops_the_store_or_costs_an_index_file)
+{
+    fail_each(SIM_CALL_RENAME, SIM_FAULT_EIO, false);
+    fail_each(SIM_CALL_RENAME, SIM_FAULT_EIO, true);
+}
+END_TEST
+
+START_TEST(a_failed_open_stops_the_store_or_costs_an_index_file)
+{
+    fail_each(SIM_CALL_OPEN, SIM_FAULT_EIO, true);
+}
+END_TEST
+
+/* ---- full ---- */
+
+/* Turns until the store says so; false: it failed, or never did. */
+static bool turns_until_full(struct model *model, bool full)
+{
+    struct pollfd wake = {.fd = model->wake_fd, .events = POLLIN};
+    for (unsigned i = 0; i < 20000; i++) {
+        if (store_is_full(model->store) == full)
+            return true;
+        model_wall_ms += 1000;
+        if (!model_turn(model, 30) || !model_settle(model))
+            return false;
+        if (!full)
+            poll(&wake, 1, 2); /* the helper tries again now and then */
+    }
+    return false;
+}
+
+START_TEST(a_full_disk_is_said_and_no_failure_and_it_recovers)
+{
+    struct sim *sim = sim_new();
+    struct model *model = model_new(5);
+    struct store_problem problem;
+    const char *why = NULL;
+    sim->quota = 9 * SEGMENT_BYTES;
+    model->alive_max = 6000;
+    model->body_max = 4000;
+    model->heeds_full = true;
+    ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, SEGMENT_BYTES, &problem), ERR_NONE);
+    for (unsigned round = 0; round < 3; round++) {
+        model->births_only = true;
+        ck_assert(turns_until_full(model, true));
+        ck_assert_msg(model_reads_all(model, &why), "%s", why);
+        model->births_only = false; /* full: no births, but ends and cleaning go on */
+        model->alive_max = 500;
+        model_wall_ms += 2 * 3600 * 1000; /* and history becomes too old */
+        ck_assert(turns_until_full(model, false));
+        model->alive_max = 6000;
+    }
+    ck_assert_msg(model_reads_all(model, &why), "%s", why);
+    model_close(model);
+    struct outcome outcome = {.told = model->durable, .submitted = model->submitted};
+    check_afterwards(sim, model, &outcome);
+    model_free(&model);
+    sim_free(&sim);
+}
+END_TEST
+
+START_TEST(the_reserve_takes_commits_after_the_disk_is_full)
+{
+    struct sim *sim = sim_new();
+    struct model *model = model_new(6);
+    struct store_problem problem;
+    struct store_status status;
+    model->alive_max = 3000;
+    model->body_max = 4000;
+    ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, SEGMENT_BYTES, &problem), ERR_NONE);
+    do { /* the reserve is made in the background */
+        ck_assert(model_turn(model, 1));
+        ck_assert(model_settle(model));
+        store_status_read(model->store, &status);
+    } while (status.free_segments < 2);
+    sim->quota = sim_bytes(sim);
+    ck_assert(!store_is_full(model->store));
+    for (unsigned i = 0; i < 20; i++) { /* more than one segment, less than three */
+        model_wall_ms += 1000;
+        ck_assert(model_turn(model, 100));
+        ck_assert(model_settle(model));
+    }
+    ck_assert(store_is_full(model->store));
+    store_status_read(model->store, &status);
+    ck_assert(status.full);
+    model_free(&model);
+    sim_free(&sim);
+}
+END_TEST
+
+START_TEST(segments_are_an_eighth_of_a_small_disk_at_most)
+{
+    struct sim *sim = sim_new();
+    struct model *model = model_new(6);
+    struct store_problem problem;
+    sim->quota = 24u << 20;
+    ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, 64u << 20, &problem), ERR_NONE);
+    ck_assert(model_turn(model, 10));
+    ck_assert(model_settle(model));
+    model_close(model);
+    const struct sim_inode *file = sim_file(sim, "data-0000000000000001.seg");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_le(file->size, 3u << 20);
+    ck_assert_uint_gt(file->size, 2u << 20);
+    model_free(&model);
+    sim_free(&sim);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store_fault");
+    TCase *tcase = tcase_create("faults");
+    tcase_set_timeout(tcase, 600);
+    tcase_add_test(tcase, a_failed_write_stops_the_store_and_loses_nothing_that_was_told);
+    tcase_add_test(tcase, a_failed_sync_stops_the_store_for_good_even_if_the_next_would_succeed);
+    tcase_add_test(tcase, a_write_that_finds_the_disk_full_stops_the_store);
+    tcase_add_test(tcase, a_short_write_is_continued);
+    tcase_add_test(tcase, a_failed_rename_stops_the_store_or_costs_an_index_file);
+    tcase_add_test(tcase, a_failed_open_stops_the_store_or_costs_an_index_file);
+    tcase_add_test(tcase, a_full_disk_is_said_and_no_failure_and_it_recovers);
+    tcase_add_test(tcase, the_reserve_takes_commits_after_the_disk_is_full);
+    tcase_add_test(tcase, segments_are_an_eighth_of_a_small_disk_at_most);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
