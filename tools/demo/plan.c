@@ -1,6 +1,7 @@
 /* plan.c — drawing the plan. */
 #include "tools/demo/plan.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,6 +26,7 @@ static uint64_t draw(uint64_t *state)
 
 static size_t below(uint64_t *state, size_t end)
 {
+    assert(end > 0);
     return (size_t)(draw(state) % end);
 }
 
