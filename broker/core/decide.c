@@ -151,7 +151,7 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return verdict;
     if (first_unsettled)
         return because_until(REASON_OUTCOME_UNKNOWN, waits ? job_due_ms(job) : 0);
-    if (conversation->health == CHAT_CRITICAL)
+    if (conversation->health == CHAT_CRITICAL || conversation->health == CHAT_OPTED_OUT)
         return because(REASON_CONVERSATION_CRITICAL);
     if (line != NULL && (verdict = by_line_gate(core, line, now)).reason != REASON_NONE)
         return verdict;

@@ -198,7 +198,8 @@ static void record_end(struct core *core, const struct job *job, const struct jo
         .message_hash = ending->message_hash,
         .provider_code = ending->provider_code,
     };
-    if ((conversation->flags & CONVERSATION_BOUND) != 0)
+    change->end.line = ending->line;
+    if (ending->line == 0 && (conversation->flags & CONVERSATION_BOUND) != 0)
         change->end.line = core->lines[conversation->line].known.number;
     change->sections[SECTION_RESULT] = ending->result;
     if (ending->dead) {

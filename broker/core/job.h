@@ -39,6 +39,7 @@ struct job_ending {
     struct span result;      /* JSON for its view */
     uint64_t message_hash;
     int64_t provider_code;
+    uint64_t line; /* where it was tried; 0: where its conversation lives */
 };
 /* Ends the job: writes CHANGE_END, takes it out of its conversation (or leaves a husk there that is reaped when it
  * comes first), and lets the next one of the conversation go. */

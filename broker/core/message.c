@@ -1,6 +1,7 @@
 /* message.c — what the provider's message webhooks say: an outcome that was unknown, how a sent job fared, the health
  * of a chat, an answer (DESIGN traps 8 and 10; linq-api.md 3.4, 5.3, 5.4). */
 #include "broker/core/conversation.h"
+#include "broker/core/conversation_record.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
@@ -29,14 +30,24 @@ static void deliver(struct core *core, uint64_t number, const struct core_messag
 }
 
 /* Chat health rides on every message event; `updated_at` orders it. */
-static void hear_health(struct core *core, const struct core_message_fact *fact, struct instant now)
+static void hear_health(struct core *core, const struct core_message_fact *fact, struct instant now,
+                        struct effects *out)
 {
     if (!fact->has_health || fact->chat_hash == 0 || fact->reconciled)
         return;
     uint32_t next = NOBODY;
     for (uint32_t at = conversation_find_chat(core, fact->chat_hash); at != NOBODY; at = next) {
+        struct conversation *conversation = &core->conversations[at];
         next = conversation_find_chat_next(core, fact->chat_hash, at);
-        core->conversations[at].health = (uint8_t)(fact->health & 7);
+        if (conversation->health == (uint8_t)fact->health)
+            continue;
+        conversation->health = (uint8_t)(fact->health & 7);
+        if ((conversation->flags & CONVERSATION_RECORDED) != 0) {
+            struct conversation_news news = {.chat_hash = fact->chat_hash, .keep_chat = true};
+            conversation_record(core, at, &news, now, out);
+        }
+        if (fact->health == CHAT_OPTED_OUT)
+            suppression_purge(core, at, now, out);
         conversation_settle(core, at, now);
     }
 }
@@ -73,7 +84,7 @@ void core_message_told(struct core *core, const struct core_message_fact *fact, 
     effect_answer(out, fact->token, CODE_NONE);
     if (fact->event != 0 && !dedupe_remember_event(core, fact->event, now, out))
         return;
-    hear_health(core, fact, now);
+    hear_health(core, fact, now, out);
     if (fact->what == MESSAGE_RECEIVED) {
         if (!fact->reconciled)
             hear_answer(core, fact, now, out);

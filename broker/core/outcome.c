@@ -1,6 +1,7 @@
 /* outcome.c — what a result does to its job, conversation, line and account (PROTOCOL, Workers, Result; DESIGN traps
  * 10 and 12: sent, not sent, unknown). */
 #include "broker/core/conversation.h"
+#include "broker/core/conversation_record.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
@@ -47,33 +48,11 @@ static void finish_probes(struct core *core, const struct lease *lease, bool beg
 static void record_conversation(struct core *core, uint32_t at, uint32_t slot, const struct core_result *result,
                                 struct instant now, struct effects *out)
 {
-    struct conversation *conversation = &core->conversations[at];
-    uint64_t place = conversation_place(conversation);
-    struct change *change = change_add(out, CHANGE_CONVERSATION);
-    change->conversation = (struct change_conversation){
-        .key = conversation->key,
-        .line = core->lines[conversation->line].known.number,
-        .chat_hash = result->chat_hash,
-        .pool = core->pools[conversation->pool].name,
-        .health = conversation->health,
-        .streak = conversation->streak,
-        .last_out_ms = (int64_t)conversation->last_out_s * 1000,
-        .last_in_ms = (int64_t)conversation->last_in_s * 1000,
-        .forgotten_chat = result->forget_chat,
-    };
-    change->event.at_ms = now.wall_ms;
-    change->sections[SECTION_RESULT] = result->chat_id;
-    change->copy_mask = 1u << SECTION_RECIPIENTS;
-    bool recorded = (conversation->flags & CONVERSATION_RECORDED) != 0;
-    change->copy_kind = recorded ? CHANGE_CONVERSATION : CHANGE_JOB;
-    change->copy_key = recorded ? conversation->key : core->jobs[slot].number;
-    change->copy_place = recorded ? place : core->jobs[slot].place;
-    if (recorded) {
-        change->release_kind = CHANGE_CONVERSATION;
-        change->release_place = place;
-    }
-    conversation->place = NOWHERE_48;
-    conversation->flags |= CONVERSATION_RECORDED;
+    struct conversation_news news = {.job = slot,
+                                     .chat_hash = result->chat_hash,
+                                     .chat_id = result->chat_id,
+                                     .forgotten_chat = result->forget_chat};
+    conversation_record(core, at, &news, now, out);
 }
 
 static void sent(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
@@ -276,6 +255,7 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
                                 .result = result->result,
                                 .provider_code = result->code};
     core->jobs[slot].flags &= (uint8_t)~JOB_UNSETTLED;
+    ending.line = core->lines[line].known.number; /* it was tried there, wherever its conversation goes now */
     undo_placement(core, lease, conversation, now);
     lease_close(core, lease, false);
     job_end(core, slot, &ending, now, out);

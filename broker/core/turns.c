@@ -91,7 +91,8 @@ void turns_withdraw(struct core *core, uint32_t at, uint32_t slot)
 
 static bool may_go(const struct conversation *conversation, const struct job *job, struct instant now)
 {
-    return job->state == JOB_QUEUED && job_due_ms(job) <= now.wall_ms && conversation->health != CHAT_CRITICAL;
+    return job->state == JOB_QUEUED && job_due_ms(job) <= now.wall_ms && conversation->health != CHAT_CRITICAL &&
+           conversation->health != CHAT_OPTED_OUT;
 }
 
 static void reap(struct core *core, struct conversation *conversation)

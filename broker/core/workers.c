@@ -118,8 +118,10 @@ void core_worker_ready(struct core *core, const struct core_ready *ready, struct
     bool fresh = w == NOBODY;
     if (fresh)
         w = new_worker(core);
-    if (w == NOBODY)
+    if (w == NOBODY) { /* no room: the worker asks again, by when another may be gone */
+        effect_add(out, EFFECT_UNKNOWN_WORKER)->peer = ready->peer;
         return;
+    }
     struct worker *worker = &core->workers[w];
     if (fresh)
         memset(worker, 0, sizeof *worker);

@@ -1,0 +1,35 @@
+/* conversation_record.c — see conversation_record.h. */
+#include "broker/core/conversation_record.h"
+
+void conversation_record(struct core *core, uint32_t at, const struct conversation_news *news, struct instant now,
+                         struct effects *out)
+{
+    struct conversation *conversation = &core->conversations[at];
+    uint64_t place = conversation_place(conversation);
+    struct change *change = change_add(out, CHANGE_CONVERSATION);
+    change->conversation = (struct change_conversation){
+        .key = conversation->key,
+        .line = core->lines[conversation->line].known.number,
+        .chat_hash = news->chat_hash,
+        .pool = core->pools[conversation->pool].name,
+        .health = conversation->health,
+        .streak = conversation->streak,
+        .last_out_ms = (int64_t)conversation->last_out_s * 1000,
+        .last_in_ms = (int64_t)conversation->last_in_s * 1000,
+        .forgotten_chat = news->forgotten_chat,
+    };
+    change->event.at_ms = now.wall_ms;
+    change->sections[SECTION_RESULT] = news->chat_id;
+    change->copy_mask = 1u << SECTION_RECIPIENTS | (news->keep_chat ? 1u << SECTION_RESULT : 0);
+    bool recorded = (conversation->flags & CONVERSATION_RECORDED) != 0;
+    assert(recorded || !news->keep_chat);
+    change->copy_kind = recorded ? CHANGE_CONVERSATION : CHANGE_JOB;
+    change->copy_key = recorded ? conversation->key : core->jobs[news->job].number;
+    change->copy_place = recorded ? place : core->jobs[news->job].place;
+    if (recorded) {
+        change->release_kind = CHANGE_CONVERSATION;
+        change->release_place = place;
+    }
+    conversation->place = NOWHERE_48;
+    conversation->flags |= CONVERSATION_RECORDED;
+}
