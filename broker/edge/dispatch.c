@@ -1,45 +1,14 @@
-/* dispatch.c — see dispatch.h. */
+/* dispatch.c — see dispatch.h. Peers, and what they say; what they are told is in dispatch_tell.c. */
 #include "broker/edge/dispatch.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/edge/job_frame.h"
-#include "broker/edge/replies.h"
-#include "broker/edge/view.h"
-#include "broker/edge/worker_result.h"
+#include "broker/edge/dispatch_part.h"
 #include "lineward/json.h"
-#include "lineward/log.h"
 
 #define SLOTS_MAX 65536
-#define LEASES_NAMED_MAX 65536
-
-struct outgoing { /* JOBs or DONEs of one peer, gathered */
-    struct json_out text;
-    uint64_t lease[WIRE_WORKER_ITEMS_MAX];
-    uint32_t end[WIRE_WORKER_ITEMS_MAX]; /* of each job's JSON in text */
-    size_t count;
-};
-
-struct peer {
-    uint8_t id[256];
-    uint16_t id_bytes; /* 0: free */
-    uint32_t used_at;  /* for forgetting the one that was silent longest */
-    struct outgoing *jobs, *done;
-    bool touched;
-};
-
-struct dispatch {
-    struct dispatch_options options;
-    struct replies *replies;
-    struct message *message;
-    struct result_texts texts;
-    struct peer *peers;
-    uint32_t peer_count, clock;
-    uint32_t touched[DISPATCH_PEERS_MAX], touched_count;
-    uint64_t *named;
-};
 
 struct dispatch *dispatch_new(const struct dispatch_options *options)
 {
@@ -50,19 +19,11 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
     dispatch->replies = replies_new(options->socket, "workers");
     dispatch->message = message_new();
     dispatch->peers = calloc(DISPATCH_PEERS_MAX, sizeof *dispatch->peers);
-    dispatch->named = calloc(LEASES_NAMED_MAX, sizeof *dispatch->named);
+    dispatch->named = calloc(DISPATCH_LEASES_MAX, sizeof *dispatch->named);
     dispatch->peer_count = 1; /* 0 is nobody */
     if (dispatch->replies == NULL || dispatch->message == NULL || dispatch->peers == NULL || dispatch->named == NULL)
         dispatch_free(&dispatch);
     return dispatch;
-}
-
-static void outgoing_free(struct outgoing **outgoing_p)
-{
-    if (*outgoing_p != NULL)
-        json_out_free(&(*outgoing_p)->text);
-    free(*outgoing_p);
-    *outgoing_p = NULL;
 }
 
 void dispatch_free(struct dispatch **dispatch_p)
@@ -72,8 +33,8 @@ void dispatch_free(struct dispatch **dispatch_p)
     if (dispatch == NULL)
         return;
     for (uint32_t p = 0; dispatch->peers != NULL && p < dispatch->peer_count; p++) {
-        outgoing_free(&dispatch->peers[p].jobs);
-        outgoing_free(&dispatch->peers[p].done);
+        dispatch_outgoing_free(&dispatch->peers[p].jobs);
+        dispatch_outgoing_free(&dispatch->peers[p].done);
     }
     replies_free(&dispatch->replies);
     message_free(&dispatch->message);
@@ -85,69 +46,71 @@ void dispatch_free(struct dispatch **dispatch_p)
 
 /* ---- peers ---- */
 
-static uint32_t silent_longest(const struct dispatch *dispatch)
+static uint32_t *bucket_of(struct dispatch *dispatch, struct frame id)
+{
+    return &dispatch->buckets[keyed_hash(dispatch->options.hash, KEYED_INSTANCE, NULL, id.data, id.bytes) %
+                              DISPATCH_BUCKETS];
+}
+
+/* 0: it never said READY, or was forgotten since. */
+static uint32_t find_peer(struct dispatch *dispatch, struct frame id)
+{
+    uint32_t at = *bucket_of(dispatch, id);
+    while (at != 0 &&
+           (dispatch->peers[at].id_bytes != id.bytes || memcmp(dispatch->peers[at].id, id.data, id.bytes) != 0))
+        at = dispatch->peers[at].next;
+    if (at != 0)
+        dispatch->peers[at].used_at = ++dispatch->clock;
+    return at;
+}
+
+static uint32_t forget_silent_longest(struct dispatch *dispatch, struct instant now, struct effects *out)
 {
     uint32_t oldest = 1;
     for (uint32_t p = 2; p < dispatch->peer_count; p++)
         if (dispatch->peers[p].used_at < dispatch->peers[oldest].used_at)
             oldest = p;
+    struct peer *peer = &dispatch->peers[oldest];
+    uint32_t *link = bucket_of(dispatch, (struct frame){peer->id, peer->id_bytes});
+    while (*link != oldest)
+        link = &dispatch->peers[*link].next;
+    *link = peer->next;
+    dispatch_flush(dispatch, now, out); /* what is gathered for it is not its successor's */
+    core_worker_gone(dispatch->options.core, oldest, now, out);
     return oldest;
 }
 
 static uint32_t peer_of(struct dispatch *dispatch, struct frame id, struct instant now, struct effects *out)
 {
-    uint32_t at = 0;
-    for (uint32_t p = 1; p < dispatch->peer_count && at == 0; p++)
-        if (dispatch->peers[p].id_bytes == id.bytes && memcmp(dispatch->peers[p].id, id.data, id.bytes) == 0)
-            at = p;
-    if (at == 0 && dispatch->peer_count < DISPATCH_PEERS_MAX)
-        at = dispatch->peer_count++;
-    if (at == 0) {
-        at = silent_longest(dispatch);
-        core_worker_gone(dispatch->options.core, at, now, out);
-    }
+    uint32_t at = find_peer(dispatch, id);
+    if (at != 0)
+        return at;
+    at = dispatch->peer_count < DISPATCH_PEERS_MAX ? dispatch->peer_count++
+                                                   : forget_silent_longest(dispatch, now, out);
     struct peer *peer = &dispatch->peers[at];
+    uint32_t *bucket = bucket_of(dispatch, id);
     memcpy(peer->id, id.data, id.bytes);
     peer->id_bytes = (uint16_t)id.bytes;
     peer->used_at = ++dispatch->clock;
+    peer->next = *bucket;
+    *bucket = at;
     return at;
-}
-
-static size_t put_head(const struct dispatch *dispatch, uint32_t peer, const char *command, struct frame *frames)
-{
-    frames[0] = (struct frame){dispatch->peers[peer].id, dispatch->peers[peer].id_bytes};
-    frames[1] = (struct frame){WIRE_VERSION, strlen(WIRE_VERSION)};
-    frames[2] = (struct frame){command, strlen(command)};
-    return 3;
-}
-
-static void send_text(struct dispatch *dispatch, uint32_t peer, const char *command, const void *text, size_t bytes)
-{
-    struct frame frames[4];
-    size_t count = put_head(dispatch, peer, command, frames);
-    frames[count++] = (struct frame){text, bytes};
-    replies_send(dispatch->replies, frames, count);
-}
-
-static void send_error(struct dispatch *dispatch, uint32_t peer, enum code code, const char *message)
-{
-    struct json_out text = {0};
-    struct error_view error = {.code = code, .message = message};
-    view_error_body(&text, &error);
-    send_text(dispatch, peer, "ERR", text.text, text.bytes);
-    json_out_free(&text);
 }
 
 /* ---- what workers say ---- */
 
-static void read_leases(struct dispatch *dispatch, const cJSON *list, struct core_ready *ready)
+/* One that READY did not name counts as never begun: so none may be passed over. What is no lease of ours is none. */
+static bool read_leases(struct dispatch *dispatch, const cJSON *list, struct core_ready *ready)
 {
     ready->leases = dispatch->named;
     for (const cJSON *item = list == NULL ? NULL : list->child; item != NULL; item = item->next) {
         uint64_t lease = 0;
-        if (cJSON_IsString(item) && lease_parse(item->valuestring, &lease) && ready->lease_count < LEASES_NAMED_MAX)
+        if (!cJSON_IsString(item) || ready->lease_count == DISPATCH_LEASES_MAX)
+            return false;
+        if (lease_parse(item->valuestring, &lease))
             dispatch->named[ready->lease_count++] = lease;
     }
+    return true;
 }
 
 static const char *read_ready(struct dispatch *dispatch, const cJSON *root, struct core_ready *ready)
@@ -162,27 +125,30 @@ static const char *read_ready(struct dispatch *dispatch, const cJSON *root, stru
         return "READY: instance must be 1 to 128 bytes, random for each process";
     if (!json_int(root, "slots", &slots) || slots < 1 || slots > SLOTS_MAX)
         return "READY: slots must be 1 to 65536";
-    if (leases != NULL && !cJSON_IsArray(leases) && !cJSON_IsNull(leases))
-        return "READY: leases must be an array of strings";
+    if ((leases != NULL && !cJSON_IsArray(leases) && !cJSON_IsNull(leases)) || !read_leases(dispatch, leases, ready))
+        return "READY: leases must be an array of at most 65536 strings";
     ready->slots = (uint32_t)slots;
     ready->instance = keyed_hash(dispatch->options.hash, KEYED_INSTANCE, NULL, instance, strlen(instance));
     memcpy(ready->worker, worker, strlen(worker) + 1);
-    read_leases(dispatch, leases, ready);
     return NULL;
 }
 
-static void take_ready(struct dispatch *dispatch, uint32_t peer, struct frame text, struct instant now,
+static void take_ready(struct dispatch *dispatch, struct frame id, struct frame text, struct instant now,
                        struct effects *out)
 {
     cJSON *root = json_parse(text.data, text.bytes, NULL);
-    struct core_ready ready = {.peer = peer};
-    const char *wrong = root == NULL || !cJSON_IsObject(root) ? "READY: not a JSON object"
-                                                              : read_ready(dispatch, root, &ready);
-    if (wrong != NULL)
-        send_error(dispatch, peer, CODE_MALFORMED, wrong);
-    else
-        core_worker_ready(dispatch->options.core, &ready, now, out);
+    struct core_ready ready = {0};
+    const char *wrong =
+        cJSON_IsObject(root) ? read_ready(dispatch, root, &ready) : "READY: what follows must be a JSON object";
     cJSON_Delete(root);
+    if (wrong != NULL) {
+        dispatch_error(dispatch, id, CODE_MALFORMED, wrong);
+        return;
+    }
+    ready.peer = peer_of(dispatch, id, now, out);
+    core_worker_ready(dispatch->options.core, &ready, now, out);
+    if (out->effect_count == 0 || out->effects[out->effect_count - 1].kind != EFFECT_READY)
+        dispatch_error(dispatch, id, CODE_BUSY, "as many workers as there may be are here already");
 }
 
 struct recipient {
@@ -215,44 +181,70 @@ static uint64_t recipient_of(const struct dispatch *dispatch, uint64_t lease)
     return recipient.hash;
 }
 
-static void take_results(struct dispatch *dispatch, uint32_t peer, size_t first, struct instant now,
-                         struct effects *out)
+/* Each stands alone: one that makes no sense is an unknown outcome (worker_result.h) and an ERR. */
+static void take_result(struct dispatch *dispatch, uint32_t peer, size_t at, struct instant now, struct effects *out)
 {
-    size_t frames = message_frame_count(dispatch->message);
-    if (frames <= first || (frames - first) % 2 != 0 || (frames - first) / 2 > WIRE_WORKER_ITEMS_MAX) {
-        send_error(dispatch, peer, CODE_MALFORMED, "RESULT: 1 to 256 pairs of lease and result");
+    struct frame name = message_frame(dispatch->message, at);
+    struct frame text = message_frame(dispatch->message, at + 1);
+    struct core_result result;
+    char lease[LEASE_TEXT_MAX];
+    uint64_t id = 0;
+    if (!frame_text(name, lease, sizeof lease) || !lease_parse(lease, &id)) {
+        dispatch_error(dispatch, dispatch_id(dispatch, peer), CODE_MALFORMED,
+                       "RESULT: that is no lease of this broker");
+        if (name.bytes < LEASE_TEXT_MAX) /* or it would come for ever */
+            dispatch_send(dispatch, dispatch_id(dispatch, peer), "DONE", name.data, name.bytes);
         return;
     }
-    for (size_t i = first; i < frames; i += 2) {
-        struct frame text = message_frame(dispatch->message, i + 1);
-        struct core_result result;
-        char lease[LEASE_TEXT_MAX];
-        uint64_t id = 0;
-        if (!frame_text(message_frame(dispatch->message, i), lease, sizeof lease) || !lease_parse(lease, &id)) {
-            send_error(dispatch, peer, CODE_MALFORMED, "RESULT: that is no lease of this broker");
-            continue;
-        }
-        if (!worker_result_parse(dispatch->options.hash, text.data, text.bytes, &result, &dispatch->texts))
-            send_error(dispatch, peer, CODE_MALFORMED, "RESULT: outcome must be sent, retry, rejected or returned");
-        result.peer = peer;
-        result.lease = id;
-        if (result.suppress != SUPPRESS_NONE)
-            result.recipient = recipient_of(dispatch, id);
-        core_worker_result(dispatch->options.core, &result, now, out);
-        dispatch->options.persist(dispatch->options.persist_self, now, out);
-    }
+    if (!worker_result_parse(dispatch->options.hash, text.data, text.bytes, &result, &dispatch->texts))
+        dispatch_error(dispatch, dispatch_id(dispatch, peer), CODE_MALFORMED,
+                       "RESULT: outcome must be sent, retry, rejected or returned, and all else of its type");
+    result.peer = peer;
+    result.lease = id;
+    if (result.suppress != SUPPRESS_NONE)
+        result.recipient = recipient_of(dispatch, id);
+    core_worker_result(dispatch->options.core, &result, now, out);
+    dispatch->options.persist(dispatch->options.persist_self, now, out);
 }
 
-static void take_beat(struct dispatch *dispatch, uint32_t peer, struct frame n, struct instant now,
-                      struct effects *out)
+static void take_results(struct dispatch *dispatch, uint32_t peer, struct instant now, struct effects *out)
+{
+    size_t items = message_frame_count(dispatch->message) - 3;
+    if (items == 0 || items % 2 != 0 || items / 2 > WIRE_WORKER_ITEMS_MAX) {
+        dispatch_error(dispatch, dispatch_id(dispatch, peer), CODE_MALFORMED,
+                       "RESULT: 1 to 256 pairs of lease and result");
+        return;
+    }
+    for (size_t i = 0; i < items; i += 2)
+        take_result(dispatch, peer, 3 + i, now, out);
+}
+
+static void take_beat(struct dispatch *dispatch, uint32_t peer, struct frame n)
 {
     bool number = n.bytes >= 1 && n.bytes <= 20;
     for (size_t i = 0; number && i < n.bytes; i++)
         number = isdigit(((const unsigned char *)n.data)[i]);
-    if (!number)
-        send_error(dispatch, peer, CODE_MALFORMED, "BEAT: n is a decimal number");
-    else if (core_worker_alive(dispatch->options.core, peer, now, out))
-        send_text(dispatch, peer, "BEAT", n.data, n.bytes);
+    if (number)
+        dispatch_send(dispatch, dispatch_id(dispatch, peer), "BEAT", n.data, n.bytes);
+    else
+        dispatch_error(dispatch, dispatch_id(dispatch, peer), CODE_MALFORMED, "BEAT: n is a decimal number");
+}
+
+/* RESULT, BEAT and BYE are for those who said READY; any of them is a sign of life. */
+static void take_from_worker(struct dispatch *dispatch, struct frame id, struct frame command, struct instant now,
+                             struct effects *out)
+{
+    uint32_t peer = find_peer(dispatch, id);
+    if (peer == 0)
+        dispatch_error(dispatch, id, CODE_UNKNOWN_WORKER, "say READY again");
+    else if (!core_worker_alive(dispatch->options.core, peer, now, out))
+        return; /* an EFFECT_UNKNOWN_WORKER says it */
+    else if (frame_is(command, "RESULT"))
+        take_results(dispatch, peer, now, out);
+    else if (frame_is(command, "BEAT"))
+        take_beat(dispatch, peer, message_frame(dispatch->message, 3));
+    else
+        core_worker_bye(dispatch->options.core, peer, now, out);
 }
 
 bool dispatch_read(struct dispatch *dispatch, struct instant now, struct effects *out)
@@ -262,191 +254,18 @@ bool dispatch_read(struct dispatch *dispatch, struct instant now, struct effects
         return false;
     const struct message *message = dispatch->message;
     struct frame id = message_frame(message, 0);
-    if (id.bytes == 0 || id.bytes > 255)
-        return true;
-    uint32_t peer = peer_of(dispatch, id, now, out);
     struct frame command = message_frame(message, 2);
-    if (!frame_is(message_frame(message, 1), WIRE_VERSION)) {
-        send_error(dispatch, peer, CODE_UNSUPPORTED_VERSION, "the first frame must be LW1");
-    } else if (err == ERR_FULL) {
-        send_error(dispatch, peer, CODE_TOO_MANY, "more frames than any message has");
-    } else if (frame_is(command, "READY")) {
-        take_ready(dispatch, peer, message_frame(message, 3), now, out);
-    } else if (frame_is(command, "RESULT")) {
-        take_results(dispatch, peer, 3, now, out);
-    } else if (frame_is(command, "BEAT")) {
-        take_beat(dispatch, peer, message_frame(message, 3), now, out);
-    } else if (frame_is(command, "BYE")) {
-        if (core_worker_alive(dispatch->options.core, peer, now, out))
-            core_worker_bye(dispatch->options.core, peer, now, out);
-    } else {
-        send_error(dispatch, peer, CODE_UNKNOWN_COMMAND, "the command must be READY, RESULT, BEAT or BYE");
-    }
+    if (id.bytes == 0 || id.bytes > sizeof dispatch->peers->id)
+        return true;
+    if (!frame_is(message_frame(message, 1), WIRE_VERSION))
+        dispatch_error(dispatch, id, CODE_UNSUPPORTED_VERSION, "the first frame must be LW1");
+    else if (err == ERR_FULL)
+        dispatch_error(dispatch, id, CODE_TOO_MANY, "more frames than any message has");
+    else if (frame_is(command, "READY"))
+        take_ready(dispatch, id, message_frame(message, 3), now, out);
+    else if (frame_is(command, "RESULT") || frame_is(command, "BEAT") || frame_is(command, "BYE"))
+        take_from_worker(dispatch, id, command, now, out);
+    else
+        dispatch_error(dispatch, id, CODE_UNKNOWN_COMMAND, "the command must be READY, RESULT, BEAT or BYE");
     return true;
-}
-
-/* ---- what workers are told ---- */
-
-static struct outgoing *outgoing_of(struct dispatch *dispatch, uint32_t at, bool jobs)
-{
-    struct peer *peer = &dispatch->peers[at];
-    struct outgoing **outgoing = jobs ? &peer->jobs : &peer->done;
-    if (*outgoing == NULL)
-        *outgoing = calloc(1, sizeof **outgoing);
-    if (!peer->touched) {
-        peer->touched = true;
-        dispatch->touched[dispatch->touched_count++] = at;
-    }
-    return *outgoing;
-}
-
-/* JOBs and DONEs share their frames' form but for the JSON. */
-static void send_outgoing(struct dispatch *dispatch, uint32_t peer, struct outgoing *outgoing, bool jobs,
-                          struct instant now, struct effects *out)
-{
-    static struct frame frames[3 + 2 * WIRE_WORKER_ITEMS_MAX]; /* one thread owns the core and its edges */
-    static char leases[WIRE_WORKER_ITEMS_MAX][LEASE_TEXT_MAX];
-    if (outgoing == NULL || outgoing->count == 0)
-        return;
-    size_t count = put_head(dispatch, peer, jobs ? "JOB" : "DONE", frames);
-    uint32_t from = 0;
-    for (size_t i = 0; i < outgoing->count; i++) {
-        lease_format(outgoing->lease[i], leases[i]);
-        frames[count++] = (struct frame){leases[i], strlen(leases[i])};
-        if (!jobs)
-            continue;
-        frames[count++] = (struct frame){outgoing->text.text + from, outgoing->end[i] - from};
-        from = outgoing->end[i];
-    }
-    enum err err = jobs ? replies_try(dispatch->replies, frames, count) : replies_send(dispatch->replies, frames, count);
-    if (jobs && err != ERR_NONE)
-        for (size_t i = 0; i < outgoing->count; i++)
-            core_lease_unsent(dispatch->options.core, outgoing->lease[i], now, out);
-    if (err == ERR_NOT_FOUND)
-        core_worker_gone(dispatch->options.core, peer, now, out);
-    outgoing->count = 0;
-    json_out_clear(&outgoing->text);
-}
-
-/* A hash only finds: other recipients are behind it than the conversation's. Never send into a stranger's chat. */
-static void refuse_collision(struct dispatch *dispatch, const struct effect *effect, struct instant now,
-                             struct effects *out)
-{
-    static const char text[] = "{\"error\":{\"code\":\"invalid_recipient\",\"message\":"
-                               "\"its conversation's hash belongs to other recipients\"}}";
-    struct core_result result = {.peer = effect->peer, .lease = effect->lease, .outcome = OUTCOME_REJECTED,
-                                 .retry_after_ms = -1, .result = {text, sizeof text - 1}};
-    log_event(LOG_ERROR, "conversation_collision", "lease=%llu", (unsigned long long)effect->lease);
-    core_worker_result(dispatch->options.core, &result, now, out);
-}
-
-static void add_job(struct dispatch *dispatch, const struct effect *effect, struct instant now, struct effects *out)
-{
-    struct lease_view view;
-    if (!core_lease_view(dispatch->options.core, effect->lease, &view) ||
-        !core_lease_send(dispatch->options.core, effect->lease, now))
-        return;
-    struct outgoing *jobs = outgoing_of(dispatch, effect->peer, true);
-    enum err err = ERR_NO_MEMORY;
-    if (jobs != NULL) {
-        size_t before = jobs->text.bytes;
-        jobs->text.comma = false;
-        err = job_frame_write(&dispatch->options.archive, dispatch->options.conf, dispatch->options.core, &view,
-                              &jobs->text);
-        if (err == ERR_NONE && !jobs->text.failed) {
-            jobs->lease[jobs->count] = effect->lease;
-            jobs->end[jobs->count++] = (uint32_t)jobs->text.bytes;
-        } else {
-            jobs->text.bytes = before;
-        }
-    }
-    if (err == ERR_EXISTS) {
-        refuse_collision(dispatch, effect, now, out);
-    } else if (err != ERR_NONE) {
-        log_event(LOG_ERROR, "job_unreadable", "err=%s", err_name(err));
-        core_lease_unsent(dispatch->options.core, effect->lease, now, out);
-    }
-    if (jobs != NULL && jobs->count == WIRE_WORKER_ITEMS_MAX)
-        send_outgoing(dispatch, effect->peer, jobs, true, now, out);
-}
-
-static void add_done(struct dispatch *dispatch, const struct effect *effect, struct instant now, struct effects *out)
-{
-    struct outgoing *done = outgoing_of(dispatch, effect->peer, false);
-    if (done == NULL)
-        return; /* the worker sends its result again */
-    done->lease[done->count++] = effect->lease;
-    if (done->count == WIRE_WORKER_ITEMS_MAX)
-        send_outgoing(dispatch, effect->peer, done, false, now, out);
-}
-
-static void send_ready(struct dispatch *dispatch, uint32_t peer)
-{
-    struct json_out text = {0};
-    json_open(&text, '{');
-    json_key(&text, "broker");
-    json_put_string(&text, dispatch->options.broker);
-    json_key(&text, "heartbeat_ms");
-    json_put_int(&text, dispatch->options.conf->broker.heartbeat_ms);
-    json_close(&text, '}');
-    send_text(dispatch, peer, "READY", text.text, text.bytes);
-    json_out_free(&text);
-}
-
-static void send_revoke(struct dispatch *dispatch, const struct effect *effect)
-{
-    char lease[LEASE_TEXT_MAX];
-    lease_format(effect->lease, lease);
-    send_text(dispatch, effect->peer, "REVOKE", lease, strlen(lease));
-}
-
-void dispatch_effect(struct dispatch *dispatch, const struct effect *effect, struct instant now, struct effects *out)
-{
-    switch (effect->kind) {
-    case EFFECT_JOB:
-        add_job(dispatch, effect, now, out);
-        break;
-    case EFFECT_DONE:
-        add_done(dispatch, effect, now, out);
-        break;
-    case EFFECT_READY:
-        dispatch_flush(dispatch, now, out); /* what came before it must not follow it */
-        send_ready(dispatch, effect->peer);
-        break;
-    case EFFECT_REVOKE:
-        dispatch_flush(dispatch, now, out); /* a JOB gathered but not sent must not overtake its REVOKE */
-        send_revoke(dispatch, effect);
-        break;
-    case EFFECT_UNKNOWN_WORKER:
-        send_error(dispatch, effect->peer, CODE_UNKNOWN_WORKER, "say READY again");
-        break;
-    case EFFECT_ENQUEUED:
-    case EFFECT_CANCELLED:
-    case EFFECT_ANSWER:
-    case EFFECT_POLL:
-    case EFFECT_ALERT:
-        break;
-    }
-}
-
-void dispatch_flush(struct dispatch *dispatch, struct instant now, struct effects *out)
-{
-    for (uint32_t i = 0; i < dispatch->touched_count; i++) {
-        uint32_t at = dispatch->touched[i];
-        struct peer *peer = &dispatch->peers[at];
-        peer->touched = false;
-        send_outgoing(dispatch, at, peer->done, false, now, out);
-        send_outgoing(dispatch, at, peer->jobs, true, now, out);
-    }
-    dispatch->touched_count = 0;
-}
-
-void dispatch_retry(struct dispatch *dispatch, struct instant now)
-{
-    replies_retry(dispatch->replies, now);
-}
-
-int64_t dispatch_next_mono_ms(const struct dispatch *dispatch)
-{
-    return replies_next_mono_ms(dispatch->replies);
 }

@@ -5,7 +5,36 @@
 #include <string.h>
 
 #define RETRY_AFTER_MAX_MS (24LL * 3600 * 1000)
-#define TEXT_BYTES_MAX 512
+#define CODE_BYTES_MAX     64
+#define TEXT_BYTES_MAX     512
+
+enum type { TYPE_TEXT, TYPE_NUMBER, TYPE_BOOL, TYPE_CODE };
+
+/* A field of the wrong type is never passed over: what it was to say might matter. null says nothing. */
+static bool types_are_right(const cJSON *root)
+{
+    static const struct {
+        const char *name;
+        enum type type;
+    } fields[] = {{"outcome", TYPE_TEXT},          {"scope", TYPE_TEXT},         {"suppress", TYPE_TEXT},
+                  {"message", TYPE_TEXT},          {"chat_id", TYPE_TEXT},       {"message_id", TYPE_TEXT},
+                  {"trace_id", TYPE_TEXT},         {"http_status", TYPE_NUMBER}, {"code", TYPE_CODE},
+                  {"retry_after_ms", TYPE_NUMBER}, {"unknown", TYPE_BOOL},       {"line_flagged", TYPE_BOOL},
+                  {"forget_chat", TYPE_BOOL},      {"key_refused", TYPE_BOOL}};
+    int64_t number;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const cJSON *value = json_get(root, fields[i].name);
+        if (value == NULL || cJSON_IsNull(value))
+            continue;
+        bool right = fields[i].type == TYPE_TEXT     ? cJSON_IsString(value)
+                     : fields[i].type == TYPE_NUMBER ? json_int(root, fields[i].name, &number)
+                     : fields[i].type == TYPE_BOOL   ? cJSON_IsBool(value)
+                                                     : cJSON_IsString(value) || cJSON_IsNumber(value);
+        if (!right)
+            return false;
+    }
+    return true;
+}
 
 static bool read_words(const cJSON *root, struct core_result *out)
 {
@@ -18,13 +47,12 @@ static bool read_words(const cJSON *root, struct core_result *out)
         return false;
     if (scope != NULL && !scope_parse(scope, &out->scope))
         return false;
-    return suppress == NULL || suppress_parse(suppress, &out->suppress);
+    return suppress == NULL || (suppress_parse(suppress, &out->suppress) && out->suppress != SUPPRESS_NONE);
 }
 
 static void read_numbers(const cJSON *root, struct core_result *out)
 {
     int64_t number = 0;
-    out->retry_after_ms = -1;
     if (json_int(root, "retry_after_ms", &number) && number >= 0)
         out->retry_after_ms = number > RETRY_AFTER_MAX_MS ? RETRY_AFTER_MAX_MS : number;
     if (json_int(root, "http_status", &number) && number >= 100 && number <= 599)
@@ -37,30 +65,42 @@ static void read_numbers(const cJSON *root, struct core_result *out)
     out->key_refused = json_bool(root, "key_refused", false);
 }
 
-static void put_text(struct json_out *out, const cJSON *root, const char *name)
+/* An id is taken whole or not at all: half of one is another. NULL: there is none. */
+static const char *id_of(const cJSON *root, const char *name)
 {
-    const char *text = json_string(root, name);
-    if (text == NULL || *text == '\0')
+    const char *id = json_string(root, name);
+    return id == NULL || *id == '\0' || strlen(id) > TEXT_BYTES_MAX ? NULL : id;
+}
+
+static void put_id(struct json_out *out, const cJSON *root, const char *name)
+{
+    const char *id = id_of(root, name);
+    if (id == NULL)
         return;
     json_key(out, name);
-    json_put_bytes(out, text, strnlen(text, TEXT_BYTES_MAX));
+    json_put_string(out, id);
 }
 
 /* The error of a job that the provider refused: its code if it gave one, else the HTTP status. */
 static void put_error(struct json_out *out, const cJSON *root, const struct core_result *result)
 {
-    char code[32];
+    char code[CODE_BYTES_MAX + 1];
+    const char *given = json_string(root, "code"); /* another provider's may be words */
     const char *message = json_string(root, "message");
     if (result->suppress != SUPPRESS_NONE)
         snprintf(code, sizeof code, "opted_out");
+    else if (given != NULL && *given != '\0')
+        snprintf(code, sizeof code, "%s", given);
     else if (result->code != 0)
         snprintf(code, sizeof code, "%lld", (long long)result->code);
-    else
+    else if (result->http_status != 0)
         snprintf(code, sizeof code, "http_%d", result->http_status);
+    else
+        snprintf(code, sizeof code, "no_answer");
     json_key(out, "error");
     json_open(out, '{');
     json_key(out, "code");
-    json_put_string(out, code);
+    json_put_bytes(out, code, strlen(code)); /* it may have been cut within a character */
     json_key(out, "message");
     json_put_bytes(out, message == NULL ? "" : message, message == NULL ? 0 : strnlen(message, TEXT_BYTES_MAX));
     json_close(out, '}');
@@ -70,9 +110,9 @@ static void write_result(const cJSON *root, struct core_result *out, struct resu
 {
     json_out_clear(&texts->result);
     json_open(&texts->result, '{');
-    put_text(&texts->result, root, "message_id");
-    put_text(&texts->result, root, "chat_id");
-    put_text(&texts->result, root, "trace_id");
+    put_id(&texts->result, root, "message_id");
+    put_id(&texts->result, root, "chat_id");
+    put_id(&texts->result, root, "trace_id");
     if (out->http_status != 0) {
         json_key(&texts->result, "http_status");
         json_put_int(&texts->result, out->http_status);
@@ -80,22 +120,24 @@ static void write_result(const cJSON *root, struct core_result *out, struct resu
     if (out->outcome != OUTCOME_SENT)
         put_error(&texts->result, root, out);
     json_close(&texts->result, '}');
-    out->result = (struct span){texts->result.text, texts->result.bytes};
+    if (!texts->result.failed)
+        out->result = (struct span){texts->result.text, texts->result.bytes};
 }
 
 static void write_ids(const struct keyed_hash *hash, const cJSON *root, struct core_result *out,
                       struct result_texts *texts)
 {
-    const char *chat = json_string(root, "chat_id");
-    const char *message = json_string(root, "message_id");
-    if (message != NULL && *message != '\0')
+    const char *chat = id_of(root, "chat_id");
+    const char *message = id_of(root, "message_id");
+    if (message != NULL)
         out->message_hash = keyed_hash(hash, KEYED_MESSAGE, NULL, message, strlen(message));
-    if (chat == NULL || *chat == '\0' || strlen(chat) > TEXT_BYTES_MAX)
+    if (chat == NULL)
         return;
     out->chat_hash = keyed_hash(hash, KEYED_CHAT, NULL, chat, strlen(chat));
     json_out_clear(&texts->chat_id);
     json_put_string(&texts->chat_id, chat);
-    out->chat_id = (struct span){texts->chat_id.text, texts->chat_id.bytes};
+    if (!texts->chat_id.failed)
+        out->chat_id = (struct span){texts->chat_id.text, texts->chat_id.bytes};
 }
 
 bool worker_result_parse(const struct keyed_hash *hash, const char *text, size_t bytes, struct core_result *out,
@@ -104,7 +146,7 @@ bool worker_result_parse(const struct keyed_hash *hash, const char *text, size_t
     memset(out, 0, sizeof *out);
     out->retry_after_ms = -1;
     cJSON *root = json_parse(text, bytes, NULL);
-    out->malformed = root == NULL || !cJSON_IsObject(root) || !read_words(root, out);
+    out->malformed = !cJSON_IsObject(root) || !types_are_right(root) || !read_words(root, out);
     if (!out->malformed) {
         read_numbers(root, out);
         write_result(root, out, texts);

@@ -196,13 +196,13 @@ static void edge_settle(void)
     edge_speak();
 }
 
-static void edge_tick(void)
+static __attribute__((unused)) void edge_tick(void)
 {
     core_tick(edge.core, edge.now, &edge.effects);
     edge_settle();
 }
 
-static void edge_look_up(void)
+static __attribute__((unused)) void edge_look_up(void)
 {
     struct lookup_answer answer;
     struct pollfd waiting = {.fd = lookup_fd(edge.lookup), .events = POLLIN};
@@ -218,14 +218,14 @@ static void edge_await(void *socket)
     ck_assert_int_eq(zmq_poll(&item, 1, EDGE_WAIT_MS), 1);
 }
 
-static void edge_read_producers(void)
+static __attribute__((unused)) void edge_read_producers(void)
 {
     edge_await(edge.producers);
     ck_assert(ingress_read(edge.ingress, edge.store_full, edge.now, &edge.effects));
     edge_save();
 }
 
-static void edge_read_workers(void)
+static __attribute__((unused)) void edge_read_workers(void)
 {
     edge_await(edge.workers);
     ck_assert(dispatch_read(edge.dispatch, edge.now, &edge.effects));
