@@ -1,6 +1,6 @@
-/* dispatch.h — workers on 7711 (PROTOCOL, Workers): READY, RESULT, BEAT and BYE in; READY, JOB, DONE, REVOKE, BEAT and
- * ERR out. A JOB is composed from the store when its commit is durable and the core still says so; JOBs and DONEs of
- * one turn travel together, up to 256 a message. */
+/* dispatch.h — workers on 7711 (PROTOCOL, Workers): READY, RESULT, BEAT and BYE in; READY, JOB, DONE, REVOKE, BEAT
+ * and ERR out. A JOB is composed from the store when its commit is durable and the core still says so; JOBs and DONEs
+ * of one turn travel together, up to 256 a message. */
 #ifndef LINEWARD_EDGE_DISPATCH_H
 #define LINEWARD_EDGE_DISPATCH_H
 
@@ -33,7 +33,8 @@ bool dispatch_read(struct dispatch *dispatch, struct instant now, struct effects
 void dispatch_effect(struct dispatch *dispatch, const struct effect *effect, struct instant now, struct effects *out);
 /* Sends what has gathered. What a worker does not take goes back to the core. */
 void dispatch_flush(struct dispatch *dispatch, struct instant now, struct effects *out);
-/* Once a turn: tries again what peers did not take, when it is time; and when that is next, TIME_NEVER: not at all. */
+/* Once a turn: tries again what peers did not take, when it is time; and when that is next, TIME_NEVER: not at all.
+ */
 void dispatch_retry(struct dispatch *dispatch, struct instant now);
 int64_t dispatch_next_mono_ms(const struct dispatch *dispatch);
 
