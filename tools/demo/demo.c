@@ -39,6 +39,7 @@ struct demo {
     int64_t started_ms; /* when the broker was started again; 0: it is not awaited */
     int64_t webhooks_seen;
     size_t next_step;
+    bool is_over;                       /* all steps are done, and the broker has nothing left to send */
     char problem[STAGE_PATH_MAX + 256]; /* "": none so far */
 };
 
@@ -191,28 +192,26 @@ static void tell_return(struct demo *demo)
 
 static void look(struct demo *demo)
 {
+    struct watch *watch = &demo->watch;
     tell_return(demo);
     if (now_ms() - demo->looked_ms < LOOK_MS)
         return;
     demo->looked_ms = now_ms();
     tell_webhooks(demo);
-    watch_read(&demo->watch, demo->plan, demo->cast.admin, demo->cast.control);
-    screen_draw(&demo->screen, demo->plan, &demo->watch, head(demo));
+    bool all_acked =
+        count_producers(demo).done; /* asked before the broker is: else its backlog might be an older one */
+    watch_read(watch, demo->plan, demo->cast.admin, demo->cast.control);
+    demo->is_over = all_acked && demo->next_step == demo->plan->step_count && watch->broker_answers &&
+                    watch->waiting == 0 && watch->leased == 0;
+    screen_draw(&demo->screen, demo->plan, watch, head(demo));
 }
 
 /* ---- the run ---- */
 
-static bool is_over(struct demo *demo)
-{
-    const struct watch *watch = &demo->watch;
-    return demo->next_step == demo->plan->step_count && count_producers(demo).done && watch->broker_answers &&
-           watch->waiting == 0 && watch->leased == 0 && watch->sent >= (int64_t)demo->plan->job_count;
-}
-
 static bool flow(struct demo *demo)
 {
     demo->flow_begun_ms = now_ms();
-    while (!is_over(demo)) {
+    while (!demo->is_over) {
         struct producer_count count = count_producers(demo);
         if (*demo->options->interrupted != 0)
             return fail(demo, "interrupted");
@@ -231,7 +230,7 @@ static bool flow(struct demo *demo)
     screen_show(&demo->screen, demo->plan, &demo->watch, head(demo));
     screen_close(&demo->screen);
     uint64_t repeated = count_producers(demo).repeated;
-    screen_note(&demo->screen, "all is sent");
+    screen_note(&demo->screen, "nothing waits any more");
     if (repeated > 0)
         screen_note(&demo->screen, "%" PRIu64 " jobs were handed in again, their ACK being lost, and taken once",
                     repeated);

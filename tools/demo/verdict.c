@@ -61,6 +61,22 @@ static void put_breach(const cJSON *report, const char *words, const char *name,
     fputc('\n', out);
 }
 
+/* The other questions that the auditor asks, in one line: docs/sandbox.md names them. */
+static void put_others(const cJSON *report, FILE *out)
+{
+    static const char *const names[] = {
+        "sent_twice",           "mixed_up",     "overlaps",         "moved", "without_key", "two_keys_for_one_job",
+        "one_key_for_two_jobs", "body_changed", "job_number_reused"};
+    int64_t sum = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int64_t value = 1; /* not told is not 0 */
+        json_int(report, names[i], &value);
+        sum += value;
+    }
+    fprintf(out, "  %-58s %8" PRId64 "  %s\n", "sent twice, overlapping, moved, wrong recipient, key or body", sum,
+            sum == 0 ? "ok" : "VIOLATED");
+}
+
 static void put_report(const cJSON *report, FILE *out)
 {
     fputs("\nlineward-audit, from the provider's log and the producers' acks\n", out);
@@ -72,6 +88,7 @@ static void put_report(const cJSON *report, FILE *out)
                out);
     put_breach(report, "new conversations on lines not HEALTHY, likewise", "new_unhealthy_late",
                "new_unhealthy_latest_ms", out);
+    put_others(report, out);
     put_figure(report, "duplicate keys absorbed", "duplicates_absorbed", out);
 }
 
