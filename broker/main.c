@@ -105,8 +105,10 @@ int main(int argc, char **argv)
     }
     struct conf *conf = NULL;
     struct conf_problem problem;
-    if (sodium_init() < 0 || feed_argv == NULL)
+    if (sodium_init() < 0 || feed_argv == NULL) {
+        free(feed_argv);
         return 1;
+    }
     if (conf_load(&conf, arguments.config, arguments.sets, arguments.set_count, &problem) != ERR_NONE) {
         fprintf(stderr, "lineward-broker: %s\n", problem.text);
         free(feed_argv);

@@ -122,6 +122,7 @@ static struct verdict by_placement(const struct core *core, uint32_t pool_at, st
 
 static struct verdict by_pinned_placement(const struct core *core, const struct line *line, struct instant now)
 {
+    assert(line != NULL);
     if (!line_welcomes_fresh(core, line)) {
         if (line->known.cordoned)
             return because(REASON_LINE_CORDONED);

@@ -37,6 +37,7 @@ const struct remembered *dedupe_find(const struct core *core, uint64_t id_hash)
 static void drop_first(struct core *core)
 {
     struct dedupe *dedupe = &core->dedupe;
+    assert(dedupe->ring != NULL);
     uint32_t slot = slot_of(dedupe, dedupe->first++);
     if (dedupe->ring[slot].id_hash != 0)
         index_remove(&dedupe->index, slot);
@@ -66,6 +67,7 @@ static void append(struct core *core, const struct remembered *value, int64_t wa
         drop_first(core);
         dedupe->dropped_early++;
     }
+    assert(dedupe->ring != NULL);
     mark_hour(dedupe, wall_ms);
     uint32_t slot = slot_of(dedupe, dedupe->end++);
     dedupe->ring[slot] = *value;

@@ -293,15 +293,16 @@ static void walk_suppression(struct cursor *cursor, struct change_suppression *s
     SIGNED(suppression->since_ms);
 }
 
+/* `storage` is NULL when writing: the larger values are the change's own then, and only read. */
 static bool walk(struct cursor *cursor, struct change *change, struct record_storage *storage)
 {
     walk_mark(cursor, &change->event);
     switch (change->kind) {
     case CHANGE_START:
-        walk_start(cursor, &storage->start);
+        walk_start(cursor, storage != NULL ? &storage->start : (struct change_start *)change->start);
         return true;
     case CHANGE_NAME:
-        walk_name(cursor, &storage->name);
+        walk_name(cursor, storage != NULL ? &storage->name : (struct change_name *)change->name);
         return true;
     case CHANGE_JOB:
         walk_job(cursor, &change->job);
@@ -316,10 +317,10 @@ static bool walk(struct cursor *cursor, struct change *change, struct record_sto
         walk_conversation(cursor, &change->conversation);
         return true;
     case CHANGE_LINE:
-        walk_line(cursor, &storage->line);
+        walk_line(cursor, storage != NULL ? &storage->line : (struct change_line *)change->line);
         return true;
     case CHANGE_PAUSE:
-        walk_pause(cursor, &storage->pause);
+        walk_pause(cursor, storage != NULL ? &storage->pause : (struct change_pause *)change->pause);
         return true;
     case CHANGE_SEEN:
         SIGNED(change->seen.at_ms);
@@ -344,27 +345,12 @@ static bool walk(struct cursor *cursor, struct change *change, struct record_sto
     return false;
 }
 
-/* The lent values of a change, copied so that the walk can treat both ways alike. */
-static void lend(const struct change *change, struct record_storage *storage)
-{
-    if (change->kind == CHANGE_START)
-        storage->start = *change->start;
-    else if (change->kind == CHANGE_NAME)
-        storage->name = *change->name;
-    else if (change->kind == CHANGE_LINE)
-        storage->line = *change->line;
-    else if (change->kind == CHANGE_PAUSE)
-        storage->pause = *change->pause;
-}
-
 size_t record_encode(const struct change *change, uint8_t out[STORE_HEAD_BYTES_MAX])
 {
     struct cursor cursor = {.write = out, .bytes = STORE_HEAD_BYTES_MAX};
-    struct record_storage storage;
-    struct change copy = *change;
-    lend(change, &storage);
+    struct change copy = *change; /* a walk may write what it read, the same value */
     put_byte(&cursor, RECORD_VERSION);
-    bool known = walk(&cursor, &copy, &storage);
+    bool known = walk(&cursor, &copy, NULL);
     assert(known);
     (void)known;
     return cursor.at;
