@@ -112,6 +112,23 @@ static void link_job(struct core *core, uint32_t slot)
         job->left = lease;
 }
 
+/* Only one job of a conversation waits with all others behind it, and none while another is out: a wait on the disk
+ * that another job went past was over by then, whatever the clock says now. */
+static void link_waiting(struct core *core)
+{
+    for (uint32_t slot = core->jobs_used; slot > 0; slot--) {
+        struct job *job = job_at(core, slot);
+        if (job->number == 0 || job->state != JOB_QUEUED || (job->flags & JOB_UNSETTLED) != 0 || !conversation_fixes(job))
+            continue;
+        if (!conversation_first_is_fixed(core, &core->conversations[job->conversation])) {
+            link_job(core, slot);
+            continue;
+        }
+        job_set_due(job, 0);
+        wall_timer(core, WALL_JOB, slot, (int64_t)order_of(job));
+    }
+}
+
 /* Those that go first whatever their class are linked first; the rest in their order, for which the memory of the
  * timers serves, which are all still to be set. */
 static void link_jobs(struct core *core)
@@ -127,14 +144,38 @@ static void link_jobs(struct core *core)
             job->state = JOB_QUEUED;
             job->flags |= JOB_UNSETTLED;
         }
-        if (conversation_fixes(job))
+        if (job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0)
             link_job(core, slot);
-        else if (job->state != JOB_SCHEDULED)
+        else if (job->state != JOB_SCHEDULED && !conversation_fixes(job))
             wall_timer(core, WALL_JOB, slot, (int64_t)order_of(job));
     }
+    link_waiting(core);
     struct timer next;
     while (timers_take(&core->wall, TIME_NEVER, &next))
         link_job(core, next.owner);
+}
+
+static bool is_first_try(const struct core *core, uint32_t slot)
+{
+    const struct conversation *conversation = &core->conversations[core->jobs[slot].conversation];
+    if ((conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0 || core->jobs[slot].attempts != 1 ||
+        (core->jobs[slot].flags & JOB_UNSETTLED) != 0)
+        return false;
+    for (uint32_t other = core->jobs[slot].next; other != slot; other = core->jobs[other].next)
+        if (core->jobs[other].attempts > 0)
+            return false;
+    return true;
+}
+
+/* A lease that placed its conversation takes that back if it never began, before a restart and after it. */
+static void find_placements(struct core *core)
+{
+    for (uint32_t slot = 1; slot <= core->leases_used; slot++) {
+        struct lease *lease = &core->leases[slot];
+        uint32_t job = lease->id == 0 ? NOBODY : job_find(core, lease->number);
+        if (job != NOBODY)
+            lease->placed = is_first_try(core, job);
+    }
 }
 
 static void start_jobs(struct core *core, struct instant now)
@@ -188,6 +229,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     find_homes(core);
     leases_restored(core, now);
     link_jobs(core);
+    find_placements(core);
     start_jobs(core, now);
     begin(core, random, now, out);
     core->restored = true;
