@@ -10,6 +10,7 @@
 #include "load.h"
 
 #define KILLS          25
+#define RESTARTS       2  /* in order, under load too */
 #define PAUSE_MIN_MS   40 /* so that some die while they still start */
 #define PAUSE_MAX_MS   1100
 #define FLIP_MS        900
@@ -91,12 +92,19 @@ START_TEST(killed_at_random_moments_nothing_is_lost_doubled_or_out_of_order)
     rig.sandbox_options[1] = "15";
     rig_start(&rig, 2);
     load_open(&load, &rig, JOBS_MAX, BATCH_EVERY_MS);
+    load.withdraws = true;
     rig_faults(&rig, "{\"rate_reset_after_accept\":0.03,\"rate_504_after_accept\":0.01,\"rate_timeout\":0.003,"
                      "\"rate_500\":0.03,\"rate_reset\":0.01,\"rate_429\":0.005,\"retry_after_s\":-1,"
                      "\"latency_ms\":15,\"jitter_ms\":20}");
     for (int i = 0; i < KILLS; i++) {
         work_for(PAUSE_MIN_MS + (int64_t)rig_random(&rig, PAUSE_MAX_MS - PAUSE_MIN_MS));
         kill_one();
+    }
+    for (int i = 0; i < RESTARTS; i++) {
+        rig_await_ready(&rig);
+        work_for(PAUSE_MAX_MS);
+        program_end(&rig.broker);
+        rig_start_broker(&rig);
     }
     recover_all_lines();
     rig_faults(&rig, NULL);

@@ -12,6 +12,9 @@
 
 #define STATUS_BATCH 500
 #define FORGETFUL    40 /* one answer in so many is lost */
+#define EXPIRING     30 /* one job in so many, if the load withdraws */
+#define CANCELLED    30 /* likewise, one an answer */
+#define EXPIRES_MS   2000
 #define KNOWN_FIRST  8  /* conversations of a producer from the start on */
 #define JOBS_A_NEW   60 /* then one more each so many jobs of all producers */
 
@@ -27,12 +30,14 @@ void load_open(struct load *load, struct rig *rig, uint32_t jobs_max, int64_t in
     MUST(load->jobs != NULL && jobs_max <= LOAD_JOBS_MAX, "no room for the load");
     for (size_t i = 0; i < LOAD_PRODUCERS; i++)
         producer_open(&load->producers[i].wire, rig, rig->port.producers, ZMQ_DEALER);
+    producer_open(&load->canceller, rig, rig->port.producers, ZMQ_DEALER);
 }
 
 void load_close(struct load *load)
 {
     for (size_t i = 0; i < LOAD_PRODUCERS; i++)
         producer_close(&load->producers[i].wire);
+    producer_close(&load->canceller);
     free(load->jobs);
 }
 
@@ -68,6 +73,10 @@ static void put_job(struct json_out *out, const struct load_job *job, uint32_t i
     put_recipients(out, job);
     json_key(out, "class");
     json_put_string(out, classes[job->job_class]);
+    if (job->expires_wall_ms != 0) {
+        json_key(out, "expires_at");
+        json_put_time(out, job->expires_wall_ms);
+    }
     json_key(out, "message");
     json_open(out, '{');
     json_key(out, "parts");
@@ -93,6 +102,8 @@ static void make_batch(struct load *load, struct load_producer *producer)
         uint64_t known = KNOWN_FIRST + index / JOBS_A_NEW;
         job->conversation = (uint16_t)rig_random(load->rig, known < LOAD_CONVERSATIONS ? known : LOAD_CONVERSATIONS);
         job->job_class = (uint8_t)rig_random(load->rig, 4);
+        if (load->withdraws && rig_random(load->rig, EXPIRING) == 0)
+            job->expires_wall_ms = clock_read().wall_ms + (int64_t)rig_random(load->rig, EXPIRES_MS);
         job->n = ++producer->n[job->conversation][job->job_class];
         producer->batch[producer->batch_count] = index;
     }
@@ -146,6 +157,20 @@ static bool take_result(struct load *load, struct load_job *job, uint32_t index,
     return true;
 }
 
+/* Takes back a job, seldom an old one; whether that was in time its state will say. */
+static void cancel_one(struct load *load)
+{
+    uint64_t back = rig_random(load->rig, rig_random(load->rig, 100) + 1);
+    char id[32];
+    if (back >= load->job_count)
+        return;
+    put_id(id, load->job_count - 1 - (uint32_t)back);
+    struct frame frames[] = {{WIRE_VERSION, strlen(WIRE_VERSION)}, {"CANCEL", 6}, {"", 0}, {id, strlen(id)}};
+    message_send(load->canceller.socket, frames, 4); /* or not, if nobody is there */
+    while (producer_receive(&load->canceller, 0))
+        continue;
+}
+
 static void take_answer(struct load *load, struct load_producer *producer)
 {
     struct producer *wire = &producer->wire;
@@ -164,6 +189,8 @@ static void take_answer(struct load *load, struct load_producer *producer)
         taken += is_taken;
         cJSON_Delete(result);
     }
+    if (load->withdraws && rig_random(load->rig, CANCELLED) == 0)
+        cancel_one(load);
     if (rig_random(load->rig, FORGETFUL) == 0)
         return; /* as if the answer had been lost: all of it is sent again */
     load->acked += (uint32_t)taken;

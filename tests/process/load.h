@@ -18,6 +18,7 @@ struct load_job {
     uint32_t n; /* within its conversation and class */
     uint16_t producer, conversation;
     uint8_t job_class;
+    int64_t expires_wall_ms;          /* 0: never */
     char number[JOB_NUMBER_TEXT_MAX]; /* empty: not acknowledged */
     int64_t acked_mono_ms;
     char state[12];
@@ -41,6 +42,8 @@ struct load {
     uint32_t jobs_max;   /* no new ones then */
     int64_t interval_ms; /* of a producer, between two batches, on average */
     uint64_t resent, duplicates;
+    bool withdraws; /* some jobs expire soon, some are taken back at any time; to be set after load_open() */
+    struct producer canceller;
 };
 
 void load_open(struct load *load, struct rig *rig, uint32_t jobs_max, int64_t interval_ms);

@@ -138,6 +138,7 @@ void rig_open(struct rig *rig, const char *const *sets)
 {
     const char *seed = getenv("LINEWARD_SEED");
     memset(rig, 0, sizeof *rig);
+    rig->opened_mono_ms = mono_ms();
     rig->random = seed != NULL ? strtoull(seed, NULL, 10) : 1;
     snprintf(rig->folder, sizeof rig->folder, "/tmp/lineward-process.XXXXXX");
     MUST(mkdtemp(rig->folder) != NULL, "mkdtemp: %s", strerror(errno));
@@ -173,6 +174,7 @@ void rig_close(struct rig *rig)
     program_end(&rig->broker);
     program_end(&rig->sandbox);
     zmq_ctx_term(rig->zmq);
+    printf("took %lld ms\n", (long long)(mono_ms() - rig->opened_mono_ms));
     curl_global_cleanup();
     MUST(nftw(rig->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, "%s: %s", rig->folder, strerror(errno));
 }

@@ -32,6 +32,7 @@ struct rig {
     char token[256];
     struct program broker, sandbox, worker[RIG_WORKERS];
     void *zmq;
+    int64_t opened_mono_ms;
     uint64_t random;
 };
 

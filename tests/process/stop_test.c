@@ -122,8 +122,28 @@ START_TEST(a_worker_stopped_for_a_moment_returns_what_it_had_not_begun)
 }
 END_TEST
 
+START_TEST(a_worker_told_to_end_finishes_what_has_begun_and_gives_back_the_rest)
+{
+    static const char *const sets[] = {"worker.slots=4", NULL};
+    rig_open(&rig, sets);
+    rig_start(&rig, 1);
+    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
+    rig_faults(&rig, "{\"latency_ms\":600}");
+    enqueue(0, ALL);
+    AWAIT(rig_accepted(&rig) == BEGUN, "the first jobs do not reach the provider");
+    rig_start_worker(&rig, 1);
+    program_end(&rig.worker[0]);
+    AWAIT(are(0, ALL, "sent"), "not all jobs are sent");
+    MUST(rig_accepted(&rig) == ALL && rig_stat(&rig, "duplicates") == 0, "%lld sends, %lld of them repeated",
+         (long long)rig_accepted(&rig), (long long)rig_stat(&rig, "duplicates"));
+    producer_close(&producer);
+    rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     return RUN_TESTS("stop", 30, a_worker_stopped_past_its_lease_begins_nothing_after_sigcont,
-                     a_worker_stopped_for_a_moment_returns_what_it_had_not_begun);
+                     a_worker_stopped_for_a_moment_returns_what_it_had_not_begun,
+                     a_worker_told_to_end_finishes_what_has_begun_and_gives_back_the_rest);
 }

@@ -231,6 +231,42 @@ START_TEST(a_critical_revokes_what_a_worker_has_not_begun)
 }
 END_TEST
 
+/* The child that polls and receives webhooks; 0: there is none. */
+static pid_t child_of_broker(void)
+{
+    char path[64], text[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)rig.broker.pid, (int)rig.broker.pid);
+    FILE *file = fopen(path, "r");
+    MUST(file != NULL, "%s: can't be read", path);
+    size_t bytes = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    return bytes == 0 ? 0 : (pid_t)strtol(text, NULL, 10);
+}
+
+static bool is_answered_200(const struct event *event)
+{
+    return post_signed(event, RIG_SECRET, 0) == 200;
+}
+
+START_TEST(the_child_that_talks_to_the_network_may_die)
+{
+    struct event event;
+    begin(NULL, 1);
+    enqueue("first", 0, 1, NULL);
+    AWAIT(producer_is(&producer, "first", "sent", NULL), "the line does not send");
+    pid_t before = child_of_broker();
+    MUST(before > 0 && kill(before, SIGKILL) == 0, "no child to kill");
+    make_event(&event, rig.lines[0], NEWS("CRITICAL"), clock_read().wall_ms);
+    AWAIT(is_answered_200(&event), "no webhook is taken any more");
+    MUST(child_of_broker() != before && child_of_broker() > 0, "the child was not started again");
+    MUST(rig_line_is(&rig, 0, "closed", NULL), "the webhook closes nothing");
+    wait_for_polls();
+    enqueue("second", 1, 2, NULL);
+    AWAIT(producer_is(&producer, "second", "sent", NULL), "another line does not send");
+    end();
+}
+END_TEST
+
 static struct load load;
 
 static void work_until(bool (*done)(void *self), void *self, const char *what)
@@ -290,6 +326,6 @@ END_TEST
 int main(void)
 {
     return RUN_TESTS("webhook", 40, lies_open_nothing_and_the_truth_opens, after_its_200_a_critical_survives_sigkill,
-                     a_critical_revokes_what_a_worker_has_not_begun,
+                     a_critical_revokes_what_a_worker_has_not_begun, the_child_that_talks_to_the_network_may_die,
                      nothing_begins_on_a_line_later_than_a_second_after_the_200_of_its_critical);
 }
