@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lineward/ids.h"
 
@@ -78,10 +79,10 @@ void document_form_init(struct document_form *form, const char *from)
     char pin[E164_MAX_BYTES + 16] = "";
     if (from != NULL)
         snprintf(pin, sizeof pin, "\"from\":\"%s\",", from);
-    int bytes = snprintf(text, DOCUMENT_BYTES, "{\"id\":\"bench-%s\",%s\"to\":\"+1202%.*s\",", zeros, pin,
-                         RECIPIENT_DIGITS, zeros);
+    int bytes = snprintf(text, DOCUMENT_BYTES, "{\"id\":\"bench-%08x-%s\",%s\"to\":\"+1202%.*s\",",
+                         (unsigned)getpid(), zeros, pin, RECIPIENT_DIGITS, zeros);
     size_t head = (size_t)bytes;
-    form->id_at = sizeof "{\"id\":\"bench-" - 1;
+    form->id_at = sizeof "{\"id\":\"bench-00000000-" - 1;
     form->to_at = head - RECIPIENT_DIGITS - 2;
     bytes = snprintf(text + head, DOCUMENT_BYTES - head,
                      "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"" MARK "%s %s ", zeros, zeros);

@@ -42,7 +42,7 @@ struct document_form {
     size_t id_at, to_at, number_at, written_at; /* where the digits stand */
 };
 
-/* `from` pins the jobs to a line, or NULL. */
+/* `from` pins the jobs to a line, or NULL. Their ids are this process's own. */
 void document_form_init(struct document_form *form, const char *from);
 /* `recipient` (below 10 million) becomes a phone number. */
 void document_write(struct document *out, const struct document_form *form, uint64_t number, uint64_t recipient,

@@ -106,7 +106,8 @@ static void send_all(struct bench *bench)
                 leases[leased++] = bench->out.effects[i].lease;
         clear(bench);
         for (size_t i = 0; leases != NULL && i < leased; i++) {
-            struct core_result result = {.peer = 1, .lease = leases[i], .outcome = OUTCOME_SENT, .retry_after_ms = -1};
+            struct core_result result = {
+                .peer = 1, .lease = leases[i], .outcome = OUTCOME_SENT, .retry_after_ms = -1};
             core_lease_send(bench->core, leases[i], bench->now);
             core_worker_result(bench->core, &result, bench->now, &bench->out);
             clear(bench);
@@ -119,8 +120,13 @@ static bool open_bench(struct bench *bench)
 {
     struct conf *conf = NULL;
     struct conf_problem problem;
-    struct core_limits limits = {.jobs_max = 3000000, .conversations_max = 3000000, .lines_max = 64,
-                                 .leases_max = 4096, .workers_max = 4, .pauses_max = 8, .names_max = 64,
+    struct core_limits limits = {.jobs_max = 3000000,
+                                 .conversations_max = 3000000,
+                                 .lines_max = 64,
+                                 .leases_max = 4096,
+                                 .workers_max = 4,
+                                 .pauses_max = 8,
+                                 .names_max = 64,
                                  .remembered_max = 1000};
     struct core_memory memory = {.take = take};
     uint8_t random[KEY_RANDOM_BYTES] = {1};

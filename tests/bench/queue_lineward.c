@@ -56,7 +56,8 @@ static void send_frames(struct link *link, const struct frame *frames, size_t co
         if (errno != EAGAIN)
             die("zmq: %s", zmq_strerror(errno));
         zmq_pollitem_t item = {.socket = link->socket, .events = ZMQ_POLLOUT};
-        zmq_poll(&item, 1, -1);
+        if (zmq_poll(&item, 1, ANSWER_TIMEOUT_MS) == 0)
+            die("lineward: takes nothing any more");
     }
 }
 

@@ -3,7 +3,8 @@
 # Each start is a fresh store in a folder of its own, on the disk that the build is on; sockets lie in a short path,
 # because a socket's name has room for 107 bytes. Everything started leaves its process number in $pids/NAME.
 #
-# Needs: $build (programs), $tools (drivers), $disk, $sockets, $pids, $logs (folders).
+# Needs: $build (programs), $tools (drivers), $disk, $sockets, $pids, $logs (folders), and the ports and secrets that
+# the configuration below names.
 
 # How each queue is addressed: producers workers.
 address_of()
@@ -56,6 +57,7 @@ accounts:
     base_url: http://127.0.0.1:$port_provider
     api_key_file: provider.key
     webhook_secrets_file: webhook.secrets
+    poll_interval_ms: $poll_interval_ms
 policies:
   default:
     pace_per_min: 0

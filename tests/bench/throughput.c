@@ -8,7 +8,8 @@
  * once. end-to-end: jobs whose result is durable a second; producers have WINDOW not acked, consumers WINDOW in
  * hand, and producers stop while BACKLOG_WINDOWS windows wait, so that it measures a stream and not a pile. Both are
  * counted over SECONDS after a start that does not count. fill: puts JOBS in and leaves them there. CLIENTS producers
- * (and consumers), each in a thread and with a connection of its own, share WINDOW evenly. */
+ * (and consumers), each in a thread and with a connection of its own, share WINDOW evenly. Prints `per_s`, and `jobs`:
+ * all that got through from start to end, for who wants to know what one cost. */
 #include "queue.h"
 
 #include <pthread.h>
@@ -194,6 +195,7 @@ int main(int argc, char **argv)
     double per_s = run(&load, amount);
     if (per_s <= 0)
         die("%s: nothing got through (%llu acked)", load.queue->name, (unsigned long long)atomic_load(&load.acked));
-    printf("per_s %.0f\n", per_s);
+    printf("per_s %.0f\njobs %llu\n", per_s,
+           (unsigned long long)atomic_load(load.measure == END_TO_END ? &load.finished : &load.acked));
     return 0;
 }
