@@ -10,15 +10,20 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lineward/json.h"
 #include "lineward/log.h"
 
-#define TAG_SHIFT 56
+#define TAG_SHIFT        56
 #define RESTART_FIRST_MS 100
-#define RESTART_CAP_MS 10000
-#define READ_BYTES 65536
+#define RESTART_CAP_MS   10000
+#define READ_BYTES       65536
+#define OUT_BYTES_MAX    (4u * 1024 * 1024) /* not read by the child: it hangs */
+#define POLL_LINES_MAX   262144             /* of an account */
+#define ENDING_MS        2000
+#define AHEAD_MAX_MS     300000 /* that changed_at may be ahead of us (DESIGN trap 7) */
 
 extern char **environ;
 
@@ -26,6 +31,7 @@ struct poll_so_far { /* parts of a list, until its end says that it is good */
     uint64_t poll;
     struct feed_line *lines;
     size_t count, room;
+    bool broken; /* a part was lost: no list at all */
 };
 
 struct feed_link {
@@ -40,6 +46,7 @@ struct feed_link {
     struct feed_buffer out;
     size_t out_sent;
     struct poll_so_far *polls; /* one an account */
+    uint64_t starts;           /* of children: each counts its polls from 1 */
 };
 
 struct feed_link *feed_link_new(const struct feed_link_options *options)
@@ -56,17 +63,43 @@ struct feed_link *feed_link_new(const struct feed_link_options *options)
     return link;
 }
 
-static void stop(struct feed_link *link)
+static void forget_child(struct feed_link *link)
 {
-    if (link->fd >= 0)
-        close(link->fd);
-    link->fd = -1;
-    if (link->pid > 0)
-        waitpid(link->pid, NULL, 0);
     link->pid = 0;
     link->bound = false;
     link->in_bytes = 0;
     link->out.bytes = link->out_sent = 0;
+    for (size_t a = 0; link->polls != NULL && a < link->options.conf->account_count; a++)
+        link->polls[a].poll = link->polls[a].count = 0;
+}
+
+/* It broke its word, or is gone: nothing it may still do is waited for. */
+static void kill_child(struct feed_link *link)
+{
+    if (link->fd >= 0)
+        close(link->fd);
+    link->fd = -1;
+    if (link->pid > 0) {
+        kill(link->pid, SIGKILL);
+        waitpid(link->pid, NULL, 0);
+    }
+    forget_child(link);
+}
+
+/* The end of its socket ends it; should it not hear that, it is killed. */
+static void end_child(struct feed_link *link)
+{
+    const struct timespec moment = {.tv_nsec = 2000000};
+    if (link->fd >= 0)
+        close(link->fd);
+    link->fd = -1;
+    for (int waited_ms = 0; link->pid > 0 && waited_ms < ENDING_MS; waited_ms += 2) {
+        if (waitpid(link->pid, NULL, WNOHANG) != 0)
+            link->pid = 0;
+        else
+            nanosleep(&moment, NULL);
+    }
+    kill_child(link);
 }
 
 void feed_link_free(struct feed_link **link_p)
@@ -75,7 +108,7 @@ void feed_link_free(struct feed_link **link_p)
     *link_p = NULL;
     if (link == NULL)
         return;
-    stop(link);
+    end_child(link);
     for (size_t a = 0; link->polls != NULL && a < link->options.conf->account_count; a++)
         free(link->polls[a].lines);
     free(link->polls);
@@ -92,19 +125,34 @@ static void plan_restart(struct feed_link *link, struct instant now)
     link->restart_ms = link->restart_ms * 2 > RESTART_CAP_MS ? RESTART_CAP_MS : link->restart_ms * 2;
 }
 
+/* Only the standard streams and its socket reach the child. Ours are close-on-exec; what this process itself was
+ * started with may not be. */
+static int plan_files(posix_spawn_file_actions_t *actions, int theirs)
+{
+    int err = posix_spawn_file_actions_adddup2(actions, theirs, FEED_CHILD_FD);
+    return err != 0 ? err : posix_spawn_file_actions_addclosefrom_np(actions, FEED_CHILD_FD + 1);
+}
+
+/* Ours are blocked, for the signalfd. */
+static int plan_signals(posix_spawnattr_t *attributes)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    int err = posix_spawnattr_setsigmask(attributes, &none);
+    return err != 0 ? err : posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK);
+}
+
 static bool spawn(struct feed_link *link, int theirs)
 {
     posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    /* Only the standard streams and its socket reach the child: everything of ours is close-on-exec. */
-    posix_spawn_file_actions_adddup2(&actions, theirs, FEED_CHILD_FD);
     posix_spawnattr_t attributes;
-    sigset_t none;
-    sigemptyset(&none);
+    posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setsigmask(&attributes, &none); /* ours are blocked, for the signalfd */
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    int err = posix_spawn(&link->pid, "/proc/self/exe", &actions, &attributes, link->options.child_argv, environ);
+    int err = plan_files(&actions, theirs);
+    if (err == 0)
+        err = plan_signals(&attributes);
+    if (err == 0)
+        err = posix_spawn(&link->pid, "/proc/self/exe", &actions, &attributes, link->options.child_argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (err != 0)
@@ -126,6 +174,7 @@ void feed_link_start(struct feed_link *link, struct instant now)
     close(pair[1]);
     if (started) {
         link->fd = pair[0];
+        link->starts++;
         return;
     }
     link->pid = 0;
@@ -176,15 +225,13 @@ static uint64_t digits_of(const char *number)
 static void keep_lines(struct poll_so_far *poll, const struct feed_message *message)
 {
     if (poll->poll != message->poll)
-        poll->count = 0;
-    poll->poll = message->poll;
+        *poll = (struct poll_so_far){.poll = message->poll, .lines = poll->lines, .room = poll->room};
     if (poll->count + message->line_count > poll->room) {
         size_t room = (poll->count + message->line_count) * 2;
-        struct feed_line *lines = realloc(poll->lines, room * sizeof *lines);
-        if (lines == NULL) {
-            poll->poll = 0; /* the end then finds no list */
+        struct feed_line *lines = room > POLL_LINES_MAX * 2 ? NULL : realloc(poll->lines, room * sizeof *lines);
+        poll->broken |= lines == NULL;
+        if (lines == NULL)
             return;
-        }
         poll->lines = lines;
         poll->room = room;
     }
@@ -192,33 +239,45 @@ static void keep_lines(struct poll_so_far *poll, const struct feed_message *mess
     poll->count += message->line_count;
 }
 
+/* Nobody has seen what is still to come. */
+static int64_t not_later(int64_t moment_ms, int64_t now_ms)
+{
+    return moment_ms < now_ms ? moment_ms : now_ms;
+}
+
+static void line_listed(struct feed_link *link, const struct core_poll *poll, const struct feed_line *line,
+                        struct instant now, struct effects *out)
+{
+    struct core_line_fact fact = {.account = poll->account,
+                                  .number = digits_of(line->number),
+                                  .has_reputation = true,
+                                  .reputation = line->reputation,
+                                  .has_service = line->service != SERVICE_UNKNOWN,
+                                  .service = line->service,
+                                  .poll = poll->poll,
+                                  .begun_mono_ms = poll->begun_mono_ms,
+                                  .cached = poll->cached};
+    core_line_polled(link->options.core, &fact, now, out);
+    link->options.persist(link->options.persist_self, now, out);
+}
+
 static void end_poll(struct feed_link *link, uint32_t account, const struct feed_message *message, struct instant now,
                      struct effects *out)
 {
-    struct poll_so_far *poll = &link->polls[account];
-    if (!message->ok)
-        log_event(LOG_WARN, "poll_failed", "account=%s http=%d reason=\"%s\"", message->account, message->http_status,
-                  message->problem);
-    for (size_t i = 0; message->ok && poll->poll == message->poll && i < poll->count; i++) {
-        struct core_line_fact fact = {.account = account,
-                                      .number = digits_of(poll->lines[i].number),
-                                      .has_reputation = true,
-                                      .reputation = poll->lines[i].reputation,
-                                      .has_service = poll->lines[i].service != SERVICE_UNKNOWN,
-                                      .service = poll->lines[i].service,
-                                      .poll = message->poll,
-                                      .begun_mono_ms = message->begun_mono_ms,
-                                      .cached = message->cached};
-        core_line_polled(link->options.core, &fact, now, out);
-        link->options.persist(link->options.persist_self, now, out);
-    }
-    poll->count = 0;
+    struct poll_so_far *list = &link->polls[account];
+    bool listed = list->poll == message->poll && !list->broken;
     struct core_poll end = {.account = account,
-                            .poll = message->poll,
-                            .begun_mono_ms = message->begun_mono_ms,
-                            .ok = message->ok,
+                            .poll = link->starts << 32 | (message->poll & UINT32_MAX),
+                            .begun_mono_ms = not_later(message->begun_mono_ms, now.mono_ms),
+                            .ok = message->ok && (listed || list->poll != message->poll),
                             .cached = message->cached,
                             .key_refused = message->key_refused};
+    if (!end.ok)
+        log_event(LOG_WARN, "poll_failed", "account=%s http=%d reason=\"%s\"", message->account, message->http_status,
+                  message->ok ? "the list is too long" : message->problem);
+    for (size_t i = 0; end.ok && listed && i < list->count; i++)
+        line_listed(link, &end, &list->lines[i], now, out);
+    list->count = 0;
     core_poll_ended(link->options.core, &end, now, out);
 }
 
@@ -244,8 +303,8 @@ static void status_told(struct feed_link *link, uint32_t account, uint64_t token
                                   .reputation = webhook->reputation,
                                   .has_service = webhook->has_service,
                                   .service = webhook->service,
-                                  .changed_at_ms = webhook->changed_at_ms,
-                                  .arrived_mono_ms = webhook->arrived_mono_ms,
+                                  .changed_at_ms = not_later(webhook->changed_at_ms, now.wall_ms + AHEAD_MAX_MS),
+                                  .arrived_mono_ms = not_later(webhook->arrived_mono_ms, now.mono_ms),
                                   .event = event_of(link, message)};
     core_line_told(link->options.core, token, &fact, now, out);
 }
@@ -311,6 +370,8 @@ static void webhook_told(struct feed_link *link, uint32_t account, const struct 
 static void obey(struct feed_link *link, const struct feed_message *message, struct instant now, struct effects *out)
 {
     uint32_t account = account_of(link, message->account);
+    if (message->kind == FEED_READY && link->bound)
+        return;
     if (message->kind == FEED_READY) {
         link->bound = true;
         link->port = (unsigned)message->port;
@@ -337,12 +398,17 @@ static void obey(struct feed_link *link, const struct feed_message *message, str
 static void flush(struct feed_link *link)
 {
     while (feed_link_wants_write(link)) {
-        ssize_t sent = send(link->fd, link->out.data + link->out_sent, link->out.bytes - link->out_sent, MSG_NOSIGNAL);
+        ssize_t sent =
+            send(link->fd, link->out.data + link->out_sent, link->out.bytes - link->out_sent, MSG_NOSIGNAL);
         if (sent < 0)
-            return; /* full, or gone: reading will tell */
+            break; /* full, or gone: reading will tell */
         link->out_sent += (size_t)sent;
     }
-    link->out.bytes = link->out_sent = 0;
+    if (link->out_sent == 0)
+        return;
+    memmove(link->out.data, link->out.data + link->out_sent, link->out.bytes - link->out_sent);
+    link->out.bytes -= link->out_sent;
+    link->out_sent = 0;
 }
 
 /* False: the child is gone or does not speak our language. */
@@ -387,10 +453,10 @@ void feed_link_turn(struct feed_link *link, struct instant now, struct effects *
     if (link->fd < 0)
         return;
     flush(link);
-    if (fill(link) && read_messages(link, now, out))
+    if (link->out.bytes <= OUT_BYTES_MAX && fill(link) && read_messages(link, now, out))
         return;
     log_event(LOG_ERROR, "feed_child_gone", "restart_in_ms=%lld", (long long)link->restart_ms);
-    stop(link);
+    kill_child(link);
     plan_restart(link, now);
 }
 

@@ -1,5 +1,6 @@
-/* feed_link.h — the broker's end of the feed child (DESIGN section 2): starts it, reads the facts it states, asks it to
- * poll, answers its webhooks, and starts it again should it die. What it says is checked like anything from outside. */
+/* feed_link.h — the broker's end of the feed child (DESIGN section 2): starts it, reads the facts it states, asks it
+ * to poll, answers its webhooks, and starts it again should it die. What it says is checked like anything from
+ * outside. */
 #ifndef LINEWARD_EDGE_FEED_LINK_H
 #define LINEWARD_EDGE_FEED_LINK_H
 
@@ -9,20 +10,20 @@
 #include "broker/feed/feed.h"
 
 #define FEED_TOKEN_TAG 0xFE
-#define FEED_CHILD_FD 3 /* where the child finds its socket */
+#define FEED_CHILD_FD  3 /* where the child finds its socket */
 
 struct feed_link_options {
     const struct conf *conf;
     const struct keyed_hash *hash;
     struct core *core;
-    char *const *child_argv; /* what the child is started with; the descriptor's number is its last argument */
+    char *const *child_argv; /* what this program is started with to be the child; lent */
     effects_persist persist;
     void *persist_self;
 };
 
 struct feed_link;
 struct feed_link *feed_link_new(const struct feed_link_options *options); /* NULL: out of memory */
-/* Closes the socket, which ends the child, and waits for it. */
+/* Closes the socket, which ends the child, and waits for it; after two seconds it is killed. */
 void feed_link_free(struct feed_link **link_p);
 
 /* Starts the child if it is not running and its time has come. */
