@@ -7,7 +7,8 @@
 #include "broker/edge/view.h"
 #include "lineward/wire.h"
 
-#define TAG_SHIFT 56
+#define TAG_SHIFT              56
+#define SUBSCRIPTIONS_PER_TURN 256 /* so that a follower who only subscribes holds up nobody */
 
 struct events {
     void *socket;
@@ -48,7 +49,10 @@ bool events_owns(uint64_t token)
  * topic and the last end of it, so the count is of topics somebody wants. */
 static void read_subscriptions(struct events *events, uint64_t next_seq)
 {
-    while (message_receive(events->message, events->socket) == ERR_NONE) {
+    for (int i = 0; i < SUBSCRIPTIONS_PER_TURN; i++) {
+        enum err err = message_receive(events->message, events->socket);
+        if (err != ERR_NONE && err != ERR_FULL)
+            return;
         struct frame frame = message_frame(events->message, 0);
         if (frame.bytes == 0)
             continue;
@@ -102,7 +106,7 @@ void events_looked_up(struct events *events, struct lookup_answer *answer)
     if (answer->err == ERR_NONE && answer->next > events->told) {
         events->told = answer->next;
         events->again = events->again || answer->item_count == LOOKUP_EVENTS_MAX;
-    } else if (answer->err == ERR_GONE) {
+    } else if (answer->err == ERR_GONE && answer->oldest > 0) { /* they see the gap in `prev` */
         events->told = answer->oldest - 1;
         events->again = true;
     }

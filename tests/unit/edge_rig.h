@@ -19,6 +19,8 @@
 #include "broker/edge/lookup.h"
 #include "broker/edge/outbox.h"
 
+#pragma GCC diagnostic ignored "-Wunused-function" /* not every test needs all of it */
+
 #define EDGE_LINE    12025550101
 #define EDGE_RECORDS 40000
 #define EDGE_ROOM    65536
@@ -196,13 +198,13 @@ static void edge_settle(void)
     edge_speak();
 }
 
-static __attribute__((unused)) void edge_tick(void)
+static void edge_tick(void)
 {
     core_tick(edge.core, edge.now, &edge.effects);
     edge_settle();
 }
 
-static __attribute__((unused)) void edge_look_up(void)
+static void edge_look_up(void)
 {
     struct lookup_answer answer;
     struct pollfd waiting = {.fd = lookup_fd(edge.lookup), .events = POLLIN};
@@ -218,14 +220,14 @@ static void edge_await(void *socket)
     ck_assert_int_eq(zmq_poll(&item, 1, EDGE_WAIT_MS), 1);
 }
 
-static __attribute__((unused)) void edge_read_producers(void)
+static void edge_read_producers(void)
 {
     edge_await(edge.producers);
     ck_assert(ingress_read(edge.ingress, edge.store_full, edge.now, &edge.effects));
     edge_save();
 }
 
-static __attribute__((unused)) void edge_read_workers(void)
+static void edge_read_workers(void)
 {
     edge_await(edge.workers);
     ck_assert(dispatch_read(edge.dispatch, edge.now, &edge.effects));
