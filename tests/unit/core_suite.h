@@ -1,0 +1,101 @@
+/* core_suite.h — what the unit tests of the core share: one rig a test, and a runner. */
+#ifndef TESTS_UNIT_CORE_SUITE_H
+#define TESTS_UNIT_CORE_SUITE_H
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "tests/support/core_rig.h"
+
+#define ACCOUNT_CONF      "accounts:\n  default:\n    api_key_file: key\n"
+#define POLICY_CONF(text) ACCOUNT_CONF "policies:\n  default:\n    {" text "}\n"
+
+static struct rig *rig; /* of the test under way */
+
+/* A rig with this configuration (NULL: the defaults) and this many lines, all of them polled as HEALTHY. */
+static inline void begin_with(const char *conf, uint32_t lines)
+{
+    struct rig_options options = {.conf = conf, .seed = 1};
+    rig_free(&rig);
+    rig = rig_new(&options);
+    if (lines > 0)
+        rig_poll_all(rig, lines, REPUTATION_HEALTHY);
+}
+
+static inline void begin_default(void)
+{
+    begin_with(NULL, 1);
+}
+
+static inline void end_rig(void)
+{
+    rig_free(&rig);
+}
+
+/* One beat of time, so that what comes now is later than what was. */
+static inline void told(enum reputation word)
+{
+    rig_pass(rig, 1);
+    rig_tell(rig, 0, word, rig->now.wall_ms);
+}
+
+static inline void told_service(enum service service)
+{
+    rig_pass(rig, 1);
+    rig_tell_service(rig, 0, service, rig->now.wall_ms);
+}
+
+static inline void poll_says(enum reputation word)
+{
+    rig_pass(rig, 1);
+    rig_poll(rig, 1, &word);
+}
+
+/* CRITICAL, and then everything that recovering takes: the first step of the ramp. */
+static inline void relapse(void)
+{
+    told(REPUTATION_CRITICAL);
+    told(REPUTATION_HEALTHY);
+    poll_says(REPUTATION_HEALTHY);
+}
+
+static inline size_t alerts(enum alert alert)
+{
+    size_t count = 0;
+    const struct effect *effect;
+    for (size_t n = 0; (effect = rig_told(rig, EFFECT_ALERT, n)) != NULL; n++)
+        count += effect->alert == alert;
+    return count;
+}
+
+#define ck_gate(line, expected_gate, expected_reason)                                                                \
+    do {                                                                                                             \
+        struct line_view ck_view = rig_line(rig, line);                                                              \
+        ck_assert_str_eq(gate_name(ck_view.gate), gate_name(expected_gate));                                         \
+        ck_assert_str_eq(reason_name(ck_view.reason), reason_name(expected_reason));                                 \
+    } while (0)
+
+#define ck_job(number, expected_state, expected_reason)                                                              \
+    do {                                                                                                             \
+        struct job_view ck_view = rig_view(rig, number);                                                             \
+        ck_assert_str_eq(job_state_name(ck_view.state), job_state_name(expected_state));                             \
+        ck_assert_str_eq(reason_name(ck_view.reason), reason_name(expected_reason));                                 \
+    } while (0)
+
+static inline int run_suite(const char *name, const TTest *const *tests, size_t count)
+{
+    Suite *suite = suite_create(name);
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 30);
+    tcase_add_checked_fixture(all, begin_default, end_rig);
+    for (size_t i = 0; i < count; i++)
+        tcase_add_test(all, tests[i]);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#endif
