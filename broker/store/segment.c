@@ -104,7 +104,7 @@ struct segment *segment_hold(struct store *store, store_place place)
 void segment_release(struct store *store, struct segment *segment)
 {
     pthread_mutex_lock(&store->lock);
-    if (--segment->refs == 0 && segment->state == SEGMENT_RETIRED)
+    if (--segment->refs <= 1 && segment->state == SEGMENT_RETIRED) /* cleaning holds the other one */
         pthread_cond_signal(&store->helper_wake);
     pthread_mutex_unlock(&store->lock);
 }

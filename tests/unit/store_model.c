@@ -382,18 +382,24 @@ static bool clean_through(struct model *model, int64_t now_ms)
     return true;
 }
 
+static bool same_segments(const struct store_status *a, const struct store_status *b)
+{
+    return a->cleaned_segments == b->cleaned_segments && a->history_segments == b->history_segments &&
+           a->free_segments == b->free_segments && a->commits == b->commits;
+}
+
 bool model_clean(struct model *model, int64_t now_ms)
 {
     struct store_status before, after;
-    do {
+    /* It looks for work once a second, and gives spare files back when it finds that nothing happened since. */
+    for (unsigned quiet = 0; quiet < 3; now_ms += 2000) {
         model_wall_ms = now_ms;
         store_status_read(model->store, &before);
-        if (!clean_through(model, now_ms) || !clean_through(model, now_ms))
+        if (!clean_through(model, now_ms))
             return false;
-        now_ms += 2000; /* it looks for work once a second */
         store_status_read(model->store, &after);
-    } while (after.cleaned_segments != before.cleaned_segments || after.history_segments != before.history_segments ||
-             after.free_segments != before.free_segments);
+        quiet = same_segments(&before, &after) ? quiet + 1 : 0;
+    }
     return true;
 }
 

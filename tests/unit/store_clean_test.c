@@ -1,0 +1,358 @@
+/* Cleaning: what lives is kept, what ended stays ended, history is found and dropped by age, the disk stays bounded,
+ * and the owner's thread is never held up. */
+#include "store_model.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SEGMENT_BYTES (1u << 20)
+#define HOUR_MS (3600 * 1000)
+#define SLICE_US_MAX 5000
+
+static struct sim *sim;
+static struct model *model;
+
+static void setup(void)
+{
+    struct store_problem problem;
+    sim = sim_new();
+    model = model_new(3);
+    ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, SEGMENT_BYTES, &problem), ERR_NONE);
+}
+
+static void teardown(void)
+{
+    model_free(&model);
+    sim_free(&sim);
+}
+
+static void turns(unsigned count, unsigned changes)
+{
+    for (unsigned i = 0; i < count; i++) {
+        model_wall_ms += 100;
+        ck_assert(model_turn(model, changes));
+        if (i % 8 == 0)
+            ck_assert(model_settle(model));
+    }
+    ck_assert(model_settle(model));
+}
+
+static void check_lives(void)
+{
+    const char *why = NULL;
+    ck_assert_msg(model_reads_all(model, &why), "%s", why);
+}
+
+/* Closes, opens as another, compares, and goes on as the first with what the other one learned of places. */
+static void check_restart(void)
+{
+    struct store_problem problem;
+    const char *why = NULL;
+    ck_assert(model_settle(model));
+    model_close(model);
+    struct model *found = model_new(model->seed);
+    ck_assert_msg(model_open(found, sim, SIM_FOLDER, SEGMENT_BYTES, &problem) == ERR_NONE, "%s", problem.text);
+    ck_assert_uint_eq(found->durable, model->submitted);
+    ck_assert_msg(model_equals(found, model, found->durable, &why), "%s", why);
+    ck_assert_msg(model_reads_all(found, &why), "%s", why);
+    model_adopt(found, model);
+    model_free(&model);
+    model = found;
+}
+
+static struct store_status status_now(void)
+{
+    struct store_status status;
+    store_status_read(model->store, &status);
+    return status;
+}
+
+static void check_bound(void)
+{
+    struct store_status status = status_now();
+    ck_assert_uint_le(sim_bytes(sim), status.bytes_live * 3 / 2 + 3 * SEGMENT_BYTES + 4096);
+}
+
+START_TEST(cleaning_keeps_what_lives_and_bounds_the_disk)
+{
+    for (unsigned round = 0; round < 4; round++) {
+        turns(400, 25);
+        ck_assert(model_clean(model, model_wall_ms));
+        check_bound();
+        check_lives();
+        check_restart();
+    }
+    model_wall_ms += 3 * HOUR_MS;
+    ck_assert(model_clean(model, model_wall_ms));
+    check_bound();
+    check_lives();
+    check_restart();
+}
+END_TEST
+
+START_TEST(the_bound_holds_for_jobs_of_all_sizes)
+{
+    model->body_max = 4000;
+    model->alive_max = 900;
+    turns(300, 25);
+    model->alive_max = 150; /* most of them end */
+    turns(300, 25);
+    ck_assert(model_clean(model, model_wall_ms));
+    check_bound();
+    check_lives();
+    check_restart();
+    ck_assert(model_clean(model, model_wall_ms));
+    check_bound();
+}
+END_TEST
+
+START_TEST(what_ended_stays_ended_however_old_the_history)
+{
+    struct store_status before = {0}, after;
+    uint64_t dropped = 0;
+    for (unsigned round = 0; round < 40; round++) {
+        model->alive_max = round % 3 == 0 ? 900 : 300; /* old jobs stay among the living for many rounds */
+        turns(60, 30);
+        model_wall_ms += HOUR_MS / 2;
+        ck_assert(model_clean(model, model_wall_ms));
+        after = status_now();
+        dropped += after.history_segments < before.history_segments;
+        before = after;
+        if (round % 2 == 1)
+            check_restart();
+    }
+    ck_assert_uint_gt(dropped, 0);
+    check_lives();
+}
+END_TEST
+
+START_TEST(history_is_dropped_when_it_is_too_old)
+{
+    turns(900, 25);
+    ck_assert(model_clean(model, model_wall_ms));
+    ck_assert_uint_gt(status_now().bytes_history, SEGMENT_BYTES / 4);
+    model_wall_ms += 2 * HOUR_MS;
+    ck_assert(model_clean(model, model_wall_ms));
+    ck_assert_uint_eq(status_now().history_segments, 0);
+    ck_assert_uint_eq(status_now().bytes_history, 0);
+    check_lives();
+    check_restart();
+}
+END_TEST
+
+START_TEST(a_slice_never_holds_the_owner_up)
+{
+    model->alive_max = 3000;
+    turns(800, 40);
+    ck_assert(model_clean(model, model_wall_ms));
+    ck_assert_int_lt(model->slowest_slice_us, SLICE_US_MAX);
+}
+END_TEST
+
+START_TEST(nothing_is_given_back_before_its_batch_is_submitted)
+{
+    turns(500, 25);
+    struct store_batch *other = store_batch_new();
+    uint64_t cleaned = status_now().cleaned_segments;
+    model_wall_ms += 5000;
+    for (unsigned i = 0; i < 2000; i++) { /* cleaned into a batch that stays where it is */
+        uint64_t durable;
+        store_clean(model->store, other, model_wall_ms, 1000);
+        ck_assert_int_eq(store_collect(model->store, &durable), ERR_NONE);
+    }
+    ck_assert_uint_le(status_now().cleaned_segments, cleaned + 1); /* one may have been under way */
+    check_lives();
+    store_submit(model->store, other);
+    store_batch_free(&other);
+    ck_assert(model_clean(model, model_wall_ms));
+    check_lives();
+}
+END_TEST
+
+/* ---- finding ---- */
+
+struct found {
+    unsigned records, past;
+    uint64_t seq, last_seq;
+    bool in_order, right;
+};
+
+static bool note_end(void *self, const struct store_record *record)
+{
+    struct found *found = self;
+    const struct model_job *job = &model->jobs[record->key];
+    bool with_body = record->key % 3 == 0;
+    found->records++;
+    found->past += record->past;
+    found->right = record->kind == MODEL_END && record->seq == job->end_seq &&
+                   record->sections[1].bytes == (with_body ? job->body_bytes : 0);
+    return true;
+}
+
+static void check_ends(void)
+{
+    for (uint64_t key = 1; key <= model->job_count; key += 7) {
+        struct found found = {0};
+        if (!model->jobs[key].ended)
+            continue;
+        ck_assert_int_eq(store_find(model->store, MODEL_END, key, note_end, &found), ERR_NONE);
+        ck_assert_uint_eq(found.records, 1);
+        ck_assert(found.right);
+    }
+}
+
+static bool note_job(void *self, const struct store_record *record)
+{
+    struct found *found = self;
+    found->records++;
+    found->past += record->past;
+    return true;
+}
+
+START_TEST(what_ended_is_found_wherever_it_lies)
+{
+    turns(500, 25);
+    check_ends(); /* in data segments, some without an index file */
+    ck_assert(model_clean(model, model_wall_ms));
+    ck_assert_uint_gt(status_now().history_segments, 0);
+    check_ends(); /* and in history */
+    for (uint64_t key = 1; key <= model->job_count; key += 11) {
+        struct found found = {0};
+        ck_assert_int_eq(store_find(model->store, MODEL_JOB, key, note_job, &found), ERR_NONE);
+        ck_assert_uint_eq(found.records, 1); /* a copy is the same record */
+        ck_assert(found.past == 0 || model->jobs[key].ended);
+    }
+    struct found none = {0};
+    ck_assert_int_eq(store_find(model->store, MODEL_JOB, 1u << 30, note_job, &none), ERR_NONE);
+    ck_assert_uint_eq(none.records, 0);
+}
+END_TEST
+
+static bool note_event(void *self, const struct store_record *record)
+{
+    struct found *found = self;
+    found->in_order &= found->records == 0 || record->seq == found->last_seq + 1;
+    found->records++;
+    found->last_seq = record->seq;
+    return true;
+}
+
+static uint64_t check_events(void)
+{
+    uint64_t oldest, after = 0, seen = 0;
+    struct found found = {.in_order = true};
+    ck_assert_int_eq(store_events(model->store, 0, 0, &oldest, note_event, &found), ERR_NONE);
+    after = oldest - 1;
+    found.last_seq = after;
+    do {
+        found.records = 0;
+        uint64_t first = found.last_seq;
+        ck_assert_int_eq(store_events(model->store, after, 333, &oldest, note_event, &found), ERR_NONE);
+        ck_assert(found.in_order);
+        ck_assert_uint_eq(found.last_seq, first + found.records);
+        seen += found.records;
+        after = found.last_seq;
+    } while (found.records > 0);
+    ck_assert_uint_eq(after, model->seq);
+    return seen;
+}
+
+START_TEST(events_are_complete_and_in_order_wherever_they_lie)
+{
+    turns(300, 25);
+    ck_assert_uint_eq(check_events(), model->seq);
+    ck_assert(model_clean(model, model_wall_ms));
+    ck_assert_uint_eq(check_events(), model->seq);
+    check_restart();
+    uint64_t before = model->seq;
+    turns(100, 25);
+    ck_assert_uint_eq(check_events(), model->seq);
+    model_wall_ms += 2 * HOUR_MS; /* the first ones are dropped: `oldest` says so */
+    turns(300, 25);
+    ck_assert(model_clean(model, model_wall_ms));
+    ck_assert_uint_lt(check_events(), model->seq);
+    ck_assert_uint_gt(model->seq, before);
+}
+END_TEST
+
+/* ---- readers beside it all ---- */
+
+struct reader {
+    struct store *store;
+    _Atomic bool stop;
+    _Atomic uint64_t places[64];
+    uint64_t reads, gone;
+    bool right;
+};
+
+static bool ignore(void *self, const struct store_record *record)
+{
+    (void)record;
+    return --*(int *)self > 0;
+}
+
+static void *read_on(void *self)
+{
+    struct reader *reader = self;
+    for (unsigned i = 0; !reader->stop; i++) {
+        struct store_record record;
+        uint64_t oldest;
+        int left = 50;
+        enum err err = store_read(reader->store, reader->places[i % 64], &record);
+        if (err == ERR_NONE)
+            store_record_free(&record);
+        reader->right &= err == ERR_NONE || err == ERR_NOT_FOUND;
+        reader->reads += err == ERR_NONE;
+        reader->gone += err == ERR_NOT_FOUND;
+        if (i % 64 == 0)
+            reader->right &= store_find(reader->store, MODEL_END, i / 64 + 1, ignore, &left) == ERR_NONE &&
+                             store_events(reader->store, i, 20, &oldest, ignore, &left) == ERR_NONE;
+    }
+    return NULL;
+}
+
+START_TEST(readers_are_never_told_anything_wrong_while_segments_are_given_up)
+{
+    struct reader reader = {.store = model->store, .right = true};
+    pthread_t thread;
+    for (unsigned i = 0; i < 64; i++)
+        reader.places[i] = STORE_NOWHERE;
+    turns(50, 25);
+    ck_assert_int_eq(pthread_create(&thread, NULL, read_on, &reader), 0);
+    for (unsigned round = 0; round < 20; round++) {
+        turns(40, 30);
+        for (unsigned i = 0; i < 64; i++)
+            reader.places[i] = model->jobs[1 + model_random(model, model->job_count)].place;
+        ck_assert(model_clean(model, model_wall_ms));
+    }
+    reader.stop = true;
+    pthread_join(thread, NULL);
+    ck_assert(reader.right);
+    ck_assert_uint_gt(reader.reads, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store_clean");
+    TCase *tcase = tcase_create("cleaning");
+    tcase_set_timeout(tcase, 600);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, cleaning_keeps_what_lives_and_bounds_the_disk);
+    tcase_add_test(tcase, the_bound_holds_for_jobs_of_all_sizes);
+    tcase_add_test(tcase, what_ended_stays_ended_however_old_the_history);
+    tcase_add_test(tcase, history_is_dropped_when_it_is_too_old);
+    tcase_add_test(tcase, a_slice_never_holds_the_owner_up);
+    tcase_add_test(tcase, nothing_is_given_back_before_its_batch_is_submitted);
+    tcase_add_test(tcase, what_ended_is_found_wherever_it_lies);
+    tcase_add_test(tcase, events_are_complete_and_in_order_wherever_they_lie);
+    tcase_add_test(tcase, readers_are_never_told_anything_wrong_while_segments_are_given_up);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
