@@ -63,6 +63,8 @@ static int parse(int argc, char **argv, struct arguments *out)
             out->feed = true;
         else if (option == 's' && out->set_count < SETS_MAX)
             out->sets[out->set_count++] = optarg;
+        else if (option == 's')
+            return usage("too many --set", "");
         else
             return usage("wrong arguments", "");
     }
@@ -88,14 +90,17 @@ static char **feed_arguments(int argc, char **argv)
     char **feed_argv = calloc((size_t)argc + 2, sizeof *feed_argv);
     if (feed_argv == NULL)
         return NULL;
-    memcpy(feed_argv, argv, (size_t)argc * sizeof *argv);
     static char feed[] = "--feed";
-    feed_argv[argc] = feed;
+    feed_argv[0] = argv[0];
+    feed_argv[1] = feed; /* in front: behind a `--` it would be no option */
+    memcpy(feed_argv + 2, argv + 1, (size_t)(argc - 1) * sizeof *argv);
     return feed_argv;
 }
 
 int main(int argc, char **argv)
 {
+    if (argc < 1)
+        return usage("--config FILE is needed", "");
     struct arguments arguments = {0};
     char **feed_argv = feed_arguments(argc, argv);
     int code = parse(argc, argv, &arguments);

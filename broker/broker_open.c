@@ -1,0 +1,291 @@
+/* broker_open.c — opening, in the order in which things need each other, and closing. */
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "broker/archive.h"
+#include "broker/broker_part.h"
+#include "broker/identity.h"
+#include "broker/store/record.h"
+#include "lineward/log.h"
+
+#define LINES_MAX         131072
+#define CONVERSATIONS_MAX 67108864
+#define LEASES_MAX        262144
+#define WORKERS_MAX       1024
+#define PAUSES_MAX        4096
+#define NAMES_MAX         32768
+#define LOOKUP_THREADS    1
+#define HANDSHAKE_MS      10000
+#define LINGER_MS         1000
+#define TOPIC_BYTES_MAX   1024 /* of a follower's subscription */
+#define EFFECTS_ROOM      (2u * EFFECTS_MAX)
+
+static bool open_core(struct broker *broker)
+{
+    const struct conf *conf = broker->conf;
+    struct core_limits limits = {.jobs_max = (uint32_t)(conf->broker.jobs_max + conf->broker.jobs_max / 8 + 65536),
+                                 .conversations_max = CONVERSATIONS_MAX,
+                                 .lines_max = LINES_MAX,
+                                 .leases_max = LEASES_MAX,
+                                 .workers_max = WORKERS_MAX,
+                                 .pauses_max = PAUSES_MAX,
+                                 .names_max = NAMES_MAX,
+                                 .remembered_max = (uint64_t)conf->store.dedupe_max};
+    struct core_memory memory = {.take = memory_take, .self = &broker->memory};
+    uint64_t seed;
+    randombytes_buf(&seed, sizeof seed);
+    if (limits.jobs_max > (1u << 25) - 1)
+        limits.jobs_max = (1u << 25) - 1;
+    broker->effects.change_room = broker->effects.effect_room = EFFECTS_ROOM;
+    broker->effects.changes = memory_take(&broker->memory, EFFECTS_ROOM * sizeof *broker->effects.changes);
+    broker->effects.effects = memory_take(&broker->memory, EFFECTS_ROOM * sizeof *broker->effects.effects);
+    broker->urgent = memory_take(&broker->memory, BROKER_URGENT_MAX * sizeof *broker->urgent);
+    if (broker->effects.changes == NULL || broker->effects.effects == NULL || broker->urgent == NULL ||
+        core_new(&broker->core, &limits, &memory, conf, seed) != ERR_NONE) {
+        log_event(LOG_ERROR, "no_memory", "reason=\"the tables' address space was refused\"");
+        return false;
+    }
+    return true;
+}
+
+static bool open_store(struct broker *broker)
+{
+    const struct conf_store *conf = &broker->conf->store;
+    struct store_options options = {.path = conf->path,
+                                    .segment_bytes = (uint64_t)conf->segment_mb << 20,
+                                    .history_retention_ms = conf->history_retention_h * 3600000,
+                                    .kinds = record_kinds(),
+                                    .owner = broker_store_owner(broker),
+                                    .progress = broker_store_progress,
+                                    .wake_fd = broker->store_fd};
+    struct store_opened opened;
+    struct store_problem problem;
+    enum err err = store_open(&broker->store, &options, &opened, &problem);
+    if (err != ERR_NONE) {
+        log_event(LOG_ERROR, "store_not_opened", "err=%s reason=\"%s\"", err_name(err), problem.text);
+        return false;
+    }
+    log_event(LOG_INFO, "store_open",
+              "created=%d segments=%llu records=%llu mib=%llu torn_bytes_cut=%llu took_ms=%lld", opened.created,
+              (unsigned long long)opened.segments, (unsigned long long)opened.records,
+              (unsigned long long)(opened.bytes >> 20), (unsigned long long)opened.torn_bytes_cut,
+              (long long)opened.took_ms);
+    struct identity_problem lost;
+    if (identity_open(conf->path, opened.records == 0, &broker->hash, &lost) != ERR_NONE) {
+        log_event(LOG_ERROR, "identity_not_read", "reason=\"%s\"", lost.text);
+        return false;
+    }
+    return true;
+}
+
+/* What this start adds must be durable before anything is said: the random bits of its keys above all. */
+static bool begin_start(struct broker *broker)
+{
+    uint8_t random[KEY_RANDOM_BYTES];
+    randombytes_buf(random, sizeof random);
+    broker->now = clock_read();
+    core_restored(broker->core, random, broker->now, &broker->effects);
+    broker_persist(broker, broker->now, &broker->effects);
+    struct core_status status;
+    core_status_read(broker->core, broker->now, &status);
+    log_event(LOG_INFO, "recovered", "jobs=%llu conversations=%llu lines=%u leases=%u",
+              (unsigned long long)status.jobs, (unsigned long long)status.conversations, status.lines, status.leases);
+    return !broker->out_of_memory;
+}
+
+static void *bind_socket(struct broker *broker, int type, const char *endpoint)
+{
+    void *socket = zmq_socket(broker->zmq, type);
+    int one = 1;
+    int zero = 0;
+    int handshake = HANDSHAKE_MS;
+    int64_t bytes_max = type == ZMQ_XPUB ? TOPIC_BYTES_MAX : WIRE_REQUEST_BYTES_MAX;
+    if (socket == NULL)
+        return NULL;
+    if (type == ZMQ_ROUTER)
+        zmq_setsockopt(socket, ZMQ_ROUTER_MANDATORY, &one, sizeof one);
+    zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max); /* of one frame; the whole is checked too */
+    zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(socket, ZMQ_HANDSHAKE_IVL, &handshake, sizeof handshake);
+    zmq_setsockopt(socket, ZMQ_TCP_KEEPALIVE, &one, sizeof one);
+    if (zmq_bind(socket, endpoint) == 0)
+        return socket;
+    log_event(LOG_ERROR, "not_bound", "endpoint=%s reason=\"%s\"", endpoint, zmq_strerror(errno));
+    zmq_close(socket);
+    return NULL;
+}
+
+static bool open_sockets(struct broker *broker)
+{
+    const struct conf_broker *conf = &broker->conf->broker;
+    broker->zmq = zmq_ctx_new();
+    if (broker->zmq == NULL)
+        return false;
+    broker->producers = bind_socket(broker, ZMQ_ROUTER, conf->producers);
+    broker->workers = bind_socket(broker, ZMQ_ROUTER, conf->workers);
+    broker->followers = bind_socket(broker, ZMQ_XPUB, conf->events);
+    return broker->producers != NULL && broker->workers != NULL && broker->followers != NULL;
+}
+
+static bool open_edges(struct broker *broker, char *const *feed_argv)
+{
+    struct archive archive = archive_of(broker->store);
+    if (lookup_open(&broker->lookup, &archive, LOOKUP_THREADS) != ERR_NONE)
+        return false;
+    struct ingress_options ingress = {.socket = broker->producers,
+                                      .conf = broker->conf,
+                                      .hash = &broker->hash,
+                                      .core = broker->core,
+                                      .lookup = broker->lookup,
+                                      .version = LINEWARD_VERSION,
+                                      .broker = broker->name,
+                                      .persist = broker_persist,
+                                      .persist_self = broker};
+    struct dispatch_options dispatch = {.socket = broker->workers,
+                                        .conf = broker->conf,
+                                        .hash = &broker->hash,
+                                        .core = broker->core,
+                                        .archive = archive,
+                                        .broker = broker->name,
+                                        .persist = broker_persist,
+                                        .persist_self = broker};
+    struct feed_link_options feed = {.conf = broker->conf,
+                                     .hash = &broker->hash,
+                                     .core = broker->core,
+                                     .child_argv = feed_argv,
+                                     .persist = broker_persist,
+                                     .persist_self = broker};
+    broker->ingress = ingress_new(&ingress);
+    broker->dispatch = dispatch_new(&dispatch);
+    broker->events = events_new(broker->followers, broker->lookup);
+    broker->feed = feed_link_new(&feed);
+    return broker->ingress != NULL && broker->dispatch != NULL && broker->events != NULL && broker->feed != NULL;
+}
+
+static bool open_admin(struct broker *broker)
+{
+    const struct conf_broker *conf = &broker->conf->broker;
+    struct tokens_problem tokens_problem;
+    bool made_first = false;
+    if (tokens_open(&broker->tokens, conf->admin_tokens_file, &made_first, &tokens_problem) != ERR_NONE) {
+        log_event(LOG_ERROR, "tokens_not_read", "reason=\"%s\"", tokens_problem.text);
+        return false;
+    }
+    if (made_first)
+        log_event(LOG_WARN, "first_admin_token", "file=%s.first", conf->admin_tokens_file);
+    struct admin_options options = {.listen = conf->admin,
+                                    .tls_cert_file = conf->admin_tls_cert_file,
+                                    .tls_key_file = conf->admin_tls_key_file,
+                                    .version = LINEWARD_VERSION,
+                                    .broker = broker->name,
+                                    .conf = broker->conf,
+                                    .tokens = broker->tokens,
+                                    .lookup = broker->lookup,
+                                    .shell = broker_admin_shell(broker),
+                                    .started = broker->now};
+    struct admin_problem problem;
+    if (admin_open(&broker->admin, &options, &problem) != ERR_NONE) {
+        log_event(LOG_ERROR, "admin_not_bound", "reason=\"%s\"", problem.text);
+        return false;
+    }
+    return true;
+}
+
+bool broker_is_asked_to_stop(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
+static bool open_wakers(struct broker *broker)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL); /* before any thread starts: all inherit it */
+    signal(SIGPIPE, SIG_IGN);
+    broker->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    broker->store_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return broker->signal_fd >= 0 && broker->store_fd >= 0;
+}
+
+static void warn_of_conf(const struct broker *broker)
+{
+    const char *const *names = NULL;
+    size_t count = conf_idle_keys(broker->conf, &names);
+    for (size_t i = 0; i < count; i++)
+        log_event(LOG_WARN, "key_does_nothing_yet", "key=%s", names[i]);
+    log_event(LOG_WARN, "no_keys", "reason=\"every local user is trusted as producer, worker and follower\"");
+}
+
+struct broker *broker_open(const struct broker_options *options)
+{
+    struct broker *broker = calloc(1, sizeof *broker);
+    if (broker == NULL)
+        return NULL;
+    broker->conf = options->conf;
+    broker->signal_fd = broker->store_fd = -1;
+    if (gethostname(broker->name, sizeof broker->name - 1) != 0 || !name_is_valid(broker->name))
+        snprintf(broker->name, sizeof broker->name, "broker");
+    broker->batch = store_batch_new();
+    broker->outbox = outbox_new();
+    warn_of_conf(broker);
+    if (broker->batch == NULL || broker->outbox == NULL || !open_wakers(broker) || !open_core(broker) ||
+        !open_store(broker) || !begin_start(broker) || !open_sockets(broker) ||
+        !open_edges(broker, options->feed_argv) || !open_admin(broker)) {
+        broker_close(&broker);
+        return NULL;
+    }
+    log_event(LOG_INFO, "ready", "version=%s producers=%s workers=%s events=%s admin_port=%u", LINEWARD_VERSION,
+              broker->conf->broker.producers, broker->conf->broker.workers, broker->conf->broker.events,
+              admin_port(broker->admin));
+    return broker;
+}
+
+/* What was said may still be on its way; nobody is waited for longer than a moment. */
+static void close_socket(void *socket)
+{
+    int linger = LINGER_MS;
+    if (socket == NULL)
+        return;
+    zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_close(socket);
+}
+
+void broker_close(struct broker **broker_p)
+{
+    struct broker *broker = *broker_p;
+    *broker_p = NULL;
+    if (broker == NULL)
+        return;
+    admin_close(&broker->admin);
+    feed_link_free(&broker->feed);
+    dispatch_free(&broker->dispatch);
+    ingress_free(&broker->ingress);
+    events_free(&broker->events);
+    lookup_close(&broker->lookup);
+    tokens_free(&broker->tokens);
+    close_socket(broker->producers);
+    close_socket(broker->workers);
+    close_socket(broker->followers);
+    if (broker->zmq != NULL)
+        zmq_ctx_term(broker->zmq);
+    store_close(&broker->store);
+    store_batch_free(&broker->batch);
+    outbox_free(&broker->outbox);
+    if (broker->store_fd >= 0)
+        close(broker->store_fd);
+    if (broker->signal_fd >= 0)
+        close(broker->signal_fd);
+    memory_give_back(&broker->memory);
+    free(broker);
+}

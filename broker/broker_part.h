@@ -1,0 +1,56 @@
+/* broker_part.h — what the broker's parts share: broker.c (the turn), broker_open.c (opening and closing) and
+ * broker_answers.c (what store and admin API ask of it). Only for them. */
+#ifndef LINEWARD_BROKER_PART_H
+#define LINEWARD_BROKER_PART_H
+
+#include "broker/broker.h"
+#include "broker/core/core.h"
+#include "broker/edge/admin.h"
+#include "broker/edge/dispatch.h"
+#include "broker/edge/events.h"
+#include "broker/edge/feed_link.h"
+#include "broker/edge/ingress.h"
+#include "broker/edge/lookup.h"
+#include "broker/edge/outbox.h"
+#include "broker/edge/tokens.h"
+#include "broker/memory.h"
+#include "broker/store/store.h"
+
+#define BROKER_URGENT_MAX 65536 /* effects for at once in one go; more go the slower way */
+
+struct broker {
+    const struct conf *conf;
+    struct memory memory;
+    struct keyed_hash hash;
+    char name[NAME_MAX_BYTES + 1];
+    struct store *store;
+    struct store_batch *batch;
+    struct core *core;
+    struct effects effects;
+    struct outbox *outbox;
+    struct effect *urgent;
+    size_t urgent_count;
+    void *zmq, *producers, *workers, *followers;
+    struct lookup *lookup;
+    struct ingress *ingress;
+    struct dispatch *dispatch;
+    struct events *events;
+    struct feed_link *feed;
+    struct tokens *tokens;
+    struct admin *admin;
+    int store_fd, signal_fd;
+    uint64_t durable;
+    int64_t clean_at_ms;
+    bool cleaning, admin_busy, reading, stopping, out_of_memory;
+    struct instant now;
+};
+
+/* Changes into the batch, messages into the outbox, what must not wait beside it (effects_persist). */
+void broker_persist(void *self, struct instant now, struct effects *out);
+bool broker_is_asked_to_stop(void); /* TERM or INT is pending */
+
+struct store_owner broker_store_owner(struct broker *broker);
+void broker_store_progress(void *self, uint64_t done, uint64_t total);
+struct admin_shell broker_admin_shell(struct broker *broker);
+
+#endif
