@@ -42,7 +42,8 @@ struct line {
     int64_t flip_mono_ms;  /* SENDING: when to turn it */
     int64_t answered_mono_ms;
     int64_t last_send_mono_ms;
-    uint64_t sends_after_answer;
+    int64_t forbidden_mono_ms; /* CLOSED: sends from after this are counted */
+    uint64_t forbidden_sends;
 };
 
 struct stop {
@@ -110,7 +111,8 @@ static void note_answer(struct stop *stop, struct line *line, const struct sandb
     if (line->phase != TURNING || record->reputation != REPUTATION_CRITICAL)
         return;
     line->answered_mono_ms = record->mono_ms;
-    line->sends_after_answer = line->last_send_mono_ms > record->mono_ms ? 1 : 0;
+    line->forbidden_mono_ms = record->mono_ms;
+    line->forbidden_sends = line->last_send_mono_ms > record->mono_ms ? 1 : 0;
     stop->webhook_ms[stop->answers++ % FLIPS_MAX] = record->mono_ms - record->began_mono_ms;
     enter(line, CLOSED, record->mono_ms);
 }
@@ -119,8 +121,8 @@ static void note_send(struct line *line, const struct sandbox_record *record)
 {
     if (record->mono_ms > line->last_send_mono_ms)
         line->last_send_mono_ms = record->mono_ms;
-    if (line->phase == CLOSED && record->mono_ms > line->answered_mono_ms)
-        line->sends_after_answer++;
+    if (line->phase == CLOSED && record->mono_ms > line->forbidden_mono_ms)
+        line->forbidden_sends++;
 }
 
 static void read_log(struct stop *stop)
@@ -181,7 +183,7 @@ static void close_watch(struct stop *stop, struct line *line)
 {
     int64_t late = line->last_send_mono_ms - line->answered_mono_ms;
     stop->late_ms[stop->flips++] = late > 0 ? late : 0;
-    stop->late_requests += line->sends_after_answer;
+    stop->late_requests += line->forbidden_sends;
     turn_healthy(stop, line);
 }
 
@@ -242,12 +244,13 @@ static uint64_t one_pause(struct stop *stop, struct line *line, pid_t worker, in
     wait_for_phase(stop, line, CLOSED);
     tick_until(stop, mono_ms() + pause_ms);
     tick_until(stop, mono_ms() + LOG_DELAY_MS); /* what left before it was stopped is in the log now */
-    line->sends_after_answer = 0;
+    line->forbidden_sends = 0;
+    line->forbidden_mono_ms = mono_ms();
     if (kill(worker, SIGCONT) != 0)
         die("worker %d:", (int)worker);
     tick_until(stop, mono_ms() + WATCH_MS + LOG_DELAY_MS);
     turn_healthy(stop, line);
-    return line->sends_after_answer;
+    return line->forbidden_sends;
 }
 
 static void measure_paused(struct stop *stop, pid_t worker)

@@ -18,10 +18,8 @@
 #include "lineward/wire.h"
 
 #define FLIPS_MAX   1000
-#define PINGS_MAX   4096
 #define PING_GAP_NS 1000000
 #define SETTLE_NS   100000000
-#define QUIET_NS    300000000
 #define STUCK_NS    30000000000
 #define PONG_MS     10000
 
@@ -68,49 +66,56 @@ static bool gate_moved(struct hold *hold, bool to_closed)
     return moved;
 }
 
-/* The longest PONG of the move. */
-static int64_t move_ns(struct hold *hold, enum reputation reputation)
+/* The longest PONG until `end_ns`. */
+static int64_t longest_until(struct hold *hold, int64_t end_ns)
 {
     int64_t longest = 0;
-    int64_t begin = now_ns();
-    int64_t end = INT64_MAX;
-    sandbox_set_line(hold->control_url, hold->line, reputation);
-    while (now_ns() < end) {
+    while (now_ns() < end_ns) {
         int64_t took = ping_ns(hold);
         longest = took > longest ? took : longest;
-        if (end == INT64_MAX && gate_moved(hold, reputation == REPUTATION_CRITICAL))
-            end = now_ns() + SETTLE_NS;
-        if (now_ns() > begin + STUCK_NS)
-            die("line %s is %s, and its gate did not move", hold->line, reputation_name(reputation));
         wait_until_ns(now_ns() + PING_GAP_NS);
     }
     return longest;
 }
 
-static void print_us(const char *name, int64_t ns)
+static int64_t larger(int64_t a, int64_t b)
 {
-    printf("%s %.1f\n", name, (double)ns / 1000);
+    return a > b ? a : b;
+}
+
+/* The longest PONG of the move. */
+static int64_t move_ns(struct hold *hold, enum reputation reputation)
+{
+    int64_t longest = 0;
+    int64_t begin = now_ns();
+    sandbox_set_line(hold->control_url, hold->line, reputation);
+    while (!gate_moved(hold, reputation == REPUTATION_CRITICAL)) {
+        longest = larger(longest, longest_until(hold, now_ns() + PING_GAP_NS));
+        if (now_ns() > begin + STUCK_NS)
+            die("line %s is %s, and its gate did not move", hold->line, reputation_name(reputation));
+    }
+    return larger(longest, longest_until(hold, now_ns() + SETTLE_NS));
+}
+
+static void print_us(const char *name, int64_t *spans_ns, size_t count)
+{
+    printf("%s_p50_us %.1f\n", name, (double)quantile(spans_ns, count, 0.5) / 1000);
+    printf("%s_max_us %.1f\n", name, (double)quantile(spans_ns, count, 1.0) / 1000);
 }
 
 static void measure(struct hold *hold, size_t flips)
 {
-    static int64_t quiet[PINGS_MAX];
+    static int64_t quiet[FLIPS_MAX];
     static int64_t closing[FLIPS_MAX];
     static int64_t opening[FLIPS_MAX];
-    size_t pings = 0;
-    for (int64_t end = now_ns() + QUIET_NS; now_ns() < end && pings < PINGS_MAX; pings++) {
-        quiet[pings] = ping_ns(hold);
-        wait_until_ns(now_ns() + PING_GAP_NS);
-    }
     for (size_t i = 0; i < flips; i++) {
+        quiet[i] = longest_until(hold, now_ns() + SETTLE_NS);
         closing[i] = move_ns(hold, REPUTATION_CRITICAL);
         opening[i] = move_ns(hold, REPUTATION_HEALTHY);
     }
-    print_us("quiet_p50_us", quantile(quiet, pings, 0.5));
-    print_us("close_p50_us", quantile(closing, flips, 0.5));
-    print_us("close_max_us", quantile(closing, flips, 1.0));
-    print_us("open_p50_us", quantile(opening, flips, 0.5));
-    print_us("open_max_us", quantile(opening, flips, 1.0));
+    print_us("quiet", quiet, flips);
+    print_us("close", closing, flips);
+    print_us("open", opening, flips);
 }
 
 int main(int argc, char **argv)

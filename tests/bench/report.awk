@@ -94,12 +94,12 @@ function print_json(    i, key, line, name, first) {
     print "\n]}"
 }
 function print_table(    i, key, r) {
-    printf "%-48s %12s %12s %8s %10s %10s  %-7s %s\n", "", "Lineward", "Redis", "ratio", "must", "stretch", "", "spread"
+    printf "%-53s %12s %12s %8s %10s %10s  %-7s %s\n", "", "Lineward", "Redis", "ratio", "must", "stretch", "", "spread"
     for (i = 1; i <= keys; i++) {
         key = order[i]
         if (!count[key, "lineward"] && !count[key, "redis"]) continue
         r = ratio(key)
-        printf "%-48s %12s %12s %8s %10s %10s  %-7s %s\n", what[key] (unit[key] == "" ? "" : ", " unit[key]),
+        printf "%-53s %12s %12s %8s %10s %10s  %-7s %s\n", what[key] (unit[key] == "" ? "" : ", " unit[key]),
             shown(key, "lineward"), shown(key, "redis"), r == "" ? "" : sprintf("%.2fx", r), asked(key, must[key]),
             asked(key, stretch[key]), verdict(key), spread(key, "lineward")
     }

@@ -8,8 +8,8 @@
  * once. end-to-end: jobs whose result is durable a second; producers have WINDOW not acked, consumers WINDOW in
  * hand, and producers stop while BACKLOG_WINDOWS windows wait, so that it measures a stream and not a pile. Both are
  * counted over SECONDS after a start that does not count. fill: puts JOBS in and leaves them there. CLIENTS producers
- * (and consumers), each in a thread and with a connection of its own, share WINDOW evenly. Prints `per_s`, and `jobs`:
- * all that got through from start to end, for who wants to know what one cost. */
+ * (and consumers), each in a thread and with a connection of its own, share WINDOW evenly. Prints `per_s`, and
+ * `jobs`: all that got through from start to end, for who wants to know what one cost. */
 #include "queue.h"
 
 #include <pthread.h>
