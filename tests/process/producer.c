@@ -132,3 +132,15 @@ bool producer_is(struct producer *producer, const char *id, const char *state, c
     cJSON_Delete(view);
     return is;
 }
+
+size_t producer_line(struct producer *producer, const struct rig *rig, const char *id)
+{
+    cJSON *view = producer_ask(producer, "STATUS", id);
+    const char *line = text_at(view, "line");
+    size_t index = 0;
+    while (line != NULL && index < RIG_LINES && strcmp(rig->lines[index], line) != 0)
+        index++;
+    MUST(line != NULL && index < RIG_LINES, "%s is on no line of ours", id);
+    cJSON_Delete(view);
+    return index;
+}

@@ -44,5 +44,7 @@ void producer_refused(struct producer *producer, const char *job, const char *co
 /* The state of a job by STATUS; out[16] */
 void producer_state(struct producer *producer, const char *id, char out[16]);
 bool producer_is(struct producer *producer, const char *id, const char *state, const char *reason);
+/* The index of the line that a job is on; it must be on one. */
+size_t producer_line(struct producer *producer, const struct rig *rig, const char *id);
 
 #endif

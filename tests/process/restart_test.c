@@ -39,32 +39,20 @@ static void await_sent(const char *id)
     AWAIT(producer_is(&producer, id, "sent", NULL), "%s is not sent", id);
 }
 
-/* Which line a job is on: its index. */
-static size_t line_of(const char *id)
-{
-    cJSON *view = producer_ask(&producer, "STATUS", id);
-    const char *line = text_at(view, "line");
-    size_t index = 0;
-    while (line != NULL && index < RIG_LINES && strcmp(rig.lines[index], line) != 0)
-        index++;
-    MUST(line != NULL && index < RIG_LINES, "%s is on no line of ours", id);
-    cJSON_Delete(view);
-    return index;
-}
-
 START_TEST(a_placement_that_nobody_began_is_undone_after_a_restart_too)
 {
     begin(NULL);
     program_signal(&rig.worker[0], SIGSTOP);
     producer_enqueue(&producer, "{\"id\":\"new\",\"to\":\"+14155560001\"," TEXT "}", number, NULL);
     AWAIT(producer_is(&producer, "new", "leased", NULL), "the worker gets no job");
-    size_t placed = line_of("new");
+    size_t placed = producer_line(&producer, &rig, "new");
     restart_by_force();
     rig_set_line(&rig, placed, "\"reputation\":\"AT_RISK\"");
     AWAIT(rig_line_is(&rig, placed, "slow", NULL), "an AT_RISK line is not slow");
     program_signal(&rig.worker[0], SIGCONT);
     await_sent("new");
-    MUST(line_of("new") != placed, "a new conversation went out on a line that was AT_RISK by then");
+    MUST(producer_line(&producer, &rig, "new") != placed,
+         "a new conversation went out on a line that was AT_RISK by then");
     end();
 }
 END_TEST

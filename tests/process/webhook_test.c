@@ -17,6 +17,7 @@
 static struct rig rig;
 static struct producer producer;
 static unsigned events;
+static char number[JOB_NUMBER_TEXT_MAX];
 
 static void begin(const char *const *sets, size_t workers)
 {
@@ -74,7 +75,7 @@ static void tell(const struct event *event, long expected)
 
 static void enqueue(const char *id, size_t line, int recipient, const char *state)
 {
-    char job[256], number[JOB_NUMBER_TEXT_MAX];
+    char job[256];
     snprintf(job, sizeof job,
              "{\"id\":\"%s\",\"to\":\"+1415702%04d\",\"from\":\"%s\","
              "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"#1 default/%s hello\"}]}}",
@@ -231,6 +232,28 @@ START_TEST(a_critical_revokes_what_a_worker_has_not_begun)
 }
 END_TEST
 
+START_TEST(an_at_risk_takes_back_a_placement_that_a_worker_has_not_begun)
+{
+    /* Beats far enough apart that the worker would begin what it holds when it goes on. */
+    static const char *const sets[] = {"broker.heartbeat_ms=2000", "policies.default.lease_ms=20000", NULL};
+    begin(sets, 1);
+    program_signal(&rig.worker[0], SIGSTOP);
+    producer_enqueue(
+        &producer,
+        "{\"id\":\"new\",\"to\":\"+14157029999\",\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]}}",
+        number, NULL);
+    AWAIT(producer_is(&producer, "new", "leased", NULL), "the worker gets no job");
+    size_t placed = producer_line(&producer, &rig, "new");
+    rig_set_line(&rig, placed, "\"reputation\":\"AT_RISK\"");
+    AWAIT(rig_line_is(&rig, placed, "slow", "line_at_risk"), "a true AT_RISK does not slow the line");
+    program_signal(&rig.worker[0], SIGCONT);
+    AWAIT(producer_is(&producer, "new", "sent", NULL), "the job is not sent");
+    MUST(producer_line(&producer, &rig, "new") != placed,
+         "a new conversation began on a line that was AT_RISK by then");
+    end();
+}
+END_TEST
+
 /* The child that polls and receives webhooks; 0: there is none. */
 static pid_t child_of_broker(void)
 {
@@ -326,6 +349,8 @@ END_TEST
 int main(void)
 {
     return RUN_TESTS("webhook", 40, lies_open_nothing_and_the_truth_opens, after_its_200_a_critical_survives_sigkill,
-                     a_critical_revokes_what_a_worker_has_not_begun, the_child_that_talks_to_the_network_may_die,
+                     a_critical_revokes_what_a_worker_has_not_begun,
+                     an_at_risk_takes_back_a_placement_that_a_worker_has_not_begun,
+                     the_child_that_talks_to_the_network_may_die,
                      nothing_begins_on_a_line_later_than_a_second_after_the_200_of_its_critical);
 }
