@@ -149,7 +149,8 @@ void gate_update(struct core *core, uint32_t at, struct instant now, struct effe
         tell_gate(core, line, now, out);
     }
     turns_touch_line(core, at, now);
+    bool revokes = moved || line->revokes || leases_must_stop(core, at);
     line->revokes = false;
-    if (line->leases != NOBODY && leases_must_stop(core, at))
+    if (line->leases != NOBODY && revokes)
         leases_revoke_line(core, at, now, out);
 }

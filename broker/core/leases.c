@@ -5,6 +5,7 @@
 
 #include "broker/core/job.h"
 #include "broker/core/line.h"
+#include "broker/core/turns.h"
 
 static uint32_t slot_of(const struct core *core, const struct lease *lease)
 {
@@ -225,12 +226,19 @@ bool leases_must_stop(const struct core *core, uint32_t at)
     return paused || (line->gate == GATE_CLOSED && !line->probing);
 }
 
+bool lease_must_stop(const struct core *core, const struct lease *lease)
+{
+    return leases_must_stop(core, lease->line) ||
+           (lease->placed && !line_welcomes_fresh(core, &core->lines[lease->line]));
+}
+
 void leases_revoke_line(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     uint32_t slot = core->lines[at].leases;
     while (slot != NOBODY && effects_have_room(out)) {
         uint32_t next = core->leases[slot].line_next;
-        lease_revoke(core, &core->leases[slot], now, out);
+        if (lease_must_stop(core, &core->leases[slot]))
+            lease_revoke(core, &core->leases[slot], now, out);
         slot = next;
     }
     core->lines[at].revokes = slot != NOBODY;
@@ -247,7 +255,7 @@ void lease_hand_over(struct core *core, struct lease *lease, uint32_t worker)
 bool core_lease_send(struct core *core, uint64_t id, struct instant now)
 {
     struct lease *lease = lease_find(core, id);
-    if (lease == NULL || lease->over || leases_must_stop(core, lease->line))
+    if (lease == NULL || lease->over || lease_must_stop(core, lease))
         return false;
     lease->sent = true;
     lease->until_ms = now.mono_ms + line_policy(core, &core->lines[lease->line])->lease_ms;

@@ -17,7 +17,10 @@ void leases_restored(struct core *core, struct instant now);
 
 /* Nothing may be sent on the line: closed (but for a probe under way), or paused with all that it belongs to. */
 bool leases_must_stop(const struct core *core, uint32_t line);
-/* What was not handed out comes back at once, the rest is revoked. Goes on at the next tick if there is no room. */
+/* That, or it begins a conversation on a line that takes no new ones any more. */
+bool lease_must_stop(const struct core *core, const struct lease *lease);
+/* Of the leases that must stop, what was not handed out comes back at once, the rest is revoked. Goes on at the next
+ * tick if there is no room. */
 void leases_revoke_line(struct core *core, uint32_t line, struct instant now, struct effects *out);
 void lease_revoke(struct core *core, struct lease *lease, struct instant now, struct effects *out);
 void lease_timer(struct core *core, struct lease *lease);
