@@ -73,7 +73,7 @@ static void put_others(const cJSON *report, FILE *out)
         json_int(report, names[i], &value);
         sum += value;
     }
-    fprintf(out, "  %-58s %8" PRId64 "  %s\n", "sent twice, overlapping, moved, wrong recipient, key or body", sum,
+    fprintf(out, "  %-58s %8" PRId64 "  %s\n", "sent twice, overlapping, moved, to others, key reused", sum,
             sum == 0 ? "ok" : "VIOLATED");
 }
 
