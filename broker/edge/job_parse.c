@@ -360,7 +360,7 @@ static void write_hashes(struct parse *parse)
 static enum member member_of(const char *name)
 {
     enum member member = MEMBER_ID;
-    while (member < MEMBER_COUNT && strcmp(member_names[member], name) != 0)
+    while (member < MEMBER_COUNT && (*member_names[member] != *name || strcmp(member_names[member], name) != 0))
         member++;
     return member;
 }

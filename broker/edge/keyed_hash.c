@@ -1,8 +1,14 @@
 /* keyed_hash.c — see keyed_hash.h. */
 #include "broker/edge/keyed_hash.h"
 
+#include <assert.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <string.h>
+
+#include "lineward/ids.h"
+
+#define TEXT_BYTES 256 /* recipients, ids and names mostly fit */
 
 _Static_assert(KEYED_HASH_KEY_BYTES == crypto_shorthash_KEYBYTES, "libsodium's short hash");
 
@@ -13,12 +19,27 @@ static uint64_t short_hash(const struct keyed_hash *hash, const void *data, size
     return out;
 }
 
+/* One pass over kind, scope and data, lengths included, so that nothing can slide from one into the other. */
 uint64_t keyed_hash(const struct keyed_hash *hash, enum keyed_kind kind, const char *scope, const void *data,
                     size_t bytes)
 {
-    uint64_t parts[3] = {(uint64_t)kind, scope == NULL ? 0 : short_hash(hash, scope, strlen(scope)),
-                         short_hash(hash, data, bytes)};
-    uint64_t out = short_hash(hash, parts, sizeof parts);
+    uint8_t text[TEXT_BYTES];
+    size_t scope_bytes = scope == NULL ? 0 : strlen(scope);
+    uint64_t digest = 0;
+    bool is_long = 2 + NAME_MAX_BYTES + bytes > sizeof text;
+    assert(scope_bytes <= NAME_MAX_BYTES);
+    if (is_long) {
+        digest = short_hash(hash, data, bytes);
+        data = &digest;
+        bytes = sizeof digest;
+    }
+    text[0] = (uint8_t)(kind << 1 | is_long);
+    text[1] = scope == NULL ? UINT8_MAX : (uint8_t)scope_bytes;
+    if (scope_bytes > 0)
+        memcpy(text + 2, scope, scope_bytes);
+    if (bytes > 0)
+        memcpy(text + 2 + scope_bytes, data, bytes);
+    uint64_t out = short_hash(hash, text, 2 + scope_bytes + bytes);
     return out == 0 ? 1 : out;
 }
 

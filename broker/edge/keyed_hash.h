@@ -26,7 +26,7 @@ enum keyed_kind {
     KEYED_INSTANCE
 };
 
-/* Never 0, which stands for "none". `scope` is a name (a pool, an account), may be NULL. */
+/* Never 0, which stands for "none". `scope` is a name (a pool, an account) of at most NAME_MAX_BYTES, or NULL. */
 uint64_t keyed_hash(const struct keyed_hash *hash, enum keyed_kind kind, const char *scope, const void *data,
                     size_t bytes);
 /* Equal for documents that are equal as JSON values: order of members and spelling do not count. */

@@ -36,6 +36,24 @@ START_TEST(a_hash_depends_on_key_kind_scope_and_text_and_on_nothing_else)
 }
 END_TEST
 
+START_TEST(long_texts_and_short_ones_are_hashed_alike_to_the_last_byte)
+{
+    char text[600];
+    uint64_t hashes[600];
+    memset(text, 'x', sizeof text);
+    for (size_t bytes = 0; bytes < sizeof text; bytes++) {
+        hashes[bytes] = keyed_hash(&one, KEYED_CONVERSATION, "default", text, bytes);
+        for (size_t before = 0; before < bytes; before++)
+            ck_assert_uint_ne(hashes[before], hashes[bytes]);
+        if (bytes == 0)
+            continue;
+        text[bytes - 1] = 'y';
+        ck_assert_uint_ne(keyed_hash(&one, KEYED_CONVERSATION, "default", text, bytes), hashes[bytes]);
+        text[bytes - 1] = 'x';
+    }
+}
+END_TEST
+
 static uint64_t json(const char *text)
 {
     cJSON *value = json_parse(text, strlen(text), NULL);
@@ -107,6 +125,7 @@ int main(void)
     TCase *tcase = tcase_create("all");
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, a_hash_depends_on_key_kind_scope_and_text_and_on_nothing_else);
+    tcase_add_test(tcase, long_texts_and_short_ones_are_hashed_alike_to_the_last_byte);
     tcase_add_test(tcase, equal_values_are_equal_however_they_are_written);
     tcase_add_test(tcase, different_values_differ);
     tcase_add_test(tcase, values_of_two_members_cannot_change_places);
