@@ -197,11 +197,17 @@ static void start_jobs(struct core *core, struct instant now)
 static void count_pauses(struct core *core)
 {
     for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
-        if (!core->pauses[p].used)
-            continue;
-        if (core->pauses[p].change.until_ms != 0)
+        if (core->pauses[p].used)
+            pause_count(core, &core->pauses[p].change);
+    }
+}
+
+/* Not before the jobs are linked, which empties the timers. */
+static void time_pauses(struct core *core)
+{
+    for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
+        if (core->pauses[p].used && core->pauses[p].change.until_ms != 0)
             wall_timer(core, WALL_PAUSE, p, core->pauses[p].change.until_ms);
-        pause_count(core, &core->pauses[p].change);
     }
 }
 
@@ -229,6 +235,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     find_homes(core);
     leases_restored(core, now);
     link_jobs(core);
+    time_pauses(core);
     find_placements(core);
     start_jobs(core, now);
     begin(core, random, now, out);
