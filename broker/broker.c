@@ -21,13 +21,27 @@
 
 /* ---- persist: changes into the batch, messages into the outbox ---- */
 
+/* The journal has it too, but whoever reads the log should not have to ask for it. */
+static void log_gate(const struct change_gate *gate)
+{
+    char line[LINE_TEXT_MAX];
+    char masked[HANDLE_MAX_BYTES + 1];
+    line_text(gate->line, line);
+    handle_mask(line, masked);
+    log_event(LOG_INFO, "line_gate", "line=%s gate=%s reason=%s", masked, gate_name((enum gate)gate->gate),
+              reason_name((enum reason)gate->reason));
+}
+
 void broker_persist(void *self, struct instant now, struct effects *out)
 {
     struct broker *broker = self;
     (void)now;
-    for (size_t i = 0; i < out->change_count; i++)
+    for (size_t i = 0; i < out->change_count; i++) {
         if (record_add(broker->batch, &out->changes[i]) != ERR_NONE)
             broker->out_of_memory = true;
+        if (out->changes[i].kind == CHANGE_GATE)
+            log_gate(&out->changes[i].gate);
+    }
     for (size_t i = 0; i < out->effect_count; i++) {
         if (!outbox_waits(out->effects[i].kind) && broker->urgent_count < BROKER_URGENT_MAX)
             broker->urgent[broker->urgent_count++] = out->effects[i];
