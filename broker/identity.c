@@ -25,7 +25,8 @@ static enum err read_key(const char *path, struct keyed_hash *out, struct identi
     ssize_t got = read(fd, hex, HEX_BYTES);
     close(fd);
     size_t bytes = 0;
-    if (got < HEX_BYTES - 1 || sodium_hex2bin(out->key, sizeof out->key, hex, HEX_BYTES - 1, NULL, &bytes, NULL) != 0 ||
+    if (got < HEX_BYTES - 1 ||
+        sodium_hex2bin(out->key, sizeof out->key, hex, HEX_BYTES - 1, NULL, &bytes, NULL) != 0 ||
         bytes != sizeof out->key)
         return fail(problem, ERR_DAMAGED, path, "is not the 32 hex digits that it was; restore it from a backup");
     return ERR_NONE;

@@ -13,6 +13,7 @@ struct identity_problem {
 };
 
 /* Reads it, or makes it durably when the store is new (`created`). */
-enum err identity_open(const char *store_path, bool created, struct keyed_hash *out, struct identity_problem *problem);
+enum err identity_open(const char *store_path, bool created, struct keyed_hash *out,
+                       struct identity_problem *problem);
 
 #endif

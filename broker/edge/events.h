@@ -1,5 +1,6 @@
-/* events.h — followers on 7712 (PROTOCOL, Events): XPUB, best effort. It tells what GET /v1/events reads, byte for byte:
- * once something new is durable and somebody has subscribed, the readers are asked for it. Nobody subscribed: no work. */
+/* events.h — followers on 7712 (PROTOCOL, Events): XPUB, best effort. It tells what GET /v1/events reads, byte for
+ * byte: once something new is durable and somebody has subscribed, the readers are asked for it. Nobody subscribed:
+ * no work. */
 #ifndef LINEWARD_EDGE_EVENTS_H
 #define LINEWARD_EDGE_EVENTS_H
 

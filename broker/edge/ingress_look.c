@@ -2,6 +2,7 @@
  * few requests at a time, so that what they answer stays bounded; the others wait in the order in which they came. */
 #include "broker/edge/ingress_request.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static void copy_name(const struct request *request, uint32_t index, char *out, 
         return;
     }
     cJSON *id = name.bytes == 0 ? NULL : json_parse(name.data, name.bytes, NULL);
-    if (cJSON_IsString(id) && strlen(id->valuestring) < room)
+    if (id != NULL && cJSON_IsString(id) && strlen(id->valuestring) < room)
         memcpy(out, id->valuestring, strlen(id->valuestring) + 1);
     cJSON_Delete(id);
 }
@@ -40,6 +41,7 @@ static void fill(const struct ingress *ingress, const struct request *request, u
 
 static enum err submit(struct ingress *ingress, const struct request *request, enum look look, struct instant now)
 {
+    assert(request->count > 0);
     struct lookup_job *jobs = calloc(request->count, sizeof *jobs);
     if (jobs == NULL)
         return ERR_NO_MEMORY;

@@ -69,8 +69,8 @@ static bool take_job(void *self, const struct change *change)
     if (change->kind != CHANGE_JOB || change->job.number != lease->number)
         return false;
     struct span to = change->sections[SECTION_RECIPIENTS];
-    if (composing->has_conversation && (composing->recipients.bytes != to.bytes ||
-                                        memcmp(composing->recipients.text, to.data, to.bytes) != 0)) {
+    if (composing->has_conversation &&
+        (composing->recipients.bytes != to.bytes || memcmp(composing->recipients.text, to.data, to.bytes) != 0)) {
         composing->differs = true;
         return false;
     }
