@@ -464,7 +464,8 @@ START_TEST(the_same_job_written_otherwise_is_the_same_and_another_is_not)
         "\"to\":[\"+14155550101\"],\"message\":{\"a\":1,\"b\":[\"x\",null]}",
         "\"to\":[\"+14155550101\",\"A@b.example\"],\"message\":{\"a\":2,\"b\":[\"x\",null]}",
         "\"to\":[\"+14155550101\",\"A@b.example\"],\"message\":{\"a\":1,\"b\":[null,\"x\"]}",
-        "\"to\":[\"+14155550101\",\"A@b.example\"],\"from\":\"+12025550101\",\"message\":{\"a\":1,\"b\":[]}",
+        ("\"to\":[\"+14155550101\",\"A@b.example\"],\"message\":{\"a\":1,\"b\":[\"x\",null]},"
+         "\"from\":\"+12025550101\""),
         "\"to\":[\"+14155550101\",\"A@b.example\"],\"message\":{\"a\":true,\"b\":[\"x\",null]}",
         "\"to\":[\"+14155550101\",\"A@b.example\"],\"message\":{\"a\":\"1\",\"b\":[\"x\",null]}"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
