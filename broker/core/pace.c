@@ -61,5 +61,6 @@ void pace_spend(struct core *core, struct line *line, struct instant now)
     if (from < now.mono_ms * 1000)
         from = now.mono_ms * 1000;
     int64_t jitter = (int64_t)(random_next(&core->random) % (uint64_t)(interval / JITTER_SHARE + 1));
-    line->next_send_us = from + interval + jitter - credit;
+    int64_t next = from + interval - credit;
+    line->next_send_us = next <= now.mono_ms * 1000 ? next : next + jitter; /* what is left of a burst needs no gap */
 }
