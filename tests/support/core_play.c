@@ -2,6 +2,7 @@
 #include "tests/support/core_play.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct play *play_new(const struct rig_options *options)
@@ -10,6 +11,19 @@ struct play *play_new(const struct rig_options *options)
     assert(play != NULL);
     play->rig = rig_new(options);
     rig_worker(play->rig, 1, 1024);
+    return play;
+}
+
+struct play *play_policy(const char *policy)
+{
+    char conf[1024];
+    snprintf(conf, sizeof conf,
+             "accounts:\n  default: {api_key_file: key, stale_after_ms: 604800000, blind_after_ms: 604800000}\n"
+             "policies:\n  default: {%s}\n",
+             policy);
+    struct rig_options options = {.conf = conf, .seed = 20261123};
+    struct play *play = play_new(&options);
+    play->rig->options.conf = NULL; /* was ours; read already */
     return play;
 }
 

@@ -27,7 +27,9 @@ struct play {
 };
 
 struct play *play_new(const struct rig_options *options); /* with one worker of 1024 slots */
-void play_free(struct play **play_p);                     /* the rig too */
+/* The same with these keys in its policy (YAML, "key: value, ...") and lines that do not grow stale for a week. */
+struct play *play_policy(const char *policy);
+void play_free(struct play **play_p); /* the rig too */
 /* The line of a lease that was told, as in RIG_LINE. */
 uint32_t play_line_of(struct rig *rig, const struct effect *job);
 /* Time passes; every JOB is answered `sent` in the instant in which it is told. */

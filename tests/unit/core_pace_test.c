@@ -2,7 +2,6 @@
  * tries (promise P6; DESIGN traps 5 and 8). */
 #include <check.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "broker/core/retry.h"
 #include "tests/support/core_play.h"
@@ -12,18 +11,6 @@
 #define DAY    (24 * HOUR)
 
 #define KNOWN UINT64_C(9) /* a conversation that lives on line 0 */
-
-/* A rig whose lines never grow stale, with these keys in its policy (YAML, "key: value, ..."). */
-static struct play *play_policy(const char *policy)
-{
-    static char conf[1024];
-    snprintf(conf, sizeof conf,
-             "accounts:\n  default: {api_key_file: key, stale_after_ms: 604800000, blind_after_ms: 604800000}\n"
-             "policies:\n  default: {%s}\n",
-             policy);
-    struct rig_options options = {.conf = conf, .seed = 20261123};
-    return play_new(&options);
-}
 
 static void send_many(struct play *play, uint64_t first, unsigned count, enum job_class class)
 {
