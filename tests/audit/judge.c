@@ -275,10 +275,24 @@ static int64_t lateness_ms(const struct spans *spans, uint32_t line, int64_t beg
     return latest;
 }
 
+/* A conversation is placed with its first try. What was tried must be tried again on the same line, and all of its
+ * conversation with it; but only until it goes out, so a try of a job that never did places nothing but itself. */
+static const struct audit_request *placed_by(const struct audit *audit, uint32_t *first_of,
+                                             const struct audit_request *request, uint32_t at)
+{
+    if (request->job == JOB_NONE_KNOWN)
+        return request;
+    const struct audit_job *job = &audit->jobs[request->job];
+    uint32_t *first = &first_of[job->end == END_SENT ? job->conversation : job->name];
+    if (*first == UINT32_MAX || audit->requests[*first].line != request->line)
+        *first = at;
+    return &audit->requests[*first];
+}
+
 static void lines_judge(struct audit *audit, const struct audit_rules *rules, struct audit_report *out)
 {
     struct spans spans = spans_make(audit);
-    uint32_t *first_of_key = number_table(audit);
+    uint32_t *first_of = number_table(audit);
     out->held_latest_ms = out->new_latest_ms = -1;
     for (size_t i = 0; i < spans.count; i++)
         out->holds += spans.list[i].kind != SPAN_UNHEALTHY;
@@ -288,14 +302,7 @@ static void lines_judge(struct audit *audit, const struct audit_rules *rules, st
         out->held_latest_ms = late > out->held_latest_ms ? late : out->held_latest_ms;
         if (late > rules->grace_ms)
             find(out, AUDIT_HELD, "request %" PRId64 ", %" PRId64 " ms after the 200", request->number, late);
-        /* A new conversation is placed with its first try; a later try of an unknown outcome must stay there. */
-        const struct audit_request *placed = request;
-        if (request->key != TEXT_NONE) {
-            uint32_t *first = &first_of_key[request->key];
-            if (*first == UINT32_MAX || audit->requests[*first].line != request->line)
-                *first = (uint32_t)i;
-            placed = &audit->requests[*first];
-        }
+        const struct audit_request *placed = placed_by(audit, first_of, request, (uint32_t)i);
         if (!request->new_chat)
             continue;
         late = lateness_ms(&spans, placed->line, placed->begun_ms, true);
@@ -304,7 +311,7 @@ static void lines_judge(struct audit *audit, const struct audit_rules *rules, st
             find(out, AUDIT_NEW_UNHEALTHY, "request %" PRId64 ", %" PRId64 " ms after the 200", request->number,
                  late);
     }
-    free(first_of_key);
+    free(first_of);
     free(spans.list);
 }
 

@@ -427,6 +427,31 @@ START_TEST(a_retry_of_a_conversation_placed_before_is_no_new_placement)
 }
 END_TEST
 
+START_TEST(a_job_of_a_conversation_that_another_placed_before_is_no_new_placement)
+{
+    acked("a", 1);
+    acked_state("b", "+1415", "reply", 1, "sent");
+    send_as("a", (struct sent){.n = 1, .at_ms = 900, .lost = true});
+    line_is(1000, 2, "AT_RISK", "ACTIVE");
+    webhook(1010, 2, "AT_RISK", "ACTIVE");
+    send_as("b", (struct sent){.n = 1, .at_ms = 2500, .new_chat = true});
+    send_as("a", (struct sent){.n = 1, .at_ms = 2600});
+    ck_good();
+}
+END_TEST
+
+START_TEST(a_job_that_never_went_out_keeps_no_place_for_others)
+{
+    acked_state("a", "+1415", "campaign", 1, "expired");
+    acked_state("b", "+1415", "reply", 1, "sent");
+    send_as("a", (struct sent){.n = 1, .at_ms = 900, .lost = true});
+    line_is(1000, 2, "AT_RISK", "ACTIVE");
+    webhook(1010, 2, "AT_RISK", "ACTIVE");
+    send_as("b", (struct sent){.n = 1, .at_ms = 2500, .new_chat = true});
+    ck_only(AUDIT_NEW_UNHEALTHY, 1);
+}
+END_TEST
+
 START_TEST(a_lie_is_no_reason_to_hold)
 {
     acked("a", 1);
@@ -548,6 +573,8 @@ int main(void)
                                   a_new_conversation_on_an_at_risk_line_is_found,
                                   a_known_conversation_on_an_at_risk_line_may_go,
                                   a_retry_of_a_conversation_placed_before_is_no_new_placement,
+                                  a_job_of_a_conversation_that_another_placed_before_is_no_new_placement,
+                                  a_job_that_never_went_out_keeps_no_place_for_others,
                                   a_lie_is_no_reason_to_hold,
                                   a_job_number_given_twice_is_found,
                                   an_id_acked_twice_under_one_number_is_one_job,
