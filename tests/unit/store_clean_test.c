@@ -108,6 +108,82 @@ START_TEST(the_bound_holds_for_jobs_of_all_sizes)
 }
 END_TEST
 
+/* ---- the end of a thing outlives it on the disk ---- */
+
+static void settle(void)
+{
+    ck_assert(model_settle(model));
+}
+
+/* Short lives, until so many more segments are full. Hardly anything of them is needed afterwards. */
+static void fill_segments(uint64_t more)
+{
+    uint64_t wanted = status_now().segments + more;
+    while (status_now().segments < wanted) {
+        uint64_t first = model->job_count + 1;
+        for (unsigned i = 0; i < 20; i++)
+            model_bear(model, 4000);
+        settle();
+        for (uint64_t key = first; key <= model->job_count; key++)
+            model_end(model, key);
+        settle();
+    }
+}
+
+/* The first segment: nearly all of it lives on, but for one job and some values that end in a later segment. */
+static void live_then_end(void)
+{
+    model->bare_ends = true;
+    uint64_t x = model_bear(model, 100);
+    for (uint64_t key = 0; key < MODEL_VALUES; key++)
+        model_set(model, key, 7);
+    for (unsigned i = 0; i < 230; i++) {
+        model_bear(model, 4000);
+        settle();
+    }
+    fill_segments(1);
+    model_end(model, x);
+    for (uint64_t key = 0; key < MODEL_VALUES; key++)
+        model_set(model, key, 0);
+    settle();
+    fill_segments(2);
+}
+
+static bool first_segment_is_there(void)
+{
+    ck_assert(model_settle(model));
+    return sim_file(sim, "data-0000000000000001.seg") != NULL;
+}
+
+START_TEST(an_end_is_kept_while_the_beginning_is_there)
+{
+    live_then_end();
+    ck_assert(model_clean(model, model_wall_ms)); /* the end becomes history */
+    ck_assert_uint_ge(status_now().cleaned_segments, 3);
+    ck_assert(first_segment_is_there());
+    check_restart();
+    model_wall_ms += 2 * HOUR_MS; /* which becomes too old: first the beginning is moved away from it */
+    ck_assert(model_clean(model, model_wall_ms));
+    ck_assert_uint_eq(status_now().history_segments, 0);
+    ck_assert(!first_segment_is_there());
+    check_restart();
+    check_bound();
+}
+END_TEST
+
+START_TEST(an_old_end_is_kept_while_the_beginning_is_there)
+{
+    live_then_end();
+    model_wall_ms += 2 * HOUR_MS; /* too old before it even becomes history */
+    ck_assert(model_clean(model, model_wall_ms));
+    check_restart();
+    ck_assert(model_clean(model, model_wall_ms));
+    ck_assert_uint_eq(status_now().history_segments, 0);
+    check_restart();
+    check_bound();
+}
+END_TEST
+
 START_TEST(what_ended_stays_ended_however_old_the_history)
 {
     struct store_status before = {0}, after;
@@ -342,6 +418,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, cleaning_keeps_what_lives_and_bounds_the_disk);
     tcase_add_test(tcase, the_bound_holds_for_jobs_of_all_sizes);
+    tcase_add_test(tcase, an_end_is_kept_while_the_beginning_is_there);
+    tcase_add_test(tcase, an_old_end_is_kept_while_the_beginning_is_there);
     tcase_add_test(tcase, what_ended_stays_ended_however_old_the_history);
     tcase_add_test(tcase, history_is_dropped_when_it_is_too_old);
     tcase_add_test(tcase, a_slice_never_holds_the_owner_up);

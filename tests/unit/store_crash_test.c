@@ -122,6 +122,39 @@ START_TEST(whatever_a_power_cut_leaves_is_a_state_the_store_was_in)
 }
 END_TEST
 
+/* A killed broker leaves in the system's memory what was never synced. The next one reads it there, tells of it, and
+ * then the power goes. */
+START_TEST(what_a_killed_run_left_unsynced_is_synced_before_it_is_told)
+{
+    for (uint64_t n = 8; n < 40; n++) {
+        struct sim *sim = sim_new(), *disk;
+        struct model *killed = model_new(n), *found = model_new(1), *after = model_new(1);
+        struct store_problem problem;
+        uint64_t told;
+        sim_record(sim);
+        sim->fault = SIM_FAULT_EIO; /* written, but not synced any more, is how a kill leaves it */
+        sim->fault_call = SIM_CALL_SYNC;
+        sim->fault_at = n;
+        if (model_open(killed, sim, SIM_FOLDER, SEGMENT_BYTES, &problem) == ERR_NONE)
+            for (unsigned i = 0; i < 60 && model_turn(killed, 10) && model_settle(killed); i++)
+                model_wall_ms += 100;
+        model_close(killed);
+        sim->fault = SIM_FAULT_NONE;
+        ck_assert_int_eq(model_open(found, sim, SIM_FOLDER, SEGMENT_BYTES, &problem), ERR_NONE);
+        sim_mark(sim, found->durable);
+        disk = sim_after_cut(sim, sim->event_count, SIM_CUT_NONE, false, n, &told);
+        model_close(found);
+        ck_assert_uint_eq(told, found->durable);
+        ck_assert_ptr_null(judge(disk, killed, told, after));
+        model_free(&after);
+        model_free(&found);
+        model_free(&killed);
+        sim_free(&disk);
+        sim_free(&sim);
+    }
+}
+END_TEST
+
 START_TEST(a_disk_that_forgets_what_it_acknowledged_is_caught)
 {
     unsigned caught = 0;
@@ -143,6 +176,7 @@ int main(void)
     tcase_add_unchecked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 600);
     tcase_add_test(tcase, whatever_a_power_cut_leaves_is_a_state_the_store_was_in);
+    tcase_add_test(tcase, what_a_killed_run_left_unsynced_is_synced_before_it_is_told);
     tcase_add_test(tcase, a_disk_that_forgets_what_it_acknowledged_is_caught);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -207,17 +207,13 @@ void model_close(struct model *model)
 
 /* ---- changes ---- */
 
-static void born(struct model *model)
+uint64_t model_bear(struct model *model, uint32_t body_bytes)
 {
     static uint8_t bodies[2][4096];
-    if (model->job_count == MODEL_JOBS_MAX || model->alive >= model->alive_max)
-        return;
-    if (model->heeds_full && store_is_full(model->store))
-        return;
     uint64_t key = ++model->job_count;
     room_for_job(model, key);
     struct model_job *job = &model->jobs[key];
-    job->body_bytes = (uint32_t)model_random(model, model->body_max);
+    job->body_bytes = body_bytes;
     body_fill(bodies[0], key, 24);
     body_fill(bodies[1], key, job->body_bytes);
     struct store_section sections[STORE_SECTIONS] = {{bodies[0], 24}, {bodies[1], job->body_bytes}};
@@ -228,6 +224,16 @@ static void born(struct model *model)
     job->place = STORE_NOWHERE;
     model->alive++;
     note(model, CHANGE_BORN, key, job->body_bytes);
+    return key;
+}
+
+static void born(struct model *model)
+{
+    if (model->job_count == MODEL_JOBS_MAX || model->alive >= model->alive_max)
+        return;
+    if (model->heeds_full && store_is_full(model->store))
+        return;
+    model_bear(model, (uint32_t)model_random(model, model->body_max));
 }
 
 /* A living job, mostly one of the last; 0: none. */
@@ -242,14 +248,11 @@ static uint64_t pick(struct model *model)
     return 0;
 }
 
-static void ended(struct model *model)
+void model_end(struct model *model, uint64_t key)
 {
-    uint64_t key = pick(model);
-    if (key == 0)
-        return;
     struct model_job *job = &model->jobs[key];
     uint32_t value = job->tries;
-    bool with_body = key % 3 == 0;
+    bool with_body = key % 3 == 0 && !model->bare_ends;
     enum err err = store_batch_add_copy(model->batch, MODEL_END, key, ++model->seq, &value, sizeof value, NULL,
                                         with_body ? 1u << 1 : 0, MODEL_JOB, key, job->place);
     assert(err == ERR_NONE);
@@ -262,6 +265,13 @@ static void ended(struct model *model)
     note(model, CHANGE_ENDED, key, 0);
 }
 
+static void ended(struct model *model)
+{
+    uint64_t key = pick(model);
+    if (key != 0)
+        model_end(model, key);
+}
+
 static void tried(struct model *model)
 {
     uint64_t key = pick(model);
@@ -271,13 +281,17 @@ static void tried(struct model *model)
     note(model, CHANGE_TRIED, key, model->jobs[key].tries);
 }
 
-static void set(struct model *model)
+void model_set(struct model *model, uint64_t key, uint32_t value)
 {
-    uint64_t key = model_random(model, MODEL_VALUES);
-    uint32_t value = model_random(model, 3) == 0 ? 0 : 1 + (uint32_t)model_random(model, 1000000);
     model->values[key] = value;
     add(model, MODEL_VALUE, key, 0, value);
     note(model, CHANGE_SET, key, value);
+}
+
+static void set(struct model *model)
+{
+    uint64_t key = model_random(model, MODEL_VALUES);
+    model_set(model, key, model_random(model, 3) == 0 ? 0 : 1 + (uint32_t)model_random(model, 1000000));
 }
 
 static void change(struct model *model)
@@ -424,6 +438,7 @@ void model_adopt(struct model *recovered, const struct model *original)
     recovered->unsubmitted = 0;
     recovered->body_max = original->body_max;
     recovered->alive_max = original->alive_max;
+    recovered->bare_ends = original->bare_ends;
 }
 
 bool model_equals(const struct model *recovered, const struct model *original, uint64_t commit, const char **why)

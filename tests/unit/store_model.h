@@ -48,6 +48,7 @@ struct model {
     unsigned body_max, alive_max;
     bool heeds_full;  /* no births while the store is full */
     bool births_only; /* and nothing else */
+    bool bare_ends;   /* ends copy no body from their jobs; else each third does */
     unsigned slice_us;
     int64_t slowest_slice_us;
     uint64_t replayed, replayed_past;
@@ -63,6 +64,11 @@ struct store_options model_options(struct model *model, struct sim *sim, const c
 enum err model_open(struct model *model, struct sim *sim, const char *path, uint64_t segment_bytes,
                     struct store_problem *problem);
 void model_close(struct model *model);
+
+/* Single changes, for the batch that the next turn or settling submits. */
+uint64_t model_bear(struct model *model, uint32_t body_bytes); /* the job's number */
+void model_end(struct model *model, uint64_t key);
+void model_set(struct model *model, uint64_t key, uint32_t value); /* 0: removed */
 
 /* One turn of random changes, a slice of cleaning, a submit, a collect. False: the store has failed. */
 bool model_turn(struct model *model, unsigned changes);
