@@ -6,17 +6,6 @@
 
 #define RAMP_CONF POLICY_CONF("ramp_step_ms: 1000")
 
-/* A conversation that lives on the line because the producer knows its chat. */
-static uint64_t send_known(uint32_t line, uint64_t conversation, enum job_class class)
-{
-    struct core_enqueue job = rig_job(conversation, class);
-    job.from_line = RIG_LINE + line;
-    job.chat_hash = conversation * 2 + 1;
-    struct effect answer = rig_enqueue(rig, &job);
-    ck_assert_int_eq(answer.code, CODE_NONE);
-    return answer.number;
-}
-
 /* One job of conversation 1 is with worker 1. */
 static uint64_t lease_one(void)
 {

@@ -1,0 +1,526 @@
+/* core_leases_test.c — a worker's right to one job: silence, lapse, restart, and every outcome with its scope (DESIGN
+ * traps 10 and 12, section 5; promises P1, P2, P4). */
+#include "broker/store/record.h"
+#include "tests/unit/core_suite.h"
+
+#define FAST_CONF    POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, attempts_max: 3")
+#define PATIENT_CONF POLICY_CONF("pace_per_min: 0, attempts_max: 50")
+#define LEASE_MS     60000 /* the defaults of lease_ms, restart_wait_ms and heartbeat_ms */
+#define RESTART_MS   5000
+#define HEARTBEAT_MS 1000
+
+/* Time passes and no worker says anything. */
+static void in_silence(int64_t ms)
+{
+    rig->now.wall_ms += ms;
+    rig->now.mono_ms += ms;
+    rig_tick(rig);
+}
+
+/* A job that worker 1 has begun, on line 0. */
+static struct effect begin_job(void)
+{
+    begin_with(FAST_CONF, 2);
+    rig_worker(rig, 1, 8);
+    send_known(0, 1, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
+    struct effect job = *rig_told(rig, EFFECT_JOB, 0);
+    rig_forget(rig);
+    return job;
+}
+
+static void ready_with(uint32_t peer, uint64_t instance, const uint64_t *leases, size_t count)
+{
+    struct core_ready ready = {
+        .peer = peer, .instance = instance, .slots = 8, .leases = leases, .lease_count = count, .worker = "w"};
+    core_worker_ready(rig->core, &ready, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static void answer_unknown(const struct effect *job, int64_t retry_after_ms)
+{
+    struct core_result result = rig_result(job, OUTCOME_RETRY);
+    result.http_status = 0;
+    result.unknown = true;
+    result.retry_after_ms = retry_after_ms;
+    rig_answer(rig, &result);
+}
+
+static void answer_retry(const struct effect *job, enum scope scope, int64_t retry_after_ms)
+{
+    struct core_result result = rig_result(job, OUTCOME_RETRY);
+    result.http_status = 429;
+    result.scope = scope;
+    result.retry_after_ms = retry_after_ms;
+    rig_answer(rig, &result);
+}
+
+static struct effect next_job(void)
+{
+    const struct effect *job = rig_told(rig, EFFECT_JOB, 0);
+    ck_assert_ptr_nonnull(job);
+    struct effect copy = *job;
+    rig_forget(rig);
+    return copy;
+}
+
+static struct change_end end_of(uint64_t number)
+{
+    struct change_end end = {.number = 0};
+    for (size_t i = 0; i < rig->record_count; i++) {
+        const struct rig_record *record = &rig->records[i];
+        struct record_storage storage;
+        struct change change;
+        if (record->kind != CHANGE_END || record->key != number)
+            continue;
+        ck_assert(record_decode(record->kind, record->key, record->seq, rig->bytes + record->at, record->bytes,
+                                &storage, &change));
+        end = change.end;
+    }
+    return end;
+}
+
+#define ck_ended(number, expected_state)                                                                             \
+    do {                                                                                                             \
+        ck_assert_int_eq(rig_view(rig, number).state, JOB_NONE);                                                     \
+        ck_assert_str_eq(job_state_name(end_of(number).state), job_state_name(expected_state));                      \
+    } while (0)
+
+/* ---- READY, silence, lapse ---- */
+
+START_TEST(ready_keeps_the_leases_it_names_and_returns_the_others)
+{
+    struct effect first = begin_job();
+    uint64_t second = send_known(0, 2, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    ck_job(second, JOB_LEASED, REASON_NONE);
+    ready_with(1, 1001, &first.lease, 1);
+    ck_job(first.number, JOB_LEASED, REASON_NONE);
+    ck_assert_int_eq(rig_view(rig, second).state, JOB_QUEUED);
+    ck_assert_uint_eq(rig_view(rig, second).attempts, 0);
+    ck_assert(!rig_view(rig, second).unsettled);
+}
+END_TEST
+
+START_TEST(three_silent_heartbeats_and_the_worker_is_gone_but_its_lease_is_not)
+{
+    struct effect job = begin_job();
+    struct worker_view view;
+    in_silence(3 * HEARTBEAT_MS - 1);
+    ck_assert(core_worker_view(rig->core, 0, rig->now, &view));
+    in_silence(1);
+    ck_assert(!core_worker_view(rig->core, 0, rig->now, &view));
+    ck_assert_uint_eq(alerts(ALERT_WORKER_GONE), 1);
+    ck_job(job.number, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
+START_TEST(a_lapsed_lease_is_tried_again_with_the_same_key_on_the_same_line)
+{
+    struct effect job = begin_job();
+    uint8_t before[KEY_RANDOM_BYTES], after[KEY_RANDOM_BYTES];
+    core_key_random(rig->core, job.number, before);
+    in_silence(LEASE_MS - 1);
+    ck_job(job.number, JOB_LEASED, REASON_NONE);
+    in_silence(1);
+    ck_job(job.number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+    rig_forget(rig);
+    rig_worker(rig, 2, 1);
+    rig_tick(rig);
+    struct effect again = next_job();
+    struct lease_view view;
+    ck_assert(core_lease_view(rig->core, again.lease, &view));
+    ck_assert_uint_eq(view.number, job.number);
+    ck_assert_uint_eq(view.line, RIG_LINE);
+    ck_assert(view.unsettled);
+    ck_assert_uint_eq(view.attempt, 2);
+    core_key_random(rig->core, job.number, after);
+    ck_assert_mem_eq(before, after, sizeof before);
+}
+END_TEST
+
+START_TEST(a_lapsed_lease_waits_for_its_line_even_if_another_is_free)
+{
+    struct effect job = begin_job();
+    told(REPUTATION_CRITICAL);
+    rig_forget(rig);
+    rig_pass(rig, LEASE_MS + 10000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
+    ck_assert(rig_view(rig, job.number).unsettled);
+    ck_assert_uint_eq(rig_view(rig, job.number).line, RIG_LINE);
+}
+END_TEST
+
+START_TEST(a_late_sent_is_believed)
+{
+    struct effect job = begin_job();
+    in_silence(LEASE_MS);
+    rig_worker(rig, 1, 0);
+    rig_sent(rig, &job);
+    ck_ended(job.number, JOB_SENT);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_DONE), 1);
+}
+END_TEST
+
+START_TEST(a_late_sent_revokes_the_try_under_way)
+{
+    struct effect job = begin_job();
+    rig_pass(rig, LEASE_MS);
+    struct effect again = next_job();
+    rig_sent(rig, &job);
+    ck_ended(job.number, JOB_SENT);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+    ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->lease, again.lease);
+}
+END_TEST
+
+START_TEST(a_late_failure_settles_nothing)
+{
+    struct effect job = begin_job();
+    in_silence(LEASE_MS);
+    rig_worker(rig, 1, 0);
+    struct core_result result = rig_result(&job, OUTCOME_REJECTED);
+    rig_answer(rig, &result);
+    ck_job(job.number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+}
+END_TEST
+
+START_TEST(a_result_for_an_unknown_lease_is_done_and_changes_nothing)
+{
+    struct effect job = begin_job();
+    size_t records = rig->record_count;
+    struct effect stranger = {.peer = 1, .lease = job.lease + (UINT64_C(1) << 30), .number = job.number};
+    rig_sent(rig, &stranger);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_DONE), 1);
+    ck_assert_uint_eq(rig->record_count, records);
+    ck_job(job.number, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
+START_TEST(a_worker_nobody_knows_is_told_so)
+{
+    struct effect job = begin_job();
+    job.peer = 9;
+    rig_sent(rig, &job);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_UNKNOWN_WORKER), 1);
+    ck_job(job.number, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
+/* ---- restart ---- */
+
+START_TEST(a_restart_keeps_a_lease_for_its_worker)
+{
+    struct effect job = begin_job();
+    rig_restart(rig, 1000);
+    ck_job(job.number, JOB_LEASED, REASON_NONE);
+    ready_with(7, 1001, &job.lease, 1);
+    rig_pass(rig, 1);
+    ck_job(job.number, JOB_LEASED, REASON_NONE);
+    job.peer = 7;
+    rig_sent(rig, &job);
+    ck_ended(job.number, JOB_SENT);
+}
+END_TEST
+
+START_TEST(after_a_restart_a_lease_not_named_goes_back_unbegun)
+{
+    struct effect job = begin_job();
+    rig_restart(rig, 1000);
+    ready_with(7, 1001, NULL, 0);
+    ck_assert_int_eq(rig_view(rig, job.number).state, JOB_QUEUED);
+    ck_assert(!rig_view(rig, job.number).unsettled);
+}
+END_TEST
+
+START_TEST(after_a_restart_a_lease_nobody_claims_lapses_late)
+{
+    struct effect job = begin_job();
+    rig_restart(rig, 1000);
+    in_silence(RESTART_MS + LEASE_MS - 1);
+    ck_job(job.number, JOB_LEASED, REASON_NONE);
+    in_silence(1);
+    ck_job(job.number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+}
+END_TEST
+
+/* ---- unknown ---- */
+
+START_TEST(an_unknown_outcome_holds_its_conversation_and_no_class_overtakes)
+{
+    struct effect job = begin_job();
+    answer_unknown(&job, 10000);
+    rig_forget(rig);
+    uint64_t reply = send_known(0, 1, CLASS_REPLY);
+    rig_pass(rig, 9999);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
+    ck_job(reply, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+    rig_pass(rig, 1);
+    ck_assert_uint_eq(next_job().number, job.number);
+}
+END_TEST
+
+START_TEST(cancelling_an_unknown_outcome_does_not_end_it)
+{
+    struct effect job = begin_job();
+    answer_unknown(&job, 10000);
+    core_cancel(rig->core, 1, 0, job.number, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_job(job.number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+}
+END_TEST
+
+START_TEST(a_job_that_expires_unsettled_failed_with_its_outcome_unknown)
+{
+    begin_with(FAST_CONF, 1);
+    rig_worker(rig, 1, 8);
+    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
+    ask.expires_ms = rig->now.wall_ms + 5000;
+    uint64_t number = rig_enqueue(rig, &ask).number;
+    rig_tick(rig);
+    struct effect job = next_job();
+    answer_unknown(&job, 60000);
+    rig_pass(rig, 4999);
+    ck_job(number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+    rig_pass(rig, 1);
+    ck_ended(number, JOB_FAILED);
+    ck_assert_int_eq(end_of(number).code, CODE_OUTCOME_UNKNOWN);
+    ck_assert(end_of(number).dead);
+}
+END_TEST
+
+START_TEST(nonsense_from_a_worker_is_an_unknown_outcome)
+{
+    struct effect job = begin_job();
+    struct core_result result = rig_result(&job, OUTCOME_SENT);
+    result.malformed = true;
+    rig_answer(rig, &result);
+    ck_job(job.number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+}
+END_TEST
+
+/* ---- retries and their scopes ---- */
+
+START_TEST(attempts_max_ends_a_job_that_failed_by_itself)
+{
+    struct effect job = begin_job();
+    for (int i = 0; i < 2; i++) {
+        answer_retry(&job, SCOPE_JOB, 100);
+        ck_job(job.number, JOB_QUEUED, REASON_RETRY_BACKOFF);
+        rig_forget(rig);
+        rig_pass(rig, 100);
+        job = next_job();
+    }
+    answer_retry(&job, SCOPE_JOB, 100);
+    ck_ended(job.number, JOB_FAILED);
+    ck_assert(end_of(job.number).dead);
+}
+END_TEST
+
+START_TEST(attempts_max_does_not_count_what_was_not_the_jobs_fault)
+{
+    static const enum scope wider[] = {SCOPE_CONVERSATION, SCOPE_LINE, SCOPE_ACCOUNT};
+    struct effect job = begin_job();
+    for (int i = 0; i < 6; i++) {
+        answer_retry(&job, wider[i % 3], 100);
+        rig_forget(rig);
+        rig_pass(rig, 100);
+        job = next_job();
+    }
+    ck_job(job.number, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
+/* After a retry of conversation 1 on line 0 for 5 s: who may go? */
+static void expect_going(enum scope scope, bool other_conversation, bool other_line)
+{
+    struct effect job = begin_job();
+    answer_retry(&job, scope, 5000);
+    uint64_t here = send_known(0, 2, CLASS_REPLY);
+    uint64_t there = send_known(1, 3, CLASS_REPLY);
+    rig_pass(rig, 4999);
+    ck_job(job.number, JOB_QUEUED, scope == SCOPE_JOB ? REASON_RETRY_BACKOFF : REASON_RATE_LIMITED);
+    ck_assert_int_eq(rig_view(rig, here).state, other_conversation ? JOB_LEASED : JOB_QUEUED);
+    ck_assert_int_eq(rig_view(rig, there).state, other_line ? JOB_LEASED : JOB_QUEUED);
+    rig_pass(rig, 1);
+    ck_job(job.number, JOB_LEASED, REASON_NONE);
+}
+
+START_TEST(retry_after_stops_as_much_as_its_scope_says)
+{
+    expect_going(SCOPE_JOB, true, true);
+    expect_going(SCOPE_CONVERSATION, true, true);
+    expect_going(SCOPE_LINE, false, true);
+    expect_going(SCOPE_ACCOUNT, false, false);
+}
+END_TEST
+
+START_TEST(a_refused_key_stops_the_account_until_a_good_poll)
+{
+    struct effect job = begin_job();
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.http_status = 401;
+    result.scope = SCOPE_ACCOUNT;
+    result.retry_after_ms = 0;
+    result.key_refused = true;
+    rig_answer(rig, &result);
+    rig_forget(rig);
+    ck_job(job.number, JOB_QUEUED, REASON_PROVIDER_DOWN);
+    struct core_poll failed = {.poll = ++rig->polls, .begun_mono_ms = rig->now.mono_ms};
+    core_poll_ended(rig->core, &failed, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_pass(rig, 60000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    rig_pass(rig, 1);
+    ck_assert_uint_eq(next_job().number, job.number);
+}
+END_TEST
+
+/* ---- breaker ---- */
+
+static void answer_trouble(const struct effect *job, int64_t retry_after_ms)
+{
+    struct core_result result = rig_result(job, OUTCOME_RETRY);
+    result.retry_after_ms = retry_after_ms;
+    rig_answer(rig, &result);
+}
+
+/* Every 2.5 s each conversation's job meets a 503; `good`: the round in which one was answered otherwise. */
+static void storm(unsigned conversations, int rounds, int good)
+{
+    begin_with(PATIENT_CONF, 1);
+    rig_worker(rig, 1, 32);
+    for (uint64_t conversation = 1; conversation <= conversations; conversation++)
+        send_known(0, conversation, CLASS_TRANSACTIONAL);
+    rig_forget(rig);
+    rig_tick(rig);
+    for (int round = 0; round < rounds; round++) {
+        struct effect jobs[32];
+        size_t count = rig_count(rig, EFFECT_JOB);
+        for (size_t i = 0; i < count; i++)
+            jobs[i] = *rig_told(rig, EFFECT_JOB, i);
+        rig_forget(rig);
+        for (size_t i = 0; i < count; i++) {
+            if (round == good && i == 0)
+                answer_retry(&jobs[i], SCOPE_CONVERSATION, 2500);
+            else
+                answer_trouble(&jobs[i], 2500);
+        }
+        if (round < rounds - 1)
+            rig_pass(rig, 2500);
+    }
+}
+
+START_TEST(the_breaker_opens_after_20_troubles_over_5_conversations_in_10_seconds)
+{
+    storm(5, 4, -1); /* 20 of them, but in 7.5 s */
+    ck_assert_uint_eq(alerts(ALERT_BREAKER_OPEN), 0);
+    storm(4, 8, -1); /* 32 of them, but over 4 conversations */
+    ck_assert_uint_eq(alerts(ALERT_BREAKER_OPEN), 0);
+    storm(5, 5, 2); /* another answer began the count anew */
+    ck_assert_uint_eq(alerts(ALERT_BREAKER_OPEN), 0);
+    storm(5, 5, -1);
+    ck_assert_uint_eq(alerts(ALERT_BREAKER_OPEN), 1);
+}
+END_TEST
+
+START_TEST(an_open_breaker_probes_with_one_job_after_1_2_4_up_to_30_seconds)
+{
+    static const int64_t waits_ms[] = {1000, 2000, 4000, 8000, 16000, 30000, 30000};
+    storm(5, 5, -1);
+    for (size_t i = 0; i < sizeof waits_ms / sizeof *waits_ms; i++) {
+        uint64_t waiting = send_known(0, 100 + i, CLASS_REPLY); /* ready whenever it may */
+        ck_job(waiting, JOB_QUEUED, REASON_PROVIDER_DOWN);
+        rig_forget(rig);
+        rig_pass(rig, waits_ms[i] - 1);
+        ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
+        rig_pass(rig, 1);
+        ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
+        struct effect probe = next_job();
+        answer_trouble(&probe, 3600000);
+    }
+}
+END_TEST
+
+START_TEST(the_first_good_answer_closes_the_breaker)
+{
+    storm(5, 5, -1);
+    rig_forget(rig);
+    send_known(0, 100, CLASS_REPLY);
+    uint64_t other = send_known(0, 101, CLASS_REPLY);
+    rig_pass(rig, 1000);
+    struct effect probe = *rig_told(rig, EFFECT_JOB, 0);
+    rig_sent(rig, &probe);
+    ck_assert_uint_eq(alerts(ALERT_BREAKER_CLOSED), 1);
+    rig_pass(rig, 1);
+    ck_job(other, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
+/* ---- message webhooks ---- */
+
+static void told_message(int what, uint64_t number, uint64_t message_hash)
+{
+    struct core_message_fact fact = {
+        .token = 5, .event = ++rig->polls + (UINT64_C(1) << 41), .number = number, .message_hash = message_hash};
+    fact.what = what;
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+START_TEST(the_echo_of_its_key_settles_an_unknown_outcome)
+{
+    struct effect job = begin_job();
+    answer_unknown(&job, 10000);
+    told_message(MESSAGE_FAILED, job.number, 0);
+    ck_job(job.number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+    told_message(MESSAGE_SENT, job.number, 0);
+    ck_ended(job.number, JOB_SENT);
+}
+END_TEST
+
+START_TEST(what_becomes_of_a_sent_message_is_told_of_its_job)
+{
+    struct effect job = begin_job();
+    rig_sent(rig, &job);
+    uint64_t message = job.number * 17 + (UINT64_C(1) << 50); /* as rig_sent() names it */
+    told_message(MESSAGE_DELIVERED, 0, message);
+    told_message(MESSAGE_DELIVERED, 0, message + 1); /* nobody's */
+    ck_assert_uint_eq(rig_records(rig, CHANGE_DELIVERY, 0, 0), 1);
+    ck_assert_uint_eq(rig_records(rig, CHANGE_DELIVERY, job.number, 0), 1);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        ready_keeps_the_leases_it_names_and_returns_the_others,
+        three_silent_heartbeats_and_the_worker_is_gone_but_its_lease_is_not,
+        a_lapsed_lease_is_tried_again_with_the_same_key_on_the_same_line,
+        a_lapsed_lease_waits_for_its_line_even_if_another_is_free,
+        a_late_sent_is_believed,
+        a_late_sent_revokes_the_try_under_way,
+        a_late_failure_settles_nothing,
+        a_result_for_an_unknown_lease_is_done_and_changes_nothing,
+        a_worker_nobody_knows_is_told_so,
+        a_restart_keeps_a_lease_for_its_worker,
+        after_a_restart_a_lease_not_named_goes_back_unbegun,
+        after_a_restart_a_lease_nobody_claims_lapses_late,
+        an_unknown_outcome_holds_its_conversation_and_no_class_overtakes,
+        cancelling_an_unknown_outcome_does_not_end_it,
+        a_job_that_expires_unsettled_failed_with_its_outcome_unknown,
+        nonsense_from_a_worker_is_an_unknown_outcome,
+        attempts_max_ends_a_job_that_failed_by_itself,
+        attempts_max_does_not_count_what_was_not_the_jobs_fault,
+        retry_after_stops_as_much_as_its_scope_says,
+        a_refused_key_stops_the_account_until_a_good_poll,
+        the_breaker_opens_after_20_troubles_over_5_conversations_in_10_seconds,
+        an_open_breaker_probes_with_one_job_after_1_2_4_up_to_30_seconds,
+        the_first_good_answer_closes_the_breaker,
+        the_echo_of_its_key_settles_an_unknown_outcome,
+        what_becomes_of_a_sent_message_is_told_of_its_job,
+    };
+    return run_suite("core_leases", tests, sizeof tests / sizeof *tests);
+}
