@@ -17,6 +17,7 @@ struct audit_job {
     uint32_t stream;       /* conversation and class */
     int64_t n;
     enum job_end end;
+    int64_t ended_ms; /* INT64_MAX: when it was accepted; INT64_MIN: otherwise, nobody says when */
     uint32_t accepted;
     uint32_t key;
 };

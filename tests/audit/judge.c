@@ -275,16 +275,22 @@ static int64_t lateness_ms(const struct spans *spans, uint32_t line, int64_t beg
     return latest;
 }
 
-/* A conversation is placed with its first try. What was tried must be tried again on the same line, and all of its
- * conversation with it; but only until it goes out, so a try of a job that never did places nothing but itself. */
+/* Does the line of this try still bind the conversation when `request` begins? What was tried must be tried again on the
+ * same line, and all of its conversation with it, until it has ended. */
+static bool binds(const struct audit *audit, const struct audit_request *tried, const struct audit_request *request)
+{
+    return tried->line == request->line &&
+           (tried->job == request->job || audit->jobs[tried->job].ended_ms > request->begun_ms);
+}
+
+/* A conversation is placed with its first try. */
 static const struct audit_request *placed_by(const struct audit *audit, uint32_t *first_of,
                                              const struct audit_request *request, uint32_t at)
 {
     if (request->job == JOB_NONE_KNOWN)
         return request;
-    const struct audit_job *job = &audit->jobs[request->job];
-    uint32_t *first = &first_of[job->end == END_SENT ? job->conversation : job->name];
-    if (*first == UINT32_MAX || audit->requests[*first].line != request->line)
+    uint32_t *first = &first_of[audit->jobs[request->job].conversation];
+    if (*first == UINT32_MAX || !binds(audit, &audit->requests[*first], request))
         *first = at;
     return &audit->requests[*first];
 }

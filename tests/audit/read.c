@@ -108,6 +108,8 @@ static const char *job_read(struct audit *audit, const cJSON *tree)
     struct audit_job job = {.key = TEXT_NONE, .end = end_read(json_string(tree, "state"))};
     if (id == NULL || pool == NULL || class == NULL || number == NULL || !json_int(tree, "n", &job.n))
         return "an acked job needs id, pool, class, job and n";
+    job.ended_ms = job.end == END_SENT ? INT64_MAX : INT64_MIN;
+    json_int(tree, "ended_mono_ms", &job.ended_ms);
     job.to = to_read(audit, json_get(tree, "to"));
     if (job.to == TEXT_NONE)
         return "an acked job needs a list of recipients in `to`";

@@ -452,6 +452,20 @@ START_TEST(a_job_that_never_went_out_keeps_no_place_for_others)
 }
 END_TEST
 
+START_TEST(a_job_tried_before_keeps_the_place_until_it_has_ended)
+{
+    static const char one[] = "{\"job\":\"j_a\",\"id\":\"a\",\"pool\":\"p\",\"to\":[\"+1415\"],\"class\":\"campaign\","
+                              "\"n\":1,\"state\":\"expired\",\"ended_mono_ms\":3000}";
+    ck_assert_ptr_null(audit_read_acked(audit, one, sizeof one - 1));
+    acked_state("b", "+1415", "reply", 1, "sent");
+    send_as("a", (struct sent){.n = 1, .at_ms = 900, .lost = true});
+    line_is(1000, 2, "AT_RISK", "ACTIVE");
+    webhook(1010, 2, "AT_RISK", "ACTIVE");
+    send_as("b", (struct sent){.n = 1, .at_ms = 2500, .new_chat = true});
+    ck_good();
+}
+END_TEST
+
 START_TEST(a_lie_is_no_reason_to_hold)
 {
     acked("a", 1);
@@ -575,6 +589,7 @@ int main(void)
                                   a_retry_of_a_conversation_placed_before_is_no_new_placement,
                                   a_job_of_a_conversation_that_another_placed_before_is_no_new_placement,
                                   a_job_that_never_went_out_keeps_no_place_for_others,
+                                  a_job_tried_before_keeps_the_place_until_it_has_ended,
                                   a_lie_is_no_reason_to_hold,
                                   a_job_number_given_twice_is_found,
                                   an_id_acked_twice_under_one_number_is_one_job,
