@@ -237,6 +237,15 @@ void load_finish(struct load *load)
 
 /* ---- how they ended ---- */
 
+static void note_end(struct load_job *job, const char *state, const cJSON *view)
+{
+    struct instant now = clock_read();
+    int64_t ended_wall_ms = 0;
+    MUST(time_parse(text_at(view, "ended_at"), &ended_wall_ms), "a final job without ended_at");
+    snprintf(job->state, sizeof job->state, "%s", state);
+    job->ended_mono_ms = now.mono_ms - (now.wall_ms - ended_wall_ms);
+}
+
 /* Asks after the next of those not final; false: there are none. */
 static size_t ask_states(struct load *load, struct producer *wire, uint32_t *from)
 {
@@ -260,7 +269,7 @@ static size_t ask_states(struct load *load, struct producer *wire, uint32_t *fro
         cJSON *view = producer_json(wire, 3 + i);
         const char *word = text_at(view, "state");
         if (job_state_parse(word, &state) && job_state_is_final(state))
-            snprintf(load->jobs[asked[i]].state, sizeof load->jobs[asked[i]].state, "%s", word);
+            note_end(&load->jobs[asked[i]], word, view);
         else
             waiting++;
         cJSON_Delete(view);
@@ -299,9 +308,9 @@ void load_write_acked(const struct load *load, char out[PROGRAM_PATH_MAX])
         put_recipients(&to, job);
         fprintf(file,
                 "{\"job\":\"%s\",\"id\":\"load-%u\",\"pool\":\"default\",\"to\":%.*s,\"class\":\"%s\",\"n\":%u,"
-                "\"acked_mono_ms\":%lld,\"state\":\"%s\"}\n",
+                "\"acked_mono_ms\":%lld,\"state\":\"%s\",\"ended_mono_ms\":%lld}\n",
                 job->number, i, (int)to.bytes, to.text, classes[job->job_class], job->n,
-                (long long)job->acked_mono_ms, job->state);
+                (long long)job->acked_mono_ms, job->state, (long long)job->ended_mono_ms);
         json_out_free(&to);
     }
     MUST(fclose(file) == 0, "%s: %s", out, strerror(errno));
