@@ -188,7 +188,8 @@ static uint64_t room_left(const struct segment *segment)
     return used < segment->bytes ? segment->bytes - used : 0;
 }
 
-/* The helper may take a while to find that there is no room for the reserve; new jobs must not eat it up meanwhile. */
+/* The helper may take a while to find that there is no room for the reserve; new jobs must not eat it up meanwhile.
+ */
 static void look_for_room(struct store *store)
 {
     int64_t room = store->io->free_bytes(store->io->self, store->folder);

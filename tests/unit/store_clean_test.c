@@ -8,8 +8,8 @@
 #include <string.h>
 
 #define SEGMENT_BYTES (1u << 20)
-#define HOUR_MS (3600 * 1000)
-#define SLICE_US_MAX 5000
+#define HOUR_MS       (3600 * 1000)
+#define SLICE_US_MAX  5000
 
 static struct sim *sim;
 static struct model *model;

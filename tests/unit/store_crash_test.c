@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 #define SEGMENT_BYTES (1u << 20)
-#define STATES 1000
-#define AGAIN_EVERY 20 /* so many states are gone on from, and cut again */
-#define AGAIN_STATES 5
-#define LYING_STATES 200
+#define STATES        1000
+#define AGAIN_EVERY   20 /* so many states are gone on from, and cut again */
+#define AGAIN_STATES  5
+#define LYING_STATES  200
 
 static struct model *original;
 static struct sim *recorded;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define SEGMENT_BYTES (1u << 20)
-#define CALLS_MAX 400
+#define CALLS_MAX     400
 
 /* Births, ends, a full segment, cleaning. False: the store has failed. */
 static bool scenario(struct model *model)

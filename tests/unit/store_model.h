@@ -8,7 +8,7 @@
 #include "store_sim.h"
 
 enum { MODEL_JOB = 1, MODEL_END = 2, MODEL_VALUE = 3, MODEL_TRY = 4 };
-#define MODEL_VALUES 64
+#define MODEL_VALUES   64
 #define MODEL_JOBS_MAX 40000
 
 extern const struct store_kind model_kinds[STORE_KINDS_MAX];
@@ -33,7 +33,7 @@ struct model {
     uint64_t seed;
     struct model_job *jobs; /* by number, from 1 */
     size_t job_room;
-    uint64_t job_count;     /* numbers given */
+    uint64_t job_count; /* numbers given */
     uint64_t alive;
     uint32_t values[MODEL_VALUES]; /* 0: none */
     uint64_t seq;

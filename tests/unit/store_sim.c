@@ -340,9 +340,8 @@ static int64_t sim_pwritev(void *self, int file, const struct iovec *parts, int 
         answer = -ENOSPC;
     if (answer > 0) {
         inode_put(inode, offset, data, (size_t)answer);
-        record(sim,
-               (struct sim_event){.what = SIM_WRITE, .inode = at, .offset = offset, .bytes = (size_t)answer}, data,
-               NULL, NULL);
+        record(sim, (struct sim_event){.what = SIM_WRITE, .inode = at, .offset = offset, .bytes = (size_t)answer},
+               data, NULL, NULL);
     }
     pthread_mutex_unlock(&sim->lock);
     free(data);

@@ -10,20 +10,20 @@
 
 #include <pthread.h>
 
-#define SIM_FILES_MAX 4096
-#define SIM_HANDLES_MAX 4096
+#define SIM_FILES_MAX    4096
+#define SIM_HANDLES_MAX  4096
 #define SIM_SECTOR_BYTES 512
 
 enum sim_fault { SIM_FAULT_NONE, SIM_FAULT_EIO, SIM_FAULT_ENOSPC, SIM_FAULT_SHORT };
 enum sim_call { SIM_CALL_WRITE, SIM_CALL_SYNC, SIM_CALL_RESERVE, SIM_CALL_OPEN, SIM_CALL_RENAME, SIM_CALL_KINDS };
 
 enum sim_what {
-    SIM_WRITE,    /* inode, offset, bytes (data NULL: zeros) */
-    SIM_SIZE,     /* inode, offset: the new size */
-    SIM_SYNC,     /* inode */
-    SIM_CREATE,   /* inode, name */
-    SIM_RENAME,   /* name, other */
-    SIM_UNLINK,   /* name */
+    SIM_WRITE,  /* inode, offset, bytes (data NULL: zeros) */
+    SIM_SIZE,   /* inode, offset: the new size */
+    SIM_SYNC,   /* inode */
+    SIM_CREATE, /* inode, name */
+    SIM_RENAME, /* name, other */
+    SIM_UNLINK, /* name */
     SIM_SYNC_DIR,
     SIM_MARK, /* offset: what the test wants to remember */
 };
