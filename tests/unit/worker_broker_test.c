@@ -82,7 +82,7 @@ END_TEST
 START_TEST(a_job_is_sent_and_its_result_told)
 {
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert_str_eq(rig_outcome(result), "sent");
     ck_assert_str_eq(json_string(result, "chat_id"), "chat-1");
     ck_assert_str_eq(json_string(result, "message_id"), "message-1");
@@ -126,7 +126,7 @@ START_TEST(jobs_beyond_the_slots_are_returned_unsent)
     rig_give_job(&rig, "l_3", NULL);
     rig_give_job(&rig, "l_4", NULL);
     rig_give_job(&rig, "l_5", NULL);
-    cJSON *result = rig_result(&rig, "l_5");
+    cJSON *result = rig_next_result(&rig, "l_5");
     ck_assert_str_eq(rig_outcome(result), "returned");
     cJSON_Delete(result);
     rig_requests(&rig, 4);
@@ -140,7 +140,7 @@ START_TEST(a_revoke_before_the_request_begins_returns_the_job)
     rig_turns(&rig, 10);
     ck_assert_uint_eq(worker_leases(rig.worker), 1);
     rig_say(&rig, "REVOKE", "l_1", NULL);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert_str_eq(rig_outcome(result), "returned");
     cJSON_Delete(result);
 }
@@ -161,7 +161,7 @@ START_TEST(a_worker_cut_off_for_three_heartbeats_begins_nothing)
     rig.echo_beats = false;
     rig_now.mono_ms += 3 * RIG_HEARTBEAT_MS;
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert_str_eq(rig_outcome(result), "returned");
     cJSON_Delete(result);
     rig_turns(&rig, 10);
@@ -175,7 +175,7 @@ START_TEST(just_under_three_heartbeats_is_still_fresh)
     rig_turns(&rig, 10); /* the echo of the first BEAT, sent at the time of READY, is in */
     rig_now.mono_ms += 3 * RIG_HEARTBEAT_MS - 1;
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert_str_eq(rig_outcome(result), "sent");
     cJSON_Delete(result);
 }
@@ -192,7 +192,7 @@ START_TEST(an_echo_counts_from_when_its_beat_was_sent)
     rig_turns(&rig, 10);
     rig_now.mono_ms += 500;
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert_str_eq(rig_outcome(result), "returned");
     cJSON_Delete(result);
 }
@@ -207,7 +207,7 @@ START_TEST(a_beat_never_sent_proves_nothing)
     rig_say(&rig, "BEAT", "-1", NULL);
     rig_say(&rig, "BEAT", "", NULL);
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert_str_eq(rig_outcome(result), "returned");
     cJSON_Delete(result);
 }
@@ -229,10 +229,10 @@ END_TEST
 START_TEST(a_result_is_told_again_until_done)
 {
     rig_give_job(&rig, "l_1", NULL);
-    cJSON_Delete(rig_result(&rig, "l_1"));
+    cJSON_Delete(rig_next_result(&rig, "l_1"));
     ck_assert(!rig_hears(&rig, "RESULT"));
     rig_now.mono_ms += 3 * RIG_HEARTBEAT_MS;
-    cJSON_Delete(rig_result(&rig, "l_1"));
+    cJSON_Delete(rig_next_result(&rig, "l_1"));
     rig_say(&rig, "DONE", "l_1", NULL);
     rig_turns(&rig, 10);
     ck_assert_uint_eq(worker_leases(rig.worker), 0);
@@ -255,7 +255,7 @@ END_TEST
 START_TEST(an_unknown_worker_says_ready_with_what_it_began_and_what_is_unacknowledged)
 {
     rig_give_job(&rig, "l_told", NULL);
-    cJSON_Delete(rig_result(&rig, "l_told"));
+    cJSON_Delete(rig_next_result(&rig, "l_told"));
     rig.stub.action = STUB_SILENT;
     rig_give_job(&rig, "l_begun", NULL);
     rig_requests(&rig, 2);
@@ -265,7 +265,7 @@ START_TEST(an_unknown_worker_says_ready_with_what_it_began_and_what_is_unacknowl
     ck_assert(names(ready, "l_told"));
     ck_assert(names(ready, "l_begun"));
     cJSON_Delete(ready);
-    cJSON_Delete(rig_result(&rig, "l_told")); /* told again, for the new broker cannot know it */
+    cJSON_Delete(rig_next_result(&rig, "l_told")); /* told again, for the new broker cannot know it */
 }
 END_TEST
 
@@ -290,7 +290,7 @@ START_TEST(jobs_before_the_answer_to_ready_are_dropped)
     rig_give_job(&rig, "l_early", NULL);
     rig_say(&rig, "READY", "{\"broker\":\"test\",\"heartbeat_ms\":1000}", NULL);
     rig_give_job(&rig, "l_later", NULL);
-    cJSON *result = rig_result(&rig, "l_later");
+    cJSON *result = rig_next_result(&rig, "l_later");
     ck_assert_str_eq(rig_outcome(result), "sent");
     cJSON_Delete(result);
     ck_assert_uint_eq(rig.stub.request_count, 1);
@@ -314,7 +314,7 @@ START_TEST(a_broker_that_comes_back_is_told_ready_and_the_results)
 {
     int linger = 0;
     rig_give_job(&rig, "l_1", NULL);
-    cJSON_Delete(rig_result(&rig, "l_1"));
+    cJSON_Delete(rig_next_result(&rig, "l_1"));
     zmq_close(rig.router);
     rig.router = zmq_socket(rig.zmq, ZMQ_ROUTER);
     zmq_setsockopt(rig.router, ZMQ_LINGER, &linger, sizeof linger);
@@ -323,7 +323,7 @@ START_TEST(a_broker_that_comes_back_is_told_ready_and_the_results)
     cJSON *ready = rig_ready(&rig);
     ck_assert(names(ready, "l_1"));
     cJSON_Delete(ready);
-    cJSON_Delete(rig_result(&rig, "l_1"));
+    cJSON_Delete(rig_next_result(&rig, "l_1"));
 }
 END_TEST
 
@@ -345,7 +345,7 @@ START_TEST(an_expired_job_is_returned_unsent)
     struct rig_job job = {.expires_at = "2026-11-23T09:59:59.999Z"};
     ck_assert(time_parse("2026-11-23T10:00:00Z", &rig_now.wall_ms));
     rig_give_job(&rig, "l_1", &job);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert_str_eq(rig_outcome(result), "returned");
     cJSON_Delete(result);
     ck_assert_uint_eq(rig.stub.request_count, 0);
@@ -359,7 +359,7 @@ START_TEST(malformed_jobs_are_rejected_and_never_sent)
     for (int i = 0; i < 4; i++) {
         snprintf(lease, sizeof lease, "l_%d", i);
         rig_say(&rig, "JOB", lease, bad[i], NULL);
-        cJSON *result = rig_result(&rig, lease);
+        cJSON *result = rig_next_result(&rig, lease);
         ck_assert_str_eq(rig_outcome(result), "rejected");
         cJSON_Delete(result);
     }
@@ -379,7 +379,7 @@ START_TEST(malformed_messages_change_nothing)
     rig_turns(&rig, 20);
     ck_assert_uint_eq(worker_leases(rig.worker), 0);
     rig_give_job(&rig, "l_2", NULL);
-    cJSON *result = rig_result(&rig, "l_2");
+    cJSON *result = rig_next_result(&rig, "l_2");
     ck_assert_str_eq(rig_outcome(result), "sent");
     cJSON_Delete(result);
 }
@@ -393,7 +393,7 @@ START_TEST(ending_says_bye_takes_no_more_and_finishes_what_began)
     worker_end(rig.worker);
     rig_hear(&rig, "BYE");
     rig_give_job(&rig, "l_late", NULL);
-    cJSON *result = rig_result(&rig, "l_late");
+    cJSON *result = rig_next_result(&rig, "l_late");
     ck_assert_str_eq(rig_outcome(result), "returned");
     cJSON_Delete(result);
     ck_assert(!worker_has_ended(rig.worker));
@@ -402,7 +402,7 @@ START_TEST(ending_says_bye_takes_no_more_and_finishes_what_began)
     rig_say(&rig, "DONE", "l_late", NULL);
     const char *answer = "HTTP/1.1 202 X\r\nContent-Length: 0\r\n\r\n";
     ck_assert_int_gt(send(rig.stub.connections[0].fd, answer, strlen(answer), 0), 0);
-    cJSON_Delete(rig_result(&rig, "l_begun"));
+    cJSON_Delete(rig_next_result(&rig, "l_begun"));
     ck_assert(!worker_has_ended(rig.worker));
     rig_say(&rig, "DONE", "l_begun", NULL);
     rig_turns(&rig, 20);
@@ -416,7 +416,7 @@ START_TEST(ending_returns_what_has_not_begun)
     rig_give_job(&rig, "l_1", NULL);
     rig_turns(&rig, 10);
     worker_end(rig.worker);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert_str_eq(rig_outcome(result), "returned");
     cJSON_Delete(result);
     rig_say(&rig, "DONE", "l_1", NULL);
@@ -428,7 +428,7 @@ END_TEST
 START_TEST(ending_does_not_wait_for_ever_for_done)
 {
     rig_give_job(&rig, "l_1", NULL);
-    cJSON_Delete(rig_result(&rig, "l_1"));
+    cJSON_Delete(rig_next_result(&rig, "l_1"));
     worker_end(rig.worker);
     rig_turns(&rig, 10);
     ck_assert(!worker_has_ended(rig.worker));
@@ -443,7 +443,7 @@ START_TEST(with_keys_it_speaks_curve)
 {
     cJSON_Delete(rig_ready(&rig));
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert_str_eq(rig_outcome(result), "sent");
     cJSON_Delete(result);
 }

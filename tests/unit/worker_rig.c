@@ -326,7 +326,7 @@ void rig_give_job(struct rig *rig, const char *lease, const struct rig_job *job)
     json_out_free(&out);
 }
 
-cJSON *rig_result(struct rig *rig, const char *lease)
+cJSON *rig_next_result(struct rig *rig, const char *lease)
 {
     for (;;) {
         const struct heard *heard = rig_hear(rig, "RESULT");

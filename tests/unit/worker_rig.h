@@ -99,7 +99,7 @@ void rig_say(struct rig *rig, const char *command, ...) __attribute__((sentinel)
 cJSON *rig_ready(struct rig *rig);
 void rig_give_job(struct rig *rig, const char *lease, const struct rig_job *job);
 /* The result of `lease` in the RESULT that comes next, parsed: cJSON_Delete(). */
-cJSON *rig_result(struct rig *rig, const char *lease);
+cJSON *rig_next_result(struct rig *rig, const char *lease);
 const char *rig_outcome(const cJSON *result);
 
 #endif

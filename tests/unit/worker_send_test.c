@@ -39,7 +39,7 @@ static void stop(void)
 
 static void assert_result(const char *lease, const char *outcome, bool unknown)
 {
-    cJSON *result = rig_result(&rig, lease);
+    cJSON *result = rig_next_result(&rig, lease);
     ck_assert_str_eq(rig_outcome(result), outcome);
     ck_assert_int_eq(json_bool(result, "unknown", false), unknown);
     cJSON_Delete(result);
@@ -239,7 +239,7 @@ START_TEST(a_rate_limit_is_told_with_its_scope_and_wait)
     rig.stub.headers = "Retry-After: 7\r\nX-Trace-ID: abc\r\n";
     rig.stub.body = "{\"error\":{\"code\":1007,\"message\":\"Slow down\",\"retry_after\":45}}";
     rig_give_job(&rig, "l_1", &job);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert_str_eq(rig_outcome(result), "retry");
     ck_assert_str_eq(json_string(result, "scope"), "conversation");
     ck_assert(json_int(result, "retry_after_ms", &number) && number == 7000);
@@ -258,7 +258,7 @@ START_TEST(a_wait_until_a_date_is_measured_on_the_providers_clock)
     rig.stub.headers = "Date: Mon, 23 Nov 2020 10:00:00 GMT\r\nRetry-After: Mon, 23 Nov 2020 10:01:00 GMT\r\n";
     rig.stub.body = "{\"error\":{\"code\":4004}}";
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert(json_int(result, "retry_after_ms", &number) && number == 60000);
     cJSON_Delete(result);
 }
@@ -279,7 +279,7 @@ START_TEST(flags_that_follow_are_told)
         rig.stub.status = cases[i].status;
         rig.stub.body = cases[i].body;
         rig_give_job(&rig, lease, &job);
-        cJSON *result = rig_result(&rig, lease);
+        cJSON *result = rig_next_result(&rig, lease);
         ck_assert_str_eq(rig_outcome(result), cases[i].outcome);
         ck_assert(json_bool(result, cases[i].flag, false));
         cJSON_Delete(result);
@@ -287,7 +287,7 @@ START_TEST(flags_that_follow_are_told)
     rig.stub.status = 403;
     rig.stub.body = "{\"error\":{\"code\":2024}}";
     rig_give_job(&rig, "l_out", &job);
-    cJSON *result = rig_result(&rig, "l_out");
+    cJSON *result = rig_next_result(&rig, "l_out");
     ck_assert_str_eq(rig_outcome(result), "rejected");
     ck_assert_str_eq(json_string(result, "suppress"), "opted_out");
     cJSON_Delete(result);
@@ -298,7 +298,7 @@ START_TEST(an_account_that_is_not_configured_waits_and_is_not_lost)
 {
     struct rig_job job = {.account = "other"};
     rig_give_job(&rig, "l_1", &job);
-    cJSON *result = rig_result(&rig, "l_1");
+    cJSON *result = rig_next_result(&rig, "l_1");
     ck_assert_str_eq(rig_outcome(result), "retry");
     ck_assert_str_eq(json_string(result, "scope"), "account");
     cJSON_Delete(result);
