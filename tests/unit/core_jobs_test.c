@@ -232,6 +232,28 @@ START_TEST(no_job_is_leased_at_or_after_its_expiry_and_each_ends_once)
 }
 END_TEST
 
+START_TEST(more_expiries_at_once_than_a_tick_takes_let_nothing_slip_through)
+{
+    enum { JOBS = 6000 };
+    struct play *play = play_line(UNLIMITED);
+    struct rig *rig = play->rig;
+    uint64_t pause = rig_pause(rig, PAUSE_ALL, 0, 0);
+    struct core_enqueue job = rig_job(0, CLASS_REPLY);
+    job.expires_ms = rig->now.wall_ms + 500;
+    for (unsigned i = 0; i < JOBS; i++) {
+        job.conversation = 100 + i;
+        rig_enqueue(rig, &job);
+    }
+    rig->now.wall_ms += 500;
+    rig->now.mono_ms += 500;
+    ck_assert_int_eq(rig_resume(rig, PAUSE_ALL, 0, pause), CODE_NONE);
+    play_for(play, SECOND);
+    ck_assert_uint_eq(play->count, 0);
+    ck_assert_uint_eq(totals(rig).expired_total, JOBS);
+    play_free(&play);
+}
+END_TEST
+
 START_TEST(a_leased_job_expires_only_when_it_comes_back_unsent)
 {
     static const struct {
@@ -577,6 +599,7 @@ int main(void)
     tcase_add_test(tcase, an_id_is_remembered_for_its_window_after_the_jobs_end);
     tcase_add_test(tcase, a_job_that_is_past_its_expiry_is_accepted_and_expired);
     tcase_add_test(tcase, no_job_is_leased_at_or_after_its_expiry_and_each_ends_once);
+    tcase_add_test(tcase, more_expiries_at_once_than_a_tick_takes_let_nothing_slip_through);
     tcase_add_test(tcase, a_leased_job_expires_only_when_it_comes_back_unsent);
     tcase_add_test(tcase, a_waiting_job_is_cancelled_at_once_wherever_it_stands);
     tcase_add_test(tcase, a_leased_job_is_revoked_and_cancelled_only_if_it_was_surely_not_sent);
