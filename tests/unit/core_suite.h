@@ -97,7 +97,7 @@ static inline int run_suite(const char *name, const TTest *const *tests, size_t 
 {
     Suite *suite = suite_create(name);
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 30);
+    tcase_set_timeout(all, 60);
     tcase_add_checked_fixture(all, begin_default, end_rig);
     for (size_t i = 0; i < count; i++)
         tcase_add_test(all, tests[i]);
