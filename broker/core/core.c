@@ -10,7 +10,6 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/names.h"
-#include "broker/core/names.h"
 #include "broker/core/pause.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"

@@ -141,7 +141,7 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
 {
     const struct pool *pool = &core->pools[conversation->pool];
     bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
-    bool pinned = (conversation->flags & CONVERSATION_PINNED) != 0;
+    bool pinned = !bound && (conversation->flags & CONVERSATION_PINNED) != 0;
     const struct line *line = bound || pinned ? &core->lines[conversation->line] : NULL;
     bool waits = job_due_ms(job) > now.wall_ms;
     struct verdict verdict;

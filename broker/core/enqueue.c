@@ -115,8 +115,10 @@ static uint32_t house(struct core *core, uint32_t at, const struct core_enqueue 
     adopt_chat(core, at, job);
     struct conversation *conversation = &core->conversations[at];
     bool placed = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
-    if (job->from_line != 0 && !placed) {
-        uint32_t first = conversation_first(core, conversation);
+    uint32_t first = conversation_first(core, conversation);
+    if (job->from_line != 0 && placed) {
+        conversation->flags |= CONVERSATION_PINNED;
+    } else if (job->from_line != 0) {
         if (first != NOBODY)
             turns_withdraw(core, at, first); /* it waits for the pinned line from now on, with all before it */
         conversation_bind(core, at, line_find(core, job->from_line), true);
@@ -157,8 +159,10 @@ static void record_job(struct core *core, uint32_t slot, const struct core_enque
         .class = (uint8_t)job->class,
         .flags = accepted->flags & JOB_PINNED,
     };
-    change->job.chat_hash = (core->conversations[accepted->conversation].flags & CONVERSATION_RECORDED) == 0 &&
-                                    job->from_line != 0 ? job->chat_hash : 0;
+    unsigned flags = core->conversations[accepted->conversation].flags;
+    bool adopted = (flags & CONVERSATION_RECORDED) == 0 && (flags & CONVERSATION_BOUND) != 0 &&
+                   (flags & CONVERSATION_CHAT) != 0;
+    change->job.chat_hash = adopted && job->from_line != 0 ? job->chat_hash : 0;
     change->sections[SECTION_RECIPIENTS] = job->recipients;
     change->sections[SECTION_ENVELOPE] = job->envelope;
     change->sections[SECTION_PAYLOAD] = job->payload;

@@ -111,6 +111,9 @@ int64_t gate_next_ms(const struct core *core, const struct line *line, struct in
 {
     const struct account *account = &core->accounts[line->account];
     int64_t next = TIME_NEVER;
+    struct gate_state gate = gate_of(core, line, now);
+    if (gate.gate != line->gate || gate.reason != line->gate_reason)
+        return now.mono_ms; /* it is time, and nobody has looked yet */
     if (!silent_for(line, account->stale_after_ms, now))
         next = line->heard_mono_ms + account->stale_after_ms + 1;
     else if (!silent_for(line, account->blind_after_ms, now))

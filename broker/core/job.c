@@ -217,7 +217,6 @@ void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, 
              struct effects *out)
 {
     struct job *job = &core->jobs[slot];
-    struct conversation *conversation = &core->conversations[job->conversation];
     bool listed = job->state != JOB_SCHEDULED;
     turns_withdraw(core, job->conversation, slot);
     backlog_remove(core, slot);
@@ -233,6 +232,5 @@ void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, 
         conversation_settle(core, was, now);
         return;
     }
-    if (conversation_first(core, conversation) == slot)
-        conversation_settle(core, job->conversation, now);
+    conversation_settle(core, job->conversation, now); /* also when it had just lost the first place to another */
 }

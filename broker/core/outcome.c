@@ -225,6 +225,8 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
         conversation_set_chat(core, job->conversation, 0);
         record_conversation(core, job->conversation, slot, result, now, out);
     }
+    if (result->line_flagged)
+        flag_line(core, line_at, now, out);
     if (job->failures >= policy->attempts_max && !unsettled && result->scope == SCOPE_JOB) {
         struct job_ending ending = {.event = EV_GIVE_UP, .dead = true, .result = result->result,
                                     .provider_code = result->code};
@@ -232,8 +234,6 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
         turns_touch_line(core, line_at, now);
         return;
     }
-    if (result->line_flagged)
-        flag_line(core, line_at, now, out);
     if (result->scope == SCOPE_LINE && !result->line_flagged && line->limited_until_ms < now.mono_ms + wait)
         line->limited_until_ms = now.mono_ms + wait;
     if (result->scope == SCOPE_ACCOUNT)
@@ -259,7 +259,7 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
     undo_placement(core, lease, conversation, now);
     lease_close(core, lease, false);
     job_end(core, slot, &ending, now, out);
-    if (suppresses) {
+    if (suppresses && result->recipient != 0) { /* a group is never suppressed as a whole */
         suppression_add(core, account, result->recipient, result->suppress, now, out);
         suppression_purge(core, conversation, now, out);
     }

@@ -40,10 +40,10 @@ void pace_begin(const struct core *core, struct line *line, struct instant now)
 
 void pace_restore(const struct core *core, struct line *line, struct instant now)
 {
-    const struct policy *policy = line_policy(core, line);
-    if (line->last_try_ms == 0 || policy->pace_per_min == 0)
+    struct gate_state gate = gate_of(core, line, now);
+    int64_t interval = pace_interval_us(core, line, &gate);
+    if (line->last_try_ms == 0 || interval == 0)
         return;
-    int64_t interval = 60000000 / policy->pace_per_min + 1;
     int64_t ago_ms = now.wall_ms - line->last_try_ms;
     line->next_send_us = (now.mono_ms - (ago_ms < 0 ? 0 : ago_ms)) * 1000 + interval + interval / JITTER_SHARE;
 }

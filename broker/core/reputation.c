@@ -5,6 +5,8 @@
  * begun after the last tightening. */
 #include "broker/core/reputation.h"
 
+#include <string.h>
+
 #include "broker/core/dedupe.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
@@ -233,13 +235,34 @@ static void polled_reputation(struct core *core, uint32_t at, const struct core_
         line->agreed_begun_mono_ms = INT64_MIN;
 }
 
+/* What a restart must know, whether or not it moves the gate (a paused line is closed anyway). */
+struct standing {
+    uint8_t word, proven, service, ramp_step;
+    bool heard, hold, gone;
+};
+
+static struct standing standing_of(const struct line *line)
+{
+    const struct change_line *known = &line->known;
+    struct standing standing;
+    memset(&standing, 0, sizeof standing);
+    standing.word = known->word;
+    standing.proven = known->proven;
+    standing.service = known->service;
+    standing.ramp_step = known->ramp_step;
+    standing.heard = known->heard;
+    standing.hold = known->hold;
+    standing.gone = known->gone;
+    return standing;
+}
+
 void core_line_polled(struct core *core, const struct core_line_fact *fact, struct instant now, struct effects *out)
 {
     uint32_t at = line_heard_of(core, fact->account, fact->number, now);
     if (at == NO_LINE)
         return;
     struct line *line = &core->lines[at];
-    bool first = !line->known.heard;
+    struct standing before = standing_of(line);
     line->seen_poll = fact->poll;
     line->known.missed_polls = 0;
     line->known.gone = false;
@@ -251,8 +274,10 @@ void core_line_polled(struct core *core, const struct core_line_fact *fact, stru
         line->known.flagged_at_ms = now.wall_ms;
         effect_alert(out, ALERT_LINE_FLAGGED, line->known.number, line->account);
     }
+    struct standing after = standing_of(line);
+    bool news = memcmp(&before, &after, sizeof after) != 0;
     /* So that a restart treats what it knows as of its age, without a record per line and poll. */
-    if (first || now.wall_ms - line->recorded_heard_ms > core->accounts[line->account].stale_after_ms / 2)
+    if (news || now.wall_ms - line->recorded_heard_ms > core->accounts[line->account].stale_after_ms / 2)
         line_record(core, at, now, out);
     gate_update(core, at, now, out);
 }

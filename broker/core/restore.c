@@ -132,15 +132,16 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
     set_order(at, job_sequence(at));
     if (slot > core->jobs_used)
         core->jobs_used = slot;
+    if (job->from_line == 0)
+        return ERR_NONE;
+    uint32_t line = line_get(core, 0, job->from_line, (struct instant){.wall_ms = job->accepted_at_ms});
+    if (line == NO_LINE)
+        return ERR_FULL;
+    at->next = line + 1; /* see restore_finish.c */
     struct conversation *home = &core->conversations[conversation];
-    bool placed = (home->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
-    if (job->from_line != 0 && !placed) {
-        struct instant unknown = {.wall_ms = job->accepted_at_ms};
-        uint32_t line = line_get(core, 0, job->from_line, unknown);
-        if (line == NO_LINE)
-            return ERR_FULL;
+    if (job->chat_hash != 0 && (home->flags & CONVERSATION_BOUND) == 0) {
         home->line = line;
-        home->flags |= job->chat_hash != 0 ? CONVERSATION_BOUND : CONVERSATION_PINNED;
+        home->flags |= CONVERSATION_BOUND;
         conversation_set_chat(core, conversation, job->chat_hash);
     }
     return ERR_NONE;
@@ -183,7 +184,10 @@ static void restore_try(struct core *core, const struct change_try *try, int64_t
     job->flags = (uint8_t)((job->flags & JOB_PINNED) | (try->unsettled ? JOB_UNSETTLED : 0) | (try->wide ? JOB_WIDE : 0) |
                            (try->cancel ? JOB_CANCEL : 0));
     job->parent = 0;
-    job->next = line == NO_LINE ? 0 : line + 1;
+    if (line != NO_LINE)
+        job->next = line + 1;
+    else if ((job->flags & JOB_PINNED) == 0)
+        job->next = 0;
     job_set_due(job, try->due_ms);
     set_order(job, try->order);
     if (job->state == JOB_LEASED && line != NO_LINE) {

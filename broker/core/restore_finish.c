@@ -58,6 +58,7 @@ static void match_lines(struct core *core)
         line->pool = account == UINT32_MAX ? NO_POOL : line_rest_pool(core, account);
         if (account != UINT32_MAX)
             line->known.account = core->accounts[account].name;
+        line->known.missed_polls = 0; /* gone is what two polls in a row do not list */
     }
 }
 
@@ -83,19 +84,24 @@ static void wake_lines(struct core *core, struct instant now)
 }
 
 /* A conversation without a record of its own lives where one of its jobs was tried: until a try is surely over without
- * having begun, nothing moves it. */
+ * having begun, nothing moves it. Else it waits for the line that one of them names. */
 static void find_homes(struct core *core)
 {
     for (uint32_t slot = 1; slot <= core->jobs_used; slot++) {
         const struct job *job = &core->jobs[slot];
-        bool tried = job->attempts > 0 || job->state == JOB_LEASED;
-        if (job->number == 0 || job_state_is_final(job->state) || !tried || job->next == 0)
+        if (job->number == 0 || job_state_is_final(job->state) || job->next == 0)
             continue;
         struct conversation *conversation = &core->conversations[job->conversation];
-        if ((conversation->flags & CONVERSATION_RECORDED) != 0)
-            continue;
-        conversation->line = job->next - 1;
-        conversation->flags = (uint8_t)((conversation->flags & ~CONVERSATION_PINNED) | CONVERSATION_BOUND);
+        bool lives = (conversation->flags & CONVERSATION_RECORDED) != 0;
+        bool tried = job->attempts > 0 || job->state == JOB_LEASED;
+        bool pinned = (job->flags & JOB_PINNED) != 0;
+        bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
+        if (!lives && (tried || (pinned && !bound)))
+            conversation->line = job->next - 1;
+        if (tried)
+            conversation->flags |= CONVERSATION_BOUND;
+        if (pinned)
+            conversation->flags |= CONVERSATION_PINNED;
     }
 }
 
@@ -131,7 +137,7 @@ static void link_waiting(struct core *core)
 
 /* Those that go first whatever their class are linked first; the rest in their order, for which the memory of the
  * timers serves, which are all still to be set. */
-static void link_jobs(struct core *core)
+static void link_jobs(struct core *core, struct instant now)
 {
     for (uint32_t slot = core->jobs_used; slot > 0; slot--) {
         struct job *job = job_at(core, slot);
@@ -144,6 +150,8 @@ static void link_jobs(struct core *core)
             job->state = JOB_QUEUED;
             job->flags |= JOB_UNSETTLED;
         }
+        if (job->state == JOB_QUEUED && job_due_ms(job) <= now.wall_ms)
+            job_set_due(job, 0); /* its wait is over: it may have been overtaken since */
         if (job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0)
             link_job(core, slot);
         else if (job->state != JOB_SCHEDULED && !conversation_fixes(job))
@@ -151,6 +159,7 @@ static void link_jobs(struct core *core)
     }
     link_waiting(core);
     struct timer next;
+    assert(core->wall.count <= core->jobs_live); /* only they are in it yet */
     while (timers_take(&core->wall, TIME_NEVER, &next))
         link_job(core, next.owner);
 }
@@ -234,7 +243,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     wake_lines(core, now);
     find_homes(core);
     leases_restored(core, now);
-    link_jobs(core);
+    link_jobs(core, now);
     time_pauses(core);
     find_placements(core);
     start_jobs(core, now);

@@ -58,7 +58,7 @@ _Static_assert(sizeof(struct job) <= 56, "a queued job costs at most 64 bytes, i
 
 enum { /* struct conversation, flags */
     CONVERSATION_BOUND = 1,     /* lives on `line` */
-    CONVERSATION_PINNED = 2,    /* not yet bound, but its jobs name `line` */
+    CONVERSATION_PINNED = 2,    /* one of its jobs names `line`: until it is idle, it can live nowhere else */
     CONVERSATION_CHAT = 4,      /* a chat id is known */
     CONVERSATION_RECORDED = 8,  /* has a place in the store */
 };

@@ -158,36 +158,17 @@ void conversation_bind(struct core *core, uint32_t at, uint32_t line, bool pinne
     struct conversation *conversation = &core->conversations[at];
     count_conversation(core, conversation, -1);
     conversation->line = line;
-    conversation->flags &= (uint8_t) ~(CONVERSATION_BOUND | CONVERSATION_PINNED);
     conversation->flags |= pinned ? CONVERSATION_PINNED : CONVERSATION_BOUND;
     count_conversation(core, conversation, 1);
-}
-
-/* One pinned job keeps all of its conversation: they can't live apart. */
-static bool is_pinned(const struct core *core, const struct conversation *conversation)
-{
-    uint32_t first = conversation_first(core, conversation);
-    uint32_t slot = first;
-    if (first == NOBODY)
-        return false;
-    do {
-        if ((core->jobs[slot].flags & JOB_PINNED) != 0 && !job_state_is_final(core->jobs[slot].state))
-            return true;
-        slot = core->jobs[slot].next;
-    } while (slot != first);
-    return false;
 }
 
 void conversation_unbind(struct core *core, uint32_t at)
 {
     struct conversation *conversation = &core->conversations[at];
-    if (is_pinned(core, conversation)) {
-        conversation_bind(core, at, conversation->line, true);
-        return;
-    }
     count_conversation(core, conversation, -1);
-    conversation->line = NO_LINE;
-    conversation->flags &= (uint8_t) ~(CONVERSATION_BOUND | CONVERSATION_PINNED);
+    conversation->flags &= (uint8_t)~CONVERSATION_BOUND;
+    if ((conversation->flags & CONVERSATION_PINNED) == 0)
+        conversation->line = NO_LINE;
     count_conversation(core, conversation, 1);
 }
 

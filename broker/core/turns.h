@@ -27,7 +27,8 @@ void turns_run(struct core *core, struct instant now, struct effects *out);
  * its pace)? */
 bool line_welcomes_fresh(const struct core *core, const struct line *line);
 bool line_takes_fresh(const struct core *core, const struct line *line, struct instant now);
-/* The conversation moves in on the line, or back out to its pool (nothing was ever begun there). */
+/* The conversation moves in on the line, or is pinned to it; or moves out again (nothing was ever begun there), to its
+ * pool or to where it waits for the line that it is pinned to. */
 void conversation_bind(struct core *core, uint32_t conversation, uint32_t line, bool pinned);
 void conversation_unbind(struct core *core, uint32_t conversation);
 

@@ -132,12 +132,26 @@ static bool waits(enum effect_kind kind)
     return kind != EFFECT_REVOKE && kind != EFFECT_UNKNOWN_WORKER && kind != EFFECT_POLL && kind != EFFECT_ALERT;
 }
 
-static void tell(struct rig *rig, const struct effect *effect)
+/* As the edge does: first whether the recipient still may be sent to, then whether the lease still holds. */
+static bool may_hand_out(struct rig *rig, uint64_t lease)
 {
-    if (effect->kind == EFFECT_JOB && !core_lease_send(rig->core, effect->lease, rig->now))
+    struct lease_view view;
+    if (rig->options.recipient_of != NULL && core_lease_view(rig->core, lease, &view)) {
+        uint64_t recipient = rig->options.recipient_of(rig->options.self, view.number);
+        bool suppressed = core_lease_suppressed(rig->core, lease, recipient, rig->now, &rig->out);
+        rig_keep(rig);
+        if (suppressed)
+            return false;
+    }
+    return core_lease_send(rig->core, lease, rig->now);
+}
+
+static void tell(struct rig *rig, struct effect effect)
+{
+    if (effect.kind == EFFECT_JOB && !may_hand_out(rig, effect.lease))
         return;
     assert(rig->told_count < RIG_TOLD_MAX);
-    rig->told[rig->told_count++] = *effect;
+    rig->told[rig->told_count++] = effect;
 }
 
 void rig_keep(struct rig *rig)
@@ -147,7 +161,7 @@ void rig_keep(struct rig *rig)
     for (size_t i = 0; i < rig->out.effect_count; i++) {
         const struct effect *effect = &rig->out.effects[i];
         if (!waits(effect->kind)) {
-            tell(rig, effect);
+            tell(rig, *effect);
             continue;
         }
         rig->waiting = grown(rig->waiting, &rig->waiting_room, rig->waiting_end + 1, sizeof *rig->waiting);
@@ -164,18 +178,39 @@ void rig_commit(struct rig *rig, size_t count)
     rig->durable = count;
     for (; rig->moved_told < count; rig->moved_told++) {
         const struct rig_record *record = &rig->records[rig->moved_told];
+        uint64_t from = record->copy_of == 0 ? UINT64_MAX : record->copy_of;
         if (record->kind == CHANGE_JOB || record->kind == CHANGE_CONVERSATION)
-            core_moved(rig->core, (enum change_kind)record->kind, record->key, UINT64_MAX, rig->moved_told + 1);
+            core_moved(rig->core, (enum change_kind)record->kind, record->key, from, rig->moved_told + 1);
     }
     while (rig->waiting_first < rig->waiting_end && rig->waiting[rig->waiting_first].needs <= count)
-        tell(rig, &rig->waiting[rig->waiting_first++].effect);
+        tell(rig, rig->waiting[rig->waiting_first++].effect);
     if (rig->waiting_first == rig->waiting_end)
         rig->waiting_first = rig->waiting_end = 0;
+}
+
+bool rig_move(struct rig *rig, enum change_kind kind, uint64_t key)
+{
+    for (size_t i = rig->durable; i-- > 0;) {
+        struct rig_record *record = &rig->records[i];
+        if (record->kind != kind || record->key != key || record->copied_to != 0)
+            continue;
+        if (!core_is_live(rig->core, kind, key, i + 1))
+            return false;
+        rig->records = grown(rig->records, &rig->record_room, rig->record_count + 1, sizeof *rig->records);
+        rig->records[i].copied_to = rig->record_count + 1;
+        rig->records[rig->record_count] = rig->records[i];
+        rig->records[rig->record_count].copied_to = 0;
+        rig->records[rig->record_count++].copy_of = i + 1;
+        return true;
+    }
+    return false;
 }
 
 static void replay(struct rig *into, const struct rig *from, size_t i)
 {
     const struct rig_record *record = &from->records[i];
+    if (record->copied_to != 0 && record->copied_to <= from->record_count)
+        return;
     struct record_storage storage;
     struct change change;
     bool read = record_decode(record->kind, record->key, record->seq, from->bytes + record->at, record->bytes,
@@ -189,7 +224,10 @@ static void replay(struct rig *into, const struct rig *from, size_t i)
 
 void rig_restart(struct rig *rig, int64_t after_ms)
 {
-    rig->record_count = rig->durable;
+    rig->record_count = rig->moved_told = rig->durable;
+    for (size_t i = 0; i < rig->record_count; i++)
+        if (rig->records[i].copied_to > rig->record_count)
+            rig->records[i].copied_to = 0; /* the copy was lost */
     rig->waiting_first = rig->waiting_end = 0;
     rig->now.wall_ms += after_ms;
     rig->now.mono_ms = 1000 * (int64_t)(rig->starts + 1); /* a steady clock means nothing after a restart */

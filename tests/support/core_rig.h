@@ -16,6 +16,8 @@ struct rig_record {
     size_t at;
     uint32_t bytes;
     bool past;
+    size_t copy_of;   /* 1 + the record that the cleaner moved here; 0: none */
+    size_t copied_to; /* 1 + the record that it was moved to; while that is durable, this one is gone */
 };
 
 struct rig_waiting {
@@ -28,6 +30,9 @@ struct rig_options {
     uint64_t seed;
     struct core_limits limits; /* a 0 takes a small default */
     bool hold_commits;         /* the test calls rig_commit() itself; else every step is durable at once */
+    /* What the edge reads from the store before it hands a job out; NULL: nobody is asked for. */
+    uint64_t (*recipient_of)(void *self, uint64_t number);
+    void *self;
 };
 
 struct rig {
@@ -62,6 +67,9 @@ struct rig *rig_replica(const struct rig *rig, size_t count, unsigned times);
 void rig_keep(struct rig *rig);
 /* The first `count` records are durable: tells places, says what waited for them. */
 void rig_commit(struct rig *rig, size_t count);
+/* As the cleaner does it: the durable record goes on at the end of the journal. False: it is not durable (yet), or
+ * its thing is over. The caller renews what must follow it. */
+bool rig_move(struct rig *rig, enum change_kind kind, uint64_t key);
 void rig_forget(struct rig *rig); /* told = nothing */
 /* The nth (from 0) thing told of that kind; NULL: none. */
 const struct effect *rig_told(const struct rig *rig, enum effect_kind kind, size_t nth);

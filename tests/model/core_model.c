@@ -1,0 +1,654 @@
+/* core_model.c — the core against a naive model: enqueues, cancels, workers that die, stall and answer, a provider
+ * whose lines rise and fall, webhooks late and twice, pauses, time, lost commits and restarts, drawn from a seed.
+ * After each event every record is held against what the promises allow (core_naive.h), and the views against plain
+ * lists.
+ *
+ * core_model [SEED [EVENTS]], or the same from the environment; without, a few fixed seeds. A failure says the seed
+ * and the last events, and the same seed fails again. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core_naive.h"
+#include "core_world.h"
+
+#define EVENTS      100000
+#define LAST_EVENTS 2000
+#define STEPS_MAX   32 /* that may be lost in one crash */
+
+struct step { /* how the model stood when the record count was this */
+    size_t records;
+    struct naive naive;
+};
+
+struct run {
+    struct rig *rig;
+    struct world world;
+    struct naive naive;
+    struct grants grants;
+    struct step steps[STEPS_MAX]; /* the first is durable */
+    unsigned step_count;
+    struct naive_asked asked;
+    uint64_t seed, at;
+};
+
+static struct run run;
+static char last_events[LAST_EVENTS][200];
+
+static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void note(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *line = last_events[run.at % LAST_EVENTS];
+    int head = snprintf(line, sizeof last_events[0], "%llu @%lld: ", (unsigned long long)run.at,
+                        (long long)(run.rig->now.wall_ms - RIG_START_MS));
+    vsnprintf(line + head, sizeof last_events[0] - (size_t)head, format, args);
+    va_end(args);
+}
+
+static void on_abort(int signal_number)
+{
+    (void)signal_number;
+    fprintf(stderr, "seed %llu, event %llu; the last events:\n", (unsigned long long)run.seed,
+            (unsigned long long)run.at);
+    for (uint64_t i = run.at < LAST_EVENTS ? 0 : run.at - LAST_EVENTS + 1; i <= run.at; i++)
+        fprintf(stderr, "  %s\n", last_events[i % LAST_EVENTS]);
+    fflush(stderr);
+    _exit(1);
+}
+
+static uint64_t draw(uint64_t below)
+{
+    return world_draw(&run.world, below);
+}
+
+static bool chance(unsigned percent)
+{
+    return draw(100) < percent;
+}
+
+static int64_t now_ms(void)
+{
+    return run.rig->now.wall_ms;
+}
+
+static bool in_ramp(uint32_t line)
+{
+    return rig_line(run.rig, line).ramp_percent < 100;
+}
+
+/* ---- after each call of the core ---- */
+
+static bool core_knows(uint32_t worker)
+{
+    struct worker_view view;
+    for (uint32_t w = 0; core_worker_view(run.rig->core, w, run.rig->now, &view); w++)
+        if (view.peer == worker + 1 && view.instance == run.world.workers[worker].instance)
+            return true;
+    return false;
+}
+
+static void check_revoked(void)
+{
+    for (size_t i = 0; i < run.world.held_count; i++) {
+        const struct held *held = &run.world.held[i];
+        const struct naive_job *job = naive_job(&run.naive, held->number);
+        bool current = job != NULL && job->place == NAIVE_LEASED && job->lease == held->lease;
+        bool reachable = core_knows(held->worker);
+        if (!current || !reachable || held->begun || held->answered || held->revoked)
+            continue;
+        bool probe = run.naive.lines[held->line].flagged && run.naive.lines[held->line].flag_by_error;
+        bool closed = (naive_closed(&run.naive, held->line) && !probe) ||
+                      naive_paused(&run.naive, naive_pool_of_line(held->line), now_ms());
+        if (closed)
+            naive_refuse("P3: lease %llu on line %u is not revoked", (unsigned long long)held->lease, held->line);
+    }
+}
+
+/* Shows the model what was written, and the world what was told. */
+static void settle(void)
+{
+    static const struct naive_asked nothing;
+    struct truth truth = {world_begun, world_provider_has, &run.world};
+    rig_keep(run.rig);
+    naive_show(&run.naive, run.rig, &run.asked, &run.grants, &truth);
+    world_hear(&run.world, run.rig, &run.naive);
+    rig_forget(run.rig);
+    run.asked = nothing;
+    check_revoked();
+    if (run.step_count == STEPS_MAX) /* the last two are lost or kept together */
+        run.step_count--;
+    run.steps[run.step_count++] = (struct step){run.rig->record_count, run.naive};
+}
+
+/* Commits the first so many steps; what was waiting for them is said, which may write more. */
+static void commit(unsigned steps)
+{
+    if (steps == 0)
+        return;
+    rig_commit(run.rig, run.steps[steps - 1].records);
+    memmove(run.steps, run.steps + steps - 1, (run.step_count - steps + 1) * sizeof *run.steps);
+    run.step_count -= steps - 1;
+    settle();
+}
+
+/* ---- what may happen ---- */
+
+static void tick(void)
+{
+    for (int i = 0; i < NAIVE_JOBS; i++) /* what the whole conversation waited for is over */
+        if (run.naive.jobs[i].due_ms <= now_ms())
+            run.naive.jobs[i].holds_all = false;
+    for (int i = 0; i < 2000; i++) {
+        run.asked.ticked = true;
+        core_tick(run.rig->core, run.rig->now, &run.rig->out);
+        settle();
+        if (core_next_mono_ms(run.rig->core, run.rig->now) > run.rig->now.mono_ms) {
+            for (int j = 0; j < NAIVE_JOBS; j++) {
+                const struct naive_job *job = &run.naive.jobs[j];
+                bool late = job->expires_ms != 0 && job->expires_ms <= now_ms();
+                if (job->place != NAIVE_WAITING && job->place != NAIVE_SCHEDULED)
+                    continue;
+                if (late || (job->place == NAIVE_SCHEDULED && job->due_ms <= now_ms()))
+                    naive_refuse("job %llu is overdue", (unsigned long long)job->number);
+                struct job_view view = rig_view(run.rig, job->number);
+                if (view.reason == REASON_NONE)
+                    naive_refuse("P10: nothing keeps job %llu, and yet it waits", (unsigned long long)job->number);
+            }
+            return;
+        }
+    }
+    naive_refuse("the core never comes to rest");
+}
+
+static void pass(int64_t ms)
+{
+    run.rig->now.wall_ms += ms;
+    run.rig->now.mono_ms += ms;
+    note("%lld ms pass", (long long)ms);
+}
+
+static unsigned live_jobs(void)
+{
+    unsigned live = 0;
+    for (int i = 0; i < NAIVE_JOBS; i++)
+        live += run.naive.jobs[i].place != NAIVE_FREE;
+    return live;
+}
+
+static uint32_t line_for(uint32_t conversation)
+{
+    uint32_t pool = naive_pool_of(conversation);
+    return pool == 0 ? (uint32_t)draw(6) : pool == 1 ? 6 + (uint32_t)draw(2) : 8;
+}
+
+static void check_answer(const struct core_enqueue *job, uint32_t conversation, const struct effect *answer)
+{
+    const struct naive_id *known = NULL;
+    bool suppressed = naive_is_suppressed(&run.naive, job->recipient);
+    for (int i = 0; i < NAIVE_IDS && job->id_hash != 0; i++)
+        if (run.naive.ids[i].id == job->id_hash)
+            known = &run.naive.ids[i];
+    const struct naive_conversation *home = &run.naive.conversations[conversation];
+    uint64_t line = home->home != 0 ? home->home : home->pinned;
+    enum code code = CODE_NONE;
+    if (known != NULL)
+        code = known->content == job->content_hash ? CODE_NONE : CODE_ID_CONFLICT;
+    else if (suppressed)
+        code = CODE_OPTED_OUT;
+    else if (job->from_line != 0 && line != 0 && line != job->from_line)
+        code = CODE_LINE_CONFLICT;
+    else if (answer->code == CODE_HELD && job->fail_if_held)
+        return; /* the views are held against the model elsewhere */
+    else if (job->has_link && !home->for_good && !home->chat && (job->from_line == 0 || job->chat_hash == 0))
+        code = CODE_NOT_ALLOWED;
+    else if (live_jobs() >= 230)
+        code = CODE_BUSY;
+    if (answer->code == CODE_UNKNOWN_LINE && job->from_line != 0 &&
+        rig_line(run.rig, (uint32_t)(job->from_line - RIG_LINE)).number == 0)
+        return;
+    bool duplicate = known != NULL && code == CODE_NONE;
+    if (answer->code != code || answer->duplicate != duplicate || (duplicate && answer->number != known->number))
+        naive_refuse("an enqueue is answered %s, not %s", code_name(answer->code), code_name(code));
+}
+
+static void enqueue(void)
+{
+    uint32_t conversation = (uint32_t)draw(NAIVE_CONVERSATIONS);
+    if (live_jobs() >= 240)
+        return;
+    struct core_enqueue job = {.token = 7,
+                               .pool = naive_pool_of(conversation),
+                               .conversation = naive_key(conversation),
+                               .recipient = naive_recipient(conversation),
+                               .class = (enum job_class)draw(CLASS_COUNT),
+                               .content_hash = 1 + draw(2),
+                               .has_link = chance(2),
+                               .fail_if_held = chance(3)};
+    if (chance(25))
+        job.due_ms = now_ms() + (int64_t)draw(20000) * (chance(10) ? 60 : 1);
+    if (chance(25))
+        job.expires_ms = now_ms() + (int64_t)draw(40000) * (chance(20) ? 100 : 1) - 500;
+    if (chance(10))
+        job.from_line = RIG_LINE + line_for(conversation);
+    if (job.from_line != 0 && chance(30))
+        job.chat_hash = 900000 + conversation;
+    if (chance(30))
+        job.id_hash =
+            (UINT64_C(1) << 60) + (chance(30) && run.naive.id_next > 0 ? run.world.ids - draw(20) : ++run.world.ids);
+    note("enqueue %u class %d due %lld expires %lld from %llu chat %llu id %llu", conversation, job.class,
+         (long long)(job.due_ms == 0 ? 0 : job.due_ms - RIG_START_MS),
+         (long long)(job.expires_ms == 0 ? 0 : job.expires_ms - RIG_START_MS), (unsigned long long)job.from_line,
+         (unsigned long long)job.chat_hash, (unsigned long long)(job.id_hash & 0xFFFFFFF));
+    core_enqueue(run.rig->core, &job, false, run.rig->now, &run.rig->out);
+    struct effect answer = {.kind = EFFECT_ALERT};
+    for (size_t i = 0; i < run.rig->out.effect_count; i++)
+        if (run.rig->out.effects[i].kind == EFFECT_ENQUEUED)
+            answer = run.rig->out.effects[i];
+    check_answer(&job, conversation, &answer);
+    run.asked.enqueue = &job;
+    run.asked.conversation = conversation;
+    if (answer.code == CODE_NONE && !answer.duplicate)
+        world_note_job(&run.world, answer.number, conversation);
+    settle();
+}
+
+static struct naive_job *any_job(void)
+{
+    for (int tries = 0; tries < 40; tries++) {
+        struct naive_job *job = &run.naive.jobs[draw(NAIVE_JOBS)];
+        if (job->place != NAIVE_FREE)
+            return job;
+    }
+    return NULL;
+}
+
+static void cancel(void)
+{
+    struct naive_job *job = any_job();
+    if (job == NULL)
+        return;
+    note("cancel %llu", (unsigned long long)job->number);
+    job->cancel = true;
+    run.asked.cancelled = job->number;
+    core_cancel(run.rig->core, 8, 0, job->number, run.rig->now, &run.rig->out);
+    settle();
+}
+
+static void worker(void)
+{
+    uint32_t w = (uint32_t)draw(WORLD_WORKERS);
+    struct world_worker *worker = &run.world.workers[w];
+    switch (draw(12)) {
+    case 0:
+        note("worker %u dies", w);
+        world_kill(&run.world, w);
+        if (chance(50))
+            core_worker_gone(run.rig->core, w + 1, run.rig->now, &run.rig->out);
+        break;
+    case 1:
+        note("worker %u says BYE", w);
+        core_worker_bye(run.rig->core, w + 1, run.rig->now, &run.rig->out);
+        break;
+    case 2:
+        note("worker %u is not reached", w);
+        core_worker_gone(run.rig->core, w + 1, run.rig->now, &run.rig->out);
+        worker->ready = false;
+        break;
+    default:
+        note("worker %u says READY", w);
+        world_ready(&run.world, w, run.rig);
+        break;
+    }
+    settle();
+}
+
+static void beats(void)
+{
+    for (uint32_t w = 0; w < WORLD_WORKERS; w++)
+        if (run.world.workers[w].instance != 0 && run.world.workers[w].ready && chance(95)) {
+            if (core_worker_alive(run.rig->core, w + 1, run.rig->now, &run.rig->out))
+                run.world.workers[w].beat_ms = now_ms();
+            settle();
+        }
+}
+
+static void flag_by_error(uint32_t at)
+{
+    struct naive_line *line = &run.naive.lines[at];
+    line->flag_by_error = line->flagged ? line->flag_by_error : true;
+    line->flagged = true;
+}
+
+static void result(void)
+{
+    struct core_result result;
+    struct held *held = world_answer(&run.world, run.rig, &result);
+    if (held == NULL)
+        return;
+    struct naive_job *job = naive_job(&run.naive, held->number);
+    bool current = job != NULL && job->place == NAIVE_LEASED && job->lease == held->lease && core_knows(held->worker);
+    note("lease %llu of %llu: %s%s scope %s%s", (unsigned long long)held->lease, (unsigned long long)held->number,
+         result.malformed ? "malformed" : outcome_name(result.outcome), result.unknown ? " unknown" : "",
+         scope_name(result.scope), result.line_flagged ? " flagged" : "");
+    run.asked.result = &result;
+    run.asked.result_lease = held->lease;
+    if (current && result.line_flagged && !result.malformed && result.outcome == OUTCOME_RETRY)
+        flag_by_error(held->line);
+    if (current && result.outcome == OUTCOME_SENT && !result.malformed && run.naive.lines[held->line].flag_by_error)
+        for (size_t i = 0; i < run.grants.count; i++)
+            if (run.grants.list[i].lease == held->lease && run.grants.list[i].probe)
+                run.naive.lines[held->line].flagged = run.naive.lines[held->line].flag_by_error = false;
+    core_worker_result(run.rig->core, &result, run.rig->now, &run.rig->out);
+    settle();
+}
+
+static void line_told(void)
+{
+    uint32_t line = (uint32_t)draw(NAIVE_LINES);
+    struct core_line_fact fact = {.account = naive_account_of(naive_pool_of_line(line)),
+                                  .number = RIG_LINE + line,
+                                  .arrived_mono_ms = run.rig->now.mono_ms,
+                                  .changed_at_ms = now_ms() - (chance(20) ? (int64_t)draw(20000) : 0),
+                                  .event = ++run.world.events};
+    fact.has_reputation = chance(80);
+    fact.has_service = !fact.has_reputation || chance(40);
+    fact.reputation = world_turn_line(&run.world, line);
+    fact.service = chance(20) ? SERVICE_FLAGGED : chance(5) ? SERVICE_UNKNOWN : SERVICE_ACTIVE;
+    if (chance(3))
+        fact.changed_at_ms = 0;
+    note("webhook line %u %s %s changed %lld", line, fact.has_reputation ? reputation_name(fact.reputation) : "-",
+         fact.has_service ? service_name(fact.service) : "-", (long long)(fact.changed_at_ms - RIG_START_MS));
+    naive_told(&run.naive.lines[line], &fact, in_ramp(line), run.rig->now);
+    core_line_told(run.rig->core, 9, &fact, run.rig->now, &run.rig->out);
+    settle();
+    if (chance(15)) { /* once more, the same event */
+        core_line_told(run.rig->core, 9, &fact, run.rig->now, &run.rig->out);
+        settle();
+    }
+}
+
+static void poll(void)
+{
+    uint32_t account = (uint32_t)draw(2);
+    struct world_poll *poll = &run.world.polls[account];
+    if (!poll->under_way) {
+        note("poll of %u begins", account);
+        world_begin_poll(&run.world, account, run.rig);
+        return;
+    }
+    poll->under_way = false;
+    struct core_poll end = {.account = account,
+                            .poll = ++run.world.poll_numbers,
+                            .begun_mono_ms = poll->begun_mono_ms,
+                            .ok = chance(92),
+                            .cached = chance(5)};
+    note("poll of %u ends%s%s", account, end.ok ? "" : ", bad", end.cached ? ", cached" : "");
+    bool missing[NAIVE_LINES] = {false};
+    for (uint32_t line = 0; line < NAIVE_LINES && end.ok; line++) {
+        if (naive_account_of(naive_pool_of_line(line)) != account)
+            continue;
+        missing[line] = chance(2);
+        if (missing[line])
+            continue;
+        struct core_line_fact fact = {.account = account,
+                                      .number = RIG_LINE + line,
+                                      .has_reputation = true,
+                                      .reputation = poll->words[line],
+                                      .poll = end.poll,
+                                      .begun_mono_ms = poll->begun_mono_ms,
+                                      .cached = end.cached};
+        fact.has_service = chance(1);
+        fact.service = SERVICE_FLAGGED;
+        naive_polled(&run.naive.lines[line], &fact, in_ramp(line), 10000, run.rig->now);
+        core_line_polled(run.rig->core, &fact, run.rig->now, &run.rig->out);
+        settle();
+    }
+    core_poll_ended(run.rig->core, &end, run.rig->now, &run.rig->out);
+    for (uint32_t line = 0; line < NAIVE_LINES; line++)
+        if (missing[line] && rig_line(run.rig, line).number != 0)
+            naive_missing(&run.naive.lines[line]);
+    settle();
+}
+
+static void message(void)
+{
+    struct core_message_fact fact = {.token = 10, .event = ++run.world.events, .at_ms = now_ms()};
+    if (chance(50)) { /* the provider echoes what it took */
+        const struct naive_job *job = any_job();
+        if (job == NULL || !world_provider_has(&run.world, job->number))
+            return;
+        fact.what = chance(50) ? MESSAGE_SENT : MESSAGE_DELIVERED;
+        fact.number = job->number;
+        run.asked.echoed = job->number;
+        note("message.sent %llu", (unsigned long long)job->number);
+    } else {
+        uint32_t conversation = (uint32_t)draw(NAIVE_CONVERSATIONS);
+        fact.what = MESSAGE_RECEIVED;
+        fact.account = naive_account_of(naive_pool_of(conversation));
+        fact.recipient = naive_recipient(conversation);
+        fact.chat_hash = 900000 + conversation;
+        fact.opt_out = chance(20);
+        fact.line = run.naive.conversations[conversation].home;
+        if (fact.opt_out && fact.recipient != 0)
+            naive_suppress(&run.naive, fact.recipient);
+        note("message.received %u%s", conversation, fact.opt_out ? " STOP" : "");
+    }
+    core_message_told(run.rig->core, &fact, run.rig->now, &run.rig->out);
+    settle();
+}
+
+static void pause_or_resume(void)
+{
+    struct naive_pause *slot = &run.naive.pauses[draw(NAIVE_PAUSES)];
+    if (slot->id != 0) {
+        uint64_t pause = chance(70) ? slot->id : 0;
+        note("resume %llu", (unsigned long long)pause);
+        core_resume(run.rig->core, 11, slot->scope, slot->target, pause, run.rig->now, &run.rig->out);
+        settle();
+        return;
+    }
+    if (chance(60))
+        return;
+    static const enum pause_scope scopes[] = {PAUSE_ALL,  PAUSE_ACCOUNT, PAUSE_POOL, PAUSE_POOL,
+                                              PAUSE_LINE, PAUSE_LINE,    PAUSE_LINE};
+    struct core_pause ask = {
+        .token = 12, .scope = scopes[draw(7)], .for_ms = chance(80) ? 1 + (int64_t)draw(30000) : 0};
+    ask.target = ask.scope == PAUSE_ACCOUNT ? draw(2)
+                 : ask.scope == PAUSE_POOL  ? draw(3)
+                                            : RIG_LINE + draw(NAIVE_LINES);
+    ask.target = ask.scope == PAUSE_ALL ? 0 : ask.target;
+    note("pause %s %llu for %lld", pause_scope_name(ask.scope), (unsigned long long)ask.target,
+         (long long)ask.for_ms);
+    core_pause(run.rig->core, &ask, run.rig->now, &run.rig->out);
+    const struct effect *answer = &run.rig->out.effects[run.rig->out.effect_count - 1];
+    if (answer->code == CODE_NONE)
+        *slot =
+            (struct naive_pause){answer->pause, ask.scope, ask.target, ask.for_ms == 0 ? 0 : now_ms() + ask.for_ms};
+    settle();
+}
+
+/* The cleaner: a job's record moves to the end, with its try said anew, as the store does it. */
+static void clean(void)
+{
+    const struct naive_job *job = any_job();
+    if (job == NULL)
+        return;
+    note("the cleaner moves %llu", (unsigned long long)job->number);
+    if (rig_move(run.rig, CHANGE_JOB, job->number))
+        core_renew(run.rig->core, CHANGE_TRY, job->number, run.rig->now, &run.rig->out);
+    uint32_t line = (uint32_t)draw(NAIVE_LINES);
+    core_renew(run.rig->core, CHANGE_LINE, RIG_LINE + line, run.rig->now, &run.rig->out);
+    settle();
+}
+
+static void restart(void)
+{
+    int64_t down_ms = (int64_t)draw(3000);
+    note("restart: %u steps lost, down for %lld ms", run.step_count - 1, (long long)down_ms);
+    world_crash(&run.world);
+    rig_restart(run.rig, down_ms);
+    run.naive = run.steps[0].naive;
+    run.step_count = 1;
+    size_t kept = 0;
+    for (size_t i = 0; i < run.grants.count; i++)
+        if (run.grants.list[i].record < run.steps[0].records)
+            run.grants.list[kept++] = run.grants.list[i];
+    run.grants.count = kept;
+    naive_restarted(&run.naive);
+    settle();
+    naive_check_all(&run.naive, run.rig);
+}
+
+static void event(void)
+{
+    uint64_t what = draw(1000);
+    if (what < 300)
+        enqueue();
+    else if (what < 320)
+        cancel();
+    else if (what < 360)
+        worker();
+    else if (what < 640)
+        result();
+    else if (what < 660)
+        line_told();
+    else if (what < 730)
+        poll();
+    else if (what < 760)
+        message();
+    else if (what < 775)
+        pause_or_resume();
+    else if (what < 785)
+        clean();
+    else if (what < 787)
+        restart();
+    else if (what < 990)
+        pass((int64_t)draw(chance(90) ? 900 : 5000));
+    else
+        pass((int64_t)draw(chance(90) ? 60000 : 4 * 3600000));
+    beats();
+    tick();
+    world_begin_some(&run.world, run.rig, &run.naive);
+    if (chance(60))
+        commit(1 + (unsigned)draw(run.step_count));
+}
+
+/* With healthy lines, workers and time everything goes out. */
+static void drain(void)
+{
+    note("drain");
+    for (int p = 0; p < NAIVE_PAUSES; p++)
+        if (run.naive.pauses[p].id != 0) {
+            core_resume(run.rig->core, 13, run.naive.pauses[p].scope, run.naive.pauses[p].target, 0, run.rig->now,
+                        &run.rig->out);
+            settle();
+        }
+    run.world.good = true;
+    for (int round = 0; round < 60000 && live_jobs() > 0; round++) {
+        run.at++;
+        note("drain");
+        if (round % 3 == 0) {
+            for (uint32_t line = 0; line < NAIVE_LINES; line++) {
+                struct core_line_fact fact = {.account = naive_account_of(naive_pool_of_line(line)),
+                                              .number = RIG_LINE + line,
+                                              .arrived_mono_ms = run.rig->now.mono_ms,
+                                              .changed_at_ms = now_ms(),
+                                              .event = ++run.world.events,
+                                              .has_service = true,
+                                              .service = SERVICE_ACTIVE};
+                if (!run.naive.lines[line].flagged)
+                    continue;
+                naive_told(&run.naive.lines[line], &fact, in_ramp(line), run.rig->now);
+                core_line_told(run.rig->core, 9, &fact, run.rig->now, &run.rig->out);
+                settle();
+            }
+        }
+        pass(round % 50 == 49 ? 1800000 : 1 + (int64_t)draw(2000));
+        for (uint32_t w = 0; w < WORLD_WORKERS; w++)
+            if (!run.world.workers[w].ready) {
+                world_ready(&run.world, w, run.rig);
+                settle();
+            }
+        poll();
+        beats();
+        tick();
+        world_begin_some(&run.world, run.rig, &run.naive);
+        for (int i = 0; i < 8; i++)
+            result();
+        commit(run.step_count);
+    }
+    if (live_jobs() > 0) {
+        naive_check_all(&run.naive, run.rig);
+        for (int i = 0; i < NAIVE_JOBS; i++)
+            if (run.naive.jobs[i].place != NAIVE_FREE)
+                naive_refuse("job %llu never goes out: %s", (unsigned long long)run.naive.jobs[i].number,
+                             reason_name(rig_view(run.rig, run.naive.jobs[i].number).reason));
+    }
+    run.world.good = false;
+    naive_check_all(&run.naive, run.rig);
+}
+
+static void run_seed(uint64_t seed, uint64_t events)
+{
+    memset(&run, 0, sizeof run);
+    run.seed = seed;
+    world_init(&run.world, seed);
+    struct rig_options options = {.conf = naive_conf,
+                                  .seed = seed,
+                                  .hold_commits = true,
+                                  .recipient_of = world_recipient_of,
+                                  .self = &run.world,
+                                  .limits = {.jobs_max = 4096,
+                                             .conversations_max = 256,
+                                             .lines_max = 16,
+                                             .leases_max = 64,
+                                             .workers_max = 8,
+                                             .pauses_max = 64,
+                                             .names_max = 64,
+                                             .remembered_max = 100000}};
+    run.rig = rig_new(&options);
+    run.grants.room = 2 * events + 200000;
+    run.grants.list = calloc(run.grants.room, sizeof *run.grants.list);
+    naive_restarted(&run.naive);
+    settle();
+    commit(1);
+    for (run.at = 1; run.at <= events; run.at++) {
+        event();
+        const struct naive_job *job = any_job();
+        if (job != NULL)
+            naive_check_job(&run.naive, run.rig, job);
+        if (run.at % 16 == 0)
+            naive_check_all(&run.naive, run.rig);
+    }
+    drain();
+    printf("seed %llu: %llu events, %llu accepted, %llu sent, %llu failed, %llu expired, %llu cancelled, %llu "
+           "suppressed, "
+           "%llu leases, %llu starts\n",
+           (unsigned long long)seed, (unsigned long long)events, (unsigned long long)run.naive.accepted,
+           (unsigned long long)run.naive.ended[JOB_SENT], (unsigned long long)run.naive.ended[JOB_FAILED],
+           (unsigned long long)run.naive.ended[JOB_EXPIRED], (unsigned long long)run.naive.ended[JOB_CANCELLED],
+           (unsigned long long)run.naive.ended[JOB_SUPPRESSED], (unsigned long long)run.grants.count,
+           (unsigned long long)run.rig->starts);
+    rig_free(&run.rig);
+    free(run.grants.list);
+}
+
+int main(int argc, char **argv)
+{
+    const char *seed = argc > 1 ? argv[1] : getenv("SEED");
+    const char *events = argc > 2 ? argv[2] : getenv("EVENTS");
+    uint64_t count = events != NULL ? strtoull(events, NULL, 10) : EVENTS;
+    signal(SIGABRT, on_abort);
+    if (seed != NULL) {
+        run_seed(strtoull(seed, NULL, 10), count);
+        return EXIT_SUCCESS;
+    }
+    for (uint64_t fixed = 1; fixed <= 3; fixed++)
+        run_seed(fixed, count);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,140 @@
+/* core_naive.h — what the core promises, told the slow way: plain lists, searched from end to end, and no word in
+ * common with broker/core but its interface. The model is told what happens beforehand (naive_will_...) and then
+ * shown every record that the core wrote; it says no to whatever the promises of DESIGN section 6 do not allow. A
+ * whole model can be copied, so that a crash puts back the one that belongs to the last durable record. */
+#ifndef TESTS_CORE_NAIVE_H
+#define TESTS_CORE_NAIVE_H
+
+#include "tests/support/core_rig.h"
+
+enum {
+    NAIVE_JOBS = 256, /* live ones; the test enqueues no more */
+    NAIVE_CONVERSATIONS = 48,
+    NAIVE_LINES = 9,
+    NAIVE_PAUSES = 16,
+    NAIVE_IDS = 64,
+};
+
+enum naive_place { NAIVE_FREE, NAIVE_SCHEDULED, NAIVE_WAITING, NAIVE_LEASED };
+
+struct naive_job {
+    enum naive_place place;
+    uint64_t number, id, content, order, lease;
+    uint32_t conversation, line; /* of its lease */
+    enum job_class class;
+    int64_t due_ms, expires_ms;
+    unsigned attempts;
+    bool unsettled, holds_all, cancel, pinned, key_known;
+    bool restored; /* its lease is from before a restart, which does not know that it opened the conversation */
+    uint8_t key[KEY_RANDOM_BYTES];
+};
+
+struct naive_conversation {
+    uint64_t pinned; /* line, 0: not */
+    uint64_t home;   /* line, 0: none yet */
+    bool for_good;   /* something was sent there, or may have been */
+    bool chat;       /* known from the producer: for good too */
+};
+
+struct naive_line { /* two words, as DESIGN trap 11 tells it */
+    bool heard, hold, flagged, flag_by_error, gone, cordoned;
+    unsigned missed;
+    enum reputation word, proven;
+    int64_t event_changed_ms, event_arrived_ms, tightened_ms, healthy_event_ms, first_agreed_ms, heard_wall_ms;
+    unsigned disagreed;
+};
+
+struct naive_pause {
+    uint64_t id;
+    enum pause_scope scope;
+    uint64_t target; /* line digits, conf index */
+    int64_t until_ms;
+};
+
+struct naive_id {
+    uint64_t id, number, content;
+};
+
+struct naive {
+    struct naive_job jobs[NAIVE_JOBS];
+    struct naive_conversation conversations[NAIVE_CONVERSATIONS];
+    struct naive_line lines[NAIVE_LINES];
+    struct naive_pause pauses[NAIVE_PAUSES];
+    uint64_t suppressed[NAIVE_CONVERSATIONS];
+    struct naive_id ids[NAIVE_IDS];
+    unsigned id_next;
+    uint64_t orders;
+    uint64_t accepted, ended[JOB_STATE_COUNT];
+    size_t records; /* shown so far */
+};
+
+/* What the model says no to: printed, and the run is over. */
+void naive_refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* ---- the world that the test plays: lines 0..5 are of pool 0, 6 and 7 of pool 1, 8 of pool 2 and account 1 ---- */
+extern const char naive_conf[];
+enum { POOL_COUNT = 3 };
+uint32_t naive_pool_of_line(uint32_t line);
+uint32_t naive_pool_of(uint32_t conversation);
+uint32_t naive_account_of(uint32_t pool);
+uint64_t naive_key(uint32_t conversation);       /* as given to the core */
+uint64_t naive_recipient(uint32_t conversation); /* 0: a group */
+const struct conf_policy *naive_policy(const struct rig *rig, uint32_t pool);
+
+struct naive_job *naive_job(struct naive *naive, uint64_t number);         /* NULL: not live */
+struct naive_job *naive_first(struct naive *naive, uint32_t conversation); /* who must go first; NULL: nobody waits */
+bool naive_is_suppressed(const struct naive *naive, uint64_t recipient);   /* 0: a group, never */
+void naive_suppress(struct naive *naive, uint64_t recipient);
+bool naive_paused(const struct naive *naive, uint32_t pool, int64_t wall_ms);
+bool naive_line_paused(const struct naive *naive, uint32_t line);
+bool naive_closed(const struct naive *naive, uint32_t line); /* but for silence and pauses of what it belongs to */
+
+/* ---- facts of lines (core_naive_line.c) ---- */
+void naive_told(struct naive_line *line, const struct core_line_fact *fact, bool in_ramp, struct instant now);
+void naive_polled(struct naive_line *line, const struct core_line_fact *fact, bool in_ramp, int64_t interval_ms,
+                  struct instant now);
+void naive_missing(struct naive_line *line);
+void naive_restarted_line(struct naive_line *line); /* what was known on the steady clock is gone */
+void naive_restarted(struct naive *naive);
+
+/* ---- records (core_naive_records.c): what the core was asked, then what it wrote ---- */
+struct naive_asked {
+    const struct core_enqueue *enqueue;
+    uint32_t conversation; /* of it */
+    uint64_t from_line;
+    uint64_t result_lease; /* a worker's result for it ... */
+    const struct core_result *result;
+    uint64_t echoed;    /* message.*: this job was sent */
+    uint64_t cancelled; /* by the producer */
+    bool ticked;
+};
+
+struct grant { /* every lease that was told, for pace and budgets */
+    uint64_t lease, number;
+    uint32_t line;
+    int64_t wall_ms;
+    size_t record;
+    bool placed, void_message, void_placed, probe;
+    double pace_per_min;
+    int64_t gate_since_ms;
+};
+struct grants {
+    struct grant *list;
+    size_t count, room;
+};
+
+/* The world's own knowledge, which no crash undoes. */
+struct truth {
+    bool (*begun)(const void *world, uint64_t lease);         /* may a byte of it have left? */
+    bool (*provider_has)(const void *world, uint64_t number); /* did the provider take the message? */
+    const void *world;
+};
+
+void naive_show(struct naive *naive, struct rig *rig, const struct naive_asked *asked, struct grants *grants,
+                const struct truth *truth);
+
+/* ---- after each step (core_naive_check.c) ---- */
+void naive_check_job(struct naive *naive, struct rig *rig, const struct naive_job *job);
+void naive_check_all(struct naive *naive, struct rig *rig);
+
+#endif

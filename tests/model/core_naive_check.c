@@ -1,0 +1,188 @@
+/* core_naive_check.c — the core's views against the model's lists (promises P1 and P10, and every counter). */
+#include "core_naive.h"
+
+#define REFUSE_UNLESS(fact, ...)                                                                                     \
+    do {                                                                                                             \
+        if (!(fact))                                                                                                 \
+            naive_refuse(__VA_ARGS__);                                                                               \
+    } while (0)
+
+static enum job_state state_of(enum naive_place place)
+{
+    return place == NAIVE_SCHEDULED ? JOB_SCHEDULED : place == NAIVE_WAITING ? JOB_QUEUED : JOB_LEASED;
+}
+
+static uint64_t line_of(const struct naive *naive, const struct naive_job *job)
+{
+    const struct naive_conversation *conversation = &naive->conversations[job->conversation];
+    return conversation->home != 0 ? conversation->home : conversation->pinned;
+}
+
+/* The reason that stands above all that the line's speed and the worker's slots could say; NONE: none of those. */
+static enum reason upper_reason(struct naive *naive, struct rig *rig, const struct naive_job *job)
+{
+    uint32_t pool = naive_pool_of(job->conversation);
+    enum reason paused = REASON_NONE;
+    for (int p = 0; p < NAIVE_PAUSES; p++) {
+        const struct naive_pause *pause = &naive->pauses[p];
+        enum reason reason = REASON_NONE;
+        if (pause->id == 0)
+            continue;
+        if (pause->scope == PAUSE_ALL)
+            reason = REASON_PAUSED;
+        else if (pause->scope == PAUSE_ACCOUNT && pause->target == naive_account_of(pool))
+            reason = REASON_ACCOUNT_PAUSED;
+        else if (pause->scope == PAUSE_POOL && pause->target == pool)
+            reason = REASON_POOL_PAUSED;
+        if (reason != REASON_NONE && (paused == REASON_NONE || reason < paused))
+            paused = reason;
+    }
+    if (job->place == NAIVE_SCHEDULED)
+        return REASON_NOT_YET_DUE;
+    if (paused != REASON_NONE)
+        return paused;
+    struct naive_job *first = naive_first(naive, job->conversation);
+    if (first != NULL && first->unsettled)
+        return REASON_OUTCOME_UNKNOWN;
+    uint64_t number = line_of(naive, job);
+    if (number == 0)
+        return REASON_NONE;
+    struct line_view view = rig_line(rig, (uint32_t)(number - RIG_LINE));
+    return view.gate == GATE_CLOSED ? view.reason : REASON_NONE;
+}
+
+static void check_reason(struct naive *naive, struct rig *rig, const struct naive_job *job,
+                         const struct job_view *view)
+{
+    unsigned long long number = job->number;
+    const struct naive_job *first = naive_first(naive, job->conversation);
+    enum reason upper = upper_reason(naive, rig, job);
+    if (job->place == NAIVE_LEASED) {
+        REFUSE_UNLESS(view->reason == REASON_NONE, "P10: leased job %llu says %s", number, reason_name(view->reason));
+        return;
+    }
+    if (job->place == NAIVE_WAITING && first != job && first->place == NAIVE_LEASED) {
+        REFUSE_UNLESS(view->reason == REASON_CONVERSATION_BUSY, "P10: job %llu behind a leased one says %s", number,
+                      reason_name(view->reason));
+        return;
+    }
+    if (upper != REASON_NONE) {
+        REFUSE_UNLESS(view->reason == upper, "P10: job %llu says %s, but it is %s", number, reason_name(view->reason),
+                      reason_name(upper));
+        return;
+    }
+    REFUSE_UNLESS(!reason_holds(view->reason), "P10: job %llu says it is held: %s", number,
+                  reason_name(view->reason));
+    if (first != job)
+        return;
+    bool waits = job->due_ms > rig->now.wall_ms && !job->holds_all;
+    REFUSE_UNLESS(!waits || view->reason == REASON_RETRY_BACKOFF || view->reason == REASON_PROVIDER_DOWN,
+                  "P10: job %llu waits for its next try but says %s", number, reason_name(view->reason));
+    REFUSE_UNLESS(waits || view->reason != REASON_RETRY_BACKOFF, "P10: job %llu says retry_backoff", number);
+    REFUSE_UNLESS(line_of(naive, job) == 0 || view->reason != REASON_NO_HEALTHY_LINE,
+                  "P10: job %llu has a line but says no_healthy_line", number);
+}
+
+void naive_check_job(struct naive *naive, struct rig *rig, const struct naive_job *job)
+{
+    unsigned long long number = job->number;
+    struct job_view view;
+    REFUSE_UNLESS(core_job_view(rig->core, job->number, rig->now, &view), "P1: job %llu is lost", number);
+    REFUSE_UNLESS(view.state == state_of(job->place), "job %llu is %s", number, job_state_name(view.state));
+    REFUSE_UNLESS(view.attempts == job->attempts, "job %llu has %u attempts, not %u", number, view.attempts,
+                  job->attempts);
+    REFUSE_UNLESS(view.unsettled == job->unsettled, "job %llu: unsettled %d", number, view.unsettled);
+    REFUSE_UNLESS(view.line == line_of(naive, job),
+                  "job %llu of conversation %u (home %llu%s%s, pinned %llu) is on %llu, not on %llu", number,
+                  job->conversation, (unsigned long long)naive->conversations[job->conversation].home,
+                  naive->conversations[job->conversation].for_good ? " for good" : "",
+                  naive->conversations[job->conversation].chat ? " by chat" : "",
+                  (unsigned long long)naive->conversations[job->conversation].pinned, (unsigned long long)view.line,
+                  (unsigned long long)line_of(naive, job));
+    REFUSE_UNLESS(view.cancel_asked == job->cancel, "job %llu: cancel %d", number, view.cancel_asked);
+    bool waits = job->due_ms > rig->now.wall_ms; /* a wait that is over may be forgotten */
+    REFUSE_UNLESS(view.expires_ms == job->expires_ms && (view.due_ms == job->due_ms || (!waits && view.due_ms == 0)),
+                  "job %llu has other times", number);
+    check_reason(naive, rig, job, &view);
+}
+
+static void check_line(const struct naive *naive, struct rig *rig, uint32_t at)
+{
+    const struct naive_line *line = &naive->lines[at];
+    struct line_view view = rig_line(rig, at);
+    if (!line->heard)
+        return;
+    REFUSE_UNLESS(view.number == RIG_LINE + at, "line %u is not known", at);
+    REFUSE_UNLESS(view.pool == naive_pool_of_line(at), "line %u is in pool %u", at, view.pool);
+    REFUSE_UNLESS(view.status == line->word, "line %u: last word %s, not %s", at, reputation_name(view.status),
+                  reputation_name(line->word));
+    REFUSE_UNLESS(view.proven == line->proven, "line %u: proven %s, not %s", at, reputation_name(view.proven),
+                  reputation_name(line->proven));
+    REFUSE_UNLESS((view.service == SERVICE_FLAGGED) == line->flagged, "line %u: service %s", at,
+                  service_name(view.service));
+    if (naive_closed(naive, at)) {
+        REFUSE_UNLESS(view.gate == GATE_CLOSED, "P3: line %u is %s", at, gate_name(view.gate));
+    } else if (rig->now.wall_ms - line->heard_wall_ms < 100000) { /* a restart may take it for older than it is */
+        REFUSE_UNLESS(view.gate != GATE_CLOSED, "line %u is closed: %s", at, reason_name(view.reason));
+    }
+    uint32_t waiting = 0, leased = 0, by_class[CLASS_COUNT] = {0};
+    for (int i = 0; i < NAIVE_JOBS; i++) {
+        const struct naive_job *job = &naive->jobs[i];
+        if (job->place == NAIVE_FREE || line_of(naive, job) != RIG_LINE + at)
+            continue;
+        waiting += job->place == NAIVE_WAITING;
+        leased += job->place == NAIVE_LEASED;
+        by_class[job->class] += job->place == NAIVE_WAITING;
+    }
+    REFUSE_UNLESS(view.backlog_queued + view.backlog_held == waiting, "line %u counts %u waiting, not %u", at,
+                  view.backlog_queued + view.backlog_held, waiting);
+    REFUSE_UNLESS(view.backlog_leased == leased, "line %u counts %u leased, not %u", at, view.backlog_leased, leased);
+    for (int c = 0; c < CLASS_COUNT; c++)
+        REFUSE_UNLESS(view.backlog_by_class[c] == by_class[c], "line %u counts %u of class %d, not %u", at,
+                      view.backlog_by_class[c], c, by_class[c]);
+}
+
+static void check_pool(const struct naive *naive, struct rig *rig, uint32_t pool)
+{
+    struct pool_view view;
+    uint64_t waiting = 0, leased = 0, unplaced = 0;
+    for (int i = 0; i < NAIVE_JOBS; i++) {
+        const struct naive_job *job = &naive->jobs[i];
+        if (job->place == NAIVE_FREE || naive_pool_of(job->conversation) != pool)
+            continue;
+        waiting += job->place == NAIVE_WAITING;
+        leased += job->place == NAIVE_LEASED;
+        unplaced += job->place == NAIVE_WAITING && line_of(naive, job) == 0;
+    }
+    REFUSE_UNLESS(core_pool_view(rig->core, pool, &view), "pool %u is not known", pool);
+    REFUSE_UNLESS(view.waiting == waiting && view.leased == leased && view.unplaced == unplaced,
+                  "pool %u counts %llu waiting, %llu leased, %llu unplaced; not %llu, %llu, %llu", pool,
+                  (unsigned long long)view.waiting, (unsigned long long)view.leased,
+                  (unsigned long long)view.unplaced, (unsigned long long)waiting, (unsigned long long)leased,
+                  (unsigned long long)unplaced);
+}
+
+void naive_check_all(struct naive *naive, struct rig *rig)
+{
+    uint64_t live = 0, scheduled = 0, leased = 0;
+    for (int i = 0; i < NAIVE_JOBS; i++) {
+        if (naive->jobs[i].place == NAIVE_FREE)
+            continue;
+        live++;
+        scheduled += naive->jobs[i].place == NAIVE_SCHEDULED;
+        leased += naive->jobs[i].place == NAIVE_LEASED;
+        naive_check_job(naive, rig, &naive->jobs[i]);
+    }
+    struct core_status status;
+    core_status_read(rig->core, rig->now, &status);
+    REFUSE_UNLESS(status.jobs == live && status.scheduled == scheduled && status.leased == leased &&
+                      status.queued == live - scheduled - leased,
+                  "status counts %llu jobs, not %llu", (unsigned long long)status.jobs, (unsigned long long)live);
+    for (uint32_t l = 0; l < NAIVE_LINES; l++)
+        check_line(naive, rig, l);
+    for (uint32_t p = 0; p < POOL_COUNT; p++)
+        check_pool(naive, rig, p);
+    for (int i = 0; i < NAIVE_IDS; i++)
+        REFUSE_UNLESS(naive->ids[i].id == 0 || core_job_by_id(rig->core, naive->ids[i].id) == naive->ids[i].number,
+                      "producer id %llu is forgotten", (unsigned long long)naive->ids[i].id);
+}
