@@ -176,7 +176,7 @@ START_TEST(one_peer_and_all_together_wait_within_bounds)
     char *text = calloc(1, bytes);
     void *peers[8];
     int kept[8] = {0};
-    char id[8];
+    char id[16];
     ck_assert_ptr_nonnull(text);
     for (int p = 0; p < 8; p++) {
         snprintf(id, sizeof id, "p%d", p);
