@@ -155,6 +155,14 @@ rss_kb()
     done | awk '/^VmRSS:/ { sum += $2 } END { print sum + 0 }'
 }
 
+# Pages that several processes share count once.
+pss_kb()
+{
+    for member in $(family_of "$1"); do
+        cat "/proc/$member/smaps_rollup"
+    done | awk '/^Pss:/ { sum += $2 } END { print sum + 0 }'
+}
+
 # Times any of its threads was given the processor, all in.
 wakeups_of()
 {
