@@ -267,6 +267,7 @@ static size_t ask_states(struct load *load, struct producer *wire, uint32_t *fro
     for (size_t i = 0; i < count; i++) {
         enum job_state state;
         cJSON *view = producer_json(wire, 3 + i);
+        MUST(json_get(view, "job") != NULL, "%s was acknowledged and is lost", load->jobs[asked[i]].number);
         const char *word = text_at(view, "state");
         if (job_state_parse(word, &state) && job_state_is_final(state))
             note_end(&load->jobs[asked[i]], word, view);
