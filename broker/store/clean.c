@@ -22,7 +22,7 @@
 #define LOOK_EVERY_MS      1000
 #define BOUND_NUMERATOR    3 /* at rest at most 3/2 of the live bytes */
 #define BOUND_DENOMINATOR  2
-#define FULL_GAIN          10 /* on a full disk a segment is worth cleaning if one part in so many is dead */
+#define GAIN               10 /* a segment is worth cleaning if at least one part in so many is not needed */
 #define ASK_BETWEEN_CLOCKS 16
 
 void clean_free(struct store *store)
@@ -115,20 +115,30 @@ static bool can_be_cleaned(const struct store *store, const struct segment *segm
     return segment->state == SEGMENT_SEALED && !segment->damaged && segment->last <= store->collected_through;
 }
 
-/* The segment with the smallest part of it still needed, if more than one part in `gain` is not. */
-static struct segment *deadest(const struct store *store, int64_t now_ms, unsigned gain)
+/* The segment with the smallest part of it still needed, of which no more than `room` bytes is. */
+static struct segment *deadest(const struct store *store, int64_t now_ms, uint64_t room)
 {
     struct segment *best = NULL;
-    double best_part = 1.0 - 1.0 / gain;
+    double best_part = 1.0 - 1.0 / GAIN;
     for (size_t i = 0; i < store->data.count; i++) {
         struct segment *segment = store->data.at[i];
-        double part = (double)books_live(store, segment, now_ms) / (double)segment_total(segment);
-        if (can_be_cleaned(store, segment) && part < best_part) {
+        uint64_t live = books_live(store, segment, now_ms);
+        double part = (double)live / (double)segment_total(segment);
+        if (can_be_cleaned(store, segment) && part < best_part && live <= room) {
             best = segment;
             best_part = part;
         }
     }
     return best;
+}
+
+/* What can be written though the disk is full. Moving must leave some of it to results. */
+static uint64_t room_when_full(const struct store *store)
+{
+    uint64_t left = store->active->bytes - atomic_load(&store->active->end);
+    uint64_t reserve = (store->spare_count + (store->ready != NULL)) * store->segment_bytes;
+    uint64_t kept = store->segment_bytes / 4;
+    return left + reserve > kept ? left + reserve - kept : 0;
 }
 
 static void sum_up(const struct store *store, int64_t now_ms, uint64_t *live, uint64_t *total)
@@ -149,23 +159,17 @@ static void sum_up(const struct store *store, int64_t now_ms, uint64_t *live, ui
 static struct segment *choose_victim(const struct store *store, int64_t now_ms)
 {
     uint64_t live, total;
+    bool full = atomic_load(&store->full);
     sum_up(store, now_ms, &live, &total);
-    if (total * BOUND_DENOMINATOR > live * BOUND_NUMERATOR) {
-        struct segment *victim = deadest(store, now_ms, FULL_GAIN);
+    if (full || total * BOUND_DENOMINATOR > live * BOUND_NUMERATOR) {
+        struct segment *victim = deadest(store, now_ms, full ? room_when_full(store) : UINT64_MAX);
         if (victim != NULL)
             return victim;
     }
-    if (atomic_load(&store->full)) {
-        struct segment *victim = deadest(store, now_ms, FULL_GAIN);
-        if (victim != NULL)
-            return victim;
-    }
-    if (expired_history(store, now_ms) != NULL) {
-        struct segment *oldest = store->data.at[0];
-        if (can_be_cleaned(store, oldest) && oldest->number < expired_history(store, now_ms)->last)
-            return oldest;
-    }
-    return NULL;
+    const struct segment *expired = expired_history(store, now_ms);
+    struct segment *oldest = store->data.at[0];
+    bool in_the_way = expired != NULL && oldest->number < expired->last;
+    return in_the_way && can_be_cleaned(store, oldest) ? oldest : NULL;
 }
 
 static bool choose_segment(struct store *store, int64_t now_ms)

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#define RETRY_MS 250 /* between tries to get a segment while the disk is full */
+#define FILL_STEP_BYTES (4u * 1024 * 1024)
+#define RETRY_MS        250 /* between tries to get a segment while the disk is full */
 
 /* ---- getting segments ---- */
 
@@ -64,7 +65,7 @@ int reserve(struct store *store, int file, uint64_t bytes)
         if (error != -ENOSPC && error != -EDQUOT)
             return error;
         pthread_mutex_lock(&store->lock);
-        bool dropped = spare_drop(store);
+        bool dropped = store->ready != NULL && spare_drop(store); /* commits need at least one */
         pthread_mutex_unlock(&store->lock);
         if (!dropped)
             return error;

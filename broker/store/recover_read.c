@@ -206,6 +206,7 @@ enum err recovery_find_runs(struct recovery *recovery)
 {
     struct store *store = recovery->store;
     const struct history_end *last = &recovery->history_end;
+    bool wanted = recovery->has_history_end && last->end > 0;
     enum err err = ERR_NONE;
     for (size_t i = 0; i < store->history.count && err == ERR_NONE; i++) {
         struct segment *segment = store->history.at[i];
@@ -214,9 +215,15 @@ enum err recovery_find_runs(struct recovery *recovery)
             segment->state = SEGMENT_RETIRED;
             continue;
         }
+        wanted &= !is_last;
         segment->state = is_last ? SEGMENT_ACTIVE : SEGMENT_SEALED;
         err = find_runs(recovery, segment, is_last ? last->end : segment->bytes);
     }
+    if (err == ERR_NONE && wanted)
+        return problem_say(recovery->problem, ERR_DAMAGED,
+                           "%s/hist-%016" PRIx64
+                           ".seg: damaged at offset 0: the file is missing; nothing was changed",
+                           store->folder, last->number);
     if (recovery->run_count > 0)
         qsort(recovery->runs, recovery->run_count, sizeof *recovery->runs, compare_runs);
     return err;
