@@ -39,7 +39,14 @@ void beats_echoed(struct beats *beats, const char *number)
         beats->proof_mono_ms = beats->sent_mono_ms[value % BEATS_KEPT];
 }
 
+void beats_doubt(struct beats *beats, int64_t now_mono_ms)
+{
+    beats->doubted_mono_ms = now_mono_ms;
+    beats->next_mono_ms = now_mono_ms;
+}
+
 bool beats_are_fresh(const struct beats *beats, int64_t now_mono_ms)
 {
-    return now_mono_ms - beats->proof_mono_ms < BEATS_FRESH * beats->heartbeat_ms;
+    return beats->proof_mono_ms >= beats->doubted_mono_ms &&
+           now_mono_ms - beats->proof_mono_ms < BEATS_FRESH * beats->heartbeat_ms;
 }

@@ -20,6 +20,7 @@ struct beats { /* zeroed with `number` 1 and `heartbeat_ms` set: none sent */
     int64_t sent_mono_ms[BEATS_KEPT]; /* of the last ones, by number */
     int64_t next_mono_ms;             /* when it is due */
     int64_t proof_mono_ms;            /* when the newest answered one, or READY, was sent */
+    int64_t doubted_mono_ms;          /* proofs from before this no longer count */
 };
 
 /* READY, said at `asked_mono_ms`, is answered: as good as an echo. The next BEAT is due now. */
@@ -30,6 +31,9 @@ void beats_number(const struct beats *beats, char out[BEAT_TEXT_MAX]);
 void beats_sent(struct beats *beats, bool sent, int64_t now_mono_ms);
 /* An echo. What is no number, or none of a BEAT still kept, is passed over. */
 void beats_echoed(struct beats *beats, const char *number);
+/* The process was stopped until now: what the broker said meanwhile (a REVOKE) may still be on its way, so nothing
+ * begins until a BEAT sent from now on is answered. It is due at once. */
+void beats_doubt(struct beats *beats, int64_t now_mono_ms);
 bool beats_are_fresh(const struct beats *beats, int64_t now_mono_ms);
 
 #endif

@@ -442,6 +442,11 @@ bool broker_link_is_fresh(const struct broker_link *link, int64_t now_mono_ms)
     return link->state == LINK_READY && beats_are_fresh(&link->beats, now_mono_ms);
 }
 
+void broker_link_doubt(struct broker_link *link, int64_t now_mono_ms)
+{
+    beats_doubt(&link->beats, now_mono_ms);
+}
+
 void broker_link_answer(struct broker_link *link, struct lease *lease, char *result, size_t bytes)
 {
     if (result == NULL)

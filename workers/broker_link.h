@@ -53,6 +53,9 @@ int64_t broker_link_due_mono_ms(const struct broker_link *link);
 /* May a request of this broker's begin now? The last BEAT answered was sent less than three heartbeats ago. */
 bool broker_link_is_fresh(const struct broker_link *link, int64_t now_mono_ms);
 
+/* The process was stopped until now (beats_doubt()). */
+void broker_link_doubt(struct broker_link *link, int64_t now_mono_ms);
+
 /* The lease's result, taken over: malloc'ed JSON. Goes out with the next broker_link_write(). NULL (out of memory):
  * the lease is forgotten here and lapses at the broker. */
 void broker_link_answer(struct broker_link *link, struct lease *lease, char *result, size_t bytes);

@@ -68,6 +68,8 @@ static int signals_open(void)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     signal(SIGPIPE, SIG_IGN);
+    struct sigaction resumed = {.sa_handler = worker_resumed, .sa_flags = SA_RESTART};
+    sigaction(SIGCONT, &resumed, NULL);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
         return -1;
     return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);

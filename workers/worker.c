@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -26,7 +27,10 @@
 
 enum event_kind { EVENT_SIGNAL, EVENT_LINK, EVENT_SENDER }; /* upper half of epoll's data */
 
+static volatile sig_atomic_t resumes; /* times that the process was continued */
+
 struct worker {
+    sig_atomic_t resumes_seen;
     int epoll_fd;
     void *zmq;
     struct instant (*clock)(void);
@@ -128,12 +132,28 @@ static void on_withdraw(void *context, struct lease *lease)
     lease->send = NULL;
 }
 
+void worker_resumed(int signal)
+{
+    (void)signal;
+    resumes++;
+}
+
+static void doubt_if_resumed(struct worker *worker)
+{
+    if (worker->resumes_seen == resumes)
+        return;
+    worker->resumes_seen = resumes;
+    for (size_t i = 0; i < worker->link_count; i++)
+        broker_link_doubt(worker->links[i], worker->clock().mono_ms);
+}
+
 /* The last moment before bytes leave. The clock is read anew: the process may have been stopped since the turn
  * began, and then everything the turn knows is old. */
 static bool may_begin(void *context, void *owner)
 {
     struct worker *worker = context;
     struct lease *lease = owner;
+    doubt_if_resumed(worker);
     struct instant now = worker->clock();
     if (lease->revoked || now.wall_ms >= lease->expires_wall_ms || now.mono_ms >= lease->deadline_mono_ms ||
         !broker_link_is_fresh(lease->link, now.mono_ms))
@@ -320,6 +340,7 @@ void worker_turn(struct worker *worker, int wait_max_ms)
 {
     struct epoll_event events[EVENTS_PER_TURN];
     int count = epoll_wait(worker->epoll_fd, events, EVENTS_PER_TURN, wait_ms(worker, wait_max_ms));
+    doubt_if_resumed(worker);
     worker->now = worker->clock();
     for (size_t i = 0; i < worker->link_count; i++)
         broker_link_read(worker->links[i], worker->now);

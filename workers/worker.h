@@ -27,6 +27,10 @@ bool worker_has_ended(const struct worker *worker);
 /* Leases whose result no broker has acknowledged, or that are still under way. */
 size_t worker_leases(const struct worker *worker);
 
+/* The handler of SIGCONT: whoever was stopped does not trust what it knew (broker_link_doubt()). Only the thread of
+ * worker_run() may take that signal, so that the handler has run before anything else is done. */
+void worker_resumed(int signal);
+
 /* Turns until SIGTERM or SIGINT, read from `signal_fd` (a signalfd), then ends. The program's exit code: 0 when all
  * results were acknowledged, 1 when not, or at once at a second signal. */
 int worker_run(struct worker *worker, int signal_fd);

@@ -218,9 +218,14 @@ static void polled_reputation(struct core *core, uint32_t at, const struct core_
                               struct effects *out)
 {
     struct line *line = &core->lines[at];
-    if (line->event_mono_ms >= fact->begun_mono_ms)
-        return; /* an event that arrived after the poll's start (or in the same moment: who knows) is newer */
     bool awaited = line->loosen_event_mono_ms != INT64_MIN;
+    if (line->event_mono_ms >= fact->begun_mono_ms) {
+        /* An event that arrived after the poll's start (or in the same moment: who knows) is newer. The poll that a
+         * webhook asked for may have begun within its very millisecond: then it proves nothing and another must. */
+        if (awaited && line->event_mono_ms == fact->begun_mono_ms)
+            ask_again(core, line, now);
+        return;
+    }
     if (awaited && fact->reputation != REPUTATION_HEALTHY &&
         badness(fact->reputation) <= badness((enum reputation)line->known.proven)) {
         if (ask_again(core, line, now))

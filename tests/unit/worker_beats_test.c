@@ -78,6 +78,20 @@ START_TEST(a_beat_that_could_not_go_out_keeps_its_number)
 }
 END_TEST
 
+START_TEST(after_a_stop_only_a_beat_sent_since_proves_anything)
+{
+    beats_sent(&beats, true, 10100);
+    beats_doubt(&beats, 10200);
+    ck_assert(!beats_are_fresh(&beats, 10200));
+    ck_assert_int_eq(beats.next_mono_ms, 10200);
+    beats_echoed(&beats, "1"); /* from before the stop */
+    ck_assert(!beats_are_fresh(&beats, 10200));
+    beats_sent(&beats, true, 10201);
+    beats_echoed(&beats, "2");
+    ck_assert(beats_are_fresh(&beats, 10202));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("worker_beats");
@@ -89,6 +103,7 @@ int main(void)
     tcase_add_test(tests, what_was_never_sent_or_is_no_number_proves_nothing);
     tcase_add_test(tests, an_echo_of_a_beat_no_longer_kept_is_not_taken_for_a_newer_one);
     tcase_add_test(tests, a_beat_that_could_not_go_out_keeps_its_number);
+    tcase_add_test(tests, after_a_stop_only_a_beat_sent_since_proves_anything);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
