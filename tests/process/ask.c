@@ -158,13 +158,6 @@ static cJSON *line_view(struct rig *rig, size_t line)
     return view;
 }
 
-void rig_line_gate(struct rig *rig, size_t line, char out[16])
-{
-    cJSON *view = line_view(rig, line);
-    snprintf(out, 16, "%s", text_at(view, "gate"));
-    cJSON_Delete(view);
-}
-
 bool rig_line_is(struct rig *rig, size_t line, const char *gate, const char *reason)
 {
     cJSON *view = line_view(rig, line);

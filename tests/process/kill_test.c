@@ -2,7 +2,6 @@
  *
  * The judge is lineward-audit, from the sandbox's log and from what producers were told. Meanwhile the provider loses
  * answers, answers 500 and 429, and lines turn AT_RISK and CRITICAL by its webhooks. */
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

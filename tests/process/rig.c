@@ -2,7 +2,6 @@
 #include "rig.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <ftw.h>

@@ -71,9 +71,8 @@ long rig_post_webhook(struct rig *rig, const char *path, const char *body, const
 int64_t number_at(const cJSON *json, const char *path);
 const char *text_at(const cJSON *json, const char *path); /* NULL if it is null */
 
-/* A line's gate ("open", "slow", "closed"), as the admin API has it; out[16]. */
-void rig_line_gate(struct rig *rig, size_t line, char out[16]);
-bool rig_line_is(struct rig *rig, size_t line, const char *gate, const char *reason); /* reason NULL: any */
+/* Is the line's gate this one ("open", "slow", "closed"), for this reason (NULL: any)? By the admin API. */
+bool rig_line_is(struct rig *rig, size_t line, const char *gate, const char *reason);
 /* Sends the sandbox has accepted so far: new messages, not repeats. */
 int64_t rig_accepted(struct rig *rig);
 int64_t rig_stat(struct rig *rig, const char *path); /* of GET /stats */
