@@ -29,6 +29,12 @@ static void deliver(struct core *core, uint64_t number, const struct core_messag
     change_mark(core, change, TOPIC_JOB_DELIVERY, now);
 }
 
+/* Chats are found by 32 bits: among millions of them others answer too, but seldom on the same line. */
+static bool is_meant(const struct core *core, uint32_t at, const struct core_message_fact *fact)
+{
+    return fact->line == 0 || core->conversations[at].line == line_find(core, fact->line);
+}
+
 /* Chat health rides on every message event; `updated_at` orders it. */
 static void hear_health(struct core *core, const struct core_message_fact *fact, struct instant now,
                         struct effects *out)
@@ -39,7 +45,7 @@ static void hear_health(struct core *core, const struct core_message_fact *fact,
     for (uint32_t at = conversation_find_chat(core, fact->chat_hash); at != NOBODY; at = next) {
         struct conversation *conversation = &core->conversations[at];
         next = conversation_find_chat_next(core, fact->chat_hash, at);
-        if (conversation->health == (uint8_t)fact->health)
+        if (conversation->health == (uint8_t)fact->health || !is_meant(core, at, fact))
             continue;
         conversation->health = (uint8_t)(fact->health & 7);
         if ((conversation->flags & CONVERSATION_RECORDED) != 0) {
@@ -65,6 +71,8 @@ static void hear_answer(struct core *core, const struct core_message_fact *fact,
     for (uint32_t at = fact->chat_hash == 0 ? NOBODY : conversation_find_chat(core, fact->chat_hash); at != NOBODY;
          at = next) {
         next = conversation_find_chat_next(core, fact->chat_hash, at);
+        if (!is_meant(core, at, fact))
+            continue;
         core->conversations[at].last_in_s = (uint32_t)(now.wall_ms / 1000);
         core->conversations[at].streak = 0;
         if (fact->opt_out && fact->recipient != 0)

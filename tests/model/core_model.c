@@ -120,6 +120,8 @@ static void settle(void)
     rig_forget(run.rig);
     run.asked = nothing;
     check_revoked();
+    if (run.step_count > 0 && run.steps[run.step_count - 1].records == run.rig->record_count)
+        return;                      /* a crash would not know the difference */
     if (run.step_count == STEPS_MAX) /* the last two are lost or kept together */
         run.step_count--;
     run.steps[run.step_count++] = (struct step){run.rig->record_count, run.naive};
@@ -155,8 +157,7 @@ static void tick(void)
                     continue;
                 if (late || (job->place == NAIVE_SCHEDULED && job->due_ms <= now_ms()))
                     naive_refuse("job %llu is overdue", (unsigned long long)job->number);
-                struct job_view view = rig_view(run.rig, job->number);
-                if (view.reason == REASON_NONE)
+                if (run.at % 4 == 0 && rig_view(run.rig, job->number).reason == REASON_NONE)
                     naive_refuse("P10: nothing keeps job %llu, and yet it waits", (unsigned long long)job->number);
             }
             return;
@@ -198,7 +199,7 @@ static void check_answer(const struct core_enqueue *job, uint32_t conversation, 
     enum code code = CODE_NONE;
     if (known != NULL)
         code = known->content == job->content_hash ? CODE_NONE : CODE_ID_CONFLICT;
-    else if (suppressed)
+    else if (suppressed || run.naive.conversations[conversation].health == CHAT_OPTED_OUT)
         code = CODE_OPTED_OUT;
     else if (job->from_line != 0 && line != 0 && line != job->from_line)
         code = CODE_LINE_CONFLICT;
@@ -343,6 +344,13 @@ static void result(void)
         for (size_t i = 0; i < run.grants.count; i++)
             if (run.grants.list[i].lease == held->lease && run.grants.list[i].probe)
                 run.naive.lines[held->line].flagged = run.naive.lines[held->line].flag_by_error = false;
+    uint32_t conversation = world_conversation_of(&run.world, held->number);
+    if (current && result.key_refused && !result.malformed)
+        run.naive.refused[naive_account_of(naive_pool_of(conversation))] = true;
+    if (current && result.forget_chat && result.outcome == OUTCOME_RETRY)
+        run.naive.conversations[conversation].chat_known = false;
+    if (job != NULL && result.outcome == OUTCOME_SENT && !result.malformed && core_knows(held->worker))
+        run.naive.conversations[conversation].chat_known = true;
     core_worker_result(run.rig->core, &result, run.rig->now, &run.rig->out);
     settle();
 }
@@ -392,7 +400,7 @@ static void poll(void)
     for (uint32_t line = 0; line < NAIVE_LINES && end.ok; line++) {
         if (naive_account_of(naive_pool_of_line(line)) != account)
             continue;
-        missing[line] = chance(2);
+        missing[line] = chance(10) && !run.world.good;
         if (missing[line])
             continue;
         struct core_line_fact fact = {.account = account,
@@ -408,6 +416,9 @@ static void poll(void)
         core_line_polled(run.rig->core, &fact, run.rig->now, &run.rig->out);
         settle();
     }
+    end.key_refused = !end.ok && chance(10);
+    if (end.ok || end.key_refused)
+        run.naive.refused[account] = end.key_refused;
     core_poll_ended(run.rig->core, &end, run.rig->now, &run.rig->out);
     for (uint32_t line = 0; line < NAIVE_LINES; line++)
         if (missing[line] && rig_line(run.rig, line).number != 0)
@@ -436,7 +447,13 @@ static void message(void)
         fact.line = run.naive.conversations[conversation].home;
         if (fact.opt_out && fact.recipient != 0)
             naive_suppress(&run.naive, fact.recipient);
-        note("message.received %u%s", conversation, fact.opt_out ? " STOP" : "");
+        fact.has_health = chance(40);
+        fact.health = chance(60) ? CHAT_HEALTHY : (enum chat_health)draw(CHAT_HEALTH_COUNT);
+        struct naive_conversation *known = &run.naive.conversations[conversation];
+        if (fact.has_health && known->chat_known)
+            known->health = fact.health;
+        note("message.received %u%s %s", conversation, fact.opt_out ? " STOP" : "",
+             fact.has_health ? chat_health_name(fact.health) : "");
     }
     core_message_told(run.rig->core, &fact, run.rig->now, &run.rig->out);
     settle();
@@ -495,9 +512,12 @@ static void restart(void)
     run.naive = run.steps[0].naive;
     run.step_count = 1;
     size_t kept = 0;
-    for (size_t i = 0; i < run.grants.count; i++)
-        if (run.grants.list[i].record < run.steps[0].records)
-            run.grants.list[kept++] = run.grants.list[i];
+    for (size_t i = 0; i < run.grants.count; i++) {
+        if (run.grants.list[i].record >= run.steps[0].records)
+            continue;
+        run.grants.list[kept] = run.grants.list[i];
+        run.grants.list[kept++].probe = false; /* a restart forgets which lease was one */
+    }
     run.grants.count = kept;
     naive_restarted(&run.naive);
     settle();
@@ -527,6 +547,8 @@ static void event(void)
         clean();
     else if (what < 787)
         restart();
+    else if (what < 789)
+        run.world.storm = !run.world.storm && chance(40);
     else if (what < 990)
         pass((int64_t)draw(chance(90) ? 900 : 5000));
     else
@@ -549,6 +571,18 @@ static void drain(void)
             settle();
         }
     run.world.good = true;
+    run.world.storm = false;
+    for (uint32_t c = 0; c < NAIVE_CONVERSATIONS; c++) {
+        struct core_message_fact fact = {.what = MESSAGE_CHAT,
+                                         .event = ++run.world.events,
+                                         .chat_hash = 900000 + c,
+                                         .has_health = true,
+                                         .health = CHAT_HEALTHY};
+        if (run.naive.conversations[c].chat_known)
+            run.naive.conversations[c].health = CHAT_HEALTHY;
+        core_message_told(run.rig->core, &fact, run.rig->now, &run.rig->out);
+        settle();
+    }
     for (int round = 0; round < 60000 && live_jobs() > 0; round++) {
         run.at++;
         note("drain");
@@ -626,14 +660,18 @@ static void run_seed(uint64_t seed, uint64_t events)
             naive_check_all(&run.naive, run.rig);
     }
     drain();
-    printf("seed %llu: %llu events, %llu accepted, %llu sent, %llu failed, %llu expired, %llu cancelled, %llu "
-           "suppressed, "
-           "%llu leases, %llu starts\n",
-           (unsigned long long)seed, (unsigned long long)events, (unsigned long long)run.naive.accepted,
-           (unsigned long long)run.naive.ended[JOB_SENT], (unsigned long long)run.naive.ended[JOB_FAILED],
-           (unsigned long long)run.naive.ended[JOB_EXPIRED], (unsigned long long)run.naive.ended[JOB_CANCELLED],
-           (unsigned long long)run.naive.ended[JOB_SUPPRESSED], (unsigned long long)run.grants.count,
-           (unsigned long long)run.rig->starts);
+    static const char *const alerts[ALERT_COUNT] = {
+        [ALERT_KEY_REFUSED] = "keys refused", [ALERT_BREAKER_OPEN] = "breakers", [ALERT_LEASE_LAPSED] = "lapses",
+        [ALERT_WORKER_GONE] = "workers gone", [ALERT_LINE_FLAGGED] = "flags",    [ALERT_LINE_GONE] = "lines gone"};
+    printf("seed %llu: %llu events, %llu starts, %llu accepted, %zu leases", (unsigned long long)seed,
+           (unsigned long long)events, (unsigned long long)run.rig->starts, (unsigned long long)run.naive.accepted,
+           run.grants.count);
+    for (enum job_state state = JOB_SENT; state < JOB_STATE_COUNT; state++)
+        printf(", %llu %s", (unsigned long long)run.naive.ended[state], job_state_name(state));
+    for (int alert = 0; alert < ALERT_COUNT; alert++)
+        if (alerts[alert] != NULL)
+            printf(", %llu %s", (unsigned long long)run.world.alerts[alert], alerts[alert]);
+    printf("\n");
     rig_free(&run.rig);
     free(run.grants.list);
 }

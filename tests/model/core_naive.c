@@ -122,6 +122,12 @@ void naive_suppress(struct naive *naive, uint64_t recipient)
     naive->suppressed[at] = recipient;
 }
 
+bool naive_chat_stops(const struct naive *naive, uint32_t conversation)
+{
+    enum chat_health health = naive->conversations[conversation].health;
+    return health == CHAT_CRITICAL || health == CHAT_OPTED_OUT;
+}
+
 bool naive_paused(const struct naive *naive, uint32_t pool, int64_t wall_ms)
 {
     for (int p = 0; p < NAIVE_PAUSES; p++) {
@@ -157,6 +163,7 @@ void naive_restarted(struct naive *naive)
 {
     for (int l = 0; l < NAIVE_LINES; l++)
         naive_restarted_line(&naive->lines[l]);
+    naive->broken[0] = naive->broken[1] = naive->refused[0] = naive->refused[1] = false;
     for (uint32_t c = 0; c < NAIVE_CONVERSATIONS; c++) {
         struct naive_conversation *conversation = &naive->conversations[c];
         bool tried = conversation->for_good || conversation->chat;
@@ -168,8 +175,10 @@ void naive_restarted(struct naive *naive)
             tried = tried || job->attempts > 0;
             pinned = pinned || job->pinned;
             job->restored = true;
+            job->probes_account = false;
         }
         conversation->home = tried ? conversation->home : 0;
+        conversation->health = conversation->recorded ? conversation->health : CHAT_UNKNOWN;
         conversation->pinned = pinned ? conversation->pinned : 0;
     }
 }

@@ -25,6 +25,7 @@ struct naive_job {
     int64_t due_ms, expires_ms;
     unsigned attempts;
     bool unsettled, holds_all, cancel, pinned, key_known;
+    bool probes_account;
     bool restored; /* its lease is from before a restart, which does not know that it opened the conversation */
     uint8_t key[KEY_RANDOM_BYTES];
 };
@@ -34,6 +35,8 @@ struct naive_conversation {
     uint64_t home;   /* line, 0: none yet */
     bool for_good;   /* something was sent there, or may have been */
     bool chat;       /* known from the producer: for good too */
+    bool chat_known, recorded;
+    enum chat_health health;
 };
 
 struct naive_line { /* two words, as DESIGN trap 11 tells it */
@@ -61,6 +64,7 @@ struct naive {
     struct naive_line lines[NAIVE_LINES];
     struct naive_pause pauses[NAIVE_PAUSES];
     uint64_t suppressed[NAIVE_CONVERSATIONS];
+    bool broken[2], refused[2]; /* accounts: breaker open, key refused */
     struct naive_id ids[NAIVE_IDS];
     unsigned id_next;
     uint64_t orders;
@@ -85,6 +89,7 @@ struct naive_job *naive_job(struct naive *naive, uint64_t number);         /* NU
 struct naive_job *naive_first(struct naive *naive, uint32_t conversation); /* who must go first; NULL: nobody waits */
 bool naive_is_suppressed(const struct naive *naive, uint64_t recipient);   /* 0: a group, never */
 void naive_suppress(struct naive *naive, uint64_t recipient);
+bool naive_chat_stops(const struct naive *naive, uint32_t conversation);
 bool naive_paused(const struct naive *naive, uint32_t pool, int64_t wall_ms);
 bool naive_line_paused(const struct naive *naive, uint32_t line);
 bool naive_closed(const struct naive *naive, uint32_t line); /* but for silence and pauses of what it belongs to */

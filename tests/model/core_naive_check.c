@@ -44,6 +44,8 @@ static enum reason upper_reason(struct naive *naive, struct rig *rig, const stru
     struct naive_job *first = naive_first(naive, job->conversation);
     if (first != NULL && first->unsettled)
         return REASON_OUTCOME_UNKNOWN;
+    if (naive_chat_stops(naive, job->conversation))
+        return REASON_CONVERSATION_CRITICAL;
     uint64_t number = line_of(naive, job);
     if (number == 0)
         return REASON_NONE;
@@ -75,6 +77,10 @@ static void check_reason(struct naive *naive, struct rig *rig, const struct naiv
                   reason_name(view->reason));
     if (first != job)
         return;
+    uint32_t account = naive_account_of(naive_pool_of(job->conversation));
+    bool down = naive->broken[account] || naive->refused[account];
+    REFUSE_UNLESS(down == (view->reason == REASON_PROVIDER_DOWN), "P10: job %llu says %s, provider down %d", number,
+                  reason_name(view->reason), down);
     bool waits = job->due_ms > rig->now.wall_ms && !job->holds_all;
     REFUSE_UNLESS(!waits || view->reason == REASON_RETRY_BACKOFF || view->reason == REASON_PROVIDER_DOWN,
                   "P10: job %llu waits for its next try but says %s", number, reason_name(view->reason));

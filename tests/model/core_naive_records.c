@@ -57,7 +57,7 @@ static void show_job(const struct showing *s, const struct change_job *change)
         conversation->pinned = ask->from_line;
         if (ask->chat_hash != 0 && !listed) { /* a chat that exists makes the conversation a known one */
             conversation->home = ask->from_line;
-            conversation->chat = true;
+            conversation->chat = conversation->chat_known = true;
         }
     }
     REFUSE_UNLESS(ask->from_line == 0 || conversation->home == 0 || conversation->home == ask->from_line,
@@ -161,6 +161,16 @@ static void show_lease(const struct showing *s, struct naive_job *job, const str
                   ull(job->number));
     REFUSE_UNLESS(conversation->pinned == 0 || conversation->pinned == change->line, "job %llu leaves its pin",
                   ull(job->number));
+    uint32_t account = naive_account_of(naive_pool_of(job->conversation));
+    REFUSE_UNLESS(!naive_chat_stops(s->naive, job->conversation), "job %llu leased into a closed chat",
+                  ull(job->number));
+    REFUSE_UNLESS(!s->naive->refused[account], "job %llu leased though the key is refused", ull(job->number));
+    for (int i = 0; i < NAIVE_JOBS; i++)
+        REFUSE_UNLESS(!s->naive->broken[account] || s->naive->jobs[i].place != NAIVE_LEASED ||
+                          naive_account_of(naive_pool_of(s->naive->jobs[i].conversation)) != account ||
+                          !s->naive->jobs[i].probes_account,
+                      "two probes of account %u", account);
+    job->probes_account = s->naive->broken[account];
     for (size_t i = 0; i < s->grants->count; i++)
         REFUSE_UNLESS(s->grants->list[i].lease != change->lease, "lease %llu used twice", ull(change->lease));
     check_gate(s, job, line, &view, placed);
@@ -232,8 +242,10 @@ static void unpin_if_empty(struct naive *naive, uint32_t at)
         if (naive->jobs[i].place != NAIVE_FREE && naive->jobs[i].conversation == at)
             return;
     conversation->pinned = 0;
-    if (!conversation->for_good && !conversation->chat)
-        conversation->home = 0;
+    if (conversation->for_good || conversation->chat)
+        return;
+    conversation->home = 0;
+    conversation->health = CHAT_UNKNOWN;
 }
 
 /* How long it may wait until its next try. */
@@ -335,6 +347,7 @@ static void check_end(const struct showing *s, const struct naive_job *job, cons
         break;
     case JOB_SUPPRESSED:
         ok = naive_is_suppressed(s->naive, naive_recipient(job->conversation)) ||
+             s->naive->conversations[job->conversation].health == CHAT_OPTED_OUT ||
              (answered && result->suppress != SUPPRESS_NONE);
         ok = ok && (answered || (!job->unsettled && surely_unsent));
         break;
@@ -428,7 +441,7 @@ static void show_one(const struct showing *s, const struct change *change)
         uint32_t at = (uint32_t)(change->conversation.key - naive_key(0));
         REFUSE_UNLESS(s->naive->conversations[at].home == change->conversation.line, "conversation %u is not at home",
                       at);
-        s->naive->conversations[at].for_good = true;
+        s->naive->conversations[at].for_good = s->naive->conversations[at].recorded = true;
         break;
     }
     case CHANGE_PAUSE:

@@ -50,7 +50,7 @@ void world_note_job(struct world *world, uint64_t number, uint32_t conversation)
     world->conversation[slot].value = conversation;
 }
 
-static uint32_t conversation_of(const struct world *world, uint64_t number)
+uint32_t world_conversation_of(const struct world *world, uint64_t number)
 {
     uint64_t slot = SLOT(world->conversation, number);
     if (world->conversation[slot].key != number)
@@ -60,7 +60,7 @@ static uint32_t conversation_of(const struct world *world, uint64_t number)
 
 uint64_t world_recipient_of(void *self, uint64_t number)
 {
-    return naive_recipient(conversation_of(self, number));
+    return naive_recipient(world_conversation_of(self, number));
 }
 
 static void drop(struct world *world, size_t i)
@@ -98,18 +98,27 @@ static void hear_job(struct world *world, const struct rig *rig, struct naive *n
                                                      .told_ms = rig->now.wall_ms};
 }
 
+static void hear_alert(struct world *world, struct naive *naive, const struct effect *effect)
+{
+    world->alerts[effect->alert]++;
+    if (effect->alert == ALERT_BREAKER_OPEN || effect->alert == ALERT_BREAKER_CLOSED)
+        naive->broken[effect->account] = effect->alert == ALERT_BREAKER_OPEN;
+}
+
 void world_hear(struct world *world, const struct rig *rig, struct naive *naive)
 {
     for (size_t i = 0; i < rig->told_count; i++) {
         const struct effect *effect = &rig->told[i];
-        struct held *held =
-            effect->kind == EFFECT_REVOKE || effect->kind == EFFECT_DONE ? find(world, effect->lease) : NULL;
+        bool of_lease = effect->kind == EFFECT_REVOKE || effect->kind == EFFECT_DONE;
+        struct held *held = of_lease ? find(world, effect->lease) : NULL;
         if (effect->kind == EFFECT_JOB)
             hear_job(world, rig, naive, effect);
         else if (effect->kind == EFFECT_REVOKE && held != NULL)
             held->revoked = true;
         else if (effect->kind == EFFECT_DONE && held != NULL)
             drop(world, (size_t)(held - world->held));
+        else if (effect->kind == EFFECT_ALERT)
+            hear_alert(world, naive, effect);
         else if (effect->kind == EFFECT_UNKNOWN_WORKER)
             world->workers[effect->peer - 1].ready = false;
     }
@@ -150,12 +159,12 @@ void world_ready(struct world *world, uint32_t w, struct rig *rig)
 /* A second try of a job whose first one was believed meanwhile is absorbed by its key: that one does not count. */
 static void check_alone(const struct world *world, struct naive *naive, const struct held *held, int64_t now_ms)
 {
-    uint32_t conversation = conversation_of(world, held->number);
+    uint32_t conversation = world_conversation_of(world, held->number);
     for (size_t i = 0; i < world->held_count; i++) {
         const struct held *other = &world->held[i];
         bool on_the_wire = other->begun && !other->answered && now_ms - other->told_ms < LEASE_SAFE_MS &&
                            naive_job(naive, other->number) != NULL;
-        if (other != held && on_the_wire && conversation_of(world, other->number) == conversation)
+        if (other != held && on_the_wire && world_conversation_of(world, other->number) == conversation)
             naive_refuse("P2: leases %llu (job %llu) and %llu (job %llu) of conversation %u are on the wire",
                          (unsigned long long)other->lease, (unsigned long long)other->number,
                          (unsigned long long)held->lease, (unsigned long long)held->number, conversation);
@@ -176,7 +185,7 @@ void world_begin_some(struct world *world, const struct rig *rig, struct naive *
         held->begun = true;
         uint64_t slot = SLOT(world->begun, held->lease);
         world->begun[slot].key = held->lease;
-        if (world->good || world_draw(world, 100) < 85) {
+        if (world->good || (!world->storm && world_draw(world, 100) < 85)) {
             const struct naive_job *job = naive_job(naive, held->number);
             if (job == NULL && !world_provider_has(world, held->number))
                 naive_refuse("P7: job %llu is sent after its end", (unsigned long long)held->number);
@@ -203,12 +212,25 @@ static void draw_failure(struct world *world, struct core_result *result)
         result->http_status = 403;
     }
     result->forget_chat = what >= 80 && what < 83;
+    if (world->storm) {
+        *result = (struct core_result){.lease = result->lease,
+                                       .outcome = OUTCOME_RETRY,
+                                       .retry_after_ms = -1,
+                                       .http_status = 503,
+                                       .unknown = what < 10};
+    } else if (what == 99) {
+        result->key_refused = true;
+        result->scope = SCOPE_ACCOUNT;
+        result->http_status = 401;
+        result->unknown = false;
+        result->retry_after_ms = 0;
+    }
 }
 
 static void draw_result(struct world *world, struct held *held)
 {
     struct core_result *result = &held->result;
-    uint32_t conversation = conversation_of(world, held->number);
+    uint32_t conversation = world_conversation_of(world, held->number);
     *result = (struct core_result){.lease = held->lease,
                                    .outcome = OUTCOME_SENT,
                                    .retry_after_ms = -1,

@@ -39,7 +39,9 @@ struct world {
     struct {
         uint64_t key, value;
     } begun[WORLD_SET], taken[WORLD_SET], conversation[WORLD_SET];
-    bool good; /* nothing goes wrong any more */
+    uint64_t alerts[ALERT_COUNT];
+    bool storm; /* the provider takes nothing and says so */
+    bool good;  /* nothing goes wrong any more */
 };
 
 void world_init(struct world *world, uint64_t seed);
@@ -47,6 +49,7 @@ uint64_t world_draw(struct world *world, uint64_t below);
 bool world_begun(const void *world, uint64_t lease);
 bool world_provider_has(const void *world, uint64_t number);
 void world_note_job(struct world *world, uint64_t number, uint32_t conversation);
+uint32_t world_conversation_of(const struct world *world, uint64_t number);
 uint64_t world_recipient_of(void *world, uint64_t number);
 
 /* What the broker said: JOB, REVOKE, DONE, READY, unknown worker. */
