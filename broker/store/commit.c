@@ -5,6 +5,7 @@
  * of a segment. Recovery relies on it (scan_successor). */
 #include "journal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,7 @@ static bool write_frame(struct store *store, struct frame *frame, void *payload)
     static const uint8_t zeros[BLOCK_BYTES];
     uint64_t offset = atomic_load(&segment->end);
     uint64_t end = offset + FRAME_HEADER_BYTES + frame->payload_bytes;
+    assert(end <= segment->bytes);
     uint64_t fill = (BLOCK_BYTES - end % BLOCK_BYTES) % BLOCK_BYTES;
     if (fill > segment->bytes - end)
         fill = segment->bytes - end;
@@ -394,6 +396,17 @@ static struct store_batch *next_row(struct store *store)
     return row;
 }
 
+/* Says that nothing is missing behind it. The room that the seal needs must be left, so it may have to be the seal.
+ */
+static void write_last_mark(struct store *store)
+{
+    const struct segment *segment = store->active;
+    uint64_t end = atomic_load(&segment->end);
+    if (failed(store) || end == SEGMENT_HEADER_BYTES)
+        return;
+    write_mark(store, end + 2 * FRAME_HEADER_BYTES <= segment->bytes ? FRAME_CLEAN : FRAME_SEAL);
+}
+
 void *commit_run(void *arg)
 {
     struct store *store = arg;
@@ -406,7 +419,6 @@ void *commit_run(void *arg)
         if (going)
             forget(store);
     }
-    if (!failed(store) && atomic_load(&store->active->end) > SEGMENT_HEADER_BYTES)
-        write_mark(store, FRAME_CLEAN);
+    write_last_mark(store);
     return NULL;
 }

@@ -90,7 +90,7 @@ static unsigned fail_each(enum sim_call call, enum sim_fault fault, bool once)
 
 START_TEST(a_failed_write_stops_the_store_and_loses_nothing_that_was_told)
 {
-    ck_assert_uint_gt(fail_each(SIM_CALL_WRITE, SIM_FAULT_EIO, false), 40);
+    ck_assert_uint_gt(fail_each(SIM_CALL_WRITE, SIM_FAULT_EIO, false), 30);
     ck_assert_uint_gt(fail_each(SIM_CALL_WRITE, SIM_FAULT_EIO, true), 20);
 }
 END_TEST

@@ -204,6 +204,30 @@ START_TEST(a_batch_larger_than_a_segment_is_one_commit)
 }
 END_TEST
 
+/* The seal, and the mark of closing, need room at the segment's end too. */
+START_TEST(a_segment_closed_when_it_is_nearly_full_is_gone_on_from)
+{
+    for (size_t left = 0; left <= 320; left += 8) {
+        size_t segment = SEGMENT_BYTES - 4096, first = 900000;
+        size_t overhead = 64 + 2 * (40 + sizeof(uint64_t) + 2 + 4 + 2); /* a frame, two records, their rounding */
+        add_job(1, first);
+        add_job(2, segment - first - overhead - left);
+        commit();
+        reopen();
+        reopen();
+        add_job(3, 10);
+        commit();
+        reopen();
+        ck_assert_uint_eq(opened.records, 3);
+        for (uint64_t key = 1; key <= 3; key++)
+            check_job(key, key == 1 ? first : key == 2 ? segment - first - overhead - left : 10);
+        store_close(&store);
+        remove_folder();
+        ck_assert_int_eq(open_it(), ERR_NONE);
+    }
+}
+END_TEST
+
 START_TEST(a_record_beyond_the_limits_is_refused_and_leaves_the_batch_alone)
 {
     static char large[STORE_RECORD_BYTES_MAX];
@@ -505,6 +529,7 @@ int main(void)
     tcase_add_test(tcase, what_was_committed_is_read_back_and_found_after_a_restart);
     tcase_add_test(tcase, commits_are_numbered_on_and_an_empty_one_is_the_last_one);
     tcase_add_test(tcase, a_batch_larger_than_a_segment_is_one_commit);
+    tcase_add_test(tcase, a_segment_closed_when_it_is_nearly_full_is_gone_on_from);
     tcase_add_test(tcase, a_record_beyond_the_limits_is_refused_and_leaves_the_batch_alone);
     tcase_add_test(tcase, sections_are_copied_from_wherever_the_older_record_is);
     tcase_add_test(tcase, a_copy_from_a_place_that_was_never_there_fails_and_writes_nothing);

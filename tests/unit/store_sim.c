@@ -680,6 +680,10 @@ struct sim *sim_after_cut(const struct sim *recorded, size_t events, enum sim_cu
                           uint64_t *last_mark)
 {
     struct cut cut = {.recorded = recorded, .disk = sim_new(), .how = how, .seed = seed};
+    pthread_mutex_t *lock = &((struct sim *)(uintptr_t)recorded)->lock; /* its store may still be open */
+    pthread_mutex_lock(lock);
+    if (events > recorded->event_count)
+        events = recorded->event_count;
     cut.waiting = must(calloc(events + 1, sizeof *cut.waiting));
     cut.disk->folder_made = true;
     *last_mark = 0;
@@ -695,6 +699,7 @@ struct sim *sim_after_cut(const struct sim *recorded, size_t events, enum sim_cu
             cut.waiting[cut.waiting_count++] = i;
     }
     settle_the_rest(&cut);
+    pthread_mutex_unlock(lock);
     free(cut.waiting);
     return cut.disk;
 }

@@ -104,8 +104,9 @@ struct sim *sim_copy(const struct sim *sim);
 
 enum sim_cut { SIM_CUT_NONE, SIM_CUT_ALL, SIM_CUT_RANDOM, SIM_CUT_TORN, SIM_CUT_KINDS };
 
-/* The disk after a power cut behind the first `events` events of the record. `syncs_lie`: as if no sync of a file had
- * done anything (a disk that acknowledges and forgets). `last_mark`: the newest number remembered before. */
+/* The disk after a power cut behind the first `events` events of the record (SIZE_MAX: behind all). `syncs_lie`: as
+ * if no sync of a file had done anything (a disk that acknowledges and forgets). `last_mark`: the newest number
+ * remembered before. */
 struct sim *sim_after_cut(const struct sim *recorded, size_t events, enum sim_cut cut, bool syncs_lie, uint64_t seed,
                           uint64_t *last_mark);
 
