@@ -202,15 +202,19 @@ static void polled_better(struct core *core, uint32_t at, const struct core_line
         prove(core, line, REPUTATION_HEALTHY, now);
 }
 
+static void poll_soon(struct core *core, const struct line *line, int64_t at_mono_ms)
+{
+    uint32_t owner = core->mono_first[MONO_POLL_SOON] + line->account;
+    if (at_mono_ms < timers_of(&core->mono, owner))
+        timers_set(&core->mono, owner, at_mono_ms);
+}
+
 /* A poll begun after a webhook said HEALTHY does not agree yet: ask again soon, a few times. */
 static bool ask_again(struct core *core, struct line *line, struct instant now)
 {
     if (line->loosen_tries >= POLL_AGAIN_STEPS)
         return false;
-    int64_t soon = now.mono_ms + poll_again_ms[line->loosen_tries++];
-    uint32_t owner = core->mono_first[MONO_POLL_SOON] + line->account;
-    if (soon < timers_of(&core->mono, owner))
-        timers_set(&core->mono, owner, soon);
+    poll_soon(core, line, now.mono_ms + poll_again_ms[line->loosen_tries++]);
     return true;
 }
 
@@ -223,7 +227,7 @@ static void polled_reputation(struct core *core, uint32_t at, const struct core_
         /* An event that arrived after the poll's start (or in the same moment: who knows) is newer. The poll that a
          * webhook asked for may have begun within its very millisecond: then it proves nothing and another must. */
         if (awaited && line->event_mono_ms == fact->begun_mono_ms)
-            ask_again(core, line, now);
+            poll_soon(core, line, now.mono_ms + poll_again_ms[0]);
         return;
     }
     if (awaited && fact->reputation != REPUTATION_HEALTHY &&
