@@ -489,18 +489,17 @@ static void pause_or_resume(void)
     settle();
 }
 
-/* The cleaner: a job's record moves to the end, with its try said anew, as the store does it. */
+/* A few records of the oldest part of the journal, or of any, are cleaned. */
 static void clean(void)
 {
-    const struct naive_job *job = any_job();
-    if (job == NULL)
-        return;
-    note("the cleaner moves %llu", (unsigned long long)job->number);
-    if (rig_move(run.rig, CHANGE_JOB, job->number))
-        core_renew(run.rig->core, CHANGE_TRY, job->number, run.rig->now, &run.rig->out);
-    uint32_t line = (uint32_t)draw(NAIVE_LINES);
-    core_renew(run.rig->core, CHANGE_LINE, RIG_LINE + line, run.rig->now, &run.rig->out);
-    settle();
+    size_t durable = run.rig->durable;
+    for (int i = 0; i < 8; i++) {
+        size_t record = draw(chance(50) ? durable : durable / 50 + 1);
+        note("the cleaner: record %zu, kind %u, key %llu", record, run.rig->records[record].kind,
+             (unsigned long long)run.rig->records[record].key);
+        rig_clean(run.rig, record);
+        settle();
+    }
 }
 
 static void restart(void)

@@ -23,7 +23,7 @@ struct naive_job {
     uint32_t conversation, line; /* of its lease */
     enum job_class class;
     int64_t due_ms, expires_ms;
-    unsigned attempts;
+    unsigned attempts, failures;
     bool unsettled, holds_all, cancel, pinned, key_known;
     bool probes_account;
     bool restored; /* its lease is from before a restart, which does not know that it opened the conversation */

@@ -89,9 +89,11 @@ void naive_polled(struct naive_line *line, const struct core_line_fact *fact, bo
         line->flagged = true;
         line->flag_by_error = false;
     }
-    if (line->event_arrived_ms >= fact->begun_mono_ms)
-        return;
     bool waits = line->healthy_event_ms != NEVER;
+    if (line->event_arrived_ms >= fact->begun_mono_ms) {
+        line->disagreed += waits && line->event_arrived_ms == fact->begun_mono_ms; /* asked again, too */
+        return;
+    }
     if (waits && word != REPUTATION_HEALTHY && badness(word) <= badness(line->proven)) {
         if (line->disagreed++ < 3)
             return; /* the list lags behind its own webhook */

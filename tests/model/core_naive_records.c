@@ -235,6 +235,12 @@ static void leave_home(struct naive *naive, const struct naive_job *job)
         conversation->home = 0;
 }
 
+/* A restart does not know which lease did; it takes a first try for one. */
+static bool opened_conversation(const struct naive_job *job, const struct grant *grant)
+{
+    return job->restored ? job->attempts == 1 && !job->unsettled : grant->placed;
+}
+
 static void unpin_if_empty(struct naive *naive, uint32_t at)
 {
     struct naive_conversation *conversation = &naive->conversations[at];
@@ -246,6 +252,14 @@ static void unpin_if_empty(struct naive *naive, uint32_t at)
         return;
     conversation->home = 0;
     conversation->health = CHAT_UNKNOWN;
+}
+
+/* Of those that attempts_max limits. */
+static bool counts_as_failure(const struct showing *s, const struct naive_job *job)
+{
+    const struct core_result *result = s->asked->result;
+    return result->outcome == OUTCOME_RETRY && !result->malformed && result->scope == SCOPE_JOB && !result->unknown &&
+           !job->unsettled;
 }
 
 /* How long it may wait until its next try. */
@@ -277,16 +291,21 @@ static void show_back(const struct showing *s, struct naive_job *job, const stru
         REFUSE_UNLESS(change->attempts + 1u == job->attempts, "job %llu lost attempts", ull(job->number));
         REFUSE_UNLESS(said || !s->truth->begun(s->truth->world, job->lease),
                       "P4: job %llu is called unbegun while it is being sent", ull(job->number));
+        bool opened = opened_conversation(job, grant);
         job->attempts--;
         grant->void_message = true;
         grant->void_placed = grant->placed;
-        if (grant->placed && !job->restored)
+        if (opened)
             leave_home(s->naive, job);
     } else if (is_result_of(s, job)) {
         const struct core_result *result = s->asked->result;
         REFUSE_UNLESS(result->outcome == OUTCOME_RETRY || result->malformed, "job %llu comes back though %s",
                       ull(job->number), outcome_name(result->outcome));
         job->unsettled = job->unsettled || result->unknown || result->malformed;
+        job->failures += counts_as_failure(s, job);
+        REFUSE_UNLESS(job->unsettled ||
+                          job->failures < naive_policy(s->rig, naive_pool_of(job->conversation))->attempts_max,
+                      "job %llu goes on after %u failures", ull(job->number), job->failures);
         check_wait(s, job, change);
     } else {
         job->unsettled = true; /* it lapsed */
@@ -353,7 +372,8 @@ static void check_end(const struct showing *s, const struct naive_job *job, cons
         break;
     case JOB_FAILED:
         ok = (answered && result->outcome == OUTCOME_REJECTED) ||
-             (answered && result->outcome == OUTCOME_RETRY && result->scope == SCOPE_JOB && !result->unknown) ||
+             (answered && counts_as_failure(s, job) &&
+              job->failures + 1 == naive_policy(s->rig, naive_pool_of(job->conversation))->attempts_max) ||
              (expired && (job->unsettled || answered) && change->code == CODE_OUTCOME_UNKNOWN) ||
              (expired && change->code == CODE_OUTCOME_UNKNOWN && s->asked->ticked);
         break;
@@ -387,7 +407,7 @@ static void show_end(const struct showing *s, const struct change_end *change)
             !s->truth->begun(s->truth->world, job->lease);
         grant->void_message = unmade;
         grant->void_placed = unmade && grant->placed;
-        if (unmade && grant->placed && !job->restored) {
+        if (unmade && opened_conversation(job, grant)) {
             job->attempts = 0;
             leave_home(s->naive, job);
         }

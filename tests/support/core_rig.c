@@ -188,22 +188,58 @@ void rig_commit(struct rig *rig, size_t count)
         rig->waiting_first = rig->waiting_end = 0;
 }
 
-bool rig_move(struct rig *rig, enum change_kind kind, uint64_t key)
+static void decode(const struct rig *rig, size_t i, struct record_storage *storage, struct change *change)
 {
-    for (size_t i = rig->durable; i-- > 0;) {
-        struct rig_record *record = &rig->records[i];
-        if (record->kind != kind || record->key != key || record->copied_to != 0)
-            continue;
-        if (!core_is_live(rig->core, kind, key, i + 1))
-            return false;
-        rig->records = grown(rig->records, &rig->record_room, rig->record_count + 1, sizeof *rig->records);
+    const struct rig_record *record = &rig->records[i];
+    bool read = record_decode(record->kind, record->key, record->seq, rig->bytes + record->at, record->bytes, storage,
+                              change);
+    assert(read);
+    (void)read;
+}
+
+static void move(struct rig *rig, size_t i)
+{
+    rig->records = grown(rig->records, &rig->record_room, rig->record_count + 1, sizeof *rig->records);
+    rig->records[i].copied_to = rig->record_count + 1;
+    rig->records[rig->record_count] = rig->records[i];
+    rig->records[rig->record_count].copied_to = 0;
+    rig->records[rig->record_count++].copy_of = i + 1;
+}
+
+static void renew(struct rig *rig, size_t i)
+{
+    enum change_kind kind = (enum change_kind)rig->records[i].kind;
+    uint64_t key = rig->records[i].key;
+    core_renew(rig->core, kind, key, rig->now, &rig->out);
+    if (rig->out.change_count == 0)
+        rig->records[i].past = record_kinds()[kind].history;
+    else
         rig->records[i].copied_to = rig->record_count + 1;
-        rig->records[rig->record_count] = rig->records[i];
-        rig->records[rig->record_count].copied_to = 0;
-        rig->records[rig->record_count++].copy_of = i + 1;
-        return true;
+    rig_keep(rig);
+}
+
+void rig_clean(struct rig *rig, size_t i)
+{
+    struct rig_record *record = &rig->records[i];
+    enum change_kind kind = (enum change_kind)record->kind;
+    uint64_t key = record->key;
+    assert(i < rig->durable && rig->out.change_count == 0);
+    if (record->past || record->copied_to != 0)
+        return;
+    if (record_kinds()[kind].keep == STORE_KEEP_RENEW) {
+        renew(rig, i);
+    } else if (record_kinds()[kind].keep == STORE_KEEP_HISTORY) {
+        record->past = true;
+    } else if (core_is_live(rig->core, kind, key, i + 1)) {
+        move(rig, i);
+        if (kind == CHANGE_JOB) /* its try must follow it */
+            core_renew(rig->core, CHANGE_TRY, key, rig->now, &rig->out);
+    } else if (kind == CHANGE_JOB) {
+        struct record_storage storage;
+        struct change change;
+        decode(rig, i, &storage, &change);
+        record->past = change.job.chat_hash == 0; /* else what it says of a chat would be forgotten with it */
     }
-    return false;
 }
 
 static void replay(struct rig *into, const struct rig *from, size_t i)
@@ -213,10 +249,7 @@ static void replay(struct rig *into, const struct rig *from, size_t i)
         return;
     struct record_storage storage;
     struct change change;
-    bool read = record_decode(record->kind, record->key, record->seq, from->bytes + record->at, record->bytes,
-                              &storage, &change);
-    assert(read);
-    (void)read;
+    decode(from, i, &storage, &change);
     enum err err = core_restore(into->core, &change, record->past, i + 1);
     assert(err == ERR_NONE);
     (void)err;

@@ -17,7 +17,7 @@ struct rig_record {
     uint32_t bytes;
     bool past;
     size_t copy_of;   /* 1 + the record that the cleaner moved here; 0: none */
-    size_t copied_to; /* 1 + the record that it was moved to; while that is durable, this one is gone */
+    size_t copied_to; /* 1 + the record that took its place; once that is durable, this one is gone */
 };
 
 struct rig_waiting {
@@ -67,9 +67,9 @@ struct rig *rig_replica(const struct rig *rig, size_t count, unsigned times);
 void rig_keep(struct rig *rig);
 /* The first `count` records are durable: tells places, says what waited for them. */
 void rig_commit(struct rig *rig, size_t count);
-/* As the cleaner does it: the durable record goes on at the end of the journal. False: it is not durable (yet), or
- * its thing is over. The caller renews what must follow it. */
-bool rig_move(struct rig *rig, enum change_kind kind, uint64_t key);
+/* Cleans the durable record `i` as the store does: what is live moves to the end of the journal, what is current is
+ * said anew there (the old one is gone once that is durable), what is over is history. Call rig_keep() afterwards. */
+void rig_clean(struct rig *rig, size_t i);
 void rig_forget(struct rig *rig); /* told = nothing */
 /* The nth (from 0) thing told of that kind; NULL: none. */
 const struct effect *rig_told(const struct rig *rig, enum effect_kind kind, size_t nth);
