@@ -126,9 +126,14 @@ static void check_line(const struct naive *naive, struct rig *rig, uint32_t at)
                   reputation_name(line->proven));
     REFUSE_UNLESS((view.service == SERVICE_FLAGGED) == line->flagged, "line %u: service %s", at,
                   service_name(view.service));
+    int64_t silent_ms = rig->now.wall_ms - line->heard_wall_ms;
+    REFUSE_UNLESS(silent_ms <= 60000 || view.gate != GATE_OPEN, "line %u is open after %lld ms of silence", at,
+                  (long long)silent_ms);
+    REFUSE_UNLESS(silent_ms <= 180000 || view.gate == GATE_CLOSED, "line %u is %s after %lld ms of silence", at,
+                  gate_name(view.gate), (long long)silent_ms);
     if (naive_closed(naive, at)) {
         REFUSE_UNLESS(view.gate == GATE_CLOSED, "P3: line %u is %s", at, gate_name(view.gate));
-    } else if (rig->now.wall_ms - line->heard_wall_ms < 100000) { /* a restart may take it for older than it is */
+    } else if (silent_ms < 100000) { /* a restart may take it for older than it is */
         REFUSE_UNLESS(view.gate != GATE_CLOSED, "line %u is closed: %s", at, reason_name(view.reason));
     }
     uint32_t waiting = 0, leased = 0, by_class[CLASS_COUNT] = {0};

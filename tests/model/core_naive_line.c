@@ -90,10 +90,8 @@ void naive_polled(struct naive_line *line, const struct core_line_fact *fact, bo
         line->flag_by_error = false;
     }
     bool waits = line->healthy_event_ms != NEVER;
-    if (line->event_arrived_ms >= fact->begun_mono_ms) {
-        line->disagreed += waits && line->event_arrived_ms == fact->begun_mono_ms; /* asked again, too */
+    if (line->event_arrived_ms >= fact->begun_mono_ms)
         return;
-    }
     if (waits && word != REPUTATION_HEALTHY && badness(word) <= badness(line->proven)) {
         if (line->disagreed++ < 3)
             return; /* the list lags behind its own webhook */
