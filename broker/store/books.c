@@ -4,24 +4,41 @@
  * released: all records of a kind in a segment are taken for equally long. What is found when opening is taken for
  * live until the owner has been asked (STEP_SURVEY). History counts until it is too old. */
 #include "journal.h"
+#include "pages.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <xxhash.h>
 
-#define TABLE_MIN 1024
+#define TABLE_MIN    1024
+#define MOVE_AT_ONCE 16
 
-static size_t home(const struct renewed_table *table, unsigned kind, uint64_t key)
+static size_t home(const struct renewed_half *half, unsigned kind, uint64_t key)
 {
-    return XXH3_64bits_withSeed(&key, sizeof key, kind) & table->mask;
+    return XXH3_64bits_withSeed(&key, sizeof key, kind) & half->mask;
 }
 
+/* The entry of the key, or the slot where it would be. */
+static struct renewed *slot(const struct renewed_half *half, unsigned kind, uint64_t key)
+{
+    size_t i = home(half, kind, key);
+    while (half->at[i].used && (half->at[i].key != key || half->at[i].kind != kind))
+        i = (i + 1) & half->mask;
+    return &half->at[i];
+}
+
+/* NULL: no record of this key is known. */
 static struct renewed *find(const struct renewed_table *table, unsigned kind, uint64_t key)
 {
-    size_t i = home(table, kind, key);
-    while (table->at[i].used && (table->at[i].key != key || table->at[i].kind != kind))
-        i = (i + 1) & table->mask;
-    return &table->at[i];
+    if (table->now.at != NULL) {
+        struct renewed *entry = slot(&table->now, kind, key);
+        if (entry->used)
+            return entry;
+    }
+    if (table->former.at != NULL) {
+        struct renewed *entry = slot(&table->former, kind, key);
+        if (entry->used && !entry->left)
+            return entry;
+    }
+    return NULL;
 }
 
 static struct segment *data_segment(const struct store *store, uint64_t number)
@@ -37,42 +54,79 @@ static struct segment *data_segment(const struct store *store, uint64_t number)
     return low < store->data.count && store->data.at[low]->number == number ? store->data.at[low] : NULL;
 }
 
-/* Twice the room, without the keys whose newest record is not in a data segment any more: missing means the same. */
-static bool grow(struct store *store)
+/* An entry whose segment is gone says the same as a missing one: there is no newest record in a data segment. */
+static bool counts(const struct store *store, const struct renewed *entry)
+{
+    return entry->used && !entry->left && data_segment(store, entry->segment) != NULL;
+}
+
+/* Moves a few entries from the former table to the present one. */
+static void move_some(struct store *store)
 {
     struct renewed_table *table = &store->renewed;
-    struct renewed_table grown = {.mask = table->at == NULL ? TABLE_MIN - 1 : table->mask * 2 + 1};
-    grown.at = calloc(grown.mask + 1, sizeof *grown.at);
-    if (grown.at == NULL)
-        return false;
-    for (size_t i = 0; table->at != NULL && i <= table->mask; i++) {
-        const struct renewed *entry = &table->at[i];
-        if (!entry->used || data_segment(store, entry->segment) == NULL)
-            continue;
-        *find(&grown, entry->kind, entry->key) = *entry;
-        grown.count++;
+    for (unsigned n = 0; n < MOVE_AT_ONCE && table->former.at != NULL; n++) {
+        struct renewed *entry = &table->former.at[table->moved];
+        if (counts(store, entry)) {
+            *slot(&table->now, entry->kind, entry->key) = *entry;
+            table->now.count++;
+        }
+        entry->left = 1;
+        if (table->moved++ == table->former.mask) {
+            pages_free(table->former.at, table->former.room);
+            table->former = (struct renewed_half){0};
+        }
     }
-    free(table->at);
-    *table = grown;
+}
+
+/* Begins a table with room for twice what is in the present one. */
+static bool grow(struct renewed_table *table)
+{
+    struct renewed_half grown = {0};
+    size_t slots = TABLE_MIN;
+    while (slots < table->now.count * 2 + 2)
+        slots *= 2;
+    if (!pages_grow(&grown.at, &grown.room, slots * sizeof *grown.at))
+        return false;
+    grown.mask = slots - 1;
+    table->former = table->now;
+    table->now = grown;
+    table->moved = 0;
     return true;
+}
+
+/* Room for one more. The former table is empty long before the present one is full. */
+static bool make_room(struct store *store)
+{
+    struct renewed_table *table = &store->renewed;
+    move_some(store);
+    bool full = table->now.at == NULL || (table->now.count + 1) * 10 > table->now.mask * 7;
+    return !full || (table->former.at == NULL && grow(table));
+}
+
+static void uncount(const struct store *store, const struct renewed *entry)
+{
+    struct segment *segment = data_segment(store, entry->segment);
+    if (segment != NULL)
+        segment->renew_bytes -= (uint64_t)entry->room * 8;
 }
 
 static bool renew(struct store *store, struct segment *segment, unsigned kind, uint64_t key, size_t room)
 {
     struct renewed_table *table = &store->renewed;
-    if ((table->at == NULL || (table->count + 1) * 10 > table->mask * 7) && !grow(store))
+    if (!make_room(store))
         return false;
-    struct renewed *entry = find(table, kind, key);
-    struct segment *before = entry->used ? data_segment(store, entry->segment) : NULL;
-    if (before != NULL)
-        before->renew_bytes -= (uint64_t)entry->room * 8;
-    bool alone = !entry->used;
-    table->count += alone;
-    if (store->options.kinds[kind].history)
-        room = 0; /* counted as history */
+    struct renewed *before = find(table, kind, key);
+    bool alone = before == NULL;
+    if (before != NULL) {
+        uncount(store, before);
+        before->left = 1; /* if it is in the former table */
+    }
+    struct renewed *entry = slot(&table->now, kind, key);
+    table->now.count += !entry->used;
     *entry = (struct renewed){.key = key,
-                              .segment = segment->number & ((1ull << 46) - 1),
-                              .room = (room / 8) & 0x1ff,
+                              .segment = segment->number & ((1ull << 44) - 1),
+                              /* what is kept as history is counted as that */
+                              .room = store->options.kinds[kind].history ? 0 : (room / 8) & 0x1ff,
                               .kind = kind & 0x3f,
                               .used = 1,
                               .alone = alone};
@@ -109,43 +163,48 @@ void books_release(struct store *store, unsigned kind, store_place place)
 bool books_newest(const struct store *store, const struct segment *segment, unsigned kind, uint64_t key,
                   struct renewed *out)
 {
-    if (store->renewed.at == NULL)
+    const struct renewed *entry = find(&store->renewed, kind, key);
+    if (entry == NULL || entry->segment != segment->number)
         return false;
-    *out = *find(&store->renewed, kind, key);
-    return out->used && out->segment == segment->number;
+    *out = *entry;
+    return true;
 }
 
 void books_mark_asked(struct store *store, const struct segment *segment, unsigned kind, uint64_t key, bool ended)
 {
     struct renewed *entry = find(&store->renewed, kind, key);
-    if (!entry->used || entry->segment != segment->number)
+    if (entry == NULL || entry->segment != segment->number)
         return;
     entry->asked = 1;
     entry->ended = ended;
 }
 
+/* Entries behind the gap move up, unless they are at home between. */
+static void close_gap(struct renewed_half *half, size_t gap)
+{
+    for (size_t i = (gap + 1) & half->mask; half->at[i].used; i = (i + 1) & half->mask) {
+        size_t from_home = (i - home(half, half->at[i].kind, half->at[i].key)) & half->mask;
+        if (from_home < ((i - gap) & half->mask))
+            continue;
+        half->at[gap] = half->at[i];
+        gap = i;
+    }
+    half->at[gap] = (struct renewed){0};
+    half->count--;
+}
+
 void books_forget(struct store *store, unsigned kind, uint64_t key)
 {
     struct renewed_table *table = &store->renewed;
-    if (table->at == NULL)
-        return;
     struct renewed *entry = find(table, kind, key);
-    if (!entry->used)
+    if (entry == NULL)
         return;
-    struct segment *segment = data_segment(store, entry->segment);
-    if (segment != NULL)
-        segment->renew_bytes -= (uint64_t)entry->room * 8;
-    /* Entries behind the gap that it leaves move up, unless they are at home between. */
-    size_t gap = (size_t)(entry - table->at);
-    for (size_t i = (gap + 1) & table->mask; table->at[i].used; i = (i + 1) & table->mask) {
-        size_t from_home = (i - home(table, table->at[i].kind, table->at[i].key)) & table->mask;
-        if (from_home < ((i - gap) & table->mask))
-            continue;
-        table->at[gap] = table->at[i];
-        gap = i;
-    }
-    table->at[gap] = (struct renewed){0};
-    table->count--;
+    uncount(store, entry);
+    struct renewed *present = slot(&table->now, kind, key);
+    if (present->used)
+        close_gap(&table->now, (size_t)(present - table->now.at));
+    else
+        entry->left = 1;
 }
 
 static uint64_t share(uint64_t part, uint64_t whole, uint64_t bytes)
@@ -186,6 +245,7 @@ uint64_t books_live(const struct store *store, const struct segment *segment, in
 
 void books_free(struct store *store)
 {
-    free(store->renewed.at);
+    pages_free(store->renewed.now.at, store->renewed.now.room);
+    pages_free(store->renewed.former.at, store->renewed.former.room);
     store->renewed = (struct renewed_table){0};
 }

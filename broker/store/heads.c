@@ -1,9 +1,8 @@
 /* heads.c — see heads.h. */
 #include "heads.h"
 
-#include "batch.h"
+#include "pages.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void sums_clear(struct sums *sums)
@@ -53,7 +52,7 @@ void heads_begin(struct heads *heads)
 
 void heads_free(struct heads *heads)
 {
-    free(heads->bytes);
+    pages_free(heads->bytes, heads->room);
     heads_begin(heads);
 }
 
@@ -61,7 +60,7 @@ static enum err add_record(struct heads *heads, const struct record *record, uin
                            const struct store_kind *kinds)
 {
     size_t bytes = sizeof(struct head_entry) + ROUND8((size_t)record->head_bytes);
-    if (!room_for(&heads->bytes, &heads->room, heads->used, bytes, 1))
+    if (!pages_grow(&heads->bytes, &heads->room, heads->used + bytes))
         return ERR_NO_MEMORY;
     struct head_entry *entry = (struct head_entry *)(heads->bytes + heads->used);
     memset(entry, 0, bytes);

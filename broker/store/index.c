@@ -1,9 +1,10 @@
 /* index.c — see index.h. */
 #include "index.h"
 
+#include "pages.h"
+
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -14,50 +15,97 @@ uint32_t finder_hash(unsigned kind, uint64_t key)
     return (uint32_t)XXH3_64bits_withSeed(&key, sizeof key, kind);
 }
 
-static int compare_finder(const void *a, const void *b)
+/* ---- sorted lists ---- */
+
+struct lists {
+    struct finder_entry *finder;
+    struct event_entry *events;
+    size_t finder_count, event_count;
+    size_t finder_room, event_room; /* of the buffers, in bytes */
+};
+
+#define DIGIT_BITS 16
+
+static uint32_t digit(const uint8_t *item, size_t word, unsigned half)
 {
-    const struct finder_entry *left = a, *right = b;
-    if (left->hash != right->hash)
-        return left->hash < right->hash ? -1 : 1;
-    return left->unit < right->unit ? -1 : left->unit > right->unit;
+    uint32_t value;
+    memcpy(&value, item + word * sizeof value, sizeof value);
+    return value >> half * DIGIT_BITS & ((1u << DIGIT_BITS) - 1);
 }
 
-static int compare_events(const void *a, const void *b)
+/* One pass of a radix sort, by half a 32-bit word of each item, keeping the order of equal ones. False: they are all
+ * equal, and nothing was done. */
+static bool sort_pass(const uint8_t *from, uint8_t *to, size_t count, size_t size, size_t word, unsigned half,
+                      uint32_t *places)
 {
-    const struct event_entry *left = a, *right = b;
-    uint64_t x = event_entry_seq(left), y = event_entry_seq(right);
-    if (x != y)
-        return x < y ? -1 : 1;
-    return left->unit < right->unit ? -1 : left->unit > right->unit;
-}
-
-enum err index_lists(const struct heads *heads, struct finder_entry **finder_out, size_t *finder_count,
-                     struct event_entry **events_out, size_t *event_count)
-{
-    struct finder_entry *finder = malloc((heads->sums.records + 1) * sizeof *finder);
-    struct event_entry *events = malloc((heads->sums.records + 1) * sizeof *events);
-    if (finder == NULL || events == NULL) {
-        free(finder);
-        free(events);
-        return ERR_NO_MEMORY;
+    memset(places, 0, sizeof *places << DIGIT_BITS);
+    for (size_t i = 0; i < count; i++)
+        places[digit(from + i * size, word, half)]++;
+    if (places[digit(from, word, half)] == count)
+        return false;
+    uint32_t sum = 0;
+    for (size_t i = 0; i < 1u << DIGIT_BITS; i++) {
+        uint32_t here = places[i];
+        places[i] = sum;
+        sum += here;
     }
-    size_t found = 0, happened = 0, at = 0;
+    for (size_t i = 0; i < count; i++)
+        memcpy(to + places[digit(from + i * size, word, half)]++ * size, from + i * size, size);
+    return true;
+}
+
+/* Sorts by the first `words` 32-bit words, of which the last counts most. Linear, and without the allocator. */
+static bool sort(void *items, size_t count, size_t size, size_t words)
+{
+    uint8_t *other = NULL;
+    uint32_t *places = NULL;
+    size_t other_room = 0, places_room = 0;
+    bool room = count == 0 || (pages_grow(&other, &other_room, count * size) &&
+                               pages_grow(&places, &places_room, sizeof *places << DIGIT_BITS));
+    uint8_t *from = items, *to = other;
+    for (size_t pass = 0; room && count > 0 && pass < words * 2; pass++) {
+        if (!sort_pass(from, to, count, size, pass / 2, pass % 2, places))
+            continue;
+        uint8_t *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != items)
+        memcpy(items, from, count * size);
+    pages_free(other, other_room);
+    pages_free(places, places_room);
+    return room;
+}
+
+static void lists_free(struct lists *lists)
+{
+    pages_free(lists->finder, lists->finder_room);
+    pages_free(lists->events, lists->event_room);
+}
+
+/* Entries come in the order of the journal, so equal ones stay in it. */
+static enum err lists_make(struct lists *lists, const struct heads *heads)
+{
+    size_t at = 0, records = heads->sums.records + 1;
+    *lists = (struct lists){0};
+    if (!pages_grow(&lists->finder, &lists->finder_room, records * sizeof *lists->finder) ||
+        !pages_grow(&lists->events, &lists->event_room, records * sizeof *lists->events))
+        return ERR_NO_MEMORY;
     for (const struct head_entry *entry; (entry = heads_next(heads, &at, heads->open)) != NULL;) {
         if (entry->kind >= STORE_KINDS_MAX)
             continue;
-        finder[found++] = (struct finder_entry){finder_hash(entry->kind, entry->key), entry->unit};
+        lists->finder[lists->finder_count++] =
+            (struct finder_entry){finder_hash(entry->kind, entry->key), entry->unit};
         if (entry->seq != 0)
-            events[happened++] =
+            lists->events[lists->event_count++] =
                 (struct event_entry){(uint32_t)entry->seq, (uint32_t)(entry->seq >> 32), entry->unit};
     }
-    qsort(finder, found, sizeof *finder, compare_finder);
-    qsort(events, happened, sizeof *events, compare_events);
-    *finder_out = finder;
-    *finder_count = found;
-    *events_out = events;
-    *event_count = happened;
-    return ERR_NONE;
+    bool sorted = sort(lists->finder, lists->finder_count, sizeof *lists->finder, 1) &&
+                  sort(lists->events, lists->event_count, sizeof *lists->events, 2);
+    return sorted ? ERR_NONE : ERR_NO_MEMORY;
 }
+
+/* ---- the file ---- */
 
 /* The index has the same seed as its segment: it dies with the segment's number. */
 static uint64_t check(const struct index_header *header, const void *data, size_t bytes)
@@ -89,8 +137,7 @@ static int write_file(const struct store_io *io, const char *path, struct iovec 
 enum err index_write(const struct store_io *io, const char *folder, struct store_id id, enum segment_type type,
                      uint64_t number, const struct heads *heads, uint64_t *bytes)
 {
-    struct finder_entry *finder = NULL;
-    struct event_entry *events = NULL;
+    struct lists lists;
     struct index_header header = {.magic = INDEX_MAGIC,
                                   .format = STORE_FORMAT,
                                   .type = (uint32_t)type,
@@ -104,26 +151,29 @@ enum err index_write(const struct store_io *io, const char *folder, struct store
                                   .has_lead = heads->has_lead,
                                   .lead_void = heads->lead_void,
                                   .heads_bytes = type == SEGMENT_DATA ? heads->open : 0};
-    enum err err = index_lists(heads, &finder, &header.finder_count, &events, &header.event_count);
-    if (err != ERR_NONE)
+    enum err err = lists_make(&lists, heads);
+    if (err != ERR_NONE) {
+        lists_free(&lists);
         return err;
+    }
+    header.finder_count = lists.finder_count;
+    header.event_count = lists.event_count;
     header.has_history_end = heads_history_end(heads, 0, heads->open, &header.history_end);
     header.heads_check = check(&header, heads->bytes, header.heads_bytes);
-    header.finder_check = check(&header, finder, header.finder_count * sizeof *finder);
-    header.event_check = check(&header, events, header.event_count * sizeof *events);
+    header.finder_check = check(&header, lists.finder, header.finder_count * sizeof *lists.finder);
+    header.event_check = check(&header, lists.events, header.event_count * sizeof *lists.events);
     header.check = check(&header, &header, offsetof(struct index_header, check));
     struct iovec parts[] = {{&header, sizeof header},
                             {heads->bytes, header.heads_bytes},
-                            {finder, header.finder_count * sizeof *finder},
-                            {events, header.event_count * sizeof *events}};
+                            {lists.finder, header.finder_count * sizeof *lists.finder},
+                            {lists.events, header.event_count * sizeof *lists.events}};
     char path[PATH_BYTES_MAX];
     index_path(path, folder, type, number);
     if (write_file(io, path, parts, 4) != 0)
         err = ERR_IO;
     else
         *bytes = index_size(&header);
-    free(finder);
-    free(events);
+    lists_free(&lists);
     return err;
 }
 
@@ -156,8 +206,7 @@ enum err index_read(const struct store_io *io, const char *folder, struct store_
     if (err != ERR_NONE)
         return err;
     heads_begin(heads);
-    heads->bytes = malloc(header.heads_bytes + 1);
-    if (heads->bytes == NULL) {
+    if (!pages_grow(&heads->bytes, &heads->room, header.heads_bytes)) {
         err = ERR_NO_MEMORY;
     } else if (file_read(io, file, heads->bytes, header.heads_bytes, sizeof header) != 0 ||
                header.heads_check != check(&header, heads->bytes, header.heads_bytes)) {
@@ -168,7 +217,7 @@ enum err index_read(const struct store_io *io, const char *folder, struct store_
         heads_free(heads);
         return err;
     }
-    heads->used = heads->open = heads->room = header.heads_bytes;
+    heads->used = heads->open = header.heads_bytes;
     heads->first = header.first;
     heads->last = header.last;
     heads->end = header.end;

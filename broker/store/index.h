@@ -38,10 +38,6 @@ static inline uint64_t event_entry_seq(const struct event_entry *entry)
 
 uint32_t finder_hash(unsigned kind, uint64_t key);
 
-/* Sorted lists of what is in `heads`; *finder and *events are the caller's. */
-enum err index_lists(const struct heads *heads, struct finder_entry **finder, size_t *finder_count,
-                     struct event_entry **events, size_t *event_count);
-
 /* Writes the index file. ERR_IO: there is none. *bytes: its size. */
 enum err index_write(const struct store_io *io, const char *folder, struct store_id id, enum segment_type type,
                      uint64_t number, const struct heads *heads, uint64_t *bytes);

@@ -90,15 +90,22 @@ struct committer; /* commit.c */
 
 struct renewed { /* books.c: the newest record of a key of a kind with STORE_KEEP_RENEW */
     uint64_t key;
-    uint64_t segment : 46, room : 9, kind : 6;
+    uint64_t segment : 44, room : 9, kind : 6;
     uint64_t used : 1;
+    uint64_t left : 1;             /* in the former table: moved to the present one, or forgotten */
     uint64_t alone : 1;            /* no older record of the key is known */
     uint64_t asked : 1, ended : 1; /* cleaning: the owner was asked, and renewed nothing */
 };
 
-struct renewed_table {
-    struct renewed *at;
+struct renewed_half {
+    struct renewed *at; /* NULL: none */
     size_t count, mask;
+    size_t room; /* of the buffer, in bytes */
+};
+
+struct renewed_table { /* grows by and by, so that nobody waits for it */
+    struct renewed_half now, former;
+    size_t moved; /* slots of the former one that have been moved */
 };
 
 enum verdict { VERDICT_ASK, VERDICT_DROP, VERDICT_PAST, VERDICT_VALUE };
@@ -168,6 +175,7 @@ struct store {
     struct store_options options; /* path and io are not used any more */
     uint64_t segment_bytes;       /* of a new segment's file */
     uint64_t own_bytes;           /* of the segments found when opening */
+    bool was_closed;              /* found as store_close() leaves it: all of it is synced */
     int lock_file;
     int64_t (*wall_ms)(void);
 

@@ -162,6 +162,7 @@ static void note_segment(struct replay *replay, struct segment *segment, const s
     replay->before_open = heads->open < heads->used || heads->lead_goes_on;
     replay->before_known = index_bytes == 0;
     replay->last = heads->last;
+    replay->recovery->store->was_closed = heads->clean;
 }
 
 static void progress(struct recovery *recovery, uint64_t bytes)

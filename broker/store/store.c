@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #define ROW_BYTES_MAX    (1024u * 1024) /* batches are strung together up to here */
-#define POOL_MAX         4
-#define POOLED_BYTES_MAX (4u * 1024 * 1024)
+#define POOL_MAX         3
+#define POOLED_BYTES_MAX (2u * 1024 * 1024)
 
 int64_t clock_us(void)
 {

@@ -7,11 +7,11 @@
 #include <string.h>
 
 /* What was read may still be only in the system's memory, if the last run was killed; the answers to come will rely
- * on it. Only the last two segments with frames can be in that state, and the history's last. */
+ * on it. Only names, the last two data segments with frames and the history's last can be in that state. */
 static int sync_recovered(struct store *store)
 {
     const struct store_io *io = store->io;
-    int error = 0;
+    int error = io->sync_dir(io->self, store->folder);
     size_t left = 2;
     for (size_t i = store->data.count; i-- > 0 && left > 0 && error == 0;) {
         if (store->data.at[i]->state == SEGMENT_READY)
@@ -19,15 +19,23 @@ static int sync_recovered(struct store *store)
         error = io->sync(io->self, store->data.at[i]->file);
         left--;
     }
+    for (size_t i = 0; i < store->history.count && error == 0; i++)
+        if (store->history.at[i]->state == SEGMENT_ACTIVE)
+            error = io->sync(io->self, store->history.at[i]->file);
+    return error;
+}
+
+/* What an interrupted cleaning wrote behind the history's end. */
+static int cut_history(struct store *store)
+{
+    const struct store_io *io = store->io;
+    int error = 0;
     for (size_t i = 0; i < store->history.count && error == 0; i++) {
         struct segment *segment = store->history.at[i];
         uint64_t end = atomic_load(&segment->end);
-        if (segment->state != SEGMENT_ACTIVE)
+        if (segment->state != SEGMENT_ACTIVE || segment->bytes == end)
             continue;
-        if (segment->bytes > end)
-            error = io->truncate(io->self, segment->file, end);
-        if (error == 0)
-            error = io->sync(io->self, segment->file);
+        error = io->truncate(io->self, segment->file, end);
         segment->bytes = end;
     }
     return error;
@@ -104,15 +112,15 @@ enum err recover_tidy(struct store *store, struct store_problem *problem)
     enum err err = folder_list(store->io, store->folder, &list, problem);
     if (err != ERR_NONE)
         return err;
-    int error = sync_recovered(store);
+    int error = store->was_closed ? 0 : sync_recovered(store);
+    if (error == 0)
+        error = cut_history(store);
     if (error == 0)
         error = tidy_files(store, &list);
     if (error == 0)
         error = tidy_segments(store, &store->data);
     if (error == 0)
         error = tidy_segments(store, &store->history);
-    if (error == 0)
-        error = store->io->sync_dir(store->io->self, store->folder);
     free(list.at);
     if (error == 0)
         return ERR_NONE;
