@@ -1,220 +1,11 @@
-/* sandbox_run_test.c — a whole sandbox over real sockets: answers, webhooks, faults that lose answers, the log.
- *
- * Nothing sleeps: what must come is waited for, with a limit after which the test fails. */
+/* sandbox_run_test.c — a whole sandbox over real sockets: answers, webhooks, faults that lose answers, the log. */
 #include <check.h>
 #include <curl/curl.h>
-#include <pthread.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "lineward/signature.h"
-#include "tools/sandbox/sandbox.h"
-
-#define SECRET     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-#define WAIT_S     20
-#define EVENTS_MAX 64
-
-/* ---- a receiver of webhooks ---- */
-
-struct received {
-    char body[4096], id[64];
-    enum signature_verdict verdict;
-};
-
-static struct receiver {
-    struct sandbox_http *server;
-    pthread_mutex_t lock;
-    pthread_cond_t came;
-    struct received events[EVENTS_MAX];
-    int count;
-    int statuses[EVENTS_MAX]; /* what to answer, in order; 0: 200 */
-} receiver;
-
-static void event_came(void *context, const struct http_request *request, struct http_answer *answer)
-{
-    struct webhook_secret secret;
-    ck_assert(webhook_secret_parse(SECRET, &secret));
-    pthread_mutex_lock(&receiver.lock);
-    struct received *event = &receiver.events[receiver.count];
-    const char *id = sandbox_http_header(request, "webhook-id");
-    snprintf(event->body, sizeof event->body, "%.*s", (int)request->body_bytes, request->body);
-    snprintf(event->id, sizeof event->id, "%s", id == NULL ? "" : id);
-    event->verdict = signature_verify(&secret, 1, id, sandbox_http_header(request, "webhook-timestamp"),
-                                      sandbox_http_header(request, "webhook-signature"), request->body,
-                                      request->body_bytes, clock_read().wall_ms / 1000);
-    if (receiver.statuses[receiver.count] != 0)
-        answer->status = receiver.statuses[receiver.count];
-    receiver.count++;
-    pthread_cond_broadcast(&receiver.came);
-    pthread_mutex_unlock(&receiver.lock);
-}
-
-/* The `index`th event, once it has come. */
-static const struct received *event_wait(int index)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_S;
-    pthread_mutex_lock(&receiver.lock);
-    while (receiver.count <= index)
-        ck_assert_msg(pthread_cond_timedwait(&receiver.came, &receiver.lock, &until) == 0, "no event %d", index);
-    pthread_mutex_unlock(&receiver.lock);
-    return &receiver.events[index];
-}
-
-/* ---- a sandbox and a client ---- */
-
-static struct sandbox_options options;
-static struct sandbox *sandbox;
-static char log_path[64];
-static CURL *client;
-static char answer_text[65536], answer_headers[4096];
-
-static size_t keep(char *data, size_t size, size_t count, void *context)
-{
-    char *text = context;
-    size_t room = text == answer_text ? sizeof answer_text : sizeof answer_headers;
-    if (strlen(text) + size * count < room)
-        strncat(text, data, size * count);
-    return size * count;
-}
-
-static void setup(void)
-{
-    char problem[256], listen[] = "127.0.0.1:0";
-    char *argv[] = {"lineward-sandbox",
-                    "--listen",
-                    listen,
-                    "--control",
-                    listen,
-                    "--api-key",
-                    "k",
-                    "--line",
-                    "+12025550101",
-                    "--line",
-                    "+12025550102",
-                    "--webhook-secret",
-                    SECRET,
-                    "--log",
-                    log_path,
-                    "--webhook-retry-ms",
-                    "1",
-                    "--delivered-ms",
-                    "1",
-                    NULL};
-    ck_assert_int_ge(sodium_init(), 0);
-    memset(&receiver, 0, sizeof receiver);
-    pthread_mutex_init(&receiver.lock, NULL);
-    pthread_cond_init(&receiver.came, NULL);
-    ck_assert_int_eq(
-        sandbox_http_start(&receiver.server, "127.0.0.1", 0, 1, (struct http_handler){.handle = event_came}),
-        ERR_NONE);
-    snprintf(log_path, sizeof log_path, "/tmp/lineward-sandbox-test-%d.jsonl", (int)getpid());
-    ck_assert_int_eq(sandbox_options_read(&options, sizeof argv / sizeof *argv - 1, argv, problem, sizeof problem),
-                     OPTIONS_GOOD);
-    ck_assert_msg(sandbox_start(&sandbox, &options, problem, sizeof problem) == ERR_NONE, "%s", problem);
-    client = curl_easy_init();
-    curl_easy_setopt(client, CURLOPT_WRITEFUNCTION, keep);
-    curl_easy_setopt(client, CURLOPT_WRITEDATA, answer_text);
-    curl_easy_setopt(client, CURLOPT_HEADERDATA, answer_headers);
-    curl_easy_setopt(client, CURLOPT_TIMEOUT, (long)WAIT_S);
-}
-
-static void stop(void)
-{
-    curl_easy_reset(client);
-    curl_easy_cleanup(client);
-    client = NULL;
-    sandbox_stop(&sandbox);
-}
-
-static void teardown(void)
-{
-    if (sandbox != NULL)
-        stop();
-    sandbox_http_stop(&receiver.server);
-    sandbox_options_free(&options);
-    unlink(log_path);
-}
-
-/* HTTP status, or minus libcurl's code. `body` NULL: GET. */
-static long call(uint16_t port, const char *method, const char *path, const char *body)
-{
-    char url[512];
-    struct curl_slist *headers = curl_slist_append(NULL, "Authorization: Bearer k");
-    snprintf(url, sizeof url, "http://127.0.0.1:%u%s", port, path);
-    answer_text[0] = answer_headers[0] = '\0';
-    curl_easy_setopt(client, CURLOPT_URL, url);
-    curl_easy_setopt(client, CURLOPT_HTTPHEADER, headers);
-    if (body != NULL)
-        curl_easy_setopt(client, CURLOPT_POSTFIELDS, body);
-    else
-        curl_easy_setopt(client, CURLOPT_HTTPGET, 1L);
-    curl_easy_setopt(client, CURLOPT_CUSTOMREQUEST, method);
-    CURLcode result = curl_easy_perform(client);
-    long status = 0;
-    curl_easy_getinfo(client, CURLINFO_RESPONSE_CODE, &status);
-    curl_slist_free_all(headers);
-    return result == CURLE_OK ? status : -(long)result;
-}
-
-static long api(const char *method, const char *path, const char *body)
-{
-    return call(sandbox_http_port(sandbox->api), method, path, body);
-}
-
-static long control(const char *method, const char *path, const char *body)
-{
-    return call(sandbox_http_port(sandbox->control), method, path, body);
-}
-
-static long send_one(const char *line, const char *to, const char *key)
-{
-    char body[512];
-    snprintf(body, sizeof body,
-             "{\"from\":\"%s\",\"to\":[\"%s\"],\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"#1 p/a hi\"}],"
-             "\"idempotency_key\":\"%s\"}}",
-             line, to, key);
-    return api("POST", "/v3/chats", body);
-}
-
-static void hear_webhooks(void)
-{
-    char body[128];
-    snprintf(body, sizeof body, "{\"url\":\"http://127.0.0.1:%u/hook\"}", sandbox_http_port(receiver.server));
-    ck_assert_int_eq(control("POST", "/webhooks", body), 200);
-}
-
-/* A text member of the answer, wherever it is. */
-static void answer_member(const char *name, char *out, size_t room)
-{
-    char quoted[64];
-    snprintf(quoted, sizeof quoted, "\"%s\":\"", name);
-    const char *at = strstr(answer_text, quoted);
-    ck_assert_msg(at != NULL, "%s in %s", name, answer_text);
-    at += strlen(quoted);
-    snprintf(out, room, "%.*s", (int)strcspn(at, "\""), at);
-}
-
-static bool answer_has(const char *text)
-{
-    return strstr(answer_text, text) != NULL;
-}
-
-/* The log, after the sandbox has stopped. */
-static char *log_read(void)
-{
-    static char text[65536];
-    FILE *file = fopen(log_path, "r");
-    ck_assert_ptr_nonnull(file);
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-    return text;
-}
+#include "tests/unit/sandbox_rig.h"
 
 /* ---- the API ---- */
 
@@ -279,6 +70,50 @@ START_TEST(chats_come_in_pages)
     ck_assert(answer_has("\"next_cursor\":null"));
     ck_assert_int_eq(api("GET", "/v3/chats?limit=0", NULL), 400);
     ck_assert_int_eq(api("GET", "/v3/chats?cursor=x", NULL), 400);
+}
+END_TEST
+
+static int chats_listed(const char *line)
+{
+    char path[256], cursor[64] = "";
+    int listed = 0;
+    do {
+        snprintf(path, sizeof path, "/v3/chats?from=%%2B%s&limit=100&cursor=%s", line + 1, cursor);
+        ck_assert_int_eq(api("GET", path, NULL), 200);
+        for (const char *at = answer_text; (at = strstr(at, "\"is_group\":")) != NULL; at++)
+            listed++;
+        cursor[0] = '\0';
+        if (!answer_has("\"next_cursor\":null"))
+            answer_member("next_cursor", cursor, sizeof cursor);
+    } while (cursor[0] != '\0');
+    return listed;
+}
+
+START_TEST(chats_that_were_there_before_are_listed_by_line_and_used)
+{
+    ck_assert_int_eq(control("POST", "/chats/preload", "{\"count\":901,\"first\":\"+14155550000\",\"days\":30}"),
+                     200);
+    ck_assert(answer_has("\"made\":901,\"known\":0,\"next\":\"+14155550901\""));
+    ck_assert_int_eq(chats_listed("+12025550101"), 451);
+    ck_assert_int_eq(chats_listed("+12025550102"), 450);
+    ck_assert_int_eq(send_one("+12025550101", "+14155550000", "k1"), 201);
+    ck_assert_int_eq(send_one("+12025550101", "+14155550001", "k2"), 201); /* lives on the other line */
+    ck_assert_int_eq(chats_listed("+12025550101"), 452);
+    ck_assert_int_eq(
+        control("POST", "/chats/preload", "{\"count\":2,\"first\":\"+14155550000\",\"lines\":[\"+12025550101\"]}"),
+        200);
+    ck_assert(answer_has("\"made\":0,\"known\":2"));
+}
+END_TEST
+
+START_TEST(a_cursor_of_another_list_is_refused)
+{
+    char path[256], cursor[64];
+    ck_assert_int_eq(control("POST", "/chats/preload", "{\"count\":8}"), 200);
+    ck_assert_int_eq(api("GET", "/v3/chats?from=%2B12025550101&limit=1", NULL), 200);
+    answer_member("next_cursor", cursor, sizeof cursor);
+    snprintf(path, sizeof path, "/v3/chats?from=%%2B12025550102&limit=1&cursor=%s", cursor);
+    ck_assert_int_eq(api("GET", path, NULL), 400);
 }
 END_TEST
 
@@ -449,7 +284,7 @@ START_TEST(an_answer_lost_after_acceptance_is_a_duplicate_the_next_time)
     ck_assert_int_eq(send_one("+12025550101", "+14155550111", "k1"), 201);
     ck_assert_uint_eq(sandbox->world->accepted, 1);
     ck_assert_uint_eq(sandbox->world->duplicates, 1);
-    stop();
+    sandbox_rig_stop();
     const char *text = log_read();
     ck_assert_ptr_nonnull(strstr(text, "\"accepted\":true,\"duplicate\":false,\"body_differs\":false,\"http\":0,"
                                        "\"code\":0,\"fault\":\"reset_after_accept\""));
@@ -474,9 +309,9 @@ END_TEST
 START_TEST(silence_after_acceptance_ends_when_the_sandbox_stops)
 {
     ck_assert_int_eq(control("POST", "/faults", "{\"rate_timeout\":1,\"silence_ms\":60000}"), 200);
-    curl_easy_setopt(client, CURLOPT_TIMEOUT_MS, 300L);
+    give_up_after(300);
     ck_assert_int_eq(send_one("+12025550101", "+14155550111", "k1"), -CURLE_OPERATION_TIMEDOUT);
-    stop(); /* at once, not after a minute: the suite's limit would notice */
+    sandbox_rig_stop(); /* at once, not after a minute: the suite's limit would notice */
     const char *text = log_read();
     ck_assert_ptr_nonnull(strstr(text, "\"accepted\":true"));
     ck_assert_ptr_nonnull(strstr(text, "\"fault\":\"timeout\",\"answered_mono_ms\":null,\"delivered\":false"));
@@ -520,6 +355,11 @@ START_TEST(wrong_controls_are_named_and_change_nothing)
     ck_assert_int_eq(control("POST", "/webhooks", "{\"url\":\"ftp://a\"}"), 400);
     ck_assert_int_eq(control("POST", "/webhooks", "{\"secret\":\"%%%\"}"), 400);
     ck_assert_int_eq(control("POST", "/faults", "{\"rate_500\":7}"), 400);
+    ck_assert_int_eq(control("POST", "/chats/preload", "{}"), 400);
+    ck_assert_int_eq(control("POST", "/chats/preload", "{\"count\":1,\"first\":\"4155550111\"}"), 400);
+    ck_assert_int_eq(control("POST", "/chats/preload", "{\"count\":1,\"lines\":[\"+12025550199\"]}"), 400);
+    ck_assert_int_eq(control("POST", "/chats/preload", "{\"count\":1,\"group\":1.5}"), 400);
+    ck_assert_uint_eq(sandbox->world->chat_count, 0);
     ck_assert_int_eq(control("POST", "/nothing", "{}"), 404);
     ck_assert_int_eq(sandbox->world->lines[0].reputation, REPUTATION_HEALTHY);
 }
@@ -534,7 +374,7 @@ START_TEST(a_changed_line_and_its_webhook_stand_in_the_log_with_the_same_change)
     struct instant from = clock_read();
     while (control("GET", "/webhooks?event=phone_number.status_updated", NULL) == 200 && !answer_has("\"http\":200"))
         ck_assert_int_lt(clock_read().mono_ms - from.mono_ms, WAIT_S * 1000);
-    stop();
+    sandbox_rig_stop();
     const char *text = log_read();
     ck_assert_ptr_nonnull(strstr(text, "{\"type\":\"line\",\"line\":\"+12025550101\",\"reputation\":\"CRITICAL\","
                                        "\"service\":\"ACTIVE\",\"removed\":false,\"change\":3"));
@@ -547,11 +387,13 @@ int main(void)
 {
     Suite *suite = suite_create("sandbox_run");
     TCase *tests = tcase_create("run");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, sandbox_rig_setup, sandbox_rig_teardown);
     tcase_set_timeout(tests, 2 * WAIT_S);
     tcase_add_test(tests, a_chat_is_opened_spoken_into_and_found);
     tcase_add_test(tests, a_message_can_be_read_back);
     tcase_add_test(tests, chats_come_in_pages);
+    tcase_add_test(tests, chats_that_were_there_before_are_listed_by_line_and_used);
+    tcase_add_test(tests, a_cursor_of_another_list_is_refused);
     tcase_add_test(tests, refusals_carry_the_providers_body);
     tcase_add_test(tests, the_pair_limit_answers_429_with_a_hint_in_header_and_body);
     tcase_add_test(tests, a_wrong_key_is_refused);

@@ -1,6 +1,7 @@
 /* sandbox_world_test.c — what the sandbox's provider takes, refuses and remembers. Time is an argument. */
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/sandbox/world.h"
@@ -297,6 +298,42 @@ START_TEST(many_chats_are_all_found_again)
 }
 END_TEST
 
+START_TEST(a_past_has_its_shares_of_groups_and_health_and_its_time)
+{
+    const struct world_past past = {
+        .count = 1000, .span_ms = 1000000, .group = 0.1, .at_risk = 0.2, .critical = 0.05, .opted_out = 0.02};
+    uint64_t number = 99999; /* its first group crosses to a longer number, which sorts first */
+    int groups = 0, health[CHAT_HEALTH_COUNT] = {0};
+    for (uint32_t n = 0; n < past.count; n++) {
+        ck_assert_int_eq(world_chat_preload(world, line, &past, n, &number, now.wall_ms), ERR_NONE);
+        groups += world->chats[n].seat_count == WORLD_PAST_GROUP;
+        health[world->chats[n].health]++;
+    }
+    ck_assert_int_eq(groups, 100);
+    ck_assert_uint_eq(number, 99999 + 900 + 100 * WORLD_PAST_GROUP);
+    ck_assert_int_le(abs(health[CHAT_OPTED_OUT] - 20), 1);
+    ck_assert_int_le(abs(health[CHAT_CRITICAL] - 50), 1);
+    ck_assert_int_eq(health[CHAT_AT_RISK], 200);
+    ck_assert_int_eq(world->chats[0].created_wall_ms, now.wall_ms - past.span_ms);
+    ck_assert_int_eq(world->chats[500].created_wall_ms, now.wall_ms - past.span_ms / 2);
+    ck_assert_uint_eq(world->lines[line].newest_chat, 999);
+    number = 99999;
+    ck_assert_int_eq(world_chat_preload(world, line, &past, 0, &number, now.wall_ms), ERR_EXISTS);
+}
+END_TEST
+
+START_TEST(a_chat_made_before_is_the_chat_of_a_send)
+{
+    const struct world_past past = {.count = 1};
+    uint64_t number = 14155550111;
+    ck_assert_int_eq(world_chat_preload(world, line, &past, 0, &number, now.wall_ms), ERR_NONE);
+    struct world_send_result sent = open_chat("\"+14155550111\"", "k1", "see www.example.com", "");
+    ck_assert_int_eq(sent.code, WORLD_OK); /* no first message: it may hold a link */
+    ck_assert(!sent.new_chat);
+    ck_assert_uint_eq(sent.chat, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sandbox_world");
@@ -321,6 +358,8 @@ int main(void)
     tcase_add_test(tests, delivery_follows_the_clock_and_groups_are_never_delivered);
     tcase_add_test(tests, ids_lead_back_and_others_lead_nowhere);
     tcase_add_test(tests, many_chats_are_all_found_again);
+    tcase_add_test(tests, a_past_has_its_shares_of_groups_and_health_and_its_time);
+    tcase_add_test(tests, a_chat_made_before_is_the_chat_of_a_send);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -184,9 +184,11 @@ static bool limit_read(const struct call *call, uint32_t *out)
     return end != text && *end == '\0' && value >= 1 && value <= LIST_LIMIT_MAX;
 }
 
-/* The chat before `chat` (newest first) that the filter looks at: of one recipient, or of all. */
-static uint32_t chat_step(const struct world *world, uint32_t recipient, uint32_t chat)
+/* The chat before `chat` (newest first) that the filter looks at: of one recipient, of one line, or of all. */
+static uint32_t chat_step(const struct world *world, uint32_t line, uint32_t recipient, uint32_t chat)
 {
+    if (recipient == WORLD_NONE && line != WORLD_NONE)
+        return world->chats[chat].older;
     if (recipient == WORLD_NONE)
         return chat == 0 ? WORLD_NONE : chat - 1;
     const struct world_chat *entry = &world->chats[chat];
@@ -198,8 +200,10 @@ static uint32_t chat_step(const struct world *world, uint32_t recipient, uint32_
     return WORLD_NONE;
 }
 
-static uint32_t chat_newest(const struct world *world, uint32_t recipient)
+static uint32_t chat_newest(const struct world *world, uint32_t line, uint32_t recipient)
 {
+    if (recipient == WORLD_NONE && line != WORLD_NONE)
+        return world->lines[line].newest_chat;
     if (recipient == WORLD_NONE)
         return world->chat_count == 0 ? WORLD_NONE : world->chat_count - 1;
     uint32_t seat = world->recipients[recipient].seat;
@@ -213,7 +217,7 @@ static void chats_put(struct call *call, uint32_t line, uint32_t recipient, uint
     json_open(out, '{');
     json_key(out, "chats");
     json_open(out, '[');
-    for (; at != WORLD_NONE && limit > 0; at = chat_step(world, recipient, at)) {
+    for (; at != WORLD_NONE && limit > 0; at = chat_step(world, line, recipient, at)) {
         if (line != WORLD_NONE && world->chats[at].line != line)
             continue;
         sandbox_render_chat(out, world, at);
@@ -256,8 +260,13 @@ static void chats_list(struct call *call)
             return;
         }
         at = (uint32_t)number;
+        if ((line != WORLD_NONE && world->chats[at].line != line) ||
+            (to != NULL && (nobody || !world_chat_has(world, at, recipient)))) {
+            fail(call, 1005, -1);
+            return;
+        }
     } else if (!nobody) {
-        at = chat_newest(world, recipient);
+        at = chat_newest(world, line, recipient);
     }
     chats_put(call, line, recipient, nobody ? WORLD_NONE : at, limit);
 }

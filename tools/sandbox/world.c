@@ -1,4 +1,4 @@
-/* world.c — lines, recipients, chats and ids; sending is in world_send.c. */
+/* world.c — lines, recipients and ids; chats are in world_chats.c, sending in world_send.c. */
 #include "tools/sandbox/world.h"
 
 #include <stdio.h>
@@ -87,7 +87,7 @@ static enum err line_new(struct world *world, const char *number, uint32_t *out)
         !sandbox_index_reserve(&world->by_number))
         return ERR_NO_MEMORY;
     *out = world->line_count++;
-    world->lines[*out] = (struct world_line){.removed = true};
+    world->lines[*out] = (struct world_line){.removed = true, .newest_chat = WORLD_NONE};
     snprintf(world->lines[*out].number, sizeof world->lines[*out].number, "%s", number);
     sandbox_index_add(&world->by_number, XXH3_64bits(number, strlen(number)), *out);
     return ERR_NONE;
@@ -125,7 +125,7 @@ void world_line_remove(struct world *world, uint32_t line)
     world->lines[line].change++;
 }
 
-/* ---- recipients and chats ---- */
+/* ---- recipients ---- */
 
 uint32_t world_recipient_find(const struct world *world, const char *handle)
 {
@@ -154,49 +154,6 @@ uint32_t world_recipient_add(struct world *world, const char *handle)
     world->recipients[recipient] = (struct world_recipient){.handle = copy, .seat = WORLD_NONE};
     sandbox_index_add(&world->by_handle, XXH3_64bits(copy, strlen(copy)), recipient);
     return recipient;
-}
-
-static bool chat_is(const struct world *world, uint32_t chat, uint32_t line, size_t count,
-                    const char (*handles)[HANDLE_MAX_BYTES + 1])
-{
-    const struct world_chat *entry = &world->chats[chat];
-    if (entry->line != line || entry->seat_count != count)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(world->recipients[world->seats[entry->seat + i].recipient].handle, handles[i]) != 0)
-            return false;
-    }
-    return true;
-}
-
-uint64_t world_chat_hash(uint32_t line, size_t count, const char (*handles)[HANDLE_MAX_BYTES + 1])
-{
-    uint64_t hash = line;
-    for (size_t i = 0; i < count; i++)
-        hash = XXH3_64bits_withSeed(handles[i], strlen(handles[i]), hash);
-    return hash;
-}
-
-uint32_t world_chat_find(const struct world *world, uint32_t line, size_t count,
-                         const char (*handles)[HANDLE_MAX_BYTES + 1])
-{
-    uint64_t hash = world_chat_hash(line, count, handles);
-    size_t place = SIZE_MAX;
-    for (;;) {
-        uint32_t chat = sandbox_index_next(&world->by_chat, hash, &place);
-        if (chat == WORLD_NONE || chat_is(world, chat, line, count, handles))
-            return chat;
-    }
-}
-
-bool world_chat_has(const struct world *world, uint32_t chat, uint32_t recipient)
-{
-    const struct world_chat *entry = &world->chats[chat];
-    for (uint32_t i = 0; i < entry->seat_count; i++) {
-        if (world->seats[entry->seat + i].recipient == recipient)
-            return true;
-    }
-    return false;
 }
 
 /* ---- ids ---- */

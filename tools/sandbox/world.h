@@ -37,7 +37,8 @@ struct world_line {
     enum service service;
     bool removed;
     int64_t changed_wall_ms;
-    uint64_t change; /* of this line: counts up, so that a webhook can be matched with its change */
+    uint64_t change;      /* of this line: counts up, so that a webhook can be matched with its change */
+    uint32_t newest_chat; /* WORLD_NONE: none; the others by world_chat.older */
     uint64_t accepted, duplicates, refused, chats;
 };
 
@@ -55,6 +56,7 @@ struct world_seat {
 
 struct world_chat {
     uint32_t line;
+    uint32_t older; /* the line's chat before this one */
     uint32_t seat, seat_count;
     enum chat_health health;
     int64_t created_wall_ms, updated_wall_ms, health_wall_ms;
@@ -117,6 +119,24 @@ uint32_t world_recipient_add(struct world *world, const char *handle);
 uint32_t world_chat_find(const struct world *world, uint32_t line, size_t count,
                          const char (*handles)[HANDLE_MAX_BYTES + 1]);
 bool world_chat_has(const struct world *world, uint32_t chat, uint32_t recipient);
+/* Makes sure that the next world_chat_open() with `count` recipients finds room. False: out of memory. */
+bool world_chat_prepare(struct world *world, size_t count);
+/* Opens the chat of `line` with these recipients, in the order of their handles, each once; there is none yet. */
+uint32_t world_chat_open(struct world *world, uint32_t line, size_t count, const uint32_t *recipients,
+                         int64_t now_wall_ms);
+
+/* Chats that were there before, as of a customer who comes with a past: no messages, no events, no limits. */
+struct world_past {
+    uint32_t count;                             /* chats to make */
+    int64_t span_ms;                            /* they were opened evenly over so long before now, oldest first */
+    double group, at_risk, critical, opted_out; /* shares of the chats, 0 to 1 */
+};
+#define WORLD_PAST_GROUP 3
+/* Makes the `n`th (from 0) of `past` on `line`; `*number` is the recipients' next number and moves on. Shares are
+ * spread evenly; of groups each takes the next WORLD_PAST_GROUP numbers. ERR_EXISTS: that chat is there already;
+ * ERR_NO_MEMORY. */
+enum err world_chat_preload(struct world *world, uint32_t line, const struct world_past *past, uint32_t n,
+                            uint64_t *number, int64_t now_wall_ms);
 
 /* ---- messages ---- */
 
@@ -169,9 +189,8 @@ void world_id_format(uint64_t seed, enum world_id kind, uint64_t number, char ou
 /* False: not an id of this kind and seed. */
 bool world_id_parse(uint64_t seed, enum world_id kind, const char *text, uint64_t *out);
 
-/* ---- for world_send.c ---- */
+/* ---- for the other files of the world ---- */
 
-uint64_t world_chat_hash(uint32_t line, size_t count, const char (*handles)[HANDLE_MAX_BYTES + 1]);
 /* Grows an array of `size`-byte elements to hold one more than `count`. */
 bool world_grow(void *array_p, uint32_t *room, uint32_t count, size_t size);
 

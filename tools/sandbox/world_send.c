@@ -140,37 +140,6 @@ static enum world_code audience_judge(const struct world *world, const struct au
 
 /* ---- taking it ---- */
 
-static bool chat_prepare(struct world *world, size_t count)
-{
-    while (world->seat_room - world->seat_count < count) {
-        if (!world_grow(&world->seats, &world->seat_room, world->seat_room, sizeof *world->seats))
-            return false;
-    }
-    return world_grow(&world->chats, &world->chat_room, world->chat_count, sizeof *world->chats) &&
-           sandbox_index_reserve(&world->by_chat);
-}
-
-static uint32_t chat_open(struct world *world, const struct audience *audience, const struct send_request *request,
-                          int64_t now_wall_ms)
-{
-    uint32_t chat = world->chat_count++;
-    world->chats[chat] = (struct world_chat){.line = audience->line,
-                                             .seat = world->seat_count,
-                                             .seat_count = (uint32_t)audience->count,
-                                             .health = CHAT_HEALTHY,
-                                             .created_wall_ms = now_wall_ms,
-                                             .health_wall_ms = now_wall_ms};
-    for (size_t i = 0; i < audience->count; i++) {
-        struct world_recipient *recipient = &world->recipients[audience->recipients[i]];
-        world->seats[world->seat_count] =
-            (struct world_seat){.recipient = audience->recipients[i], .chat = chat, .older = recipient->seat};
-        recipient->seat = world->seat_count++;
-    }
-    world->lines[audience->line].chats++;
-    sandbox_index_add(&world->by_chat, world_chat_hash(audience->line, request->to_count, request->to), chat);
-    return chat;
-}
-
 static bool message_prepare(struct world *world, const char *parts, size_t bytes, const char *key,
                             struct world_message *out)
 {
@@ -209,12 +178,13 @@ static enum world_code accept_send(struct world *world, const struct audience *a
         if (!pair_prepare(world, audience->line, audience->recipients[i]))
             return WORLD_FULL;
     }
-    if (world->message_count >= world->settings.messages_max || (opens && !chat_prepare(world, audience->count)) ||
+    if (world->message_count >= world->settings.messages_max ||
+        (opens && !world_chat_prepare(world, audience->count)) ||
         !message_prepare(world, request->parts, request->parts_bytes, request->key, &message))
         return WORLD_FULL;
 
     if (opens)
-        out->chat = chat_open(world, audience, request, now.wall_ms);
+        out->chat = world_chat_open(world, audience->line, audience->count, audience->recipients, now.wall_ms);
     for (size_t i = 0; i < audience->count; i++)
         pair_count(world, audience->line, audience->recipients[i], now.mono_ms);
     message.chat = out->chat;
