@@ -20,11 +20,24 @@ static bool same_jobs(const struct plan *a, const struct plan *b)
     return true;
 }
 
+/* Field by field: what lies between them is nobody's. */
+static bool same_steps(const struct plan *a, const struct plan *b)
+{
+    if (a->step_count != b->step_count)
+        return false;
+    for (size_t i = 0; i < a->step_count; i++) {
+        const struct plan_step *x = &a->steps[i], *y = &b->steps[i];
+        if (x->at_ms != y->at_ms || x->kind != y->kind || x->line != y->line || x->reputation != y->reputation)
+            return false;
+    }
+    return true;
+}
+
 START_TEST(one_seed_is_one_plan_and_another_seed_another)
 {
     struct plan *first = plan_new(1), *again = plan_new(1), *other = plan_new(2);
     ck_assert(same_jobs(first, again));
-    ck_assert_mem_eq(first->steps, again->steps, sizeof first->steps);
+    ck_assert(same_steps(first, again));
     ck_assert(!same_jobs(first, other));
     plan_free(&first);
     plan_free(&again);
