@@ -153,12 +153,20 @@ struct change_delivery {
     int64_t code;
 };
 
+#define REASON_TEXT_MAX 200 /* bytes of an operator's reason, with its terminator */
+
+struct suppression_text { /* for people; "": not known */
+    char recipient[HANDLE_MAX_BYTES + 1], reason[REASON_TEXT_MAX], by[NAME_MAX_BYTES + 1];
+};
+
 struct change_suppression {
     uint64_t key; /* keyed hash of account and handle */
     uint16_t account;
-    uint8_t cause; /* enum suppress */
+    uint8_t cause; /* enum suppress: of all that hold, the one that is hardest to lift */
     bool over;
     int64_t since_ms;
+    uint8_t causes; /* bit mask of enum suppress; 0, in older records: `cause` alone */
+    const struct suppression_text *text; /* lent; NULL: nothing is known */
 };
 
 struct change_start {

@@ -88,6 +88,11 @@ void conversation_set_chat(struct core *core, uint32_t slot, uint64_t chat_hash)
     index_insert(&core->by_chat, slot);
 }
 
+bool conversation_has_chat(const struct conversation *conversation, uint64_t chat_hash)
+{
+    return conversation->chat_hash == chat_fold(chat_hash);
+}
+
 uint32_t conversation_find_chat(const struct core *core, uint64_t chat_hash)
 {
     return index_find(&core->by_chat, chat_fold(chat_hash));

@@ -16,6 +16,7 @@ uint32_t conversation_new(struct core *core, uint64_t key, uint32_t pool);
 /* Forgets an idle conversation that never lived anywhere. */
 void conversation_drop(struct core *core, uint32_t conversation);
 void conversation_set_chat(struct core *core, uint32_t conversation, uint64_t chat_hash); /* 0: forgets it */
+bool conversation_has_chat(const struct conversation *conversation, uint64_t chat_hash); /* this one */
 uint32_t conversation_find_chat(const struct core *core, uint64_t chat_hash);
 uint32_t conversation_find_chat_next(const struct core *core, uint64_t chat_hash, uint32_t conversation);
 

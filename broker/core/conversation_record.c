@@ -14,18 +14,23 @@ void conversation_record(struct core *core, uint32_t at, const struct conversati
         .pool = core->pools[conversation->pool].name,
         .health = conversation->health,
         .streak = conversation->streak,
+        .health_at_ms = news->health_at_ms,
         .last_out_ms = (int64_t)conversation->last_out_s * 1000,
         .last_in_ms = (int64_t)conversation->last_in_s * 1000,
         .forgotten_chat = news->forgotten_chat,
     };
     change->event.at_ms = now.wall_ms;
     change->sections[SECTION_RESULT] = news->chat_id;
-    change->copy_mask = 1u << SECTION_RECIPIENTS | (news->keep_chat ? 1u << SECTION_RESULT : 0);
+    change->sections[SECTION_RECIPIENTS] = news->recipients;
     bool recorded = (conversation->flags & CONVERSATION_RECORDED) != 0;
     assert(recorded || !news->keep_chat);
-    change->copy_kind = recorded ? CHANGE_CONVERSATION : CHANGE_JOB;
-    change->copy_key = recorded ? conversation->key : core->jobs[news->job].number;
-    change->copy_place = recorded ? place : core->jobs[news->job].place;
+    change->copy_mask = (news->recipients.bytes == 0 ? 1u << SECTION_RECIPIENTS : 0) |
+                        (news->keep_chat ? 1u << SECTION_RESULT : 0);
+    if (change->copy_mask != 0) {
+        change->copy_kind = recorded ? CHANGE_CONVERSATION : CHANGE_JOB;
+        change->copy_key = recorded ? conversation->key : core->jobs[news->job].number;
+        change->copy_place = recorded ? place : core->jobs[news->job].place;
+    }
     if (recorded) {
         change->release_kind = CHANGE_CONVERSATION;
         change->release_place = place;

@@ -15,6 +15,7 @@
 #include "broker/core/turns.h"
 
 #define TICK_TIMERS_MAX 4096
+#define TEXT_CELLS      3u /* of a suppressed recipient: a number takes two, an e-mail address mostly three */
 
 static void take_policy(struct policy *policy, const struct conf_policy *conf)
 {
@@ -104,6 +105,8 @@ static void take_tables(struct core *core, struct taker *taker)
     core->pause_changes = take(taker, limits->pauses_max, sizeof *core->pause_changes);
     core->names = take(taker, limits->names_max, sizeof *core->names);
     core->suppressed = take(taker, limits->conversations_max + 1ull, sizeof *core->suppressed);
+    core->texts.cells = take(taker, TEXT_CELLS * (limits->conversations_max + 1ull), sizeof *core->texts.cells);
+    core->texts.cells_max = TEXT_CELLS * limits->conversations_max;
     core->starts = take(taker, STARTS_MAX, sizeof *core->starts);
     core->dedupe.ring = take(taker, limits->remembered_max + 1, sizeof *core->dedupe.ring);
     core->dedupe.room = limits->remembered_max;

@@ -41,6 +41,7 @@ enum effect_kind {
     EFFECT_DONE,    /* peer, lease */
     EFFECT_READY,   /* peer */
     EFFECT_ANSWER,  /* token, code: a webhook or an operator's call is durable */
+    EFFECT_ADOPTED, /* token, index: the answer for one conversation */
     /* at once */
     EFFECT_REVOKE,         /* peer, lease */
     EFFECT_UNKNOWN_WORKER, /* peer: ERR unknown_worker */
@@ -59,12 +60,12 @@ struct effect {
     uint64_t lease, number, line;
     uint32_t account;
     enum alert alert;
-    /* EFFECT_ENQUEUED, EFFECT_CANCELLED, EFFECT_ANSWER */
+    /* EFFECT_ENQUEUED, EFFECT_CANCELLED, EFFECT_ANSWER, EFFECT_ADOPTED */
     enum code code;
     const char *field;  /* static; which field the code is about, NULL: none */
     enum job_state state; /* as stored; NONE with `duplicate`: final, look in the history */
     enum reason reason;   /* reason_holds(): the state is called `held` */
-    bool duplicate;
+    bool duplicate;       /* ADOPTED: it was known to live there already */
     uint64_t pause;
 };
 
@@ -106,6 +107,25 @@ void core_enqueue(struct core *core, const struct core_enqueue *job, bool store_
 void core_cancel(struct core *core, uint64_t token, uint32_t index, uint64_t number, struct instant now,
                  struct effects *out);
 
+struct core_adopt { /* a conversation that exists at the provider already */
+    uint64_t token;
+    uint32_t index;
+    uint32_t pool;         /* index of conf.pools */
+    uint64_t conversation; /* keyed hash of pool and recipients */
+    uint64_t line;         /* E.164 digits: where it lives */
+    uint64_t chat_hash;    /* 0: its chat id is not known */
+    enum chat_health health; /* UNKNOWN: not told */
+    int64_t health_at_ms, last_out_ms, last_in_ms; /* 0: not known */
+    struct span recipients, chat_id; /* JSON; no chat id: empty */
+};
+
+/* Takes over a conversation without a job of it: from now on it lives on that line, is sent to with its chat id and
+ * spends no new-conversation budget. EFFECT_ADOPTED says how that went, and on which line it lives. What is known of
+ * it already is kept: that it lives elsewhere (line_conflict, field `line`) or has another chat (field `chat_id`). To
+ * say it again changes nothing. */
+void core_adopt(struct core *core, const struct core_adopt *adopt, bool store_full, struct instant now,
+                struct effects *out);
+
 struct core_ready {
     uint32_t peer;
     uint64_t instance;
@@ -134,6 +154,7 @@ struct core_result {
     uint64_t chat_hash;  /* of the chat id, 0: none */
     uint64_t message_hash; /* of the message id, 0: none */
     uint64_t recipient;    /* with suppress: keyed hash of account and handle; 0: a group */
+    const char *handle;    /* that recipient; NULL: none */
     struct span chat_id; /* JSON string, for the conversation's record */
     struct span result;  /* JSON object for the job's view: message_id, error ... */
     bool malformed;      /* made no sense: treated as an unknown outcome */
@@ -186,6 +207,7 @@ struct core_message_fact { /* message.* webhooks */
     enum { MESSAGE_SENT, MESSAGE_DELIVERED, MESSAGE_READ, MESSAGE_FAILED, MESSAGE_RECEIVED, MESSAGE_CHAT } what;
     uint64_t number; /* of the echoed key, 0: none (its random part is checked by core_key_is_ours()) */
     uint64_t chat_hash, recipient, message_hash;
+    const char *handle; /* the recipient; NULL: a group, or not told */
     uint64_t line;
     bool has_health, opt_out, inbound, reconciled;
     enum chat_health health;
@@ -206,6 +228,20 @@ void core_pause(struct core *core, const struct core_pause *pause, struct instan
 /* pause 0: all of that scope and target. EFFECT_ANSWER not_found when there was none. */
 void core_resume(struct core *core, uint64_t token, enum pause_scope scope, uint64_t target, uint64_t pause,
                  struct instant now, struct effects *out);
+
+struct core_suppress { /* an operator's word about a recipient */
+    uint64_t token;
+    uint32_t account;
+    uint64_t recipient; /* keyed hash of account and handle */
+    const char *handle, *reason, *by;
+    const uint64_t *conversations; /* its direct ones, one of each pool of the account: what waits there ends */
+    size_t conversation_count;
+};
+/* EFFECT_ANSWER. To say it again gives it another reason. */
+void core_suppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out);
+/* Whatever the cause. EFFECT_ANSWER not_found when there was none. */
+void core_unsuppress(struct core *core, uint64_t token, uint32_t account, uint64_t recipient, struct instant now,
+                     struct effects *out);
 
 /* A number for a campaign's name; makes a CHANGE_NAME the first time. 0: the table is full. */
 uint16_t core_campaign(struct core *core, const char *name, struct effects *out);
@@ -250,6 +286,25 @@ uint64_t core_job_by_id(const struct core *core, uint64_t id_hash);
 bool core_jobs_walk(struct core *core, uint32_t *cursor, uint32_t limit, struct instant now,
                     void (*visit)(void *self, const struct job_view *view), void *self);
 
+struct conversation_view {
+    uint64_t key;
+    uint64_t place;     /* of its CHANGE_CONVERSATION; UINT64_MAX: it has none that is durable */
+    uint64_t job_place; /* of the CHANGE_JOB of one that waits in it; UINT64_MAX: none that is durable */
+    uint64_t line;      /* where it lives, or waits for; 0: not placed yet */
+    bool recorded;      /* lives there for good */
+    uint32_t pool;
+    enum chat_health health;
+    unsigned streak; /* messages since the last answer */
+    int64_t last_out_ms, last_in_ms; /* 0: never, or not known */
+    uint32_t waiting, leased;        /* jobs; those that are not due yet count as waiting */
+};
+#define CONVERSATION_COUNTED_MAX 20000 /* jobs looked at for one view: `waiting` says no more */
+bool core_conversation_view(const struct core *core, uint64_t key, struct conversation_view *out);
+/* Conversations that live somewhere, from slot *cursor on (0 first), at most `limit` visited slots; `waiting` counts no
+ * further than 64. Advances *cursor; false: the end was reached. */
+bool core_conversations_walk(const struct core *core, uint32_t *cursor, uint32_t limit,
+                             void (*visit)(void *self, const struct conversation_view *view), void *self);
+
 struct line_view {
     uint64_t number;
     uint32_t account, pool; /* conf indices; UINT32_MAX: none */
@@ -270,6 +325,18 @@ struct line_view {
 size_t core_line_count(const struct core *core);
 bool core_line_view(struct core *core, size_t index, struct instant now, struct line_view *out);
 bool core_line_find(const struct core *core, uint64_t number, size_t *index);
+
+struct suppression_view {
+    uint32_t account;       /* conf index */
+    enum suppress cause;    /* of all that hold, the one that is hardest to lift */
+    unsigned causes;        /* bit mask of enum suppress */
+    int64_t since_ms;
+    struct suppression_text text;
+};
+/* Those of the account, from slot *cursor on (0 first), at most `limit` visited slots. Advances *cursor; false: the end
+ * was reached. */
+bool core_suppressions_walk(const struct core *core, uint32_t account, uint32_t *cursor, uint32_t limit,
+                            void (*visit)(void *self, const struct suppression_view *view), void *self);
 
 struct pause_view {
     struct change_pause pause;

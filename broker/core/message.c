@@ -80,8 +80,10 @@ static void hear_answer(struct core *core, const struct core_message_fact *fact,
     }
     if (fact->recipient == 0)
         return; /* a group: never suppressed */
+    struct suppression_text text;
+    suppression_text_set(&text, fact->handle, NULL, NULL);
     if (fact->opt_out)
-        suppression_add(core, fact->account, fact->recipient, SUPPRESS_OPTED_OUT, now, out);
+        suppression_add(core, fact->account, fact->recipient, SUPPRESS_OPTED_OUT, &text, now, out);
     else
         suppression_lift(core, fact->recipient, now, out);
 }

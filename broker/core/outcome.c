@@ -260,7 +260,9 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
     lease_close(core, lease, false);
     job_end(core, slot, &ending, now, out);
     if (suppresses && result->recipient != 0) { /* a group is never suppressed as a whole */
-        suppression_add(core, account, result->recipient, result->suppress, now, out);
+        struct suppression_text text;
+        suppression_text_set(&text, result->handle, NULL, NULL);
+        suppression_add(core, account, result->recipient, result->suppress, &text, now, out);
         suppression_purge(core, conversation, now, out);
     }
     turns_touch_line(core, line, now);

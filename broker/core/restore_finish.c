@@ -10,6 +10,7 @@
 #include "broker/core/line.h"
 #include "broker/core/names.h"
 #include "broker/core/pause.h"
+#include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 
 static uint64_t order_of(const struct job *job)
@@ -316,11 +317,6 @@ void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct i
     } else if (kind == CHANGE_PAUSE) {
         renew_pause(core, key, now, out);
     } else if (kind == CHANGE_SUPPRESSION) {
-        uint32_t slot = index_find(&core->by_suppressed, key);
-        if (slot == 0)
-            return;
-        struct change *change = change_add(out, CHANGE_SUPPRESSION);
-        change->suppression = core->suppressed[slot].change;
-        change->event.at_ms = now.wall_ms;
+        suppression_renew(core, key, now, out);
     }
 }

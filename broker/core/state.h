@@ -11,6 +11,7 @@
 
 #include "broker/core/core.h"
 #include "broker/core/index.h"
+#include "broker/core/texts.h"
 #include "broker/core/timers.h"
 
 #define NOBODY 0u /* slot 0 of jobs, conversations and leases is never used */
@@ -229,8 +230,12 @@ struct name {
 };
 
 struct suppressed {
-    struct change_suppression change;
-    uint32_t next;
+    uint64_t key; /* keyed hash of account and handle; 0: free */
+    int64_t since_ms;
+    uint16_t account; /* name number */
+    uint8_t cause, causes;
+    uint32_t text; /* recipient, reason and by (texts.h); 0: nothing is known */
+    uint32_t next; /* in the index; also links free ones */
 };
 
 /* Wall clock: a job is due or expires (whichever comes first), a pause ends. */
@@ -253,6 +258,7 @@ struct start {
 #define STARTS_MAX 65536u
 #define NAME_CHANGES 8192u  /* as many as one step may record (every pool and account at the start) */
 #define START_CHANGES 4u
+#define SUPPRESSION_CHANGES 4u
 
 struct core {
     struct core_limits limits;
@@ -295,7 +301,8 @@ struct core {
     struct change_name name_changes[NAME_CHANGES];
     struct change_start start_changes[START_CHANGES];
     struct change_pause *pause_changes; /* [pauses_max]: no step ends or begins more */
-    uint32_t name_change_next, start_change_next, pause_change_next;
+    struct suppression_text suppression_changes[SUPPRESSION_CHANGES];
+    uint32_t name_change_next, start_change_next, pause_change_next, suppression_change_next;
 
     struct name *names;
     uint32_t name_count;
@@ -304,6 +311,7 @@ struct core {
     struct suppressed *suppressed;
     uint32_t suppressed_used, suppressed_free;
     struct index by_suppressed;
+    struct texts texts; /* of the suppressed */
 
     struct dedupe dedupe;
     struct timers wall, mono;

@@ -1,12 +1,14 @@
 /* suppression.c — see suppression.h. */
 #include "broker/core/suppression.h"
 
+#include <string.h>
+
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 
 static uint64_t key_of(const void *slots, uint32_t slot)
 {
-    return ((const struct suppressed *)slots)[slot].change.key;
+    return ((const struct suppressed *)slots)[slot].key;
 }
 
 static uint32_t *next_of(void *slots, uint32_t slot)
@@ -19,67 +21,236 @@ void index_suppressed(struct core *core, uint32_t *heads, uint32_t heads_max)
     index_init(&core->by_suppressed, heads, heads_max, core->suppressed, key_of, next_of);
 }
 
-bool suppression_has(const struct core *core, uint64_t recipient)
+static struct suppressed *find(const struct core *core, uint64_t recipient)
 {
-    return recipient != 0 && index_find(&core->by_suppressed, recipient) != 0;
+    uint32_t slot = recipient == 0 ? 0 : index_find(&core->by_suppressed, recipient);
+    return slot == 0 ? NULL : &core->suppressed[slot];
 }
 
-void suppression_restore(struct core *core, const struct change_suppression *change)
+bool suppression_has(const struct core *core, uint64_t recipient)
 {
-    uint32_t slot = index_find(&core->by_suppressed, change->key);
-    if (change->over) {
-        if (slot == 0)
-            return;
-        index_remove(&core->by_suppressed, slot);
-        core->suppressed[slot].change.key = 0;
-        core->suppressed[slot].next = core->suppressed_free;
-        core->suppressed_free = slot;
+    return find(core, recipient) != NULL;
+}
+
+/* ---- texts ---- */
+
+static void set(char *out, size_t room, const char *text)
+{
+    size_t bytes = text == NULL ? 0 : strnlen(text, room - 1);
+    if (bytes > 0)
+        memcpy(out, text, bytes);
+    out[bytes] = '\0';
+}
+
+void suppression_text_set(struct suppression_text *text, const char *recipient, const char *reason, const char *by)
+{
+    set(text->recipient, sizeof text->recipient, recipient);
+    set(text->reason, sizeof text->reason, reason);
+    set(text->by, sizeof text->by, by);
+}
+
+static void read_text(const struct core *core, const struct suppressed *suppressed, struct suppression_text *out)
+{
+    uint32_t at = suppressed->text;
+    size_t offset = 0;
+    texts_read(&core->texts, &at, &offset, out->recipient, sizeof out->recipient);
+    texts_read(&core->texts, &at, &offset, out->reason, sizeof out->reason);
+    texts_read(&core->texts, &at, &offset, out->by, sizeof out->by);
+}
+
+static void keep_text(struct core *core, struct suppressed *suppressed, const struct suppression_text *text)
+{
+    texts_drop(&core->texts, suppressed->text);
+    suppressed->text = 0;
+    if (text == NULL || (text->recipient[0] == '\0' && text->reason[0] == '\0' && text->by[0] == '\0'))
         return;
-    }
-    if (slot != 0) {
-        core->suppressed[slot].change = *change;
-        return;
-    }
-    slot = core->suppressed_free;
+    const char *const list[] = {text->recipient, text->reason, text->by};
+    suppressed->text = texts_keep(&core->texts, list, sizeof list / sizeof *list);
+}
+
+/* ---- the table ---- */
+
+static struct suppressed *take(struct core *core, uint64_t recipient)
+{
+    uint32_t slot = core->suppressed_free;
     if (slot != 0)
         core->suppressed_free = core->suppressed[slot].next;
     else if (core->suppressed_used < core->limits.conversations_max)
         slot = ++core->suppressed_used;
     else
-        return;
-    core->suppressed[slot].change = *change;
+        return NULL;
+    core->suppressed[slot] = (struct suppressed){.key = recipient};
     index_insert(&core->by_suppressed, slot);
+    return &core->suppressed[slot];
 }
 
-static void record(struct core *core, const struct change_suppression *value, struct instant now, struct effects *out)
+static void forget(struct core *core, struct suppressed *suppressed)
 {
+    uint32_t slot = (uint32_t)(suppressed - core->suppressed);
+    keep_text(core, suppressed, NULL);
+    index_remove(&core->by_suppressed, slot);
+    suppressed->key = 0;
+    suppressed->next = core->suppressed_free;
+    core->suppressed_free = slot;
+}
+
+void suppression_restore(struct core *core, const struct change_suppression *change)
+{
+    struct suppressed *suppressed = find(core, change->key);
+    if (change->over) {
+        if (suppressed != NULL)
+            forget(core, suppressed);
+        return;
+    }
+    if (suppressed == NULL)
+        suppressed = take(core, change->key);
+    if (suppressed == NULL)
+        return;
+    suppressed->since_ms = change->since_ms;
+    suppressed->account = change->account;
+    suppressed->cause = change->cause;
+    suppressed->causes = change->causes != 0 ? change->causes : (uint8_t)(1u << change->cause);
+    keep_text(core, suppressed, change->text);
+}
+
+static void record(struct core *core, const struct suppressed *suppressed, bool over, struct instant now,
+                   struct effects *out)
+{
+    struct suppression_text *text =
+        &core->suppression_changes[core->suppression_change_next++ % SUPPRESSION_CHANGES];
+    read_text(core, suppressed, text);
     struct change *change = change_add(out, CHANGE_SUPPRESSION);
-    change->suppression = *value;
     change->event.at_ms = now.wall_ms;
-    suppression_restore(core, value);
+    change->suppression = (struct change_suppression){.key = suppressed->key,
+                                                      .account = suppressed->account,
+                                                      .cause = suppressed->cause,
+                                                      .over = over,
+                                                      .since_ms = suppressed->since_ms,
+                                                      .causes = suppressed->causes,
+                                                      .text = text};
+}
+
+static void end(struct core *core, struct suppressed *suppressed, struct instant now, struct effects *out)
+{
+    record(core, suppressed, true, now, out);
+    forget(core, suppressed);
+}
+
+static uint8_t hardest(unsigned causes)
+{
+    uint8_t cause = SUPPRESS_COUNT - 1;
+    while (cause > SUPPRESS_NONE && (causes & 1u << cause) == 0)
+        cause--;
+    return cause;
+}
+
+/* The recipient is worth knowing whoever told it; reason and name are the operator's. */
+static bool learn(struct core *core, struct suppressed *suppressed, const struct suppression_text *told)
+{
+    struct suppression_text known;
+    read_text(core, suppressed, &known);
+    struct suppression_text whole = known;
+    if (told->recipient[0] != '\0')
+        set(whole.recipient, sizeof whole.recipient, told->recipient);
+    if (told->by[0] != '\0') {
+        set(whole.reason, sizeof whole.reason, told->reason);
+        set(whole.by, sizeof whole.by, told->by);
+    }
+    if (strcmp(whole.recipient, known.recipient) == 0 && strcmp(whole.reason, known.reason) == 0 &&
+        strcmp(whole.by, known.by) == 0)
+        return false;
+    keep_text(core, suppressed, &whole);
+    return true;
 }
 
 void suppression_add(struct core *core, uint32_t account, uint64_t recipient, enum suppress cause,
-                     struct instant now, struct effects *out)
+                     const struct suppression_text *text, struct instant now, struct effects *out)
 {
+    struct suppressed *suppressed = find(core, recipient);
     if (recipient == 0)
         return;
-    struct change_suppression value = {.key = recipient,
-                                       .account = core->accounts[account].name,
-                                       .cause = (uint8_t)cause,
-                                       .since_ms = now.wall_ms};
-    record(core, &value, now, out);
+    if (suppressed == NULL && (suppressed = take(core, recipient)) == NULL)
+        return;
+    bool is_new = (suppressed->causes & 1u << cause) == 0;
+    suppressed->causes |= (uint8_t)(1u << cause);
+    uint8_t was = suppressed->cause;
+    suppressed->cause = hardest(suppressed->causes);
+    suppressed->account = core->accounts[account].name;
+    if (suppressed->cause != was)
+        suppressed->since_ms = now.wall_ms;
+    bool learnt = learn(core, suppressed, text);
+    if (is_new || learnt)
+        record(core, suppressed, false, now, out);
 }
 
 void suppression_lift(struct core *core, uint64_t recipient, struct instant now, struct effects *out)
 {
-    uint32_t slot = recipient == 0 ? 0 : index_find(&core->by_suppressed, recipient);
-    if (slot == 0 || core->suppressed[slot].change.cause != SUPPRESS_OPTED_OUT)
+    struct suppressed *suppressed = find(core, recipient);
+    if (suppressed == NULL || (suppressed->causes & 1u << SUPPRESS_OPTED_OUT) == 0)
         return;
-    struct change_suppression value = core->suppressed[slot].change;
-    value.over = true;
-    record(core, &value, now, out);
+    unsigned left = suppressed->causes & ~(1u << SUPPRESS_OPTED_OUT);
+    if (left == 0) {
+        end(core, suppressed, now, out);
+        return;
+    }
+    suppressed->causes = (uint8_t)left;
+    record(core, suppressed, false, now, out);
 }
+
+void suppression_renew(struct core *core, uint64_t recipient, struct instant now, struct effects *out)
+{
+    const struct suppressed *suppressed = find(core, recipient);
+    if (suppressed != NULL)
+        record(core, suppressed, false, now, out);
+}
+
+/* ---- an operator's word, and what operators see ---- */
+
+void core_suppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out)
+{
+    struct suppression_text text;
+    suppression_text_set(&text, suppress->handle, suppress->reason, suppress->by);
+    suppression_add(core, suppress->account, suppress->recipient, SUPPRESS_OPERATOR, &text, now, out);
+    for (size_t i = 0; i < suppress->conversation_count; i++) {
+        uint32_t at = conversation_find(core, suppress->conversations[i]);
+        if (at != NOBODY)
+            suppression_purge(core, at, now, out);
+    }
+    bool there = suppression_has(core, suppress->recipient);
+    effect_answer(out, suppress->token, there ? CODE_NONE : CODE_BUSY); /* the table is full */
+}
+
+void core_unsuppress(struct core *core, uint64_t token, uint32_t account, uint64_t recipient, struct instant now,
+                     struct effects *out)
+{
+    struct suppressed *suppressed = find(core, recipient);
+    bool there = suppressed != NULL && suppressed->account == core->accounts[account].name;
+    if (there)
+        end(core, suppressed, now, out);
+    effect_answer(out, token, there ? CODE_NONE : CODE_NOT_FOUND);
+}
+
+bool core_suppressions_walk(const struct core *core, uint32_t account, uint32_t *cursor, uint32_t limit,
+                            void (*visit)(void *self, const struct suppression_view *view), void *self)
+{
+    uint32_t slot = *cursor == 0 ? 1 : *cursor;
+    uint64_t last = (uint64_t)slot + limit;
+    for (; slot <= core->suppressed_used && slot < last; slot++) {
+        const struct suppressed *suppressed = &core->suppressed[slot];
+        if (suppressed->key == 0 || suppressed->account != core->accounts[account].name)
+            continue;
+        struct suppression_view view = {.account = account,
+                                        .cause = (enum suppress)suppressed->cause,
+                                        .causes = suppressed->causes,
+                                        .since_ms = suppressed->since_ms};
+        read_text(core, suppressed, &view.text);
+        visit(self, &view);
+    }
+    *cursor = slot;
+    return slot <= core->suppressed_used;
+}
+
+/* ---- what waits ---- */
 
 static bool can_end(const struct job *job)
 {

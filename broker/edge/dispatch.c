@@ -2,6 +2,7 @@
 #include "broker/edge/dispatch.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,7 @@ struct recipient {
     const struct dispatch *dispatch;
     const char *account;
     uint64_t hash;
+    char handle[HANDLE_MAX_BYTES + 1];
 };
 
 static bool take_recipient(void *self, const struct change *change)
@@ -162,23 +164,24 @@ static bool take_recipient(void *self, const struct change *change)
     struct recipient *recipient = self;
     struct span to = change->sections[SECTION_RECIPIENTS];
     cJSON *list = json_parse(to.data, to.bytes, NULL);
-    if (cJSON_GetArraySize(list) == 1 && cJSON_IsString(list->child))
+    if (cJSON_GetArraySize(list) == 1 && cJSON_IsString(list->child)) {
         recipient->hash = keyed_hash(recipient->dispatch->options.hash, KEYED_RECIPIENT, recipient->account,
                                      list->child->valuestring, strlen(list->child->valuestring));
+        snprintf(recipient->handle, sizeof recipient->handle, "%s", list->child->valuestring);
+    }
     cJSON_Delete(list);
     return false;
 }
 
 /* Whom the provider will not be sent to again: only the store knows the job's recipients. */
-static uint64_t recipient_of(const struct dispatch *dispatch, uint64_t lease)
+static void find_recipient(const struct dispatch *dispatch, uint64_t lease, struct recipient *out)
 {
     struct lease_view view;
+    *out = (struct recipient){.dispatch = dispatch};
     if (!core_lease_view(dispatch->options.core, lease, &view))
-        return 0;
-    struct recipient recipient = {.dispatch = dispatch,
-                                  .account = dispatch->options.conf->accounts[view.account].name};
-    dispatch->options.archive.read(dispatch->options.archive.self, view.place, take_recipient, &recipient);
-    return recipient.hash;
+        return;
+    out->account = dispatch->options.conf->accounts[view.account].name;
+    dispatch->options.archive.read(dispatch->options.archive.self, view.place, take_recipient, out);
 }
 
 /* Each stands alone: one that makes no sense is an unknown outcome (worker_result.h) and an ERR. */
@@ -187,6 +190,7 @@ static void take_result(struct dispatch *dispatch, uint32_t peer, size_t at, str
     struct frame name = message_frame(dispatch->message, at);
     struct frame text = message_frame(dispatch->message, at + 1);
     struct core_result result;
+    struct recipient recipient;
     char lease[LEASE_TEXT_MAX];
     uint64_t id = 0;
     if (!frame_text(name, lease, sizeof lease) || !lease_parse(lease, &id)) {
@@ -201,8 +205,11 @@ static void take_result(struct dispatch *dispatch, uint32_t peer, size_t at, str
                        "RESULT: outcome must be sent, retry, rejected or returned, and all else of its type");
     result.peer = peer;
     result.lease = id;
-    if (result.suppress != SUPPRESS_NONE)
-        result.recipient = recipient_of(dispatch, id);
+    if (result.suppress != SUPPRESS_NONE) {
+        find_recipient(dispatch, id, &recipient);
+        result.recipient = recipient.hash;
+        result.handle = recipient.handle;
+    }
     core_worker_result(dispatch->options.core, &result, now, out);
     dispatch->options.persist(dispatch->options.persist_self, now, out);
 }

@@ -239,6 +239,7 @@ void dispatch_effect(struct dispatch *dispatch, const struct effect *effect, str
     case EFFECT_ENQUEUED:
     case EFFECT_CANCELLED:
     case EFFECT_ANSWER:
+    case EFFECT_ADOPTED:
     case EFFECT_POLL:
     case EFFECT_ALERT:
         break;

@@ -346,8 +346,10 @@ static void message_told(struct feed_link *link, uint32_t account, uint64_t toke
                                      .code = webhook->code,
                                      .result = {result.text, result.bytes}};
     fact.what = what[webhook->event];
-    if (!webhook->group)
+    if (!webhook->group) {
         fact.recipient = hash_of(link, KEYED_RECIPIENT, message->account, webhook->sender);
+        fact.handle = webhook->sender;
+    }
     uint8_t random[KEY_RANDOM_BYTES];
     if (!idempotency_key_parse(webhook->idempotency_key, &fact.number, random) ||
         !core_key_is_ours(link->options.core, fact.number, random))

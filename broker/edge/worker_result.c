@@ -47,7 +47,8 @@ static bool read_words(const cJSON *root, struct core_result *out)
         return false;
     if (scope != NULL && !scope_parse(scope, &out->scope))
         return false;
-    return suppress == NULL || (suppress_parse(suppress, &out->suppress) && out->suppress != SUPPRESS_NONE);
+    return suppress == NULL || (suppress_parse(suppress, &out->suppress) && out->suppress != SUPPRESS_NONE &&
+                                out->suppress != SUPPRESS_OPERATOR); /* that word is not a worker's */
 }
 
 static void read_numbers(const cJSON *root, struct core_result *out)

@@ -285,12 +285,20 @@ static void walk_reputation(struct cursor *cursor, struct change_reputation *rep
     SIGNED(reputation->changed_at_ms);
 }
 
-static void walk_suppression(struct cursor *cursor, struct change_suppression *suppression)
+static void walk_suppression(struct cursor *cursor, struct change_suppression *suppression,
+                             struct suppression_text *text)
 {
+    static const struct suppression_text nothing;
+    if (cursor->write != NULL)
+        text = (struct suppression_text *)(suppression->text != NULL ? suppression->text : &nothing);
     FIELD(suppression->account);
     FIELD(suppression->cause);
     FIELD(suppression->over);
     SIGNED(suppression->since_ms);
+    FIELD(suppression->causes); /* from here on since version 2 */
+    walk_text(cursor, text->recipient, sizeof text->recipient);
+    walk_text(cursor, text->reason, sizeof text->reason);
+    walk_text(cursor, text->by, sizeof text->by);
 }
 
 /* `storage` is NULL when writing: the larger values are the change's own then, and only read. */
@@ -337,7 +345,7 @@ static bool walk(struct cursor *cursor, struct change *change, struct record_sto
         walk_reputation(cursor, &change->reputation);
         return true;
     case CHANGE_SUPPRESSION:
-        walk_suppression(cursor, &change->suppression);
+        walk_suppression(cursor, &change->suppression, storage != NULL ? &storage->suppression : NULL);
         return true;
     case CHANGE_KIND_COUNT:
         break;
@@ -401,6 +409,7 @@ static void set_key(struct change *change, uint64_t key, struct record_storage *
         break;
     case CHANGE_SUPPRESSION:
         change->suppression.key = key;
+        change->suppression.text = &storage->suppression;
         break;
     case CHANGE_KIND_COUNT:
         break;
@@ -438,7 +447,7 @@ static bool is_sane(const struct change *change, const struct record_storage *st
         return change->reputation.status < REPUTATION_COUNT && change->reputation.previous < REPUTATION_COUNT &&
                change->reputation.source < SOURCE_COUNT;
     case CHANGE_SUPPRESSION:
-        return change->suppression.cause < SUPPRESS_COUNT;
+        return change->suppression.cause < SUPPRESS_COUNT && change->suppression.causes < 1u << SUPPRESS_COUNT;
     case CHANGE_START:
     case CHANGE_SEEN:
     case CHANGE_KIND_COUNT:

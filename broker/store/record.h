@@ -9,7 +9,7 @@
 #include "broker/store/store.h"
 #include "lineward/conf.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 
 /* Room for the values that a decoded change points to. */
 struct record_storage {
@@ -18,6 +18,7 @@ struct record_storage {
         struct change_name name;
         struct change_line line;
         struct change_pause pause;
+        struct suppression_text suppression;
     };
 };
 

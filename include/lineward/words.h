@@ -112,10 +112,12 @@
     X(LINE, "line")                                                                                \
     X(ACCOUNT, "account")
 
+/* Why a recipient is suppressed, each harder to lift than the one before it. */
 #define SUPPRESS_LIST(X)                                                                           \
     X(NONE, "none")                                                                                \
     X(OPTED_OUT, "opted_out")                                                                      \
-    X(BLOCKED, "blocked")
+    X(BLOCKED, "blocked")                                                                          \
+    X(OPERATOR, "operator")
 
 #define DELIVERY_LIST(X)                                                                           \
     X(NONE, "none")                                                                                \

@@ -222,8 +222,16 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
         change.reputation = (struct change_reputation){number(), draw() % REPUTATION_COUNT, draw() % REPUTATION_COUNT,
                                                        draw() % SOURCE_COUNT, moment()};
     } else {
-        change.suppression =
-            (struct change_suppression){draw(), (uint16_t)number(), draw() % SUPPRESS_COUNT, flip(), moment()};
+        draw_text(storage->suppression.recipient, sizeof storage->suppression.recipient);
+        draw_text(storage->suppression.reason, sizeof storage->suppression.reason);
+        draw_text(storage->suppression.by, sizeof storage->suppression.by);
+        change.suppression = (struct change_suppression){.key = draw(),
+                                                         .account = (uint16_t)number(),
+                                                         .cause = draw() % SUPPRESS_COUNT,
+                                                         .over = flip(),
+                                                         .since_ms = moment(),
+                                                         .causes = (uint8_t)(draw() % (1u << SUPPRESS_COUNT)),
+                                                         .text = flip() ? &storage->suppression : NULL};
     }
     return change;
 }
@@ -252,6 +260,20 @@ START_TEST(every_kind_comes_back_as_it_was_written)
     }
 }
 END_TEST
+
+static void check_suppression(const struct change_suppression *read, const struct change_suppression *written)
+{
+    static const struct suppression_text nothing;
+    const struct suppression_text *text = written->text != NULL ? written->text : &nothing;
+    ck_assert_uint_eq(read->account, written->account);
+    ck_assert_uint_eq(read->cause, written->cause);
+    ck_assert_uint_eq(read->causes, written->causes);
+    ck_assert(read->over == written->over);
+    ck_assert_int_eq(read->since_ms, written->since_ms);
+    ck_assert_str_eq(read->text->recipient, text->recipient);
+    ck_assert_str_eq(read->text->reason, text->reason);
+    ck_assert_str_eq(read->text->by, text->by);
+}
 
 START_TEST(every_field_of_what_is_held_by_value_comes_back)
 {
@@ -282,6 +304,8 @@ START_TEST(every_field_of_what_is_held_by_value_comes_back)
             ck_assert_int_eq(memcmp(&read.conversation, &change.conversation, sizeof read.conversation), 0);
         else if (change.kind == CHANGE_END)
             ck_assert_int_eq(memcmp(&read.end, &change.end, sizeof read.end), 0);
+        else if (change.kind == CHANGE_SUPPRESSION)
+            check_suppression(&read.suppression, &change.suppression);
     }
 }
 END_TEST
@@ -335,8 +359,25 @@ START_TEST(a_newer_version_and_none_are_refused)
     size_t bytes = record_encode(&change, head);
     for (int version = 0; version < 256; version++) {
         head[0] = (uint8_t)version;
-        ck_assert_int_eq(record_decode(CHANGE_SEEN, 7, 0, head, bytes, &storage, &read), version == RECORD_VERSION);
+        ck_assert_int_eq(record_decode(CHANGE_SEEN, 7, 0, head, bytes, &storage, &read),
+                         version >= 1 && version <= RECORD_VERSION);
     }
+}
+END_TEST
+
+START_TEST(a_suppression_of_version_1_has_one_cause_and_no_texts)
+{
+    struct record_storage storage;
+    struct change read;
+    const uint8_t head[] = {1, 0x80, 0x01, TOPIC_NONE, 5, SUPPRESS_BLOCKED, 0, 0xD0, 0x0F};
+    ck_assert(record_decode(CHANGE_SUPPRESSION, 9, 0, head, sizeof head, &storage, &read));
+    ck_assert_uint_eq(read.suppression.key, 9);
+    ck_assert_uint_eq(read.suppression.account, 5);
+    ck_assert_uint_eq(read.suppression.cause, SUPPRESS_BLOCKED);
+    ck_assert_int_eq(read.suppression.since_ms, 1000);
+    ck_assert_uint_eq(read.suppression.causes, 0);
+    ck_assert_str_eq(read.suppression.text->recipient, "");
+    ck_assert_str_eq(read.suppression.text->by, "");
 }
 END_TEST
 
@@ -365,6 +406,7 @@ START_TEST(values_beyond_their_enum_are_refused)
                                {.kind = CHANGE_GATE, .gate = {.reason = REASON_COUNT}},
                                {.kind = CHANGE_DELIVERY, .delivery = {.delivery = DELIVERY_COUNT}},
                                {.kind = CHANGE_SUPPRESSION, .suppression = {.cause = SUPPRESS_COUNT}},
+                               {.kind = CHANGE_SUPPRESSION, .suppression = {.causes = 1u << SUPPRESS_COUNT}},
                                {.kind = CHANGE_SEEN, .event = {.topic = TOPIC_COUNT + 1}}};
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         size_t bytes = record_encode(&changes[i], head);
@@ -373,7 +415,7 @@ START_TEST(values_beyond_their_enum_are_refused)
 }
 END_TEST
 
-START_TEST(the_largest_line_and_pause_fit_a_head)
+START_TEST(the_largest_line_pause_and_suppression_fit_a_head)
 {
     uint8_t head[STORE_HEAD_BYTES_MAX];
     struct change_line line;
@@ -391,6 +433,15 @@ START_TEST(the_largest_line_and_pause_fit_a_head)
     memset(pause.reason, 'r', sizeof pause.reason - 1);
     memset(pause.by, 'b', sizeof pause.by - 1);
     change = (struct change){.kind = CHANGE_PAUSE, .pause = &pause, .event = {.seq = UINT64_MAX, .at_ms = 1LL << 47}};
+    check_round_trip(&change);
+    struct suppression_text text;
+    memset(text.recipient, 'a', sizeof text.recipient);
+    memset(text.reason, 'r', sizeof text.reason);
+    memset(text.by, 'b', sizeof text.by);
+    text.recipient[sizeof text.recipient - 1] = text.reason[sizeof text.reason - 1] = text.by[sizeof text.by - 1] = 0;
+    change = (struct change){.kind = CHANGE_SUPPRESSION,
+                             .suppression = {.key = 1, .since_ms = 1LL << 47, .text = &text},
+                             .event = {.seq = UINT64_MAX, .at_ms = 1LL << 47}};
     check_round_trip(&change);
     ck_assert_uint_le(record_encode(&change, head), STORE_HEAD_BYTES_MAX);
 }
@@ -434,9 +485,10 @@ int main(void)
     tcase_add_test(tcase, a_head_cut_at_any_byte_or_with_one_more_is_refused);
     tcase_add_test(tcase, random_bytes_are_read_or_refused_but_never_obeyed_beyond_their_ranges);
     tcase_add_test(tcase, a_newer_version_and_none_are_refused);
+    tcase_add_test(tcase, a_suppression_of_version_1_has_one_cause_and_no_texts);
     tcase_add_test(tcase, an_unknown_kind_is_refused);
     tcase_add_test(tcase, values_beyond_their_enum_are_refused);
-    tcase_add_test(tcase, the_largest_line_and_pause_fit_a_head);
+    tcase_add_test(tcase, the_largest_line_pause_and_suppression_fit_a_head);
     tcase_add_test(tcase, a_record_comes_back_with_its_sections);
     tcase_add_test(tcase, every_kind_has_a_row_that_says_how_it_lives);
     suite_add_tcase(suite, tcase);

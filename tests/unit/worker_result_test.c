@@ -101,6 +101,7 @@ START_TEST(what_makes_no_sense_is_malformed)
         "{\"outcome\":\"retry\",\"retry_after_ms\":\"5\"}",
         "{\"outcome\":\"retry\",\"retry_after_ms\":1.5}",
         "{\"outcome\":\"rejected\",\"suppress\":\"none\"}",
+        "{\"outcome\":\"rejected\",\"suppress\":\"operator\"}",
         "{\"outcome\":\"rejected\",\"suppress\":true}",
         "{\"outcome\":\"rejected\",\"http_status\":\"403\"}",
         "{\"outcome\":\"rejected\",\"line_flagged\":0}",

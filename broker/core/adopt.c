@@ -1,0 +1,119 @@
+/* adopt.c — taking over conversations that exist at the provider already (an account that is switched over): where each
+ * lives, without a job that says so. */
+#include "broker/core/conversation.h"
+#include "broker/core/conversation_record.h"
+#include "broker/core/line.h"
+#include "broker/core/suppression.h"
+#include "broker/core/turns.h"
+
+struct judgement {
+    enum code code;
+    const char *field;
+    bool known; /* nothing of it is new */
+};
+
+static struct judgement refuse(enum code code, const char *field)
+{
+    return (struct judgement){.code = code, .field = field};
+}
+
+/* What is known of the conversation already stands: we have sent there, or somebody has said so before. */
+static struct judgement compare(const struct core *core, const struct core_adopt *adopt, uint32_t at)
+{
+    const struct conversation *known = &core->conversations[at];
+    bool placed = (known->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    if (placed && core->lines[known->line].known.number != adopt->line)
+        return refuse(CODE_LINE_CONFLICT, "line");
+    bool has_chat = (known->flags & CONVERSATION_CHAT) != 0;
+    if (has_chat && adopt->chat_hash != 0 && !conversation_has_chat(known, adopt->chat_hash))
+        return refuse(CODE_LINE_CONFLICT, "chat_id");
+    bool recorded = (known->flags & CONVERSATION_RECORDED) != 0;
+    return (struct judgement){.known = recorded && (has_chat || adopt->chat_hash == 0)};
+}
+
+static struct judgement judge(const struct core *core, const struct core_adopt *adopt, uint32_t line,
+                                        uint32_t at, bool store_full)
+{
+    if (line == NO_LINE || core->lines[line].pool != adopt->pool)
+        return refuse(CODE_UNKNOWN_LINE, "line");
+    struct judgement judged = {0};
+    if (at != NOBODY)
+        judged = compare(core, adopt, at);
+    if (judged.code == CODE_NONE && !judged.known && store_full)
+        return refuse(CODE_STORE_FULL, NULL);
+    return judged;
+}
+
+static uint32_t seconds_of(int64_t ms, struct instant now)
+{
+    return (uint32_t)((ms < 0 ? 0 : ms > now.wall_ms ? now.wall_ms : ms) / 1000);
+}
+
+/* A later moment, or a first word, says more than what is there; what we were told ourselves stands. */
+static bool take_past(struct conversation *conversation, const struct core_adopt *adopt, struct instant now)
+{
+    uint32_t last_out_s = seconds_of(adopt->last_out_ms, now);
+    uint32_t last_in_s = seconds_of(adopt->last_in_ms, now);
+    if (last_out_s > conversation->last_out_s)
+        conversation->last_out_s = last_out_s;
+    if (last_in_s > conversation->last_in_s)
+        conversation->last_in_s = last_in_s;
+    if (adopt->health == CHAT_UNKNOWN || conversation->health != CHAT_UNKNOWN)
+        return false;
+    conversation->health = (uint8_t)(adopt->health & 7);
+    return true;
+}
+
+/* Whoever waited for any line, or for this one, waits as a known conversation of it from now on. */
+static void move_in(struct core *core, uint32_t at, uint32_t line)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    uint32_t first = conversation_first(core, conversation);
+    if ((conversation->flags & CONVERSATION_BOUND) != 0)
+        return;
+    if (first != NOBODY)
+        turns_withdraw(core, at, first);
+    conversation_bind(core, at, line, false);
+}
+
+static void take_over(struct core *core, const struct core_adopt *adopt, uint32_t at, uint32_t line,
+                      struct instant now, struct effects *out)
+{
+    struct conversation *conversation = &core->conversations[at];
+    bool has_health = take_past(conversation, adopt, now);
+    move_in(core, at, line);
+    if (adopt->chat_hash != 0)
+        conversation_set_chat(core, at, adopt->chat_hash);
+    struct conversation_news news = {.chat_hash = adopt->chat_hash,
+                                     .chat_id = adopt->chat_id,
+                                     .recipients = adopt->recipients,
+                                     .health_at_ms = has_health ? adopt->health_at_ms : 0};
+    conversation_record(core, at, &news, now, out);
+    if (conversation->health == CHAT_OPTED_OUT)
+        suppression_purge(core, at, now, out);
+    conversation_settle(core, at, now);
+}
+
+void core_adopt(struct core *core, const struct core_adopt *adopt, bool store_full, struct instant now,
+                struct effects *out)
+{
+    uint32_t line = line_find(core, adopt->line);
+    uint32_t at = conversation_find(core, adopt->conversation);
+    struct judgement judged = judge(core, adopt, line, at, store_full);
+    if (judged.code == CODE_NONE && at == NOBODY) {
+        at = conversation_new(core, adopt->conversation, adopt->pool);
+        if (at == NOBODY)
+            judged = refuse(CODE_BUSY, NULL);
+    }
+    if (judged.code == CODE_NONE && !judged.known)
+        take_over(core, adopt, at, line, now, out);
+    struct effect *effect = effect_add(out, EFFECT_ADOPTED);
+    effect->token = adopt->token;
+    effect->index = adopt->index;
+    effect->code = judged.code;
+    effect->field = judged.field;
+    effect->duplicate = judged.known;
+    bool placed = at != NOBODY && (core->conversations[at].flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    if (placed && judged.code != CODE_UNKNOWN_LINE)
+        effect->line = core->lines[core->conversations[at].line].known.number;
+}

@@ -1,0 +1,413 @@
+/* core_adopt_test.c — conversations that existed before Lineward did: they live where they lived, cost no budget, and
+ * what is known of them already stands. */
+#include "tests/unit/core_suite.h"
+
+#define CHAT(conversation) ((conversation)*2 + 1)
+
+static struct core_adopt adoption(uint64_t conversation, uint32_t line)
+{
+    return (struct core_adopt){.token = 81,
+                               .index = 5,
+                               .conversation = conversation,
+                               .line = RIG_LINE + line,
+                               .chat_hash = CHAT(conversation),
+                               .recipients = {"[\"+14155550101\"]", 16},
+                               .chat_id = {"\"chat\"", 6}};
+}
+
+static struct effect adopt_so(const struct core_adopt *adopt, bool store_full)
+{
+    core_adopt(rig->core, adopt, store_full, rig->now, &rig->out);
+    struct effect answer = rig->out.effects[rig->out.effect_count - 1];
+    ck_assert_int_eq(answer.kind, EFFECT_ADOPTED);
+    ck_assert_uint_eq(answer.token, 81);
+    ck_assert_uint_eq(answer.index, 5);
+    rig_keep(rig);
+    return answer;
+}
+
+static struct effect adopt(uint64_t conversation, uint32_t line)
+{
+    struct core_adopt adopt = adoption(conversation, line);
+    return adopt_so(&adopt, false);
+}
+
+static struct conversation_view view_of(uint64_t conversation)
+{
+    struct conversation_view view = {0};
+    ck_assert(core_conversation_view(rig->core, conversation, &view));
+    return view;
+}
+
+static size_t records(void)
+{
+    return rig_records(rig, CHANGE_CONVERSATION, 0, 0);
+}
+
+#define ck_adopted(answer, expected_code, expected_field)                                                            \
+    do {                                                                                                             \
+        struct effect ck_answer = (answer);                                                                          \
+        ck_assert_str_eq(code_name(ck_answer.code), code_name(expected_code));                                       \
+        ck_assert_pstr_eq(ck_answer.field, expected_field);                                                          \
+    } while (0)
+
+START_TEST(an_adopted_conversation_is_sent_on_its_line_and_opens_nothing)
+{
+    begin_with(NULL, 3);
+    struct effect answer = adopt(7, 2);
+    ck_adopted(answer, CODE_NONE, NULL);
+    ck_assert(!answer.duplicate);
+    ck_assert_uint_eq(answer.line, RIG_LINE + 2);
+    rig_worker(rig, 1, 4);
+    uint64_t number = rig_send(rig, 7, CLASS_CAMPAIGN);
+    rig_pass(rig, 1);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+    ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 2);
+    ck_assert_uint_eq(rig_line(rig, 2).fresh_used, 0);
+    ck_assert_uint_eq(rig_line(rig, 2).messages_used, 1);
+    struct lease_view lease;
+    ck_assert(core_lease_view(rig->core, rig_told(rig, EFFECT_JOB, 0)->lease, &lease));
+    ck_assert_uint_ne(lease.conversation_place, UINT64_MAX); /* where its chat id is written */
+}
+END_TEST
+
+START_TEST(it_goes_where_no_new_conversation_would)
+{
+    begin_with(POLICY_CONF("new_conversations_per_day: 1"), 1);
+    told(REPUTATION_AT_RISK);
+    ck_adopted(adopt(7, 0), CODE_NONE, NULL);
+    rig_worker(rig, 1, 4);
+    uint64_t known = rig_send(rig, 7, CLASS_REPLY);
+    uint64_t fresh = rig_send(rig, 8, CLASS_REPLY);
+    rig_pass(rig, 1);
+    ck_job(known, JOB_LEASED, REASON_NONE);
+    ck_job(fresh, JOB_QUEUED, REASON_NO_HEALTHY_LINE);
+}
+END_TEST
+
+START_TEST(a_link_may_stand_in_its_first_message)
+{
+    ck_adopted(adopt(7, 0), CODE_NONE, NULL);
+    struct core_enqueue job = rig_job(7, CLASS_REPLY);
+    job.has_link = true;
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_NONE);
+}
+END_TEST
+
+START_TEST(to_adopt_again_changes_nothing)
+{
+    begin_with(NULL, 3);
+    adopt(7, 2);
+    size_t before = records();
+    struct effect again = adopt(7, 2);
+    ck_adopted(again, CODE_NONE, NULL);
+    ck_assert(again.duplicate);
+    ck_assert_uint_eq(again.line, RIG_LINE + 2);
+    struct core_adopt without_chat = adoption(7, 2);
+    without_chat.chat_hash = 0;
+    without_chat.chat_id = (struct span){0};
+    ck_assert(adopt_so(&without_chat, true).duplicate); /* not even a full disk matters */
+    ck_assert_uint_eq(records(), before);
+}
+END_TEST
+
+START_TEST(one_that_lives_elsewhere_stays_there)
+{
+    begin_with(NULL, 3);
+    adopt(7, 2);
+    size_t before = records();
+    struct effect answer = adopt(7, 1);
+    ck_adopted(answer, CODE_LINE_CONFLICT, "line");
+    ck_assert_uint_eq(answer.line, RIG_LINE + 2);
+    struct core_adopt other_chat = adoption(7, 2);
+    other_chat.chat_hash = 555;
+    ck_adopted(adopt_so(&other_chat, false), CODE_LINE_CONFLICT, "chat_id");
+    ck_assert_uint_eq(records(), before);
+    ck_assert_uint_eq(view_of(7).line, RIG_LINE + 2);
+}
+END_TEST
+
+START_TEST(one_that_was_begun_here_stays_here)
+{
+    begin_with(NULL, 3);
+    rig_worker(rig, 1, 1);
+    uint64_t number = rig_send(rig, 7, CLASS_REPLY);
+    rig_pass(rig, 1);
+    uint32_t line = (uint32_t)(rig_view(rig, number).line - RIG_LINE);
+    ck_adopted(adopt(7, (line + 1) % 3), CODE_LINE_CONFLICT, "line");
+    ck_adopted(adopt(7, line), CODE_NONE, NULL);
+    /* The try that opened it comes back unsent: it lives there all the same. */
+    struct core_result back = rig_result(rig_told(rig, EFFECT_JOB, 0), OUTCOME_RETURNED);
+    rig_answer(rig, &back);
+    ck_assert_uint_eq(view_of(7).line, RIG_LINE + line);
+    ck_assert(view_of(7).recorded);
+}
+END_TEST
+
+START_TEST(jobs_that_waited_for_any_line_wait_for_its_own)
+{
+    begin_with(NULL, 3);
+    uint64_t first = rig_send(rig, 7, CLASS_CAMPAIGN);
+    uint64_t second = rig_send(rig, 7, CLASS_CAMPAIGN);
+    struct pool_view pool;
+    ck_assert(core_pool_view(rig->core, 0, &pool));
+    ck_assert_uint_eq(pool.unplaced, 2);
+    ck_adopted(adopt(7, 2), CODE_NONE, NULL);
+    ck_assert(core_pool_view(rig->core, 0, &pool));
+    ck_assert_uint_eq(pool.unplaced, 0);
+    ck_assert_uint_eq(rig_line(rig, 2).backlog_queued, 2);
+    rig_worker(rig, 1, 4);
+    rig_pass(rig, 1);
+    ck_job(first, JOB_LEASED, REASON_NONE);
+    ck_assert_uint_eq(rig_view(rig, first).line, RIG_LINE + 2);
+    ck_job(second, JOB_QUEUED, REASON_CONVERSATION_BUSY);
+    ck_assert_uint_eq(rig_line(rig, 2).fresh_used, 0);
+}
+END_TEST
+
+START_TEST(a_pin_counts_as_a_home)
+{
+    begin_with(NULL, 3);
+    struct core_enqueue pinned = rig_job(7, CLASS_REPLY);
+    pinned.from_line = RIG_LINE + 1;
+    uint64_t number = rig_enqueue(rig, &pinned).number;
+    ck_adopted(adopt(7, 2), CODE_LINE_CONFLICT, "line");
+    ck_adopted(adopt(7, 1), CODE_NONE, NULL);
+    rig_worker(rig, 1, 4);
+    rig_pass(rig, 1);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+    ck_assert_uint_eq(rig_line(rig, 1).fresh_used, 0);
+}
+END_TEST
+
+START_TEST(a_chat_id_may_come_later)
+{
+    struct core_adopt bare = adoption(7, 0);
+    bare.chat_hash = 0;
+    bare.chat_id = (struct span){0};
+    ck_adopted(adopt_so(&bare, false), CODE_NONE, NULL);
+    size_t before = records();
+    struct effect answer = adopt(7, 0);
+    ck_adopted(answer, CODE_NONE, NULL);
+    ck_assert(!answer.duplicate);
+    ck_assert_uint_eq(records(), before + 1);
+    ck_assert(adopt(7, 0).duplicate);
+}
+END_TEST
+
+START_TEST(what_we_were_told_ourselves_stands)
+{
+    struct core_adopt first = adoption(7, 0);
+    first.health = CHAT_AT_RISK;
+    first.last_out_ms = rig->now.wall_ms - 50000;
+    first.last_in_ms = rig->now.wall_ms + 86400000; /* a clock that runs ahead */
+    first.chat_hash = 0;
+    adopt_so(&first, false);
+    struct conversation_view view = view_of(7);
+    ck_assert_int_eq(view.health, CHAT_AT_RISK);
+    ck_assert_int_eq(view.last_out_ms, first.last_out_ms);
+    ck_assert_int_eq(view.last_in_ms, rig->now.wall_ms);
+    struct core_adopt second = adoption(7, 0);
+    second.health = CHAT_HEALTHY;
+    second.last_out_ms = rig->now.wall_ms - 90000;
+    adopt_so(&second, false);
+    view = view_of(7);
+    ck_assert_int_eq(view.health, CHAT_AT_RISK);
+    ck_assert_int_eq(view.last_out_ms, first.last_out_ms);
+}
+END_TEST
+
+START_TEST(a_chat_that_opted_out_is_sent_nothing)
+{
+    uint64_t waiting = rig_send(rig, 7, CLASS_CAMPAIGN);
+    struct core_adopt adopt = adoption(7, 0);
+    adopt.health = CHAT_OPTED_OUT;
+    ck_adopted(adopt_so(&adopt, false), CODE_NONE, NULL);
+    ck_job(waiting, JOB_NONE, REASON_NONE); /* suppressed */
+    struct core_enqueue job = rig_job(7, CLASS_REPLY);
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_OPTED_OUT);
+}
+END_TEST
+
+START_TEST(a_line_of_another_pool_is_unknown)
+{
+    begin_with(ACCOUNT_CONF "pools:\n  a: {account: default, lines: [\"+12025550100\"]}\n"
+                            "  b: {account: default, lines: all}\n",
+               2);
+    ck_adopted(adopt(7, 1), CODE_UNKNOWN_LINE, "line"); /* of pool b */
+    ck_adopted(adopt(7, 9), CODE_UNKNOWN_LINE, "line"); /* never heard of */
+    struct conversation_view view;
+    ck_assert(!core_conversation_view(rig->core, 7, &view));
+    ck_adopted(adopt(7, 0), CODE_NONE, NULL);
+}
+END_TEST
+
+START_TEST(a_full_table_and_a_full_disk_are_answered)
+{
+    struct rig_options options = {.seed = 1, .limits = {.conversations_max = 3}};
+    rig_free(&rig);
+    rig = rig_new(&options);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    struct core_adopt first = adoption(1, 0);
+    ck_adopted(adopt_so(&first, true), CODE_STORE_FULL, NULL);
+    for (uint64_t conversation = 1; conversation <= 3; conversation++)
+        ck_adopted(adopt(conversation, 0), CODE_NONE, NULL);
+    ck_adopted(adopt(4, 0), CODE_BUSY, NULL);
+    ck_assert(adopt(3, 0).duplicate);
+    struct core_status status;
+    core_status_read(rig->core, rig->now, &status);
+    ck_assert_uint_eq(status.conversations, 3);
+}
+END_TEST
+
+static void expect_home(uint64_t conversation, uint32_t line)
+{
+    struct conversation_view view = view_of(conversation);
+    ck_assert_uint_eq(view.line, RIG_LINE + line);
+    ck_assert(view.recorded);
+    ck_assert_uint_ne(view.place, UINT64_MAX);
+}
+
+START_TEST(a_restart_knows_what_was_adopted)
+{
+    begin_with(NULL, 3);
+    struct core_adopt seven = adoption(7, 2);
+    seven.health = CHAT_CRITICAL;
+    seven.last_out_ms = rig->now.wall_ms - 3600000;
+    seven.last_in_ms = rig->now.wall_ms - 7200000;
+    adopt_so(&seven, false);
+    adopt(8, 1);
+    rig_restart(rig, 60000);
+    expect_home(7, 2);
+    expect_home(8, 1);
+    ck_assert_int_eq(view_of(7).health, CHAT_CRITICAL);
+    ck_assert_int_eq(view_of(7).last_out_ms, seven.last_out_ms);
+    ck_assert_int_eq(view_of(7).last_in_ms, seven.last_in_ms);
+    ck_assert(adopt(8, 1).duplicate); /* with its chat */
+    rig_poll_all(rig, 3, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 4);
+    uint64_t number = rig_send(rig, 8, CLASS_REPLY);
+    rig_pass(rig, 1);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+    ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
+    ck_assert_uint_eq(rig_line(rig, 1).fresh_used, 0);
+}
+END_TEST
+
+START_TEST(what_was_not_durable_was_not_acknowledged)
+{
+    struct rig_options options = {.seed = 1, .hold_commits = true};
+    rig_free(&rig);
+    rig = rig_new(&options);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    adopt(1, 0);
+    size_t one = rig->record_count;
+    adopt(2, 0);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_ADOPTED), 0);
+    rig_commit(rig, one);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_ADOPTED), 1);
+    rig_restart(rig, 1000);
+    struct conversation_view view;
+    ck_assert(core_conversation_view(rig->core, 1, &view));
+    ck_assert(!core_conversation_view(rig->core, 2, &view));
+    rig_commit(rig, rig->record_count);
+    ck_assert(!adopt(2, 0).duplicate); /* said again, it counts */
+}
+END_TEST
+
+START_TEST(the_cleaner_carries_adopted_conversations_along)
+{
+    begin_with(NULL, 3);
+    adopt(7, 2);
+    adopt(8, 1);
+    struct core_adopt seven = adoption(9, 0);
+    seven.chat_hash = 0;
+    adopt_so(&seven, false);
+    adopt(9, 0); /* a newer record: the older is dead */
+    size_t count = rig->record_count;
+    for (size_t i = 0; i < count; i++) {
+        rig_clean(rig, i);
+        rig_keep(rig);
+    }
+    size_t kept = 0;
+    for (size_t i = count; i < rig->record_count; i++)
+        kept += rig->records[i].kind == CHANGE_CONVERSATION;
+    ck_assert_uint_eq(kept, 3);
+    ck_assert_uint_gt(view_of(7).place, count); /* it knows where it was carried to */
+    rig_restart(rig, 1000);
+    expect_home(7, 2);
+    expect_home(8, 1);
+    expect_home(9, 0);
+    ck_assert(adopt(9, 0).duplicate);
+}
+END_TEST
+
+struct seen {
+    uint64_t keys[16];
+    size_t count;
+};
+
+static void note_seen(void *self, const struct conversation_view *view)
+{
+    struct seen *seen = self;
+    seen->keys[seen->count++] = view->key;
+}
+
+START_TEST(a_walk_meets_each_conversation_that_lives_somewhere_once)
+{
+    begin_with(NULL, 3);
+    rig_send(rig, 90, CLASS_REPLY); /* waits for a line */
+    for (uint64_t conversation = 1; conversation <= 5; conversation++)
+        adopt(conversation, (uint32_t)(conversation % 3));
+    struct seen seen = {.count = 0};
+    uint32_t cursor = 0;
+    unsigned calls = 1;
+    while (core_conversations_walk(rig->core, &cursor, 2, note_seen, &seen))
+        calls++;
+    ck_assert_uint_eq(seen.count, 5);
+    for (size_t i = 0; i < seen.count; i++)
+        ck_assert_uint_eq(seen.keys[i], i + 1);
+    ck_assert_uint_ge(calls, 3);
+}
+END_TEST
+
+START_TEST(a_view_counts_what_waits)
+{
+    adopt(7, 0);
+    rig_worker(rig, 1, 1);
+    for (int i = 0; i < 3; i++)
+        rig_send(rig, 7, CLASS_REPLY);
+    struct core_enqueue later = rig_job(7, CLASS_REPLY);
+    later.due_ms = rig->now.wall_ms + 3600000;
+    rig_enqueue(rig, &later);
+    rig_pass(rig, 1);
+    struct conversation_view view = view_of(7);
+    ck_assert_uint_eq(view.leased, 1);
+    ck_assert_uint_eq(view.waiting, 3);
+    ck_assert_uint_ne(view.job_place, UINT64_MAX);
+    ck_assert_uint_eq(view_of(7).pool, 0);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {an_adopted_conversation_is_sent_on_its_line_and_opens_nothing,
+                                         it_goes_where_no_new_conversation_would,
+                                         a_link_may_stand_in_its_first_message,
+                                         to_adopt_again_changes_nothing,
+                                         one_that_lives_elsewhere_stays_there,
+                                         one_that_was_begun_here_stays_here,
+                                         jobs_that_waited_for_any_line_wait_for_its_own,
+                                         a_pin_counts_as_a_home,
+                                         a_chat_id_may_come_later,
+                                         what_we_were_told_ourselves_stands,
+                                         a_chat_that_opted_out_is_sent_nothing,
+                                         a_line_of_another_pool_is_unknown,
+                                         a_full_table_and_a_full_disk_are_answered,
+                                         a_restart_knows_what_was_adopted,
+                                         what_was_not_durable_was_not_acknowledged,
+                                         the_cleaner_carries_adopted_conversations_along,
+                                         a_walk_meets_each_conversation_that_lives_somewhere_once,
+                                         a_view_counts_what_waits};
+    return run_suite("core_adopt", tests, sizeof tests / sizeof *tests);
+}
