@@ -186,6 +186,7 @@ static bool open_admin(struct broker *broker)
                                     .version = LINEWARD_VERSION,
                                     .broker = broker->name,
                                     .conf = broker->conf,
+                                    .hash = &broker->hash,
                                     .tokens = broker->tokens,
                                     .lookup = broker->lookup,
                                     .shell = broker_admin_shell(broker),

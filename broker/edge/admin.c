@@ -246,7 +246,8 @@ void admin_effect(struct admin *admin, const struct effect *effect)
     struct exchange *x = waiting(admin, effect->token);
     if (x == NULL)
         return;
-    if (effect->kind == EFFECT_ENQUEUED && !enqueue_take_effect(x, effect))
+    if ((effect->kind == EFFECT_ENQUEUED && !enqueue_take_effect(x, effect)) ||
+        (effect->kind == EFFECT_ADOPTED && !import_take_effect(x, effect)))
         return; /* others of the request are still missing */
     x->has_effect = true;
     x->effect = *effect;

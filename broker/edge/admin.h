@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "broker/core/core.h"
+#include "broker/edge/keyed_hash.h"
 #include "broker/edge/lookup.h"
 #include "broker/edge/tokens.h"
 #include "broker/edge/view.h"
@@ -28,6 +29,7 @@
 #define ADMIN_TARGET_BYTES_MAX       4096
 #define ADMIN_PAGE_MAX               1000
 #define ADMIN_PAGE_DEFAULT           100
+#define ADMIN_IMPORT_MAX             1000 /* conversations in one request */
 
 struct admin_enqueue { /* what POST /v1/jobs asks of the ingress */
     uint64_t token;
@@ -55,6 +57,7 @@ struct admin_options {
     const char *tls_cert_file, *tls_key_file; /* PEM; both NULL: plain HTTP */
     const char *version, *broker;             /* lent for the admin's life; for /v1/status */
     const struct conf *conf;                  /* lent until admin_conf_set() */
+    const struct keyed_hash *hash;            /* lent */
     struct tokens *tokens;                    /* lent */
     struct lookup *lookup;                    /* lent */
     struct admin_shell shell;

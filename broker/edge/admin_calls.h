@@ -30,6 +30,20 @@ enum admin_step call_cancel(struct admin_turn *turn, struct exchange *x);
 bool enqueue_take_effect(struct exchange *x, const struct effect *effect);
 enum admin_step call_enqueue(struct admin_turn *turn, struct exchange *x);
 
+/* admin_conversations.c */
+enum admin_step call_conversation(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_conversations(struct admin_turn *turn, struct exchange *x);
+
+/* admin_import.c */
+/* Keeps the result of one conversation. True: it was the last one that was missing. */
+bool import_take_effect(struct exchange *x, const struct effect *effect);
+enum admin_step call_import(struct admin_turn *turn, struct exchange *x);
+
+/* admin_suppressions.c */
+enum admin_step call_suppressions(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_suppress(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_unsuppress(struct admin_turn *turn, struct exchange *x);
+
 /* admin_pause.c; route.detail is the enum pause_scope */
 enum admin_step call_pause(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_resume(struct admin_turn *turn, struct exchange *x);

@@ -11,9 +11,11 @@
 #define PRODUCER (1u << ROLE_PRODUCER)
 #define VIEWER   (1u << ROLE_VIEWER)
 #define OPERATOR (1u << ROLE_OPERATOR | 1u << ROLE_ADMIN)
+#define ADMIN    (1u << ROLE_ADMIN)
 #define LOOKS    (VIEWER | OPERATOR)
 #define ENQUEUES (PRODUCER | OPERATOR)
 #define SMALL    ADMIN_BODY_BYTES_MAX
+#define IMPORT   (1024u * 1024)
 
 static const struct route routes[] = {
     {"GET", "/", 0, 0, call_front, 0},
@@ -38,6 +40,12 @@ static const struct route routes[] = {
     {"POST", "/v1/jobs", ENQUEUES, WIRE_REQUEST_BYTES_MAX, call_enqueue, 0},
     {"GET", "/v1/jobs/{id}", LOOKS | PRODUCER, 0, call_job, 0},
     {"DELETE", "/v1/jobs/{id}", ENQUEUES, SMALL, call_cancel, 0},
+    {"GET", "/v1/conversations", LOOKS, 0, call_conversations, 0},
+    {"POST", "/v1/conversations/import", OPERATOR, IMPORT, call_import, 0},
+    {"GET", "/v1/conversations/{pool}/{to}", LOOKS, 0, call_conversation, 0},
+    {"GET", "/v1/suppressions/{account}", LOOKS, 0, call_suppressions, 0},
+    {"PUT", "/v1/suppressions/{account}/{to}", OPERATOR, SMALL, call_suppress, 0},
+    {"DELETE", "/v1/suppressions/{account}/{to}", ADMIN, SMALL, call_unsuppress, 0},
     {"GET", "/v1/events", LOOKS, 0, call_events, 0},
 };
 

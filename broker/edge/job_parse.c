@@ -9,12 +9,12 @@
 #include <string.h>
 
 #include "broker/edge/lookup.h"
+#include "broker/edge/recipients.h"
 #include "lineward/clock.h"
 #include "lineward/ids.h"
 #include "lineward/wire.h"
 
 #define CAMPAIGN_BYTES_MAX 64
-#define CHAT_ID_BYTES_MAX  128
 #define WORD_BYTES_MAX     64
 #define MOMENT_MAX_MS      ((1LL << 47) - 1) /* the year 6429: later is as good as then */
 
@@ -66,8 +66,7 @@ struct parse {
     struct given given[MEMBER_COUNT];
     const char *id, *pool_name, *chat_id, *campaign;
     const struct conf_pool *pool;
-    size_t handle_count;
-    char handles[WIRE_RECIPIENTS_MAX][HANDLE_MAX_BYTES + 1]; /* only the first handle_count are set */
+    struct recipients to;
 };
 
 __attribute__((format(printf, 4, 5))) static bool refuse(struct parse *parse, enum code code, const char *field,
@@ -126,48 +125,9 @@ static bool parse_id(struct parse *parse)
     return true;
 }
 
-static int compare_handles(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-static bool add_handle(struct parse *parse, const cJSON *value, const char *field)
-{
-    if (!cJSON_IsString(value))
-        return refuse(parse, CODE_INVALID_FIELD, field, "%s: must be a string", field);
-    char *handle = parse->handles[parse->handle_count];
-    if (!handle_normalize(value->valuestring, handle))
-        return refuse(parse, CODE_INVALID_RECIPIENT, field,
-                      "%s: must be E.164 such as +14155550111, or an e-mail address", field);
-    parse->handle_count++;
-    return true;
-}
-
 static bool parse_to(struct parse *parse)
 {
-    const cJSON *to = parse->given[MEMBER_TO].value;
-    if (to == NULL)
-        return refuse(parse, CODE_INVALID_FIELD, "to", "to: is missing; one recipient or an array of them");
-    if (!cJSON_IsArray(to)) {
-        if (!cJSON_IsString(to))
-            return refuse(parse, CODE_INVALID_FIELD, "to", "to: must be a string or an array of strings");
-        return add_handle(parse, to, "to");
-    }
-    int count = cJSON_GetArraySize(to);
-    if (count < 1 || count > WIRE_RECIPIENTS_MAX)
-        return refuse(parse, CODE_INVALID_FIELD, "to", "to: %d recipients, 1 to %d", count, WIRE_RECIPIENTS_MAX);
-    int i = 0;
-    for (const cJSON *item = to->child; item != NULL; item = item->next, i++) {
-        char field[16];
-        snprintf(field, sizeof field, "to[%d]", i);
-        if (!add_handle(parse, item, field))
-            return false;
-    }
-    qsort(parse->handles, parse->handle_count, sizeof parse->handles[0], compare_handles);
-    for (size_t k = 1; k < parse->handle_count; k++)
-        if (strcmp(parse->handles[k - 1], parse->handles[k]) == 0)
-            return refuse(parse, CODE_INVALID_RECIPIENT, "to", "to: names a recipient twice");
-    return true;
+    return recipients_read(parse->given[MEMBER_TO].value, &parse->to, parse->refusal);
 }
 
 static bool parse_words(struct parse *parse)
@@ -304,11 +264,7 @@ static bool number_campaign(struct parse *parse, struct effects *effects)
 static void write_recipients(struct parse *parse)
 {
     struct json_out *out = &parse->texts->recipients;
-    json_out_clear(out);
-    json_open(out, '[');
-    for (size_t i = 0; i < parse->handle_count; i++)
-        json_put_string(out, parse->handles[i]);
-    json_close(out, ']');
+    recipients_write(&parse->to, out);
     parse->out->recipients = (struct span){out->text, out->bytes};
 }
 
@@ -340,13 +296,10 @@ static void write_hashes(struct parse *parse)
     const struct keyed_hash *hash = parse->parser->hash;
     const struct conf_account *account = &parse->parser->conf->accounts[parse->pool->account];
     struct core_enqueue *out = parse->out;
-    out->conversation =
-        keyed_hash(hash, KEYED_CONVERSATION, parse->pool->name, out->recipients.data, out->recipients.bytes);
-    if (parse->handle_count == 1)
-        out->recipient =
-            keyed_hash(hash, KEYED_RECIPIENT, account->name, parse->handles[0], strlen(parse->handles[0]));
+    out->conversation = recipients_conversation(hash, parse->pool->name, out->recipients);
+    out->recipient = recipients_direct(hash, account->name, &parse->to);
     if (parse->chat_id != NULL)
-        out->chat_hash = keyed_hash(hash, KEYED_CHAT, NULL, parse->chat_id, strlen(parse->chat_id));
+        out->chat_hash = chat_id_hash(hash, parse->chat_id);
     if (parse->id == NULL)
         return;
     out->id_hash = job_id_hash(hash, parse->pool->name, parse->id);
@@ -414,8 +367,8 @@ static bool refuse_unread(struct parse *parse, const char *why)
 bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, struct core_enqueue *out,
                struct job_texts *texts, struct span *id, struct job_refusal *refusal, struct effects *effects)
 {
-    struct parse parse; /* its handles are not worth clearing for every job */
-    memset(&parse, 0, offsetof(struct parse, handles));
+    struct parse parse; /* its recipients are not worth clearing for every job */
+    memset(&parse, 0, offsetof(struct parse, to));
     parse.parser = parser;
     parse.out = out;
     parse.texts = texts;

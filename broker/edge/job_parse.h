@@ -9,6 +9,8 @@
 #include "lineward/conf.h"
 #include "lineward/json.h"
 
+#define CHAT_ID_BYTES_MAX 128
+
 struct job_parser {
     const struct conf *conf;
     const struct keyed_hash *hash;

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "broker/edge/lookup_conversation.h"
 #include "broker/edge/lookup_job.h"
 #include "broker/edge/lookup_page.h"
 
@@ -67,7 +68,9 @@ static void entry_free(struct entry *entry)
     free((char *)entry->request.to);
     free((char *)entry->request.pool);
     free((char *)entry->request.topic);
+    free((char *)entry->request.recipients);
     free(entry->request.jobs);
+    free(entry->request.conversations);
     lookup_answer_free(&entry->answer);
     free(entry);
 }
@@ -87,10 +90,31 @@ static enum err render_jobs(const struct archive *archive, const struct lookup_r
     return ERR_NONE;
 }
 
+static enum err render_conversations(const struct archive *archive, const struct lookup_request *request,
+                                     struct lookup_answer *answer)
+{
+    for (size_t i = 0; i < request->conversation_count; i++) {
+        enum err err;
+        struct lookup_item item =
+            conversation_item(archive, request, &request->conversations[i], &answer->text, &err);
+        if (err != ERR_NONE)
+            return err;
+        answer->items[answer->item_count++] = item;
+    }
+    return ERR_NONE;
+}
+
+static size_t items_of(const struct lookup_request *request)
+{
+    if (request->what == LOOKUP_JOBS)
+        return request->job_count;
+    return request->what == LOOKUP_CONVERSATIONS ? request->conversation_count : request->limit;
+}
+
 static void answer_request(const struct archive *archive, const struct lookup_request *request,
                            struct lookup_answer *answer)
 {
-    size_t room = request->what == LOOKUP_JOBS ? request->job_count : request->limit;
+    size_t room = items_of(request);
     answer->token = request->token;
     answer->err = ERR_NO_MEMORY;
     answer->items = calloc(room + 1, sizeof *answer->items);
@@ -98,6 +122,8 @@ static void answer_request(const struct archive *archive, const struct lookup_re
         return;
     if (request->what == LOOKUP_JOBS)
         answer->err = render_jobs(archive, request, answer);
+    else if (request->what == LOOKUP_CONVERSATIONS)
+        answer->err = render_conversations(archive, request, answer);
     else if (request->what == LOOKUP_EVENTS)
         answer->err = lookup_events(archive, request, answer);
     else
@@ -191,7 +217,7 @@ static bool copy_text(const char **text)
 static bool copy_texts(struct lookup_request *request)
 {
     const struct lookup_request given = *request;
-    request->pools = request->to = request->pool = request->topic = NULL;
+    request->pools = request->to = request->pool = request->topic = request->recipients = NULL;
     struct {
         const char **to, *from;
     } const texts[] = {
@@ -199,6 +225,7 @@ static bool copy_texts(struct lookup_request *request)
         {&request->to, given.to},
         {&request->pool, given.pool},
         {&request->topic, given.topic},
+        {&request->recipients, given.recipients},
     };
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof texts / sizeof *texts; i++) {
@@ -210,15 +237,17 @@ static bool copy_texts(struct lookup_request *request)
 
 enum err lookup_submit(struct lookup *lookup, const struct lookup_request *request)
 {
-    if (request->job_count > LOOKUP_JOBS_MAX)
+    bool of_given = request->what == LOOKUP_JOBS || request->what == LOOKUP_CONVERSATIONS;
+    if (request->job_count > LOOKUP_JOBS_MAX || request->conversation_count > LOOKUP_JOBS_MAX)
         return ERR_BAD_INPUT;
-    if (request->what != LOOKUP_JOBS && (request->limit == 0 || request->limit > LOOKUP_EVENTS_MAX))
+    if (!of_given && (request->limit == 0 || request->limit > LOOKUP_EVENTS_MAX))
         return ERR_BAD_INPUT;
     struct entry *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return ERR_NO_MEMORY;
     entry->request = *request;
     entry->request.jobs = NULL; /* the caller's until the request is taken */
+    entry->request.conversations = NULL;
     if (!copy_texts(&entry->request)) {
         entry_free(entry);
         return ERR_NO_MEMORY;
@@ -227,6 +256,7 @@ enum err lookup_submit(struct lookup *lookup, const struct lookup_request *reque
     bool room = lookup->taken < LOOKUP_QUEUE_MAX;
     if (room) {
         entry->request.jobs = request->jobs;
+        entry->request.conversations = request->conversations;
         lookup->taken++;
         list_add(&lookup->waiting, entry);
         pthread_cond_signal(&lookup->arrived);

@@ -1,4 +1,4 @@
-/* lookup.h — answers that need the disk: job views (STATUS, GET /v1/jobs) and pages of events. The owner's thread
+/* lookup.h — answers that need the disk: job views (STATUS, GET /v1/jobs), conversations and pages of events. The owner's thread
  * fills a request with what is in memory, reader threads add what the records say and render it, and the owner's
  * thread collects the text. The core never waits for the disk.
  *
@@ -53,9 +53,14 @@ struct lookup_job {                                         /* what the owner's 
     struct line_view line; /* LOOKUP_FULL: what the decision saw */
 };
 
+struct lookup_conversation { /* likewise of one conversation */
+    struct conversation_view view;
+    char pool[NAME_MAX_BYTES + 1];
+};
+
 struct lookup_request {
     uint64_t token; /* comes back with the answer */
-    enum { LOOKUP_JOBS, LOOKUP_EVENTS, LOOKUP_ENDED } what;
+    enum { LOOKUP_JOBS, LOOKUP_EVENTS, LOOKUP_ENDED, LOOKUP_CONVERSATIONS } what;
     struct instant now;
     const char *pools; /* comma list of what the asker may see, copied; NULL: all */
     bool mask_handles;
@@ -64,6 +69,10 @@ struct lookup_request {
     struct lookup_job *jobs; /* from malloc(); taken over if the request is taken */
     size_t job_count;
     bool with_message;
+    /* LOOKUP_CONVERSATIONS: those given. */
+    struct lookup_conversation *conversations; /* as `jobs` */
+    size_t conversation_count;
+    const char *recipients; /* JSON, copied: a hash only finds, so not_found unless they are these; NULL: any */
     const char *to;       /* filter: comma list of handles, all among the recipients; copied; NULL: any */
     const char *pool;     /* LOOKUP_ENDED, filters: copied; NULL: any */
     uint64_t line;        /* 0: any */
@@ -100,8 +109,8 @@ void lookup_close(struct lookup **lookup_p);
 /* An eventfd, readable when there is something to collect. */
 int lookup_fd(const struct lookup *lookup);
 
-/* Owner's thread. ERR_NONE: the answer will come, request->jobs is taken over. ERR_BUSY: the queue is full;
- * ERR_NO_MEMORY; ERR_BAD_INPUT: beyond the limits; the jobs are still the caller's then. */
+/* Owner's thread. ERR_NONE: the answer will come, request->jobs and ->conversations are taken over. ERR_BUSY: the queue
+ * is full; ERR_NO_MEMORY; ERR_BAD_INPUT: beyond the limits; they are still the caller's then. */
 enum err lookup_submit(struct lookup *lookup, const struct lookup_request *request);
 /* Owner's thread. True: *out is the caller's, free with lookup_answer_free(). False: nothing more now. */
 bool lookup_collect(struct lookup *lookup, struct lookup_answer *out);

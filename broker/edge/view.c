@@ -192,28 +192,6 @@ const char *view_job_state(const struct job_facts *facts)
     return facts->is_live ? view_state(facts->live.state, facts->live.reason) : job_state_name(recorded_state(facts));
 }
 
-static void put_recipients(struct json_out *out, struct span recipients, bool mask)
-{
-    if (!mask || recipients.bytes == 0) {
-        put_span(out, "to", recipients);
-        return;
-    }
-    json_key(out, "to");
-    cJSON *list = json_parse(recipients.data, recipients.bytes, NULL);
-    const cJSON *handle;
-    json_open(out, '[');
-    cJSON_ArrayForEach(handle, list)
-    {
-        char masked[HANDLE_MAX_BYTES + 1];
-        if (!cJSON_IsString(handle))
-            continue;
-        handle_mask(handle->valuestring, masked);
-        json_put_string(out, masked);
-    }
-    json_close(out, ']');
-    cJSON_Delete(list);
-}
-
 static struct span job_chat_id(const struct job_facts *facts)
 {
     struct span chat_id = view_member(facts->result, "chat_id");

@@ -86,6 +86,19 @@ void view_history_entry(struct json_out *out, const struct change *change);
  * ahead. `line`: the line it is bound or pinned to, NULL if none. */
 void view_why(struct json_out *out, const struct job_view *job, const struct line_view *line, struct instant now);
 
+/* ---- conversations and suppressions ---- */
+
+struct conversation_facts { /* the spans are lent */
+    struct conversation_view view;
+    const char *pool;
+    struct span recipients, chat_id; /* JSON; empty: not known */
+    int64_t health_at_ms;
+};
+void view_conversation(struct json_out *out, const struct conversation_facts *facts, bool mask);
+/* The result of one imported conversation, from EFFECT_ADOPTED. */
+void view_adopted(struct json_out *out, const struct effect *effect);
+void view_suppression(struct json_out *out, const struct suppression_view *suppression, bool mask);
+
 /* ---- lines, pools, workers, pauses, status ---- */
 
 struct line_names {

@@ -46,3 +46,25 @@ void put_reason(struct json_out *out, enum reason reason)
 {
     put_word(out, "reason", reason != REASON_NONE ? reason_name(reason) : NULL);
 }
+
+void put_recipients(struct json_out *out, struct span recipients, bool mask)
+{
+    if (!mask || recipients.bytes == 0) {
+        put_span(out, "to", recipients);
+        return;
+    }
+    json_key(out, "to");
+    cJSON *list = json_parse(recipients.data, recipients.bytes, NULL);
+    const cJSON *handle;
+    json_open(out, '[');
+    cJSON_ArrayForEach(handle, list)
+    {
+        char masked[HANDLE_MAX_BYTES + 1];
+        if (!cJSON_IsString(handle))
+            continue;
+        handle_mask(handle->valuestring, masked);
+        json_put_string(out, masked);
+    }
+    json_close(out, ']');
+    cJSON_Delete(list);
+}

@@ -38,7 +38,7 @@ static struct rig {
     struct tokens *tokens;
     struct lookup *lookup;
     struct admin *admin;
-    bool ready, hold_effects, refuse_busy;
+    bool ready, hold_effects, refuse_busy, store_full;
     pthread_mutex_t mutex; /* of the records */
     struct change records[RIG_RECORDS];
     size_t record_count;
@@ -182,7 +182,7 @@ static uint64_t rig_id_hash(void *self, uint32_t pool, const char *id)
 
 static void rig_store_facts(void *self, struct store_facts *out)
 {
-    *out = (struct store_facts){.segments = 3, .commits = 12};
+    *out = (struct store_facts){.segments = 3, .commits = 12, .full = rig.store_full};
 }
 
 static bool rig_is_ready(void *self)
@@ -279,6 +279,7 @@ static void rig_setup(void)
                                           .version = "0.1.0",
                                           .broker = "rig",
                                           .conf = rig.conf,
+                                          .hash = &rig.hash,
                                           .tokens = rig.tokens,
                                           .lookup = rig.lookup,
                                           .started = rig.now,

@@ -1,0 +1,211 @@
+/* admin_conversations.c — one conversation, and pages of those that live on a line. Recipients and chat ids lie on disk
+ * and come through the lookup. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/edge/admin_calls.h"
+#include "broker/edge/recipients.h"
+
+#define SLOTS_PER_STEP 2048  /* slots of the core looked at in one turn */
+#define SLOTS_PER_PAGE 65536 /* and for one page: a filter that fits nothing must not walk them all */
+
+static void fill(const struct admin_turn *turn, const struct conversation_view *view,
+                 struct lookup_conversation *conversation)
+{
+    const struct conf *conf = turn->options->conf;
+    *conversation = (struct lookup_conversation){.view = *view};
+    if (view->pool < conf->pool_count)
+        memcpy(conversation->pool, conf->pools[view->pool].name, sizeof conversation->pool);
+}
+
+/* ---- one ---- */
+
+/* Asks the disk about it: a hash only finds, `recipients` (JSON with a terminator) must be what is written there. */
+static enum admin_step look_up_one(struct admin_turn *turn, struct exchange *x, const char *recipients)
+{
+    struct conversation_view view;
+    uint64_t key = recipients_conversation(turn->options->hash, x->parts[0],
+                                           (struct span){recipients, strlen(recipients)});
+    if (!core_conversation_view(turn->core, key, &view))
+        return answer_error(x, CODE_NOT_FOUND, NULL, NULL);
+    struct lookup_conversation *conversation = calloc(1, sizeof *conversation);
+    if (conversation == NULL)
+        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    fill(turn, &view, conversation);
+    struct lookup_request request = {.what = LOOKUP_CONVERSATIONS,
+                                     .conversations = conversation,
+                                     .conversation_count = 1,
+                                     .recipients = recipients};
+    enum admin_step step = exchange_look_up(turn, x, &request);
+    if (step != STEP_WAIT)
+        free(conversation);
+    return step;
+}
+
+static enum admin_step ask_one(struct admin_turn *turn, struct exchange *x)
+{
+    struct recipients to;
+    struct json_out text = {0};
+    if (conf_pool_find(turn->options->conf, x->parts[0]) == UINT32_MAX || !grant_sees_name(x, x->parts[0]))
+        return answer_error(x, CODE_NOT_FOUND, NULL, NULL);
+    if (!recipients_split(x->parts[1], &to))
+        return answer_error(x, CODE_INVALID_RECIPIENT, NULL, "to");
+    recipients_write(&to, &text);
+    char *recipients = text.failed ? NULL : strndup(text.text, text.bytes);
+    json_out_free(&text);
+    if (recipients == NULL)
+        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    enum admin_step step = look_up_one(turn, x, recipients);
+    free(recipients);
+    return step;
+}
+
+enum admin_step call_conversation(struct admin_turn *turn, struct exchange *x)
+{
+    if (!x->has_lookup)
+        return ask_one(turn, x);
+    if (x->lookup.err != ERR_NONE || x->lookup.item_count != 1)
+        return answer_error(x, CODE_BUSY, "the conversation could not be read from disk", NULL);
+    if (x->lookup.items[0].code != CODE_NONE)
+        return answer_error(x, x->lookup.items[0].code, NULL, NULL);
+    return answer_text(x, 200, NULL, x->lookup.text.text, x->lookup.items[0].bytes);
+}
+
+/* ---- a page ---- */
+
+enum { PAGE_WALK = 1, PAGE_READ };
+
+struct page {
+    struct admin_turn *turn; /* of the call under way */
+    struct exchange *x;
+    bool has_pool;
+    uint32_t pool;
+    uint64_t line; /* 0: any */
+    uint32_t slot, walked;
+    bool walk_over;
+    struct lookup_conversation *found;
+    size_t found_count, limit;
+};
+
+static void page_free(void *memory)
+{
+    struct page *page = memory;
+    if (page != NULL)
+        free(page->found);
+    free(page);
+}
+
+/* False: answered. */
+static bool read_filters(const struct admin_turn *turn, struct exchange *x, struct page *page)
+{
+    const char *pool = query_get(x, "pool");
+    const char *line = query_get(x, "line");
+    uint64_t limit = 0;
+    uint64_t after = 0;
+    if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_DEFAULT, &limit) ||
+        !query_number(x, "after", 0, UINT32_MAX, 0, &after))
+        return false;
+    page->limit = (size_t)limit;
+    page->slot = (uint32_t)after;
+    page->has_pool = pool != NULL;
+    page->pool = pool != NULL ? conf_pool_find(turn->options->conf, pool) : 0;
+    if (pool != NULL && (page->pool == UINT32_MAX || !grant_sees_name(x, pool))) {
+        answer_error(x, CODE_UNKNOWN_POOL, NULL, "pool");
+        return false;
+    }
+    if (line != NULL && !line_text_parse(line, &page->line)) {
+        answer_error(x, CODE_INVALID_FIELD, "line must be a number in E.164 form", "line");
+        return false;
+    }
+    return true;
+}
+
+static bool page_begin(struct admin_turn *turn, struct exchange *x)
+{
+    struct page *page = calloc(1, sizeof *page);
+    x->memory = page;
+    x->memory_free = page_free;
+    if (page != NULL && !read_filters(turn, x, page))
+        return false;
+    if (page != NULL)
+        page->found = calloc(page->limit, sizeof *page->found);
+    if (page == NULL || page->found == NULL) {
+        answer_error(x, CODE_BUSY, "out of memory", NULL);
+        return false;
+    }
+    x->phase = PAGE_WALK;
+    return true;
+}
+
+static enum admin_step page_end(struct exchange *x, const struct page *page)
+{
+    struct json_out *out = &x->answer.text;
+    char next[24];
+    snprintf(next, sizeof next, "%" PRIu32, page->slot);
+    json_open(out, '{');
+    json_key(out, "conversations");
+    json_open(out, '[');
+    const char *at = x->has_lookup ? x->lookup.text.text : NULL;
+    for (size_t i = 0; x->has_lookup && i < x->lookup.item_count; i++) {
+        size_t bytes = x->lookup.items[i].bytes;
+        if (bytes > 0)
+            json_put_raw(out, at, bytes);
+        at += bytes;
+    }
+    json_close(out, ']');
+    json_key(out, "next");
+    json_put_string(out, page->walk_over ? NULL : next);
+    json_close(out, '}');
+    return answer_done(x);
+}
+
+static void take(void *self, const struct conversation_view *view)
+{
+    struct page *page = self;
+    if ((page->has_pool && view->pool != page->pool) || (page->line != 0 && view->line != page->line) ||
+        !grant_sees_pool(page->turn, page->x, view->pool))
+        return;
+    fill(page->turn, view, &page->found[page->found_count++]);
+}
+
+/* One slice. A slot gives one conversation at most, so looking at no more slots than there is room for is enough for
+ * the page not to overflow. */
+static enum admin_step walk(struct admin_turn *turn, struct exchange *x, struct page *page)
+{
+    page->turn = turn;
+    page->x = x;
+    for (uint32_t walked = 0; walked < SLOTS_PER_STEP && !page->walk_over && page->found_count < page->limit;) {
+        size_t room = page->limit - page->found_count;
+        uint32_t slots = room < SLOTS_PER_STEP - walked ? (uint32_t)room : SLOTS_PER_STEP - walked;
+        page->walk_over = !core_conversations_walk(turn->core, &page->slot, slots, take, page);
+        walked += slots;
+        page->walked += slots;
+    }
+    bool done = page->walk_over || page->found_count == page->limit || page->walked >= SLOTS_PER_PAGE;
+    if (!done)
+        return STEP_MORE;
+    if (page->found_count == 0)
+        return page_end(x, page);
+    struct lookup_request request = {.what = LOOKUP_CONVERSATIONS,
+                                     .conversations = page->found,
+                                     .conversation_count = page->found_count};
+    enum admin_step step = exchange_look_up(turn, x, &request);
+    if (step == STEP_WAIT)
+        page->found = NULL; /* the lookup's now */
+    x->phase = PAGE_READ;
+    return step;
+}
+
+enum admin_step call_conversations(struct admin_turn *turn, struct exchange *x)
+{
+    if (x->phase == 0 && !page_begin(turn, x))
+        return STEP_DONE;
+    struct page *page = x->memory;
+    if (x->phase == PAGE_WALK)
+        return walk(turn, x, page);
+    if (x->lookup.err != ERR_NONE)
+        return answer_error(x, CODE_BUSY, "the conversations could not be read from disk", NULL);
+    return page_end(x, page);
+}

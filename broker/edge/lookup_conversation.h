@@ -1,0 +1,13 @@
+/* lookup_conversation.h — what the records say of one conversation, and rendering it. Only for lookup*.c. */
+#ifndef LINEWARD_EDGE_LOOKUP_CONVERSATION_H
+#define LINEWARD_EDGE_LOOKUP_CONVERSATION_H
+
+#include "broker/edge/lookup.h"
+
+/* Appends the conversation's view to `text` and says how it ended: not_found when it is not with the recipients that
+ * were asked for; filtered out (0 bytes) when none were asked for and its own are not on disk yet. */
+struct lookup_item conversation_item(const struct archive *archive, const struct lookup_request *request,
+                                     const struct lookup_conversation *conversation, struct json_out *text,
+                                     enum err *err);
+
+#endif
