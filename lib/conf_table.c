@@ -72,7 +72,7 @@ static const struct conf_key policy_keys[] = {
     {INT(policies, conf_policy, daily_messages, "7000", 0, 1e7)},
     {INT(policies, conf_policy, new_conversations_per_day, "50", 0, 1e6)},
     {INT(policies, conf_policy, distinct_recipients_per_hour, "200", 0, 1e6), IDLE},
-    {INT(policies, conf_policy, pair_per_min, "30", 0, 60000), IDLE},
+    {INT(policies, conf_policy, pair_per_min, "30", 0, 60000)},
     {OTHER(policies, conf_policy, TYPE_REAL, daily_growth_factor, "3.0"), .min = 0, .max = 1000, IDLE},
     {INT(policies, conf_policy, growth_floor, "100", 0, 1e7), IDLE},
     {OTHER(policies, conf_policy, TYPE_BOOL, allow_at_risk_new, "false")},

@@ -10,6 +10,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/names.h"
+#include "broker/core/pair.h"
 #include "broker/core/pause.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
@@ -27,6 +28,7 @@ static void take_policy(struct policy *policy, const struct conf_policy *conf)
         .ramp_step_ms = conf->ramp_step_ms,
         .daily_messages = conf->daily_messages,
         .fresh_per_day = conf->new_conversations_per_day,
+        .pair_per_min = conf->pair_per_min,
         .at_risk_new = conf->allow_at_risk_new,
         .links_allowed = conf->first_message_links_allowed,
         .flag_probe_ms = conf->flag_probe_ms,
@@ -110,7 +112,8 @@ static void take_tables(struct core *core, struct taker *taker)
     core->starts = take(taker, STARTS_MAX, sizeof *core->starts);
     core->dedupe.ring = take(taker, limits->remembered_max + 1, sizeof *core->dedupe.ring);
     core->dedupe.room = limits->remembered_max;
-    take_timers(taker, &core->wall, limits->jobs_max + 1ull + limits->pauses_max);
+    core->pairs = take(taker, PAIRS_MAX + 1ull, sizeof *core->pairs);
+    take_timers(taker, &core->wall, limits->jobs_max + 1ull + limits->pauses_max + limits->conversations_max + 1ull);
     take_timers(taker, &core->mono, core->mono_first[MONO_KINDS]);
 }
 
@@ -132,6 +135,7 @@ static void take_indexes(struct core *core, struct taker *taker)
     uint32_t *by_number = take(taker, lines, sizeof *by_number);
     uint32_t names = heads_for(core->limits.names_max);
     uint32_t *by_name = take(taker, names, sizeof *by_name);
+    uint32_t *by_pair = take(taker, heads_for(PAIRS_MAX), sizeof *by_pair);
     if (taker->failed)
         return;
     index_conversations(core, by_key, by_chat, conversations);
@@ -139,6 +143,7 @@ static void take_indexes(struct core *core, struct taker *taker)
     index_dedupe(core, by_id, remembered);
     index_lines(core, by_number, lines);
     index_names(core, by_name, names);
+    index_pairs(core, by_pair, heads_for(PAIRS_MAX));
 }
 
 enum err core_new(struct core **out, const struct core_limits *limits, const struct core_memory *memory,
@@ -173,10 +178,14 @@ enum err core_new(struct core **out, const struct core_limits *limits, const str
 
 static void wake_wall(struct core *core, uint32_t owner, struct instant now, struct effects *out)
 {
-    if (owner <= core->limits.jobs_max)
+    uint32_t first_pause = core->limits.jobs_max + 1;
+    uint32_t first_conversation = first_pause + core->limits.pauses_max;
+    if (owner < first_pause)
         enqueue_wake(core, owner, now, out);
+    else if (owner < first_conversation)
+        pause_wake(core, owner - first_pause, now, out);
     else
-        pause_wake(core, owner - core->limits.jobs_max - 1, now, out);
+        conversation_settle(core, owner - first_conversation, now);
 }
 
 static void wake_line(struct core *core, uint32_t at, struct instant now, struct effects *out)

@@ -305,6 +305,11 @@ bool core_conversation_view(const struct core *core, uint64_t key, struct conver
 bool core_conversations_walk(const struct core *core, uint32_t *cursor, uint32_t limit,
                              void (*visit)(void *self, const struct conversation_view *view), void *self);
 
+struct budget_state {
+    unsigned used;
+    int64_t limit; /* 0: none */
+};
+
 struct line_view {
     uint64_t number;
     uint32_t account, pool; /* conf indices; UINT32_MAX: none */

@@ -3,6 +3,7 @@
 
 #include "broker/core/conversation.h"
 #include "broker/core/line.h"
+#include "broker/core/pair.h"
 #include "broker/core/turns.h"
 
 static uint64_t pause_of(const struct core *core, enum pause_scope scope, uint64_t target)
@@ -74,10 +75,21 @@ static struct verdict by_provider_limit(const struct core *core, const struct li
     return until > now.mono_ms ? because_until(REASON_RATE_LIMITED, wall_of(until, now)) : because(REASON_NONE);
 }
 
-static struct verdict by_line_speed(const struct core *core, const struct line *line, struct instant now)
+static struct verdict by_pair(const struct core *core, uint32_t at, struct instant now)
 {
+    int64_t until_ms = at == NOBODY ? 0 : pair_free_at(core, at, now);
+    return until_ms > now.wall_ms ? because_until(REASON_BUDGET_PAIR, until_ms) : because(REASON_NONE);
+}
+
+/* `conversation`: NOBODY for one that is not there yet. */
+static struct verdict by_line_speed(const struct core *core, const struct line *line, uint32_t conversation,
+                                    struct instant now)
+{
+    struct verdict verdict;
     if (!budget_daily_left(core, line, now))
         return because(REASON_BUDGET_DAILY);
+    if ((verdict = by_pair(core, conversation, now)).reason != REASON_NONE)
+        return verdict;
     if (line->next_send_us > now.mono_ms * 1000)
         return because_until(ramp_is_on(core, line) ? REASON_RAMP : REASON_PACE,
                              wall_of((line->next_send_us + 999) / 1000, now));
@@ -92,7 +104,7 @@ static struct verdict least_bad_line(const struct core *core, uint32_t pool_at, 
         const struct line *line = &core->lines[l];
         if (line->pool != pool_at || !line_welcomes_fresh(core, line))
             continue;
-        struct verdict here = by_line_speed(core, line, now);
+        struct verdict here = by_line_speed(core, line, NOBODY, now);
         if (!budget_fresh_left(core, line, now))
             here = because(REASON_BUDGET_NEW_CONVERSATIONS);
         bool first = best.reason == REASON_NO_HEALTHY_LINE;
@@ -143,6 +155,7 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
     bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
     bool pinned = !bound && (conversation->flags & CONVERSATION_PINNED) != 0;
     const struct line *line = bound || pinned ? &core->lines[conversation->line] : NULL;
+    uint32_t at = conversation->key == 0 ? NOBODY : (uint32_t)(conversation - core->conversations);
     bool waits = job_due_ms(job) > now.wall_ms;
     struct verdict verdict;
 
@@ -164,7 +177,7 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return verdict;
     if (pinned && (verdict = by_pinned_placement(core, line, now)).reason != REASON_NONE)
         return verdict;
-    if (line != NULL && (verdict = by_line_speed(core, line, now)).reason != REASON_NONE)
+    if (line != NULL && (verdict = by_line_speed(core, line, at, now)).reason != REASON_NONE)
         return verdict;
     if (waits)
         return because_until(REASON_RATE_LIMITED, job_due_ms(job));

@@ -160,6 +160,7 @@ void lease_restore(struct core *core, const struct change_try *try, uint32_t lin
     lease->instance = try->instance;
     lease->line = line;
     lease->sent = true; /* it may have been */
+    lease->restored = true;
     lease->bucket = try->bucket;
     if (slot > core->leases_used)
         core->leases_used = slot;

@@ -6,6 +6,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/pair.h"
 #include "broker/core/reputation.h"
 #include "broker/core/retry.h"
 #include "broker/core/suppression.h"
@@ -61,7 +62,6 @@ static void sent(struct core *core, uint32_t slot, const struct core_result *res
     struct job *job = job_at(core, slot);
     uint32_t at = job->conversation;
     struct conversation *conversation = &core->conversations[at];
-    conversation->last_out_s = (uint32_t)(now.wall_ms / 1000);
     bool first = (conversation->flags & CONVERSATION_RECORDED) == 0;
     uint32_t chat = conversation->chat_hash;
     if (result->chat_hash != 0)
@@ -74,12 +74,17 @@ static void sent(struct core *core, uint32_t slot, const struct core_result *res
     job_end(core, slot, &ending, now, out);
 }
 
-/* The first try surely made nothing: the conversation does not live there yet, and its budgets are given back. */
-static void undo_placement(struct core *core, const struct lease *lease, uint32_t at, struct instant now)
+/* The try surely made nothing: its debits are given back, and a conversation that began with it does not live there
+ * yet. */
+static void undo(struct core *core, const struct lease *lease, uint32_t at, struct instant now)
 {
-    const struct conversation *conversation = &core->conversations[at];
+    struct conversation *conversation = &core->conversations[at];
     struct line *line = &core->lines[lease->line];
     budget_add(&line->known.messages, now.wall_ms, -1, lease->bucket);
+    if (!lease->restored) {
+        pair_return(core, at);
+        conversation->last_out_s = lease->last_out_s;
+    }
     if (!lease->placed)
         return;
     budget_add(&line->known.fresh, now.wall_ms, -1, lease->bucket);
@@ -141,7 +146,7 @@ void outcome_returned(struct core *core, struct lease *lease, struct instant now
     if (lease->probe_account)
         account_touch_lines(core, lease->account, now); /* another may go instead */
     come_back(core, slot, EV_RETURNED);
-    undo_placement(core, lease, job->conversation, now);
+    undo(core, lease, job->conversation, now);
     lease_close(core, lease, false);
     go_on(core, slot, 0, 0, now, out);
     turns_touch_line(core, line, now);
@@ -256,7 +261,7 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
                                 .provider_code = result->code};
     core->jobs[slot].flags &= (uint8_t)~JOB_UNSETTLED;
     ending.line = core->lines[line].known.number; /* it was tried there, wherever its conversation goes now */
-    undo_placement(core, lease, conversation, now);
+    undo(core, lease, conversation, now);
     lease_close(core, lease, false);
     job_end(core, slot, &ending, now, out);
     if (suppresses && result->recipient != 0) { /* a group is never suppressed as a whole */
@@ -282,7 +287,7 @@ bool core_lease_suppressed(struct core *core, uint64_t id, uint64_t recipient, s
     finish_probes(core, lease, false, now);
     if (lease->probe_account)
         account_touch_lines(core, lease->account, now);
-    undo_placement(core, lease, core->jobs[slot].conversation, now);
+    undo(core, lease, core->jobs[slot].conversation, now);
     lease_close(core, lease, false);
     job_end(core, slot, &ending, now, out);
     turns_touch_line(core, line, now);

@@ -9,6 +9,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/names.h"
+#include "broker/core/pair.h"
 #include "broker/core/pause.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
@@ -119,6 +120,7 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
         conversation = conversation_new(core, job->conversation, pool);
     if (conversation == NOBODY)
         return ERR_FULL;
+    core->conversations[conversation].pool = (uint16_t)pool;
     memset(at, 0, sizeof *at);
     at->number = job->number;
     at->place = place;
@@ -156,6 +158,15 @@ static struct job *restored(struct core *core, uint64_t number)
     return &core->jobs[slot];
 }
 
+/* A try was leased then, or not much before. */
+static void restore_out(struct core *core, uint32_t at, int64_t at_ms)
+{
+    struct conversation *conversation = &core->conversations[at];
+    pair_restore(core, at, at_ms);
+    if (at_ms / 1000 > conversation->last_out_s)
+        conversation->last_out_s = (uint32_t)(at_ms / 1000);
+}
+
 /* Which line a conversation lives on follows in the end from those of its jobs that were tried (restore_finish.c): here
  * each only remembers its own (`next`: 1 + line), for it may not be the last word. */
 static void restore_try(struct core *core, const struct change_try *try, int64_t at_ms, bool past)
@@ -174,6 +185,8 @@ static void restore_try(struct core *core, const struct change_try *try, int64_t
         if (try->state == JOB_LEASED && at_ms > core->lines[line].last_try_ms)
             core->lines[line].last_try_ms = at_ms;
     }
+    if (job != NULL && try->state == JOB_LEASED)
+        restore_out(core, job->conversation, at_ms);
     if (past || job == NULL || job_state_is_final(job->state))
         return;
     if (job->state == JOB_LEASED)
@@ -196,13 +209,27 @@ static void restore_try(struct core *core, const struct change_try *try, int64_t
     }
 }
 
+/* Where the job's own records are gone, its end tells that its conversation was written to. That one's record may come
+ * later: if none does, an empty conversation is forgotten in the end. */
+static void restore_end_out(struct core *core, const struct change_end *end, int64_t at_ms)
+{
+    bool out = end->state == JOB_SENT || end->code == CODE_OUTCOME_UNKNOWN;
+    uint32_t at = !out ? NOBODY : conversation_find(core, end->conversation);
+    if (out && at == NOBODY)
+        at = conversation_new(core, end->conversation, 0);
+    for (unsigned try = 0; at != NOBODY && try < end->attempts; try++)
+        restore_out(core, at, at_ms);
+}
+
 static void restore_end(struct core *core, const struct change_end *end, int64_t at_ms)
 {
     struct job *job = restored(core, end->number);
     if (end->message_hash != 0 && dedupe_find(core, end->message_hash) == NULL)
         dedupe_remember(core, end->message_hash, end->number, 0, at_ms);
-    if (job == NULL)
+    if (job == NULL) {
+        restore_end_out(core, end, at_ms);
         return;
+    }
     if (job->state == JOB_LEASED)
         lease_forget_restored(core, job->parent);
     job->state = end->state & 0xF;
@@ -226,7 +253,9 @@ static enum err restore_conversation(struct core *core, const struct change_conv
     conversation->place = place & NOWHERE_48;
     conversation->health = value->health & 7;
     conversation->streak = value->streak & 31;
-    conversation->last_out_s = (uint32_t)(value->last_out_ms / 1000);
+    conversation->pool = (uint16_t)pool;
+    if (value->last_out_ms / 1000 > conversation->last_out_s) /* tries replayed before may know more */
+        conversation->last_out_s = (uint32_t)(value->last_out_ms / 1000);
     conversation->last_in_s = (uint32_t)(value->last_in_ms / 1000);
     if (value->forgotten_chat || value->chat_hash != 0)
         conversation_set_chat(core, at, value->chat_hash);

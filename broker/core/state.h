@@ -62,6 +62,7 @@ enum { /* struct conversation, flags */
     CONVERSATION_PINNED = 2,    /* one of its jobs names `line`: until it is idle, it can live nowhere else */
     CONVERSATION_CHAT = 4,      /* a chat id is known */
     CONVERSATION_RECORDED = 8,  /* has a place in the store */
+    CONVERSATION_ASIDE = 16,    /* waits by itself: WALL_CONVERSATION says until when (wait.h) */
 };
 
 struct conversation {
@@ -73,7 +74,8 @@ struct conversation {
     uint32_t chat_hash; /* folded */
     uint32_t line;      /* bound or pinned: index of the line; else the pool's */
     uint32_t tail;      /* last of its waiting jobs, 0: idle */
-    uint32_t last_out_s, last_in_s;
+    uint32_t last_out_s; /* when its newest try was leased that may have made a message */
+    uint32_t last_in_s;
     uint16_t pool;
     uint8_t health : 3, streak : 5;
     uint8_t flags;
@@ -129,7 +131,7 @@ struct policy { /* conf_policy as the core needs it */
     double at_risk_factor;
     uint8_t ramp_steps;
     uint16_t ramp_percent[CONF_RAMP_STEPS_MAX];
-    int64_t ramp_step_ms, daily_messages, fresh_per_day;
+    int64_t ramp_step_ms, daily_messages, fresh_per_day, pair_per_min;
     bool at_risk_new, links_allowed;
     int64_t flag_probe_ms, attempts_max, retry_base_ms, retry_cap_ms, lease_ms;
 };
@@ -185,8 +187,10 @@ struct lease {
     bool over;        /* lapsed, but a late `sent` would still be believed */
     bool revoked;
     bool probe_line, probe_account, placed;
+    bool restored; /* by a restart: what was before it is not known */
     uint32_t free_next;
-    int64_t bucket; /* that its budgets were debited in */
+    uint32_t last_out_s; /* of its conversation, before it */
+    int64_t bucket;      /* that its budgets were debited in */
 };
 
 struct worker {
@@ -238,8 +242,16 @@ struct suppressed {
     uint32_t next; /* in the index; also links free ones */
 };
 
-/* Wall clock: a job is due or expires (whichever comes first), a pause ends. */
-enum wall_timer { WALL_JOB, WALL_PAUSE };
+#define PAIR_BUCKETS 13 /* of five seconds: a minute and the bucket under way */
+struct pair_minute { /* see pair.h */
+    uint32_t conversation;
+    uint32_t next; /* in the index */
+    int64_t newest;
+    uint16_t count[PAIR_BUCKETS];
+};
+
+/* Wall clock: a job is due or expires (whichever comes first), a pause ends, a conversation may go on by itself. */
+enum wall_timer { WALL_JOB, WALL_PAUSE, WALL_CONVERSATION };
 /* Steady clock. */
 enum mono_timer {
     MONO_LINE,      /* it may send again, a budget moves, a ramp steps, a probe is due, it becomes stale */
@@ -313,6 +325,11 @@ struct core {
     struct index by_suppressed;
     struct texts texts; /* of the suppressed */
 
+    struct pair_minute *pairs; /* [1 + PAIRS_MAX] */
+    uint32_t pairs_used, pair_hand;
+    int64_t pairs_lost_ms; /* sends until then may be missing in it */
+    struct index by_pair;
+
     struct dedupe dedupe;
     struct timers wall, mono;
     uint32_t mono_first[MONO_KINDS + 1]; /* owners of each kind begin here */
@@ -366,7 +383,10 @@ static inline uint64_t conversation_place(const struct conversation *conversatio
 
 static inline void wall_timer(struct core *core, enum wall_timer kind, uint32_t slot, int64_t at_ms)
 {
-    timers_set(&core->wall, kind == WALL_JOB ? slot : core->limits.jobs_max + 1 + slot, at_ms);
+    uint32_t first[] = {[WALL_JOB] = 0,
+                        [WALL_PAUSE] = core->limits.jobs_max + 1,
+                        [WALL_CONVERSATION] = core->limits.jobs_max + 1 + core->limits.pauses_max};
+    timers_set(&core->wall, first[kind] + slot, at_ms);
 }
 
 static inline void mono_timer(struct core *core, enum mono_timer kind, uint32_t slot, int64_t at_ms)

@@ -5,8 +5,10 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/pair.h"
 #include "broker/core/placement.h"
 #include "broker/core/ready.h"
+#include "broker/core/wait.h"
 
 static const int32_t class_weight[CLASS_COUNT] = {
     [CLASS_REPLY] = 16, [CLASS_TRANSACTIONAL] = 8, [CLASS_FOLLOWUP] = 2, [CLASS_CAMPAIGN] = 1};
@@ -106,12 +108,25 @@ static void reap(struct core *core, struct conversation *conversation)
     }
 }
 
+/* TIME_NEVER: not, or until something happens. */
+static void set_aside(struct core *core, uint32_t at, int64_t until_ms)
+{
+    struct conversation *conversation = &core->conversations[at];
+    if (until_ms == TIME_NEVER && (conversation->flags & CONVERSATION_ASIDE) == 0)
+        return;
+    conversation->flags &= (uint8_t)~CONVERSATION_ASIDE;
+    if (until_ms != TIME_NEVER)
+        conversation->flags |= CONVERSATION_ASIDE;
+    wall_timer(core, WALL_CONVERSATION, at, until_ms);
+}
+
 void conversation_settle(struct core *core, uint32_t at, struct instant now)
 {
     struct conversation *conversation = &core->conversations[at];
     reap(core, conversation);
     uint32_t first = conversation_first(core, conversation);
     if (first == NOBODY) {
+        set_aside(core, at, TIME_NEVER);
         bool lives = (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
         if (!lives && conversation->scheduled == 0)
             conversation_drop(core, at);
@@ -119,7 +134,11 @@ void conversation_settle(struct core *core, uint32_t at, struct instant now)
     }
     struct job *job = job_at(core, first);
     bool ready = (job->flags & JOB_READY) != 0;
-    if (ready == may_go(conversation, job, now))
+    bool goes = may_go(conversation, job, now);
+    int64_t until_ms = goes ? conversation_waits_until(core, at, now) : 0;
+    bool waits = until_ms > now.wall_ms;
+    set_aside(core, at, waits ? until_ms : TIME_NEVER);
+    if (ready == (goes && !waits))
         return;
     if (ready) {
         turns_withdraw(core, at, first);
@@ -314,12 +333,16 @@ static void charge_class(struct shares *shares, unsigned classes, uint32_t class
 }
 
 /* Debits everything that the lease spends, in the same step as the lease itself. */
-static void spend(struct core *core, struct line *line, bool places, struct instant now)
+static void spend(struct core *core, struct lease *lease, uint32_t at, struct instant now)
 {
-    int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
-    budget_add(&line->known.messages, now.wall_ms, 1, bucket);
-    if (places)
-        budget_add(&line->known.fresh, now.wall_ms, 1, bucket);
+    struct line *line = &core->lines[lease->line];
+    struct conversation *conversation = &core->conversations[at];
+    budget_add(&line->known.messages, now.wall_ms, 1, lease->bucket);
+    if (lease->placed)
+        budget_add(&line->known.fresh, now.wall_ms, 1, lease->bucket);
+    pair_spend(core, at, now);
+    lease->last_out_s = conversation->last_out_s;
+    conversation->last_out_s = (uint32_t)(now.wall_ms / 1000);
     pace_spend(core, line, now);
 }
 
@@ -354,7 +377,7 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
     if (job->attempts < UINT8_MAX)
         job->attempts++;
     job->flags &= (uint8_t)~JOB_WIDE;
-    spend(core, line, places, now);
+    spend(core, lease, job->conversation, now);
     job_record_try(core, slot, lease, 0, 0, TOPIC_JOB_LEASED, now, out);
 
     struct effect *effect = effect_add(out, EFFECT_JOB);
@@ -376,9 +399,14 @@ static void line_turn(struct core *core, uint32_t at, struct instant now, struct
     }
     uint32_t class = choose_class(&line->shares, candidates.classes);
     uint32_t slot = candidates.job[class];
-    const struct conversation *conversation = &core->conversations[core->jobs[slot].conversation];
+    uint32_t of = core->jobs[slot].conversation;
+    const struct conversation *conversation = &core->conversations[of];
     if (outcome_withdraw(core, slot, now, out))
         return; /* expired while it waited (its timer may be a moment late): never sent (promise P7) */
+    if (conversation_waits_until(core, of, now) > now.wall_ms) {
+        conversation_settle(core, of, now); /* what let it go is over */
+        return;
+    }
     uint32_t to = at;
     if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {
         /* A new conversation goes where the score says, which need not be here. */

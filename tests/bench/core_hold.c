@@ -42,6 +42,7 @@ static double rss_bytes(void)
 
 static const char text[] = "{broker: {jobs_max: 3000000}, accounts: {default: {base_url: \"http://127.0.0.1:1\", "
                            "api_key_file: k, poll_interval_ms: 1000}}, policies: {default: {pace_per_min: 0, "
+                           "pair_per_min: 0, distinct_recipients_per_hour: 0, daily_growth_factor: 0, "
                            "new_conversations_per_day: 0, daily_messages: 0, ramp_percent: [100]}}}";
 
 struct bench {

@@ -22,11 +22,12 @@ const char naive_conf[] =
     "  c: {account: two, lines: ['+12025550108'], policy: open}\n"
     "policies:\n"
     "  quick: {pace_per_min: 60, ramp_step_ms: 5000, daily_messages: 300, new_conversations_per_day: 10,\n"
+    "          pair_per_min: 6,\n"
     "          attempts_max: 3, retry_base_ms: 500, retry_cap_ms: 5000, lease_ms: 8000, flag_probe_ms: 9000}\n"
     "  burst: {pace_per_min: 30, burst: 5, ramp_percent: [20, 100], ramp_step_ms: 7000, daily_messages: 500,\n"
-    "          new_conversations_per_day: 4, allow_at_risk_new: true, attempts_max: 2, retry_base_ms: 100,\n"
+    "          new_conversations_per_day: 4, pair_per_min: 1, allow_at_risk_new: true, attempts_max: 2, retry_base_ms: 100,\n"
     "          retry_cap_ms: 1000, lease_ms: 6000, flag_probe_ms: 5000, at_risk_factor: 0.5}\n"
-    "  open: {pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 0, ramp_step_ms: 3000, attempts_max: "
+    "  open: {pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 0, pair_per_min: 0, ramp_step_ms: 3000, attempts_max: "
     "4,\n"
     "         retry_base_ms: 1000, retry_cap_ms: 4000, lease_ms: 8000, flag_probe_ms: 4000}\n";
 

@@ -116,7 +116,7 @@ struct naive_asked {
 
 struct grant { /* every lease that was told, for pace and budgets */
     uint64_t lease, number;
-    uint32_t line;
+    uint32_t line, conversation;
     int64_t wall_ms;
     size_t record;
     bool placed, void_message, void_placed, probe;

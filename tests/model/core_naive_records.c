@@ -103,6 +103,16 @@ static void check_pace(const struct showing *s, uint32_t line, const struct line
                   line, (long long)gap_ms, view->pace_per_min);
 }
 
+static void check_pair(const struct showing *s, uint32_t line, uint32_t conversation)
+{
+    const struct conf_policy *policy = naive_policy(s->rig, naive_pool_of_line(line));
+    unsigned count = 0;
+    for (size_t i = s->grants->count; i-- > 0 && s->grants->list[i].wall_ms > s->now_ms - 60000;)
+        count += s->grants->list[i].conversation == conversation && !s->grants->list[i].void_message;
+    REFUSE_UNLESS(policy->pair_per_min == 0 || count <= policy->pair_per_min,
+                  "P6: %u messages to conversation %u in a minute", count, conversation);
+}
+
 static void check_budget(const struct showing *s, uint32_t line, bool placed)
 {
     const struct conf_policy *policy = naive_policy(s->rig, naive_pool_of_line(line));
@@ -180,6 +190,7 @@ static void show_lease(const struct showing *s, struct naive_job *job, const str
     s->grants->list[s->grants->count++] = (struct grant){.lease = change->lease,
                                                          .number = job->number,
                                                          .line = line,
+                                                         .conversation = job->conversation,
                                                          .wall_ms = s->now_ms,
                                                          .record = s->record,
                                                          .placed = placed,
@@ -188,6 +199,7 @@ static void show_lease(const struct showing *s, struct naive_job *job, const str
                                                          .gate_since_ms = view.gate_since_ms};
     check_pace(s, line, &view);
     check_budget(s, line, placed);
+    check_pair(s, line, job->conversation);
 
     uint8_t key[KEY_RANDOM_BYTES];
     core_key_random(s->rig->core, job->number, key);
@@ -399,15 +411,14 @@ static void show_end(const struct showing *s, const struct change_end *change)
     REFUSE_UNLESS(job != NULL, "job %llu ends twice", ull(change->number));
     check_end(s, job, change);
     struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
-    if (job->place == NAIVE_LEASED && change->state != JOB_SENT && !job->unsettled) {
+    if (job->place == NAIVE_LEASED && change->state != JOB_SENT) {
         struct grant *grant = grant_of(s, job->lease);
-        bool unmade =
-            change->state == JOB_SUPPRESSED ||
-            (change->state == JOB_FAILED && is_result_of(s, job) && s->asked->result->outcome == OUTCOME_REJECTED) ||
-            !s->truth->begun(s->truth->world, job->lease);
+        bool unmade = is_result_of(s, job) && s->asked->result->outcome == OUTCOME_REJECTED;
+        if (!job->unsettled) /* else only this try says for sure that it made nothing */
+            unmade = unmade || change->state == JOB_SUPPRESSED || !s->truth->begun(s->truth->world, job->lease);
         grant->void_message = unmade;
         grant->void_placed = unmade && grant->placed;
-        if (unmade && opened_conversation(job, grant)) {
+        if (unmade && !job->unsettled && opened_conversation(job, grant)) {
             job->attempts = 0;
             leave_home(s->naive, job);
         }

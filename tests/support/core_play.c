@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct play *play_new(const struct rig_options *options)
 {
@@ -14,13 +15,21 @@ struct play *play_new(const struct rig_options *options)
     return play;
 }
 
+/* These limits would hide what most tests look at: without, unless the policy speaks of them. */
+static const char *const unlimited[] = {"distinct_recipients_per_hour", "pair_per_min", "daily_growth_factor"};
+
 struct play *play_policy(const char *policy)
 {
     char conf[1024];
-    snprintf(conf, sizeof conf,
-             "accounts:\n  default: {api_key_file: key, stale_after_ms: 604800000, blind_after_ms: 604800000}\n"
-             "policies:\n  default: {%s}\n",
-             policy);
+    int used = snprintf(conf, sizeof conf,
+                        "accounts:\n  default: {api_key_file: key, stale_after_ms: 604800000, "
+                        "blind_after_ms: 604800000}\n"
+                        "policies:\n  default: {%s",
+                        policy);
+    for (size_t i = 0; i < sizeof unlimited / sizeof *unlimited; i++)
+        if (strstr(policy, unlimited[i]) == NULL)
+            used += snprintf(conf + used, sizeof conf - (size_t)used, ", %s: 0", unlimited[i]);
+    snprintf(conf + used, sizeof conf - (size_t)used, "}\n");
     struct rig_options options = {.conf = conf, .seed = 20261123};
     struct play *play = play_new(&options);
     play->rig->options.conf = NULL; /* was ours; read already */
