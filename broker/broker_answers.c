@@ -68,6 +68,12 @@ static void admin_enqueues(void *self, const struct admin_enqueue *request, stru
     ingress_enqueue_http(broker->ingress, request, store_is_full(broker->store), now, out);
 }
 
+static enum code admin_requeues(void *self, const struct admin_requeue *ask, struct instant now, struct effects *out)
+{
+    struct broker *broker = self;
+    return ingress_requeue(broker->ingress, ask, store_is_full(broker->store), now, out);
+}
+
 static uint64_t admin_id_hash(void *self, uint32_t pool, const char *id)
 {
     const struct broker *broker = self;
@@ -108,6 +114,7 @@ struct admin_shell broker_admin_shell(struct broker *broker)
 {
     return (struct admin_shell){.self = broker,
                                 .enqueue = admin_enqueues,
+                                .requeue = admin_requeues,
                                 .id_hash = admin_id_hash,
                                 .store_facts = admin_store_facts,
                                 .ready = admin_ready};

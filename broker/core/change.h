@@ -78,6 +78,8 @@ struct change_job {
     uint16_t pool, campaign; /* campaign 0: none */
     uint8_t class;
     uint8_t flags; /* JOB_FLAG_* that last */
+    uint8_t life;  /* how often it was requeued; each time has a record of its own, which begins it anew */
+    uint32_t slot; /* where it is in memory, if not where its number says; else 0 */
 };
 
 struct change_try {
@@ -89,6 +91,7 @@ struct change_try {
     int64_t due_ms;
     uint8_t state, attempts, failures;
     bool unsettled, wide, cancel; /* wide: what it waits for has a wider scope than the job; cancel: asked for */
+    bool doubtful; /* requeued with an outcome that nobody knows */
     uint16_t http_status;
     int64_t code;
     /* the line's own counts after this try, so that a restart spends no budget twice */
@@ -104,6 +107,7 @@ struct change_end {
     bool dead;
     uint64_t message_hash; /* keyed hash of the provider's message id; 0: none */
     int64_t provider_code;
+    uint8_t life; /* which of its lives ended (change_job) */
 };
 
 struct change_conversation {

@@ -97,6 +97,7 @@ static void take_tables(struct core *core, struct taker *taker)
 {
     const struct core_limits *limits = &core->limits;
     core->jobs = take(taker, limits->jobs_max + 1ull, sizeof *core->jobs);
+    core->revived_next = take(taker, limits->jobs_max + 1ull, sizeof *core->revived_next);
     core->conversations = take(taker, limits->conversations_max + 1ull, sizeof *core->conversations);
     core->lines = take(taker, limits->lines_max, sizeof *core->lines);
     core->pools = take(taker, limits->names_max + CONF_POOLS_MAX, sizeof *core->pools);
@@ -133,6 +134,8 @@ static void take_indexes(struct core *core, struct taker *taker)
     uint32_t *by_suppressed = take(taker, conversations, sizeof *by_suppressed);
     uint32_t *by_id = take(taker, remembered, sizeof *by_id);
     uint32_t *by_number = take(taker, lines, sizeof *by_number);
+    uint32_t jobs = heads_for(core->limits.jobs_max);
+    uint32_t *by_revived = take(taker, jobs, sizeof *by_revived);
     uint32_t names = heads_for(core->limits.names_max);
     uint32_t *by_name = take(taker, names, sizeof *by_name);
     uint32_t *by_pair = take(taker, heads_for(PAIRS_MAX), sizeof *by_pair);
@@ -144,6 +147,7 @@ static void take_indexes(struct core *core, struct taker *taker)
     index_lines(core, by_number, lines);
     index_names(core, by_name, names);
     index_pairs(core, by_pair, heads_for(PAIRS_MAX));
+    index_revived(core, by_revived, jobs);
 }
 
 enum err core_new(struct core **out, const struct core_limits *limits, const struct core_memory *memory,

@@ -243,6 +243,35 @@ void core_suppress(struct core *core, const struct core_suppress *suppress, stru
 void core_unsuppress(struct core *core, uint64_t token, uint32_t account, uint64_t recipient, struct instant now,
                      struct effects *out);
 
+/* ---- what an operator says; EFFECT_ANSWER with `token` once durable ---- */
+
+/* A person's word on an unknown outcome. `was_sent`: the job ends as sent, `result` (JSON object) is kept with it; else
+ * it waits for its next try like any job, with its key and on its line. not_found: not live; not_allowed: its outcome is
+ * not unknown. */
+void core_settle(struct core *core, uint64_t token, uint64_t number, bool was_sent, struct span result,
+                 struct instant now, struct effects *out);
+/* The line takes no new conversations (or does again); those it has go on. unknown_line. */
+void core_cordon(struct core *core, uint64_t token, uint64_t line, bool on, struct instant now, struct effects *out);
+
+/* A dead letter comes back with its number, and so with its key, behind what waits in its conversation. */
+struct core_requeue {
+    uint64_t number;
+    uint64_t mark;     /* core_requeue_mark() from before its records were read */
+    uint8_t life;      /* of its end */
+    unsigned attempts; /* so far */
+    bool doubtful;     /* it ended with an unknown outcome: unsettled again as soon as it is tried */
+    uint64_t line;     /* of its last try, which is its line again; 0: never tried */
+    int64_t accepted_at_ms;
+    struct core_enqueue job; /* as when it was enqueued; token, index, due_ms and fail_if_held do not count */
+};
+/* CODE_NONE: done (core_answer() says when it is durable). not_found: it lives, or was requeued since `mark`; busy: too
+ * many were requeued since to tell; else as an enqueue is refused. */
+enum code core_requeue(struct core *core, const struct core_requeue *letter, bool store_full, struct instant now,
+                       struct effects *out);
+uint64_t core_requeue_mark(const struct core *core);
+/* EFFECT_ANSWER with `token` once all that was done so far is durable. */
+void core_answer(struct effects *out, uint64_t token);
+
 /* A number for a campaign's name; makes a CHANGE_NAME the first time. 0: the table is full. */
 uint16_t core_campaign(struct core *core, const char *name, struct effects *out);
 

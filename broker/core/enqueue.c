@@ -11,11 +11,6 @@
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 
-struct refusal {
-    enum code code;
-    const char *field;
-};
-
 static struct refusal refuse(enum code code, const char *field)
 {
     return (struct refusal){code, field};
@@ -63,6 +58,7 @@ static struct refusal judge_line(const struct core *core, const struct core_enqu
     return refuse(CODE_NONE, NULL);
 }
 
+/* What depends on the state of things, in the contract's order. */
 static struct refusal judge(const struct core *core, const struct core_enqueue *job,
                             const struct conversation *conversation, bool store_full)
 {
@@ -140,8 +136,8 @@ static void insert(struct core *core, uint32_t slot, struct instant now)
     conversation_settle(core, at, now);
 }
 
-static void record_job(struct core *core, uint32_t slot, const struct core_enqueue *job, struct instant now,
-                       struct effects *out)
+struct change *enqueue_record(struct core *core, uint32_t slot, const struct core_enqueue *job, int64_t accepted_at_ms,
+                              struct effects *out)
 {
     const struct job *accepted = &core->jobs[slot];
     struct change *change = change_add(out, CHANGE_JOB);
@@ -151,13 +147,15 @@ static void record_job(struct core *core, uint32_t slot, const struct core_enque
         .id_hash = job->id_hash,
         .content_hash = job->content_hash,
         .from_line = job->from_line,
-        .accepted_at_ms = now.wall_ms,
+        .accepted_at_ms = accepted_at_ms,
         .due_ms = accepted->state == JOB_SCHEDULED ? job->due_ms : 0,
         .expires_ms = job->expires_ms,
         .pool = core->pools[job->pool].name,
         .campaign = job->campaign,
         .class = (uint8_t)job->class,
         .flags = accepted->flags & JOB_PINNED,
+        .life = accepted->life,
+        .slot = (accepted->number & JOB_SLOT_MAX) == slot ? 0 : slot,
     };
     unsigned flags = core->conversations[accepted->conversation].flags;
     bool adopted = (flags & CONVERSATION_RECORDED) == 0 && (flags & CONVERSATION_BOUND) != 0 &&
@@ -166,7 +164,7 @@ static void record_job(struct core *core, uint32_t slot, const struct core_enque
     change->sections[SECTION_RECIPIENTS] = job->recipients;
     change->sections[SECTION_ENVELOPE] = job->envelope;
     change->sections[SECTION_PAYLOAD] = job->payload;
-    change_mark(core, change, accepted->state == JOB_SCHEDULED ? TOPIC_JOB_SCHEDULED : TOPIC_JOB_QUEUED, now);
+    return change;
 }
 
 static uint32_t accept(struct core *core, uint32_t at, const struct core_enqueue *job, struct instant now)
@@ -215,37 +213,55 @@ static void answer_accepted(struct core *core, uint32_t slot, const struct core_
         effect->line = core->lines[conversation->line].known.number;
 }
 
-void core_enqueue(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
-                  struct effects *out)
+struct refusal enqueue_admit(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
+                             uint32_t *out)
 {
-    if (job->from_line != 0 && !pool_has_line(core, job->pool, job->from_line)) {
-        answer_refusal(core, job, refuse(CODE_UNKNOWN_LINE, "from"), out);
-        return;
-    }
-    if (answers_duplicate(core, job, now, out))
-        return;
     uint32_t at = conversation_find(core, job->conversation);
     const struct conversation *known = at == NOBODY ? NULL : &core->conversations[at];
     struct refusal refusal = judge(core, job, known, store_full);
     if ((refusal.code == CODE_NONE || refusal.code == CODE_BUSY || refusal.code == CODE_STORE_FULL) &&
         job->fail_if_held && would_be_held(core, job, known, now))
         refusal = refuse(CODE_HELD, "if_held");
+    if (refusal.code != CODE_NONE)
+        return refusal;
+    at = house(core, at, job, now);
+    if (at == NOBODY)
+        return refuse(CODE_BUSY, NULL);
+    *out = at;
+    return refusal;
+}
+
+bool enqueue_line_is_known(const struct core *core, const struct core_enqueue *job)
+{
+    return job->from_line == 0 || pool_has_line(core, job->pool, job->from_line);
+}
+
+void core_enqueue(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
+                  struct effects *out)
+{
+    if (!enqueue_line_is_known(core, job)) {
+        answer_refusal(core, job, refuse(CODE_UNKNOWN_LINE, "from"), out);
+        return;
+    }
+    if (answers_duplicate(core, job, now, out))
+        return;
+    uint32_t at = NOBODY;
+    struct refusal refusal = enqueue_admit(core, job, store_full, now, &at);
     if (refusal.code != CODE_NONE) {
         answer_refusal(core, job, refusal, out);
         return;
     }
-    at = house(core, at, job, now);
-    bool crowded = at != NOBODY && core->conversations[at].scheduled == CONVERSATION_SCHEDULED_MAX;
-    uint32_t slot = at == NOBODY || crowded ? NOBODY : accept(core, at, job, now);
+    bool crowded = core->conversations[at].scheduled == CONVERSATION_SCHEDULED_MAX;
+    uint32_t slot = crowded ? NOBODY : accept(core, at, job, now);
     if (slot == NOBODY) {
-        if (at != NOBODY)
-            conversation_settle(core, at, now);
+        conversation_settle(core, at, now);
         answer_refusal(core, job, refuse(CODE_BUSY, NULL), out);
         return;
     }
     uint64_t number = core->jobs[slot].number;
     core->totals.accepted_total++;
-    record_job(core, slot, job, now, out);
+    struct change *change = enqueue_record(core, slot, job, now.wall_ms, out);
+    change_mark(core, change, core->jobs[slot].state == JOB_SCHEDULED ? TOPIC_JOB_SCHEDULED : TOPIC_JOB_QUEUED, now);
     enqueue_start(core, slot, now, out);
     answer_accepted(core, slot, job, number, now, out);
 }

@@ -4,6 +4,21 @@
 
 #include "broker/core/effects.h"
 
+struct refusal {
+    enum code code;
+    const char *field; /* static; NULL: none */
+};
+
+/* Does the pool have the line that the job names, if it names one? */
+bool enqueue_line_is_known(const struct core *core, const struct core_enqueue *job);
+/* What depends on the state of things, in the contract's order: suppression, stickiness, first-message rules, holds,
+ * room. CODE_NONE: *conversation is the job's, made and pinned if need be. */
+struct refusal enqueue_admit(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
+                             uint32_t *conversation);
+/* CHANGE_JOB, not marked as an event yet. */
+struct change *enqueue_record(struct core *core, uint32_t slot, const struct core_enqueue *job, int64_t accepted_at_ms,
+                              struct effects *out);
+
 /* An accepted job takes its place: scheduled, in its conversation, or expired at once. */
 void enqueue_start(struct core *core, uint32_t job, struct instant now, struct effects *out);
 void enqueue_wake(struct core *core, uint32_t job, struct instant now, struct effects *out); /* WALL_JOB */

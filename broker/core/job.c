@@ -38,7 +38,32 @@ void job_move(struct job *job, enum job_event event)
     (void)err;
 }
 
-uint32_t job_new(struct core *core, uint32_t conversation)
+static uint64_t number_of(const void *core, uint32_t slot)
+{
+    return ((const struct core *)core)->jobs[slot].number;
+}
+
+static uint32_t *revived_next_of(void *core, uint32_t slot)
+{
+    return &((struct core *)core)->revived_next[slot];
+}
+
+void index_revived(struct core *core, uint32_t *heads, uint32_t heads_max)
+{
+    index_init(&core->by_revived, heads, heads_max, core, number_of, revived_next_of);
+}
+
+void job_renumber(struct core *core, uint32_t slot, uint64_t number)
+{
+    struct job *job = &core->jobs[slot];
+    if (job->number != 0 && (job->number & JOB_SLOT_MAX) != slot)
+        index_remove(&core->by_revived, slot);
+    job->number = number;
+    if (number != 0 && (number & JOB_SLOT_MAX) != slot)
+        index_insert(&core->by_revived, slot);
+}
+
+static uint32_t take_slot(struct core *core, uint32_t conversation)
 {
     uint32_t slot = core->jobs_free;
     if (slot != NOBODY)
@@ -49,30 +74,53 @@ uint32_t job_new(struct core *core, uint32_t conversation)
         return NOBODY;
     struct job *job = &core->jobs[slot];
     memset(job, 0, sizeof *job);
-    job->number = core->next_job++ << JOB_SLOT_BITS | slot;
     job->place = NOWHERE;
     job->conversation = conversation;
     core->jobs_live++;
     return slot;
 }
 
+uint32_t job_new(struct core *core, uint32_t conversation)
+{
+    uint32_t slot = take_slot(core, conversation);
+    if (slot != NOBODY)
+        core->jobs[slot].number = core->next_job++ << JOB_SLOT_BITS | slot;
+    return slot;
+}
+
+/* The free slots form a chain with one end, and its own is seldom that end: any other does as well. */
+uint32_t job_revive(struct core *core, uint32_t conversation, uint64_t number)
+{
+    uint32_t slot = take_slot(core, conversation);
+    if (slot != NOBODY)
+        job_renumber(core, slot, number);
+    return slot;
+}
+
 void job_free(struct core *core, uint32_t slot)
 {
     struct job *job = &core->jobs[slot];
-    job->number = 0;
+    job_renumber(core, slot, 0);
     job->state = JOB_NONE;
     job_timer(core, slot);
     job->next = core->jobs_free;
     core->jobs_free = slot;
 }
 
-uint32_t job_find(const struct core *core, uint64_t number)
+uint32_t job_slot_of(const struct core *core, uint64_t number)
 {
     uint32_t slot = (uint32_t)(number & JOB_SLOT_MAX);
-    if (number == 0 || slot == NOBODY || slot > core->jobs_used)
+    if (number == 0)
         return NOBODY;
-    const struct job *job = &core->jobs[slot];
-    return job->number == number && !job_state_is_final(job->state) ? slot : NOBODY;
+    if (slot <= core->jobs_used && core->jobs[slot].number == number)
+        return slot;
+    return core->by_revived.entries == 0 ? NOBODY : index_find(&core->by_revived, number);
+}
+
+uint32_t job_find(const struct core *core, uint64_t number)
+{
+    uint32_t slot = job_slot_of(core, number);
+    return slot != NOBODY && !job_state_is_final(core->jobs[slot].state) ? slot : NOBODY;
 }
 
 bool job_is_waiting(const struct job *job)
@@ -125,6 +173,7 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
         .unsettled = (job->flags & JOB_UNSETTLED) != 0,
         .wide = (job->flags & JOB_WIDE) != 0,
         .cancel = (job->flags & JOB_CANCEL) != 0,
+        .doubtful = (job->flags & JOB_DOUBTFUL) != 0,
         .http_status = (uint16_t)http_status,
         .code = code,
     };
@@ -195,6 +244,7 @@ static void record_end(struct core *core, const struct job *job, const struct jo
         .attempts = job->attempts,
         .code = (uint8_t)ending->code,
         .dead = ending->dead,
+        .life = job->life,
         .message_hash = ending->message_hash,
         .provider_code = ending->provider_code,
     };

@@ -14,7 +14,14 @@ void job_move(struct job *job, enum job_event event);
 
 /* A fresh slot with the next number; NOBODY: full. */
 uint32_t job_new(struct core *core, uint32_t conversation);
+/* The same with a number that it had before; in any free slot. */
+uint32_t job_revive(struct core *core, uint32_t conversation, uint64_t number);
 void job_free(struct core *core, uint32_t slot);
+/* The slot that has this number, live or not. */
+uint32_t job_slot_of(const struct core *core, uint64_t number);
+/* While replaying: `slot` is that number's now, or nobody's (0). */
+void job_renumber(struct core *core, uint32_t slot, uint64_t number);
+void index_revived(struct core *core, uint32_t *heads, uint32_t heads_max);
 /* The slot of a live (not final) job, NOBODY: none. */
 uint32_t job_find(const struct core *core, uint64_t number);
 

@@ -107,7 +107,7 @@ bool outcome_withdraw(struct core *core, uint32_t slot, struct instant now, stru
     int64_t by = job_expires_ms(job);
     bool late = by != 0 && by <= now.wall_ms;
     struct job_ending ending = {.event = EV_CANCEL};
-    if ((job->flags & JOB_UNSETTLED) != 0) {
+    if ((job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0) {
         if (!late)
             return false; /* an unknown outcome is not ended by asking: it may have been sent */
         remember_home(core, slot, now, out);
@@ -332,6 +332,40 @@ void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, 
      * by itself. */
     if (core->jobs[slot].state == JOB_QUEUED && core->jobs[slot].attempts > 0)
         outcome_believe_sent(core, slot, &settled, now, out);
+}
+
+/* A person says that no try of it went out: it waits like any job, on its line and with its key all the same. */
+static void settled_unsent(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+{
+    struct job *job = job_at(core, slot);
+    bool fixed = (job->flags & JOB_UNSETTLED) != 0; /* a doubtful one waits in its place already */
+    job->flags &= (uint8_t)~(JOB_UNSETTLED | JOB_DOUBTFUL);
+    if (job->state == JOB_LEASED) { /* the try under way tells by itself */
+        job_record_try(core, slot, &core->leases[job->left], 0, 0, TOPIC_NONE, now, out);
+        return;
+    }
+    if (fixed) {
+        turns_withdraw(core, job->conversation, slot);
+        if (!conversation_fixes(job))
+            conversation_unfix(core, &core->conversations[job->conversation]);
+    }
+    go_on(core, slot, 0, 0, now, out);
+}
+
+void core_settle(struct core *core, uint64_t token, uint64_t number, bool was_sent, struct span result,
+                 struct instant now, struct effects *out)
+{
+    uint32_t slot = job_find(core, number);
+    if (slot == NOBODY || (core->jobs[slot].flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) == 0) {
+        effect_answer(out, token, slot == NOBODY ? CODE_NOT_FOUND : CODE_NOT_ALLOWED);
+        return;
+    }
+    const struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result};
+    if (was_sent)
+        outcome_believe_sent(core, slot, &settled, now, out);
+    else
+        settled_unsent(core, slot, now, out);
+    effect_answer(out, token, CODE_NONE);
 }
 
 static void current_result(struct core *core, struct lease *lease, const struct core_result *result,

@@ -100,17 +100,21 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
     note_sequence(core, job->number);
     if (job->id_hash != 0 && dedupe_find(core, job->id_hash) == NULL)
         dedupe_remember(core, job->id_hash, job->number, job->content_hash, job->accepted_at_ms);
-    uint32_t slot = (uint32_t)(job->number & JOB_SLOT_MAX);
+    uint32_t slot = job->slot != 0 ? job->slot : (uint32_t)(job->number & JOB_SLOT_MAX);
     if (past)
         return ERR_NONE;
     if (slot == NOBODY || slot > core->limits.jobs_max)
         return ERR_FULL;
-    struct job *at = job_at(core, slot);
-    if (at->number == job->number) { /* moved by the cleaner */
-        at->place = place;
+    uint32_t known = job_slot_of(core, job->number);
+    if (known != NOBODY && core->jobs[known].life >= job->life) { /* moved by the cleaner, or of an earlier life */
+        if (core->jobs[known].life == job->life)
+            core->jobs[known].place = place;
         return ERR_NONE;
     }
-    if (at->number > job->number)
+    if (known != NOBODY) /* it ended, and was requeued: it begins anew */
+        job_renumber(core, known, 0);
+    struct job *at = job_at(core, slot);
+    if (job->life == 0 && at->number > job->number)
         return ERR_NONE; /* an older tenant of the slot: ended long ago */
     uint32_t pool = pool_for(core, job->pool);
     uint32_t conversation = conversation_find(core, job->conversation);
@@ -121,8 +125,12 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
     if (conversation == NOBODY)
         return ERR_FULL;
     core->conversations[conversation].pool = (uint16_t)pool;
+    if (slot > core->jobs_used)
+        core->jobs_used = slot;
+    job_renumber(core, slot, 0);
     memset(at, 0, sizeof *at);
-    at->number = job->number;
+    job_renumber(core, slot, job->number);
+    at->life = job->life;
     at->place = place;
     at->conversation = conversation;
     at->class = job->class & 3;
@@ -132,8 +140,6 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
     job_set_due(at, job->due_ms);
     job_set_expires(at, job->expires_ms);
     set_order(at, job_sequence(at));
-    if (slot > core->jobs_used)
-        core->jobs_used = slot;
     if (job->from_line == 0)
         return ERR_NONE;
     uint32_t line = line_get(core, 0, job->from_line, (struct instant){.wall_ms = job->accepted_at_ms});
@@ -151,11 +157,9 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
 
 static struct job *restored(struct core *core, uint64_t number)
 {
-    uint32_t slot = (uint32_t)(number & JOB_SLOT_MAX);
+    uint32_t slot = job_slot_of(core, number);
     note_sequence(core, number);
-    if (slot == NOBODY || slot > core->jobs_used || core->jobs[slot].number != number)
-        return NULL;
-    return &core->jobs[slot];
+    return slot == NOBODY ? NULL : &core->jobs[slot];
 }
 
 /* A try was leased then, or not much before. */
@@ -195,7 +199,7 @@ static void restore_try(struct core *core, const struct change_try *try, int64_t
     job->attempts = try->attempts;
     job->failures = try->failures;
     job->flags = (uint8_t)((job->flags & JOB_PINNED) | (try->unsettled ? JOB_UNSETTLED : 0) | (try->wide ? JOB_WIDE : 0) |
-                           (try->cancel ? JOB_CANCEL : 0));
+                           (try->cancel ? JOB_CANCEL : 0) | (try->doubtful ? JOB_DOUBTFUL : 0));
     job->parent = 0;
     if (line != NO_LINE)
         job->next = line + 1;
@@ -230,6 +234,8 @@ static void restore_end(struct core *core, const struct change_end *end, int64_t
         restore_end_out(core, end, at_ms);
         return;
     }
+    if (end->life < job->life) /* requeued since */
+        return;
     if (job->state == JOB_LEASED)
         lease_forget_restored(core, job->parent);
     job->state = end->state & 0xF;

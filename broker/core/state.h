@@ -21,8 +21,8 @@
 #define NOWHERE_48 0xFFFFFFFFFFFFu
 #define CONVERSATION_SCHEDULED_MAX 0xFFFFu
 
-/* A job number is its sequence and its slot, so that finding a job costs no index; the sequence alone makes it
- * unique. 39 bits of sequence last 200 years at the design's 81 jobs a second. */
+/* A job number is its sequence and its slot, so that finding a job costs no index (but for a requeued one, whose slot
+ * may have gone to another meanwhile: those are indexed); the sequence alone makes it unique. 39 bits of sequence last 200 years at the design's 81 jobs a second. */
 #define JOB_SLOT_BITS 25u
 #define JOB_SLOT_MAX ((1u << JOB_SLOT_BITS) - 1)
 #define LEASE_SLOT_BITS 20u
@@ -33,6 +33,7 @@ enum { /* struct job, flags */
     JOB_WIDE = 2,       /* what it waits for has a wider scope than the job */
     JOB_CANCEL = 4,     /* asked for while leased */
     JOB_PINNED = 8,     /* to the line its conversation is bound or pinned to */
+    JOB_DOUBTFUL = 16,  /* requeued with an outcome that nobody knows: unsettled again as soon as it is tried */
     JOB_SCHEDULED_ONCE = 32, /* had a send_after: its order is where it fell due (job_order) */
     JOB_READY = 64,     /* is in a ready queue */
 };
@@ -53,7 +54,7 @@ struct job {
     uint8_t state : 4, class : 2;
     uint8_t flags;
     uint8_t rank; /* in the ready queue */
-    uint8_t reserved;
+    uint8_t life; /* how often it was requeued */
 };
 _Static_assert(sizeof(struct job) <= 56, "a queued job costs at most 64 bytes, its slot 56");
 
@@ -272,6 +273,8 @@ struct start {
 #define START_CHANGES 4u
 #define SUPPRESSION_CHANGES 4u
 
+#define REQUEUED_MEMORY 4096u
+
 struct core {
     struct core_limits limits;
     uint64_t random; /* generator */
@@ -283,6 +286,9 @@ struct core {
     uint32_t jobs_used, jobs_free; /* first never used slot; chain of free ones */
     uint64_t jobs_live;
     uint64_t next_job;
+    struct index by_revived; /* requeued jobs that are not in the slot of their number */
+    uint32_t *revived_next;  /* its chain, by slot */
+    uint64_t requeued[REQUEUED_MEMORY], requeue_count; /* the last ones */
 
     struct conversation *conversations;
     uint32_t conversations_used, conversations_free;

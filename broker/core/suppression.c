@@ -254,7 +254,7 @@ bool core_suppressions_walk(const struct core *core, uint32_t account, uint32_t 
 
 static bool can_end(const struct job *job)
 {
-    return job_is_waiting(job) && (job->flags & JOB_UNSETTLED) == 0;
+    return job_is_waiting(job) && (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) == 0;
 }
 
 void suppression_purge(struct core *core, uint32_t at, struct instant now, struct effects *out)

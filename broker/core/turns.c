@@ -376,7 +376,9 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
     backlog_add(core, slot);
     if (job->attempts < UINT8_MAX)
         job->attempts++;
-    job->flags &= (uint8_t)~JOB_WIDE;
+    if ((job->flags & JOB_DOUBTFUL) != 0) /* from now on it goes first until that is settled */
+        job->flags |= JOB_UNSETTLED;
+    job->flags &= (uint8_t)~(JOB_WIDE | JOB_DOUBTFUL);
     spend(core, lease, job->conversation, now);
     job_record_try(core, slot, lease, 0, 0, TOPIC_JOB_LEASED, now, out);
 

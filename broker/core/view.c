@@ -38,7 +38,7 @@ static void view_job(struct core *core, uint32_t slot, uint32_t look, struct ins
         .expires_ms = job_expires_ms(job),
         .attempts = job->attempts,
         .cancel_asked = (job->flags & JOB_CANCEL) != 0,
-        .unsettled = (job->flags & JOB_UNSETTLED) != 0,
+        .unsettled = (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0,
         .conversation_place = conversation_place(conversation),
         .pool = conversation->pool,
         .ahead = verdict.ahead,

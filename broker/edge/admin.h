@@ -41,10 +41,19 @@ struct admin_enqueue { /* what POST /v1/jobs asks of the ingress */
     void *refuse_self;
 };
 
+struct admin_requeue {
+    const struct core_requeue *letter; /* its `job` is what `document` says */
+    struct frame document;
+    const char *pools;  /* comma list of the pools that the caller may use; NULL: all */
+    int64_t expires_ms; /* 0: never */
+};
+
 struct admin_shell { /* what the admin API asks of the broker; called on the owner's thread */
     void *self;
     /* For each job either refuse() is called now, or EFFECT_ENQUEUED (token, index) comes to admin_effect(). */
     void (*enqueue)(void *self, const struct admin_enqueue *request, struct instant now, struct effects *out);
+    /* Offers a dead letter to the core (core_requeue); all lent texts are taken in within the call. */
+    enum code (*requeue)(void *self, const struct admin_requeue *ask, struct instant now, struct effects *out);
     /* The keyed hash of a producer id, as in core_enqueue.id_hash. */
     uint64_t (*id_hash)(void *self, uint32_t pool, const char *id);
     void (*store_facts)(void *self, struct store_facts *out);

@@ -24,6 +24,7 @@ enum admin_step call_events(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_jobs(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_job(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_cancel(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_settle(struct admin_turn *turn, struct exchange *x);
 
 /* admin_enqueue.c */
 /* Keeps the result of one job. True: it was the last one that was missing. */
@@ -43,6 +44,19 @@ enum admin_step call_import(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_suppressions(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_suppress(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_unsuppress(struct admin_turn *turn, struct exchange *x);
+
+/* What the path's first part names: what memory knows of that job (admin_jobs.c); its view from disk, and the answer. */
+void exchange_job(struct admin_turn *turn, struct exchange *x, bool with_line, struct lookup_job *job);
+enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, enum lookup_form form);
+enum admin_step exchange_answer_job(struct exchange *x);
+
+/* admin_dead.c */
+enum admin_step call_dead(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_requeue(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_requeue_many(struct admin_turn *turn, struct exchange *x);
+
+/* admin_line.c; route.detail: 1 cordon, 0 uncordon */
+enum admin_step call_cordon(struct admin_turn *turn, struct exchange *x);
 
 /* admin_pause.c; route.detail is the enum pause_scope */
 enum admin_step call_pause(struct admin_turn *turn, struct exchange *x);

@@ -122,6 +122,34 @@ enum admin_step answer_done(struct exchange *x)
     return STEP_DONE;
 }
 
+cJSON *exchange_body(struct exchange *x)
+{
+    const char *why = "a JSON object is expected";
+    cJSON *body = x->body_bytes == 0 ? json_parse("{}", 2, &why) : json_parse(x->body, x->body_bytes, &why);
+    if (cJSON_IsObject(body))
+        return body;
+    cJSON_Delete(body);
+    answer_error(x, CODE_MALFORMED, why, NULL);
+    return NULL;
+}
+
+bool body_gives(const cJSON *body, const char *name)
+{
+    const cJSON *member = json_get(body, name);
+    return member != NULL && !cJSON_IsNull(member);
+}
+
+bool body_reason(struct exchange *x, const cJSON *body, const char **out)
+{
+    const char *reason = json_string(body, "reason");
+    if (body_gives(body, "reason") && (reason == NULL || strlen(reason) >= REASON_BYTES_MAX)) {
+        answer_error(x, CODE_INVALID_FIELD, "reason must be a text of less than 200 bytes", "reason");
+        return false;
+    }
+    *out = reason == NULL ? "" : reason;
+    return true;
+}
+
 enum admin_step exchange_look_up(struct admin_turn *turn, struct exchange *x, struct lookup_request *request)
 {
     request->token = x->token;
@@ -149,6 +177,15 @@ bool grant_sees_pool(const struct admin_turn *turn, const struct exchange *x, ui
     if (x->grant.pools == NULL)
         return true;
     return pool < conf->pool_count && name_in_list(x->grant.pools, conf->pools[pool].name);
+}
+
+enum code exchange_line(const struct admin_turn *turn, const struct exchange *x, const char *text, uint64_t *number)
+{
+    size_t index;
+    struct line_view view;
+    bool known = line_text_parse(text, number) && core_line_find(turn->core, *number, &index) &&
+                 core_line_view(turn->core, index, turn->now, &view) && grant_sees_pool(turn, x, view.pool);
+    return known ? CODE_NONE : CODE_UNKNOWN_LINE;
 }
 
 uint32_t conf_pool_find(const struct conf *conf, const char *name)

@@ -9,6 +9,7 @@
 #include "broker/edge/admin.h"
 
 #define QUERY_MAX 16
+#define REASON_BYTES_MAX 200 /* of an operator's `reason`, terminator included: as a pause keeps it */
 
 enum admin_step { STEP_DONE, STEP_MORE, STEP_WAIT };
 
@@ -76,12 +77,20 @@ enum admin_step answer_error(struct exchange *x, enum code code, const char *mes
 enum admin_step answer_text(struct exchange *x, int status, const char *type, const char *text, size_t bytes);
 enum admin_step answer_done(struct exchange *x); /* what the handler wrote into answer.text, 200 */
 
+/* The body, which must be a JSON object; none is an empty one. Free with cJSON_Delete(). NULL: answered. */
+cJSON *exchange_body(struct exchange *x);
+bool body_gives(const cJSON *body, const char *name); /* null counts as absent */
+/* The member `reason`: a text of less than REASON_BYTES_MAX bytes, "" if absent. False: answered. */
+bool body_reason(struct exchange *x, const cJSON *body, const char **out);
+
 /* Asks the lookup; STEP_WAIT, or the error that it ends with. `request->token` is set here. */
 enum admin_step exchange_look_up(struct admin_turn *turn, struct exchange *x, struct lookup_request *request);
 
 /* May the caller see this pool (an index of conf.pools)? */
 bool grant_sees_pool(const struct admin_turn *turn, const struct exchange *x, uint32_t pool);
 bool grant_sees_name(const struct exchange *x, const char *pool);
+/* The line of this name, if the caller may see it; else unknown_line. */
+enum code exchange_line(const struct admin_turn *turn, const struct exchange *x, const char *text, uint64_t *number);
 /* The index of a configured pool or account; UINT32_MAX: none. */
 uint32_t conf_pool_find(const struct conf *conf, const char *name);
 uint32_t conf_account_find(const struct conf *conf, const char *name);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/edge/admin_calls.h"
+#include "lineward/log.h"
 
 #define SLOTS_PER_STEP 256   /* slots of the core looked at in one turn */
 #define SLOTS_PER_PAGE 65536 /* and for one page: a filter that fits nothing must not walk the whole backlog */
@@ -27,8 +28,8 @@ static void fill_live(struct admin_turn *turn, const struct job_view *view, bool
         job->has_line = core_line_view(turn->core, index, turn->now, &job->line);
 }
 
-/* What the core knows of the job that the path names; number 0: nothing. */
-static void resolve(struct admin_turn *turn, struct exchange *x, bool with_line, struct lookup_job *job)
+/* number 0: nothing is known of it. */
+void exchange_job(struct admin_turn *turn, struct exchange *x, bool with_line, struct lookup_job *job)
 {
     const struct admin_shell *shell = &turn->options->shell;
     struct job_ref ref;
@@ -45,7 +46,7 @@ static void resolve(struct admin_turn *turn, struct exchange *x, bool with_line,
         fill_live(turn, &view, with_line, job);
 }
 
-static enum admin_step ask_job(struct admin_turn *turn, struct exchange *x, enum lookup_form form)
+enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, enum lookup_form form)
 {
     const char *body = query_get(x, "body");
     bool with_message = body != NULL && strcmp(body, "1") == 0;
@@ -54,7 +55,7 @@ static enum admin_step ask_job(struct admin_turn *turn, struct exchange *x, enum
     struct lookup_job *job = malloc(sizeof *job);
     if (job == NULL)
         return answer_error(x, CODE_BUSY, "out of memory", NULL);
-    resolve(turn, x, form == LOOKUP_FULL, job);
+    exchange_job(turn, x, form == LOOKUP_FULL, job);
     struct lookup_request request = {
         .what = LOOKUP_JOBS, .form = form, .jobs = job, .job_count = 1, .with_message = with_message};
     enum admin_step step = exchange_look_up(turn, x, &request);
@@ -63,7 +64,7 @@ static enum admin_step ask_job(struct admin_turn *turn, struct exchange *x, enum
     return step;
 }
 
-static enum admin_step answer_job(struct exchange *x)
+enum admin_step exchange_answer_job(struct exchange *x)
 {
     const struct lookup_answer *found = &x->lookup;
     if (found->err != ERR_NONE || found->item_count != 1)
@@ -75,21 +76,83 @@ static enum admin_step answer_job(struct exchange *x)
 
 enum admin_step call_job(struct admin_turn *turn, struct exchange *x)
 {
-    return x->has_lookup ? answer_job(x) : ask_job(turn, x, LOOKUP_FULL);
+    return x->has_lookup ? exchange_answer_job(x) : exchange_ask_job(turn, x, LOOKUP_FULL);
 }
 
 enum admin_step call_cancel(struct admin_turn *turn, struct exchange *x)
 {
     if (x->has_lookup)
-        return answer_job(x);
+        return exchange_answer_job(x);
     if (x->has_effect) /* durable: the view now says how it went; not_found: it ended just before */
-        return ask_job(turn, x, x->effect.code == CODE_NONE ? LOOKUP_VIEW : LOOKUP_CANCEL);
+        return exchange_ask_job(turn, x, x->effect.code == CODE_NONE ? LOOKUP_VIEW : LOOKUP_CANCEL);
     struct lookup_job job;
-    resolve(turn, x, false, &job);
+    exchange_job(turn, x, false, &job);
     if (!job.is_live || !grant_sees_pool(turn, x, job.view.pool))
-        return ask_job(turn, x, LOOKUP_CANCEL);
+        return exchange_ask_job(turn, x, LOOKUP_CANCEL);
     core_cancel(turn->core, x->token, 0, job.number, turn->now, turn->out);
     return STEP_WAIT;
+}
+
+/* ---- settling an unknown outcome ---- */
+
+/* What is kept with a job that a person says was sent. */
+static void write_word(struct json_out *out, const struct exchange *x, const char *reason)
+{
+    json_open(out, '{');
+    json_key(out, "settled_by");
+    json_put_string(out, x->grant.name);
+    json_key(out, "reason");
+    json_put_string(out, reason);
+    json_close(out, '}');
+}
+
+/* False: answered. */
+static bool read_word(struct exchange *x, const cJSON *body, bool *was_sent, const char **reason)
+{
+    const char *outcome = json_string(body, "outcome");
+    *was_sent = outcome != NULL && strcmp(outcome, "sent") == 0;
+    if (!*was_sent && (outcome == NULL || strcmp(outcome, "unsent") != 0)) {
+        answer_error(x, CODE_INVALID_FIELD, "outcome must be \"sent\" or \"unsent\"", "outcome");
+        return false;
+    }
+    return body_reason(x, body, reason);
+}
+
+static enum admin_step begin_settle(struct admin_turn *turn, struct exchange *x, uint64_t number)
+{
+    bool was_sent;
+    const char *reason;
+    char text[JOB_NUMBER_TEXT_MAX];
+    cJSON *body = exchange_body(x);
+    if (body == NULL)
+        return STEP_DONE;
+    struct json_out *word = &x->answer.text; /* lent to the core until its change is encoded */
+    bool ok = read_word(x, body, &was_sent, &reason);
+    if (ok) {
+        write_word(word, x, reason);
+        job_number_format(number, text);
+        log_event(LOG_INFO, "settled", "by=%s job=%s outcome=%s", x->grant.name, text, was_sent ? "sent" : "unsent");
+        core_settle(turn->core, x->token, number, was_sent, (struct span){word->text, word->bytes}, turn->now, turn->out);
+    }
+    cJSON_Delete(body);
+    return ok ? STEP_WAIT : STEP_DONE;
+}
+
+enum admin_step call_settle(struct admin_turn *turn, struct exchange *x)
+{
+    struct lookup_job job;
+    if (x->has_lookup)
+        return exchange_answer_job(x);
+    if (x->has_effect && x->effect.code == CODE_NOT_ALLOWED)
+        return answer_error(x, CODE_NOT_ALLOWED, "the job's outcome is not unknown: there is nothing to settle", NULL);
+    if (x->has_effect) {
+        json_out_clear(&x->answer.text);
+        return exchange_ask_job(turn, x, x->effect.code == CODE_NONE ? LOOKUP_VIEW : LOOKUP_CANCEL);
+    }
+    exchange_job(turn, x, false, &job);
+    if (!job.is_live || !grant_sees_pool(turn, x, job.view.pool))
+        return exchange_ask_job(turn, x, LOOKUP_CANCEL); /* not_found, or already_final */
+    return begin_settle(turn, x, job.number);
 }
 
 /* ---- a page of jobs: the live ones by slot, then the finished ones by their end ---- */

@@ -16,14 +16,10 @@ struct target {
 
 static enum code find_line(struct admin_turn *turn, const struct exchange *x, struct target *target)
 {
-    size_t index;
-    struct line_view view;
-    if (!line_text_parse(x->parts[0], &target->target) || !core_line_find(turn->core, target->target, &index) ||
-        !core_line_view(turn->core, index, turn->now, &view) || !grant_sees_pool(turn, x, view.pool))
-        return CODE_UNKNOWN_LINE;
+    enum code code = exchange_line(turn, x, x->parts[0], &target->target);
     handle_mask(x->parts[0], target->masked);
     target->shown = target->masked;
-    return CODE_NONE;
+    return code;
 }
 
 static enum code find_target(struct admin_turn *turn, const struct exchange *x, struct target *target)
@@ -47,40 +43,16 @@ static enum code find_target(struct admin_turn *turn, const struct exchange *x, 
     }
 }
 
-/* An empty body is an empty object. NULL: answered. */
-static cJSON *read_body(struct exchange *x)
-{
-    const char *why = "a JSON object is expected";
-    cJSON *body = x->body_bytes == 0 ? json_parse("{}", 2, &why) : json_parse(x->body, x->body_bytes, &why);
-    if (cJSON_IsObject(body))
-        return body;
-    cJSON_Delete(body);
-    answer_error(x, CODE_MALFORMED, why, NULL);
-    return NULL;
-}
-
-static bool is_given(const cJSON *body, const char *name)
-{
-    const cJSON *member = json_get(body, name);
-    return member != NULL && !cJSON_IsNull(member);
-}
-
 /* False: answered. */
 static bool read_pause(struct exchange *x, const cJSON *body, struct core_pause *pause)
 {
-    pause->reason = json_string(body, "reason");
-    if (is_given(body, "reason") &&
-        (pause->reason == NULL || strlen(pause->reason) >= sizeof((struct change_pause *)0)->reason)) {
-        answer_error(x, CODE_INVALID_FIELD, "reason must be a text of less than 200 bytes", "reason");
+    if (!body_reason(x, body, &pause->reason))
         return false;
-    }
-    if (is_given(body, "for_ms") &&
+    if (body_gives(body, "for_ms") &&
         !(json_int(body, "for_ms", &pause->for_ms) && pause->for_ms >= 1 && pause->for_ms <= FOR_MS_MAX)) {
         answer_error(x, CODE_INVALID_FIELD, "for_ms must be a whole number of 1 or more", "for_ms");
         return false;
     }
-    if (pause->reason == NULL)
-        pause->reason = "";
     return true;
 }
 
@@ -114,7 +86,7 @@ enum admin_step call_pause(struct admin_turn *turn, struct exchange *x)
     enum code code = find_target(turn, x, &target);
     if (code != CODE_NONE)
         return answer_error(x, code, NULL, NULL);
-    cJSON *body = read_body(x);
+    cJSON *body = exchange_body(x);
     if (body == NULL)
         return STEP_DONE;
     struct core_pause pause = {
@@ -148,11 +120,11 @@ enum admin_step call_resume(struct admin_turn *turn, struct exchange *x)
     enum code code = find_target(turn, x, &target);
     if (code != CODE_NONE)
         return answer_error(x, code, NULL, NULL);
-    cJSON *body = read_body(x);
+    cJSON *body = exchange_body(x);
     if (body == NULL)
         return STEP_DONE;
     const char *text = json_string(body, "pause");
-    bool ok = !is_given(body, "pause") || (text != NULL && pause_text_parse(text, &pause));
+    bool ok = !body_gives(body, "pause") || (text != NULL && pause_text_parse(text, &pause));
     cJSON_Delete(body);
     if (!ok)
         return answer_error(x, CODE_INVALID_FIELD, "pause must be the name of one, as GET /v1/pauses has it",

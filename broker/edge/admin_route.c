@@ -34,6 +34,8 @@ static const struct route routes[] = {
     {"GET", "/v1/lines/{line}", LOOKS, 0, call_line, 0},
     {"POST", "/v1/lines/{line}/pause", OPERATOR, SMALL, call_pause, PAUSE_LINE},
     {"POST", "/v1/lines/{line}/resume", OPERATOR, SMALL, call_resume, PAUSE_LINE},
+    {"POST", "/v1/lines/{line}/cordon", OPERATOR, SMALL, call_cordon, 1},
+    {"POST", "/v1/lines/{line}/uncordon", OPERATOR, SMALL, call_cordon, 0},
     {"GET", "/v1/pauses", LOOKS, 0, call_pauses, 0},
     {"GET", "/v1/workers", LOOKS, 0, call_workers, 0},
     {"GET", "/v1/jobs", LOOKS | PRODUCER, 0, call_jobs, 0},
@@ -46,6 +48,10 @@ static const struct route routes[] = {
     {"GET", "/v1/suppressions/{account}", LOOKS, 0, call_suppressions, 0},
     {"PUT", "/v1/suppressions/{account}/{to}", OPERATOR, SMALL, call_suppress, 0},
     {"DELETE", "/v1/suppressions/{account}/{to}", ADMIN, SMALL, call_unsuppress, 0},
+    {"POST", "/v1/jobs/{id}/settle", OPERATOR, SMALL, call_settle, 0},
+    {"GET", "/v1/dead", LOOKS, 0, call_dead, 0},
+    {"POST", "/v1/dead/requeue", OPERATOR, SMALL, call_requeue_many, 0},
+    {"POST", "/v1/dead/{id}/requeue", OPERATOR, SMALL, call_requeue, 0},
     {"GET", "/v1/events", LOOKS, 0, call_events, 0},
 };
 

@@ -46,5 +46,8 @@ int64_t ingress_next_mono_ms(const struct ingress *ingress);
 /* HTTP's way in: the same parsing and the same core call (admin_shell.enqueue). */
 void ingress_enqueue_http(struct ingress *ingress, const struct admin_enqueue *request, bool store_full,
                           struct instant now, struct effects *out);
+/* A dead letter's document likewise (admin_shell.requeue). */
+enum code ingress_requeue(struct ingress *ingress, const struct admin_requeue *ask, bool store_full, struct instant now,
+                          struct effects *out);
 
 #endif

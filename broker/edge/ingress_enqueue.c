@@ -110,3 +110,19 @@ void ingress_enqueue_http(struct ingress *ingress, const struct admin_enqueue *a
         ask->refuse(ask->refuse_self, ask->token, i, &error);
     }
 }
+
+enum code ingress_requeue(struct ingress *ingress, const struct admin_requeue *ask, bool store_full, struct instant now,
+                          struct effects *out)
+{
+    struct offering offering = offering_of(ingress, ask->pools, store_full);
+    struct core_requeue letter = *ask->letter;
+    struct job_refusal refusal = {0};
+    struct span id;
+    if (!job_parse(&offering.parser, ask->document.data, ask->document.bytes, &letter.job, &ingress->texts, &id, &refusal,
+                   out))
+        return refusal.code;
+    letter.job.expires_ms = ask->expires_ms;
+    enum code code = core_requeue(ingress->options.core, &letter, store_full, now, out);
+    ingress->options.persist(ingress->options.persist_self, now, out); /* its texts are lent until here */
+    return code;
+}

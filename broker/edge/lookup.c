@@ -57,6 +57,7 @@ void lookup_answer_free(struct lookup_answer *answer)
 {
     json_out_free(&answer->text);
     free(answer->items);
+    free(answer->letters);
     *answer = (struct lookup_answer){0};
 }
 
@@ -69,6 +70,7 @@ static void entry_free(struct entry *entry)
     free((char *)entry->request.pool);
     free((char *)entry->request.topic);
     free((char *)entry->request.recipients);
+    free((char *)entry->request.code);
     free(entry->request.jobs);
     free(entry->request.conversations);
     lookup_answer_free(&entry->answer);
@@ -126,8 +128,10 @@ static void answer_request(const struct archive *archive, const struct lookup_re
         answer->err = render_conversations(archive, request, answer);
     else if (request->what == LOOKUP_EVENTS)
         answer->err = lookup_events(archive, request, answer);
-    else
+    else if (request->what == LOOKUP_ENDED)
         answer->err = lookup_ended(archive, request, answer);
+    else
+        answer->err = lookup_dead(archive, request, answer);
     if (answer->err == ERR_NONE && answer->text.failed)
         answer->err = ERR_NO_MEMORY;
 }
@@ -217,7 +221,7 @@ static bool copy_text(const char **text)
 static bool copy_texts(struct lookup_request *request)
 {
     const struct lookup_request given = *request;
-    request->pools = request->to = request->pool = request->topic = request->recipients = NULL;
+    request->pools = request->to = request->pool = request->topic = request->recipients = request->code = NULL;
     struct {
         const char **to, *from;
     } const texts[] = {
@@ -226,6 +230,7 @@ static bool copy_texts(struct lookup_request *request)
         {&request->pool, given.pool},
         {&request->topic, given.topic},
         {&request->recipients, given.recipients},
+        {&request->code, given.code},
     };
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof texts / sizeof *texts; i++) {
@@ -237,7 +242,8 @@ static bool copy_texts(struct lookup_request *request)
 
 enum err lookup_submit(struct lookup *lookup, const struct lookup_request *request)
 {
-    bool of_given = request->what == LOOKUP_JOBS || request->what == LOOKUP_CONVERSATIONS;
+    bool of_given = request->what == LOOKUP_JOBS || request->what == LOOKUP_CONVERSATIONS ||
+                    (request->what == LOOKUP_LETTERS && request->job_count > 0);
     if (request->job_count > LOOKUP_JOBS_MAX || request->conversation_count > LOOKUP_JOBS_MAX)
         return ERR_BAD_INPUT;
     if (!of_given && (request->limit == 0 || request->limit > LOOKUP_EVENTS_MAX))

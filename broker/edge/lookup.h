@@ -58,9 +58,17 @@ struct lookup_conversation { /* likewise of one conversation */
     char pool[NAME_MAX_BYTES + 1];
 };
 
+struct dead_letter { /* what a requeue needs besides the job's document */
+    struct core_requeue requeue; /* mark and job are not filled */
+    int64_t expires_ms;          /* 0: never */
+    size_t at, bytes;            /* of the document, in the answer's text */
+};
+
 struct lookup_request {
     uint64_t token; /* comes back with the answer */
-    enum { LOOKUP_JOBS, LOOKUP_EVENTS, LOOKUP_ENDED, LOOKUP_CONVERSATIONS } what;
+    /* LOOKUP_DEAD: dead letters in the order of their end; LOOKUP_LETTERS: the same, as documents to requeue, those of
+     * `jobs` if there are any. */
+    enum { LOOKUP_JOBS, LOOKUP_EVENTS, LOOKUP_ENDED, LOOKUP_CONVERSATIONS, LOOKUP_DEAD, LOOKUP_LETTERS } what;
     struct instant now;
     const char *pools; /* comma list of what the asker may see, copied; NULL: all */
     bool mask_handles;
@@ -74,7 +82,9 @@ struct lookup_request {
     size_t conversation_count;
     const char *recipients; /* JSON, copied: a hash only finds, so not_found unless they are these; NULL: any */
     const char *to;       /* filter: comma list of handles, all among the recipients; copied; NULL: any */
-    const char *pool;     /* LOOKUP_ENDED, filters: copied; NULL: any */
+    const char *pool;     /* LOOKUP_ENDED, LOOKUP_DEAD, LOOKUP_LETTERS, filters: copied; NULL: any */
+    const char *code;     /* LOOKUP_DEAD, LOOKUP_LETTERS: of the job's error; copied; NULL: any */
+    uint64_t until;       /* LOOKUP_LETTERS: the newest end that counts; 0: any */
     uint64_t line;        /* 0: any */
     enum job_state state; /* JOB_NONE: any */
     /* LOOKUP_EVENTS, LOOKUP_ENDED */
@@ -95,8 +105,10 @@ struct lookup_answer {
     struct json_out text; /* the items' JSON, one after the other without separators */
     struct lookup_item *items;
     size_t item_count;
+    struct dead_letter *letters; /* LOOKUP_LETTERS */
+    size_t letter_count;
     uint64_t next, oldest; /* events: where to go on */
-    bool more;             /* LOOKUP_ENDED: not all was looked at */
+    bool more;             /* LOOKUP_ENDED, LOOKUP_DEAD, LOOKUP_LETTERS: not all was looked at */
 };
 void lookup_answer_free(struct lookup_answer *answer);
 

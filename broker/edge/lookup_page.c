@@ -7,20 +7,6 @@
 
 #include "broker/edge/lookup_job.h"
 
-struct gathered { /* what is kept of one event while the page is gathered */
-    struct change change;
-    struct change_pause pause; /* change.pause points here */
-    void *result;              /* change.sections[SECTION_RESULT] points here */
-};
-
-struct gathering {
-    const struct lookup_request *request;
-    struct gathered *items;
-    size_t count, seen;
-    uint64_t last; /* seq of the last event looked at */
-    bool failed, full;
-};
-
 static bool gather(struct gathering *page, const struct change *change)
 {
     struct gathered *kept = &page->items[page->count];
@@ -47,6 +33,8 @@ static bool wanted(const struct lookup_request *request, const struct change *ch
     if (request->what == LOOKUP_EVENTS)
         return request->topic == NULL ||
                strncmp(topic_name(change->event.topic), request->topic, strlen(request->topic)) == 0;
+    if (request->what != LOOKUP_ENDED)
+        return change->kind == CHANGE_END && change->end.dead;
     return change->kind == CHANGE_END && (request->state == JOB_NONE || change->end.state == request->state) &&
            (request->line == 0 || change->end.line == request->line);
 }
@@ -54,6 +42,8 @@ static bool wanted(const struct lookup_request *request, const struct change *ch
 static bool visit_event(void *visitor, const struct change *change)
 {
     struct gathering *page = visitor;
+    if (page->request->until != 0 && change->event.seq > page->request->until)
+        return false;
     if (page->count == page->request->limit) { /* known only now: there is more */
         page->full = true;
         return false;
@@ -65,15 +55,14 @@ static bool visit_event(void *visitor, const struct change *change)
     return !page->failed;
 }
 
-static void gathering_free(struct gathering *page)
+void gathering_free(struct gathering *page)
 {
     for (size_t i = 0; i < page->count; i++)
         free(page->items[i].result);
     free(page->items);
 }
 
-/* Reads what follows `after`. ERR_GONE: some of it is not there any more. */
-static enum err gather_page(const struct archive *archive, struct gathering *page, struct lookup_answer *answer)
+enum err gather_page(const struct archive *archive, struct gathering *page, struct lookup_answer *answer)
 {
     const struct lookup_request *request = page->request;
     page->items = calloc(request->limit, sizeof *page->items);

@@ -183,6 +183,8 @@ static void walk_job(struct cursor *cursor, struct change_job *job)
     FIELD(job->campaign);
     FIELD(job->class);
     FIELD(job->flags);
+    FIELD(job->life);
+    FIELD(job->slot);
 }
 
 static void walk_try(struct cursor *cursor, struct change_try *try)
@@ -195,11 +197,13 @@ static void walk_try(struct cursor *cursor, struct change_try *try)
     FIELD(try->state);
     FIELD(try->attempts);
     FIELD(try->failures);
-    uint64_t flags = (uint64_t)try->unsettled | (uint64_t)try->wide << 1 | (uint64_t)try->cancel << 2;
+    uint64_t flags = (uint64_t)try->unsettled | (uint64_t)try->wide << 1 | (uint64_t)try->cancel << 2 |
+                     (uint64_t)try->doubtful << 3;
     FIELD(flags);
     try->unsettled = flags & 1;
     try->wide = flags >> 1 & 1;
     try->cancel = flags >> 2 & 1;
+    try->doubtful = flags >> 3 & 1;
     FIELD(try->http_status);
     SIGNED(try->code);
     SIGNED(try->bucket);
@@ -217,6 +221,7 @@ static void walk_end(struct cursor *cursor, struct change_end *end)
     FIELD(end->dead);
     HASH(end->message_hash);
     SIGNED(end->provider_code);
+    FIELD(end->life);
 }
 
 static void walk_conversation(struct cursor *cursor, struct change_conversation *conversation)

@@ -175,6 +175,26 @@ static void rig_enqueue(void *self, const struct admin_enqueue *ask, struct inst
     job_texts_free(&texts);
 }
 
+static enum code rig_requeue(void *self, const struct admin_requeue *ask, struct instant now, struct effects *out)
+{
+    static struct job_texts texts;
+    struct job_parser parser = {.conf = rig.conf, .hash = &rig.hash, .core = rig.core, .pools = ask->pools};
+    struct core_requeue letter = *ask->letter;
+    struct job_refusal refusal = {0};
+    struct span id;
+    bool ok = job_parse(&parser, ask->document.data, ask->document.bytes, &letter.job, &texts, &id, &refusal, out);
+    size_t before = out->change_count;
+    letter.job.expires_ms = ask->expires_ms;
+    enum code code = ok ? core_requeue(rig.core, &letter, false, now, out) : refusal.code;
+    for (size_t c = before; c < out->change_count; c++) {
+        rig_record(&out->changes[c]);
+        core_moved(rig.core, out->changes[c].kind, change_key(&out->changes[c]), UINT64_MAX, rig.record_count - 1);
+    }
+    out->change_count = before;
+    job_texts_free(&texts);
+    return code;
+}
+
 static uint64_t rig_id_hash(void *self, uint32_t pool, const char *id)
 {
     return job_id_hash(&rig.hash, rig.conf->pools[pool].name, id);
@@ -283,7 +303,11 @@ static void rig_setup(void)
                                           .tokens = rig.tokens,
                                           .lookup = rig.lookup,
                                           .started = rig.now,
-                                          .shell = {NULL, rig_enqueue, rig_id_hash, rig_store_facts, rig_is_ready}};
+                                          .shell = {.enqueue = rig_enqueue,
+                                                    .requeue = rig_requeue,
+                                                    .id_hash = rig_id_hash,
+                                                    .store_facts = rig_store_facts,
+                                                    .ready = rig_is_ready}};
     struct admin_problem problem;
     ck_assert_msg(admin_open(&rig.admin, &options, &problem) == ERR_NONE, "%s", problem.text);
     rig_poll_line(RIG_LINE_EU, REPUTATION_HEALTHY);

@@ -28,6 +28,9 @@ START_TEST(a_call_is_found_by_method_and_path)
         {"DELETE", "/v1/jobs/j_1", "/v1/jobs/{id}"},
         {"POST", "/v1/lines/+12025550101/pause", "/v1/lines/{line}/pause"},
         {"POST", "/v1/pause", "/v1/pause"},
+        {"POST", "/v1/jobs/j_1/settle", "/v1/jobs/{id}/settle"},
+        {"POST", "/v1/dead/requeue", "/v1/dead/requeue"},
+        {"POST", "/v1/dead/j_1/requeue", "/v1/dead/{id}/requeue"},
         {"GET", "/v1/l%69nes", "/v1/lines"},
     };
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
@@ -104,6 +107,12 @@ START_TEST(roles_may_do_what_the_contract_gives_them)
         {"POST", "/v1/lines/+1/pause", {false, false, true, true}},
         {"POST", "/v1/lines/+1/resume", {false, false, true, true}},
         {"POST", "/v1/pause", {false, false, true, true}},
+        {"POST", "/v1/lines/+1/cordon", {false, false, true, true}},
+        {"POST", "/v1/lines/+1/uncordon", {false, false, true, true}},
+        {"POST", "/v1/jobs/x/settle", {false, false, true, true}},
+        {"GET", "/v1/dead", {false, true, true, true}},
+        {"POST", "/v1/dead/x/requeue", {false, false, true, true}},
+        {"POST", "/v1/dead/requeue", {false, false, true, true}},
     };
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         struct route_match match = find(calls[i].method, calls[i].path);

@@ -33,12 +33,9 @@ static enum reason reason_of(struct rig *rig, uint64_t number)
     return rig_view(rig, number).reason;
 }
 
-/* No command reaches the cordon yet: it is a line's stored property. */
 static void cordon(struct rig *rig, uint32_t line)
 {
-    uint32_t at = line_find(rig->core, RIG_LINE + line);
-    rig->core->lines[at].known.cordoned = true;
-    gate_update(rig->core, at, rig->now, &rig->out);
+    core_cordon(rig->core, 0, RIG_LINE + line, true, rig->now, &rig->out);
     rig_keep(rig);
 }
 

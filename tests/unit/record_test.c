@@ -113,7 +113,9 @@ static struct change_job draw_job(void)
                                .pool = (uint16_t)number(),
                                .campaign = (uint16_t)number(),
                                .class = draw() % CLASS_COUNT,
-                               .flags = (uint8_t)number()};
+                               .flags = (uint8_t)number(),
+                               .life = (uint8_t)number(),
+                               .slot = (uint32_t)draw()};
 }
 
 static struct change_try draw_try(void)
@@ -130,6 +132,7 @@ static struct change_try draw_try(void)
                                .unsettled = flip(),
                                .wide = flip(),
                                .cancel = flip(),
+                               .doubtful = flip(),
                                .http_status = (uint16_t)number(),
                                .code = any(),
                                .bucket = moment(),
@@ -202,7 +205,8 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
                                          .code = draw() % CODE_COUNT,
                                          .dead = flip(),
                                          .message_hash = draw(),
-                                         .provider_code = any()};
+                                         .provider_code = any(),
+                                         .life = (uint8_t)number()};
     } else if (kind == CHANGE_CONVERSATION) {
         change.conversation = draw_conversation();
     } else if (kind == CHANGE_LINE) {

@@ -6,9 +6,8 @@
 #include "http.h"
 #include "lineward/json.h"
 
-/* Calls METHOD on the command's path for `name`. On EXIT_DONE the answer is the caller's. */
-static int change(const struct ctl *ctl, const struct args *args, const char *method, const char *name,
-                  const struct json_out *body, struct http_answer *answer)
+int ctl_change(const struct ctl *ctl, const struct args *args, const char *method, const char *name,
+               const struct json_out *body, struct http_answer *answer)
 {
     char *path = http_path(args->command->path, name);
     if (path == NULL)
@@ -39,7 +38,7 @@ int command_cancel(const struct ctl *ctl, const struct args *args)
     int worst = EXIT_DONE;
     for (int i = 0; i < args->count && worst != EXIT_UNREACHABLE; i++) {
         struct http_answer answer = {0};
-        int code = change(ctl, args, "DELETE", args->positional[i], NULL, &answer);
+        int code = ctl_change(ctl, args, "DELETE", args->positional[i], NULL, &answer);
         worst = code > worst ? code : worst;
         if (code != EXIT_DONE)
             continue;
@@ -71,7 +70,7 @@ static void write_body(struct json_out *out, const char *reason, int64_t for_ms,
 static int post(const struct ctl *ctl, const struct args *args, struct json_out *body, struct http_answer *answer)
 {
     int code = body->failed ? ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "")
-                            : change(ctl, args, "POST", args->positional[0], body, answer);
+                            : ctl_change(ctl, args, "POST", args->positional[0], body, answer);
     json_out_free(body);
     return code;
 }

@@ -44,6 +44,18 @@ static const struct column job_columns[] = {
     {"ERROR", "error.code", false},
     {NULL, NULL, false},
 };
+static const struct column dead_columns[] = {
+    {"JOB", "job", true},
+    {"CODE", "error.code", true},
+    {"ENDED", "ended_at", true},
+    {"LINE", "line", false},
+    {"TO", "to", false},
+    {"POOL", "pool", false},
+    {"ATTEMPTS", "attempts", false},
+    {"ID", "id", false},
+    {"MESSAGE", "error.message", false},
+    {NULL, NULL, false},
+};
 static const struct column pool_columns[] = {
     {"POOL", "pool", true},
     {"ACCOUNT", "account", false},
@@ -67,6 +79,7 @@ static const struct column *columns_for(const char *list)
 {
     return strcmp(list, "lines") == 0    ? line_columns
            : strcmp(list, "jobs") == 0   ? job_columns
+           : strcmp(list, "dead") == 0   ? dead_columns
            : strcmp(list, "pools") == 0  ? pool_columns
            : strcmp(list, "pauses") == 0 ? pause_columns
                                          : NULL;

@@ -58,6 +58,28 @@ static const struct option_spec resume_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec settle_options[] = {
+    {"reason", "TEXT", "why you know; kept with the job (needed)"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec dead_options[] = {
+    {"pool", "POOL", "only jobs of this pool"},
+    {"code", "CODE", "only those that failed with this error code, as 2006 or outcome_unknown"},
+    {"limit", "N", "at most so many; default 100"},
+    {"after", "NEXT", "go on where an earlier answer stopped"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec requeue_options[] = {
+    {"all", NULL, "every dead letter that --pool and --code let through"},
+    {"pool", "POOL", "with --all: only jobs of this pool"},
+    {"code", "CODE", "with --all: only those that failed with this error code"},
+    {"expires-at", "TIME", "a new expires_at, or `never`; needed where the old one has passed"},
+    {"after", "NEXT", "with --all: go on where an earlier one stopped"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec events_options[] = {
     {"after", "SEQ", "only events after this number; default 0"},
     {"topic", "PREFIX", "only topics that begin so, as job. or line.gate"},
@@ -107,6 +129,17 @@ static const struct command commands[] = {
      "/v1/lines/{}/pause"},
     {"resume", "LINE", 1, 1, "lift pauses of a line; a reputation hold stays", NULL, resume_options, command_resume,
      "/v1/lines/{}/resume"},
+    {"settle", "ID sent|unsent", 2, 2, "end an unknown outcome: you know whether the message went out",
+     "sent: the job ends as sent. unsent: it is tried again like any job, with the same idempotency key.", settle_options,
+     command_settle, "/v1/jobs/{}/settle"},
+    {"dead", "", 0, 0, "dead letters: jobs that failed for good", NULL, dead_options, command_jobs, "/v1/dead"},
+    {"requeue", "[ID...]", 0, ARGS_POSITIONAL_MAX, "bring dead letters back, each with its number and idempotency key",
+     "A requeued job takes its place behind what waits in its conversation, and is tried on the line where it was.",
+     requeue_options, command_requeue, "/v1/dead/{}/requeue"},
+    {"cordon", "LINE", 1, 1, "no new conversations on a line; those it has go on", NULL, no_options, command_cordon,
+     "/v1/lines/{}/cordon"},
+    {"uncordon", "LINE", 1, 1, "new conversations on the line again", NULL, no_options, command_cordon,
+     "/v1/lines/{}/uncordon"},
     {"pauses", "", 0, 0, "the pauses in force", NULL, no_options, command_list, "/v1/pauses"},
     {"events", "", 0, 0, "what happened, from the broker's journal", NULL, events_options, command_events,
      "/v1/events"},

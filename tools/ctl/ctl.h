@@ -42,6 +42,11 @@ int ctl_fail(const struct ctl *ctl, enum exit_code code, const char *word, const
 /* Prints the finished text and a line's end on ctl->out, and frees it. */
 void ctl_print_json(const struct ctl *ctl, struct json_out *out);
 
+/* Calls METHOD on the command's path for `name`; `body` NULL: none. On EXIT_DONE the answer is the caller's. */
+struct http_answer;
+int ctl_change(const struct ctl *ctl, const struct args *args, const char *method, const char *name,
+               const struct json_out *body, struct http_answer *answer);
+
 /* The commands, each in the file that its kind has. */
 int command_show(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: status, line, job */
 int command_list(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: pools, lines, workers, pauses */
@@ -49,6 +54,9 @@ int command_jobs(const struct ctl *ctl, const struct args *args);    /* cmd_view
 int command_cancel(const struct ctl *ctl, const struct args *args);  /* cmd_changes.c */
 int command_pause(const struct ctl *ctl, const struct args *args);   /* cmd_changes.c */
 int command_resume(const struct ctl *ctl, const struct args *args);  /* cmd_changes.c */
+int command_settle(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c */
+int command_cordon(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c: cordon, uncordon */
+int command_requeue(const struct ctl *ctl, const struct args *args); /* cmd_dead.c */
 int command_events(const struct ctl *ctl, const struct args *args);  /* cmd_events.c */
 int command_enqueue(const struct ctl *ctl, const struct args *args); /* cmd_enqueue.c */
 int command_store_check(const struct ctl *ctl, const struct args *args);  /* cmd_store.c */

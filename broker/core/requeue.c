@@ -1,0 +1,112 @@
+/* requeue.c — dead letters come back (PROTOCOL, POST /v1/dead/{id}/requeue).
+ *
+ * A requeued job keeps its number, for its idempotency key is made of it and the provider's webhooks name it by that.
+ * Its end stays in the journal as history; a new CHANGE_JOB with the next `life` begins it again behind that, and whoever
+ * replays takes an end for the life that it names only (docs/store.md). Its old slot may be another job's by now: then
+ * it lives in any other and is found by an index (job_slot_of). */
+#include "broker/core/conversation.h"
+#include "broker/core/dedupe.h"
+#include "broker/core/enqueue.h"
+#include "broker/core/job.h"
+#include "broker/core/line.h"
+#include "broker/core/turns.h"
+
+uint64_t core_requeue_mark(const struct core *core)
+{
+    return core->requeue_count;
+}
+
+void core_answer(struct effects *out, uint64_t token)
+{
+    effect_answer(out, token, CODE_NONE);
+}
+
+/* What the records said when they were read may be overtaken: requeued since, and perhaps ended again. */
+static enum code judge_mark(const struct core *core, const struct core_requeue *letter)
+{
+    if (core->requeue_count - letter->mark > REQUEUED_MEMORY)
+        return CODE_BUSY;
+    for (uint64_t i = letter->mark; i < core->requeue_count; i++)
+        if (core->requeued[i % REQUEUED_MEMORY] == letter->number)
+            return CODE_NOT_FOUND;
+    return CODE_NONE;
+}
+
+static enum code judge(const struct core *core, const struct core_requeue *letter)
+{
+    if (job_find(core, letter->number) != NOBODY)
+        return CODE_NOT_FOUND;
+    if (!enqueue_line_is_known(core, &letter->job) || (letter->doubtful && line_find(core, letter->line) == NO_LINE))
+        return CODE_UNKNOWN_LINE;
+    if (letter->life == UINT8_MAX)
+        return CODE_NOT_ALLOWED;
+    return judge_mark(core, letter);
+}
+
+/* A second attempt has the first one's line (promise P4), so what was tried binds its conversation again if that was
+ * forgotten meanwhile. */
+static void take_line(struct core *core, uint32_t at, uint32_t line, struct instant now)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    if ((conversation->flags & CONVERSATION_BOUND) != 0)
+        return;
+    uint32_t first = conversation_first(core, conversation);
+    if (first != NOBODY)
+        turns_withdraw(core, at, first);
+    conversation_bind(core, at, line, false);
+    if (first != NOBODY)
+        conversation_settle(core, at, now);
+}
+
+/* The slot of the job, not in its conversation yet; NOBODY: full. */
+static uint32_t revive(struct core *core, uint32_t at, const struct core_requeue *letter)
+{
+    uint32_t slot = job_revive(core, at, letter->number);
+    if (slot == NOBODY)
+        return NOBODY;
+    struct job *job = job_at(core, slot);
+    job->class = letter->job.class;
+    job->campaign = letter->job.campaign;
+    job->life = (uint8_t)(letter->life + 1);
+    job->flags = (letter->job.from_line != 0 ? JOB_PINNED : 0) | (letter->doubtful ? JOB_DOUBTFUL : 0);
+    job_set_expires(job, letter->job.expires_ms);
+    job_move(job, EV_ACCEPT);
+    job_set_order(job, core->next_job++); /* behind all that were accepted before the requeue */
+    return slot;
+}
+
+enum code core_requeue(struct core *core, const struct core_requeue *letter, bool store_full, struct instant now,
+                       struct effects *out)
+{
+    enum code code = judge(core, letter);
+    if (code != CODE_NONE)
+        return code;
+    struct core_enqueue ask = letter->job;
+    ask.fail_if_held = false;
+    ask.due_ms = 0;
+    uint32_t at = NOBODY;
+    code = enqueue_admit(core, &ask, store_full, now, &at).code;
+    if (code != CODE_NONE)
+        return code;
+    uint32_t line = letter->attempts > 0 || letter->doubtful ? line_find(core, letter->line) : NO_LINE;
+    const struct conversation *home = &core->conversations[at];
+    bool elsewhere = (home->flags & CONVERSATION_BOUND) == 0 && (home->flags & CONVERSATION_PINNED) != 0 && home->line != line;
+    if (elsewhere && !letter->doubtful) /* its tries surely made nothing: it goes where its conversation waits */
+        line = NO_LINE;
+    if (line != NO_LINE)
+        take_line(core, at, line, now);
+    uint32_t slot = revive(core, at, letter);
+    if (slot == NOBODY) {
+        conversation_settle(core, at, now);
+        return CODE_BUSY;
+    }
+    if (line != NO_LINE)
+        core->jobs[slot].attempts = letter->attempts > UINT8_MAX ? UINT8_MAX : (uint8_t)letter->attempts;
+    if (ask.id_hash != 0 && dedupe_find(core, ask.id_hash) == NULL)
+        dedupe_remember(core, ask.id_hash, letter->number, ask.content_hash, now.wall_ms);
+    core->requeued[core->requeue_count++ % REQUEUED_MEMORY] = letter->number;
+    enqueue_record(core, slot, &ask, letter->accepted_at_ms, out)->event.at_ms = now.wall_ms;
+    job_record_try(core, slot, NULL, 0, 0, TOPIC_JOB_QUEUED, now, out);
+    enqueue_start(core, slot, now, out); /* behind its records: it may end at once */
+    return CODE_NONE;
+}

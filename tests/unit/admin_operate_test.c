@@ -1,0 +1,326 @@
+/* What an operator says over the admin API: settle, dead letters, cordon; who may, what is refused, what comes back. */
+#include "tests/unit/admin_rig.h"
+
+static void enqueue(const char *pool, const char *id, unsigned recipient, const char *more)
+{
+    char body[512];
+    snprintf(body, sizeof body,
+             "{\"id\":\"%s\",\"pool\":\"%s\",\"to\":\"+1415555%04u\",\"meta\":{\"n\":1}%s,"
+             "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]}}",
+             id, pool, recipient, more);
+    rig_expect("POST", "/v1/jobs", "admin-token", body, 200);
+}
+
+static void ready(void)
+{
+    struct core_ready ready = {.peer = 1, .instance = 77, .slots = 64, .worker = "w"};
+    core_worker_ready(rig.core, &ready, rig.now, &rig.effects);
+    rig_commit();
+}
+
+/* Time passes until a job is leased; its lease. */
+static uint64_t lease_one(void)
+{
+    for (int tick = 0; tick < 10000; tick++) {
+        core_tick(rig.core, rig.now, &rig.effects);
+        uint64_t lease = 0;
+        for (size_t i = 0; i < rig.effects.effect_count; i++)
+            if (rig.effects.effects[i].kind == EFFECT_JOB)
+                lease = rig.effects.effects[i].lease;
+        rig_commit();
+        if (lease != 0) {
+            ck_assert(core_lease_send(rig.core, lease, rig.now));
+            return lease;
+        }
+        rig.now.wall_ms += 100;
+        rig.now.mono_ms += 100;
+        core_worker_alive(rig.core, 1, rig.now, &rig.effects);
+        rig_commit();
+    }
+    ck_abort_msg("nothing is leased");
+}
+
+static void answer(uint64_t lease, enum outcome outcome, bool unknown, const char *result)
+{
+    const struct core_result said = {.peer = 1,
+                                     .lease = lease,
+                                     .outcome = outcome,
+                                     .unknown = unknown,
+                                     .retry_after_ms = unknown ? 600000 : -1,
+                                     .http_status = unknown ? 0 : 400,
+                                     .result = {result, strlen(result)}};
+    core_worker_result(rig.core, &said, rig.now, &rig.effects);
+    rig_commit();
+}
+
+#define REFUSED(code) "{\"error\":{\"code\":\"" code "\",\"message\":\"no\"}}"
+
+static void fail_one(const char *result)
+{
+    answer(lease_one(), OUTCOME_REJECTED, false, result);
+}
+
+static void expect_job(const char *id, const char *state, const char *reason)
+{
+    char target[128];
+    snprintf(target, sizeof target, "/v1/jobs/%s", id);
+    struct reply reply = rig_ask("GET", target, "viewer-token", NULL);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_str_eq(json_string(reply.json, "state"), state);
+    const char *said = json_string(reply.json, "reason");
+    ck_assert_str_eq(said != NULL ? said : "", reason);
+    reply_free(&reply);
+}
+
+static void expect_code(const char *method, const char *target, const char *token, const char *body, int status,
+                        const char *code)
+{
+    struct reply reply = rig_ask(method, target, token, body);
+    ck_assert_msg(reply.status == status, "%s: %d %s", target, reply.status, reply.body);
+    ck_assert_str_eq(json_string(json_get(reply.json, "error"), "code"), code);
+    reply_free(&reply);
+}
+
+/* covers: call POST /v1/jobs/{id}/settle */
+START_TEST(a_person_settles_an_unknown_outcome)
+{
+    ready();
+    enqueue("eu", "a", 1, "");
+    answer(lease_one(), OUTCOME_RETRY, true, "{}");
+    expect_job("eu%2Fa", "queued", "outcome_unknown");
+    expect_code("POST", "/v1/jobs/eu%2Fa/settle", "operator-token", "{\"outcome\":\"maybe\"}", 422, "invalid_field");
+    expect_code("POST", "/v1/jobs/eu%2Fa/settle", "operator-token", "{}", 422, "invalid_field");
+    expect_code("POST", "/v1/jobs/eu%2Fa/settle", "operator-token", "{\"outcome\":\"sent\",\"reason\":7}", 422,
+                "invalid_field");
+    expect_code("POST", "/v1/jobs/eu%2Fa/settle", "viewer-token", "{\"outcome\":\"sent\"}", 403, "forbidden");
+    struct reply reply = rig_ask("POST", "/v1/jobs/eu%2Fa/settle", "operator-eu-token",
+                                 "{\"outcome\":\"sent\",\"reason\":\"the recipient has it\"}");
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_str_eq(json_string(reply.json, "state"), "sent");
+    reply_free(&reply);
+    expect_code("POST", "/v1/jobs/eu%2Fa/settle", "operator-token", "{\"outcome\":\"sent\"}", 409, "already_final");
+    expect_code("POST", "/v1/jobs/nobody/settle", "operator-token", "{\"outcome\":\"sent\"}", 404, "not_found");
+}
+END_TEST
+
+START_TEST(settling_as_unsent_lets_the_job_wait_again_and_only_unknown_ones_can_be_settled)
+{
+    ready();
+    enqueue("eu", "a", 1, "");
+    answer(lease_one(), OUTCOME_RETRY, true, "{}");
+    rig_expect("POST", "/v1/jobs/eu%2Fa/settle", "operator-token", "{\"outcome\":\"unsent\"}", 200);
+    expect_job("eu%2Fa", "queued", "retry_backoff");
+    expect_code("POST", "/v1/jobs/eu%2Fa/settle", "operator-token", "{\"outcome\":\"unsent\"}", 422, "not_allowed");
+    enqueue("us", "b", 2, "");
+    expect_code("POST", "/v1/jobs/us%2Fb/settle", "operator-eu-token", "{\"outcome\":\"sent\"}", 404, "not_found");
+}
+END_TEST
+
+/* covers: call POST /v1/lines/{line}/cordon, POST /v1/lines/{line}/uncordon */
+START_TEST(a_line_is_cordoned_and_uncordoned)
+{
+    rig_expect("POST", "/v1/lines/+12025550101/cordon", "viewer-token", NULL, 403);
+    rig_expect("POST", "/v1/lines/+12025550102/cordon", "operator-eu-token", NULL, 404);
+    rig_expect("POST", "/v1/lines/+12025550199/cordon", "operator-token", NULL, 404);
+    struct reply reply = rig_ask("POST", "/v1/lines/+12025550101/cordon", "operator-eu-token", NULL);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert(json_bool(reply.json, "cordoned", false));
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/lines/+12025550101", "viewer-token", NULL);
+    ck_assert(json_bool(reply.json, "cordoned", false));
+    reply_free(&reply);
+    enqueue("eu", "a", 1, ",\"from\":\"+12025550101\"");
+    expect_job("eu%2Fa", "queued", "line_cordoned");
+    rig_expect("POST", "/v1/lines/+12025550101/uncordon", "operator-token", NULL, 200);
+    ready();
+    lease_one();
+}
+END_TEST
+
+/* ---- dead letters ---- */
+
+static int count_dead(const char *query, const char *token)
+{
+    char target[256], after[32] = "";
+    int count = 0;
+    for (;;) {
+        snprintf(target, sizeof target, "/v1/dead?limit=2%s%s%s", query, after[0] != '\0' ? "&after=" : "", after);
+        struct reply reply = rig_ask("GET", target, token, NULL);
+        ck_assert_msg(reply.status == 200, "%s: %s", target, reply.body);
+        count += cJSON_GetArraySize(json_get(reply.json, "dead"));
+        const char *next = json_string(reply.json, "next");
+        snprintf(after, sizeof after, "%s", next != NULL ? next : "");
+        reply_free(&reply);
+        if (after[0] == '\0')
+            return count;
+    }
+}
+
+/* Five jobs of eu that failed: three with code 1003, one with 2006, one with http_500. */
+static void five_dead(void)
+{
+    static const char *const results[] = {REFUSED("1003"), REFUSED("2006"), REFUSED("1003"), REFUSED("http_500"),
+                                          REFUSED("1003")};
+    ready();
+    for (unsigned i = 0; i < 5; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "d%u", i);
+        enqueue("eu", id, 10 + i, "");
+        fail_one(results[i]);
+    }
+}
+
+/* covers: call GET /v1/dead */
+START_TEST(dead_letters_are_listed_by_pool_and_code_page_by_page)
+{
+    five_dead();
+    ck_assert_int_eq(count_dead("", "viewer-token"), 5);
+    ck_assert_int_eq(count_dead("&code=1003", "viewer-token"), 3);
+    ck_assert_int_eq(count_dead("&code=100", "viewer-token"), 0);
+    ck_assert_int_eq(count_dead("&code=http_500", "viewer-token"), 1);
+    ck_assert_int_eq(count_dead("&pool=eu&code=2006", "viewer-token"), 1);
+    ck_assert_int_eq(count_dead("&pool=us", "viewer-token"), 0);
+    ck_assert_int_eq(count_dead("", "viewer-us-token"), 0);
+    expect_code("GET", "/v1/dead?pool=nowhere", "viewer-token", NULL, 404, "unknown_pool");
+    expect_code("GET", "/v1/dead?pool=eu", "viewer-us-token", NULL, 404, "unknown_pool");
+    expect_code("GET", "/v1/dead?after=x", "viewer-token", NULL, 422, "invalid_field");
+    rig_expect("GET", "/v1/dead", "producer-eu-token", NULL, 403);
+    struct reply reply = rig_ask("GET", "/v1/dead?limit=1", "viewer-token", NULL);
+    const cJSON *first = cJSON_GetArrayItem(json_get(reply.json, "dead"), 0);
+    ck_assert_str_eq(json_string(first, "id"), "d0");
+    ck_assert_str_eq(json_string(json_get(first, "error"), "code"), "1003");
+    ck_assert_ptr_nonnull(strstr(reply.body, "*")); /* a viewer sees no numbers */
+    reply_free(&reply);
+}
+END_TEST
+
+/* covers: call POST /v1/dead/{id}/requeue */
+START_TEST(a_dead_letter_comes_back_by_name_with_all_it_had)
+{
+    five_dead();
+    struct reply before = rig_ask("GET", "/v1/jobs/eu%2Fd1", "admin-token", NULL);
+    struct reply reply = rig_ask("POST", "/v1/dead/eu%2Fd1/requeue", "operator-eu-token", NULL);
+    ck_assert_msg(reply.status == 200, "%s", reply.body);
+    ck_assert_str_eq(json_string(reply.json, "job"), json_string(before.json, "job"));
+    ck_assert_str_eq(json_string(reply.json, "state"), "queued");
+    ck_assert_str_eq(json_string(reply.json, "accepted_at"), json_string(before.json, "accepted_at"));
+    ck_assert(cJSON_Compare(json_get(reply.json, "meta"), json_get(before.json, "meta"), true));
+    ck_assert(cJSON_Compare(json_get(reply.json, "to"), json_get(before.json, "to"), true));
+    reply_free(&reply);
+    reply_free(&before);
+    ck_assert_int_eq(count_dead("", "viewer-token"), 4);
+    expect_code("POST", "/v1/dead/eu%2Fd1/requeue", "operator-token", NULL, 404, "not_found");
+    uint64_t lease = lease_one();
+    struct lease_view view;
+    ck_assert(core_lease_view(rig.core, lease, &view));
+    ck_assert_uint_eq(view.attempt, 2);
+    answer(lease, OUTCOME_SENT, false, "{\"message_id\":\"m\"}");
+    expect_job("eu%2Fd1", "sent", "");
+    ck_assert_int_eq(count_dead("", "viewer-token"), 4);
+    expect_code("POST", "/v1/dead/eu%2Fd1/requeue", "operator-token", NULL, 404, "not_found");
+}
+END_TEST
+
+START_TEST(only_who_may_see_a_dead_letter_brings_it_back)
+{
+    five_dead();
+    rig_expect("POST", "/v1/dead/eu%2Fd0/requeue", "viewer-token", NULL, 403);
+    rig_expect("POST", "/v1/dead/eu%2Fd0/requeue", "producer-eu-token", NULL, 403);
+    expect_code("POST", "/v1/dead/nobody/requeue", "operator-token", NULL, 404, "not_found");
+    enqueue("eu", "live", 99, "");
+    expect_code("POST", "/v1/dead/eu%2Flive/requeue", "operator-token", NULL, 404, "not_found");
+    expect_code("POST", "/v1/dead/eu%2Fd0/requeue", "operator-token", "{\"expires_at\":5}", 422, "invalid_field");
+    expect_code("POST", "/v1/dead/eu%2Fd0/requeue", "operator-token", "[]", 400, "malformed");
+    ck_assert_int_eq(count_dead("", "viewer-token"), 5);
+}
+END_TEST
+
+START_TEST(what_has_expired_comes_back_only_with_a_new_expiry)
+{
+    ready();
+    enqueue("eu", "late", 1, ",\"expires_at\":\"2026-11-23T11:00:00Z\"");
+    fail_one(REFUSED("1003"));
+    rig.now.wall_ms += 7200000; /* the rig began at ten o'clock */
+    rig.now.mono_ms += 7200000;
+    expect_code("POST", "/v1/dead/eu%2Flate/requeue", "operator-token", NULL, 409, "already_final");
+    struct reply many = rig_ask("POST", "/v1/dead/requeue", "operator-token", NULL);
+    ck_assert_msg(strstr(many.body, "\"refused\":{\"expired\":1}") != NULL, "%s", many.body);
+    reply_free(&many);
+    expect_code("POST", "/v1/dead/eu%2Flate/requeue", "operator-token", "{\"expires_at\":\"2026-11-23T11:00:00Z\"}",
+                422, "invalid_field");
+    struct reply reply = rig_ask("POST", "/v1/dead/eu%2Flate/requeue", "operator-token",
+                                 "{\"expires_at\":\"2026-11-24T00:00:00Z\"}");
+    ck_assert_msg(reply.status == 200, "%s", reply.body);
+    ck_assert_str_eq(json_string(reply.json, "expires_at"), "2026-11-24T00:00:00.000Z");
+    reply_free(&reply);
+}
+END_TEST
+
+/* covers: call POST /v1/dead/requeue */
+START_TEST(dead_letters_of_a_code_come_back_in_slices_that_can_be_gone_on_with)
+{
+    char target[256], after[64] = "";
+    int64_t requeued = 0, count = 0;
+    five_dead();
+    do {
+        snprintf(target, sizeof target, "/v1/dead/requeue?code=1003&limit=1%s%s", after[0] != '\0' ? "&after=" : "",
+                 after);
+        struct reply reply = rig_ask("POST", target, "operator-token", NULL);
+        ck_assert_msg(reply.status == 200, "%s", reply.body);
+        ck_assert(json_int(reply.json, "requeued", &count));
+        ck_assert_int_le(count, 1);
+        requeued += count;
+        const char *next = json_string(reply.json, "next");
+        snprintf(after, sizeof after, "%s", next != NULL ? next : "");
+        reply_free(&reply);
+    } while (after[0] != '\0');
+    ck_assert_int_eq(requeued, 3);
+    ck_assert_int_eq(count_dead("", "viewer-token"), 2);
+    expect_job("eu%2Fd0", "queued", "pace");
+    expect_code("POST", "/v1/dead/requeue?after=7", "operator-token", NULL, 422, "invalid_field");
+    expect_code("POST", "/v1/dead/requeue?after=7.x", "operator-token", NULL, 422, "invalid_field");
+    rig_expect("POST", "/v1/dead/requeue", "viewer-token", NULL, 403);
+}
+END_TEST
+
+START_TEST(a_requeue_of_many_ends_though_what_it_brings_back_dies_at_once)
+{
+    five_dead();
+    struct reply reply = rig_ask("POST", "/v1/dead/requeue?limit=2", "operator-token", NULL);
+    char target[128];
+    snprintf(target, sizeof target, "/v1/dead/requeue?limit=100&after=%s", json_string(reply.json, "next"));
+    reply_free(&reply);
+    for (int i = 0; i < 2; i++)
+        fail_one(REFUSED("1003"));
+    reply = rig_ask("POST", target, "operator-token", NULL);
+    int64_t count = 0;
+    ck_assert(json_int(reply.json, "requeued", &count));
+    ck_assert_int_eq(count, 3); /* not those that died since */
+    ck_assert_ptr_null(json_string(reply.json, "next"));
+    reply_free(&reply);
+    ck_assert_int_eq(count_dead("", "viewer-token"), 2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("admin_operate");
+    TCase *tests = tcase_create("admin_operate");
+    tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
+    tcase_add_test(tests, a_person_settles_an_unknown_outcome);
+    tcase_add_test(tests, settling_as_unsent_lets_the_job_wait_again_and_only_unknown_ones_can_be_settled);
+    tcase_add_test(tests, a_line_is_cordoned_and_uncordoned);
+    tcase_add_test(tests, dead_letters_are_listed_by_pool_and_code_page_by_page);
+    tcase_add_test(tests, a_dead_letter_comes_back_by_name_with_all_it_had);
+    tcase_add_test(tests, only_who_may_see_a_dead_letter_brings_it_back);
+    tcase_add_test(tests, what_has_expired_comes_back_only_with_a_new_expiry);
+    tcase_add_test(tests, dead_letters_of_a_code_come_back_in_slices_that_can_be_gone_on_with);
+    tcase_add_test(tests, a_requeue_of_many_ends_though_what_it_brings_back_dies_at_once);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,125 @@
+/* linewardctl, an operator's word: what it asks of the admin API, what it insists on, and how it ends. */
+#include "tests/unit/ctl_server.h"
+
+static void teardown(void)
+{
+    said_free();
+}
+
+static void assert_asked(size_t index, const char *method, const char *url)
+{
+    ck_assert_uint_lt(index, server.seen_count);
+    ck_assert_str_eq(server.seen[index].method, method);
+    ck_assert_str_eq(server.seen[index].url, url);
+}
+
+START_TEST(settle_needs_a_reason_and_an_outcome)
+{
+    static const struct reply script[] = {{200, "{\"job\":\"j_1\",\"state\":\"sent\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("settle", W("j_1"), W("sent"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("settle", W("j_1"), W("lost"), W("--reason"), W("x"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_uint_eq(server.seen_count, 0);
+    RUN_ADMIN("settle", W("j_1"), W("sent"), W("--reason"), W("seen on the phone"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "POST", "/v1/jobs/j_1/settle");
+    ck_assert_str_eq(server.seen[0].body, "{\"outcome\":\"sent\",\"reason\":\"seen on the phone\"}");
+    assert_says(said.out, "j_1: settled as sent; it is sent now");
+    server_stop();
+}
+END_TEST
+
+START_TEST(cordon_and_uncordon_name_the_line)
+{
+    static const struct reply script[] = {{200, "{\"line\":\"+1202\",\"cordoned\":true}"}};
+    SERVER_START(script);
+    RUN_ADMIN("cordon", W("+1202"));
+    RUN_ADMIN("uncordon", W("+1202"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "POST", "/v1/lines/%2B1202/cordon");
+    assert_asked(1, "POST", "/v1/lines/%2B1202/uncordon");
+    server_stop();
+}
+END_TEST
+
+START_TEST(dead_letters_are_shown_with_their_codes)
+{
+    static const struct reply script[] = {
+        {200, "{\"dead\":[{\"job\":\"j_7\",\"error\":{\"code\":\"2006\",\"message\":\"line not yours\"},"
+              "\"ended_at\":null}],\"next\":null}"}};
+    SERVER_START(script);
+    RUN_ADMIN("dead", W("--code"), W("2006"), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "GET", "/v1/dead?limit=100&pool=eu&code=2006");
+    assert_says(said.out, "j_7");
+    assert_says(said.out, "2006");
+    server_stop();
+}
+END_TEST
+
+START_TEST(requeue_goes_on_after_a_refusal)
+{
+    static const struct reply script[] = {
+        {404, "{\"error\":{\"code\":\"not_found\",\"message\":\"there is no dead letter of this name\"}}"},
+        {200, "{\"job\":\"j_2\",\"state\":\"queued\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("requeue");
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("requeue", W("j_1"), W("--all"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("requeue", W("j_1"), W("j_2"), W("--expires-at"), W("never"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_asked(1, "POST", "/v1/dead/j_2/requeue");
+    ck_assert_str_eq(server.seen[1].body, "{\"expires_at\":null}");
+    assert_says(said.out, "j_2: requeued; it is queued now");
+    server_stop();
+}
+END_TEST
+
+START_TEST(requeue_of_all_goes_on_until_none_is_left)
+{
+    static const struct reply script[] = {
+        {200, "{\"requeued\":100,\"refused\":{},\"next\":\"40.99\"}"},
+        {200, "{\"requeued\":7,\"refused\":{\"opted_out\":2,\"expired\":1},\"next\":null}"}};
+    SERVER_START(script);
+    RUN_ADMIN("requeue", W("--all"), W("--code"), W("1003"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED); /* some were refused */
+    assert_asked(0, "POST", "/v1/dead/requeue?code=1003");
+    assert_asked(1, "POST", "/v1/dead/requeue?code=1003&after=40.99");
+    assert_says(said.out, "107 requeued, 3 refused");
+    server_stop();
+}
+END_TEST
+
+START_TEST(requeue_of_all_stops_when_there_is_no_room)
+{
+    static const struct reply script[] = {{200, "{\"requeued\":0,\"refused\":{\"busy\":1},\"next\":\"40.99\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("requeue", W("--all"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    ck_assert_uint_eq(server.seen_count, 2);
+    assert_says(said.err, "--after 40.99");
+    server_stop();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ctl_operate");
+    TCase *tests = tcase_create("ctl_operate");
+    tcase_add_checked_fixture(tests, NULL, teardown);
+    tcase_add_test(tests, settle_needs_a_reason_and_an_outcome);
+    tcase_add_test(tests, cordon_and_uncordon_name_the_line);
+    tcase_add_test(tests, dead_letters_are_shown_with_their_codes);
+    tcase_add_test(tests, requeue_goes_on_after_a_refusal);
+    tcase_add_test(tests, requeue_of_all_goes_on_until_none_is_left);
+    tcase_add_test(tests, requeue_of_all_stops_when_there_is_no_room);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
