@@ -242,6 +242,7 @@ static void must_be_done(const char *lease)
     MUST(producer_got(&worker, "DONE") && frame_is(producer_frame(&worker, 2), lease), "no DONE for %s", lease);
 }
 
+/* covers: code unknown_worker; key broker.workers, broker.heartbeat_ms */
 START_TEST(malformed_messages_of_workers_are_refused)
 {
     static const char ready[] = "{\"worker\":\"raw\",\"instance\":\"raw-1\",\"slots\":4,\"leases\":[]}";

@@ -169,6 +169,7 @@ static bool is_delivered(const char *id)
     return is;
 }
 
+/* covers: state sent; field id, class, campaign, meta */
 START_TEST(status_finds_a_job_by_number_id_and_pool)
 {
     static const char *const members[] = {"id",         "job",      "pool",     "to",          "from",
@@ -204,6 +205,7 @@ static cJSON *cancel(const char *id)
     return producer_ask(&producer, "CANCEL", id);
 }
 
+/* covers: state cancelled, held */
 START_TEST(a_cancelled_job_is_never_sent)
 {
     begin();
@@ -244,6 +246,7 @@ START_TEST(the_same_job_cancelled_twice_in_one_request_is_cancelled_once)
 }
 END_TEST
 
+/* covers: state leased */
 START_TEST(a_leased_job_is_cancelled_if_it_had_not_begun)
 {
     begin();
@@ -286,6 +289,7 @@ static const char *in_ms(int64_t ms)
     return text[turn];
 }
 
+/* covers: field send_after; state scheduled; reason not_yet_due */
 START_TEST(send_after_waits_until_due_and_takes_its_place_then)
 {
     begin();
@@ -305,6 +309,7 @@ START_TEST(send_after_waits_until_due_and_takes_its_place_then)
 }
 END_TEST
 
+/* covers: field expires_at; state expired */
 START_TEST(an_expired_job_is_never_sent)
 {
     begin();
@@ -329,6 +334,7 @@ END_TEST
 
 /* ---- holds, lines, chats ---- */
 
+/* covers: field if_held; code held; state queued, held; reason no_healthy_line */
 START_TEST(if_held_fail_refuses_what_would_be_held)
 {
     static const char open[] = "{\"id\":\"open\",\"to\":\"+14155550111\",\"if_held\":\"fail\"," HELLO "}";
@@ -354,6 +360,7 @@ START_TEST(if_held_fail_refuses_what_would_be_held)
 }
 END_TEST
 
+/* covers: code not_allowed */
 START_TEST(a_link_is_refused_in_a_first_message_only)
 {
     static const char link[] = "{\"id\":\"link\",\"to\":\"+14155550113\"," TEXT("see https://example.com/x") "}";
@@ -371,6 +378,7 @@ START_TEST(a_link_is_refused_in_a_first_message_only)
 }
 END_TEST
 
+/* covers: field from; reason line_at_risk; code line_conflict */
 START_TEST(a_pinned_job_goes_out_on_its_line_or_waits_for_it)
 {
     begin();
@@ -435,6 +443,7 @@ static void open_chat_elsewhere(const char *line, const char *to, char out[64])
     cJSON_Delete(chat);
 }
 
+/* covers: field chat_id */
 START_TEST(a_chat_that_exists_already_is_adopted)
 {
     char chat[64];
@@ -469,6 +478,7 @@ static bool is_taken(const char *text)
     return taken;
 }
 
+/* covers: state suppressed; code opted_out */
 START_TEST(who_opted_out_is_not_sent_to)
 {
     begin();

@@ -85,6 +85,7 @@ START_TEST(a_paused_line_stays_paused_over_sigkill_until_resumed)
 }
 END_TEST
 
+/* covers: reason paused, account_paused, pool_paused; state held */
 START_TEST(pauses_of_all_scopes_survive_sigkill_and_each_must_be_lifted)
 {
     static const struct {

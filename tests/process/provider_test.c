@@ -63,6 +63,7 @@ static struct tally count(int jobs)
     return tally;
 }
 
+/* covers: reason provider_down */
 START_TEST(a_dead_provider_opens_the_breaker_and_costs_no_job)
 {
     /* At most seven tries fit into the ten seconds that the breaker takes to open. */
@@ -123,6 +124,7 @@ START_TEST(a_provider_that_resets_every_connection_costs_no_job)
 }
 END_TEST
 
+/* covers: state failed; key policies.attempts_max */
 START_TEST(a_job_that_the_provider_always_fails_ends_after_attempts_max)
 {
     static const char *const sets[] = {"policies.default.attempts_max=3", NULL};

@@ -129,6 +129,7 @@ static bool machine_lets_us_mount(void)
     return code != PROGRAM_NO_MOUNT;
 }
 
+/* covers: code store_full */
 START_TEST(a_full_store_refuses_jobs_and_takes_everything_else)
 {
     static struct filling filling;

@@ -3,6 +3,7 @@
 
 /* ---- getting in ---- */
 
+/* covers: code unauthorized; call GET /, GET /healthz, GET /readyz */
 START_TEST(without_a_good_token_every_path_but_health_is_401)
 {
     static const char *const closed[] = {"/metrics",  "/v1/status", "/v1/jobs",    "/v1/jobs/x",
@@ -21,6 +22,7 @@ START_TEST(without_a_good_token_every_path_but_health_is_401)
 }
 END_TEST
 
+/* covers: code forbidden, unknown_command */
 START_TEST(a_role_that_may_not_is_forbidden_and_a_wrong_method_is_405_with_allow)
 {
     rig_expect("POST", "/v1/lines/+12025550101/pause", "viewer-token", "{}", 403);
@@ -103,6 +105,7 @@ END_TEST
 
 /* ---- status, lines, pools ---- */
 
+/* covers: call GET /readyz */
 START_TEST(readiness_follows_the_shell_and_the_reputation)
 {
     struct reply reply = rig_ask("GET", "/readyz", NULL, NULL);
@@ -116,6 +119,7 @@ START_TEST(readiness_follows_the_shell_and_the_reputation)
 }
 END_TEST
 
+/* covers: call GET /v1/status */
 START_TEST(status_is_one_page_of_what_there_is)
 {
     struct reply reply = rig_ask("GET", "/v1/status", "viewer-token", NULL);
@@ -131,6 +135,7 @@ START_TEST(status_is_one_page_of_what_there_is)
 }
 END_TEST
 
+/* covers: call GET /v1/lines/{line} */
 START_TEST(a_line_is_shown_with_its_reputation_and_gate)
 {
     struct reply reply = rig_ask("GET", "/v1/lines/+12025550102", "viewer-token", NULL);
@@ -169,6 +174,7 @@ static int count_pages(const char *path, const char *list, const char *token, in
     }
 }
 
+/* covers: call GET /v1/lines, GET /v1/pools */
 START_TEST(lists_come_in_pages_and_each_sees_only_its_pools)
 {
     for (uint64_t line = 0; line < 20; line++)
@@ -183,6 +189,7 @@ START_TEST(lists_come_in_pages_and_each_sees_only_its_pools)
 }
 END_TEST
 
+/* covers: call GET /metrics */
 START_TEST(metrics_are_text_with_the_lines_that_one_may_see)
 {
     struct reply reply = rig_ask("GET", "/metrics", "viewer-us-token", NULL);
@@ -196,6 +203,7 @@ END_TEST
 
 /* ---- pauses ---- */
 
+/* covers: call POST /v1/lines/{line}/pause, POST /v1/lines/{line}/resume, GET /v1/pauses; reason line_paused */
 START_TEST(a_pause_closes_its_line_until_it_is_lifted)
 {
     struct reply reply = rig_ask("POST", "/v1/lines/+12025550101/pause", "operator-token", "{\"reason\":\"storm\"}");
@@ -222,6 +230,8 @@ START_TEST(a_pause_closes_its_line_until_it_is_lifted)
 }
 END_TEST
 
+/* covers: call POST /v1/pools/{pool}/pause, POST /v1/pools/{pool}/resume, POST /v1/accounts/{account}/pause,
+ * POST /v1/accounts/{account}/resume, POST /v1/pause, POST /v1/resume */
 START_TEST(pools_accounts_and_everything_can_be_paused_by_those_who_may)
 {
     rig_expect("POST", "/v1/pools/eu/pause", "operator-eu-token", "{}", 200);
@@ -318,6 +328,7 @@ static void enqueue(const char *pool, const char *id, unsigned recipient)
     reply_free(&reply);
 }
 
+/* covers: call POST /v1/jobs, GET /v1/jobs/{id} */
 START_TEST(a_job_sent_over_http_is_accepted_and_found_under_all_its_names)
 {
     struct reply reply = rig_ask("POST", "/v1/jobs", "producer-eu-token", job_body("eu", "order/1", 111));
@@ -365,6 +376,7 @@ START_TEST(the_message_is_for_operators_who_ask_and_recipients_are_masked_for_vi
 }
 END_TEST
 
+/* covers: call POST /v1/jobs */
 START_TEST(a_batch_answers_each_job_in_its_place)
 {
     char body[2048];
@@ -391,6 +403,7 @@ START_TEST(a_batch_answers_each_job_in_its_place)
 }
 END_TEST
 
+/* covers: code too_many */
 START_TEST(more_jobs_than_a_request_may_have_are_too_many)
 {
     struct json_out body = {0};
@@ -408,6 +421,7 @@ START_TEST(more_jobs_than_a_request_may_have_are_too_many)
 }
 END_TEST
 
+/* covers: code busy; call POST /v1/jobs */
 START_TEST(all_busy_is_429_with_retry_after)
 {
     rig.refuse_busy = true;
@@ -436,6 +450,7 @@ START_TEST(the_same_job_again_is_a_duplicate_even_after_its_end)
 }
 END_TEST
 
+/* covers: call DELETE /v1/jobs/{id}; code already_final */
 START_TEST(a_cancelled_job_says_so_and_can_not_be_cancelled_again)
 {
     enqueue("us", "a", 111);
@@ -450,6 +465,7 @@ START_TEST(a_cancelled_job_says_so_and_can_not_be_cancelled_again)
 }
 END_TEST
 
+/* covers: call GET /v1/jobs */
 START_TEST(a_long_backlog_is_walked_in_pages_that_miss_and_repeat_nothing)
 {
     for (unsigned i = 0; i < 30; i++) {
@@ -487,6 +503,7 @@ END_TEST
 
 /* ---- events ---- */
 
+/* covers: call GET /v1/events */
 START_TEST(events_are_read_in_order_by_topic_and_by_those_who_may)
 {
     enqueue("eu", "a", 1);

@@ -46,6 +46,7 @@ static void list_nothing(void)
     rig_poll(rig, 0, NULL);
 }
 
+/* covers: reason not_yet_due; state scheduled */
 START_TEST(not_yet_due)
 {
     struct core_enqueue job = rig_job(1, CLASS_CAMPAIGN);
@@ -59,6 +60,7 @@ START_TEST(not_yet_due)
 }
 END_TEST
 
+/* covers: reason paused, account_paused, pool_paused, line_paused */
 START_TEST(paused_by_the_operator_at_each_scope)
 {
     uint64_t number = known_job();
@@ -74,6 +76,7 @@ START_TEST(paused_by_the_operator_at_each_scope)
 }
 END_TEST
 
+/* covers: reason line_flagged, line_gone, line_critical, line_stale, provider_down */
 START_TEST(of_all_that_closes_a_line_the_first_of_the_list_is_told)
 {
     uint64_t number = known_job();
@@ -96,6 +99,7 @@ START_TEST(of_all_that_closes_a_line_the_first_of_the_list_is_told)
 }
 END_TEST
 
+/* covers: reason line_recovering */
 START_TEST(line_recovering_once_the_word_is_better)
 {
     uint64_t number = known_job();
@@ -106,6 +110,7 @@ START_TEST(line_recovering_once_the_word_is_better)
 }
 END_TEST
 
+/* covers: reason conversation_critical */
 START_TEST(conversation_critical_is_that_conversations_only)
 {
     uint64_t number = known_job();
@@ -118,6 +123,7 @@ START_TEST(conversation_critical_is_that_conversations_only)
 }
 END_TEST
 
+/* covers: reason outcome_unknown */
 START_TEST(outcome_unknown_comes_before_the_lines_own)
 {
     rig_worker(rig, 1, 4);
@@ -133,6 +139,7 @@ START_TEST(outcome_unknown_comes_before_the_lines_own)
 }
 END_TEST
 
+/* covers: reason retry_backoff */
 START_TEST(retry_backoff_until_its_time)
 {
     rig_worker(rig, 1, 4);
@@ -149,6 +156,7 @@ START_TEST(retry_backoff_until_its_time)
 }
 END_TEST
 
+/* covers: reason conversation_busy */
 START_TEST(conversation_busy_behind_one_that_is_out)
 {
     rig_worker(rig, 1, 4);
@@ -173,6 +181,7 @@ START_TEST(jobs_behind_one_that_waits_for_the_same_share_its_reason)
 }
 END_TEST
 
+/* covers: reason no_healthy_line */
 START_TEST(no_healthy_line_for_a_new_conversation)
 {
     uint64_t number = rig_send(rig, 1, CLASS_REPLY);
@@ -184,6 +193,7 @@ START_TEST(no_healthy_line_for_a_new_conversation)
 }
 END_TEST
 
+/* covers: reason line_at_risk */
 START_TEST(line_at_risk_for_a_new_conversation_pinned_to_it)
 {
     struct core_enqueue job = rig_job(1, CLASS_REPLY);
@@ -207,6 +217,7 @@ static void expect_after_one(const char *conf, enum reason reason)
     ck_queued(number, reason);
 }
 
+/* covers: reason budget_new_conversations, budget_daily, pace */
 START_TEST(budgets_and_pace_each_by_their_name)
 {
     expect_after_one(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 1"), REASON_BUDGET_NEW_CONVERSATIONS);
@@ -224,6 +235,7 @@ START_TEST(a_known_conversation_never_waits_for_the_budget_of_new_ones)
 }
 END_TEST
 
+/* covers: reason ramp */
 START_TEST(ramp_while_the_line_recovers_its_pace)
 {
     relapse();
@@ -236,6 +248,7 @@ START_TEST(ramp_while_the_line_recovers_its_pace)
 }
 END_TEST
 
+/* covers: reason rate_limited */
 START_TEST(rate_limited_until_the_provider_said)
 {
     begin_with(POLICY_CONF("pace_per_min: 0"), 1);
@@ -253,6 +266,7 @@ START_TEST(rate_limited_until_the_provider_said)
 }
 END_TEST
 
+/* covers: reason no_worker */
 START_TEST(no_worker_when_all_slots_are_taken)
 {
     begin_with(POLICY_CONF("pace_per_min: 0"), 1);
@@ -265,6 +279,7 @@ START_TEST(no_worker_when_all_slots_are_taken)
 }
 END_TEST
 
+/* covers: field if_held; code held */
 START_TEST(fail_if_held_is_refused_by_what_holds_and_by_nothing_else)
 {
     struct core_enqueue job = rig_job(1, CLASS_REPLY);

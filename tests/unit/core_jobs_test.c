@@ -125,6 +125,7 @@ static struct core_enqueue with_id(uint64_t conversation, uint64_t id, uint64_t 
     return job;
 }
 
+/* covers: field id; code id_conflict */
 START_TEST(a_repeated_id_is_the_same_job_and_another_content_a_conflict)
 {
     struct play *play = play_line(UNLIMITED);
@@ -155,6 +156,7 @@ START_TEST(a_repeated_id_is_the_same_job_and_another_content_a_conflict)
 }
 END_TEST
 
+/* covers: key store.dedupe_window_h */
 START_TEST(an_id_is_remembered_for_its_window_after_the_jobs_end)
 {
     struct rig_options options = {.conf = "accounts:\n  default: {api_key_file: key}\n"
@@ -197,6 +199,7 @@ START_TEST(a_job_that_is_past_its_expiry_is_accepted_and_expired)
 }
 END_TEST
 
+/* covers: field expires_at; state expired */
 START_TEST(no_job_is_leased_at_or_after_its_expiry_and_each_ends_once)
 {
     enum { JOBS = 400 };
@@ -354,6 +357,7 @@ END_TEST
 
 /* ---- send_after ---- */
 
+/* covers: field send_after; state scheduled */
 START_TEST(a_scheduled_job_takes_its_place_where_it_falls_due)
 {
     struct play *play = play_line(UNLIMITED);
@@ -421,6 +425,7 @@ static void refused(struct rig *rig, const struct core_enqueue *job, bool store_
     ck_assert_uint_eq(core_job_by_id(rig->core, 987), 0);
 }
 
+/* covers: field if_held; code held */
 START_TEST(if_held_fail_refuses_what_would_be_held_and_takes_what_only_waits)
 {
     struct play *play = play_policy("pace_per_min: 1, daily_messages: 0, new_conversations_per_day: 0");
@@ -446,6 +451,7 @@ START_TEST(if_held_fail_refuses_what_would_be_held_and_takes_what_only_waits)
 }
 END_TEST
 
+/* covers: key policies.first_message_links; code not_allowed */
 START_TEST(a_link_is_refused_in_a_first_message_only)
 {
     struct play *play = play_line(UNLIMITED);
@@ -464,6 +470,7 @@ START_TEST(a_link_is_refused_in_a_first_message_only)
 }
 END_TEST
 
+/* covers: key broker.jobs_max; code busy */
 START_TEST(a_full_broker_is_busy_until_a_job_ends)
 {
     struct rig_options by_conf = {.conf = "accounts:\n  default: {api_key_file: key}\nbroker: {jobs_max: 3}\n"};
@@ -484,6 +491,7 @@ START_TEST(a_full_broker_is_busy_until_a_job_ends)
 }
 END_TEST
 
+/* covers: code store_full */
 START_TEST(a_full_store_takes_no_job_but_still_knows_those_it_has)
 {
     struct play *play = play_line(UNLIMITED);
@@ -516,6 +524,7 @@ static void hear(struct rig *rig, uint64_t recipient, uint64_t chat, bool opt_ou
     rig_keep(rig);
 }
 
+/* covers: state suppressed; code opted_out */
 START_TEST(a_refusal_for_good_suppresses_all_that_waits_for_the_recipient)
 {
     static const enum suppress causes[] = {SUPPRESS_OPTED_OUT, SUPPRESS_BLOCKED};

@@ -271,6 +271,7 @@ START_TEST(cancelling_an_unknown_outcome_does_not_end_it)
 }
 END_TEST
 
+/* covers: code outcome_unknown; state failed */
 START_TEST(a_job_that_expires_unsettled_failed_with_its_outcome_unknown)
 {
     begin_with(FAST_CONF, 1);
@@ -302,6 +303,7 @@ END_TEST
 
 /* ---- retries and their scopes ---- */
 
+/* covers: key policies.attempts_max */
 START_TEST(attempts_max_ends_a_job_that_failed_by_itself)
 {
     struct effect job = begin_job();

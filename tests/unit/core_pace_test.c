@@ -45,6 +45,7 @@ static void tell(struct play *play, enum reputation word)
 
 /* ---- pace ---- */
 
+/* covers: key policies.pace_per_min, policies.burst */
 START_TEST(no_minute_holds_more_than_the_pace_and_the_burst_and_hardly_fewer)
 {
     static const unsigned paces[] = {1, 7, 30, 61, 600};
@@ -69,6 +70,7 @@ START_TEST(no_minute_holds_more_than_the_pace_and_the_burst_and_hardly_fewer)
 }
 END_TEST
 
+/* covers: key policies.burst */
 START_TEST(a_burst_goes_at_once_only_after_a_rest)
 {
     struct play *play = play_policy("pace_per_min: 30, burst: 5, daily_messages: 0, new_conversations_per_day: 0");
@@ -104,6 +106,7 @@ START_TEST(gaps_differ_but_are_never_shorter_than_the_pace_says)
 }
 END_TEST
 
+/* covers: key policies.at_risk_factor */
 START_TEST(an_at_risk_line_goes_on_at_its_factor)
 {
     struct play *play =
@@ -119,6 +122,7 @@ START_TEST(an_at_risk_line_goes_on_at_its_factor)
 }
 END_TEST
 
+/* covers: key policies.pace_per_min */
 START_TEST(a_pace_without_limit_has_factors_of_60000_a_minute)
 {
     struct play *play = play_policy("pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 0");
@@ -148,6 +152,7 @@ END_TEST
     "pace_per_min: 120, ramp_step_ms: 300000, ramp_percent: [10, 25, 50, 100], daily_messages: 0, "                  \
     "new_conversations_per_day: 0"
 
+/* covers: key policies.ramp_percent, policies.ramp_step_ms */
 START_TEST(a_released_line_ramps_up_step_by_step)
 {
     static const unsigned percent[] = {10, 25, 50, 100};
@@ -192,6 +197,7 @@ END_TEST
 
 /* ---- budgets ---- */
 
+/* covers: key policies.daily_messages; reason budget_daily */
 START_TEST(no_day_holds_more_messages_than_the_daily_budget)
 {
     struct play *play = play_policy("pace_per_min: 0, daily_messages: 20, new_conversations_per_day: 0");
@@ -210,6 +216,7 @@ START_TEST(no_day_holds_more_messages_than_the_daily_budget)
 }
 END_TEST
 
+/* covers: key policies.new_conversations_per_day; reason budget_new_conversations */
 START_TEST(the_budget_of_new_conversations_stops_only_these)
 {
     struct play *play = play_policy("pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 3");
@@ -302,6 +309,7 @@ static void check_shares(const struct play *play, size_t from, const enum job_cl
     ck_assert_uint_ge(play->count - from, 108);
 }
 
+/* covers: field class */
 START_TEST(classes_share_a_slow_line_16_8_2_1_in_sends)
 {
     enum { EACH = 100 };
@@ -373,6 +381,7 @@ START_TEST(waits_lie_between_base_and_cap_and_grow_apart)
 }
 END_TEST
 
+/* covers: key policies.retry_base_ms, policies.retry_cap_ms */
 START_TEST(a_retry_waits_by_itself_unless_the_provider_said_how_long)
 {
     struct play *play = play_policy("pace_per_min: 0, retry_base_ms: 2000, retry_cap_ms: 7000");

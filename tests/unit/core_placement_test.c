@@ -133,6 +133,7 @@ START_TEST(under_any_weather_only_a_healthy_open_line_takes_a_new_conversation)
 }
 END_TEST
 
+/* covers: key policies.allow_at_risk_new */
 START_TEST(an_at_risk_line_takes_new_conversations_only_if_the_policy_says_so)
 {
     for (int allowed = 0; allowed < 2; allowed++) {
@@ -345,6 +346,7 @@ START_TEST(a_pinned_conversation_waits_for_its_line_with_the_lines_reason)
 }
 END_TEST
 
+/* covers: field from; code line_conflict, unknown_line */
 START_TEST(another_line_than_the_conversations_is_a_conflict_and_one_outside_the_pool_unknown)
 {
     struct play *play = play_lines(UNLIMITED, 2);
@@ -379,6 +381,7 @@ START_TEST(one_pinned_job_pins_those_that_already_wait)
 }
 END_TEST
 
+/* covers: field chat_id */
 START_TEST(a_chat_the_producer_knows_lives_on_the_line_it_names_and_costs_no_new_conversation)
 {
     struct play *play = play_lines("pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 1", 2);

@@ -490,6 +490,7 @@ static uint64_t flag_by_error(void)
     return refused;
 }
 
+/* covers: key policies.flag_probe_ms */
 START_TEST(an_error_flags_the_line_and_one_job_probes_it_after_a_while)
 {
     flag_by_error();

@@ -71,6 +71,7 @@ START_TEST(a_job_is_acked_once_it_is_durable_and_not_before)
 }
 END_TEST
 
+/* covers: code malformed, id_conflict, unknown_pool */
 START_TEST(results_come_in_the_order_of_the_jobs_whatever_became_of_them)
 {
     SAY(producer, "LW1", "ENQUEUE", "", JOB("a"), "{}", JOB("b"), "not json", JOB("a"), JOB_TO("a", "+14155550199"),
@@ -106,6 +107,7 @@ START_TEST(a_req_socket_is_answered_behind_its_delimiter)
 }
 END_TEST
 
+/* covers: code unsupported_version, unknown_command, malformed */
 START_TEST(what_is_no_request_is_refused_with_its_id_and_changes_nothing)
 {
     char long_id[66];
@@ -151,6 +153,7 @@ static void say_many(size_t count, const char *command, const char *item)
         zmq_send(producer, item, strlen(item), i + 1 < count ? ZMQ_SNDMORE : 0);
 }
 
+/* covers: code too_many */
 START_TEST(a_thousand_and_twenty_four_items_are_taken_and_one_more_is_too_many)
 {
     say_many(WIRE_ENQUEUE_JOBS_MAX, "ENQUEUE", "{\"to\":\"+14155550101\",\"message\":{}}");
@@ -168,6 +171,7 @@ START_TEST(a_thousand_and_twenty_four_items_are_taken_and_one_more_is_too_many)
 }
 END_TEST
 
+/* covers: code too_large */
 START_TEST(eight_mebibytes_are_taken_and_one_byte_more_is_too_large)
 {
     size_t rest = WIRE_REQUEST_BYTES_MAX - 3 - 7 - 1; /* LW1 ENQUEUE r */
@@ -204,6 +208,7 @@ START_TEST(a_job_too_large_is_refused_alone)
 }
 END_TEST
 
+/* covers: code busy */
 START_TEST(once_one_is_busy_so_are_all_after_it)
 {
     char text[128];
@@ -269,6 +274,7 @@ START_TEST(status_tells_jobs_by_number_by_id_and_by_pool)
 }
 END_TEST
 
+/* covers: code not_found */
 START_TEST(what_nobody_knows_is_not_found_under_the_name_it_was_asked_for)
 {
     char far_too_long[600];
@@ -311,6 +317,7 @@ END_TEST
 
 /* ---- CANCEL ---- */
 
+/* covers: state cancelled; code already_final */
 START_TEST(cancel_ends_a_waiting_job_and_says_so_once)
 {
     SAY(producer, "LW1", "ENQUEUE", "r", JOB("a"), JOB("b"));
@@ -333,6 +340,7 @@ START_TEST(cancel_ends_a_waiting_job_and_says_so_once)
 }
 END_TEST
 
+/* covers: state leased */
 START_TEST(cancel_of_a_leased_job_is_asked_and_revokes_it)
 {
     void *worker = edge_connect("inproc://workers", NULL);

@@ -96,6 +96,8 @@ static bool span_is(struct span span, const char *text)
     return span.bytes == strlen(text) && memcmp(span.data, text, span.bytes) == 0;
 }
 
+/* covers: field id, pool, from, chat_id, campaign, collapse_key, tz, class, send_after, expires_at, if_held,
+ * meta */
 START_TEST(every_good_value_of_every_field_is_taken)
 {
     static const char *const members[] = {
@@ -140,6 +142,8 @@ struct bad {
     enum code code;
 };
 
+/* covers: field id, pool, from, chat_id, campaign, collapse_key, tz, class, send_after, expires_at, if_held,
+ * meta; code invalid_field, unknown_pool */
 START_TEST(every_bad_value_of_every_field_is_refused_by_name)
 {
     static const struct bad bad[] = {
@@ -195,6 +199,7 @@ END_TEST
 
 #define MESSAGE "\"message\":{\"parts\":[]}"
 
+/* covers: field to; code invalid_recipient */
 START_TEST(recipients_are_one_or_an_array_of_at_most_31_different_ones)
 {
     static const struct bad bad[] = {
@@ -241,6 +246,7 @@ START_TEST(thirty_one_recipients_are_a_group_and_thirty_two_are_refused)
 }
 END_TEST
 
+/* covers: field to */
 START_TEST(recipients_are_a_set_in_lower_case)
 {
     ck_assert(parse("{\"to\":[\"Bob@Example.com\",\"+14155550101\"]," MESSAGE "}"));
@@ -254,6 +260,7 @@ START_TEST(recipients_are_a_set_in_lower_case)
 }
 END_TEST
 
+/* covers: field message */
 START_TEST(the_message_is_an_object_without_a_key_of_its_own)
 {
     static const struct bad bad[] = {
@@ -274,6 +281,7 @@ START_TEST(the_message_is_an_object_without_a_key_of_its_own)
 }
 END_TEST
 
+/* covers: field message */
 START_TEST(the_message_goes_on_byte_for_byte)
 {
     ck_assert(parse("{\"to\":\"+14155550101\",\"message\": { \"b\":1.0, \"a\":\"\\u00e9\" } }"));
@@ -305,6 +313,7 @@ START_TEST(of_two_members_of_one_name_the_first_counts_everywhere)
 }
 END_TEST
 
+/* covers: code malformed */
 START_TEST(what_is_no_object_is_malformed)
 {
     static const char *const bad[] = {"",
