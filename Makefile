@@ -78,7 +78,7 @@ test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src)
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
-.PHONY: all help deps demo check test bench soak install clean objects tests bench-tools tidy cppcheck \
+.PHONY: all help deps demo check test bench soak storm install clean objects tests bench-tools tidy cppcheck \
         list-unit list-model list-process print-sanitize
 .DEFAULT_GOAL := all
 
@@ -105,6 +105,9 @@ bench: all $(audit_tool) $(bench_tools) ## figures beside Redis Streams, on this
 soak: ## model and process tests with new seeds until SOAK_MINUTES (60) are over
 	@deploy/install-deps --if-missing build check
 	@tests/check-rules/soak $(or $(SOAK_MINUTES),60)
+
+storm: all $(audit_tool) $(BUILD)/tests/process/storm_test ## 10,000 conversations x 20 jobs amid errors and dying workers
+	LINEWARD_STORM=$(or $(LINEWARD_STORM),10000) $(BUILD)/tests/process/storm_test
 
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include share/lineward share/doc/lineward)

@@ -20,23 +20,47 @@
 
 static const char *const classes[] = {"reply", "transactional", "followup", "campaign"};
 
+static void open_producers(struct load *load)
+{
+    for (size_t i = 0; i < LOAD_PRODUCERS; i++) {
+        struct load_producer *producer = &load->producers[i];
+        producer_open(&producer->wire, load->rig, load->rig->port.producers, ZMQ_DEALER);
+        producer->conversations = calloc(load->conversations, sizeof *producer->conversations);
+        MUST(producer->conversations != NULL, "no room for the load");
+    }
+    producer_open(&load->canceller, load->rig, load->rig->port.producers, ZMQ_DEALER);
+}
+
 void load_open(struct load *load, struct rig *rig, uint32_t jobs_max, int64_t interval_ms)
 {
-    memset(load, 0, sizeof *load);
-    load->rig = rig;
-    load->jobs_max = jobs_max;
-    load->interval_ms = interval_ms;
+    MUST(jobs_max <= LOAD_JOBS_MAX, "too large a load");
+    *load = (struct load){
+        .rig = rig, .jobs_max = jobs_max, .interval_ms = interval_ms, .conversations = LOAD_CONVERSATIONS};
     load->jobs = calloc(LOAD_JOBS_MAX, sizeof *load->jobs);
-    MUST(load->jobs != NULL && jobs_max <= LOAD_JOBS_MAX, "no room for the load");
-    for (size_t i = 0; i < LOAD_PRODUCERS; i++)
-        producer_open(&load->producers[i].wire, rig, rig->port.producers, ZMQ_DEALER);
-    producer_open(&load->canceller, rig, rig->port.producers, ZMQ_DEALER);
+    MUST(load->jobs != NULL, "no room for the load");
+    open_producers(load);
+}
+
+void load_open_even(struct load *load, struct rig *rig, uint32_t conversations, uint32_t jobs_each,
+                    int64_t interval_ms)
+{
+    MUST(conversations > 0 && conversations <= LOAD_LARGEST && jobs_each > 0, "too large a load, or none");
+    *load = (struct load){.rig = rig,
+                          .jobs_max = LOAD_PRODUCERS * conversations * jobs_each,
+                          .interval_ms = interval_ms,
+                          .conversations = conversations,
+                          .jobs_each = jobs_each};
+    load->jobs = calloc(load->jobs_max, sizeof *load->jobs);
+    MUST(load->jobs != NULL, "no room for the load");
+    open_producers(load);
 }
 
 void load_close(struct load *load)
 {
-    for (size_t i = 0; i < LOAD_PRODUCERS; i++)
+    for (size_t i = 0; i < LOAD_PRODUCERS; i++) {
         producer_close(&load->producers[i].wire);
+        free(load->producers[i].conversations);
+    }
     producer_close(&load->canceller);
     free(load->jobs);
 }
@@ -92,19 +116,40 @@ static void put_job(struct json_out *out, const struct load_job *job, uint32_t i
     json_close(out, '}');
 }
 
+static uint32_t jobs_of(const struct load_conversation *conversation)
+{
+    return conversation->n[0] + conversation->n[1] + conversation->n[2] + conversation->n[3];
+}
+
+/* Where the next job goes. */
+static uint16_t choose(struct load *load, const struct load_producer *producer)
+{
+    uint64_t known = load->jobs_each > 0 ? load->conversations : KNOWN_FIRST + load->job_count / JOBS_A_NEW;
+    uint64_t at = rig_random(load->rig, known < load->conversations ? known : load->conversations);
+    while (load->jobs_each > 0 && jobs_of(&producer->conversations[at]) == load->jobs_each)
+        at = (at + 1) % load->conversations; /* that one has all of its jobs */
+    return (uint16_t)at;
+}
+
+static bool has_more(const struct load *load, const struct load_producer *producer)
+{
+    bool has_all = load->jobs_each > 0 && producer->made == load->conversations * load->jobs_each;
+    return load->job_count < load->jobs_max && !has_all;
+}
+
 static void make_batch(struct load *load, struct load_producer *producer)
 {
     size_t wanted = 1 + rig_random(load->rig, LOAD_BATCH_MAX);
-    for (; producer->batch_count < wanted && load->job_count < load->jobs_max; producer->batch_count++) {
+    for (; producer->batch_count < wanted && has_more(load, producer); producer->batch_count++) {
         uint32_t index = load->job_count++;
         struct load_job *job = &load->jobs[index];
         job->producer = (uint16_t)(producer - load->producers);
-        uint64_t known = KNOWN_FIRST + index / JOBS_A_NEW;
-        job->conversation = (uint16_t)rig_random(load->rig, known < LOAD_CONVERSATIONS ? known : LOAD_CONVERSATIONS);
+        job->conversation = choose(load, producer);
         job->job_class = (uint8_t)rig_random(load->rig, 4);
         if (load->withdraws && rig_random(load->rig, EXPIRING) == 0)
             job->expires_wall_ms = clock_read().wall_ms + (int64_t)rig_random(load->rig, EXPIRES_MS);
-        job->n = ++producer->n[job->conversation][job->job_class];
+        job->n = ++producer->conversations[job->conversation].n[job->job_class];
+        producer->made++;
         producer->batch[producer->batch_count] = index;
     }
 }

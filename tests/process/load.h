@@ -13,6 +13,7 @@
 #define LOAD_BATCH_MAX     12
 #define LOAD_JOBS_MAX      40000
 #define LOAD_RESEND_MS     400
+#define LOAD_LARGEST       10000 /* conversations of a producer in an even load */
 
 struct load_job {
     uint32_t n; /* within its conversation and class */
@@ -29,10 +30,13 @@ struct load_producer {
     struct producer wire;
     uint32_t batch[LOAD_BATCH_MAX]; /* jobs of the request under way */
     size_t batch_count;
-    bool asked; /* it is under way */
+    uint32_t made; /* jobs so far */
+    bool asked;    /* it is under way */
     char request[32];
     int64_t sent_mono_ms, next_mono_ms;
-    uint32_t n[LOAD_CONVERSATIONS][4];
+    struct load_conversation {
+        uint32_t n[4]; /* jobs of each class */
+    } * conversations;
 };
 
 struct load {
@@ -40,14 +44,19 @@ struct load {
     struct load_producer producers[LOAD_PRODUCERS];
     struct load_job *jobs;
     uint32_t job_count, acked;
-    uint32_t jobs_max;   /* no new ones then */
-    int64_t interval_ms; /* of a producer, between two batches, on average */
+    uint32_t jobs_max;      /* no new ones then */
+    uint32_t conversations; /* of each producer */
+    uint32_t jobs_each;     /* of each conversation; 0: as chance has it */
+    int64_t interval_ms;    /* of a producer, between two batches, on average */
     uint64_t resent, duplicates;
     bool withdraws; /* some jobs expire soon, some are taken back at any time; to be set after load_open() */
     struct producer canceller;
 };
 
 void load_open(struct load *load, struct rig *rig, uint32_t jobs_max, int64_t interval_ms);
+/* An even load: so many jobs in each of so many conversations of each producer, all begun from the start on. */
+void load_open_even(struct load *load, struct rig *rig, uint32_t conversations, uint32_t jobs_each,
+                    int64_t interval_ms);
 /* Whatever can be done now: never waits. */
 void load_turn(struct load *load);
 /* Makes no new jobs, and waits until all there are have been acknowledged. */

@@ -1,0 +1,108 @@
+/* storm_test.c — many conversations with the same number of jobs each, while the provider answers 500 and 429, resets
+ * connections after it took the message, and a worker is killed every second: nothing is lost, doubled, out of order
+ * or sent under two keys, and no two requests of a conversation overlap. The judge is lineward-audit.
+ *
+ * LINEWARD_STORM says how many conversations there are (10000 in `make storm`); the default is small enough for every
+ * commit. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lineward/json.h"
+#include "load.h"
+
+#define JOBS_EACH      20
+#define SMALL          120 /* conversations */
+#define LARGEST        (LOAD_PRODUCERS * LOAD_LARGEST)
+#define KILL_EVERY_MS  1000
+#define BATCH_EVERY_MS 2
+#define WORKERS        3
+#define REPORT_MS      2000
+#define MS_A_JOB       20 /* how long one job may take of the whole storm, on a slow machine under sanitizers */
+
+static struct rig rig;
+static struct load load;
+static struct {
+    int64_t begun_ms, kill_ms, report_ms;
+    unsigned kills;
+} storm;
+
+static uint32_t conversations(void)
+{
+    const char *asked = getenv("LINEWARD_STORM");
+    uint32_t count = asked == NULL ? SMALL : (uint32_t)strtoul(asked, NULL, 10);
+    MUST(count >= LOAD_PRODUCERS && count <= LARGEST, "LINEWARD_STORM: %s, %d to %d", asked, LOAD_PRODUCERS, LARGEST);
+    return count / LOAD_PRODUCERS;
+}
+
+static int64_t waiting(void)
+{
+    cJSON *status = rig_ask(&rig, "GET", "/v1/status", NULL, NULL);
+    int64_t jobs = number_at(status, "backlog.jobs");
+    cJSON_Delete(status);
+    return jobs;
+}
+
+static void kill_a_worker(void)
+{
+    size_t victim = rig_random(&rig, WORKERS);
+    program_kill(&rig.worker[victim]);
+    rig_start_worker(&rig, victim);
+    storm.kills++;
+    storm.kill_ms = mono_ms() + KILL_EVERY_MS;
+}
+
+static void report(void)
+{
+    printf("%5.1f s: %u jobs made, %u acknowledged, %lld wait\n", (double)(mono_ms() - storm.begun_ms) / 1000,
+           load.job_count, load.acked, (long long)waiting());
+    fflush(stdout);
+    storm.report_ms = mono_ms() + REPORT_MS;
+}
+
+/* One turn; true while there is something left to do. */
+static bool rages(void)
+{
+    load_turn(&load);
+    if (mono_ms() >= storm.kill_ms)
+        kill_a_worker();
+    if (mono_ms() >= storm.report_ms)
+        report();
+    return load.acked < load.jobs_max || waiting() > 0;
+}
+
+START_TEST(in_a_storm_of_errors_and_dying_workers_every_promise_holds)
+{
+    /* Short leases: what a dead worker held is soon tried again. */
+    static const char *const sets[] = {"worker.slots=64", "worker.request_timeout_ms=600",
+                                       "policies.default.lease_ms=1300", NULL};
+    char acked[PROGRAM_PATH_MAX];
+    rig_open(&rig, sets);
+    rig_start(&rig, WORKERS);
+    load_open_even(&load, &rig, conversations(), JOBS_EACH, BATCH_EVERY_MS);
+    rig_faults(&rig, "{\"rate_500\":0.05,\"rate_429\":0.03,\"retry_after_s\":1,\"rate_reset_after_accept\":0.05,"
+                     "\"latency_ms\":5,\"jitter_ms\":20}");
+    storm.begun_ms = storm.kill_ms = mono_ms();
+    AWAIT_FOR(LIMIT_MS + (int64_t)load.jobs_max * MS_A_JOB, !rages(), "the storm does not end");
+    double seconds = (double)(mono_ms() - storm.begun_ms) / 1000;
+    load_await_final(&load, LIMIT_MS);
+    load_write_acked(&load, acked);
+    printf("%u jobs in %.1f s, %u workers killed, %llu requests of producers sent again, %llu jobs answered "
+           "duplicate\n",
+           load.job_count, seconds, storm.kills, (unsigned long long)load.resent,
+           (unsigned long long)load.duplicates);
+    for (size_t i = 0; i < WORKERS; i++)
+        program_end(&rig.worker[i]);
+    program_end(&rig.sandbox);
+    rig_audit(&rig, acked, "0");
+    load_close(&load);
+    rig_close(&rig);
+}
+END_TEST
+
+int main(void)
+{
+    uint64_t asked = getenv("LINEWARD_STORM") == NULL ? SMALL : strtoul(getenv("LINEWARD_STORM"), NULL, 10);
+    int limit_s = 120 + (int)(asked * JOBS_EACH * MS_A_JOB / 1000);
+    return RUN_TESTS("storm", limit_s, in_a_storm_of_errors_and_dying_workers_every_promise_holds);
+}
