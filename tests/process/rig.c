@@ -47,13 +47,23 @@ static uint16_t free_port(void)
 
 /* ---- the configuration ---- */
 
-static void write_file(const struct rig *rig, const char *name, const char *text)
+static void write_file(const struct rig *rig, const char *name, const char *text, const char *how)
 {
     char path[PROGRAM_PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", rig->folder, name);
-    FILE *file = fopen(path, "w");
+    FILE *file = fopen(path, how);
     MUST(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0, "%s: %s", path, strerror(errno));
     MUST(chmod(path, 0600) == 0, "%s: %s", path, strerror(errno));
+}
+
+void rig_write(const struct rig *rig, const char *name, const char *text)
+{
+    write_file(rig, name, text, "w");
+}
+
+void rig_configure(const struct rig *rig, const char *text)
+{
+    write_file(rig, "lineward.yaml", text, "a");
 }
 
 static void write_config(const struct rig *rig)
@@ -78,6 +88,10 @@ static void write_config(const struct rig *rig)
              "    poll_interval_ms: %d\n"
              "    stale_after_ms: 600000\n"
              "    blind_after_ms: 1200000\n"
+             "worker:\n"
+             "  broker: [\"tcp://127.0.0.1:%u\"]\n"
+             "  slots: 16\n"
+             "  request_timeout_ms: 1500\n"
              "policies:\n"
              "  default:\n"
              "    pace_per_min: 0\n"
@@ -93,16 +107,12 @@ static void write_config(const struct rig *rig)
              "    attempts_max: 50\n"
              "    retry_base_ms: 20\n"
              "    retry_cap_ms: 200\n"
-             "    lease_ms: %d\n"
-             "worker:\n"
-             "  broker: [\"tcp://127.0.0.1:%u\"]\n"
-             "  slots: 16\n"
-             "  request_timeout_ms: 1500\n",
+             "    lease_ms: %d\n",
              rig->port.producers, rig->port.workers, rig->port.events, rig->port.webhooks, rig->port.admin,
-             RIG_HEARTBEAT_MS, RIG_RESTART_MS, rig->port.provider, RIG_POLL_MS, RIG_LEASE_MS, rig->port.workers);
-    write_file(rig, "lineward.yaml", text);
-    write_file(rig, "provider.key", "process-test-key\n");
-    write_file(rig, "webhook.secrets", RIG_SECRET "\n");
+             RIG_HEARTBEAT_MS, RIG_RESTART_MS, rig->port.provider, RIG_POLL_MS, rig->port.workers, RIG_LEASE_MS);
+    rig_write(rig, "lineward.yaml", text);
+    rig_write(rig, "provider.key", "process-test-key\n");
+    rig_write(rig, "webhook.secrets", RIG_SECRET "\n");
 }
 
 static void name_program(const struct rig *rig, struct program *program, const char *name, const char *log)
@@ -138,6 +148,7 @@ void rig_open(struct rig *rig, const char *const *sets)
     const char *seed = getenv("LINEWARD_SEED");
     memset(rig, 0, sizeof *rig);
     rig->opened_mono_ms = mono_ms();
+    rig->first_token = "tokens.first";
     rig->random = seed != NULL ? strtoull(seed, NULL, 10) : 1;
     snprintf(rig->folder, sizeof rig->folder, "/tmp/lineward-process.XXXXXX");
     MUST(mkdtemp(rig->folder) != NULL, "mkdtemp: %s", strerror(errno));
@@ -260,8 +271,8 @@ static bool answers(struct rig *rig, const char *path)
 
 static void read_token(struct rig *rig)
 {
-    char *token = rig_read(rig, "tokens.first");
-    MUST(strlen(token) < sizeof rig->token, "tokens.first is too long");
+    char *token = rig_read(rig, rig->first_token);
+    MUST(strlen(token) < sizeof rig->token, "%s is too long", rig->first_token);
     memcpy(rig->token, token, strcspn(token, "\r\n"));
     free(token);
 }

@@ -29,6 +29,7 @@ struct rig {
     const char *sets[RIG_SETS_MAX];
     size_t set_count;
     const char *sandbox_options[16]; /* besides the usual ones; NULL last */
+    const char *first_token;         /* the file with it; tokens.first */
     char token[256];
     struct program broker, sandbox, worker[RIG_WORKERS];
     void *zmq;
@@ -39,6 +40,11 @@ struct rig {
 /* A folder, ports and a configuration file; nothing runs yet. `sets`: NULL last, NULL is none. The random numbers
  * begin with LINEWARD_SEED, if that is set. */
 void rig_open(struct rig *rig, const char *const *sets);
+/* More of the configuration file, before anything runs. `policies` stands last in it, so the text may go on with
+ * policies of its own ("  slow: {pace_per_min: 1}\n") and then name pools. */
+void rig_configure(const struct rig *rig, const char *text);
+/* A file of the rig's folder, which only its owner can read. */
+void rig_write(const struct rig *rig, const char *name, const char *text);
 /* Ends everything in order, which must succeed, and removes the folder. */
 void rig_close(struct rig *rig);
 
