@@ -174,6 +174,30 @@ END_TEST
 
 /* ---- the truth ---- */
 
+/* covers: key accounts.webhook_secrets_file */
+START_TEST(each_secret_of_the_file_is_believed_and_no_other)
+{
+    static const char *const secrets[] = {RIG_SECRET, "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="};
+    static const char *const sets[] = {"accounts.default.webhook_secrets_file=two.secrets", NULL};
+    struct event event;
+    char text[256];
+    MUST(sodium_init() >= 0, "libsodium");
+    rig_open(&rig, sets);
+    snprintf(text, sizeof text, "%s\n%s\n", secrets[0], secrets[1]);
+    rig_write(&rig, "two.secrets", text);
+    rig_start(&rig, 0);
+    for (size_t i = 0; i < 2; i++) {
+        make_event(&event, rig.lines[i], NEWS("CRITICAL"), clock_read().wall_ms);
+        MUST(post_signed(&event, secrets[i], 0) == 200, "secret %zu is not believed", i);
+        MUST(rig_line_is(&rig, i, "closed", NULL), "the line does not close");
+    }
+    make_event(&event, rig.lines[2], NEWS("CRITICAL"), clock_read().wall_ms);
+    MUST(post_signed(&event, "whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=", 0) == 401,
+         "a secret that is not in the file is believed");
+    rig_close(&rig);
+}
+END_TEST
+
 START_TEST(after_its_200_a_critical_survives_sigkill)
 {
     /* The list goes on saying HEALTHY, which after a restart must count for nothing: it is not proof enough. */
@@ -348,9 +372,9 @@ END_TEST
 
 int main(void)
 {
-    return RUN_TESTS("webhook", 40, lies_open_nothing_and_the_truth_opens, after_its_200_a_critical_survives_sigkill,
-                     a_critical_revokes_what_a_worker_has_not_begun,
-                     an_at_risk_takes_back_a_placement_that_a_worker_has_not_begun,
-                     the_child_that_talks_to_the_network_may_die,
-                     nothing_begins_on_a_line_later_than_a_second_after_the_200_of_its_critical);
+    return RUN_TESTS(
+        "webhook", 40, lies_open_nothing_and_the_truth_opens, each_secret_of_the_file_is_believed_and_no_other,
+        after_its_200_a_critical_survives_sigkill, a_critical_revokes_what_a_worker_has_not_begun,
+        an_at_risk_takes_back_a_placement_that_a_worker_has_not_begun, the_child_that_talks_to_the_network_may_die,
+        nothing_begins_on_a_line_later_than_a_second_after_the_200_of_its_critical);
 }

@@ -3,7 +3,7 @@
 
 /* ---- getting in ---- */
 
-/* covers: code unauthorized; call GET /, GET /healthz, GET /readyz */
+/* covers: code unauthorized; call GET /healthz, GET /readyz */
 START_TEST(without_a_good_token_every_path_but_health_is_401)
 {
     static const char *const closed[] = {"/metrics",  "/v1/status", "/v1/jobs",    "/v1/jobs/x",

@@ -387,6 +387,7 @@ START_TEST(values_out_of_range_are_refused_with_the_range)
 }
 END_TEST
 
+/* covers: key store.kind */
 START_TEST(values_of_another_kind_are_refused_and_say_what_would_be_right)
 {
     static const struct {
@@ -539,6 +540,7 @@ START_TEST(loopback_is_told_from_the_rest)
 }
 END_TEST
 
+/* covers: key broker.insecure */
 START_TEST(open_endpoints_need_keys_or_the_word_insecure)
 {
     refuse("broker:\n  producers: tcp://*:7710\n" ACCOUNT, "t.yaml:2: broker.producers: not on loopback");
@@ -679,19 +681,22 @@ static size_t idle_count(const char *name)
     return found;
 }
 
+/* covers: key cache.kind, cache.redis, cache.redis_password_file */
 START_TEST(keys_that_do_nothing_yet_are_named_once_and_only_if_set)
 {
     const char *const *names = NULL;
     accept(ACCOUNT "broker: {curve_secret_key_file: , jobs_max: 5}\npolicies: {default: {on_flagged: hold}}\n");
     ck_assert_uint_eq(conf_idle_keys(conf, &names), 0);
-    accept(ACCOUNT "cache: {kind: redis}\n"
+    accept(ACCOUNT "cache: {kind: redis, redis: \"redis://h:1/0\", redis_password_file: p}\n"
                    "policies: {a: {cadence_ms: [10], on_gone: move}, default: {cadence_ms: [20], on_gone: hold}}\n"
                    "broker: {admin_tls_key_file: k}\n");
     ck_assert_uint_eq(idle_count("cache.kind"), 1);
+    ck_assert_uint_eq(idle_count("cache.redis"), 1);
+    ck_assert_uint_eq(idle_count("cache.redis_password_file"), 1);
     ck_assert_uint_eq(idle_count("policies.cadence_ms"), 1);
     ck_assert_uint_eq(idle_count("policies.on_gone"), 1);
     ck_assert_uint_eq(idle_count("broker.admin_tls_key_file"), 1);
-    ck_assert_uint_eq(conf_idle_keys(conf, &names), 4);
+    ck_assert_uint_eq(conf_idle_keys(conf, &names), 6);
     ck_assert_int_eq(set(ACCOUNT, "policies.default.growth_floor=5"), ERR_NONE);
     ck_assert_uint_eq(idle_count("policies.growth_floor"), 1);
 }

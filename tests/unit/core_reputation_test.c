@@ -268,6 +268,7 @@ END_TEST
 
 /* ---- CRITICAL -> AT_RISK is not recovery ---- */
 
+/* covers: key policies.release_at */
 START_TEST(from_critical_to_at_risk_the_word_changes_and_the_gate_does_not)
 {
     told(REPUTATION_CRITICAL);
@@ -420,6 +421,7 @@ END_TEST
 
 /* ---- FLAGGED ---- */
 
+/* covers: key policies.on_flagged */
 START_TEST(a_flag_closes_and_only_a_newer_active_lifts_it_into_the_ramp)
 {
     rig_pass(rig, 1000);
@@ -549,6 +551,7 @@ END_TEST
 
 /* ---- gone ---- */
 
+/* covers: key policies.on_gone */
 START_TEST(a_line_missing_from_two_good_polls_is_gone_until_listed_again)
 {
     rig_forget(rig);

@@ -231,6 +231,7 @@ START_TEST(what_ended_stays_ended_however_old_the_history)
 }
 END_TEST
 
+/* covers: key store.history_retention_h */
 START_TEST(history_is_dropped_when_it_is_too_old)
 {
     turns(900, 25);
