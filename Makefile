@@ -44,13 +44,12 @@ say = $(if $(V),,@echo '  $(1) $(2)';)
 
 # ---- sources: a folder is a room, a room is an archive ---------------------------------------------------------
 
-rooms = lib broker/core broker/store broker/feed broker/edge broker workers tools/ctl tools/sandbox tools/demo
+rooms = lib broker/core broker/store broker/feed broker/edge broker workers tools/ctl tools/sandbox/model tools/sandbox tools/demo
 
 # Helpers of tests are rooms too: a test gets only those that it names.
 test_rooms = tests/support tests/unit tests/model tests/process tests/bench
 
-room_sources_tools/sandbox = $(wildcard tools/sandbox/model/*.c)
-room_sources = $(filter-out %/main.c $(room_programs_$(1)),$(wildcard $(1)/*.c)) $(room_sources_$(1))
+room_sources = $(filter-out %/main.c $(room_programs_$(1)),$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 archive = $(BUILD)/lib$(subst /,_,$(patsubst lib,lineward,$(1))).a
 archives = $(foreach room,$(1),$(call archive,$(room)))
@@ -146,7 +145,7 @@ $(BUILD)/lineward-broker:  $(call objects,broker/main.c) \
                            $(call archives,broker broker/edge broker/feed broker/store broker/core lib)
 $(BUILD)/lineward-worker:  $(call objects,workers/main.c) $(call archives,workers lib)
 $(BUILD)/linewardctl:      $(call objects,tools/ctl/main.c) $(call archives,tools/ctl broker/store broker/core lib)
-$(BUILD)/lineward-sandbox: $(call objects,tools/sandbox/main.c) $(call archives,tools/sandbox lib)
+$(BUILD)/lineward-sandbox: $(call objects,tools/sandbox/main.c) $(call archives,tools/sandbox tools/sandbox/model lib)
 $(BUILD)/lineward-demo:    $(call objects,tools/demo/main.c) $(call archives,tools/demo lib)
 $(BUILD)/lineward-audit:   $(call objects,$(audit_src)) $(call archives,lib)
 

@@ -454,8 +454,9 @@ END_TEST
 
 START_TEST(a_job_tried_before_keeps_the_place_until_it_has_ended)
 {
-    static const char one[] = "{\"job\":\"j_a\",\"id\":\"a\",\"pool\":\"p\",\"to\":[\"+1415\"],\"class\":\"campaign\","
-                              "\"n\":1,\"state\":\"expired\",\"ended_mono_ms\":3000}";
+    static const char one[] =
+        "{\"job\":\"j_a\",\"id\":\"a\",\"pool\":\"p\",\"to\":[\"+1415\"],\"class\":\"campaign\","
+        "\"n\":1,\"state\":\"expired\",\"ended_mono_ms\":3000}";
     ck_assert_ptr_null(audit_read_acked(audit, one, sizeof one - 1));
     acked_state("b", "+1415", "reply", 1, "sent");
     send_as("a", (struct sent){.n = 1, .at_ms = 900, .lost = true});

@@ -18,7 +18,7 @@ static void setup(void)
         .seed = 7, .messages_max = 100, .pair_limit = 3, .pair_window_ms = 60000, .delivered_ms = 200};
     world = world_new(&settings);
     now = (struct instant){.wall_ms = 1795428000000, .mono_ms = 5000};
-    ck_assert_int_eq(world_line_add(world, LINE, now.wall_ms, &line), ERR_NONE);
+    ck_assert_int_eq(world_line_add(world, LINE, now, &line), ERR_NONE);
 }
 
 static void teardown(void)
@@ -97,7 +97,7 @@ END_TEST
 START_TEST(a_known_key_is_answered_even_when_the_line_was_flagged_since)
 {
     struct world_send_result first = open_chat("\"+14155550111\"", "k1", "x", "");
-    world_line_set(world, line, REPUTATION_HEALTHY, SERVICE_FLAGGED, true, now.wall_ms);
+    world_line_set(world, line, REPUTATION_HEALTHY, SERVICE_FLAGGED, true, now);
     ck_assert(say(first.chat, "k1", "x").duplicate);
     ck_assert_int_eq(say(first.chat, "k2", "x").code, WORLD_LINE_INELIGIBLE);
 }
@@ -105,10 +105,10 @@ END_TEST
 
 START_TEST(a_refused_send_does_not_use_up_its_key_and_makes_no_chat)
 {
-    world_line_set(world, line, REPUTATION_HEALTHY, SERVICE_FLAGGED, true, now.wall_ms);
+    world_line_set(world, line, REPUTATION_HEALTHY, SERVICE_FLAGGED, true, now);
     ck_assert_int_eq(open_chat("\"+14155550111\"", "k1", "x", "").code, WORLD_LINE_INELIGIBLE);
     ck_assert_uint_eq(world->chat_count, 0);
-    world_line_set(world, line, REPUTATION_HEALTHY, SERVICE_ACTIVE, true, now.wall_ms);
+    world_line_set(world, line, REPUTATION_HEALTHY, SERVICE_ACTIVE, true, now);
     struct world_send_result result = open_chat("\"+14155550111\"", "k1", "x", "");
     ck_assert_int_eq(result.code, WORLD_OK);
     ck_assert(result.new_chat);
@@ -117,7 +117,7 @@ END_TEST
 
 START_TEST(a_critical_line_sends)
 {
-    world_line_set(world, line, REPUTATION_CRITICAL, SERVICE_ACTIVE, true, now.wall_ms);
+    world_line_set(world, line, REPUTATION_CRITICAL, SERVICE_ACTIVE, true, now);
     ck_assert_int_eq(open_chat("\"+14155550111\"", "k1", "x", "").code, WORLD_OK);
 }
 END_TEST
@@ -171,7 +171,7 @@ START_TEST(an_opt_out_blocks_direct_sends_on_every_line_but_no_group)
     uint32_t second, message;
     struct world_send_result first = open_chat("\"+14155550111\"", "k1", "x", "");
     uint32_t recipient = world_recipient_find(world, "+14155550111");
-    ck_assert_int_eq(world_line_add(world, "+12025550102", now.wall_ms, &second), ERR_NONE);
+    ck_assert_int_eq(world_line_add(world, "+12025550102", now, &second), ERR_NONE);
     ck_assert_int_eq(world_receive(world, first.chat, recipient, " STOP\n", now, &message), ERR_NONE);
     ck_assert_int_eq(world->chats[first.chat].health, CHAT_OPTED_OUT);
     ck_assert_int_eq(say(first.chat, "k2", "x").code, WORLD_OPTED_OUT);
@@ -217,13 +217,13 @@ END_TEST
 START_TEST(a_removed_line_is_not_ours_and_comes_back_healthy)
 {
     struct world_send_result first = open_chat("\"+14155550111\"", "k1", "x", "");
-    world_line_set(world, line, REPUTATION_CRITICAL, SERVICE_ACTIVE, true, now.wall_ms);
+    world_line_set(world, line, REPUTATION_CRITICAL, SERVICE_ACTIVE, true, now);
     uint64_t change = world->lines[line].change;
     world_line_remove(world, line);
     ck_assert_uint_eq(world_line_find(world, LINE), WORLD_NONE);
     ck_assert_int_eq(say(first.chat, "k2", "x").code, WORLD_NOT_OUR_LINE);
     uint32_t back;
-    ck_assert_int_eq(world_line_add(world, LINE, now.wall_ms, &back), ERR_NONE);
+    ck_assert_int_eq(world_line_add(world, LINE, now, &back), ERR_NONE);
     ck_assert_uint_eq(back, line);
     ck_assert_int_eq(world->lines[back].reputation, REPUTATION_HEALTHY);
     ck_assert_uint_gt(world->lines[back].change, change);
@@ -233,7 +233,7 @@ END_TEST
 
 START_TEST(the_list_may_lag_behind_the_truth)
 {
-    world_line_set(world, line, REPUTATION_CRITICAL, SERVICE_ACTIVE, false, now.wall_ms);
+    world_line_set(world, line, REPUTATION_CRITICAL, SERVICE_ACTIVE, false, now);
     ck_assert_int_eq(world->lines[line].reputation, REPUTATION_CRITICAL);
     ck_assert_int_eq(world->lines[line].listed_reputation, REPUTATION_HEALTHY);
 }

@@ -1,83 +1,86 @@
-/* api.c — the provider's own calls (linq-api.md 2), under /v3 and /api/partner/v3.
+/* api.c — the provider's own calls (linq-api.md 2), under /v3 and /api/partner/v3: which one it is, and what
+ * becomes of it.
  *
  * A request is read without the lock, judged and answered under it: the order in which sends are taken is the
  * order of their numbers in the log. */
+#include "tools/sandbox/api.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
-#include "tools/sandbox/render.h"
-#include "tools/sandbox/sandbox.h"
+#include "tools/sandbox/codes.h"
 
-#define PREFIX                "/api/partner"
-#define TEXT_IN_LOG_BYTES_MAX 256
-#define LIST_LIMIT_DEFAULT    20
-#define LIST_LIMIT_MAX        100
-
-enum route {
-    ROUTE_NONE,
-    ROUTE_LINES,
-    ROUTE_CHAT_OPEN,
-    ROUTE_CHAT_LIST,
-    ROUTE_CHAT,
-    ROUTE_MESSAGE_SEND,
-    ROUTE_MESSAGE
-};
-
-struct call {
-    struct sandbox *sandbox;
-    const struct http_request *request;
-    struct http_answer *answer;
-    enum route route;
-    char id[WORLD_ID_TEXT_MAX]; /* from the path; "": none, or none that fits */
-    struct instant now;
-    struct send_request send; /* of the two sends */
-    int form_code;
-    uint32_t line;
-    struct world_send_result result;
-    bool taken; /* accepted now, or a duplicate of what was */
-    enum fault fault;
-    int code;
-};
+#define PREFIX "/api/partner"
 
 /* ---- which call it is ---- */
 
-static bool is_send(enum route route)
+static const struct api_route routes[] = {
+    {"GET", "/v3/phone_numbers", API_READS, api_line_list},
+    {"POST", "/v3/phone_numbers/*/reputation_audit", API_READS, api_audit_start},
+    {"GET", "/v3/phone_numbers/*/reputation_audit/*", API_READS, api_audit_get},
+    {"GET", "/v3/available_number", API_READS, api_available_number},
+    {"POST", "/v3/chats", API_OPENS, NULL},
+    {"GET", "/v3/chats", API_READS, api_chat_list},
+    {"GET", "/v3/chats/*", API_READS, api_chat_get},
+    {"POST", "/v3/chats/*/messages", API_SPEAKS, NULL},
+    {"GET", "/v3/chats/*/messages", API_READS, api_chat_messages},
+    {"GET", "/v3/messages/*", API_READS, api_message_get},
+    {"GET", "/v3/blocked_handles", API_READS, api_blocked_list},
+    {"POST", "/v3/blocked_handles", API_READS, api_blocked_add},
+    {"DELETE", "/v3/blocked_handles", API_READS, api_blocked_remove},
+    {"GET", "/v3/webhook-subscriptions", API_READS, api_subscription_list},
+    {"POST", "/v3/webhook-subscriptions", API_READS, api_subscription_add},
+    {"GET", "/v3/webhook-subscriptions/*", API_READS, api_subscription_get},
+    {"PUT", "/v3/webhook-subscriptions/*", API_READS, api_subscription_set},
+    {"DELETE", "/v3/webhook-subscriptions/*", API_READS, api_subscription_remove},
+    {"GET", "/v3/webhook-events", API_READS, api_event_types},
+};
+
+static void argument_take(char out[API_ARGUMENT_ROOM], const char *text, size_t bytes)
 {
-    return route == ROUTE_CHAT_OPEN || route == ROUTE_MESSAGE_SEND;
+    if (bytes >= API_ARGUMENT_ROOM)
+        bytes = 0;
+    memcpy(out, text, bytes);
+    out[bytes] = '\0';
 }
 
-/* Takes the id out of "ID" or "ID" + `rest`. An id too long is none, and then not found. */
-static bool path_id(const char *path, const char *rest, char id[WORLD_ID_TEXT_MAX])
+/* Part by part; no part is empty. */
+static bool path_fits(const char *pattern, const char *path, char arguments[][API_ARGUMENT_ROOM])
 {
-    size_t bytes = strcspn(path, "/");
-    if (bytes == 0 || strcmp(path + bytes, rest) != 0)
-        return false;
-    id[0] = '\0';
-    if (bytes < WORLD_ID_TEXT_MAX)
-        snprintf(id, WORLD_ID_TEXT_MAX, "%.*s", (int)bytes, path);
-    return true;
+    size_t taken = 0;
+    while (*pattern == '/' && *path == '/') {
+        size_t wanted = strcspn(++pattern, "/"), bytes = strcspn(++path, "/");
+        if (bytes == 0)
+            return false;
+        if (*pattern == '*')
+            argument_take(arguments[taken++], path, bytes);
+        else if (wanted != bytes || memcmp(pattern, path, bytes) != 0)
+            return false;
+        pattern += wanted;
+        path += bytes;
+    }
+    return *pattern == '\0' && *path == '\0';
 }
 
-static enum route route_of(const struct http_request *request, char id[WORLD_ID_TEXT_MAX])
+static void route_find(struct call *call)
 {
-    const char *path = request->path;
-    bool get = strcmp(request->method, "GET") == 0, post = strcmp(request->method, "POST") == 0;
-    if (strncmp(path, PREFIX "/", sizeof PREFIX) == 0)
-        path += sizeof PREFIX - 1;
-    if (get && strcmp(path, "/v3/phone_numbers") == 0)
-        return ROUTE_LINES;
-    if (strcmp(path, "/v3/chats") == 0)
-        return get ? ROUTE_CHAT_LIST : post ? ROUTE_CHAT_OPEN : ROUTE_NONE;
-    if (get && strncmp(path, "/v3/messages/", 13) == 0 && path_id(path + 13, "", id))
-        return ROUTE_MESSAGE;
-    if (strncmp(path, "/v3/chats/", 10) != 0)
-        return ROUTE_NONE;
-    if (get && path_id(path + 10, "", id))
-        return ROUTE_CHAT;
-    return post && path_id(path + 10, "/messages", id) ? ROUTE_MESSAGE_SEND : ROUTE_NONE;
+    call->path = call->request->path;
+    if (strncmp(call->path, PREFIX "/", sizeof PREFIX) == 0)
+        call->path += sizeof PREFIX - 1;
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (strcmp(routes[i].method, call->request->method) == 0 &&
+            path_fits(routes[i].path, call->path, call->arguments)) {
+            call->route = &routes[i];
+            return;
+        }
+    }
+}
+
+static bool is_send(const struct call *call)
+{
+    return call->route != NULL && call->route->kind != API_READS;
 }
 
 static bool key_is_good(const struct call *call)
@@ -91,23 +94,23 @@ static bool key_is_good(const struct call *call)
     return strlen(header + 7) == strlen(wanted) && sodium_memcmp(header + 7, wanted, strlen(wanted)) == 0;
 }
 
-static uint32_t thing_find(const struct call *call, enum world_id kind, uint32_t count)
+uint32_t api_thing(const struct call *call, const char *id, enum world_id kind, uint32_t count)
 {
     uint64_t number;
-    if (!world_id_parse(call->sandbox->world->settings.seed, kind, call->id, &number) || number >= count)
+    if (!world_id_parse(call->sandbox->world->settings.seed, kind, id, &number) || number >= count)
         return WORLD_NONE;
     return (uint32_t)number;
 }
 
 /* ---- answers ---- */
 
-static void fail(struct call *call, int code, int64_t retry_after_s)
+void api_fail(struct call *call, int code, int64_t retry_after_s)
 {
     call->code = code;
-    call->answer->status = sandbox_render_code_status(code);
-    call->answer->retry_after_s = retry_after_s;
+    call->answer->status = code_status(code);
+    call->answer->retry_after_ms = retry_after_s < 0 ? -1 : retry_after_s * 1000;
     json_out_clear(&call->answer->body);
-    sandbox_render_error(&call->answer->body, code, retry_after_s, call->answer->trace);
+    sandbox_render_error(&call->answer->body, code, code_status(code), retry_after_s, call->answer->trace);
 }
 
 static void fault_follow(struct call *call)
@@ -117,7 +120,7 @@ static void fault_follow(struct call *call)
     call->sandbox->faulted[call->fault]++;
     switch (fault_effect(call->fault)) {
     case FAULT_ANSWERS:
-        fail(call, fault_code(call->fault), call->fault == FAULT_RATE_LIMITED ? faults->retry_after_s : -1);
+        api_fail(call, fault_code(call->fault), call->fault == FAULT_RATE_LIMITED ? faults->retry_after_s : -1);
         break;
     case FAULT_RESETS:
         answer->manner = HTTP_RESET;
@@ -129,12 +132,69 @@ static void fault_follow(struct call *call)
     }
 }
 
+/* ---- errors on request ---- */
+
+static bool rule_find(const struct call *call, uint32_t chat, const char *line, struct rule *out)
+{
+    const struct world *world = call->sandbox->world;
+    struct rule_request about = {.path = call->path, .line = line, .is_send = is_send(call)};
+    if (chat != WORLD_NONE) {
+        about.recipient_count = world->chats[chat].seat_count;
+        for (size_t i = 0; i < about.recipient_count; i++)
+            about.recipients[i] = world->recipients[world->seats[world->chats[chat].seat + i].recipient].handle;
+    } else if (is_send(call)) {
+        about.recipient_count = call->send.to_count;
+        for (size_t i = 0; i < about.recipient_count; i++)
+            about.recipients[i] = call->send.to[i];
+    }
+    return rules_draw(&call->sandbox->rules, &about, out);
+}
+
+static void hint_put(struct http_answer *answer, const struct rule *rule)
+{
+    static const enum http_hint hints[] = {
+        [RULE_HINT_BOTH] = HTTP_HINT_SECONDS, [RULE_HINT_HEADER] = HTTP_HINT_SECONDS,
+        [RULE_HINT_BODY] = HTTP_HINT_NONE,    [RULE_HINT_DATE] = HTTP_HINT_DATE,
+        [RULE_HINT_MS] = HTTP_HINT_MS,        [RULE_HINT_NONE] = HTTP_HINT_NONE};
+    answer->hint = hints[rule->hint];
+    answer->retry_after_ms = answer->hint == HTTP_HINT_NONE ? -1 : rule->retry_after_ms;
+}
+
+/* What a proxy in between would say. */
+static void html_put(struct http_answer *answer, int http)
+{
+    char page[128];
+    int bytes =
+        snprintf(page, sizeof page, "<html><head><title>%d</title></head><body>Error %d</body></html>\n", http, http);
+    answer->content_type = "text/html";
+    json_put_raw(&answer->body, page, (size_t)bytes);
+}
+
+static void rule_follow(struct call *call, const struct rule *rule)
+{
+    struct http_answer *answer = call->answer;
+    bool in_body = rule->hint == RULE_HINT_BOTH || rule->hint == RULE_HINT_BODY;
+    int64_t hint_s = !in_body || rule->retry_after_ms < 0 ? -1 : (rule->retry_after_ms + 999) / 1000;
+    call->by_rule = true;
+    call->sandbox->ruled++;
+    call->code = rule->code;
+    answer->status = rule->http;
+    hint_put(answer, rule);
+    json_out_clear(&answer->body);
+    if (rule->body == RULE_BODY_JSON || rule->body == RULE_BODY_TRUNCATED)
+        sandbox_render_error(&answer->body, rule->code, rule->http, hint_s, answer->trace);
+    if (rule->body == RULE_BODY_TRUNCATED)
+        answer->body.bytes /= 2;
+    if (rule->body == RULE_BODY_HTML)
+        html_put(answer, rule->http);
+}
+
 /* ---- sends ---- */
 
 static uint32_t send_chat_find(const struct call *call)
 {
-    return call->route == ROUTE_MESSAGE_SEND ? thing_find(call, WORLD_ID_CHAT, call->sandbox->world->chat_count)
-                                             : WORLD_NONE;
+    bool speaks = call->route != NULL && call->route->kind == API_SPEAKS;
+    return speaks ? api_thing(call, call->arguments[0], WORLD_ID_CHAT, call->sandbox->world->chat_count) : WORLD_NONE;
 }
 
 static uint32_t send_line_find(const struct call *call, uint32_t chat)
@@ -147,19 +207,15 @@ static uint32_t send_line_find(const struct call *call, uint32_t chat)
 
 static void send_judge(struct call *call, uint32_t chat)
 {
-    if (call->form_code != 0) {
-        fail(call, call->form_code, -1);
-        return;
-    }
     struct world *world = call->sandbox->world;
     world_send(world, call->line, chat, &call->send, call->now, &call->result);
     if (call->result.code != WORLD_OK) {
         int64_t wait_s = (call->result.retry_after_ms + 999) / 1000;
-        fail(call, (int)call->result.code, call->result.code == WORLD_RATE_LIMITED ? wait_s : -1);
+        api_fail(call, (int)call->result.code, call->result.code == WORLD_RATE_LIMITED ? wait_s : -1);
         return;
     }
     call->taken = true;
-    if (call->route == ROUTE_CHAT_OPEN) {
+    if (call->route->kind == API_OPENS) {
         call->answer->status = 201;
         sandbox_render_chat_opened(&call->answer->body, world, call->result.message);
     } else {
@@ -170,278 +226,41 @@ static void send_judge(struct call *call, uint32_t chat)
         sandbox_event_accepted(call->sandbox, call->result.message, call->now);
 }
 
-/* ---- reads ---- */
-
-static bool limit_read(const struct call *call, uint32_t *out)
-{
-    const char *text = sandbox_http_query(call->request, "limit");
-    *out = LIST_LIMIT_DEFAULT;
-    if (text == NULL)
-        return true;
-    char *end;
-    long value = strtol(text, &end, 10);
-    *out = (uint32_t)value;
-    return end != text && *end == '\0' && value >= 1 && value <= LIST_LIMIT_MAX;
-}
-
-/* The chat before `chat` (newest first) that the filter looks at: of one recipient, of one line, or of all. */
-static uint32_t chat_step(const struct world *world, uint32_t line, uint32_t recipient, uint32_t chat)
-{
-    if (recipient == WORLD_NONE && line != WORLD_NONE)
-        return world->chats[chat].older;
-    if (recipient == WORLD_NONE)
-        return chat == 0 ? WORLD_NONE : chat - 1;
-    const struct world_chat *entry = &world->chats[chat];
-    for (uint32_t i = 0; i < entry->seat_count; i++) {
-        const struct world_seat *seat = &world->seats[entry->seat + i];
-        if (seat->recipient == recipient)
-            return seat->older == WORLD_NONE ? WORLD_NONE : world->seats[seat->older].chat;
-    }
-    return WORLD_NONE;
-}
-
-static uint32_t chat_newest(const struct world *world, uint32_t line, uint32_t recipient)
-{
-    if (recipient == WORLD_NONE && line != WORLD_NONE)
-        return world->lines[line].newest_chat;
-    if (recipient == WORLD_NONE)
-        return world->chat_count == 0 ? WORLD_NONE : world->chat_count - 1;
-    uint32_t seat = world->recipients[recipient].seat;
-    return seat == WORLD_NONE ? WORLD_NONE : world->seats[seat].chat;
-}
-
-static void chats_put(struct call *call, uint32_t line, uint32_t recipient, uint32_t at, uint32_t limit)
-{
-    const struct world *world = call->sandbox->world;
-    struct json_out *out = &call->answer->body;
-    json_open(out, '{');
-    json_key(out, "chats");
-    json_open(out, '[');
-    for (; at != WORLD_NONE && limit > 0; at = chat_step(world, line, recipient, at)) {
-        if (line != WORLD_NONE && world->chats[at].line != line)
-            continue;
-        sandbox_render_chat(out, world, at);
-        limit--;
-    }
-    json_close(out, ']');
-    char cursor[WORLD_ID_TEXT_MAX];
-    if (at != WORLD_NONE)
-        world_id_format(world->settings.seed, WORLD_ID_CHAT, at, cursor);
-    json_key(out, "next_cursor");
-    json_put_string(out, at == WORLD_NONE ? NULL : cursor);
-    json_close(out, '}');
-}
-
-static void chats_list(struct call *call)
-{
-    const struct world *world = call->sandbox->world;
-    const char *from = sandbox_http_query(call->request, "from");
-    const char *to = sandbox_http_query(call->request, "to");
-    const char *cursor = sandbox_http_query(call->request, "cursor");
-    char handle[HANDLE_MAX_BYTES + 1];
-    uint32_t limit, line = WORLD_NONE, recipient = WORLD_NONE, at = WORLD_NONE;
-    if (!limit_read(call, &limit)) {
-        fail(call, 1005, -1);
-        return;
-    }
-    if ((from != NULL && !e164_is_valid(from)) || (to != NULL && !handle_normalize(to, handle))) {
-        fail(call, 1002, -1);
-        return;
-    }
-    if (from != NULL && (line = world_line_find(world, from)) == WORLD_NONE) {
-        fail(call, 2006, -1);
-        return;
-    }
-    bool nobody = to != NULL && (recipient = world_recipient_find(world, handle)) == WORLD_NONE;
-    if (cursor != NULL && cursor[0] != '\0') {
-        uint64_t number;
-        if (!world_id_parse(world->settings.seed, WORLD_ID_CHAT, cursor, &number) || number >= world->chat_count) {
-            fail(call, 1005, -1);
-            return;
-        }
-        at = (uint32_t)number;
-        if ((line != WORLD_NONE && world->chats[at].line != line) ||
-            (to != NULL && (nobody || !world_chat_has(world, at, recipient)))) {
-            fail(call, 1005, -1);
-            return;
-        }
-    } else if (!nobody) {
-        at = chat_newest(world, line, recipient);
-    }
-    chats_put(call, line, recipient, nobody ? WORLD_NONE : at, limit);
-}
-
-static void read_answer(struct call *call)
-{
-    const struct world *world = call->sandbox->world;
-    struct json_out *out = &call->answer->body;
-    uint32_t thing;
-    switch (call->route) {
-    case ROUTE_LINES:
-        sandbox_render_line_list(out, world);
-        return;
-    case ROUTE_CHAT_LIST:
-        chats_list(call);
-        return;
-    case ROUTE_CHAT:
-        if ((thing = thing_find(call, WORLD_ID_CHAT, world->chat_count)) == WORLD_NONE)
-            fail(call, WORLD_NO_CHAT, -1);
-        else
-            sandbox_render_chat(out, world, thing);
-        return;
-    case ROUTE_MESSAGE:
-        if ((thing = thing_find(call, WORLD_ID_MESSAGE, world->message_count)) == WORLD_NONE)
-            fail(call, WORLD_NO_MESSAGE, -1);
-        else
-            sandbox_render_message(out, world, thing, call->now.wall_ms);
-        return;
-    default: /* no such call: the provider's code for that is not published */
-        fail(call, 2001, -1);
-        return;
-    }
-}
-
-/* ---- the log ---- */
-
-static void put_text(struct json_out *out, const char *name, const char *text)
-{
-    json_key(out, name);
-    json_put_string(out, text);
-}
-
-static void put_int(struct json_out *out, const char *name, int64_t value)
-{
-    json_key(out, name);
-    json_put_int(out, value);
-}
-
-static void put_bool(struct json_out *out, const char *name, bool value)
-{
-    json_key(out, name);
-    json_put_bool(out, value);
-}
-
-static void put_to(struct json_out *out, const struct call *call)
-{
-    const struct world *world = call->sandbox->world;
-    uint32_t chat = call->result.chat;
-    json_key(out, "to");
-    json_open(out, '[');
-    if (chat != WORLD_NONE) {
-        for (uint32_t i = 0; i < world->chats[chat].seat_count; i++)
-            json_put_string(out, world->recipients[world->seats[world->chats[chat].seat + i].recipient].handle);
-    } else {
-        for (size_t i = 0; i < call->send.to_count; i++)
-            json_put_string(out, call->send.to[i]);
-    }
-    json_close(out, ']');
-}
-
-static void put_send(struct json_out *out, const struct call *call)
-{
-    const struct world *world = call->sandbox->world;
-    char id[WORLD_ID_TEXT_MAX] = "";
-    put_text(out, "line", call->line == WORLD_NONE ? call->send.from : world->lines[call->line].number);
-    put_to(out, call);
-    if (call->result.chat != WORLD_NONE)
-        world_id_format(world->settings.seed, WORLD_ID_CHAT, call->result.chat, id);
-    put_text(out, "chat", id[0] == '\0' ? NULL : id);
-    put_bool(out, "new_chat", call->result.new_chat);
-    put_text(out, "key", call->send.key);
-    if (call->send.parts != NULL) {
-        char hash[17];
-        snprintf(hash, sizeof hash, "%016llx",
-                 (unsigned long long)XXH3_64bits(call->send.parts, call->send.parts_bytes));
-        put_text(out, "text_hash", hash);
-    }
-    json_key(out, "text");
-    if (call->send.text == NULL)
-        json_put_null(out);
-    else
-        json_put_bytes(out, call->send.text, strnlen(call->send.text, TEXT_IN_LOG_BYTES_MAX));
-    put_bool(out, "accepted", call->taken && !call->result.duplicate);
-    put_bool(out, "duplicate", call->result.duplicate);
-    put_bool(out, "body_differs", call->result.body_differs);
-}
-
-/* Opens the record of this request; record_close() ends it once it is known how the answer went. */
-static struct json_out *record_open(const struct call *call, uint64_t number)
-{
-    struct json_out *out = calloc(1, sizeof *out);
-    if (out == NULL)
-        return NULL;
-    json_open(out, '{');
-    put_text(out, "type", "request");
-    put_int(out, "n", (int64_t)number);
-    put_int(out, "mono_ms", call->request->began.mono_ms);
-    put_int(out, "wall_ms", call->request->began.wall_ms);
-    json_key(out, "method");
-    json_put_bytes(out, call->request->method, strlen(call->request->method));
-    json_key(out, "path");
-    json_put_bytes(out, call->request->path, strlen(call->request->path));
-    if (is_send(call->route))
-        put_send(out, call);
-    put_int(out, "http", call->answer->manner == HTTP_ANSWERED ? call->answer->status : 0);
-    put_int(out, "code", call->code);
-    put_text(out, "fault", fault_name(call->fault));
-    return out;
-}
-
-static void record_close(struct sandbox *sandbox, struct json_out *record, const struct instant *answered,
-                         bool delivered)
-{
-    json_key(record, "answered_mono_ms");
-    if (answered == NULL)
-        json_put_null(record);
-    else
-        json_put_int(record, answered->mono_ms);
-    put_bool(record, "delivered", delivered);
-    json_close(record, '}');
-    request_log_add(sandbox->log, record->text, record->bytes);
-    json_out_free(record);
-    free(record);
-}
-
-static void record_begin(struct call *call, uint64_t number)
-{
-    if (call->sandbox->log == NULL)
-        return;
-    struct json_out *record = record_open(call, number);
-    /* Silence can last long, and an auditor wants to know of the send now. */
-    if (record != NULL && call->answer->manner == HTTP_CLOSED)
-        record_close(call->sandbox, record, NULL, false);
-    else
-        call->answer->note = record;
-}
-
-static void done(void *context, const struct http_answer *answer, struct instant answered, bool delivered)
-{
-    if (answer->note != NULL)
-        record_close(context, answer->note, &answered, delivered);
-}
-
 /* ---- one request ---- */
+
+static void answer_truly(struct call *call, uint32_t chat)
+{
+    if (!key_is_good(call))
+        api_fail(call, 2004, -1);
+    else if (call->route == NULL) /* the provider's code for that is not published */
+        api_fail(call, WORLD_NO_CHAT, -1);
+    else if (call->form_code != 0)
+        api_fail(call, call->form_code, -1);
+    else if (is_send(call))
+        send_judge(call, chat);
+    else
+        call->route->answer(call);
+}
 
 static void judge(struct call *call)
 {
     struct sandbox *sandbox = call->sandbox;
     uint32_t chat = send_chat_find(call);
-    bool sends = is_send(call->route);
-    call->line = sends ? send_line_find(call, chat) : WORLD_NONE;
+    struct rule rule;
+    call->line = is_send(call) ? send_line_find(call, chat) : WORLD_NONE;
     call->result.chat = chat;
     const char *line = call->line == WORLD_NONE ? NULL : sandbox->world->lines[call->line].number;
-    call->fault = faults_draw(&sandbox->faults, sends, line);
-    call->answer->delay_ms = faults_delay_ms(&sandbox->faults, sends, line);
+    bool ruled = !sandbox->faults.down && rule_find(call, chat, line, &rule);
+    call->fault = ruled ? FAULT_NONE : faults_draw(&sandbox->faults, is_send(call), line);
+    call->answer->delay_ms = faults_delay_ms(&sandbox->faults, is_send(call), line);
     if (call->fault != FAULT_NONE && !fault_accepts(call->fault)) {
         fault_follow(call);
         return;
     }
-    if (!key_is_good(call))
-        fail(call, 2004, -1);
-    else if (sends)
-        send_judge(call, chat);
-    else
-        read_answer(call);
+    if (!ruled || rule.after_accept)
+        answer_truly(call, chat);
+    if (ruled && (!rule.after_accept || call->taken))
+        rule_follow(call, &rule);
     if (call->fault == FAULT_NONE)
         return;
     if (call->taken) /* what goes wrong after acceptance needs one */
@@ -450,26 +269,42 @@ static void judge(struct call *call)
         call->fault = FAULT_NONE;
 }
 
+/* Reads of the body what can be read without the lock. */
+static void body_read(struct call *call)
+{
+    const struct http_request *request = call->request;
+    if (is_send(call))
+        call->form_code =
+            send_request_read(&call->send, request->body, request->body_bytes, call->route->kind == API_OPENS);
+    else if (request->body_bytes > 0 && !request->body_too_large)
+        call->body = json_parse(request->body, request->body_bytes, NULL);
+    if (request->body_too_large || (call->body != NULL && !cJSON_IsObject(call->body)))
+        call->form_code = 1003;
+}
+
 static void handle(void *context, const struct http_request *request, struct http_answer *answer)
 {
     struct sandbox *sandbox = context;
     struct call call = {.sandbox = sandbox, .request = request, .answer = answer};
     call.line = call.result.chat = call.result.message = WORLD_NONE;
-    call.route = route_of(request, call.id);
-    if (is_send(call.route))
-        call.form_code =
-            send_request_read(&call.send, request->body, request->body_bytes, call.route == ROUTE_CHAT_OPEN);
-    if (request->body_too_large)
-        call.form_code = 1003;
+    route_find(&call);
+    body_read(&call);
 
     pthread_mutex_lock(&sandbox->lock);
     uint64_t number = ++sandbox->requests;
     call.now = clock_read();
     sandbox_render_trace(sandbox->world->settings.seed, number, answer->trace);
     judge(&call);
-    record_begin(&call, number);
+    api_log_begin(&call, number);
     pthread_mutex_unlock(&sandbox->lock);
     send_request_free(&call.send);
+    cJSON_Delete(call.body);
+}
+
+static void done(void *context, const struct http_answer *answer, struct instant answered, bool delivered)
+{
+    if (answer->note != NULL)
+        api_log_end(context, answer->note, answered, delivered);
 }
 
 struct http_handler sandbox_api_handler(struct sandbox *sandbox)

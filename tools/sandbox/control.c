@@ -41,51 +41,6 @@ void control_done(struct control *control)
     json_close(&control->answer->body, '}');
 }
 
-const char *control_stranger(const cJSON *body, const char *const *names)
-{
-    const cJSON *member;
-    cJSON_ArrayForEach(member, body)
-    {
-        const char *const *name = names;
-        while (*name != NULL && strcmp(*name, member->string) != 0)
-            name++;
-        if (*name == NULL)
-            return member->string;
-    }
-    return NULL;
-}
-
-bool control_flag(const cJSON *body, const char *name, bool *flag)
-{
-    const cJSON *member = json_get(body, name);
-    if (member == NULL)
-        return true;
-    *flag = cJSON_IsTrue(member);
-    return cJSON_IsBool(member);
-}
-
-bool control_number(const cJSON *body, const char *name, int64_t min, int64_t max, int64_t *out)
-{
-    int64_t value;
-    if (json_get(body, name) == NULL)
-        return true;
-    if (!json_int(body, name, &value) || value < min || value > max)
-        return false;
-    *out = value;
-    return true;
-}
-
-bool control_share(const cJSON *body, const char *name, double *out)
-{
-    const cJSON *member = json_get(body, name);
-    if (member == NULL)
-        return true;
-    if (!cJSON_IsNumber(member) || !(member->valuedouble >= 0 && member->valuedouble <= 1))
-        return false;
-    *out = member->valuedouble;
-    return true;
-}
-
 /* ---- the rest ---- */
 
 static void stats_get(struct control *control)
@@ -117,6 +72,15 @@ static const struct {
     {"GET", "/faults", control_faults_get},
     {"POST", "/faults", control_faults_post},
     {"DELETE", "/faults", control_faults_delete},
+    {"GET", "/rules", control_rules_get},
+    {"POST", "/rules", control_rules_post},
+    {"DELETE", "/rules", control_rules_delete},
+    {"DELETE", "/rules/", control_rules_delete},
+    {"GET", "/list", control_listing_get},
+    {"POST", "/list", control_listing_post},
+    {"GET", "/webhooks/faults", control_webhook_faults_get},
+    {"POST", "/webhooks/faults", control_webhook_faults_post},
+    {"DELETE", "/webhooks/faults", control_webhook_faults_delete},
     {"GET", "/webhooks", control_webhooks_get},
     {"POST", "/webhooks", control_webhooks_post},
     {"POST", "/quit", quit_post},

@@ -27,15 +27,6 @@ void control_fail_field(struct control *control, const char *field);
 /* 200 with the time, for calls that have nothing else to say. */
 void control_done(struct control *control);
 
-/* ---- reading a body ---- */
-
-/* The first member of the body that is not in `names` (ending with NULL), or NULL. */
-const char *control_stranger(const cJSON *body, const char *const *names);
-/* These leave *out as it is when there is no such member. False: it is there, and no such value. */
-bool control_flag(const cJSON *body, const char *name, bool *out);
-bool control_number(const cJSON *body, const char *name, int64_t min, int64_t max, int64_t *out);
-bool control_share(const cJSON *body, const char *name, double *out); /* 0 to 1 */
-
 /* ---- calls ---- */
 
 void control_line_post(struct control *control);
@@ -49,6 +40,14 @@ void control_message_post(struct control *control);
 void control_faults_get(struct control *control);
 void control_faults_post(struct control *control);
 void control_faults_delete(struct control *control);
+void control_rules_get(struct control *control);
+void control_rules_post(struct control *control);
+void control_rules_delete(struct control *control); /* all, or the one named */
+void control_listing_get(struct control *control);
+void control_listing_post(struct control *control);
+void control_webhook_faults_get(struct control *control);
+void control_webhook_faults_post(struct control *control);
+void control_webhook_faults_delete(struct control *control);
 void control_webhooks_get(struct control *control);
 void control_webhooks_post(struct control *control);
 

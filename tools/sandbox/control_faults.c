@@ -3,6 +3,7 @@
 
 #include "tools/sandbox/control.h"
 #include "tools/sandbox/control_view.h"
+#include "tools/sandbox/members.h"
 
 void control_faults_get(struct control *control)
 {
@@ -26,6 +27,71 @@ void control_faults_delete(struct control *control)
     control_faults_get(control);
 }
 
+/* ---- errors on request ---- */
+
+void control_rules_get(struct control *control)
+{
+    rules_view(&control->sandbox->rules, &control->answer->body);
+}
+
+void control_rules_post(struct control *control)
+{
+    const char *wrong = rules_add(&control->sandbox->rules, control->body);
+    if (wrong != NULL)
+        control_fail_field(control, wrong);
+    else
+        control_rules_get(control);
+}
+
+void control_rules_delete(struct control *control)
+{
+    if (control->argument[0] == '\0')
+        rules_clear(&control->sandbox->rules);
+    else if (!rules_remove(&control->sandbox->rules, strtoull(control->argument, NULL, 10))) {
+        control_fail(control, 404, "not_found", "no such rule");
+        return;
+    }
+    control_rules_get(control);
+}
+
+/* ---- the list of lines ---- */
+
+void control_listing_get(struct control *control)
+{
+    listing_view(&control->sandbox->listing, &control->answer->body);
+}
+
+void control_listing_post(struct control *control)
+{
+    const char *wrong = listing_set(&control->sandbox->listing, control->body);
+    if (wrong != NULL)
+        control_fail_field(control, wrong);
+    else
+        control_listing_get(control);
+}
+
+/* ---- webhooks ---- */
+
+void control_webhook_faults_get(struct control *control)
+{
+    sandbox_webhooks_faults_view(control->sandbox->webhooks, &control->answer->body);
+}
+
+void control_webhook_faults_post(struct control *control)
+{
+    const char *wrong = sandbox_webhooks_spoil(control->sandbox->webhooks, control->body);
+    if (wrong != NULL)
+        control_fail_field(control, wrong);
+    else
+        control_webhook_faults_get(control);
+}
+
+void control_webhook_faults_delete(struct control *control)
+{
+    sandbox_webhooks_mend(control->sandbox->webhooks);
+    control_webhook_faults_get(control);
+}
+
 void control_webhooks_get(struct control *control)
 {
     const char *after = sandbox_http_query(control->request, "after");
@@ -39,11 +105,11 @@ void control_webhooks_post(struct control *control)
 {
     static const char *const names[] = {"url", "secret", "paused", "copies", "bad_signature", NULL};
     struct webhooks *hooks = control->sandbox->webhooks;
-    const char *wrong = control_stranger(control->body, names);
+    const char *wrong = members_stranger(control->body, names);
     bool paused = false, bad_signature = false;
     int64_t copies = 1;
-    if (wrong == NULL && (!control_flag(control->body, "paused", &paused) ||
-                          !control_flag(control->body, "bad_signature", &bad_signature)))
+    if (wrong == NULL && (!member_flag(control->body, "paused", &paused) ||
+                          !member_flag(control->body, "bad_signature", &bad_signature)))
         wrong = "paused or bad_signature";
     if (wrong == NULL && json_get(control->body, "copies") != NULL &&
         (!json_int(control->body, "copies", &copies) || copies < 1 || copies > 10))

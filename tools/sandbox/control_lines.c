@@ -5,6 +5,7 @@
 
 #include "tools/sandbox/control.h"
 #include "tools/sandbox/control_view.h"
+#include "tools/sandbox/members.h"
 
 struct line_order {
     bool has_reputation, has_service, webhook, listed, lie;
@@ -18,7 +19,7 @@ static const char *line_order_read(const cJSON *body, bool is_new, int64_t now_w
 {
     static const char *const names[] = {"reputation", "service", "webhook", "list", "lie", "changed_at", NULL};
     *out = (struct line_order){.webhook = !is_new, .listed = true, .changed_wall_ms = now_wall_ms};
-    const char *strange = control_stranger(body, names);
+    const char *strange = members_stranger(body, names);
     if (strange != NULL)
         return strange;
     const char *reputation = json_string(body, "reputation"), *service = json_string(body, "service");
@@ -29,11 +30,11 @@ static const char *line_order_read(const cJSON *body, bool is_new, int64_t now_w
         return "reputation";
     if (out->has_service && (service == NULL || (out->service = service_read(service)) == SERVICE_UNKNOWN))
         return "service";
-    if (!control_flag(body, "webhook", &out->webhook))
+    if (!member_flag(body, "webhook", &out->webhook))
         return "webhook";
-    if (!control_flag(body, "list", &out->listed))
+    if (!member_flag(body, "list", &out->listed))
         return "list";
-    if (!control_flag(body, "lie", &out->lie))
+    if (!member_flag(body, "lie", &out->lie))
         return "lie";
     const char *changed_at = json_string(body, "changed_at");
     if (json_get(body, "changed_at") != NULL &&
@@ -55,7 +56,7 @@ static void line_change(struct control *control, uint32_t line, const struct lin
                                  .lie = order->lie};
     if (!order->lie) {
         world_line_set(sandbox->world, line, change.after, change.service_after, order->listed,
-                       change.changed_wall_ms);
+                       (struct instant){change.changed_wall_ms, control->now.mono_ms});
         sandbox_log_line(sandbox, line, control->now);
     }
     if (order->webhook)
@@ -74,7 +75,7 @@ void control_line_post(struct control *control)
         control_fail_field(control, wrong);
         return;
     }
-    enum err err = is_new ? world_line_add(world, control->argument, control->now.wall_ms, &line) : ERR_NONE;
+    enum err err = is_new ? world_line_add(world, control->argument, control->now, &line) : ERR_NONE;
     if (err != ERR_NONE)
         control_fail(control, err == ERR_BAD_INPUT ? 400 : 507, err_name(err), "no such number, or no room for it");
     else
@@ -139,14 +140,14 @@ static const char *preload_read(const struct world *world, const cJSON *body, st
 {
     static const char *const names[] = {"count",   "lines",    "first",     "days", "group",
                                         "at_risk", "critical", "opted_out", NULL};
-    const char *strange = control_stranger(body, names);
+    const char *strange = members_stranger(body, names);
     int64_t count = 0, days = 90;
     const char *first = json_get(body, "first") == NULL ? PRELOAD_FIRST : json_string(body, "first");
     if (strange != NULL)
         return strange;
-    if (!control_number(body, "count", 1, PRELOAD_MAX, &count) || count == 0)
+    if (!member_number(body, "count", 1, PRELOAD_MAX, &count) || count == 0)
         return "count";
-    if (!control_number(body, "days", 0, PRELOAD_DAYS_MAX, &days))
+    if (!member_number(body, "days", 0, PRELOAD_DAYS_MAX, &days))
         return "days";
     /* The last number must still be one. */
     if (first == NULL || !e164_is_valid(first) || strlen(first) == E164_MAX_BYTES)
@@ -159,7 +160,7 @@ static const char *preload_read(const struct world *world, const cJSON *body, st
                   {"critical", &out->past.critical},
                   {"opted_out", &out->past.opted_out}};
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
-        if (!control_share(body, shares[i].name, shares[i].share))
+        if (!member_share(body, shares[i].name, shares[i].share))
             return shares[i].name;
     }
     out->past.count = (uint32_t)count;

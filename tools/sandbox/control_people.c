@@ -2,12 +2,13 @@
 #include <string.h>
 
 #include "tools/sandbox/control.h"
+#include "tools/sandbox/members.h"
 
 void control_recipient_post(struct control *control)
 {
     static const char *const names[] = {"opted_out", "blocked", NULL};
     char handle[HANDLE_MAX_BYTES + 1];
-    const char *wrong = control_stranger(control->body, names);
+    const char *wrong = members_stranger(control->body, names);
     bool opted_out, blocked;
     struct world *world = control->sandbox->world;
     uint32_t recipient = WORLD_NONE;
@@ -19,11 +20,13 @@ void control_recipient_post(struct control *control)
     }
     opted_out = world->recipients[recipient].opted_out;
     blocked = world->recipients[recipient].blocked;
-    if (!control_flag(control->body, "opted_out", &opted_out) || !control_flag(control->body, "blocked", &blocked)) {
+    if (!member_flag(control->body, "opted_out", &opted_out) || !member_flag(control->body, "blocked", &blocked)) {
         control_fail_field(control, "opted_out or blocked");
         return;
     }
     world->recipients[recipient].opted_out = opted_out;
+    if (blocked && !world->recipients[recipient].blocked)
+        world->recipients[recipient].blocked_wall_ms = control->now.wall_ms;
     world->recipients[recipient].blocked = blocked;
     control_done(control);
 }
@@ -43,7 +46,7 @@ void control_answer_post(struct control *control)
 {
     static const char *const names[] = {"recipient", "text", "line", NULL};
     struct world *world = control->sandbox->world;
-    const char *wrong = control_stranger(control->body, names);
+    const char *wrong = members_stranger(control->body, names);
     const char *from = json_string(control->body, "recipient"), *text = json_string(control->body, "text");
     char handle[HANDLE_MAX_BYTES + 1];
     if (wrong != NULL || from == NULL || text == NULL || !handle_normalize(from, handle)) {

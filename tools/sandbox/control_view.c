@@ -98,6 +98,7 @@ void sandbox_view_stats(struct json_out *out, const struct sandbox *sandbox, str
     json_open(out, '{');
     for (int fault = FAULT_NONE + 1; fault < FAULT_COUNT; fault++)
         put_int(out, fault_name((enum fault)fault), (int64_t)sandbox->faulted[fault]);
+    put_int(out, "rule", (int64_t)sandbox->ruled);
     json_close(out, '}');
     put_lines(out, world);
     put_clocks(out, now);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lineward/json.h"
+#include "tools/sandbox/random.h"
 
 #define WAIT_MS_MAX 600000
 
@@ -57,20 +58,6 @@ enum fault_effect fault_effect(enum fault fault)
 }
 
 /* ---- drawing ---- */
-
-/* splitmix64: one addition and three mixes, every seed good */
-static uint64_t random_next(uint64_t *state)
-{
-    uint64_t z = *state += 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
-
-static double random_unit(uint64_t *state)
-{
-    return (double)(random_next(state) >> 11) / 9007199254740992.0; /* 53 bits, 0 <= x < 1 */
-}
 
 static bool hits(const struct faults *faults, bool is_send, const char *line)
 {

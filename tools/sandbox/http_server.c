@@ -18,6 +18,7 @@
 #define CONNECTIONS_MAX 8192
 #define IDLE_S          120
 #define BACKLOG         1024
+#define HTTP_DATE_ROOM  40
 
 struct sandbox_http {
     struct MHD_Daemon *daemon;
@@ -54,6 +55,29 @@ const char *sandbox_http_query(const struct http_request *request, const char *n
 const char *sandbox_http_header(const struct http_request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+struct values {
+    const char *name, **out;
+    size_t count, max;
+};
+
+static enum MHD_Result value_seen(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct values *values = context;
+    if (value == NULL || strcmp(name, values->name) != 0)
+        return MHD_YES;
+    if (values->count == values->max)
+        return MHD_NO;
+    values->out[values->count++] = value;
+    return MHD_YES;
+}
+
+size_t sandbox_http_query_all(const struct http_request *request, const char *name, const char **out, size_t max)
+{
+    struct values values = {.name = name, .out = out, .max = max};
+    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, value_seen, &values);
+    return values.count;
 }
 
 /* ---- a request's life ---- */
@@ -106,22 +130,62 @@ static bool body_add(struct exchange *exchange, const char *bytes, size_t count)
     return true;
 }
 
+/* As HTTP writes times: Sun, 06 Nov 1994 08:49:37 GMT. */
+static void date_format(int64_t wall_ms, char out[HTTP_DATE_ROOM])
+{
+    static const char *const days[] = {"Thu", "Fri", "Sat", "Sun",
+                                       "Mon", "Tue", "Wed"}; /* 1970 began with a Thursday */
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    char text[TIME_TEXT_MAX]; /* 1994-11-06T08:49:37.000Z */
+    time_format(wall_ms, text);
+    unsigned month = (unsigned)(text[5] - '0') * 10 + (unsigned)(text[6] - '0');
+    snprintf(out, HTTP_DATE_ROOM, "%s, %.2s %s %.4s %.8s GMT", days[wall_ms / 86400000 % 7], text + 8,
+             months[(month + 11) % 12], text, text + 11);
+}
+
+static void header_date(struct MHD_Response *response, int64_t wall_ms)
+{
+    char date[HTTP_DATE_ROOM];
+    if (wall_ms <= 0)
+        return;
+    date_format(wall_ms, date);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date);
+}
+
+static void header_hint(struct MHD_Response *response, const struct http_answer *answer)
+{
+    long long ms = answer->retry_after_ms;
+    char text[HTTP_DATE_ROOM];
+    if (ms < 0 || answer->hint == HTTP_HINT_NONE)
+        return;
+    if (answer->hint == HTTP_HINT_DATE) /* whole seconds: rounded up */
+        date_format(clock_read().wall_ms + ms + 999, text);
+    else if (answer->hint == HTTP_HINT_MS)
+        snprintf(text, sizeof text, "%lld", ms);
+    else if (ms % 1000 == 0)
+        snprintf(text, sizeof text, "%lld", ms / 1000);
+    else
+        snprintf(text, sizeof text, "%lld.%03lld", ms / 1000, ms % 1000);
+    MHD_add_response_header(response, answer->hint == HTTP_HINT_MS ? "retry-after-ms" : MHD_HTTP_HEADER_RETRY_AFTER,
+                            text);
+}
+
 static enum MHD_Result answer_queue(struct exchange *exchange)
 {
     struct http_answer *answer = &exchange->answer;
-    char retry_after[24];
     /* The body outlives the response: it is freed in exchange_end(). */
     struct MHD_Response *response =
         MHD_create_response_from_buffer(answer->body.bytes, answer->body.text, MHD_RESPMEM_PERSISTENT);
     if (response == NULL)
         return MHD_NO;
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+    if (answer->body.bytes > 0)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                answer->content_type == NULL ? "application/json" : answer->content_type);
     if (answer->trace[0] != '\0')
         MHD_add_response_header(response, "X-Trace-ID", answer->trace);
-    if (answer->retry_after_s >= 0) {
-        snprintf(retry_after, sizeof retry_after, "%lld", (long long)answer->retry_after_s);
-        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, retry_after);
-    }
+    header_date(response, answer->date_wall_ms);
+    header_hint(response, answer);
     enum MHD_Result result = MHD_queue_response(exchange->connection, (unsigned)answer->status, response);
     MHD_destroy_response(response);
     return result;
@@ -192,7 +256,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
                                    .began = exchange->began,
                                    .connection = connection};
     exchange->answer.status = 200;
-    exchange->answer.retry_after_s = -1;
+    exchange->answer.retry_after_ms = -1;
     exchange->handled = true;
     server->handler.handle(server->handler.context, &request, &exchange->answer);
     return exchange->answer.delay_ms > 0 ? answer_later(server, exchange) : answer_now(exchange);

@@ -31,12 +31,22 @@ enum http_manner {
     HTTP_CLOSED, /* after delay_ms: closed without an answer */
 };
 
+enum http_hint {
+    HTTP_HINT_SECONDS, /* Retry-After: 2, or with a fraction: 0.5 */
+    HTTP_HINT_DATE,    /* Retry-After: Sun, 06 Nov 1994 08:49:37 GMT */
+    HTTP_HINT_MS,      /* retry-after-ms: 500 */
+    HTTP_HINT_NONE,
+};
+
 struct http_answer {
     enum http_manner manner;
     int status;
-    struct json_out body;  /* freed by the server */
-    char trace[64];        /* X-Trace-ID; "": none */
-    int64_t retry_after_s; /* -1: none */
+    struct json_out body;     /* freed by the server */
+    const char *content_type; /* static; NULL: JSON */
+    char trace[64];           /* X-Trace-ID; "": none */
+    enum http_hint hint;      /* how the header tells retry_after_ms, -1: none */
+    int64_t retry_after_ms;
+    int64_t date_wall_ms; /* Date; 0: now */
     int64_t delay_ms;
     void *note; /* the handler's own, for done() */
 };
@@ -50,8 +60,10 @@ struct http_handler {
     void (*done)(void *context, const struct http_answer *answer, struct instant answered, bool delivered);
 };
 
-/* A query parameter, or a header; NULL: absent. Lives as long as the request. */
+/* A query parameter (the first of its name), or a header; NULL: absent. Lives as long as the request. */
 const char *sandbox_http_query(const struct http_request *request, const char *name);
+/* All values of a query parameter that comes several times, in order; at most `max`. Returns how many. */
+size_t sandbox_http_query_all(const struct http_request *request, const char *name, const char **out, size_t max);
 const char *sandbox_http_header(const struct http_request *request, const char *name);
 
 struct sandbox_http;

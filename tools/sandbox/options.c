@@ -28,6 +28,8 @@ const char sandbox_options_help[] =
     "  --delivered-ms N           from acceptance to message.delivered (200)\n"
     "  --pair-limit N             messages per 60 s from one line to one recipient; 0: no limit (30)\n"
     "  --messages-max N           messages kept; then sends are answered 500 (10000000)\n"
+    "  --audit-ms N               how long a reputation audit takes (2000)\n"
+    "  --audit-cooldown-ms N      then none of that line for so long (60000)\n"
     "  --threads N                of the API (2)\n"
     "  --help, --version\n"
     "\n"
@@ -61,6 +63,8 @@ static const struct spec {
     {"delivered-ms", KIND_NUMBER, FIELD(delivered_ms), 200, 0, 600000},
     {"pair-limit", KIND_NUMBER, FIELD(pair_limit), 30, 0, 10000},
     {"messages-max", KIND_NUMBER, FIELD(messages_max), 10000000, 1, 2000000000},
+    {"audit-ms", KIND_NUMBER, FIELD(audit_ms), 2000, 0, 86400000},
+    {"audit-cooldown-ms", KIND_NUMBER, FIELD(audit_cooldown_ms), 60000, 0, 86400000},
     {"threads", KIND_NUMBER, FIELD(threads), 2, 1, 64},
 };
 enum { SPECS = sizeof specs / sizeof *specs };

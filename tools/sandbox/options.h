@@ -30,7 +30,7 @@ struct sandbox_options {
     struct sandbox_option_line *lines;
     size_t line_count;
     int64_t seed, latency_ms, webhook_retry_ms, webhook_timeout_ms, sent_ms, delivered_ms;
-    int64_t pair_limit, messages_max, threads;
+    int64_t pair_limit, messages_max, threads, audit_ms, audit_cooldown_ms;
     bool status_events_only;
 };
 

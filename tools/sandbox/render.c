@@ -5,29 +5,9 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define DOCS "https://docs.linqapp.com"
+#include "tools/sandbox/codes.h"
 
-static const struct {
-    int code, http;
-    const char *message;
-} errors[] = {
-    {1001, 400, "Missing required field"},
-    {1002, 400, "Phone number must be in E.164 format"},
-    {1003, 400, "Invalid request body"},
-    {1004, 400, "Invalid message content"},
-    {1005, 400, "Invalid parameter value"},
-    {1007, 429, "Rate limited"},
-    {2001, 404, "Chat not found"},
-    {2002, 404, "Message not found"},
-    {2004, 401, "Unauthorized"},
-    {2006, 403, "Phone number permission denied"},
-    {2024, 403, "Recipient has opted out"},
-    {2026, 403, "Handle is blocked"},
-    {2027, 403, "Phone number is not eligible to send"},
-    {3001, 500, "Server connection error"},
-    {3005, 504, "Network timeout"},
-    {4004, 503, "Service unavailable"},
-};
+#define DOCS "https://docs.linqapp.com"
 
 void sandbox_render_trace(uint64_t seed, uint64_t n, char out[TRACE_TEXT_MAX])
 {
@@ -69,25 +49,7 @@ static void put_id(struct json_out *out, const char *name, const struct world *w
 
 /* ---- errors ---- */
 
-int sandbox_render_code_status(int code)
-{
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        if (errors[i].code == code)
-            return errors[i].http;
-    }
-    return 500;
-}
-
-static const char *code_message(int code)
-{
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        if (errors[i].code == code)
-            return errors[i].message;
-    }
-    return "Internal error";
-}
-
-void sandbox_render_error(struct json_out *out, int code, int64_t retry_after_s, const char *trace)
+void sandbox_render_error(struct json_out *out, int code, int http, int64_t retry_after_s, const char *trace)
 {
     char doc_url[96];
     snprintf(doc_url, sizeof doc_url, DOCS "/error/codes/%dxxx/%d/", code / 1000, code);
@@ -96,11 +58,14 @@ void sandbox_render_error(struct json_out *out, int code, int64_t retry_after_s,
     json_key(out, "error");
     json_open(out, '{');
     json_key(out, "status");
-    json_put_int(out, sandbox_render_code_status(code));
-    json_key(out, "code");
-    json_put_int(out, code);
+    json_put_int(out, http);
+    if (code != 0) {
+        json_key(out, "code");
+        json_put_int(out, code);
+    }
     put(out, "message", code_message(code));
-    put(out, "doc_url", doc_url);
+    if (code != 0)
+        put(out, "doc_url", doc_url);
     if (retry_after_s >= 0) {
         json_key(out, "retry_after");
         json_put_int(out, retry_after_s);
@@ -127,7 +92,7 @@ static void put_reputation(struct json_out *out, const char *name, enum reputati
     json_close(out, '}');
 }
 
-void sandbox_render_line_list(struct json_out *out, const struct world *world)
+void sandbox_render_line_list(struct json_out *out, const struct world *world, int64_t as_of_mono_ms)
 {
     json_open(out, '{');
     json_key(out, "phone_numbers");
@@ -139,8 +104,9 @@ void sandbox_render_line_list(struct json_out *out, const struct world *world)
         json_open(out, '{');
         put_id(out, "id", world, WORLD_ID_LINE, i);
         put(out, "phone_number", line->number);
-        put_reputation(out, "reputation", line->listed_reputation);
-        put_reputation(out, "health_status", line->listed_reputation);
+        enum reputation listed = world_line_listed(world, i, as_of_mono_ms);
+        put_reputation(out, "reputation", listed);
+        put_reputation(out, "health_status", listed);
         put_null(out, "forwarding_number");
         json_close(out, '}');
     }
@@ -211,10 +177,9 @@ static void put_display_name(struct json_out *out, const struct world *world, co
     put(out, "display_name", chat->seat_count == 1 ? name : NULL);
 }
 
-void sandbox_render_chat(struct json_out *out, const struct world *world, uint32_t chat)
+static void put_chat_members(struct json_out *out, const struct world *world, uint32_t chat)
 {
     const struct world_chat *entry = &world->chats[chat];
-    json_open(out, '{');
     put_id(out, "id", world, WORLD_ID_CHAT, chat);
     put_time(out, "created_at", entry->created_wall_ms);
     put_time(out, "updated_at", entry->updated_wall_ms);
@@ -225,6 +190,12 @@ void sandbox_render_chat(struct json_out *out, const struct world *world, uint32
     put_bool(out, "is_group", entry->seat_count > 1);
     put_null(out, "group_chat_icon");
     put(out, "service", "iMessage");
+}
+
+void sandbox_render_chat(struct json_out *out, const struct world *world, uint32_t chat)
+{
+    json_open(out, '{');
+    put_chat_members(out, world, chat);
     json_close(out, '}');
 }
 
@@ -403,6 +374,14 @@ void sandbox_render_message_event(struct json_out *out, const struct world *worl
     put_time(out, "read_at", read ? at_wall_ms : 0);
     put_null(out, "reply_to");
     put_null(out, "effect");
+    event_close(out);
+}
+
+void sandbox_render_chat_event(struct json_out *out, const struct world *world, uint64_t number, const char *type,
+                               uint32_t chat, int64_t at_wall_ms)
+{
+    event_open(out, world, number, type, at_wall_ms);
+    put_chat_members(out, world, chat);
     event_close(out);
 }
 

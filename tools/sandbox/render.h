@@ -14,12 +14,11 @@
 /* The trace id of the `n`th request or event of this run. */
 void sandbox_render_trace(uint64_t seed, uint64_t n, char out[TRACE_TEXT_MAX]);
 
-/* The HTTP status that goes with a provider's code; 500 for one that is not in the table. */
-int sandbox_render_code_status(int code);
-/* An error body; `retry_after_s` < 0: none. Codes as in linq-api.md 4.2. */
-void sandbox_render_error(struct json_out *out, int code, int64_t retry_after_s, const char *trace);
+/* An error body; `code` 0: none of the provider's; `retry_after_s` < 0: none. */
+void sandbox_render_error(struct json_out *out, int code, int http, int64_t retry_after_s, const char *trace);
 
-void sandbox_render_line_list(struct json_out *out, const struct world *world);
+/* The list as it was at a moment of the steady clock. */
+void sandbox_render_line_list(struct json_out *out, const struct world *world, int64_t as_of_mono_ms);
 /* One member of GET /v3/chats, and the body of GET /v3/chats/{id}. */
 void sandbox_render_chat(struct json_out *out, const struct world *world, uint32_t chat);
 /* The answer to a send as it was first given: delivery_status pending, whatever happened since. */
@@ -36,6 +35,8 @@ void sandbox_render_status_event(struct json_out *out, const struct world *world
 /* `type`: message.sent, .delivered, .read or .received; `at_wall_ms`: when that happened. */
 void sandbox_render_message_event(struct json_out *out, const struct world *world, uint64_t number, const char *type,
                                   uint32_t message, int64_t at_wall_ms);
+void sandbox_render_chat_event(struct json_out *out, const struct world *world, uint64_t number, const char *type,
+                               uint32_t chat, int64_t at_wall_ms);
 void sandbox_render_failed_event(struct json_out *out, const struct world *world, uint64_t number, uint32_t message,
                                  int code, int64_t at_wall_ms);
 

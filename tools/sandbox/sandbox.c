@@ -24,11 +24,10 @@ static enum err world_make(struct sandbox *sandbox)
     struct instant now = clock_read();
     for (size_t i = 0; i < options->line_count; i++) {
         uint32_t line;
-        enum err err = world_line_add(sandbox->world, options->lines[i].number, now.wall_ms, &line);
+        enum err err = world_line_add(sandbox->world, options->lines[i].number, now, &line);
         if (err != ERR_NONE)
             return err;
-        world_line_set(sandbox->world, line, options->lines[i].reputation, options->lines[i].service, true,
-                       now.wall_ms);
+        world_line_set(sandbox->world, line, options->lines[i].reputation, options->lines[i].service, true, now);
         sandbox_log_line(sandbox, line, now);
     }
     return ERR_NONE;
@@ -37,7 +36,8 @@ static enum err world_make(struct sandbox *sandbox)
 static enum err webhooks_make(struct sandbox *sandbox, char *problem, size_t room)
 {
     const struct sandbox_options *options = sandbox->options;
-    const struct webhook_settings settings = {.retry_ms = options->webhook_retry_ms,
+    const struct webhook_settings settings = {.seed = (uint64_t)options->seed,
+                                              .retry_ms = options->webhook_retry_ms,
                                               .timeout_ms = options->webhook_timeout_ms,
                                               .in_flight_max = WEBHOOKS_IN_FLIGHT};
     enum err err = sandbox_webhooks_start(&sandbox->webhooks, &settings, sandbox->log);
@@ -67,6 +67,9 @@ enum err sandbox_start(struct sandbox **out, const struct sandbox_options *optio
     sandbox->options = options;
     pthread_mutex_init(&sandbox->lock, NULL);
     faults_init(&sandbox->faults, (uint64_t)options->seed, options->latency_ms);
+    rules_init(&sandbox->rules, (uint64_t)options->seed);
+    sandbox->audits.duration_ms = options->audit_ms;
+    sandbox->audits.cooldown_ms = options->audit_cooldown_ms;
     enum err err = ERR_NONE;
     if (options->log_path != NULL && (err = request_log_open(&sandbox->log, options->log_path)) != ERR_NONE)
         snprintf(problem, room, "--log %s: %s", options->log_path, strerror(errno));
@@ -105,6 +108,17 @@ static void log_stop(struct sandbox *sandbox)
     json_out_free(&out);
 }
 
+size_t sandbox_line_drivers(const struct sandbox *sandbox, uint32_t line, const char *out[SANDBOX_DRIVERS_MAX])
+{
+    const struct world_line *entry = &sandbox->world->lines[line];
+    size_t count = 0;
+    if (entry->service == SERVICE_FLAGGED)
+        out[count++] = "flagged";
+    if (entry->reputation != REPUTATION_HEALTHY)
+        out[count++] = "new_conversation_rate";
+    return count;
+}
+
 void sandbox_stop(struct sandbox **sandbox_p)
 {
     struct sandbox *sandbox = *sandbox_p;
@@ -115,6 +129,8 @@ void sandbox_stop(struct sandbox **sandbox_p)
     sandbox_webhooks_stop(&sandbox->webhooks);
     log_stop(sandbox);
     request_log_close(&sandbox->log);
+    subscriptions_free(&sandbox->subscriptions);
+    listing_free(&sandbox->listing);
     world_free(&sandbox->world);
     pthread_mutex_destroy(&sandbox->lock);
     free(sandbox);

@@ -9,10 +9,14 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include "tools/sandbox/audits.h"
 #include "tools/sandbox/faults.h"
 #include "tools/sandbox/http_server.h"
+#include "tools/sandbox/listing.h"
 #include "tools/sandbox/options.h"
 #include "tools/sandbox/request_log.h"
+#include "tools/sandbox/rules.h"
+#include "tools/sandbox/subscriptions.h"
 #include "tools/sandbox/webhooks.h"
 #include "tools/sandbox/world.h"
 
@@ -21,7 +25,11 @@ struct sandbox {
     pthread_mutex_t lock;
     struct world *world;
     struct faults faults;
-    uint64_t requests, events, faulted[FAULT_COUNT];
+    struct rules rules;
+    struct listing listing;
+    struct audits audits;
+    struct subscriptions subscriptions;
+    uint64_t requests, events, faulted[FAULT_COUNT], ruled;
     struct request_log *log; /* NULL: none asked for */
     struct webhooks *webhooks;
     struct sandbox_http *api, *control; /* control NULL: none asked for */
@@ -36,9 +44,14 @@ void sandbox_stop(struct sandbox **sandbox_p);
 struct http_handler sandbox_api_handler(struct sandbox *sandbox);
 struct http_handler sandbox_control_handler(struct sandbox *sandbox);
 
+#define SANDBOX_DRIVERS_MAX 8
+/* What an audit of the line names as its drivers, the strongest first; static texts. Returns how many. */
+size_t sandbox_line_drivers(const struct sandbox *sandbox, uint32_t line, const char *out[SANDBOX_DRIVERS_MAX]);
+
 /* ---- events.c: all with the lock held ---- */
 
-/* message.sent, and message.delivered for direct chats, of a message just accepted. */
+/* chat.created (to subscriptions) of a chat that was not there, message.sent, and message.delivered for direct chats,
+ * of a message just accepted. */
 void sandbox_event_accepted(struct sandbox *sandbox, uint32_t message, struct instant now);
 /* message.read or message.received now. */
 void sandbox_event_message(struct sandbox *sandbox, const char *type, uint32_t message, struct instant now);

@@ -12,25 +12,13 @@
 #include "lineward/log.h"
 #include "lineward/signature.h"
 #include "tools/sandbox/due.h"
+#include "tools/sandbox/webhook_flight.h"
 #include "tools/sandbox/webhook_history.h"
 
 #define POLL_MS_MAX 60000
 /* Of the flights, so many are kept for line events: a receiver that is slow with messages still hears of lines. */
-#define LINE_FLIGHTS 4
-
-struct queued {
-    struct webhook_event event;
-    unsigned attempt; /* the one under way, from 1 */
-    bool bad_signature;
-};
-
-struct flight {
-    struct webhooks *hooks;
-    CURL *easy;
-    struct curl_slist *headers;
-    struct queued *queued; /* NULL: free */
-    struct instant began, answered;
-};
+#define LINE_FLIGHTS      4
+#define REVERSED_APART_MS 50
 
 struct webhooks {
     struct webhook_settings settings;
@@ -47,97 +35,12 @@ struct webhooks {
     struct webhook_secret secret;
     bool has_secret, paused, stopping, bad_signature;
     unsigned copies;
-    uint64_t answered, dropped;
+    struct webhook_faults faults;
+    struct queued *gathered[WEBHOOK_REVERSE_MAX]; /* to go out in reverse */
+    size_t gathered_count;
+    uint64_t answered, dropped, lost;
     struct webhook_history history;
 };
-
-static void queued_free(struct queued *queued)
-{
-    if (queued == NULL)
-        return;
-    json_out_free(&queued->event.body);
-    free(queued);
-}
-
-/* ---- one attempt ---- */
-
-static size_t body_ignored(char *data, size_t size, size_t count, void *context)
-{
-    return size * count;
-}
-
-/* The moment that counts for auditors is when the status line came, not when the transfer was tidied up. */
-static size_t header_seen(char *data, size_t size, size_t count, void *context)
-{
-    struct flight *flight = context;
-    if (size * count >= 5 && memcmp(data, "HTTP/", 5) == 0)
-        flight->answered = clock_read();
-    return size * count;
-}
-
-static bool header_add(struct flight *flight, const char *name, const char *value)
-{
-    char line[256];
-    snprintf(line, sizeof line, "%s: %s", name, value);
-    struct curl_slist *longer = curl_slist_append(flight->headers, line);
-    if (longer == NULL)
-        return false;
-    flight->headers = longer;
-    return true;
-}
-
-static bool headers_make(struct flight *flight, const struct webhook_secret *secret)
-{
-    const struct webhook_event *event = &flight->queued->event;
-    char timestamp[24], signature[SIGNATURE_TEXT_MAX];
-    snprintf(timestamp, sizeof timestamp, "%lld", (long long)(flight->began.wall_ms / 1000));
-    if (!header_add(flight, "Content-Type", "application/json") || !header_add(flight, "Expect", ""))
-        return false;
-    if (secret == NULL)
-        return true;
-    signature_make(secret, event->id, timestamp, event->body.text, event->body.bytes, signature);
-    if (flight->queued->bad_signature) /* still base64 of 32 bytes, but of others */
-        signature[4] = signature[4] == 'A' ? 'B' : 'A';
-    return header_add(flight, "webhook-id", event->id) && header_add(flight, "webhook-timestamp", timestamp) &&
-           header_add(flight, "webhook-signature", signature);
-}
-
-static void flight_clear(struct flight *flight)
-{
-    curl_slist_free_all(flight->headers);
-    flight->headers = NULL;
-    flight->queued = NULL;
-}
-
-/* False: nothing was begun, the event is still the caller's. */
-static bool flight_begin(struct webhooks *hooks, struct flight *flight, struct queued *queued, const char *url,
-                         const struct webhook_secret *secret)
-{
-    flight->queued = queued;
-    flight->began = flight->answered = clock_read();
-    queued->attempt++;
-    if (!headers_make(flight, secret)) {
-        flight_clear(flight);
-        return false;
-    }
-    curl_easy_setopt(flight->easy, CURLOPT_URL, url);
-    curl_easy_setopt(flight->easy, CURLOPT_POSTFIELDS, queued->event.body.text);
-    curl_easy_setopt(flight->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)queued->event.body.bytes);
-    curl_easy_setopt(flight->easy, CURLOPT_HTTPHEADER, flight->headers);
-    if (curl_multi_add_handle(hooks->multi, flight->easy) != CURLM_OK) {
-        flight_clear(flight);
-        return false;
-    }
-    return true;
-}
-
-/* ---- what came of it ---- */
-
-static void put_text(struct json_out *out, const char *name, const char *text)
-{
-    json_key(out, name);
-    json_put_string(out, text);
-}
 
 static void put_int(struct json_out *out, const char *name, int64_t value)
 {
@@ -145,47 +48,7 @@ static void put_int(struct json_out *out, const char *name, int64_t value)
     json_put_int(out, value);
 }
 
-static void log_answered(const struct webhooks *hooks, const struct flight *flight, long status)
-{
-    if (hooks->log == NULL)
-        return;
-    const struct webhook_event *event = &flight->queued->event;
-    struct json_out line = {0};
-    json_open(&line, '{');
-    put_text(&line, "type", "webhook");
-    put_text(&line, "event", event->type);
-    put_text(&line, "event_id", event->id);
-    put_text(&line, "line", event->line);
-    if (event->is_status) {
-        put_text(&line, "reputation", reputation_name(event->reputation));
-        put_text(&line, "service", service_name(event->service));
-        put_int(&line, "change", (int64_t)event->change);
-        json_key(&line, "lie");
-        json_put_bool(&line, event->is_lie);
-    }
-    put_int(&line, "attempt", flight->queued->attempt);
-    put_int(&line, "http", status);
-    put_int(&line, "began_mono_ms", flight->began.mono_ms);
-    put_int(&line, "mono_ms", flight->answered.mono_ms);
-    put_int(&line, "wall_ms", flight->answered.wall_ms);
-    json_close(&line, '}');
-    request_log_add(hooks->log, line.text, line.bytes);
-    json_out_free(&line);
-}
-
-static bool worth_another_try(CURLcode result, long status)
-{
-    switch (result) {
-    case CURLE_OK:
-        return status >= 500 || status == 429;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-        return false;
-    default:
-        return true;
-    }
-}
+/* ---- the queue ---- */
 
 static bool queue_insert(struct webhooks *hooks, struct queued *queued, int64_t due_mono_ms)
 {
@@ -199,17 +62,12 @@ static bool queue_insert(struct webhooks *hooks, struct queued *queued, int64_t 
     return true;
 }
 
-static void flight_end(struct webhooks *hooks, struct flight *flight, CURLcode result)
+static void flight_over(struct webhooks *hooks, struct flight *flight, CURLcode result)
 {
-    long status = 0;
-    if (result == CURLE_OK)
-        curl_easy_getinfo(flight->easy, CURLINFO_RESPONSE_CODE, &status);
-    else
-        flight->answered = clock_read();
-    curl_multi_remove_handle(hooks->multi, flight->easy);
+    long status = flight_end(hooks->multi, flight, result);
     bool good = status >= 200 && status < 300;
     if (good)
-        log_answered(hooks, flight, status);
+        flight_log(hooks->log, flight, status);
 
     struct queued *queued = flight->queued;
     pthread_mutex_lock(&hooks->lock);
@@ -218,7 +76,7 @@ static void flight_end(struct webhooks *hooks, struct flight *flight, CURLcode r
     hooks->answered += good;
     if (good) {
         queued_free(queued);
-    } else if (queued->attempt < WEBHOOK_ATTEMPTS_MAX && worth_another_try(result, status)) {
+    } else if (queued->attempt < WEBHOOK_ATTEMPTS_MAX && flight_worth_another(result, status)) {
         queue_insert(hooks, queued, flight->answered.mono_ms + (hooks->settings.retry_ms << (queued->attempt - 1)));
     } else {
         hooks->dropped++;
@@ -254,6 +112,15 @@ static struct flight *flight_free(struct webhooks *hooks)
     return NULL;
 }
 
+static bool begin_one(struct webhooks *hooks, struct flight *flight, struct queued *queued)
+{
+    const struct webhook_target *target = queued->target;
+    if (target != NULL)
+        return flight_begin(hooks->multi, flight, queued, target->url, &target->secret);
+    return hooks->url[0] != '\0' &&
+           flight_begin(hooks->multi, flight, queued, hooks->url, hooks->has_secret ? &hooks->secret : NULL);
+}
+
 /* Begins what is due while there is room. Returns how long the thread may sleep, or -1: stop. */
 static int begin_due(struct webhooks *hooks)
 {
@@ -263,8 +130,7 @@ static int begin_due(struct webhooks *hooks)
     struct queued *queued;
     while (!hooks->paused && !hooks->stopping && (flight = flight_free(hooks)) != NULL &&
            (queued = queue_take(hooks, now)) != NULL) {
-        if (hooks->url[0] != '\0' &&
-            flight_begin(hooks, flight, queued, hooks->url, hooks->has_secret ? &hooks->secret : NULL)) {
+        if (begin_one(hooks, flight, queued)) {
             hooks->in_flight++;
             continue;
         }
@@ -296,7 +162,7 @@ static void *sender(void *context)
         while ((message = curl_multi_info_read(hooks->multi, &left)) != NULL) {
             struct flight *flight = NULL;
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&flight);
-            flight_end(hooks, flight, message->data.result);
+            flight_over(hooks, flight, message->data.result);
             ended = true;
         }
         if (!ended)
@@ -307,28 +173,93 @@ static void *sender(void *context)
 
 /* ---- for other threads ---- */
 
-void sandbox_webhooks_push(struct webhooks *hooks, struct webhook_event *event, int64_t due_mono_ms)
+static struct queued *queued_new(const struct webhooks *hooks, const struct webhook_event *event,
+                                 struct webhook_target *target)
+{
+    struct queued *queued = calloc(1, sizeof *queued);
+    if (queued == NULL)
+        return NULL;
+    queued->event = *event;
+    queued->event.body = (struct json_out){0};
+    json_put_raw(&queued->event.body, event->body.text, event->body.bytes);
+    queued->target = webhook_target_keep(target);
+    queued->bad_signature = hooks->bad_signature;
+    return queued;
+}
+
+/* The last come goes first; far enough apart to arrive so. */
+static void gathered_release(struct webhooks *hooks, int64_t now_mono_ms)
+{
+    size_t count = hooks->gathered_count;
+    for (size_t i = 0; i < count; i++)
+        queue_insert(hooks, hooks->gathered[count - 1 - i], now_mono_ms + (int64_t)i * REVERSED_APART_MS);
+    hooks->gathered_count = 0;
+}
+
+static void gather(struct webhooks *hooks, struct queued *queued, bool is_last)
+{
+    hooks->gathered[hooks->gathered_count++] = queued;
+    if (is_last || hooks->gathered_count == WEBHOOK_REVERSE_MAX)
+        gathered_release(hooks, clock_read().mono_ms);
+}
+
+static void push_one(struct webhooks *hooks, const struct webhook_event *event, struct webhook_target *target,
+                     int64_t due_mono_ms)
+{
+    struct webhook_fate fate = webhook_faults_draw(&hooks->faults, event->type);
+    unsigned copies = fate.copies * hooks->copies;
+    hooks->lost += copies == 0;
+    for (unsigned i = 0; i < copies; i++) {
+        struct queued *queued = queued_new(hooks, event, target);
+        int64_t due = due_mono_ms + fate.delay_ms + (i > 0 ? hooks->faults.twice_ms : 0);
+        if (queued == NULL || queued->event.body.failed) {
+            hooks->dropped++;
+            queued_free(queued);
+        } else if (fate.reverses) {
+            gather(hooks, queued, fate.is_last_reversed && i + 1 == copies);
+        } else {
+            queue_insert(hooks, queued, due);
+        }
+    }
+}
+
+void sandbox_webhooks_push(struct webhooks *hooks, const struct webhook_event *event, struct webhook_target *target,
+                           int64_t due_mono_ms)
 {
     pthread_mutex_lock(&hooks->lock);
-    bool wanted = hooks->url[0] != '\0' && !event->body.failed;
-    for (unsigned i = 0; wanted && i < hooks->copies; i++) {
-        struct queued *queued = calloc(1, sizeof *queued);
-        if (queued == NULL)
-            break;
-        queued->event = *event;
-        queued->bad_signature = hooks->bad_signature;
-        if (i + 1 < hooks->copies) { /* the last copy takes the body itself */
-            queued->event.body = (struct json_out){0};
-            json_put_raw(&queued->event.body, event->body.text, event->body.bytes);
-        } else {
-            event->body = (struct json_out){0};
-        }
-        queue_insert(hooks, queued, due_mono_ms);
-    }
-    hooks->dropped += !wanted;
+    if ((target != NULL || hooks->url[0] != '\0') && !event->body.failed)
+        push_one(hooks, event, target, due_mono_ms);
+    else
+        hooks->dropped++;
     pthread_mutex_unlock(&hooks->lock);
-    json_out_free(&event->body);
     curl_multi_wakeup(hooks->multi);
+}
+
+const char *sandbox_webhooks_spoil(struct webhooks *hooks, const cJSON *changes)
+{
+    pthread_mutex_lock(&hooks->lock);
+    const char *wrong = webhook_faults_set(&hooks->faults, changes);
+    if (hooks->faults.reverse_next == 0)
+        gathered_release(hooks, clock_read().mono_ms);
+    pthread_mutex_unlock(&hooks->lock);
+    curl_multi_wakeup(hooks->multi);
+    return wrong;
+}
+
+void sandbox_webhooks_mend(struct webhooks *hooks)
+{
+    pthread_mutex_lock(&hooks->lock);
+    webhook_faults_init(&hooks->faults, hooks->faults.random);
+    gathered_release(hooks, clock_read().mono_ms);
+    pthread_mutex_unlock(&hooks->lock);
+    curl_multi_wakeup(hooks->multi);
+}
+
+void sandbox_webhooks_faults_view(struct webhooks *hooks, struct json_out *out)
+{
+    pthread_mutex_lock(&hooks->lock);
+    webhook_faults_view(&hooks->faults, out);
+    pthread_mutex_unlock(&hooks->lock);
 }
 
 enum err sandbox_webhooks_target(struct webhooks *hooks, const char *url, const char *secret)
@@ -385,10 +316,11 @@ void sandbox_webhooks_view(struct webhooks *hooks, uint64_t after, size_t limit,
     json_put_bool(out, hooks->url[0] != '\0');
     json_key(out, "paused");
     json_put_bool(out, hooks->paused);
-    put_int(out, "queued", (int64_t)hooks->queued);
+    put_int(out, "queued", (int64_t)(hooks->queued + hooks->gathered_count));
     put_int(out, "in_flight", hooks->in_flight);
     put_int(out, "answered", (int64_t)hooks->answered);
     put_int(out, "dropped", (int64_t)hooks->dropped);
+    put_int(out, "lost", (int64_t)hooks->lost);
     webhook_history_view(&hooks->history, after, limit, type, out);
     json_close(out, '}');
     pthread_mutex_unlock(&hooks->lock);
@@ -396,32 +328,12 @@ void sandbox_webhooks_view(struct webhooks *hooks, uint64_t after, size_t limit,
 
 /* ---- start and stop ---- */
 
-static bool flight_open(struct webhooks *hooks, struct flight *flight)
-{
-    flight->hooks = hooks;
-    flight->easy = curl_easy_init();
-    if (flight->easy == NULL)
-        return false;
-    curl_easy_setopt(flight->easy, CURLOPT_PRIVATE, flight);
-    curl_easy_setopt(flight->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(flight->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(flight->easy, CURLOPT_TIMEOUT_MS, (long)hooks->settings.timeout_ms);
-    curl_easy_setopt(flight->easy, CURLOPT_WRITEFUNCTION, body_ignored);
-    curl_easy_setopt(flight->easy, CURLOPT_HEADERFUNCTION, header_seen);
-    curl_easy_setopt(flight->easy, CURLOPT_HEADERDATA, flight);
-    return true;
-}
-
 static void hooks_free(struct webhooks *hooks)
 {
-    for (unsigned i = 0; hooks->flights != NULL && i < hooks->settings.in_flight_max; i++) {
-        struct flight *flight = &hooks->flights[i];
-        if (flight->queued != NULL)
-            curl_multi_remove_handle(hooks->multi, flight->easy);
-        queued_free(flight->queued);
-        flight_clear(flight);
-        curl_easy_cleanup(flight->easy);
-    }
+    for (unsigned i = 0; hooks->flights != NULL && i < hooks->settings.in_flight_max; i++)
+        flight_close(hooks->multi, &hooks->flights[i]);
+    for (size_t i = 0; i < hooks->gathered_count; i++)
+        queued_free(hooks->gathered[i]);
     if (hooks->multi != NULL)
         curl_multi_cleanup(hooks->multi);
     struct queued *queued;
@@ -446,12 +358,13 @@ enum err sandbox_webhooks_start(struct webhooks **out, const struct webhook_sett
     hooks->settings = *settings;
     hooks->log = log;
     hooks->copies = 1;
+    webhook_faults_init(&hooks->faults, settings->seed);
     pthread_mutex_init(&hooks->lock, NULL);
     hooks->multi = curl_multi_init();
     hooks->flights = calloc(settings->in_flight_max, sizeof *hooks->flights);
     bool made = hooks->multi != NULL && hooks->flights != NULL;
     for (unsigned i = 0; made && i < settings->in_flight_max; i++)
-        made = flight_open(hooks, &hooks->flights[i]);
+        made = flight_open(&hooks->flights[i], settings->timeout_ms);
     if (!made || pthread_create(&hooks->thread, NULL, sender, hooks) != 0) {
         hooks_free(hooks);
         return ERR_NO_MEMORY;

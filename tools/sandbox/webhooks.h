@@ -15,6 +15,8 @@
 #include "lineward/json.h"
 #include "lineward/words.h"
 #include "tools/sandbox/request_log.h"
+#include "tools/sandbox/webhook_faults.h"
+#include "tools/sandbox/webhook_target.h"
 #include "tools/sandbox/world.h"
 
 #define WEBHOOK_ATTEMPTS_MAX  10
@@ -36,6 +38,7 @@ struct webhook_event {
 };
 
 struct webhook_settings {
+    uint64_t seed;    /* of what befalls events */
     int64_t retry_ms; /* the first wait; doubles with each attempt */
     int64_t timeout_ms;
     unsigned in_flight_max;
@@ -58,12 +61,18 @@ void sandbox_webhooks_pause(struct webhooks *hooks, bool paused);
 /* The next events are sent `copies` times (1: once), and with a wrong signature if asked. */
 void sandbox_webhooks_distort(struct webhooks *hooks, unsigned copies, bool bad_signature);
 
-/* Takes the event's body whatever happens; it is sent when `due_mono_ms` has come. A full queue drops it, and
- * counts that. */
-void sandbox_webhooks_push(struct webhooks *hooks, struct webhook_event *event, int64_t due_mono_ms);
+/* Sends a copy of the event when `due_mono_ms` has come, to `target` (NULL: the receiver set here), unless the faults
+ * want it otherwise. A full queue drops it, and counts that. */
+void sandbox_webhooks_push(struct webhooks *hooks, const struct webhook_event *event, struct webhook_target *target,
+                           int64_t due_mono_ms);
 
-/* {"url_set","paused","queued","in_flight","answered","dropped","attempts":[…],"next"}: attempts numbered above
- * `after`, oldest first, at most `limit`, of one type (NULL: all). */
+/* What befalls the next events: see webhook_faults_set(). Events kept back for reversal go out when that ends. */
+const char *sandbox_webhooks_spoil(struct webhooks *hooks, const cJSON *changes);
+void sandbox_webhooks_mend(struct webhooks *hooks);
+void sandbox_webhooks_faults_view(struct webhooks *hooks, struct json_out *out);
+
+/* {"url_set","paused","queued","in_flight","answered","dropped","lost","attempts":[…],"next"}: attempts numbered
+ * above `after`, oldest first, at most `limit`, of one type (NULL: all). */
 void sandbox_webhooks_view(struct webhooks *hooks, uint64_t after, size_t limit, const char *type,
                            struct json_out *out);
 

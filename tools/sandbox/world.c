@@ -93,7 +93,7 @@ static enum err line_new(struct world *world, const char *number, uint32_t *out)
     return ERR_NONE;
 }
 
-enum err world_line_add(struct world *world, const char *number, int64_t now_wall_ms, uint32_t *out)
+enum err world_line_add(struct world *world, const char *number, struct instant now, uint32_t *out)
 {
     uint32_t line = number_find(world, number);
     enum err err = line == WORLD_NONE ? line_new(world, number, &line) : ERR_NONE;
@@ -101,22 +101,64 @@ enum err world_line_add(struct world *world, const char *number, int64_t now_wal
         return err;
     if (world->lines[line].removed) {
         world->lines[line].removed = false;
-        world_line_set(world, line, REPUTATION_HEALTHY, SERVICE_ACTIVE, true, now_wall_ms);
+        world_line_set(world, line, REPUTATION_HEALTHY, SERVICE_ACTIVE, true, now);
     }
     *out = line;
     return ERR_NONE;
 }
 
 void world_line_set(struct world *world, uint32_t line, enum reputation reputation, enum service service, bool listed,
-                    int64_t now_wall_ms)
+                    struct instant when)
 {
     struct world_line *entry = &world->lines[line];
     entry->reputation = reputation;
     entry->service = service;
-    if (listed)
+    if (listed) {
         entry->listed_reputation = reputation;
-    entry->changed_wall_ms = now_wall_ms;
+        entry->listed[entry->listed_count++ % WORLD_LISTED_MAX] =
+            (struct world_listed){.mono_ms = when.mono_ms, .reputation = reputation};
+    }
+    entry->changed_wall_ms = when.wall_ms;
     entry->change++;
+}
+
+enum reputation world_line_listed(const struct world *world, uint32_t line, int64_t mono_ms)
+{
+    const struct world_line *entry = &world->lines[line];
+    uint32_t kept = entry->listed_count < WORLD_LISTED_MAX ? entry->listed_count : WORLD_LISTED_MAX;
+    enum reputation reputation = entry->listed_reputation;
+    for (uint32_t i = 1; i <= kept; i++) { /* newest first */
+        const struct world_listed *told = &entry->listed[(entry->listed_count - i) % WORLD_LISTED_MAX];
+        reputation = told->reputation; /* a list older than all that is known says the oldest */
+        if (told->mono_ms <= mono_ms)
+            break;
+    }
+    return reputation;
+}
+
+static bool is_among(uint32_t line, const uint32_t *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (lines[i] == line)
+            return true;
+    }
+    return false;
+}
+
+uint32_t world_line_advise(struct world *world, const uint32_t *excluded, size_t excluded_count)
+{
+    uint32_t best = WORLD_NONE;
+    for (uint32_t i = 0; i < world->line_count; i++) {
+        const struct world_line *line = &world->lines[i];
+        if (line->removed || line->service == SERVICE_FLAGGED || is_among(i, excluded, excluded_count))
+            continue;
+        if (best == WORLD_NONE || line->reputation < world->lines[best].reputation ||
+            (line->reputation == world->lines[best].reputation && line->asked < world->lines[best].asked))
+            best = i;
+    }
+    if (best != WORLD_NONE)
+        world->lines[best].asked = ++world->asked;
+    return best;
 }
 
 void world_line_remove(struct world *world, uint32_t line)

@@ -30,12 +30,21 @@ struct world_settings {
     int64_t sent_ms, delivered_ms; /* from acceptance to message.sent and message.delivered */
 };
 
+struct world_listed {
+    int64_t mono_ms;
+    enum reputation reputation;
+};
+#define WORLD_LISTED_MAX 8 /* changes within one lag; of more, the oldest are forgotten */
+
 struct world_line {
     char number[E164_MAX_BYTES + 1];
     enum reputation reputation;
-    enum reputation listed_reputation; /* what GET /v3/phone_numbers says: may lag behind */
+    enum reputation listed_reputation; /* what GET /v3/phone_numbers says, or will once its lag is over */
     enum service service;
     bool removed;
+    struct world_listed listed[WORLD_LISTED_MAX]; /* a ring: what the list was told, and when */
+    uint32_t listed_count;                        /* ever told */
+    uint64_t asked;                               /* order of the last time it was advised; 0: never */
     int64_t changed_wall_ms;
     uint64_t change;      /* of this line: counts up, so that a webhook can be matched with its change */
     uint32_t newest_chat; /* WORLD_NONE: none; the others by world_chat.older */
@@ -45,6 +54,7 @@ struct world_line {
 struct world_recipient {
     char *handle; /* lower case */
     bool opted_out, blocked;
+    int64_t blocked_wall_ms;
     uint32_t seat; /* the newest of its seats, WORLD_NONE: none */
 };
 
@@ -58,6 +68,7 @@ struct world_chat {
     uint32_t line;
     uint32_t older; /* the line's chat before this one */
     uint32_t seat, seat_count;
+    uint32_t newest_message; /* WORLD_NONE: none; the others by world_message.older */
     enum chat_health health;
     int64_t created_wall_ms, updated_wall_ms, health_wall_ms;
 };
@@ -66,6 +77,7 @@ enum world_mark { WORLD_PLAIN, WORLD_READ, WORLD_FAILED };
 
 struct world_message {
     uint32_t chat;
+    uint32_t older;  /* the chat's message before this one */
     uint32_t sender; /* recipient who wrote it; WORLD_NONE: we did */
     int64_t accepted_wall_ms;
     int64_t marked_wall_ms; /* when it was read or failed */
@@ -91,6 +103,7 @@ struct world {
     struct world_chat *chats;
     struct world_message *messages;
     struct world_pair *pairs;
+    uint64_t asked; /* times that a line was advised */
     uint32_t line_count, recipient_count, seat_count, chat_count, message_count, pair_count;
     uint32_t line_room, recipient_room, seat_room, chat_room, message_room, pair_room;
     struct sandbox_index by_number, by_handle, by_chat, by_key, by_pair;
@@ -104,10 +117,16 @@ void world_free(struct world **world_p);
 
 uint32_t world_line_find(const struct world *world, const char *number); /* WORLD_NONE: unknown or removed */
 /* Adds a HEALTHY, ACTIVE line, or brings a removed one back. ERR_BAD_INPUT: no E.164; ERR_FULL; ERR_NO_MEMORY. */
-enum err world_line_add(struct world *world, const char *number, int64_t now_wall_ms, uint32_t *out);
-/* Sets both axes; `listed`: GET /v3/phone_numbers shows it too. Counts as a change even if nothing differs. */
+enum err world_line_add(struct world *world, const char *number, struct instant now, uint32_t *out);
+/* Sets both axes; `listed`: GET /v3/phone_numbers shows it too. Counts as a change even if nothing differs.
+ * `when.wall_ms` is when the change is said to have been, `when.mono_ms` is now. */
 void world_line_set(struct world *world, uint32_t line, enum reputation reputation, enum service service, bool listed,
-                    int64_t now_wall_ms);
+                    struct instant when);
+/* What a list that was made at `mono_ms` says of the line. */
+enum reputation world_line_listed(const struct world *world, uint32_t line, int64_t mono_ms);
+/* The line that the provider would advise: healthiest, then longest not asked for; FLAGGED ones never, those in
+ * `excluded` neither. WORLD_NONE: there is none. Counts as asking. */
+uint32_t world_line_advise(struct world *world, const uint32_t *excluded, size_t excluded_count);
 void world_line_remove(struct world *world, uint32_t line);
 
 /* ---- recipients and chats ---- */
@@ -183,7 +202,15 @@ void world_message_mark(struct world *world, uint32_t message, enum world_mark m
 
 /* ---- ids: UUIDs that follow from kind, number and seed ---- */
 
-enum world_id { WORLD_ID_LINE = 1, WORLD_ID_HANDLE, WORLD_ID_CHAT, WORLD_ID_MESSAGE, WORLD_ID_EVENT };
+enum world_id {
+    WORLD_ID_LINE = 1,
+    WORLD_ID_HANDLE,
+    WORLD_ID_CHAT,
+    WORLD_ID_MESSAGE,
+    WORLD_ID_EVENT,
+    WORLD_ID_AUDIT,
+    WORLD_ID_SUBSCRIPTION
+};
 
 void world_id_format(uint64_t seed, enum world_id kind, uint64_t number, char out[WORLD_ID_TEXT_MAX]);
 /* False: not an id of this kind and seed. */

@@ -73,6 +73,7 @@ uint32_t world_chat_open(struct world *world, uint32_t line, size_t count, const
                                              .older = world->lines[line].newest_chat,
                                              .seat = world->seat_count,
                                              .seat_count = (uint32_t)count,
+                                             .newest_message = WORLD_NONE,
                                              .health = CHAT_HEALTHY,
                                              .created_wall_ms = now_wall_ms,
                                              .updated_wall_ms = now_wall_ms,

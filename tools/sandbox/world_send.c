@@ -161,8 +161,11 @@ static bool message_prepare(struct world *world, const char *parts, size_t bytes
 static uint32_t message_add(struct world *world, const struct world_message *message)
 {
     uint32_t number = world->message_count++;
+    struct world_chat *chat = &world->chats[message->chat];
     world->messages[number] = *message;
-    world->chats[message->chat].updated_wall_ms = message->accepted_wall_ms;
+    world->messages[number].older = chat->newest_message;
+    chat->newest_message = number;
+    chat->updated_wall_ms = message->accepted_wall_ms;
     if (message->key != NULL)
         sandbox_index_add(&world->by_key, XXH3_64bits(message->key, strlen(message->key)), number);
     return number;
