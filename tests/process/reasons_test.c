@@ -219,6 +219,25 @@ static void remove_line(size_t line)
     cJSON_Delete(rig_control(&rig, "DELETE", path, NULL));
 }
 
+/* covers: reason line_cordoned; call POST /v1/lines/{line}/cordon, POST /v1/lines/{line}/uncordon */
+START_TEST(a_new_conversation_waits_for_its_cordoned_line)
+{
+    char cordon[64], uncordon[64];
+    begin(NULL, NULL);
+    snprintf(cordon, sizeof cordon, "/v1/lines/%s/cordon", rig.lines[0]);
+    snprintf(uncordon, sizeof uncordon, "/v1/lines/%s/uncordon", rig.lines[0]);
+    make_known(0, 1);
+    operate(cordon, "{}");
+    enqueue("known", 1, "%s", "");
+    await_sent("known"); /* those it has go on */
+    enqueue("new", 2, "\"from\":\"%s\",", rig.lines[0]);
+    must_wait("new", REASON_LINE_CORDONED);
+    operate(uncordon, "{}");
+    await_sent("new");
+    end();
+}
+END_TEST
+
 /* covers: reason line_flagged, line_gone, line_critical, line_recovering, line_at_risk, no_healthy_line */
 START_TEST(a_job_waits_for_its_line)
 {
@@ -431,37 +450,44 @@ END_TEST
 
 /* ---- pace and budgets: each pool has one line and a policy of its own ---- */
 
+#define FIRST 30 /* recipients */
+#define NEW   31
+
 #define POOL(name, line) "  " name ": {policy: " name ", lines: [\"+1202555010" line "\"]}\n"
 
-/* Two jobs for new conversations of that pool: the first goes, the second waits. */
-static void must_spend(const char *pool, enum reason reason)
+/* Two jobs of that pool, the second for recipient `second_to`: the first goes, the second waits. */
+static void must_spend(const char *pool, unsigned second_to, enum reason reason)
 {
     char id[2][32], path[2][96];
     for (unsigned i = 0; i < 2; i++) {
         snprintf(id[i], sizeof id[i], "%s-%u", pool, i);
         snprintf(path[i], sizeof path[i], "%s%%2F%s", pool, id[i]);
     }
-    enqueue(id[0], 30, "\"pool\":\"%s\",", pool);
+    enqueue(id[0], FIRST, "\"pool\":\"%s\",", pool);
     await_sent(path[0]);
-    enqueue(id[1], 31, "\"pool\":\"%s\",", pool);
+    enqueue(id[1], second_to, "\"pool\":\"%s\",", pool);
     must_wait(path[1], reason);
 }
 
-/* covers: reason pace, budget_new_conversations, budget_daily; key policies.pace_per_min;
- * key policies.new_conversations_per_day, policies.daily_messages, pools.lines, pools.policy; field pool */
+/* covers: reason pace, budget_new_conversations, budget_daily, budget_pair;
+ * key policies.pace_per_min, policies.new_conversations_per_day, policies.daily_messages, policies.pair_per_min;
+ * key pools.lines, pools.policy; field pool */
 START_TEST(a_job_waits_for_its_lines_turn_and_budgets)
 {
     static const char config[] = "  pace: {pace_per_min: 1}\n"
                                  "  fresh: {pace_per_min: 0, new_conversations_per_day: 1}\n"
                                  "  daily: {pace_per_min: 0, daily_messages: 1}\n"
-                                 "pools:\n" POOL("pace", "1") POOL("fresh", "2") POOL("daily", "3");
+                                 "  pair: {pace_per_min: 0, pair_per_min: 1}\n"
+                                 "pools:\n" POOL("pace", "1") POOL("fresh", "2") POOL("daily", "3") POOL("pair", "4");
     begin(NULL, config);
-    must_spend("pace", REASON_PACE);
+    must_spend("pace", NEW, REASON_PACE);
     must_release_in("pace%2Fpace-1", 30000, 70000);
-    must_spend("fresh", REASON_BUDGET_NEW_CONVERSATIONS);
-    must_spend("daily", REASON_BUDGET_DAILY);
+    must_spend("fresh", NEW, REASON_BUDGET_NEW_CONVERSATIONS);
+    must_spend("daily", NEW, REASON_BUDGET_DAILY);
+    must_spend("pair", FIRST, REASON_BUDGET_PAIR);
+    must_release_in("pair%2Fpair-1", 40000, 70000);
     /* A known conversation does not wait for the budget of new ones. */
-    enqueue("known", 30, "\"pool\":\"fresh\",");
+    enqueue("known", FIRST, "\"pool\":\"fresh\",");
     await_sent("fresh%2Fknown");
     end();
 }
@@ -491,7 +517,8 @@ int main(void)
     provoked = mmap(NULL, REASON_COUNT * sizeof *provoked, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (provoked == MAP_FAILED)
         return EXIT_FAILURE;
-    return RUN_TESTS("reasons", 40, a_job_waits_for_its_time, a_job_waits_for_the_operator, a_job_waits_for_its_line,
+    return RUN_TESTS("reasons", 40, a_job_waits_for_its_time, a_job_waits_for_the_operator,
+                     a_new_conversation_waits_for_its_cordoned_line, a_job_waits_for_its_line,
                      a_job_waits_for_news_of_its_line, a_job_waits_for_the_ramp, a_job_waits_for_its_next_try,
                      a_job_waits_for_the_provider, a_job_waits_for_the_one_before_and_for_a_worker,
                      a_job_waits_for_its_chat, a_job_waits_for_its_lines_turn_and_budgets,
