@@ -77,7 +77,7 @@ test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src)
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
-.PHONY: all help deps demo check test bench soak storm install clean objects tests bench-tools tidy cppcheck \
+.PHONY: all help deps demo check compat test bench soak storm install clean objects tests bench-tools tidy cppcheck \
         list-unit list-model list-process print-sanitize
 .DEFAULT_GOAL := all
 
@@ -93,6 +93,10 @@ demo: all $(audit_tool) $(demo_tool) ## the whole path against the sandbox, audi
 check: ## everything a commit must pass: tests under sanitizers, static analysis, rules
 	@deploy/install-deps --if-missing build check
 	@tests/check-rules/all
+
+compat: $(BUILD)/lineward-sandbox ## the provider's own SDK, as npm has it, against the sandbox
+	@deploy/install-deps --if-missing compat
+	@BUILD=$(BUILD) tests/compat/run
 
 test: tests ## the unit tests, in seconds
 	@tests/check-rules/run-tests $(BUILD)/logs 2 $(unit_tests)
