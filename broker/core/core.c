@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/core/conversation.h"
+#include "broker/core/crews.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
 #include "broker/core/job.h"
@@ -163,6 +164,9 @@ enum err core_new(struct core **out, const struct core_limits *limits, const str
     core->random = seed;
     core->next_job = core->next_lease = core->next_seq = core->next_pause = 1;
     core->name_count = 1;
+    core->crew_count = core->lane_count = 1;
+    core->crews[CREW_ALL].used = true;
+    core->lanes[0].crews = UINT64_C(1) << CREW_ALL;
     number_mono_timers(core);
     take_tables(core, &taker);
     take_indexes(core, &taker);

@@ -132,6 +132,9 @@ struct core_ready {
     uint32_t slots;
     const uint64_t *leases; /* begun, or RESULT without DONE */
     size_t lease_count;
+    bool some_pools; /* leases of these pools only (indices of conf.pools); else of all */
+    const uint32_t *pools;
+    size_t pool_count;
     char worker[NAME_MAX_BYTES + 1];
 };
 void core_worker_ready(struct core *core, const struct core_ready *ready, struct instant now, struct effects *out);

@@ -407,11 +407,20 @@ static void current_result(struct core *core, struct lease *lease, const struct 
     }
 }
 
+/* A worker that comes back under another peer is the same instance still. */
+static bool is_of_peer(const struct core *core, const struct lease *lease, uint32_t peer)
+{
+    uint32_t w = worker_find_peer(core, peer);
+    return w != NOBODY && core->workers[w].instance == lease->instance;
+}
+
 void core_worker_result(struct core *core, const struct core_result *result, struct instant now, struct effects *out)
 {
     if (!core_worker_alive(core, result->peer, now, out))
         return;
     struct lease *lease = lease_find(core, result->lease);
+    if (lease != NULL && !is_of_peer(core, lease, result->peer))
+        lease = NULL; /* another's: for this worker it is over, and what it says changes nothing */
     if (lease != NULL && !lease->over)
         current_result(core, lease, result, now, out);
     else if (lease != NULL)

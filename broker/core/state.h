@@ -155,6 +155,7 @@ struct pool {
     int64_t why_until_ms;
     bool in_ring;
     uint32_t ring_next, ring_prev;
+    uint8_t lane; /* of core->lanes: whom its lines wait with for a worker */
     uint64_t waiting, leased, unplaced;
     uint32_t waiting_by_class[CLASS_COUNT];
 };
@@ -201,9 +202,28 @@ struct worker {
     uint32_t slots, in_flight;
     uint32_t leases; /* first */
     int64_t seen_mono_ms;
-    uint32_t ring_next, ring_prev;
+    uint32_t ring_next, ring_prev; /* workers of its crew with a free slot */
     bool in_ring;
+    uint8_t crew;
     char name[NAME_MAX_BYTES + 1];
+};
+
+/* Both are counted in 64s, so that a set of them is one number (crews.h). */
+#define CREWS_MAX 64u
+#define LANES_MAX 64u
+#define CREW_POOL_WORDS (CONF_POOLS_MAX / 64)
+
+struct crew { /* workers that may be given leases of the same pools; the first one: of all */
+    bool used;
+    uint32_t workers; /* that belong to it */
+    uint32_t ring;    /* one of those with a free slot; NOBODY: there is none */
+    uint64_t pools[CREW_POOL_WORDS];
+};
+
+struct lane { /* pools that the same crews serve */
+    uint64_t crews;
+    uint32_t ring;  /* a line or pool in turn (see turns.c), 0: nobody can send */
+    uint32_t count; /* of those in it */
 };
 
 struct remembered { /* a producer's id or a webhook's event id */
@@ -339,8 +359,14 @@ struct core {
     struct dedupe dedupe;
     struct timers wall, mono;
     uint32_t mono_first[MONO_KINDS + 1]; /* owners of each kind begin here */
-    uint32_t ring; /* a line or pool in turn (see turns.c), 0: nobody can send */
-    uint32_t worker_ring;
+    struct lane lanes[LANES_MAX];
+    uint32_t lane_count;
+    uint64_t lanes_waiting, lanes_served; /* with somebody in their ring · with a free worker */
+    uint32_t lane, lane_turns;            /* whose turn it is, and for how many turns more */
+    struct crew crews[CREWS_MAX];
+    uint32_t crew_count;
+    uint64_t crews_free;             /* with somebody in their ring */
+    uint64_t lanes_next[LANES_MAX];  /* while sorting pools into lanes */
 
     uint64_t next_seq, prev_seq[TOPIC_COUNT];
     uint64_t numbers_recorded; /* the sum of all numbers as the last start record told them */

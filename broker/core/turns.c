@@ -2,6 +2,7 @@
 #include "broker/core/turns.h"
 
 #include "broker/core/conversation.h"
+#include "broker/core/crews.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
@@ -13,7 +14,7 @@
 static const int32_t class_weight[CLASS_COUNT] = {
     [CLASS_REPLY] = 16, [CLASS_TRANSACTIONAL] = 8, [CLASS_FOLLOWUP] = 2, [CLASS_CAMPAIGN] = 1};
 
-/* ---- the ring: 1 + line, or POOL_BIT | 1 + pool; 0 is nobody ---- */
+/* ---- the rings, one a lane: 1 + line, or POOL_BIT | 1 + pool; 0 is nobody ---- */
 
 #define POOL_BIT 0x80000000u
 
@@ -30,20 +31,29 @@ static struct link link_of(struct core *core, uint32_t who)
     return (struct link){&core->lines[at].ring_next, &core->lines[at].ring_prev, &core->lines[at].in_ring};
 }
 
+static uint32_t lane_of(const struct core *core, uint32_t who)
+{
+    uint32_t at = (who & ~POOL_BIT) - 1;
+    return core->pools[(who & POOL_BIT) != 0 ? at : core->lines[at].pool].lane;
+}
+
 static void ring_add(struct core *core, uint32_t who)
 {
     struct link me = link_of(core, who);
     if (*me.in_ring)
         return;
+    uint32_t at = lane_of(core, who);
+    struct lane *lane = &core->lanes[at];
     *me.in_ring = true;
-    if (core->ring == 0) {
+    if (lane->count++ == 0) {
         *me.next = *me.prev = who;
-        core->ring = who;
+        lane->ring = who;
+        core->lanes_waiting |= UINT64_C(1) << at;
         return;
     }
-    struct link first = link_of(core, core->ring);
+    struct link first = link_of(core, lane->ring);
     struct link last = link_of(core, *first.prev);
-    *me.next = core->ring;
+    *me.next = lane->ring;
     *me.prev = *first.prev;
     *last.next = who;
     *first.prev = who;
@@ -54,15 +64,41 @@ static void ring_remove(struct core *core, uint32_t who)
     struct link me = link_of(core, who);
     if (!*me.in_ring)
         return;
+    uint32_t at = lane_of(core, who);
+    struct lane *lane = &core->lanes[at];
     *me.in_ring = false;
-    if (*me.next == who) {
-        core->ring = 0;
+    if (--lane->count == 0) {
+        lane->ring = 0;
+        core->lanes_waiting &= ~(UINT64_C(1) << at);
         return;
     }
     *link_of(core, *me.prev).next = *me.next;
     *link_of(core, *me.next).prev = *me.prev;
-    if (core->ring == who)
-        core->ring = *me.next;
+    if (lane->ring == who)
+        lane->ring = *me.next;
+}
+
+uint32_t turns_take_all(struct core *core)
+{
+    uint32_t chain = 0;
+    for (uint32_t l = 0; l < core->lane_count; l++) {
+        while (core->lanes[l].count > 0) {
+            uint32_t who = core->lanes[l].ring;
+            ring_remove(core, who);
+            *link_of(core, who).next = chain;
+            chain = who;
+        }
+    }
+    return chain;
+}
+
+void turns_put_back(struct core *core, uint32_t chain)
+{
+    while (chain != 0) {
+        uint32_t who = chain;
+        chain = *link_of(core, who).next;
+        ring_add(core, who);
+    }
 }
 
 /* ---- ready queues ---- */
@@ -360,9 +396,10 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
         placement_charge(core, at, now);
         conversation_bind(core, job->conversation, at, false);
     }
-    struct lease *lease = lease_grant(core, slot, at, core->worker_ring, now);
+    uint32_t worker = crew_next_worker(core, line->pool);
+    struct lease *lease = lease_grant(core, slot, at, worker, now);
     assert(lease != NULL);
-    core->worker_ring = core->worker_ring == NOBODY ? NOBODY : core->workers[core->worker_ring].ring_next;
+    crew_ring_turn(core, core->workers[worker].crew);
     lease->placed = places;
     lease->probe_line = line->gate == GATE_CLOSED;
     line->probing = line->probing || lease->probe_line;
@@ -435,21 +472,36 @@ static bool lease_is_free(const struct core *core)
     return core->leases_free != NOBODY || core->leases_used < core->limits.leases_max || core->over_first != NOBODY;
 }
 
-bool turns_can_lease(const struct core *core)
+bool turns_can_lease(const struct core *core, uint32_t pool)
 {
-    return core->worker_ring != NOBODY && lease_is_free(core);
+    return pool_has_free_worker(core, pool) && lease_is_free(core);
 }
 
 bool turns_wait(const struct core *core)
 {
-    return core->ring != 0 && turns_can_lease(core);
+    return lanes_that_go(core) != 0 && lease_is_free(core);
+}
+
+/* A lane has as many turns in a row as it has members, so that lines share workers alike whatever lane they are in. */
+static struct lane *lane_in_turn(struct core *core)
+{
+    uint64_t going = lanes_that_go(core);
+    if (core->lane_turns == 0 || (going >> core->lane & 1) == 0) {
+        do
+            core->lane = (core->lane + 1) % LANES_MAX;
+        while ((going >> core->lane & 1) == 0);
+        core->lane_turns = core->lanes[core->lane].count;
+    }
+    core->lane_turns--;
+    return &core->lanes[core->lane];
 }
 
 void turns_run(struct core *core, struct instant now, struct effects *out)
 {
     while (turns_wait(core) && effects_have_room(out)) {
-        uint32_t who = core->ring;
-        core->ring = *link_of(core, who).next;
+        struct lane *lane = lane_in_turn(core);
+        uint32_t who = lane->ring;
+        lane->ring = *link_of(core, who).next;
         if ((who & POOL_BIT) != 0)
             pool_turn(core, (who & ~POOL_BIT) - 1, now, out);
         else

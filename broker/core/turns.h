@@ -17,11 +17,15 @@ void turns_withdraw(struct core *core, uint32_t conversation, uint32_t job);
 void turns_touch_line(struct core *core, uint32_t line, struct instant now);
 void turns_touch_pool(struct core *core, uint32_t pool);
 
-bool turns_can_lease(const struct core *core); /* a worker is free */
-/* Somebody can send now, and a worker is free. */
+bool turns_can_lease(const struct core *core, uint32_t pool); /* a worker is free for that pool */
+/* Somebody can send now, and a worker is free for it. */
 bool turns_wait(const struct core *core);
 /* Grants leases while that is so and there is room. */
 void turns_run(struct core *core, struct instant now, struct effects *out);
+
+/* While pools change their lanes: takes everybody out of the rings, and puts them in again. */
+uint32_t turns_take_all(struct core *core);
+void turns_put_back(struct core *core, uint32_t chain);
 
 /* May a new conversation be placed on the line as far as gate, ramp and cordon go? And its budget of them too (but not
  * its pace)? */

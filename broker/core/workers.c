@@ -1,7 +1,8 @@
 /* workers.c — who may be given leases: READY, BEAT, BYE, and silence (PROTOCOL, Workers). Workers with free slots
- * stand in a ring and take turns. */
+ * stand in the ring of their crew (crews.h) and take turns. */
 #include <string.h>
 
+#include "broker/core/crews.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/turns.h"
@@ -16,47 +17,13 @@ uint32_t worker_find_peer(const struct core *core, uint32_t peer)
     return NOBODY;
 }
 
-static void ring_remove(struct core *core, uint32_t w)
-{
-    struct worker *worker = &core->workers[w];
-    if (!worker->in_ring)
-        return;
-    worker->in_ring = false;
-    if (worker->ring_next == w) {
-        core->worker_ring = NOBODY;
-        return;
-    }
-    core->workers[worker->ring_prev].ring_next = worker->ring_next;
-    core->workers[worker->ring_next].ring_prev = worker->ring_prev;
-    if (core->worker_ring == w)
-        core->worker_ring = worker->ring_next;
-}
-
-static void ring_add(struct core *core, uint32_t w)
-{
-    struct worker *worker = &core->workers[w];
-    if (worker->in_ring)
-        return;
-    worker->in_ring = true;
-    if (core->worker_ring == NOBODY) {
-        worker->ring_next = worker->ring_prev = w;
-        core->worker_ring = w;
-        return;
-    }
-    struct worker *first = &core->workers[core->worker_ring];
-    worker->ring_next = core->worker_ring;
-    worker->ring_prev = first->ring_prev;
-    core->workers[first->ring_prev].ring_next = w;
-    first->ring_prev = w;
-}
-
 void worker_ring_touch(struct core *core, uint32_t w)
 {
     const struct worker *worker = &core->workers[w];
     if (worker->used && worker->ready && !worker->leaving && worker->in_flight < worker->slots)
-        ring_add(core, w);
+        crew_ring_add(core, w);
     else
-        ring_remove(core, w);
+        crew_ring_remove(core, w);
 }
 
 static uint32_t find_instance(const struct core *core, uint64_t instance)
@@ -109,6 +76,18 @@ static void sort_out_leases(struct core *core, uint32_t w, const struct core_rea
     }
 }
 
+static void join_crew(struct core *core, uint32_t w, uint8_t crew)
+{
+    struct worker *worker = &core->workers[w];
+    if (worker->used && worker->crew == crew)
+        return; /* and keeps its place in the ring */
+    crew_ring_remove(core, w);
+    if (worker->used)
+        core->crews[worker->crew].workers--;
+    worker->crew = crew;
+    core->crews[crew].workers++;
+}
+
 void core_worker_ready(struct core *core, const struct core_ready *ready, struct instant now, struct effects *out)
 {
     uint32_t w = find_instance(core, ready->instance);
@@ -122,9 +101,15 @@ void core_worker_ready(struct core *core, const struct core_ready *ready, struct
         effect_add(out, EFFECT_UNKNOWN_WORKER)->peer = ready->peer;
         return;
     }
+    uint8_t crew = ready->some_pools ? crew_for(core, ready->pools, ready->pool_count) : CREW_ALL;
+    if (crew == CREW_NONE) { /* the same: workers of too many kinds are here */
+        effect_add(out, EFFECT_UNKNOWN_WORKER)->peer = ready->peer;
+        return;
+    }
     struct worker *worker = &core->workers[w];
     if (fresh)
         memset(worker, 0, sizeof *worker);
+    join_crew(core, w, crew);
     core->slots = core->slots - worker->slots + ready->slots;
     worker->used = true;
     worker->ready = true;
@@ -175,6 +160,7 @@ static void forget_worker(struct core *core, uint32_t w, struct instant now, str
         else
             lease_hand_over(core, lease, NOBODY);
     }
+    core->crews[worker->crew].workers--;
     worker->ready = false;
     worker->used = false;
     core->slots -= worker->slots;
