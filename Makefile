@@ -14,7 +14,7 @@ VERSION = $(shell sed -n 's/.*LINEWARD_VERSION "\(.*\)"/\1/p' include/lineward/v
 
 # ---- flags ---------------------------------------------------------------------------------------------------
 
-PKGS = libzmq libcurl libcjson libmicrohttpd libsodium yaml-0.1 libxxhash
+PKGS = libzmq libcurl libcjson libmicrohttpd gnutls libsodium yaml-0.1 libxxhash
 BENCH_PKGS = hiredis
 
 WARN = -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \

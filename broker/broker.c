@@ -178,7 +178,7 @@ static void clean(struct broker *broker)
 static bool broker_turn(struct broker *broker)
 {
     broker->now = clock_read();
-    broker->reading = false;
+    broker->reading = broker->access != NULL && access_serve(broker->access, broker->now);
     feed_link_start(broker->feed, broker->now);
     feed_link_turn(broker->feed, broker->now, &broker->effects);
     act_at_once(broker);
@@ -213,8 +213,8 @@ enum {
     WAIT_LOOKUP,
     WAIT_ADMIN,
     WAIT_SIGNAL,
-    WAIT_FEED,
-    WAIT_COUNT
+    WAIT_ALWAYS, /* behind these: what is not always there */
+    WAIT_MAX = WAIT_ALWAYS + 2
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -245,21 +245,16 @@ static void take_signal(struct broker *broker)
 {
     struct signalfd_siginfo info;
     while (read(broker->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        struct tokens_problem problem;
-        if (info.ssi_signo != SIGHUP) {
+        if (info.ssi_signo == SIGHUP)
+            broker_reload(broker);
+        else
             broker->stopping = true;
-        } else if (tokens_reload(broker->tokens, &problem) != ERR_NONE) {
-            log_event(LOG_ERROR, "tokens_not_reloaded", "reason=\"%s\"", problem.text);
-        } else {
-            log_event(LOG_INFO, "tokens_reloaded", "file=%s", broker->conf->broker.admin_tokens_file);
-        }
     }
 }
 
 static void wait_for_work(struct broker *broker)
 {
-    short feed_events = ZMQ_POLLIN | (feed_link_wants_write(broker->feed) ? ZMQ_POLLOUT : 0);
-    zmq_pollitem_t items[WAIT_COUNT] = {
+    zmq_pollitem_t items[WAIT_MAX] = {
         [WAIT_PRODUCERS] = {broker->producers, 0, ZMQ_POLLIN, 0},
         [WAIT_WORKERS] = {broker->workers, 0, ZMQ_POLLIN, 0},
         [WAIT_FOLLOWERS] = {broker->followers, 0, ZMQ_POLLIN, 0},
@@ -267,9 +262,13 @@ static void wait_for_work(struct broker *broker)
         [WAIT_LOOKUP] = {NULL, lookup_fd(broker->lookup), ZMQ_POLLIN, 0},
         [WAIT_ADMIN] = {NULL, admin_fd(broker->admin), ZMQ_POLLIN, 0},
         [WAIT_SIGNAL] = {NULL, broker->signal_fd, ZMQ_POLLIN, 0},
-        [WAIT_FEED] = {NULL, feed_link_fd(broker->feed), feed_events, 0},
     };
-    int count = feed_link_fd(broker->feed) < 0 ? WAIT_FEED : WAIT_COUNT;
+    int count = WAIT_ALWAYS;
+    short feed_events = ZMQ_POLLIN | (feed_link_wants_write(broker->feed) ? ZMQ_POLLOUT : 0);
+    if (feed_link_fd(broker->feed) >= 0)
+        items[count++] = (zmq_pollitem_t){NULL, feed_link_fd(broker->feed), feed_events, 0};
+    if (broker->access != NULL)
+        items[count++] = (zmq_pollitem_t){access_socket(broker->access), 0, ZMQ_POLLIN, 0};
     if (zmq_poll(items, count, timeout_ms(broker)) < 0)
         return;
     if (items[WAIT_STORE].revents != 0) {
@@ -324,6 +323,6 @@ int broker_run(struct broker *broker)
     }
     if (!wind_up(broker))
         return fail(broker);
-    log_event(LOG_INFO, "stopped", "reason=signal");
-    return 0;
+    log_event(LOG_INFO, "stopped", "reason=%s", broker->failed ? "no_socket" : "signal");
+    return broker->failed ? 1 : 0;
 }

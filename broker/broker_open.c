@@ -100,7 +100,7 @@ static bool begin_start(struct broker *broker)
     return !broker->out_of_memory;
 }
 
-static void *bind_socket(struct broker *broker, int type, const char *endpoint)
+void *broker_bind(struct broker *broker, int type, enum key_role role, const char *endpoint)
 {
     void *socket = zmq_socket(broker->zmq, type);
     int one = 1;
@@ -115,7 +115,8 @@ static void *bind_socket(struct broker *broker, int type, const char *endpoint)
     zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero);
     zmq_setsockopt(socket, ZMQ_HANDSHAKE_IVL, &handshake, sizeof handshake);
     zmq_setsockopt(socket, ZMQ_TCP_KEEPALIVE, &one, sizeof one);
-    if (zmq_bind(socket, endpoint) == 0)
+    bool secured = broker->access == NULL || access_secure(broker->access, socket, role);
+    if (secured && zmq_bind(socket, endpoint) == 0)
         return socket;
     log_event(LOG_ERROR, "not_bound", "endpoint=%s reason=\"%s\"", endpoint, zmq_strerror(errno));
     zmq_close(socket);
@@ -125,13 +126,11 @@ static void *bind_socket(struct broker *broker, int type, const char *endpoint)
 static bool open_sockets(struct broker *broker)
 {
     const struct conf_broker *conf = &broker->conf->broker;
-    broker->zmq = zmq_ctx_new();
-    if (broker->zmq == NULL)
-        return false;
-    broker->producers = bind_socket(broker, ZMQ_ROUTER, conf->producers);
-    broker->workers = bind_socket(broker, ZMQ_ROUTER, conf->workers);
-    broker->followers = bind_socket(broker, ZMQ_XPUB, conf->events);
-    return broker->producers != NULL && broker->workers != NULL && broker->followers != NULL;
+    broker->producers = broker_bind(broker, ZMQ_ROUTER, KEY_PRODUCER, conf->producers);
+    broker->workers = broker_bind(broker, ZMQ_ROUTER, KEY_WORKER, conf->workers);
+    broker->followers = broker_bind(broker, ZMQ_XPUB, KEY_FOLLOWER, conf->events);
+    return broker->producers != NULL && broker->workers != NULL && broker->followers != NULL &&
+           broker_probe_doors(broker);
 }
 
 static bool open_edges(struct broker *broker, char *const *feed_argv)
@@ -144,6 +143,7 @@ static bool open_edges(struct broker *broker, char *const *feed_argv)
                                       .hash = &broker->hash,
                                       .core = broker->core,
                                       .lookup = broker->lookup,
+                                      .access = broker->access,
                                       .version = LINEWARD_VERSION,
                                       .broker = broker->name,
                                       .persist = broker_persist,
@@ -153,6 +153,7 @@ static bool open_edges(struct broker *broker, char *const *feed_argv)
                                         .hash = &broker->hash,
                                         .core = broker->core,
                                         .archive = archive,
+                                        .access = broker->access,
                                         .broker = broker->name,
                                         .persist = broker_persist,
                                         .persist_self = broker};
@@ -225,7 +226,7 @@ static void warn_of_conf(const struct broker *broker)
     size_t count = conf_idle_keys(broker->conf, &names);
     for (size_t i = 0; i < count; i++)
         log_event(LOG_WARN, "key_does_nothing_yet", "key=%s", names[i]);
-    log_event(LOG_WARN, "no_keys", "reason=\"every local user is trusted as producer, worker and follower\"");
+    broker_warn_of_secrets(broker->conf);
 }
 
 struct broker *broker_open(const struct broker_options *options)
@@ -239,10 +240,11 @@ struct broker *broker_open(const struct broker_options *options)
         snprintf(broker->name, sizeof broker->name, "broker");
     broker->batch = store_batch_new();
     broker->outbox = outbox_new();
+    broker->zmq = zmq_ctx_new();
     warn_of_conf(broker);
-    if (broker->batch == NULL || broker->outbox == NULL || !open_wakers(broker) || !open_core(broker) ||
-        !open_store(broker) || !begin_start(broker) || !open_sockets(broker) ||
-        !open_edges(broker, options->feed_argv) || !open_admin(broker)) {
+    if (broker->batch == NULL || broker->outbox == NULL || broker->zmq == NULL || !open_wakers(broker) ||
+        !broker_open_access(broker) || !open_core(broker) || !open_store(broker) || !begin_start(broker) ||
+        !open_sockets(broker) || !open_edges(broker, options->feed_argv) || !open_admin(broker)) {
         broker_close(&broker);
         return NULL;
     }
@@ -278,6 +280,7 @@ void broker_close(struct broker **broker_p)
     close_socket(broker->producers);
     close_socket(broker->workers);
     close_socket(broker->followers);
+    access_free(&broker->access);
     if (broker->zmq != NULL)
         zmq_ctx_term(broker->zmq);
     store_close(&broker->store);

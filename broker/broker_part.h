@@ -5,6 +5,7 @@
 
 #include "broker/broker.h"
 #include "broker/core/core.h"
+#include "broker/edge/access.h"
 #include "broker/edge/admin.h"
 #include "broker/edge/dispatch.h"
 #include "broker/edge/events.h"
@@ -31,6 +32,7 @@ struct broker {
     struct effect *urgent;
     size_t urgent_count;
     void *zmq, *producers, *workers, *followers;
+    struct access *access; /* NULL: no keys are in force */
     struct lookup *lookup;
     struct ingress *ingress;
     struct dispatch *dispatch;
@@ -42,12 +44,29 @@ struct broker {
     uint64_t durable;
     int64_t clean_at_ms;
     bool cleaning, admin_busy, reading, stopping, out_of_memory;
+    bool failed; /* a socket was lost: ends with 1, to be started again */
     struct instant now;
 };
 
 /* Changes into the batch, messages into the outbox, what must not wait beside it (effects_persist). */
 void broker_persist(void *self, struct instant now, struct effects *out);
 bool broker_is_asked_to_stop(void); /* TERM or INT is pending */
+
+/* ---- broker_keys.c ---- */
+/* Reads the key files, if there are any, and is ready to judge clients. False: the log says why. */
+bool broker_open_access(struct broker *broker);
+/* The files that the configuration names; *problem says what is wrong. `pair` is to be cleared in any case. */
+bool broker_read_keys(const struct conf *conf, struct key_pair *pair, struct key_ring **ring,
+                      struct conf_problem *problem);
+/* Tries every socket from outside. False: one let the broker in, and the log says which. */
+bool broker_probe_doors(struct broker *broker);
+void broker_warn_of_secrets(const struct conf *conf);
+/* Ends every follower's connection; those who may come in come back by themselves. False: the log says why. */
+bool broker_reopen_events(struct broker *broker);
+/* A bound socket for clients of that role (broker_open.c); NULL: the log says why. */
+void *broker_bind(struct broker *broker, int type, enum key_role role, const char *endpoint);
+/* ---- broker_reload.c ---- */
+void broker_reload(struct broker *broker); /* SIGHUP */
 
 struct store_owner broker_store_owner(struct broker *broker);
 void broker_store_progress(void *self, uint64_t done, uint64_t total);

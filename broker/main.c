@@ -22,8 +22,8 @@ static const char help[] =
     "  --help            this text\n"
     "  --version         the version\n"
     "\n"
-    "TERM or INT ends it cleanly, HUP reads the tokens again. `linewardctl check-config FILE` checks a\n"
-    "configuration without starting. Exit codes: 0 ended as asked, 1 failed, 2 wrong usage.\n";
+    "TERM or INT ends it cleanly, HUP reads tokens, keys and certificate again. `linewardctl check-config FILE`\n"
+    "checks a configuration without starting. Exit codes: 0 ended as asked, 1 failed, 2 wrong usage.\n";
 
 struct arguments {
     const char *config;

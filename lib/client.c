@@ -30,6 +30,7 @@ struct lineward {
     void *context, *socket;
     uint64_t requests; /* counts the request ids */
     int resend_ms;
+    bool has_keys;
     struct message *answer;
     char *results; /* result_count texts one behind the other, each with its terminator */
     size_t result_at[LINEWARD_BATCH_MAX];
@@ -105,6 +106,7 @@ static enum lineward_status connect_with(struct lineward **out, const char *endp
     if (client == NULL)
         return LINEWARD_NO_MEMORY;
     client->resend_ms = RESEND_MS;
+    client->has_keys = keys->secret != NULL;
     client->answer = message_new();
     client->endpoint = strdup(endpoint);
     if (client->answer != NULL && client->endpoint != NULL)
@@ -228,7 +230,8 @@ struct effort {
 static enum lineward_status give_up(struct lineward *client, bool was_sent)
 {
     if (!was_sent)
-        return fail(client, LINEWARD_UNREACHABLE, "no broker at %.200s", client->endpoint);
+        return fail(client, LINEWARD_UNREACHABLE, "no broker at %.200s%s", client->endpoint,
+                    client->has_keys ? " that lets this key in as a producer, and whose own key is the one given" : "");
     return fail(client, LINEWARD_TIMEOUT, "no answer from %.200s: it may have been done", client->endpoint);
 }
 

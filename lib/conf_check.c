@@ -77,17 +77,39 @@ static enum err check_policies(struct conf_reader *reader)
     return ERR_NONE;
 }
 
-/* Keys protect only once the version acts on them: until then, a file that names them is not safer for it. */
-static bool protects(const char *path, const char *value)
+/* One of them alone would look like protection, and be none. */
+static enum err check_pairs(struct conf_reader *reader)
 {
-    return value != NULL && !conf_key_is_idle(path);
+    const struct conf_broker *broker = &reader->whole->conf.broker;
+    const struct conf_worker *worker = &reader->whole->conf.worker;
+    const struct {
+        const char *section, *key[2];
+        const char *value[2];
+    } pairs[] = {
+        {"broker",
+         {"curve_secret_key_file", "authorized_keys_dir"},
+         {broker->curve_secret_key_file, broker->authorized_keys_dir}},
+        {"broker",
+         {"admin_tls_cert_file", "admin_tls_key_file"},
+         {broker->admin_tls_cert_file, broker->admin_tls_key_file}},
+        {"worker",
+         {"curve_secret_key_file", "broker_public_key_file"},
+         {worker->curve_secret_key_file, worker->broker_public_key_file}},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        size_t given = pairs[i].value[0] == NULL ? 1 : 0;
+        if ((pairs[i].value[0] == NULL) == (pairs[i].value[1] == NULL))
+            continue;
+        return conf_refuse(reader, node_of(reader, pairs[i].section, NULL, pairs[i].key[given]), pairs[i].section,
+                           "%s is set without %s: they go together", pairs[i].key[given], pairs[i].key[1 - given]);
+    }
+    return ERR_NONE;
 }
 
 static enum err refuse_open(struct conf_reader *reader, const struct conf_node *node, const char *where,
-                            const char *needs, bool is_idle)
+                            const char *needs)
 {
-    return conf_refuse(reader, node, where, "not on loopback: that needs %s%s, or broker.insecure: true", needs,
-                       is_idle ? " (not in this version yet)" : "");
+    return conf_refuse(reader, node, where, "not on loopback: that needs %s, or broker.insecure: true", needs);
 }
 
 static enum err check_exposure(struct conf_reader *reader)
@@ -99,30 +121,21 @@ static enum err check_exposure(struct conf_reader *reader)
     } sockets[] = {{"producers", "broker.producers", broker->producers},
                    {"workers", "broker.workers", broker->workers},
                    {"events", "broker.events", broker->events}};
-    bool broker_has_keys = protects("broker.curve_secret_key_file", broker->curve_secret_key_file) &&
-                           protects("broker.authorized_keys_dir", broker->authorized_keys_dir);
-    bool worker_has_keys = protects("worker.curve_secret_key_file", conf->worker.curve_secret_key_file) &&
-                           protects("worker.broker_public_key_file", conf->worker.broker_public_key_file);
-    bool has_tls = protects("broker.admin_tls_cert_file", broker->admin_tls_cert_file) &&
-                   protects("broker.admin_tls_key_file", broker->admin_tls_key_file);
     if (broker->insecure)
         return ERR_NONE;
     for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++) {
-        if (!broker_has_keys && !conf_endpoint_is_local(sockets[i].endpoint))
+        if (broker->curve_secret_key_file == NULL && !conf_endpoint_is_local(sockets[i].endpoint))
             return refuse_open(reader, node_of(reader, "broker", NULL, sockets[i].key), sockets[i].where,
-                               "curve_secret_key_file and authorized_keys_dir",
-                               conf_key_is_idle("broker.curve_secret_key_file"));
+                               "curve_secret_key_file and authorized_keys_dir");
     }
     for (size_t i = 0; i < conf->worker.broker_count; i++) {
-        if (!worker_has_keys && !conf_endpoint_is_local(conf->worker.brokers[i]))
+        if (conf->worker.curve_secret_key_file == NULL && !conf_endpoint_is_local(conf->worker.brokers[i]))
             return refuse_open(reader, node_of(reader, "worker", NULL, "broker"), "worker.broker",
-                               "curve_secret_key_file and broker_public_key_file",
-                               conf_key_is_idle("worker.curve_secret_key_file"));
+                               "curve_secret_key_file and broker_public_key_file");
     }
-    if (!has_tls && !conf_endpoint_is_local(broker->admin))
+    if (broker->admin_tls_cert_file == NULL && !conf_endpoint_is_local(broker->admin))
         return refuse_open(reader, node_of(reader, "broker", NULL, "admin"), "broker.admin",
-                           "admin_tls_cert_file and admin_tls_key_file",
-                           conf_key_is_idle("broker.admin_tls_cert_file"));
+                           "admin_tls_cert_file and admin_tls_key_file");
     return ERR_NONE;
 }
 
@@ -137,6 +150,8 @@ enum err conf_check(struct conf_reader *reader)
     if ((err = check_all_once(reader)) != ERR_NONE)
         return err;
     if ((err = check_policies(reader)) != ERR_NONE)
+        return err;
+    if ((err = check_pairs(reader)) != ERR_NONE)
         return err;
     return check_exposure(reader);
 }

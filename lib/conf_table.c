@@ -26,10 +26,10 @@ static const struct conf_key broker_keys[] = {
     {OTHER(broker, conf_broker, TYPE_HOST_PORT, webhooks, "127.0.0.1:7780")},
     {OTHER(broker, conf_broker, TYPE_HOST_PORT, admin, "127.0.0.1:7781")},
     {OTHER(broker, conf_broker, TYPE_PATH, admin_tokens_file, "tokens")},
-    {OTHER(broker, conf_broker, TYPE_PATH, admin_tls_cert_file, NULL), IDLE},
-    {OTHER(broker, conf_broker, TYPE_PATH, admin_tls_key_file, NULL), IDLE},
-    {OTHER(broker, conf_broker, TYPE_PATH, curve_secret_key_file, NULL), IDLE},
-    {OTHER(broker, conf_broker, TYPE_PATH, authorized_keys_dir, NULL), IDLE},
+    {OTHER(broker, conf_broker, TYPE_PATH, admin_tls_cert_file, NULL)},
+    {OTHER(broker, conf_broker, TYPE_PATH, admin_tls_key_file, NULL)},
+    {OTHER(broker, conf_broker, TYPE_PATH, curve_secret_key_file, NULL)},
+    {OTHER(broker, conf_broker, TYPE_PATH, authorized_keys_dir, NULL)},
     {OTHER(broker, conf_broker, TYPE_BOOL, insecure, "false")},
     {INT(broker, conf_broker, jobs_max, "20000000", 1, 29000000)},
     {INT(broker, conf_broker, heartbeat_ms, "1000", 10, 60000)},
@@ -94,8 +94,8 @@ static const struct conf_key policy_keys[] = {
 static const struct conf_key worker_keys[] = {
     {KEY(worker, TYPE_ENDPOINT_LIST, broker, "[\"tcp://127.0.0.1:7711\"]"),
      LIST(conf_worker, brokers, broker_count, CONF_WORKER_BROKERS_MAX)},
-    {OTHER(worker, conf_worker, TYPE_PATH, curve_secret_key_file, NULL), IDLE},
-    {OTHER(worker, conf_worker, TYPE_PATH, broker_public_key_file, NULL), IDLE},
+    {OTHER(worker, conf_worker, TYPE_PATH, curve_secret_key_file, NULL)},
+    {OTHER(worker, conf_worker, TYPE_PATH, broker_public_key_file, NULL)},
     {OTHER(worker, conf_worker, TYPE_NAME, name, NULL)},
     {INT(worker, conf_worker, slots, "64", 1, 4096)},
     {INT(worker, conf_worker, request_timeout_ms, "30000", 10, HOUR_MS)},
@@ -149,18 +149,6 @@ const struct conf_key *conf_key_find(const struct conf_section *section, const c
             return &section->keys[i];
     }
     return NULL;
-}
-
-bool conf_key_is_idle(const char *path)
-{
-    for (size_t s = 0; s < CONF_SECTION_COUNT; s++) {
-        for (size_t k = 0; k < conf_sections[s].key_count; k++) {
-            const struct conf_key *key = &conf_sections[s].keys[k];
-            if (strcmp(key->path, path) == 0)
-                return key->idle != NULL && key->idle[0] == '\0';
-        }
-    }
-    return false;
 }
 
 #define WORD_MAX 40

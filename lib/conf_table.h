@@ -60,9 +60,6 @@ extern const struct conf_section conf_sections[CONF_SECTION_COUNT];
 const struct conf_section *conf_section_find(const char *name);
 const struct conf_key *conf_key_find(const struct conf_section *section, const char *name);
 
-/* Is the key of that path still without effect, whatever it says? */
-bool conf_key_is_idle(const char *path);
-
 /* The word of `words` nearest to `text`, NULL if none is near enough to be meant. */
 const char *conf_nearest(const char *text, const char *const *words, size_t count);
 

@@ -98,6 +98,15 @@ size_t message_bytes(const struct message *message)
     return message->bytes;
 }
 
+/* The last frame came from the peer, whatever the socket put in front of it. */
+const char *message_user_id(const struct message *message)
+{
+    if (message->count == 0)
+        return NULL;
+    zmq_msg_t *frame = (zmq_msg_t *)(uintptr_t)&message->frames[message->count - 1]; /* as in message_frame() */
+    return zmq_msg_gets(frame, "User-Id");
+}
+
 bool frame_is(struct frame frame, const char *text)
 {
     size_t bytes = strlen(text);

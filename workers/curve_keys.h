@@ -4,14 +4,16 @@
 
 #include "lineward/conf.h"
 #include "lineward/err.h"
+#include "lineward/keys.h"
 
 struct curve_keys {
-    char *secret, *broker; /* Z85; NULL: no CURVE */
+    bool in_force;
+    struct key_pair own;
+    char broker[KEY_TEXT_BYTES + 1];
 };
 
-/* Reads the key files that the configuration names. Without keys, brokers must be on this machine, unless the
- * configuration says `insecure` (PROTOCOL, Endpoints). Else *problem says which key lacks what; `keys` is to be
- * cleared in any case. */
+/* Reads the key files that the configuration names. Else *problem says which file lacks what; `keys` is to be cleared
+ * in any case. */
 enum err curve_keys_read(struct curve_keys *keys, const struct conf *conf, struct conf_problem *problem);
 void curve_keys_clear(struct curve_keys *keys);
 

@@ -244,8 +244,8 @@ static enum err open_links(struct worker *worker, const struct conf *conf, const
                                          .instance = instance,
                                          .slots = (size_t)conf->worker.slots,
                                          .heartbeat_ms = conf->broker.heartbeat_ms,
-                                         .secret_key = keys->secret,
-                                         .broker_key = keys->broker,
+                                         .secret_key = keys->in_force ? keys->own.secret : NULL,
+                                         .broker_key = keys->in_force ? keys->broker : NULL,
                                          .epoll_fd = worker->epoll_fd,
                                          .epoll_data = (uint64_t)EVENT_LINK << 32 | i};
         enum err err = broker_link_open(&worker->links[i], worker->zmq, &settings, &hooks, worker);
@@ -261,7 +261,7 @@ enum err worker_open(struct worker **out, const struct conf *conf, struct instan
                      struct conf_problem *problem)
 {
     static const struct sender_hooks hooks = {.may_begin = may_begin, .ended = on_ended};
-    struct curve_keys keys = {NULL, NULL};
+    struct curve_keys keys = {.in_force = false};
     struct worker *worker = calloc(1, sizeof *worker);
     if (worker == NULL)
         return problem_set(problem, ERR_NO_MEMORY, "worker", "out of memory");

@@ -14,15 +14,15 @@
 
 #include "broker/edge/admin_exchange.h"
 #include "broker/edge/admin_route.h"
+#include "broker/edge/admin_tls.h"
 
 #define HEAD_BYTES_MAX (16u * 1024) /* request line and headers of a connection */
-#define PEM_BYTES_MAX  (1024 * 1024)
 
 struct admin_http {
     struct admin *admin;
     struct MHD_Daemon *daemon;
     MHD_socket quiesced; /* the listening socket once it no longer accepts; to be closed after the daemon */
-    char *cert, *key;
+    bool has_tls;
 };
 
 /* ---- answers ---- */
@@ -259,23 +259,9 @@ static bool resolve(const char *listen, struct sockaddr_storage *out, struct adm
     return true;
 }
 
-/* The file's text with a terminator; NULL: *problem says. */
-static char *read_pem(const char *path, struct admin_problem *problem)
-{
-    FILE *file = fopen(path, "re");
-    char *text = file != NULL ? calloc(1, PEM_BYTES_MAX + 1) : NULL;
-    size_t bytes = text != NULL ? fread(text, 1, PEM_BYTES_MAX, file) : 0;
-    if (file != NULL)
-        (void)fclose(file);
-    if (bytes > 0)
-        return text;
-    free(text);
-    snprintf(problem->text, sizeof problem->text, "%.200s: cannot be read", path);
-    return NULL;
-}
-
 static enum err read_tls(struct admin_http *http, const struct admin_options *options, struct admin_problem *problem)
 {
+    struct tls_identity *identity = NULL;
     if (options->tls_cert_file == NULL && options->tls_key_file == NULL)
         return ERR_NONE;
     if (options->tls_cert_file == NULL || options->tls_key_file == NULL) {
@@ -283,24 +269,30 @@ static enum err read_tls(struct admin_http *http, const struct admin_options *op
                  "broker.admin_tls_cert_file and broker.admin_tls_key_file go together");
         return ERR_BAD_INPUT;
     }
-    http->cert = read_pem(options->tls_cert_file, problem);
-    http->key = http->cert != NULL ? read_pem(options->tls_key_file, problem) : NULL;
-    return http->key != NULL ? ERR_NONE : ERR_BAD_INPUT;
+    if (MHD_is_feature_supported(MHD_FEATURE_HTTPS_CERT_CALLBACK) != MHD_YES) {
+        snprintf(problem->text, sizeof problem->text, "broker.admin: this libmicrohttpd was built without TLS");
+        return ERR_BAD_INPUT;
+    }
+    enum err err = tls_identity_read(&identity, options->tls_cert_file, options->tls_key_file, problem);
+    http->has_tls = err == ERR_NONE;
+    tls_identity_use(&identity);
+    return err;
 }
 
 static struct MHD_Daemon *start(struct admin_http *http, const struct sockaddr *address)
 {
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
-    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, http->cert},
-                                   {MHD_OPTION_HTTPS_MEM_KEY, 0, http->key},
+    /* libmicrohttpd frees neither: the function is ours, the text static */
+    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(intptr_t)tls_identity_give},
+                                   {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)ADMIN_TLS_PRIORITIES},
                                    {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    if (http->cert != NULL)
+    if (http->has_tls)
         flags |= MHD_USE_TLS;
     if (address->sa_family == AF_INET6)
         flags |= MHD_USE_IPv6;
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_SOCK_ADDR, address, MHD_OPTION_ARRAY,
-                            http->cert != NULL ? tls : none, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL,
+                            http->has_tls ? tls : none, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL,
                             MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
                             on_completed, http, MHD_OPTION_CONNECTION_LIMIT, (unsigned)ADMIN_CONNECTIONS_MAX,
                             MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)ADMIN_CONNECTIONS_PER_IP_MAX,
@@ -354,8 +346,8 @@ void admin_http_close(struct admin_http **http_p)
         MHD_stop_daemon(http->daemon);
     if (http->quiesced != MHD_INVALID_SOCKET)
         close(http->quiesced);
-    free(http->cert);
-    free(http->key);
+    if (http->has_tls)
+        tls_identity_forget();
     free(http);
 }
 

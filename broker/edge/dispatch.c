@@ -21,8 +21,10 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
     dispatch->message = message_new();
     dispatch->peers = calloc(DISPATCH_PEERS_MAX, sizeof *dispatch->peers);
     dispatch->named = calloc(DISPATCH_LEASES_MAX, sizeof *dispatch->named);
+    dispatch->pools = calloc(CONF_POOLS_MAX, sizeof *dispatch->pools);
     dispatch->peer_count = 1; /* 0 is nobody */
-    if (dispatch->replies == NULL || dispatch->message == NULL || dispatch->peers == NULL || dispatch->named == NULL)
+    if (dispatch->replies == NULL || dispatch->message == NULL || dispatch->peers == NULL ||
+        dispatch->named == NULL || dispatch->pools == NULL)
         dispatch_free(&dispatch);
     return dispatch;
 }
@@ -42,6 +44,7 @@ void dispatch_free(struct dispatch **dispatch_p)
     result_texts_free(&dispatch->texts);
     free(dispatch->peers);
     free(dispatch->named);
+    free(dispatch->pools);
     free(dispatch);
 }
 
@@ -98,6 +101,44 @@ static uint32_t peer_of(struct dispatch *dispatch, struct frame id, struct insta
     return at;
 }
 
+static const char *key_of(const struct key_grant *grant)
+{
+    return grant == NULL ? "" : grant->key;
+}
+
+/* Under a routing id that had another key, nothing of the one before goes on. */
+static void take_key(struct dispatch *dispatch, uint32_t at, const char *key, struct instant now, struct effects *out)
+{
+    struct peer *peer = &dispatch->peers[at];
+    if (strcmp(peer->key, key) == 0)
+        return;
+    dispatch_flush(dispatch, now, out);
+    core_worker_gone(dispatch->options.core, at, now, out);
+    snprintf(peer->key, sizeof peer->key, "%s", key);
+}
+
+static bool keeps_its_pools(const struct key_ring *before, const struct key_ring *after, const char *key)
+{
+    const struct key_grant *old = key_ring_find(before, key);
+    const struct key_grant *new = key_ring_find(after, key);
+    if (old == NULL || new == NULL || new->role != KEY_WORKER)
+        return false;
+    return old->pools == NULL || new->pools == NULL ? old->pools == new->pools : strcmp(old->pools, new->pools) == 0;
+}
+
+void dispatch_keys_changed(struct dispatch *dispatch, const struct key_ring *before, bool pools_changed,
+                           struct instant now, struct effects *out)
+{
+    const struct key_ring *after = access_ring(dispatch->options.access);
+    for (uint32_t at = 1; at < dispatch->peer_count; at++) {
+        const char *key = dispatch->peers[at].key;
+        if (!pools_changed && keeps_its_pools(before, after, key))
+            continue;
+        core_worker_gone(dispatch->options.core, at, now, out);
+        dispatch->options.persist(dispatch->options.persist_self, now, out);
+    }
+}
+
 /* ---- what workers say ---- */
 
 /* One that READY did not name counts as never begun: so none may be passed over. What is no lease of ours is none. */
@@ -114,7 +155,28 @@ static bool read_leases(struct dispatch *dispatch, const cJSON *list, struct cor
     return true;
 }
 
-static const char *read_ready(struct dispatch *dispatch, const cJSON *root, struct core_ready *ready)
+/* The pools of a key, as far as there are such; a key of all pools says nothing. */
+static void read_pools(struct dispatch *dispatch, const struct key_grant *grant, struct core_ready *ready)
+{
+    const struct conf *conf = dispatch->options.conf;
+    if (grant == NULL || grant->pools == NULL)
+        return;
+    ready->some_pools = true;
+    ready->pools = dispatch->pools;
+    for (uint32_t p = 0; p < conf->pool_count; p++)
+        if (name_in_list(grant->pools, conf->pools[p].name))
+            dispatch->pools[ready->pool_count++] = p;
+}
+
+/* An instance is whose key said it: nobody else takes over its leases by naming it. */
+static uint64_t instance_of(const struct dispatch *dispatch, const struct key_grant *grant, const char *instance)
+{
+    const char *scope = grant == NULL ? NULL : grant->key;
+    return keyed_hash(dispatch->options.hash, KEYED_INSTANCE, scope, instance, strlen(instance));
+}
+
+static const char *read_ready(struct dispatch *dispatch, const struct key_grant *grant, const cJSON *root,
+                              struct core_ready *ready)
 {
     const char *worker = json_string(root, "worker");
     const char *instance = json_string(root, "instance");
@@ -129,24 +191,26 @@ static const char *read_ready(struct dispatch *dispatch, const cJSON *root, stru
     if ((leases != NULL && !cJSON_IsArray(leases) && !cJSON_IsNull(leases)) || !read_leases(dispatch, leases, ready))
         return "READY: leases must be an array of at most 65536 strings";
     ready->slots = (uint32_t)slots;
-    ready->instance = keyed_hash(dispatch->options.hash, KEYED_INSTANCE, NULL, instance, strlen(instance));
+    ready->instance = instance_of(dispatch, grant, instance);
+    read_pools(dispatch, grant, ready);
     memcpy(ready->worker, worker, strlen(worker) + 1);
     return NULL;
 }
 
-static void take_ready(struct dispatch *dispatch, struct frame id, struct frame text, struct instant now,
-                       struct effects *out)
+static void take_ready(struct dispatch *dispatch, const struct key_grant *grant, struct frame id,
+                       struct frame text, struct instant now, struct effects *out)
 {
     cJSON *root = json_parse(text.data, text.bytes, NULL);
     struct core_ready ready = {0};
     const char *wrong =
-        cJSON_IsObject(root) ? read_ready(dispatch, root, &ready) : "READY: what follows must be a JSON object";
+        cJSON_IsObject(root) ? read_ready(dispatch, grant, root, &ready) : "READY: what follows must be a JSON object";
     cJSON_Delete(root);
     if (wrong != NULL) {
         dispatch_error(dispatch, id, CODE_MALFORMED, wrong);
         return;
     }
     ready.peer = peer_of(dispatch, id, now, out);
+    take_key(dispatch, ready.peer, key_of(grant), now, out);
     core_worker_ready(dispatch->options.core, &ready, now, out);
     if (out->effect_count == 0 || out->effects[out->effect_count - 1].kind != EFFECT_READY)
         dispatch_error(dispatch, id, CODE_BUSY, "as many workers as there may be are here already");
@@ -238,11 +302,11 @@ static void take_beat(struct dispatch *dispatch, uint32_t peer, struct frame n)
 }
 
 /* RESULT, BEAT and BYE are for those who said READY; any of them is a sign of life. */
-static void take_from_worker(struct dispatch *dispatch, struct frame id, struct frame command, struct instant now,
-                             struct effects *out)
+static void take_from_worker(struct dispatch *dispatch, const struct key_grant *grant, struct frame id,
+                             struct frame command, struct instant now, struct effects *out)
 {
     uint32_t peer = find_peer(dispatch, id);
-    if (peer == 0)
+    if (peer == 0 || strcmp(dispatch->peers[peer].key, key_of(grant)) != 0)
         dispatch_error(dispatch, id, CODE_UNKNOWN_WORKER, "say READY again");
     else if (!core_worker_alive(dispatch->options.core, peer, now, out))
         return; /* an EFFECT_UNKNOWN_WORKER says it */
@@ -254,6 +318,27 @@ static void take_from_worker(struct dispatch *dispatch, struct frame id, struct 
         core_worker_bye(dispatch->options.core, peer, now, out);
 }
 
+/* Who has no good key is not heard, and gets nothing more. */
+static bool admit(struct dispatch *dispatch, struct frame id, const struct key_grant **out, struct instant now,
+                  struct effects *effects)
+{
+    const struct access *access = dispatch->options.access;
+    *out = NULL;
+    if (access == NULL)
+        return true;
+    *out = access_grant(access, dispatch->message, KEY_WORKER);
+    if (*out != NULL && access_gave_routing_id(id))
+        return true;
+    uint32_t peer = find_peer(dispatch, id);
+    if (*out == NULL && peer != 0)
+        core_worker_gone(dispatch->options.core, peer, now, effects);
+    if (*out == NULL)
+        dispatch_error(dispatch, id, CODE_UNAUTHORIZED, "the key is not authorized any more");
+    else
+        dispatch_error(dispatch, id, CODE_FORBIDDEN, "with a key, leave the routing id to the broker");
+    return false;
+}
+
 bool dispatch_read(struct dispatch *dispatch, struct instant now, struct effects *out)
 {
     enum err err = message_receive(dispatch->message, dispatch->options.socket);
@@ -262,16 +347,17 @@ bool dispatch_read(struct dispatch *dispatch, struct instant now, struct effects
     const struct message *message = dispatch->message;
     struct frame id = message_frame(message, 0);
     struct frame command = message_frame(message, 2);
-    if (id.bytes == 0 || id.bytes > sizeof dispatch->peers->id)
+    const struct key_grant *grant = NULL;
+    if (id.bytes == 0 || id.bytes > sizeof dispatch->peers->id || !admit(dispatch, id, &grant, now, out))
         return true;
     if (!frame_is(message_frame(message, 1), WIRE_VERSION))
         dispatch_error(dispatch, id, CODE_UNSUPPORTED_VERSION, "the first frame must be LW1");
     else if (err == ERR_FULL)
         dispatch_error(dispatch, id, CODE_TOO_MANY, "more frames than any message has");
     else if (frame_is(command, "READY"))
-        take_ready(dispatch, id, message_frame(message, 3), now, out);
+        take_ready(dispatch, grant, id, message_frame(message, 3), now, out);
     else if (frame_is(command, "RESULT") || frame_is(command, "BEAT") || frame_is(command, "BYE"))
-        take_from_worker(dispatch, id, command, now, out);
+        take_from_worker(dispatch, grant, id, command, now, out);
     else
         dispatch_error(dispatch, id, CODE_UNKNOWN_COMMAND, "the command must be READY, RESULT, BEAT or BYE");
     return true;

@@ -5,6 +5,7 @@
 #define LINEWARD_EDGE_DISPATCH_H
 
 #include "broker/core/core.h"
+#include "broker/edge/access.h"
 #include "broker/edge/keyed_hash.h"
 #include "broker/edge/lookup.h"
 #include "broker/edge/persist.h"
@@ -18,6 +19,7 @@ struct dispatch_options {
     const struct keyed_hash *hash;
     struct core *core;
     struct archive archive; /* read() is used on the owner's thread: what is leased was written or read lately */
+    struct access *access; /* lent; NULL: no keys are in force, everybody is let in */
     const char *broker;
     effects_persist persist;
     void *persist_self;
@@ -31,6 +33,10 @@ void dispatch_free(struct dispatch **dispatch_p);
 bool dispatch_read(struct dispatch *dispatch, struct instant now, struct effects *out);
 /* A durable EFFECT_JOB, EFFECT_DONE or EFFECT_READY, or an EFFECT_REVOKE or EFFECT_UNKNOWN_WORKER at once. */
 void dispatch_effect(struct dispatch *dispatch, const struct effect *effect, struct instant now, struct effects *out);
+/* Other keys are in force since, or other pools are there: who lost its key, or has another set of pools now, is gone as
+ * far as leases go, and has to say READY again. `before`: the keys until now. */
+void dispatch_keys_changed(struct dispatch *dispatch, const struct key_ring *before, bool pools_changed,
+                           struct instant now, struct effects *out);
 /* Sends what has gathered. What a worker does not take goes back to the core. */
 void dispatch_flush(struct dispatch *dispatch, struct instant now, struct effects *out);
 /* Once a turn: tries again what peers did not take, when it is time; and when that is next, TIME_NEVER: not at all.

@@ -20,6 +20,7 @@ struct outgoing { /* JOBs or DONEs of one peer, gathered */
 struct peer { /* who has said READY once */
     uint8_t id[256];
     uint16_t id_bytes;
+    char key[KEY_TEXT_BYTES + 1]; /* with which it said READY; "": no keys are in force */
     uint32_t next;    /* in its bucket */
     uint64_t used_at; /* for forgetting the one that was silent longest */
     struct outgoing *jobs, *done;
@@ -36,6 +37,7 @@ struct dispatch {
     uint64_t clock;
     uint32_t touched[DISPATCH_PEERS_MAX], touched_count;
     uint64_t *named;
+    uint32_t *pools; /* room for those that a key names */
     struct frame frames[3 + 2 * WIRE_WORKER_ITEMS_MAX];
     char leases[WIRE_WORKER_ITEMS_MAX][LEASE_TEXT_MAX];
 };

@@ -40,6 +40,12 @@ void events_free(struct events **events_p)
     *events_p = NULL;
 }
 
+void events_move(struct events *events, void *socket)
+{
+    events->socket = socket;
+    events->subscribers = 0;
+}
+
 bool events_owns(uint64_t token)
 {
     return token >> TAG_SHIFT == EVENTS_TOKEN_TAG;

@@ -12,6 +12,8 @@ struct events;
 /* `socket`: XPUB, bound; lent, like `lookup`. NULL: out of memory. */
 struct events *events_new(void *socket, struct lookup *lookup);
 void events_free(struct events **events_p);
+/* Goes on with another socket, to which nobody has subscribed yet. */
+void events_move(struct events *events, void *socket);
 /* Subscriptions that came; then asks for what is new: all events up to `next_seq` - 1 exist, though perhaps not yet
  * durable. */
 void events_turn(struct events *events, uint64_t next_seq, bool durable_moved, struct instant now);

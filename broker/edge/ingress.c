@@ -34,6 +34,7 @@ void ingress_free(struct ingress **ingress_p)
     for (uint32_t i = 0; i < INGRESS_REQUESTS_MAX; i++) {
         json_out_free(&ingress->requests[i].text);
         free(ingress->requests[i].results);
+        free(ingress->requests[i].pools);
     }
     replies_free(&ingress->replies);
     message_free(&ingress->message);
@@ -118,6 +119,23 @@ static struct form read_form(const struct message *message, size_t at, bool too_
     return form;
 }
 
+/* Whether the peer may be heard at all comes before what it asks: a stranger does not even learn what is well formed.
+ * From here on its key says which pools there are for it. */
+static struct form admit(struct ingress *ingress)
+{
+    const struct access *access = ingress->options.access;
+    ingress->pools = NULL;
+    if (access == NULL)
+        return wrong(CODE_NONE, NULL);
+    const struct key_grant *grant = access_grant(access, ingress->message, KEY_PRODUCER);
+    if (grant == NULL)
+        return wrong(CODE_UNAUTHORIZED, "the key is not authorized any more");
+    if (!access_gave_routing_id(message_frame(ingress->message, 0)))
+        return wrong(CODE_FORBIDDEN, "with a key, leave the routing id to the broker");
+    ingress->pools = grant->pools;
+    return wrong(CODE_NONE, NULL);
+}
+
 static void send_pong(struct ingress *ingress, const struct request *head, struct instant now)
 {
     struct core_status status;
@@ -164,6 +182,9 @@ bool ingress_read(struct ingress *ingress, bool store_full, struct instant now, 
     if (at == 0)
         return true;
     struct form form = read_form(ingress->message, at, err == ERR_FULL, &head);
+    struct form admitted = admit(ingress);
+    if (admitted.code != CODE_NONE)
+        form = admitted;
     if (form.code != CODE_NONE)
         request_send_error(ingress, &head, form.code, form.message);
     else if (form.command == COMMAND_PING)

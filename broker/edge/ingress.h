@@ -5,6 +5,7 @@
 #define LINEWARD_EDGE_INGRESS_H
 
 #include "broker/core/core.h"
+#include "broker/edge/access.h"
 #include "broker/edge/admin.h"
 #include "broker/edge/keyed_hash.h"
 #include "broker/edge/lookup.h"
@@ -22,6 +23,7 @@ struct ingress_options {
     const struct keyed_hash *hash;
     struct core *core;
     struct lookup *lookup;
+    struct access *access; /* lent; NULL: no keys are in force, everybody is let in */
     const char *version, *broker;
     effects_persist persist;
     void *persist_self;

@@ -13,6 +13,8 @@ static uint64_t number_of(const struct ingress *ingress, struct frame name)
         return 0;
     if (ref.number != 0)
         return ref.number;
+    if (!name_in_list(ingress->pools, ref.pool))
+        return 0;
     return core_job_by_id(ingress->options.core, job_id_hash(ingress->options.hash, ref.pool, ref.id));
 }
 
@@ -27,6 +29,14 @@ static void read_names(struct ingress *ingress, struct request *request, size_t 
         if (request->results[i].number == 0)
             request_refuse(request, i, CODE_NOT_FOUND);
     }
+}
+
+/* Live jobs are judged here, since they are about to be changed; the others by the readers, who know their pool. */
+static bool may_touch(const struct ingress *ingress, const struct job_view *view)
+{
+    const struct conf *conf = ingress->options.conf;
+    return ingress->pools == NULL ||
+           (view->pool < conf->pool_count && name_in_list(ingress->pools, conf->pools[view->pool].name));
 }
 
 static void mark(struct request *request, uint32_t index, enum look look)
@@ -65,6 +75,10 @@ void ingress_cancel(struct ingress *ingress, struct request *request, size_t fir
         if (request->results[i].there)
             continue;
         bool is_live = core_job_view(ingress->options.core, number, now, &view);
+        if (is_live && !may_touch(ingress, &view)) {
+            request_refuse(request, i, CODE_NOT_FOUND);
+            continue;
+        }
         mark(request, i, is_live ? LOOK_VIEW : LOOK_FINAL);
         if (!is_live)
             continue;

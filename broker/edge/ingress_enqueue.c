@@ -57,7 +57,7 @@ static struct error_view error_of(const struct job_refusal *refusal)
 void ingress_enqueue(struct ingress *ingress, struct request *request, size_t first, bool store_full,
                      struct instant now, struct effects *out)
 {
-    struct offering offering = offering_of(ingress, NULL, store_full);
+    struct offering offering = offering_of(ingress, ingress->pools, store_full);
     uint64_t token = request_token(ingress, request, LOOK_NOT);
     for (uint32_t i = 0; i < request->count; i++) {
         struct span id;

@@ -52,6 +52,7 @@ static enum err submit(struct ingress *ingress, const struct request *request, e
     struct lookup_request ask = {.token = request_token(ingress, request, look),
                                  .what = LOOKUP_JOBS,
                                  .now = now,
+                                 .pools = request->pools,
                                  .form = forms[look],
                                  .jobs = jobs,
                                  .job_count = count};

@@ -21,12 +21,16 @@ _Static_assert(LOOK_SHIFT + 4 <= TAG_SHIFT, "a token's parts do not overlap");
 struct request *request_new(struct ingress *ingress, const struct request *head, enum ask ask, size_t count,
                             size_t held_bytes)
 {
-    held_bytes += count * sizeof(struct result);
+    char *pools = NULL;
+    bool asks_later = ask != ASK_ENQUEUE && ingress->pools != NULL; /* when the keys may be others */
+    held_bytes += count * sizeof(struct result) + (asks_later ? strlen(ingress->pools) + 1 : 0);
     if (ingress->free_count == 0 || ingress->held_bytes + held_bytes > INGRESS_HELD_BYTES_MAX)
         return NULL;
     struct result *results = calloc(count, sizeof *results);
-    if (results == NULL)
+    if (results == NULL || (asks_later && (pools = strdup(ingress->pools)) == NULL)) {
+        free(results);
         return NULL;
+    }
     struct request *request = &ingress->requests[ingress->free_slots[--ingress->free_count]];
     struct json_out text = request->text;
     ingress->kept_bytes -= text.room;
@@ -38,6 +42,7 @@ struct request *request_new(struct ingress *ingress, const struct request *head,
     request->ask = ask;
     request->generation = ++ingress->generation & ((1ull << GENERATION_BITS) - 1);
     request->results = results;
+    request->pools = pools;
     request->count = request->missing = count;
     request->held_bytes = held_bytes;
     return request;
@@ -48,6 +53,8 @@ static void finish(struct ingress *ingress, struct request *request)
     request->used = false;
     free(request->results);
     request->results = NULL;
+    free(request->pools);
+    request->pools = NULL;
     ingress->held_bytes -= request->held_bytes;
     if (request->text.room > KEPT_TEXT_MAX || ingress->kept_bytes + request->text.room > KEPT_BYTES_MAX)
         json_out_free(&request->text);

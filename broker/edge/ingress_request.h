@@ -41,6 +41,7 @@ struct request {
     struct request *next_waiting; /* for a reader */
     uint8_t peer[INGRESS_PEER_BYTES_MAX], request_id[WIRE_REQUEST_ID_BYTES_MAX];
     uint8_t peer_bytes, request_id_bytes;
+    char *pools; /* comma list of those that its peer may see; NULL: all */
     struct json_out text;
     struct result *results;
 };
@@ -57,6 +58,7 @@ struct ingress {
     struct request *waiting_first, **waiting_last;
     unsigned lookups; /* under way */
     int64_t now_ms;
+    const char *pools; /* that the peer of the message being read may see, lent; NULL: all */
     struct frame frames[WIRE_ENQUEUE_JOBS_MAX + 8];
 };
 

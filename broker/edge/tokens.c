@@ -25,9 +25,10 @@ struct table {
 };
 
 struct tokens {
-    char *path;
     pthread_rwlock_t lock;
     struct table table;
+    struct table next; /* prepared; the owner's */
+    bool has_next;
 };
 
 static const char *const role_names[] = {
@@ -244,11 +245,7 @@ enum err tokens_open(struct tokens **out, const char *path, bool *made_first, st
     if (tokens == NULL)
         return ERR_NO_MEMORY;
     pthread_rwlock_init(&tokens->lock, NULL);
-    enum err err = ERR_NO_MEMORY;
-    tokens->path = strdup(path);
-    if (tokens->path == NULL)
-        goto fail;
-    err = sodium_init() >= 0 ? ERR_NONE : ERR_IO;
+    enum err err = sodium_init() >= 0 ? ERR_NONE : ERR_IO;
     if (err == ERR_NONE)
         err = read_file(path, &tokens->table, problem);
     if (err == ERR_NOT_FOUND) {
@@ -257,12 +254,10 @@ enum err tokens_open(struct tokens **out, const char *path, bool *made_first, st
             err = read_file(path, &tokens->table, problem);
         *made_first = err == ERR_NONE;
     }
-    if (err != ERR_NONE)
-        goto fail;
-    *out = tokens;
-    return ERR_NONE;
-fail:
-    tokens_free(&tokens);
+    if (err == ERR_NONE)
+        *out = tokens;
+    else
+        tokens_free(&tokens);
     return err;
 }
 
@@ -273,23 +268,32 @@ void tokens_free(struct tokens **tokens_p)
         return;
     *tokens_p = NULL;
     table_free(&tokens->table);
+    table_free(&tokens->next);
     pthread_rwlock_destroy(&tokens->lock);
-    free(tokens->path);
     free(tokens);
 }
 
-enum err tokens_reload(struct tokens *tokens, struct tokens_problem *problem)
+enum err tokens_prepare(struct tokens *tokens, const char *path, struct tokens_problem *problem)
 {
     struct table table = {0};
-    enum err err = read_file(tokens->path, &table, problem);
-    if (err != ERR_NONE)
-        return err;
+    enum err err = read_file(path, &table, problem);
+    table_free(&tokens->next);
+    tokens->has_next = err == ERR_NONE;
+    tokens->next = table;
+    return err;
+}
+
+void tokens_commit(struct tokens *tokens)
+{
+    if (!tokens->has_next)
+        return;
     pthread_rwlock_wrlock(&tokens->lock);
     struct table before = tokens->table;
-    tokens->table = table;
+    tokens->table = tokens->next;
     pthread_rwlock_unlock(&tokens->lock);
+    tokens->next = (struct table){0};
+    tokens->has_next = false;
     table_free(&before);
-    return ERR_NONE;
 }
 
 static bool grant_copy(const struct grant *from, struct grant *out)

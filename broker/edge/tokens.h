@@ -36,8 +36,10 @@ struct tokens_problem {
  * sets *made_first. ERR_BAD_INPUT: a line is wrong; ERR_IO; ERR_NO_MEMORY: *problem says. */
 enum err tokens_open(struct tokens **out, const char *path, bool *made_first, struct tokens_problem *problem);
 void tokens_free(struct tokens **tokens_p);
-/* Reads the file again, at SIGHUP. On error the tokens known stay in force. */
-enum err tokens_reload(struct tokens *tokens, struct tokens_problem *problem);
+/* At SIGHUP: reads the file at `path`, which may be another one now, and keeps what it says for tokens_commit(). */
+enum err tokens_prepare(struct tokens *tokens, const char *path, struct tokens_problem *problem);
+/* What was prepared is in force from now on; nothing prepared: nothing happens. */
+void tokens_commit(struct tokens *tokens);
 
 /* Whose token is this? Takes the same time whichever it is. True: *out is the caller's, grant_free(). */
 bool tokens_find(struct tokens *tokens, const char *token, struct grant *out);

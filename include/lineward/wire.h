@@ -37,6 +37,8 @@ enum err message_receive(struct message *message, void *socket);
 size_t message_frame_count(const struct message *message);
 struct frame message_frame(const struct message *message, size_t index); /* {NULL, 0} beyond the end */
 size_t message_bytes(const struct message *message);
+/* Who sent it, as the ZAP handler called them (CURVE); NULL: nobody said. Lent until the next receive. */
+const char *message_user_id(const struct message *message);
 
 bool frame_is(struct frame frame, const char *text);
 /* Copies into out[room] with a terminator. False: too long, or a zero byte within. */

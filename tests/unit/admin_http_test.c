@@ -44,7 +44,9 @@ START_TEST(a_token_taken_out_of_the_file_is_out_after_the_reload)
     ck_assert_ptr_nonnull(file);
     rig_add_token(file, "root", "admin", "*", "admin-token");
     ck_assert_int_eq(fclose(file), 0);
-    ck_assert_int_eq(tokens_reload(rig.tokens, &problem), ERR_NONE);
+    ck_assert_int_eq(tokens_prepare(rig.tokens, rig.tokens_path, &problem), ERR_NONE);
+    rig_expect("GET", "/v1/status", "viewer-token", NULL, 200);
+    tokens_commit(rig.tokens);
     rig_expect("GET", "/v1/status", "viewer-token", NULL, 401);
     rig_expect("GET", "/v1/status", "admin-token", NULL, 200);
 }

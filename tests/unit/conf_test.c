@@ -555,12 +555,33 @@ START_TEST(open_endpoints_need_keys_or_the_word_insecure)
 }
 END_TEST
 
-START_TEST(keys_that_do_nothing_yet_do_not_open_a_door)
+/* covers: key broker.curve_secret_key_file, broker.authorized_keys_dir, broker.admin_tls_cert_file,
+ * broker.admin_tls_key_file, worker.curve_secret_key_file, worker.broker_public_key_file, broker.insecure */
+START_TEST(keys_open_what_they_protect_and_nothing_else)
 {
-    refuse("broker: {producers: tcp://*:7710, curve_secret_key_file: k, authorized_keys_dir: d}\n" ACCOUNT,
-           "(not in this version yet), or broker.insecure: true");
-    refuse("broker: {admin: \"*:7781\", admin_tls_cert_file: c, admin_tls_key_file: k}\n" ACCOUNT,
-           "(not in this version yet), or broker.insecure: true");
+    accept("broker: {producers: tcp://*:1, workers: tcp://*:2, events: tcp://*:3, curve_secret_key_file: k,\n"
+           "         authorized_keys_dir: d}\n" ACCOUNT);
+    refuse("broker: {admin: \"*:7781\", curve_secret_key_file: k, authorized_keys_dir: d}\n" ACCOUNT,
+           "broker.admin: not on loopback: that needs admin_tls_cert_file and admin_tls_key_file");
+    accept("broker: {admin: \"*:7781\", admin_tls_cert_file: c, admin_tls_key_file: k}\n" ACCOUNT);
+    refuse("broker: {workers: tcp://*:2, admin_tls_cert_file: c, admin_tls_key_file: k}\n" ACCOUNT,
+           "broker.workers: not on loopback: that needs curve_secret_key_file and authorized_keys_dir");
+    accept("worker: {broker: [tcp://b.example:1], curve_secret_key_file: k, broker_public_key_file: p}\n" ACCOUNT);
+    refuse("worker: {broker: [tcp://b.example:1]}\n"
+           "broker: {curve_secret_key_file: k, authorized_keys_dir: d}\n" ACCOUNT,
+           "worker.broker: not on loopback");
+}
+END_TEST
+
+START_TEST(half_a_pair_of_keys_is_no_protection)
+{
+    refuse("broker: {curve_secret_key_file: k}\n" ACCOUNT,
+           "curve_secret_key_file is set without authorized_keys_dir: they go together");
+    refuse("broker: {authorized_keys_dir: d}\n" ACCOUNT,
+           "authorized_keys_dir is set without curve_secret_key_file: they go together");
+    refuse("broker: {admin_tls_key_file: k}\n" ACCOUNT, "without admin_tls_cert_file");
+    refuse("worker: {curve_secret_key_file: k}\n" ACCOUNT, "without broker_public_key_file");
+    refuse("worker: {broker_public_key_file: k}\n" ACCOUNT, "without curve_secret_key_file");
 }
 END_TEST
 
@@ -688,15 +709,13 @@ START_TEST(keys_that_do_nothing_yet_are_named_once_and_only_if_set)
     accept(ACCOUNT "broker: {curve_secret_key_file: , jobs_max: 5}\npolicies: {default: {on_flagged: hold}}\n");
     ck_assert_uint_eq(conf_idle_keys(conf, &names), 0);
     accept(ACCOUNT "cache: {kind: redis, redis: \"redis://h:1/0\", redis_password_file: p}\n"
-                   "policies: {a: {cadence_ms: [10], on_gone: move}, default: {cadence_ms: [20], on_gone: hold}}\n"
-                   "broker: {admin_tls_key_file: k}\n");
+                   "policies: {a: {cadence_ms: [10], on_gone: move}, default: {cadence_ms: [20], on_gone: hold}}\n");
     ck_assert_uint_eq(idle_count("cache.kind"), 1);
     ck_assert_uint_eq(idle_count("cache.redis"), 1);
     ck_assert_uint_eq(idle_count("cache.redis_password_file"), 1);
     ck_assert_uint_eq(idle_count("policies.cadence_ms"), 1);
     ck_assert_uint_eq(idle_count("policies.on_gone"), 1);
-    ck_assert_uint_eq(idle_count("broker.admin_tls_key_file"), 1);
-    ck_assert_uint_eq(conf_idle_keys(conf, &names), 6);
+    ck_assert_uint_eq(conf_idle_keys(conf, &names), 5);
     ck_assert_int_eq(set(ACCOUNT, "policies.default.growth_floor=5"), ERR_NONE);
     ck_assert_uint_eq(idle_count("policies.growth_floor"), 1);
 }
@@ -932,7 +951,8 @@ int main(void)
     tcase_add_test(tests, http_goes_to_loopback_only);
     tcase_add_test(tests, loopback_is_told_from_the_rest);
     tcase_add_test(tests, open_endpoints_need_keys_or_the_word_insecure);
-    tcase_add_test(tests, keys_that_do_nothing_yet_do_not_open_a_door);
+    tcase_add_test(tests, keys_open_what_they_protect_and_nothing_else);
+    tcase_add_test(tests, half_a_pair_of_keys_is_no_protection);
     tcase_add_test(tests, passwords_do_not_belong_into_addresses_and_are_not_repeated);
     tcase_add_test(tests, a_line_belongs_to_one_pool);
     tcase_add_test(tests, all_lines_can_be_taken_once_an_account);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -356,6 +357,7 @@ static void write_file(const char *folder, const char *name, const char *text)
     ck_assert_ptr_nonnull(file);
     fputs(text, file);
     fclose(file);
+    chmod(path, 0600);
 }
 
 static void remove_folder(const char *folder)

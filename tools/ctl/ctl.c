@@ -103,6 +103,16 @@ static const struct option_spec token_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec keygen_options[] = {
+    {"show", NULL, "make nothing: print the public key of the secret key that FILE holds"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec keys_options[] = {
+    {"dir", "DIR", "the broker's authorized_keys_dir (needed); made if absent"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec no_options[] = {{NULL, NULL, NULL}};
 
 static const struct command commands[] = {
@@ -153,6 +163,16 @@ static const struct command commands[] = {
      "ROLE is producer, viewer, operator or admin; POOLS is * (default) or a comma list. The token is printed once;\n"
      "the file keeps only its hash. A running broker reads the file again on SIGHUP.",
      token_options, command_token_add, NULL},
+    {"keygen", "FILE", 1, 1, "make a CURVE key: the secret into FILE, the public one printed",
+     "FILE is made with mode 0600 and never written over.", keygen_options, command_keygen, NULL},
+    {"authorize", "NAME PUBLIC-KEY ROLE [POOLS]", 3, 4, "let a client in by its public key",
+     "ROLE is producer, worker or follower; POOLS is * or a comma list, and without it the key reaches none. Keys\n"
+     "hold signs that a shell takes for its own: put them between single quotes. A running broker reads the folder\n"
+     "again on SIGHUP.",
+     keys_options, command_authorize, NULL},
+    {"revoke", "NAME", 1, 1, "shut out a client that was let in by that name",
+     "After the broker's SIGHUP nothing that it says is heard, not even over a connection that stands.", keys_options,
+     command_revoke, NULL},
     {.name = NULL},
 };
 

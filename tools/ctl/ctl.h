@@ -63,5 +63,8 @@ int command_store_check(const struct ctl *ctl, const struct args *args);  /* cmd
 int command_store_dump(const struct ctl *ctl, const struct args *args);   /* cmd_store.c */
 int command_check_config(const struct ctl *ctl, const struct args *args); /* cmd_local.c */
 int command_token_add(const struct ctl *ctl, const struct args *args);    /* cmd_local.c */
+int command_keygen(const struct ctl *ctl, const struct args *args);       /* cmd_keys.c */
+int command_authorize(const struct ctl *ctl, const struct args *args);    /* cmd_keys.c */
+int command_revoke(const struct ctl *ctl, const struct args *args);       /* cmd_keys.c */
 
 #endif

@@ -1,13 +1,12 @@
 /* submit_zmq.c — batches over ZeroMQ, with the C client: one request at a time, for between two requests order is
  * defined only when the second was sent after the first one's ACK. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl.h"
 #include "lineward.h"
-#include "lineward/conf.h"
 #include "lineward/json.h"
+#include "lineward/keys.h"
 #include "submit.h"
 
 #define CONNECT_TIMEOUT_MS 5000
@@ -62,18 +61,16 @@ static enum submit_end zmq_submit(void *self, const struct job_line *jobs, size_
 static int connect_curve(const struct ctl *ctl, const struct submit_zmq_options *options, struct lineward **out,
                          enum lineward_status *status)
 {
+    struct key_pair own = {.secret = ""};
+    char broker[KEY_TEXT_BYTES + 1];
+    struct conf_problem problem;
     int code = EXIT_DONE;
-    char *secret = conf_read_secret(options->secret_key_file);
-    char *broker = secret != NULL ? conf_read_secret(options->broker_key_file) : NULL;
-    if (secret == NULL || broker == NULL)
-        code = ctl_fail(ctl, EXIT_USAGE, "key", "%s: %s",
-                        secret == NULL ? options->secret_key_file : options->broker_key_file, strerror(errno));
+    if (key_pair_read(options->secret_key_file, "--curve-secret-key-file", &own, &problem) != ERR_NONE ||
+        key_public_read(options->broker_key_file, "--broker-public-key-file", broker, &problem) != ERR_NONE)
+        code = ctl_fail(ctl, EXIT_USAGE, "key", "%s", problem.text);
     else
-        *status = lineward_connect_curve(out, options->endpoint, secret, broker);
-    if (secret != NULL)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-    free(broker);
+        *status = lineward_connect_curve(out, options->endpoint, own.secret, broker);
+    key_pair_clear(&own);
     return code;
 }
 
@@ -89,8 +86,7 @@ static int connect_client(const struct ctl *ctl, const struct submit_zmq_options
     else
         status = lineward_connect(out, options->endpoint);
     if (status == LINEWARD_INVALID)
-        code = ctl_fail(ctl, EXIT_USAGE, "usage", "%s is no endpoint of ZeroMQ%s", options->endpoint,
-                        options->secret_key_file != NULL ? ", or a key is not 40 characters of Z85" : "");
+        code = ctl_fail(ctl, EXIT_USAGE, "usage", "%s is no endpoint of ZeroMQ", options->endpoint);
     else if (status != LINEWARD_OK)
         code = ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
     return code;
