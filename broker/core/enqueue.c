@@ -186,10 +186,13 @@ static uint32_t accept(struct core *core, uint32_t at, const struct core_enqueue
     return slot;
 }
 
-/* `if_held: fail`. The reasons that count here are all the line's, the pool's or the conversation's. */
+/* `if_held: fail`. The reasons that count here are all the line's, the pool's or the conversation's. What is not due
+ * yet is held by nothing now, and what is past its expiry ends at once. */
 static bool would_be_held(struct core *core, const struct core_enqueue *job, const struct conversation *conversation,
                           struct instant now)
 {
+    if (job->due_ms > now.wall_ms || (job->expires_ms != 0 && job->expires_ms <= now.wall_ms))
+        return false;
     struct job probe = {.state = JOB_QUEUED};
     enum reason reason = decide_for(core, &probe, conversation, job->pool, job->from_line, now);
     return reason_holds(reason) || reason == REASON_NO_HEALTHY_LINE;

@@ -192,7 +192,7 @@ static bool read_to(struct exchange *x, struct page *page)
     const char *text = query_get(x, "to");
     size_t bytes = 0;
     unsigned count = 0;
-    while (text != NULL && *text != '\0') {
+    for (bool more = text != NULL; more;) {
         char one[HANDLE_MAX_BYTES + 1], handle[HANDLE_MAX_BYTES + 1];
         size_t length = strcspn(text, ",");
         bool ok = length <= HANDLE_MAX_BYTES && ++count <= WIRE_RECIPIENTS_MAX;
@@ -206,7 +206,8 @@ static bool read_to(struct exchange *x, struct page *page)
             return false;
         }
         bytes += (size_t)snprintf(page->to + bytes, sizeof page->to - bytes, "%s%s", count > 1 ? "," : "", handle);
-        text += length + (text[length] == ',');
+        more = text[length] == ',';
+        text += length + more;
     }
     page->has_to = count > 0;
     return true;

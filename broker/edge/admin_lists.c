@@ -211,8 +211,9 @@ static enum admin_step ask_events(struct admin_turn *turn, struct exchange *x)
     return exchange_look_up(turn, x, &request);
 }
 
-/* What lies before the oldest is gone, and a follower must know that it missed something. */
-static enum admin_step answer_gone(struct exchange *x)
+/* What lies before the oldest is gone, or what was read before is not of this log: a follower must know that it
+ * missed something. */
+static enum admin_step answer_gone(struct exchange *x, const char *message)
 {
     struct json_out *out = &x->answer.text;
     json_open(out, '{');
@@ -221,7 +222,7 @@ static enum admin_step answer_gone(struct exchange *x)
     json_key(out, "code");
     json_put_string(out, code_name(CODE_NOT_FOUND));
     json_key(out, "message");
-    json_put_string(out, "events this old are no longer kept; go on from `oldest`");
+    json_put_string(out, message);
     json_key(out, "oldest");
     json_put_int(out, (int64_t)x->lookup.oldest);
     json_close(out, '}');
@@ -235,9 +236,11 @@ enum admin_step call_events(struct admin_turn *turn, struct exchange *x)
     if (!x->has_lookup)
         return ask_events(turn, x);
     if (x->lookup.err == ERR_GONE)
-        return answer_gone(x);
+        return answer_gone(x, "events this old are no longer kept; go on from `oldest`");
     if (x->lookup.err != ERR_NONE)
         return answer_error(x, CODE_BUSY, "the events could not be read from disk", NULL);
+    if (x->lookup.next >= core_next_seq(turn->core)) /* a wiped store, or one restored from an older copy */
+        return answer_gone(x, "`after` lies beyond the last event: this log is another one; go on from `oldest`");
     struct json_out *out = &x->answer.text;
     json_open(out, '{');
     json_key(out, "events");

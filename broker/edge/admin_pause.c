@@ -5,7 +5,7 @@
 #include "broker/edge/admin_route.h"
 #include "lineward/log.h"
 
-#define FOR_MS_MAX (INT64_C(10) * 366 * 86400000)
+#define FOR_MS_MAX (INT64_C(10) * 366 * 86400000) /* as its refusal says */
 
 struct target {
     enum pause_scope scope;
@@ -50,7 +50,7 @@ static bool read_pause(struct exchange *x, const cJSON *body, struct core_pause 
         return false;
     if (body_gives(body, "for_ms") &&
         !(json_int(body, "for_ms", &pause->for_ms) && pause->for_ms >= 1 && pause->for_ms <= FOR_MS_MAX)) {
-        answer_error(x, CODE_INVALID_FIELD, "for_ms must be a whole number of 1 or more", "for_ms");
+        answer_error(x, CODE_INVALID_FIELD, "for_ms must be a whole number of 1 to 316224000000", "for_ms");
         return false;
     }
     return true;

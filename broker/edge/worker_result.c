@@ -82,12 +82,24 @@ static void put_id(struct json_out *out, const cJSON *root, const char *name)
     json_put_string(out, id);
 }
 
+/* A person may read it in the job's view: no error is without a sentence. */
+static const char *message_of(const cJSON *root, const struct core_result *result)
+{
+    const char *given = json_string(root, "message");
+    if (given != NULL && *given != '\0')
+        return given;
+    if (result->suppress != SUPPRESS_NONE)
+        return result->suppress == SUPPRESS_BLOCKED ? "the account blocks this recipient"
+                                                    : "the recipient has opted out";
+    return result->code != 0 || result->http_status != 0 ? "the provider refused it" : "the provider gave no answer";
+}
+
 /* The error of a job that the provider refused: its code if it gave one, else the HTTP status. */
 static void put_error(struct json_out *out, const cJSON *root, const struct core_result *result)
 {
     char code[CODE_BYTES_MAX + 1];
     const char *given = json_string(root, "code"); /* another provider's may be words */
-    const char *message = json_string(root, "message");
+    const char *message = message_of(root, result);
     if (result->suppress != SUPPRESS_NONE)
         snprintf(code, sizeof code, "opted_out");
     else if (given != NULL && *given != '\0')
@@ -103,7 +115,7 @@ static void put_error(struct json_out *out, const cJSON *root, const struct core
     json_key(out, "code");
     json_put_bytes(out, code, strlen(code)); /* it may have been cut within a character */
     json_key(out, "message");
-    json_put_bytes(out, message == NULL ? "" : message, message == NULL ? 0 : strnlen(message, TEXT_BYTES_MAX));
+    json_put_bytes(out, message, strnlen(message, TEXT_BYTES_MAX));
     json_close(out, '}');
 }
 

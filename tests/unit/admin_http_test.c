@@ -98,6 +98,8 @@ START_TEST(a_broken_query_is_refused)
     rig_expect("GET", "/v1/jobs?state=parked", "viewer-token", NULL, 422);
     rig_expect("GET", "/v1/jobs?reason=none", "viewer-token", NULL, 422);
     rig_expect("GET", "/v1/jobs?line=1202", "viewer-token", NULL, 422);
+    rig_expect("GET", "/v1/jobs?to=", "viewer-token", NULL, 422);
+    rig_expect("GET", "/v1/jobs?to=+14155550101,", "viewer-token", NULL, 422);
     rig_expect("GET", "/v1/jobs?pool=nowhere", "viewer-token", NULL, 404);
     rig_expect("GET", "/v1/lines?after=99999999999999999999", "viewer-token", NULL, 422);
     rig_expect("GET", "/v1/events?after=x", "viewer-token", NULL, 422);
@@ -540,6 +542,11 @@ END_TEST
 START_TEST(events_that_are_gone_are_410_with_the_oldest)
 {
     enqueue("eu", "a", 1);
+    char target[64];
+    snprintf(target, sizeof target, "/v1/events?after=%llu", (unsigned long long)core_next_seq(rig.core) - 1);
+    rig_expect("GET", target, "viewer-token", NULL, 200);
+    snprintf(target, sizeof target, "/v1/events?after=%llu", (unsigned long long)core_next_seq(rig.core));
+    rig_expect("GET", target, "viewer-token", NULL, 410); /* another log's */
     for (size_t i = 0; i < rig.record_count; i++) {
         if (rig.records[i].event.seq > 0 && rig.records[i].event.seq < 3)
             rig.records[i].event.seq = 0;

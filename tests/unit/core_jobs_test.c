@@ -442,6 +442,12 @@ START_TEST(if_held_fail_refuses_what_would_be_held_and_takes_what_only_waits)
     ck_assert_int_eq(paced.reason, REASON_PACE);
     uint64_t pause = rig_pause(rig, PAUSE_LINE, RIG_LINE, 0);
     refused(rig, &fresh, false, CODE_HELD, "if_held");
+    struct core_enqueue later = fresh; /* held by nothing now */
+    later.due_ms = rig->now.wall_ms + MINUTE;
+    ck_assert_int_eq(rig_enqueue(rig, &later).state, JOB_SCHEDULED);
+    struct core_enqueue past = fresh;
+    past.expires_ms = rig->now.wall_ms;
+    ck_assert_int_eq(rig_enqueue(rig, &past).state, JOB_EXPIRED);
     ck_assert_int_eq(rig_resume(rig, PAUSE_LINE, RIG_LINE, pause), CODE_NONE);
     rig_tell(rig, 0, REPUTATION_CRITICAL, rig->now.wall_ms);
     refused(rig, &fresh, false, CODE_HELD, "if_held");

@@ -77,7 +77,20 @@ START_TEST(what_is_not_said_has_its_default)
     ck_assert_int_eq(result.scope, SCOPE_JOB);
     ck_assert(!result.unknown);
     ck_assert_int_eq(result.retry_after_ms, -1);
-    ck_assert(span_is(result.result, "{\"error\":{\"code\":\"no_answer\",\"message\":\"\"}}"));
+    ck_assert(
+        span_is(result.result, "{\"error\":{\"code\":\"no_answer\",\"message\":\"the provider gave no answer\"}}"));
+}
+END_TEST
+
+START_TEST(no_error_is_without_a_sentence)
+{
+    ck_assert(parse("{\"outcome\":\"rejected\",\"suppress\":\"opted_out\"}"));
+    ck_assert(
+        span_is(result.result, "{\"error\":{\"code\":\"opted_out\",\"message\":\"the recipient has opted out\"}}"));
+    ck_assert(parse("{\"outcome\":\"rejected\",\"code\":1004,\"message\":\"\"}"));
+    ck_assert(span_is(result.result, "{\"error\":{\"code\":\"1004\",\"message\":\"the provider refused it\"}}"));
+    ck_assert(parse("{\"outcome\":\"rejected\",\"code\":1004,\"message\":\"bad parts\"}"));
+    ck_assert(span_is(result.result, "{\"error\":{\"code\":\"1004\",\"message\":\"bad parts\"}}"));
 }
 END_TEST
 
@@ -153,7 +166,8 @@ START_TEST(an_id_is_taken_whole_or_not_at_all)
     ck_assert(parse_with_long("chat_id", 513));
     ck_assert_uint_eq(result.chat_hash, 0);
     ck_assert_uint_eq(result.chat_id.bytes, 0);
-    ck_assert(span_is(result.result, "{\"error\":{\"code\":\"no_answer\",\"message\":\"\"}}"));
+    ck_assert(
+        span_is(result.result, "{\"error\":{\"code\":\"no_answer\",\"message\":\"the provider gave no answer\"}}"));
     ck_assert(parse_with_long("message_id", 513));
     ck_assert_uint_eq(result.message_hash, 0);
 }
@@ -186,6 +200,7 @@ int main(void)
     tcase_add_test(tcase, a_sent_job_has_its_ids);
     tcase_add_test(tcase, every_field_is_heard);
     tcase_add_test(tcase, what_is_not_said_has_its_default);
+    tcase_add_test(tcase, no_error_is_without_a_sentence);
     tcase_add_test(tcase, what_makes_no_sense_is_malformed);
     tcase_add_test(tcase, numbers_out_of_their_ranges_are_cut_or_passed_over);
     tcase_add_test(tcase, a_code_may_be_a_word);
