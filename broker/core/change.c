@@ -30,6 +30,8 @@ uint64_t change_key(const struct change *change)
         return change->reputation.line;
     case CHANGE_SUPPRESSION:
         return change->suppression.key;
+    case CHANGE_ORDERS:
+        return change->orders->line;
     case CHANGE_KIND_COUNT:
         break;
     }

@@ -28,6 +28,7 @@ enum change_kind {
     CHANGE_GATE = 11,      /* event line.gate */
     CHANGE_REPUTATION = 12, /* event line.reputation */
     CHANGE_SUPPRESSION = 13, /* a recipient who must not be sent to, or its end */
+    CHANGE_ORDERS = 14,    /* what an operator ordered for a line: a reputation, a drain; or their end */
     CHANGE_KIND_COUNT
 };
 
@@ -131,6 +132,21 @@ struct change_line {
     struct budget_window messages, fresh;
 };
 
+struct change_orders {
+    uint64_t line;
+    /* a reputation instead of the provider's; since 0: none */
+    uint8_t word;
+    bool word_stands; /* whatever the provider says; else the worse of the two counts */
+    int64_t word_since_ms, word_until_ms;
+    char word_reason[200], word_by[NAME_MAX_BYTES + 1];
+    /* enum drain; DRAIN_NONE: none */
+    uint8_t drain;
+    int64_t drain_pace_per_min, drain_since_ms;
+    uint64_t drain_before; /* jobs with a sequence below this are meant */
+    uint32_t drain_jobs, drain_conversations; /* done so far */
+    char drain_by[NAME_MAX_BYTES + 1];
+};
+
 struct change_pause {
     uint64_t id;
     uint8_t scope;
@@ -218,6 +234,7 @@ struct change {
         struct change_conversation conversation;
         const struct change_line *line;
         const struct change_pause *pause;
+        const struct change_orders *orders;
         struct change_seen seen;
         struct change_delivery delivery;
         struct change_gate gate;

@@ -11,6 +11,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/names.h"
+#include "broker/core/operate.h"
 #include "broker/core/pair.h"
 #include "broker/core/pause.h"
 #include "broker/core/suppression.h"
@@ -101,6 +102,7 @@ static void take_tables(struct core *core, struct taker *taker)
     core->revived_next = take(taker, limits->jobs_max + 1ull, sizeof *core->revived_next);
     core->conversations = take(taker, limits->conversations_max + 1ull, sizeof *core->conversations);
     core->lines = take(taker, limits->lines_max, sizeof *core->lines);
+    core->orders = take(taker, limits->lines_max, sizeof *core->orders);
     core->pools = take(taker, limits->names_max + CONF_POOLS_MAX, sizeof *core->pools);
     core->accounts = take(taker, CONF_ACCOUNTS_MAX, sizeof *core->accounts);
     core->leases = take(taker, limits->leases_max + 1ull, sizeof *core->leases);
@@ -199,6 +201,7 @@ static void wake_wall(struct core *core, uint32_t owner, struct instant now, str
 static void wake_line(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     struct line *line = &core->lines[at];
+    operate_wake(core, at, now, out);
     if (ramp_step(core, line, now))
         line_record(core, at, now, out);
     int64_t probe_ms = line->known.flagged_at_ms + line_policy(core, line)->flag_probe_ms;

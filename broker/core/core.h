@@ -256,6 +256,19 @@ void core_settle(struct core *core, uint64_t token, uint64_t number, bool was_se
 /* The line takes no new conversations (or does again); those it has go on. unknown_line. */
 void core_cordon(struct core *core, uint64_t token, uint64_t line, bool on, struct instant now, struct effects *out);
 
+/* The operator's reputation of a line, instead of the provider's, for a while. What the provider says goes on being
+ * remembered, and counts again when the while is over or core_reputation_end() ends it. */
+struct core_word {
+    uint64_t token;
+    uint64_t line; /* digits */
+    enum reputation status; /* not UNKNOWN */
+    int64_t for_ms;
+    const char *reason, *by;
+    bool may_better; /* else a status that is better than the provider's is refused: forbidden */
+};
+void core_reputation(struct core *core, const struct core_word *word, struct instant now, struct effects *out);
+void core_reputation_end(struct core *core, uint64_t token, uint64_t line, struct instant now, struct effects *out);
+
 /* A dead letter comes back with its number, and so with its key, behind what waits in its conversation. */
 struct core_requeue {
     uint64_t number;
@@ -352,6 +365,9 @@ struct line_view {
     enum reason reason; /* why it is not open */
     int64_t changed_at_ms, heard_at_ms, gate_since_ms, first_seen_ms, oldest_at_ms;
     bool cordoned;
+    const struct change_orders *orders; /* lent until the core is called again; NULL: none were ever given */
+    bool by_operator; /* status, proven and changed_at are the operator's; provider_status the provider's word */
+    enum reputation provider_status;
     double pace_per_min; /* as in force now; 0: closed; -1: without limit */
     unsigned ramp_percent;
     unsigned messages_used, fresh_used;

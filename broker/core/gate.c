@@ -2,6 +2,7 @@
  * with its hold, and freshness (DESIGN section 3, the table; traps 5, 6, 11). */
 #include "broker/core/line.h"
 #include "broker/core/leases.h"
+#include "broker/core/operate.h"
 #include "broker/core/turns.h"
 
 #define RELAPSE_WINDOW_MS (7LL * 86400 * 1000) /* a relapse within 7 days doubles the next ramp's steps ... */
@@ -43,6 +44,11 @@ static int64_t step_ms(const struct core *core, const struct line *line)
 void ramp_start(const struct core *core, struct line *line, struct instant now)
 {
     line->known.hold = false;
+    ramp_climb(core, line, now);
+}
+
+void ramp_climb(const struct core *core, struct line *line, struct instant now)
+{
     line->known.ramp_step = 1;
     line->known.ramp_until_ms = now.wall_ms + step_ms(core, line);
     pace_begin(core, line, now);
@@ -69,8 +75,9 @@ static enum reason closed_otherwise(const struct core *core, const struct line *
 {
     if (line->known.gone)
         return REASON_LINE_GONE;
-    if (line->known.proven == REPUTATION_CRITICAL || line->known.hold)
-        return line->known.word == REPUTATION_CRITICAL ? REASON_LINE_CRITICAL : REASON_LINE_RECOVERING;
+    struct stand stand = line_stand(core, line);
+    if (stand_closes(&stand))
+        return stand.word == REPUTATION_CRITICAL ? REASON_LINE_CRITICAL : REASON_LINE_RECOVERING;
     if (silent_for(line, core->accounts[line->account].blind_after_ms, now))
         return REASON_LINE_STALE;
     return REASON_NONE;
@@ -94,14 +101,15 @@ struct gate_state gate_of(const struct core *core, const struct line *line, stru
         return closed(otherwise);
 
     struct gate_state gate = {.gate = GATE_OPEN, .factor = 1.0};
-    bool doubtful = line->known.proven != REPUTATION_HEALTHY || silent_for(line, account->stale_after_ms, now);
+    enum reputation proven = line_stand(core, line).proven;
+    bool doubtful = proven != REPUTATION_HEALTHY || silent_for(line, account->stale_after_ms, now);
     if (doubtful)
         gate.factor = line_policy(core, line)->at_risk_factor;
     gate.factor *= ramp_percent(core, line) / 100.0;
     if (!doubtful && !ramp_is_on(core, line))
         return gate;
     gate.gate = GATE_SLOW;
-    gate.reason = line->known.proven == REPUTATION_AT_RISK ? REASON_LINE_AT_RISK
+    gate.reason = proven == REPUTATION_AT_RISK ? REASON_LINE_AT_RISK
                   : ramp_is_on(core, line)                 ? REASON_RAMP
                                                            : REASON_PACE;
     return gate;
@@ -126,7 +134,8 @@ int64_t gate_next_ms(const struct core *core, const struct line *line, struct in
         int64_t probe = now.mono_ms + line->known.flagged_at_ms + line_policy(core, line)->flag_probe_ms - now.wall_ms;
         next = probe < next ? probe : next;
     }
-    return next;
+    int64_t order = operate_next_ms(core, line, now);
+    return order < next ? order : next;
 }
 
 static void tell_gate(struct core *core, const struct line *line, struct instant now, struct effects *out)

@@ -33,7 +33,8 @@ void gate_update(struct core *core, uint32_t line, struct instant now, struct ef
 int64_t gate_next_ms(const struct core *core, const struct line *line, struct instant now);
 /* CRITICAL, FLAGGED or a ramp broken off: held until HEALTHY is proven. */
 void ramp_hold(struct line *line, struct instant now);
-void ramp_start(const struct core *core, struct line *line, struct instant now);
+void ramp_start(const struct core *core, struct line *line, struct instant now); /* that is proven */
+void ramp_climb(const struct core *core, struct line *line, struct instant now); /* from the first step, hold or not */
 unsigned ramp_percent(const struct core *core, const struct line *line);
 bool ramp_is_on(const struct core *core, const struct line *line);
 /* Goes to the next step when it is time. True: it did. */

@@ -6,6 +6,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/operate.h"
 #include "broker/core/pair.h"
 #include "broker/core/reputation.h"
 #include "broker/core/retry.h"
@@ -189,8 +190,8 @@ static void lift_flag(struct core *core, uint32_t at, struct instant now, struct
     if (line->known.service != SERVICE_FLAGGED || line->known.service_source != SOURCE_ERROR)
         return;
     line->known.service = SERVICE_ACTIVE;
-    if (!line->known.hold)
-        ramp_start(core, line, now);
+    if (!line_stand(core, line).hold)
+        ramp_climb(core, line, now);
     line_record(core, at, now, out);
     gate_update(core, at, now, out);
 }

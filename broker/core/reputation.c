@@ -10,12 +10,13 @@
 #include "broker/core/dedupe.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/operate.h"
 
 static const int64_t poll_again_ms[] = {1000, 2000, 5000}; /* while a poll disagrees with a webhook */
 #define POLL_AGAIN_STEPS ((int)(sizeof poll_again_ms / sizeof *poll_again_ms))
 
 /* From good to bad: HEALTHY, AT_RISK and UNKNOWN alike, CRITICAL (DESIGN trap 11). */
-static int badness(enum reputation reputation)
+int reputation_badness(enum reputation reputation)
 {
     static const int rank[REPUTATION_COUNT] = {
         [REPUTATION_HEALTHY] = 0, [REPUTATION_AT_RISK] = 1, [REPUTATION_UNKNOWN] = 1, [REPUTATION_CRITICAL] = 2};
@@ -55,19 +56,26 @@ static void prove(struct core *core, struct line *line, enum reputation proven, 
     line->known.proven = (uint8_t)proven;
     line->loosen_event_mono_ms = INT64_MIN;
     line->agreed_begun_mono_ms = INT64_MIN;
-    if (proven == REPUTATION_HEALTHY && held)
+    if (proven != REPUTATION_HEALTHY || !held)
+        return;
+    if (operator_stands(core, line)) /* open by the operator's word already, with a ramp of its own */
+        line->known.hold = false;
+    else
         ramp_start(core, line, now);
 }
 
 static void tighten(const struct core *core, struct line *line, enum reputation to, struct instant now)
 {
     bool in_ramp = ramp_is_on(core, line);
+    uint8_t step = line->known.ramp_step;
     line->known.proven = (uint8_t)to;
     line->tightened_mono_ms = now.mono_ms;
     line->loosen_event_mono_ms = INT64_MIN;
     line->agreed_begun_mono_ms = INT64_MIN;
     if (to == REPUTATION_CRITICAL || in_ramp)
         ramp_hold(line, now);
+    if (operator_stands(core, line)) /* the line goes on as the operator said, and so does its ramp */
+        line->known.ramp_step = step;
 }
 
 static void heard(struct line *line, struct instant now)
@@ -86,11 +94,11 @@ static bool take_if_not_better(struct core *core, struct line *line, enum reputa
             tighten(core, line, to, now);
         return true;
     }
-    if (badness(to) > badness(proven)) {
+    if (reputation_badness(to) > reputation_badness(proven)) {
         tighten(core, line, to, now);
         return true;
     }
-    if (badness(to) == badness(proven)) {
+    if (reputation_badness(to) == reputation_badness(proven)) {
         line->known.proven = (uint8_t)to;
         line->agreed_begun_mono_ms = INT64_MIN;
         /* As bad as before, but newly said: proof gathered earlier no longer counts. */
@@ -140,8 +148,8 @@ static void told_service(struct core *core, uint32_t at, const struct core_line_
     }
     line->probe_due = line->probing = false;
     /* A newer signed ACTIVE lifts the flag; what was held goes through the ramp all the same. */
-    if (fact->service == SERVICE_ACTIVE && was == SERVICE_FLAGGED && !line->known.hold)
-        ramp_start(core, line, now);
+    if (fact->service == SERVICE_ACTIVE && was == SERVICE_FLAGGED && !line_stand(core, line).hold)
+        ramp_climb(core, line, now);
 }
 
 /* Is the event older than what an event told before, or as old and better? */
@@ -151,7 +159,7 @@ static bool overtaken(const struct line *line, const struct core_line_fact *fact
         return false;
     if (changed_at_ms != line->known.event_at_ms)
         return changed_at_ms < line->known.event_at_ms;
-    bool better = fact->has_reputation && badness(fact->reputation) < badness((enum reputation)line->known.word);
+    bool better = fact->has_reputation && reputation_badness(fact->reputation) < reputation_badness((enum reputation)line->known.word);
     bool lifts = fact->has_service && fact->service != SERVICE_FLAGGED && line->known.service == SERVICE_FLAGGED;
     return better || lifts;
 }
@@ -231,7 +239,7 @@ static void polled_reputation(struct core *core, uint32_t at, const struct core_
         return;
     }
     if (awaited && fact->reputation != REPUTATION_HEALTHY &&
-        badness(fact->reputation) <= badness((enum reputation)line->known.proven)) {
+        reputation_badness(fact->reputation) <= reputation_badness((enum reputation)line->known.proven)) {
         if (ask_again(core, line, now))
             return; /* the list lags behind its own webhook: the word stays the webhook's */
         line->loosen_event_mono_ms = INT64_MIN; /* no lag any more: the poll is the newer word */

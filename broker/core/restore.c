@@ -9,6 +9,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/names.h"
+#include "broker/core/operate.h"
 #include "broker/core/pair.h"
 #include "broker/core/pause.h"
 #include "broker/core/suppression.h"
@@ -317,6 +318,8 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
     case CHANGE_PAUSE:
         pause_restore(core, change->pause, past);
         return ERR_NONE;
+    case CHANGE_ORDERS:
+        return operate_restore(core, change->orders);
     case CHANGE_SEEN:
         if (dedupe_find(core, change->seen.event) == NULL)
             dedupe_remember(core, change->seen.event, 0, 0, change->seen.at_ms);

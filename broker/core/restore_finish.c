@@ -9,6 +9,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/names.h"
+#include "broker/core/operate.h"
 #include "broker/core/pause.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
@@ -314,6 +315,10 @@ void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct i
         name_record(core, (uint16_t)key, now, out);
     } else if (kind == CHANGE_START) {
         renew_start(core, key, now, out);
+    } else if (kind == CHANGE_ORDERS) {
+        uint32_t line = line_find(core, key);
+        if (line != NO_LINE && core->orders[line].used)
+            orders_record(core, line, now, out);
     } else if (kind == CHANGE_PAUSE) {
         renew_pause(core, key, now, out);
     } else if (kind == CHANGE_SUPPRESSION) {

@@ -127,6 +127,11 @@ struct line {
     int64_t oldest_at_ms;
 };
 
+struct orders { /* see operate.h */
+    struct change_orders change;
+    bool used; /* there is a record of it */
+};
+
 struct policy { /* conf_policy as the core needs it */
     int64_t pace_per_min, burst;
     double at_risk_factor;
@@ -315,6 +320,7 @@ struct core {
     struct index by_key, by_chat;
 
     struct line *lines;
+    struct orders *orders; /* of the line of that index */
     uint32_t line_count;
     struct index by_number;
 

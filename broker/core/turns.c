@@ -6,6 +6,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/operate.h"
 #include "broker/core/pair.h"
 #include "broker/core/placement.h"
 #include "broker/core/ready.h"
@@ -233,9 +234,10 @@ bool line_welcomes_fresh(const struct core *core, const struct line *line)
 {
     if (!line_has_pool(line) || line->known.cordoned || line->gate == GATE_CLOSED || ramp_is_on(core, line))
         return false;
-    bool healthy = line->known.proven == REPUTATION_HEALTHY && line->known.word == REPUTATION_HEALTHY &&
-                   line->gate == GATE_OPEN;
-    return healthy || (line_policy(core, line)->at_risk_new && line->known.word == REPUTATION_AT_RISK);
+    struct stand stand = line_stand(core, line);
+    bool healthy =
+        stand.proven == REPUTATION_HEALTHY && stand.word == REPUTATION_HEALTHY && line->gate == GATE_OPEN;
+    return healthy || (line_policy(core, line)->at_risk_new && stand.word == REPUTATION_AT_RISK);
 }
 
 bool line_takes_fresh(const struct core *core, const struct line *line, struct instant now)

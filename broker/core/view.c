@@ -5,6 +5,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/operate.h"
 
 #include <string.h>
 
@@ -91,6 +92,17 @@ bool core_line_find(const struct core *core, uint64_t number, size_t *index)
     return at != NO_LINE;
 }
 
+static void view_operators_word(const struct core *core, const struct line *line, struct line_view *out)
+{
+    struct stand stand = line_stand(core, line);
+    out->by_operator = true;
+    out->previous = out->status;
+    out->status = stand.word;
+    out->proven = stand.proven;
+    out->source = SOURCE_OPERATOR;
+    out->changed_at_ms = core->orders[line - core->lines].change.word_since_ms;
+}
+
 bool core_line_view(struct core *core, size_t index, struct instant now, struct line_view *out)
 {
     if (index >= core->line_count)
@@ -114,6 +126,7 @@ bool core_line_view(struct core *core, size_t index, struct instant now, struct 
         .gate_since_ms = line->known.gate_since_ms,
         .first_seen_ms = line->known.first_seen_ms,
         .cordoned = line->known.cordoned,
+        .orders = core->orders[index].used ? &core->orders[index].change : NULL,
         .pace_per_min = pace_per_min(core, line, now),
         .ramp_percent = ramp_percent(core, line),
         .messages_used = budget_used(&line->known.messages, now.wall_ms),
@@ -123,6 +136,9 @@ bool core_line_view(struct core *core, size_t index, struct instant now, struct 
         .backlog_leased = line->in_flight,
         .sent_total = line->sent_total,
     };
+    out->provider_status = out->status;
+    if (operator_is_heard(core, line))
+        view_operators_word(core, line, out);
     uint32_t waiting = 0;
     for (int c = 0; c < CLASS_COUNT; c++) {
         out->backlog_by_class[c] = line->waiting[c];

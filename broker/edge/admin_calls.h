@@ -57,6 +57,8 @@ enum admin_step call_requeue_many(struct admin_turn *turn, struct exchange *x);
 
 /* admin_line.c; route.detail: 1 cordon, 0 uncordon */
 enum admin_step call_cordon(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_reputation(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_reputation_end(struct admin_turn *turn, struct exchange *x);
 
 /* admin_pause.c; route.detail is the enum pause_scope */
 enum admin_step call_pause(struct admin_turn *turn, struct exchange *x);

@@ -34,6 +34,8 @@ static const struct route routes[] = {
     {"GET", "/v1/lines/{line}", LOOKS, 0, call_line, 0},
     {"POST", "/v1/lines/{line}/pause", OPERATOR, SMALL, call_pause, PAUSE_LINE},
     {"POST", "/v1/lines/{line}/resume", OPERATOR, SMALL, call_resume, PAUSE_LINE},
+    {"POST", "/v1/lines/{line}/reputation", OPERATOR, SMALL, call_reputation, 0},
+    {"DELETE", "/v1/lines/{line}/reputation", OPERATOR, SMALL, call_reputation_end, 0},
     {"POST", "/v1/lines/{line}/cordon", OPERATOR, SMALL, call_cordon, 1},
     {"POST", "/v1/lines/{line}/uncordon", OPERATOR, SMALL, call_cordon, 0},
     {"GET", "/v1/pauses", LOOKS, 0, call_pauses, 0},

@@ -5,7 +5,25 @@
 
 #include "broker/edge/view_put.h"
 
-static void put_reputation(struct json_out *out, const struct line_view *line)
+/* The operator's word, and what the provider says meanwhile. */
+static void put_override(struct json_out *out, const struct line_view *line)
+{
+    const struct change_orders *orders = line->orders;
+    if (orders == NULL || orders->word_since_ms == 0) {
+        json_put_null(out);
+        return;
+    }
+    json_open(out, '{');
+    put_word(out, "status", reputation_name((enum reputation)orders->word));
+    put_word(out, "provider", reputation_name(line->provider_status));
+    put_word(out, "reason", orders->word_reason[0] != '\0' ? orders->word_reason : NULL);
+    put_word(out, "by", orders->word_by);
+    put_time(out, "since", orders->word_since_ms);
+    put_time(out, "until", orders->word_until_ms);
+    json_close(out, '}');
+}
+
+void view_line_reputation(struct json_out *out, const struct line_view *line)
 {
     json_key(out, "reputation");
     json_open(out, '{');
@@ -14,6 +32,8 @@ static void put_reputation(struct json_out *out, const struct line_view *line)
     put_word(out, "source", line->source != SOURCE_NONE ? source_name(line->source) : NULL);
     put_time(out, "since", line->changed_at_ms);
     put_time(out, "heard_at", line->heard_at_ms);
+    json_key(out, "override");
+    put_override(out, line);
     json_close(out, '}');
 }
 
@@ -73,7 +93,7 @@ void view_line(struct json_out *out, const struct line_view *line, struct line_n
     put_line(out, "line", line->number);
     put_word(out, "account", names.account);
     put_word(out, "pool", names.pool);
-    put_reputation(out, line);
+    view_line_reputation(out, line);
     put_word(out, "service", service_name(line->service));
     put_word(out, "gate", gate_name(line->gate));
     put_reason(out, line->reason);

@@ -276,6 +276,23 @@ static void walk_pause(struct cursor *cursor, struct change_pause *pause)
     walk_text(cursor, pause->by, sizeof pause->by);
 }
 
+static void walk_orders(struct cursor *cursor, struct change_orders *orders)
+{
+    FIELD(orders->word);
+    FIELD(orders->word_stands);
+    SIGNED(orders->word_since_ms);
+    SIGNED(orders->word_until_ms);
+    walk_text(cursor, orders->word_reason, sizeof orders->word_reason);
+    walk_text(cursor, orders->word_by, sizeof orders->word_by);
+    FIELD(orders->drain);
+    SIGNED(orders->drain_pace_per_min);
+    SIGNED(orders->drain_since_ms);
+    FIELD(orders->drain_before);
+    FIELD(orders->drain_jobs);
+    FIELD(orders->drain_conversations);
+    walk_text(cursor, orders->drain_by, sizeof orders->drain_by);
+}
+
 static void walk_name(struct cursor *cursor, struct change_name *name)
 {
     FIELD(name->kind);
@@ -334,6 +351,9 @@ static bool walk(struct cursor *cursor, struct change *change, struct record_sto
         return true;
     case CHANGE_PAUSE:
         walk_pause(cursor, storage != NULL ? &storage->pause : (struct change_pause *)change->pause);
+        return true;
+    case CHANGE_ORDERS:
+        walk_orders(cursor, storage != NULL ? &storage->orders : (struct change_orders *)change->orders);
         return true;
     case CHANGE_SEEN:
         SIGNED(change->seen.at_ms);
@@ -400,6 +420,10 @@ static void set_key(struct change *change, uint64_t key, struct record_storage *
         storage->pause.id = key;
         change->pause = &storage->pause;
         break;
+    case CHANGE_ORDERS:
+        storage->orders.line = key;
+        change->orders = &storage->orders;
+        break;
     case CHANGE_SEEN:
         change->seen.event = key;
         break;
@@ -442,6 +466,9 @@ static bool is_sane(const struct change *change, const struct record_storage *st
                storage->line.ramp_step <= CONF_RAMP_STEPS_MAX;
     case CHANGE_PAUSE:
         return storage->pause.scope < PAUSE_SCOPE_COUNT;
+    case CHANGE_ORDERS:
+        return storage->orders.word < REPUTATION_COUNT && storage->orders.drain < DRAIN_COUNT &&
+               storage->orders.drain_pace_per_min >= 0;
     case CHANGE_NAME:
         return storage->name.kind >= NAME_POOL && storage->name.kind <= NAME_CAMPAIGN;
     case CHANGE_DELIVERY:
@@ -533,6 +560,7 @@ const struct store_kind *record_kinds(void)
         [CHANGE_GATE] = {"gate", STORE_KEEP_HISTORY, true, 0, 0},
         [CHANGE_REPUTATION] = {"reputation", STORE_KEEP_HISTORY, true, 0, 0},
         [CHANGE_SUPPRESSION] = {"suppression", STORE_KEEP_RENEW, true, 0, 0},
+        [CHANGE_ORDERS] = {"orders", STORE_KEEP_RENEW, false, 0, 0},
     };
     return kinds;
 }

@@ -18,6 +18,7 @@ struct record_storage {
         struct change_name name;
         struct change_line line;
         struct change_pause pause;
+        struct change_orders orders;
         struct suppression_text suppression;
     };
 };

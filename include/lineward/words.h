@@ -134,6 +134,14 @@
     X(CONVERSATION, "conversation")                                                                \
     X(LINE, "line")
 
+/* What an operator does with the backlog of a line (POST /v1/lines/{line}/drain, `mode`). */
+#define DRAIN_LIST(X)                                                                              \
+    X(NONE, "none")                                                                                \
+    X(RAMP, "ramp")                                                                                \
+    X(REPLACE, "replace")                                                                          \
+    X(FAIL, "fail")                                                                                \
+    X(MOVE, "move")
+
 /* Error codes on every surface (PROTOCOL, Error codes), with the HTTP status that fits. */
 #define CODE_LIST(X)                                                                               \
     X(NONE, "none", 200)                                                                           \
@@ -239,6 +247,12 @@ enum pause_scope {
 #undef X
         PAUSE_SCOPE_COUNT
 };
+enum drain {
+#define X(name, text) DRAIN_##name,
+    DRAIN_LIST(X)
+#undef X
+        DRAIN_COUNT
+};
 enum code {
 #define X(name, text, http) CODE_##name,
     CODE_LIST(X)
@@ -260,6 +274,7 @@ const char *scope_name(enum scope scope);
 const char *suppress_name(enum suppress suppress);
 const char *delivery_name(enum delivery delivery);
 const char *pause_scope_name(enum pause_scope scope);
+const char *drain_name(enum drain drain);
 const char *code_name(enum code code);
 
 /* Read a word, exactly as written. False: not such a word, *out untouched. */
@@ -272,6 +287,8 @@ bool suppress_parse(const char *text, enum suppress *out);
 bool source_parse(const char *text, enum source *out);
 bool delivery_parse(const char *text, enum delivery *out);
 bool pause_scope_parse(const char *text, enum pause_scope *out);
+bool drain_parse(const char *text, enum drain *out);
+bool reputation_parse(const char *text, enum reputation *out); /* exactly, unlike reputation_read() */
 
 /* Read the provider's words tolerantly: any case, `-` for `_`; anything else is UNKNOWN (linq-api.md 6). */
 enum reputation reputation_read(const char *text);

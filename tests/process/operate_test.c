@@ -1,4 +1,5 @@
-/* operate_test.c — an operator's word is as durable as a job: settled outcomes, requeued dead letters, cordons. */
+/* operate_test.c — an operator's word is as durable as a job: settled outcomes, requeued dead letters, cordons,
+ * reputations. */
 #include <stdio.h>
 #include <string.h>
 #include <zmq.h>
@@ -138,8 +139,34 @@ START_TEST(a_cordon_holds_over_sigkill_until_it_is_lifted)
 }
 END_TEST
 
+/* covers: call POST /v1/lines/{line}/reputation, DELETE /v1/lines/{line}/reputation */
+START_TEST(an_operators_reputation_holds_over_sigkill_until_it_ends)
+{
+    char path[64], from[64];
+    begin(NULL);
+    snprintf(from, sizeof from, ",\"from\":\"%s\"", rig.lines[0]);
+    enqueue("first", 1, from, NULL);
+    AWAIT(producer_is(&producer, "first", "sent", NULL), "the line does not send");
+    snprintf(path, sizeof path, "/v1/lines/%s/reputation", rig.lines[0]);
+    cJSON_Delete(operate("POST", path, "{\"status\":\"CRITICAL\",\"for_ms\":3600000,\"reason\":\"test\"}"));
+    restart_by_force();
+    MUST(rig_line_is(&rig, 0, "closed", "line_critical"), "the line is not closed");
+    enqueue("second", 1, from, "held");
+    cJSON_Delete(operate("DELETE", path, NULL)); /* through the ramp, which is short here */
+    AWAIT(producer_is(&producer, "second", "sent", NULL), "the line does not send when the word has ended");
+
+    int64_t until_ms = mono_ms() + 500;
+    cJSON_Delete(operate("POST", path, "{\"status\":\"CRITICAL\",\"for_ms\":500}"));
+    enqueue("third", 1, from, "held");
+    AWAIT(producer_is(&producer, "third", "sent", NULL), "the word does not end by itself");
+    MUST(mono_ms() >= until_ms, "it ended too soon");
+    end();
+}
+END_TEST
+
 int main(void)
 {
     return RUN_TESTS("operate", 60, dead_letters_come_back_over_sigkill_and_each_is_sent_once,
-                     a_settled_outcome_stays_settled_over_sigkill, a_cordon_holds_over_sigkill_until_it_is_lifted);
+                     a_settled_outcome_stays_settled_over_sigkill, a_cordon_holds_over_sigkill_until_it_is_lifted,
+                     an_operators_reputation_holds_over_sigkill_until_it_ends);
 }

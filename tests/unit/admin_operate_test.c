@@ -137,6 +137,40 @@ START_TEST(a_line_is_cordoned_and_uncordoned)
 }
 END_TEST
 
+/* covers: call POST /v1/lines/{line}/reputation, DELETE /v1/lines/{line}/reputation */
+START_TEST(an_operator_may_call_a_line_worse_and_only_an_admin_better)
+{
+    static const char worse[] = "{\"status\":\"CRITICAL\",\"for_ms\":60000,\"reason\":\"drill\"}";
+    static const char better[] = "{\"status\":\"HEALTHY\",\"for_ms\":60000,\"reason\":\"they said so\"}";
+    static const char eu[] = "/v1/lines/+12025550101/reputation", us[] = "/v1/lines/+12025550102/reputation";
+    rig_expect("POST", eu, "viewer-token", worse, 403);
+    rig_expect("POST", us, "operator-eu-token", worse, 404);
+    expect_code("POST", eu, "operator-token", "{\"status\":\"UNKNOWN\",\"for_ms\":1}", 422, "invalid_field");
+    expect_code("POST", eu, "operator-token", "{\"status\":\"CRITICAL\"}", 422, "invalid_field");
+    expect_code("POST", eu, "operator-token", "{\"status\":\"CRITICAL\",\"for_ms\":9999999999}", 422, "invalid_field");
+    struct reply reply = rig_ask("POST", eu, "operator-eu-token", worse);
+    ck_assert_msg(reply.status == 200, "%s", reply.body);
+    const cJSON *reputation = json_get(reply.json, "reputation");
+    ck_assert_str_eq(json_string(reputation, "status"), "CRITICAL");
+    ck_assert_str_eq(json_string(reputation, "source"), "operator");
+    ck_assert_str_eq(json_string(json_get(reputation, "override"), "provider"), "HEALTHY");
+    ck_assert_str_eq(json_string(json_get(reputation, "override"), "reason"), "drill");
+    ck_assert_str_eq(json_string(json_get(reputation, "override"), "by"), "ops-eu");
+    reply_free(&reply);
+    expect_code("POST", us, "operator-token", better, 403, "forbidden");
+    rig_expect("POST", us, "admin-token", better, 200);
+    reply = rig_ask("GET", "/v1/lines/+12025550102", "viewer-token", NULL);
+    ck_assert_str_eq(json_string(reply.json, "gate"), "slow");
+    ck_assert_str_eq(json_string(reply.json, "reason"), "ramp");
+    reply_free(&reply);
+    rig_expect("DELETE", us, "operator-token", NULL, 200); /* back to the worse */
+    expect_code("DELETE", us, "operator-token", NULL, 404, "not_found");
+    reply = rig_ask("GET", "/v1/lines/+12025550102", "viewer-token", NULL);
+    ck_assert_str_eq(json_string(reply.json, "reason"), "line_critical");
+    reply_free(&reply);
+}
+END_TEST
+
 /* ---- dead letters ---- */
 
 static int count_dead(const char *query, const char *token)
@@ -311,6 +345,7 @@ int main(void)
     tcase_add_test(tests, a_person_settles_an_unknown_outcome);
     tcase_add_test(tests, settling_as_unsent_lets_the_job_wait_again_and_only_unknown_ones_can_be_settled);
     tcase_add_test(tests, a_line_is_cordoned_and_uncordoned);
+    tcase_add_test(tests, an_operator_may_call_a_line_worse_and_only_an_admin_better);
     tcase_add_test(tests, dead_letters_are_listed_by_pool_and_code_page_by_page);
     tcase_add_test(tests, a_dead_letter_comes_back_by_name_with_all_it_had);
     tcase_add_test(tests, only_who_may_see_a_dead_letter_brings_it_back);

@@ -107,6 +107,8 @@ START_TEST(roles_may_do_what_the_contract_gives_them)
         {"POST", "/v1/lines/+1/pause", {false, false, true, true}},
         {"POST", "/v1/lines/+1/resume", {false, false, true, true}},
         {"POST", "/v1/pause", {false, false, true, true}},
+        {"POST", "/v1/lines/+1/reputation", {false, false, true, true}},
+        {"DELETE", "/v1/lines/+1/reputation", {false, false, true, true}},
         {"POST", "/v1/lines/+1/cordon", {false, false, true, true}},
         {"POST", "/v1/lines/+1/uncordon", {false, false, true, true}},
         {"POST", "/v1/jobs/x/settle", {false, false, true, true}},

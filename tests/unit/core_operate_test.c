@@ -1,5 +1,5 @@
-/* core_operate_test.c — what an operator says of jobs and lines: settling an unknown outcome, cordon (DESIGN traps 3 and
- * 12). */
+/* core_operate_test.c — what an operator says of jobs and lines: settling an unknown outcome, cordon, a reputation (DESIGN
+ * traps 3, 5, 11 and 12). */
 #include <string.h>
 
 #include "broker/store/record.h"
@@ -221,6 +221,142 @@ START_TEST(cordon_takes_back_new_conversations_that_no_worker_has_begun)
 }
 END_TEST
 
+/* ---- a reputation ---- */
+
+static enum code say(enum reputation status, int64_t for_ms, bool may_better)
+{
+    const struct core_word word = {.token = 83, .line = RIG_LINE, .status = status, .for_ms = for_ms, .reason = "r",
+                                   .by = "ops", .may_better = may_better};
+    core_reputation(rig->core, &word, rig->now, &rig->out);
+    rig_keep(rig);
+    return answered();
+}
+
+static enum code end_word(void)
+{
+    core_reputation_end(rig->core, 84, RIG_LINE, rig->now, &rig->out);
+    rig_keep(rig);
+    return answered();
+}
+
+#define HOUR INT64_C(3600000)
+
+/* covers: call POST /v1/lines/{line}/reputation */
+START_TEST(a_word_to_the_worse_closes_at_once_and_its_end_opens_through_the_ramp)
+{
+    begin_with(FAST_CONF, 1);
+    rig_worker(rig, 1, 8);
+    send_known(0, 1, CLASS_REPLY);
+    leased();
+    ck_assert_int_eq(say(REPUTATION_CRITICAL, HOUR, false), CODE_NONE);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+    ck_assert_int_eq(rig_line(rig, 0).source, SOURCE_OPERATOR);
+    ck_assert_int_eq(rig_line(rig, 0).provider_status, REPUTATION_HEALTHY);
+    rig_restart(rig, 1000);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+    poll_says(REPUTATION_HEALTHY);
+    poll_says(REPUTATION_HEALTHY);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+    rig_pass(rig, HOUR);
+    poll_says(REPUTATION_HEALTHY);
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+    ck_assert_int_eq(rig_line(rig, 0).source, SOURCE_POLL);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 10);
+}
+END_TEST
+
+START_TEST(a_word_to_the_worse_never_loosens)
+{
+    begin_with(FAST_CONF, 1);
+    ck_assert_int_eq(say(REPUTATION_AT_RISK, HOUR, false), CODE_NONE);
+    ck_gate(0, GATE_SLOW, REASON_LINE_AT_RISK);
+    told(REPUTATION_CRITICAL);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+    ck_assert_int_eq(say(REPUTATION_AT_RISK, HOUR, false), CODE_FORBIDDEN);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+}
+END_TEST
+
+START_TEST(a_word_to_the_better_is_for_admins_and_opens_through_the_ramp)
+{
+    begin_with(FAST_CONF, 1);
+    told(REPUTATION_CRITICAL);
+    ck_assert_int_eq(say(REPUTATION_HEALTHY, HOUR, false), CODE_FORBIDDEN);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+    ck_assert_int_eq(say(REPUTATION_HEALTHY, HOUR, true), CODE_NONE);
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+    told(REPUTATION_CRITICAL); /* the provider goes on saying so: remembered, and no more */
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+    ck_assert_int_eq(rig_line(rig, 0).status, REPUTATION_HEALTHY);
+    ck_assert_int_eq(rig_line(rig, 0).provider_status, REPUTATION_CRITICAL);
+    rig_restart(rig, 1000);
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+    told(REPUTATION_CRITICAL);
+    rig_pass(rig, HOUR); /* over by itself: what the provider said meanwhile counts */
+    told(REPUTATION_CRITICAL);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 100);
+}
+END_TEST
+
+START_TEST(the_provider_agreeing_later_does_not_start_the_ramp_again)
+{
+    begin_with(POLICY_CONF("ramp_step_ms: 60000"), 1);
+    told(REPUTATION_CRITICAL);
+    ck_assert_int_eq(say(REPUTATION_HEALTHY, 10 * HOUR, true), CODE_NONE);
+    for (int step = 0; step < 4; step++) {
+        rig_pass(rig, 60000);
+        poll_says(REPUTATION_CRITICAL);
+    }
+    ck_gate(0, GATE_OPEN, REASON_NONE);
+    told(REPUTATION_HEALTHY);
+    poll_says(REPUTATION_HEALTHY); /* proven */
+    ck_gate(0, GATE_OPEN, REASON_NONE);
+    ck_assert_int_eq(end_word(), CODE_NONE);
+    ck_gate(0, GATE_OPEN, REASON_NONE);
+    ck_assert_int_eq(end_word(), CODE_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(an_operators_word_lifts_no_flag_and_no_silence)
+{
+    begin_with(FAST_CONF, 1);
+    ck_assert_int_eq(say(REPUTATION_HEALTHY, 10 * HOUR, true), CODE_NONE);
+    told_service(SERVICE_FLAGGED);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_FLAGGED);
+    told_service(SERVICE_ACTIVE);
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+    rig_pass(rig, HOUR);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_STALE);
+}
+END_TEST
+
+START_TEST(a_provider_that_falls_breaks_no_ramp_that_an_operator_began)
+{
+    begin_with(FAST_CONF, 1);
+    told(REPUTATION_CRITICAL);
+    ck_assert_int_eq(say(REPUTATION_HEALTHY, 10 * HOUR, true), CODE_NONE);
+    told(REPUTATION_HEALTHY);
+    poll_says(REPUTATION_HEALTHY);
+    told(REPUTATION_AT_RISK);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 10);
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+    ck_assert_int_eq(end_word(), CODE_NONE);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_RECOVERING); /* fell within a ramp: until HEALTHY is proven */
+}
+END_TEST
+
+START_TEST(an_operators_word_is_an_event_and_so_is_its_end)
+{
+    begin_with(FAST_CONF, 1);
+    size_t before = rig->record_count;
+    say(REPUTATION_CRITICAL, HOUR, false);
+    end_word();
+    ck_assert_uint_eq(rig_records(rig, CHANGE_REPUTATION, RIG_LINE, before), 2);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -233,6 +369,13 @@ int main(void)
         a_cordoned_line_takes_no_new_conversations_and_keeps_those_it_has,
         an_uncordoned_line_takes_new_conversations_at_once,
         cordon_takes_back_new_conversations_that_no_worker_has_begun,
+        a_word_to_the_worse_closes_at_once_and_its_end_opens_through_the_ramp,
+        a_word_to_the_worse_never_loosens,
+        a_word_to_the_better_is_for_admins_and_opens_through_the_ramp,
+        the_provider_agreeing_later_does_not_start_the_ramp_again,
+        an_operators_word_lifts_no_flag_and_no_silence,
+        a_provider_that_falls_breaks_no_ramp_that_an_operator_began,
+        an_operators_word_is_an_event_and_so_is_its_end,
     };
     return run_suite("core_operate", tests, sizeof tests / sizeof *tests);
 }

@@ -44,6 +44,24 @@ START_TEST(cordon_and_uncordon_name_the_line)
 }
 END_TEST
 
+START_TEST(a_reputation_is_set_for_a_while_with_a_reason_and_ended)
+{
+    static const struct reply script[] = {{200, "{}"}};
+    SERVER_START(script);
+    RUN_ADMIN("reputation", W("set"), W("+1202"), W("CRITICAL"), W("--reason"), W("x"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("reputation", W("set"), W("+1202"), W("CRITICAL"), W("--for"), W("2h"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("reputation", W("set"), W("+1202"), W("CRITICAL"), W("--for"), W("2h"), W("--reason"), W("x"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "POST", "/v1/lines/%2B1202/reputation");
+    ck_assert_str_eq(server.seen[0].body, "{\"status\":\"CRITICAL\",\"for_ms\":7200000,\"reason\":\"x\"}");
+    RUN_ADMIN("reputation", W("end"), W("+1202"));
+    assert_asked(1, "DELETE", "/v1/lines/%2B1202/reputation");
+    server_stop();
+}
+END_TEST
+
 START_TEST(dead_letters_are_shown_with_their_codes)
 {
     static const struct reply script[] = {
@@ -112,6 +130,7 @@ int main(void)
     tcase_add_checked_fixture(tests, NULL, teardown);
     tcase_add_test(tests, settle_needs_a_reason_and_an_outcome);
     tcase_add_test(tests, cordon_and_uncordon_name_the_line);
+    tcase_add_test(tests, a_reputation_is_set_for_a_while_with_a_reason_and_ended);
     tcase_add_test(tests, dead_letters_are_shown_with_their_codes);
     tcase_add_test(tests, requeue_goes_on_after_a_refusal);
     tcase_add_test(tests, requeue_of_all_goes_on_until_none_is_left);

@@ -166,6 +166,24 @@ static void draw_pause(struct change_pause *pause)
     draw_text(pause->by, sizeof pause->by);
 }
 
+static void draw_orders(struct change_orders *orders)
+{
+    orders->line = number();
+    orders->word = draw() % REPUTATION_COUNT;
+    orders->word_stands = flip();
+    orders->word_since_ms = moment();
+    orders->word_until_ms = moment();
+    draw_text(orders->word_reason, sizeof orders->word_reason);
+    draw_text(orders->word_by, sizeof orders->word_by);
+    orders->drain = draw() % DRAIN_COUNT;
+    orders->drain_pace_per_min = (int64_t)(draw() % 100000);
+    orders->drain_since_ms = moment();
+    orders->drain_before = number();
+    orders->drain_jobs = (uint32_t)draw();
+    orders->drain_conversations = (uint32_t)draw();
+    draw_text(orders->drain_by, sizeof orders->drain_by);
+}
+
 static void draw_name(struct change_name *name)
 {
     name->number = (uint16_t)number();
@@ -215,6 +233,9 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
     } else if (kind == CHANGE_PAUSE) {
         draw_pause(&storage->pause);
         change.pause = &storage->pause;
+    } else if (kind == CHANGE_ORDERS) {
+        draw_orders(&storage->orders);
+        change.orders = &storage->orders;
     } else if (kind == CHANGE_SEEN) {
         change.seen = (struct change_seen){.event = draw(), .at_ms = moment()};
     } else if (kind == CHANGE_DELIVERY) {

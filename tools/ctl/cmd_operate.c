@@ -1,4 +1,4 @@
-/* cmd_operate.c — an operator's word on jobs and lines: settle, cordon. */
+/* cmd_operate.c — an operator's word on jobs and lines: settle, cordon, reputation. */
 #include <string.h>
 
 #include "ctl.h"
@@ -76,6 +76,43 @@ int command_cordon(const struct ctl *ctl, const struct args *args)
     bool on = strcmp(args->command->name, "cordon") == 0;
     if (!printed(ctl, &answer))
         fprintf(ctl->out, "%s %s\n", args->positional[0], on ? "takes no new conversations" : "takes new conversations again");
+    http_answer_free(&answer);
+    return EXIT_DONE;
+}
+
+int command_reputation_set(const struct ctl *ctl, const struct args *args)
+{
+    const char *reason, *span = args_option(args, "for");
+    int64_t for_ms = 0;
+    struct json_out body = {0};
+    struct http_answer answer = {0};
+    int code = want_reason(ctl, args, &reason);
+    if (code != EXIT_DONE)
+        return code;
+    if (span == NULL || !duration_parse(span, &for_ms))
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "reputation set needs --for, a span as 90s, 30m, 2h or 1d");
+    json_open(&body, '{');
+    put(&body, "status", args->positional[1]);
+    json_key(&body, "for_ms");
+    json_put_int(&body, for_ms);
+    put(&body, "reason", reason);
+    code = send_body(ctl, args, "POST", &body, &answer);
+    if (code != EXIT_DONE)
+        return code;
+    if (!printed(ctl, &answer))
+        fprintf(ctl->out, "%s counts as %s for %s\n", args->positional[0], args->positional[1], span);
+    http_answer_free(&answer);
+    return EXIT_DONE;
+}
+
+int command_reputation_end(const struct ctl *ctl, const struct args *args)
+{
+    struct http_answer answer = {0};
+    int code = ctl_change(ctl, args, "DELETE", args->positional[0], NULL, &answer);
+    if (code != EXIT_DONE)
+        return code;
+    if (!printed(ctl, &answer))
+        fprintf(ctl->out, "%s: the provider's word counts again\n", args->positional[0]);
     http_answer_free(&answer);
     return EXIT_DONE;
 }

@@ -63,6 +63,12 @@ static const struct option_spec settle_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec reputation_options[] = {
+    {"for", "SPAN", "how long, as 90s, 30m, 2h, 1d (needed)"},
+    {"reason", "TEXT", "why; shown with the line (needed)"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec dead_options[] = {
     {"pool", "POOL", "only jobs of this pool"},
     {"code", "CODE", "only those that failed with this error code, as 2006 or outcome_unknown"},
@@ -142,6 +148,11 @@ static const struct command commands[] = {
     {"settle", "ID sent|unsent", 2, 2, "end an unknown outcome: you know whether the message went out",
      "sent: the job ends as sent. unsent: it is tried again like any job, with the same idempotency key.", settle_options,
      command_settle, "/v1/jobs/{}/settle"},
+    {"reputation set", "LINE HEALTHY|AT_RISK|CRITICAL", 2, 2, "your word on a line instead of the provider's, for a while",
+     "Better than the provider's: admins only, and what opens goes through the ramp. Worse: it only ever tightens.",
+     reputation_options, command_reputation_set, "/v1/lines/{}/reputation"},
+    {"reputation end", "LINE", 1, 1, "the provider's word counts again", NULL, no_options, command_reputation_end,
+     "/v1/lines/{}/reputation"},
     {"dead", "", 0, 0, "dead letters: jobs that failed for good", NULL, dead_options, command_jobs, "/v1/dead"},
     {"requeue", "[ID...]", 0, ARGS_POSITIONAL_MAX, "bring dead letters back, each with its number and idempotency key",
      "A requeued job takes its place behind what waits in its conversation, and is tried on the line where it was.",

@@ -56,6 +56,8 @@ int command_pause(const struct ctl *ctl, const struct args *args);   /* cmd_chan
 int command_resume(const struct ctl *ctl, const struct args *args);  /* cmd_changes.c */
 int command_settle(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c */
 int command_cordon(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c: cordon, uncordon */
+int command_reputation_set(const struct ctl *ctl, const struct args *args); /* cmd_operate.c */
+int command_reputation_end(const struct ctl *ctl, const struct args *args); /* cmd_operate.c */
 int command_requeue(const struct ctl *ctl, const struct args *args); /* cmd_dead.c */
 int command_events(const struct ctl *ctl, const struct args *args);  /* cmd_events.c */
 int command_enqueue(const struct ctl *ctl, const struct args *args); /* cmd_enqueue.c */
