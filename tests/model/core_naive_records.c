@@ -488,6 +488,7 @@ static void show_one(const struct showing *s, const struct change *change)
     case CHANGE_DELIVERY:
     case CHANGE_GATE:
     case CHANGE_REPUTATION:
+    case CHANGE_ORDERS:
     case CHANGE_KIND_COUNT:
         break;
     }
