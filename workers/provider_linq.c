@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "lineward/json.h"
+#include "lineward/retry_after.h"
 #include "provider.h"
-#include "retry_after.h"
 
 static bool is_unreserved(char c)
 {

@@ -18,7 +18,7 @@
 #include "curve_keys.h"
 #include "lease_json.h"
 #include "lineward/log.h"
-#include "retry_after.h"
+#include "lineward/retry_after.h"
 #include "sender.h"
 
 #define EVENTS_PER_TURN    256

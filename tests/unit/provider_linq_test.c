@@ -6,8 +6,8 @@
 
 #include "lineward/clock.h"
 #include "lineward/json.h"
+#include "lineward/retry_after.h"
 #include "workers/provider.h"
-#include "workers/retry_after.h"
 
 #define BASE "https://provider.example/api/partner"
 

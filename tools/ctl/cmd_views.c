@@ -75,14 +75,28 @@ static const struct column pause_columns[] = {
     {"BY", "by", false},      {"SINCE", "since", false}, {"UNTIL", "until", false}, {NULL, NULL, false},
 };
 
+static const struct column suppression_columns[] = {
+    {"TO", "to", true},          {"CAUSE", "cause", true}, {"SINCE", "since", true}, {"REASON", "reason", false},
+    {"CAUSES", "causes", false}, {"BY", "by", false},      {NULL, NULL, false},
+};
+
 static const struct column *columns_for(const char *list)
 {
-    return strcmp(list, "lines") == 0    ? line_columns
-           : strcmp(list, "jobs") == 0   ? job_columns
-           : strcmp(list, "dead") == 0   ? dead_columns
-           : strcmp(list, "pools") == 0  ? pool_columns
-           : strcmp(list, "pauses") == 0 ? pause_columns
-                                         : NULL;
+    static const struct {
+        const char *list;
+        const struct column *columns;
+    } tables[] = {
+        {"lines", line_columns},
+        {"jobs", job_columns},
+        {"dead", dead_columns},
+        {"pools", pool_columns},
+        {"pauses", pause_columns},
+        {"suppressions", suppression_columns},
+    };
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (strcmp(tables[i].list, list) == 0)
+            return tables[i].columns;
+    return NULL;
 }
 
 int command_show(const struct ctl *ctl, const struct args *args)
@@ -117,10 +131,24 @@ static void list_free(struct list *list)
     free(list->next);
 }
 
+/* A path with a place in it gets the one argument there is, or `default`. */
+static char *list_path(const struct args *args)
+{
+    if (strstr(args->command->path, "{}") == NULL)
+        return strdup(args->command->path);
+    return http_path(args->command->path, args->count > 0 ? args->positional[0] : "default");
+}
+
+/* What the list is called: the last fixed word of the path (PROTOCOL, Admin API). */
+static const char *list_name(const char *path)
+{
+    return strstr(path, "/suppressions") != NULL ? "suppressions" : strrchr(path, '/') + 1;
+}
+
 static char *page_path(const struct args *args, const char *next, int64_t limit)
 {
     char number[24];
-    char *path = strdup(args->command->path);
+    char *path = list_path(args);
     snprintf(number, sizeof number, "%" PRId64, limit);
     bool whole = path != NULL && http_query(&path, "limit", number) && http_query(&path, "after", next);
     for (const struct option_spec *spec = args->command->options; whole && spec->name != NULL; spec++) {
@@ -154,7 +182,7 @@ static int read_list(const struct ctl *ctl, const struct args *args, int64_t lim
     int code = EXIT_DONE;
     const char *after = args_option(args, "after");
     int64_t rows = 0;
-    list->name = strrchr(args->command->path, '/') + 1;
+    list->name = list_name(args->command->path);
     list->rows = cJSON_CreateArray();
     do {
         struct http_answer answer = {0};

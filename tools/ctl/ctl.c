@@ -119,6 +119,30 @@ static const struct option_spec keys_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec import_options[] = {
+    {"from-provider", NULL, "read them from the provider: every chat of the account's lines"},
+    {"config", "FILE", "with --from-provider: the broker's configuration file, for key and address"},
+    {"account", "NAME", "with --from-provider: which account; default default"},
+    {"api-key-file", "FILE", "with --from-provider: the key, instead of --config"},
+    {"base-url", "URL", "with --from-provider: the provider's address"},
+    {"line", "NUMBER", "with --from-provider: only this line; may be repeated"},
+    {"state", "FILE", "with --from-provider: how far it has come; default linewardctl-import-ACCOUNT.json"},
+    {"wait", "SPAN", "how long to wait for a broker or a provider that is busy or away; default 60s"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec export_options[] = {
+    {"pool", "POOL", "only conversations of this pool"},
+    {"line", "NUMBER", "only those that live on this line"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec suppress_options[] = {
+    {"reason", "TEXT", "why; kept with it (needed)"},
+    {"account", "NAME", "which account; default default"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec no_options[] = {{NULL, NULL, NULL}};
 
 static const struct command commands[] = {
@@ -162,6 +186,23 @@ static const struct command commands[] = {
     {"uncordon", "LINE", 1, 1, "new conversations on the line again", NULL, no_options, command_cordon,
      "/v1/lines/{}/uncordon"},
     {"pauses", "", 0, 0, "the pauses in force", NULL, no_options, command_list, "/v1/pauses"},
+    {"conversation", "POOL TO", 2, 2, "one conversation: where it lives, its chat's health, what waits",
+     "Several recipients are joined by commas.", no_options, command_conversation, "/v1/conversations/{}/{}"},
+    {"conversations import", "[FILE.csv|-]", 0, 1, "take over conversations that exist already",
+     "They live on from now on where they lived, and cost no new-conversation budget. From a file: the columns pool, line,\n"
+     "to, chat_id, last_out, last_in, health, health_at, in this order or as a first row names them; several recipients\n"
+     "of a group are joined by semicolons. A bad row is reported with its line, the rest goes on; exit code 1 then.\n"
+     "From the provider: every chat of every line of the account. It may be interrupted, and goes on where it was. To\n"
+     "import something twice does no harm; what lives elsewhere is kept and reported as a conflict.",
+     import_options, command_conversations_import, NULL},
+    {"conversations export", "", 0, 0, "every conversation that lives on a line, as import takes it", NULL,
+     export_options, command_conversations_export, "/v1/conversations"},
+    {"suppressions", "[ACCOUNT]", 0, 1, "recipients that must not be sent to, and why", NULL, no_options, command_list,
+     "/v1/suppressions/{}"},
+    {"suppress", "TO", 1, 1, "send nothing to a recipient any more", "What waits for it ends as suppressed.",
+     suppress_options, command_suppress, "/v1/suppressions/{}/{}"},
+    {"unsuppress", "TO", 1, 1, "lift that, whatever the cause (admins only)", NULL, suppress_options,
+     command_unsuppress, "/v1/suppressions/{}/{}"},
     {"events", "", 0, 0, "what happened, from the broker's journal", NULL, events_options, command_events,
      "/v1/events"},
     {"store check", "PATH", 1, 1, "read every byte of a stopped broker's store", NULL, no_options,

@@ -49,7 +49,7 @@ int ctl_change(const struct ctl *ctl, const struct args *args, const char *metho
 
 /* The commands, each in the file that its kind has. */
 int command_show(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: status, line, job */
-int command_list(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: pools, lines, workers, pauses */
+int command_list(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: pools, lines, workers, pauses ... */
 int command_jobs(const struct ctl *ctl, const struct args *args);    /* cmd_views.c */
 int command_cancel(const struct ctl *ctl, const struct args *args);  /* cmd_changes.c */
 int command_pause(const struct ctl *ctl, const struct args *args);   /* cmd_changes.c */
@@ -61,6 +61,11 @@ int command_reputation_end(const struct ctl *ctl, const struct args *args); /* c
 int command_requeue(const struct ctl *ctl, const struct args *args); /* cmd_dead.c */
 int command_events(const struct ctl *ctl, const struct args *args);  /* cmd_events.c */
 int command_enqueue(const struct ctl *ctl, const struct args *args); /* cmd_enqueue.c */
+int command_conversation(const struct ctl *ctl, const struct args *args);         /* cmd_conversations.c */
+int command_conversations_import(const struct ctl *ctl, const struct args *args); /* cmd_conversations.c */
+int command_conversations_export(const struct ctl *ctl, const struct args *args); /* cmd_conversations.c */
+int command_suppress(const struct ctl *ctl, const struct args *args);             /* cmd_conversations.c */
+int command_unsuppress(const struct ctl *ctl, const struct args *args);           /* cmd_conversations.c */
 int command_store_check(const struct ctl *ctl, const struct args *args);  /* cmd_store.c */
 int command_store_dump(const struct ctl *ctl, const struct args *args);   /* cmd_store.c */
 int command_check_config(const struct ctl *ctl, const struct args *args); /* cmd_local.c */

@@ -40,8 +40,7 @@ void job_reader_close(struct job_reader *reader)
     reader->file = NULL;
 }
 
-/* Reads one line into text[room]. Returns its length, which is `room` if it was longer; -1 at the end. */
-static int64_t read_line(struct job_reader *reader, char *text, size_t room)
+int64_t job_reader_line(struct job_reader *reader, char *text, size_t room)
 {
     size_t bytes = 0;
     int c = getc_unlocked(reader->file);
@@ -95,7 +94,7 @@ enum job_read job_reader_next(struct job_reader *reader, struct job_line *out, c
     if (text == NULL)
         return JOB_READ_FAILED;
     do
-        bytes = read_line(reader, text, room);
+        bytes = job_reader_line(reader, text, room);
     while (bytes >= 0 && is_blank(text, (size_t)bytes));
     if (bytes < 0) {
         free(text);

@@ -35,6 +35,9 @@ enum job_read {
 bool job_reader_open(struct job_reader *reader, const char *path);
 void job_reader_close(struct job_reader *reader);
 
+/* One line of at most `room` bytes into text, without its end and without a terminator. Returns its length, which is
+ * `room` if it was that long or longer; -1 at the end. */
+int64_t job_reader_line(struct job_reader *reader, char *text, size_t room);
 /* The next line that is not blank. GOOD and BAD fill *out. */
 enum job_read job_reader_next(struct job_reader *reader, struct job_line *out, const char **code, const char **why);
 

@@ -1,4 +1,5 @@
-/* progress.h — one line on a terminal that says how far a long command is: a bar, a count, a rate. */
+/* progress.h — one line that says how far a long command is: a bar, a count, a rate; drawn over and over on a terminal,
+ * elsewhere a plain line every few seconds. */
 #ifndef LINEWARDCTL_PROGRESS_H
 #define LINEWARDCTL_PROGRESS_H
 
@@ -8,6 +9,8 @@
 
 struct progress {
     FILE *out;                  /* NULL: nothing is drawn */
+    FILE *plain;                /* NULL: nor are plain lines written */
+    const char *noun;           /* what is counted; NULL: jobs */
     int64_t begun_ms, drawn_ms; /* steady clock */
 };
 

@@ -49,16 +49,25 @@ void refusals_add(struct refusals *refusals, const struct job_line *line, const 
     text_clean(message, refusal->message, sizeof refusal->message);
 }
 
+/* Without a line of a file the id is a chat's. */
+static void print_one(const struct ctl *ctl, const struct refusal *refusal)
+{
+    if (refusal->line != 0)
+        fprintf(ctl->out, "  line %" PRIu64 "%s%s", refusal->line, refusal->id[0] != '\0' ? ", id " : "", refusal->id);
+    else
+        fprintf(ctl->out, "  chat %s", refusal->id);
+    fprintf(ctl->out, ": %s%s%s\n", refusal->code, refusal->message[0] != '\0' ? ": " : "", refusal->message);
+}
+
 void refusals_print(const struct refusals *refusals, const struct ctl *ctl)
 {
-    for (size_t i = 0; i < refusals->kept_count && i < PRINTED_MAX; i++) {
-        const struct refusal *refusal = &refusals->kept[i];
-        fprintf(ctl->out, "  line %" PRIu64 "%s%s: %s%s%s\n", refusal->line, refusal->id[0] != '\0' ? ", id " : "",
-                refusal->id, refusal->code, refusal->message[0] != '\0' ? ": " : "", refusal->message);
-    }
+    for (size_t i = 0; i < refusals->kept_count && i < PRINTED_MAX; i++)
+        print_one(ctl, &refusals->kept[i]);
+    const char *hint = refusals->file != NULL         ? ""
+                       : refusals->keeps_no_lines ? " (--json tells more)"
+                                                  : " (--refused FILE keeps the lines, --json tells more)";
     if (refusals->total > PRINTED_MAX)
-        fprintf(ctl->out, "  and %" PRIu64 " more%s\n", refusals->total - PRINTED_MAX,
-                refusals->file == NULL ? " (--refused FILE keeps the lines, --json tells more)" : "");
+        fprintf(ctl->out, "  and %" PRIu64 " more%s\n", refusals->total - PRINTED_MAX, hint);
     for (size_t i = 0; refusals->total > PRINTED_MAX && i < refusals->code_count; i++)
         fprintf(ctl->out, "  %s: %" PRIu64 "\n", refusals->codes[i].code, refusals->codes[i].count);
 }

@@ -1,4 +1,4 @@
-/* refusals.h — what was refused while enqueueing: counted by code, the first of them kept for the report. */
+/* refusals.h — what was refused while enqueueing or importing: counted by code, the first of them kept for the report. */
 #ifndef LINEWARDCTL_REFUSALS_H
 #define LINEWARDCTL_REFUSALS_H
 
@@ -29,6 +29,7 @@ struct refusals {
     } codes[REFUSAL_CODES_MAX];
     size_t code_count;
     FILE *file; /* gets each refused line as it was; NULL: none */
+    bool keeps_no_lines; /* there is no option to keep them */
 };
 void refusals_free(struct refusals *refusals); /* closes the file too */
 

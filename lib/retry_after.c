@@ -1,6 +1,6 @@
 /* retry_after.c — reads what a server writes into Retry-After. The three date forms are read by hand: strptime()
  * follows the locale, and the names here are English always. */
-#include "retry_after.h"
+#include "lineward/retry_after.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -1,0 +1,456 @@
+/* linewardctl conversations: import from a file and from the provider, export, one conversation; and suppressions. */
+#include <unistd.h>
+
+#include "tests/unit/ctl_server.h"
+#include "tools/ctl/csv.h"
+
+static char file_path[64], key_path[64], state_path[96];
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void setup(void)
+{
+    snprintf(file_path, sizeof file_path, "/tmp/lineward-import-XXXXXX");
+    snprintf(key_path, sizeof key_path, "/tmp/lineward-key-XXXXXX");
+    close(mkstemp(file_path));
+    close(mkstemp(key_path));
+    snprintf(state_path, sizeof state_path, "%s.state", file_path);
+    write_file(key_path, "the-key\n");
+}
+
+static void teardown(void)
+{
+    remove(file_path);
+    remove(key_path);
+    remove(state_path);
+    said_free();
+}
+
+#define IMPORTED         "{\"state\":\"imported\",\"line\":\"+12025550101\"}"
+#define KNOWN            "{\"state\":\"known\",\"line\":\"+12025550101\"}"
+#define BUSY             "{\"error\":{\"code\":\"busy\",\"message\":\"full\",\"retry_after_ms\":50}}"
+#define CONFLICT         "{\"line\":\"+12025550102\",\"error\":{\"code\":\"line_conflict\",\"message\":\"lives elsewhere\"}}"
+#define RESULTS(list)    "{\"results\":[" list "]}"
+#define ck_asked(n, text) ck_assert_msg(strstr(server.seen[n].body, text) != NULL, "%s", server.seen[n].body)
+#define ck_url(n, text)   ck_assert_str_eq(server.seen[n].url, text)
+
+/* ---- rows ---- */
+
+static size_t split(const char *row, char *fields[CSV_FIELDS_MAX], const char **why)
+{
+    static char text[512];
+    snprintf(text, sizeof text, "%s", row);
+    return csv_split(text, fields, why);
+}
+
+START_TEST(a_row_is_split_as_spreadsheets_write_it)
+{
+    char *fields[CSV_FIELDS_MAX];
+    const char *why = NULL;
+    ck_assert_uint_eq(split("a, b ,\"c,\"\"d\"\"\" ,,\r", fields, &why), 5);
+    ck_assert_str_eq(fields[0], "a");
+    ck_assert_str_eq(fields[1], "b");
+    ck_assert_str_eq(fields[2], "c,\"d\"");
+    ck_assert_str_eq(fields[3], "");
+    ck_assert_str_eq(fields[4], "");
+    ck_assert_uint_eq(split("\"\",\"x\"", fields, &why), 2);
+    ck_assert_str_eq(fields[0], "");
+    ck_assert_str_eq(fields[1], "x");
+    ck_assert_uint_eq(split("a,\"b", fields, &why), 0);
+    assert_says(why, "not closed");
+    ck_assert_uint_eq(split("\"a\"b,c", fields, &why), 0);
+    assert_says(why, "between");
+    ck_assert_uint_eq(split(",,,,,,,,,,,,,,,,", fields, &why), 0);
+    assert_says(why, "more fields");
+}
+END_TEST
+
+START_TEST(what_is_written_is_read_again)
+{
+    static const char *const texts[] = {"plain", "a,b", "say \"hi\"", " blank first", "", "+14155550101"};
+    char *written = NULL;
+    size_t bytes = 0;
+    char *fields[CSV_FIELDS_MAX];
+    const char *why = NULL;
+    FILE *out = open_memstream(&written, &bytes);
+    for (size_t i = 0; i < 6; i++)
+        csv_put(out, texts[i], i == 0);
+    fclose(out);
+    ck_assert_uint_eq(csv_split(written, fields, &why), 6);
+    for (size_t i = 0; i < 6; i++)
+        ck_assert_str_eq(fields[i], texts[i]);
+    free(written);
+}
+END_TEST
+
+/* ---- from a file ---- */
+
+START_TEST(a_file_is_imported_and_its_bad_rows_are_reported)
+{
+    static const struct reply script[] = {
+        {200, RESULTS(IMPORTED "," KNOWN "," CONFLICT ",{\"error\":{\"code\":\"invalid_recipient\",\"message\":\"to: no\"}}")}};
+    write_file(file_path, "pool,line,to,chat_id,last_out\n"
+                          "default,+12025550101,+14155550101,chat-1,2026-11-20T10:00:00Z\n"
+                          "\n"
+                          "# a remark\n"
+                          "default,+12025550101,+14155550102;Ann@example.com,,\n"
+                          "default,+12025550101,\"+14155550103\n"
+                          "default,+12025550101,+14155550104\n"
+                          "default,+12025550101,nobody\n");
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("import"), file_path);
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    ck_url(0, "/v1/conversations/import");
+    ck_asked(0, "{\"pool\":\"default\",\"line\":\"+12025550101\",\"to\":[\"+14155550101\"],\"chat_id\":\"chat-1\","
+                "\"last_out\":\"2026-11-20T10:00:00Z\"}");
+    ck_asked(0, "\"to\":[\"+14155550102\",\"Ann@example.com\"]}");
+    assert_says(said.out, "1 imported, 1 already there, 1 conflicts, 2 skipped");
+    assert_says(said.out, "line 6: malformed: a quote is opened");
+    assert_says(said.out, "line 7: line_conflict: lives elsewhere");
+    assert_says(said.out, "line 8: invalid_recipient: to: no");
+    server_stop();
+}
+END_TEST
+
+START_TEST(columns_come_in_the_order_of_the_first_row_or_in_their_own)
+{
+    static const struct reply script[] = {{200, RESULTS(IMPORTED)}};
+    write_file(file_path, "to,chat_id,line\n+14155550101,chat-1,+12025550101\n");
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("import"), file_path);
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_asked(0, "{\"line\":\"+12025550101\",\"to\":[\"+14155550101\"],\"chat_id\":\"chat-1\"}");
+    server_stop();
+    write_file(file_path, "eu,+12025550101,+14155550101,chat-1,,2026-11-20T10:00:00Z,AT_RISK\n");
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("import"), file_path);
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_asked(0, "{\"pool\":\"eu\",\"line\":\"+12025550101\",\"to\":[\"+14155550101\"],\"chat_id\":\"chat-1\","
+                "\"last_in\":\"2026-11-20T10:00:00Z\",\"health\":\"AT_RISK\"}");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_busy_broker_is_waited_for_and_each_row_counted_once)
+{
+    static const struct reply script[] = {{200, RESULTS(IMPORTED "," BUSY)}, {200, RESULTS(KNOWN "," IMPORTED)}};
+    write_file(file_path, "default,+12025550101,+14155550101\ndefault,+12025550101,+14155550102\n");
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("import"), file_path, W("--json"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_uint_eq(server.seen_count, 2);
+    ck_assert_str_eq(server.seen[0].body, server.seen[1].body);
+    assert_says(said.out, "\"imported\":2,\"known\":0,\"conflicts\":0,\"skipped\":0");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_broker_that_stays_busy_or_refuses_ends_the_import)
+{
+    static const struct reply busy[] = {{200, RESULTS(BUSY)}};
+    static const struct reply forbidden[] = {{403, "{\"error\":{\"code\":\"forbidden\",\"message\":\"not you\"}}"}};
+    write_file(file_path, "default,+12025550101,+14155550101\n");
+    SERVER_START(busy);
+    RUN_ADMIN("conversations", W("import"), file_path, W("--wait"), W("120ms"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "gave up waiting: busy");
+    server_stop();
+    SERVER_START(forbidden);
+    RUN_ADMIN("conversations", W("import"), file_path);
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "forbidden: not you");
+    server_stop();
+    RUN_ADMIN("conversations", W("import"), file_path); /* nobody there any more */
+    ck_assert_int_eq(said.code, EXIT_UNREACHABLE);
+}
+END_TEST
+
+START_TEST(a_long_file_goes_in_batches_of_a_thousand)
+{
+    char *results = calloc(1, 100000);
+    char *last = calloc(1, 100000);
+    struct reply script[] = {{200, results}, {200, last}};
+    FILE *file = fopen(file_path, "we");
+    ck_assert_ptr_nonnull(results);
+    ck_assert_ptr_nonnull(last);
+    for (int i = 0; i < 1500; i++) {
+        char *to = i < 1000 ? results : last;
+        strcat(to, i % 1000 == 0 ? "{\"results\":[" IMPORTED : "," IMPORTED);
+        fprintf(file, "default,+12025550101,+1415555%04d,chat-%d\n", i, i);
+    }
+    strcat(results, "]}");
+    strcat(last, "]}");
+    fclose(file);
+    server_start(script, 2);
+    RUN_ADMIN("conversations", W("import"), file_path, W("--json"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_uint_eq(server.seen_count, 2);
+    ck_asked(0, "chat-999\"");
+    ck_asked(1, "chat-1000\"");
+    assert_says(said.out, "\"imported\":1500");
+    server_stop();
+    free(results);
+    free(last);
+}
+END_TEST
+
+/* ---- from the provider: the scripted server plays both ---- */
+
+#define LINES                                                                                                        \
+    "{\"lines\":[{\"line\":\"+12025550101\",\"account\":\"default\",\"pool\":\"eu\"},"                               \
+    "{\"line\":\"+12025550102\",\"account\":\"other\",\"pool\":\"eu\"},"                                             \
+    "{\"line\":\"+12025550103\",\"account\":\"default\",\"pool\":\"us\"}],\"next\":null}"
+#define CHAT(id, handle)                                                                                             \
+    "{\"id\":\"" id "\",\"is_group\":false,\"updated_at\":\"2026-11-20T10:00:00+00:00\","                            \
+    "\"health_status\":{\"status\":\"AT_RISK\",\"updated_at\":\"2026-11-19T10:00:00Z\"},\"handles\":["               \
+    "{\"handle\":\"+12025550101\",\"is_me\":true},{\"handle\":\"" handle "\",\"is_me\":false}]}"
+#define GROUP                                                                                                        \
+    "{\"id\":\"group\",\"is_group\":true,\"handles\":[{\"handle\":\"+12025550101\"},{\"handle\":\"+14155550103\"},"  \
+    "{\"handle\":\"+14155550104\",\"status\":\"left\"},{\"handle\":\"Ann@example.com\",\"status\":\"active\"}]}"
+#define PAGE(chats, next) "{\"chats\":[" chats "],\"next_cursor\":" next "}"
+
+#define RUN_PROVIDER(...)                                                                                            \
+    RUN_ADMIN("conversations", W("import"), W("--from-provider"), W("--api-key-file"), key_path, W("--base-url"),    \
+              server.admin, W("--state"), state_path, __VA_ARGS__)
+
+START_TEST(every_chat_of_every_line_of_the_account_is_imported)
+{
+    static const struct reply script[] = {
+        {200, LINES},
+        {200, PAGE(CHAT("c1", "+14155550101") "," GROUP, "\"next page\"")},
+        {200, RESULTS(IMPORTED "," IMPORTED)},
+        {200, PAGE(CHAT("c2", "+14155550102") "," CHAT("c3", "12345") "," CHAT("c4", "+12025550101"), "null")},
+        {200, RESULTS(CONFLICT)},
+        {200, PAGE("", "\"\"")},
+    };
+    SERVER_START(script);
+    RUN_PROVIDER(W("--account"), W("default"));
+    ck_assert_uint_eq(server.seen_count, 6);
+    ck_url(1, "/v3/chats?from=%2B12025550101&limit=100");
+    ck_assert_str_eq(server.seen[1].authorization, "Bearer the-key");
+    ck_asked(2, "{\"pool\":\"eu\",\"line\":\"+12025550101\",\"to\":[\"+14155550101\"],\"chat_id\":\"c1\","
+                "\"health\":\"AT_RISK\",\"last_out\":\"2026-11-20T10:00:00.000Z\","
+                "\"health_at\":\"2026-11-19T10:00:00.000Z\"}");
+    ck_asked(2, "\"to\":[\"+14155550103\",\"Ann@example.com\"],\"chat_id\":\"group\"");
+    ck_assert_str_ne(server.seen[2].authorization, "Bearer the-key"); /* the broker never sees the provider's key */
+    ck_url(3, "/v3/chats?from=%2B12025550101&limit=100&cursor=next%20page");
+    ck_asked(4, "\"chat_id\":\"c2\"");
+    ck_url(5, "/v3/chats?from=%2B12025550103&limit=100");
+    assert_says(said.out, "2 imported, 0 already there, 1 conflicts, 2 skipped");
+    assert_says(said.out, "chat c3: invalid_recipient");
+    assert_says(said.out, "chat c4: no_recipient");
+    assert_says(said.out, "chat c2: line_conflict");
+    ck_assert_int_eq(said.code, EXIT_REFUSED); /* the conflict */
+    ck_assert_int_ne(access(state_path, F_OK), 0);
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_provider_that_says_later_is_waited_for)
+{
+    static const struct reply script[] = {
+        {200, LINES},
+        {429, "{\"error\":{\"code\":1007,\"message\":\"slow down\",\"retry_after\":0.02}}"},
+        {500, "{\"error\":{\"code\":3001,\"message\":\"oops\"}}"},
+        {200, PAGE(CHAT("c1", "+14155550101"), "null")},
+        {200, RESULTS(IMPORTED)},
+    };
+    SERVER_START(script);
+    RUN_PROVIDER(W("--line"), W("+12025550101"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_uint_eq(server.seen_count, 5);
+    server_stop();
+    static const struct reply never[] = {
+        {200, LINES}, {429, "{\"error\":{\"code\":1007,\"message\":\"slow down\",\"retry_after\":100}}"}};
+    SERVER_START(never);
+    RUN_PROVIDER(W("--wait"), W("1s"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "gave up waiting: the provider answered 429: slow down");
+    server_stop();
+}
+END_TEST
+
+START_TEST(an_interrupted_import_goes_on_where_it_was)
+{
+    static const struct reply first[] = {
+        {200, LINES},
+        {200, PAGE(CHAT("c1", "+14155550101"), "\"k2\"")},
+        {200, RESULTS(IMPORTED)},
+        {401, "{\"error\":{\"code\":2004,\"message\":\"bad token\"}}"},
+    };
+    SERVER_START(first);
+    RUN_PROVIDER(W("--account"), W("default"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "does not accept the API key");
+    server_stop();
+    ck_assert_int_eq(access(state_path, F_OK), 0);
+    static const struct reply second[] = {
+        {200, LINES},
+        {400, "{\"error\":{\"code\":1002,\"message\":\"no such cursor\"}}"},
+        {200, PAGE(CHAT("c1", "+14155550101"), "null")},
+        {200, RESULTS(KNOWN)},
+        {403, "{\"error\":{\"code\":2006,\"message\":\"not yours\"}}"},
+    };
+    SERVER_START(second);
+    RUN_PROVIDER(W("--account"), W("default"));
+    ck_assert_int_eq(said.code, EXIT_USAGE); /* of another provider */
+    assert_says(said.err, "name another file with --state");
+    ck_assert_uint_eq(server.seen_count, 1);
+    server_stop();
+    char text[512];
+    SERVER_START(second);
+    snprintf(text, sizeof text,
+             "{\"account\":\"default\",\"base_url\":\"%s\",\"line\":\"+12025550101\",\"cursor\":\"k2\",\"done\":[]}",
+             server.admin);
+    write_file(state_path, text);
+    RUN_PROVIDER(W("--account"), W("default"));
+    ck_url(1, "/v3/chats?from=%2B12025550101&limit=100&cursor=k2");
+    ck_url(2, "/v3/chats?from=%2B12025550101&limit=100"); /* its cursor is forgotten: once more from the beginning */
+    ck_url(4, "/v3/chats?from=%2B12025550103&limit=100");
+    assert_says(said.out, "0 imported, 1 already there, 0 conflicts, 1 skipped");
+    assert_says(said.out, "unknown_line");
+    assert_says(said.err, "taken up again");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_line_that_was_done_is_passed_over)
+{
+    static const struct reply script[] = {{200, LINES}, {200, PAGE("", "null")}};
+    char text[512];
+    SERVER_START(script);
+    snprintf(text, sizeof text, "{\"account\":\"default\",\"base_url\":\"%s\",\"line\":null,\"done\":[\"+12025550101\"]}",
+             server.admin);
+    write_file(state_path, text);
+    RUN_PROVIDER(W("--account"), W("default"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_uint_eq(server.seen_count, 2);
+    ck_url(1, "/v3/chats?from=%2B12025550103&limit=100");
+    server_stop();
+}
+END_TEST
+
+START_TEST(what_cannot_work_is_said_before_anything_is_asked)
+{
+    static const struct reply script[] = {{200, LINES}};
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("import"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("conversations", W("import"), W("--from-provider"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    assert_says(said.err, "--config");
+    RUN_ADMIN("conversations", W("import"), W("--from-provider"), W("--api-key-file"), key_path, W("--base-url"),
+              W("http://192.0.2.1/"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    assert_says(said.err, "https");
+    RUN_ADMIN("conversations", W("import"), W("/nowhere/at/all.csv"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_uint_eq(server.seen_count, 0);
+    RUN_PROVIDER(W("--account"), W("third"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "no such line of account third");
+    server_stop();
+}
+END_TEST
+
+/* ---- export, one conversation, suppressions ---- */
+
+START_TEST(an_export_is_what_import_takes)
+{
+    static const struct reply script[] = {
+        {200, "{\"conversations\":[{\"pool\":\"eu\",\"to\":[\"+14155550101\"],\"line\":\"+12025550101\",\"chat_id\":\"c1\","
+              "\"health\":{\"status\":\"HEALTHY\",\"since\":\"2026-11-20T09:12:44.000Z\"},\"last_out\":null,"
+              "\"last_in\":\"2026-11-21T09:00:00.000Z\"}],\"next\":\"7\"}"},
+        {200, "{\"conversations\":[{\"pool\":\"eu\",\"to\":[\"+14155550101\",\"ann@example.com\"],"
+              "\"line\":\"+12025550101\",\"chat_id\":null,\"health\":{\"status\":\"UNKNOWN\",\"since\":null},"
+              "\"last_out\":null,\"last_in\":null}],\"next\":null}"}};
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("export"), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_url(0, "/v1/conversations?limit=1000&pool=eu");
+    ck_url(1, "/v1/conversations?limit=1000&after=7&pool=eu");
+    ck_assert_str_eq(said.out, "pool,line,to,chat_id,last_out,last_in,health,health_at\n"
+                               "eu,+12025550101,+14155550101,c1,,2026-11-21T09:00:00.000Z,HEALTHY,"
+                               "2026-11-20T09:12:44.000Z\n"
+                               "eu,+12025550101,+14155550101;ann@example.com,,,,,\n");
+    server_stop();
+    static const struct reply masked[] = {
+        {200, "{\"conversations\":[{\"pool\":\"eu\",\"to\":[\"+1415*****01\"],\"line\":\"+12025550101\"}],\"next\":null}"}};
+    SERVER_START(masked);
+    RUN_ADMIN("conversations", W("export"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "operator");
+    server_stop();
+}
+END_TEST
+
+START_TEST(one_conversation_is_shown)
+{
+    static const struct reply script[] = {{200, "{\"pool\":\"eu\",\"line\":\"+12025550101\",\"placed\":true}"}};
+    SERVER_START(script);
+    RUN_ADMIN("conversation", W("eu"), W("+14155550101,ann@example.com"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_url(0, "/v1/conversations/eu/%2B14155550101%2Cann%40example.com");
+    assert_says(said.out, "+12025550101");
+    server_stop();
+}
+END_TEST
+
+START_TEST(suppressions_are_listed_set_and_lifted)
+{
+    static const struct reply script[] = {
+        {200, "{\"suppressions\":[{\"to\":\"+14155550101\",\"cause\":\"operator\",\"reason\":\"asked\"}],\"next\":null}"},
+        {200, "{\"suppressed\":true}"},
+        {200, "{\"suppressed\":false}"}};
+    SERVER_START(script);
+    RUN_ADMIN("suppressions");
+    ck_url(0, "/v1/suppressions/default?limit=1000");
+    assert_says(said.out, "operator");
+    RUN_ADMIN("suppress", W("+14155550101"), W("--reason"), W("asked"), W("--account"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_str_eq(server.seen[1].method, "PUT");
+    ck_url(1, "/v1/suppressions/eu/%2B14155550101");
+    ck_assert_str_eq(server.seen[1].body, "{\"reason\":\"asked\"}");
+    RUN_ADMIN("unsuppress", W("+14155550101"), W("--reason"), W("wrote"));
+    ck_assert_str_eq(server.seen[2].method, "DELETE");
+    ck_url(2, "/v1/suppressions/default/%2B14155550101");
+    RUN_ADMIN("suppress", W("+14155550101"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    server_stop();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ctl_import");
+    TCase *tcase = tcase_create("all");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_row_is_split_as_spreadsheets_write_it);
+    tcase_add_test(tcase, what_is_written_is_read_again);
+    tcase_add_test(tcase, a_file_is_imported_and_its_bad_rows_are_reported);
+    tcase_add_test(tcase, columns_come_in_the_order_of_the_first_row_or_in_their_own);
+    tcase_add_test(tcase, a_busy_broker_is_waited_for_and_each_row_counted_once);
+    tcase_add_test(tcase, a_broker_that_stays_busy_or_refuses_ends_the_import);
+    tcase_add_test(tcase, a_long_file_goes_in_batches_of_a_thousand);
+    tcase_add_test(tcase, every_chat_of_every_line_of_the_account_is_imported);
+    tcase_add_test(tcase, a_provider_that_says_later_is_waited_for);
+    tcase_add_test(tcase, an_interrupted_import_goes_on_where_it_was);
+    tcase_add_test(tcase, a_line_that_was_done_is_passed_over);
+    tcase_add_test(tcase, what_cannot_work_is_said_before_anything_is_asked);
+    tcase_add_test(tcase, an_export_is_what_import_takes);
+    tcase_add_test(tcase, one_conversation_is_shown);
+    tcase_add_test(tcase, suppressions_are_listed_set_and_lifted);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
