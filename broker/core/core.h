@@ -441,6 +441,7 @@ struct lease_view {
     uint32_t peer, account, pool;
     unsigned attempt;
     bool unsettled;
+    bool recorded; /* its conversation has a record; with conversation_place UINT64_MAX it is just being written */
     int64_t lease_ms, expires_ms;
 };
 bool core_lease_view(const struct core *core, uint64_t lease, struct lease_view *out);

@@ -289,6 +289,7 @@ bool core_lease_view(const struct core *core, uint64_t id, struct lease_view *ou
         .place = job->place,
         .line = core->lines[lease->line].known.number,
         .conversation_place = conversation_place(conversation),
+        .recorded = (conversation->flags & CONVERSATION_RECORDED) != 0,
         .peer = lease->peer_slot == NOBODY ? 0 : core->workers[lease->peer_slot].peer,
         .account = lease->account,
         .pool = lease->pool,

@@ -107,6 +107,8 @@ enum err job_frame_write(const struct archive *archive, const struct conf *conf,
 {
     struct composing composing = {.conf = conf, .core = core, .lease = lease, .out = out};
     enum err err = ERR_NONE;
+    if (lease->recorded && lease->conversation_place == UINT64_MAX)
+        return ERR_NOT_FOUND; /* its chat id is just being written anew: without it, it would be begun once more */
     if (lease->conversation_place != UINT64_MAX)
         err = archive->read(archive->self, lease->conversation_place, take_conversation, &composing);
     if (err == ERR_NONE)

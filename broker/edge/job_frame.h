@@ -9,7 +9,7 @@
 #include "lineward/json.h"
 
 /* ERR_NONE: appended to `out`. ERR_EXISTS: the conversation that the hash found has other recipients: the job must
- * not be sent there. Else what reading said. */
+ * not be sent there. ERR_NOT_FOUND: its conversation's record is on its way to the disk. Else what reading said. */
 enum err job_frame_write(const struct archive *archive, const struct conf *conf, const struct core *core,
                          const struct lease_view *lease, struct json_out *out);
 

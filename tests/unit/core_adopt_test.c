@@ -315,6 +315,32 @@ START_TEST(what_was_not_durable_was_not_acknowledged)
 }
 END_TEST
 
+START_TEST(a_lease_tells_that_its_conversation_is_just_being_written)
+{
+    struct rig_options options = {.seed = 1, .hold_commits = true};
+    rig_free(&rig);
+    rig = rig_new(&options);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    struct core_adopt bare = adoption(7, 0);
+    bare.chat_hash = 0;
+    adopt_so(&bare, false);
+    rig_worker(rig, 1, 1);
+    rig_send(rig, 7, CLASS_REPLY);
+    rig_tick(rig);
+    rig_commit(rig, rig->record_count);
+    uint64_t id = rig_told(rig, EFFECT_JOB, 0)->lease;
+    struct lease_view lease;
+    ck_assert(core_lease_view(rig->core, id, &lease));
+    ck_assert(lease.recorded && lease.conversation_place != UINT64_MAX);
+    adopt(7, 0); /* its chat becomes known meanwhile */
+    ck_assert(core_lease_view(rig->core, id, &lease));
+    ck_assert(lease.recorded && lease.conversation_place == UINT64_MAX);
+    rig_commit(rig, rig->record_count);
+    ck_assert(core_lease_view(rig->core, id, &lease));
+    ck_assert(lease.conversation_place != UINT64_MAX);
+}
+END_TEST
+
 START_TEST(the_cleaner_carries_adopted_conversations_along)
 {
     begin_with(NULL, 3);
@@ -406,6 +432,7 @@ int main(void)
                                          a_full_table_and_a_full_disk_are_answered,
                                          a_restart_knows_what_was_adopted,
                                          what_was_not_durable_was_not_acknowledged,
+                                         a_lease_tells_that_its_conversation_is_just_being_written,
                                          the_cleaner_carries_adopted_conversations_along,
                                          a_walk_meets_each_conversation_that_lives_somewhere_once,
                                          a_view_counts_what_waits};

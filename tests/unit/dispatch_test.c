@@ -1,4 +1,5 @@
 /* Workers over real sockets: READY, leases, results, beats; peers that talk nonsense, vanish or do not read. */
+#include "broker/edge/job_frame.h"
 #include "edge_rig.h"
 
 #define READY(instance, slots) "{\"worker\":\"w\",\"instance\":\"" instance "\",\"slots\":" slots "}"
@@ -445,6 +446,16 @@ START_TEST(many_jobs_travel_in_messages_of_at_most_256)
 }
 END_TEST
 
+START_TEST(a_job_is_not_handed_out_while_its_chat_id_is_being_written)
+{
+    struct json_out out = {0};
+    const struct archive none = {0}; /* not even asked */
+    struct lease_view lease = {.recorded = true, .conversation_place = UINT64_MAX};
+    ck_assert_int_eq(job_frame_write(&none, edge.conf, edge.core, &lease, &out), ERR_NOT_FOUND);
+    ck_assert_uint_eq(out.bytes, 0);
+}
+END_TEST
+
 START_TEST(a_suppressed_recipient_is_found_in_the_store)
 {
     char leases[1][LEASE_TEXT_MAX];
@@ -547,6 +558,7 @@ int main(void)
     tcase_add_test(tcase, bye_ends_the_jobs_and_not_the_results);
     tcase_add_test(tcase, an_unreadable_record_is_not_tried_over_and_over);
     tcase_add_test(tcase, many_jobs_travel_in_messages_of_at_most_256);
+    tcase_add_test(tcase, a_job_is_not_handed_out_while_its_chat_id_is_being_written);
     tcase_add_test(tcase, a_suppressed_recipient_is_found_in_the_store);
     tcase_add_test(tcase, a_chat_id_learnt_goes_with_the_next_job);
     tcase_add_test(tcase, random_frames_are_answered_or_ignored_and_nothing_breaks);
