@@ -24,6 +24,7 @@ void index_suppressed(struct core *core, uint32_t *heads, uint32_t heads_max)
 static struct suppressed *find(const struct core *core, uint64_t recipient)
 {
     uint32_t slot = recipient == 0 ? 0 : index_find(&core->by_suppressed, recipient);
+    assert(core->suppressed != NULL);
     return slot == 0 ? NULL : &core->suppressed[slot];
 }
 

@@ -218,6 +218,15 @@ static bool read_lines(void *self, struct import *import)
 
 /* ---- who and what ---- */
 
+/* Blanks or control bytes in it would end the header and begin another. */
+static bool key_is_usable(const char *key)
+{
+    for (const char *at = key; *at != '\0'; at++)
+        if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f)
+            return false;
+    return key[0] != '\0';
+}
+
 /* The account's key and address: from the configuration file, or as given. */
 static int read_account(struct source *source)
 {
@@ -245,18 +254,15 @@ static int read_account(struct source *source)
     int code = EXIT_DONE;
     if (conf != NULL && account == NULL)
         code = ctl_fail(ctl, EXIT_USAGE, "config", "%s: has no account %s", config, source->account);
-    else if (source->key == NULL || source->base_url == NULL)
+    else if (source->key == NULL || source->base_url == NULL || !key_is_usable(source->key))
         code = ctl_fail(ctl, EXIT_USAGE, "key", "%s: %s", key_file != NULL ? key_file : "api_key_file",
-                        errno != 0 ? strerror(errno) : "is not there");
+                        source->key == NULL && errno != 0 ? strerror(errno) : "has no key, which is printable ASCII without blanks");
     conf_free(&conf);
     return code;
 }
 
-static int check_account(const struct source *source)
+static int check_address(const struct source *source)
 {
-    for (const char *at = source->key; *at != '\0'; at++)
-        if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f)
-            return ctl_fail(source->ctl, EXIT_USAGE, "key", "a key is printable ASCII without blanks");
     bool https = strncmp(source->base_url, "https://", 8) == 0;
     if (!https && !(strncmp(source->base_url, "http://", 7) == 0 && conf_endpoint_is_local(source->base_url)))
         return ctl_fail(source->ctl, EXIT_USAGE, "base-url", "%s: https, or http to this machine", source->base_url);
@@ -342,7 +348,7 @@ static int prepare(struct source *source)
 {
     int code = read_account(source);
     if (code == EXIT_DONE)
-        code = check_account(source);
+        code = check_address(source);
     if (code == EXIT_DONE)
         code = read_broker_lines(source);
     if (code == EXIT_DONE)
