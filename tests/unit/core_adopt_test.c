@@ -22,6 +22,14 @@ static struct effect adopt_so(const struct core_adopt *adopt, bool store_full)
     ck_assert_int_eq(answer.kind, EFFECT_ADOPTED);
     ck_assert_uint_eq(answer.token, 81);
     ck_assert_uint_eq(answer.index, 5);
+    for (size_t i = 0; i < rig->out.change_count; i++) { /* recipients come with it: there may be no job to copy from */
+        const struct change *change = &rig->out.changes[i];
+        if (change->kind != CHANGE_CONVERSATION)
+            continue;
+        ck_assert_ptr_eq(change->sections[SECTION_RECIPIENTS].data, adopt->recipients.data);
+        ck_assert_ptr_eq(change->sections[SECTION_RESULT].data, adopt->chat_id.data);
+        ck_assert_uint_eq(change->copy_mask, 0);
+    }
     rig_keep(rig);
     return answer;
 }
