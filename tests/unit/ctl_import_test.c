@@ -212,7 +212,7 @@ END_TEST
     "{\"handle\":\"+12025550101\",\"is_me\":true},{\"handle\":\"" handle "\",\"is_me\":false}]}"
 #define GROUP                                                                                                        \
     "{\"id\":\"group\",\"is_group\":true,\"handles\":[{\"handle\":\"+12025550101\"},{\"handle\":\"+14155550103\"},"  \
-    "{\"handle\":\"+14155550104\",\"status\":\"left\"},{\"handle\":\"Ann@example.com\",\"status\":\"active\"}]}"
+    "{\"handle\":\"us@example.com\",\"is_me\":true},{\"handle\":\"+14155550104\",\"status\":\"left\"},{\"handle\":\"Ann@example.com\",\"status\":\"active\"}]}"
 #define PAGE(chats, next) "{\"chats\":[" chats "],\"next_cursor\":" next "}"
 
 #define RUN_PROVIDER(...)                                                                                            \
