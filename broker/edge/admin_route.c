@@ -151,6 +151,11 @@ struct route_match route_find(const char *method, char *path)
     return match;
 }
 
+const struct route *route_at(size_t index)
+{
+    return index < sizeof routes / sizeof *routes ? &routes[index] : NULL;
+}
+
 bool route_allows(const struct route *route, enum role role)
 {
     return (route->roles & 1u << role) != 0;

@@ -31,6 +31,9 @@ struct route_match route_find(const char *method, char *path);
 /* Decodes %XX in place; `+` stands for itself. False: a broken escape, or a zero byte. */
 bool percent_decode(char *text);
 
+/* The table, for who wants to see all of it; NULL: there are no more. */
+const struct route *route_at(size_t index);
+
 /* Is a token with that role allowed to make this call? */
 bool route_allows(const struct route *route, enum role role);
 

@@ -30,14 +30,14 @@ static size_t keep(char *data, size_t size, size_t count, void *self)
 
 /* The HTTP status, 0: no answer. The answer goes into *out. */
 static long call(const char *method, const char *url, const char *body, const struct curl_slist *headers,
-                 struct text *out)
+                 long limit_ms, struct text *out)
 {
     CURL *curl = curl_easy_init();
     long status = 0;
     MUST(curl != NULL, "curl_easy_init");
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, limit_ms);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
@@ -45,24 +45,37 @@ static long call(const char *method, const char *url, const char *body, const st
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     if (body != NULL)
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    if (curl_easy_perform(curl) == CURLE_OK)
+    CURLcode code = curl_easy_perform(curl);
+    if (code == CURLE_OK || (code == CURLE_OPERATION_TIMEDOUT && limit_ms != TIMEOUT_MS))
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_cleanup(curl);
     return status;
 }
 
-cJSON *rig_ask(struct rig *rig, const char *method, const char *path, const char *body, long *status_out)
+char *rig_fetch(struct rig *rig, const char *token, const char *method, const char *path, const char *body,
+                long limit_ms, long *status)
 {
     char url[URL_MAX], bearer[sizeof rig->token + 32];
     struct text text = {0};
     snprintf(url, sizeof url, "http://127.0.0.1:%u%s", rig->port.admin, path);
-    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", rig->token);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token == NULL ? "" : token);
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-    headers = curl_slist_append(headers, bearer);
-    long status = call(method, url, body, headers, &text);
-    cJSON *answer = text.count == 0 ? NULL : json_parse(text.bytes, text.count, NULL);
+    if (token != NULL)
+        headers = curl_slist_append(headers, bearer);
+    *status = call(method, url, body, headers, limit_ms == 0 ? TIMEOUT_MS : limit_ms, &text);
     curl_slist_free_all(headers);
-    free(text.bytes);
+    if (text.bytes == NULL)
+        text.bytes = strdup("");
+    MUST(text.bytes != NULL, "out of memory");
+    return text.bytes;
+}
+
+cJSON *rig_ask(struct rig *rig, const char *method, const char *path, const char *body, long *status_out)
+{
+    long status = 0;
+    char *text = rig_fetch(rig, rig->token, method, path, body, 0, &status);
+    cJSON *answer = *text == '\0' ? NULL : json_parse(text, strlen(text), NULL);
+    free(text);
     if (status_out != NULL)
         *status_out = status;
     return answer;
@@ -74,7 +87,7 @@ cJSON *rig_control(struct rig *rig, const char *method, const char *path, const 
     struct text text = {0};
     snprintf(url, sizeof url, "http://127.0.0.1:%u%s", rig->port.control, path);
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-    long status = call(method, url, body, headers, &text);
+    long status = call(method, url, body, headers, TIMEOUT_MS, &text);
     cJSON *answer = text.count == 0 ? NULL : json_parse(text.bytes, text.count, NULL);
     curl_slist_free_all(headers);
     MUST(status == 200 && answer != NULL, "sandbox: %s %s: %ld %s", method, path, status,
@@ -104,7 +117,7 @@ long rig_post_webhook(struct rig *rig, const char *path, const char *body, const
     for (; headers != NULL && *headers != NULL; headers++)
         list = curl_slist_append(list, *headers);
     snprintf(url, sizeof url, "http://127.0.0.1:%u%s", rig->port.webhooks, path);
-    long status = call("POST", url, body, list, &text);
+    long status = call("POST", url, body, list, TIMEOUT_MS, &text);
     curl_slist_free_all(list);
     free(text.bytes);
     return status;

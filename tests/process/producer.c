@@ -7,10 +7,26 @@
 #include <zmq.h>
 
 #include "lineward/json.h"
+#include "lineward/keys.h"
 
 #define FRAMES_MAX 64
 
 void producer_open(struct producer *producer, struct rig *rig, uint16_t port, int type)
+{
+    producer_open_with(producer, rig, port, type, NULL, NULL);
+}
+
+static void use_keys(void *socket, const struct key_pair *own, const char *broker_key)
+{
+    const size_t bytes = KEY_TEXT_BYTES + 1;
+    MUST(zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, broker_key, bytes) == 0 &&
+             zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, own->public, bytes) == 0 &&
+             zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, own->secret, bytes) == 0,
+         "keys: %s", zmq_strerror(zmq_errno()));
+}
+
+void producer_open_with(struct producer *producer, struct rig *rig, uint16_t port, int type,
+                        const struct key_pair *own, const char *broker_key)
 {
     char endpoint[64];
     int none = 0, often_ms = 20;
@@ -21,6 +37,8 @@ void producer_open(struct producer *producer, struct rig *rig, uint16_t port, in
     MUST(producer->socket != NULL && producer->message != NULL, "no socket: %s", zmq_strerror(zmq_errno()));
     zmq_setsockopt(producer->socket, ZMQ_LINGER, &none, sizeof none);
     zmq_setsockopt(producer->socket, ZMQ_RECONNECT_IVL, &often_ms, sizeof often_ms);
+    if (own != NULL)
+        use_keys(producer->socket, own, broker_key);
     MUST(zmq_connect(producer->socket, endpoint) == 0, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
 }
 

@@ -17,6 +17,10 @@ struct producer {
 
 /* `type`: ZMQ_DEALER or ZMQ_REQ. */
 void producer_open(struct producer *producer, struct rig *rig, uint16_t port, int type);
+/* The same with a key of its own and the broker's public one; `own` NULL: without CURVE. */
+struct key_pair;
+void producer_open_with(struct producer *producer, struct rig *rig, uint16_t port, int type,
+                        const struct key_pair *own, const char *broker_key);
 void producer_close(struct producer *producer);
 
 /* Sends these texts as frames. */

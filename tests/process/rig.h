@@ -65,6 +65,10 @@ uint64_t rig_random(struct rig *rig, uint64_t bound);
 
 /* The admin API. `body` NULL: none. NULL: no answer, or no JSON; *status (if asked) is then 0 or the status. */
 cJSON *rig_ask(struct rig *rig, const char *method, const char *path, const char *body, long *status);
+/* The same with another token (NULL: none), and the answer as it came: "" if there is none. `limit_ms` 0: as usual;
+ * else what came until then, for calls that do not end. */
+char *rig_fetch(struct rig *rig, const char *token, const char *method, const char *path, const char *body,
+                long limit_ms, long *status);
 /* The sandbox's controls; any answer but 200 fails the test. */
 cJSON *rig_control(struct rig *rig, const char *method, const char *path, const char *body);
 void rig_faults(struct rig *rig, const char *faults); /* NULL: none any more */
