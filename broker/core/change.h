@@ -119,6 +119,7 @@ struct change_conversation {
     uint8_t health, streak;
     int64_t health_at_ms, last_out_ms, last_in_ms;
     bool forgotten_chat;
+    bool unbegun; /* it was moved there on purpose, and nothing was sent there yet */
 };
 
 struct change_line {

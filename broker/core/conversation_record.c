@@ -18,6 +18,7 @@ void conversation_record(struct core *core, uint32_t at, const struct conversati
         .last_out_ms = (int64_t)conversation->last_out_s * 1000,
         .last_in_ms = (int64_t)conversation->last_in_s * 1000,
         .forgotten_chat = news->forgotten_chat,
+        .unbegun = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == CONVERSATION_PINNED,
     };
     change->event.at_ms = now.wall_ms;
     change->sections[SECTION_RESULT] = news->chat_id;

@@ -33,6 +33,8 @@ static void take_policy(struct policy *policy, const struct conf_policy *conf)
         .pair_per_min = conf->pair_per_min,
         .at_risk_new = conf->allow_at_risk_new,
         .links_allowed = conf->first_message_links_allowed,
+        .moves_flagged = conf->on_flagged == ON_CLOSED_MOVE,
+        .moves_gone = conf->on_gone == ON_CLOSED_MOVE,
         .flag_probe_ms = conf->flag_probe_ms,
         .attempts_max = conf->attempts_max,
         .retry_base_ms = conf->retry_base_ms,

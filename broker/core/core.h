@@ -269,6 +269,32 @@ struct core_word {
 void core_reputation(struct core *core, const struct core_word *word, struct instant now, struct effects *out);
 void core_reputation_end(struct core *core, uint64_t token, uint64_t line, struct instant now, struct effects *out);
 
+/* The conversation with this key lives on that line of its pool from now on, and forgets its chat. not_found; unknown_line;
+ * busy: one of its jobs is with a worker; outcome_unknown: one may have been sent; line_conflict: one names its line. */
+void core_move(struct core *core, uint64_t token, uint64_t conversation, uint64_t line, struct instant now,
+               struct effects *out);
+
+struct core_drain {
+    uint64_t token;
+    uint64_t line; /* digits */
+    enum drain mode;
+    int64_t pace_per_min; /* DRAIN_RAMP: at most so many */
+    const char *by;
+};
+/* Begins (or replaces) what is done with the line's backlog; DRAIN_NONE stops it: not_found when there is none. It goes on
+ * in slices and over restarts; the line's view says how far it is. unknown_line. */
+void core_drain(struct core *core, const struct core_drain *drain, struct instant now, struct effects *out);
+struct drain_count { /* what a drain would do now */
+    uint64_t jobs, conversations; /* that it means */
+    uint64_t stay;                /* jobs of the line's backlog that it does not */
+};
+/* Looks at jobs from slot *cursor (0 first) on, at most `limit` slots, and adds them up; advances *cursor; false: the end
+ * was reached. */
+bool core_drain_look(const struct core *core, size_t line_index, enum drain mode, uint32_t *cursor, uint32_t limit,
+                     struct drain_count *count);
+/* Would the line take new conversations now, and how many (-1: no limit)? */
+bool core_line_room(const struct core *core, size_t line_index, struct instant now, int64_t *out);
+
 /* A dead letter comes back with its number, and so with its key, behind what waits in its conversation. */
 struct core_requeue {
     uint64_t number;

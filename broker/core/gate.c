@@ -2,6 +2,7 @@
  * with its hold, and freshness (DESIGN section 3, the table; traps 5, 6, 11). */
 #include "broker/core/line.h"
 #include "broker/core/leases.h"
+#include "broker/core/move.h"
 #include "broker/core/operate.h"
 #include "broker/core/turns.h"
 
@@ -155,6 +156,7 @@ void gate_update(struct core *core, uint32_t at, struct instant now, struct effe
     line->gate_reason = gate.reason;
     if (line->probing && !gate_lets_probe(core, line, now))
         line->probing = false;
+    move_touch(core, at);
     if (moved) {
         line->known.gate_since_ms = now.wall_ms;
         line_record(core, at, now, out);

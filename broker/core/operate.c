@@ -7,8 +7,10 @@
 
 #include <string.h>
 
+#include "broker/core/drain.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/move.h"
 #include "broker/core/reputation.h"
 #include "broker/core/turns.h"
 
@@ -76,7 +78,7 @@ enum err operate_restore(struct core *core, const struct change_orders *orders)
     return ERR_NONE;
 }
 
-static void copy_text(char *to, size_t room, const char *from)
+void orders_copy_text(char *to, size_t room, const char *from)
 {
     size_t bytes = from == NULL ? 0 : strnlen(from, room - 1);
     memcpy(to, from == NULL ? "" : from, bytes);
@@ -154,8 +156,8 @@ void core_reputation(struct core *core, const struct core_word *ask, struct inst
     orders->word_stands = ask->may_better && said <= known;
     orders->word_since_ms = now.wall_ms;
     orders->word_until_ms = now.wall_ms + ask->for_ms;
-    copy_text(orders->word_reason, sizeof orders->word_reason, ask->reason);
-    copy_text(orders->word_by, sizeof orders->word_by, ask->by);
+    orders_copy_text(orders->word_reason, sizeof orders->word_reason, ask->reason);
+    orders_copy_text(orders->word_by, sizeof orders->word_by, ask->by);
     tell_word(core, line, ask->status, before.word, SOURCE_OPERATOR, now, out);
     take_effect(core, at, stand_closes(&before), now, out);
     effect_answer(out, ask->token, CODE_NONE);
@@ -188,11 +190,19 @@ void operate_wake(struct core *core, uint32_t at, struct instant now, struct eff
     const struct change_orders *orders = &core->orders[at].change;
     if (orders->word_since_ms != 0 && orders->word_until_ms <= now.wall_ms)
         end_word(core, at, now, out);
+    struct line *line = &core->lines[at];
+    if (now.mono_ms < line->slice_ms || (line->move_at == 0 && !drain_is_due(core, line)))
+        return;
+    line->slice_ms = now.mono_ms + 1; /* other things have their turn in between */
+    move_slice(core, at, now, out);
+    drain_slice(core, at, now, out);
 }
 
 int64_t operate_next_ms(const struct core *core, const struct line *line, struct instant now)
 {
     const struct change_orders *orders = orders_of(core, line);
+    if (line->move_at != 0 || drain_is_due(core, line))
+        return line->slice_ms > now.mono_ms ? line->slice_ms : now.mono_ms;
     if (orders->word_since_ms == 0)
         return TIME_NEVER;
     int64_t left = orders->word_until_ms - now.wall_ms;

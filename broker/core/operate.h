@@ -1,5 +1,5 @@
-/* operate.h — what an operator says of a line, over and above what the provider says of it: cordon, a reputation. One
- * CHANGE_ORDERS a line holds all that is ordered now. The operator's own calls are in core.h. */
+/* operate.h — what an operator says of a line, over and above what the provider says of it: cordon, a reputation, a drain
+ * (drain.h). One CHANGE_ORDERS a line holds all that is ordered now. The operator's own calls are in core.h. */
 #ifndef LINEWARD_CORE_OPERATE_H
 #define LINEWARD_CORE_OPERATE_H
 
@@ -21,6 +21,7 @@ bool operator_is_heard(const struct core *core, const struct line *line);
 void operate_wake(struct core *core, uint32_t line, struct instant now, struct effects *out);
 int64_t operate_next_ms(const struct core *core, const struct line *line, struct instant now); /* steady */
 
+void orders_copy_text(char *to, size_t room, const char *from); /* cut; NULL: none */
 void orders_record(struct core *core, uint32_t line, struct instant now, struct effects *out);
 enum err operate_restore(struct core *core, const struct change_orders *orders);
 

@@ -43,6 +43,8 @@ static void finish_probes(struct core *core, const struct lease *lease, bool beg
         return;
     line->probing = false;
     line->probe_due = line->probe_due && !begun;
+    if (line->moving) /* those that waited for its end leave after all, if it did not lift the flag */
+        line->move_at = 1;
     if (begun && line->known.service == SERVICE_FLAGGED && line->known.service_source == SOURCE_ERROR)
         line->known.flagged_at_ms = now.wall_ms;
 }
@@ -89,7 +91,8 @@ static void undo(struct core *core, const struct lease *lease, uint32_t at, stru
     if (!lease->placed)
         return;
     budget_add(&line->known.fresh, now.wall_ms, -1, lease->bucket);
-    if ((conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) == 0)
+    bool begun = (conversation->flags & CONVERSATION_RECORDED) != 0 && !lease->moved;
+    if (!begun && (conversation->flags & CONVERSATION_CHAT) == 0)
         conversation_unbind(core, at);
 }
 
@@ -317,8 +320,13 @@ void outcome_believe_sent(struct core *core, uint32_t slot, const struct core_re
             lease_revoke(core, current, now, out);
         lease_close(core, current, false);
     }
+    if ((core->conversations[job->conversation].flags & CONVERSATION_BOUND) == 0) {
+        /* Its conversation has left the line where that was: what it did there says nothing of where it will live. */
+        const struct job_ending ending = {.event = EV_SENT, .result = result->result, .message_hash = result->message_hash};
+        job_end(core, slot, &ending, now, out);
+        return;
+    }
     uint32_t line = core->conversations[job->conversation].line;
-    assert((core->conversations[job->conversation].flags & CONVERSATION_BOUND) != 0);
     core->lines[line].sent_total++;
     sent(core, slot, result, now, out);
     turns_touch_line(core, line, now);

@@ -1,10 +1,16 @@
 /* pace.c — how fast a line may send: GCRA with even, jittered spacing. The jitter only ever lengthens a gap, so that
  * no minute holds more than the pace (promise P6); a burst of n lets n - 1 more go at once. */
+#include "broker/core/drain.h"
 #include "broker/core/line.h"
 #include "broker/core/random.h"
 
 #define UNLIMITED_PER_MIN 60000 /* what factors and ramp count from when the pace has no limit (PROTOCOL) */
 #define JITTER_SHARE 10         /* a gap is up to a tenth longer */
+
+static double capped(double per_min, int64_t cap) /* 0: none */
+{
+    return cap > 0 && (double)cap < per_min ? (double)cap : per_min;
+}
 
 double pace_per_min(const struct core *core, const struct line *line, struct instant now)
 {
@@ -12,19 +18,22 @@ double pace_per_min(const struct core *core, const struct line *line, struct ins
     if (gate.gate == GATE_CLOSED)
         return 0;
     const struct policy *policy = line_policy(core, line);
+    int64_t cap = drain_pace_per_min(core, line);
     if (policy->pace_per_min == 0 && gate.factor >= 1.0)
-        return -1;
-    return (double)(policy->pace_per_min == 0 ? UNLIMITED_PER_MIN : policy->pace_per_min) * gate.factor;
+        return cap > 0 ? (double)cap : -1;
+    return capped((double)(policy->pace_per_min == 0 ? UNLIMITED_PER_MIN : policy->pace_per_min) * gate.factor, cap);
 }
 
 int64_t pace_interval_us(const struct core *core, const struct line *line, const struct gate_state *gate)
 {
     const struct policy *policy = line_policy(core, line);
-    if (policy->pace_per_min == 0 && gate->factor >= 1.0)
+    int64_t cap = drain_pace_per_min(core, line);
+    if (policy->pace_per_min == 0 && gate->factor >= 1.0 && cap == 0)
         return 0;
     /* Rounded up: a minute must not hold one more. */
     double factor = gate->gate == GATE_CLOSED ? policy->at_risk_factor : gate->factor; /* closed: only a probe goes */
     double per_min = (double)(policy->pace_per_min == 0 ? UNLIMITED_PER_MIN : policy->pace_per_min) * factor;
+    per_min = capped(per_min, cap);
     /* 60 s over a pace so small that it would round to never still ends: an hour at most between two sends */
     return per_min < 1.0 / 60 ? 3600000000 : (int64_t)(60e6 / per_min) + 1;
 }

@@ -256,7 +256,8 @@ static enum err restore_conversation(struct core *core, const struct change_conv
         return ERR_FULL;
     struct conversation *conversation = &core->conversations[at];
     conversation->line = line;
-    conversation->flags = CONVERSATION_BOUND | CONVERSATION_RECORDED | (conversation->flags & CONVERSATION_CHAT);
+    conversation->flags = (value->unbegun ? CONVERSATION_PINNED : CONVERSATION_BOUND) | CONVERSATION_RECORDED |
+                          (conversation->flags & CONVERSATION_CHAT);
     conversation->place = place & NOWHERE_48;
     conversation->health = value->health & 7;
     conversation->streak = value->streak & 31;

@@ -8,6 +8,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/move.h"
 #include "broker/core/names.h"
 #include "broker/core/operate.h"
 #include "broker/core/pause.h"
@@ -81,6 +82,7 @@ static void wake_lines(struct core *core, struct instant now)
         struct gate_state gate = gate_of(core, line, now);
         line->gate = gate.gate;
         line->gate_reason = gate.reason;
+        move_touch(core, l);
         pace_restore(core, line, now);
     }
 }
@@ -100,10 +102,18 @@ static void find_homes(struct core *core)
         bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
         if (!lives && (tried || (pinned && !bound)))
             conversation->line = job->next - 1;
-        if (tried)
+        if (tried && (!lives || conversation->line == job->next - 1)) /* else it was moved since */
             conversation->flags |= CONVERSATION_BOUND;
         if (pinned)
             conversation->flags |= CONVERSATION_PINNED;
+    }
+    /* A try that is under way or of unknown outcome says more than others, which surely made nothing. */
+    for (uint32_t slot = 1; slot <= core->jobs_used; slot++) {
+        const struct job *job = &core->jobs[slot];
+        struct conversation *conversation = &core->conversations[job->conversation];
+        bool counts = job->number != 0 && (job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0);
+        if (counts && !job_state_is_final(job->state) && job->next != 0 && (conversation->flags & CONVERSATION_RECORDED) == 0)
+            conversation->line = job->next - 1;
     }
 }
 

@@ -110,6 +110,10 @@ struct line {
     uint32_t pauses;
     bool probing, probe_due;   /* a flag set by an error: one job may go */
     bool revokes;              /* has leases still to be revoked, for which there was no room */
+    bool moving;      /* its conversations leave it (move.h) ... */
+    uint32_t move_at; /* ... and those from this slot on are still to be looked at; 0: none */
+    uint32_t drain_at;
+    int64_t slice_ms; /* steady: not before then is the next slice of either */
     int64_t recorded_heard_ms;
     struct ready_set ready;    /* conversations that live here */
     struct ready_set fresh;    /* new conversations pinned here */
@@ -139,6 +143,7 @@ struct policy { /* conf_policy as the core needs it */
     uint16_t ramp_percent[CONF_RAMP_STEPS_MAX];
     int64_t ramp_step_ms, daily_messages, fresh_per_day, pair_per_min;
     bool at_risk_new, links_allowed;
+    bool moves_flagged, moves_gone; /* on_flagged, on_gone: move */
     int64_t flag_probe_ms, attempts_max, retry_base_ms, retry_cap_ms, lease_ms;
 };
 
@@ -194,6 +199,7 @@ struct lease {
     bool over;        /* lapsed, but a late `sent` would still be believed */
     bool revoked;
     bool probe_line, probe_account, placed;
+    bool moved;    /* placed: from where it had left another line (move.h) */
     bool restored; /* by a restart: what was before it is not known */
     uint32_t free_next;
     uint32_t last_out_s; /* of its conversation, before it */

@@ -6,6 +6,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/move.h"
 #include "broker/core/operate.h"
 #include "broker/core/pair.h"
 #include "broker/core/placement.h"
@@ -170,6 +171,7 @@ void conversation_settle(struct core *core, uint32_t at, struct instant now)
         return;
     }
     struct job *job = job_at(core, first);
+    move_settle(core, at, now);
     bool ready = (job->flags & JOB_READY) != 0;
     bool goes = may_go(conversation, job, now);
     int64_t until_ms = goes ? conversation_waits_until(core, at, now) : 0;
@@ -223,8 +225,16 @@ void conversation_unbind(struct core *core, uint32_t at)
     struct conversation *conversation = &core->conversations[at];
     count_conversation(core, conversation, -1);
     conversation->flags &= (uint8_t)~CONVERSATION_BOUND;
-    if ((conversation->flags & CONVERSATION_PINNED) == 0)
+    if ((conversation->flags & (CONVERSATION_PINNED | CONVERSATION_RECORDED)) == 0)
         conversation->line = NO_LINE;
+    count_conversation(core, conversation, 1);
+}
+
+void conversation_let_go(struct core *core, uint32_t at)
+{
+    struct conversation *conversation = &core->conversations[at];
+    count_conversation(core, conversation, -1);
+    conversation->flags &= (uint8_t)~(CONVERSATION_BOUND | CONVERSATION_PINNED);
     count_conversation(core, conversation, 1);
 }
 
@@ -232,7 +242,7 @@ void conversation_unbind(struct core *core, uint32_t at)
 
 bool line_welcomes_fresh(const struct core *core, const struct line *line)
 {
-    if (!line_has_pool(line) || line->known.cordoned || line->gate == GATE_CLOSED || ramp_is_on(core, line))
+    if (!line_has_pool(line) || line->known.cordoned || line->moving || line->gate == GATE_CLOSED || ramp_is_on(core, line))
         return false;
     struct stand stand = line_stand(core, line);
     bool healthy =
@@ -390,19 +400,24 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
     struct conversation *conversation = &core->conversations[job->conversation];
     struct line *line = &core->lines[at];
     bool places = (conversation->flags & CONVERSATION_BOUND) == 0;
+    bool moved = places && (conversation->flags & CONVERSATION_RECORDED) != 0;
 
     turns_withdraw(core, job->conversation, slot);
     if (places) {
         assert(line_takes_fresh(core, line, now)); /* promise P5 */
         placement_remove(core, at);
         placement_charge(core, at, now);
+        bool back = conversation->line == at && (conversation->flags & CONVERSATION_PINNED) == 0;
         conversation_bind(core, job->conversation, at, false);
+        if (moved && !back) /* else its chat is there */
+            move_arrive(core, job->conversation, now, out);
     }
     uint32_t worker = crew_next_worker(core, line->pool);
     struct lease *lease = lease_grant(core, slot, at, worker, now);
     assert(lease != NULL);
     crew_ring_turn(core, core->workers[worker].crew);
     lease->placed = places;
+    lease->moved = moved;
     lease->probe_line = line->gate == GATE_CLOSED;
     line->probing = line->probing || lease->probe_line;
     lease->probe_account = core->accounts[line->account].broken;

@@ -35,5 +35,7 @@ bool line_takes_fresh(const struct core *core, const struct line *line, struct i
  * pool or to where it waits for the line that it is pinned to. */
 void conversation_bind(struct core *core, uint32_t conversation, uint32_t line, bool pinned);
 void conversation_unbind(struct core *core, uint32_t conversation);
+/* The same for one that has begun there (move.h): it is pinned to nothing any more, and its line is where it was. */
+void conversation_let_go(struct core *core, uint32_t conversation);
 
 #endif

@@ -34,6 +34,7 @@ enum admin_step call_enqueue(struct admin_turn *turn, struct exchange *x);
 /* admin_conversations.c */
 enum admin_step call_conversation(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_conversations(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_move(struct admin_turn *turn, struct exchange *x);
 
 /* admin_import.c */
 /* Keeps the result of one conversation. True: it was the last one that was missing. */
@@ -59,6 +60,10 @@ enum admin_step call_requeue_many(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_cordon(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_reputation(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_reputation_end(struct admin_turn *turn, struct exchange *x);
+
+/* admin_drain.c */
+enum admin_step call_drain(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_drain_stop(struct admin_turn *turn, struct exchange *x);
 
 /* admin_pause.c; route.detail is the enum pause_scope */
 enum admin_step call_pause(struct admin_turn *turn, struct exchange *x);

@@ -7,6 +7,7 @@
 
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/recipients.h"
+#include "lineward/log.h"
 
 #define SLOTS_PER_STEP 2048  /* slots of the core looked at in one turn */
 #define SLOTS_PER_PAGE 65536 /* and for one page: a filter that fits nothing must not walk them all */
@@ -44,19 +45,32 @@ static enum admin_step look_up_one(struct admin_turn *turn, struct exchange *x, 
     return step;
 }
 
-static enum admin_step ask_one(struct admin_turn *turn, struct exchange *x)
+/* The recipients that the path names, as JSON with a terminator; the caller's (free()). NULL: answered. */
+static char *read_recipients(struct admin_turn *turn, struct exchange *x)
 {
     struct recipients to;
     struct json_out text = {0};
-    if (conf_pool_find(turn->options->conf, x->parts[0]) == UINT32_MAX || !grant_sees_name(x, x->parts[0]))
-        return answer_error(x, CODE_NOT_FOUND, NULL, NULL);
-    if (!recipients_split(x->parts[1], &to))
-        return answer_error(x, CODE_INVALID_RECIPIENT, NULL, "to");
+    if (conf_pool_find(turn->options->conf, x->parts[0]) == UINT32_MAX || !grant_sees_name(x, x->parts[0])) {
+        answer_error(x, CODE_NOT_FOUND, NULL, NULL);
+        return NULL;
+    }
+    if (!recipients_split(x->parts[1], &to)) {
+        answer_error(x, CODE_INVALID_RECIPIENT, NULL, "to");
+        return NULL;
+    }
     recipients_write(&to, &text);
     char *recipients = text.failed ? NULL : strndup(text.text, text.bytes);
     json_out_free(&text);
     if (recipients == NULL)
-        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+        answer_error(x, CODE_BUSY, "out of memory", NULL);
+    return recipients;
+}
+
+static enum admin_step ask_one(struct admin_turn *turn, struct exchange *x)
+{
+    char *recipients = read_recipients(turn, x);
+    if (recipients == NULL)
+        return STEP_DONE;
     enum admin_step step = look_up_one(turn, x, recipients);
     free(recipients);
     return step;
@@ -71,6 +85,56 @@ enum admin_step call_conversation(struct admin_turn *turn, struct exchange *x)
     if (x->lookup.items[0].code != CODE_NONE)
         return answer_error(x, x->lookup.items[0].code, NULL, NULL);
     return answer_text(x, 200, NULL, x->lookup.text.text, x->lookup.items[0].bytes);
+}
+
+/* ---- moving one on purpose ---- */
+
+static const char *why_not(enum code code)
+{
+    switch (code) {
+    case CODE_BUSY:
+        return "one of its jobs is with a worker: try again when that is over";
+    case CODE_OUTCOME_UNKNOWN:
+        return "one of its jobs may have been sent where it lives: that must be settled first";
+    case CODE_LINE_CONFLICT:
+        return "one of its jobs names the line where it lives";
+    default:
+        return NULL;
+    }
+}
+
+static enum admin_step begin_move(struct admin_turn *turn, struct exchange *x)
+{
+    uint64_t line = 0;
+    char *recipients = read_recipients(turn, x);
+    cJSON *body = recipients == NULL ? NULL : exchange_body(x);
+    const char *reason, *text = json_string(body, "line");
+    if (body == NULL || !body_reason(x, body, &reason)) {
+        /* answered */
+    } else if (text == NULL || exchange_line(turn, x, text, &line) != CODE_NONE) {
+        answer_error(x, text == NULL ? CODE_INVALID_FIELD : CODE_UNKNOWN_LINE, text == NULL ? "line is needed" : NULL,
+                     "line");
+    } else {
+        uint64_t key = recipients_conversation(turn->options->hash, x->parts[0],
+                                               (struct span){recipients, strlen(recipients)});
+        char masked[HANDLE_MAX_BYTES + 1];
+        handle_mask(text, masked);
+        log_event(LOG_INFO, "conversation_moved", "by=%s pool=%s line=%s", x->grant.name, x->parts[0], masked);
+        core_move(turn->core, x->token, key, line, turn->now, turn->out);
+        x->phase = 1;
+    }
+    cJSON_Delete(body);
+    free(recipients);
+    return x->phase == 1 ? STEP_WAIT : STEP_DONE;
+}
+
+enum admin_step call_move(struct admin_turn *turn, struct exchange *x)
+{
+    if (!x->has_effect)
+        return begin_move(turn, x);
+    if (x->effect.code != CODE_NONE)
+        return answer_error(x, x->effect.code, why_not(x->effect.code), NULL);
+    return call_conversation(turn, x);
 }
 
 /* ---- a page ---- */

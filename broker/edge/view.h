@@ -107,6 +107,7 @@ struct line_names {
 void view_line(struct json_out *out, const struct line_view *line, struct line_names names,
                const struct pause_view *pauses, size_t pause_count);
 void view_line_reputation(struct json_out *out, const struct line_view *line); /* the member `reputation` of it */
+void view_drain(struct json_out *out, const struct line_view *line); /* its value, null: none is under way */
 /* Does this pause stop that line? */
 bool view_pause_applies(const struct pause_view *pause, uint64_t line, struct line_names names);
 void view_pause(struct json_out *out, const struct pause_view *pause);

@@ -65,6 +65,28 @@ static void put_backlog(struct json_out *out, const struct line_view *line)
     json_close(out, '}');
 }
 
+void view_drain(struct json_out *out, const struct line_view *line)
+{
+    const struct change_orders *orders = line->orders;
+    if (orders == NULL || orders->drain == DRAIN_NONE) {
+        json_put_null(out);
+        return;
+    }
+    json_open(out, '{');
+    put_word(out, "mode", drain_name((enum drain)orders->drain));
+    put_word(out, "by", orders->drain_by);
+    put_time(out, "since", orders->drain_since_ms);
+    json_key(out, "pace_per_min");
+    if (orders->drain_pace_per_min > 0)
+        json_put_int(out, orders->drain_pace_per_min);
+    else
+        json_put_null(out);
+    put_count(out, "jobs", orders->drain_jobs);
+    put_count(out, "conversations", orders->drain_conversations);
+    put_count(out, "waiting", line->backlog_queued + line->backlog_held);
+    json_close(out, '}');
+}
+
 static bool same_name(const char *a, const char *b)
 {
     return a != NULL && b != NULL && strcmp(a, b) == 0;
@@ -120,7 +142,7 @@ void view_line(struct json_out *out, const struct line_view *line, struct line_n
     put_backlog(out, line);
     put_time(out, "oldest_at", line->oldest_at_ms);
     json_key(out, "drain");
-    json_put_null(out); /* no drain is ever under way: this version has none */
+    view_drain(out, line);
     json_close(out, '}');
 }
 

@@ -235,6 +235,7 @@ static void walk_conversation(struct cursor *cursor, struct change_conversation 
     SIGNED(conversation->last_out_ms);
     SIGNED(conversation->last_in_ms);
     FIELD(conversation->forgotten_chat);
+    FIELD(conversation->unbegun);
 }
 
 static void walk_line(struct cursor *cursor, struct change_line *line)

@@ -164,9 +164,113 @@ START_TEST(an_operators_reputation_holds_over_sigkill_until_it_ends)
 }
 END_TEST
 
+/* How many of the jobs ID0 … are in this state on a line that is (not) rig.lines[0]. */
+static int count_on(const char *id, int jobs, const char *state, bool on_first)
+{
+    int count = 0;
+    for (int i = 0; i < jobs; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s%d", id, i);
+        cJSON *view = producer_ask(&producer, "STATUS", name);
+        const char *line = text_at(view, "line");
+        count += strcmp(text_at(view, "state"), state) == 0 && line != NULL &&
+                 (strcmp(line, rig.lines[0]) == 0) == on_first;
+        cJSON_Delete(view);
+    }
+    return count;
+}
+
+#define CONVERSATIONS 20
+
+/* Conversations that live on the first line by placement, for the others were cordoned meanwhile. */
+static void settle_on_first_line(void)
+{
+    char path[64], id[16];
+    for (size_t l = 1; l < RIG_LINES; l++) {
+        snprintf(path, sizeof path, "/v1/lines/%s/cordon", rig.lines[l]);
+        cJSON_Delete(operate("POST", path, NULL));
+    }
+    for (unsigned i = 0; i < CONVERSATIONS; i++) {
+        snprintf(id, sizeof id, "a%u", i);
+        enqueue(id, i, "", NULL);
+    }
+    AWAIT(count_on("a", CONVERSATIONS, "sent", true) == CONVERSATIONS, "the first line does not send all");
+    for (size_t l = 1; l < RIG_LINES; l++) {
+        snprintf(path, sizeof path, "/v1/lines/%s/uncordon", rig.lines[l]);
+        cJSON_Delete(operate("POST", path, NULL));
+    }
+}
+
+static void enqueue_all(const char *id)
+{
+    for (unsigned i = 0; i < CONVERSATIONS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%s%u", id, i);
+        enqueue(name, i, "", NULL);
+    }
+}
+
+/* covers: key policies.on_flagged */
+START_TEST(a_flagged_lines_conversations_go_on_elsewhere_and_stay_there)
+{
+    static const char *const sets[] = {"policies.default.on_flagged=move", NULL};
+    begin(sets);
+    settle_on_first_line();
+    cJSON_Delete(operate("POST", "/v1/pause", "{\"reason\":\"test\"}"));
+    enqueue_all("b");
+    rig_set_line(&rig, 0, "\"service\":\"FLAGGED\"");
+    AWAIT(rig_line_is(&rig, 0, "closed", "line_flagged"), "the line is not flagged");
+    restart_by_force(); /* while they are on their way */
+    cJSON_Delete(operate("POST", "/v1/resume", "{}"));
+    AWAIT(count_on("b", CONVERSATIONS, "sent", false) == CONVERSATIONS, "not all go on elsewhere");
+    rig_set_line(&rig, 0, "\"service\":\"ACTIVE\"");
+    AWAIT(rig_line_is(&rig, 0, "open", NULL), "the line does not open again");
+    restart_by_force();
+    enqueue_all("c");
+    AWAIT(count_on("c", CONVERSATIONS, "sent", false) == CONVERSATIONS, "conversations went back to their old line");
+    MUST(rig_accepted(&rig) == 3 * CONVERSATIONS, "%lld messages", (long long)rig_accepted(&rig));
+    end();
+}
+END_TEST
+
+/* covers: call POST /v1/lines/{line}/drain, DELETE /v1/lines/{line}/drain, PUT /v1/conversations/{pool}/{to}/line */
+START_TEST(a_line_is_drained_and_a_conversation_moved_over_sigkill)
+{
+    char drain[64], body[64], path[96];
+    begin(NULL);
+    settle_on_first_line();
+    snprintf(drain, sizeof drain, "/v1/lines/%s/drain", rig.lines[0]);
+    cJSON_Delete(operate("POST", "/v1/pause", "{\"reason\":\"test\"}"));
+    enqueue_all("b");
+    cJSON *dry = operate("POST", drain, "{\"mode\":\"fail\",\"dry_run\":true}");
+    MUST(number_at(dry, "jobs") == CONVERSATIONS, "%lld jobs would fail", (long long)number_at(dry, "jobs"));
+    cJSON_Delete(dry);
+    cJSON_Delete(operate("POST", drain, "{\"mode\":\"fail\"}"));
+    AWAIT(count_on("b", CONVERSATIONS, "failed", true) == CONVERSATIONS, "what waits does not fail");
+    enqueue_all("c");
+    cJSON_Delete(operate("POST", drain, "{\"mode\":\"move\"}"));
+    restart_by_force();
+    cJSON_Delete(operate("POST", "/v1/resume", "{}"));
+    AWAIT(count_on("c", CONVERSATIONS, "sent", false) == CONVERSATIONS, "not all are placed anew");
+    cJSON_Delete(operate("DELETE", drain, NULL));
+
+    snprintf(path, sizeof path, "/v1/conversations/default/+14157040000/line");
+    snprintf(body, sizeof body, "{\"line\":\"%s\"}", rig.lines[0]);
+    cJSON_Delete(operate("PUT", path, body));
+    restart_by_force();
+    enqueue("d0", 0, "", NULL);
+    AWAIT(count_on("d", 1, "sent", true) == 1, "the moved conversation is not on its new line");
+    enqueue("e0", 0, "", NULL);
+    AWAIT(count_on("e", 1, "sent", true) == 1, "it does not stay there");
+    end();
+}
+END_TEST
+
 int main(void)
 {
     return RUN_TESTS("operate", 60, dead_letters_come_back_over_sigkill_and_each_is_sent_once,
                      a_settled_outcome_stays_settled_over_sigkill, a_cordon_holds_over_sigkill_until_it_is_lifted,
-                     an_operators_reputation_holds_over_sigkill_until_it_ends);
+                     an_operators_reputation_holds_over_sigkill_until_it_ends,
+                     a_flagged_lines_conversations_go_on_elsewhere_and_stay_there,
+                     a_line_is_drained_and_a_conversation_moved_over_sigkill);
 }

@@ -171,6 +171,96 @@ START_TEST(an_operator_may_call_a_line_worse_and_only_an_admin_better)
 }
 END_TEST
 
+/* covers: call POST /v1/lines/{line}/drain, DELETE /v1/lines/{line}/drain */
+START_TEST(a_drain_is_rehearsed_begun_seen_and_stopped)
+{
+    static const char path[] = "/v1/lines/+12025550101/drain";
+    rig_expect("POST", path, "viewer-token", "{\"mode\":\"fail\"}", 403);
+    rig_expect("POST", "/v1/lines/+12025550102/drain", "operator-eu-token", "{\"mode\":\"fail\"}", 404);
+    expect_code("POST", path, "operator-token", "{\"mode\":\"none\"}", 422, "invalid_field");
+    expect_code("POST", path, "operator-token", "{\"mode\":\"ramp\"}", 422, "invalid_field");
+    expect_code("POST", path, "operator-token", "{\"mode\":\"fail\",\"pace_per_min\":5}", 422, "invalid_field");
+    expect_code("POST", path, "operator-token", "{\"mode\":\"fail\",\"dry_run\":1}", 422, "invalid_field");
+    expect_code("POST", path, "operator-token", "{\"mode\":\"move\"}", 403, "forbidden");
+    expect_code("DELETE", path, "operator-token", NULL, 404, "not_found");
+    for (unsigned i = 0; i < 3; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "w%u", i);
+        enqueue("eu", id, 20 + i, ",\"from\":\"+12025550101\"");
+    }
+    struct reply reply = rig_ask("POST", path, "operator-token", "{\"mode\":\"fail\",\"dry_run\":true}");
+    int64_t number = 0;
+    ck_assert_msg(reply.status == 200, "%s", reply.body);
+    ck_assert(json_int(reply.json, "jobs", &number));
+    ck_assert_int_eq(number, 3);
+    ck_assert(json_bool(reply.json, "dry_run", false));
+    reply_free(&reply);
+    reply = rig_ask("POST", path, "operator-eu-token", "{\"mode\":\"ramp\",\"pace_per_min\":2}");
+    ck_assert_str_eq(json_string(json_get(reply.json, "drain"), "mode"), "ramp");
+    ck_assert_str_eq(json_string(json_get(reply.json, "drain"), "by"), "ops-eu");
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/lines/+12025550101", "viewer-token", NULL);
+    ck_assert(json_int(json_get(reply.json, "drain"), "waiting", &number));
+    ck_assert_int_eq(number, 3);
+    ck_assert(json_int(reply.json, "pace_per_min", &number));
+    ck_assert_int_eq(number, 2);
+    reply_free(&reply);
+    rig_expect("DELETE", path, "operator-token", NULL, 200);
+    rig_expect("POST", path, "operator-token", "{\"mode\":\"fail\"}", 200);
+    for (int tick = 0; tick < 10; tick++) {
+        rig.now.mono_ms++;
+        core_tick(rig.core, rig.now, &rig.effects);
+        rig_commit();
+    }
+    expect_job("eu%2Fw1", "failed", "");
+    reply = rig_ask("GET", "/v1/dead?code=held", "viewer-token", NULL);
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "dead")), 3);
+    reply_free(&reply);
+}
+END_TEST
+
+START_TEST(a_rehearsed_move_says_which_lines_would_take_how_many)
+{
+    static const char path[] = "/v1/lines/+12025550101/drain";
+    expect_code("POST", path, "operator-token", "{\"mode\":\"move\",\"dry_run\":true}", 403, "forbidden");
+    struct reply reply = rig_ask("POST", path, "admin-token", "{\"mode\":\"move\",\"dry_run\":true}");
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "to")), 0); /* its pool has no other */
+    reply_free(&reply);
+    rig_expect("POST", path, "admin-token", "{\"mode\":\"move\"}", 200);
+    reply = rig_ask("GET", "/v1/lines/+12025550101", "viewer-token", NULL);
+    ck_assert_str_eq(json_string(json_get(reply.json, "drain"), "mode"), "move");
+    reply_free(&reply);
+}
+END_TEST
+
+/* covers: call PUT /v1/conversations/{pool}/{to}/line */
+START_TEST(a_conversation_is_moved_on_purpose_or_it_is_said_why_not)
+{
+    static const char path[] = "/v1/conversations/eu/+14155550001/line";
+    static const char there[] = "{\"line\":\"+12025550101\",\"reason\":\"asked for\"}";
+    ready();
+    enqueue("eu", "a", 1, "");
+    answer(lease_one(), OUTCOME_SENT, false, "{}");
+    rig_expect("PUT", path, "viewer-token", there, 403);
+    expect_code("PUT", path, "operator-token", "{}", 422, "invalid_field");
+    expect_code("PUT", path, "operator-token", "{\"line\":\"+12025550102\"}", 404, "unknown_line"); /* of us */
+    expect_code("PUT", path, "operator-token", "{\"line\":\"rubbish\"}", 404, "unknown_line");
+    expect_code("PUT", "/v1/conversations/eu/rubbish/line", "operator-token", there, 422, "invalid_recipient");
+    expect_code("PUT", "/v1/conversations/eu/+14155559999/line", "operator-token", there, 404, "not_found");
+    expect_code("PUT", "/v1/conversations/us/+14155550001/line", "operator-eu-token", there, 404, "not_found");
+    struct reply reply = rig_ask("PUT", path, "operator-eu-token", there);
+    ck_assert_msg(reply.status == 200, "%s", reply.body);
+    ck_assert_str_eq(json_string(reply.json, "line"), "+12025550101");
+    reply_free(&reply);
+    enqueue("eu", "b", 1, "");
+    uint64_t lease = lease_one();
+    expect_code("PUT", path, "operator-token", there, 429, "busy");
+    answer(lease, OUTCOME_RETRY, true, "{}");
+    expect_code("PUT", path, "operator-token", there, 409, "outcome_unknown");
+}
+END_TEST
+
 /* ---- dead letters ---- */
 
 static int count_dead(const char *query, const char *token)
@@ -346,6 +436,9 @@ int main(void)
     tcase_add_test(tests, settling_as_unsent_lets_the_job_wait_again_and_only_unknown_ones_can_be_settled);
     tcase_add_test(tests, a_line_is_cordoned_and_uncordoned);
     tcase_add_test(tests, an_operator_may_call_a_line_worse_and_only_an_admin_better);
+    tcase_add_test(tests, a_drain_is_rehearsed_begun_seen_and_stopped);
+    tcase_add_test(tests, a_rehearsed_move_says_which_lines_would_take_how_many);
+    tcase_add_test(tests, a_conversation_is_moved_on_purpose_or_it_is_said_why_not);
     tcase_add_test(tests, dead_letters_are_listed_by_pool_and_code_page_by_page);
     tcase_add_test(tests, a_dead_letter_comes_back_by_name_with_all_it_had);
     tcase_add_test(tests, only_who_may_see_a_dead_letter_brings_it_back);

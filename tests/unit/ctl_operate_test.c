@@ -62,6 +62,41 @@ START_TEST(a_reputation_is_set_for_a_while_with_a_reason_and_ended)
 }
 END_TEST
 
+START_TEST(a_drain_says_how_and_may_be_dry)
+{
+    static const struct reply script[] = {{200, "{\"line\":\"+1202\",\"drain\":{\"mode\":\"ramp\",\"jobs\":3}}"}};
+    SERVER_START(script);
+    RUN_ADMIN("drain", W("+1202"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("drain", W("+1202"), W("--stop"), W("--mode"), W("fail"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("drain", W("+1202"), W("--mode"), W("ramp"), W("--pace"), W("0"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("drain", W("+1202"), W("--mode"), W("ramp"), W("--pace"), W("20"), W("--dry-run"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "POST", "/v1/lines/%2B1202/drain");
+    ck_assert_str_eq(server.seen[0].body, "{\"mode\":\"ramp\",\"pace_per_min\":20,\"dry_run\":true}");
+    assert_says(said.out, "ramp");
+    RUN_ADMIN("drain", W("+1202"), W("--stop"));
+    assert_asked(1, "DELETE", "/v1/lines/%2B1202/drain");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_conversation_is_moved_by_pool_and_recipients_with_a_reason)
+{
+    static const struct reply script[] = {{200, "{\"line\":\"+1303\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("move"), W("eu"), W("+1415,a@b.c"), W("+1303"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("conversations", W("move"), W("eu"), W("+1415,a@b.c"), W("+1303"), W("--reason"), W("x"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "PUT", "/v1/conversations/eu/%2B1415%2Ca%40b.c/line");
+    ck_assert_str_eq(server.seen[0].body, "{\"line\":\"+1303\",\"reason\":\"x\"}");
+    server_stop();
+}
+END_TEST
+
 START_TEST(dead_letters_are_shown_with_their_codes)
 {
     static const struct reply script[] = {
@@ -131,6 +166,8 @@ int main(void)
     tcase_add_test(tests, settle_needs_a_reason_and_an_outcome);
     tcase_add_test(tests, cordon_and_uncordon_name_the_line);
     tcase_add_test(tests, a_reputation_is_set_for_a_while_with_a_reason_and_ended);
+    tcase_add_test(tests, a_drain_says_how_and_may_be_dry);
+    tcase_add_test(tests, a_conversation_is_moved_by_pool_and_recipients_with_a_reason);
     tcase_add_test(tests, dead_letters_are_shown_with_their_codes);
     tcase_add_test(tests, requeue_goes_on_after_a_refusal);
     tcase_add_test(tests, requeue_of_all_goes_on_until_none_is_left);

@@ -151,7 +151,8 @@ static struct change_conversation draw_conversation(void)
                                         .health_at_ms = moment(),
                                         .last_out_ms = moment(),
                                         .last_in_ms = moment(),
-                                        .forgotten_chat = flip()};
+                                        .forgotten_chat = flip(),
+                                        .unbegun = flip()};
 }
 
 static void draw_pause(struct change_pause *pause)

@@ -69,6 +69,19 @@ static const struct option_spec reputation_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec drain_options[] = {
+    {"mode", "MODE", "ramp, replace, fail or move (needed, unless --stop)"},
+    {"pace", "N", "with ramp: at most so many a minute"},
+    {"dry-run", NULL, "only say what would go, and where to"},
+    {"stop", NULL, "end the drain that is under way"},
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec move_options[] = {
+    {"reason", "TEXT", "why (needed)"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec dead_options[] = {
     {"pool", "POOL", "only jobs of this pool"},
     {"code", "CODE", "only those that failed with this error code, as 2006 or outcome_unknown"},
@@ -177,6 +190,14 @@ static const struct command commands[] = {
      reputation_options, command_reputation_set, "/v1/lines/{}/reputation"},
     {"reputation end", "LINE", 1, 1, "the provider's word counts again", NULL, no_options, command_reputation_end,
      "/v1/lines/{}/reputation"},
+    {"drain", "LINE", 1, 1, "do something with the backlog of a line",
+     "ramp: let it go at a set pace, as reputation allows. replace: conversations never started on it go back to the\n"
+     "pool. fail: what waits now goes to the dead letters. move (admins, for a line gone for good): all its\n"
+     "conversations are placed anew as budgets allow, until --stop.",
+     drain_options, command_drain, "/v1/lines/{}/drain"},
+    {"conversations move", "POOL TO LINE", 3, 3, "a conversation lives on another line from now on",
+     "The chat is forgotten, for chats live on a line: the next message opens a new one there.", move_options,
+     command_move, "/v1/conversations/{}/{}/line"},
     {"dead", "", 0, 0, "dead letters: jobs that failed for good", NULL, dead_options, command_jobs, "/v1/dead"},
     {"requeue", "[ID...]", 0, ARGS_POSITIONAL_MAX, "bring dead letters back, each with its number and idempotency key",
      "A requeued job takes its place behind what waits in its conversation, and is tried on the line where it was.",

@@ -58,6 +58,8 @@ int command_settle(const struct ctl *ctl, const struct args *args);  /* cmd_oper
 int command_cordon(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c: cordon, uncordon */
 int command_reputation_set(const struct ctl *ctl, const struct args *args); /* cmd_operate.c */
 int command_reputation_end(const struct ctl *ctl, const struct args *args); /* cmd_operate.c */
+int command_drain(const struct ctl *ctl, const struct args *args); /* cmd_operate.c */
+int command_move(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c */
 int command_requeue(const struct ctl *ctl, const struct args *args); /* cmd_dead.c */
 int command_events(const struct ctl *ctl, const struct args *args);  /* cmd_events.c */
 int command_enqueue(const struct ctl *ctl, const struct args *args); /* cmd_enqueue.c */

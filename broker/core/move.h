@@ -1,0 +1,29 @@
+/* move.h — conversations that leave their line: one on an operator's word, or all of a line that cannot send (on_flagged,
+ * on_gone, a drain). DESIGN trap 2: nothing else moves a conversation.
+ *
+ * A conversation that left lives nowhere until a line takes it: it stands with the new ones of its pool, spends a
+ * new-conversation budget where it goes, and forgets its chat then, for chats live on a line. Its record goes on saying
+ * where it was, so a restart in between finds it there and lets it leave again. What that means for the flags: RECORDED
+ * and not BOUND. Those with a job that names the line (`from`), or that may have been sent, stay. */
+#ifndef LINEWARD_CORE_MOVE_H
+#define LINEWARD_CORE_MOVE_H
+
+#include "broker/core/effects.h"
+
+/* Do the conversations of the line leave it now? */
+bool move_is_on(const struct core *core, const struct line *line);
+/* May it leave: has it something to send, nothing that names the line, nothing under way or of unknown outcome? */
+bool move_may_leave(const struct core *core, uint32_t conversation);
+/* Its first job may have changed, and it is not in a ready queue: it leaves if its line lets go of all and it may. */
+void move_settle(struct core *core, uint32_t conversation, struct instant now);
+/* Leaves, whatever for. */
+void move_leave(struct core *core, uint32_t conversation, struct instant now);
+/* It is another line's now: the chat is forgotten, its record says where. */
+void move_arrive(struct core *core, uint32_t conversation, struct instant now, struct effects *out);
+
+/* Looks for conversations that have something to send, a slice a call; true: there is more to look at. */
+bool move_slice(struct core *core, uint32_t line, struct instant now, struct effects *out);
+/* What decides move_is_on() may have changed. */
+void move_touch(struct core *core, uint32_t line);
+
+#endif
