@@ -258,6 +258,62 @@ static void enqueue(void)
     settle();
 }
 
+/* A conversation that existed before: wherever it lives or waits already, it stays. */
+static void adopt(void)
+{
+    uint32_t at = (uint32_t)draw(NAIVE_CONVERSATIONS);
+    struct naive_conversation *known = &run.naive.conversations[at];
+    uint64_t lives = known->home != 0 ? known->home : known->pinned;
+    struct core_adopt adopt = {.token = 12,
+                               .pool = naive_pool_of(at),
+                               .conversation = naive_key(at),
+                               .line = lives != 0 && chance(60) ? lives : RIG_LINE + line_for(at),
+                               .chat_hash = chance(80) ? 900000 + at : 0,
+                               .recipients = {"[]", 2}};
+    enum code code = lives != 0 && lives != adopt.line ? CODE_LINE_CONFLICT : CODE_NONE;
+    if (rig_line(run.rig, (uint32_t)(adopt.line - RIG_LINE)).number == 0)
+        code = CODE_UNKNOWN_LINE;
+    note("adopt %u on line %llu chat %llu: %s", at, (unsigned long long)(adopt.line - RIG_LINE),
+         (unsigned long long)adopt.chat_hash, code_name(code));
+    if (code == CODE_NONE) {
+        known->home = adopt.line;
+        known->chat_known = known->chat_known || adopt.chat_hash != 0;
+    }
+    core_adopt(run.rig->core, &adopt, false, run.rig->now, &run.rig->out);
+    const struct effect *answer = &run.rig->out.effects[run.rig->out.effect_count - 1];
+    if (answer->kind != EFFECT_ADOPTED || answer->code != code)
+        naive_refuse("an import is answered %s, not %s", code_name(answer->code), code_name(code));
+    if (code == CODE_NONE && answer->line != adopt.line)
+        naive_refuse("conversation %u is said to live on line %llu", at,
+                     (unsigned long long)(answer->line - RIG_LINE));
+    settle();
+}
+
+static void operator_suppresses(void)
+{
+    uint32_t at = (uint32_t)draw(NAIVE_CONVERSATIONS);
+    uint64_t key = naive_key(at);
+    struct core_suppress suppress = {.token = 13,
+                                     .account = naive_account_of(naive_pool_of(at)),
+                                     .recipient = naive_recipient(at),
+                                     .handle = "+14155550101",
+                                     .reason = "r",
+                                     .by = "ops",
+                                     .conversations = &key,
+                                     .conversation_count = 1};
+    if (suppress.recipient == 0)
+        return;
+    if (naive_is_suppressed(&run.naive, suppress.recipient)) {
+        note("unsuppress %u", at);
+        core_unsuppress(run.rig->core, 14, suppress.account, suppress.recipient, run.rig->now, &run.rig->out);
+    } else {
+        note("suppress %u", at);
+        naive_suppress(&run.naive, suppress.recipient);
+        core_suppress(run.rig->core, &suppress, run.rig->now, &run.rig->out);
+    }
+    settle();
+}
+
 static struct naive_job *any_job(void)
 {
     for (int tries = 0; tries < 40; tries++) {
@@ -538,8 +594,12 @@ static void event(void)
         line_told();
     else if (what < 730)
         poll();
-    else if (what < 760)
+    else if (what < 758)
         message();
+    else if (what < 763)
+        adopt();
+    else if (what < 765)
+        operator_suppresses();
     else if (what < 775)
         pause_or_resume();
     else if (what < 785)
