@@ -1,5 +1,6 @@
 /* adopt.c — taking over conversations that exist at the provider already (an account that is switched over): where each
  * lives, without a job that says so. */
+#include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
 #include "broker/core/line.h"
@@ -44,24 +45,22 @@ static struct judgement judge(const struct core *core, const struct core_adopt *
     return judged;
 }
 
-static uint32_t seconds_of(int64_t ms, struct instant now)
+static int64_t not_later(int64_t ms, struct instant now)
 {
-    return (uint32_t)((ms < 0 ? 0 : ms > now.wall_ms ? now.wall_ms : ms) / 1000);
+    return ms > now.wall_ms ? now.wall_ms : ms;
 }
 
 /* A later moment, or a first word, says more than what is there; what we were told ourselves stands. */
-static bool take_past(struct conversation *conversation, const struct core_adopt *adopt, struct instant now)
+static void take_past(struct conversation *conversation, const struct core_adopt *adopt, struct instant now)
 {
-    uint32_t last_out_s = seconds_of(adopt->last_out_ms, now);
-    uint32_t last_in_s = seconds_of(adopt->last_in_ms, now);
-    if (last_out_s > conversation->last_out_s)
-        conversation->last_out_s = last_out_s;
-    if (last_in_s > conversation->last_in_s)
-        conversation->last_in_s = last_in_s;
-    if (adopt->health == CHAT_UNKNOWN || conversation->health != CHAT_UNKNOWN)
-        return false;
-    conversation->health = (uint8_t)(adopt->health & 7);
-    return true;
+    uint32_t last_out = adopt->last_out_ms <= 0 ? 0 : moment_of(not_later(adopt->last_out_ms, now));
+    uint32_t last_in = adopt->last_in_ms <= 0 ? 0 : minute_of(not_later(adopt->last_in_ms, now));
+    if (last_out > conversation->last_out)
+        conversation->last_out = last_out;
+    if (last_in > conversation->last_in)
+        conversation->last_in = last_in & 0xFFFFFF;
+    if (adopt->health != CHAT_UNKNOWN && conversation->health == CHAT_UNKNOWN)
+        chat_hear(conversation, adopt->health, adopt->health_at_ms);
 }
 
 /* Whoever waited for any line, or for this one, waits as a known conversation of it from now on. */
@@ -80,14 +79,13 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
                       struct instant now, struct effects *out)
 {
     struct conversation *conversation = &core->conversations[at];
-    bool has_health = take_past(conversation, adopt, now);
+    take_past(conversation, adopt, now);
     move_in(core, at, line);
     if (adopt->chat_hash != 0)
         conversation_set_chat(core, at, adopt->chat_hash);
     struct conversation_news news = {.chat_hash = adopt->chat_hash,
                                      .chat_id = adopt->chat_id,
-                                     .recipients = adopt->recipients,
-                                     .health_at_ms = has_health ? adopt->health_at_ms : 0};
+                                     .recipients = adopt->recipients};
     conversation_record(core, at, &news, now, out);
     if (conversation->health == CHAT_OPTED_OUT)
         suppression_purge(core, at, now, out);

@@ -109,6 +109,8 @@ struct change_end {
     uint64_t message_hash; /* keyed hash of the provider's message id; 0: none */
     int64_t provider_code;
     uint8_t life; /* which of its lives ended (change_job) */
+    uint8_t streak_told; /* 1 + its conversation's streak after it; 0: not told */
+    uint32_t out_ago_s;  /* and how long before the end its last message went out */
 };
 
 struct change_conversation {
@@ -120,6 +122,7 @@ struct change_conversation {
     int64_t health_at_ms, last_out_ms, last_in_ms;
     bool forgotten_chat;
     bool unbegun; /* it was moved there on purpose, and nothing was sent there yet */
+    uint64_t as_of; /* the next event's number when it was written: ends of jobs from it on know more; 0: not told */
 };
 
 struct change_line {

@@ -54,7 +54,7 @@ uint32_t conversation_new(struct core *core, uint64_t key, uint32_t pool)
     conversation->key = key;
     conversation->place = NOWHERE_48;
     conversation->line = NO_LINE;
-    conversation->pool = (uint16_t)pool;
+    conversation->pool = pool & UINT16_MAX;
     index_insert(&core->by_key, slot);
     core->totals.conversations++;
     return slot;

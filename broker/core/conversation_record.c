@@ -10,15 +10,16 @@ void conversation_record(struct core *core, uint32_t at, const struct conversati
     change->conversation = (struct change_conversation){
         .key = conversation->key,
         .line = core->lines[conversation->line].known.number,
-        .chat_hash = news->chat_hash,
+        .chat_hash = news->keep_chat ? conversation->chat_hash : news->chat_hash, /* folded it finds as well */
         .pool = core->pools[conversation->pool].name,
         .health = conversation->health,
         .streak = conversation->streak,
-        .health_at_ms = news->health_at_ms,
-        .last_out_ms = (int64_t)conversation->last_out_s * 1000,
-        .last_in_ms = (int64_t)conversation->last_in_s * 1000,
+        .health_at_ms = moment_ms(conversation->health_at),
+        .last_out_ms = moment_ms(conversation->last_out),
+        .last_in_ms = minute_ms(conversation->last_in),
         .forgotten_chat = news->forgotten_chat,
         .unbegun = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == CONVERSATION_PINNED,
+        .as_of = core->next_seq,
     };
     change->event.at_ms = now.wall_ms;
     change->sections[SECTION_RESULT] = news->chat_id;
@@ -37,5 +38,7 @@ void conversation_record(struct core *core, uint32_t at, const struct conversati
         change->release_place = place;
     }
     conversation->place = NOWHERE_48;
-    conversation->flags |= CONVERSATION_RECORDED;
+    if ((conversation->flags & CONVERSATION_AHEAD) != 0)
+        core->ahead_count--;
+    conversation->flags = (conversation->flags | CONVERSATION_RECORDED) & ~CONVERSATION_AHEAD & 0xFF;
 }

@@ -11,7 +11,6 @@ struct conversation_news {
     bool keep_chat;      /* the chat id stays as recorded */
     bool forgotten_chat;
     struct span recipients; /* JSON; empty: they are copied from what is written already */
-    int64_t health_at_ms;   /* since when its health is known, 0: not */
 };
 /* Writes CHANGE_CONVERSATION: the new value takes the recipients (and the chat id) from the old record. */
 void conversation_record(struct core *core, uint32_t conversation, const struct conversation_news *news,

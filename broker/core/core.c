@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/crews.h"
 #include "broker/core/dedupe.h"
@@ -35,6 +36,8 @@ static void take_policy(struct policy *policy, const struct conf_policy *conf)
         .links_allowed = conf->first_message_links_allowed,
         .moves_flagged = conf->on_flagged == ON_CLOSED_MOVE,
         .moves_gone = conf->on_gone == ON_CLOSED_MOVE,
+        .cadence_steps = (uint8_t)conf->cadence_steps,
+        .at_risk_chat_gap_ms = conf->at_risk_chat_gap_ms,
         .flag_probe_ms = conf->flag_probe_ms,
         .attempts_max = conf->attempts_max,
         .retry_base_ms = conf->retry_base_ms,
@@ -43,6 +46,8 @@ static void take_policy(struct policy *policy, const struct conf_policy *conf)
     };
     for (size_t i = 0; i < conf->ramp_steps; i++)
         policy->ramp_percent[i] = (uint16_t)conf->ramp_percent[i];
+    for (size_t i = 0; i < conf->cadence_steps; i++)
+        policy->cadence_ms[i] = conf->cadence_ms[i];
 }
 
 static void take_conf(struct core *core, const struct conf *conf)
@@ -92,7 +97,8 @@ static void number_mono_timers(struct core *core)
     const uint32_t owners[MONO_KINDS] = {
         [MONO_LINE] = limits->lines_max,          [MONO_LEASE] = limits->leases_max + 1,
         [MONO_WORKER] = limits->workers_max + 1,  [MONO_ACCOUNT] = CONF_ACCOUNTS_MAX,
-        [MONO_POLL_SOON] = CONF_ACCOUNTS_MAX, [MONO_FORGET] = 1};
+        [MONO_POLL_SOON] = CONF_ACCOUNTS_MAX, [MONO_FORGET] = 1,
+        [MONO_AHEAD] = 1};
     for (int kind = 0; kind < MONO_KINDS; kind++)
         core->mono_first[kind + 1] = core->mono_first[kind] + owners[kind];
 }
@@ -158,7 +164,7 @@ static void take_indexes(struct core *core, struct taker *taker)
 enum err core_new(struct core **out, const struct core_limits *limits, const struct core_memory *memory,
                   const struct conf *conf, uint64_t seed)
 {
-    if (limits->jobs_max > JOB_SLOT_MAX || limits->leases_max > LEASE_SLOT_MAX)
+    if (limits->jobs_max > JOB_SLOT_MAX || limits->leases_max > LEASE_SLOT_MAX || limits->lines_max > NO_LINE)
         return ERR_BAD_INPUT;
     struct taker taker = {.memory = memory};
     struct core *core = take(&taker, 1, sizeof *core);
@@ -237,6 +243,9 @@ static void wake_mono(struct core *core, uint32_t owner, struct instant now, str
     case MONO_FORGET:
         dedupe_forget(core, now);
         start_refresh(core, now, out);
+        break;
+    case MONO_AHEAD:
+        chats_catch_up(core, now, out);
         break;
     case MONO_KINDS:
         assert(false);

@@ -211,6 +211,9 @@ struct core_message_fact { /* message.* webhooks */
     uint64_t number; /* of the echoed key, 0: none (its random part is checked by core_key_is_ours()) */
     uint64_t chat_hash, recipient, message_hash;
     const char *handle; /* the recipient; NULL: a group, or not told */
+    /* In: keys of the direct conversations that the recipient may have, one for each of the account's pools. */
+    const uint64_t *homes;
+    size_t home_count;
     uint64_t line;
     bool has_health, opt_out, inbound, reconciled;
     enum chat_health health;
@@ -333,6 +336,14 @@ void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct i
 
 /* ---- views: bounded reading for STATUS, admin and metrics ---- */
 
+struct chat_view { /* what is known of a conversation's chat; moments 0: never */
+    enum chat_health health;
+    int64_t health_at_ms;            /* of the provider's word */
+    int64_t last_out_ms, last_in_ms; /* messages; whole seconds, whole minutes */
+    unsigned unanswered;             /* messages out since the last one in; CHAT_UNANSWERED_MAX: that many or more */
+};
+#define CHAT_UNANSWERED_MAX 15
+
 struct job_view {
     uint64_t number, place; /* place: of its CHANGE_JOB; STORE_NOWHERE-like UINT64_MAX while not durable yet */
     uint64_t line;          /* 0: none */
@@ -343,6 +354,7 @@ struct job_view {
     bool cancel_asked, unsettled;
     uint64_t conversation_place; /* of its CHANGE_CONVERSATION; UINT64_MAX: none */
     uint32_t pool;
+    struct chat_view chat;
     /* why */
     uint32_t ahead;          /* jobs before it in its conversation */
     int64_t release_at_ms;   /* an estimate; 0: unknown */

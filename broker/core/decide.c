@@ -1,6 +1,7 @@
 /* decide.c — reads like the contract's list of reasons, from top to bottom. */
 #include "broker/core/decide.h"
 
+#include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/line.h"
 #include "broker/core/pair.h"
@@ -165,16 +166,21 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return verdict;
     if (first_unsettled)
         return because_until(REASON_OUTCOME_UNKNOWN, waits ? job_due_ms(job) : 0);
-    if (conversation->health == CHAT_CRITICAL || conversation->health == CHAT_OPTED_OUT)
-        return because(REASON_CONVERSATION_CRITICAL);
+    struct chat_wait wait = chat_wait(core, conversation, job, now);
+    if (wait.reason == REASON_CONVERSATION_CRITICAL)
+        return because(wait.reason);
     if (line != NULL && (verdict = by_line_gate(core, line, now)).reason != REASON_NONE)
         return verdict;
     if ((verdict = by_provider(core, pool->account, now)).reason != REASON_NONE)
         return verdict;
     if (waits && (job->flags & JOB_WIDE) == 0)
         return because_until(REASON_RETRY_BACKOFF, job_due_ms(job));
+    if (wait.reason != REASON_NONE)
+        return because_until(wait.reason, wait.until_ms == TIME_NEVER ? 0 : wait.until_ms);
     if (line == NULL && (verdict = by_placement(core, conversation->pool, now)).reason != REASON_NONE)
         return verdict;
+    if (line == NULL && (verdict = by_pair(core, at, now)).reason != REASON_NONE)
+        return verdict; /* it was tried, and taken back from its line since */
     if (pinned && (verdict = by_pinned_placement(core, line, now)).reason != REASON_NONE)
         return verdict;
     if (line != NULL && (verdict = by_line_speed(core, line, at, now)).reason != REASON_NONE)
@@ -208,8 +214,9 @@ struct verdict decide(const struct core *core, uint32_t slot, uint32_t look, str
         if (!is_live(before))
             continue;
         ahead++;
-        /* Only the first one, and those with a wait of their own, can have a reason that the others do not share. */
-        bool special = at == first || job_due_ms(before) > now.wall_ms;
+        /* Only the first one, those with a wait of their own, and another class, which the chat may let go, can have a
+         * reason that the others do not share. */
+        bool special = at == first || job_due_ms(before) > now.wall_ms || before->class != job->class;
         if (before->state == JOB_LEASED || (special && judge(core, before, conversation, unsettled, now).reason != own.reason))
             same = false;
     }

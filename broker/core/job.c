@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/line.h"
 #include "broker/core/turns.h"
@@ -247,6 +248,8 @@ static void record_end(struct core *core, const struct job *job, const struct jo
         .life = job->life,
         .message_hash = ending->message_hash,
         .provider_code = ending->provider_code,
+        .streak_told = (uint8_t)(conversation->streak + 1),
+        .out_ago_s = chat_out_ago_s(conversation, now),
     };
     change->end.line = ending->line;
     if (ending->line == 0 && (conversation->flags & CONVERSATION_BOUND) != 0)

@@ -1,5 +1,6 @@
 /* message.c — what the provider's message webhooks say: an outcome that was unknown, how a sent job fared, the health
  * of a chat, an answer (DESIGN traps 8 and 10; linq-api.md 3.4, 5.3, 5.4). */
+#include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
 #include "broker/core/dedupe.h"
@@ -29,32 +30,72 @@ static void deliver(struct core *core, uint64_t number, const struct core_messag
     change_mark(core, change, TOPIC_JOB_DELIVERY, now);
 }
 
+static void record_known(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    const struct conversation_news news = {.keep_chat = true};
+    if ((core->conversations[at].flags & CONVERSATION_RECORDED) != 0)
+        conversation_record(core, at, &news, now, out);
+}
+
 /* Chats are found by 32 bits: among millions of them others answer too, but seldom on the same line. */
 static bool is_meant(const struct core *core, uint32_t at, const struct core_message_fact *fact)
 {
     return fact->line == 0 || core->conversations[at].line == line_find(core, fact->line);
 }
 
-/* Chat health rides on every message event; `updated_at` orders it. */
-static void hear_health(struct core *core, const struct core_message_fact *fact, struct instant now,
-                        struct effects *out)
+static int64_t moment_or(int64_t told_ms, struct instant now)
 {
-    if (!fact->has_health || fact->chat_hash == 0 || fact->reconciled)
-        return;
+    return told_ms != 0 ? told_ms : now.wall_ms;
+}
+
+/* Chat health rides on every message event; its own `updated_at` orders it. One without is as old as the event. */
+static int64_t health_moment(const struct core_message_fact *fact, struct instant now)
+{
+    return fact->health_at_ms != 0 ? fact->health_at_ms : moment_or(fact->at_ms, now);
+}
+
+static bool is_answer(const struct core_message_fact *fact)
+{
+    return fact->what == MESSAGE_RECEIVED && !fact->reconciled;
+}
+
+/* All that the event says of one conversation, in one record. */
+static void hear_in(struct core *core, uint32_t at, const struct core_message_fact *fact, bool has_health,
+                    struct instant now, struct effects *out)
+{
+    struct conversation *conversation = &core->conversations[at];
+    uint64_t was = conversation->health_at;
+    bool changed = has_health && chat_hear(conversation, fact->health, health_moment(fact, now));
+    if (is_answer(fact) && chat_count_in(conversation, moment_or(fact->at_ms, now)))
+        changed = true;
+    if (changed)
+        record_known(core, at, now, out);
+    else if (is_answer(fact) || conversation->health_at != was)
+        chat_fall_behind(core, at, now);
+    bool ends = (has_health && changed && conversation->health == CHAT_OPTED_OUT) ||
+                (is_answer(fact) && fact->opt_out && fact->recipient != 0);
+    conversation_settle(core, at, now);
+    if (ends)
+        suppression_purge(core, at, now, out);
+}
+
+static void hear_chat(struct core *core, const struct core_message_fact *fact, struct instant now, struct effects *out)
+{
+    bool has_health = fact->has_health && !(fact->reconciled && fact->health_at_ms == 0);
     uint32_t next = NOBODY;
-    for (uint32_t at = conversation_find_chat(core, fact->chat_hash); at != NOBODY; at = next) {
-        struct conversation *conversation = &core->conversations[at];
+    if (!has_health && !is_answer(fact))
+        return;
+    for (uint32_t at = fact->chat_hash == 0 ? NOBODY : conversation_find_chat(core, fact->chat_hash); at != NOBODY;
+         at = next) {
         next = conversation_find_chat_next(core, fact->chat_hash, at);
-        if (conversation->health == (uint8_t)fact->health || !is_meant(core, at, fact))
-            continue;
-        conversation->health = (uint8_t)(fact->health & 7);
-        if ((conversation->flags & CONVERSATION_RECORDED) != 0) {
-            struct conversation_news news = {.chat_hash = fact->chat_hash, .keep_chat = true};
-            conversation_record(core, at, &news, now, out);
-        }
-        if (fact->health == CHAT_OPTED_OUT)
-            suppression_purge(core, at, now, out);
-        conversation_settle(core, at, now);
+        if (is_meant(core, at, fact))
+            hear_in(core, at, fact, has_health, now, out);
+    }
+    for (size_t i = 0; is_answer(fact) && i < fact->home_count; i++) { /* its chat id may not be known (any more) */
+        uint32_t at = conversation_find(core, fact->homes[i]);
+        if (at != NOBODY && fact->line != 0 && is_meant(core, at, fact) &&
+            !(fact->chat_hash != 0 && conversation_has_chat(&core->conversations[at], fact->chat_hash)))
+            hear_in(core, at, fact, false, now, out);
     }
 }
 
@@ -66,17 +107,6 @@ static void hear_answer(struct core *core, const struct core_message_fact *fact,
         budget_add(&core->lines[line].known.messages, now.wall_ms, 1, now.wall_ms / BUDGET_BUCKET_MS);
         line_record(core, line, now, out); /* a restart must not count too little */
         turns_touch_line(core, line, now);
-    }
-    uint32_t next = NOBODY;
-    for (uint32_t at = fact->chat_hash == 0 ? NOBODY : conversation_find_chat(core, fact->chat_hash); at != NOBODY;
-         at = next) {
-        next = conversation_find_chat_next(core, fact->chat_hash, at);
-        if (!is_meant(core, at, fact))
-            continue;
-        core->conversations[at].last_in_s = (uint32_t)(now.wall_ms / 1000);
-        core->conversations[at].streak = 0;
-        if (fact->opt_out && fact->recipient != 0)
-            suppression_purge(core, at, now, out);
     }
     if (fact->recipient == 0)
         return; /* a group: never suppressed */
@@ -94,12 +124,11 @@ void core_message_told(struct core *core, const struct core_message_fact *fact, 
     effect_answer(out, fact->token, CODE_NONE);
     if (fact->event != 0 && !dedupe_remember_event(core, fact->event, now, out))
         return;
-    hear_health(core, fact, now, out);
-    if (fact->what == MESSAGE_RECEIVED) {
-        if (!fact->reconciled)
-            hear_answer(core, fact, now, out);
+    hear_chat(core, fact, now, out);
+    if (is_answer(fact))
+        hear_answer(core, fact, now, out);
+    if (fact->what == MESSAGE_RECEIVED)
         return;
-    }
     uint64_t number = fact->number != 0 ? fact->number : dedupe_message_job(core, fact->message_hash);
     if (number == 0)
         return;

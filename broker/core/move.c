@@ -69,8 +69,10 @@ void move_arrive(struct core *core, uint32_t at, struct instant now, struct effe
 {
     struct conversation *conversation = &core->conversations[at];
     conversation_set_chat(core, at, 0);
-    if (conversation->health != CHAT_OPTED_OUT) /* that was the old chat's */
+    if (conversation->health != CHAT_OPTED_OUT) { /* that was the old chat's */
         conversation->health = CHAT_UNKNOWN;
+        conversation->health_at = 0;
+    }
     const struct conversation_news news = {.job = conversation_first(core, conversation), .forgotten_chat = true};
     conversation_record(core, at, &news, now, out);
 }

@@ -1,5 +1,6 @@
 /* outcome.c — what a result does to its job, conversation, line and account (PROTOCOL, Workers, Result; DESIGN traps
  * 10 and 12: sent, not sent, unknown). */
+#include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
 #include "broker/core/dedupe.h"
@@ -69,8 +70,11 @@ static void sent(struct core *core, uint32_t slot, const struct core_result *res
     uint32_t chat = conversation->chat_hash;
     if (result->chat_hash != 0)
         conversation_set_chat(core, at, result->chat_hash);
+    chat_count_out(conversation);
     if (first || conversation->chat_hash != chat)
         record_conversation(core, at, slot, result, now, out);
+    else
+        chat_fall_behind(core, at, now);
     if (result->message_hash != 0)
         dedupe_remember_message(core, result->message_hash, job->number, now);
     struct job_ending ending = {.event = EV_SENT, .result = result->result, .message_hash = result->message_hash};
@@ -86,7 +90,7 @@ static void undo(struct core *core, const struct lease *lease, uint32_t at, stru
     budget_add(&line->known.messages, now.wall_ms, -1, lease->bucket);
     if (!lease->restored) {
         pair_return(core, at);
-        conversation->last_out_s = lease->last_out_s;
+        conversation->last_out = lease->last_out & 0x3FFFFFFF;
     }
     if (!lease->placed)
         return;
@@ -96,13 +100,16 @@ static void undo(struct core *core, const struct lease *lease, uint32_t at, stru
         conversation_unbind(core, at);
 }
 
-/* It may have been sent, so the conversation may live there for good (DESIGN trap 2). */
+/* It may have been sent, so the conversation may live there for good (DESIGN trap 2), and waits for an answer. */
 static void remember_home(struct core *core, uint32_t slot, struct instant now, struct effects *out)
 {
     uint32_t at = core->jobs[slot].conversation;
     const struct core_result nothing = {.outcome = OUTCOME_RETRY};
+    chat_count_out(&core->conversations[at]);
     if ((core->conversations[at].flags & CONVERSATION_RECORDED) == 0)
         record_conversation(core, at, slot, &nothing, now, out);
+    else
+        chat_fall_behind(core, at, now);
 }
 
 bool outcome_withdraw(struct core *core, uint32_t slot, struct instant now, struct effects *out)
@@ -225,6 +232,11 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     else if (!unsettled && job->failures < UINT8_MAX)
         job->failures++;
 
+    struct conversation *conversation = &core->conversations[job->conversation];
+    if (!unsettled && !lease->restored) { /* nothing went out: the chat waits from the message before */
+        pair_keep(core, job->conversation);
+        conversation->last_out = lease->last_out & 0x3FFFFFFF;
+    }
     bool wider = result->scope == SCOPE_LINE || result->scope == SCOPE_ACCOUNT;
     /* What the line or the account waits for is theirs; the job itself is ready again at once. */
     job_set_due(job, wider || wait <= 0 ? 0 : now.wall_ms + wait);
@@ -328,6 +340,7 @@ void outcome_believe_sent(struct core *core, uint32_t slot, const struct core_re
     }
     uint32_t line = core->conversations[job->conversation].line;
     core->lines[line].sent_total++;
+    core->conversations[job->conversation].last_out = moment_of(now.wall_ms); /* a failed try may have set it back */
     sent(core, slot, result, now, out);
     turns_touch_line(core, line, now);
 }

@@ -11,7 +11,7 @@ static int64_t bucket_of(int64_t wall_ms)
 
 static int64_t last_bucket(const struct conversation *conversation)
 {
-    return conversation->last_out_s / BUCKET_S;
+    return bucket_of(moment_ms(conversation->last_out));
 }
 
 /* A minute apart at most. What lies further ahead is of a clock that went back since, and means nothing. */
@@ -106,11 +106,13 @@ int64_t pair_free_at(const struct core *core, uint32_t at, struct instant now)
     int64_t limit = limit_of(core, at);
     int64_t bucket = bucket_of(now.wall_ms);
     int64_t last = last_bucket(conversation);
-    if (limit == 0 || !near(last, bucket))
+    if (limit == 0)
         return 0;
     const struct pair_minute *pair = entry_of(core, at);
     if (pair == NULL) {
-        bool lost = (int64_t)conversation->last_out_s * 1000 <= core->pairs_lost_ms;
+        if (!near(last, bucket))
+            return 0;
+        bool lost = moment_ms(conversation->last_out) <= core->pairs_lost_ms;
         return limit > 1 && !lost && spare_slot(core, bucket) != 0 ? 0 : end_of_minute(last);
     }
     int64_t too_many = used_of(pair, bucket) - limit + 1;
@@ -131,7 +133,7 @@ struct budget_state pair_state(const struct core *core, uint32_t at, struct inst
     return (struct budget_state){.used = used, .limit = limit_of(core, at)};
 }
 
-/* An entry is made for the second send within a minute; the first one is what last_out_s says. */
+/* An entry is made for the second send within a minute; the first one is what last_out says. */
 static void note(struct core *core, uint32_t at, int64_t wall_ms)
 {
     const struct conversation *conversation = &core->conversations[at];
@@ -170,8 +172,21 @@ void pair_return(struct core *core, uint32_t at)
         (*count)--;
 }
 
+void pair_keep(struct core *core, uint32_t at)
+{
+    int64_t last = last_bucket(&core->conversations[at]);
+    if (limit_of(core, at) == 0 || index_find(&core->by_pair, at) != 0)
+        return;
+    uint32_t slot = take_slot(core, last);
+    if (slot == 0)
+        return;
+    core->pairs[slot] = (struct pair_minute){.conversation = at, .newest = last};
+    core->pairs[slot].count[last % PAIR_BUCKETS] = 1;
+    index_insert(&core->by_pair, slot);
+}
+
 void pair_restore(struct core *core, uint32_t at, int64_t at_ms)
 {
-    if (core->conversations[at].last_out_s != 0)
+    if (core->conversations[at].last_out != 0)
         note(core, at, at_ms);
 }

@@ -17,11 +17,13 @@ void index_pairs(struct core *core, uint32_t *heads, uint32_t heads_max);
 int64_t pair_free_at(const struct core *core, uint32_t conversation, struct instant now);
 /* Sends that count within the minute, and how many may. Limit 0: none. */
 struct budget_state pair_state(const struct core *core, uint32_t conversation, struct instant now);
-/* A try is leased now; conversation.last_out_s still is the one before. */
+/* A try is leased now; conversation.last_out still is the one before. */
 void pair_spend(struct core *core, uint32_t conversation, struct instant now);
-/* The try that was leased at conversation.last_out_s surely made nothing. */
+/* The try that was leased at conversation.last_out surely made nothing. */
 void pair_return(struct core *core, uint32_t conversation);
-/* While replaying, in any order, before conversation.last_out_s is told: a try was leased then. */
+/* It failed, and conversation.last_out is about to be set back to the one before: it counts all the same. */
+void pair_keep(struct core *core, uint32_t conversation);
+/* While replaying, in any order, before conversation.last_out is told: a try was leased then. */
 void pair_restore(struct core *core, uint32_t conversation, int64_t at_ms);
 
 #endif

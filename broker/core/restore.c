@@ -125,7 +125,7 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
         conversation = conversation_new(core, job->conversation, pool);
     if (conversation == NOBODY)
         return ERR_FULL;
-    core->conversations[conversation].pool = (uint16_t)pool;
+    core->conversations[conversation].pool = pool & UINT16_MAX;
     if (slot > core->jobs_used)
         core->jobs_used = slot;
     job_renumber(core, slot, 0);
@@ -149,7 +149,7 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
     at->next = line + 1; /* see restore_finish.c */
     struct conversation *home = &core->conversations[conversation];
     if (job->chat_hash != 0 && (home->flags & CONVERSATION_BOUND) == 0) {
-        home->line = line;
+        home->line = line & NO_LINE;
         home->flags |= CONVERSATION_BOUND;
         conversation_set_chat(core, conversation, job->chat_hash);
     }
@@ -168,13 +168,13 @@ static void restore_out(struct core *core, uint32_t at, int64_t at_ms)
 {
     struct conversation *conversation = &core->conversations[at];
     pair_restore(core, at, at_ms);
-    if (at_ms / 1000 > conversation->last_out_s)
-        conversation->last_out_s = (uint32_t)(at_ms / 1000);
+    if (moment_of(at_ms) > conversation->last_out)
+        conversation->last_out = moment_of(at_ms);
 }
 
 /* Which line a conversation lives on follows in the end from those of its jobs that were tried (restore_finish.c): here
  * each only remembers its own (`next`: 1 + line), for it may not be the last word. */
-static void restore_try(struct core *core, const struct change_try *try, int64_t at_ms, bool past)
+static void restore_try(struct core *core, const struct change_try *try, bool anew, int64_t at_ms, bool past)
 {
     uint32_t line = try->line == 0 ? NO_LINE : line_find(core, try->line);
     if (try->lease >> LEASE_SLOT_BITS >= core->next_lease)
@@ -190,7 +190,8 @@ static void restore_try(struct core *core, const struct change_try *try, int64_t
         if (try->state == JOB_LEASED && at_ms > core->lines[line].last_try_ms)
             core->lines[line].last_try_ms = at_ms;
     }
-    if (job != NULL && try->state == JOB_LEASED)
+    /* What is said anew may stand for a lease whose own record is gone. */
+    if (job != NULL && (try->state == JOB_LEASED || (anew && try->attempts > 0)))
         restore_out(core, job->conversation, at_ms);
     if (past || job == NULL || job_state_is_final(job->state))
         return;
@@ -226,9 +227,45 @@ static void restore_end_out(struct core *core, const struct change_end *end, int
         restore_out(core, at, at_ms);
 }
 
-static void restore_end(struct core *core, const struct change_end *end, int64_t at_ms)
+/* While replaying, `scheduled` and `tail` of a conversation are the number of the event up to which its streak is
+ * known: its own record may have been moved behind ends of jobs that know more. */
+static uint64_t known_to(const struct conversation *conversation)
+{
+    return (uint64_t)conversation->scheduled << 25 | conversation->tail;
+}
+
+static void set_known_to(struct conversation *conversation, uint64_t seq)
+{
+    conversation->tail = seq & JOB_SLOT_MAX;
+    conversation->scheduled = seq >> 25 & UINT16_MAX;
+}
+
+/* A message that went out, or may have. Its conversation's record may come later: if none does, it is forgotten. */
+static void restore_streak(struct core *core, const struct change_end *end, uint64_t seq, int64_t at_ms)
+{
+    if ((end->state != JOB_SENT && end->code != CODE_OUTCOME_UNKNOWN) || end->streak_told == 0)
+        return;
+    uint32_t at = conversation_find(core, end->conversation);
+    if (at == NOBODY)
+        at = conversation_new(core, end->conversation, 0);
+    struct conversation *conversation = &core->conversations[at];
+    unsigned streak = end->streak_told - 1u;
+    uint32_t ended = moment_of(at_ms);
+    uint32_t out = ended > end->out_ago_s ? ended - end->out_ago_s : 0;
+    if (at != NOBODY && out > conversation->last_out)
+        conversation->last_out = out & 0x3FFFFFFF;
+    if (at == NOBODY || seq < known_to(conversation))
+        return;
+    if (conversation->streak != streak || seq > known_to(conversation))
+        conversation->flags |= CONVERSATION_AHEAD;
+    conversation->streak = streak & STREAK_MAX;
+    set_known_to(conversation, seq + 1);
+}
+
+static void restore_end(struct core *core, const struct change_end *end, uint64_t seq, int64_t at_ms)
 {
     struct job *job = restored(core, end->number);
+    restore_streak(core, end, seq, at_ms);
     if (end->message_hash != 0 && dedupe_find(core, end->message_hash) == NULL)
         dedupe_remember(core, end->message_hash, end->number, 0, at_ms);
     if (job == NULL) {
@@ -255,16 +292,22 @@ static enum err restore_conversation(struct core *core, const struct change_conv
     if (at == NOBODY || line == NO_LINE)
         return ERR_FULL;
     struct conversation *conversation = &core->conversations[at];
-    conversation->line = line;
+    bool is_behind = value->as_of < known_to(conversation);
+    uint32_t last_out = value->last_out_ms == 0 ? 0 : moment_of(value->last_out_ms);
+    conversation->line = line & NO_LINE;
     conversation->flags = (value->unbegun ? CONVERSATION_PINNED : CONVERSATION_BOUND) | CONVERSATION_RECORDED |
-                          (conversation->flags & CONVERSATION_CHAT);
+                          (conversation->flags & CONVERSATION_CHAT) | (is_behind ? CONVERSATION_AHEAD : 0);
     conversation->place = place & NOWHERE_48;
     conversation->health = value->health & 7;
-    conversation->streak = value->streak & 31;
-    conversation->pool = (uint16_t)pool;
-    if (value->last_out_ms / 1000 > conversation->last_out_s) /* tries replayed before may know more */
-        conversation->last_out_s = (uint32_t)(value->last_out_ms / 1000);
-    conversation->last_in_s = (uint32_t)(value->last_in_ms / 1000);
+    conversation->health_at = value->health_at_ms == 0 ? 0 : moment_of(value->health_at_ms);
+    conversation->pool = pool & UINT16_MAX;
+    if (last_out > conversation->last_out) /* tries replayed before may know more */
+        conversation->last_out = last_out;
+    conversation->last_in = value->last_in_ms == 0 ? 0 : minute_of(value->last_in_ms);
+    if (!is_behind) {
+        conversation->streak = value->streak & STREAK_MAX;
+        set_known_to(conversation, value->as_of);
+    }
     if (value->forgotten_chat || value->chat_hash != 0)
         conversation_set_chat(core, at, value->chat_hash);
     return ERR_NONE;
@@ -307,10 +350,10 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
     case CHANGE_JOB:
         return restore_job(core, &change->job, past, place);
     case CHANGE_TRY:
-        restore_try(core, &change->try, change->event.at_ms, past);
+        restore_try(core, &change->try, change->event.seq == 0, change->event.at_ms, past);
         return ERR_NONE;
     case CHANGE_END:
-        restore_end(core, &change->end, change->event.at_ms);
+        restore_end(core, &change->end, change->event.seq, change->event.at_ms);
         return ERR_NONE;
     case CHANGE_CONVERSATION:
         return past ? ERR_NONE : restore_conversation(core, &change->conversation, place);

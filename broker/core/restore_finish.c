@@ -2,6 +2,7 @@
  * and pauses count again; then this start's own record. And the store's other questions while running. */
 #include <string.h>
 
+#include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
@@ -36,8 +37,10 @@ static void match_pools(struct core *core, struct effects *out)
     }
     for (uint32_t at = 1; at <= core->conversations_used; at++) {
         struct conversation *conversation = &core->conversations[at];
+        conversation->tail = NOBODY; /* restore.c had a use for them */
+        conversation->scheduled = 0;
         if (conversation->key != 0 && conversation->pool >= first)
-            conversation->pool = (uint16_t)core->pools[conversation->pool].moved_to;
+            conversation->pool = core->pools[conversation->pool].moved_to & UINT16_MAX;
     }
 }
 
@@ -101,7 +104,7 @@ static void find_homes(struct core *core)
         bool pinned = (job->flags & JOB_PINNED) != 0;
         bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
         if (!lives && (tried || (pinned && !bound)))
-            conversation->line = job->next - 1;
+            conversation->line = (job->next - 1) & NO_LINE;
         if (tried && (!lives || conversation->line == job->next - 1)) /* else it was moved since */
             conversation->flags |= CONVERSATION_BOUND;
         if (pinned)
@@ -257,6 +260,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     leases_restored(core, now);
     link_jobs(core, now);
     time_pauses(core);
+    chats_restored(core, now);
     find_placements(core);
     start_jobs(core, now);
     begin(core, random, now, out);
@@ -288,7 +292,8 @@ void core_moved(struct core *core, enum change_kind kind, uint64_t key, uint64_t
             core->jobs[slot].place = to;
     } else if (kind == CHANGE_CONVERSATION) {
         uint32_t at = conversation_find(core, key);
-        if (at != NOBODY && conversation_place(&core->conversations[at]) == from)
+        /* The newest of several that were under way at once is told last. */
+        if (at != NOBODY && (from == NOWHERE || conversation_place(&core->conversations[at]) == from))
             core->conversations[at].place = to & NOWHERE_48;
     }
 }

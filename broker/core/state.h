@@ -15,7 +15,7 @@
 #include "broker/core/timers.h"
 
 #define NOBODY 0u /* slot 0 of jobs, conversations and leases is never used */
-#define NO_LINE UINT32_MAX
+#define NO_LINE 0xFFFFFu /* fits the 20 bits that a conversation has for it */
 #define NO_POOL UINT32_MAX
 #define NOWHERE UINT64_MAX
 #define NOWHERE_48 0xFFFFFFFFFFFFu
@@ -64,22 +64,28 @@ enum { /* struct conversation, flags */
     CONVERSATION_CHAT = 4,      /* a chat id is known */
     CONVERSATION_RECORDED = 8,  /* has a place in the store */
     CONVERSATION_ASIDE = 16,    /* waits by itself: WALL_CONVERSATION says until when (wait.h) */
+    CONVERSATION_AHEAD = 32,    /* its record does not know its newest messages: recorded by and by (chat.c) */
 };
+
+#define MOMENT_EPOCH_MS INT64_C(1704067200000) /* 2024: conversations keep their moments in seconds since then */
+#define STREAK_MAX ((unsigned)CHAT_UNANSWERED_MAX)
 
 struct conversation {
     uint64_t key;      /* keyed hash of pool and recipients; 0: a free slot */
     uint64_t place : 48;     /* of its CHANGE_CONVERSATION, see conversation_place() */
     uint64_t scheduled : 16; /* its jobs that are not due yet and so not in its list */
+    uint64_t health_at : 30; /* moments (0: never): the provider's, of its word about the chat ... */
+    uint64_t last_out : 30;  /* ... and when its newest try was leased that may have made a message */
+    uint64_t streak : 4;     /* messages out since the last answer; STREAK_MAX: that many or more */
+    uint64_t tail : 25;      /* last of its waiting jobs, 0: idle */
+    uint64_t line : 20;      /* bound or pinned: index of the line; else NO_LINE */
+    uint64_t pool : 16;
+    uint64_t health : 3;
     uint32_t key_next; /* also links free slots */
     uint32_t chat_next;
-    uint32_t chat_hash; /* folded */
-    uint32_t line;      /* bound or pinned: index of the line; else the pool's */
-    uint32_t tail;      /* last of its waiting jobs, 0: idle */
-    uint32_t last_out_s; /* when its newest try was leased that may have made a message */
-    uint32_t last_in_s;
-    uint16_t pool;
-    uint8_t health : 3, streak : 5;
-    uint8_t flags;
+    uint32_t chat_hash;    /* folded */
+    uint32_t last_in : 24; /* minutes since the epoch: only views and late keywords ask */
+    uint32_t flags : 8;
 };
 _Static_assert(sizeof(struct conversation) <= 48, "an idle conversation costs at most 48 bytes");
 
@@ -144,6 +150,8 @@ struct policy { /* conf_policy as the core needs it */
     int64_t ramp_step_ms, daily_messages, fresh_per_day, pair_per_min;
     bool at_risk_new, links_allowed;
     bool moves_flagged, moves_gone; /* on_flagged, on_gone: move */
+    uint8_t cadence_steps;
+    int64_t cadence_ms[CONF_CADENCE_MAX], at_risk_chat_gap_ms;
     int64_t flag_probe_ms, attempts_max, retry_base_ms, retry_cap_ms, lease_ms;
 };
 
@@ -202,7 +210,7 @@ struct lease {
     bool moved;    /* placed: from where it had left another line (move.h) */
     bool restored; /* by a restart: what was before it is not known */
     uint32_t free_next;
-    uint32_t last_out_s; /* of its conversation, before it */
+    uint32_t last_out; /* of its conversation, before it */
     int64_t bucket;      /* that its budgets were debited in */
 };
 
@@ -292,6 +300,7 @@ enum mono_timer {
     MONO_ACCOUNT,   /* a limit is over, the breaker probes */
     MONO_POLL_SOON, /* account: ask again while a poll disagrees with a webhook */
     MONO_FORGET,    /* remembered ids */
+    MONO_AHEAD,     /* conversations whose records are behind */
     MONO_KINDS
 };
 
@@ -324,6 +333,7 @@ struct core {
     struct conversation *conversations;
     uint32_t conversations_used, conversations_free;
     struct index by_key, by_chat;
+    uint32_t ahead_count, ahead_at; /* with CONVERSATION_AHEAD; how far they were looked for */
 
     struct line *lines;
     struct orders *orders; /* of the line of that index */
@@ -423,6 +433,29 @@ static inline uint64_t job_sequence(const struct job *job)
 static inline uint64_t conversation_place(const struct conversation *conversation)
 {
     return conversation->place == NOWHERE_48 ? NOWHERE : conversation->place;
+}
+
+/* A moment as a conversation keeps it: the second in which it lies. */
+static inline uint32_t moment_of(int64_t wall_ms)
+{
+    int64_t since_s = (wall_ms - MOMENT_EPOCH_MS) / 1000;
+    return since_s < 1 ? 1 : since_s > 0x3FFFFFFF ? 0x3FFFFFFF : (uint32_t)since_s;
+}
+
+static inline int64_t moment_ms(uint64_t moment) /* 0: never */
+{
+    return moment == 0 ? 0 : MOMENT_EPOCH_MS + (int64_t)moment * 1000;
+}
+
+static inline uint32_t minute_of(int64_t wall_ms) /* of struct conversation's last_in */
+{
+    int64_t since = (wall_ms - MOMENT_EPOCH_MS) / 60000;
+    return since < 1 ? 1 : since > 0xFFFFFF ? 0xFFFFFF : (uint32_t)since;
+}
+
+static inline int64_t minute_ms(uint64_t minute)
+{
+    return minute == 0 ? 0 : MOMENT_EPOCH_MS + (int64_t)minute * 60000;
 }
 
 static inline void wall_timer(struct core *core, enum wall_timer kind, uint32_t slot, int64_t at_ms)

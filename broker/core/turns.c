@@ -16,6 +16,8 @@
 static const int32_t class_weight[CLASS_COUNT] = {
     [CLASS_REPLY] = 16, [CLASS_TRANSACTIONAL] = 8, [CLASS_FOLLOWUP] = 2, [CLASS_CAMPAIGN] = 1};
 
+#define VAIN_TURNS_MAX 1024 /* of a step, in which nobody goes: what has stopped many is put aside by and by */
+
 /* ---- the rings, one a lane: 1 + line, or POOL_BIT | 1 + pool; 0 is nobody ---- */
 
 #define POOL_BIT 0x80000000u
@@ -215,7 +217,7 @@ void conversation_bind(struct core *core, uint32_t at, uint32_t line, bool pinne
 {
     struct conversation *conversation = &core->conversations[at];
     count_conversation(core, conversation, -1);
-    conversation->line = line;
+    conversation->line = line & NO_LINE;
     conversation->flags |= pinned ? CONVERSATION_PINNED : CONVERSATION_BOUND;
     count_conversation(core, conversation, 1);
 }
@@ -389,8 +391,8 @@ static void spend(struct core *core, struct lease *lease, uint32_t at, struct in
     if (lease->placed)
         budget_add(&line->known.fresh, now.wall_ms, 1, lease->bucket);
     pair_spend(core, at, now);
-    lease->last_out_s = conversation->last_out_s;
-    conversation->last_out_s = (uint32_t)(now.wall_ms / 1000);
+    lease->last_out = conversation->last_out;
+    conversation->last_out = moment_of(now.wall_ms);
     pace_spend(core, line, now);
 }
 
@@ -445,23 +447,26 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
     turns_touch_line(core, at, now);
 }
 
-static void line_turn(struct core *core, uint32_t at, struct instant now, struct effects *out)
+/* False: nobody went, but somebody was put out of the way. */
+static bool line_turn(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     struct line *line = &core->lines[at];
     struct candidates candidates = candidates_of(core, at, now);
     if (candidates.classes == 0) { /* what made it stand here was withdrawn */
         ring_remove(core, at + 1);
-        return;
+        return false;
     }
+    const struct shares before = line->shares;
     uint32_t class = choose_class(&line->shares, candidates.classes);
     uint32_t slot = candidates.job[class];
     uint32_t of = core->jobs[slot].conversation;
     const struct conversation *conversation = &core->conversations[of];
     if (outcome_withdraw(core, slot, now, out))
-        return; /* expired while it waited (its timer may be a moment late): never sent (promise P7) */
+        return false; /* expired while it waited (its timer may be a moment late): never sent (promise P7) */
     if (conversation_waits_until(core, of, now) > now.wall_ms) {
+        line->shares = before;
         conversation_settle(core, of, now); /* what let it go is over */
-        return;
+        return false;
     }
     uint32_t to = at;
     if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {
@@ -471,17 +476,18 @@ static void line_turn(struct core *core, uint32_t at, struct instant now, struct
             charge_class(&core->lines[to].shares, candidates_of(core, to, now).classes, class);
     }
     grant(core, slot, to, now, out);
+    return true;
 }
 
 /* The pool's turn is one more for the line that takes its next conversation: whether that goes first there is a
  * question of the line's own shares. */
-static void pool_turn(struct core *core, uint32_t at, struct instant now, struct effects *out)
+static bool pool_turn(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     const struct pool *pool = &core->pools[at];
-    if (pool->fresh_count == 0 || pool->placement_count == 0)
-        ring_remove(core, POOL_BIT | (at + 1));
-    else
-        line_turn(core, placement_best(core, at), now, out);
+    if (pool->fresh_count > 0 && pool->placement_count > 0)
+        return line_turn(core, placement_best(core, at), now, out);
+    ring_remove(core, POOL_BIT | (at + 1));
+    return false;
 }
 
 static bool lease_is_free(const struct core *core)
@@ -515,13 +521,13 @@ static struct lane *lane_in_turn(struct core *core)
 
 void turns_run(struct core *core, struct instant now, struct effects *out)
 {
-    while (turns_wait(core) && effects_have_room(out)) {
+    unsigned vain = 0;
+    while (turns_wait(core) && effects_have_room(out) && vain < VAIN_TURNS_MAX) {
         struct lane *lane = lane_in_turn(core);
         uint32_t who = lane->ring;
         lane->ring = *link_of(core, who).next;
-        if ((who & POOL_BIT) != 0)
-            pool_turn(core, (who & ~POOL_BIT) - 1, now, out);
-        else
-            line_turn(core, who - 1, now, out);
+        bool went = (who & POOL_BIT) != 0 ? pool_turn(core, (who & ~POOL_BIT) - 1, now, out)
+                                          : line_turn(core, who - 1, now, out);
+        vain += !went;
     }
 }

@@ -17,9 +17,22 @@ static int64_t since_of(const struct core *core, const struct job *job, const st
         for (uint32_t p = 1; p < core->limits.pauses_max; p++)
             if (core->pauses[p].used && core->pauses[p].change.id == verdict->pause)
                 return core->pauses[p].change.since_ms;
+    if (verdict->reason == REASON_CONVERSATION_CRITICAL)
+        return moment_ms(conversation->health_at);
+    if (verdict->reason == REASON_CONVERSATION_AT_RISK || verdict->reason == REASON_CONVERSATION_CADENCE)
+        return moment_ms(conversation->last_out);
     if (on_line && reason_holds(verdict->reason))
         return core->lines[conversation->line].known.gate_since_ms;
     return 0; /* since it was accepted: the edge knows when */
+}
+
+static struct chat_view view_chat(const struct conversation *conversation)
+{
+    return (struct chat_view){.health = (enum chat_health)conversation->health,
+                              .health_at_ms = moment_ms(conversation->health_at),
+                              .last_out_ms = moment_ms(conversation->last_out),
+                              .last_in_ms = minute_ms(conversation->last_in),
+                              .unanswered = conversation->streak};
 }
 
 static void view_job(struct core *core, uint32_t slot, uint32_t look, struct instant now, struct job_view *out)
@@ -42,6 +55,7 @@ static void view_job(struct core *core, uint32_t slot, uint32_t look, struct ins
         .unsettled = (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0,
         .conversation_place = conversation_place(conversation),
         .pool = conversation->pool,
+        .chat = view_chat(conversation),
         .ahead = verdict.ahead,
         .release_at_ms = verdict.until_ms,
         .pause = verdict.pause,

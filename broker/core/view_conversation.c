@@ -36,8 +36,8 @@ static void view(const struct core *core, uint32_t at, unsigned most, struct con
         .pool = conversation->pool,
         .health = (enum chat_health)conversation->health,
         .streak = conversation->streak,
-        .last_out_ms = (int64_t)conversation->last_out_s * 1000,
-        .last_in_ms = (int64_t)conversation->last_in_s * 1000,
+        .last_out_ms = moment_ms(conversation->last_out),
+        .last_in_ms = minute_ms(conversation->last_in),
     };
     count_jobs(core, conversation, most, out);
 }

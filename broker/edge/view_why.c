@@ -51,6 +51,15 @@ static const struct why whys[] = {
 };
 _Static_assert(sizeof whys / sizeof *whys == REASON_COUNT, "explain every reason");
 
+static void put_chat_inputs(struct json_out *out, const struct chat_view *chat)
+{
+    put_word(out, "chat_health", chat->health != CHAT_UNKNOWN ? chat_health_name(chat->health) : NULL);
+    put_time(out, "chat_health_at", chat->health_at_ms);
+    put_count(out, "unanswered", chat->unanswered);
+    put_time(out, "last_out_at", chat->last_out_ms);
+    put_time(out, "last_in_at", chat->last_in_ms);
+}
+
 static void put_line_inputs(struct json_out *out, const struct line_view *line, struct instant now)
 {
     put_line(out, "line", line->number);
@@ -93,6 +102,7 @@ void view_why(struct json_out *out, const struct job_view *job, const struct lin
     put_count(out, "attempts", job->attempts);
     json_key(out, "unsettled");
     json_put_bool(out, job->unsettled);
+    put_chat_inputs(out, &job->chat);
     if (line != NULL)
         put_line_inputs(out, line, now);
     json_close(out, '}');

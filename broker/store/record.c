@@ -222,6 +222,8 @@ static void walk_end(struct cursor *cursor, struct change_end *end)
     HASH(end->message_hash);
     SIGNED(end->provider_code);
     FIELD(end->life);
+    FIELD(end->streak_told);
+    FIELD(end->out_ago_s);
 }
 
 static void walk_conversation(struct cursor *cursor, struct change_conversation *conversation)
@@ -236,6 +238,7 @@ static void walk_conversation(struct cursor *cursor, struct change_conversation 
     SIGNED(conversation->last_in_ms);
     FIELD(conversation->forgotten_chat);
     FIELD(conversation->unbegun);
+    FIELD(conversation->as_of);
 }
 
 static void walk_line(struct cursor *cursor, struct change_line *line)

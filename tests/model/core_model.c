@@ -405,8 +405,6 @@ static void result(void)
         run.naive.refused[naive_account_of(naive_pool_of(conversation))] = true;
     if (current && result.forget_chat && result.outcome == OUTCOME_RETRY)
         run.naive.conversations[conversation].chat_known = false;
-    if (job != NULL && result.outcome == OUTCOME_SENT && !result.malformed && core_knows(held->worker))
-        run.naive.conversations[conversation].chat_known = true;
     core_worker_result(run.rig->core, &result, run.rig->now, &run.rig->out);
     settle();
 }
@@ -482,11 +480,17 @@ static void poll(void)
     settle();
 }
 
+static int64_t last_out_ms(uint64_t conversation)
+{
+    struct conversation_view view;
+    return core_conversation_view(run.rig->core, conversation, &view) ? view.last_out_ms : 0;
+}
+
 static void message(void)
 {
     struct core_message_fact fact = {.token = 10, .event = ++run.world.events, .at_ms = now_ms()};
-    if (chance(50)) { /* the provider echoes what it took */
-        const struct naive_job *job = any_job();
+    const struct naive_job *job = any_job();
+    if (chance(25)) { /* the provider echoes what it took */
         if (job == NULL || !world_provider_has(&run.world, job->number))
             return;
         fact.what = chance(50) ? MESSAGE_SENT : MESSAGE_DELIVERED;
@@ -494,20 +498,30 @@ static void message(void)
         run.asked.echoed = job->number;
         note("message.sent %llu", (unsigned long long)job->number);
     } else {
-        uint32_t conversation = (uint32_t)draw(NAIVE_CONVERSATIONS);
+        bool waits = job != NULL && chance(70); /* what waits for an answer gets one, sooner or later */
+        uint32_t conversation = waits ? job->conversation : (uint32_t)draw(NAIVE_CONVERSATIONS);
+        uint64_t home = naive_key(conversation);
         fact.what = MESSAGE_RECEIVED;
         fact.account = naive_account_of(naive_pool_of(conversation));
         fact.recipient = naive_recipient(conversation);
         fact.chat_hash = 900000 + conversation;
-        fact.opt_out = chance(20);
+        fact.opt_out = chance(15);
+        fact.at_ms -= chance(20) ? (int64_t)draw(120000) : 0;
+        if (fact.recipient != 0) {
+            fact.homes = &home;
+            fact.home_count = 1;
+        }
         fact.line = run.naive.conversations[conversation].home;
         if (fact.opt_out && fact.recipient != 0)
             naive_suppress(&run.naive, fact.recipient);
         fact.has_health = chance(40);
         fact.health = chance(60) ? CHAT_HEALTHY : (enum chat_health)draw(CHAT_HEALTH_COUNT);
+        fact.health_at_ms = chance(30) ? 0 : now_ms() - (chance(40) ? (int64_t)draw(5000) : 0);
         struct naive_conversation *known = &run.naive.conversations[conversation];
         if (fact.has_health && known->chat_known)
-            known->health = fact.health;
+            naive_chat_told(known, fact.health, fact.health_at_ms != 0 ? fact.health_at_ms : fact.at_ms);
+        if (known->home != 0 && (known->chat_known || fact.recipient != 0))
+            naive_answered(known, fact.at_ms, last_out_ms(naive_key(conversation)));
         note("message.received %u%s %s", conversation, fact.opt_out ? " STOP" : "",
              fact.has_health ? chat_health_name(fact.health) : "");
     }
@@ -592,7 +606,7 @@ static void event(void)
         result();
     else if (what < 660)
         line_told();
-    else if (what < 730)
+    else if (what < 715)
         poll();
     else if (what < 758)
         message();
@@ -619,6 +633,34 @@ static void event(void)
         commit(1 + (unsigned)draw(run.step_count));
 }
 
+/* Nobody is left without an answer; where none can be heard (a group whose chat was forgotten), nothing is left. */
+static void answer_all(void)
+{
+    for (int i = 0; i < NAIVE_JOBS; i++) {
+        struct naive_job *job = &run.naive.jobs[i];
+        if (job->place != NAIVE_WAITING || naive_chat_reason(&run.naive, run.rig, job, 0) != REASON_CONVERSATION_CADENCE)
+            continue;
+        struct naive_conversation *known = &run.naive.conversations[job->conversation];
+        uint64_t home = naive_key(job->conversation);
+        struct core_message_fact fact = {.what = MESSAGE_RECEIVED,
+                                         .event = ++run.world.events,
+                                         .at_ms = now_ms(),
+                                         .line = known->home,
+                                         .chat_hash = 900000 + job->conversation,
+                                         .homes = &home,
+                                         .home_count = naive_recipient(job->conversation) != 0};
+        if (known->chat_known || fact.home_count > 0) {
+            naive_answered(known, fact.at_ms, 0);
+            core_message_told(run.rig->core, &fact, run.rig->now, &run.rig->out);
+        } else {
+            job->cancel = true;
+            run.asked.cancelled = job->number;
+            core_cancel(run.rig->core, 14, 0, job->number, run.rig->now, &run.rig->out);
+        }
+        settle();
+    }
+}
+
 /* With healthy lines, workers and time everything goes out. */
 static void drain(void)
 {
@@ -637,8 +679,9 @@ static void drain(void)
                                          .chat_hash = 900000 + c,
                                          .has_health = true,
                                          .health = CHAT_HEALTHY};
+        fact.health_at_ms = now_ms() + 1000; /* newer than any word so far */
         if (run.naive.conversations[c].chat_known)
-            run.naive.conversations[c].health = CHAT_HEALTHY;
+            naive_chat_told(&run.naive.conversations[c], CHAT_HEALTHY, fact.health_at_ms);
         core_message_told(run.rig->core, &fact, run.rig->now, &run.rig->out);
         settle();
     }
@@ -669,6 +712,7 @@ static void drain(void)
             }
         poll();
         beats();
+        answer_all();
         tick();
         world_begin_some(&run.world, run.rig, &run.naive);
         for (int i = 0; i < 8; i++)

@@ -23,13 +23,16 @@ const char naive_conf[] =
     "policies:\n"
     "  quick: {pace_per_min: 60, ramp_step_ms: 5000, daily_messages: 300, new_conversations_per_day: 10,\n"
     "          pair_per_min: 6,\n"
-    "          attempts_max: 3, retry_base_ms: 500, retry_cap_ms: 5000, lease_ms: 8000, flag_probe_ms: 9000}\n"
+    "          attempts_max: 3, retry_base_ms: 500, retry_cap_ms: 5000, lease_ms: 8000, flag_probe_ms: 9000,\n"
+    "          cadence_ms: [3000, 12000, 60000], at_risk_chat_gap_ms: 7000}\n"
     "  burst: {pace_per_min: 30, burst: 5, ramp_percent: [20, 100], ramp_step_ms: 7000, daily_messages: 500,\n"
     "          new_conversations_per_day: 4, pair_per_min: 1, allow_at_risk_new: true, attempts_max: 2, retry_base_ms: 100,\n"
-    "          retry_cap_ms: 1000, lease_ms: 6000, flag_probe_ms: 5000, at_risk_factor: 0.5}\n"
+    "          retry_cap_ms: 1000, lease_ms: 6000, flag_probe_ms: 5000, at_risk_factor: 0.5,\n"
+    "          cadence_ms: [1500], at_risk_chat_gap_ms: 30000}\n"
     "  open: {pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 0, pair_per_min: 0, ramp_step_ms: 3000, attempts_max: "
     "4,\n"
-    "         retry_base_ms: 1000, retry_cap_ms: 4000, lease_ms: 8000, flag_probe_ms: 4000}\n";
+    "         retry_base_ms: 1000, retry_cap_ms: 4000, lease_ms: 8000, flag_probe_ms: 4000,\n"
+    "         cadence_ms: []}\n";
 
 void naive_refuse(const char *format, ...)
 {
@@ -129,6 +132,53 @@ bool naive_chat_stops(const struct naive *naive, uint32_t conversation)
     return health == CHAT_CRITICAL || health == CHAT_OPTED_OUT;
 }
 
+static int64_t whole_second(int64_t wall_ms)
+{
+    return wall_ms / 1000 * 1000;
+}
+
+void naive_chat_told(struct naive_conversation *conversation, enum chat_health health, int64_t at_ms)
+{
+    int64_t at = whole_second(at_ms);
+    bool worse = health > conversation->health;
+    if (health == CHAT_UNKNOWN || at < conversation->health_at_ms || (at == conversation->health_at_ms && !worse))
+        return;
+    conversation->health = health;
+    conversation->health_at_ms = at;
+}
+
+void naive_answered(struct naive_conversation *conversation, int64_t at_ms, int64_t last_out_ms)
+{
+    bool before_the_last = at_ms + 60000 < last_out_ms;
+    conversation->unanswered = before_the_last && conversation->unanswered > 0 ? 1 : 0;
+}
+
+void naive_went_out(struct naive_conversation *conversation)
+{
+    conversation->unanswered += conversation->unanswered < CHAT_UNANSWERED_MAX;
+}
+
+enum reason naive_chat_reason(const struct naive *naive, const struct rig *rig, const struct naive_job *job,
+                              int64_t last_out_ms)
+{
+    const struct naive_conversation *conversation = &naive->conversations[job->conversation];
+    const struct conf_policy *policy = naive_policy(rig, naive_pool_of(job->conversation));
+    int64_t silent_ms = rig->now.wall_ms - last_out_ms - 999;
+    size_t unanswered = conversation->unanswered;
+    if (naive_chat_stops(naive, job->conversation))
+        return REASON_CONVERSATION_CRITICAL;
+    if (unanswered == 0 || job->unsettled)
+        return REASON_NONE;
+    if (conversation->health == CHAT_AT_RISK && job->class != CLASS_REPLY && silent_ms < policy->at_risk_chat_gap_ms)
+        return REASON_CONVERSATION_AT_RISK;
+    if (job->class != CLASS_FOLLOWUP && job->class != CLASS_CAMPAIGN)
+        return REASON_NONE;
+    if (policy->cadence_steps == 0)
+        return REASON_NONE;
+    bool waits = unanswered > policy->cadence_steps || silent_ms < policy->cadence_ms[unanswered - 1];
+    return waits ? REASON_CONVERSATION_CADENCE : REASON_NONE;
+}
+
 bool naive_paused(const struct naive *naive, uint32_t pool, int64_t wall_ms)
 {
     for (int p = 0; p < NAIVE_PAUSES; p++) {
@@ -180,6 +230,7 @@ void naive_restarted(struct naive *naive)
         }
         conversation->home = tried ? conversation->home : 0;
         conversation->health = conversation->recorded ? conversation->health : CHAT_UNKNOWN;
+        conversation->health_at_ms = conversation->recorded ? conversation->health_told_ms : 0;
         conversation->pinned = pinned ? conversation->pinned : 0;
     }
 }

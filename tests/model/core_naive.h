@@ -37,6 +37,9 @@ struct naive_conversation {
     bool chat;       /* known from the producer: for good too */
     bool chat_known, recorded;
     enum chat_health health;
+    int64_t health_at_ms, health_told_ms; /* whole seconds; as its own record has it */
+    unsigned unanswered;                  /* messages sent since the last answer */
+    int64_t last_sent_ms;                 /* when the try was leased that sent the last one */
 };
 
 struct naive_line { /* two words, as DESIGN trap 11 tells it */
@@ -90,6 +93,14 @@ struct naive_job *naive_first(struct naive *naive, uint32_t conversation); /* wh
 bool naive_is_suppressed(const struct naive *naive, uint64_t recipient);   /* 0: a group, never */
 void naive_suppress(struct naive *naive, uint64_t recipient);
 bool naive_chat_stops(const struct naive *naive, uint32_t conversation);
+/* The provider's word about the chat; an answer; a message out. */
+void naive_chat_told(struct naive_conversation *conversation, enum chat_health health, int64_t at_ms);
+void naive_answered(struct naive_conversation *conversation, int64_t at_ms, int64_t last_out_ms);
+void naive_went_out(struct naive_conversation *conversation);
+/* What the chat alone has against this job; NONE: nothing. `last_out_ms` is the core's word: a restart may take a try
+ * that failed for a message; it is never earlier than the last message. */
+enum reason naive_chat_reason(const struct naive *naive, const struct rig *rig, const struct naive_job *job,
+                              int64_t last_out_ms);
 bool naive_paused(const struct naive *naive, uint32_t pool, int64_t wall_ms);
 bool naive_line_paused(const struct naive *naive, uint32_t line);
 bool naive_closed(const struct naive *naive, uint32_t line); /* but for silence and pauses of what it belongs to */

@@ -85,6 +85,10 @@ static void check_reason(struct naive *naive, struct rig *rig, const struct naiv
     REFUSE_UNLESS(!waits || view->reason == REASON_RETRY_BACKOFF || view->reason == REASON_PROVIDER_DOWN,
                   "P10: job %llu waits for its next try but says %s", number, reason_name(view->reason));
     REFUSE_UNLESS(waits || view->reason != REASON_RETRY_BACKOFF, "P10: job %llu says retry_backoff", number);
+    enum reason chat = down || waits ? REASON_NONE : naive_chat_reason(naive, rig, job, view->chat.last_out_ms);
+    bool by_chat = view->reason == REASON_CONVERSATION_AT_RISK || view->reason == REASON_CONVERSATION_CADENCE;
+    REFUSE_UNLESS(chat != REASON_NONE ? view->reason == chat : !by_chat, "P10: job %llu says %s, its chat %s", number,
+                  reason_name(view->reason), reason_name(chat));
     REFUSE_UNLESS(line_of(naive, job) == 0 || view->reason != REASON_NO_HEALTHY_LINE,
                   "P10: job %llu has a line but says no_healthy_line", number);
 }
@@ -106,6 +110,15 @@ void naive_check_job(struct naive *naive, struct rig *rig, const struct naive_jo
                   (unsigned long long)naive->conversations[job->conversation].pinned, (unsigned long long)view.line,
                   (unsigned long long)line_of(naive, job));
     REFUSE_UNLESS(view.cancel_asked == job->cancel, "job %llu: cancel %d", number, view.cancel_asked);
+    const struct naive_conversation *conversation = &naive->conversations[job->conversation];
+    REFUSE_UNLESS(view.chat.health == conversation->health && view.chat.health_at_ms == conversation->health_at_ms &&
+                      view.chat.unanswered == conversation->unanswered &&
+                      (conversation->unanswered == 0 || view.chat.last_out_ms + 999 >= conversation->last_sent_ms),
+                  "job %llu: its chat (conversation %u) is %s of %lld with %u unanswered at %lld, not %s of %lld with %u at %lld",
+                  number, job->conversation, chat_health_name(view.chat.health), (long long)view.chat.health_at_ms,
+                  view.chat.unanswered, (long long)view.chat.last_out_ms, chat_health_name(conversation->health),
+                  (long long)conversation->health_at_ms, conversation->unanswered,
+                  (long long)conversation->last_sent_ms);
     bool waits = job->due_ms > rig->now.wall_ms; /* a wait that is over may be forgotten */
     REFUSE_UNLESS(view.expires_ms == job->expires_ms && (view.due_ms == job->due_ms || (!waits && view.due_ms == 0)),
                   "job %llu has other times", number);
@@ -188,7 +201,10 @@ void naive_check_all(struct naive *naive, struct rig *rig)
     core_status_read(rig->core, rig->now, &status);
     REFUSE_UNLESS(status.jobs == live && status.scheduled == scheduled && status.leased == leased &&
                       status.queued == live - scheduled - leased,
-                  "status counts %llu jobs, not %llu", (unsigned long long)status.jobs, (unsigned long long)live);
+                  "status counts %llu jobs (%llu scheduled, %llu leased), not %llu (%llu, %llu)",
+                  (unsigned long long)status.jobs, (unsigned long long)status.scheduled,
+                  (unsigned long long)status.leased, (unsigned long long)live, (unsigned long long)scheduled,
+                  (unsigned long long)leased);
     for (uint32_t l = 0; l < NAIVE_LINES; l++)
         check_line(naive, rig, l);
     for (uint32_t p = 0; p < POOL_COUNT; p++)

@@ -172,7 +172,8 @@ static void show_lease(const struct showing *s, struct naive_job *job, const str
     REFUSE_UNLESS(conversation->pinned == 0 || conversation->pinned == change->line, "job %llu leaves its pin",
                   ull(job->number));
     uint32_t account = naive_account_of(naive_pool_of(job->conversation));
-    REFUSE_UNLESS(!naive_chat_stops(s->naive, job->conversation), "job %llu leased into a closed chat",
+    int64_t last_out_ms = conversation->last_sent_ms / 1000 * 1000 - 1000; /* rounding apart */
+    REFUSE_UNLESS(naive_chat_reason(s->naive, s->rig, job, last_out_ms) == REASON_NONE, "job %llu leased against its chat",
                   ull(job->number));
     REFUSE_UNLESS(!s->naive->refused[account], "job %llu leased though the key is refused", ull(job->number));
     for (int i = 0; i < NAIVE_JOBS; i++)
@@ -264,6 +265,8 @@ static void unpin_if_empty(struct naive *naive, uint32_t at)
         return;
     conversation->home = 0;
     conversation->health = CHAT_UNKNOWN;
+    conversation->health_at_ms = 0;
+    conversation->unanswered = 0;
 }
 
 /* Of those that attempts_max limits. */
@@ -405,6 +408,15 @@ static void check_end(const struct showing *s, const struct naive_job *job, cons
                   job_state_name((enum job_state)change->state));
 }
 
+/* When its newest try was leased that may have made the message. */
+static int64_t last_try_ms(const struct showing *s, uint64_t number)
+{
+    for (size_t i = s->grants->count; i-- > 0;)
+        if (s->grants->list[i].number == number && s->truth->begun(s->truth->world, s->grants->list[i].lease))
+            return s->grants->list[i].wall_ms;
+    return 0;
+}
+
 static void show_end(const struct showing *s, const struct change_end *change)
 {
     struct naive_job *job = naive_job(s->naive, change->number);
@@ -423,8 +435,13 @@ static void show_end(const struct showing *s, const struct change_end *change)
             leave_home(s->naive, job);
         }
     }
-    if (change->state == JOB_SENT || change->code == CODE_OUTCOME_UNKNOWN)
+    if (change->state == JOB_SENT || change->code == CODE_OUTCOME_UNKNOWN) {
         conversation->for_good = true;
+        naive_went_out(conversation);
+        if (change->state == JOB_SENT && s->asked->result != NULL) /* and not an echo, which names no chat */
+            conversation->chat_known = true;
+        conversation->last_sent_ms = last_try_ms(s, job->number);
+    }
     uint32_t at = job->conversation;
     s->naive->ended[change->state]++;
     job->place = NAIVE_FREE;
@@ -473,6 +490,7 @@ static void show_one(const struct showing *s, const struct change *change)
         REFUSE_UNLESS(s->naive->conversations[at].home == change->conversation.line, "conversation %u is not at home",
                       at);
         s->naive->conversations[at].for_good = s->naive->conversations[at].recorded = true;
+        s->naive->conversations[at].health_told_ms = s->naive->conversations[at].health_at_ms;
         break;
     }
     case CHANGE_PAUSE:

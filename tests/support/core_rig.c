@@ -218,13 +218,22 @@ static void renew(struct rig *rig, size_t i)
     rig_keep(rig);
 }
 
+/* A newer one of its key is under way: the store cleans nothing as young as that. */
+static bool is_overtaken(const struct rig *rig, size_t i)
+{
+    for (size_t later = rig->durable; later < rig->record_count; later++)
+        if (rig->records[later].kind == rig->records[i].kind && rig->records[later].key == rig->records[i].key)
+            return true;
+    return false;
+}
+
 void rig_clean(struct rig *rig, size_t i)
 {
     struct rig_record *record = &rig->records[i];
     enum change_kind kind = (enum change_kind)record->kind;
     uint64_t key = record->key;
     assert(i < rig->durable && rig->out.change_count == 0);
-    if (record->past || record->copied_to != 0)
+    if (record->past || record->copied_to != 0 || is_overtaken(rig, i))
         return;
     if (record_kinds()[kind].keep == STORE_KEEP_RENEW) {
         renew(rig, i);

@@ -118,6 +118,7 @@ START_TEST(conversation_critical_is_that_conversations_only)
     chat_is(3, CHAT_CRITICAL);
     ck_held(number, REASON_CONVERSATION_CRITICAL);
     ck_queued(other, REASON_NO_WORKER);
+    rig_pass(rig, 1000); /* of two words of one second the worse counts */
     chat_is(3, CHAT_HEALTHY);
     ck_queued(number, REASON_NO_WORKER);
 }

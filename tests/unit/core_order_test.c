@@ -430,7 +430,8 @@ END_TEST
 #define UNLIMITED                                                                                                    \
     "accounts:\n  default:\n    api_key_file: key\n"                                                                 \
     "policies:\n  default:\n    pace_per_min: 0\n    daily_messages: 0\n    new_conversations_per_day: 0\n"                   \
-    "    pair_per_min: 0\n    distinct_recipients_per_hour: 0\n    daily_growth_factor: 0\n"
+    "    pair_per_min: 0\n    distinct_recipients_per_hour: 0\n    daily_growth_factor: 0\n"                                \
+    "    cadence_ms: []\n"
 
 struct waiting {
     uint64_t number;

@@ -1,0 +1,452 @@
+/* core_chat_test.c — what a conversation's own chat lets go: the provider's word about it and its time, messages that
+ * nobody answered, and that a restart knows as much (DESIGN section 3, Conversation rules; linq-api.md 5.3, 5.5). */
+#include "broker/core/change.h"
+#include "tests/unit/core_suite.h"
+
+#define HOUR_MS INT64_C(3600000)
+#define DAY_MS  (24 * HOUR_MS)
+#define CHAT(conversation) ((conversation)*2 + 1) /* as send_known() names it */
+
+static struct core_message_fact fact_of(int what, uint64_t conversation)
+{
+    struct core_message_fact fact = {.token = 3, .chat_hash = CHAT(conversation), .line = RIG_LINE};
+    fact.event = ++rig->polls + (UINT64_C(1) << 42);
+    fact.what = what;
+    fact.at_ms = rig->now.wall_ms;
+    return fact;
+}
+
+static void tell(const struct core_message_fact *fact)
+{
+    core_message_told(rig->core, fact, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static void chat_is(uint64_t conversation, enum chat_health health, int64_t at_ms)
+{
+    struct core_message_fact fact = fact_of(MESSAGE_DELIVERED, conversation);
+    fact.has_health = true;
+    fact.health = health;
+    fact.health_at_ms = at_ms;
+    tell(&fact);
+}
+
+static void answered(uint64_t conversation)
+{
+    struct core_message_fact fact = fact_of(MESSAGE_RECEIVED, conversation);
+    fact.inbound = true;
+    tell(&fact);
+}
+
+/* Time goes by; the line is heard of and the worker is there at its end. */
+static void later(int64_t ms)
+{
+    rig->now.wall_ms += ms;
+    rig->now.mono_ms += ms;
+    rig_tick(rig);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+    rig_pass(rig, 0);
+}
+
+static struct effect last_job(void)
+{
+    size_t count = rig_count(rig, EFFECT_JOB);
+    ck_assert_uint_gt(count, 0);
+    return *rig_told(rig, EFFECT_JOB, count - 1);
+}
+
+/* The job goes within `ms`, and is sent (into the chat that the conversation has). */
+static void goes(uint64_t number, uint64_t conversation, int64_t ms)
+{
+    later(ms);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+    struct effect job = last_job();
+    ck_assert_uint_eq(job.number, number);
+    struct core_result result = rig_result(&job, OUTCOME_SENT);
+    result.chat_hash = CHAT(conversation);
+    result.message_hash = number * 17 + (UINT64_C(1) << 50);
+    rig_answer(rig, &result);
+    later(0);
+}
+
+/* A line without limits but those under test, and a worker. */
+static void begin_quick(const char *policy)
+{
+    begin_with(policy, 1);
+    rig_worker(rig, 1, 8);
+}
+
+#define QUICK "pace_per_min: 0, at_risk_chat_gap_ms: 3600000, cadence_ms: [86400000, 259200000]"
+
+static uint64_t next(uint64_t conversation, enum job_class class)
+{
+    return send_known(0, conversation, class);
+}
+
+/* ---- the provider's word ---- */
+
+/* covers: reason conversation_critical */
+START_TEST(a_critical_chat_is_held_until_a_newer_word)
+{
+    int64_t at_ms = rig->now.wall_ms;
+    begin_quick(POLICY_CONF(QUICK));
+    uint64_t number = next(1, CLASS_REPLY);
+    chat_is(1, CHAT_CRITICAL, at_ms);
+    later(10 * DAY_MS);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+    ck_assert_int_eq(rig_view(rig, number).since_ms, at_ms);
+    chat_is(1, CHAT_HEALTHY, at_ms + 1000);
+    goes(number, 1, 1);
+}
+END_TEST
+
+START_TEST(a_late_word_about_a_chat_changes_nothing)
+{
+    int64_t at_ms = rig->now.wall_ms;
+    begin_quick(POLICY_CONF(QUICK));
+    uint64_t number = next(1, CLASS_REPLY);
+    chat_is(1, CHAT_CRITICAL, at_ms);
+    chat_is(1, CHAT_HEALTHY, at_ms - 60000);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+    chat_is(1, CHAT_HEALTHY, at_ms); /* on a tie the worse counts */
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+    chat_is(1, CHAT_UNKNOWN, at_ms + 60000); /* nobody knows what that means */
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+    struct chat_view chat = rig_view(rig, number).chat;
+    ck_assert_int_eq(chat.health, CHAT_CRITICAL);
+    ck_assert_int_eq(chat.health_at_ms, at_ms);
+}
+END_TEST
+
+START_TEST(a_restart_knows_the_word_and_its_time)
+{
+    int64_t at_ms = rig->now.wall_ms;
+    begin_quick(POLICY_CONF(QUICK));
+    goes(next(1, CLASS_REPLY), 1, 1);
+    chat_is(1, CHAT_CRITICAL, at_ms);
+    uint64_t number = next(1, CLASS_REPLY);
+    rig_restart(rig, 1000);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+    chat_is(1, CHAT_HEALTHY, at_ms - 1000);
+    rig_pass(rig, 1000);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+    chat_is(1, CHAT_HEALTHY, at_ms + 1000);
+    goes(number, 1, 1);
+}
+END_TEST
+
+START_TEST(a_recovered_message_brings_the_chats_word_of_its_own_time)
+{
+    int64_t at_ms = rig->now.wall_ms;
+    begin_quick(POLICY_CONF(QUICK));
+    uint64_t number = next(1, CLASS_REPLY);
+    chat_is(1, CHAT_HEALTHY, at_ms);
+    struct core_message_fact fact = fact_of(MESSAGE_SENT, 1);
+    fact.reconciled = fact.has_health = true;
+    fact.health = CHAT_CRITICAL;
+    fact.health_at_ms = at_ms - 1000;
+    tell(&fact);
+    ck_job(number, JOB_QUEUED, REASON_NONE);
+    fact.event++;
+    fact.health_at_ms = at_ms + 1000;
+    tell(&fact);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+}
+END_TEST
+
+/* ---- AT_RISK ---- */
+
+/* covers: reason conversation_at_risk; key policies.at_risk_chat_gap_ms */
+START_TEST(an_at_risk_chat_gets_one_message_a_gap_until_an_answer)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    uint64_t first = next(1, CLASS_TRANSACTIONAL);
+    uint64_t second = next(1, CLASS_TRANSACTIONAL);
+    uint64_t third = next(1, CLASS_TRANSACTIONAL);
+    chat_is(1, CHAT_AT_RISK, rig->now.wall_ms);
+    goes(first, 1, 1); /* nothing is unanswered yet */
+    int64_t out_ms = rig_view(rig, second).chat.last_out_ms;
+    ck_job(second, JOB_QUEUED, REASON_CONVERSATION_AT_RISK);
+    ck_job(third, JOB_QUEUED, REASON_CONVERSATION_AT_RISK); /* as all before it */
+    ck_assert_int_eq(rig_view(rig, second).release_at_ms, out_ms + HOUR_MS + 999); /* moments are whole seconds */
+    ck_assert_int_eq(rig_view(rig, second).since_ms, out_ms);
+    ck_assert_int_eq(rig_view(rig, second).chat.unanswered, 1);
+    later(out_ms + HOUR_MS + 998 - rig->now.wall_ms);
+    ck_job(second, JOB_QUEUED, REASON_CONVERSATION_AT_RISK);
+    goes(second, 1, 1);
+    ck_job(third, JOB_QUEUED, REASON_CONVERSATION_AT_RISK);
+    answered(1);
+    goes(third, 1, 1);
+}
+END_TEST
+
+START_TEST(a_reply_goes_past_what_an_at_risk_chat_keeps)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    goes(next(1, CLASS_TRANSACTIONAL), 1, 1);
+    chat_is(1, CHAT_AT_RISK, rig->now.wall_ms);
+    uint64_t waits = next(1, CLASS_TRANSACTIONAL);
+    ck_job(waits, JOB_QUEUED, REASON_CONVERSATION_AT_RISK);
+    uint64_t reply = next(1, CLASS_REPLY);
+    goes(reply, 1, 1);
+    ck_job(waits, JOB_QUEUED, REASON_CONVERSATION_AT_RISK);
+    uint64_t other = next(2, CLASS_TRANSACTIONAL); /* it is that chat's alone */
+    goes(other, 2, 1);
+}
+END_TEST
+
+START_TEST(a_word_reaches_what_stands_ready)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    goes(next(1, CLASS_TRANSACTIONAL), 1, 1);
+    core_worker_bye(rig->core, 1, rig->now, &rig->out);
+    rig_keep(rig);
+    uint64_t number = next(1, CLASS_TRANSACTIONAL);
+    ck_job(number, JOB_QUEUED, REASON_NO_WORKER);
+    chat_is(1, CHAT_AT_RISK, rig->now.wall_ms);
+    rig_worker(rig, 1, 8);
+    rig_pass(rig, 1000);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_AT_RISK);
+    goes(number, 1, HOUR_MS);
+}
+END_TEST
+
+START_TEST(what_waits_for_its_chat_expires_all_the_same)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    goes(next(1, CLASS_TRANSACTIONAL), 1, 1);
+    chat_is(1, CHAT_AT_RISK, rig->now.wall_ms);
+    struct core_enqueue job = rig_job(1, CLASS_TRANSACTIONAL);
+    job.expires_ms = rig->now.wall_ms + 5000;
+    size_t handed_out = rig_count(rig, EFFECT_JOB);
+    uint64_t number = rig_enqueue(rig, &job).number;
+    later(4000);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_AT_RISK);
+    later(2000);
+    ck_job(number, JOB_NONE, REASON_NONE);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), handed_out);
+}
+END_TEST
+
+/* ---- the ladder ---- */
+
+/* covers: reason conversation_cadence; key policies.cadence_ms */
+START_TEST(unanswered_messages_make_campaigns_wait_longer_and_then_for_an_answer)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    goes(next(1, CLASS_CAMPAIGN), 1, 1);
+    uint64_t second = next(1, CLASS_CAMPAIGN);
+    uint64_t third = next(1, CLASS_CAMPAIGN);
+    uint64_t fourth = next(1, CLASS_CAMPAIGN);
+    ck_job(second, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
+    later(DAY_MS - 2000);
+    ck_job(second, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
+    goes(second, 1, 3000);
+    later(3 * DAY_MS - 3000);
+    ck_job(third, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
+    goes(third, 1, 5000);
+    later(30 * DAY_MS);
+    ck_job(fourth, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
+    ck_assert_int_eq(rig_view(rig, fourth).release_at_ms, 0); /* an answer, and nothing else */
+    ck_assert_int_eq(rig_view(rig, fourth).chat.unanswered, 3);
+    answered(1);
+    goes(fourth, 1, 1);
+}
+END_TEST
+
+START_TEST(the_ladder_counts_every_message_but_stops_only_what_asks_for_attention)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    for (int i = 0; i < 3; i++)
+        goes(next(1, CLASS_TRANSACTIONAL), 1, 1);
+    uint64_t followup = next(1, CLASS_FOLLOWUP);
+    ck_job(followup, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
+    goes(next(1, CLASS_TRANSACTIONAL), 1, 1);
+    goes(next(1, CLASS_REPLY), 1, 1);
+    ck_job(followup, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
+    goes(next(2, CLASS_FOLLOWUP), 2, 1);
+}
+END_TEST
+
+START_TEST(an_empty_ladder_stops_nothing)
+{
+    begin_quick(POLICY_CONF("pace_per_min: 0, cadence_ms: []"));
+    for (int i = 0; i < 20; i++)
+        goes(next(1, CLASS_CAMPAIGN), 1, 1);
+    uint64_t number = next(1, CLASS_CAMPAIGN);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_view(rig, number).chat.unanswered, CHAT_UNANSWERED_MAX);
+}
+END_TEST
+
+START_TEST(an_answer_that_came_before_the_last_message_answers_only_those_before_it)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    struct core_message_fact late = fact_of(MESSAGE_RECEIVED, 1);
+    late.inbound = true;
+    goes(next(1, CLASS_TRANSACTIONAL), 1, HOUR_MS);
+    goes(next(1, CLASS_TRANSACTIONAL), 1, HOUR_MS);
+    uint64_t followup = next(1, CLASS_FOLLOWUP);
+    late.at_ms = rig->now.wall_ms - HOUR_MS / 2; /* between the two */
+    tell(&late);
+    ck_assert_int_eq(rig_view(rig, followup).chat.unanswered, 1);
+    ck_job(followup, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
+}
+END_TEST
+
+START_TEST(an_answer_is_heard_though_the_chat_id_is_not_known)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    goes(next(1, CLASS_TRANSACTIONAL), 1, 1);
+    uint64_t followup = next(1, CLASS_FOLLOWUP);
+    const uint64_t homes[] = {1};
+    struct core_message_fact fact = fact_of(MESSAGE_RECEIVED, 1);
+    fact.inbound = true;
+    fact.chat_hash = 999;
+    fact.homes = homes;
+    fact.home_count = 1;
+    fact.line = RIG_LINE + 5; /* somewhere else */
+    tell(&fact);
+    ck_job(followup, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
+    fact.event++;
+    fact.line = RIG_LINE;
+    tell(&fact);
+    goes(followup, 1, 1);
+}
+END_TEST
+
+START_TEST(what_may_have_been_sent_counts_as_sent)
+{
+    begin_quick(POLICY_CONF(QUICK ", lease_ms: 40000"));
+    struct core_enqueue job = rig_job(1, CLASS_TRANSACTIONAL);
+    job.from_line = RIG_LINE;
+    job.chat_hash = CHAT(1);
+    job.expires_ms = rig->now.wall_ms + 60000;
+    rig_enqueue(rig, &job);
+    uint64_t followup = next(1, CLASS_FOLLOWUP);
+    rig_pass(rig, 1);
+    struct effect lease = last_job();
+    struct core_result result = rig_result(&lease, OUTCOME_RETRY);
+    result.unknown = true;
+    result.retry_after_ms = DAY_MS;
+    rig_answer(rig, &result);
+    later(61000);
+    ck_job(followup, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
+    ck_assert_int_eq(rig_view(rig, followup).chat.unanswered, 1);
+}
+END_TEST
+
+/* ---- restarts ---- */
+
+/* Three messages, of which only the first is in the conversation's own record. */
+static uint64_t three_sent(void)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    for (int i = 0; i < 3; i++)
+        goes(next(1, CLASS_TRANSACTIONAL), 1, 60000);
+    ck_assert_uint_eq(rig_records(rig, CHANGE_CONVERSATION, 1, 0), 1);
+    return next(1, CLASS_FOLLOWUP);
+}
+
+static void restart_knows_three(uint64_t followup, int64_t out_ms)
+{
+    rig_restart(rig, 1000);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    ck_job(followup, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
+    ck_assert_int_eq(rig_view(rig, followup).chat.unanswered, 3);
+    ck_assert_int_eq(rig_view(rig, followup).chat.last_out_ms, out_ms);
+}
+
+START_TEST(a_restart_counts_messages_that_no_record_of_the_conversation_tells)
+{
+    uint64_t followup = three_sent();
+    int64_t out_ms = rig_view(rig, followup).chat.last_out_ms;
+    restart_knows_three(followup, out_ms);
+    restart_knows_three(followup, out_ms); /* and again */
+}
+END_TEST
+
+START_TEST(a_record_that_was_moved_behind_newer_ones_takes_nothing_back)
+{
+    uint64_t followup = three_sent();
+    int64_t out_ms = rig_view(rig, followup).chat.last_out_ms;
+    size_t durable = rig->durable;
+    for (size_t i = 0; i < durable; i++)
+        rig_clean(rig, i);
+    rig_keep(rig);
+    restart_knows_three(followup, out_ms);
+}
+END_TEST
+
+START_TEST(a_restart_remembers_an_answer)
+{
+    uint64_t followup = three_sent();
+    answered(1);
+    rig_restart(rig, 1000);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+    ck_assert_int_eq(rig_view(rig, followup).chat.unanswered, 0);
+    ck_assert_int_ne(rig_view(rig, followup).chat.last_in_ms, 0);
+    goes(followup, 1, 1);
+}
+END_TEST
+
+START_TEST(what_only_ends_of_jobs_tell_is_recorded_before_those_are_dropped)
+{
+    uint64_t followup = three_sent();
+    size_t before = rig->record_count;
+    later(7 * HOUR_MS);
+    ck_assert_uint_eq(rig_records(rig, CHANGE_CONVERSATION, 1, before), 1);
+    before = rig->record_count;
+    later(DAY_MS); /* nothing new, nothing written */
+    ck_assert_uint_eq(rig_records(rig, CHANGE_CONVERSATION, 1, before), 0);
+    int64_t out_ms = rig_view(rig, followup).chat.last_out_ms;
+    for (size_t i = 0; i < rig->record_count; i++) /* the history is gone */
+        if (rig->records[i].kind == CHANGE_END)
+            rig->records[i].copied_to = rig->records[i].copied_to == 0 ? 1 : rig->records[i].copied_to;
+    restart_knows_three(followup, out_ms);
+}
+END_TEST
+
+START_TEST(a_wait_goes_on_after_a_restart_and_ends_when_it_would_have)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    goes(next(1, CLASS_CAMPAIGN), 1, 1);
+    uint64_t number = next(1, CLASS_CAMPAIGN);
+    int64_t at_ms = rig_view(rig, number).release_at_ms;
+    rig_restart(rig, 1000);
+    rig_worker(rig, 1, 8);
+    later(at_ms - rig->now.wall_ms - 1000);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
+    goes(number, 1, 1000);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_critical_chat_is_held_until_a_newer_word,
+        a_late_word_about_a_chat_changes_nothing,
+        a_restart_knows_the_word_and_its_time,
+        a_recovered_message_brings_the_chats_word_of_its_own_time,
+        an_at_risk_chat_gets_one_message_a_gap_until_an_answer,
+        a_reply_goes_past_what_an_at_risk_chat_keeps,
+        a_word_reaches_what_stands_ready,
+        what_waits_for_its_chat_expires_all_the_same,
+        unanswered_messages_make_campaigns_wait_longer_and_then_for_an_answer,
+        the_ladder_counts_every_message_but_stops_only_what_asks_for_attention,
+        an_empty_ladder_stops_nothing,
+        an_answer_that_came_before_the_last_message_answers_only_those_before_it,
+        an_answer_is_heard_though_the_chat_id_is_not_known,
+        what_may_have_been_sent_counts_as_sent,
+        a_restart_counts_messages_that_no_record_of_the_conversation_tells,
+        a_record_that_was_moved_behind_newer_ones_takes_nothing_back,
+        a_restart_remembers_an_answer,
+        what_only_ends_of_jobs_tell_is_recorded_before_those_are_dropped,
+        a_wait_goes_on_after_a_restart_and_ends_when_it_would_have,
+    };
+    return run_suite("core_chat", tests, sizeof tests / sizeof *tests);
+}
