@@ -112,7 +112,7 @@ static void begin(const char *const *sets, size_t workers)
 static void preload(int chats)
 {
     char body[128];
-    snprintf(body, sizeof body, "{\"count\":%d,\"group\":0.02}", chats);
+    snprintf(body, sizeof body, "{\"count\":%d,\"group\":0.02,\"critical\":0.02,\"opted_out\":0.02}", chats);
     cJSON *answer = rig_control(&rig, "POST", "/chats/preload", body);
     MUST(number_at(answer, "made") == chats, "%lld chats were made", (long long)number_at(answer, "made"));
     cJSON_Delete(answer);
@@ -153,8 +153,9 @@ static int64_t fresh_used(void)
 struct row {
     char line[16], to[64], chat_id[64];
 };
-static struct row *rows;
+static struct row *rows; /* of healthy chats */
 static int row_count;
+static struct row critical, opted_out; /* one of each */
 
 /* Every so-many-th row of an export. */
 static void read_sample(const char *log, int all)
@@ -173,7 +174,13 @@ static void read_sample(const char *log, int all)
         if (n < 0 || n % step != 0)
             continue;
         MUST(sscanf(text, "default,%15[^,],%63[^,],%63[^,],", row->line, row->to, row->chat_id) == 3, "row: %s", text);
-        row_count++;
+        bool is_direct = strchr(row->to, ';') == NULL;
+        if (strstr(text, ",CRITICAL,") != NULL)
+            critical = *row;
+        else if (strstr(text, ",OPTED_OUT,") == NULL)
+            row_count++;
+        else if (is_direct)
+            opted_out = *row;
     }
     fclose(file);
 }
@@ -196,6 +203,20 @@ static void write_jobs(const char *name)
         fprintf(file, "],\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"see https://example.com/%d\"}]}}\n", i);
     }
     MUST(fclose(file) == 0, "%s cannot be written", path);
+}
+
+/* The answer to one job to this conversation: its `state`, or the code of its refusal. */
+static void expect_answer(const struct row *to, const char *what)
+{
+    char body[256];
+    long status = 0;
+    MUST(to->to[0] != '\0', "no chat to be answered %s", what);
+    snprintf(body, sizeof body, "{\"to\":\"%s\",\"message\":{\"parts\":[]}}", to->to);
+    cJSON *answer = rig_ask(&rig, "POST", "/v1/jobs", body, &status);
+    char *text = cJSON_PrintUnformatted(answer);
+    MUST(text != NULL && strstr(text, what) != NULL, "%s is not in: %s", what, text);
+    cJSON_free(text);
+    cJSON_Delete(answer);
 }
 
 static int sends, anew, elsewhere;
@@ -261,6 +282,9 @@ START_TEST(a_switched_over_account_begins_none_of_its_conversations_anew)
     write_jobs("jobs.jsonl");
     snprintf(path, sizeof path, "%s/jobs.jsonl", rig.folder);
     MUST(CTL("enqueue.log", "enqueue", path, "--json") == 0, "not all jobs were accepted");
+    expect_answer(&opted_out, "opted_out");
+    if (strchr(critical.to, ';') == NULL)
+        expect_answer(&critical, "conversation_critical");
     AWAIT_FOR(IMPORT_LIMIT, rig_accepted(&rig) == row_count, "%lld of %d jobs are sent", (long long)rig_accepted(&rig),
               row_count);
     MUST(fresh_used() == 0, "%lld new conversations were counted", (long long)fresh_used());

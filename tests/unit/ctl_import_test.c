@@ -3,6 +3,7 @@
 
 #include "tests/unit/ctl_server.h"
 #include "tools/ctl/csv.h"
+#include "tools/ctl/progress.h"
 
 static char file_path[64], key_path[64], state_path[96];
 
@@ -85,6 +86,22 @@ START_TEST(what_is_written_is_read_again)
     ck_assert_uint_eq(csv_split(written, fields, &why), 6);
     for (size_t i = 0; i < 6; i++)
         ck_assert_str_eq(fields[i], texts[i]);
+    free(written);
+}
+END_TEST
+
+START_TEST(without_a_terminal_progress_is_a_line_every_few_seconds)
+{
+    char *written = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&written, &bytes);
+    struct progress progress = {.plain = out, .noun = "conversations", .begun_ms = 1000};
+    for (int64_t ms = 1000; ms <= 12000; ms += 50)
+        progress_draw(&progress, &(struct progress_state){ms - 1000, 22000, (uint64_t)ms, 3, NULL}, ms, true);
+    progress_end(&progress);
+    fclose(out);
+    ck_assert_str_eq(written, " 22%  6,000 conversations  1,200/s  3 refused\n"
+                              " 45%  11,000 conversations  1,100/s  3 refused\n");
     free(written);
 }
 END_TEST
@@ -434,6 +451,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_row_is_split_as_spreadsheets_write_it);
     tcase_add_test(tcase, what_is_written_is_read_again);
+    tcase_add_test(tcase, without_a_terminal_progress_is_a_line_every_few_seconds);
     tcase_add_test(tcase, a_file_is_imported_and_its_bad_rows_are_reported);
     tcase_add_test(tcase, columns_come_in_the_order_of_the_first_row_or_in_their_own);
     tcase_add_test(tcase, a_busy_broker_is_waited_for_and_each_row_counted_once);
