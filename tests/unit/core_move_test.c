@@ -231,6 +231,21 @@ START_TEST(conversations_of_a_flagged_line_are_placed_anew_and_spend_a_new_conve
 }
 END_TEST
 
+/* covers: reason budget_pair */
+START_TEST(a_conversation_that_left_says_that_it_waits_for_the_pairs_minute)
+{
+    begin(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, on_flagged: move, pair_per_min: 1"));
+    placed_on_0(1);
+    told_service(SERVICE_FLAGGED);
+    uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    ck_job(number, JOB_QUEUED, REASON_BUDGET_PAIR);
+    rig_pass(rig, 65000);
+    struct effect job = leased();
+    ck_assert_uint_eq(job.number, number);
+}
+END_TEST
+
 START_TEST(without_the_policy_nothing_moves)
 {
     begin(FREE_CONF);
@@ -580,6 +595,7 @@ int main(void)
         what_is_under_way_unknown_pinned_or_elsewhere_does_not_move,
         a_conversation_that_waits_moves_with_all_its_jobs_in_their_order,
         conversations_of_a_flagged_line_are_placed_anew_and_spend_a_new_conversation_there,
+        a_conversation_that_left_says_that_it_waits_for_the_pairs_minute,
         without_the_policy_nothing_moves,
         an_unknown_outcome_a_pinned_job_and_a_critical_chat_stay,
         a_try_that_comes_back_from_a_flagged_line_leaves_it_with_its_key,
