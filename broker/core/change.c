@@ -32,6 +32,8 @@ uint64_t change_key(const struct change *change)
         return change->suppression.key;
     case CHANGE_ORDERS:
         return change->orders->line;
+    case CHANGE_CAMPAIGN:
+        return (uint64_t)change->campaign.pool << 16 | change->campaign.name;
     case CHANGE_KIND_COUNT:
         break;
     }

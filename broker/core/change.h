@@ -29,6 +29,7 @@ enum change_kind {
     CHANGE_REPUTATION = 12, /* event line.reputation */
     CHANGE_SUPPRESSION = 13, /* a recipient who must not be sent to, or its end */
     CHANGE_ORDERS = 14,    /* what an operator ordered for a line: a reputation, a drain; or their end */
+    CHANGE_CAMPAIGN = 15,  /* how a campaign's jobs ended so far */
     CHANGE_KIND_COUNT
 };
 
@@ -59,6 +60,8 @@ struct event_mark { /* seq 0: this change is no event */
     uint8_t topic;
     int64_t at_ms;
 };
+
+#define PAUSE_NAME_BYTES 640 /* 31 numbers; of longer ones as many as fit */
 
 #define BUDGET_BUCKETS 145 /* of ten minutes: a rolling day and the bucket under way, so never counting too little */
 #define BUDGET_BUCKET_MS 600000
@@ -111,6 +114,8 @@ struct change_end {
     uint8_t life; /* which of its lives ended (change_job) */
     uint8_t streak_told; /* 1 + its conversation's streak after it; 0: not told */
     uint32_t out_ago_s;  /* and how long before the end its last message went out */
+    uint16_t pool, campaign; /* campaign 0: none */
+    uint64_t campaign_ended; /* of its jobs, how many ended so: this one included */
 };
 
 struct change_conversation {
@@ -155,9 +160,18 @@ struct change_pause {
     uint64_t id;
     uint8_t scope;
     bool over;
-    uint64_t target; /* line digits, or name number */
+    uint64_t target; /* line digits; name number; a campaign's: those of pool << 16 | campaign; a conversation's key */
     int64_t since_ms, until_ms; /* 0: until resumed */
     char reason[200], by[NAME_MAX_BYTES + 1];
+    uint16_t pool;                /* of a conversation */
+    char name[PAUSE_NAME_BYTES];  /* its recipients, for people: the target is but a hash */
+};
+
+#define ENDS (JOB_STATE_COUNT - JOB_SENT) /* ways in which a job ends */
+
+struct change_campaign {
+    uint16_t pool, name;
+    uint64_t ended[ENDS]; /* by state, from JOB_SENT on */
 };
 
 struct change_gate {
@@ -244,6 +258,7 @@ struct change {
         struct change_gate gate;
         struct change_reputation reputation;
         struct change_suppression suppression;
+        struct change_campaign campaign;
     };
 };
 

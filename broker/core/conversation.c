@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "broker/core/campaign.h"
+#include "broker/core/job.h"
+#include "broker/core/pause.h"
+
 static uint64_t key_of(const void *slots, uint32_t slot)
 {
     return ((const struct conversation *)slots)[slot].key;
@@ -55,6 +59,8 @@ uint32_t conversation_new(struct core *core, uint64_t key, uint32_t pool)
     conversation->place = NOWHERE_48;
     conversation->line = NO_LINE;
     conversation->pool = pool & UINT16_MAX;
+    if (core->conversations_paused > 0 && pause_find(core, PAUSE_CONVERSATION, key) != 0)
+        conversation->flags |= CONVERSATION_PAUSED;
     index_insert(&core->by_key, slot);
     core->totals.conversations++;
     return slot;
@@ -189,6 +195,43 @@ void conversation_insert(struct core *core, struct conversation *conversation, u
         core->jobs[behind].right = slot;
 }
 
+/* The last job of the run of that class, and (*start) its first one; NOBODY: there is none. */
+static uint32_t run_of(const struct core *core, const struct conversation *conversation, unsigned class, uint32_t *start)
+{
+    uint32_t first = conversation_first(core, conversation);
+    if (first == NOBODY)
+        return NOBODY;
+    uint32_t rest = conversation_first_is_fixed(core, conversation) ? core->jobs[first].next : first;
+    uint32_t last = conversation_first_is_fixed(core, conversation) && rest == first ? NOBODY : conversation->tail;
+    while (last != NOBODY && core->jobs[last].class != class) {
+        *start = run_first(core, rest, last);
+        last = *start == rest ? NOBODY : core->jobs[*start].right;
+    }
+    if (last != NOBODY)
+        *start = run_first(core, rest, last);
+    return last;
+}
+
+uint32_t conversation_return(struct core *core, struct conversation *conversation, uint32_t slot)
+{
+    struct job *job = job_at(core, slot);
+    uint64_t order = job_order(core, job);
+    uint32_t start = NOBODY;
+    uint32_t last = run_of(core, conversation, job->class, &start);
+    bool front = last != NOBODY && order < job_order(core, &core->jobs[start]);
+    if (last == NOBODY || front || order > job_order(core, &core->jobs[last])) {
+        conversation_insert(core, conversation, slot, front);
+        return 0;
+    }
+    uint32_t passed = 1;
+    uint32_t before = start; /* neither first nor last of the run, so no run's ends move */
+    for (; job_order(core, &core->jobs[core->jobs[before].next]) < order; passed++)
+        before = core->jobs[before].next;
+    job->next = core->jobs[before].next;
+    core->jobs[before].next = slot;
+    return passed;
+}
+
 void conversation_shift(struct core *core, struct conversation *conversation)
 {
     uint32_t first = conversation_first(core, conversation);
@@ -205,6 +248,8 @@ void conversation_unfix(struct core *core, struct conversation *conversation)
     uint32_t first = conversation_first(core, conversation);
     uint32_t rest = core->jobs[first].next;
     assert(!conversation_first_is_fixed(core, conversation));
+    if ((core->jobs[first].flags & JOB_YIELDED) != 0)
+        campaign_leave(core, first); /* it could not step aside; now it can */
     if (rest == first || core->jobs[rest].class == core->jobs[first].class)
         return;
     if (core->jobs[rest].class < core->jobs[first].class) {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "broker/core/campaign.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/crews.h"
@@ -108,6 +109,7 @@ static void take_tables(struct core *core, struct taker *taker)
     const struct core_limits *limits = &core->limits;
     core->jobs = take(taker, limits->jobs_max + 1ull, sizeof *core->jobs);
     core->revived_next = take(taker, limits->jobs_max + 1ull, sizeof *core->revived_next);
+    core->job_orders = take(taker, limits->jobs_max + 1ull, sizeof *core->job_orders);
     core->conversations = take(taker, limits->conversations_max + 1ull, sizeof *core->conversations);
     core->lines = take(taker, limits->lines_max, sizeof *core->lines);
     core->orders = take(taker, limits->lines_max, sizeof *core->orders);
@@ -116,6 +118,7 @@ static void take_tables(struct core *core, struct taker *taker)
     core->leases = take(taker, limits->leases_max + 1ull, sizeof *core->leases);
     core->workers = take(taker, limits->workers_max + 1ull, sizeof *core->workers);
     core->pauses = take(taker, limits->pauses_max, sizeof *core->pauses);
+    core->campaigns = take(taker, limits->names_max, sizeof *core->campaigns);
     core->pause_changes = take(taker, limits->pauses_max, sizeof *core->pause_changes);
     core->names = take(taker, limits->names_max, sizeof *core->names);
     core->suppressed = take(taker, limits->conversations_max + 1ull, sizeof *core->suppressed);
@@ -150,6 +153,9 @@ static void take_indexes(struct core *core, struct taker *taker)
     uint32_t names = heads_for(core->limits.names_max);
     uint32_t *by_name = take(taker, names, sizeof *by_name);
     uint32_t *by_pair = take(taker, heads_for(PAIRS_MAX), sizeof *by_pair);
+    uint32_t *by_campaign = take(taker, names, sizeof *by_campaign);
+    uint32_t pauses = heads_for(core->limits.pauses_max);
+    uint32_t *by_pause = take(taker, pauses, sizeof *by_pause);
     if (taker->failed)
         return;
     index_conversations(core, by_key, by_chat, conversations);
@@ -159,6 +165,8 @@ static void take_indexes(struct core *core, struct taker *taker)
     index_names(core, by_name, names);
     index_pairs(core, by_pair, heads_for(PAIRS_MAX));
     index_revived(core, by_revived, jobs);
+    index_campaigns(core, by_campaign, names);
+    index_pauses(core, by_pause, pauses);
 }
 
 enum err core_new(struct core **out, const struct core_limits *limits, const struct core_memory *memory,
@@ -243,6 +251,8 @@ static void wake_mono(struct core *core, uint32_t owner, struct instant now, str
     case MONO_FORGET:
         dedupe_forget(core, now);
         start_refresh(core, now, out);
+        if (!campaigns_refresh(core, now, out))
+            mono_timer(core, MONO_FORGET, 0, now.mono_ms + 1);
         break;
     case MONO_AHEAD:
         chats_catch_up(core, now, out);
@@ -259,12 +269,14 @@ void core_tick(struct core *core, struct instant now, struct effects *out)
         wake_wall(core, timer.owner, now, out);
     for (int i = 0; i < TICK_TIMERS_MAX && effects_have_room(out) && timers_take(&core->mono, now.mono_ms, &timer); i++)
         wake_mono(core, timer.owner, now, out);
+    leases_sweep(core, false, now, out);
+    campaigns_return(core, now);
     turns_run(core, now, out);
 }
 
 int64_t core_next_mono_ms(const struct core *core, struct instant now)
 {
-    if (turns_wait(core))
+    if (turns_wait(core) || core->sweep != 0 || core->returning != NOBODY)
         return now.mono_ms;
     int64_t next = timers_next(&core->mono);
     int64_t wall = timers_next(&core->wall);

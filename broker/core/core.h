@@ -225,8 +225,12 @@ void core_message_told(struct core *core, const struct core_message_fact *fact, 
 
 struct core_pause {
     uint64_t token;
-    enum pause_scope scope; /* all, account, pool, line */
-    uint64_t target;        /* line digits; conf index of the account or pool */
+    enum pause_scope scope;
+    /* Line digits; conf index of the account or pool; conf index of the pool << 16 | core_campaign_find(); a
+     * conversation's key, as in core_enqueue (it need not be known yet). */
+    uint64_t target;
+    uint32_t pool;    /* of a conversation, conf index */
+    const char *name; /* of a conversation: its recipients, comma list */
     int64_t for_ms;         /* 0: until resumed */
     const char *reason, *by;
 };
@@ -319,6 +323,7 @@ void core_answer(struct effects *out, uint64_t token);
 
 /* A number for a campaign's name; makes a CHANGE_NAME the first time. 0: the table is full. */
 uint16_t core_campaign(struct core *core, const char *name, struct effects *out);
+uint16_t core_campaign_find(const struct core *core, const char *name); /* 0: nobody ever named it */
 
 /* Everything that is due, and as many leases as workers and lines allow; bounded by the room in `out`. */
 void core_tick(struct core *core, struct instant now, struct effects *out);
@@ -352,6 +357,7 @@ struct job_view {
     int64_t since_ms, due_ms, expires_ms;
     unsigned attempts;
     bool cancel_asked, unsettled;
+    bool yielded; /* it waits for its campaign, out of the way of its conversation: counted with no line */
     uint64_t conversation_place; /* of its CHANGE_CONVERSATION; UINT64_MAX: none */
     uint32_t pool;
     struct chat_view chat;
@@ -431,10 +437,21 @@ bool core_suppressions_walk(const struct core *core, uint32_t account, uint32_t 
 
 struct pause_view {
     struct change_pause pause;
-    const char *name; /* of the target; NULL for a line or all */
+    const char *name; /* of the account, pool or campaign; NULL: the change itself says */
+    const char *pool; /* of a campaign or a conversation */
 };
 /* At most `room` pauses from *cursor on (0 first). Returns how many. */
 size_t core_pauses(const struct core *core, uint32_t *cursor, struct pause_view *out, size_t room);
+
+struct campaign_view { /* the jobs of one campaign in one pool */
+    uint32_t pool;    /* conf index; UINT32_MAX: of a pool that is no longer configured */
+    const char *name;
+    bool paused;
+    uint64_t accepted, waiting, leased; /* waiting ones may be scheduled, queued or held */
+    uint64_t ended[ENDS];               /* by state, from JOB_SENT on */
+};
+/* The campaign at that index (from 0, in the order in which they were first heard of); false: there is none. */
+bool core_campaign_view(const struct core *core, uint32_t index, struct campaign_view *out);
 
 struct worker_view {
     char worker[NAME_MAX_BYTES + 1];

@@ -1,20 +1,14 @@
 /* decide.c — reads like the contract's list of reasons, from top to bottom. */
 #include "broker/core/decide.h"
 
+#include "broker/core/campaign.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
+#include "broker/core/job.h"
 #include "broker/core/line.h"
 #include "broker/core/pair.h"
+#include "broker/core/pause.h"
 #include "broker/core/turns.h"
-
-static uint64_t pause_of(const struct core *core, enum pause_scope scope, uint64_t target)
-{
-    for (uint32_t p = 1; p < core->limits.pauses_max; p++)
-        if (core->pauses[p].used && core->pauses[p].change.scope == scope &&
-            (scope == PAUSE_ALL || core->pauses[p].change.target == target))
-            return core->pauses[p].change.id;
-    return 0;
-}
 
 static int64_t wall_of(int64_t mono_ms, struct instant now)
 {
@@ -33,10 +27,15 @@ static struct verdict because_until(enum reason reason, int64_t until_ms)
 
 static struct verdict paused(const struct core *core, enum reason reason, enum pause_scope scope, uint64_t target)
 {
-    return (struct verdict){.reason = reason, .pause = pause_of(core, scope, target)};
+    const struct change_pause *pause = &core->pauses[pause_find(core, scope, target)].change; /* slot 0 is all zeros */
+    return (struct verdict){.reason = reason,
+                            .until_ms = pause_until_ms(core, scope, target),
+                            .pause = pause->id,
+                            .pause_since_ms = pause->since_ms};
 }
 
-static struct verdict by_pause(const struct core *core, const struct pool *pool)
+static struct verdict by_pause(const struct core *core, const struct pool *pool, const struct job *job,
+                               const struct conversation *conversation)
 {
     if (core->pauses_all > 0)
         return paused(core, REASON_PAUSED, PAUSE_ALL, 0);
@@ -44,6 +43,10 @@ static struct verdict by_pause(const struct core *core, const struct pool *pool)
         return paused(core, REASON_ACCOUNT_PAUSED, PAUSE_ACCOUNT, core->accounts[pool->account].name);
     if (pool->pauses > 0)
         return paused(core, REASON_POOL_PAUSED, PAUSE_POOL, pool->name);
+    if (campaign_holds(core, job))
+        return paused(core, REASON_CAMPAIGN_PAUSED, PAUSE_CAMPAIGN, (uint64_t)pool->name << 16 | job->campaign);
+    if ((conversation->flags & CONVERSATION_PAUSED) != 0)
+        return paused(core, REASON_CONVERSATION_PAUSED, PAUSE_CONVERSATION, conversation->key);
     return because(REASON_NONE);
 }
 
@@ -52,10 +55,9 @@ static struct verdict by_line_gate(const struct core *core, const struct line *l
     struct gate_state gate = gate_of(core, line, now);
     if (gate.gate != GATE_CLOSED)
         return because(REASON_NONE);
-    struct verdict verdict = because(gate.reason);
     if (gate.reason == REASON_LINE_PAUSED)
-        verdict.pause = pause_of(core, PAUSE_LINE, line->known.number);
-    return verdict;
+        return paused(core, gate.reason, PAUSE_LINE, line->known.number);
+    return because(gate.reason);
 }
 
 static struct verdict by_provider(const struct core *core, uint32_t account_at, struct instant now)
@@ -162,7 +164,7 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
 
     if (job->state == JOB_SCHEDULED)
         return because_until(REASON_NOT_YET_DUE, job_due_ms(job));
-    if ((verdict = by_pause(core, pool)).reason != REASON_NONE)
+    if ((verdict = by_pause(core, pool, job, conversation)).reason != REASON_NONE)
         return verdict;
     if (first_unsettled)
         return because_until(REASON_OUTCOME_UNKNOWN, waits ? job_due_ms(job) : 0);
@@ -197,6 +199,41 @@ static bool is_live(const struct job *job)
     return !job_state_is_final(job->state);
 }
 
+/* It waits for its campaign, and will step out of the way when it comes first (at once, but for one that waits for
+ * its next try). */
+static bool gives_way(const struct core *core, const struct job *job, bool first, struct instant now)
+{
+    return job->state == JOB_QUEUED && campaign_holds(core, job) && !conversation_fixes(job) &&
+           !(first && job_due_ms(job) > now.wall_ms);
+}
+
+/* What the job behind `first` says: its own reason, if all before it have the same. */
+static struct verdict shared(const struct core *core, const struct conversation *conversation, uint32_t first,
+                             uint32_t slot, struct verdict own, uint32_t look, struct instant now)
+{
+    bool unsettled = (core->jobs[first].flags & JOB_UNSETTLED) != 0 && is_live(&core->jobs[first]);
+    uint32_t ahead = 0;
+    bool same = true;
+    for (uint32_t at = first; at != slot && look > 0; at = core->jobs[at].next, look--) {
+        const struct job *before = &core->jobs[at];
+        bool yields = gives_way(core, before, at == first, now);
+        if (!is_live(before) || (yields && own.reason != REASON_CAMPAIGN_PAUSED))
+            continue;
+        ahead++;
+        /* Only the first one, those with a wait of their own, another class, which the chat may let go, and those of
+         * another campaign can have a reason that the others do not share. */
+        bool special = at == first || job_due_ms(before) > now.wall_ms || before->class != core->jobs[slot].class ||
+                       own.reason == REASON_CAMPAIGN_PAUSED;
+        if (before->state == JOB_LEASED ||
+            (special && judge(core, before, conversation, unsettled, now).reason != own.reason))
+            same = false;
+    }
+    if (!same)
+        own = because(REASON_CONVERSATION_BUSY);
+    own.ahead = ahead;
+    return own;
+}
+
 struct verdict decide(const struct core *core, uint32_t slot, uint32_t look, struct instant now)
 {
     const struct job *job = &core->jobs[slot];
@@ -206,26 +243,9 @@ struct verdict decide(const struct core *core, uint32_t slot, uint32_t look, str
         return because(REASON_NONE);
     bool unsettled = first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0 && is_live(&core->jobs[first]);
     struct verdict own = judge(core, job, conversation, unsettled && job->state != JOB_SCHEDULED, now);
-    if (job->state == JOB_SCHEDULED || first == slot)
+    if (first == slot || !job_is_listed(job))
         return own;
-
-    uint32_t ahead = 0;
-    bool same = true;
-    for (uint32_t at = first; at != slot && look > 0; at = core->jobs[at].next, look--) {
-        const struct job *before = &core->jobs[at];
-        if (!is_live(before))
-            continue;
-        ahead++;
-        /* Only the first one, those with a wait of their own, and another class, which the chat may let go, can have a
-         * reason that the others do not share. */
-        bool special = at == first || job_due_ms(before) > now.wall_ms || before->class != job->class;
-        if (before->state == JOB_LEASED || (special && judge(core, before, conversation, unsettled, now).reason != own.reason))
-            same = false;
-    }
-    if (!same)
-        own = because(REASON_CONVERSATION_BUSY);
-    own.ahead = ahead;
-    return own;
+    return shared(core, conversation, first, slot, own, look, now);
 }
 
 enum reason decide_for(const struct core *core, const struct job *job, const struct conversation *conversation,

@@ -8,7 +8,8 @@
 struct verdict {
     enum reason reason;   /* NONE: leased, or about to be */
     int64_t until_ms;     /* wall: when it may change by itself; 0: unknown */
-    uint64_t pause;       /* that stops it */
+    uint64_t pause;       /* that stops it ... */
+    int64_t pause_since_ms; /* ... and when it began */
     uint32_t ahead;       /* jobs before it in its conversation */
 };
 

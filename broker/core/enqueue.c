@@ -1,6 +1,7 @@
 /* enqueue.c — accepting and refusing jobs, and cancelling them (PROTOCOL, Producers). Form was checked by the edge;
  * here come pool and line, duplicates, suppression, stickiness, first-message rules, holds and room, in the
  * contract's order. */
+#include "broker/core/campaign.h"
 #include "broker/core/conversation.h"
 #include "broker/core/decide.h"
 #include "broker/core/dedupe.h"
@@ -140,6 +141,8 @@ struct change *enqueue_record(struct core *core, uint32_t slot, const struct cor
                               struct effects *out)
 {
     const struct job *accepted = &core->jobs[slot];
+    if (accepted->campaign != 0)
+        campaign_accept(core, accepted);
     struct change *change = change_add(out, CHANGE_JOB);
     change->job = (struct change_job){
         .number = accepted->number,
@@ -227,6 +230,8 @@ struct refusal enqueue_admit(struct core *core, const struct core_enqueue *job, 
         refusal = refuse(CODE_HELD, "if_held");
     if (refusal.code != CODE_NONE)
         return refusal;
+    if (job->campaign != 0 && campaign_get(core, core->pools[job->pool].name, job->campaign) == NOBODY)
+        return refuse(CODE_BUSY, "campaign");
     at = house(core, at, job, now);
     if (at == NOBODY)
         return refuse(CODE_BUSY, NULL);
@@ -311,7 +316,7 @@ void enqueue_wake(struct core *core, uint32_t slot, struct instant now, struct e
         conversation_settle(core, job->conversation, now);
         return;
     }
-    job_set_order(job, core->next_job++); /* its place is where it fell due */
+    job_set_order(core, job, core->next_job++); /* its place is where it fell due */
     insert(core, slot, now);
     job_record_try(core, slot, NULL, 0, 0, TOPIC_JOB_QUEUED, now, out);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "broker/core/campaign.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/line.h"
@@ -129,6 +130,11 @@ bool job_is_waiting(const struct job *job)
     return job->state == JOB_QUEUED || job->state == JOB_SCHEDULED;
 }
 
+bool job_is_listed(const struct job *job)
+{
+    return job->next != NOBODY;
+}
+
 void job_timer(struct core *core, uint32_t slot)
 {
     const struct job *job = &core->jobs[slot];
@@ -144,18 +150,15 @@ void job_timer(struct core *core, uint32_t slot)
     wall_timer(core, WALL_JOB, slot, at_ms);
 }
 
-void job_set_order(struct job *job, uint64_t order)
+void job_set_order(struct core *core, struct job *job, uint64_t order)
 {
-    job->flags |= JOB_SCHEDULED_ONCE;
-    job->parent = (uint32_t)order;
+    job->flags |= JOB_ORDERED;
+    core->job_orders[job_slot(core, job)] = order;
 }
 
 uint64_t job_order(const struct core *core, const struct job *job)
 {
-    bool kept = job->state == JOB_QUEUED && (job->flags & JOB_SCHEDULED_ONCE) != 0 && (job->flags & JOB_READY) == 0;
-    if (!kept || job->parent == 0)
-        return job_sequence(job);
-    return core->next_job - (uint32_t)((uint32_t)core->next_job - job->parent);
+    return (job->flags & JOB_ORDERED) != 0 ? core->job_orders[job_slot(core, job)] : job_sequence(job);
 }
 
 void job_record_try(struct core *core, uint32_t slot, const struct lease *lease, int http_status, int64_t code,
@@ -251,6 +254,8 @@ static void record_end(struct core *core, const struct job *job, const struct jo
         .streak_told = (uint8_t)(conversation->streak + 1),
         .out_ago_s = chat_out_ago_s(conversation, now),
     };
+    if (job->campaign != 0)
+        campaign_end(core, job, &change->end);
     change->end.line = ending->line;
     if (ending->line == 0 && (conversation->flags & CONVERSATION_BOUND) != 0)
         change->end.line = core->lines[conversation->line].known.number;
@@ -270,7 +275,9 @@ void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, 
              struct effects *out)
 {
     struct job *job = &core->jobs[slot];
-    bool listed = job->state != JOB_SCHEDULED;
+    bool scheduled = job->state == JOB_SCHEDULED;
+    if ((job->flags & JOB_YIELDED) != 0)
+        campaign_leave(core, slot);
     turns_withdraw(core, job->conversation, slot);
     backlog_remove(core, slot);
     job_move(job, ending->event);
@@ -278,9 +285,9 @@ void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, 
     count_end(core, job->state);
     record_end(core, job, ending, now, out);
     core->jobs_live--;
-    if (!listed) {
+    if (!job_is_listed(job)) {
         uint32_t was = job->conversation;
-        core->conversations[was].scheduled--;
+        core->conversations[was].scheduled -= scheduled;
         job_free(core, slot);
         conversation_settle(core, was, now);
         return;

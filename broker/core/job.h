@@ -26,13 +26,13 @@ void index_revived(struct core *core, uint32_t *heads, uint32_t heads_max);
 uint32_t job_find(const struct core *core, uint64_t number);
 
 bool job_is_waiting(const struct job *job); /* scheduled or queued */
+bool job_is_listed(const struct job *job);  /* stands in the list of its conversation */
 /* Its state, due time or expiry changed: when it has to be looked at again. */
 void job_timer(struct core *core, uint32_t slot);
 
-/* Its place among the waiting jobs of its class: its sequence, or a later number drawn when it fell due. That one is
- * kept, in its low 32 bits, until it comes first: from then on its sequence, which is smaller than all behind it, does
- * as well. */
-void job_set_order(struct job *job, uint64_t order);
+/* Its place among the waiting jobs of its class: its sequence, or another number of the same count, as the one that is
+ * drawn when it falls due. */
+void job_set_order(struct core *core, struct job *job, uint64_t order);
 uint64_t job_order(const struct core *core, const struct job *job);
 
 /* What CHANGE_TRY says of the job now. */

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#include "broker/core/campaign.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
 #include "broker/core/turns.h"
+
+#define SWEEP_MAX 4096 /* leases looked at in one go */
 
 static uint32_t slot_of(const struct core *core, const struct lease *lease)
 {
@@ -227,10 +230,31 @@ bool leases_must_stop(const struct core *core, uint32_t at)
     return paused || (line->gate == GATE_CLOSED && !line->probing);
 }
 
+static bool job_must_stop(const struct core *core, const struct lease *lease)
+{
+    uint32_t slot = core->campaigns_paused + core->conversations_paused == 0 ? NOBODY : job_find(core, lease->number);
+    if (slot == NOBODY)
+        return false;
+    const struct job *job = &core->jobs[slot];
+    return (core->conversations[job->conversation].flags & CONVERSATION_PAUSED) != 0 || campaign_holds(core, job);
+}
+
 bool lease_must_stop(const struct core *core, const struct lease *lease)
 {
     return leases_must_stop(core, lease->line) ||
-           (lease->placed && !line_welcomes_fresh(core, &core->lines[lease->line]));
+           (lease->placed && !line_welcomes_fresh(core, &core->lines[lease->line])) || job_must_stop(core, lease);
+}
+
+void leases_sweep(struct core *core, bool anew, struct instant now, struct effects *out)
+{
+    if (anew)
+        core->sweep = 1;
+    for (uint32_t seen = 0; core->sweep != 0 && seen < SWEEP_MAX && effects_have_room(out); seen++) {
+        struct lease *lease = &core->leases[core->sweep];
+        core->sweep = core->sweep < core->leases_used ? core->sweep + 1 : 0;
+        if (lease->id != 0 && !lease->over && job_must_stop(core, lease))
+            lease_revoke(core, lease, now, out);
+    }
 }
 
 void leases_revoke_line(struct core *core, uint32_t at, struct instant now, struct effects *out)

@@ -17,11 +17,14 @@ void leases_restored(struct core *core, struct instant now);
 
 /* Nothing may be sent on the line: closed (but for a probe under way), or paused with all that it belongs to. */
 bool leases_must_stop(const struct core *core, uint32_t line);
-/* That, or it begins a conversation on a line that takes no new ones any more. */
+/* That, or it begins a conversation on a line that takes no new ones any more, or its campaign or conversation is
+ * paused. */
 bool lease_must_stop(const struct core *core, const struct lease *lease);
 /* Of the leases that must stop, what was not handed out comes back at once, the rest is revoked. Goes on at the next
  * tick if there is no room. */
 void leases_revoke_line(struct core *core, uint32_t line, struct instant now, struct effects *out);
+/* The same over all lines, for what a paused campaign has under way: one bounded slice; `anew`: from the first. */
+void leases_sweep(struct core *core, bool anew, struct instant now, struct effects *out);
 void lease_revoke(struct core *core, struct lease *lease, struct instant now, struct effects *out);
 void lease_timer(struct core *core, struct lease *lease);
 /* MONO_LEASE of that slot. */

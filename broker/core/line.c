@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "broker/core/campaign.h"
+
 static uint64_t number_of(const void *slots, uint32_t slot)
 {
     return ((const struct line *)slots)[slot - 1].known.number;
@@ -112,6 +114,8 @@ static void backlog_count(struct core *core, uint32_t slot, int delta)
         pool->leased += (uint64_t)(int64_t)delta;
         if (line != NULL)
             line->in_flight += (uint32_t)delta;
+        if (job->campaign != 0)
+            core->campaigns[campaign_of(core, job)].leased += (uint64_t)(int64_t)delta; /* of slot 0 if it has none */
         return;
     }
     if (job->state == JOB_SCHEDULED) {
@@ -120,6 +124,10 @@ static void backlog_count(struct core *core, uint32_t slot, int delta)
     }
     pool->waiting += (uint64_t)(int64_t)delta;
     pool->waiting_by_class[job->class] += (uint32_t)delta;
+    if ((job->flags & JOB_YIELDED) != 0) { /* its campaign's, until that goes on */
+        pool->yielded += (uint64_t)(int64_t)delta;
+        return;
+    }
     if (line != NULL)
         line->waiting[job->class] += (uint32_t)delta;
     else

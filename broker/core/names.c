@@ -34,15 +34,22 @@ void name_set(struct core *core, uint32_t number, uint8_t kind, const char *text
         core->name_count = number + 1;
 }
 
-uint16_t name_number(struct core *core, enum name_kind kind, const char *text, struct effects *out)
+static uint16_t name_find(const struct core *core, enum name_kind kind, const char *text)
 {
-    struct name *asked = &core->names[0]; /* nobody's slot: holds what is looked for */
-    asked->kind = (uint8_t)kind;
-    strncpy(asked->text, text, sizeof asked->text - 1);
-    uint64_t hash = hash_of(core->names, 0);
+    struct name asked = {.kind = (uint8_t)kind};
+    strncpy(asked.text, text, sizeof asked.text - 1);
+    uint64_t hash = hash_of(&asked, 0);
     for (uint32_t n = index_find(&core->by_name, hash); n != 0; n = index_find_next(&core->by_name, hash, n))
         if (core->names[n].kind == kind && strcmp(core->names[n].text, text) == 0)
             return (uint16_t)n;
+    return 0;
+}
+
+uint16_t name_number(struct core *core, enum name_kind kind, const char *text, struct effects *out)
+{
+    uint16_t known = name_find(core, kind, text);
+    if (known != 0)
+        return known;
     if (core->name_count >= core->limits.names_max)
         return 0;
     uint16_t number = (uint16_t)core->name_count;
@@ -93,6 +100,11 @@ void start_refresh(struct core *core, struct instant now, struct effects *out)
 {
     if (numbers(core) != core->numbers_recorded)
         start_record(core, &core->starts[core->start_count - 1], now, out);
+}
+
+uint16_t core_campaign_find(const struct core *core, const char *name)
+{
+    return name_find(core, NAME_CAMPAIGN, name);
 }
 
 uint16_t core_campaign(struct core *core, const char *name, struct effects *out)

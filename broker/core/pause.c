@@ -1,12 +1,74 @@
 /* pause.c — the operator's pauses: several may lie on one thing, and it goes on when none is left. */
 #include <string.h>
 
+#include "broker/core/campaign.h"
+#include "broker/core/conversation.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/pause.h"
 #include "broker/core/turns.h"
 
-/* Pauses name their target so that it survives a restart: digits of a line, number of a name. */
+static uint64_t hash_of(enum pause_scope scope, uint64_t target)
+{
+    return target ^ (uint64_t)scope << 60;
+}
+
+static uint64_t key_of(const void *slots, uint32_t slot)
+{
+    const struct change_pause *pause = &((const struct pause *)slots)[slot].change;
+    return hash_of((enum pause_scope)pause->scope, pause->target);
+}
+
+static uint32_t *next_of(void *slots, uint32_t slot)
+{
+    return &((struct pause *)slots)[slot].next;
+}
+
+void index_pauses(struct core *core, uint32_t *heads, uint32_t heads_max)
+{
+    index_init(&core->by_pause, heads, heads_max, core->pauses, key_of, next_of);
+}
+
+uint32_t pause_find(const struct core *core, enum pause_scope scope, uint64_t target)
+{
+    uint64_t hash = hash_of(scope, target);
+    uint32_t oldest = 0;
+    for (uint32_t p = index_find(&core->by_pause, hash); p != 0; p = index_find_next(&core->by_pause, hash, p)) {
+        const struct change_pause *pause = &core->pauses[p].change;
+        bool meant = pause->scope == scope && pause->target == target;
+        if (meant && (oldest == 0 || pause->id < core->pauses[oldest].change.id))
+            oldest = p;
+    }
+    return oldest;
+}
+
+int64_t pause_until_ms(const struct core *core, enum pause_scope scope, uint64_t target)
+{
+    uint64_t hash = hash_of(scope, target);
+    int64_t until_ms = 0;
+    for (uint32_t p = index_find(&core->by_pause, hash); p != 0; p = index_find_next(&core->by_pause, hash, p)) {
+        const struct change_pause *pause = &core->pauses[p].change;
+        if (pause->scope != scope || pause->target != target)
+            continue;
+        if (pause->until_ms == 0)
+            return 0;
+        if (pause->until_ms > until_ms)
+            until_ms = pause->until_ms;
+    }
+    return until_ms;
+}
+
+/* A campaign is one once a job named it in that pool, so that a pause does not lie on a misspelt name. */
+static bool campaign_target(const struct core *core, uint64_t given, uint64_t *target)
+{
+    uint64_t pool = given >> 16;
+    if (pool >= core->pool_count || campaign_find(core, core->pools[pool].name, (uint16_t)given) == NOBODY)
+        return false;
+    *target = (uint64_t)core->pools[pool].name << 16 | (uint16_t)given;
+    return true;
+}
+
+/* Pauses name their target so that it survives a restart: digits of a line, number of a name, a hash. */
 static bool target_of(const struct core *core, enum pause_scope scope, uint64_t given, uint64_t *target)
 {
     *target = given;
@@ -18,8 +80,10 @@ static bool target_of(const struct core *core, enum pause_scope scope, uint64_t 
         *target = core->pools[given].name;
     else if (scope == PAUSE_ACCOUNT && given < core->account_count)
         *target = core->accounts[given].name;
+    else if (scope == PAUSE_CAMPAIGN)
+        return campaign_target(core, given, target);
     else
-        return false;
+        return scope == PAUSE_CONVERSATION && given != 0;
     return true;
 }
 
@@ -69,7 +133,7 @@ static uint32_t *count_of(struct core *core, const struct change_pause *pause, u
     case PAUSE_LINE:
         *at = line_find(core, pause->target);
         return *at == NO_LINE ? NULL : &core->lines[*at].pauses;
-    case PAUSE_CAMPAIGN:
+    case PAUSE_CAMPAIGN: /* these two count in their own ways */
     case PAUSE_CONVERSATION:
     case PAUSE_SCOPE_COUNT:
         break;
@@ -77,12 +141,50 @@ static uint32_t *count_of(struct core *core, const struct change_pause *pause, u
     return NULL;
 }
 
-void pause_count(struct core *core, const struct change_pause *pause)
+static void count_campaign(struct core *core, const struct change_pause *pause, int delta)
 {
+    uint32_t campaign = campaign_get(core, (uint16_t)(pause->target >> 16), (uint16_t)pause->target);
+    if (campaign != NOBODY)
+        campaign_pause(core, campaign, delta);
+}
+
+/* One that nobody has written to yet learns of it when it is made. */
+static uint32_t count_conversation(struct core *core, const struct change_pause *pause, int delta)
+{
+    uint32_t at = conversation_find(core, pause->target);
+    core->conversations_paused += (uint32_t)delta;
+    if (at == NOBODY)
+        return NOBODY;
+    core->conversations[at].flags &= (uint8_t)~CONVERSATION_PAUSED;
+    if (pause_find(core, PAUSE_CONVERSATION, pause->target) != 0)
+        core->conversations[at].flags |= CONVERSATION_PAUSED;
+    return at;
+}
+
+void pause_count(struct core *core, uint32_t slot)
+{
+    const struct change_pause *pause = &core->pauses[slot].change;
     uint32_t at = 0;
     uint32_t *count = count_of(core, pause, &at);
+    index_insert(&core->by_pause, slot);
     if (count != NULL)
         (*count)++;
+    else if (pause->scope == PAUSE_CAMPAIGN)
+        count_campaign(core, pause, 1);
+    else if (pause->scope == PAUSE_CONVERSATION)
+        count_conversation(core, pause, 1);
+}
+
+static void apply_to_conversation(struct core *core, const struct change_pause *pause, int delta, struct instant now,
+                                  struct effects *out)
+{
+    uint32_t at = count_conversation(core, pause, delta);
+    uint32_t first = at == NOBODY ? NOBODY : conversation_first(core, &core->conversations[at]);
+    if (first == NOBODY)
+        return;
+    if (delta > 0 && core->jobs[first].state == JOB_LEASED)
+        lease_revoke(core, &core->leases[core->jobs[first].left], now, out);
+    conversation_settle(core, at, now);
 }
 
 /* The pause begins (delta 1) or ends (-1) to count. */
@@ -91,6 +193,15 @@ static void apply(struct core *core, const struct change_pause *pause, int delta
 {
     uint32_t at = 0;
     uint32_t *count = count_of(core, pause, &at);
+    if (pause->scope == PAUSE_CAMPAIGN) {
+        count_campaign(core, pause, delta);
+        if (delta > 0)
+            leases_sweep(core, true, now, out);
+        else
+            campaigns_return(core, now);
+    } else if (pause->scope == PAUSE_CONVERSATION) {
+        apply_to_conversation(core, pause, delta, now, out);
+    }
     if (count == NULL)
         return;
     *count += (uint32_t)delta;
@@ -152,6 +263,11 @@ void core_pause(struct core *core, const struct core_pause *ask, struct instant 
     pause->change.until_ms = ask->for_ms > 0 ? now.wall_ms + ask->for_ms : 0;
     copy_text(pause->change.reason, sizeof pause->change.reason, ask->reason);
     copy_text(pause->change.by, sizeof pause->change.by, ask->by);
+    if (ask->scope == PAUSE_CONVERSATION) {
+        pause->change.pool = core->pools[ask->pool].name;
+        copy_text(pause->change.name, sizeof pause->change.name, ask->name);
+    }
+    index_insert(&core->by_pause, slot);
     if (pause->change.until_ms != 0)
         wall_timer(core, WALL_PAUSE, slot, pause->change.until_ms);
     pause_record(core, &pause->change, true, now, out);
@@ -164,6 +280,7 @@ static void lift(struct core *core, uint32_t slot, struct instant now, struct ef
 {
     struct pause *pause = &core->pauses[slot];
     pause->used = false;
+    index_remove(&core->by_pause, slot);
     wall_timer(core, WALL_PAUSE, slot, TIME_NEVER);
     pause->change.over = true;
     pause_record(core, &pause->change, true, now, out);

@@ -4,8 +4,13 @@
 
 #include "broker/core/effects.h"
 
-/* After the replay: it counts for what it lies on. */
-void pause_count(struct core *core, const struct change_pause *pause);
+/* After the replay: the pause in that slot counts for what it lies on. */
+void pause_count(struct core *core, uint32_t slot);
+/* The oldest pause in force on exactly that (target as in change_pause); 0: none. */
+uint32_t pause_find(const struct core *core, enum pause_scope scope, uint64_t target);
+/* When the last of them ends; 0: not by itself. */
+int64_t pause_until_ms(const struct core *core, enum pause_scope scope, uint64_t target);
+void index_pauses(struct core *core, uint32_t *heads, uint32_t heads_max);
 void pause_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out); /* WALL_PAUSE */
 /* Writes CHANGE_PAUSE; `news`: it began or ended just now, which followers hear of. */
 void pause_record(struct core *core, const struct change_pause *pause, bool news, struct instant now,

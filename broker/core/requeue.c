@@ -71,7 +71,7 @@ static uint32_t revive(struct core *core, uint32_t at, const struct core_requeue
     job->flags = (letter->job.from_line != 0 ? JOB_PINNED : 0) | (letter->doubtful ? JOB_DOUBTFUL : 0);
     job_set_expires(job, letter->job.expires_ms);
     job_move(job, EV_ACCEPT);
-    job_set_order(job, core->next_job++); /* behind all that were accepted before the requeue */
+    job_set_order(core, job, core->next_job++); /* behind all that were accepted before the requeue */
     return slot;
 }
 

@@ -2,6 +2,7 @@
  * value of something anew (store_owner in broker/store/store.h). */
 #include <string.h>
 
+#include "broker/core/campaign.h"
 #include "broker/core/conversation.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
@@ -266,6 +267,8 @@ static void restore_end(struct core *core, const struct change_end *end, uint64_
 {
     struct job *job = restored(core, end->number);
     restore_streak(core, end, seq, at_ms);
+    if (end->campaign != 0)
+        campaign_restore(core, end->pool, end->campaign, (enum job_state)end->state, end->campaign_ended);
     if (end->message_hash != 0 && dedupe_find(core, end->message_hash) == NULL)
         dedupe_remember(core, end->message_hash, end->number, 0, at_ms);
     if (job == NULL) {
@@ -371,6 +374,11 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
     case CHANGE_SUPPRESSION:
         if (!past || change->suppression.over) /* the end of one counts as history too: its beginning may lie there */
             suppression_restore(core, &change->suppression);
+        return ERR_NONE;
+    case CHANGE_CAMPAIGN:
+        for (unsigned end = 0; end < ENDS; end++)
+            campaign_restore(core, change->campaign.pool, change->campaign.name, (enum job_state)(JOB_SENT + end),
+                             change->campaign.ended[end]);
         return ERR_NONE;
     case CHANGE_DELIVERY:
     case CHANGE_GATE:

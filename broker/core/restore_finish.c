@@ -2,6 +2,7 @@
  * and pauses count again; then this start's own record. And the store's other questions while running. */
 #include <string.h>
 
+#include "broker/core/campaign.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/dedupe.h"
@@ -127,7 +128,7 @@ static void link_job(struct core *core, uint32_t slot)
     uint64_t order = order_of(job);
     job->left = job->right = job->parent = NOBODY;
     if (order != job_sequence(job))
-        job_set_order(job, order);
+        job_set_order(core, job, order);
     conversation_insert(core, &core->conversations[job->conversation], slot, false);
     if (job->state == JOB_LEASED)
         job->left = lease;
@@ -208,9 +209,13 @@ static void start_jobs(struct core *core, struct instant now)
         struct job *job = job_at(core, slot);
         if (job->number == 0)
             continue;
+        if (job->campaign != 0)
+            campaign_accept(core, job);
         backlog_add(core, slot);
-        if (job->state == JOB_SCHEDULED)
+        if (job->state == JOB_SCHEDULED) {
+            job->next = NOBODY; /* in no list */
             core->conversations[job->conversation].scheduled++;
+        }
         job_timer(core, slot);
     }
     for (uint32_t at = 1; at <= core->conversations_used; at++)
@@ -222,7 +227,7 @@ static void count_pauses(struct core *core)
 {
     for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
         if (core->pauses[p].used)
-            pause_count(core, &core->pauses[p].change);
+            pause_count(core, p);
     }
 }
 
@@ -336,6 +341,10 @@ void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct i
             orders_record(core, line, now, out);
     } else if (kind == CHANGE_PAUSE) {
         renew_pause(core, key, now, out);
+    } else if (kind == CHANGE_CAMPAIGN) {
+        uint32_t campaign = campaign_find(core, (uint16_t)(key >> 16), (uint16_t)key);
+        if (campaign != NOBODY)
+            campaign_record(core, campaign, now, out);
     } else if (kind == CHANGE_SUPPRESSION) {
         suppression_renew(core, key, now, out);
     }

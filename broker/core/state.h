@@ -34,8 +34,9 @@ enum { /* struct job, flags */
     JOB_CANCEL = 4,     /* asked for while leased */
     JOB_PINNED = 8,     /* to the line its conversation is bound or pinned to */
     JOB_DOUBTFUL = 16,  /* requeued with an outcome that nobody knows: unsettled again as soon as it is tried */
-    JOB_SCHEDULED_ONCE = 32, /* had a send_after: its order is where it fell due (job_order) */
+    JOB_ORDERED = 32,   /* its order is not its sequence (job_order): it had a send_after */
     JOB_READY = 64,     /* is in a ready queue */
+    JOB_YIELDED = 128,    /* waits for its campaign, in that one's list: campaign.h */
 };
 
 struct job {
@@ -44,7 +45,8 @@ struct job {
     uint32_t next;   /* in its conversation; the last one points to the first */
     uint32_t conversation;
     /* While first of its conversation and ready: links of the ready queue. While leased: left is the lease.
-     * Otherwise left and right: see conversation.c, runs of one class; parent: see job_order(). */
+     * While it waits for its campaign: left and right link those that do. Otherwise left and right: see conversation.c,
+     * runs of one class. */
     uint32_t left, right, parent;
     uint32_t due_low, expires_low; /* Unix ms, low 32 bits; 0 with high 0: none */
     uint16_t due_high, expires_high;
@@ -65,6 +67,7 @@ enum { /* struct conversation, flags */
     CONVERSATION_RECORDED = 8,  /* has a place in the store */
     CONVERSATION_ASIDE = 16,    /* waits by itself: WALL_CONVERSATION says until when (wait.h) */
     CONVERSATION_AHEAD = 32,    /* its record does not know its newest messages: recorded by and by (chat.c) */
+    CONVERSATION_PAUSED = 64,   /* by an operator */
 };
 
 #define MOMENT_EPOCH_MS INT64_C(1704067200000) /* 2024: conversations keep their moments in seconds since then */
@@ -73,7 +76,7 @@ enum { /* struct conversation, flags */
 struct conversation {
     uint64_t key;      /* keyed hash of pool and recipients; 0: a free slot */
     uint64_t place : 48;     /* of its CHANGE_CONVERSATION, see conversation_place() */
-    uint64_t scheduled : 16; /* its jobs that are not due yet and so not in its list */
+    uint64_t scheduled : 16; /* its jobs that are not in its list: not due yet, or waiting for their campaign */
     uint64_t health_at : 30; /* moments (0: never): the provider's, of its word about the chat ... */
     uint64_t last_out : 30;  /* ... and when its newest try was leased that may have made a message */
     uint64_t streak : 4;     /* messages out since the last answer; STREAK_MAX: that many or more */
@@ -174,7 +177,7 @@ struct pool {
     bool in_ring;
     uint32_t ring_next, ring_prev;
     uint8_t lane; /* of core->lanes: whom its lines wait with for a worker */
-    uint64_t waiting, leased, unplaced;
+    uint64_t waiting, leased, unplaced, yielded; /* yielded: those of `waiting` that wait for their campaign */
     uint32_t waiting_by_class[CLASS_COUNT];
 };
 
@@ -264,7 +267,19 @@ struct dedupe {
 
 struct pause {
     struct change_pause change;
+    uint32_t next; /* in the index */
     bool used;
+};
+
+struct campaign {
+    uint16_t pool, name; /* name numbers */
+    uint32_t key_next;
+    uint32_t pauses;
+    uint32_t yielded_first, yielded_last; /* its jobs that wait for it, in the order in which they stepped out */
+    uint32_t returning_next;          /* those that were resumed and still have such jobs */
+    bool returning, unrecorded;
+    uint64_t live, leased; /* leased ones are live */
+    uint64_t ended[ENDS];
 };
 
 struct name {
@@ -323,6 +338,7 @@ struct core {
     uint64_t jobs_max;
 
     struct job *jobs;
+    uint64_t *job_orders; /* of those jobs that are JOB_ORDERED */
     uint32_t jobs_used, jobs_free; /* first never used slot; chain of free ones */
     uint64_t jobs_live;
     uint64_t next_job;
@@ -355,8 +371,16 @@ struct core {
     uint64_t slots;
 
     struct pause *pauses;
+    struct index by_pause;
     uint64_t next_pause;
     uint32_t pauses_all;
+    uint32_t campaigns_paused, conversations_paused; /* how many are; pauses on conversations */
+    uint32_t sweep; /* the lease at which to go on looking for those that a pause revokes, 0: all were looked at */
+
+    struct campaign *campaigns; /* [names_max], slot 0 unused */
+    uint32_t campaigns_used;
+    uint32_t returning;
+    struct index by_campaign;
     /* lent to changes until they are encoded, a few at a time */
     struct change_name name_changes[NAME_CHANGES];
     struct change_start start_changes[START_CHANGES];

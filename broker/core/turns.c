@@ -1,6 +1,7 @@
 /* turns.c — see turns.h. */
 #include "broker/core/turns.h"
 
+#include "broker/core/campaign.h"
 #include "broker/core/conversation.h"
 #include "broker/core/crews.h"
 #include "broker/core/job.h"
@@ -131,10 +132,12 @@ void turns_withdraw(struct core *core, uint32_t at, uint32_t slot)
     (*count)--;
 }
 
-static bool may_go(const struct conversation *conversation, const struct job *job, struct instant now)
+static bool may_go(const struct core *core, const struct conversation *conversation, const struct job *job,
+                   struct instant now)
 {
     return job->state == JOB_QUEUED && job_due_ms(job) <= now.wall_ms && conversation->health != CHAT_CRITICAL &&
-           conversation->health != CHAT_OPTED_OUT;
+           conversation->health != CHAT_OPTED_OUT && (conversation->flags & CONVERSATION_PAUSED) == 0 &&
+           !campaign_holds(core, job);
 }
 
 static void reap(struct core *core, struct conversation *conversation)
@@ -160,10 +163,27 @@ static void set_aside(struct core *core, uint32_t at, int64_t until_ms)
     wall_timer(core, WALL_CONVERSATION, at, until_ms);
 }
 
+/* Jobs of paused campaigns step out of the way of those behind them. */
+static void yield_to_others(struct core *core, uint32_t at)
+{
+    struct conversation *conversation = &core->conversations[at];
+    for (;;) {
+        uint32_t first = conversation_first(core, conversation);
+        const struct job *job = &core->jobs[first];
+        if (first == NOBODY || job->state != JOB_QUEUED || (job->flags & JOB_YIELDED) != 0 ||
+            !campaign_holds(core, job) || conversation->scheduled == CONVERSATION_SCHEDULED_MAX)
+            return;
+        turns_withdraw(core, at, first);
+        campaign_yield(core, first);
+        reap(core, conversation);
+    }
+}
+
 void conversation_settle(struct core *core, uint32_t at, struct instant now)
 {
     struct conversation *conversation = &core->conversations[at];
     reap(core, conversation);
+    yield_to_others(core, at);
     uint32_t first = conversation_first(core, conversation);
     if (first == NOBODY) {
         set_aside(core, at, TIME_NEVER);
@@ -175,7 +195,7 @@ void conversation_settle(struct core *core, uint32_t at, struct instant now)
     struct job *job = job_at(core, first);
     move_settle(core, at, now);
     bool ready = (job->flags & JOB_READY) != 0;
-    bool goes = may_go(conversation, job, now);
+    bool goes = may_go(core, conversation, job, now);
     int64_t until_ms = goes ? conversation_waits_until(core, at, now) : 0;
     bool waits = until_ms > now.wall_ms;
     set_aside(core, at, waits ? until_ms : TIME_NEVER);
@@ -447,11 +467,25 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
     turns_touch_line(core, at, now);
 }
 
+/* One that must step out of the way; NOBODY: none. */
+static uint32_t held_candidate(const struct core *core, const struct candidates *candidates)
+{
+    for (unsigned c = 0; core->campaigns_paused > 0 && c < CLASS_COUNT; c++)
+        if ((candidates->classes & 1u << c) != 0 && campaign_holds(core, &core->jobs[candidates->job[c]]))
+            return candidates->job[c];
+    return NOBODY;
+}
+
 /* False: nobody went, but somebody was put out of the way. */
 static bool line_turn(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     struct line *line = &core->lines[at];
     struct candidates candidates = candidates_of(core, at, now);
+    uint32_t held = held_candidate(core, &candidates);
+    if (held != NOBODY) { /* its campaign was paused since it came first */
+        conversation_settle(core, core->jobs[held].conversation, now);
+        return false;
+    }
     if (candidates.classes == 0) { /* what made it stand here was withdrawn */
         ring_remove(core, at + 1);
         return false;

@@ -14,9 +14,7 @@ static int64_t since_of(const struct core *core, const struct job *job, const st
     const struct conversation *conversation = &core->conversations[job->conversation];
     bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
     if (verdict->pause != 0)
-        for (uint32_t p = 1; p < core->limits.pauses_max; p++)
-            if (core->pauses[p].used && core->pauses[p].change.id == verdict->pause)
-                return core->pauses[p].change.since_ms;
+        return verdict->pause_since_ms;
     if (verdict->reason == REASON_CONVERSATION_CRITICAL)
         return moment_ms(conversation->health_at);
     if (verdict->reason == REASON_CONVERSATION_AT_RISK || verdict->reason == REASON_CONVERSATION_CADENCE)
@@ -53,6 +51,7 @@ static void view_job(struct core *core, uint32_t slot, uint32_t look, struct ins
         .attempts = job->attempts,
         .cancel_asked = (job->flags & JOB_CANCEL) != 0,
         .unsettled = (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0,
+        .yielded = (job->flags & JOB_YIELDED) != 0,
         .conversation_place = conversation_place(conversation),
         .pool = conversation->pool,
         .chat = view_chat(conversation),
@@ -165,6 +164,31 @@ bool core_line_view(struct core *core, size_t index, struct instant now, struct 
     return true;
 }
 
+static void name_pause(const struct core *core, struct pause_view *view)
+{
+    const struct change_pause *pause = &view->pause;
+    view->name = view->pool = NULL;
+    switch ((enum pause_scope)pause->scope) {
+    case PAUSE_POOL:
+        view->name = core_name(core, NAME_POOL, (uint16_t)pause->target);
+        return;
+    case PAUSE_ACCOUNT:
+        view->name = core_name(core, NAME_ACCOUNT, (uint16_t)pause->target);
+        return;
+    case PAUSE_CAMPAIGN:
+        view->pool = core_name(core, NAME_POOL, (uint16_t)(pause->target >> 16));
+        view->name = core_name(core, NAME_CAMPAIGN, (uint16_t)pause->target);
+        return;
+    case PAUSE_CONVERSATION:
+        view->pool = core_name(core, NAME_POOL, pause->pool);
+        return;
+    case PAUSE_ALL:
+    case PAUSE_LINE:
+    case PAUSE_SCOPE_COUNT:
+        return;
+    }
+}
+
 size_t core_pauses(const struct core *core, uint32_t *cursor, struct pause_view *out, size_t room)
 {
     size_t count = 0;
@@ -174,12 +198,7 @@ size_t core_pauses(const struct core *core, uint32_t *cursor, struct pause_view 
             continue;
         const struct change_pause *pause = &core->pauses[p].change;
         out[count].pause = *pause;
-        out[count].name = NULL;
-        if (pause->scope == PAUSE_POOL)
-            out[count].name = core_name(core, NAME_POOL, (uint16_t)pause->target);
-        else if (pause->scope == PAUSE_ACCOUNT)
-            out[count].name = core_name(core, NAME_ACCOUNT, (uint16_t)pause->target);
-        count++;
+        name_pause(core, &out[count++]);
     }
     *cursor = p;
     return count;
@@ -281,6 +300,8 @@ void core_status_read(struct core *core, struct instant now, struct core_status 
     for (uint32_t p = 0; p < core->pool_count; p++)
         if (core->pools[p].unplaced > 0)
             out->backlog_by_reason[decide_unplaced(core, p, now)] += core->pools[p].unplaced;
+    for (uint32_t p = 0; p < core->pool_count; p++)
+        out->backlog_by_reason[REASON_CAMPAIGN_PAUSED] += core->pools[p].yielded;
     out->backlog_by_reason[REASON_NOT_YET_DUE] += out->scheduled;
 }
 

@@ -66,9 +66,9 @@ struct admin_options {
     const char *tls_cert_file, *tls_key_file; /* PEM; both NULL: plain HTTP */
     const char *version, *broker;             /* lent for the admin's life; for /v1/status */
     const struct conf *conf;                  /* lent until admin_conf_set() */
-    const struct keyed_hash *hash;            /* lent */
     struct tokens *tokens;                    /* lent */
     struct lookup *lookup;                    /* lent */
+    const struct keyed_hash *hash;            /* lent */
     struct admin_shell shell;
     struct instant started;
 };

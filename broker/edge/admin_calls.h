@@ -16,6 +16,7 @@ enum admin_step call_status(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_pools(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_lines(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_line(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_campaigns(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_workers(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_pauses(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_events(struct admin_turn *turn, struct exchange *x);

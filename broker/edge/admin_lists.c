@@ -1,4 +1,4 @@
-/* admin_lists.c — pages of pools, lines, workers, pauses and events, and one line. A page is made in slices. */
+/* admin_lists.c — pages of pools, lines, campaigns, workers, pauses and events, and one line. A page is made in slices. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,8 +75,13 @@ static bool read_pauses(struct admin_turn *turn, struct pauses *pauses)
     size_t room = PAUSES_SHOWN_MAX - pauses->count;
     if (room > PAUSES_PER_STEP)
         room = PAUSES_PER_STEP;
-    size_t read = core_pauses(turn->core, &pauses->cursor, &pauses->views[pauses->count], room);
-    pauses->count += read;
+    struct pause_view *views = &pauses->views[pauses->count];
+    size_t read = core_pauses(turn->core, &pauses->cursor, views, room);
+    for (size_t i = 0; i < read; i++) {
+        bool of_jobs = views[i].pause.scope == PAUSE_CAMPAIGN || views[i].pause.scope == PAUSE_CONVERSATION;
+        if (!of_jobs) /* those stop jobs, not lines */
+            pauses->views[pauses->count++] = views[i];
+    }
     pauses->whole = read < PAUSES_PER_STEP;
     return pauses->whole;
 }
@@ -140,6 +145,33 @@ enum admin_step call_line(struct admin_turn *turn, struct exchange *x)
     return answer_done(x);
 }
 
+/* ---- campaigns ---- */
+
+enum admin_step call_campaigns(struct admin_turn *turn, struct exchange *x)
+{
+    const struct conf *conf = turn->options->conf;
+    const char *asked = query_get(x, "pool");
+    uint32_t pool = asked != NULL ? conf_pool_find(conf, asked) : UINT32_MAX;
+    if (asked != NULL && (pool == UINT32_MAX || !grant_sees_name(x, asked)))
+        return answer_error(x, CODE_UNKNOWN_POOL, NULL, "pool");
+    if (x->phase == 0 && !page_open(x, "campaigns"))
+        return STEP_DONE;
+    x->phase = 1;
+    bool more = true;
+    for (unsigned i = 0; i < ITEMS_PER_STEP && x->limit > 0; i++, x->cursor++) {
+        struct campaign_view view;
+        more = core_campaign_view(turn->core, (uint32_t)x->cursor, &view);
+        if (!more)
+            break;
+        bool meant = view.pool < conf->pool_count && (asked == NULL || view.pool == pool);
+        if (!meant || !grant_sees_pool(turn, x, view.pool))
+            continue;
+        view_campaign(&x->answer.text, &view, conf->pools[view.pool].name);
+        x->limit--;
+    }
+    return more && x->limit > 0 ? STEP_MORE : page_close(x, more);
+}
+
 /* ---- workers ---- */
 
 enum admin_step call_workers(struct admin_turn *turn, struct exchange *x)
@@ -162,7 +194,7 @@ enum admin_step call_workers(struct admin_turn *turn, struct exchange *x)
 
 /* ---- pauses ---- */
 
-/* A line's or a pool's pause is seen by those who see the pool; the others concern everybody. */
+/* A pause of a pool, or of something in it, is seen by those who see the pool; the others concern everybody. */
 static bool sees_pause(struct admin_turn *turn, const struct exchange *x, const struct pause_view *pause)
 {
     size_t index;
@@ -171,6 +203,8 @@ static bool sees_pause(struct admin_turn *turn, const struct exchange *x, const 
         return true;
     if (pause->pause.scope == PAUSE_POOL)
         return pause->name != NULL && grant_sees_name(x, pause->name);
+    if (pause->pause.scope == PAUSE_CAMPAIGN || pause->pause.scope == PAUSE_CONVERSATION)
+        return pause->pool != NULL && grant_sees_name(x, pause->pool);
     if (pause->pause.scope != PAUSE_LINE)
         return true;
     return core_line_find(turn->core, pause->pause.target, &index) &&
@@ -190,7 +224,7 @@ enum admin_step call_pauses(struct admin_turn *turn, struct exchange *x)
     for (size_t i = 0; i < read; i++) {
         if (!sees_pause(turn, x, &views[i]))
             continue;
-        view_pause(&x->answer.text, &views[i]);
+        view_pause(&x->answer.text, &views[i], x->grant.role == ROLE_VIEWER);
         x->limit--;
     }
     bool more = read == room;

@@ -1,8 +1,10 @@
-/* admin_pause.c — an operator's pauses: of a line, a pool, an account, or everything. */
+/* admin_pause.c — an operator's pauses: of a line, a pool, an account, a campaign, a conversation, or everything. */
+#include <stdio.h>
 #include <string.h>
 
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/admin_route.h"
+#include "broker/edge/recipients.h"
 #include "lineward/log.h"
 
 #define FOR_MS_MAX (INT64_C(10) * 366 * 86400000) /* as its refusal says */
@@ -10,16 +12,74 @@
 struct target {
     enum pause_scope scope;
     uint64_t target;
-    const char *shown; /* for the log */
-    char masked[HANDLE_MAX_BYTES + 1];
+    uint32_t pool;                /* of a conversation */
+    char name[PAUSE_NAME_BYTES];  /* of a conversation */
+    const char *shown;            /* for the log */
+    char text[HANDLE_MAX_BYTES + 1];
 };
 
 static enum code find_line(struct admin_turn *turn, const struct exchange *x, struct target *target)
 {
     enum code code = exchange_line(turn, x, x->parts[0], &target->target);
-    handle_mask(x->parts[0], target->masked);
-    target->shown = target->masked;
+    handle_mask(x->parts[0], target->text);
+    target->shown = target->text;
     return code;
+}
+
+static enum code find_pool(struct admin_turn *turn, const struct exchange *x, struct target *target)
+{
+    target->pool = conf_pool_find(turn->options->conf, x->parts[0]);
+    target->target = target->pool;
+    return target->pool != UINT32_MAX && grant_sees_name(x, x->parts[0]) ? CODE_NONE : CODE_UNKNOWN_POOL;
+}
+
+static enum code find_campaign(struct admin_turn *turn, const struct exchange *x, struct target *target)
+{
+    enum code code = find_pool(turn, x, target);
+    uint16_t campaign = core_campaign_find(turn->core, x->parts[1]);
+    if (code != CODE_NONE)
+        return code;
+    target->target = (uint64_t)target->pool << 16 | campaign;
+    snprintf(target->text, sizeof target->text, "%s/%s", x->parts[0], x->parts[1]);
+    target->shown = target->text;
+    return campaign != 0 ? CODE_NONE : CODE_NOT_FOUND;
+}
+
+/* As many as fit, parted by commas. */
+static void name_recipients(const struct recipients *to, char name[PAUSE_NAME_BYTES])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < to->count; i++) {
+        size_t bytes = strlen(to->handles[i]);
+        if (at + bytes + 2 > PAUSE_NAME_BYTES)
+            return;
+        if (i > 0)
+            name[at++] = ',';
+        memcpy(name + at, to->handles[i], bytes + 1);
+        at += bytes;
+    }
+}
+
+/* Its recipients need never have been written to. */
+static enum code find_conversation(struct admin_turn *turn, const struct exchange *x, struct target *target)
+{
+    struct recipients to;
+    struct json_out json = {0};
+    enum code code = find_pool(turn, x, target);
+    if (code != CODE_NONE)
+        return code;
+    if (!recipients_split(x->parts[1], &to))
+        return CODE_INVALID_RECIPIENT;
+    recipients_write(&to, &json);
+    bool failed = json.failed;
+    if (!failed)
+        target->target =
+            recipients_conversation(turn->options->hash, x->parts[0], (struct span){json.text, json.bytes});
+    json_out_free(&json);
+    name_recipients(&to, target->name);
+    handle_mask(to.handles[0], target->text);
+    target->shown = target->text;
+    return failed ? CODE_BUSY : CODE_NONE;
 }
 
 static enum code find_target(struct admin_turn *turn, const struct exchange *x, struct target *target)
@@ -30,8 +90,11 @@ static enum code find_target(struct admin_turn *turn, const struct exchange *x, 
     case PAUSE_LINE:
         return find_line(turn, x, target);
     case PAUSE_POOL:
-        target->target = conf_pool_find(conf, x->parts[0]);
-        return target->target != UINT32_MAX && grant_sees_name(x, x->parts[0]) ? CODE_NONE : CODE_UNKNOWN_POOL;
+        return find_pool(turn, x, target);
+    case PAUSE_CAMPAIGN:
+        return find_campaign(turn, x, target);
+    case PAUSE_CONVERSATION:
+        return find_conversation(turn, x, target);
     case PAUSE_ACCOUNT:
         target->target = conf_account_find(conf, x->parts[0]);
         if (x->grant.pools != NULL) /* an account has lines of other pools too */
@@ -89,8 +152,12 @@ enum admin_step call_pause(struct admin_turn *turn, struct exchange *x)
     cJSON *body = exchange_body(x);
     if (body == NULL)
         return STEP_DONE;
-    struct core_pause pause = {
-        .token = x->token, .scope = target.scope, .target = target.target, .by = x->grant.name};
+    struct core_pause pause = {.token = x->token,
+                               .scope = target.scope,
+                               .target = target.target,
+                               .pool = target.pool,
+                               .name = target.name,
+                               .by = x->grant.name};
     bool ok = read_pause(x, body, &pause);
     if (ok)
         core_pause(turn->core, &pause, turn->now, turn->out);

@@ -110,7 +110,8 @@ void view_line_reputation(struct json_out *out, const struct line_view *line); /
 void view_drain(struct json_out *out, const struct line_view *line); /* its value, null: none is under way */
 /* Does this pause stop that line? */
 bool view_pause_applies(const struct pause_view *pause, uint64_t line, struct line_names names);
-void view_pause(struct json_out *out, const struct pause_view *pause);
+void view_pause(struct json_out *out, const struct pause_view *pause, bool mask_handles);
+void view_campaign(struct json_out *out, const struct campaign_view *campaign, const char *pool);
 void view_pool(struct json_out *out, const struct pool_view *pool, const char *name, const char *account,
                const char *policy);
 void view_worker(struct json_out *out, const struct worker_view *worker);

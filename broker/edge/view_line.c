@@ -123,7 +123,7 @@ void view_line(struct json_out *out, const struct line_view *line, struct line_n
     json_open(out, '[');
     for (size_t i = 0; i < pause_count; i++) {
         if (view_pause_applies(&pauses[i], line->number, names))
-            view_pause(out, &pauses[i]);
+            view_pause(out, &pauses[i], false);
     }
     json_close(out, ']');
     json_key(out, "cordoned");
@@ -146,16 +146,38 @@ void view_line(struct json_out *out, const struct line_view *line, struct line_n
     json_close(out, '}');
 }
 
-void view_pause(struct json_out *out, const struct pause_view *pause)
+/* What it lies on: a number, a name, or one in a pool. */
+static void put_pause_name(struct json_out *out, const struct pause_view *pause, bool mask_handles)
+{
+    char line[LINE_TEXT_MAX], masked[HANDLE_MAX_BYTES + 1];
+    char text[NAME_MAX_BYTES + PAUSE_NAME_BYTES + 2] = "";
+    const char *name = pause->name;
+    if (pause->pause.scope == PAUSE_LINE) {
+        line_text(pause->pause.target, line);
+        name = line;
+    } else if (pause->pause.scope == PAUSE_CONVERSATION) {
+        handle_mask(pause->pause.name, masked);
+        name = mask_handles ? masked : pause->pause.name;
+    }
+    if (pause->pool != NULL && name != NULL) {
+        size_t bytes = strnlen(pause->pool, NAME_MAX_BYTES);
+        memcpy(text, pause->pool, bytes);
+        text[bytes] = '/';
+        memcpy(text + bytes + 1, name, strnlen(name, PAUSE_NAME_BYTES));
+        name = text;
+    }
+    put_word(out, "name", name);
+}
+
+void view_pause(struct json_out *out, const struct pause_view *pause, bool mask_handles)
 {
     const struct change_pause *p = &pause->pause;
-    char id[PAUSE_TEXT_MAX], line[LINE_TEXT_MAX];
+    char id[PAUSE_TEXT_MAX];
     pause_text(p->id, id);
-    line_text(p->target, line);
     json_open(out, '{');
     put_word(out, "pause", id);
     put_word(out, "scope", pause_scope_name(p->scope));
-    put_word(out, "name", p->scope == PAUSE_LINE ? line : pause->name);
+    put_pause_name(out, pause, mask_handles);
     put_word(out, "reason", p->reason[0] != '\0' ? p->reason : NULL);
     put_word(out, "by", p->by[0] != '\0' ? p->by : NULL);
     put_time(out, "since", p->since_ms);
@@ -185,6 +207,21 @@ void view_pool(struct json_out *out, const struct pool_view *pool, const char *n
     put_count(out, "leased", pool->leased);
     put_count(out, "unplaced", pool->unplaced);
     json_close(out, '}');
+    json_close(out, '}');
+}
+
+void view_campaign(struct json_out *out, const struct campaign_view *campaign, const char *pool)
+{
+    json_open(out, '{');
+    put_word(out, "pool", pool);
+    put_word(out, "campaign", campaign->name);
+    json_key(out, "paused");
+    json_put_bool(out, campaign->paused);
+    put_count(out, "accepted", campaign->accepted);
+    put_count(out, "waiting", campaign->waiting);
+    put_count(out, "leased", campaign->leased);
+    for (unsigned end = 0; end < ENDS; end++)
+        put_count(out, job_state_name((enum job_state)(JOB_SENT + end)), campaign->ended[end]);
     json_close(out, '}');
 }
 

@@ -224,6 +224,9 @@ static void walk_end(struct cursor *cursor, struct change_end *end)
     FIELD(end->life);
     FIELD(end->streak_told);
     FIELD(end->out_ago_s);
+    FIELD(end->pool); /* from version 2 on */
+    FIELD(end->campaign);
+    FIELD(end->campaign_ended);
 }
 
 static void walk_conversation(struct cursor *cursor, struct change_conversation *conversation)
@@ -278,6 +281,8 @@ static void walk_pause(struct cursor *cursor, struct change_pause *pause)
     SIGNED(pause->until_ms);
     walk_text(cursor, pause->reason, sizeof pause->reason);
     walk_text(cursor, pause->by, sizeof pause->by);
+    FIELD(pause->pool); /* from version 2 on */
+    walk_text(cursor, pause->name, sizeof pause->name);
 }
 
 static void walk_orders(struct cursor *cursor, struct change_orders *orders)
@@ -325,6 +330,12 @@ static void walk_suppression(struct cursor *cursor, struct change_suppression *s
     walk_text(cursor, text->recipient, sizeof text->recipient);
     walk_text(cursor, text->reason, sizeof text->reason);
     walk_text(cursor, text->by, sizeof text->by);
+}
+
+static void walk_campaign(struct cursor *cursor, struct change_campaign *campaign)
+{
+    for (unsigned end = 0; end < ENDS; end++)
+        FIELD(campaign->ended[end]);
 }
 
 /* `storage` is NULL when writing: the larger values are the change's own then, and only read. */
@@ -375,6 +386,9 @@ static bool walk(struct cursor *cursor, struct change *change, struct record_sto
         return true;
     case CHANGE_SUPPRESSION:
         walk_suppression(cursor, &change->suppression, storage != NULL ? &storage->suppression : NULL);
+        return true;
+    case CHANGE_CAMPAIGN:
+        walk_campaign(cursor, &change->campaign);
         return true;
     case CHANGE_KIND_COUNT:
         break;
@@ -444,6 +458,10 @@ static void set_key(struct change *change, uint64_t key, struct record_storage *
         change->suppression.key = key;
         change->suppression.text = &storage->suppression;
         break;
+    case CHANGE_CAMPAIGN:
+        change->campaign.pool = (uint16_t)(key >> 16);
+        change->campaign.name = (uint16_t)key;
+        break;
     case CHANGE_KIND_COUNT:
         break;
     }
@@ -486,6 +504,7 @@ static bool is_sane(const struct change *change, const struct record_storage *st
         return change->suppression.cause < SUPPRESS_COUNT && change->suppression.causes < 1u << SUPPRESS_COUNT;
     case CHANGE_START:
     case CHANGE_SEEN:
+    case CHANGE_CAMPAIGN:
     case CHANGE_KIND_COUNT:
         break;
     }
@@ -565,6 +584,7 @@ const struct store_kind *record_kinds(void)
         [CHANGE_REPUTATION] = {"reputation", STORE_KEEP_HISTORY, true, 0, 0},
         [CHANGE_SUPPRESSION] = {"suppression", STORE_KEEP_RENEW, true, 0, 0},
         [CHANGE_ORDERS] = {"orders", STORE_KEEP_RENEW, false, 0, 0},
+        [CHANGE_CAMPAIGN] = {"campaign", STORE_KEEP_RENEW, false, 0, 0},
     };
     return kinds;
 }

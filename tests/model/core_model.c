@@ -17,6 +17,7 @@
 
 #define EVENTS      100000
 #define LAST_EVENTS 2000
+#define CAMPAIGNS   3
 #define STEPS_MAX   32 /* that may be lost in one crash */
 
 struct step { /* how the model stood when the record count was this */
@@ -103,7 +104,9 @@ static void check_revoked(void)
             continue;
         bool probe = run.naive.lines[held->line].flagged && run.naive.lines[held->line].flag_by_error;
         bool closed = (naive_closed(&run.naive, held->line) && !probe) ||
-                      naive_paused(&run.naive, naive_pool_of_line(held->line), now_ms());
+                      naive_paused(&run.naive, naive_pool_of_line(held->line), now_ms()) ||
+                      naive_campaign_paused(&run.naive, job) ||
+                      naive_conversation_paused(&run.naive, job->conversation);
         if (closed)
             naive_refuse("P3: lease %llu on line %u is not revoked", (unsigned long long)held->lease, held->line);
     }
@@ -230,6 +233,10 @@ static void enqueue(void)
                                .content_hash = 1 + draw(2),
                                .has_link = chance(2),
                                .fail_if_held = chance(3)};
+    if (chance(40)) {
+        const char name[] = {(char)('a' + draw(CAMPAIGNS)), '\0'};
+        job.campaign = core_campaign(run.rig->core, name, &run.rig->out);
+    }
     if (chance(25))
         job.due_ms = now_ms() + (int64_t)draw(20000) * (chance(10) ? 60 : 1);
     if (chance(25))
@@ -529,6 +536,13 @@ static void message(void)
     settle();
 }
 
+/* One of the names that enqueue() gives, if it was ever given. */
+static uint16_t any_campaign(void)
+{
+    const char name[] = {(char)('a' + draw(CAMPAIGNS)), '\0'};
+    return core_campaign_find(run.rig->core, name);
+}
+
 static void pause_or_resume(void)
 {
     struct naive_pause *slot = &run.naive.pauses[draw(NAIVE_PAUSES)];
@@ -541,13 +555,16 @@ static void pause_or_resume(void)
     }
     if (chance(60))
         return;
-    static const enum pause_scope scopes[] = {PAUSE_ALL,  PAUSE_ACCOUNT, PAUSE_POOL, PAUSE_POOL,
-                                              PAUSE_LINE, PAUSE_LINE,    PAUSE_LINE};
+    static const enum pause_scope scopes[] = {PAUSE_ALL,  PAUSE_ACCOUNT,  PAUSE_POOL,     PAUSE_POOL,
+                                              PAUSE_LINE, PAUSE_LINE,     PAUSE_LINE,     PAUSE_CAMPAIGN,
+                                              PAUSE_CAMPAIGN, PAUSE_CAMPAIGN, PAUSE_CONVERSATION};
     struct core_pause ask = {
-        .token = 12, .scope = scopes[draw(7)], .for_ms = chance(80) ? 1 + (int64_t)draw(30000) : 0};
+        .token = 12, .scope = scopes[draw(sizeof scopes / sizeof *scopes)], .for_ms = chance(80) ? 1 + (int64_t)draw(30000) : 0};
     ask.target = ask.scope == PAUSE_ACCOUNT ? draw(2)
                  : ask.scope == PAUSE_POOL  ? draw(3)
-                                            : RIG_LINE + draw(NAIVE_LINES);
+                 : ask.scope == PAUSE_CAMPAIGN ? draw(POOL_COUNT) << 16 | any_campaign()
+                 : ask.scope == PAUSE_CONVERSATION ? naive_key((uint32_t)draw(NAIVE_CONVERSATIONS))
+                                                   : RIG_LINE + draw(NAIVE_LINES);
     ask.target = ask.scope == PAUSE_ALL ? 0 : ask.target;
     note("pause %s %llu for %lld", pause_scope_name(ask.scope), (unsigned long long)ask.target,
          (long long)ask.for_ms);

@@ -89,7 +89,7 @@ static bool stays_first(const struct naive_job *job)
     return job->place == NAIVE_LEASED || job->unsettled || job->holds_all;
 }
 
-static bool goes_before(const struct naive_job *a, const struct naive_job *b)
+bool naive_goes_before(const struct naive_job *a, const struct naive_job *b)
 {
     if (stays_first(a) != stays_first(b))
         return stays_first(a);
@@ -102,7 +102,8 @@ struct naive_job *naive_first(struct naive *naive, uint32_t conversation)
     for (int i = 0; i < NAIVE_JOBS; i++) {
         struct naive_job *job = &naive->jobs[i];
         bool listed = job->place == NAIVE_WAITING || job->place == NAIVE_LEASED;
-        if (listed && job->conversation == conversation && (first == NULL || goes_before(job, first)))
+        bool aside = naive_campaign_paused(naive, job) && !stays_first(job);
+        if (listed && !aside && job->conversation == conversation && (first == NULL || naive_goes_before(job, first)))
             first = job;
     }
     return first;
@@ -189,6 +190,24 @@ bool naive_paused(const struct naive *naive, uint32_t pool, int64_t wall_ms)
             return true;
     }
     (void)wall_ms;
+    return false;
+}
+
+bool naive_campaign_paused(const struct naive *naive, const struct naive_job *job)
+{
+    uint64_t target = (uint64_t)naive_pool_of(job->conversation) << 16 | job->campaign;
+    for (int p = 0; p < NAIVE_PAUSES && job->campaign != 0; p++)
+        if (naive->pauses[p].id != 0 && naive->pauses[p].scope == PAUSE_CAMPAIGN && naive->pauses[p].target == target)
+            return true;
+    return false;
+}
+
+bool naive_conversation_paused(const struct naive *naive, uint32_t conversation)
+{
+    for (int p = 0; p < NAIVE_PAUSES; p++)
+        if (naive->pauses[p].id != 0 && naive->pauses[p].scope == PAUSE_CONVERSATION &&
+            naive->pauses[p].target == naive_key(conversation))
+            return true;
     return false;
 }
 

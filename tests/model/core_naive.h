@@ -22,6 +22,7 @@ struct naive_job {
     uint64_t number, id, content, order, lease;
     uint32_t conversation, line; /* of its lease */
     enum job_class class;
+    uint16_t campaign; /* name number, 0: none */
     int64_t due_ms, expires_ms;
     unsigned attempts, failures;
     bool unsettled, holds_all, cancel, pinned, key_known;
@@ -53,7 +54,7 @@ struct naive_line { /* two words, as DESIGN trap 11 tells it */
 struct naive_pause {
     uint64_t id;
     enum pause_scope scope;
-    uint64_t target; /* line digits, conf index */
+    uint64_t target; /* as given to the core */
     int64_t until_ms;
 };
 
@@ -89,7 +90,8 @@ uint64_t naive_recipient(uint32_t conversation); /* 0: a group */
 const struct conf_policy *naive_policy(const struct rig *rig, uint32_t pool);
 
 struct naive_job *naive_job(struct naive *naive, uint64_t number);         /* NULL: not live */
-struct naive_job *naive_first(struct naive *naive, uint32_t conversation); /* who must go first; NULL: nobody waits */
+/* Who must go first, jobs of paused campaigns not counted where they can step aside; NULL: nobody waits. */
+struct naive_job *naive_first(struct naive *naive, uint32_t conversation);
 bool naive_is_suppressed(const struct naive *naive, uint64_t recipient);   /* 0: a group, never */
 void naive_suppress(struct naive *naive, uint64_t recipient);
 bool naive_chat_stops(const struct naive *naive, uint32_t conversation);
@@ -103,6 +105,9 @@ enum reason naive_chat_reason(const struct naive *naive, const struct rig *rig, 
                               int64_t last_out_ms);
 bool naive_paused(const struct naive *naive, uint32_t pool, int64_t wall_ms);
 bool naive_line_paused(const struct naive *naive, uint32_t line);
+bool naive_campaign_paused(const struct naive *naive, const struct naive_job *job);
+bool naive_conversation_paused(const struct naive *naive, uint32_t conversation);
+bool naive_goes_before(const struct naive_job *a, const struct naive_job *b);
 bool naive_closed(const struct naive *naive, uint32_t line); /* but for silence and pauses of what it belongs to */
 
 /* ---- facts of lines (core_naive_line.c) ---- */

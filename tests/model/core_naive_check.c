@@ -41,6 +41,10 @@ static enum reason upper_reason(struct naive *naive, struct rig *rig, const stru
         return REASON_NOT_YET_DUE;
     if (paused != REASON_NONE)
         return paused;
+    if (naive_campaign_paused(naive, job))
+        return REASON_CAMPAIGN_PAUSED;
+    if (naive_conversation_paused(naive, job->conversation))
+        return REASON_CONVERSATION_PAUSED;
     struct naive_job *first = naive_first(naive, job->conversation);
     if (first != NULL && first->unsettled)
         return REASON_OUTCOME_UNKNOWN;
@@ -53,6 +57,23 @@ static enum reason upper_reason(struct naive *naive, struct rig *rig, const stru
     return view.gate == GATE_CLOSED ? view.reason : REASON_NONE;
 }
 
+/* Is the job behind one whose reason is another because of its campaign: one of those two is paused, and the first
+ * cannot step aside yet? */
+static bool is_behind_another_campaign(struct naive *naive, struct rig *rig, const struct naive_job *job)
+{
+    for (int i = 0; i < NAIVE_JOBS; i++) {
+        const struct naive_job *other = &naive->jobs[i];
+        bool before = (other->place == NAIVE_WAITING || other->place == NAIVE_LEASED) && other != job &&
+                      job->place == NAIVE_WAITING && other->conversation == job->conversation &&
+                      naive_goes_before(other, job);
+        bool paused = naive_campaign_paused(naive, other);
+        bool stays = paused && (other->unsettled || other->due_ms > rig->now.wall_ms);
+        if (before && (stays || paused != naive_campaign_paused(naive, job)) && (stays || !paused))
+            return true;
+    }
+    return false;
+}
+
 static void check_reason(struct naive *naive, struct rig *rig, const struct naive_job *job,
                          const struct job_view *view)
 {
@@ -63,7 +84,13 @@ static void check_reason(struct naive *naive, struct rig *rig, const struct naiv
         REFUSE_UNLESS(view->reason == REASON_NONE, "P10: leased job %llu says %s", number, reason_name(view->reason));
         return;
     }
-    if (job->place == NAIVE_WAITING && first != job && first->place == NAIVE_LEASED) {
+    REFUSE_UNLESS(!view->yielded || naive_campaign_paused(naive, job), "job %llu stands aside for nothing", number);
+    if (view->yielded || is_behind_another_campaign(naive, rig, job)) {
+        REFUSE_UNLESS(view->reason == upper || (!view->yielded && view->reason == REASON_CONVERSATION_BUSY),
+                      "P10: job %llu says %s, but it is %s", number, reason_name(view->reason), reason_name(upper));
+        return;
+    }
+    if (job->place == NAIVE_WAITING && first != NULL && first != job && first->place == NAIVE_LEASED) {
         REFUSE_UNLESS(view->reason == REASON_CONVERSATION_BUSY, "P10: job %llu behind a leased one says %s", number,
                       reason_name(view->reason));
         return;
@@ -125,6 +152,11 @@ void naive_check_job(struct naive *naive, struct rig *rig, const struct naive_jo
     check_reason(naive, rig, job, &view);
 }
 
+static bool has_yielded(struct rig *rig, const struct naive_job *job)
+{
+    return rig_view(rig, job->number).yielded;
+}
+
 static void check_line(const struct naive *naive, struct rig *rig, uint32_t at)
 {
     const struct naive_line *line = &naive->lines[at];
@@ -152,7 +184,7 @@ static void check_line(const struct naive *naive, struct rig *rig, uint32_t at)
     uint32_t waiting = 0, leased = 0, by_class[CLASS_COUNT] = {0};
     for (int i = 0; i < NAIVE_JOBS; i++) {
         const struct naive_job *job = &naive->jobs[i];
-        if (job->place == NAIVE_FREE || line_of(naive, job) != RIG_LINE + at)
+        if (job->place == NAIVE_FREE || line_of(naive, job) != RIG_LINE + at || has_yielded(rig, job))
             continue;
         waiting += job->place == NAIVE_WAITING;
         leased += job->place == NAIVE_LEASED;
@@ -176,7 +208,7 @@ static void check_pool(const struct naive *naive, struct rig *rig, uint32_t pool
             continue;
         waiting += job->place == NAIVE_WAITING;
         leased += job->place == NAIVE_LEASED;
-        unplaced += job->place == NAIVE_WAITING && line_of(naive, job) == 0;
+        unplaced += job->place == NAIVE_WAITING && line_of(naive, job) == 0 && !has_yielded(rig, job);
     }
     REFUSE_UNLESS(core_pool_view(rig->core, pool, &view), "pool %u is not known", pool);
     REFUSE_UNLESS(view.waiting == waiting && view.leased == leased && view.unplaced == unplaced,

@@ -49,6 +49,7 @@ static void show_job(const struct showing *s, const struct change_job *change)
                               .order = ++s->naive->orders,
                               .conversation = s->asked->conversation,
                               .class = ask->class,
+                              .campaign = ask->campaign,
                               .due_ms = ask->due_ms > s->now_ms ? ask->due_ms : 0,
                               .expires_ms = ask->expires_ms,
                               .pinned = ask->from_line != 0};
@@ -133,6 +134,10 @@ static void check_gate(const struct showing *s, const struct naive_job *job, uin
     struct naive unflagged = *s->naive;
     unflagged.lines[line].flagged = false;
     REFUSE_UNLESS(!naive_paused(s->naive, pool, s->now_ms), "P3: job %llu leased in a paused pool", ull(job->number));
+    REFUSE_UNLESS(!naive_campaign_paused(s->naive, job), "P3: job %llu leased though its campaign is paused",
+                  ull(job->number));
+    REFUSE_UNLESS(!naive_conversation_paused(s->naive, job->conversation),
+                  "P3: job %llu leased though its conversation is paused", ull(job->number));
     REFUSE_UNLESS(!naive_closed(s->naive, line) || (probe && !naive_closed(&unflagged, line)),
                   "P3: job %llu leased on closed line %u", ull(job->number), line);
     REFUSE_UNLESS(view->gate != GATE_CLOSED || probe, "P3: job %llu leased on line %u whose view says closed",
@@ -507,6 +512,7 @@ static void show_one(const struct showing *s, const struct change *change)
     case CHANGE_GATE:
     case CHANGE_REPUTATION:
     case CHANGE_ORDERS:
+    case CHANGE_CAMPAIGN:
     case CHANGE_KIND_COUNT:
         break;
     }

@@ -165,6 +165,8 @@ static void draw_pause(struct change_pause *pause)
     pause->until_ms = moment();
     draw_text(pause->reason, sizeof pause->reason);
     draw_text(pause->by, sizeof pause->by);
+    pause->pool = (uint16_t)number();
+    draw_text(pause->name, sizeof pause->name);
 }
 
 static void draw_orders(struct change_orders *orders)
@@ -225,7 +227,10 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
                                          .dead = flip(),
                                          .message_hash = draw(),
                                          .provider_code = any(),
-                                         .life = (uint8_t)number()};
+                                         .life = (uint8_t)number(),
+                                         .pool = (uint16_t)number(),
+                                         .campaign = (uint16_t)number(),
+                                         .campaign_ended = number()};
     } else if (kind == CHANGE_CONVERSATION) {
         change.conversation = draw_conversation();
     } else if (kind == CHANGE_LINE) {
@@ -247,6 +252,10 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
     } else if (kind == CHANGE_REPUTATION) {
         change.reputation = (struct change_reputation){number(), draw() % REPUTATION_COUNT, draw() % REPUTATION_COUNT,
                                                        draw() % SOURCE_COUNT, moment()};
+    } else if (kind == CHANGE_CAMPAIGN) {
+        change.campaign = (struct change_campaign){.pool = (uint16_t)number(), .name = (uint16_t)number()};
+        for (unsigned end = 0; end < ENDS; end++)
+            change.campaign.ended[end] = number();
     } else {
         draw_text(storage->suppression.recipient, sizeof storage->suppression.recipient);
         draw_text(storage->suppression.reason, sizeof storage->suppression.reason);
@@ -458,6 +467,8 @@ START_TEST(the_largest_line_pause_and_suppression_fit_a_head)
         .id = UINT64_MAX, .target = UINT64_MAX, .since_ms = 1LL << 47, .until_ms = 1LL << 47};
     memset(pause.reason, 'r', sizeof pause.reason - 1);
     memset(pause.by, 'b', sizeof pause.by - 1);
+    memset(pause.name, 'n', sizeof pause.name - 1);
+    pause.pool = UINT16_MAX;
     change = (struct change){.kind = CHANGE_PAUSE, .pause = &pause, .event = {.seq = UINT64_MAX, .at_ms = 1LL << 47}};
     check_round_trip(&change);
     struct suppression_text text;

@@ -70,6 +70,20 @@ static const struct column pool_columns[] = {
     {"UNPLACED", "backlog.unplaced", false},
     {NULL, NULL, false},
 };
+static const struct column campaign_columns[] = {
+    {"CAMPAIGN", "campaign", true},
+    {"POOL", "pool", true},
+    {"PAUSED", "paused", true},
+    {"ACCEPTED", "accepted", true},
+    {"WAITING", "waiting", true},
+    {"SENT", "sent", true},
+    {"FAILED", "failed", false},
+    {"LEASED", "leased", false},
+    {"EXPIRED", "expired", false},
+    {"CANCELLED", "cancelled", false},
+    {"SUPPRESSED", "suppressed", false},
+    {NULL, NULL, false},
+};
 static const struct column pause_columns[] = {
     {"PAUSE", "pause", true}, {"SCOPE", "scope", true},  {"NAME", "name", true},    {"REASON", "reason", false},
     {"BY", "by", false},      {"SINCE", "since", false}, {"UNTIL", "until", false}, {NULL, NULL, false},
@@ -90,6 +104,7 @@ static const struct column *columns_for(const char *list)
         {"jobs", job_columns},
         {"dead", dead_columns},
         {"pools", pool_columns},
+        {"campaigns", campaign_columns},
         {"pauses", pause_columns},
         {"suppressions", suppression_columns},
     };
