@@ -27,7 +27,7 @@ static void enqueue(const char *id, size_t line, const char *state)
 {
     char job[256], number[JOB_NUMBER_TEXT_MAX];
     snprintf(job, sizeof job,
-             "{\"id\":\"%s\",\"to\":\"+1415703%04zu\",\"from\":\"%s\","
+             "{\"id\":\"%s\",\"to\":\"+1415703%04zu\",\"from\":\"%s\",\"campaign\":\"spring\","
              "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"#1 default/%s hello\"}]}}",
              id, line, rig.lines[line], id);
     producer_enqueue(&producer, job, number, state);
@@ -85,21 +85,26 @@ START_TEST(a_paused_line_stays_paused_over_sigkill_until_resumed)
 }
 END_TEST
 
-/* covers: reason paused, account_paused, pool_paused; state held */
+/* covers: reason paused, account_paused, pool_paused, campaign_paused, conversation_paused; state held */
 START_TEST(pauses_of_all_scopes_survive_sigkill_and_each_must_be_lifted)
 {
     static const struct {
         const char *pause, *resume, *reason;
     } scopes[] = {{"/v1/pause", "/v1/resume", "paused"},
                   {"/v1/accounts/default/pause", "/v1/accounts/default/resume", "account_paused"},
-                  {"/v1/pools/default/pause", "/v1/pools/default/resume", "pool_paused"}};
+                  {"/v1/pools/default/pause", "/v1/pools/default/resume", "pool_paused"},
+                  {"/v1/campaigns/default/spring/pause", "/v1/campaigns/default/spring/resume", "campaign_paused"},
+                  {"/v1/conversations/default/+14157030000/pause", "/v1/conversations/default/+14157030000/resume",
+                   "conversation_paused"}};
+    const size_t count = sizeof scopes / sizeof *scopes;
     begin();
-    for (size_t i = 0; i < 3; i++)
-        operate(scopes[i].pause, "{\"reason\":\"test\"}", NULL);
+    operate(scopes[0].pause, "{\"reason\":\"test\"}", NULL);
     enqueue("job", 0, "held");
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 1; i < count; i++)
+        operate(scopes[i].pause, "{\"reason\":\"test\"}", NULL);
+    for (size_t i = 0; i < count; i++) {
         restart_by_force();
-        MUST(pauses_in_force() == 3 - (int)i, "%d pauses in force", pauses_in_force());
+        MUST(pauses_in_force() == (int)(count - i), "%d pauses in force", pauses_in_force());
         MUST(producer_is(&producer, "job", "held", scopes[i].reason), "the job does not wait for %s",
              scopes[i].reason);
         operate(scopes[i].resume, "{}", NULL);

@@ -267,6 +267,32 @@ START_TEST(a_pause_needs_a_reason_and_sends_it)
 }
 END_TEST
 
+START_TEST(whatever_can_be_paused_is_named_by_its_kind)
+{
+    static const struct reply script[] = {{200, "{\"pause\":\"p_7\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("pause", W("pool"), W("eu"), W("--reason"), W("x"));
+    assert_asked(0, "POST", "/v1/pools/eu/pause");
+    assert_says(said.out, "pool eu is paused until resumed; pause p_7");
+    RUN_ADMIN("pause", W("account"), W("main"), W("--reason"), W("x"));
+    assert_asked(1, "POST", "/v1/accounts/main/pause");
+    RUN_ADMIN("pause", W("campaign"), W("eu"), W("spring/1"), W("--reason"), W("x"));
+    assert_asked(2, "POST", "/v1/campaigns/eu/spring%2F1/pause");
+    RUN_ADMIN("resume", W("conversation"), W("eu"), W("+1415,+1416"));
+    assert_asked(3, "POST", "/v1/conversations/eu/%2B1415%2C%2B1416/resume");
+    RUN_ADMIN("pause", W("all"), W("--reason"), W("x"));
+    assert_asked(4, "POST", "/v1/pause");
+    RUN_ADMIN("resume", W("line"), W("+1202"));
+    assert_asked(5, "POST", "/v1/lines/%2B1202/resume");
+    RUN_ADMIN("pause", W("campaign"), W("eu"), W("--reason"), W("x"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("pause", W("+1202"), W("+1203"), W("--reason"), W("x"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_uint_eq(server.seen_count, 6);
+    server_stop();
+}
+END_TEST
+
 START_TEST(resume_lifts_all_pauses_or_the_one_named)
 {
     static const struct reply script[] = {{200, "{}"}};
@@ -375,6 +401,7 @@ int main(void)
     TCase *changes = tcase_create("changes and events");
     tcase_add_checked_fixture(changes, NULL, teardown);
     tcase_add_test(changes, a_pause_needs_a_reason_and_sends_it);
+    tcase_add_test(changes, whatever_can_be_paused_is_named_by_its_kind);
     tcase_add_test(changes, resume_lifts_all_pauses_or_the_one_named);
     tcase_add_test(changes, cancel_goes_on_after_a_refusal_and_says_so_at_the_end);
     tcase_add_test(changes, events_are_read_up_to_the_last_one);

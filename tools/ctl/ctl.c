@@ -47,14 +47,23 @@ static const struct option_spec enqueue_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec campaigns_options[] = {
+    {"pool", "POOL", "only campaigns of this pool"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec pause_options[] = {
     {"reason", "TEXT", "why; kept with the pause (needed)"},
     {"for", "SPAN", "ends by itself after 90s, 30m, 2h, 1d; default: until resumed"},
     {NULL, NULL, NULL},
 };
 
+#define PAUSE_DETAILS                                                                                                \
+    "WHAT is LINE, or line LINE, pool POOL, account ACCOUNT, campaign POOL NAME, conversation POOL TO (several\n"      \
+    "recipients joined by commas), all. A job's reason then says so; leases that were not begun are taken back."
+
 static const struct option_spec resume_options[] = {
-    {"pause", "PAUSE", "lift only this one; default: all that operators laid on the line"},
+    {"pause", "PAUSE", "lift only this one; default: all that operators laid on it"},
     {NULL, NULL, NULL},
 };
 
@@ -178,10 +187,10 @@ static const struct command commands[] = {
      enqueue_options, command_enqueue, "/v1/jobs"},
     {"cancel", "ID...", 1, ARGS_POSITIONAL_MAX, "cancel jobs", "A job that a worker has begun may still be sent.",
      no_options, command_cancel, "/v1/jobs/{}"},
-    {"pause", "LINE", 1, 1, "hold a line, over and above its reputation", NULL, pause_options, command_pause,
-     "/v1/lines/{}/pause"},
-    {"resume", "LINE", 1, 1, "lift pauses of a line; a reputation hold stays", NULL, resume_options, command_resume,
-     "/v1/lines/{}/resume"},
+    {"pause", "WHAT...", 1, 3, "hold a line, pool, account, campaign, conversation, or everything", PAUSE_DETAILS,
+     pause_options, command_pause, NULL},
+    {"resume", "WHAT...", 1, 3, "lift pauses; what a reputation holds stays held", PAUSE_DETAILS, resume_options,
+     command_resume, NULL},
     {"settle", "ID sent|unsent", 2, 2, "end an unknown outcome: you know whether the message went out",
      "sent: the job ends as sent. unsent: it is tried again like any job, with the same idempotency key.", settle_options,
      command_settle, "/v1/jobs/{}/settle"},
@@ -206,6 +215,8 @@ static const struct command commands[] = {
      "/v1/lines/{}/cordon"},
     {"uncordon", "LINE", 1, 1, "new conversations on the line again", NULL, no_options, command_cordon,
      "/v1/lines/{}/uncordon"},
+    {"campaigns", "", 0, 0, "the campaigns: what became of their jobs, and which are paused", NULL, campaigns_options,
+     command_list, "/v1/campaigns"},
     {"pauses", "", 0, 0, "the pauses in force", NULL, no_options, command_list, "/v1/pauses"},
     {"conversation", "POOL TO", 2, 2, "one conversation: where it lives, its chat's health, what waits",
      "Several recipients are joined by commas.", no_options, command_conversation, "/v1/conversations/{}/{}"},

@@ -52,8 +52,8 @@ int command_show(const struct ctl *ctl, const struct args *args);    /* cmd_view
 int command_list(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: pools, lines, workers, pauses ... */
 int command_jobs(const struct ctl *ctl, const struct args *args);    /* cmd_views.c */
 int command_cancel(const struct ctl *ctl, const struct args *args);  /* cmd_changes.c */
-int command_pause(const struct ctl *ctl, const struct args *args);   /* cmd_changes.c */
-int command_resume(const struct ctl *ctl, const struct args *args);  /* cmd_changes.c */
+int command_pause(const struct ctl *ctl, const struct args *args);   /* cmd_pause.c */
+int command_resume(const struct ctl *ctl, const struct args *args);  /* cmd_pause.c */
 int command_settle(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c */
 int command_cordon(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c: cordon, uncordon */
 int command_reputation_set(const struct ctl *ctl, const struct args *args); /* cmd_operate.c */
