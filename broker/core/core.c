@@ -5,6 +5,7 @@
 
 #include "broker/core/campaign.h"
 #include "broker/core/chat.h"
+#include "broker/core/conf_take.h"
 #include "broker/core/conversation.h"
 #include "broker/core/crews.h"
 #include "broker/core/dedupe.h"
@@ -22,35 +23,6 @@
 #define TICK_TIMERS_MAX 4096
 #define TEXT_CELLS      3u /* of a suppressed recipient: a number takes two, an e-mail address mostly three */
 
-static void take_policy(struct policy *policy, const struct conf_policy *conf)
-{
-    *policy = (struct policy){
-        .pace_per_min = conf->pace_per_min,
-        .burst = conf->burst,
-        .at_risk_factor = conf->at_risk_factor,
-        .ramp_steps = (uint8_t)conf->ramp_steps,
-        .ramp_step_ms = conf->ramp_step_ms,
-        .daily_messages = conf->daily_messages,
-        .fresh_per_day = conf->new_conversations_per_day,
-        .pair_per_min = conf->pair_per_min,
-        .at_risk_new = conf->allow_at_risk_new,
-        .links_allowed = conf->first_message_links_allowed,
-        .moves_flagged = conf->on_flagged == ON_CLOSED_MOVE,
-        .moves_gone = conf->on_gone == ON_CLOSED_MOVE,
-        .cadence_steps = (uint8_t)conf->cadence_steps,
-        .at_risk_chat_gap_ms = conf->at_risk_chat_gap_ms,
-        .flag_probe_ms = conf->flag_probe_ms,
-        .attempts_max = conf->attempts_max,
-        .retry_base_ms = conf->retry_base_ms,
-        .retry_cap_ms = conf->retry_cap_ms,
-        .lease_ms = conf->lease_ms,
-    };
-    for (size_t i = 0; i < conf->ramp_steps; i++)
-        policy->ramp_percent[i] = (uint16_t)conf->ramp_percent[i];
-    for (size_t i = 0; i < conf->cadence_steps; i++)
-        policy->cadence_ms[i] = conf->cadence_ms[i];
-}
-
 static void take_conf(struct core *core, const struct conf *conf)
 {
     core->conf = conf;
@@ -59,18 +31,14 @@ static void take_conf(struct core *core, const struct conf *conf)
     core->dedupe_window_ms = conf->store.dedupe_window_h * 3600000;
     core->jobs_max = (uint64_t)conf->broker.jobs_max;
     core->account_count = (uint32_t)conf->account_count;
-    core->pool_count = (uint32_t)conf->pool_count;
-    for (uint32_t a = 0; a < core->account_count; a++) {
-        core->accounts[a].poll_interval_ms = conf->accounts[a].poll_interval_ms;
-        core->accounts[a].stale_after_ms = conf->accounts[a].stale_after_ms;
-        core->accounts[a].blind_after_ms = conf->accounts[a].blind_after_ms;
-    }
-    for (uint32_t p = 0; p < core->pool_count; p++) {
-        core->pools[p].account = (uint32_t)conf->pools[p].account;
-        core->pools[p].all_lines = conf->pools[p].all_lines;
-        core->pools[p].configured = true;
-        take_policy(&core->pools[p].policy, &conf->policies[conf->pools[p].policy]);
-    }
+    core->pool_count = CONF_POOLS_MAX;
+    core->pool_room = (uint32_t)conf->pool_count + POOLS_SPARE;
+    if (core->pool_room > CONF_POOLS_MAX)
+        core->pool_room = CONF_POOLS_MAX;
+    for (uint32_t a = 0; a < core->account_count; a++)
+        conf_take_account(core, a);
+    for (uint32_t p = 0; p < conf->pool_count; p++)
+        conf_take_pool(core, p);
 }
 
 /* Takes `count` things of `size` bytes; notes a failure, so that the caller looks only once. */
@@ -191,7 +159,7 @@ enum err core_new(struct core **out, const struct core_limits *limits, const str
     if (taker.failed)
         return ERR_NO_MEMORY;
     take_conf(core, conf);
-    for (uint32_t p = 0; p < core->pool_count; p++) {
+    for (uint32_t p = 0; p < core->pool_room; p++) {
         core->pools[p].placement = take(&taker, limits->lines_max, sizeof *core->pools[p].placement);
         if (core->pools[p].placement == NULL)
             return ERR_NO_MEMORY;

@@ -16,6 +16,7 @@
 #include "lineward/words.h"
 
 struct core;
+struct effects;
 
 struct core_limits {
     uint32_t jobs_max, conversations_max, lines_max, leases_max, workers_max, pauses_max, names_max;
@@ -30,6 +31,11 @@ struct core_memory {
 /* The core copies what it needs of `conf` (pools, policies, accounts, broker.jobs_max ...). */
 enum err core_new(struct core **out, const struct core_limits *limits, const struct core_memory *memory,
                   const struct conf *conf, uint64_t seed);
+
+/* Takes another configuration, in which every pool and account that was there has its index still (conf_follow()); lent
+ * like the one before. A pool gone keeps its jobs, held. Changes nothing and answers ERR_FULL: so many pools more need a
+ * restart; ERR_BUSY: a pool is new of which an earlier start left jobs behind: only a restart finds them. */
+enum err core_reconfigure(struct core *core, const struct conf *conf, struct instant now, struct effects *out);
 
 /* ---- effects: what a step wants done ---- */
 

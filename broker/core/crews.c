@@ -113,7 +113,7 @@ static uint32_t plan_lanes(struct core *core)
 {
     uint32_t count = 1;
     core->lanes_next[0] = bit(CREW_ALL); /* of pools that no limited crew serves */
-    for (uint32_t p = 0; p < core->pool_count; p++) {
+    for (uint32_t p = 0; p < core->pool_count; p = pool_after(core, p)) {
         uint64_t crews = crews_of(core, p);
         if (lane_of_crews(core, count, crews) < count)
             continue;
@@ -130,7 +130,7 @@ bool lanes_sort(struct core *core)
     if (count > LANES_MAX)
         return false;
     uint32_t chain = turns_take_all(core);
-    for (uint32_t p = 0; p < core->pool_count; p++)
+    for (uint32_t p = 0; p < core->pool_count; p = pool_after(core, p))
         core->pools[p].lane = (uint8_t)lane_of_crews(core, count, crews_of(core, p));
     core->lane_count = count;
     core->lane = core->lane_turns = 0;

@@ -43,6 +43,8 @@ static struct verdict by_pause(const struct core *core, const struct pool *pool,
         return paused(core, REASON_ACCOUNT_PAUSED, PAUSE_ACCOUNT, core->accounts[pool->account].name);
     if (pool->pauses > 0)
         return paused(core, REASON_POOL_PAUSED, PAUSE_POOL, pool->name);
+    if (!pool->configured)
+        return because(REASON_POOL_PAUSED); /* by nobody: it is not in the configuration */
     if (campaign_holds(core, job))
         return paused(core, REASON_CAMPAIGN_PAUSED, PAUSE_CAMPAIGN, (uint64_t)pool->name << 16 | job->campaign);
     if ((conversation->flags & CONVERSATION_PAUSED) != 0)

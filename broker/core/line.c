@@ -49,9 +49,14 @@ static void join(struct core *core, struct line *line, uint32_t account, uint32_
     line->pool = pool;
 }
 
+uint32_t line_get_configured(struct core *core, uint32_t pool, const struct conf_pool_line *conf, struct instant now)
+{
+    return line_get(core, core->pools[pool].account, digits_of(conf->number), now);
+}
+
 void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *conf, struct instant now)
 {
-    uint32_t at = line_get(core, core->pools[pool].account, digits_of(conf->number), now);
+    uint32_t at = line_get_configured(core, pool, conf, now);
     if (at != NO_LINE)
         join(core, &core->lines[at], core->pools[pool].account, pool);
 }

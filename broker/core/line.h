@@ -13,6 +13,7 @@ uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, str
 /* The account's pool of `all` lines that no other pool names (those are all known from the start). NO_POOL: none. */
 uint32_t line_rest_pool(const struct core *core, uint32_t account);
 /* A line that a pool names, before anybody was heard of it. */
+uint32_t line_get_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now);
 void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now);
 void index_lines(struct core *core, uint32_t *heads, uint32_t heads_max);
 

@@ -76,7 +76,7 @@ static bool target_of(const struct core *core, enum pause_scope scope, uint64_t 
         *target = 0;
     else if (scope == PAUSE_LINE)
         return line_find(core, given) != NO_LINE;
-    else if (scope == PAUSE_POOL && given < core->pool_count)
+    else if (scope == PAUSE_POOL && given < core->conf->pool_count)
         *target = core->pools[given].name;
     else if (scope == PAUSE_ACCOUNT && given < core->account_count)
         *target = core->accounts[given].name;
@@ -104,7 +104,7 @@ static void touch_all(struct core *core, enum pause_scope scope, uint32_t at, st
 
 static uint32_t pool_by_name(const struct core *core, uint64_t name)
 {
-    for (uint32_t p = 0; p < core->pool_count; p++)
+    for (uint32_t p = 0; p < core->pool_count; p = pool_after(core, p))
         if (core->pools[p].name == name)
             return p;
     return NO_POOL;
@@ -325,4 +325,14 @@ void pause_restore(struct core *core, const struct change_pause *change, bool pa
         return;
     core->pauses[slot].used = true;
     core->pauses[slot].change = *change;
+}
+
+void pause_recount_pool(struct core *core, uint32_t pool)
+{
+    core->pools[pool].pauses = 0;
+    for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
+        const struct pause *pause = &core->pauses[p];
+        if (pause->used && pause->change.scope == PAUSE_POOL && pause->change.target == core->pools[pool].name)
+            core->pools[pool].pauses++;
+    }
 }

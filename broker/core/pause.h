@@ -17,4 +17,7 @@ void pause_record(struct core *core, const struct change_pause *pause, bool news
                   struct effects *out);
 void pause_restore(struct core *core, const struct change_pause *change, bool past); /* without applying it */
 
+/* The pauses that lie on a pool of that name, for one that has just come. */
+void pause_recount_pool(struct core *core, uint32_t pool);
+
 #endif

@@ -25,7 +25,7 @@ static void set_order(struct job *job, uint64_t order)
 
 static uint32_t pool_by_name(struct core *core, uint16_t name)
 {
-    for (uint32_t p = 0; p < core->pool_count; p++)
+    for (uint32_t p = CONF_POOLS_MAX; p < core->pool_count; p++)
         if (core->pools[p].name == name)
             return p;
     return NO_POOL;
@@ -36,7 +36,7 @@ static uint32_t pool_by_name(struct core *core, uint16_t name)
 static uint32_t pool_for(struct core *core, uint16_t name)
 {
     uint32_t at = pool_by_name(core, name);
-    if (at != NO_POOL || core->pool_count == core->limits.names_max)
+    if (at != NO_POOL || core->pool_count == core->limits.names_max + CONF_POOLS_MAX)
         return at;
     at = core->pool_count++;
     core->pools[at].name = name;

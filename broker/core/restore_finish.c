@@ -25,14 +25,14 @@ static uint64_t order_of(const struct job *job)
 /* Pools replayed by number move to the place of the configured pool of that name. */
 static void match_pools(struct core *core, struct effects *out)
 {
-    uint32_t first = (uint32_t)core->conf->pool_count;
-    for (uint32_t p = 0; p < first; p++)
+    const uint32_t first = CONF_POOLS_MAX, configured = (uint32_t)core->conf->pool_count;
+    for (uint32_t p = 0; p < configured; p++)
         core->pools[p].name = name_number(core, NAME_POOL, core->conf->pools[p].name, out);
     for (uint32_t a = 0; a < core->account_count; a++)
         core->accounts[a].name = name_number(core, NAME_ACCOUNT, core->conf->accounts[a].name, out);
     for (uint32_t replayed = first; replayed < core->pool_count; replayed++) {
         core->pools[replayed].moved_to = replayed;
-        for (uint32_t p = 0; p < first; p++)
+        for (uint32_t p = 0; p < configured; p++)
             if (core->pools[p].name == core->pools[replayed].name)
                 core->pools[replayed].moved_to = p;
     }

@@ -107,6 +107,7 @@ struct shares { /* smooth weighted turns between classes */
 struct line {
     struct change_line known; /* what a restart must know */
     uint32_t account, pool;   /* indices; NO_POOL: no pool uses it */
+    uint32_t next_account, next_pool; /* while another configuration is taken */
     /* loosening (DESIGN trap 11) on the steady clock; INT64_MIN: not since the start */
     int64_t event_mono_ms, tightened_mono_ms, loosen_event_mono_ms, agreed_begun_mono_ms, heard_mono_ms;
     uint64_t seen_poll;
@@ -187,7 +188,7 @@ struct account {
     int64_t poll_interval_ms, stale_after_ms, blind_after_ms;
     uint32_t pauses;
     bool key_refused;
-    bool polled;
+    bool polled, gone;
     uint64_t missing_poll; /* not 0: lines from `missing_at` on are still to be compared with what it listed */
     uint32_t missing_at;
     int64_t limited_until_ms; /* steady */
@@ -356,8 +357,9 @@ struct core {
     uint32_t line_count;
     struct index by_number;
 
-    struct pool *pools; /* in order of conf.pools, then those only the store knows */
-    uint32_t pool_count;
+    struct pool *pools; /* in order of conf.pools; from CONF_POOLS_MAX on those that only the store knows */
+    uint32_t pool_count; /* the end of the latter; see pool_after() */
+    uint32_t pool_room;  /* so many of the former have memory for their lines */
     struct account *accounts;
     uint32_t account_count;
 
@@ -426,6 +428,14 @@ struct core {
 };
 
 /* ---- small things everybody needs ---- */
+
+#define POOLS_SPARE 64u /* that may be added while running */
+
+/* The next of all pools: for (p = 0; p < core->pool_count; p = pool_after(core, p)). */
+static inline uint32_t pool_after(const struct core *core, uint32_t p)
+{
+    return p + 1 == core->conf->pool_count ? CONF_POOLS_MAX : p + 1;
+}
 
 static inline int64_t job_due_ms(const struct job *job)
 {

@@ -135,7 +135,8 @@ void turns_withdraw(struct core *core, uint32_t at, uint32_t slot)
 static bool may_go(const struct core *core, const struct conversation *conversation, const struct job *job,
                    struct instant now)
 {
-    return job->state == JOB_QUEUED && job_due_ms(job) <= now.wall_ms && conversation->health != CHAT_CRITICAL &&
+    return core->pools[conversation->pool].configured && job->state == JOB_QUEUED &&
+           job_due_ms(job) <= now.wall_ms && conversation->health != CHAT_CRITICAL &&
            conversation->health != CHAT_OPTED_OUT && (conversation->flags & CONVERSATION_PAUSED) == 0 &&
            !campaign_holds(core, job);
 }
@@ -303,6 +304,13 @@ void turns_touch_pool(struct core *core, uint32_t at)
         ring_add(core, POOL_BIT | (at + 1));
     else
         ring_remove(core, POOL_BIT | (at + 1));
+}
+
+void turns_forget_line(struct core *core, uint32_t at)
+{
+    ring_remove(core, at + 1);
+    if (line_has_pool(&core->lines[at]))
+        placement_remove(core, at);
 }
 
 void turns_touch_line(struct core *core, uint32_t at, struct instant now)
@@ -497,7 +505,7 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
     const struct conversation *conversation = &core->conversations[of];
     if (outcome_withdraw(core, slot, now, out))
         return false; /* expired while it waited (its timer may be a moment late): never sent (promise P7) */
-    if (conversation_waits_until(core, of, now) > now.wall_ms) {
+    if (!core->pools[conversation->pool].configured || conversation_waits_until(core, of, now) > now.wall_ms) {
         line->shares = before;
         conversation_settle(core, of, now); /* what let it go is over */
         return false;

@@ -16,6 +16,8 @@ void turns_withdraw(struct core *core, uint32_t conversation, uint32_t job);
 /* Gate, pace, budget, pause or backlog of the line changed: in the ring or not, takes new conversations or not. */
 void turns_touch_line(struct core *core, uint32_t line, struct instant now);
 void turns_touch_pool(struct core *core, uint32_t pool);
+/* Before the line leaves its pool. */
+void turns_forget_line(struct core *core, uint32_t line);
 
 bool turns_can_lease(const struct core *core, uint32_t pool); /* a worker is free for that pool */
 /* Somebody can send now, and a worker is free for it. */

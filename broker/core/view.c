@@ -261,7 +261,7 @@ static enum reason line_backlog_reason(const struct core *core, const struct lin
 static bool reputation_known(const struct core *core, struct instant now)
 {
     for (uint32_t a = 0; a < core->account_count; a++) {
-        bool known = core->accounts[a].polled;
+        bool known = core->accounts[a].polled || core->accounts[a].gone;
         for (uint32_t l = 0; l < core->line_count && !known; l++)
             known = core->lines[l].account == a && core->lines[l].known.heard &&
                     now.mono_ms - core->lines[l].heard_mono_ms <= core->accounts[a].blind_after_ms;
@@ -297,10 +297,10 @@ void core_status_read(struct core *core, struct instant now, struct core_status 
         if (waiting > 0)
             out->backlog_by_reason[line_backlog_reason(core, line, now)] += waiting;
     }
-    for (uint32_t p = 0; p < core->pool_count; p++)
+    for (uint32_t p = 0; p < core->pool_count; p = pool_after(core, p))
         if (core->pools[p].unplaced > 0)
             out->backlog_by_reason[decide_unplaced(core, p, now)] += core->pools[p].unplaced;
-    for (uint32_t p = 0; p < core->pool_count; p++)
+    for (uint32_t p = 0; p < core->pool_count; p = pool_after(core, p))
         out->backlog_by_reason[REASON_CAMPAIGN_PAUSED] += core->pools[p].yielded;
     out->backlog_by_reason[REASON_NOT_YET_DUE] += out->scheduled;
 }

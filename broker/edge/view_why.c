@@ -49,6 +49,8 @@ static const struct why whys[] = {
     [REASON_RATE_LIMITED] = {"the provider asked to wait", "the end of its Retry-After"},
     [REASON_NO_WORKER] = {"no worker has a free slot", "a worker that is READY and free"},
 };
+/* pool_paused that is nobody's pause. */
+static const struct why unconfigured = {"its pool is not in the configuration", "the pool's return to the configuration"};
 _Static_assert(sizeof whys / sizeof *whys == REASON_COUNT, "explain every reason");
 
 static void put_chat_inputs(struct json_out *out, const struct chat_view *chat)
@@ -91,11 +93,13 @@ void view_why(struct json_out *out, const struct job_view *job, const struct lin
 {
     enum reason reason = job->reason < REASON_COUNT ? job->reason : REASON_NONE;
     bool leased = job->state == JOB_LEASED;
+    const struct why *why =
+        reason == REASON_POOL_PAUSED && job->pause == 0 ? &unconfigured : &whys[reason];
     char pause[PAUSE_TEXT_MAX];
     pause_text(job->pause, pause);
     json_open(out, '{');
     put_reason(out, reason);
-    put_word(out, "rule", leased ? "a worker has it" : whys[reason].rule);
+    put_word(out, "rule", leased ? "a worker has it" : why->rule);
     put_time(out, "since", job->since_ms);
     json_key(out, "inputs");
     json_open(out, '{');
@@ -106,7 +110,7 @@ void view_why(struct json_out *out, const struct job_view *job, const struct lin
     if (line != NULL)
         put_line_inputs(out, line, now);
     json_close(out, '}');
-    put_word(out, "release", leased ? "the worker's result, or the lease's end" : whys[reason].release);
+    put_word(out, "release", leased ? "the worker's result, or the lease's end" : why->release);
     put_time(out, "release_at", job->release_at_ms);
     put_count(out, "ahead", job->ahead);
     put_word(out, "pause", job->pause != 0 ? pause : NULL);

@@ -43,6 +43,7 @@ struct conf_account {
     char name[NAME_MAX_BYTES + 1];
     char *base_url, *api_key_file, *webhook_secrets_file;
     int64_t poll_interval_ms, stale_after_ms, blind_after_ms;
+    bool gone; /* not in the file any more: conf_follow() */
 };
 
 struct conf_pool_line {
@@ -56,6 +57,7 @@ struct conf_pool {
     bool all_lines;               /* what no other pool of the account names */
     struct conf_pool_line *lines; /* else these */
     size_t line_count;
+    bool gone; /* not in the file any more: conf_follow(); has no lines, and its policy is none */
 };
 
 struct conf_policy {
@@ -114,6 +116,17 @@ enum err conf_load(struct conf **out, const char *path, const char *const *sets,
 enum err conf_parse(struct conf **out, const char *text, size_t bytes, const char *name, const char *folder,
                     const char *const *sets, size_t set_count, struct conf_problem *problem);
 void conf_free(struct conf **conf_p);
+
+/* ---- read anew while running ---- */
+
+/* Puts accounts and pools of `conf` in the order of `before`: what is in both keeps its index, what is new comes behind,
+ * what is not there any more stays as `gone`. ERR_FULL: too many have come and gone; ERR_NO_MEMORY; `conf` is only good
+ * for conf_free() then. */
+enum err conf_follow(struct conf *conf, const struct conf *before, struct conf_problem *problem);
+/* The keys in which they differ and that only a start takes over; static texts. Returns how many, at most `room`. */
+size_t conf_fixed_differences(const struct conf *conf, const struct conf *before, const char **names, size_t room);
+/* Gives `conf` the values of those keys that are in force; `before` is only good for conf_free() afterwards. */
+void conf_keep_fixed(struct conf *conf, struct conf *before);
 
 /* Keys set in the file that are accepted but do nothing yet in this version: the start warns of each.
  * Returns how many, *names points to static text. */

@@ -1,0 +1,243 @@
+/* Another configuration while running: what is in force at once, what waits, and that nothing loses its place. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/core_suite.h"
+
+#define ACCOUNTS "accounts:\n  default: {api_key_file: key}\n"
+#define FREE                                                                                                         \
+    "new_conversations_per_day: 0, daily_messages: 0, distinct_recipients_per_hour: 0, pair_per_min: 0, "            \
+    "daily_growth_factor: 0"
+#define POLICY(pace) "policies:\n  default: {pace_per_min: " #pace ", " FREE "}\n"
+#define POOL_A       "  a: {lines: [\"+12025550100\"]}\n"
+#define POOL_B       "  b: {lines: [\"+12025550101\"]}\n"
+#define POOL_REST    "  rest: {lines: all}\n"
+
+/* As conf_parse() and conf_follow() make it. */
+static enum err change_to(const char *text)
+{
+    struct conf *conf = NULL;
+    struct conf_problem problem;
+    ck_assert_msg(conf_parse(&conf, text, strlen(text), "t.yaml", "/tmp", NULL, 0, &problem) == ERR_NONE, "%s",
+                  problem.text);
+    ck_assert_int_eq(conf_follow(conf, rig->conf, &problem), ERR_NONE);
+    enum err err = core_reconfigure(rig->core, conf, rig->now, &rig->out);
+    if (err != ERR_NONE) {
+        ck_assert_uint_eq(rig->out.change_count, 0);
+        conf_free(&conf);
+        return err;
+    }
+    conf_free(&rig->conf);
+    rig->conf = conf;
+    rig_keep(rig);
+    rig_tick(rig);
+    return ERR_NONE;
+}
+
+static uint32_t pool_of(const char *name)
+{
+    for (uint32_t p = 0; p < rig->conf->pool_count; p++)
+        if (strcmp(rig->conf->pools[p].name, name) == 0)
+            return p;
+    ck_abort_msg("no pool %s", name);
+}
+
+static struct effect enqueue(const char *pool, uint64_t conversation)
+{
+    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
+    job.pool = pool_of(pool);
+    struct effect answer = rig_enqueue(rig, &job);
+    ck_assert_int_eq(answer.code, CODE_NONE);
+    rig_tick(rig);
+    return answer;
+}
+
+static bool is_leased(uint64_t number)
+{
+    const struct effect *job;
+    for (size_t i = 0; (job = rig_told(rig, EFFECT_JOB, i)) != NULL; i++)
+        if (job->number == number)
+            return true;
+    return false;
+}
+
+static void end_lease(uint64_t number)
+{
+    const struct effect *job;
+    for (size_t i = 0; (job = rig_told(rig, EFFECT_JOB, i)) != NULL; i++)
+        if (job->number == number)
+            rig_sent(rig, job);
+}
+
+static void begin(const char *conf, uint32_t lines)
+{
+    begin_with(conf, lines);
+    rig_worker(rig, 1, 64);
+}
+
+START_TEST(a_pace_is_in_force_at_once)
+{
+    begin(ACCOUNTS "pools:\n" POOL_A POLICY(1), 1);
+    uint64_t first = enqueue("a", 1).number, second = enqueue("a", 2).number;
+    ck_assert(is_leased(first));
+    rig_pass(rig, 5000);
+    ck_assert(!is_leased(second));
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_A POLICY(0)), ERR_NONE);
+    uint64_t third = enqueue("a", 3).number;
+    rig_pass(rig, 61000); /* what the old pace had set apart is over within its minute */
+    ck_assert(is_leased(second));
+    ck_assert(is_leased(third));
+    for (uint64_t i = 10; i < 30; i++)
+        ck_assert(is_leased(enqueue("a", i).number));
+}
+END_TEST
+
+START_TEST(a_new_pool_takes_jobs_and_old_ones_keep_their_place)
+{
+    begin(ACCOUNTS "pools:\n" POOL_A POLICY(0), 2);
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_B POOL_A POLICY(0)), ERR_NONE);
+    ck_assert_uint_eq(pool_of("a"), 0);
+    ck_assert_uint_eq(pool_of("b"), 1);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    uint64_t of_b = enqueue("b", 1).number, of_a = enqueue("a", 2).number;
+    ck_assert(is_leased(of_a));
+    ck_assert(is_leased(of_b));
+    ck_assert_uint_eq(rig_view(rig, of_b).line, RIG_LINE + 1);
+    ck_assert_uint_eq(rig_view(rig, of_a).line, RIG_LINE);
+}
+END_TEST
+
+/* Also what lives on a line that now is another pool's. */
+START_TEST(a_pool_gone_keeps_its_jobs_and_gives_them_back)
+{
+    begin(ACCOUNTS "pools:\n" POOL_A POOL_REST POLICY(0), 2);
+    uint64_t before = enqueue("a", 1).number;
+    end_lease(before);
+    rig_forget(rig);
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_REST POLICY(0)), ERR_NONE);
+    uint64_t bound = enqueue("a", 1).number, fresh = enqueue("a", 2).number, other = enqueue("rest", 3).number;
+    rig_pass(rig, 10000);
+    ck_assert(is_leased(other));
+    ck_assert(!is_leased(bound));
+    ck_assert(!is_leased(fresh));
+    ck_job(bound, JOB_QUEUED, REASON_POOL_PAUSED);
+    ck_job(fresh, JOB_QUEUED, REASON_POOL_PAUSED);
+    ck_assert_uint_eq(rig_view(rig, fresh).pause, 0); /* nobody's */
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_REST POOL_A POLICY(0)), ERR_NONE);
+    rig_pass(rig, 1000);
+    ck_assert(is_leased(bound));
+    ck_assert(is_leased(fresh));
+}
+END_TEST
+
+START_TEST(jobs_that_wait_when_their_pool_goes_are_not_sent)
+{
+    begin(ACCOUNTS "pools:\n" POOL_A POOL_REST POLICY(1), 2);
+    enqueue("a", 1);
+    uint64_t waits = enqueue("a", 2).number;
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_REST POLICY(0)), ERR_NONE);
+    rig_pass(rig, 200000);
+    ck_assert(!is_leased(waits));
+    ck_job(waits, JOB_QUEUED, REASON_POOL_PAUSED);
+    rig_restart(rig, 1000); /* the same to a start that finds them */
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 64);
+    rig_pass(rig, 20000);
+    ck_assert(!is_leased(waits));
+    ck_job(waits, JOB_QUEUED, REASON_POOL_PAUSED);
+}
+END_TEST
+
+START_TEST(a_line_goes_to_the_pool_that_names_it)
+{
+    begin(ACCOUNTS
+          "pools:\n  a: {lines: [\"+12025550100\", \"+12025550101\"]}\n  c: {lines: [\"+12025550102\"]}\n" POLICY(0),
+          3);
+    ck_assert_int_eq(
+        change_to(ACCOUNTS "pools:\n" POOL_A "  c: {lines: [\"+12025550101\", \"+12025550102\"]}\n" POLICY(0)),
+        ERR_NONE);
+    bool used[3] = {false};
+    for (uint64_t i = 0; i < 30; i++) {
+        ck_assert_uint_eq(rig_view(rig, enqueue("a", 100 + i).number).line, RIG_LINE);
+        used[rig_view(rig, enqueue("c", 200 + i).number).line - RIG_LINE] = true;
+    }
+    ck_assert(!used[0] && used[1] && used[2]);
+}
+END_TEST
+
+START_TEST(pauses_stay_where_they_are)
+{
+    begin(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 2);
+    rig_pause(rig, PAUSE_POOL, pool_of("b"), 0);
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_A POLICY(0)), ERR_NONE);
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_B POOL_A POLICY(0)), ERR_NONE);
+    uint64_t held = enqueue("b", 1).number;
+    ck_job(held, JOB_QUEUED, REASON_POOL_PAUSED);
+    ck_assert_uint_ne(rig_view(rig, held).pause, 0);
+    ck_assert(!is_leased(held));
+    ck_assert_int_eq(rig_resume(rig, PAUSE_POOL, pool_of("b"), 0), CODE_NONE);
+    rig_tick(rig);
+    ck_assert(is_leased(held));
+}
+END_TEST
+
+START_TEST(too_many_new_pools_change_nothing)
+{
+    static char conf[16384];
+    begin(ACCOUNTS "pools:\n" POOL_A POLICY(0), 1);
+    snprintf(conf, sizeof conf, "%s", ACCOUNTS POLICY(1) "pools:\n" POOL_A);
+    for (int p = 0; p < 70; p++) {
+        size_t bytes = strlen(conf);
+        snprintf(conf + bytes, sizeof conf - bytes, "  p%d: {lines: [\"+1202556%04d\"]}\n", p, p);
+    }
+    ck_assert_int_eq(change_to(conf), ERR_FULL);
+    for (uint64_t i = 0; i < 5; i++)
+        ck_assert(is_leased(enqueue("a", i + 1).number));
+}
+END_TEST
+
+START_TEST(a_pool_of_which_an_earlier_start_left_jobs_needs_a_restart)
+{
+    begin(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 0);
+    enqueue("b", 1);
+    struct conf *conf = NULL;
+    struct conf_problem problem;
+    const char *without = ACCOUNTS "pools:\n" POOL_A POLICY(0);
+    ck_assert_int_eq(conf_parse(&conf, without, strlen(without), "t.yaml", "/tmp", NULL, 0, &problem), ERR_NONE);
+    conf_free(&rig->conf);
+    rig->conf = conf;
+    rig_restart(rig, 1000);
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0)), ERR_BUSY);
+}
+END_TEST
+
+START_TEST(silence_is_judged_by_the_new_measure)
+{
+    begin("accounts:\n  default: {api_key_file: key, stale_after_ms: 600000, blind_after_ms: 1200000}\n"
+          "pools:\n" POOL_A POLICY(0),
+          1);
+    rig_pass(rig, 60000);
+    ck_gate(0, GATE_OPEN, REASON_NONE);
+    ck_assert_int_eq(
+        change_to("accounts:\n  default: {api_key_file: key, stale_after_ms: 10000, blind_after_ms: 20000}\n"
+                  "pools:\n" POOL_A POLICY(0)),
+        ERR_NONE);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_STALE);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_pace_is_in_force_at_once,
+        a_new_pool_takes_jobs_and_old_ones_keep_their_place,
+        a_pool_gone_keeps_its_jobs_and_gives_them_back,
+        jobs_that_wait_when_their_pool_goes_are_not_sent,
+        a_line_goes_to_the_pool_that_names_it,
+        pauses_stay_where_they_are,
+        too_many_new_pools_change_nothing,
+        a_pool_of_which_an_earlier_start_left_jobs_needs_a_restart,
+        silence_is_judged_by_the_new_measure,
+    };
+    return run_suite("core_reconfigure", tests, sizeof tests / sizeof *tests);
+}
