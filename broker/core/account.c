@@ -128,6 +128,7 @@ void account_answer(struct core *core, uint32_t at, uint32_t conversation, bool 
         return;
     account->broken = true;
     account->probe_step = 0;
+    account->probed = NOBODY;
     end_count(account);
     plan_probe(core, at, now);
     effect_alert(out, ALERT_BREAKER_OPEN, 0, at);

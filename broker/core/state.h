@@ -197,6 +197,7 @@ struct account {
     uint32_t trouble_count, trouble_conversations[BREAKER_MEMORY];
     uint8_t trouble_distinct, probe_step;
     bool broken, probing;
+    uint32_t probed; /* conversation of the last probe */
 };
 
 struct lease {

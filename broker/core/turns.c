@@ -1,6 +1,8 @@
 /* turns.c — see turns.h. */
 #include "broker/core/turns.h"
 
+#include <limits.h>
+
 #include "broker/core/campaign.h"
 #include "broker/core/conversation.h"
 #include "broker/core/crews.h"
@@ -452,6 +454,8 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
     line->probing = line->probing || lease->probe_line;
     lease->probe_account = core->accounts[line->account].broken;
     core->accounts[line->account].probing = core->accounts[line->account].probing || lease->probe_account;
+    if (lease->probe_account)
+        core->accounts[line->account].probed = job->conversation;
 
     backlog_remove(core, slot);
     job_move(job, EV_LEASE);
@@ -484,9 +488,63 @@ static uint32_t held_candidate(const struct core *core, const struct candidates 
     return NOBODY;
 }
 
+/* ---- the breaker's probes: the first by class, another conversation each time (DESIGN section 5) ---- */
+
+/* `slot`, unless it is of that conversation: then the next in its queue. NOBODY: there is no other. */
+static uint32_t of_another(const struct core *core, uint32_t slot, uint32_t conversation)
+{
+    const struct job *job = &core->jobs[slot];
+    if (job->conversation != conversation)
+        return slot;
+    if (job->left == NOBODY || job->right == NOBODY)
+        return job->left | job->right;
+    return ready_goes_first(core, job->left, job->right) ? job->left : job->right;
+}
+
+/* The candidate that probes; the smaller *rank, the better it is for that. NOBODY: there is none. */
+static uint32_t probe_of(const struct core *core, const struct candidates *candidates, uint32_t last, unsigned *rank)
+{
+    uint32_t again = NOBODY;
+    *rank = CLASS_COUNT;
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        uint32_t slot = (candidates->classes & 1u << c) == 0 ? NOBODY : of_another(core, candidates->job[c], last);
+        if (slot != NOBODY) {
+            *rank = c;
+            return slot;
+        }
+        if (again == NOBODY && (candidates->classes & 1u << c) != 0)
+            again = candidates->job[c];
+    }
+    return again;
+}
+
+/* The line of the account, `at` or another that could have its turn, that has the best job to probe with. */
+static uint32_t probe_line(struct core *core, uint32_t at, struct instant now)
+{
+    uint32_t account = core->lines[at].account;
+    uint32_t best = at;
+    unsigned best_rank = UINT_MAX;
+    for (uint32_t l = 0; l < core->line_count; l++) {
+        const struct line *line = &core->lines[l];
+        bool stands = line->in_ring || line->placement != 0;
+        if (line->account != account || !stands || !pool_has_free_worker(core, line->pool))
+            continue;
+        const struct candidates candidates = candidates_of(core, l, now);
+        unsigned rank;
+        if (probe_of(core, &candidates, core->accounts[account].probed, &rank) != NOBODY && rank < best_rank) {
+            best_rank = rank;
+            best = l;
+        }
+    }
+    return best;
+}
+
 /* False: nobody went, but somebody was put out of the way. */
 static bool line_turn(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
+    const struct account *account = &core->accounts[core->lines[at].account];
+    if (account->broken)
+        at = probe_line(core, at, now);
     struct line *line = &core->lines[at];
     struct candidates candidates = candidates_of(core, at, now);
     uint32_t held = held_candidate(core, &candidates);
@@ -499,8 +557,10 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
         return false;
     }
     const struct shares before = line->shares;
-    uint32_t class = choose_class(&line->shares, candidates.classes);
-    uint32_t slot = candidates.job[class];
+    unsigned rank;
+    uint32_t slot = account->broken ? probe_of(core, &candidates, account->probed, &rank)
+                                    : candidates.job[choose_class(&line->shares, candidates.classes)];
+    uint32_t class = core->jobs[slot].class;
     uint32_t of = core->jobs[slot].conversation;
     const struct conversation *conversation = &core->conversations[of];
     if (outcome_withdraw(core, slot, now, out))

@@ -141,10 +141,36 @@ START_TEST(a_job_that_the_provider_always_fails_ends_after_attempts_max)
 }
 END_TEST
 
+/* covers: key policies.flag_probe_ms */
+START_TEST(a_flag_that_only_a_refused_send_tells_of_is_probed_and_lifted_when_it_is_over)
+{
+    static const char *const sets[] = {"policies.default.flag_probe_ms=400", NULL};
+    char job[256], number[JOB_NUMBER_TEXT_MAX];
+    begin(sets);
+    rig_set_line(&rig, 0, "\"service\":\"FLAGGED\",\"webhook\":false");
+    snprintf(job, sizeof job,
+             "{\"id\":\"f\",\"to\":\"+14157029999\",\"from\":\"%s\",\"message\":{\"parts\":[{\"type\":\"text\","
+             "\"value\":\"#1 default/f hello\"}]}}",
+             rig.lines[0]);
+    producer_enqueue(&producer, job, number, NULL);
+    AWAIT(producer_is(&producer, "f", "held", "line_flagged"), "a refused send does not flag the line");
+    int64_t refused = rig_stat(&rig, "refused");
+    AWAIT(rig_stat(&rig, "refused") > refused, "no probe goes");
+    MUST(producer_is(&producer, "f", "held", NULL) || producer_is(&producer, "f", "leased", NULL),
+         "a refused probe does not leave the line flagged");
+    rig_set_line(&rig, 0, "\"service\":\"ACTIVE\",\"webhook\":false");
+    AWAIT(producer_is(&producer, "f", "sent", NULL), "the probe does not get through");
+    AWAIT(rig_line_is(&rig, 0, "open", NULL), "the line does not open through its ramp");
+    MUST(rig_accepted(&rig) == 1, "%lld messages", (long long)rig_accepted(&rig));
+    end();
+}
+END_TEST
+
 int main(void)
 {
     return RUN_TESTS("provider", 40, a_dead_provider_opens_the_breaker_and_costs_no_job,
                      a_slow_provider_that_took_the_messages_sends_each_once,
                      a_provider_that_resets_every_connection_costs_no_job,
-                     a_job_that_the_provider_always_fails_ends_after_attempts_max);
+                     a_job_that_the_provider_always_fails_ends_after_attempts_max,
+                     a_flag_that_only_a_refused_send_tells_of_is_probed_and_lifted_when_it_is_over);
 }

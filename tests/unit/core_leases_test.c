@@ -460,6 +460,69 @@ START_TEST(an_open_breaker_probes_with_one_job_after_1_2_4_up_to_30_seconds)
 }
 END_TEST
 
+static void note_number(void *self, const struct job_view *view)
+{
+    uint64_t *numbers = self;
+    numbers[1 + numbers[0]++] = view->number;
+}
+
+/* The breaker is open, and nothing waits any more. */
+static void storm_without_jobs(void)
+{
+    uint64_t numbers[32] = {0};
+    uint32_t cursor = 0;
+    storm(5, 5, -1);
+    core_jobs_walk(rig->core, &cursor, 1000, rig->now, note_number, numbers);
+    for (uint64_t i = 0; i < numbers[0]; i++)
+        core_cancel(rig->core, 1, 0, numbers[1 + i], rig->now, &rig->out);
+    rig_keep(rig);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+}
+
+/* covers: reason provider_down */
+START_TEST(an_open_breaker_probes_with_the_first_by_class_and_another_conversation_each_time)
+{
+    storm_without_jobs();
+    send_known(1, 200, CLASS_CAMPAIGN); /* waits on the other line, and longer */
+    uint64_t campaign = send_known(0, 201, CLASS_CAMPAIGN);
+    uint64_t reply = send_known(1, 202, CLASS_REPLY);
+    rig_forget(rig);
+    rig_pass(rig, 1000);
+    struct effect probe = next_job();
+    ck_assert_uint_eq(probe.number, reply);
+    answer_trouble(&probe, 0); /* ready again at once: but it was the last one */
+    uint64_t second = send_known(0, 203, CLASS_TRANSACTIONAL);
+    rig_forget(rig);
+    rig_pass(rig, 2000);
+    probe = next_job();
+    ck_assert_uint_eq(probe.number, second);
+    answer_trouble(&probe, 0);
+    rig_forget(rig);
+    rig_pass(rig, 4000);
+    probe = next_job();
+    ck_assert_uint_eq(probe.number, reply);
+    rig_sent(rig, &probe);
+    rig_pass(rig, 10);
+    ck_job(campaign, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
+START_TEST(an_open_breaker_probes_with_the_last_conversation_if_there_is_no_other)
+{
+    storm_without_jobs();
+    uint64_t only = send_known(0, 200, CLASS_REPLY);
+    rig_forget(rig);
+    rig_pass(rig, 1000);
+    for (int probe = 0; probe < 3; probe++) {
+        struct effect job = next_job();
+        ck_assert_uint_eq(job.number, only);
+        answer_trouble(&job, 0);
+        rig_forget(rig);
+        rig_pass(rig, 2000 << probe);
+    }
+}
+END_TEST
+
 START_TEST(the_first_good_answer_closes_the_breaker)
 {
     storm(5, 5, -1);
@@ -535,6 +598,8 @@ int main(void)
         a_refused_key_stops_the_account_until_a_good_poll,
         the_breaker_opens_after_20_troubles_over_5_conversations_in_10_seconds,
         an_open_breaker_probes_with_one_job_after_1_2_4_up_to_30_seconds,
+        an_open_breaker_probes_with_the_first_by_class_and_another_conversation_each_time,
+        an_open_breaker_probes_with_the_last_conversation_if_there_is_no_other,
         the_first_good_answer_closes_the_breaker,
         the_echo_of_its_key_settles_an_unknown_outcome,
         what_becomes_of_a_sent_message_is_told_of_its_job,
