@@ -29,7 +29,8 @@ static struct judgement compare(const struct core *core, const struct core_adopt
     if (has_chat && adopt->chat_hash != 0 && !conversation_has_chat(known, adopt->chat_hash))
         return refuse(CODE_LINE_CONFLICT, "chat_id");
     bool recorded = (known->flags & CONVERSATION_RECORDED) != 0;
-    return (struct judgement){.known = recorded && (has_chat || adopt->chat_hash == 0)};
+    bool lives_by_chat = has_chat && (known->flags & CONVERSATION_BOUND) != 0; /* the producer said so: do not lose it */
+    return (struct judgement){.known = adopt->chat_hash == 0 ? recorded || lives_by_chat : recorded && has_chat};
 }
 
 static struct judgement judge(const struct core *core, const struct core_adopt *adopt, uint32_t line,

@@ -203,6 +203,25 @@ START_TEST(a_chat_id_may_come_later)
 }
 END_TEST
 
+START_TEST(a_chat_that_a_producer_named_is_not_lost)
+{
+    rig_worker(rig, 1, 1);
+    struct core_enqueue later = rig_job(7, CLASS_REPLY);
+    later.from_line = RIG_LINE;
+    later.chat_hash = CHAT(7);
+    later.due_ms = rig->now.wall_ms + 60000;
+    rig_enqueue(rig, &later);
+    struct core_adopt bare = adoption(7, 0);
+    bare.chat_hash = 0;
+    bare.chat_id = (struct span){0};
+    ck_assert(adopt_so(&bare, false).duplicate); /* else a record without its chat would hide it */
+    struct effect answer = adopt(7, 0);
+    ck_adopted(answer, CODE_NONE, NULL);
+    ck_assert(!answer.duplicate); /* now it is written down by itself */
+    ck_assert(view_of(7).recorded);
+}
+END_TEST
+
 START_TEST(what_we_were_told_ourselves_stands)
 {
     struct core_adopt first = adoption(7, 0);
@@ -434,6 +453,7 @@ int main(void)
                                          jobs_that_waited_for_any_line_wait_for_its_own,
                                          a_pin_counts_as_a_home,
                                          a_chat_id_may_come_later,
+                                         a_chat_that_a_producer_named_is_not_lost,
                                          what_we_were_told_ourselves_stands,
                                          a_chat_that_opted_out_is_sent_nothing,
                                          a_line_of_another_pool_is_unknown,
