@@ -92,14 +92,19 @@ static void answer_refusal(struct core *core, const struct core_enqueue *job, st
 }
 
 /* A chat that the producer knows makes the conversation a known one, on the line it names. */
-static void adopt_chat(struct core *core, uint32_t at, const struct core_enqueue *job)
+static void adopt_chat(struct core *core, uint32_t at, const struct core_enqueue *job, struct instant now)
 {
-    struct conversation *conversation = &core->conversations[at];
-    if (job->chat_hash == 0 || job->from_line == 0 || (conversation->flags & CONVERSATION_CHAT) != 0 ||
-        conversation->tail != NOBODY)
-        return;
+    const struct conversation *conversation = &core->conversations[at];
+    uint32_t first = conversation_first(core, conversation);
+    if (job->chat_hash == 0 || job->from_line == 0 ||
+        (conversation->flags & (CONVERSATION_CHAT | CONVERSATION_RECORDED)) != 0)
+        return; /* one that has a record is known without it, and the record would not have it */
+    if (first != NOBODY)
+        turns_withdraw(core, at, first); /* whoever waits in it waits as a known one from now on */
     conversation_set_chat(core, at, job->chat_hash);
     conversation_bind(core, at, line_find(core, job->from_line), false);
+    if (first != NOBODY)
+        conversation_settle(core, at, now);
 }
 
 /* The conversation of the job, made if need be, and pinned if the job says so. NOBODY: no room. */
@@ -109,7 +114,7 @@ static uint32_t house(struct core *core, uint32_t at, const struct core_enqueue 
         at = conversation_new(core, job->conversation, job->pool);
     if (at == NOBODY)
         return NOBODY;
-    adopt_chat(core, at, job);
+    adopt_chat(core, at, job, now);
     struct conversation *conversation = &core->conversations[at];
     bool placed = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
     uint32_t first = conversation_first(core, conversation);

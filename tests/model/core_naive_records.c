@@ -41,7 +41,6 @@ static void show_job(const struct showing *s, const struct change_job *change)
             job = &s->naive->jobs[i];
     REFUSE_UNLESS(job != NULL, "more jobs than were asked for");
     REFUSE_UNLESS(naive_job(s->naive, change->number) == NULL, "a job number given twice");
-    bool listed = naive_first(s->naive, s->asked->conversation) != NULL;
     *job = (struct naive_job){.place = ask->due_ms > s->now_ms ? NAIVE_SCHEDULED : NAIVE_WAITING,
                               .number = change->number,
                               .id = ask->id_hash,
@@ -56,7 +55,7 @@ static void show_job(const struct showing *s, const struct change_job *change)
     struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
     if (ask->from_line != 0) {
         conversation->pinned = ask->from_line;
-        if (ask->chat_hash != 0 && !listed) { /* a chat that exists makes the conversation a known one */
+        if (ask->chat_hash != 0 && !conversation->recorded) { /* a chat that exists makes it a known one */
             conversation->home = ask->from_line;
             conversation->chat = conversation->chat_known = true;
         }

@@ -203,6 +203,24 @@ START_TEST(a_chat_id_may_come_later)
 }
 END_TEST
 
+START_TEST(a_job_with_a_chat_id_takes_those_along_that_wait_in_its_conversation)
+{
+    begin_with(POLICY_CONF("new_conversations_per_day: 1"), 2);
+    uint64_t first = rig_send(rig, 7, CLASS_CAMPAIGN);
+    struct core_enqueue known = rig_job(7, CLASS_CAMPAIGN);
+    known.from_line = RIG_LINE + 1;
+    known.chat_hash = CHAT(7);
+    rig_enqueue(rig, &known);
+    rig_worker(rig, 1, 4);
+    rig_pass(rig, 1);
+    ck_job(first, JOB_LEASED, REASON_NONE);
+    ck_assert_uint_eq(rig_view(rig, first).line, RIG_LINE + 1);
+    ck_assert_uint_eq(rig_line(rig, 1).fresh_used, 0);
+    rig_restart(rig, 1000);
+    ck_assert_uint_eq(view_of(7).line, RIG_LINE + 1);
+}
+END_TEST
+
 START_TEST(a_chat_that_a_producer_named_is_not_lost)
 {
     rig_worker(rig, 1, 1);
@@ -453,6 +471,7 @@ int main(void)
                                          jobs_that_waited_for_any_line_wait_for_its_own,
                                          a_pin_counts_as_a_home,
                                          a_chat_id_may_come_later,
+                                         a_job_with_a_chat_id_takes_those_along_that_wait_in_its_conversation,
                                          a_chat_that_a_producer_named_is_not_lost,
                                          what_we_were_told_ourselves_stands,
                                          a_chat_that_opted_out_is_sent_nothing,
