@@ -157,6 +157,8 @@ void lease_restore(struct core *core, const struct change_try *try, uint32_t lin
     if (slot == NOBODY || slot > core->limits.leases_max)
         return; /* the job then waits unleased, but unsettled: see restore_finish.c */
     struct lease *lease = &core->leases[slot];
+    if (lease->id > try->lease)
+        return; /* the cleaner moved this one behind it: a newer one has had the slot since */
     memset(lease, 0, sizeof *lease);
     lease->id = try->lease;
     lease->number = try->number;
@@ -169,9 +171,15 @@ void lease_restore(struct core *core, const struct change_try *try, uint32_t lin
         core->leases_used = slot;
 }
 
-void lease_forget_restored(struct core *core, uint32_t slot)
+bool lease_is_restored(const struct core *core, uint32_t slot, uint64_t number)
 {
-    if (slot != NOBODY)
+    return slot != NOBODY && slot <= core->leases_used && core->leases[slot].id != 0 &&
+           core->leases[slot].number == number;
+}
+
+void lease_forget_restored(struct core *core, uint32_t slot, uint64_t number)
+{
+    if (lease_is_restored(core, slot, number))
         core->leases[slot].id = 0;
 }
 

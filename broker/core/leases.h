@@ -11,7 +11,9 @@ struct lease *lease_find(const struct core *core, uint64_t id); /* NULL: over an
 void lease_close(struct core *core, struct lease *lease, bool remember);
 /* A lease as a restart finds it: its worker is unknown until its instance says READY. */
 void lease_restore(struct core *core, const struct change_try *try, uint32_t line);
-void lease_forget_restored(struct core *core, uint32_t slot);
+/* The job is leased no longer, as far as has been replayed: its lease goes, another's that has its slot since stays. */
+void lease_forget_restored(struct core *core, uint32_t slot, uint64_t number);
+bool lease_is_restored(const struct core *core, uint32_t slot, uint64_t number); /* is it that job's? */
 /* After the replay: their time runs from now on; unused slots are free. */
 void leases_restored(struct core *core, struct instant now);
 

@@ -197,7 +197,7 @@ static void restore_try(struct core *core, const struct change_try *try, bool an
     if (past || job == NULL || job_state_is_final(job->state))
         return;
     if (job->state == JOB_LEASED)
-        lease_forget_restored(core, job->parent);
+        lease_forget_restored(core, job->parent, job->number);
     job->state = try->state == JOB_LEASED || try->state == JOB_SCHEDULED ? (uint8_t)(try->state & 0xF) : JOB_QUEUED;
     job->attempts = try->attempts;
     job->failures = try->failures;
@@ -278,7 +278,7 @@ static void restore_end(struct core *core, const struct change_end *end, uint64_
     if (end->life < job->life) /* requeued since */
         return;
     if (job->state == JOB_LEASED)
-        lease_forget_restored(core, job->parent);
+        lease_forget_restored(core, job->parent, job->number);
     job->state = end->state & 0xF;
     job->parent = 0;
 }

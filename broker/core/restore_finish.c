@@ -162,7 +162,7 @@ static void link_jobs(struct core *core, struct instant now)
             continue;
         }
         core->jobs_live++;
-        if (job->state == JOB_LEASED && job->parent == NOBODY) { /* its lease is beyond this start's table */
+        if (job->state == JOB_LEASED && !lease_is_restored(core, job->parent, job->number)) { /* no room for it */
             job->state = JOB_QUEUED;
             job->flags |= JOB_UNSETTLED;
         }

@@ -251,6 +251,33 @@ START_TEST(events_are_numbered_and_chained_without_a_gap_over_restarts)
 }
 END_TEST
 
+START_TEST(a_lease_keeps_its_place_though_the_cleaner_moves_what_was_there_before)
+{
+    rig_worker(rig, 1, 1);
+    uint64_t before = rig_send(rig, 1, CLASS_CAMPAIGN);
+    rig_pass(rig, 1);
+    uint64_t first = rig_told(rig, EFFECT_JOB, 0)->lease;
+    rig_forget(rig);
+    uint64_t now = rig_send(rig, 2, CLASS_REPLY);
+    struct core_result back = {.peer = 1, .lease = first, .outcome = OUTCOME_RETURNED, .retry_after_ms = -1};
+    rig_answer(rig, &back);
+    rig_pass(rig, 3000); /* the line's pace */
+    uint64_t second = rig_told(rig, EFFECT_JOB, 0)->lease;
+    ck_assert_uint_eq(second & 0xFFFFF, first & 0xFFFFF); /* at the same place */
+    ck_assert_uint_eq(rig_told(rig, EFFECT_JOB, 0)->number, now);
+    for (size_t i = 0, count = rig->record_count; i < count; i++)
+        if (rig->records[i].kind == CHANGE_TRY && rig->records[i].key == before)
+            rig_clean(rig, i);
+    rig_keep(rig);
+    rig_restart(rig, 100);
+    struct lease_view lease;
+    ck_assert(core_lease_view(rig->core, second, &lease));
+    ck_assert_uint_eq(lease.number, now);
+    ck_assert_int_eq(rig_view(rig, now).state, JOB_LEASED);
+    ck_assert_int_eq(rig_view(rig, before).state, JOB_QUEUED);
+}
+END_TEST
+
 START_TEST(a_remembered_id_is_a_duplicate_after_a_restart)
 {
     struct core_enqueue job = rig_job(1, CLASS_REPLY);
@@ -277,6 +304,7 @@ int main(void)
         history_alone_brings_nothing_back_but_uses_up_its_numbers,
         each_start_draws_its_own_bits_and_old_jobs_keep_theirs,
         events_are_numbered_and_chained_without_a_gap_over_restarts,
+        a_lease_keeps_its_place_though_the_cleaner_moves_what_was_there_before,
         a_remembered_id_is_a_duplicate_after_a_restart,
     };
     return run_suite("core_restore", tests, sizeof tests / sizeof *tests);
