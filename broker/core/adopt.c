@@ -4,7 +4,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
 #include "broker/core/line.h"
-#include "broker/core/suppression.h"
+#include "broker/core/purge.h"
 #include "broker/core/turns.h"
 
 struct judgement {
@@ -89,7 +89,7 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
                                      .recipients = adopt->recipients};
     conversation_record(core, at, &news, now, out);
     if (conversation->health == CHAT_OPTED_OUT)
-        suppression_purge(core, at, now, out);
+        purge_begin(core, at, now, out);
     conversation_settle(core, at, now);
 }
 

@@ -17,6 +17,7 @@
 #include "broker/core/operate.h"
 #include "broker/core/pair.h"
 #include "broker/core/pause.h"
+#include "broker/core/purge.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 
@@ -67,7 +68,7 @@ static void number_mono_timers(struct core *core)
         [MONO_LINE] = limits->lines_max,          [MONO_LEASE] = limits->leases_max + 1,
         [MONO_WORKER] = limits->workers_max + 1,  [MONO_ACCOUNT] = CONF_ACCOUNTS_MAX,
         [MONO_POLL_SOON] = CONF_ACCOUNTS_MAX, [MONO_FORGET] = 1,
-        [MONO_AHEAD] = 1};
+        [MONO_AHEAD] = 1, [MONO_PURGE] = 1};
     for (int kind = 0; kind < MONO_KINDS; kind++)
         core->mono_first[kind + 1] = core->mono_first[kind] + owners[kind];
 }
@@ -224,6 +225,9 @@ static void wake_mono(struct core *core, uint32_t owner, struct instant now, str
         break;
     case MONO_AHEAD:
         chats_catch_up(core, now, out);
+        break;
+    case MONO_PURGE:
+        purge_slice(core, now, out);
         break;
     case MONO_KINDS:
         assert(false);

@@ -164,6 +164,8 @@ struct core_result {
     uint64_t message_hash; /* of the message id, 0: none */
     uint64_t recipient;    /* with suppress: keyed hash of account and handle; 0: a group */
     const char *handle;    /* that recipient; NULL: none */
+    const uint64_t *homes; /* its direct conversations, one of each pool of the account: what waits there ends */
+    size_t home_count;
     struct span chat_id; /* JSON string, for the conversation's record */
     struct span result;  /* JSON object for the job's view: message_id, error ... */
     bool malformed;      /* made no sense: treated as an unknown outcome */
@@ -255,9 +257,8 @@ struct core_suppress { /* an operator's word about a recipient */
 };
 /* EFFECT_ANSWER. To say it again gives it another reason. */
 void core_suppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out);
-/* Whatever the cause. EFFECT_ANSWER not_found when there was none. */
-void core_unsuppress(struct core *core, uint64_t token, uint32_t account, uint64_t recipient, struct instant now,
-                     struct effects *out);
+/* Whatever the cause; `handle`, `reason` and `by` are not asked for. EFFECT_ANSWER not_found when there was none. */
+void core_unsuppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out);
 
 /* ---- what an operator says; EFFECT_ANSWER with `token` once durable ---- */
 

@@ -9,6 +9,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/purge.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 
@@ -238,6 +239,8 @@ struct refusal enqueue_admit(struct core *core, const struct core_enqueue *job, 
     if (job->campaign != 0 && campaign_get(core, core->pools[job->pool].name, job->campaign) == NOBODY)
         return refuse(CODE_BUSY, "campaign");
     at = house(core, at, job, now);
+    if (at != NOBODY)
+        purge_end(core, at); /* nobody is suppressed, or it would not be accepted */
     if (at == NOBODY)
         return refuse(CODE_BUSY, NULL);
     *out = at;

@@ -7,6 +7,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/purge.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 
@@ -59,63 +60,125 @@ static bool is_answer(const struct core_message_fact *fact)
     return fact->what == MESSAGE_RECEIVED && !fact->reconciled;
 }
 
+/* The recipient's own word lifts what the chat says of them, unless the provider says so still, and later. */
+static bool lifts_opt_out(const struct conversation *conversation, const struct core_message_fact *fact,
+                          struct instant now)
+{
+    return is_answer(fact) && !fact->opt_out && conversation->health == CHAT_OPTED_OUT &&
+           moment_of(moment_or(fact->at_ms, now)) >= conversation->health_at;
+}
+
 /* All that the event says of one conversation, in one record. */
 static void hear_in(struct core *core, uint32_t at, const struct core_message_fact *fact, bool has_health,
                     struct instant now, struct effects *out)
 {
     struct conversation *conversation = &core->conversations[at];
-    uint64_t was = conversation->health_at;
+    uint64_t was_at = conversation->health_at;
+    bool was_out = conversation->health == CHAT_OPTED_OUT;
     bool changed = has_health && chat_hear(conversation, fact->health, health_moment(fact, now));
+    if (lifts_opt_out(conversation, fact, now)) {
+        conversation->health = CHAT_UNKNOWN;
+        changed = true;
+    }
     if (is_answer(fact) && chat_count_in(conversation, moment_or(fact->at_ms, now)))
         changed = true;
     if (changed)
         record_known(core, at, now, out);
-    else if (is_answer(fact) || conversation->health_at != was)
+    else if (is_answer(fact) || conversation->health_at != was_at)
         chat_fall_behind(core, at, now);
-    bool ends = (has_health && changed && conversation->health == CHAT_OPTED_OUT) ||
-                (is_answer(fact) && fact->opt_out && fact->recipient != 0);
+    bool is_out = conversation->health == CHAT_OPTED_OUT;
+    if (was_out && !is_out)
+        purge_end(core, at);
     conversation_settle(core, at, now);
-    if (ends)
-        suppression_purge(core, at, now, out);
+    if (is_out && !was_out)
+        purge_begin(core, at, now, out);
 }
 
-static void hear_chat(struct core *core, const struct core_message_fact *fact, struct instant now, struct effects *out)
+/* Conversations that the event is about: those of its chat, and where that is not known (any more), the one with its
+ * sender on its line. Returns how many; the first is tried first. */
+enum { MEANT_MAX = 8 }; /* conversations whose chats share 32 bits, on one line */
+
+static size_t find_meant(const struct core *core, const struct core_message_fact *fact, uint32_t meant[MEANT_MAX])
+{
+    size_t count = 0;
+    uint32_t at = fact->chat_hash == 0 ? NOBODY : conversation_find_chat(core, fact->chat_hash);
+    for (; at != NOBODY && count < MEANT_MAX; at = conversation_find_chat_next(core, fact->chat_hash, at))
+        if (is_meant(core, at, fact))
+            meant[count++] = at;
+    for (size_t i = 0; fact->line != 0 && i < fact->home_count && count < MEANT_MAX; i++) {
+        at = conversation_find(core, fact->homes[i]);
+        bool has_chat = at != NOBODY && fact->chat_hash != 0 &&
+                        conversation_has_chat(&core->conversations[at], fact->chat_hash);
+        if (at != NOBODY && !has_chat && is_meant(core, at, fact))
+            meant[count++] = at;
+    }
+    return count;
+}
+
+static void hear_chat(struct core *core, const struct core_message_fact *fact, const uint32_t *meant, size_t count,
+                      struct instant now, struct effects *out)
 {
     bool has_health = fact->has_health && !(fact->reconciled && fact->health_at_ms == 0);
-    uint32_t next = NOBODY;
     if (!has_health && !is_answer(fact))
         return;
-    for (uint32_t at = fact->chat_hash == 0 ? NOBODY : conversation_find_chat(core, fact->chat_hash); at != NOBODY;
-         at = next) {
-        next = conversation_find_chat_next(core, fact->chat_hash, at);
-        if (is_meant(core, at, fact))
-            hear_in(core, at, fact, has_health, now, out);
-    }
-    for (size_t i = 0; is_answer(fact) && i < fact->home_count; i++) { /* its chat id may not be known (any more) */
-        uint32_t at = conversation_find(core, fact->homes[i]);
-        if (at != NOBODY && fact->line != 0 && is_meant(core, at, fact) &&
-            !(fact->chat_hash != 0 && conversation_has_chat(&core->conversations[at], fact->chat_hash)))
-            hear_in(core, at, fact, false, now, out);
+    for (size_t i = 0; i < count; i++) {
+        bool its_chat = fact->chat_hash != 0 && conversation_has_chat(&core->conversations[meant[i]], fact->chat_hash);
+        hear_in(core, meant[i], fact, has_health && its_chat, now, out);
     }
 }
 
-static void hear_answer(struct core *core, const struct core_message_fact *fact, struct instant now,
-                        struct effects *out)
+static void count_in(struct core *core, uint64_t number, struct instant now, struct effects *out)
 {
-    uint32_t line = line_find(core, fact->line);
-    if (line != NO_LINE) {
-        budget_add(&core->lines[line].known.messages, now.wall_ms, 1, now.wall_ms / BUDGET_BUCKET_MS);
-        line_record(core, line, now, out); /* a restart must not count too little */
-        turns_touch_line(core, line, now);
-    }
-    if (fact->recipient == 0)
-        return; /* a group: never suppressed */
+    uint32_t line = line_find(core, number);
+    if (line == NO_LINE)
+        return;
+    budget_add(&core->lines[line].known.messages, now.wall_ms, 1, now.wall_ms / BUDGET_BUCKET_MS);
+    line_record(core, line, now, out); /* a restart must not count too little */
+    turns_touch_line(core, line, now);
+}
+
+/* A keyword stops every direct message to its sender, on every line and in every pool of the account; any other message
+ * of theirs lets them go again. The later of the two counts, whichever comes first. */
+static void hear_word(struct core *core, const struct core_message_fact *fact, const uint32_t *meant, size_t count,
+                      struct instant now, struct effects *out)
+{
+    int64_t at_ms = moment_or(fact->at_ms, now);
     struct suppression_text text;
-    suppression_text_set(&text, fact->handle, NULL, NULL);
-    if (fact->opt_out)
-        suppression_add(core, fact->account, fact->recipient, SUPPRESS_OPTED_OUT, &text, now, out);
-    else
-        suppression_lift(core, fact->recipient, now, out);
+    if (fact->opt_out) {
+        suppression_text_set(&text, fact->handle, NULL, NULL);
+        suppression_add(core, fact->account, fact->recipient, SUPPRESS_OPTED_OUT, at_ms, &text, now, out);
+        for (size_t i = 0; i < count; i++)
+            purge_begin(core, meant[i], now, out);
+        purge_all(core, fact->homes, fact->home_count, now, out);
+    } else if (suppression_lift(core, fact->recipient, at_ms, now, out)) {
+        purge_stop(core, fact->homes, fact->home_count);
+        for (size_t i = 0; i < count; i++)
+            if (core->conversations[meant[i]].health != CHAT_OPTED_OUT)
+                purge_end(core, meant[i]);
+    }
+}
+
+/* A later message than a keyword that comes late. */
+static bool is_overtaken(const struct core *core, const struct core_message_fact *fact, const uint32_t *meant,
+                         size_t count, struct instant now)
+{
+    for (size_t i = 0; i < count; i++)
+        if (core->conversations[meant[i]].last_in > minute_of(moment_or(fact->at_ms, now)))
+            return true;
+    return false;
+}
+
+static void received(struct core *core, const struct core_message_fact *fact, struct instant now, struct effects *out)
+{
+    uint32_t meant[MEANT_MAX];
+    size_t count = find_meant(core, fact, meant);
+    bool overtaken = is_overtaken(core, fact, meant, count, now);
+    hear_chat(core, fact, meant, count, now, out);
+    if (is_answer(fact))
+        count_in(core, fact->line, now, out);
+    bool is_live = is_answer(fact) || fact->opt_out; /* a keyword that was recovered is one all the same */
+    if (fact->recipient != 0 && is_live && !(fact->opt_out && overtaken)) /* a group is never suppressed */
+        hear_word(core, fact, meant, count, now, out);
 }
 
 void core_message_told(struct core *core, const struct core_message_fact *fact, struct instant now,
@@ -124,11 +187,12 @@ void core_message_told(struct core *core, const struct core_message_fact *fact, 
     effect_answer(out, fact->token, CODE_NONE);
     if (fact->event != 0 && !dedupe_remember_event(core, fact->event, now, out))
         return;
-    hear_chat(core, fact, now, out);
-    if (is_answer(fact))
-        hear_answer(core, fact, now, out);
-    if (fact->what == MESSAGE_RECEIVED)
+    if (fact->what == MESSAGE_RECEIVED) {
+        received(core, fact, now, out);
         return;
+    }
+    uint32_t meant[MEANT_MAX];
+    hear_chat(core, fact, meant, find_meant(core, fact, meant), now, out);
     uint64_t number = fact->number != 0 ? fact->number : dedupe_message_job(core, fact->message_hash);
     if (number == 0)
         return;

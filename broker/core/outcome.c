@@ -9,6 +9,7 @@
 #include "broker/core/line.h"
 #include "broker/core/operate.h"
 #include "broker/core/pair.h"
+#include "broker/core/purge.h"
 #include "broker/core/reputation.h"
 #include "broker/core/retry.h"
 #include "broker/core/suppression.h"
@@ -125,6 +126,8 @@ bool outcome_withdraw(struct core *core, uint32_t slot, struct instant now, stru
         ending = (struct job_ending){.event = EV_GIVE_UP, .code = CODE_OUTCOME_UNKNOWN, .dead = true,
             .result = TEXT_SPAN("{\"error\":{\"code\":\"outcome_unknown\",\"message\":"
                                 "\"expired before its outcome was known: it may have been sent\"}}")};
+    } else if (purge_ends(core, job)) {
+        ending = (struct job_ending){.event = EV_SUPPRESS, .code = CODE_OPTED_OUT};
     } else if ((job->flags & JOB_CANCEL) == 0) {
         if (!late)
             return false;
@@ -283,8 +286,9 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
     if (suppresses && result->recipient != 0) { /* a group is never suppressed as a whole */
         struct suppression_text text;
         suppression_text_set(&text, result->handle, NULL, NULL);
-        suppression_add(core, account, result->recipient, result->suppress, &text, now, out);
-        suppression_purge(core, conversation, now, out);
+        suppression_add(core, account, result->recipient, result->suppress, now.wall_ms, &text, now, out);
+        purge_begin(core, conversation, now, out);
+        purge_all(core, result->homes, result->home_count, now, out);
     }
     turns_touch_line(core, line, now);
 }

@@ -68,6 +68,7 @@ enum { /* struct conversation, flags */
     CONVERSATION_ASIDE = 16,    /* waits by itself: WALL_CONVERSATION says until when (wait.h) */
     CONVERSATION_AHEAD = 32,    /* its record does not know its newest messages: recorded by and by (chat.c) */
     CONVERSATION_PAUSED = 64,   /* by an operator */
+    CONVERSATION_SUPPRESSED = 128, /* what waits in it ends (purge.h) */
 };
 
 #define MOMENT_EPOCH_MS INT64_C(1704067200000) /* 2024: conversations keep their moments in seconds since then */
@@ -318,6 +319,7 @@ enum mono_timer {
     MONO_POLL_SOON, /* account: ask again while a poll disagrees with a webhook */
     MONO_FORGET,    /* remembered ids */
     MONO_AHEAD,     /* conversations whose records are behind */
+    MONO_PURGE,     /* jobs that end for their recipient's sake */
     MONO_KINDS
 };
 
@@ -352,6 +354,7 @@ struct core {
     uint32_t conversations_used, conversations_free;
     struct index by_key, by_chat;
     uint32_t ahead_count, ahead_at; /* with CONVERSATION_AHEAD; how far they were looked for */
+    uint32_t purge_left, purge_at;  /* jobs still to be looked at (purge.h); the last one that was */
 
     struct line *lines;
     struct orders *orders; /* of the line of that index */

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include "broker/core/conversation.h"
-#include "broker/core/job.h"
+#include "broker/core/purge.h"
 
 static uint64_t key_of(const void *slots, uint32_t slot)
 {
@@ -165,7 +164,7 @@ static bool learn(struct core *core, struct suppressed *suppressed, const struct
 }
 
 void suppression_add(struct core *core, uint32_t account, uint64_t recipient, enum suppress cause,
-                     const struct suppression_text *text, struct instant now, struct effects *out)
+                     int64_t since_ms, const struct suppression_text *text, struct instant now, struct effects *out)
 {
     struct suppressed *suppressed = find(core, recipient);
     if (recipient == 0)
@@ -178,24 +177,28 @@ void suppression_add(struct core *core, uint32_t account, uint64_t recipient, en
     suppressed->cause = hardest(suppressed->causes);
     suppressed->account = core->accounts[account].name;
     if (suppressed->cause != was)
-        suppressed->since_ms = now.wall_ms;
+        suppressed->since_ms = since_ms;
     bool learnt = learn(core, suppressed, text);
     if (is_new || learnt)
         record(core, suppressed, false, now, out);
 }
 
-void suppression_lift(struct core *core, uint64_t recipient, struct instant now, struct effects *out)
+bool suppression_lift(struct core *core, uint64_t recipient, int64_t at_ms, struct instant now, struct effects *out)
 {
     struct suppressed *suppressed = find(core, recipient);
-    if (suppressed == NULL || (suppressed->causes & 1u << SUPPRESS_OPTED_OUT) == 0)
-        return;
+    if (suppressed == NULL)
+        return true;
+    bool newer = suppressed->cause != SUPPRESS_OPTED_OUT || at_ms >= suppressed->since_ms;
+    if ((suppressed->causes & 1u << SUPPRESS_OPTED_OUT) == 0 || !newer)
+        return false;
     unsigned left = suppressed->causes & ~(1u << SUPPRESS_OPTED_OUT);
     if (left == 0) {
         end(core, suppressed, now, out);
-        return;
+        return true;
     }
     suppressed->causes = (uint8_t)left;
     record(core, suppressed, false, now, out);
+    return false;
 }
 
 void suppression_renew(struct core *core, uint64_t recipient, struct instant now, struct effects *out)
@@ -211,24 +214,21 @@ void core_suppress(struct core *core, const struct core_suppress *suppress, stru
 {
     struct suppression_text text;
     suppression_text_set(&text, suppress->handle, suppress->reason, suppress->by);
-    suppression_add(core, suppress->account, suppress->recipient, SUPPRESS_OPERATOR, &text, now, out);
-    for (size_t i = 0; i < suppress->conversation_count; i++) {
-        uint32_t at = conversation_find(core, suppress->conversations[i]);
-        if (at != NOBODY)
-            suppression_purge(core, at, now, out);
-    }
+    suppression_add(core, suppress->account, suppress->recipient, SUPPRESS_OPERATOR, now.wall_ms, &text, now, out);
+    purge_all(core, suppress->conversations, suppress->conversation_count, now, out);
     bool there = suppression_has(core, suppress->recipient);
     effect_answer(out, suppress->token, there ? CODE_NONE : CODE_BUSY); /* the table is full */
 }
 
-void core_unsuppress(struct core *core, uint64_t token, uint32_t account, uint64_t recipient, struct instant now,
-                     struct effects *out)
+void core_unsuppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out)
 {
-    struct suppressed *suppressed = find(core, recipient);
-    bool there = suppressed != NULL && suppressed->account == core->accounts[account].name;
-    if (there)
+    struct suppressed *suppressed = find(core, suppress->recipient);
+    bool there = suppressed != NULL && suppressed->account == core->accounts[suppress->account].name;
+    if (there) {
         end(core, suppressed, now, out);
-    effect_answer(out, token, there ? CODE_NONE : CODE_NOT_FOUND);
+        purge_stop(core, suppress->conversations, suppress->conversation_count);
+    }
+    effect_answer(out, suppress->token, there ? CODE_NONE : CODE_NOT_FOUND);
 }
 
 bool core_suppressions_walk(const struct core *core, uint32_t account, uint32_t *cursor, uint32_t limit,
@@ -249,25 +249,4 @@ bool core_suppressions_walk(const struct core *core, uint32_t account, uint32_t 
     }
     *cursor = slot;
     return slot <= core->suppressed_used;
-}
-
-/* ---- what waits ---- */
-
-static bool can_end(const struct job *job)
-{
-    return job_is_waiting(job) && (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) == 0;
-}
-
-void suppression_purge(struct core *core, uint32_t at, struct instant now, struct effects *out)
-{
-    static const struct job_ending ending = {.event = EV_SUPPRESS, .code = CODE_OPTED_OUT};
-    uint32_t first = conversation_first(core, &core->conversations[at]);
-    if (first == NOBODY)
-        return;
-    /* Those behind the first leave husks, so the list stays as it is; the first one's end sweeps them up. */
-    for (uint32_t slot = core->jobs[first].next; slot != first && effects_have_room(out); slot = core->jobs[slot].next)
-        if (can_end(&core->jobs[slot]))
-            job_end(core, slot, &ending, now, out);
-    if (can_end(&core->jobs[first]) && effects_have_room(out))
-        job_end(core, first, &ending, now, out);
 }

@@ -10,11 +10,9 @@ bool suppression_has(const struct core *core, uint64_t recipient);
 void suppression_text_set(struct suppression_text *text, const char *recipient, const char *reason, const char *by);
 /* One more cause. What is known of it already is not written again, unless an operator gives another reason. */
 void suppression_add(struct core *core, uint32_t account, uint64_t recipient, enum suppress cause,
-                     const struct suppression_text *text, struct instant now, struct effects *out);
-/* The recipient wrote again: lifts their own word, not a block of ours. */
-void suppression_lift(struct core *core, uint64_t recipient, struct instant now, struct effects *out);
-/* Ends what waits in the conversation; what is scheduled or leased is caught by core_lease_suppressed(). */
-void suppression_purge(struct core *core, uint32_t conversation, struct instant now, struct effects *out);
+                     int64_t since_ms, const struct suppression_text *text, struct instant now, struct effects *out);
+/* The recipient wrote again, at `at_ms`: lifts their own older word, not a block of ours. True: nothing is left. */
+bool suppression_lift(struct core *core, uint64_t recipient, int64_t at_ms, struct instant now, struct effects *out);
 void suppression_restore(struct core *core, const struct change_suppression *change);
 /* Writes its present value anew, if it still holds. */
 void suppression_renew(struct core *core, uint64_t recipient, struct instant now, struct effects *out);

@@ -110,22 +110,6 @@ static cJSON *read_body(struct exchange *x, const char **reason)
     return NULL;
 }
 
-/* The direct conversations of the recipient, one of each pool of the account. */
-static size_t conversations_of(const struct admin_turn *turn, uint32_t account, const struct recipients *to,
-                               uint64_t out[CONF_POOLS_MAX])
-{
-    const struct conf *conf = turn->options->conf;
-    struct json_out text = {0};
-    size_t count = 0;
-    recipients_write(to, &text);
-    for (size_t p = 0; !text.failed && p < conf->pool_count; p++)
-        if (conf->pools[p].account == account)
-            out[count++] = recipients_conversation(turn->options->hash, conf->pools[p].name,
-                                                   (struct span){text.text, text.bytes});
-    json_out_free(&text);
-    return count;
-}
-
 static void log_change(const struct exchange *x, const char *what)
 {
     char masked[HANDLE_MAX_BYTES + 1];
@@ -162,7 +146,8 @@ enum admin_step call_suppress(struct admin_turn *turn, struct exchange *x)
         .reason = reason,
         .by = x->grant.name,
         .conversations = conversations,
-        .conversation_count = conversations_of(turn, account, &to, conversations)};
+        .conversation_count =
+            recipients_homes(turn->options->hash, turn->options->conf, account, to.handles[0], conversations)};
     core_suppress(turn->core, &suppress, turn->now, turn->out);
     cJSON_Delete(body);
     return STEP_WAIT;
@@ -179,8 +164,14 @@ enum admin_step call_unsuppress(struct admin_turn *turn, struct exchange *x)
     if (body == NULL)
         return STEP_DONE;
     cJSON_Delete(body);
-    core_unsuppress(turn->core, x->token, account,
-                    recipients_direct(turn->options->hash, turn->options->conf->accounts[account].name, &to),
-                    turn->now, turn->out);
+    uint64_t conversations[CONF_POOLS_MAX];
+    const struct core_suppress suppress = {
+        .token = x->token,
+        .account = account,
+        .recipient = recipients_direct(turn->options->hash, turn->options->conf->accounts[account].name, &to),
+        .conversations = conversations,
+        .conversation_count =
+            recipients_homes(turn->options->hash, turn->options->conf, account, to.handles[0], conversations)};
+    core_unsuppress(turn->core, &suppress, turn->now, turn->out);
     return STEP_WAIT;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/edge/dispatch_part.h"
+#include "broker/edge/recipients.h"
 #include "lineward/json.h"
 
 #define SLOTS_MAX 65536
@@ -218,6 +219,7 @@ static void take_ready(struct dispatch *dispatch, const struct key_grant *grant,
 
 struct recipient {
     const struct dispatch *dispatch;
+    uint32_t of_account;
     const char *account;
     uint64_t hash;
     char handle[HANDLE_MAX_BYTES + 1];
@@ -244,6 +246,7 @@ static void find_recipient(const struct dispatch *dispatch, uint64_t lease, stru
     *out = (struct recipient){.dispatch = dispatch};
     if (!core_lease_view(dispatch->options.core, lease, &view))
         return;
+    out->of_account = view.account;
     out->account = dispatch->options.conf->accounts[view.account].name;
     dispatch->options.archive.read(dispatch->options.archive.self, view.place, take_recipient, out);
 }
@@ -255,6 +258,7 @@ static void take_result(struct dispatch *dispatch, uint32_t peer, size_t at, str
     struct frame text = message_frame(dispatch->message, at + 1);
     struct core_result result;
     struct recipient recipient;
+    uint64_t homes[CONF_POOLS_MAX];
     char lease[LEASE_TEXT_MAX];
     uint64_t id = 0;
     if (!frame_text(name, lease, sizeof lease) || !lease_parse(lease, &id)) {
@@ -273,6 +277,10 @@ static void take_result(struct dispatch *dispatch, uint32_t peer, size_t at, str
         find_recipient(dispatch, id, &recipient);
         result.recipient = recipient.hash;
         result.handle = recipient.handle;
+        result.homes = homes;
+        if (recipient.hash != 0)
+            result.home_count = recipients_homes(dispatch->options.hash, dispatch->options.conf, recipient.of_account,
+                                                 recipient.handle, homes);
     }
     core_worker_result(dispatch->options.core, &result, now, out);
     dispatch->options.persist(dispatch->options.persist_self, now, out);

@@ -149,38 +149,54 @@ static void put_off(struct dispatch *dispatch, const struct lease_view *lease, e
     core_worker_result(dispatch->options.core, &result, now, out);
 }
 
-static enum err write_job(struct dispatch *dispatch, const struct lease_view *lease, struct outgoing *jobs)
+/* What was written of the last job goes again. */
+static void unwrite(struct outgoing *jobs, size_t before)
+{
+    jobs->text.bytes = before;
+    jobs->text.failed = false;
+}
+
+static enum err write_job(struct dispatch *dispatch, const struct lease_view *lease, struct outgoing *jobs,
+                          uint64_t *recipient)
 {
     size_t before = jobs->text.bytes;
     jobs->text.comma = false;
     enum err err = job_frame_write(&dispatch->options.archive, dispatch->options.conf, dispatch->options.core, lease,
-                                   &jobs->text);
+                                   dispatch->options.hash, recipient, &jobs->text);
     if (jobs->text.failed)
         err = ERR_NO_MEMORY;
-    if (err == ERR_NONE) {
-        jobs->lease[jobs->count] = lease->lease;
-        jobs->end[jobs->count++] = (uint32_t)jobs->text.bytes;
-        return ERR_NONE;
-    }
-    jobs->text.bytes = before;
-    jobs->text.failed = false;
+    if (err != ERR_NONE)
+        unwrite(jobs, before);
     return err;
 }
 
+/* Written first: only the record says who the recipient is, and whoever has opted out since is not sent to. */
 static void add_job(struct dispatch *dispatch, const struct effect *effect, struct instant now, struct effects *out)
 {
+    struct core *core = dispatch->options.core;
     struct lease_view view;
-    if (!core_lease_view(dispatch->options.core, effect->lease, &view) ||
-        !core_lease_send(dispatch->options.core, effect->lease, now))
+    uint64_t recipient = 0;
+    if (!core_lease_view(core, effect->lease, &view))
         return;
     struct outgoing *jobs = outgoing_of(dispatch, effect->peer, true);
-    enum err err = jobs == NULL ? ERR_NO_MEMORY : write_job(dispatch, &view, jobs);
-    if (err == ERR_EXISTS)
+    size_t before = jobs == NULL ? 0 : jobs->text.bytes;
+    enum err err = jobs == NULL ? ERR_NO_MEMORY : write_job(dispatch, &view, jobs, &recipient);
+    bool suppressed = err == ERR_NONE && core_lease_suppressed(core, effect->lease, recipient, now, out);
+    if (suppressed || !core_lease_send(core, effect->lease, now)) {
+        if (err == ERR_NONE)
+            unwrite(jobs, before);
+        return;
+    }
+    if (err == ERR_NONE) {
+        jobs->lease[jobs->count] = effect->lease;
+        jobs->end[jobs->count++] = (uint32_t)jobs->text.bytes;
+    } else if (err == ERR_EXISTS) {
         refuse_collision(dispatch, effect, now, out);
-    else if (err == ERR_NO_MEMORY || err == ERR_NOT_FOUND) /* moved meanwhile: its place will be told */
-        core_lease_unsent(dispatch->options.core, effect->lease, now, out);
-    else if (err != ERR_NONE)
+    } else if (err == ERR_NO_MEMORY || err == ERR_NOT_FOUND) { /* moved meanwhile: its place will be told */
+        core_lease_unsent(core, effect->lease, now, out);
+    } else {
         put_off(dispatch, &view, err, now, out);
+    }
     if (jobs != NULL && (jobs->count == WIRE_WORKER_ITEMS_MAX || jobs->text.bytes > JOBS_BYTES_MAX))
         send_jobs(dispatch, effect->peer, jobs, now, out);
 }

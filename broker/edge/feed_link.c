@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "broker/edge/recipients.h"
 #include "lineward/json.h"
 #include "lineward/log.h"
 
@@ -354,6 +355,12 @@ static void message_told(struct feed_link *link, uint32_t account, uint64_t toke
     if (!idempotency_key_parse(webhook->idempotency_key, &fact.number, random) ||
         !core_key_is_ours(link->options.core, fact.number, random))
         fact.number = 0;
+    uint64_t homes[CONF_POOLS_MAX];
+    if (fact.what == MESSAGE_RECEIVED && fact.recipient != 0) {
+        fact.homes = homes;
+        fact.home_count =
+            recipients_homes(link->options.hash, link->options.conf, account, webhook->sender, homes);
+    }
     core_message_told(link->options.core, &fact, now, out);
     link->options.persist(link->options.persist_self, now, out);
     json_out_free(&result);

@@ -11,6 +11,8 @@ struct composing {
     const struct core *core;
     const struct lease_view *lease;
     struct json_out *out;
+    const struct keyed_hash *hash;
+    uint64_t recipient;
     struct json_out recipients, chat_id; /* of the conversation's record */
     bool has_conversation, written, differs;
 };
@@ -61,6 +63,16 @@ static void put_key(struct composing *composing)
     put_text(composing->out, "idempotency_key", key);
 }
 
+/* The section is written by ourselves: of one recipient ["…"], and no handle needs an escape. */
+static uint64_t key_of_one(const struct composing *composing, struct span to)
+{
+    const char *text = to.data;
+    if (to.bytes < 4 || memchr(text, ',', to.bytes) != NULL)
+        return 0;
+    return keyed_hash(composing->hash, KEYED_RECIPIENT, composing->conf->accounts[composing->lease->account].name,
+                      text + 2, to.bytes - 4);
+}
+
 static bool take_job(void *self, const struct change *change)
 {
     struct composing *composing = self;
@@ -74,6 +86,7 @@ static bool take_job(void *self, const struct change *change)
         composing->differs = true;
         return false;
     }
+    composing->recipient = key_of_one(composing, to);
     char number[JOB_NUMBER_TEXT_MAX];
     char line[LINE_TEXT_MAX];
     job_number_format(lease->number, number);
@@ -103,9 +116,10 @@ static bool take_job(void *self, const struct change *change)
 }
 
 enum err job_frame_write(const struct archive *archive, const struct conf *conf, const struct core *core,
-                         const struct lease_view *lease, struct json_out *out)
+                         const struct lease_view *lease, const struct keyed_hash *hash, uint64_t *recipient,
+                         struct json_out *out)
 {
-    struct composing composing = {.conf = conf, .core = core, .lease = lease, .out = out};
+    struct composing composing = {.conf = conf, .core = core, .lease = lease, .hash = hash, .out = out};
     enum err err = ERR_NONE;
     if (lease->recorded && lease->conversation_place == UINT64_MAX)
         return ERR_NOT_FOUND; /* its chat id is just being written anew: without it, it would be begun once more */
@@ -113,6 +127,7 @@ enum err job_frame_write(const struct archive *archive, const struct conf *conf,
         err = archive->read(archive->self, lease->conversation_place, take_conversation, &composing);
     if (err == ERR_NONE)
         err = archive->read(archive->self, lease->place, take_job, &composing);
+    *recipient = composing.recipient;
     json_out_free(&composing.recipients);
     json_out_free(&composing.chat_id);
     if (composing.differs)

@@ -4,13 +4,15 @@
 #define LINEWARD_EDGE_JOB_FRAME_H
 
 #include "broker/core/core.h"
+#include "broker/edge/keyed_hash.h"
 #include "broker/edge/lookup.h"
 #include "lineward/conf.h"
 #include "lineward/json.h"
 
-/* ERR_NONE: appended to `out`. ERR_EXISTS: the conversation that the hash found has other recipients: the job must
+/* ERR_NONE: appended to `out`; *recipient is the key of its one recipient, account-wide (0: a group). ERR_EXISTS: the conversation that the hash found has other recipients: the job must
  * not be sent there. ERR_NOT_FOUND: its conversation's record is on its way to the disk. Else what reading said. */
 enum err job_frame_write(const struct archive *archive, const struct conf *conf, const struct core *core,
-                         const struct lease_view *lease, struct json_out *out);
+                         const struct lease_view *lease, const struct keyed_hash *hash, uint64_t *recipient,
+                         struct json_out *out);
 
 #endif

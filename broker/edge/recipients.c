@@ -107,6 +107,21 @@ uint64_t recipients_direct(const struct keyed_hash *hash, const char *account, c
     return keyed_hash(hash, KEYED_RECIPIENT, account, recipients->handles[0], strlen(recipients->handles[0]));
 }
 
+size_t recipients_homes(const struct keyed_hash *hash, const struct conf *conf, uint32_t account, const char *handle,
+                        uint64_t out[CONF_POOLS_MAX])
+{
+    struct json_out text = {0};
+    size_t count = 0;
+    json_open(&text, '[');
+    json_put_string(&text, handle);
+    json_close(&text, ']');
+    for (size_t p = 0; !text.failed && p < conf->pool_count; p++)
+        if (conf->pools[p].account == account)
+            out[count++] = recipients_conversation(hash, conf->pools[p].name, (struct span){text.text, text.bytes});
+    json_out_free(&text);
+    return count;
+}
+
 uint64_t chat_id_hash(const struct keyed_hash *hash, const char *chat_id)
 {
     return keyed_hash(hash, KEYED_CHAT, NULL, chat_id, strlen(chat_id));

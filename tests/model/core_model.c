@@ -312,7 +312,7 @@ static void operator_suppresses(void)
         return;
     if (naive_is_suppressed(&run.naive, suppress.recipient)) {
         note("unsuppress %u", at);
-        core_unsuppress(run.rig->core, 14, suppress.account, suppress.recipient, run.rig->now, &run.rig->out);
+        core_unsuppress(run.rig->core, &suppress, run.rig->now, &run.rig->out);
     } else {
         note("suppress %u", at);
         naive_suppress(&run.naive, suppress.recipient);
@@ -487,10 +487,11 @@ static void poll(void)
     settle();
 }
 
-static int64_t last_out_ms(uint64_t conversation)
+static struct conversation_view core_word_of(uint64_t conversation)
 {
-    struct conversation_view view;
-    return core_conversation_view(run.rig->core, conversation, &view) ? view.last_out_ms : 0;
+    struct conversation_view view = {.key = 0};
+    core_conversation_view(run.rig->core, conversation, &view);
+    return view;
 }
 
 static void message(void)
@@ -519,7 +520,9 @@ static void message(void)
             fact.home_count = 1;
         }
         fact.line = run.naive.conversations[conversation].home;
-        if (fact.opt_out && fact.recipient != 0)
+        struct conversation_view before = core_word_of(home);
+        bool overtaken = fact.line != 0 && fact.at_ms < before.last_in_ms; /* they wrote again since */
+        if (fact.opt_out && fact.recipient != 0 && !overtaken)
             naive_suppress(&run.naive, fact.recipient);
         fact.has_health = chance(40);
         fact.health = chance(60) ? CHAT_HEALTHY : (enum chat_health)draw(CHAT_HEALTH_COUNT);
@@ -528,7 +531,7 @@ static void message(void)
         if (fact.has_health && known->chat_known)
             naive_chat_told(known, fact.health, fact.health_at_ms != 0 ? fact.health_at_ms : fact.at_ms);
         if (known->home != 0 && (known->chat_known || fact.recipient != 0))
-            naive_answered(known, fact.at_ms, last_out_ms(naive_key(conversation)));
+            naive_answered(known, fact.opt_out, fact.at_ms, before.last_out_ms);
         note("message.received %u%s %s", conversation, fact.opt_out ? " STOP" : "",
              fact.has_health ? chat_health_name(fact.health) : "");
     }
@@ -667,7 +670,7 @@ static void answer_all(void)
                                          .homes = &home,
                                          .home_count = naive_recipient(job->conversation) != 0};
         if (known->chat_known || fact.home_count > 0) {
-            naive_answered(known, fact.at_ms, 0);
+            naive_answered(known, false, fact.at_ms, 0);
             core_message_told(run.rig->core, &fact, run.rig->now, &run.rig->out);
         } else {
             job->cancel = true;

@@ -148,8 +148,10 @@ void naive_chat_told(struct naive_conversation *conversation, enum chat_health h
     conversation->health_at_ms = at;
 }
 
-void naive_answered(struct naive_conversation *conversation, int64_t at_ms, int64_t last_out_ms)
+void naive_answered(struct naive_conversation *conversation, bool opts_out, int64_t at_ms, int64_t last_out_ms)
 {
+    if (!opts_out && conversation->health == CHAT_OPTED_OUT && whole_second(at_ms) >= conversation->health_at_ms)
+        conversation->health = CHAT_UNKNOWN; /* whoever writes has not opted out */
     bool before_the_last = at_ms + 60000 < last_out_ms;
     conversation->unanswered = before_the_last && conversation->unanswered > 0 ? 1 : 0;
 }

@@ -97,7 +97,7 @@ void naive_suppress(struct naive *naive, uint64_t recipient);
 bool naive_chat_stops(const struct naive *naive, uint32_t conversation);
 /* The provider's word about the chat; an answer; a message out. */
 void naive_chat_told(struct naive_conversation *conversation, enum chat_health health, int64_t at_ms);
-void naive_answered(struct naive_conversation *conversation, int64_t at_ms, int64_t last_out_ms);
+void naive_answered(struct naive_conversation *conversation, bool opts_out, int64_t at_ms, int64_t last_out_ms);
 void naive_went_out(struct naive_conversation *conversation);
 /* What the chat alone has against this job; NONE: nothing. `last_out_ms` is the core's word: a restart may take a try
  * that failed for a message; it is never earlier than the last message. */

@@ -63,7 +63,11 @@ static enum code suppress(uint64_t conversation, const char *reason)
 
 static enum code unsuppress(uint64_t conversation)
 {
-    core_unsuppress(rig->core, 6, 0, RECIPIENT(conversation), rig->now, &rig->out);
+    struct core_suppress suppress = {.token = 6,
+                                     .recipient = RECIPIENT(conversation),
+                                     .conversations = &conversation,
+                                     .conversation_count = 1};
+    core_unsuppress(rig->core, &suppress, rig->now, &rig->out);
     return last_answer();
 }
 
@@ -239,7 +243,8 @@ START_TEST(another_accounts_are_not_listed_nor_lifted)
     struct listed listed = {.count = 0};
     core_suppressions_walk(rig->core, 1, &cursor, 100, note, &listed);
     ck_assert_uint_eq(listed.count, 0);
-    core_unsuppress(rig->core, 6, 1, RECIPIENT(7), rig->now, &rig->out);
+    struct core_suppress suppress = {.token = 6, .account = 1, .recipient = RECIPIENT(7)};
+    core_unsuppress(rig->core, &suppress, rig->now, &rig->out);
     ck_assert_int_eq(last_answer(), CODE_NOT_FOUND);
     ck_assert_uint_eq(list().count, 1);
 }

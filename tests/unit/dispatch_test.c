@@ -448,10 +448,12 @@ END_TEST
 
 START_TEST(a_job_is_not_handed_out_while_its_chat_id_is_being_written)
 {
+    uint64_t recipient;
     struct json_out out = {0};
     const struct archive none = {0}; /* not even asked */
     struct lease_view lease = {.recorded = true, .conversation_place = UINT64_MAX};
-    ck_assert_int_eq(job_frame_write(&none, edge.conf, edge.core, &lease, &out), ERR_NOT_FOUND);
+    ck_assert_int_eq(job_frame_write(&none, edge.conf, edge.core, &lease, &edge.hash, &recipient, &out),
+                     ERR_NOT_FOUND);
     ck_assert_uint_eq(out.bytes, 0);
 }
 END_TEST
@@ -472,6 +474,26 @@ START_TEST(a_suppressed_recipient_is_found_in_the_store)
     core_status_read(edge.core, edge.now, &status);
     ck_assert_uint_eq(status.suppressed_total, 2);
     ck_assert_uint_eq(status.jobs, 0);
+}
+END_TEST
+
+START_TEST(nobody_is_sent_to_who_opted_out_where_only_the_record_tells)
+{
+    enqueue_to(1);
+    enqueue_to(2);
+    struct core_suppress suppress = {.recipient = keyed_hash(&edge.hash, KEYED_RECIPIENT, "default", "+14155550001", 12)};
+    core_suppress(edge.core, &suppress, edge.now, &edge.effects); /* of its conversation nobody knows */
+    edge_settle();
+    say_ready(worker, READY("i", "4"));
+    edge_tick();
+    edge_hear(worker, &heard);
+    ck_assert_str_eq(heard.frames[1], "JOB");
+    ck_assert_uint_eq(heard.count, 4); /* the other one */
+    ck_assert_ptr_nonnull(strstr(heard.frames[3], "+14155550002"));
+    ck_assert(edge_is_silent(worker));
+    struct core_status status;
+    core_status_read(edge.core, edge.now, &status);
+    ck_assert_uint_eq(status.suppressed_total, 1);
 }
 END_TEST
 
@@ -560,6 +582,7 @@ int main(void)
     tcase_add_test(tcase, many_jobs_travel_in_messages_of_at_most_256);
     tcase_add_test(tcase, a_job_is_not_handed_out_while_its_chat_id_is_being_written);
     tcase_add_test(tcase, a_suppressed_recipient_is_found_in_the_store);
+    tcase_add_test(tcase, nobody_is_sent_to_who_opted_out_where_only_the_record_tells);
     tcase_add_test(tcase, a_chat_id_learnt_goes_with_the_next_job);
     tcase_add_test(tcase, random_frames_are_answered_or_ignored_and_nothing_breaks);
     suite_add_tcase(suite, tcase);

@@ -1,0 +1,89 @@
+/* purge.c — see purge.h. */
+#include "broker/core/purge.h"
+
+#include "broker/core/conversation.h"
+#include "broker/core/job.h"
+
+#define LIST_MAX     2048  /* jobs of one list that are ended at once */
+#define LOOK_MAX     16384 /* jobs looked at in a slice */
+#define SLICE_GAP_MS 1
+
+static const struct job_ending ending = {.event = EV_SUPPRESS, .code = CODE_OPTED_OUT};
+
+static bool can_end(const struct job *job)
+{
+    return job_is_waiting(job) && (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) == 0;
+}
+
+/* True: nothing is left of the list that could end. */
+static bool end_list(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    uint32_t first = conversation_first(core, &core->conversations[at]);
+    unsigned ended = 0;
+    if (first == NOBODY)
+        return true;
+    /* Those behind the first leave husks, so the list stays as it is; the first one's end sweeps them up. */
+    for (uint32_t slot = core->jobs[first].next; slot != first; slot = core->jobs[slot].next) {
+        if (!can_end(&core->jobs[slot]))
+            continue;
+        if (ended++ == LIST_MAX || !effects_have_room(out))
+            return false;
+        job_end(core, slot, &ending, now, out);
+    }
+    if (can_end(&core->jobs[first]))
+        job_end(core, first, &ending, now, out);
+    return true;
+}
+
+void purge_begin(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    struct conversation *conversation = &core->conversations[at];
+    uint64_t key = conversation->key;
+    conversation->flags |= CONVERSATION_SUPPRESSED;
+    bool whole = end_list(core, at, now, out);
+    if (conversation->key != key || (whole && conversation->scheduled == 0))
+        return; /* it was nothing but its jobs, or nothing is left of them */
+    core->purge_left = core->jobs_used;
+    mono_timer(core, MONO_PURGE, 0, now.mono_ms);
+}
+
+void purge_end(struct core *core, uint32_t at)
+{
+    core->conversations[at].flags &= (uint8_t)~CONVERSATION_SUPPRESSED;
+}
+
+void purge_all(struct core *core, const uint64_t *keys, size_t count, struct instant now, struct effects *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t at = conversation_find(core, keys[i]);
+        if (at != NOBODY)
+            purge_begin(core, at, now, out);
+    }
+}
+
+void purge_stop(struct core *core, const uint64_t *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t at = conversation_find(core, keys[i]);
+        if (at != NOBODY)
+            purge_end(core, at);
+    }
+}
+
+bool purge_ends(const struct core *core, const struct job *job)
+{
+    return can_end(job) && (core->conversations[job->conversation].flags & CONVERSATION_SUPPRESSED) != 0;
+}
+
+void purge_slice(struct core *core, struct instant now, struct effects *out)
+{
+    for (unsigned looked = 0; core->purge_left > 0 && looked < LOOK_MAX && effects_have_room(out); looked++) {
+        core->purge_left--;
+        core->purge_at = core->purge_at >= core->jobs_used ? 1 : core->purge_at + 1;
+        const struct job *job = &core->jobs[core->purge_at];
+        if (job->number != 0 && purge_ends(core, job))
+            job_end(core, core->purge_at, &ending, now, out);
+    }
+    if (core->purge_left > 0)
+        mono_timer(core, MONO_PURGE, 0, now.mono_ms + SLICE_GAP_MS);
+}

@@ -1,0 +1,177 @@
+/* core_purge_test.c — a keyword stops everything that waits for its sender, wherever it waits, and the later of two words
+ * counts (linq-api.md 5.4). */
+#include "tests/unit/core_suite.h"
+
+#define RECIPIENT 7000
+#define HOUR_MS   INT64_C(3600000)
+
+/* The direct conversations of one recipient: pools a and b; 3 is a group with them in pool a. */
+static const uint64_t homes[] = {1, 2};
+#define POOLS                                                                                                        \
+    ACCOUNT_CONF "pools:\n  a: {lines: all}\n  b: {lines: ['+12025550101']}\n"                                        \
+                 "policies:\n  default: {pace_per_min: 0, cadence_ms: []}\n"
+
+static struct effect send_to(uint64_t conversation, int64_t due_ms)
+{
+    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
+    job.pool = conversation == 2;
+    job.recipient = conversation < 3 ? RECIPIENT : 0;
+    job.due_ms = due_ms;
+    return rig_enqueue(rig, &job);
+}
+
+static void writes(bool keyword, int64_t at_ms, bool reconciled)
+{
+    struct core_message_fact fact = {.token = 3,
+                                     .event = ++rig->polls + (UINT64_C(1) << 43),
+                                     .recipient = RECIPIENT,
+                                     .handle = "+14155550107",
+                                     .homes = homes,
+                                     .home_count = 2,
+                                     .line = RIG_LINE,
+                                     .at_ms = at_ms,
+                                     .inbound = true,
+                                     .opt_out = keyword,
+                                     .reconciled = reconciled};
+    fact.what = MESSAGE_RECEIVED;
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static bool is_suppressed(void)
+{
+    return send_to(1, 0).code == CODE_OPTED_OUT;
+}
+
+static size_t ended(enum job_state state)
+{
+    struct core_status status;
+    core_status_read(rig->core, rig->now, &status);
+    return state == JOB_SUPPRESSED ? status.suppressed_total : status.sent_total;
+}
+
+/* covers: state suppressed; code opted_out */
+START_TEST(a_keyword_ends_what_waits_in_every_pool_of_the_account_but_in_no_group)
+{
+    begin_with(POOLS, 2);
+    uint64_t here = send_to(1, 0).number;
+    uint64_t there = send_to(2, 0).number;
+    uint64_t later = send_to(2, rig->now.wall_ms + HOUR_MS).number;
+    uint64_t group = send_to(3, 0).number;
+    writes(true, rig->now.wall_ms, false);
+    rig_pass(rig, 10);
+    ck_job(here, JOB_NONE, REASON_NONE);
+    ck_job(there, JOB_NONE, REASON_NONE);
+    ck_job(later, JOB_NONE, REASON_NONE); /* at once, not when it falls due */
+    ck_assert_uint_eq(ended(JOB_SUPPRESSED), 3);
+    ck_job(group, JOB_QUEUED, REASON_NO_WORKER);
+    ck_assert_int_eq(send_to(2, 0).code, CODE_OPTED_OUT);
+    ck_assert_int_eq(send_to(3, 0).code, CODE_NONE);
+}
+END_TEST
+
+START_TEST(a_long_backlog_ends_in_slices_and_all_of_it)
+{
+    enum { JOBS = 9000 };
+    begin_with(POOLS, 2);
+    for (int i = 0; i < JOBS; i++)
+        send_to(1, i % 3 == 0 ? rig->now.wall_ms + HOUR_MS : 0);
+    size_t before = rig->record_count;
+    writes(true, rig->now.wall_ms, false);
+    ck_assert_uint_lt(rig->record_count - before, 3000); /* the webhook is not kept waiting */
+    rig_pass(rig, 100);
+    ck_assert_uint_eq(ended(JOB_SUPPRESSED), JOBS);
+}
+END_TEST
+
+START_TEST(what_was_leased_ends_when_it_comes_back_unsent)
+{
+    begin_with(POOLS, 2);
+    rig_worker(rig, 1, 1);
+    uint64_t number = send_to(1, 0).number;
+    rig_tick(rig);
+    struct effect job = *rig_told(rig, EFFECT_JOB, 0);
+    writes(true, rig->now.wall_ms, false);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    rig_answer(rig, &result);
+    ck_job(number, JOB_NONE, REASON_NONE);
+    ck_assert_uint_eq(ended(JOB_SUPPRESSED), 1);
+}
+END_TEST
+
+START_TEST(an_unknown_outcome_is_settled_though_its_recipient_opted_out)
+{
+    begin_with(POOLS, 2);
+    rig_worker(rig, 1, 1);
+    uint64_t number = send_to(1, 0).number;
+    rig_tick(rig);
+    struct effect job = *rig_told(rig, EFFECT_JOB, 0);
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.unknown = true;
+    result.retry_after_ms = HOUR_MS;
+    rig_answer(rig, &result);
+    writes(true, rig->now.wall_ms, false);
+    rig_pass(rig, 10);
+    ck_job(number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+}
+END_TEST
+
+START_TEST(their_next_message_lets_them_be_written_to_again)
+{
+    begin_with(POOLS, 2);
+    writes(true, rig->now.wall_ms, false);
+    ck_assert(is_suppressed());
+    rig_pass(rig, 1000);
+    writes(false, rig->now.wall_ms, false);
+    rig_worker(rig, 1, 8);
+    uint64_t number = send_to(1, 0).number;
+    rig_pass(rig, 10);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
+START_TEST(of_two_words_that_cross_the_later_counts)
+{
+    begin_with(POOLS, 2);
+    rig_worker(rig, 1, 8);
+    rig_pass(rig, 10 * 60000);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    int64_t now_ms = rig->now.wall_ms;
+    writes(true, now_ms - 60000, false);
+    writes(false, now_ms - 120000, false); /* older than the keyword */
+    ck_assert(is_suppressed());
+    writes(false, now_ms, false);
+    ck_assert(!is_suppressed());
+    rig_pass(rig, 100); /* the conversation lives on the line, and heard them there */
+    rig_sent(rig, rig_told(rig, EFFECT_JOB, 0));
+    writes(false, rig->now.wall_ms, false);
+    writes(true, now_ms - 120000, false); /* a keyword that comes late */
+    ck_assert(!is_suppressed());
+}
+END_TEST
+
+START_TEST(a_keyword_that_was_recovered_counts_and_a_recovered_message_lifts_nothing)
+{
+    begin_with(POOLS, 2);
+    writes(true, rig->now.wall_ms, true);
+    ck_assert(is_suppressed());
+    rig_pass(rig, 1000);
+    writes(false, rig->now.wall_ms, true);
+    ck_assert(is_suppressed());
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_keyword_ends_what_waits_in_every_pool_of_the_account_but_in_no_group,
+        a_long_backlog_ends_in_slices_and_all_of_it,
+        what_was_leased_ends_when_it_comes_back_unsent,
+        an_unknown_outcome_is_settled_though_its_recipient_opted_out,
+        their_next_message_lets_them_be_written_to_again,
+        of_two_words_that_cross_the_later_counts,
+        a_keyword_that_was_recovered_counts_and_a_recovered_message_lifts_nothing,
+    };
+    return run_suite("core_purge", tests, sizeof tests / sizeof *tests);
+}
