@@ -185,8 +185,6 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return verdict;
     if (line == NULL && (verdict = by_pair(core, at, now)).reason != REASON_NONE)
         return verdict; /* it was tried, and taken back from its line since */
-    if (line == NULL && (verdict = by_pair(core, at, now)).reason != REASON_NONE) /* it was written to from where it was */
-        return verdict;
     if (pinned && (verdict = by_pinned_placement(core, line, now)).reason != REASON_NONE)
         return verdict;
     if (line != NULL && (verdict = by_line_speed(core, line, at, now)).reason != REASON_NONE)
