@@ -265,9 +265,10 @@ START_TEST(a_lease_keeps_its_place_though_the_cleaner_moves_what_was_there_befor
     uint64_t second = rig_told(rig, EFFECT_JOB, 0)->lease;
     ck_assert_uint_eq(second & 0xFFFFF, first & 0xFFFFF); /* at the same place */
     ck_assert_uint_eq(rig_told(rig, EFFECT_JOB, 0)->number, now);
-    for (size_t i = 0, count = rig->record_count; i < count; i++)
-        if (rig->records[i].kind == CHANGE_TRY && rig->records[i].key == before)
-            rig_clean(rig, i);
+    size_t last = rig->record_count;
+    while (rig->records[--last].kind != CHANGE_TRY || rig->records[last].key != before)
+        ;
+    rig_clean(rig, last); /* that it came back; that it went stays where it is */
     rig_keep(rig);
     rig_restart(rig, 100);
     struct lease_view lease;
