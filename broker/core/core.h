@@ -382,6 +382,7 @@ uint64_t core_job_by_id(const struct core *core, uint64_t id_hash);
 bool core_jobs_walk(struct core *core, uint32_t *cursor, uint32_t limit, struct instant now,
                     void (*visit)(void *self, const struct job_view *view), void *self);
 
+#define CONVERSATION_PAUSES_SHOWN 8
 struct conversation_view {
     uint64_t key;
     uint64_t place;     /* of its CHANGE_CONVERSATION; UINT64_MAX: it has none that is durable */
@@ -393,6 +394,7 @@ struct conversation_view {
     unsigned streak; /* messages since the last answer */
     int64_t last_out_ms, last_in_ms; /* 0: never, or not known */
     uint32_t waiting, leased;        /* jobs; those that are not due yet count as waiting */
+    uint64_t pauses[CONVERSATION_PAUSES_SHOWN]; /* that lie on it, the rest 0 */
 };
 #define CONVERSATION_COUNTED_MAX 20000 /* jobs looked at for one view: `waiting` says no more */
 bool core_conversation_view(const struct core *core, uint64_t key, struct conversation_view *out);

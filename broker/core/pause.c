@@ -42,6 +42,19 @@ uint32_t pause_find(const struct core *core, enum pause_scope scope, uint64_t ta
     return oldest;
 }
 
+size_t pause_list(const struct core *core, enum pause_scope scope, uint64_t target, uint64_t *out, size_t room)
+{
+    uint64_t hash = hash_of(scope, target);
+    size_t count = 0;
+    for (uint32_t p = index_find(&core->by_pause, hash); p != 0 && count < room;
+         p = index_find_next(&core->by_pause, hash, p)) {
+        const struct change_pause *pause = &core->pauses[p].change;
+        if (pause->scope == scope && pause->target == target)
+            out[count++] = pause->id;
+    }
+    return count;
+}
+
 int64_t pause_until_ms(const struct core *core, enum pause_scope scope, uint64_t target)
 {
     uint64_t hash = hash_of(scope, target);

@@ -8,6 +8,8 @@
 void pause_count(struct core *core, uint32_t slot);
 /* The oldest pause in force on exactly that (target as in change_pause); 0: none. */
 uint32_t pause_find(const struct core *core, enum pause_scope scope, uint64_t target);
+/* The numbers of at most `room` of them. Returns how many. */
+size_t pause_list(const struct core *core, enum pause_scope scope, uint64_t target, uint64_t *out, size_t room);
 /* When the last of them ends; 0: not by itself. */
 int64_t pause_until_ms(const struct core *core, enum pause_scope scope, uint64_t target);
 void index_pauses(struct core *core, uint32_t *heads, uint32_t heads_max);

@@ -1,5 +1,6 @@
 /* view_conversation.c — bounded reading of conversations for the admin API. Changes nothing. */
 #include "broker/core/conversation.h"
+#include "broker/core/pause.h"
 
 #define COUNTED_IN_LISTS 64
 
@@ -40,6 +41,8 @@ static void view(const struct core *core, uint32_t at, unsigned most, struct con
         .last_in_ms = minute_ms(conversation->last_in),
     };
     count_jobs(core, conversation, most, out);
+    if ((conversation->flags & CONVERSATION_PAUSED) != 0)
+        pause_list(core, PAUSE_CONVERSATION, conversation->key, out->pauses, CONVERSATION_PAUSES_SHOWN);
 }
 
 bool core_conversation_view(const struct core *core, uint64_t key, struct conversation_view *out)

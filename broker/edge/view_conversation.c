@@ -10,6 +10,18 @@ static void put_health(struct json_out *out, const struct conversation_facts *fa
     json_close(out, '}');
 }
 
+static void put_pauses(struct json_out *out, const struct conversation_view *view)
+{
+    json_key(out, "pauses");
+    json_open(out, '[');
+    for (size_t i = 0; i < CONVERSATION_PAUSES_SHOWN && view->pauses[i] != 0; i++) {
+        char text[PAUSE_TEXT_MAX];
+        pause_text(view->pauses[i], text);
+        json_put_string(out, text);
+    }
+    json_close(out, ']');
+}
+
 void view_conversation(struct json_out *out, const struct conversation_facts *facts, bool mask)
 {
     json_open(out, '{');
@@ -25,6 +37,7 @@ void view_conversation(struct json_out *out, const struct conversation_facts *fa
     put_count(out, "streak", facts->view.streak);
     put_count(out, "waiting", facts->view.waiting);
     put_count(out, "leased", facts->view.leased);
+    put_pauses(out, &facts->view);
     json_close(out, '}');
 }
 

@@ -253,6 +253,23 @@ START_TEST(a_conversation_with_jobs_that_wait_for_a_line_is_shown_too)
 }
 END_TEST
 
+START_TEST(a_conversations_own_pauses_are_named)
+{
+    struct reply reply = import("operator-token", ONE);
+    reply_free(&reply);
+    rig_expect("POST", "/v1/conversations/eu/+14155550111/pause", "operator-token", "{\"reason\":\"asked to\"}", 200);
+    cJSON *view = shown("/v1/conversations/eu/+14155550111", "viewer-token");
+    const cJSON *pauses = json_get(view, "pauses");
+    ck_assert_int_eq(cJSON_GetArraySize(pauses), 1);
+    ck_assert_str_eq(pauses->child->valuestring, "p_1");
+    cJSON_Delete(view);
+    rig_expect("POST", "/v1/conversations/eu/+14155550111/resume", "operator-token", NULL, 200);
+    view = shown("/v1/conversations/eu/+14155550111", "viewer-token");
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(view, "pauses")), 0);
+    cJSON_Delete(view);
+}
+END_TEST
+
 /* ---- suppressions ---- */
 
 #define OPTOUT_PATH "/v1/suppressions/default/+14155550111"
@@ -345,6 +362,7 @@ int main(void)
     tcase_add_test(tcase, another_pools_conversation_is_not_found);
     tcase_add_test(tcase, a_hash_alone_does_not_find_a_conversation);
     tcase_add_test(tcase, a_conversation_with_jobs_that_wait_for_a_line_is_shown_too);
+    tcase_add_test(tcase, a_conversations_own_pauses_are_named);
     tcase_add_test(tcase, an_operator_suppresses_and_an_admin_lifts);
     tcase_add_test(tcase, suppressions_are_refused_where_they_make_no_sense);
     tcase_add_test(tcase, suppressions_are_listed_page_by_page);
