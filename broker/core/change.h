@@ -84,6 +84,8 @@ struct change_job {
     uint8_t flags; /* JOB_FLAG_* that last */
     uint8_t life;  /* how often it was requeued; each time has a record of its own, which begins it anew */
     uint32_t slot; /* where it is in memory, if not where its number says; else 0 */
+    uint64_t order;    /* its place in its conversation, if that is not its sequence; else 0 */
+    uint64_t collapse; /* keyed hash of conversation and collapse key, 0: none */
 };
 
 struct change_try {

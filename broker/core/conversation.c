@@ -195,6 +195,23 @@ void conversation_insert(struct core *core, struct conversation *conversation, u
         core->jobs[behind].right = slot;
 }
 
+void conversation_insert_behind(struct core *core, struct conversation *conversation, uint32_t before, uint32_t slot)
+{
+    struct job *front = job_at(core, before);
+    struct job *job = job_at(core, slot);
+    uint32_t behind = before == conversation->tail ? NOBODY : front->next;
+    assert(front->class == job->class && (front->flags & JOB_READY) == 0);
+    job->next = front->next;
+    front->next = slot;
+    if (behind == NOBODY)
+        conversation->tail = slot;
+    if (behind != NOBODY && core->jobs[behind].class == job->class)
+        return; /* in the middle of the run */
+    job->left = front->left; /* the end of a run knows its beginning ... */
+    if (behind != NOBODY)
+        core->jobs[behind].right = slot; /* ... and the beginning of the next one this end */
+}
+
 /* The last job of the run of that class, and (*start) its first one; NOBODY: there is none. */
 static uint32_t run_of(const struct core *core, const struct conversation *conversation, unsigned class, uint32_t *start)
 {

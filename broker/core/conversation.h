@@ -28,6 +28,8 @@ bool conversation_first_is_fixed(const struct core *core, const struct conversat
 /* Behind all of its class, or (`front`) before them. If that makes it the first, the one that was must not be in a
  * ready queue. */
 void conversation_insert(struct core *core, struct conversation *conversation, uint32_t job, bool front);
+/* Next behind one of its class that is in a run and in no ready queue. */
+void conversation_insert_behind(struct core *core, struct conversation *conversation, uint32_t before, uint32_t job);
 /* To where its order says, among those of its class; the first one must not be in a ready queue. Returns how many it
  * went past: none, if it goes before or behind all of them. */
 uint32_t conversation_return(struct core *core, struct conversation *conversation, uint32_t job);

@@ -5,6 +5,7 @@
 
 #include "broker/core/campaign.h"
 #include "broker/core/chat.h"
+#include "broker/core/collapse.h"
 #include "broker/core/conf_take.h"
 #include "broker/core/conversation.h"
 #include "broker/core/crews.h"
@@ -78,6 +79,7 @@ static void take_tables(struct core *core, struct taker *taker)
     const struct core_limits *limits = &core->limits;
     core->jobs = take(taker, limits->jobs_max + 1ull, sizeof *core->jobs);
     core->revived_next = take(taker, limits->jobs_max + 1ull, sizeof *core->revived_next);
+    core->collapse = take(taker, limits->jobs_max + 1ull, sizeof *core->collapse);
     core->job_orders = take(taker, limits->jobs_max + 1ull, sizeof *core->job_orders);
     core->conversations = take(taker, limits->conversations_max + 1ull, sizeof *core->conversations);
     core->lines = take(taker, limits->lines_max, sizeof *core->lines);
@@ -122,6 +124,7 @@ static void take_indexes(struct core *core, struct taker *taker)
     uint32_t names = heads_for(core->limits.names_max);
     uint32_t *by_name = take(taker, names, sizeof *by_name);
     uint32_t *by_pair = take(taker, heads_for(PAIRS_MAX), sizeof *by_pair);
+    uint32_t *by_collapse = take(taker, jobs, sizeof *by_collapse);
     uint32_t *by_campaign = take(taker, names, sizeof *by_campaign);
     uint32_t pauses = heads_for(core->limits.pauses_max);
     uint32_t *by_pause = take(taker, pauses, sizeof *by_pause);
@@ -134,6 +137,7 @@ static void take_indexes(struct core *core, struct taker *taker)
     index_names(core, by_name, names);
     index_pairs(core, by_pair, heads_for(PAIRS_MAX));
     index_revived(core, by_revived, jobs);
+    index_collapse(core, by_collapse, jobs);
     index_campaigns(core, by_campaign, names);
     index_pauses(core, by_pause, pauses);
 }

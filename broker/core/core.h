@@ -98,6 +98,7 @@ struct core_enqueue {
     uint64_t recipient;    /* keyed hash of account and handle of a direct message; 0: a group */
     uint64_t chat_hash;    /* of a given chat_id; 0: none */
     uint16_t campaign;     /* name number, 0: none */
+    uint64_t collapse;     /* keyed hash of conversation and collapse key, 0: none */
     enum job_class class;
     int64_t due_ms, expires_ms; /* 0: none */
     bool fail_if_held, has_link;

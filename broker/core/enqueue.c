@@ -2,6 +2,7 @@
  * here come pool and line, duplicates, suppression, stickiness, first-message rules, holds and room, in the
  * contract's order. */
 #include "broker/core/campaign.h"
+#include "broker/core/collapse.h"
 #include "broker/core/conversation.h"
 #include "broker/core/decide.h"
 #include "broker/core/dedupe.h"
@@ -136,9 +137,13 @@ static void insert(struct core *core, uint32_t slot, struct instant now)
     uint32_t at = core->jobs[slot].conversation;
     struct conversation *conversation = &core->conversations[at];
     uint32_t first = conversation_first(core, conversation);
-    if (first != NOBODY && core->jobs[slot].class < core->jobs[first].class)
+    bool ordered = (core->jobs[slot].flags & JOB_ORDERED) != 0;
+    if (first != NOBODY && (ordered || core->jobs[slot].class < core->jobs[first].class))
         turns_withdraw(core, at, first);
-    conversation_insert(core, conversation, slot, false);
+    if (ordered)
+        conversation_return(core, conversation, slot);
+    else
+        conversation_insert(core, conversation, slot, false);
     backlog_add(core, slot);
     conversation_settle(core, at, now);
 }
@@ -149,6 +154,8 @@ struct change *enqueue_record(struct core *core, uint32_t slot, const struct cor
     const struct job *accepted = &core->jobs[slot];
     if (accepted->campaign != 0)
         campaign_accept(core, accepted);
+    if (job->collapse != 0)
+        collapse_add(core, slot, job->collapse);
     struct change *change = change_add(out, CHANGE_JOB);
     change->job = (struct change_job){
         .number = accepted->number,
@@ -164,6 +171,8 @@ struct change *enqueue_record(struct core *core, uint32_t slot, const struct cor
         .class = (uint8_t)job->class,
         .flags = accepted->flags & JOB_PINNED,
         .life = accepted->life,
+        .order = (accepted->flags & JOB_ORDERED) != 0 ? job_order(core, accepted) : 0,
+        .collapse = job->collapse,
         .slot = (accepted->number & JOB_SLOT_MAX) == slot ? 0 : slot,
     };
     unsigned flags = core->conversations[accepted->conversation].flags;
@@ -275,10 +284,12 @@ void core_enqueue(struct core *core, const struct core_enqueue *job, bool store_
         return;
     }
     uint64_t number = core->jobs[slot].number;
+    uint32_t old = job->collapse == 0 ? NOBODY : collapse_find(core, slot, job->collapse, now);
     core->totals.accepted_total++;
     struct change *change = enqueue_record(core, slot, job, now.wall_ms, out);
     change_mark(core, change, core->jobs[slot].state == JOB_SCHEDULED ? TOPIC_JOB_SCHEDULED : TOPIC_JOB_QUEUED, now);
-    enqueue_start(core, slot, now, out);
+    if (old == NOBODY || !collapse_replace(core, old, slot, now, out))
+        enqueue_start(core, slot, now, out);
     answer_accepted(core, slot, job, number, now, out);
 }
 

@@ -5,6 +5,7 @@
 
 #include "broker/core/campaign.h"
 #include "broker/core/chat.h"
+#include "broker/core/collapse.h"
 #include "broker/core/conversation.h"
 #include "broker/core/line.h"
 #include "broker/core/turns.h"
@@ -278,6 +279,7 @@ void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, 
     bool scheduled = job->state == JOB_SCHEDULED;
     if ((job->flags & JOB_YIELDED) != 0)
         campaign_leave(core, slot);
+    collapse_remove(core, slot);
     turns_withdraw(core, job->conversation, slot);
     backlog_remove(core, slot);
     job_move(job, ending->event);

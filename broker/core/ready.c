@@ -1,18 +1,20 @@
 /* ready.c — a leftist heap with parent links, see ready.h. */
 #include "broker/core/ready.h"
 
-static bool goes_first(const struct job *a, const struct job *b)
+#include "broker/core/job.h"
+
+static bool goes_first(const struct core *core, const struct job *a, const struct job *b)
 {
     int64_t a_by = job_expires_ms(a);
     int64_t b_by = job_expires_ms(b);
     if (a_by != b_by)
         return a_by != 0 && (b_by == 0 || a_by < b_by);
-    return a->number < b->number; /* the sequence is its high part */
+    return job_order(core, a) < job_order(core, b);
 }
 
 bool ready_goes_first(const struct core *core, uint32_t a, uint32_t b)
 {
-    return goes_first(&core->jobs[a], &core->jobs[b]);
+    return goes_first(core, &core->jobs[a], &core->jobs[b]);
 }
 
 static unsigned rank_of(const struct core *core, uint32_t job)
@@ -41,7 +43,7 @@ static uint32_t merge(struct core *core, uint32_t a, uint32_t b)
     uint32_t root = NOBODY;
     uint32_t above = NOBODY;
     while (a != NOBODY && b != NOBODY) {
-        if (!goes_first(job_at(core, a), job_at(core, b))) {
+        if (!goes_first(core, job_at(core, a), job_at(core, b))) {
             uint32_t other = a;
             a = b;
             b = other;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/core/campaign.h"
+#include "broker/core/collapse.h"
 #include "broker/core/conversation.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
@@ -141,7 +142,11 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
     at->state = job->due_ms != 0 ? JOB_SCHEDULED : JOB_QUEUED;
     job_set_due(at, job->due_ms);
     job_set_expires(at, job->expires_ms);
-    set_order(at, job_sequence(at));
+    set_order(at, job->order != 0 ? job->order : job_sequence(at));
+    if (job->order >= core->next_job)
+        core->next_job = job->order + 1;
+    if (job->collapse != 0)
+        collapse_note(core, slot, job->collapse);
     if (job->from_line == 0)
         return ERR_NONE;
     uint32_t line = line_get(core, 0, job->from_line, (struct instant){.wall_ms = job->accepted_at_ms});

@@ -4,6 +4,7 @@
 
 #include "broker/core/campaign.h"
 #include "broker/core/chat.h"
+#include "broker/core/collapse.h"
 #include "broker/core/conversation.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
@@ -211,6 +212,7 @@ static void start_jobs(struct core *core, struct instant now)
             continue;
         if (job->campaign != 0)
             campaign_accept(core, job);
+        collapse_restored(core, slot);
         backlog_add(core, slot);
         if (job->state == JOB_SCHEDULED) {
             job->next = NOBODY; /* in no list */

@@ -54,6 +54,7 @@ struct job {
     uint8_t attempts; /* tries begun, at most 255 */
     uint8_t failures; /* those that count towards attempts_max */
     uint8_t state : 4, class : 2;
+    uint8_t collapses : 1; /* has a collapse key: collapse.h */
     uint8_t flags;
     uint8_t rank; /* in the ready queue */
     uint8_t life; /* how often it was requeued */
@@ -274,6 +275,11 @@ struct pause {
     bool used;
 };
 
+struct collapse { /* beside a job with a collapse key */
+    uint64_t hash;
+    uint32_t next; /* in the index */
+};
+
 struct campaign {
     uint16_t pool, name; /* name numbers */
     uint32_t key_next;
@@ -343,6 +349,8 @@ struct core {
 
     struct job *jobs;
     uint64_t *job_orders; /* of those jobs that are JOB_ORDERED */
+    struct collapse *collapse; /* beside the jobs */
+    struct index by_collapse;
     uint32_t jobs_used, jobs_free; /* first never used slot; chain of free ones */
     uint64_t jobs_live;
     uint64_t next_job;

@@ -64,7 +64,7 @@ struct parse {
     struct job_texts *texts;
     struct job_refusal *refusal;
     struct given given[MEMBER_COUNT];
-    const char *id, *pool_name, *chat_id, *campaign;
+    const char *id, *pool_name, *chat_id, *campaign, *collapse;
     const struct conf_pool *pool;
     struct recipients to;
 };
@@ -135,11 +135,10 @@ static bool parse_words(struct parse *parse)
     const char *class = NULL;
     const char *if_held = NULL;
     const char *tz = NULL;
-    const char *collapse = NULL;
     if (!text_field(parse, MEMBER_CLASS, WORD_BYTES_MAX, &class) ||
         !text_field(parse, MEMBER_IF_HELD, WORD_BYTES_MAX, &if_held) ||
         !text_field(parse, MEMBER_TZ, WORD_BYTES_MAX, &tz) ||
-        !text_field(parse, MEMBER_COLLAPSE_KEY, CAMPAIGN_BYTES_MAX, &collapse))
+        !text_field(parse, MEMBER_COLLAPSE_KEY, CAMPAIGN_BYTES_MAX, &parse->collapse))
         return false;
     parse->out->class = CLASS_TRANSACTIONAL;
     if (class != NULL && !job_class_parse(class, &parse->out->class))
@@ -291,6 +290,15 @@ uint64_t job_id_hash(const struct keyed_hash *hash, const char *pool, const char
     return keyed_hash(hash, KEYED_ID, pool, id, strlen(id));
 }
 
+static uint64_t collapse_key_hash(const struct keyed_hash *hash, uint64_t conversation, const char *key)
+{
+    uint8_t text[sizeof conversation + CAMPAIGN_BYTES_MAX];
+    size_t bytes = strlen(key);
+    memcpy(text, &conversation, sizeof conversation);
+    memcpy(text + sizeof conversation, key, bytes);
+    return keyed_hash(hash, KEYED_COLLAPSE, NULL, text, sizeof conversation + bytes);
+}
+
 static void write_hashes(struct parse *parse)
 {
     const struct keyed_hash *hash = parse->parser->hash;
@@ -300,6 +308,8 @@ static void write_hashes(struct parse *parse)
     out->recipient = recipients_direct(hash, account->name, &parse->to);
     if (parse->chat_id != NULL)
         out->chat_hash = chat_id_hash(hash, parse->chat_id);
+    if (parse->collapse != NULL && *parse->collapse != '\0')
+        out->collapse = collapse_key_hash(hash, out->conversation, parse->collapse);
     if (parse->id == NULL)
         return;
     out->id_hash = job_id_hash(hash, parse->pool->name, parse->id);

@@ -23,7 +23,8 @@ enum keyed_kind {
     KEYED_MESSAGE,
     KEYED_EVENT,
     KEYED_RECIPIENT,
-    KEYED_INSTANCE
+    KEYED_INSTANCE,
+    KEYED_COLLAPSE
 };
 
 /* Never 0, which stands for "none". `scope` is a name (a pool, an account) of at most NAME_MAX_BYTES, or NULL. */

@@ -185,6 +185,8 @@ static void walk_job(struct cursor *cursor, struct change_job *job)
     FIELD(job->flags);
     FIELD(job->life);
     FIELD(job->slot);
+    FIELD(job->order);
+    HASH(job->collapse);
 }
 
 static void walk_try(struct cursor *cursor, struct change_try *try)

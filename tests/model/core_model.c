@@ -238,6 +238,8 @@ static void enqueue(void)
         job.campaign = core_campaign(run.rig->core, name, &run.rig->out);
     }
     if (chance(25))
+        job.collapse = 7000000 + conversation * 2 + draw(2);
+    if (chance(25))
         job.due_ms = now_ms() + (int64_t)draw(20000) * (chance(10) ? 60 : 1);
     if (chance(25))
         job.expires_ms = now_ms() + (int64_t)draw(40000) * (chance(20) ? 100 : 1) - 500;

@@ -23,6 +23,7 @@ struct naive_job {
     uint32_t conversation, line; /* of its lease */
     enum job_class class;
     uint16_t campaign; /* name number, 0: none */
+    uint64_t collapse;
     int64_t due_ms, expires_ms;
     unsigned attempts, failures;
     bool unsettled, holds_all, cancel, pinned, key_known;
@@ -72,6 +73,7 @@ struct naive {
     struct naive_id ids[NAIVE_IDS];
     unsigned id_next;
     uint64_t orders;
+    uint64_t superseded; /* the job whose place another took just now: its end must follow */
     uint64_t accepted, ended[JOB_STATE_COUNT];
     size_t records; /* shown so far */
 };

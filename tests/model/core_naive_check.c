@@ -57,6 +57,11 @@ static enum reason upper_reason(struct naive *naive, struct rig *rig, const stru
     return view.gate == GATE_CLOSED ? view.reason : REASON_NONE;
 }
 
+static bool has_yielded(struct rig *rig, const struct naive_job *job)
+{
+    return rig_view(rig, job->number).yielded;
+}
+
 /* Is the job behind one whose reason is another because of its campaign: one of those two is paused, and the first
  * cannot step aside yet? */
 static bool is_behind_another_campaign(struct naive *naive, struct rig *rig, const struct naive_job *job)
@@ -65,7 +70,7 @@ static bool is_behind_another_campaign(struct naive *naive, struct rig *rig, con
         const struct naive_job *other = &naive->jobs[i];
         bool before = (other->place == NAIVE_WAITING || other->place == NAIVE_LEASED) && other != job &&
                       job->place == NAIVE_WAITING && other->conversation == job->conversation &&
-                      naive_goes_before(other, job);
+                      naive_goes_before(other, job) && (other->unsettled || !has_yielded(rig, other));
         bool paused = naive_campaign_paused(naive, other);
         bool stays = paused && (other->unsettled || other->due_ms > rig->now.wall_ms);
         if (before && (stays || paused != naive_campaign_paused(naive, job)) && (stays || !paused))
@@ -86,7 +91,8 @@ static void check_reason(struct naive *naive, struct rig *rig, const struct naiv
     }
     REFUSE_UNLESS(!view->yielded || naive_campaign_paused(naive, job), "job %llu stands aside for nothing", number);
     if (view->yielded || is_behind_another_campaign(naive, rig, job)) {
-        REFUSE_UNLESS(view->reason == upper || (!view->yielded && view->reason == REASON_CONVERSATION_BUSY),
+        bool own = upper == REASON_NONE && !reason_holds(view->reason);
+        REFUSE_UNLESS(view->reason == upper || own || (!view->yielded && view->reason == REASON_CONVERSATION_BUSY),
                       "P10: job %llu says %s, but it is %s", number, reason_name(view->reason), reason_name(upper));
         return;
     }
@@ -150,11 +156,6 @@ void naive_check_job(struct naive *naive, struct rig *rig, const struct naive_jo
     REFUSE_UNLESS(view.expires_ms == job->expires_ms && (view.due_ms == job->due_ms || (!waits && view.due_ms == 0)),
                   "job %llu has other times", number);
     check_reason(naive, rig, job, &view);
-}
-
-static bool has_yielded(struct rig *rig, const struct naive_job *job)
-{
-    return rig_view(rig, job->number).yielded;
 }
 
 static void check_line(const struct naive *naive, struct rig *rig, uint32_t at)

@@ -31,6 +31,31 @@ static unsigned long long ull(uint64_t value)
 
 /* ---- a job is accepted ---- */
 
+/* The waiting job whose place the new one takes. */
+static struct naive_job *collapsed(const struct showing *s, const struct naive_job *job)
+{
+    struct naive_job *found = NULL;
+    bool late = job->expires_ms != 0 && job->expires_ms <= s->now_ms;
+    for (int i = 0; i < NAIVE_JOBS && job->collapse != 0 && !late; i++) {
+        struct naive_job *old = &s->naive->jobs[i];
+        bool waits = old->place == NAIVE_WAITING || old->place == NAIVE_SCHEDULED;
+        if (waits && old != job && !old->unsettled && old->conversation == job->conversation &&
+            old->collapse == job->collapse && (found == NULL || old->order < found->order))
+            found = old;
+    }
+    return found;
+}
+
+static void take_place(const struct showing *s, struct naive_job *job)
+{
+    const struct naive_job *old = collapsed(s, job);
+    if (old == NULL)
+        return;
+    s->naive->superseded = old->number;
+    if (old->place == NAIVE_WAITING && job->place == NAIVE_WAITING && old->class == job->class)
+        job->order = old->order;
+}
+
 static void show_job(const struct showing *s, const struct change_job *change)
 {
     const struct core_enqueue *ask = s->asked->enqueue;
@@ -49,9 +74,11 @@ static void show_job(const struct showing *s, const struct change_job *change)
                               .conversation = s->asked->conversation,
                               .class = ask->class,
                               .campaign = ask->campaign,
+                              .collapse = ask->collapse,
                               .due_ms = ask->due_ms > s->now_ms ? ask->due_ms : 0,
                               .expires_ms = ask->expires_ms,
                               .pinned = ask->from_line != 0};
+    take_place(s, job);
     struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
     if (ask->from_line != 0) {
         conversation->pinned = ask->from_line;
@@ -381,7 +408,8 @@ static void check_end(const struct showing *s, const struct naive_job *job, cons
         ok = expired && !job->unsettled && surely_unsent;
         break;
     case JOB_CANCELLED:
-        ok = (job->cancel || s->asked->cancelled == job->number) && !job->unsettled && surely_unsent;
+        ok = (job->cancel || s->asked->cancelled == job->number || s->naive->superseded == job->number) && !job->unsettled &&
+             surely_unsent;
         break;
     case JOB_SUPPRESSED:
         ok = naive_is_suppressed(s->naive, naive_recipient(job->conversation)) ||
@@ -448,6 +476,10 @@ static void show_end(const struct showing *s, const struct change_end *change)
     }
     uint32_t at = job->conversation;
     s->naive->ended[change->state]++;
+    REFUSE_UNLESS((change->code == CODE_SUPERSEDED) == (s->naive->superseded == job->number), "job %llu: superseded %d",
+                  ull(job->number), change->code == CODE_SUPERSEDED);
+    if (change->code == CODE_SUPERSEDED)
+        s->naive->superseded = 0;
     job->place = NAIVE_FREE;
     unpin_if_empty(s->naive, at);
 }
@@ -533,4 +565,5 @@ void naive_show(struct naive *naive, struct rig *rig, const struct naive_asked *
                       "a record that cannot be read back");
         show_one(&s, &change);
     }
+    REFUSE_UNLESS(naive->superseded == 0, "job %llu is not superseded", ull(naive->superseded));
 }

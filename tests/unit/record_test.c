@@ -115,7 +115,9 @@ static struct change_job draw_job(void)
                                .class = draw() % CLASS_COUNT,
                                .flags = (uint8_t)number(),
                                .life = (uint8_t)number(),
-                               .slot = (uint32_t)draw()};
+                               .slot = (uint32_t)draw(),
+                               .order = number(),
+                               .collapse = draw()};
 }
 
 static struct change_try draw_try(void)
