@@ -9,7 +9,7 @@
 #include "broker/edge/recipients.h"
 #include "lineward/log.h"
 
-#define SLOTS_PER_STEP 2048  /* slots of the core looked at in one turn */
+#define SLOTS_PER_STEP 256   /* slots of the core looked at in one turn: each may have 64 jobs to count */
 #define SLOTS_PER_PAGE 65536 /* and for one page: a filter that fits nothing must not walk them all */
 
 static void fill(const struct admin_turn *turn, const struct conversation_view *view,
