@@ -352,11 +352,12 @@ void load_write_acked(const struct load *load, char out[PROGRAM_PATH_MAX])
         if (job->number[0] == '\0')
             continue;
         put_recipients(&to, job);
-        fprintf(file,
-                "{\"job\":\"%s\",\"id\":\"load-%u\",\"pool\":\"default\",\"to\":%.*s,\"class\":\"%s\",\"n\":%u,"
-                "\"acked_mono_ms\":%lld,\"state\":\"%s\",\"ended_mono_ms\":%lld}\n",
-                job->number, i, (int)to.bytes, to.text, classes[job->job_class], job->n,
-                (long long)job->acked_mono_ms, job->state, (long long)job->ended_mono_ms);
+        fprintf(file, "{\"job\":\"%s\",\"id\":\"load-%u\",\"pool\":\"default\",\"to\":%.*s,\"class\":\"%s\",\"n\":%u",
+                job->number, i, (int)to.bytes, to.text, classes[job->job_class], job->n);
+        fprintf(file, ",\"acked_mono_ms\":%lld", (long long)job->acked_mono_ms);
+        if (job->state[0] != '\0') /* else it must have been sent */
+            fprintf(file, ",\"state\":\"%s\",\"ended_mono_ms\":%lld", job->state, (long long)job->ended_mono_ms);
+        fputs("}\n", file);
         json_out_free(&to);
     }
     MUST(fclose(file) == 0, "%s: %s", out, strerror(errno));
