@@ -102,33 +102,23 @@ static enum err cache_continue(struct store *store, struct segment *segment)
 
 /* ---- segments with an index file ---- */
 
-/* The first entry of a sorted list in `file` that is not before what is sought. */
-static enum err bisect(const struct store_io *io, int file, uint64_t offset, size_t size, uint64_t count,
-                       bool (*before)(const void *entry, uint64_t sought), uint64_t sought, uint64_t *found)
+/* The first event in `file` whose number is not before `seq`. */
+static enum err event_first(const struct store_io *io, int file, const struct index_header *header, uint64_t seq,
+                            uint64_t *found)
 {
-    uint64_t low = 0, high = count;
+    uint64_t low = 0, high = header->event_count;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        struct event_entry entry; /* the larger of the two */
-        if (file_read(io, file, &entry, size, offset + middle * size) != 0)
+        struct event_entry entry;
+        if (file_read(io, file, &entry, sizeof entry, index_event_offset(header) + middle * sizeof entry) != 0)
             return ERR_IO;
-        if (before(&entry, sought))
+        if (event_entry_seq(&entry) < seq)
             low = middle + 1;
         else
             high = middle;
     }
     *found = low;
     return ERR_NONE;
-}
-
-static bool finder_before(const void *entry, uint64_t hash)
-{
-    return ((const struct finder_entry *)entry)->hash < hash;
-}
-
-static bool event_before(const void *entry, uint64_t seq)
-{
-    return event_entry_seq(entry) < seq;
 }
 
 /* ---- hits ---- */
@@ -153,19 +143,86 @@ static enum err find_cached(struct store *store, struct segment *segment, uint32
     return err;
 }
 
+/* A part of a sorted list of finder entries, read at once: the hashes are spread evenly, so what is sought lies near
+ * where it should, and one or two reads find it in a list of any length. */
+#define WINDOW_ENTRIES 512
+#define NEAR_STEPS     4 /* looks beside the first place so often, then anywhere */
+
+struct window {
+    const struct store_io *io;
+    int file;
+    uint64_t offset, count; /* of the whole list */
+    uint64_t first;
+    size_t held;
+    struct finder_entry at[WINDOW_ENTRIES];
+};
+
+/* Moves the window so that it holds as much as it can of low..high, from `first` on if that leaves it full. */
+static enum err window_move(struct window *window, uint64_t first, uint64_t low, uint64_t high)
+{
+    uint64_t latest = high - low > WINDOW_ENTRIES ? high - WINDOW_ENTRIES : low;
+    window->first = first < low ? low : first > latest ? latest : first;
+    window->held = (size_t)(high - window->first < WINDOW_ENTRIES ? high - window->first : WINDOW_ENTRIES);
+    uint64_t offset = window->offset + window->first * sizeof *window->at;
+    int result = file_read(window->io, window->file, window->at, window->held * sizeof *window->at, offset);
+    return result == 0 ? ERR_NONE : ERR_IO;
+}
+
+static size_t window_first(const struct window *window, uint32_t hash)
+{
+    size_t low = 0, high = window->held;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (window->at[middle].hash < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The first entry that is not before `hash`, or the list's end. */
+static enum err finder_first(struct window *window, uint32_t hash, uint64_t *found)
+{
+    uint64_t low = 0, high = window->count, expected = hash * window->count >> 32;
+    uint64_t next = expected > WINDOW_ENTRIES / 2 ? expected - WINDOW_ENTRIES / 2 : 0;
+    for (unsigned step = 1; low < high; step++) {
+        enum err err = window_move(window, next, low, high);
+        if (err != ERR_NONE)
+            return err;
+        size_t at = window_first(window, hash);
+        uint64_t end = window->first + window->held;
+        if (at == 0)
+            high = window->first;
+        else if (at == window->held)
+            low = end;
+        else
+            low = high = window->first + at;
+        next = at == 0 ? window->first - (window->first < WINDOW_ENTRIES ? window->first : WINDOW_ENTRIES) : end;
+        if (step >= NEAR_STEPS)
+            next = low + (high - low) / 2;
+    }
+    *found = low;
+    return ERR_NONE;
+}
+
 static enum err find_indexed(const struct store_io *io, const struct index_header *header, int file,
                              struct segment *segment, uint32_t hash, struct hits *hits)
 {
-    uint64_t offset = index_finder_offset(header), at;
-    enum err err =
-        bisect(io, file, offset, sizeof(struct finder_entry), header->finder_count, finder_before, hash, &at);
-    for (; err == ERR_NONE && at < header->finder_count; at++) {
-        struct finder_entry entry;
-        if (file_read(io, file, &entry, sizeof entry, offset + at * sizeof entry) != 0)
-            return ERR_IO;
-        if (entry.hash != hash)
+    struct window window;
+    uint64_t at = 0;
+    window.io = io;
+    window.file = file;
+    window.offset = index_finder_offset(header);
+    window.count = header->finder_count;
+    window.first = window.held = 0;
+    enum err err = finder_first(&window, hash, &at);
+    for (; err == ERR_NONE && at < window.count; at++) {
+        if (at < window.first || at >= window.first + window.held)
+            err = window_move(&window, at, 0, window.count);
+        if (err != ERR_NONE || window.at[at - window.first].hash != hash)
             break;
-        err = hit_add(hits, 0, segment, entry.unit);
+        err = hit_add(hits, 0, segment, window.at[at - window.first].unit);
     }
     return err;
 }
@@ -186,8 +243,7 @@ static enum err events_indexed(const struct store_io *io, const struct index_hea
                                struct segment *segment, uint64_t after, size_t limit, struct hits *hits)
 {
     uint64_t offset = index_event_offset(header), at;
-    enum err err =
-        bisect(io, file, offset, sizeof(struct event_entry), header->event_count, event_before, after + 1, &at);
+    enum err err = event_first(io, file, header, after + 1, &at);
     /* A moved copy has the seq of its first one: so a few more than `limit`. */
     for (size_t taken = 0; err == ERR_NONE && at < header->event_count && taken < limit; at++, taken++) {
         struct event_entry entry;

@@ -60,12 +60,22 @@ static void on_renew(void *self, unsigned kind, uint64_t key, struct store_batch
 {
 }
 
+static struct store_io counting; /* the real one, and how often it reads */
+static unsigned reads;
+
+static int64_t count_pread(void *self, int file, void *out, size_t bytes, uint64_t offset)
+{
+    reads++;
+    return store_io_real.pread(self, file, out, bytes, offset);
+}
+
 static struct store_options options(void)
 {
     return (struct store_options){.path = folder,
                                   .segment_bytes = SEGMENT_BYTES,
                                   .history_retention_ms = 3600 * 1000,
                                   .kinds = model_kinds,
+                                  .io = counting.pread != NULL ? &counting : NULL,
                                   .owner = {&owner, on_replay, on_is_live, on_moved, on_renew},
                                   .wake_fd = wake_fd};
 }
@@ -174,6 +184,49 @@ START_TEST(what_was_committed_is_read_back_and_found_after_a_restart)
     ck_assert_uint_eq(store_durable(store), 1);
     for (uint64_t key = 1; key < 300; key++)
         check_job(key, key * 3 % 700);
+}
+END_TEST
+
+static bool count_visit(void *self, const struct store_record *record)
+{
+    unsigned *found = self;
+    ++*found;
+    return true;
+}
+
+static unsigned count_found(uint64_t key)
+{
+    unsigned found = 0;
+    ck_assert_int_eq(store_find(store, MODEL_JOB, key, count_visit, &found), ERR_NONE);
+    return found;
+}
+
+START_TEST(what_is_sought_is_found_by_few_reads_however_many_records_there_are)
+{
+    enum { MANY = 19000, OFTEN = 1200 };
+    struct store_status status;
+    counting = store_io_real;
+    counting.pread = count_pread;
+    reopen();
+    for (uint64_t key = 1; key <= MANY; key++) {
+        add_job(key, 100);
+        if (key <= OFTEN)
+            add_job(MANY + 1, 0); /* the same hash again and again, more than one look holds */
+        if (key % 500 == 0)
+            commit();
+    }
+    reopen();
+    store_status_read(store, &status);
+    ck_assert_uint_ge(status.segments, 4);
+    ck_assert_uint_eq(count_found(MANY + 1), OFTEN);
+    ck_assert_uint_eq(count_found(MANY), 1); /* the list of the last segment is in memory from here on */
+    reads = 0;
+    for (uint64_t key = 1; key <= MANY; key += 19)
+        ck_assert_uint_eq(count_found(key), 1);
+    /* Of each segment the header and one or two parts of its list; once the record. */
+    ck_assert_uint_le(reads, MANY / 19 * (status.segments * 7 / 2 + 2));
+    ck_assert_uint_eq(count_found(KEYS - 1), 0);
+    ck_assert_uint_eq(count_found(UINT64_MAX), 0);
 }
 END_TEST
 
@@ -527,6 +580,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, what_was_committed_is_read_back_and_found_after_a_restart);
+    tcase_add_test(tcase, what_is_sought_is_found_by_few_reads_however_many_records_there_are);
     tcase_add_test(tcase, commits_are_numbered_on_and_an_empty_one_is_the_last_one);
     tcase_add_test(tcase, a_batch_larger_than_a_segment_is_one_commit);
     tcase_add_test(tcase, a_segment_closed_when_it_is_nearly_full_is_gone_on_from);
