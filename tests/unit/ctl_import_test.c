@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "tests/unit/ctl_server.h"
+#include "lineward/clock.h"
 #include "tools/ctl/csv.h"
 #include "tools/ctl/progress.h"
 
@@ -337,6 +338,50 @@ START_TEST(an_interrupted_import_goes_on_where_it_was)
 }
 END_TEST
 
+START_TEST(what_the_lines_are_used_to_is_told)
+{
+    static const int active[] = {5, 2, 2, 2, 0, 0, 0}; /* chats, on each of the days before this one */
+    static char chats[8192], results[2048];
+    struct json_out out = {0};
+    int count = 0;
+    strcpy(results, "{\"results\":[");
+    json_open(&out, '{');
+    json_key(&out, "chats");
+    json_open(&out, '[');
+    for (int d = 0; d < 7; d++)
+        for (int n = 0; n < active[d]; n++, count++) {
+            char chat[256], text[32];
+            snprintf(text, sizeof text, "c%d", count);
+            snprintf(chat, sizeof chat, "{\"id\":\"%s\",\"handles\":[{\"handle\":\"+1415555%04d\"}],\"updated_at\":", text,
+                     count);
+            struct json_out time = {0};
+            json_put_time(&time, (clock_read().wall_ms / 86400000 - 1 - d) * 86400000 + 3600000);
+            json_put_raw(&out, chat, strlen(chat));
+            out.comma = false;
+            json_put_raw(&out, time.text, time.bytes);
+            out.comma = false;
+            json_put_raw(&out, "}", 1);
+            json_out_free(&time);
+            strcat(results, count > 0 ? "," IMPORTED : IMPORTED);
+        }
+    json_close(&out, ']');
+    json_close(&out, '}');
+    strcat(results, "]}");
+    snprintf(chats, sizeof chats, "%.*s", (int)out.bytes, out.text);
+    json_out_free(&out);
+    struct reply script[] = {{200, LINES}, {200, chats}, {200, results}, {200, PAGE("", "null")}};
+    server_start(script, 4);
+    RUN_PROVIDER(W("--json"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_says(said.out, "\"active_chats_per_day\":{\"+12025550101\":2}");
+    server_stop();
+    server_start(script, 4);
+    RUN_PROVIDER(W("--account"), W("default"));
+    assert_says(said.out, "  +12025550101: 2\n");
+    server_stop();
+}
+END_TEST
+
 START_TEST(a_line_that_was_done_is_passed_over)
 {
     static const struct reply script[] = {{200, LINES}, {200, PAGE("", "null")}};
@@ -460,6 +505,7 @@ int main(void)
     tcase_add_test(tcase, every_chat_of_every_line_of_the_account_is_imported);
     tcase_add_test(tcase, a_provider_that_says_later_is_waited_for);
     tcase_add_test(tcase, an_interrupted_import_goes_on_where_it_was);
+    tcase_add_test(tcase, what_the_lines_are_used_to_is_told);
     tcase_add_test(tcase, a_line_that_was_done_is_passed_over);
     tcase_add_test(tcase, what_cannot_work_is_said_before_anything_is_asked);
     tcase_add_test(tcase, an_export_is_what_import_takes);

@@ -224,6 +224,8 @@ static void report_json(const struct import *import, int64_t took_ms)
     json_key(&out, "stopped");
     json_put_string(&out, import->stopped[0] != '\0' ? import->stopped : NULL);
     refusals_write(&import->refusals, &out);
+    if (import->add_report != NULL)
+        import->add_report(import->self, import, &out);
     json_close(&out, '}');
     ctl_print_json(import->ctl, &out);
 }
@@ -240,6 +242,8 @@ static void report_text(const struct import *import, int64_t took_ms)
     fprintf(import->ctl->out, "%s imported, %s already there, %s conflicts, %s skipped, in %" PRId64 ".%" PRId64 " s (%s/s)\n",
             text[0], text[1], text[2], text[3], took_ms / 1000, took_ms % 1000 / 100, rate);
     refusals_print(&import->refusals, import->ctl);
+    if (import->add_report != NULL)
+        import->add_report(import->self, import, NULL);
     if (import->stopped[0] == '\0')
         return;
     char clean[sizeof import->stopped];

@@ -28,6 +28,9 @@ struct import {
     int64_t done, total;               /* of whatever measures the whole; total 0: unknown */
     int64_t wait_ms, patience_mono_ms; /* for a broker or a provider that is busy or away */
     bool was_answered;
+    /* What the source has to add to the report: members into `out`, or, if that is NULL, lines of text. May be NULL. */
+    void (*add_report)(void *self, const struct import *import, struct json_out *out);
+    void *self;
     bool failed;       /* something that should be in is not */
     char stopped[400]; /* why it ended early; "" if it did not */
     int code;

@@ -20,10 +20,15 @@
 #define DEFAULT_ACCOUNT "default"
 #define DEFAULT_URL     "https://api.linqapp.com/api/partner"
 #define CHAT_ID_MAX     128
+#define LEVEL_DAYS      7 /* as the broker's: docs/concepts.md */
+#define DAY_MS          INT64_C(86400000)
+#define LEVELS_PRINTED  20
 
 struct line {
     char number[E164_MAX_BYTES + 1];
     char pool[NAME_MAX_BYTES + 1];
+    uint32_t days[LEVEL_DAYS]; /* chats that changed last on each of the whole days before this one */
+    bool read_whole;
 };
 
 struct source {
@@ -94,6 +99,17 @@ static void put_times(struct json_out *out, const cJSON *chat, const cJSON *heal
         json_key(out, names[i]);
         json_put_time(out, ms);
     }
+}
+
+static void count_day(struct line *line, const cJSON *chat)
+{
+    const char *text = json_string(chat, "updated_at");
+    int64_t ms = 0;
+    if (text == NULL || !time_parse(text, &ms))
+        return;
+    int64_t ago = clock_read().wall_ms / DAY_MS - ms / DAY_MS;
+    if (ago >= 1 && ago <= LEVEL_DAYS)
+        line->days[ago - 1]++;
 }
 
 static void take_chat(struct import *import, const cJSON *chat, const struct line *line)
@@ -170,11 +186,12 @@ static bool remember(struct source *source, struct import *import, const struct 
 }
 
 /* False: stopped. */
-static bool read_line(struct source *source, struct import *import, const struct line *line)
+static bool read_line(struct source *source, struct import *import, struct line *line)
 {
     char cursor[IMPORT_CURSOR_BYTES_MAX + 1] = "";
     if (strcmp(source->state.line, line->number) == 0)
         memcpy(cursor, source->state.cursor, sizeof cursor);
+    line->read_whole = cursor[0] == '\0';
     for (bool more = true; more;) {
         struct chats_page page;
         bool gone = false;
@@ -187,6 +204,7 @@ static bool read_line(struct source *source, struct import *import, const struct
             if (import->count == IMPORT_BATCH_MAX && !import_flush(import))
                 break;
             take_chat(import, chat, line);
+            count_day(line, chat);
         }
         more = page.next != NULL && strcmp(page.next, cursor) != 0 && strlen(page.next) < sizeof cursor;
         if (more)
@@ -199,12 +217,60 @@ static bool read_line(struct source *source, struct import *import, const struct
     return true;
 }
 
+static int compare_counts(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* On half of the days at least so many chats were written in: one day on which all changed at once does not count. */
+static uint32_t median(const struct line *line)
+{
+    uint32_t days[LEVEL_DAYS];
+    memcpy(days, line->days, sizeof days);
+    qsort(days, LEVEL_DAYS, sizeof *days, compare_counts);
+    return days[LEVEL_DAYS / 2];
+}
+
+/* What a line is used to is the operator's to say; but here is what there is to see of it. */
+static void add_levels(void *self, const struct import *import, struct json_out *out)
+{
+    const struct source *source = self;
+    size_t shown = 0;
+    if (out != NULL) {
+        json_key(out, "active_chats_per_day");
+        json_open(out, '{');
+    }
+    for (size_t i = 0; i < source->line_count; i++) {
+        const struct line *line = &source->lines[i];
+        uint32_t level = line->read_whole ? median(line) : 0;
+        if (level == 0)
+            continue;
+        if (out != NULL) {
+            json_key(out, line->number);
+            json_put_int(out, level);
+        } else if (shown++ < LEVELS_PRINTED) {
+            fprintf(import->ctl->out, "%s  %s: %" PRIu32 "\n",
+                    shown == 1 ? "Chats that were active on a day, of the last seven; a line's `daily_level` is at least that:\n"
+                               : "",
+                    line->number, level);
+        }
+    }
+    if (out != NULL)
+        json_close(out, '}');
+    else if (shown > LEVELS_PRINTED)
+        fprintf(import->ctl->out, "  and %zu more lines (--json tells all)\n", shown - LEVELS_PRINTED);
+}
+
 static bool read_lines(void *self, struct import *import)
 {
     struct source *source = self;
+    import->add_report = add_levels;
+    import->self = source;
     import->total = (int64_t)source->line_count;
     for (size_t i = 0; i < source->line_count; i++, import->done++) {
-        const struct line *line = &source->lines[i];
+        struct line *line = &source->lines[i];
         if (import_state_has(&source->state, line->number))
             continue;
         if (line->pool[0] == '\0')
@@ -295,6 +361,7 @@ static bool keep_line(struct source *source, const cJSON *view)
         return false;
     source->lines = lines;
     struct line *line = &lines[source->line_count++];
+    memset(line, 0, sizeof *line);
     snprintf(line->number, sizeof line->number, "%s", number);
     snprintf(line->pool, sizeof line->pool, "%s", pool != NULL ? pool : "");
     return true;
