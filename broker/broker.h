@@ -2,6 +2,7 @@
 #ifndef LINEWARD_BROKER_H
 #define LINEWARD_BROKER_H
 
+#include "broker/feed/feed.h"
 #include "lineward/conf.h"
 #include "lineward/version.h"
 
@@ -9,6 +10,7 @@ struct broker;
 
 struct broker_options {
     const struct conf *conf;
+    struct feed_source source; /* of the configuration, to be read again at SIGHUP; lent for the broker's life */
     char *const *feed_argv; /* how the feed child is started */
 };
 

@@ -234,7 +234,8 @@ struct broker *broker_open(const struct broker_options *options)
     struct broker *broker = calloc(1, sizeof *broker);
     if (broker == NULL)
         return NULL;
-    broker->conf = options->conf;
+    broker->conf = broker->started = options->conf;
+    broker->source = options->source;
     broker->signal_fd = broker->store_fd = -1;
     if (gethostname(broker->name, sizeof broker->name - 1) != 0 || !name_is_valid(broker->name))
         snprintf(broker->name, sizeof broker->name, "broker");
@@ -291,5 +292,6 @@ void broker_close(struct broker **broker_p)
     if (broker->signal_fd >= 0)
         close(broker->signal_fd);
     memory_give_back(&broker->memory);
+    conf_free(&broker->own);
     free(broker);
 }

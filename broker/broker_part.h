@@ -21,6 +21,9 @@
 
 struct broker {
     const struct conf *conf;
+    const struct conf *started; /* with this one; what only a start can change is as it says */
+    struct conf *own;           /* read at SIGHUP since; NULL: none */
+    struct feed_source source;
     struct memory memory;
     struct keyed_hash hash;
     char name[NAME_MAX_BYTES + 1];

@@ -22,8 +22,8 @@ static const char help[] =
     "  --help            this text\n"
     "  --version         the version\n"
     "\n"
-    "TERM or INT ends it cleanly, HUP reads tokens, keys and certificate again. `linewardctl check-config FILE`\n"
-    "checks a configuration without starting. Exit codes: 0 ended as asked, 1 failed, 2 wrong usage.\n";
+    "TERM or INT ends it cleanly, HUP reads accounts, pools, policies, tokens, keys and certificates again.\n"
+    "`linewardctl check-config FILE` checks a configuration without starting. Exit codes: 0 ended as asked, 1 failed, 2 wrong usage.\n";
 
 struct arguments {
     const char *config;
@@ -73,9 +73,9 @@ static int parse(int argc, char **argv, struct arguments *out)
     return out->config == NULL ? usage("--config FILE is needed", "") : -1;
 }
 
-static int run(const struct conf *conf, char **feed_argv)
+static int run(const struct conf *conf, const struct feed_source *source, char **feed_argv)
 {
-    struct broker_options options = {.conf = conf, .feed_argv = feed_argv};
+    struct broker_options options = {.conf = conf, .source = *source, .feed_argv = feed_argv};
     struct broker *broker = broker_open(&options);
     if (broker == NULL)
         return 1;
@@ -119,7 +119,8 @@ int main(int argc, char **argv)
         free(feed_argv);
         return 1;
     }
-    code = arguments.feed ? feed_run(FEED_CHILD_FD, conf) : run(conf, feed_argv);
+    const struct feed_source source = {arguments.config, arguments.sets, arguments.set_count};
+    code = arguments.feed ? feed_run(FEED_CHILD_FD, conf, &source) : run(conf, &source, feed_argv);
     conf_free(&conf);
     free(feed_argv);
     return code;

@@ -147,25 +147,13 @@ size_t conf_fixed_differences(const struct conf *conf, const struct conf *before
     return out.count;
 }
 
-static void swap_text(char **a, char **b)
+void conf_keep_fixed(struct conf *conf, const struct conf *before)
 {
-    char *c = *a;
-    *a = *b;
-    *b = c;
-}
-
-void conf_keep_fixed(struct conf *conf, struct conf *before)
-{
-    struct conf_broker *b = &conf->broker, *old = &before->broker;
-    swap_text(&b->producers, &old->producers);
-    swap_text(&b->workers, &old->workers);
-    swap_text(&b->events, &old->events);
-    swap_text(&b->webhooks, &old->webhooks);
-    swap_text(&b->admin, &old->admin);
-    b->jobs_max = old->jobs_max;
-    b->heartbeat_ms = old->heartbeat_ms;
-    b->restart_wait_ms = old->restart_wait_ms;
-    struct conf_store store = conf->store;
-    conf->store = before->store;
-    before->store = store;
+    conf->broker.jobs_max = before->broker.jobs_max;
+    conf->broker.heartbeat_ms = before->broker.heartbeat_ms;
+    conf->broker.restart_wait_ms = before->broker.restart_wait_ms;
+    conf->store.segment_mb = before->store.segment_mb;
+    conf->store.history_retention_h = before->store.history_retention_h;
+    conf->store.dedupe_window_h = before->store.dedupe_window_h;
+    conf->store.dedupe_max = before->store.dedupe_max;
 }

@@ -15,6 +15,7 @@ struct account {
 struct accounts {
     struct account *all;
     size_t count;
+    struct accounts *before;
 };
 
 /* Blanks or control bytes in the key would end the header and begin another. */
@@ -89,8 +90,21 @@ void accounts_free(struct accounts **accounts_p)
         sender_route_free(&accounts->all[i].route);
     }
     free(accounts->all);
+    accounts_free(&accounts->before);
     free(accounts);
     *accounts_p = NULL;
+}
+
+void accounts_follow(struct accounts **accounts_p, struct accounts **next_p)
+{
+    (*next_p)->before = *accounts_p;
+    *accounts_p = *next_p;
+    *next_p = NULL;
+}
+
+void accounts_settle(struct accounts *accounts)
+{
+    accounts_free(&accounts->before);
 }
 
 const struct sender_route *accounts_find(const struct accounts *accounts, const char *name, const char **base_url)

@@ -24,7 +24,7 @@ static const char usage[] = "usage: lineward-worker --config FILE [--set KEY=VAL
                             "  --config FILE     the configuration, the same file as the broker's\n"
                             "  --set KEY=VALUE   overrides one value, e.g. worker.slots=16\n"
                             "SIGTERM ends it in order: what has not begun is given back, the rest is finished.\n"
-                            "A second one ends it at once.\n"
+                            "A second one ends it at once. SIGHUP reads accounts and API keys again.\n"
                             "Exit codes: 0 ended in order, 1 failed or results unacknowledged, 2 wrong usage.\n";
 
 struct arguments {
@@ -67,6 +67,7 @@ static int signals_open(void)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
     struct sigaction resumed = {.sa_handler = worker_resumed, .sa_flags = SA_RESTART};
     sigaction(SIGCONT, &resumed, NULL);
@@ -85,7 +86,7 @@ static void descriptors_raise(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int run(const struct conf *conf)
+static int run(const struct conf *conf, const struct worker_source *source)
 {
     struct worker *worker = NULL;
     struct conf_problem problem = {""};
@@ -99,7 +100,7 @@ static int run(const struct conf *conf)
         fprintf(stderr, "lineward-worker: %s\n", problem.text);
         return EXIT_FAILURE;
     }
-    int code = worker_run(worker, signal_fd);
+    int code = worker_run(worker, signal_fd, source);
     worker_free(&worker);
     curl_global_cleanup();
     close(signal_fd);
@@ -118,7 +119,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "lineward-worker: %s\n", problem.text);
         return EXIT_FAILURE;
     }
-    code = run(conf);
+    const struct worker_source source = {arguments.config, arguments.sets, arguments.set_count};
+    code = run(conf, &source);
     conf_free(&conf);
     return code;
 }

@@ -380,7 +380,29 @@ size_t worker_leases(const struct worker *worker)
     return count;
 }
 
-int worker_run(struct worker *worker, int signal_fd)
+void worker_reload(struct worker *worker, const struct worker_source *source)
+{
+    struct conf *conf = NULL;
+    struct accounts *accounts = NULL;
+    struct conf_problem problem;
+    size_t in_hand = 0;
+    enum err err = conf_load(&conf, source->path, source->sets, source->set_count, &problem);
+    if (err == ERR_NONE)
+        err = accounts_open(&accounts, conf, &problem);
+    for (size_t i = 0; i < worker->link_count; i++)
+        in_hand += broker_link_in_hand(worker->links[i]);
+    if (in_hand == 0)
+        accounts_settle(worker->accounts);
+    if (err != ERR_NONE) {
+        log_event(LOG_ERROR, "not_reloaded", "reason=\"%s\"", problem.text);
+    } else {
+        accounts_follow(&worker->accounts, &accounts);
+        log_event(LOG_INFO, "reloaded", "accounts=%zu", conf->account_count);
+    }
+    conf_free(&conf);
+}
+
+int worker_run(struct worker *worker, int signal_fd, const struct worker_source *source)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)EVENT_SIGNAL << 32};
     if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, signal_fd, &event) != 0)
@@ -389,6 +411,10 @@ int worker_run(struct worker *worker, int signal_fd)
         struct signalfd_siginfo signal;
         worker_turn(worker, -1);
         while (read(signal_fd, &signal, sizeof signal) == (ssize_t)sizeof signal) {
+            if (signal.ssi_signo == SIGHUP) {
+                worker_reload(worker, source);
+                continue;
+            }
             if (worker->ending)
                 return 1;
             worker_end(worker);

@@ -31,8 +31,17 @@ size_t worker_leases(const struct worker *worker);
  * worker_run() may take that signal, so that the handler has run before anything else is done. */
 void worker_resumed(int signal);
 
-/* Turns until SIGTERM or SIGINT, read from `signal_fd` (a signalfd), then ends. The program's exit code: 0 when all
- * results were acknowledged, 1 when not, or at once at a second signal. */
-int worker_run(struct worker *worker, int signal_fd);
+struct worker_source { /* where the configuration came from */
+    const char *path;
+    const char *const *sets;
+    size_t set_count;
+};
+/* Reads the configuration and its files again, and takes over accounts and their API keys for requests that begin from
+ * now on. What is wrong changes nothing and is logged; all else needs a restart. */
+void worker_reload(struct worker *worker, const struct worker_source *source);
+
+/* Turns until SIGTERM or SIGINT, read from `signal_fd` (a signalfd), then ends; SIGHUP: worker_reload(). The program's
+ * exit code: 0 when all results were acknowledged, 1 when not, or at once at a second signal. */
+int worker_run(struct worker *worker, int signal_fd, const struct worker_source *source);
 
 #endif

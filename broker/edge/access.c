@@ -77,6 +77,11 @@ void *access_socket(const struct access *access)
     return access->handler;
 }
 
+const char *access_public_key(const struct access *access)
+{
+    return access->server.public;
+}
+
 const struct key_ring *access_ring(const struct access *access)
 {
     return access->ring;

@@ -26,6 +26,7 @@ void *access_socket(const struct access *access); /* to wait for */
 /* Judges who waits, at most ACCESS_PER_TURN. True: there may be more. */
 bool access_serve(struct access *access, struct instant now);
 
+const char *access_public_key(const struct access *access); /* the broker's own */
 const struct key_ring *access_ring(const struct access *access);
 /* From now on these keys are the ones; taken over. Gives back those before, to be compared and freed. */
 struct key_ring *access_set_ring(struct access *access, struct key_ring **ring_p);

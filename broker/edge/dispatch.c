@@ -102,6 +102,11 @@ static uint32_t peer_of(struct dispatch *dispatch, struct frame id, struct insta
     return at;
 }
 
+void dispatch_conf_set(struct dispatch *dispatch, const struct conf *conf)
+{
+    dispatch->options.conf = conf;
+}
+
 static const char *key_of(const struct key_grant *grant)
 {
     return grant == NULL ? "" : grant->key;

@@ -33,6 +33,8 @@ void dispatch_free(struct dispatch **dispatch_p);
 bool dispatch_read(struct dispatch *dispatch, struct instant now, struct effects *out);
 /* A durable EFFECT_JOB, EFFECT_DONE or EFFECT_READY, or an EFFECT_REVOKE or EFFECT_UNKNOWN_WORKER at once. */
 void dispatch_effect(struct dispatch *dispatch, const struct effect *effect, struct instant now, struct effects *out);
+/* Another configuration, in which pools and accounts that were there keep their index; lent like the one before. */
+void dispatch_conf_set(struct dispatch *dispatch, const struct conf *conf);
 /* Other keys are in force since, or other pools are there: who lost its key, or has another set of pools now, is gone as
  * far as leases go, and has to say READY again. `before`: the keys until now. */
 void dispatch_keys_changed(struct dispatch *dispatch, const struct key_ring *before, bool pools_changed,

@@ -118,6 +118,22 @@ void feed_link_free(struct feed_link **link_p)
     free(link);
 }
 
+enum err feed_link_follow(struct feed_link *link, const struct conf *conf)
+{
+    const struct feed_message reload = {.kind = FEED_RELOAD};
+    size_t before = link->options.conf->account_count;
+    struct poll_so_far *polls = realloc(link->polls, (conf->account_count + 1) * sizeof *polls);
+    if (polls == NULL)
+        return ERR_NO_MEMORY;
+    link->polls = polls;
+    if (conf->account_count > before)
+        memset(polls + before, 0, (conf->account_count - before) * sizeof *polls);
+    link->options.conf = conf;
+    if (link->fd < 0)
+        return ERR_NONE; /* a child that does not run reads it when it starts */
+    return feed_encode(&link->out, &reload);
+}
+
 /* ---- the process ---- */
 
 static void plan_restart(struct feed_link *link, struct instant now)

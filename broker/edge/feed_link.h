@@ -26,6 +26,10 @@ struct feed_link *feed_link_new(const struct feed_link_options *options); /* NUL
 /* Closes the socket, which ends the child, and waits for it; after two seconds it is killed. */
 void feed_link_free(struct feed_link **link_p);
 
+/* Another configuration, in which the accounts that were there keep their index; tells the child to read it as well.
+ * ERR_NO_MEMORY: nothing changed. */
+enum err feed_link_follow(struct feed_link *link, const struct conf *conf);
+
 /* Starts the child if it is not running and its time has come. */
 void feed_link_start(struct feed_link *link, struct instant now);
 int feed_link_fd(const struct feed_link *link); /* -1: not running */

@@ -42,6 +42,11 @@ void ingress_free(struct ingress **ingress_p)
     free(ingress);
 }
 
+void ingress_conf_set(struct ingress *ingress, const struct conf *conf)
+{
+    ingress->options.conf = conf;
+}
+
 /* ---- reading ---- */
 
 /* Peer, an empty delimiter (REQ) or none (DEALER). Returns the index of the version frame; 0: no request at all. */

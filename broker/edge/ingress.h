@@ -33,6 +33,9 @@ struct ingress;
 struct ingress *ingress_new(const struct ingress_options *options); /* NULL: out of memory */
 void ingress_free(struct ingress **ingress_p);
 
+/* Another configuration, in which pools and accounts that were there keep their index; lent like the one before. */
+void ingress_conf_set(struct ingress *ingress, const struct conf *conf);
+
 /* Reads and carries out one request. False: nothing there. */
 bool ingress_read(struct ingress *ingress, bool store_full, struct instant now, struct effects *out);
 bool ingress_owns(uint64_t token);

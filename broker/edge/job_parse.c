@@ -240,7 +240,7 @@ static bool find_pool(struct parse *parse)
     const struct conf *conf = parse->parser->conf;
     const char *name = parse->pool_name == NULL ? "default" : parse->pool_name;
     for (size_t p = 0; p < conf->pool_count; p++) {
-        if (strcmp(conf->pools[p].name, name) != 0 || !name_in_list(parse->parser->pools, name))
+        if (strcmp(conf->pools[p].name, name) != 0 || conf->pools[p].gone || !name_in_list(parse->parser->pools, name))
             continue;
         parse->pool = &conf->pools[p];
         parse->out->pool = (uint32_t)p;

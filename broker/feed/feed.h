@@ -31,6 +31,8 @@ enum feed_kind {
     FEED_NOTE,       /* child: counts for metrics and the log: account, note, count (since the last such note) */
     FEED_POLL_NOW,   /* broker: account; poll as soon as none is under way */
     FEED_ANSWER,     /* broker: request, http_status (200 durable or known duplicate, 503 can't be stored) */
+    FEED_RELOAD,     /* broker: the configuration and its files are others now (SIGHUP), and good */
+    FEED_KIND_COUNT
 };
 
 /* What a FEED_NOTE counts: what the child refused, ignored or did not understand. For metrics and the log only. */
@@ -126,10 +128,16 @@ enum err feed_encode(struct feed_buffer *out, const struct feed_message *message
 enum err feed_decode(const uint8_t *data, size_t bytes, size_t *used, struct feed_message *out);
 
 /* Runs the child on `fd` until the broker's end closes; returns its exit code: 0 then, 1 if it could not start or the
- * broker did not speak this language (the log says which). Only reads conf.accounts and conf.broker.webhooks. Called
+ * broker did not speak this language (the log says which). Only reads conf.accounts and conf.broker.webhooks. What
+ * was read at FEED_RELOAD and cannot be taken over changes nothing. Called
  * in a process of its own that has nothing else open, by a thread of the broker that lives as long as the broker
  * does: the kernel kills the child when the thread that forked it ends. Signals that ask a group to end are ignored.
  */
-int feed_run(int fd, const struct conf *conf);
+struct feed_source { /* where the configuration came from, to be read again at FEED_RELOAD */
+    const char *path;
+    const char *const *sets;
+    size_t set_count;
+};
+int feed_run(int fd, const struct conf *conf, const struct feed_source *source);
 
 #endif

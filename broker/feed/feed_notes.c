@@ -29,6 +29,19 @@ struct feed_notes *feed_notes_new(const struct conf *conf, feed_emit *emit, void
     return notes;
 }
 
+enum err feed_notes_follow(struct feed_notes *notes, const struct conf *conf)
+{
+    size_t before = notes->conf->account_count;
+    void *counts = realloc(notes->counts, (conf->account_count + 1) * sizeof *notes->counts);
+    if (counts == NULL)
+        return ERR_NO_MEMORY;
+    notes->counts = counts;
+    for (size_t a = before; a < conf->account_count; a++)
+        memset(notes->counts[a], 0, sizeof notes->counts[a]);
+    notes->conf = conf;
+    return ERR_NONE;
+}
+
 void feed_notes_free(struct feed_notes **notes_p)
 {
     if (*notes_p != NULL)

@@ -14,6 +14,8 @@ struct feed_notes;
 /* For the accounts of `conf`, which must outlive it. NULL if out of memory. */
 struct feed_notes *feed_notes_new(const struct conf *conf, feed_emit *emit, void *context);
 void feed_notes_free(struct feed_notes **notes_p);
+/* Another configuration, in which the accounts that were there keep their index. ERR_NO_MEMORY: nothing changed. */
+enum err feed_notes_follow(struct feed_notes *notes, const struct conf *conf);
 
 /* `account` is an index into conf.accounts. */
 void feed_notes_add(struct feed_notes *notes, size_t account, enum feed_note note, uint64_t count);

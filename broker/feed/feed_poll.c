@@ -308,6 +308,24 @@ void feed_poll_close(struct feed_poll **poll_p)
     *poll_p = NULL;
 }
 
+enum err feed_poll_follow(struct feed_poll **poll_p, const struct conf *conf, struct instant now,
+                          struct conf_problem *problem)
+{
+    struct feed_poll *poll = *poll_p, *next = NULL;
+    enum err err = feed_poll_open(&next, conf, &poll->options, now, problem);
+    if (err != ERR_NONE)
+        return err;
+    for (size_t i = 0; i < poll->count && i < next->count; i++) {
+        next->accounts[i].number = poll->accounts[i].number;
+        next->accounts[i].skew = poll->accounts[i].skew;
+        next->accounts[i].wanted = poll->accounts[i].wanted || poll->accounts[i].under_way;
+        next->accounts[i].not_before_mono_ms = poll->accounts[i].not_before_mono_ms;
+    }
+    feed_poll_close(poll_p);
+    *poll_p = next;
+    return ERR_NONE;
+}
+
 /* ---- the turn ---- */
 
 void feed_poll_now(struct feed_poll *poll, size_t account)
@@ -317,7 +335,7 @@ void feed_poll_now(struct feed_poll *poll, size_t account)
 
 static int64_t account_due(const struct account *account)
 {
-    if (account->under_way)
+    if (account->under_way || account->conf->gone)
         return TIME_NEVER;
     int64_t due = account->wanted ? 0 : account->due_mono_ms;
     return due > account->not_before_mono_ms ? due : account->not_before_mono_ms;

@@ -36,6 +36,10 @@ struct feed_poll_options {
  * account's base_url will not do. */
 enum err feed_poll_open(struct feed_poll **out, const struct conf *conf, const struct feed_poll_options *options,
                         struct instant now, struct conf_problem *problem);
+/* Another configuration, in which the accounts that were there keep their index and go on counting their polls; what is
+ * under way is begun anew. On error nothing changed, and *problem says why. */
+enum err feed_poll_follow(struct feed_poll **poll_p, const struct conf *conf, struct instant now,
+                          struct conf_problem *problem);
 void feed_poll_close(struct feed_poll **poll_p);
 
 /* Polls this account (an index into conf.accounts) as soon as none is under way. */

@@ -26,6 +26,9 @@
 struct run {
     int fd;
     const struct conf *conf;
+    const struct feed_source *source;
+    struct conf *own; /* what was read at FEED_RELOAD; NULL: it is the one of the start */
+    bool reload;
     struct feed_buffer out;
     size_t out_sent;
     uint8_t in[IN_BYTES_MAX];
@@ -89,9 +92,44 @@ static void obey(struct run *run, const struct feed_message *message)
                 feed_poll_now(run->poll, i);
         }
         return;
+    case FEED_RELOAD:
+        run->reload = true;
+        return;
     default:
         run->broken = true;
     }
+}
+
+/* Indices of accounts stay, so what is under way keeps its own. False: half of it is in force. */
+static bool follow(struct run *run, const struct conf *conf, struct conf_problem *problem)
+{
+    return feed_notes_follow(run->notes, conf) == ERR_NONE &&
+           feed_webhooks_follow(run->hooks, conf, problem) == ERR_NONE &&
+           feed_poll_follow(&run->poll, conf, clock_read(), problem) == ERR_NONE;
+}
+
+/* The broker has read all of it and found it good; but a file may have changed again since. */
+static void reload(struct run *run)
+{
+    struct conf *conf = NULL;
+    struct conf_problem problem = {.text = "out of memory"};
+    run->reload = false;
+    if (run->source == NULL)
+        return;
+    enum err err = conf_load(&conf, run->source->path, run->source->sets, run->source->set_count, &problem);
+    if (err == ERR_NONE)
+        err = conf_follow(conf, run->conf, &problem);
+    bool good = err == ERR_NONE && follow(run, conf, &problem);
+    if (good) {
+        conf_free(&run->own);
+        run->conf = run->own = conf;
+        return;
+    }
+    log_event(LOG_ERROR, "feed_not_reloaded", "problem=\"%s\"", problem.text);
+    if (err == ERR_NONE)
+        run->broken = true; /* the child that follows begins with all of it */
+    else
+        conf_free(&conf);
 }
 
 static void obey_all(struct run *run)
@@ -159,6 +197,8 @@ static void turn(struct run *run)
 {
     struct instant now = clock_read();
     listen_to_broker(run); /* first, so that answers leave in this turn */
+    if (run->reload)
+        reload(run);
     feed_webhooks_step(run->hooks, now);
     feed_poll_step(run->poll, now);
     feed_notes_step(run->notes, now);
@@ -210,9 +250,10 @@ static void run_close(struct run *run)
     feed_webhooks_close(&run->hooks);
     feed_notes_free(&run->notes);
     feed_buffer_free(&run->out);
+    conf_free(&run->own);
 }
 
-int feed_run(int fd, const struct conf *conf)
+int feed_run(int fd, const struct conf *conf, const struct feed_source *source)
 {
     struct conf_problem problem = {.text = "out of memory"};
     drop_privileges();
@@ -223,6 +264,7 @@ int feed_run(int fd, const struct conf *conf)
         return 1;
     run->fd = fd;
     run->conf = conf;
+    run->source = source;
     enum err err = run_open(run, &problem);
     if (err == ERR_NONE) {
         struct feed_message ready = {.kind = FEED_READY, .port = feed_webhooks_port(run->hooks)};

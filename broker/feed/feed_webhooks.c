@@ -88,7 +88,7 @@ static void refuse(struct feed_webhooks *hooks, struct request *request, unsigne
 static bool find_account(const struct conf *conf, const char *name, size_t *out)
 {
     for (size_t i = 0; i < conf->account_count; i++) {
-        if (strcmp(conf->accounts[i].name, name) == 0) {
+        if (strcmp(conf->accounts[i].name, name) == 0 && !conf->accounts[i].gone) {
             *out = i;
             return true;
         }
@@ -338,17 +338,34 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 
 /* ---- opening and closing ---- */
 
-static enum err read_secrets(struct feed_webhooks *hooks, struct conf_problem *problem)
+/* *out is to be freed in any case. */
+static enum err read_secrets(struct account **out, const struct conf *conf, struct conf_problem *problem)
 {
-    hooks->accounts = calloc(hooks->conf->account_count + 1, sizeof *hooks->accounts);
-    if (hooks->accounts == NULL)
+    struct account *accounts = calloc(conf->account_count + 1, sizeof *accounts);
+    *out = accounts;
+    if (accounts == NULL)
         return ERR_NO_MEMORY;
-    for (size_t i = 0; i < hooks->conf->account_count; i++) {
-        enum err err =
-            feed_secrets_read(&hooks->accounts[i].secrets, hooks->conf->accounts[i].webhook_secrets_file, problem);
+    for (size_t i = 0; i < conf->account_count; i++) {
+        enum err err = feed_secrets_read(&accounts[i].secrets, conf->accounts[i].webhook_secrets_file, problem);
         if (err != ERR_NONE)
             return err;
     }
+    return ERR_NONE;
+}
+
+enum err feed_webhooks_follow(struct feed_webhooks *hooks, const struct conf *conf, struct conf_problem *problem)
+{
+    struct account *accounts = NULL;
+    enum err err = read_secrets(&accounts, conf, problem);
+    if (err != ERR_NONE) {
+        free(accounts);
+        return err;
+    }
+    for (size_t i = 0; i < hooks->conf->account_count; i++)
+        accounts[i].next_stale_poll_mono_ms = hooks->accounts[i].next_stale_poll_mono_ms;
+    free(hooks->accounts);
+    hooks->accounts = accounts;
+    hooks->conf = conf;
     return ERR_NONE;
 }
 
@@ -396,7 +413,7 @@ enum err feed_webhooks_open(struct feed_webhooks **out, const struct conf *conf,
     hooks->options = *options;
     TAILQ_INIT(&hooks->links);
     TAILQ_INIT(&hooks->waiting);
-    if ((err = read_secrets(hooks, problem)) != ERR_NONE || (err = make_responses(hooks)) != ERR_NONE)
+    if ((err = read_secrets(&hooks->accounts, conf, problem)) != ERR_NONE || (err = make_responses(hooks)) != ERR_NONE)
         goto fail;
     err = bind_port(hooks);
     if (err != ERR_NONE) {

@@ -37,6 +37,9 @@ struct feed_webhooks_options {
  * sentence for a person. */
 enum err feed_webhooks_open(struct feed_webhooks **out, const struct conf *conf,
                             const struct feed_webhooks_options *options, struct conf_problem *problem);
+/* Another configuration, in which the accounts that were there keep their index: other secrets, other accounts. On error
+ * nothing changed, and *problem says which file is wrong. */
+enum err feed_webhooks_follow(struct feed_webhooks *hooks, const struct conf *conf, struct conf_problem *problem);
 void feed_webhooks_close(struct feed_webhooks **hooks_p);
 
 int feed_webhooks_port(const struct feed_webhooks *hooks);

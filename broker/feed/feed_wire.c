@@ -37,7 +37,7 @@ static const char *kind_name(enum feed_kind kind)
         [FEED_READY] = "ready",       [FEED_POLL_LINES] = "poll_lines",
         [FEED_POLL_END] = "poll_end", [FEED_WEBHOOK] = "webhook",
         [FEED_NOTE] = "note",         [FEED_POLL_NOW] = "poll_now",
-        [FEED_ANSWER] = "answer",
+        [FEED_ANSWER] = "answer",     [FEED_RELOAD] = "reload",
     };
     return (unsigned)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
@@ -283,7 +283,7 @@ done:
 
 enum err feed_encode(struct feed_buffer *out, const struct feed_message *message)
 {
-    if ((unsigned)message->kind > FEED_ANSWER)
+    if ((unsigned)message->kind >= FEED_KIND_COUNT)
         return ERR_BAD_INPUT;
     size_t before = out->bytes;
     size_t total = message->kind == FEED_POLL_LINES ? message->line_count : 0;
@@ -410,7 +410,7 @@ static enum err read_document(const cJSON *root, struct feed_message *out)
 {
     const char *word = json_string(root, "kind");
     unsigned kind = 0;
-    if (word == NULL || !word_find(kind_word, FEED_ANSWER + 1, word, &kind))
+    if (word == NULL || !word_find(kind_word, FEED_KIND_COUNT, word, &kind))
         return ERR_BAD_INPUT;
     out->kind = (enum feed_kind)kind;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {

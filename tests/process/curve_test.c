@@ -50,6 +50,7 @@ static bool got_error(struct producer *client, const char *code)
     return same;
 }
 
+/* covers: key broker.curve_secret_key_file, worker.curve_secret_key_file, worker.broker_public_key_file */
 START_TEST(strangers_are_not_heard_and_friends_send)
 {
     struct key_pair shop, stranger;
@@ -77,6 +78,7 @@ START_TEST(strangers_are_not_heard_and_friends_send)
 }
 END_TEST
 
+/* covers: key broker.authorized_keys_dir; reason no_worker */
 START_TEST(a_worker_s_key_says_whose_jobs_it_gets)
 {
     struct key_pair shop;
@@ -108,6 +110,7 @@ START_TEST(a_worker_s_key_says_whose_jobs_it_gets)
 }
 END_TEST
 
+/* covers: code unauthorized */
 START_TEST(a_revoked_producer_is_heard_no_more_over_its_connection)
 {
     struct key_pair shop, other;
@@ -262,6 +265,7 @@ START_TEST(a_revoked_follower_hears_nothing_more_and_the_others_go_on)
 }
 END_TEST
 
+/* covers: code forbidden */
 START_TEST(a_routing_id_of_its_own_is_refused)
 {
     struct key_pair shop;

@@ -555,8 +555,7 @@ START_TEST(open_endpoints_need_keys_or_the_word_insecure)
 }
 END_TEST
 
-/* covers: key broker.curve_secret_key_file, broker.authorized_keys_dir, broker.admin_tls_cert_file,
- * broker.admin_tls_key_file, worker.curve_secret_key_file, worker.broker_public_key_file, broker.insecure */
+/* covers: key broker.insecure */
 START_TEST(keys_open_what_they_protect_and_nothing_else)
 {
     accept("broker: {producers: tcp://*:1, workers: tcp://*:2, events: tcp://*:3, curve_secret_key_file: k,\n"

@@ -78,7 +78,7 @@ static void start(void)
     ck_assert_int_ge(rig.child, 0);
     if (rig.child == 0) {
         close(fds[0]);
-        _exit(feed_run(fds[1], &rig.conf));
+        _exit(feed_run(fds[1], &rig.conf, NULL));
     }
     close(fds[1]);
     rig.fd = fds[0];

@@ -113,6 +113,8 @@ START_TEST(the_other_kinds_come_back)
     out = round_trip(&answer);
     ck_assert_uint_eq(out.request, 3);
     ck_assert_int_eq(out.http_status, 200);
+    struct feed_message reload = {.kind = FEED_RELOAD};
+    ck_assert_int_eq(round_trip(&reload).kind, FEED_RELOAD);
     for (int i = 0; i < FEED_NOTE_COUNT; i++) {
         struct feed_message note = {.kind = FEED_NOTE, .account = "acme", .note = (enum feed_note)i, .count = 5};
         out = round_trip(&note);
