@@ -81,11 +81,13 @@ struct change_job {
     int64_t accepted_at_ms, due_ms, expires_ms; /* due 0: at once; expires 0: never */
     uint16_t pool, campaign; /* campaign 0: none */
     uint8_t class;
-    uint8_t flags; /* JOB_FLAG_* that last */
+    uint8_t flags; /* of struct job, those that last */
     uint8_t life;  /* how often it was requeued; each time has a record of its own, which begins it anew */
     uint32_t slot; /* where it is in memory, if not where its number says; else 0 */
     uint64_t order;    /* its place in its conversation, if that is not its sequence; else 0 */
     uint64_t collapse; /* keyed hash of conversation and collapse key, 0: none */
+    bool has_link; /* its message is refused as the first one of a chat */
+    uint16_t zone; /* name number of where its recipients are; 0: not known */
 };
 
 struct change_try {
@@ -191,6 +193,7 @@ struct change_delivery {
     uint64_t number;
     uint8_t delivery;
     int64_t code;
+    uint64_t message_hash; /* of the message it speaks of; 0: not told */
 };
 
 #define REASON_TEXT_MAX 200 /* bytes of an operator's reason, with its terminator */

@@ -94,6 +94,21 @@ void conversation_set_chat(struct core *core, uint32_t slot, uint64_t chat_hash)
     index_insert(&core->by_chat, slot);
 }
 
+#define CHAT_LOST UINT32_MAX /* as `chat_next`, which without a chat links nothing */
+
+void conversation_lose_chat(struct core *core, uint32_t slot)
+{
+    conversation_set_chat(core, slot, 0);
+    core->conversations[slot].chat_next = CHAT_LOST;
+}
+
+bool conversation_has_begun(const struct conversation *conversation)
+{
+    if ((conversation->flags & CONVERSATION_CHAT) != 0)
+        return true;
+    return (conversation->flags & CONVERSATION_RECORDED) != 0 && conversation->chat_next != CHAT_LOST;
+}
+
 bool conversation_has_chat(const struct conversation *conversation, uint64_t chat_hash)
 {
     return conversation->chat_hash == chat_fold(chat_hash);

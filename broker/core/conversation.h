@@ -16,6 +16,10 @@ uint32_t conversation_new(struct core *core, uint64_t key, uint32_t pool);
 /* Forgets an idle conversation that never lived anywhere. */
 void conversation_drop(struct core *core, uint32_t conversation);
 void conversation_set_chat(struct core *core, uint32_t conversation, uint64_t chat_hash); /* 0: forgets it */
+/* The provider knows its chat no more: the next message is the first one of another. */
+void conversation_lose_chat(struct core *core, uint32_t conversation);
+/* Is there a chat already, as far as we know? Else its next message is a first one. */
+bool conversation_has_begun(const struct conversation *conversation);
 bool conversation_has_chat(const struct conversation *conversation, uint64_t chat_hash); /* this one */
 uint32_t conversation_find_chat(const struct core *core, uint64_t chat_hash);
 uint32_t conversation_find_chat_next(const struct core *core, uint64_t chat_hash, uint32_t conversation);

@@ -1,6 +1,8 @@
 /* conversation_record.c — see conversation_record.h. */
 #include "broker/core/conversation_record.h"
 
+#include "broker/core/conversation.h"
+
 void conversation_record(struct core *core, uint32_t at, const struct conversation_news *news, struct instant now,
                          struct effects *out)
 {
@@ -17,7 +19,8 @@ void conversation_record(struct core *core, uint32_t at, const struct conversati
         .health_at_ms = moment_ms(conversation->health_at),
         .last_out_ms = moment_ms(conversation->last_out),
         .last_in_ms = minute_ms(conversation->last_in),
-        .forgotten_chat = news->forgotten_chat,
+        .forgotten_chat = news->forgotten_chat ||
+                          ((conversation->flags & CONVERSATION_RECORDED) != 0 && !conversation_has_begun(conversation)),
         .unbegun = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == CONVERSATION_PINNED,
         .as_of = core->next_seq,
     };

@@ -145,7 +145,8 @@ static void take_indexes(struct core *core, struct taker *taker)
 enum err core_new(struct core **out, const struct core_limits *limits, const struct core_memory *memory,
                   const struct conf *conf, uint64_t seed)
 {
-    if (limits->jobs_max > JOB_SLOT_MAX || limits->leases_max > LEASE_SLOT_MAX || limits->lines_max > NO_LINE)
+    if (limits->jobs_max > JOB_SLOT_MAX || limits->leases_max > LEASE_SLOT_MAX || limits->lines_max > NO_LINE ||
+        limits->names_max > 1u << 15)
         return ERR_BAD_INPUT;
     struct taker taker = {.memory = memory};
     struct core *core = take(&taker, 1, sizeof *core);

@@ -6,6 +6,7 @@
 #define HOUR_MS 3600000LL
 #define MARKS (sizeof((struct dedupe *)0)->hours / sizeof *((struct dedupe *)0)->hours)
 #define FORGET_MAX 4096 /* a slice */
+enum { DELIVERY_SHIFT = 1, DELIVERY_MASK = 3u << DELIVERY_SHIFT }; /* of a message: how far it got */
 enum { SECOND_LIFE = 1 }; /* its job was final when its window ended, but may have become so only just before */
 
 static uint64_t hash_of(const void *slots, uint32_t slot)
@@ -98,6 +99,29 @@ void dedupe_remember_message(struct core *core, uint64_t message, uint64_t numbe
         dedupe_remember(core, message, number, 0, now.wall_ms);
 }
 
+/* A message that was reported failed may be delivered after all; what was read was delivered. */
+static unsigned delivery_rank(enum delivery delivery)
+{
+    static const unsigned ranks[DELIVERY_COUNT] = {
+        [DELIVERY_NONE] = 0, [DELIVERY_FAILED] = 1, [DELIVERY_DELIVERED] = 2, [DELIVERY_READ] = 3};
+    return ranks[delivery];
+}
+
+bool dedupe_deliver(struct core *core, uint64_t message, uint64_t number, enum delivery delivery, int64_t wall_ms)
+{
+    if (message == 0) /* of a message without a name nothing can be remembered */
+        return true;
+    if (dedupe_find(core, message) == NULL)
+        dedupe_remember(core, message, number, 0, wall_ms);
+    uint32_t slot = index_find(&core->dedupe.index, message);
+    struct remembered *known = &core->dedupe.ring[slot];
+    unsigned rank = delivery_rank(delivery);
+    if (slot == 0 || rank <= (known->flags & DELIVERY_MASK) >> DELIVERY_SHIFT)
+        return slot == 0;
+    known->flags = (known->flags & ~(uint32_t)DELIVERY_MASK) | rank << DELIVERY_SHIFT;
+    return true;
+}
+
 uint64_t dedupe_message_job(const struct core *core, uint64_t message)
 {
     const struct remembered *found = dedupe_find(core, message);
@@ -116,7 +140,7 @@ static void renew_or_forget(struct core *core, struct instant now)
     bool once_more = value.content_hash != 0 && (value.flags & SECOND_LIFE) == 0;
     if (!lives && !once_more)
         return;
-    value.flags = lives ? 0 : SECOND_LIFE;
+    value.flags = (value.flags & DELIVERY_MASK) | (lives ? 0 : SECOND_LIFE);
     append(core, &value, now.wall_ms);
 }
 

@@ -10,6 +10,9 @@ void dedupe_remember(struct core *core, uint64_t id_hash, uint64_t number, uint6
 /* False: it was known. Else it is remembered and recorded. */
 bool dedupe_remember_event(struct core *core, uint64_t event, struct instant now, struct effects *out);
 void dedupe_remember_message(struct core *core, uint64_t message, uint64_t number, struct instant now);
+/* What the provider says of the message, which is of that job: true if it says more than was known (failed, delivered,
+ * read: never back), and is known from now on. */
+bool dedupe_deliver(struct core *core, uint64_t message, uint64_t number, enum delivery delivery, int64_t wall_ms);
 uint64_t dedupe_message_job(const struct core *core, uint64_t message); /* 0: unknown */
 /* Forgets what is too old, a bounded number a call. */
 void dedupe_forget(struct core *core, struct instant now);

@@ -71,7 +71,7 @@ static struct refusal judge(const struct core *core, const struct core_enqueue *
         return refuse(CODE_OPTED_OUT, "to");
     if ((refusal = judge_line(core, job, conversation)).code != CODE_NONE)
         return refusal;
-    bool begun = conversation != NULL && (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
+    bool begun = conversation != NULL && conversation_has_begun(conversation);
     bool knows_chat = begun || (job->chat_hash != 0 && job->from_line != 0);
     if (job->has_link && !knows_chat && !core->pools[job->pool].policy.links_allowed)
         return refuse(CODE_NOT_ALLOWED, "message");
@@ -174,6 +174,7 @@ struct change *enqueue_record(struct core *core, uint32_t slot, const struct cor
         .order = (accepted->flags & JOB_ORDERED) != 0 ? job_order(core, accepted) : 0,
         .collapse = job->collapse,
         .slot = (accepted->number & JOB_SLOT_MAX) == slot ? 0 : slot,
+        .has_link = job->has_link,
     };
     unsigned flags = core->conversations[accepted->conversation].flags;
     bool adopted = (flags & CONVERSATION_RECORDED) == 0 && (flags & CONVERSATION_BOUND) != 0 &&
@@ -192,7 +193,8 @@ static uint32_t accept(struct core *core, uint32_t at, const struct core_enqueue
         return NOBODY;
     struct job *accepted = job_at(core, slot);
     accepted->class = job->class;
-    accepted->campaign = job->campaign;
+    accepted->campaign = job->campaign & 0x7FFF;
+    accepted->has_link = job->has_link;
     accepted->flags = job->from_line != 0 ? JOB_PINNED : 0;
     bool later = job->due_ms > now.wall_ms;
     if (later)

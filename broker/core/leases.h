@@ -48,6 +48,8 @@ void outcome_believe_sent(struct core *core, uint32_t job, const struct core_res
                           struct effects *out);
 /* Withdraws a waiting job as far as what was asked or has passed meanwhile demands. True: it ended. */
 bool outcome_withdraw(struct core *core, uint32_t job, struct instant now, struct effects *out);
+/* It may not be a first message, and has become one: ended, true. */
+bool outcome_bar(struct core *core, uint32_t job, struct instant now, struct effects *out);
 
 /* ---- accounts: account.c ---- */
 bool account_may_send(const struct core *core, uint32_t account, struct instant now);

@@ -24,10 +24,10 @@ static void deliver(struct core *core, uint64_t number, const struct core_messag
                     struct effects *out)
 {
     enum delivery delivery = delivery_of(fact);
-    if (delivery == DELIVERY_NONE)
+    if (delivery == DELIVERY_NONE || !dedupe_deliver(core, fact->message_hash, number, delivery, now.wall_ms))
         return;
     struct change *change = change_add(out, CHANGE_DELIVERY);
-    change->delivery = (struct change_delivery){.number = number, .delivery = (uint8_t)delivery, .code = fact->code};
+    change->delivery = (struct change_delivery){.number = number, .delivery = (uint8_t)delivery, .code = fact->code, .message_hash = fact->message_hash};
     change_mark(core, change, TOPIC_JOB_DELIVERY, now);
 }
 

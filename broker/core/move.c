@@ -68,7 +68,7 @@ void move_settle(struct core *core, uint32_t at, struct instant now)
 void move_arrive(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     struct conversation *conversation = &core->conversations[at];
-    conversation_set_chat(core, at, 0);
+    conversation_lose_chat(core, at);
     if (conversation->health != CHAT_OPTED_OUT) { /* that was the old chat's */
         conversation->health = CHAT_UNKNOWN;
         conversation->health_at = 0;

@@ -137,6 +137,23 @@ bool outcome_withdraw(struct core *core, uint32_t slot, struct instant now, stru
     return true;
 }
 
+/* A conversation may have lost its chat since the job was accepted: as a first message the provider would refuse it. */
+bool outcome_bar(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+{
+    const struct job_ending ending = {
+        .event = EV_GIVE_UP, .code = CODE_NOT_ALLOWED, .dead = true,
+        .result = TEXT_SPAN("{\"error\":{\"code\":\"not_allowed\",\"message\":"
+                            "\"a link in the first message of a chat: the conversation has none any more\"}}")};
+    const struct job *job = job_at(core, slot);
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    bool may_be_sent = (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
+    if (!job->has_link || may_be_sent || conversation_has_begun(conversation) ||
+        core->pools[conversation->pool].policy.links_allowed)
+        return false;
+    job_end(core, slot, &ending, now, out);
+    return true;
+}
+
 /* Waiting again: withdrawn meanwhile, or remembered as it now is and back in line. */
 static void go_on(struct core *core, uint32_t slot, int http_status, int64_t code, struct instant now,
                   struct effects *out)
@@ -232,7 +249,7 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     bool unsettled = (job->flags & JOB_UNSETTLED) != 0;
     if (result->scope != SCOPE_JOB)
         job->flags |= JOB_WIDE;
-    else if (!unsettled && job->failures < UINT8_MAX)
+    else if (!unsettled && job->failures < FAILURES_MAX)
         job->failures++;
 
     struct conversation *conversation = &core->conversations[job->conversation];
@@ -246,7 +263,7 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     come_back(core, slot, EV_RETRY);
     lease_close(core, lease, false);
     if (result->forget_chat) {
-        conversation_set_chat(core, job->conversation, 0);
+        conversation_lose_chat(core, job->conversation);
         record_conversation(core, job->conversation, slot, result, now, out);
     }
     if (result->line_flagged)

@@ -66,7 +66,8 @@ static uint32_t revive(struct core *core, uint32_t at, const struct core_requeue
         return NOBODY;
     struct job *job = job_at(core, slot);
     job->class = letter->job.class;
-    job->campaign = letter->job.campaign;
+    job->campaign = letter->job.campaign & 0x7FFF;
+    job->has_link = letter->job.has_link;
     job->life = (uint8_t)(letter->life + 1);
     job->flags = (letter->job.from_line != 0 ? JOB_PINNED : 0) | (letter->doubtful ? JOB_DOUBTFUL : 0);
     job_set_expires(job, letter->job.expires_ms);

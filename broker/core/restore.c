@@ -139,6 +139,7 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
     at->class = job->class & 3;
     at->campaign = job->campaign;
     at->flags = job->flags & JOB_PINNED;
+    at->has_link = job->has_link;
     at->state = job->due_ms != 0 ? JOB_SCHEDULED : JOB_QUEUED;
     job_set_due(at, job->due_ms);
     job_set_expires(at, job->expires_ms);
@@ -316,7 +317,9 @@ static enum err restore_conversation(struct core *core, const struct change_conv
         conversation->streak = value->streak & STREAK_MAX;
         set_known_to(conversation, value->as_of);
     }
-    if (value->forgotten_chat || value->chat_hash != 0)
+    if (value->forgotten_chat)
+        conversation_lose_chat(core, at);
+    else if (value->chat_hash != 0)
         conversation_set_chat(core, at, value->chat_hash);
     return ERR_NONE;
 }
@@ -386,6 +389,10 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
                              change->campaign.ended[end]);
         return ERR_NONE;
     case CHANGE_DELIVERY:
+        if (change->delivery.message_hash != 0)
+            dedupe_deliver(core, change->delivery.message_hash, change->delivery.number,
+                           (enum delivery)change->delivery.delivery, change->event.at_ms);
+        return ERR_NONE;
     case CHANGE_GATE:
     case CHANGE_REPUTATION:
     case CHANGE_KIND_COUNT:

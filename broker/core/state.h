@@ -26,6 +26,7 @@
 #define JOB_SLOT_BITS 25u
 #define JOB_SLOT_MAX ((1u << JOB_SLOT_BITS) - 1)
 #define LEASE_SLOT_BITS 20u
+#define FAILURES_MAX 63u /* attempts_max is at most 50 */
 #define LEASE_SLOT_MAX ((1u << LEASE_SLOT_BITS) - 1)
 
 enum { /* struct job, flags */
@@ -48,16 +49,19 @@ struct job {
      * While it waits for its campaign: left and right link those that do. Otherwise left and right: see conversation.c,
      * runs of one class. */
     uint32_t left, right, parent;
-    uint32_t due_low, expires_low; /* Unix ms, low 32 bits; 0 with high 0: none */
-    uint16_t due_high, expires_high;
-    uint16_t campaign;
-    uint8_t attempts; /* tries begun, at most 255 */
-    uint8_t failures; /* those that count towards attempts_max */
-    uint8_t state : 4, class : 2;
-    uint8_t collapses : 1; /* has a collapse key: collapse.h */
-    uint8_t flags;
-    uint8_t rank; /* in the ready queue */
-    uint8_t life; /* how often it was requeued */
+    uint32_t state : 4;
+    uint32_t attempts : 8; /* tries begun, at most 255 */
+    uint32_t failures : 6; /* those that count towards attempts_max */
+    uint32_t flags : 8;
+    uint32_t rank : 5; /* in the ready queue: a leftist heap of n has none above log2(n + 1) */
+    uint32_t has_link : 1; /* refused as a first message */
+    uint64_t due_ms : 47; /* wall; 0: none. The year 6429 is as far as a moment goes (job_parse.c) */
+    uint64_t campaign : 15;
+    uint64_t class : 2;
+    uint64_t expires_ms : 47; /* likewise */
+    uint64_t zone : 8;        /* where its recipients are, for quiet hours: of core.zones, 0: not known */
+    uint64_t life : 8;        /* how often it was requeued */
+    uint64_t collapses : 1;   /* has a collapse key: collapse.h */
 };
 _Static_assert(sizeof(struct job) <= 56, "a queued job costs at most 64 bytes, its slot 56");
 
@@ -451,24 +455,22 @@ static inline uint32_t pool_after(const struct core *core, uint32_t p)
 
 static inline int64_t job_due_ms(const struct job *job)
 {
-    return (int64_t)job->due_high << 32 | job->due_low;
+    return (int64_t)job->due_ms;
 }
 
 static inline int64_t job_expires_ms(const struct job *job)
 {
-    return (int64_t)job->expires_high << 32 | job->expires_low;
+    return (int64_t)job->expires_ms;
 }
 
 static inline void job_set_due(struct job *job, int64_t ms)
 {
-    job->due_low = (uint32_t)ms;
-    job->due_high = (uint16_t)(ms >> 32);
+    job->due_ms = (uint64_t)ms & 0x7FFFFFFFFFFF;
 }
 
 static inline void job_set_expires(struct job *job, int64_t ms)
 {
-    job->expires_low = (uint32_t)ms;
-    job->expires_high = (uint16_t)(ms >> 32);
+    job->expires_ms = (uint64_t)ms & 0x7FFFFFFFFFFF;
 }
 
 static inline uint64_t job_sequence(const struct job *job)

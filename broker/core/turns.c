@@ -563,7 +563,7 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
     uint32_t class = core->jobs[slot].class;
     uint32_t of = core->jobs[slot].conversation;
     const struct conversation *conversation = &core->conversations[of];
-    if (outcome_withdraw(core, slot, now, out))
+    if (outcome_withdraw(core, slot, now, out) || outcome_bar(core, slot, now, out))
         return false; /* expired while it waited (its timer may be a moment late): never sent (promise P7) */
     if (!core->pools[conversation->pool].configured || conversation_waits_until(core, of, now) > now.wall_ms) {
         line->shares = before;

@@ -187,6 +187,8 @@ static void walk_job(struct cursor *cursor, struct change_job *job)
     FIELD(job->slot);
     FIELD(job->order);
     HASH(job->collapse);
+    FIELD(job->has_link);
+    FIELD(job->zone);
 }
 
 static void walk_try(struct cursor *cursor, struct change_try *try)
@@ -378,6 +380,7 @@ static bool walk(struct cursor *cursor, struct change *change, struct record_sto
     case CHANGE_DELIVERY:
         FIELD(change->delivery.delivery);
         SIGNED(change->delivery.code);
+        HASH(change->delivery.message_hash);
         return true;
     case CHANGE_GATE:
         FIELD(change->gate.gate);

@@ -28,6 +28,7 @@ struct naive_job {
     unsigned attempts, failures;
     bool unsettled, holds_all, cancel, pinned, key_known;
     bool probes_account;
+    bool has_link;
     bool restored; /* its lease is from before a restart, which does not know that it opened the conversation */
     uint8_t key[KEY_RANDOM_BYTES];
 };

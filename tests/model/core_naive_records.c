@@ -77,6 +77,7 @@ static void show_job(const struct showing *s, const struct change_job *change)
                               .collapse = ask->collapse,
                               .due_ms = ask->due_ms > s->now_ms ? ask->due_ms : 0,
                               .expires_ms = ask->expires_ms,
+                              .has_link = ask->has_link,
                               .pinned = ask->from_line != 0};
     take_place(s, job);
     struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
@@ -422,7 +423,9 @@ static void check_end(const struct showing *s, const struct naive_job *job, cons
              (answered && counts_as_failure(s, job) &&
               job->failures + 1 == naive_policy(s->rig, naive_pool_of(job->conversation))->attempts_max) ||
              (expired && (job->unsettled || answered) && change->code == CODE_OUTCOME_UNKNOWN) ||
-             (expired && change->code == CODE_OUTCOME_UNKNOWN && s->asked->ticked);
+             (expired && change->code == CODE_OUTCOME_UNKNOWN && s->asked->ticked) ||
+             (change->code == CODE_NOT_ALLOWED && job->has_link && !job->unsettled && job->place == NAIVE_WAITING &&
+              !s->naive->conversations[job->conversation].chat_known);
         break;
     case JOB_NONE:
     case JOB_SCHEDULED:

@@ -338,6 +338,44 @@ START_TEST(what_may_have_been_sent_counts_as_sent)
 }
 END_TEST
 
+/* ---- the first message ---- */
+
+/* covers: code not_allowed; key policies.first_message_links */
+START_TEST(a_link_that_became_a_first_message_is_not_sent_but_kept_for_a_person)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    goes(next(1, CLASS_TRANSACTIONAL), 1, 1);
+    uint64_t plain = next(1, CLASS_TRANSACTIONAL);
+    struct core_enqueue job = rig_job(1, CLASS_TRANSACTIONAL);
+    job.has_link = true;
+    uint64_t link = rig_enqueue(rig, &job).number;
+    job.class = CLASS_CAMPAIGN;
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_NONE);
+    rig_pass(rig, 1);
+    struct effect lease = last_job();
+    ck_assert_uint_eq(lease.number, plain);
+    struct core_result result = rig_result(&lease, OUTCOME_RETRY); /* the provider knows the chat no more */
+    result.forget_chat = true;
+    result.retry_after_ms = HOUR_MS;
+    result.scope = SCOPE_JOB;
+    rig_answer(rig, &result);
+    struct effect refused = rig_enqueue(rig, &job);
+    ck_assert_int_eq(refused.code, CODE_NOT_ALLOWED);
+    rig_restart(rig, 100); /* and a restart knows that */
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+    rig_forget(rig);
+    core_cancel(rig->core, 9, 0, plain, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_pass(rig, 10);
+    ck_job(link, JOB_NONE, REASON_NONE);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
+    struct core_status status;
+    core_status_read(rig->core, rig->now, &status);
+    ck_assert_uint_eq(status.failed_total, 1);
+}
+END_TEST
+
 /* ---- restarts ---- */
 
 /* Three messages, of which only the first is in the conversation's own record. */
@@ -442,6 +480,7 @@ int main(void)
         an_answer_that_came_before_the_last_message_answers_only_those_before_it,
         an_answer_is_heard_though_the_chat_id_is_not_known,
         what_may_have_been_sent_counts_as_sent,
+        a_link_that_became_a_first_message_is_not_sent_but_kept_for_a_person,
         a_restart_counts_messages_that_no_record_of_the_conversation_tells,
         a_record_that_was_moved_behind_newer_ones_takes_nothing_back,
         a_restart_remembers_an_answer,

@@ -572,6 +572,36 @@ START_TEST(what_becomes_of_a_sent_message_is_told_of_its_job)
 }
 END_TEST
 
+/* covers: field delivery */
+START_TEST(a_delivery_never_goes_back_and_is_told_once)
+{
+    struct effect job = begin_job();
+    rig_sent(rig, &job);
+    uint64_t message = job.number * 17 + (UINT64_C(1) << 50);
+    static const struct {
+        int what;
+        size_t events;
+    } told[] = {{MESSAGE_FAILED, 1},    {MESSAGE_FAILED, 1}, {MESSAGE_DELIVERED, 2}, {MESSAGE_FAILED, 2},
+                {MESSAGE_DELIVERED, 2}, {MESSAGE_READ, 3},   {MESSAGE_DELIVERED, 3}, {MESSAGE_FAILED, 3}};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        told_message(told[i].what, 0, message);
+        ck_assert_uint_eq(rig_records(rig, CHANGE_DELIVERY, job.number, 0), told[i].events);
+        if (i % 2 == 1)
+            rig_restart(rig, 10);
+    }
+}
+END_TEST
+
+START_TEST(a_message_that_is_only_known_by_its_key_is_delivered_once_too)
+{
+    struct effect job = begin_job();
+    rig_sent(rig, &job);
+    told_message(MESSAGE_READ, job.number, 4711); /* another message id than the answer named */
+    told_message(MESSAGE_DELIVERED, 0, 4711);
+    ck_assert_uint_eq(rig_records(rig, CHANGE_DELIVERY, job.number, 0), 1);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -603,6 +633,8 @@ int main(void)
         the_first_good_answer_closes_the_breaker,
         the_echo_of_its_key_settles_an_unknown_outcome,
         what_becomes_of_a_sent_message_is_told_of_its_job,
+        a_delivery_never_goes_back_and_is_told_once,
+        a_message_that_is_only_known_by_its_key_is_delivered_once_too,
     };
     return run_suite("core_leases", tests, sizeof tests / sizeof *tests);
 }
