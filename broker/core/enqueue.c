@@ -213,7 +213,10 @@ static bool would_be_held(struct core *core, const struct core_enqueue *job, con
 {
     if (job->due_ms > now.wall_ms || (job->expires_ms != 0 && job->expires_ms <= now.wall_ms))
         return false;
-    struct job probe = {.state = JOB_QUEUED};
+    uint32_t campaign = campaign_find(core, core->pools[job->pool].name, job->campaign);
+    if (campaign != NOBODY && core->campaigns[campaign].pauses > 0)
+        return true;
+    struct job probe = {.state = JOB_QUEUED, .class = (unsigned)job->class & 3};
     enum reason reason = decide_for(core, &probe, conversation, job->pool, job->from_line, now);
     return reason_holds(reason) || reason == REASON_NO_HEALTHY_LINE;
 }

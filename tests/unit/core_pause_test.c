@@ -72,6 +72,23 @@ START_TEST(jobs_of_a_paused_campaign_step_out_of_the_way_of_those_behind_them)
 }
 END_TEST
 
+/* covers: field if_held; code held */
+START_TEST(fail_if_held_is_refused_while_its_campaign_is_paused)
+{
+    begin_fast();
+    send(1, "spring");
+    rig_pause(rig, PAUSE_CAMPAIGN, target_of("spring"), 0);
+    for (uint64_t conversation = 1; conversation <= 2; conversation++) { /* a known one and a new one */
+        struct core_enqueue job = rig_job(conversation, CLASS_CAMPAIGN);
+        job.fail_if_held = true;
+        job.campaign = named("spring");
+        ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_HELD);
+        job.campaign = named("summer");
+        ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_NONE);
+    }
+}
+END_TEST
+
 START_TEST(what_stepped_aside_takes_its_place_by_acceptance_again)
 {
     begin_fast();
@@ -412,6 +429,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         jobs_of_a_paused_campaign_step_out_of_the_way_of_those_behind_them,
+        fail_if_held_is_refused_while_its_campaign_is_paused,
         what_stepped_aside_takes_its_place_by_acceptance_again,
         campaigns_of_one_conversation_come_back_one_by_one_in_its_order,
         a_campaign_s_jobs_fall_due_while_it_is_paused_and_keep_that_order,
