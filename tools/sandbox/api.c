@@ -215,6 +215,11 @@ static void send_judge(struct call *call, uint32_t chat)
         return;
     }
     call->taken = true;
+    if (!call->result.duplicate) {
+        model_run_accepted(call->sandbox, call->result.message, call->now);
+        sandbox_event_accepted(call->sandbox, call->result.message, call->now);
+        sandbox_ticker_wake(call->sandbox->ticker);
+    }
     if (call->route->kind == API_OPENS) {
         call->answer->status = 201;
         sandbox_render_chat_opened(&call->answer->body, world, call->result.message);
@@ -222,8 +227,6 @@ static void send_judge(struct call *call, uint32_t chat)
         call->answer->status = 202;
         sandbox_render_message_taken(&call->answer->body, world, call->result.message);
     }
-    if (!call->result.duplicate)
-        sandbox_event_accepted(call->sandbox, call->result.message, call->now);
 }
 
 /* ---- one request ---- */

@@ -66,6 +66,7 @@ static void chats_put(struct call *call, uint32_t line, uint32_t recipient, uint
     for (; at != WORLD_NONE && limit > 0; at = chat_step(world, line, recipient, at)) {
         if (line != WORLD_NONE && world->chats[at].line != line)
             continue;
+        model_run_look(call->sandbox, at, call->now);
         sandbox_render_chat(out, world, at);
         limit--;
     }
@@ -111,10 +112,12 @@ void api_chat_list(struct call *call)
 void api_chat_get(struct call *call)
 {
     uint32_t chat = api_thing(call, call->arguments[0], WORLD_ID_CHAT, call->sandbox->world->chat_count);
-    if (chat == WORLD_NONE)
+    if (chat == WORLD_NONE) {
         api_fail(call, WORLD_NO_CHAT, -1);
-    else
+    } else {
+        model_run_look(call->sandbox, chat, call->now);
         sandbox_render_chat(&call->answer->body, call->sandbox->world, chat);
+    }
 }
 
 /* ---- messages ---- */

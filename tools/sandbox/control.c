@@ -76,6 +76,8 @@ static const struct {
     {"POST", "/rules", control_rules_post},
     {"DELETE", "/rules", control_rules_delete},
     {"DELETE", "/rules/", control_rules_delete},
+    {"GET", "/model", control_model_get},
+    {"POST", "/model", control_model_post},
     {"GET", "/list", control_listing_get},
     {"POST", "/list", control_listing_post},
     {"GET", "/webhooks/faults", control_webhook_faults_get},

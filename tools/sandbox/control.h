@@ -45,6 +45,8 @@ void control_rules_post(struct control *control);
 void control_rules_delete(struct control *control); /* all, or the one named */
 void control_listing_get(struct control *control);
 void control_listing_post(struct control *control);
+void control_model_get(struct control *control);
+void control_model_post(struct control *control);
 void control_webhook_faults_get(struct control *control);
 void control_webhook_faults_post(struct control *control);
 void control_webhook_faults_delete(struct control *control);

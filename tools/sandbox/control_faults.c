@@ -70,6 +70,23 @@ void control_listing_post(struct control *control)
         control_listing_get(control);
 }
 
+/* ---- the model ---- */
+
+void control_model_get(struct control *control)
+{
+    model_run_view(control->sandbox, control->now, &control->answer->body);
+}
+
+void control_model_post(struct control *control)
+{
+    const char *wrong = model_run_set(control->sandbox, control->body, control->now);
+    sandbox_ticker_wake(control->sandbox->ticker);
+    if (wrong != NULL)
+        control_fail_field(control, wrong);
+    else
+        control_model_get(control);
+}
+
 /* ---- webhooks ---- */
 
 void control_webhook_faults_get(struct control *control)

@@ -54,13 +54,8 @@ static void line_change(struct control *control, uint32_t line, const struct lin
                                  .service_after = order->has_service ? order->service : entry->service,
                                  .changed_wall_ms = order->changed_wall_ms,
                                  .lie = order->lie};
-    if (!order->lie) {
-        world_line_set(sandbox->world, line, change.after, change.service_after, order->listed,
-                       (struct instant){change.changed_wall_ms, control->now.mono_ms});
-        sandbox_log_line(sandbox, line, control->now);
-    }
-    if (order->webhook)
-        sandbox_event_status(sandbox, &change, control->now);
+    sandbox_change_line(sandbox, &change, order->listed, order->webhook, control->now);
+    model_run_line_set(sandbox, line, control->now);
     sandbox_view_line(&control->answer->body, sandbox->world, line, control->now);
 }
 

@@ -65,6 +65,7 @@ void control_answer_post(struct control *control)
         control_fail(control, 507, err_name(err), "no room for it");
         return;
     }
+    model_run_received(control->sandbox, message, control->now);
     sandbox_event_message(control->sandbox, "message.received", message, control->now);
     control_done(control);
 }

@@ -82,11 +82,12 @@ void sandbox_event_accepted(struct sandbox *sandbox, uint32_t message, struct in
 {
     const struct world *world = sandbox->world;
     uint32_t chat = world->messages[message].chat;
+    bool delivers = world->chats[chat].seat_count == 1 && world->messages[message].delivered_wall_ms != TIME_NEVER;
     int64_t sent_ms = world->settings.sent_ms, delivered_ms = world->settings.delivered_ms;
     if (world->messages[message].opened_chat)
         chat_event(sandbox, chat, now);
     message_event(sandbox, "message.sent", message, now.wall_ms + sent_ms, now.mono_ms + sent_ms);
-    if (world->chats[chat].seat_count == 1)
+    if (delivers)
         message_event(sandbox, "message.delivered", message, now.wall_ms + delivered_ms, now.mono_ms + delivered_ms);
 }
 
@@ -121,6 +122,18 @@ void sandbox_event_status(struct sandbox *sandbox, const struct line_change *cha
     sandbox_render_status_event(&event.body, sandbox->world, number, line->number, change->before, change->after,
                                 change->service_before, change->service_after, change->changed_wall_ms, now.wall_ms);
     send_out(sandbox, &event, now.mono_ms);
+}
+
+void sandbox_change_line(struct sandbox *sandbox, const struct line_change *change, bool listed, bool tell,
+                         struct instant now)
+{
+    if (!change->lie) {
+        world_line_set(sandbox->world, change->line, change->after, change->service_after, listed,
+                       (struct instant){change->changed_wall_ms, now.mono_ms});
+        sandbox_log_line(sandbox, change->line, now);
+    }
+    if (tell)
+        sandbox_event_status(sandbox, change, now);
 }
 
 void sandbox_log_line(struct sandbox *sandbox, uint32_t number, struct instant now)

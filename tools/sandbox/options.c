@@ -30,12 +30,24 @@ const char sandbox_options_help[] =
     "  --messages-max N           messages kept; then sends are answered 500 (10000000)\n"
     "  --audit-ms N               how long a reputation audit takes (2000)\n"
     "  --audit-cooldown-ms N      then none of that line for so long (60000)\n"
+    "  --model                    let a model move reputations, and people read, answer and opt out\n"
+    "  --model-speed N            its time runs N times as fast as the clock (1)\n"
     "  --threads N                of the API (2)\n"
     "  --help, --version\n"
     "\n"
     "Prints `listening http://…` and `control http://…` on standard output when ready. Ends on TERM or INT.\n";
 
-enum kind { KIND_TEXT, KIND_NUMBER, KIND_LISTEN, KIND_CONTROL, KIND_LINE, KIND_EVENTS, KIND_HELP, KIND_VERSION };
+enum kind {
+    KIND_TEXT,
+    KIND_NUMBER,
+    KIND_LISTEN,
+    KIND_CONTROL,
+    KIND_LINE,
+    KIND_EVENTS,
+    KIND_FLAG,
+    KIND_HELP,
+    KIND_VERSION
+};
 
 #define FIELD(name) offsetof(struct sandbox_options, name)
 
@@ -49,6 +61,7 @@ static const struct spec {
     {"control", KIND_CONTROL, 0, 0, 0, 0},
     {"line", KIND_LINE, 0, 0, 0, 0},
     {"webhook-events", KIND_EVENTS, 0, 0, 0, 0},
+    {"model", KIND_FLAG, FIELD(model), 0, 0, 0},
     {"help", KIND_HELP, 0, 0, 0, 0},
     {"version", KIND_VERSION, 0, 0, 0, 0},
     {"api-key", KIND_TEXT, FIELD(api_key), 0, 0, 0},
@@ -65,6 +78,7 @@ static const struct spec {
     {"messages-max", KIND_NUMBER, FIELD(messages_max), 10000000, 1, 2000000000},
     {"audit-ms", KIND_NUMBER, FIELD(audit_ms), 2000, 0, 86400000},
     {"audit-cooldown-ms", KIND_NUMBER, FIELD(audit_cooldown_ms), 60000, 0, 86400000},
+    {"model-speed", KIND_NUMBER, FIELD(model_speed), 1, 1, 1000000},
     {"threads", KIND_NUMBER, FIELD(threads), 2, 1, 64},
 };
 enum { SPECS = sizeof specs / sizeof *specs };
@@ -153,6 +167,9 @@ static const char *value_read(struct sandbox_options *out, const struct spec *sp
         return line_read(out, value) ? NULL : "want +NUMBER or +NUMBER=HEALTHY|AT_RISK|CRITICAL|FLAGGED";
     case KIND_EVENTS:
         return events_read(out, value) ? NULL : "want all or status";
+    case KIND_FLAG:
+        *(bool *)field = true;
+        return NULL;
     case KIND_HELP:
     case KIND_VERSION:
         break;
@@ -180,7 +197,7 @@ enum options_outcome sandbox_options_read(struct sandbox_options *out, int argc,
 {
     struct option table[SPECS + 1] = {0};
     for (int i = 0; i < SPECS; i++) {
-        bool plain = specs[i].kind == KIND_HELP || specs[i].kind == KIND_VERSION;
+        bool plain = specs[i].kind == KIND_FLAG || specs[i].kind == KIND_HELP || specs[i].kind == KIND_VERSION;
         table[i] = (struct option){specs[i].name, plain ? no_argument : required_argument, NULL, 256};
     }
     defaults_set(out);

@@ -31,7 +31,8 @@ struct sandbox_options {
     size_t line_count;
     int64_t seed, latency_ms, webhook_retry_ms, webhook_timeout_ms, sent_ms, delivered_ms;
     int64_t pair_limit, messages_max, threads, audit_ms, audit_cooldown_ms;
-    bool status_events_only;
+    bool status_events_only, model;
+    int64_t model_speed;
 };
 
 enum options_outcome { OPTIONS_GOOD, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };

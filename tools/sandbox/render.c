@@ -294,7 +294,7 @@ void sandbox_render_message(struct json_out *out, const struct world *world, uin
              !ours  ? entry->accepted_wall_ms
              : sent ? entry->accepted_wall_ms + world->settings.sent_ms
                     : 0);
-    put_time(out, "delivered_at", delivered ? entry->accepted_wall_ms + world->settings.delivered_ms : 0);
+    put_time(out, "delivered_at", delivered ? entry->delivered_wall_ms : 0);
     put_time(out, "read_at", delivery == WORLD_WAS_READ ? entry->marked_wall_ms : 0);
     put(out, "from", sender_name(world, entry));
     put_sender(out, "from_handle", world, entry);
@@ -370,7 +370,7 @@ void sandbox_render_message_event(struct json_out *out, const struct world *worl
     put(out, "preferred_service", ours ? "auto" : NULL);
     put(out, "idempotency_key", entry->key);
     put_time(out, "sent_at", entry->accepted_wall_ms + (ours ? world->settings.sent_ms : 0));
-    put_time(out, "delivered_at", delivered ? entry->accepted_wall_ms + world->settings.delivered_ms : 0);
+    put_time(out, "delivered_at", delivered ? entry->delivered_wall_ms : 0);
     put_time(out, "read_at", read ? at_wall_ms : 0);
     put_null(out, "reply_to");
     put_null(out, "effect");

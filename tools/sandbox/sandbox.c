@@ -68,6 +68,7 @@ enum err sandbox_start(struct sandbox **out, const struct sandbox_options *optio
     pthread_mutex_init(&sandbox->lock, NULL);
     faults_init(&sandbox->faults, (uint64_t)options->seed, options->latency_ms);
     rules_init(&sandbox->rules, (uint64_t)options->seed);
+    model_run_init(&sandbox->model, (uint64_t)options->seed);
     sandbox->audits.duration_ms = options->audit_ms;
     sandbox->audits.cooldown_ms = options->audit_cooldown_ms;
     enum err err = ERR_NONE;
@@ -77,6 +78,10 @@ enum err sandbox_start(struct sandbox **out, const struct sandbox_options *optio
         err = world_make(sandbox);
     if (err == ERR_NONE)
         err = webhooks_make(sandbox, problem, room);
+    if (err == ERR_NONE && options->model)
+        model_run_turn_on(sandbox, (double)options->model_speed, clock_read());
+    if (err == ERR_NONE)
+        err = sandbox_ticker_start(&sandbox->ticker, sandbox);
     if (err == ERR_NONE)
         err = listen_at(&sandbox->api, &options->listen, (unsigned)options->threads, sandbox_api_handler(sandbox),
                         problem, room);
@@ -108,14 +113,35 @@ static void log_stop(struct sandbox *sandbox)
     json_out_free(&out);
 }
 
+/* The names of the pressures there are, the strongest first, each once. */
+static size_t model_drivers(const struct model_run *run, uint32_t line, const char **out)
+{
+    double pressures[MODEL_DRIVERS];
+    size_t count = 0;
+    model_line_pressures(&run->lines[line], &run->params, pressures);
+    for (;;) {
+        int strongest = 0;
+        for (int i = 1; i < MODEL_DRIVERS; i++)
+            strongest = pressures[i] > pressures[strongest] ? i : strongest;
+        if (pressures[strongest] <= 0)
+            return count;
+        const char *name = model_driver_name((enum model_driver)strongest);
+        if (count == 0 || strcmp(out[count - 1], name) != 0)
+            out[count++] = name;
+        pressures[strongest] = 0;
+    }
+}
+
 size_t sandbox_line_drivers(const struct sandbox *sandbox, uint32_t line, const char *out[SANDBOX_DRIVERS_MAX])
 {
     const struct world_line *entry = &sandbox->world->lines[line];
     size_t count = 0;
     if (entry->service == SERVICE_FLAGGED)
         out[count++] = "flagged";
+    if (sandbox->model.on && line < sandbox->model.line_count)
+        return count + model_drivers(&sandbox->model, line, out + count);
     if (entry->reputation != REPUTATION_HEALTHY)
-        out[count++] = "new_conversation_rate";
+        out[count++] = model_driver_name(MODEL_NEW_CHATS);
     return count;
 }
 
@@ -126,9 +152,11 @@ void sandbox_stop(struct sandbox **sandbox_p)
         return;
     sandbox_http_stop(&sandbox->control);
     sandbox_http_stop(&sandbox->api);
+    sandbox_ticker_stop(&sandbox->ticker);
     sandbox_webhooks_stop(&sandbox->webhooks);
     log_stop(sandbox);
     request_log_close(&sandbox->log);
+    model_run_free(&sandbox->model);
     subscriptions_free(&sandbox->subscriptions);
     listing_free(&sandbox->listing);
     world_free(&sandbox->world);

@@ -13,10 +13,12 @@
 #include "tools/sandbox/faults.h"
 #include "tools/sandbox/http_server.h"
 #include "tools/sandbox/listing.h"
+#include "tools/sandbox/model_run.h"
 #include "tools/sandbox/options.h"
 #include "tools/sandbox/request_log.h"
 #include "tools/sandbox/rules.h"
 #include "tools/sandbox/subscriptions.h"
+#include "tools/sandbox/ticker.h"
 #include "tools/sandbox/webhooks.h"
 #include "tools/sandbox/world.h"
 
@@ -29,6 +31,8 @@ struct sandbox {
     struct listing listing;
     struct audits audits;
     struct subscriptions subscriptions;
+    struct model_run model;
+    struct ticker *ticker;
     uint64_t requests, events, faulted[FAULT_COUNT], ruled;
     struct request_log *log; /* NULL: none asked for */
     struct webhooks *webhooks;
@@ -65,6 +69,9 @@ struct line_change {
     bool lie;                /* the world did not change */
 };
 void sandbox_event_status(struct sandbox *sandbox, const struct line_change *change, struct instant now);
+/* Makes it so (unless it is a lie), logs it, tells the list and the receivers if asked. */
+void sandbox_change_line(struct sandbox *sandbox, const struct line_change *change, bool listed, bool tell,
+                         struct instant now);
 /* The log's record of what a line truly is now. */
 void sandbox_log_line(struct sandbox *sandbox, uint32_t line, struct instant now);
 

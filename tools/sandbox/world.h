@@ -80,7 +80,8 @@ struct world_message {
     uint32_t older;  /* the chat's message before this one */
     uint32_t sender; /* recipient who wrote it; WORLD_NONE: we did */
     int64_t accepted_wall_ms;
-    int64_t marked_wall_ms; /* when it was read or failed */
+    int64_t delivered_wall_ms; /* when it is delivered; TIME_NEVER: not known yet. Of direct chats */
+    int64_t marked_wall_ms;    /* when it was read or failed */
     enum world_mark mark;
     bool opened_chat;
     char *parts; /* JSON array as sent */

@@ -175,7 +175,9 @@ static enum world_code accept_send(struct world *world, const struct audience *a
                                    const struct send_request *request, struct instant now,
                                    struct world_send_result *out)
 {
-    struct world_message message = {.sender = WORLD_NONE, .accepted_wall_ms = now.wall_ms};
+    struct world_message message = {.sender = WORLD_NONE,
+                                    .accepted_wall_ms = now.wall_ms,
+                                    .delivered_wall_ms = now.wall_ms + world->settings.delivered_ms};
     bool opens = out->chat == WORLD_NONE;
     for (size_t i = 0; i < audience->count; i++) {
         if (!pair_prepare(world, audience->line, audience->recipients[i]))
@@ -308,7 +310,7 @@ enum world_delivery world_message_delivery(const struct world *world, uint32_t m
     if (age_ms < world->settings.sent_ms)
         return WORLD_PENDING;
     bool direct = world->chats[entry->chat].seat_count == 1;
-    return direct && age_ms >= world->settings.delivered_ms ? WORLD_DELIVERED : WORLD_SENT;
+    return direct && now_wall_ms >= entry->delivered_wall_ms ? WORLD_DELIVERED : WORLD_SENT;
 }
 
 void world_message_mark(struct world *world, uint32_t message, enum world_mark mark, int64_t now_wall_ms)

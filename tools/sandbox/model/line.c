@@ -228,6 +228,7 @@ void model_sent(struct model_line *line, struct model_chat *chat, const struct m
     if (chat->opted_out)
         line->opt_outs += params->after_opt_out_weight;
     chat->last_out_ms = now_ms;
+    chat->sent++;
     chat->unanswered++;
 }
 

@@ -118,6 +118,7 @@ const char *model_driver_name(enum model_driver driver);
 
 struct model_chat {
     int64_t last_out_ms, last_in_ms; /* INT64_MIN: never */
+    uint32_t sent;                   /* messages of ours */
     uint32_t unanswered;             /* sends since the last answer */
     bool opted_out;
 };
