@@ -198,6 +198,7 @@ static bool broker_turn(struct broker *broker)
     read_lookups(broker);
     speak(broker);
     events_turn(broker->events, core_next_seq(broker->core), broker->durable != before, broker->now);
+    admin_follow(broker->admin, core_next_seq(broker->core), broker->durable != before, broker->now);
     ingress_retry(broker->ingress, broker->now);
     dispatch_retry(broker->dispatch, broker->now);
     return true;
@@ -229,7 +230,7 @@ static long timeout_ms(const struct broker *broker)
     struct instant now = clock_read();
     int64_t next = earlier(core_next_mono_ms(broker->core, now), feed_link_next_mono_ms(broker->feed));
     next = earlier(next, earlier(ingress_next_mono_ms(broker->ingress), dispatch_next_mono_ms(broker->dispatch)));
-    next = earlier(next, broker->clean_at_ms);
+    next = earlier(next, earlier(broker->clean_at_ms, admin_next_mono_ms(broker->admin)));
     int64_t wait = next - now.mono_ms;
     return wait < 0 ? 0 : wait > CLEAN_CALL_MS ? CLEAN_CALL_MS : (long)wait;
 }

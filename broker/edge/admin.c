@@ -9,6 +9,7 @@
 
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/admin_route.h"
+#include "broker/edge/admin_stream.h"
 
 #define STEPS_PER_SERVE 16 /* handler calls in one slice, at most one of which has more to do */
 #define ROOM_NEEDED     (8u * WIRE_ENQUEUE_JOBS_MAX) /* changes and effects that one handler call may add */
@@ -23,6 +24,7 @@ struct queue {
 struct admin {
     struct admin_options options;
     struct admin_http *http;
+    struct streams *streams;
     int wake_fd;
     pthread_mutex_t mutex;
     struct queue arrived; /* under the mutex, as is `closing` */
@@ -99,7 +101,8 @@ enum err admin_open(struct admin **out, const struct admin_options *options, str
     admin->running.last = &admin->running.first;
     pthread_mutex_init(&admin->mutex, NULL);
     admin->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    enum err err = admin->wake_fd >= 0 ? admin_http_open(&admin->http, admin, problem) : ERR_IO;
+    admin->streams = streams_new(options->lookup);
+    enum err err = admin->streams == NULL ? ERR_NO_MEMORY : admin->wake_fd >= 0 ? admin_http_open(&admin->http, admin, problem) : ERR_IO;
     if (err != ERR_NONE) {
         admin_close(&admin);
         return err;
@@ -142,7 +145,10 @@ void admin_close(struct admin **admin_p)
         answer_closing(x);
         admin_http_resume(x);
     }
+    if (admin->streams != NULL)
+        streams_end(admin->streams, "the broker is stopping; go on from the last id");
     admin_http_close(&admin->http);
+    streams_free(&admin->streams);
     pthread_mutex_destroy(&admin->mutex);
     if (admin->wake_fd >= 0)
         close(admin->wake_fd);
@@ -162,6 +168,7 @@ int admin_fd(const struct admin *admin)
 void admin_conf_set(struct admin *admin, const struct conf *conf)
 {
     admin->options.conf = conf;
+    streams_end(admin->streams, "the configuration was read anew: connect again"); /* who may see what has changed */
 }
 
 /* ---- turns ---- */
@@ -202,7 +209,7 @@ static void take_arrived(struct admin *admin)
 
 bool admin_serve(struct admin *admin, struct core *core, struct instant now, struct effects *out)
 {
-    struct admin_turn turn = {.admin = admin, .options = &admin->options, .core = core, .now = now, .out = out};
+    struct admin_turn turn = {.admin = admin, .streams = admin->streams, .options = &admin->options, .core = core, .now = now, .out = out};
     take_arrived(admin);
     if (out->effect_room - out->effect_count < ROOM_NEEDED || out->change_room - out->change_count < ROOM_NEEDED)
         return admin->running.first != NULL;
@@ -230,7 +237,7 @@ bool admin_serve(struct admin *admin, struct core *core, struct instant now, str
 
 bool admin_owns(uint64_t token)
 {
-    return token >> TAG_SHIFT == ADMIN_TOKEN_TAG;
+    return token >> TAG_SHIFT == ADMIN_TOKEN_TAG || streams_own(token);
 }
 
 /* The exchange that still waits under this token; NULL: it was answered meanwhile. */
@@ -255,8 +262,22 @@ void admin_effect(struct admin *admin, const struct effect *effect)
     eventfd_write(admin->wake_fd, 1);
 }
 
+void admin_follow(struct admin *admin, uint64_t next_seq, bool durable_moved, struct instant now)
+{
+    streams_turn(admin->streams, next_seq, durable_moved, now);
+}
+
+int64_t admin_next_mono_ms(const struct admin *admin)
+{
+    return streams_next_mono_ms(admin->streams);
+}
+
 void admin_looked_up(struct admin *admin, struct lookup_answer *answer)
 {
+    if (streams_own(answer->token)) {
+        streams_looked_up(admin->streams, answer);
+        return;
+    }
     struct exchange *x = waiting(admin, answer->token);
     if (x == NULL || x->has_lookup) {
         lookup_answer_free(answer);

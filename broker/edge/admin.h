@@ -98,6 +98,9 @@ bool admin_serve(struct admin *admin, struct core *core, struct instant now, str
 bool admin_owns(uint64_t token);
 /* A durable effect. The fd becomes readable: the answer itself is made by the next admin_serve(). */
 void admin_effect(struct admin *admin, const struct effect *effect);
+/* After the commits of a turn: followers of the event stream get what is new (see events_turn()). */
+void admin_follow(struct admin *admin, uint64_t next_seq, bool durable_moved, struct instant now);
+int64_t admin_next_mono_ms(const struct admin *admin); /* when to call that at the latest */
 /* A lookup's answer; taken over. */
 void admin_looked_up(struct admin *admin, struct lookup_answer *answer);
 

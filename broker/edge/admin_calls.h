@@ -19,7 +19,10 @@ enum admin_step call_line(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_campaigns(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_workers(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_pauses(struct admin_turn *turn, struct exchange *x);
+
+/* admin_events.c */
 enum admin_step call_events(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_stream(struct admin_turn *turn, struct exchange *x);
 
 /* admin_jobs.c */
 enum admin_step call_jobs(struct admin_turn *turn, struct exchange *x);

@@ -15,6 +15,7 @@ enum admin_step { STEP_DONE, STEP_MORE, STEP_WAIT };
 
 struct admin_turn { /* what a handler may use during one call */
     struct admin *admin;
+    struct streams *streams;
     const struct admin_options *options;
     struct core *core;
     struct instant now;
@@ -49,6 +50,7 @@ struct exchange {
     size_t body_bytes, body_room;
     struct grant grant; /* {""} for calls that need no token */
     bool begun, refused, handed_over;
+    char last_event_id[24]; /* the header; "": none, or none of ours */
 
     /* the owner's */
     struct exchange *next; /* in the list that holds it */
@@ -64,6 +66,7 @@ struct exchange {
     void (*memory_free)(void *memory);
 
     struct answer answer;
+    struct stream *stream; /* NULL; else the answer does not end: admin_stream.h */
 };
 
 /* ---- for handlers ---- */

@@ -14,6 +14,7 @@
 
 #include "broker/edge/admin_exchange.h"
 #include "broker/edge/admin_route.h"
+#include "broker/edge/admin_stream.h"
 #include "broker/edge/admin_tls.h"
 
 #define HEAD_BYTES_MAX (16u * 1024) /* request line and headers of a connection */
@@ -32,12 +33,15 @@ static enum MHD_Result queue_answer(struct MHD_Connection *connection, struct ex
     const struct answer *answer = &x->answer;
     bool whole = !answer->text.failed && answer->status != 0;
     int status = whole ? answer->status : 500;
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        whole ? answer->text.bytes : 0, whole ? answer->text.text : NULL, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response =
+        x->stream != NULL ? stream_response(x->stream, connection)
+                          : MHD_create_response_from_buffer(whole ? answer->text.bytes : 0,
+                                                            whole ? answer->text.text : NULL, MHD_RESPMEM_MUST_COPY);
     if (response == NULL)
         return MHD_NO;
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                            answer->type != NULL ? answer->type : "application/json");
+    if (x->stream == NULL)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                answer->type != NULL ? answer->type : "application/json");
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (status == 401)
@@ -112,6 +116,13 @@ static bool length_fits(struct exchange *x)
     return false;
 }
 
+static void take_last_event_id(struct exchange *x)
+{
+    const char *text = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Last-Event-ID");
+    if (text != NULL && strlen(text) < sizeof x->last_event_id)
+        memcpy(x->last_event_id, text, strlen(text) + 1);
+}
+
 static bool judge_head(struct admin *admin, struct exchange *x, const char *method)
 {
     if (x->refused)
@@ -120,6 +131,7 @@ static bool judge_head(struct admin *admin, struct exchange *x, const char *meth
     if (!authorize(admin, x, &match))
         return false;
     x->route = match.route;
+    take_last_event_id(x);
     memcpy(x->parts, match.parts, sizeof x->parts);
     return length_fits(x);
 }
@@ -227,6 +239,8 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **e
     struct exchange *x = *exchange_p;
     (void)connection;
     (void)code;
+    if (x != NULL && x->stream != NULL)
+        stream_left(x->stream);
     if (x != NULL)
         admin_body_release(http->admin, x->body_room);
     exchange_free(&x);

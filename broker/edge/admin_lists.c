@@ -1,4 +1,4 @@
-/* admin_lists.c — pages of pools, lines, campaigns, workers, pauses and events, and one line. A page is made in slices. */
+/* admin_lists.c — pages of pools, lines, campaigns, workers and pauses, and one line. A page is made in slices. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,64 +229,4 @@ enum admin_step call_pauses(struct admin_turn *turn, struct exchange *x)
     }
     bool more = read == room;
     return more && x->limit > 0 ? STEP_MORE : page_close(x, more);
-}
-
-/* ---- events ---- */
-
-static enum admin_step ask_events(struct admin_turn *turn, struct exchange *x)
-{
-    struct lookup_request request = {.what = LOOKUP_EVENTS, .topic = query_get(x, "topic")};
-    uint64_t limit;
-    if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_DEFAULT, &limit) ||
-        !query_number(x, "after", 0, INT64_MAX, 0, &request.after))
-        return STEP_DONE;
-    request.limit = (size_t)limit;
-    request.from_oldest = query_get(x, "after") == NULL;
-    return exchange_look_up(turn, x, &request);
-}
-
-/* What lies before the oldest is gone, or what was read before is not of this log: a follower must know that it
- * missed something. */
-static enum admin_step answer_gone(struct exchange *x, const char *message)
-{
-    struct json_out *out = &x->answer.text;
-    json_open(out, '{');
-    json_key(out, "error");
-    json_open(out, '{');
-    json_key(out, "code");
-    json_put_string(out, code_name(CODE_NOT_FOUND));
-    json_key(out, "message");
-    json_put_string(out, message);
-    json_key(out, "oldest");
-    json_put_int(out, (int64_t)x->lookup.oldest);
-    json_close(out, '}');
-    json_close(out, '}');
-    x->answer.status = 410;
-    return STEP_DONE;
-}
-
-enum admin_step call_events(struct admin_turn *turn, struct exchange *x)
-{
-    if (!x->has_lookup)
-        return ask_events(turn, x);
-    if (x->lookup.err == ERR_GONE)
-        return answer_gone(x, "events this old are no longer kept; go on from `oldest`");
-    if (x->lookup.err != ERR_NONE)
-        return answer_error(x, CODE_BUSY, "the events could not be read from disk", NULL);
-    if (x->lookup.next >= core_next_seq(turn->core)) /* a wiped store, or one restored from an older copy */
-        return answer_gone(x, "`after` lies beyond the last event: this log is another one; go on from `oldest`");
-    struct json_out *out = &x->answer.text;
-    json_open(out, '{');
-    json_key(out, "events");
-    json_open(out, '[');
-    const char *at = x->lookup.text.text;
-    for (size_t i = 0; i < x->lookup.item_count; i++) {
-        json_put_raw(out, at, x->lookup.items[i].bytes);
-        at += x->lookup.items[i].bytes;
-    }
-    json_close(out, ']');
-    json_key(out, "next");
-    json_put_int(out, (int64_t)x->lookup.next);
-    json_close(out, '}');
-    return answer_done(x);
 }

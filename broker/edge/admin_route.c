@@ -63,6 +63,7 @@ static const struct route routes[] = {
     {"POST", "/v1/dead/requeue", OPERATOR, SMALL, call_requeue_many, 0},
     {"POST", "/v1/dead/{id}/requeue", OPERATOR, SMALL, call_requeue, 0},
     {"GET", "/v1/events", LOOKS, 0, call_events, 0},
+    {"GET", "/v1/events/stream", LOOKS, 0, call_stream, 0},
 };
 
 static int hex_value(char c)

@@ -371,6 +371,7 @@ static void rig_serve(void)
         more = admin_serve(rig.admin, rig.core, rig.now, &rig.effects);
         rig_commit();
     } while (more);
+    admin_follow(rig.admin, core_next_seq(rig.core), true, rig.now);
 }
 
 /* Serves until `fd` can be read (or the answer is whole); false: in vain. */

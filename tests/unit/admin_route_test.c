@@ -72,7 +72,7 @@ START_TEST(what_is_no_path_of_ours_is_nothing)
                                         "/v1/lines//pause",
                                         "/V1/jobs",
                                         "/a/b/c/d/e/f/g/h/i/j",
-                                        "/v1/events/stream",
+                                        "/v1/events/streams",
                                         "*"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         struct route_match match = find("GET", paths[i]);

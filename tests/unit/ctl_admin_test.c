@@ -357,18 +357,40 @@ START_TEST(events_in_json_are_one_document)
 }
 END_TEST
 
-START_TEST(following_begins_with_what_happens_from_now_on)
+/* Cut off in the middle of an event: it begins anew behind the last whole one. */
+START_TEST(following_begins_with_what_happens_from_now_on_and_survives_a_cut)
 {
-    static const struct reply script[] = {{200, "{\"next_seq\":42}"},
-                                          {200, "{\"events\":[{\"seq\":42}],\"next\":42}"},
-                                          {410, "{\"error\":{\"code\":\"not_found\",\"message\":\"oldest is 50\"}}"}};
+    static const struct reply script[] = {
+        {200, "{\"version\":\"1\",\"next_seq\":42}"},
+        {200, "retry: 10\n: events follow\n\nid: 42\nevent: job.sent\ndata: {\"seq\":42}\n\nid: 43\nevent: job."},
+        {200, ": \n\nid: 43\nevent: job.sent\ndata: {\"seq\":43}\n\nevent: error\ndata: {\"error\":{\"code\":\"busy\"}}\n\n"},
+        {200, "event: error\ndata: {\"error\":{\"code\":\"not_found\",\"message\":\"gone\",\"oldest\":90}}\n\n"}};
     SERVER_START(script);
-    RUN_ADMIN("events", W("--follow"), W("--json"));
+    RUN_ADMIN("events", W("--follow"), W("--json"), W("--topic"), W("job."));
     ck_assert_int_eq(said.code, EXIT_REFUSED);
-    assert_asked(0, "GET", "/v1/status");
-    assert_says(server.seen[1].url, "after=41");
-    assert_says(said.out, "{\"seq\":42}\n");
+    assert_asked(1, "GET", "/v1/events/stream?after=41&topic=job.");
+    assert_asked(2, "GET", "/v1/events/stream?after=42&topic=job.");
+    assert_asked(3, "GET", "/v1/events/stream?after=43&topic=job.");
+    assert_says(said.out, "{\"seq\":42}\n{\"seq\":43}\n");
+    assert_says(said.out, "--after 89");
     server_stop();
+}
+END_TEST
+
+START_TEST(following_ends_with_the_limit_and_with_a_refusal)
+{
+    static const struct reply script[] = {{200, "data: {\"seq\":7}\n\ndata: {\"seq\":8}\n\ndata: {\"seq\":9}\n\n"},
+                                          {410, "{\"error\":{\"code\":\"not_found\",\"message\":\"gone\",\"oldest\":9}}"}};
+    SERVER_START(script);
+    RUN_ADMIN("events", W("--follow"), W("--json"), W("--after"), W("6"), W("--limit"), W("2"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_str_eq(said.out, "{\"seq\":7}\n{\"seq\":8}\n");
+    RUN_ADMIN("events", W("--follow"), W("--after"), W("1"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "not_found: gone");
+    server_stop();
+    RUN_ADMIN("events", W("--follow"), W("--after"), W("1"));
+    ck_assert_int_eq(said.code, EXIT_UNREACHABLE);
 }
 END_TEST
 
@@ -406,7 +428,8 @@ int main(void)
     tcase_add_test(changes, cancel_goes_on_after_a_refusal_and_says_so_at_the_end);
     tcase_add_test(changes, events_are_read_up_to_the_last_one);
     tcase_add_test(changes, events_in_json_are_one_document);
-    tcase_add_test(changes, following_begins_with_what_happens_from_now_on);
+    tcase_add_test(changes, following_begins_with_what_happens_from_now_on_and_survives_a_cut);
+    tcase_add_test(changes, following_ends_with_the_limit_and_with_a_refusal);
     suite_add_tcase(suite, changes);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

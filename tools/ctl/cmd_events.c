@@ -1,5 +1,6 @@
-/* cmd_events.c — events from the broker's journal (GET /v1/events). Following asks again and again from the last
- * number seen: what the journal has cannot be missed, whatever happens to a connection. */
+/* cmd_events.c — events from the broker's journal: pages (GET /v1/events), or as they come (GET /v1/events/stream).
+ * Following begins anew from the last number seen whenever it is cut off: what the journal has cannot be missed,
+ * whatever happens to a connection. */
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -11,13 +12,20 @@
 
 #define PAGE_EVENTS_MAX  1000
 #define LIMIT_MAX        1000000
-#define FOLLOW_PERIOD_MS 500
+#define AGAIN_MS         2000 /* after a stream was cut off, unless it says itself (`retry`) */
+#define AGAIN_MS_MAX     60000
+#define SILENT_S         45L  /* three heartbeats */
 
 struct reader {
     const struct ctl *ctl;
     const char *topic;
     int64_t after, left; /* events that may still be shown */
     bool follow;
+    int again_ms;
+    bool began;      /* following: the stream is there */
+    bool in_error;   /* the event under way is the stream's last word */
+    bool is_over;    /* what was asked for is gone, or all that was asked for was shown */
+    int code;
     struct json_out page; /* JSON of all that is shown, when not following */
 };
 
@@ -134,17 +142,95 @@ static int read_events(struct reader *reader)
 {
     int code = EXIT_DONE;
     int count = 1;
-    while (code == EXIT_DONE && reader->left > 0 && (count > 0 || reader->follow)) {
-        if (count == 0)
-            poll(NULL, 0, FOLLOW_PERIOD_MS);
+    while (code == EXIT_DONE && reader->left > 0 && count > 0)
         code = read_page(reader, &count);
+    return code;
+}
+
+/* ---- following ---- */
+
+static void take_data(struct reader *reader, const char *text)
+{
+    cJSON *event = json_parse(text, strlen(text), NULL);
+    if (reader->in_error) {
+        int64_t oldest = 0;
+        const cJSON *error = value_at(event, "error");
+        const char *message = json_string(error, "message");
+        reader->is_over = json_int(error, "oldest", &oldest);
+        if (reader->is_over)
+            reader->code = ctl_fail(reader->ctl, EXIT_REFUSED, "not_found", "%s: --after %" PRId64,
+                                    message != NULL ? message : "", oldest - 1);
+    } else if (event != NULL) {
+        json_int(event, "seq", &reader->after);
+        reader->code = show_event(reader, event);
+        reader->left--;
+        fflush(reader->ctl->out);
     }
+    cJSON_Delete(event);
+}
+
+static void take_retry(struct reader *reader, const char *text)
+{
+    long ms = strtol(text, NULL, 10);
+    if (ms > 0 && ms <= AGAIN_MS_MAX)
+        reader->again_ms = (int)ms;
+}
+
+/* A line of the stream: a field, or (empty) the end of an event. */
+static bool take_line(void *self, const char *line)
+{
+    struct reader *reader = self;
+    reader->began = true;
+    if (strncmp(line, "event: ", 7) == 0)
+        reader->in_error = strcmp(line + 7, "error") == 0;
+    else if (strncmp(line, "retry: ", 7) == 0)
+        take_retry(reader, line + 7);
+    else if (strncmp(line, "data: ", 6) == 0)
+        take_data(reader, line + 6);
+    return reader->code == EXIT_DONE && !reader->is_over && reader->left > 0;
+}
+
+static char *stream_path(const struct reader *reader)
+{
+    char after[24];
+    char *path = strdup("/v1/events/stream");
+    snprintf(after, sizeof after, "%" PRId64, reader->after);
+    if (path != NULL && http_query(&path, "after", after) && http_query(&path, "topic", reader->topic))
+        return path;
+    free(path);
+    return NULL;
+}
+
+/* One connection. Returns an exit code; EXIT_DONE: go on, unless it is over. */
+static int follow_once(struct reader *reader)
+{
+    struct http_answer answer = {0};
+    char *path = stream_path(reader);
+    if (path == NULL)
+        return ctl_fail(reader->ctl, EXIT_REFUSED, "no_memory", "%s", "");
+    enum http_end end = http_lines(reader->ctl, path, SILENT_S, take_line, reader, &answer);
+    free(path);
+    int code = reader->code;
+    if (end == HTTP_ANSWERED && answer.status > 299) {
+        code = answer.status == 429 && reader->began ? EXIT_DONE : http_refused(reader->ctl, &answer);
+    } else if (end != HTTP_ANSWERED && !reader->began) {
+        code = ctl_fail(reader->ctl, EXIT_UNREACHABLE, "unreachable", "%s", answer.problem);
+    }
+    http_answer_free(&answer);
+    return code;
+}
+
+static int follow(struct reader *reader)
+{
+    int code = EXIT_DONE;
+    while ((code = follow_once(reader)) == EXIT_DONE && !reader->is_over && reader->left > 0)
+        poll(NULL, 0, reader->again_ms);
     return code;
 }
 
 int command_events(const struct ctl *ctl, const struct args *args)
 {
-    struct reader reader = {.ctl = ctl, .topic = args_option(args, "topic"), .follow = args_flag(args, "follow")};
+    struct reader reader = {.ctl = ctl, .topic = args_option(args, "topic"), .follow = args_flag(args, "follow"), .again_ms = AGAIN_MS};
     reader.left = reader.follow ? INT64_MAX : 100;
     if (!args_number(args, "limit", 1, LIMIT_MAX, &reader.left) ||
         !args_number(args, "after", 0, INT64_MAX, &reader.after))
@@ -157,7 +243,7 @@ int command_events(const struct ctl *ctl, const struct args *args)
     json_open(&reader.page, '{');
     json_key(&reader.page, "events");
     json_open(&reader.page, '[');
-    int code = read_events(&reader);
+    int code = reader.follow ? follow(&reader) : read_events(&reader);
     json_close(&reader.page, ']');
     json_key(&reader.page, "next");
     json_put_int(&reader.page, reader.after);

@@ -133,8 +133,75 @@ enum http_end http_call(const struct ctl *ctl, const char *method, const char *p
     return end;
 }
 
+/* ---- line by line ---- */
+
+#define LINE_BYTES_MAX (1024u * 1024)
+
+struct lines {
+    CURL *curl;
+    bool (*take)(void *self, const char *line);
+    void *self;
+    struct http_answer *answer; /* of one that is no 2xx; and of the line that is not whole yet */
+    bool stopped;
+};
+
+static bool take_line(struct lines *lines)
+{
+    struct http_answer *answer = lines->answer;
+    char *end;
+    while ((end = memchr(answer->text, '\n', answer->bytes)) != NULL) {
+        size_t used = (size_t)(end - answer->text) + 1;
+        *end = '\0';
+        if (!lines->take(lines->self, answer->text))
+            return false;
+        answer->bytes -= used;
+        memmove(answer->text, answer->text + used, answer->bytes + 1);
+    }
+    return answer->bytes <= LINE_BYTES_MAX;
+}
+
+static size_t take_lines(char *data, size_t size, size_t count, void *self)
+{
+    struct lines *lines = self;
+    long status = 0;
+    curl_easy_getinfo(lines->curl, CURLINFO_RESPONSE_CODE, &status);
+    size_t taken = take_bytes(data, size, count, lines->answer);
+    if (taken == 0 || status < 200 || status > 299)
+        return taken;
+    lines->stopped = !take_line(lines);
+    return lines->stopped ? 0 : taken;
+}
+
+enum http_end http_lines(const struct ctl *ctl, const char *path, long silent_s, bool (*take)(void *self, const char *line),
+                         void *self, struct http_answer *out)
+{
+    memset(out, 0, sizeof *out);
+    snprintf(out->problem, sizeof out->problem, "out of memory");
+    struct lines lines = {.curl = curl_easy_init(), .take = take, .self = self, .answer = out};
+    enum http_end end = HTTP_UNREACHABLE;
+    struct curl_slist *headers = headers_for(ctl, false);
+    size_t room = strlen(ctl->admin) + strlen(path) + 1;
+    char *url = malloc(room);
+    if (lines.curl != NULL && url != NULL && headers != NULL) {
+        snprintf(url, room, "%s%s", ctl->admin, path);
+        set_options(lines.curl, ctl, "GET", url, NULL, 0, out);
+        curl_easy_setopt(lines.curl, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(lines.curl, CURLOPT_TIMEOUT, 0L);
+        curl_easy_setopt(lines.curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(lines.curl, CURLOPT_LOW_SPEED_TIME, silent_s);
+        curl_easy_setopt(lines.curl, CURLOPT_WRITEFUNCTION, take_lines);
+        curl_easy_setopt(lines.curl, CURLOPT_WRITEDATA, &lines);
+        end = perform(lines.curl, ctl, out);
+        end = lines.stopped ? HTTP_ANSWERED : end;
+    }
+    free(url);
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(lines.curl);
+    return end;
+}
+
 /* {"error":{"code","message"}} of the contract, or what else the server said. */
-static int refused(const struct ctl *ctl, const struct http_answer *answer)
+int http_refused(const struct ctl *ctl, const struct http_answer *answer)
 {
     const cJSON *error = value_at(answer->json, "error");
     const char *code = json_string(error, "code");
@@ -156,7 +223,7 @@ int http_ask(const struct ctl *ctl, const char *method, const char *path, const 
     if (end != HTTP_ANSWERED)
         code = ctl_fail(ctl, EXIT_UNREACHABLE, "unreachable", "%s", out->problem);
     else if (out->status < 200 || out->status > 299 || (out->json == NULL && out->bytes > 0))
-        code = refused(ctl, out);
+        code = http_refused(ctl, out);
     if (code != EXIT_DONE)
         http_answer_free(out);
     return code;

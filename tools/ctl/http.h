@@ -31,10 +31,19 @@ void http_answer_free(struct http_answer *answer);
 enum http_end http_call(const struct ctl *ctl, const char *method, const char *path, const char *body,
                         size_t body_bytes, struct http_answer *out);
 
-/* The same, for commands (`body` NULL: none): a 2xx with JSON (or with nothing) is EXIT_DONE; anything else is told
+/* GET, with the answer's lines given as they come (ends of lines cut off, no line longer than 1 MiB); `take` returns
+ * false to stop. Silence for `silent_s` ends it as lost. out->status: 0 when nothing was answered; an answer that is no
+ * 2xx is kept in *out as by http_call(). */
+enum http_end http_lines(const struct ctl *ctl, const char *path, long silent_s, bool (*take)(void *self, const char *line),
+                         void *self, struct http_answer *out);
+
+/* http_call(), for commands (`body` NULL: none): a 2xx with JSON (or with nothing) is EXIT_DONE; anything else is told
  * to the user and answered with the exit code that fits, *out then holds nothing. */
 int http_ask(const struct ctl *ctl, const char *method, const char *path, const struct json_out *body,
              struct http_answer *out);
+
+/* Tells the user what an answer says that is no 2xx; returns the exit code. */
+int http_refused(const struct ctl *ctl, const struct http_answer *answer);
 
 /* "/v1/lines/{}/pause" with its {} replaced by `part`, percent-encoded. Free with free(); NULL: out of memory. */
 char *http_path(const char *pattern, const char *part);
