@@ -246,6 +246,24 @@ START_TEST(a_conversation_that_left_says_that_it_waits_for_the_pairs_minute)
 }
 END_TEST
 
+START_TEST(a_paused_line_keeps_its_conversations_and_lets_them_go_when_it_is_resumed)
+{
+    begin(MOVES_CONF);
+    placed_on_0(1);
+    rig_pause(rig, PAUSE_LINE, RIG_LINE, 0);
+    uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    told_service(SERVICE_FLAGGED);
+    rig_pass(rig, 1000);
+    ck_job(number, JOB_QUEUED, REASON_LINE_PAUSED);
+    rig_forget(rig);
+    rig_resume(rig, PAUSE_LINE, RIG_LINE, 0);
+    rig_pass(rig, 10);
+    struct effect job = leased();
+    ck_assert_uint_eq(job.number, number);
+    ck_assert_uint_ne(line_of(&job), RIG_LINE);
+}
+END_TEST
+
 START_TEST(without_the_policy_nothing_moves)
 {
     begin(FREE_CONF);
@@ -596,6 +614,7 @@ int main(void)
         a_conversation_that_waits_moves_with_all_its_jobs_in_their_order,
         conversations_of_a_flagged_line_are_placed_anew_and_spend_a_new_conversation_there,
         a_conversation_that_left_says_that_it_waits_for_the_pairs_minute,
+        a_paused_line_keeps_its_conversations_and_lets_them_go_when_it_is_resumed,
         without_the_policy_nothing_moves,
         an_unknown_outcome_a_pinned_job_and_a_critical_chat_stay,
         a_try_that_comes_back_from_a_flagged_line_leaves_it_with_its_key,

@@ -213,6 +213,9 @@ START_TEST(every_prefix_of_a_requeues_records_restores)
     size_t before = rig->record_count;
     ck_assert_int_eq(requeue(number, 1), CODE_NONE);
     size_t after = rig->record_count;
+    struct rig *again = rig_replica(rig, after, 2); /* each record twice: the earlier life's end comes once more */
+    ck_assert_int_ne(rig_view(again, number).state, JOB_NONE);
+    rig_free(&again);
     struct effect job = leased();
     rig_sent(rig, &job);
     for (size_t count = 0; count <= rig->record_count; count++) {
