@@ -63,6 +63,14 @@ static bool has_place(const struct job *old, const struct job *job)
     return old->state == JOB_QUEUED && job->state == JOB_QUEUED && old->class == job->class;
 }
 
+bool collapse_waits(const struct core *core, uint32_t conversation, uint64_t hash)
+{
+    uint32_t slot = hash == 0 ? 0 : index_find(&core->by_collapse, hash);
+    while (slot != 0 && !(core->jobs[slot].conversation == conversation && can_end(&core->jobs[slot])))
+        slot = index_find_next(&core->by_collapse, hash, slot);
+    return slot != 0;
+}
+
 uint32_t collapse_find(struct core *core, uint32_t slot, uint64_t hash, struct instant now)
 {
     struct job *job = job_at(core, slot);

@@ -4,6 +4,7 @@
  * Its end stays in the journal as history; a new CHANGE_JOB with the next `life` begins it again behind that, and whoever
  * replays takes an end for the life that it names only (docs/store.md). Its old slot may be another job's by now: then
  * it lives in any other and is found by an index (job_slot_of). */
+#include "broker/core/collapse.h"
 #include "broker/core/conversation.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
@@ -89,6 +90,8 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
     code = enqueue_admit(core, &ask, store_full, now, &at).code;
     if (code != CODE_NONE)
         return code;
+    if (collapse_waits(core, at, ask.collapse))
+        return CODE_SUPERSEDED; /* a newer one has its place */
     uint32_t line = letter->attempts > 0 || letter->doubtful ? line_find(core, letter->line) : NO_LINE;
     const struct conversation *home = &core->conversations[at];
     bool elsewhere = (home->flags & CONVERSATION_BOUND) == 0 && (home->flags & CONVERSATION_PINNED) != 0 && home->line != line;

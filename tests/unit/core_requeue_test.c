@@ -378,6 +378,53 @@ START_TEST(a_requeue_is_refused_as_an_enqueue_would_be)
 }
 END_TEST
 
+/* covers: code superseded */
+START_TEST(a_dead_letter_whose_place_a_newer_job_has_stays_dead_and_one_that_is_back_gives_way)
+{
+    begin();
+    uint64_t number = refused_job(1);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    struct core_requeue letter = letter_of(number, 1);
+    letter.job.collapse = 4711;
+    struct core_enqueue newer = rig_job(1, CLASS_TRANSACTIONAL);
+    newer.collapse = 4711;
+    uint64_t waiting = rig_enqueue(rig, &newer).number;
+    ck_assert_int_eq(offer(&letter), CODE_SUPERSEDED);
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_NONE);
+    core_cancel(rig->core, 1, 0, waiting, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(offer(&letter), CODE_NONE);
+    come_back();
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_QUEUED);
+    newer.id_hash = 0;
+    rig_enqueue(rig, &newer);
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_NONE);
+    ck_assert_int_eq(end_of(number).code, CODE_SUPERSEDED);
+}
+END_TEST
+
+START_TEST(a_requeued_job_counts_in_its_campaign_again)
+{
+    begin();
+    struct core_enqueue ask = rig_job(1, CLASS_CAMPAIGN);
+    ask.campaign = core_campaign(rig->core, "spring", &rig->out);
+    uint64_t number = rig_enqueue(rig, &ask).number;
+    struct effect job = leased();
+    struct core_result result = rig_result(&job, OUTCOME_REJECTED);
+    rig_answer(rig, &result);
+    struct core_requeue letter = letter_of(number, 1);
+    letter.job = ask;
+    ck_assert_int_eq(offer(&letter), CODE_NONE);
+    rig_pause(rig, PAUSE_CAMPAIGN, (uint64_t)ask.campaign, 0);
+    come_back();
+    ck_job(number, JOB_QUEUED, REASON_CAMPAIGN_PAUSED);
+    rig_resume(rig, PAUSE_CAMPAIGN, (uint64_t)ask.campaign, 0);
+    job = leased();
+    rig_sent(rig, &job); /* and its end finds it counted */
+    ck_assert_int_eq(end_of(number).state, JOB_SENT);
+}
+END_TEST
+
 START_TEST(the_producers_id_goes_on_meaning_the_requeued_job)
 {
     begin();
@@ -408,6 +455,8 @@ int main(void)
         what_lives_or_was_requeued_meanwhile_is_no_dead_letter,
         a_requeued_job_that_fails_again_is_a_dead_letter_again,
         a_requeue_is_refused_as_an_enqueue_would_be,
+        a_dead_letter_whose_place_a_newer_job_has_stays_dead_and_one_that_is_back_gives_way,
+        a_requeued_job_counts_in_its_campaign_again,
         the_producers_id_goes_on_meaning_the_requeued_job,
     };
     return run_suite("core_requeue", tests, sizeof tests / sizeof *tests);
