@@ -57,7 +57,8 @@ static enum err pem_read(const char *path, bool is_secret, gnutls_datum_t *out, 
     size_t bytes = text != NULL ? fread(text, 1, PEM_BYTES_MAX, file) : 0;
     bool is_safe = !is_secret || (fstat(fileno(file), &status) == 0 && secret_mode_is_safe(status.st_mode));
     (void)fclose(file);
-    *out = (gnutls_datum_t){text, (unsigned)bytes};
+    out->data = text;
+    out->size = (unsigned)bytes;
     if (bytes == 0)
         return refuse(problem, path, "is empty, or cannot be read");
     return is_safe ? ERR_NONE : refuse(problem, path, "others than its owner can read or change it: chmod 600");

@@ -728,7 +728,7 @@ static void drain(void)
         }
         pass(round % 50 == 49 ? 1800000 : 1 + (int64_t)draw(2000));
         for (uint32_t w = 0; w < WORLD_WORKERS; w++)
-            if (!run.world.workers[w].ready) {
+            if (!run.world.workers[w].ready || run.world.workers[w].pools != (1u << NAIVE_POOLS) - 1) {
                 world_ready(&run.world, w, run.rig);
                 settle();
             }

@@ -10,6 +10,7 @@
 enum {
     NAIVE_JOBS = 256, /* live ones; the test enqueues no more */
     NAIVE_CONVERSATIONS = 48,
+    NAIVE_POOLS = 3,
     NAIVE_LINES = 9,
     NAIVE_PAUSES = 16,
     NAIVE_IDS = 64,

@@ -87,6 +87,9 @@ static void hear_job(struct world *world, const struct rig *rig, struct naive *n
         naive_refuse("lease %llu is handed out but not the model's", (unsigned long long)effect->lease);
     if (naive_is_suppressed(naive, world_recipient_of(world, view.number)) && !job->unsettled)
         naive_refuse("P7: job %llu is handed out for a suppressed recipient", (unsigned long long)view.number);
+    if ((worker->pools & 1u << naive_pool_of_line((uint32_t)(view.line - RIG_LINE))) == 0)
+        naive_refuse("P9: lease %llu is handed to a worker whose key does not name its pool",
+                     (unsigned long long)effect->lease);
     if (view.unsettled != job->unsettled)
         naive_refuse("job %llu is handed out with unsettled %d", (unsigned long long)view.number, view.unsettled);
     if (worker->instance == 0 || world->held_count == WORLD_HELD)
@@ -133,10 +136,24 @@ void world_kill(struct world *world, uint32_t worker)
             drop(world, i);
 }
 
+/* Half of them may do everything; the others have a key for some pools, perhaps another one each time, perhaps none. */
+static size_t draw_pools(struct world *world, struct world_worker *worker, uint32_t out[NAIVE_POOLS])
+{
+    size_t count = 0;
+    worker->pools = (1u << NAIVE_POOLS) - 1;
+    if (!world->good && world_draw(world, 2) == 0)
+        worker->pools = (uint32_t)world_draw(world, 1u << NAIVE_POOLS);
+    for (uint32_t p = 0; p < NAIVE_POOLS; p++)
+        if ((worker->pools & 1u << p) != 0)
+            out[count++] = p;
+    return count;
+}
+
 void world_ready(struct world *world, uint32_t w, struct rig *rig)
 {
     struct world_worker *worker = &world->workers[w];
     uint64_t named[WORLD_HELD];
+    uint32_t pools[NAIVE_POOLS];
     struct core_ready ready = {
         .peer = w + 1, .slots = 2 + (uint32_t)world_draw(world, 8), .leases = named, .worker = "w"};
     if (worker->instance == 0)
@@ -151,6 +168,9 @@ void world_ready(struct world *world, uint32_t w, struct rig *rig)
             drop(world, i);
     }
     ready.instance = worker->instance;
+    ready.pools = pools;
+    ready.pool_count = draw_pools(world, worker, pools);
+    ready.some_pools = ready.pool_count < NAIVE_POOLS;
     worker->ready = true;
     worker->beat_ms = rig->now.wall_ms;
     core_worker_ready(rig->core, &ready, rig->now, &rig->out);

@@ -19,6 +19,7 @@ struct held {
 struct world_worker {  /* its peer is its index + 1 */
     uint64_t instance; /* 0: dead */
     bool ready;        /* as far as it knows */
+    uint32_t pools;    /* a bit for each that its key names, as it last said READY */
     int64_t beat_ms;   /* the last that was answered */
 };
 

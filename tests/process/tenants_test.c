@@ -384,14 +384,17 @@ static void fill_in(struct call *call, const char *pattern, int job)
     }
 }
 
+#define INTO_BLUE                                                                                                    \
+    "{\"pool\":\"blue\",\"to\":\"+14157069003\",\"message\":{},\"conversations\":[{\"pool\":\"blue\","               \
+    "\"to\":\"+14157069003\",\"line\":\"+12025550103\",\"chat_id\":\"c\"}],\"line\":\"+12025550101\"}"
+
 /* A body that every call that changes something takes, or refuses for its form only after it knows who asks. */
 static const char *body_of(const struct route *route, int variant)
 {
     static const char *const bodies[] = {
         "{\"reason\":\"r\",\"status\":\"CRITICAL\",\"for_ms\":60000,\"mode\":\"fail\",\"outcome\":\"unsent\"}",
         "{\"reason\":\"r\",\"status\":\"HEALTHY\",\"for_ms\":60000,\"mode\":\"move\",\"outcome\":\"sent\"}",
-        "{\"pool\":\"blue\",\"to\":\"+14157069003\",\"message\":{},\"conversations\":[{\"pool\":\"blue\","
-        "\"to\":\"+14157069003\",\"line\":\"+12025550103\",\"chat_id\":\"c\"}],\"line\":\"+12025550101\"}"};
+        INTO_BLUE};
     return strcmp(route->method, "GET") == 0 ? NULL : bodies[variant];
 }
 
