@@ -187,6 +187,7 @@ static bool broker_turn(struct broker *broker)
     read_producers(broker);
     broker->admin_busy = admin_serve(broker->admin, broker->core, broker->now, &broker->effects);
     broker_persist(broker, broker->now, &broker->effects);
+    zones_turn(&broker->zones, broker->core, broker->now);
     core_tick(broker->core, broker->now, &broker->effects);
     broker_persist(broker, broker->now, &broker->effects);
     act_at_once(broker);

@@ -13,6 +13,7 @@
 #include "broker/edge/ingress.h"
 #include "broker/edge/lookup.h"
 #include "broker/edge/outbox.h"
+#include "broker/edge/zones.h"
 #include "broker/edge/tokens.h"
 #include "broker/memory.h"
 #include "broker/store/store.h"
@@ -41,6 +42,7 @@ struct broker {
     struct dispatch *dispatch;
     struct events *events;
     struct feed_link *feed;
+    struct zones zones;
     struct tokens *tokens;
     struct admin *admin;
     int store_fd, signal_fd;

@@ -82,7 +82,7 @@ static const struct conf_key policy_keys[] = {
     {KEY(policies, TYPE_INT_LIST, cadence_ms, "[86400000, 259200000]"),
      LIST(conf_policy, cadence_ms, cadence_steps, CONF_CADENCE_MAX), .min = 10, .max = 366 * DAY_MS},
     {INT(policies, conf_policy, at_risk_chat_gap_ms, "86400000", 10, 366 * DAY_MS)},
-    {KEY(policies, TYPE_QUIET_HOURS, quiet_hours, NULL), IDLE},
+    {KEY(policies, TYPE_QUIET_HOURS, quiet_hours, NULL)},
     {KEY(policies, TYPE_LINKS, first_message_links, "refuse"), AT(conf_policy, first_message_links_allowed),
      .choices = "refuse|allow"},
     {INT(policies, conf_policy, attempts_max, "8", 1, 50)},

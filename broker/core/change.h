@@ -33,7 +33,7 @@ enum change_kind {
     CHANGE_KIND_COUNT
 };
 
-enum name_kind { NAME_POOL = 1, NAME_ACCOUNT = 2, NAME_CAMPAIGN = 3 };
+enum name_kind { NAME_POOL = 1, NAME_ACCOUNT = 2, NAME_CAMPAIGN = 3, NAME_ZONE = 4 };
 
 /* Topics of events, each with its own chain of `prev` (PROTOCOL, Events). */
 enum topic {

@@ -2,6 +2,7 @@
 #include "broker/core/chat.h"
 
 #include "broker/core/conversation_record.h"
+#include "broker/core/quiet.h"
 
 #define LATE_ANSWER_MS 60000 /* clocks differ, and a message's moment is the one of its RESULT */
 #define LOOK_MAX       4096  /* conversations looked at in a slice */
@@ -39,16 +40,26 @@ static struct chat_wait by_cadence(const struct policy *policy, const struct con
     return after_last(REASON_CONVERSATION_CADENCE, conversation, policy->cadence_ms[conversation->streak - 1], now);
 }
 
+static struct chat_wait by_night(const struct core *core, const struct policy *policy, const struct job *job,
+                                 struct instant now)
+{
+    int64_t until_ms = quiet_until(core, policy, job, now);
+    return until_ms > now.wall_ms ? (struct chat_wait){REASON_QUIET_HOURS, until_ms}
+                                  : (struct chat_wait){REASON_NONE, 0};
+}
+
 struct chat_wait chat_wait(const struct core *core, const struct conversation *conversation, const struct job *job,
                            struct instant now)
 {
     const struct policy *policy = &core->pools[conversation->pool].policy;
     if (conversation->health == CHAT_CRITICAL || conversation->health == CHAT_OPTED_OUT)
         return (struct chat_wait){REASON_CONVERSATION_CRITICAL, TIME_NEVER};
-    if ((job->flags & JOB_UNSETTLED) != 0) /* it may be the very message that waits for an answer */
-        return (struct chat_wait){REASON_NONE, 0};
-    struct chat_wait wait = by_health(policy, conversation, job, now);
-    return wait.reason != REASON_NONE ? wait : by_cadence(policy, conversation, job, now);
+    struct chat_wait wait = {REASON_NONE, 0};
+    if ((job->flags & JOB_UNSETTLED) == 0) /* else it may be the very message that waits for an answer */
+        wait = by_health(policy, conversation, job, now);
+    if (wait.reason == REASON_NONE && (job->flags & JOB_UNSETTLED) == 0)
+        wait = by_cadence(policy, conversation, job, now);
+    return wait.reason == REASON_NONE ? by_night(core, policy, job, now) : wait;
 }
 
 /* ---- what is heard ---- */

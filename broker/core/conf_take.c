@@ -8,7 +8,15 @@
 #include "broker/core/names.h"
 #include "broker/core/pause.h"
 #include "broker/core/placement.h"
+#include "broker/core/quiet.h"
 #include "broker/core/turns.h"
+
+static int64_t minute_of_day(const char *text) /* "21:00", checked when it was read; NULL: none */
+{
+    if (text == NULL)
+        return 0;
+    return ((text[0] - '0') * 10 + text[1] - '0') * 60 + (text[3] - '0') * 10 + text[4] - '0';
+}
 
 static void take_policy(struct policy *policy, const struct conf_policy *conf)
 {
@@ -37,6 +45,9 @@ static void take_policy(struct policy *policy, const struct conf_policy *conf)
         policy->ramp_percent[i] = (uint16_t)conf->ramp_percent[i];
     for (size_t i = 0; i < conf->cadence_steps; i++)
         policy->cadence_ms[i] = conf->cadence_ms[i];
+    policy->is_quiet = conf->quiet_from != NULL;
+    policy->quiet_from_min = minute_of_day(conf->quiet_from);
+    policy->quiet_to_min = minute_of_day(conf->quiet_to);
 }
 
 void conf_take_account(struct core *core, uint32_t a)
@@ -166,6 +177,8 @@ enum err core_reconfigure(struct core *core, const struct conf *conf, struct ins
     core->conf = conf;
     take_accounts(core, out);
     take_pools(core, count_before, now, out);
+    quiet_take_policies(core, out);
+    conversations_reconsider(core, now);
     plan_lines(core, now);
     move_lines(core);
     wake_lines(core, now);

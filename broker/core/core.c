@@ -69,7 +69,7 @@ static void number_mono_timers(struct core *core)
         [MONO_LINE] = limits->lines_max,          [MONO_LEASE] = limits->leases_max + 1,
         [MONO_WORKER] = limits->workers_max + 1,  [MONO_ACCOUNT] = CONF_ACCOUNTS_MAX,
         [MONO_POLL_SOON] = CONF_ACCOUNTS_MAX, [MONO_FORGET] = 1,
-        [MONO_AHEAD] = 1, [MONO_PURGE] = 1};
+        [MONO_AHEAD] = 1, [MONO_PURGE] = 1, [MONO_RECONSIDER] = 1};
     for (int kind = 0; kind < MONO_KINDS; kind++)
         core->mono_first[kind + 1] = core->mono_first[kind] + owners[kind];
 }
@@ -233,6 +233,9 @@ static void wake_mono(struct core *core, uint32_t owner, struct instant now, str
         break;
     case MONO_PURGE:
         purge_slice(core, now, out);
+        break;
+    case MONO_RECONSIDER:
+        conversations_reconsider_slice(core, now);
         break;
     case MONO_KINDS:
         assert(false);

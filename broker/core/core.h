@@ -98,6 +98,7 @@ struct core_enqueue {
     uint64_t recipient;    /* keyed hash of account and handle of a direct message; 0: a group */
     uint64_t chat_hash;    /* of a given chat_id; 0: none */
     uint16_t campaign;     /* name number, 0: none */
+    uint16_t zone;         /* core_zone() of its recipients, 0: not known */
     uint64_t collapse;     /* keyed hash of conversation and collapse key, 0: none */
     enum job_class class;
     int64_t due_ms, expires_ms; /* 0: none */
@@ -333,6 +334,21 @@ void core_answer(struct effects *out, uint64_t token);
 uint16_t core_campaign(struct core *core, const char *name, struct effects *out);
 uint16_t core_campaign_find(const struct core *core, const char *name); /* 0: nobody ever named it */
 
+#define ZONE_CHANGES_MAX 16
+#define ZONE_PARTS_MAX   2
+struct zone_rules { /* what its clocks show: seconds ahead of UTC, from each moment on; the first one from ever */
+    unsigned count;
+    int64_t from_ms[ZONE_CHANGES_MAX];
+    int32_t offset_s[ZONE_CHANGES_MAX];
+};
+/* A number for where recipients are, for core_enqueue: an IANA zone, or two with a comma (quiet.h). 0: no more room. */
+uint16_t core_zone(struct core *core, const char *name, struct effects *out);
+bool core_zone_is_known(const struct core *core, const char *name);
+/* The zones in use, from 1 on; NULL: no more. Until its rules are told a zone knows no night. */
+const char *core_zone_at(const struct core *core, unsigned at);
+/* One set of rules for each name of the zone; they must reach as far as anybody waits. */
+void core_zone_rules(struct core *core, unsigned at, const struct zone_rules *rules, size_t parts, struct instant now);
+
 /* Everything that is due, and as many leases as workers and lines allow; bounded by the room in `out`. */
 void core_tick(struct core *core, struct instant now, struct effects *out);
 /* When core_tick() has to be called at the latest; TIME_NEVER: only after the next event. */
@@ -369,6 +385,7 @@ struct job_view {
     uint64_t conversation_place; /* of its CHANGE_CONVERSATION; UINT64_MAX: none */
     uint32_t pool;
     struct chat_view chat;
+    const char *zone; /* as core_zone() got it; NULL: not known */
     /* why */
     uint32_t ahead;          /* jobs before it in its conversation */
     int64_t release_at_ms;   /* an estimate; 0: unknown */

@@ -223,6 +223,7 @@ static struct verdict shared(const struct core *core, const struct conversation 
         /* Only the first one, those with a wait of their own, another class, which the chat may let go, and those of
          * another campaign can have a reason that the others do not share. */
         bool special = at == first || job_due_ms(before) > now.wall_ms || before->class != core->jobs[slot].class ||
+                       before->zone != core->jobs[slot].zone ||
                        own.reason == REASON_CAMPAIGN_PAUSED;
         if (before->state == JOB_LEASED ||
             (special && judge(core, before, conversation, unsettled, now).reason != own.reason))

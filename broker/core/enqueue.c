@@ -11,6 +11,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/purge.h"
+#include "broker/core/quiet.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 
@@ -175,6 +176,7 @@ struct change *enqueue_record(struct core *core, uint32_t slot, const struct cor
         .collapse = job->collapse,
         .slot = (accepted->number & JOB_SLOT_MAX) == slot ? 0 : slot,
         .has_link = job->has_link,
+        .zone = job->zone,
     };
     unsigned flags = core->conversations[accepted->conversation].flags;
     bool adopted = (flags & CONVERSATION_RECORDED) == 0 && (flags & CONVERSATION_BOUND) != 0 &&
@@ -195,6 +197,7 @@ static uint32_t accept(struct core *core, uint32_t at, const struct core_enqueue
     accepted->class = job->class;
     accepted->campaign = job->campaign & 0x7FFF;
     accepted->has_link = job->has_link;
+    accepted->zone = quiet_zone(core, job->zone) & ZONES_MAX;
     accepted->flags = job->from_line != 0 ? JOB_PINNED : 0;
     bool later = job->due_ms > now.wall_ms;
     if (later)

@@ -34,7 +34,7 @@ void name_set(struct core *core, uint32_t number, uint8_t kind, const char *text
         core->name_count = number + 1;
 }
 
-static uint16_t name_find(const struct core *core, enum name_kind kind, const char *text)
+uint16_t name_find(const struct core *core, enum name_kind kind, const char *text)
 {
     struct name asked = {.kind = (uint8_t)kind};
     strncpy(asked.text, text, sizeof asked.text - 1);

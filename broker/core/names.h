@@ -7,6 +7,7 @@
 
 /* The number of the name, made and recorded the first time. 0: the table is full. */
 uint16_t name_number(struct core *core, enum name_kind kind, const char *text, struct effects *out);
+uint16_t name_find(const struct core *core, enum name_kind kind, const char *text); /* 0: there is none */
 /* What a record says: number and text belong together for good. */
 void name_set(struct core *core, uint32_t number, uint8_t kind, const char *text);
 void index_names(struct core *core, uint32_t *heads, uint32_t heads_max);

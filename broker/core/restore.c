@@ -14,6 +14,7 @@
 #include "broker/core/operate.h"
 #include "broker/core/pair.h"
 #include "broker/core/pause.h"
+#include "broker/core/quiet.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 
@@ -140,6 +141,7 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
     at->campaign = job->campaign;
     at->flags = job->flags & JOB_PINNED;
     at->has_link = job->has_link;
+    at->zone = quiet_zone(core, job->zone) & ZONES_MAX;
     at->state = job->due_ms != 0 ? JOB_SCHEDULED : JOB_QUEUED;
     job_set_due(at, job->due_ms);
     job_set_expires(at, job->expires_ms);

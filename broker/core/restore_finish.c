@@ -15,6 +15,7 @@
 #include "broker/core/names.h"
 #include "broker/core/operate.h"
 #include "broker/core/pause.h"
+#include "broker/core/quiet.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 
@@ -260,6 +261,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
 {
     match_pools(core, out);
     match_lines(core);
+    quiet_take_policies(core, out);
     add_configured_lines(core, now);
     count_pauses(core);
     wake_lines(core, now);

@@ -65,6 +65,13 @@ struct job {
 };
 _Static_assert(sizeof(struct job) <= 56, "a queued job costs at most 64 bytes, its slot 56");
 
+#define ZONES_MAX 255u
+struct zone {
+    uint16_t name; /* number */
+    uint8_t parts; /* 0: its rules are not known */
+    struct zone_rules part[ZONE_PARTS_MAX];
+};
+
 enum { /* struct conversation, flags */
     CONVERSATION_BOUND = 1,     /* lives on `line` */
     CONVERSATION_PINNED = 2,    /* one of its jobs names `line`: until it is idle, it can live nowhere else */
@@ -162,6 +169,9 @@ struct policy { /* conf_policy as the core needs it */
     bool moves_flagged, moves_gone; /* on_flagged, on_gone: move */
     uint8_t cadence_steps;
     int64_t cadence_ms[CONF_CADENCE_MAX], at_risk_chat_gap_ms;
+    bool is_quiet; /* at night, by minutes of the day */
+    int64_t quiet_from_min, quiet_to_min;
+    uint8_t quiet_zone; /* of core.zones; 0: the recipients' own */
     int64_t flag_probe_ms, attempts_max, retry_base_ms, retry_cap_ms, lease_ms;
 };
 
@@ -330,6 +340,7 @@ enum mono_timer {
     MONO_FORGET,    /* remembered ids */
     MONO_AHEAD,     /* conversations whose records are behind */
     MONO_PURGE,     /* jobs that end for their recipient's sake */
+    MONO_RECONSIDER, /* conversations that wait by rules that have changed */
     MONO_KINDS
 };
 
@@ -366,6 +377,9 @@ struct core {
     uint32_t conversations_used, conversations_free;
     struct index by_key, by_chat;
     uint32_t ahead_count, ahead_at; /* with CONVERSATION_AHEAD; how far they were looked for */
+    uint32_t reconsider_left, reconsider_at; /* likewise, of conversations (turns.h) */
+    struct zone zones[ZONES_MAX + 1]; /* slot 0: not known */
+    unsigned zones_used;
     uint32_t purge_left, purge_at;  /* jobs still to be looked at (purge.h); the last one that was */
 
     struct line *lines;

@@ -10,6 +10,9 @@
 /* The conversation's first job may have changed: reaps husks, puts the first one into the ready queue if it may go,
  * sees to its timer, and forgets a conversation that was nothing but its jobs. */
 void conversation_settle(struct core *core, uint32_t conversation, struct instant now);
+/* What conversations wait for by themselves may have changed for all of them: looked at anew, a slice at a time. */
+void conversations_reconsider(struct core *core, struct instant now);
+void conversations_reconsider_slice(struct core *core, struct instant now);
 /* Takes `job` out of the ready queue if it stands there. */
 void turns_withdraw(struct core *core, uint32_t conversation, uint32_t job);
 

@@ -5,6 +5,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/quiet.h"
 #include "broker/core/operate.h"
 
 #include <string.h>
@@ -55,6 +56,7 @@ static void view_job(struct core *core, uint32_t slot, uint32_t look, struct ins
         .conversation_place = conversation_place(conversation),
         .pool = conversation->pool,
         .chat = view_chat(conversation),
+        .zone = core_name(core, NAME_ZONE, quiet_zone_name(core, job->zone)),
         .ahead = verdict.ahead,
         .release_at_ms = verdict.until_ms,
         .pause = verdict.pause,

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "broker/edge/lookup.h"
+#include "broker/edge/zones.h"
 #include "broker/edge/recipients.h"
+#include "broker/edge/zones.h"
 #include "lineward/clock.h"
 #include "lineward/ids.h"
 #include "lineward/wire.h"
@@ -64,7 +66,7 @@ struct parse {
     struct job_texts *texts;
     struct job_refusal *refusal;
     struct given given[MEMBER_COUNT];
-    const char *id, *pool_name, *chat_id, *campaign, *collapse;
+    const char *id, *pool_name, *chat_id, *campaign, *collapse, *tz;
     const struct conf_pool *pool;
     struct recipients to;
 };
@@ -134,10 +136,9 @@ static bool parse_words(struct parse *parse)
 {
     const char *class = NULL;
     const char *if_held = NULL;
-    const char *tz = NULL;
     if (!text_field(parse, MEMBER_CLASS, WORD_BYTES_MAX, &class) ||
         !text_field(parse, MEMBER_IF_HELD, WORD_BYTES_MAX, &if_held) ||
-        !text_field(parse, MEMBER_TZ, WORD_BYTES_MAX, &tz) ||
+        !text_field(parse, MEMBER_TZ, WORD_BYTES_MAX, &parse->tz) ||
         !text_field(parse, MEMBER_COLLAPSE_KEY, CAMPAIGN_BYTES_MAX, &parse->collapse))
         return false;
     parse->out->class = CLASS_TRANSACTIONAL;
@@ -146,6 +147,8 @@ static bool parse_words(struct parse *parse)
                       "class: must be reply, transactional, followup or campaign");
     if (if_held != NULL && strcmp(if_held, "wait") != 0 && strcmp(if_held, "fail") != 0)
         return refuse(parse, CODE_INVALID_FIELD, "if_held", "if_held: must be wait or fail");
+    if (parse->tz != NULL && !zones_knows(parse->parser->core, parse->tz))
+        return refuse(parse, CODE_INVALID_FIELD, "tz", "tz: must be an IANA time zone such as Europe/Berlin");
     parse->out->fail_if_held = if_held != NULL && strcmp(if_held, "fail") == 0;
     return time_field(parse, MEMBER_SEND_AFTER, &parse->out->due_ms) &&
            time_field(parse, MEMBER_EXPIRES_AT, &parse->out->expires_ms);
@@ -400,6 +403,8 @@ bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, 
         *id = parse.given[MEMBER_ID].text;
     good = good && parse_form(&parse, text, bytes) && find_pool(&parse) && number_campaign(&parse, effects) &&
            write_texts(&parse);
+    if (good)
+        out->zone = zones_of_job(parser->core, parse.tz, &parse.to, effects);
     cJSON_Delete(root);
     return good;
 }

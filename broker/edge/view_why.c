@@ -107,6 +107,7 @@ void view_why(struct json_out *out, const struct job_view *job, const struct lin
     json_key(out, "unsettled");
     json_put_bool(out, job->unsettled);
     put_chat_inputs(out, &job->chat);
+    put_word(out, "zone", job->zone);
     if (line != NULL)
         put_line_inputs(out, line, now);
     json_close(out, '}');

@@ -497,7 +497,7 @@ static bool is_sane(const struct change *change, const struct record_storage *st
         return storage->orders.word < REPUTATION_COUNT && storage->orders.drain < DRAIN_COUNT &&
                storage->orders.drain_pace_per_min >= 0;
     case CHANGE_NAME:
-        return storage->name.kind >= NAME_POOL && storage->name.kind <= NAME_CAMPAIGN;
+        return storage->name.kind >= NAME_POOL && storage->name.kind <= NAME_ZONE;
     case CHANGE_DELIVERY:
         return change->delivery.delivery < DELIVERY_COUNT;
     case CHANGE_GATE:

@@ -168,6 +168,9 @@ START_TEST(every_bad_value_of_every_field_is_refused_by_name)
         {"\"campaign\":true", "campaign", CODE_INVALID_FIELD},
         {"\"collapse_key\":{}", "collapse_key", CODE_INVALID_FIELD},
         {"\"tz\":1", "tz", CODE_INVALID_FIELD},
+        {"\"tz\":\"Europe/Nowhere\"", "tz", CODE_INVALID_FIELD},
+        {"\"tz\":\"../etc/passwd\"", "tz", CODE_INVALID_FIELD},
+        {"\"tz\":\"\"", "tz", CODE_INVALID_FIELD},
         {"\"class\":\"Reply\"", "class", CODE_INVALID_FIELD},
         {"\"class\":\"\"", "class", CODE_INVALID_FIELD},
         {"\"class\":2", "class", CODE_INVALID_FIELD},
@@ -383,13 +386,32 @@ START_TEST(texts_are_bounded_exactly)
     static const struct {
         const char *name;
         int bytes_max;
-    } fields[] = {{"id", 128}, {"campaign", 64}, {"collapse_key", 64}, {"chat_id", 128}, {"tz", 64}};
+    } fields[] = {{"id", 128}, {"campaign", 64}, {"collapse_key", 64}, {"chat_id", 128}};
     char members[512];
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         for (int over = 0; over <= 1; over++) {
             snprintf(members, sizeof members, "\"%s\":\"%0*d\"", fields[i].name, fields[i].bytes_max + over, 7);
             ck_assert_msg(parse_with(members) == (over == 0), "%s and %d", fields[i].name, over);
         }
+}
+END_TEST
+
+static const char *zone_of(uint16_t number)
+{
+    return number == 0 ? NULL : core_name(core, NAME_ZONE, number);
+}
+
+/* covers: field tz */
+START_TEST(a_jobs_zone_is_its_own_word_else_its_recipients)
+{
+    ck_assert(parse_with("\"tz\":\"Europe/Berlin\""));
+    ck_assert_str_eq(zone_of(job.zone), "Europe/Berlin");
+    ck_assert(parse("{\"to\":\"+12125550101\"," MESSAGE "}"));
+    ck_assert_str_eq(zone_of(job.zone), "America/New_York");
+    ck_assert(parse("{\"to\":[\"+12125550101\",\"+13125550101\",\"+14155550101\",\"a@example.org\"]," MESSAGE "}"));
+    ck_assert_str_eq(zone_of(job.zone), "America/New_York,America/Los_Angeles");
+    ck_assert(parse("{\"to\":\"a@example.org\"," MESSAGE "}"));
+    ck_assert_uint_eq(job.zone, 0);
 }
 END_TEST
 
@@ -533,6 +555,7 @@ int main(void)
     tcase_add_test(tcase, every_cut_of_a_good_job_is_refused_and_none_is_read_beyond_its_end);
     tcase_add_test(tcase, sizes_are_bounded_exactly);
     tcase_add_test(tcase, texts_are_bounded_exactly);
+    tcase_add_test(tcase, a_jobs_zone_is_its_own_word_else_its_recipients);
     tcase_add_test(tcase, form_comes_before_pool_and_line);
     tcase_add_test(tcase, pools_that_the_producer_may_not_use_are_unknown);
     tcase_add_test(tcase, moments_long_past_and_far_away_are_moments_all_the_same);

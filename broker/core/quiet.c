@@ -1,0 +1,154 @@
+/* quiet.c — see quiet.h. */
+#include "broker/core/quiet.h"
+
+#include <string.h>
+
+#include "broker/core/conversation.h"
+#include "broker/core/names.h"
+#include "broker/core/turns.h"
+
+#define DAY_S        86400
+#define QUIET_MAX_S  (23 * 3600) /* an hour a day is left, however wide apart a number's zones are */
+#define STEPS_MAX    16
+#define LOOK_MAX     4096
+#define SLICE_GAP_MS 1
+
+static int32_t offset_at(const struct zone_rules *rules, int64_t wall_ms)
+{
+    unsigned at = 0;
+    while (at + 1 < rules->count && rules->from_ms[at + 1] <= wall_ms)
+        at++;
+    return rules->offset_s[at];
+}
+
+static int64_t next_change(const struct zone_rules *rules, int64_t wall_ms)
+{
+    for (unsigned i = 1; i < rules->count; i++)
+        if (rules->from_ms[i] > wall_ms)
+            return rules->from_ms[i];
+    return TIME_NEVER;
+}
+
+static int64_t wrapped(int64_t seconds)
+{
+    int64_t rest = seconds % DAY_S;
+    return rest < 0 ? rest + DAY_S : rest;
+}
+
+/* Milliseconds of night still to come by the offsets in force then; 0: it is none. */
+static int64_t night_left(const struct zone *zone, const struct policy *policy, int64_t wall_ms)
+{
+    int32_t east = offset_at(&zone->part[0], wall_ms);
+    int32_t west = east;
+    if (zone->parts > 1) {
+        int32_t other = offset_at(&zone->part[1], wall_ms);
+        east = other > east ? other : east;
+        west = other < west ? other : west;
+    }
+    int64_t night_s = wrapped((policy->quiet_to_min - policy->quiet_from_min) * 60) + east - west;
+    int64_t since_s = wrapped(wall_ms / 1000 + east - policy->quiet_from_min * 60);
+    if (night_s > QUIET_MAX_S)
+        night_s = QUIET_MAX_S;
+    return since_s >= night_s ? 0 : (night_s - since_s) * 1000 - wall_ms % 1000;
+}
+
+int64_t quiet_until(const struct core *core, const struct policy *policy, const struct job *job, struct instant now)
+{
+    unsigned at = policy->quiet_zone != 0 ? policy->quiet_zone : job->zone;
+    const struct zone *zone = &core->zones[at];
+    int64_t wall_ms = now.wall_ms;
+    if (!policy->is_quiet || job->class == CLASS_REPLY || at == 0 || zone->parts == 0)
+        return wall_ms;
+    for (int step = 0; step < STEPS_MAX; step++) { /* by the offsets of each moment: clocks may change within the night */
+        int64_t left_ms = night_left(zone, policy, wall_ms);
+        if (left_ms == 0)
+            return wall_ms;
+        int64_t change_ms = next_change(&zone->part[0], wall_ms);
+        if (zone->parts > 1 && next_change(&zone->part[1], wall_ms) < change_ms)
+            change_ms = next_change(&zone->part[1], wall_ms);
+        wall_ms = change_ms < wall_ms + left_ms ? change_ms : wall_ms + left_ms;
+    }
+    return wall_ms;
+}
+
+/* ---- the table ---- */
+
+unsigned quiet_zone(struct core *core, uint16_t name)
+{
+    for (unsigned at = 1; name != 0 && at <= core->zones_used; at++)
+        if (core->zones[at].name == name)
+            return at;
+    if (name == 0 || core->zones_used == ZONES_MAX)
+        return 0;
+    core->zones[++core->zones_used] = (struct zone){.name = name};
+    return core->zones_used;
+}
+
+uint16_t quiet_zone_name(const struct core *core, unsigned zone)
+{
+    return core->zones[zone].name;
+}
+
+void quiet_take_policies(struct core *core, struct effects *out)
+{
+    for (uint32_t p = 0; p < core->conf->pool_count; p++) {
+        const struct conf_policy *conf = &core->conf->policies[core->conf->pools[p].policy];
+        bool is_fixed = !core->conf->pools[p].gone && conf->quiet_zone != NULL && strcmp(conf->quiet_zone, "recipient") != 0;
+        uint16_t name = is_fixed ? name_number(core, NAME_ZONE, conf->quiet_zone, out) : 0;
+        core->pools[p].policy.quiet_zone = (uint8_t)quiet_zone(core, name);
+    }
+}
+
+uint16_t core_zone(struct core *core, const char *name, struct effects *out)
+{
+    uint16_t known = name_find(core, NAME_ZONE, name);
+    if (known == 0 && core->zones_used == ZONES_MAX)
+        return 0;
+    uint16_t number = known != 0 ? known : name_number(core, NAME_ZONE, name, out);
+    return quiet_zone(core, number) == 0 ? 0 : number;
+}
+
+bool core_zone_is_known(const struct core *core, const char *name)
+{
+    return name_find(core, NAME_ZONE, name) != 0;
+}
+
+const char *core_zone_at(const struct core *core, unsigned at)
+{
+    if (at == 0 || at > core->zones_used)
+        return NULL;
+    return core_name(core, NAME_ZONE, core->zones[at].name);
+}
+
+void core_zone_rules(struct core *core, unsigned at, const struct zone_rules *rules, size_t parts, struct instant now)
+{
+    struct zone *zone = &core->zones[at];
+    if (at == 0 || at > core->zones_used || parts > ZONE_PARTS_MAX)
+        return;
+    for (size_t p = 0; p < parts; p++)
+        zone->part[p] = rules[p];
+    zone->parts = (uint8_t)parts;
+    conversations_reconsider(core, now);
+}
+
+/* ---- what waits by rules that have changed ---- */
+
+void conversations_reconsider(struct core *core, struct instant now)
+{
+    core->reconsider_left = core->conversations_used;
+    if (core->reconsider_left > 0)
+        mono_timer(core, MONO_RECONSIDER, 0, now.mono_ms);
+}
+
+void conversations_reconsider_slice(struct core *core, struct instant now)
+{
+    for (unsigned looked = 0; core->reconsider_left > 0 && looked < LOOK_MAX; looked++) {
+        core->reconsider_left--;
+        core->reconsider_at = core->reconsider_at >= core->conversations_used ? 1 : core->reconsider_at + 1;
+        const struct conversation *conversation = &core->conversations[core->reconsider_at];
+        if (conversation->key != 0 && conversation->tail != NOBODY)
+            conversation_settle(core, core->reconsider_at, now);
+    }
+    if (core->reconsider_left > 0)
+        mono_timer(core, MONO_RECONSIDER, 0, now.mono_ms + SLICE_GAP_MS);
+}
