@@ -17,7 +17,8 @@
 #define CLEAN_US          1000
 #define CLEAN_CALL_MS     60000
 #define CLEAN_AGAIN_MS    1100 /* after a wake: the store looks once a second at most, and may just have looked */
-#define ENDING_MS         5000 /* for what is under way when TERM comes */
+#define RESULTS_MS        6000 /* when TERM comes: for the results of what workers have begun ... */
+#define ENDING_MS         3000 /* ... and for what was read to be durable and answered: 10 s in all */
 
 /* ---- persist: changes into the batch, messages into the outbox ---- */
 
@@ -232,6 +233,8 @@ static long timeout_ms(const struct broker *broker)
     int64_t next = earlier(core_next_mono_ms(broker->core, now), feed_link_next_mono_ms(broker->feed));
     next = earlier(next, earlier(ingress_next_mono_ms(broker->ingress), dispatch_next_mono_ms(broker->dispatch)));
     next = earlier(next, earlier(broker->clean_at_ms, admin_next_mono_ms(broker->admin)));
+    if (broker->end_by_ms != 0)
+        next = earlier(next, broker->end_by_ms);
     int64_t wait = next - now.mono_ms;
     return wait < 0 ? 0 : wait > CLEAN_CALL_MS ? CLEAN_CALL_MS : (long)wait;
 }
@@ -283,6 +286,26 @@ static void wait_for_work(struct broker *broker)
 
 /* ---- the end ---- */
 
+/* No lease is granted any more; those that workers have begun may still be answered. Who is told nothing more will find
+ * the next start, which knows them all. False: the store failed. */
+static bool await_results(struct broker *broker)
+{
+    if (broker->failed)
+        return true;
+    core_end(broker->core, broker->now, &broker->effects);
+    broker_persist(broker, broker->now, &broker->effects);
+    act_at_once(broker);
+    broker->end_by_ms = clock_read().mono_ms + RESULTS_MS;
+    log_event(LOG_INFO, "ending", "leases=%u", core_in_flight(broker->core));
+    while (core_in_flight(broker->core) > 0 && broker->now.mono_ms < broker->end_by_ms) {
+        if (!broker_turn(broker))
+            return false;
+        if (core_in_flight(broker->core) > 0)
+            wait_for_work(broker);
+    }
+    return true;
+}
+
 /* Nothing more is read; what was read is made durable and answered, as far as that goes in a moment. */
 static bool wind_up(struct broker *broker)
 {
@@ -323,7 +346,7 @@ int broker_run(struct broker *broker)
             return fail(broker);
         wait_for_work(broker);
     }
-    if (!wind_up(broker))
+    if (!await_results(broker) || !wind_up(broker))
         return fail(broker);
     log_event(LOG_INFO, "stopped", "reason=%s", broker->failed ? "no_socket" : "signal");
     return broker->failed ? 1 : 0;

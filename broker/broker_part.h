@@ -48,6 +48,7 @@ struct broker {
     int store_fd, signal_fd;
     uint64_t durable;
     int64_t clean_at_ms;
+    int64_t end_by_ms; /* after TERM; 0: it did not come yet */
     bool cleaning, admin_busy, reading, stopping, out_of_memory;
     bool failed; /* a socket was lost: ends with 1, to be started again */
     struct instant now;

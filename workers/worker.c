@@ -23,6 +23,7 @@
 
 #define EVENTS_PER_TURN    256
 #define END_WAIT_MS        5000  /* for DONE, once nothing is under way */
+#define END_MAX_MS         9000  /* in all: what then still is under way is tried again by another, with the same key */
 #define NO_ACCOUNT_WAIT_MS 10000 /* until a worker that knows the account may have come */
 
 enum event_kind { EVENT_SIGNAL, EVENT_LINK, EVENT_SENDER }; /* upper half of epoll's data */
@@ -41,8 +42,8 @@ struct worker {
     struct broker_link *links[CONF_WORKER_BROKERS_MAX];
     size_t link_count;
     bool more; /* a broker has said more than the last turn read */
-    bool ending;
-    int64_t end_by_mono_ms; /* while ending, from when nothing is under way */
+    bool ending, idle; /* ending, and nothing is under way any more */
+    int64_t end_by_mono_ms;
 };
 
 /* ---- one lease --------------------------------------------------------------------------------------------- */
@@ -352,8 +353,11 @@ void worker_turn(struct worker *worker, int wait_max_ms)
     worker->more = false;
     for (size_t i = 0; i < worker->link_count; i++)
         worker->more = broker_link_write(worker->links[i], worker->now) || worker->more;
-    if (worker->ending && worker->end_by_mono_ms == INT64_MAX && in_hand(worker) == 0)
-        worker->end_by_mono_ms = worker->now.mono_ms + END_WAIT_MS;
+    if (worker->ending && !worker->idle && in_hand(worker) == 0) {
+        int64_t by = worker->now.mono_ms + END_WAIT_MS;
+        worker->idle = true;
+        worker->end_by_mono_ms = by < worker->end_by_mono_ms ? by : worker->end_by_mono_ms;
+    }
 }
 
 void worker_end(struct worker *worker)
@@ -361,7 +365,7 @@ void worker_end(struct worker *worker)
     if (worker->ending)
         return;
     worker->ending = true;
-    worker->end_by_mono_ms = INT64_MAX;
+    worker->end_by_mono_ms = worker->clock().mono_ms + END_MAX_MS;
     for (size_t i = 0; i < worker->link_count; i++)
         broker_link_end(worker->links[i]);
     log_event(LOG_INFO, "ending", "in_hand=%zu leases=%zu", in_hand(worker), worker_leases(worker));
@@ -422,5 +426,5 @@ int worker_run(struct worker *worker, int signal_fd, const struct worker_source 
     }
     size_t left = worker_leases(worker);
     log_event(left == 0 ? LOG_INFO : LOG_WARN, "ended", "unacknowledged=%zu", left);
-    return left == 0 ? 0 : 1;
+    return 0; /* what is left is tried again by another, with the same key */
 }

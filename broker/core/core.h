@@ -349,6 +349,11 @@ const char *core_zone_at(const struct core *core, unsigned at);
 /* One set of rules for each name of the zone; they must reach as far as anybody waits. */
 void core_zone_rules(struct core *core, unsigned at, const struct zone_rules *rules, size_t parts, struct instant now);
 
+/* The broker ends: no lease is granted any more, and what was not begun is revoked. */
+void core_end(struct core *core, struct instant now, struct effects *out);
+/* Leases that workers which are there still hold. */
+uint32_t core_in_flight(const struct core *core);
+
 /* Everything that is due, and as many leases as workers and lines allow; bounded by the room in `out`. */
 void core_tick(struct core *core, struct instant now, struct effects *out);
 /* When core_tick() has to be called at the latest; TIME_NEVER: only after the next event. */

@@ -240,6 +240,8 @@ bool leases_must_stop(const struct core *core, uint32_t at)
 
 static bool job_must_stop(const struct core *core, const struct lease *lease)
 {
+    if (core->ending)
+        return true;
     uint32_t slot = core->campaigns_paused + core->conversations_paused == 0 ? NOBODY : job_find(core, lease->number);
     if (slot == NOBODY)
         return false;
@@ -277,6 +279,20 @@ void leases_revoke_line(struct core *core, uint32_t at, struct instant now, stru
     core->lines[at].revokes = slot != NOBODY;
     if (slot != NOBODY)
         mono_timer(core, MONO_LINE, at, now.mono_ms);
+}
+
+void core_end(struct core *core, struct instant now, struct effects *out)
+{
+    core->ending = true;
+    leases_sweep(core, true, now, out);
+}
+
+uint32_t core_in_flight(const struct core *core)
+{
+    uint32_t count = 0;
+    for (uint32_t w = 1; w <= core->workers_used; w++)
+        count += core->workers[w].used ? core->workers[w].in_flight : 0;
+    return count;
 }
 
 void lease_hand_over(struct core *core, struct lease *lease, uint32_t worker)

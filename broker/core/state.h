@@ -452,6 +452,7 @@ struct core {
     struct start *starts; /* every start whose keys may still be asked for, oldest first */
     uint32_t start_count;
 
+    bool ending; /* no lease is granted any more */
     struct core_status totals;
     const struct conf *conf;
     bool restored;

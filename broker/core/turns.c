@@ -594,7 +594,8 @@ static bool pool_turn(struct core *core, uint32_t at, struct instant now, struct
 
 static bool lease_is_free(const struct core *core)
 {
-    return core->leases_free != NOBODY || core->leases_used < core->limits.leases_max || core->over_first != NOBODY;
+    bool room = core->leases_free != NOBODY || core->leases_used < core->limits.leases_max || core->over_first != NOBODY;
+    return room && !core->ending;
 }
 
 bool turns_can_lease(const struct core *core, uint32_t pool)

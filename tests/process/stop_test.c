@@ -141,9 +141,84 @@ START_TEST(a_worker_told_to_end_finishes_what_has_begun_and_gives_back_the_rest)
 }
 END_TEST
 
+static int count(int of, const char *state)
+{
+    int found = 0;
+    for (int i = 0; i < of; i++)
+        found += are(i, 1, state);
+    return found;
+}
+
+static int64_t ended_in_ms(struct program *program, int signals)
+{
+    int64_t from = mono_ms();
+    for (int i = 0; i < signals; i++)
+        program_signal(program, SIGTERM);
+    int code = program_wait(program, LIMIT_MS);
+    MUST(code == 0, "%s ended with %d", program->name, code);
+    return mono_ms() - from;
+}
+
+/* The broker waits for the results of what is on the wire, and takes back the rest. */
+START_TEST(a_broker_told_to_end_takes_the_results_of_what_was_begun)
+{
+    static const char *const sets[] = {"worker.slots=4", NULL};
+    rig_open(&rig, sets);
+    rig_start(&rig, 1);
+    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
+    rig_faults(&rig, "{\"latency_ms\":900}");
+    enqueue(0, ALL);
+    AWAIT(rig_accepted(&rig) == BEGUN, "the first jobs do not reach the provider");
+    int64_t took = ended_in_ms(&rig.broker, 3);
+    MUST(took < 10000, "the broker took %lld ms to end", (long long)took);
+    long long accepted = rig_accepted(&rig);
+    MUST(accepted == BEGUN, "%lld sends, %d of them begun before", accepted, BEGUN);
+    program_kill(&rig.worker[0]); /* it had told all it knew */
+    rig_faults(&rig, NULL);
+    rig_start_broker(&rig);
+    rig_await_ready(&rig);
+    MUST(count(ALL, "sent") == BEGUN, "%d results of what was begun were taken", count(ALL, "sent"));
+    rig_start_worker(&rig, 1);
+    AWAIT(are(0, ALL, "sent"), "not all jobs are sent");
+    MUST(rig_accepted(&rig) == ALL && rig_stat(&rig, "duplicates") == 0, "%lld sends, %lld of them repeated",
+         (long long)rig_accepted(&rig), (long long)rig_stat(&rig, "duplicates"));
+    producer_close(&producer);
+    rig_close(&rig);
+}
+END_TEST
+
+/* A provider that does not answer in time holds up neither; nothing is lost, and nothing gets another key. */
+START_TEST(a_provider_that_does_not_answer_holds_up_no_end)
+{
+    static const char *const sets[] = {"worker.slots=4", "worker.request_timeout_ms=25000",
+                                       "policies.default.lease_ms=30000", NULL};
+    struct sends sends = {.continued_mono_ms = INT64_MAX};
+    rig_open(&rig, sets);
+    rig_start(&rig, 1);
+    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
+    rig_faults(&rig, "{\"latency_ms\":20000}");
+    enqueue(0, BEGUN);
+    AWAIT(rig_accepted(&rig) == BEGUN, "the jobs do not reach the provider");
+    int64_t took = ended_in_ms(&rig.broker, 1);
+    MUST(took < 10000, "the broker took %lld ms to end", (long long)took);
+    took = ended_in_ms(&rig.worker[0], 1);
+    MUST(took < 10000, "the worker took %lld ms to end", (long long)took);
+    rig_faults(&rig, NULL);
+    rig_start_broker(&rig);
+    rig_await_ready(&rig);
+    MUST(count(BEGUN, "leased") == BEGUN, "the restart knows of %d that are under way", count(BEGUN, "leased"));
+    rig_each_send(&rig, look_at, &sends);
+    MUST(sends.other_keys == 0, "%d tries had another key", sends.other_keys);
+    producer_close(&producer);
+    rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
-    return RUN_TESTS("stop", 30, a_worker_stopped_past_its_lease_begins_nothing_after_sigcont,
+    return RUN_TESTS("stop", 60, a_broker_told_to_end_takes_the_results_of_what_was_begun,
+                     a_provider_that_does_not_answer_holds_up_no_end,
+                     a_worker_stopped_past_its_lease_begins_nothing_after_sigcont,
                      a_worker_stopped_for_a_moment_returns_what_it_had_not_begun,
                      a_worker_told_to_end_finishes_what_has_begun_and_gives_back_the_rest);
 }

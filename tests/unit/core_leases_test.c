@@ -602,9 +602,40 @@ START_TEST(a_message_that_is_only_known_by_its_key_is_delivered_once_too)
 }
 END_TEST
 
+START_TEST(a_broker_that_ends_grants_nothing_takes_back_what_was_not_begun_and_hears_the_rest)
+{
+    rig_worker(rig, 1, 2);
+    for (uint64_t conversation = 1; conversation <= 3; conversation++)
+        send_known(0, conversation, CLASS_REPLY);
+    rig_pass(rig, 10000);
+    struct effect begun = *rig_told(rig, EFFECT_JOB, 0);
+    struct effect other = *rig_told(rig, EFFECT_JOB, 1);
+    rig_forget(rig);
+    ck_assert_uint_eq(core_in_flight(rig->core), 2);
+    core_end(rig->core, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 2);
+    struct core_result returned = rig_result(&other, OUTCOME_RETURNED);
+    rig_answer(rig, &returned);
+    rig_pass(rig, 2000);
+    ck_assert_uint_eq(core_in_flight(rig->core), 1);
+    rig_sent(rig, &begun);
+    rig_pass(rig, 10000);
+    ck_assert_uint_eq(core_in_flight(rig->core), 0);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
+    ck_job(begun.number, JOB_NONE, REASON_NONE);
+    ck_job(other.number, JOB_QUEUED, REASON_NO_WORKER);
+    rig_restart(rig, 1000);
+    rig_worker(rig, 1, 2);
+    rig_pass(rig, 10000);
+    ck_job(other.number, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        a_broker_that_ends_grants_nothing_takes_back_what_was_not_begun_and_hears_the_rest,
         ready_keeps_the_leases_it_names_and_returns_the_others,
         three_silent_heartbeats_and_the_worker_is_gone_but_its_lease_is_not,
         a_lapsed_lease_is_tried_again_with_the_same_key_on_the_same_line,
