@@ -28,7 +28,8 @@ void broker_warn_of_secrets(const struct conf *conf)
         warn_of_open_file("api_key_file", conf->accounts[a].api_key_file);
         warn_of_open_file("webhook_secrets_file", conf->accounts[a].webhook_secrets_file);
     }
-    warn_of_open_file("admin_tls_key_file", conf->broker.admin_tls_key_file);
+    if (conf->broker.admin_tls_cert_file == NULL && !conf_endpoint_is_local(conf->broker.admin))
+        log_event(LOG_WARN, "no_tls", "reason=\"insecure: tokens go over the network in clear\"");
 }
 
 bool broker_read_keys(const struct conf *conf, struct key_pair *pair, struct key_ring **ring,
@@ -39,13 +40,20 @@ bool broker_read_keys(const struct conf *conf, struct key_pair *pair, struct key
            key_ring_read(ring, conf->broker.authorized_keys_dir, problem) == ERR_NONE;
 }
 
+static bool all_are_local(const struct conf_broker *conf)
+{
+    return conf_endpoint_is_local(conf->producers) && conf_endpoint_is_local(conf->workers) &&
+           conf_endpoint_is_local(conf->events);
+}
+
 bool broker_open_access(struct broker *broker)
 {
     struct key_pair pair = {.secret = ""};
     struct key_ring *ring = NULL;
     struct conf_problem problem;
     if (broker->conf->broker.curve_secret_key_file == NULL) {
-        log_event(LOG_WARN, "no_keys", "reason=\"every local user is trusted as producer, worker and follower\"");
+        log_event(LOG_WARN, "no_keys", "reason=\"%s is trusted as producer, worker and follower\"",
+                  all_are_local(&broker->conf->broker) ? "every local user" : "insecure: whoever reaches them");
         return true;
     }
     if (zmq_has("curve") == 0)

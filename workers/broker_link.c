@@ -17,6 +17,7 @@
 #define SILENCE_BEATS   10 /* then over a new connection: this one may be dead without a sign */
 #define SILENCE_DOUBLES 5  /* how often that wait doubles at most */
 #define READS_PER_TURN  256
+#define AWAY_MS         3000 /* without a connection, before it is told */
 
 static const char result_returned[] = "{\"outcome\":\"returned\"}";
 
@@ -41,7 +42,8 @@ struct broker_link {
     struct message *message;
     int64_t asked_mono_ms; /* when the READY under way, or the last one, was said */
     int64_t heard_mono_ms;
-    unsigned silences; /* in a row */
+    int64_t away_mono_ms; /* when to tell that there is no connection; 0: there is, INT64_MAX: told */
+    unsigned silences;    /* in a row */
     struct beats beats;
 };
 
@@ -400,6 +402,21 @@ static bool reconnect(struct broker_link *link, struct instant now)
     return false;
 }
 
+/* Without a connection nothing is known: the broker may be away, or keep its door shut to this worker's key, which
+ * libzmq does not tell apart. Said once each time. */
+static void watch_absence(struct broker_link *link, struct instant now)
+{
+    if (link->away_mono_ms == 0)
+        link->away_mono_ms = now.mono_ms + AWAY_MS;
+    if (now.mono_ms < link->away_mono_ms || link->away_mono_ms == INT64_MAX)
+        return;
+    log_event(LOG_WARN, "broker_away", "broker=%s reason=\"%s\"", link->endpoint,
+              link->secret_key != NULL
+                  ? "not up, or this worker's key is not authorized, or the broker's is another one"
+                  : "not up, or it wants a key");
+    link->away_mono_ms = INT64_MAX;
+}
+
 bool broker_link_write(struct broker_link *link, struct instant now)
 {
     bool silent = link->state != LINK_DOWN && now.mono_ms >= silence_end_mono_ms(link);
@@ -410,6 +427,10 @@ bool broker_link_write(struct broker_link *link, struct instant now)
         log_event(LOG_WARN, "broker_gone", "broker=%s", link->endpoint);
         link->state = LINK_DOWN;
     }
+    if (link->state == LINK_DOWN && !connected)
+        watch_absence(link, now);
+    else
+        link->away_mono_ms = 0;
     if (link->state == LINK_DOWN && connected)
         say_ready(link, now);
     if (link->state == LINK_READY) {
@@ -425,7 +446,7 @@ int64_t broker_link_due_mono_ms(const struct broker_link *link)
     if (link->socket == NULL) /* could not be opened: out of descriptors or memory, for now */
         return link->heard_mono_ms + link->beats.heartbeat_ms;
     if (link->state == LINK_DOWN)
-        return INT64_MAX;
+        return link->away_mono_ms == 0 ? INT64_MAX : link->away_mono_ms;
     int64_t due = silence_end_mono_ms(link);
     if (link->state == LINK_READY) {
         int64_t said = leases_oldest_said_mono_ms(link->leases);

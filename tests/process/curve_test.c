@@ -315,6 +315,41 @@ START_TEST(bad_key_files_stop_the_start_and_are_named)
 }
 END_TEST
 
+/* Off loopback neither goes without saying; and then it is said. */
+START_TEST(an_open_door_needs_the_word_insecure_and_is_warned_of)
+{
+    char producers[64], admin[64];
+    rig_open(rig, NULL);
+    rig_start_sandbox(rig);
+    snprintf(producers, sizeof producers, "broker.producers=tcp://0.0.0.0:%u", rig->port.producers);
+    snprintf(admin, sizeof admin, "broker.admin=0.0.0.0:%u", rig->port.admin);
+    rig->sets[rig->set_count++] = producers;
+    start_fails("broker.producers: not on loopback");
+    rig->sets[0] = admin;
+    start_fails("broker.admin: not on loopback: that needs admin_tls_cert_file and admin_tls_key_file");
+    rig->sets[rig->set_count++] = producers;
+    rig->sets[rig->set_count++] = "broker.insecure=true";
+    rig_start_broker(rig);
+    rig_await_admin(rig);
+    MUST(program_said(&rig->broker, "insecure: whoever reaches them is trusted") &&
+             program_said(&rig->broker, "event=no_tls"),
+         "it does not warn");
+    rig_close(rig);
+}
+END_TEST
+
+START_TEST(a_worker_that_is_not_let_in_says_so)
+{
+    locked_open(&locked, NULL);
+    locked_revoke(&locked, "sender");
+    rig_start(rig, 0);
+    rig_start_worker(rig, 0);
+    AWAIT(program_said(&rig->worker[0], "event=broker_away"), "the worker's log says nothing");
+    MUST(rig_workers_there(rig) == 0, "it is let in");
+    locked_close(&locked);
+}
+END_TEST
+
 START_TEST(the_command_line_enqueues_with_a_key)
 {
     struct key_pair shop;
@@ -348,5 +383,7 @@ int main(void)
                      a_revoked_producer_is_heard_no_more_over_its_connection,
                      a_worker_cannot_speak_for_another_and_a_revoked_one_for_itself,
                      a_revoked_follower_hears_nothing_more_and_the_others_go_on, a_routing_id_of_its_own_is_refused,
-                     bad_key_files_stop_the_start_and_are_named, the_command_line_enqueues_with_a_key);
+                     bad_key_files_stop_the_start_and_are_named,
+                     an_open_door_needs_the_word_insecure_and_is_warned_of, a_worker_that_is_not_let_in_says_so,
+                     the_command_line_enqueues_with_a_key);
 }
