@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/sandbox/config.h"
+
 const char sandbox_options_help[] =
     "lineward-sandbox: a messaging provider to develop, test and rehearse against.\n"
     "\n"
@@ -21,6 +23,7 @@ const char sandbox_options_help[] =
     "  --webhook-events all|status  status: phone_number.status_updated only (all)\n"
     "  --line NUMBER[=STATUS]     a line: HEALTHY (default), AT_RISK, CRITICAL or FLAGGED; may be repeated\n"
     "                             (none: +12025550101 to +12025550103)\n"
+    "  --config FILE.yaml         all of this and more, see docs/sandbox.md; the command line goes before it\n"
     "  --log FILE.jsonl           what auditors read\n"
     "  --seed N                   of ids and faults (1)\n"
     "  --latency-ms N             answers to sends wait so long (0)\n"
@@ -45,6 +48,7 @@ enum kind {
     KIND_LINE,
     KIND_EVENTS,
     KIND_FLAG,
+    KIND_CONFIG,
     KIND_HELP,
     KIND_VERSION
 };
@@ -61,6 +65,7 @@ static const struct spec {
     {"control", KIND_CONTROL, 0, 0, 0, 0},
     {"line", KIND_LINE, 0, 0, 0, 0},
     {"webhook-events", KIND_EVENTS, 0, 0, 0, 0},
+    {"config", KIND_CONFIG, 0, 0, 0, 0},
     {"model", KIND_FLAG, FIELD(model), 0, 0, 0},
     {"help", KIND_HELP, 0, 0, 0, 0},
     {"version", KIND_VERSION, 0, 0, 0, 0},
@@ -170,6 +175,7 @@ static const char *value_read(struct sandbox_options *out, const struct spec *sp
     case KIND_FLAG:
         *(bool *)field = true;
         return NULL;
+    case KIND_CONFIG:
     case KIND_HELP:
     case KIND_VERSION:
         break;
@@ -192,6 +198,106 @@ static enum options_outcome bad(char *problem, size_t room, const char *what, co
     return OPTIONS_BAD;
 }
 
+/* ---- the file ---- */
+
+/* "webhook_url" is --webhook-url. */
+static bool key_is(const char *key, const char *option)
+{
+    while (*key != '\0' && (*key == *option || (*key == '_' && *option == '-'))) {
+        key++;
+        option++;
+    }
+    return *key == '\0' && *option == '\0';
+}
+
+static const char *option_from_file(struct sandbox_options *out, const cJSON *member)
+{
+    for (int i = 0; i < SPECS; i++) {
+        bool takes = specs[i].kind != KIND_FLAG && specs[i].kind != KIND_CONFIG && specs[i].kind != KIND_LINE &&
+                     specs[i].kind != KIND_HELP && specs[i].kind != KIND_VERSION;
+        if (takes && key_is(member->string, specs[i].name))
+            return member->valuestring == NULL ? "want a text or number"
+                                               : value_read(out, &specs[i], member->valuestring);
+    }
+    return "no such key; docs/sandbox.md lists them";
+}
+
+/* A list of NUMBER or NUMBER=STATUS, or a mapping of NUMBER to STATUS. */
+static const char *lines_from_file(struct sandbox_options *out, const cJSON *lines)
+{
+    static const char why[] = "want NUMBERs, NUMBER=STATUS, or a mapping of NUMBER to STATUS";
+    char text[64];
+    const cJSON *item;
+    if (!cJSON_IsArray(lines) && !cJSON_IsObject(lines))
+        return why;
+    cJSON_ArrayForEach(item, lines)
+    {
+        if (!cJSON_IsString(item) && !(cJSON_IsNull(item) && item->string != NULL))
+            return why;
+        if (item->string == NULL)
+            snprintf(text, sizeof text, "%s", item->valuestring);
+        else
+            snprintf(text, sizeof text, "%.30s=%.30s", item->string,
+                     cJSON_IsNull(item) ? "HEALTHY" : item->valuestring);
+        if (!line_read(out, text))
+            return why;
+    }
+    return NULL;
+}
+
+static enum options_outcome file_read(struct sandbox_options *out, const char *path, char *problem, size_t room)
+{
+    if (out->config != NULL)
+        return bad(problem, room, "config", path, "given twice");
+    out->config = sandbox_config_read(path, problem, room);
+    if (out->config == NULL)
+        return OPTIONS_BAD;
+    const cJSON *member;
+    cJSON_ArrayForEach(member, out->config)
+    {
+        const char *why = NULL;
+        if (strcmp(member->string, "lines") == 0)
+            why = lines_from_file(out, member);
+        else if (!sandbox_config_is_section(member->string))
+            why = option_from_file(out, member);
+        if (why != NULL)
+            return bad(problem, room, path, member->string, why);
+    }
+    return OPTIONS_GOOD;
+}
+
+/* ---- the command line ---- */
+
+/* Once for the file, then for all else, so that the order of options does not matter. */
+static enum options_outcome walk(struct sandbox_options *out, int argc, char **argv, const struct option *table,
+                                 bool for_file, char *problem, size_t room)
+{
+    int option, at;
+    optind = 0; /* begin anew, however often this is called */
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":", table, &at)) != -1) {
+        if (option == '?' || option == ':')
+            return bad(problem, room, argv[optind - 1], NULL,
+                       option == ':' ? "needs a value" : "no such option; --help lists them");
+        if (specs[at].kind == KIND_HELP)
+            return OPTIONS_HELP;
+        if (specs[at].kind == KIND_VERSION)
+            return OPTIONS_VERSION;
+        if ((specs[at].kind == KIND_CONFIG) != for_file)
+            continue;
+        if (for_file) {
+            enum options_outcome outcome = file_read(out, optarg, problem, room);
+            if (outcome != OPTIONS_GOOD)
+                return outcome;
+            continue;
+        }
+        const char *why = value_read(out, &specs[at], optarg);
+        if (why != NULL)
+            return bad(problem, room, specs[at].name, optarg, why);
+    }
+    return OPTIONS_GOOD;
+}
+
 enum options_outcome sandbox_options_read(struct sandbox_options *out, int argc, char **argv, char *problem,
                                           size_t room)
 {
@@ -201,21 +307,11 @@ enum options_outcome sandbox_options_read(struct sandbox_options *out, int argc,
         table[i] = (struct option){specs[i].name, plain ? no_argument : required_argument, NULL, 256};
     }
     defaults_set(out);
-    optind = 0; /* begin anew, however often this is called */
-    opterr = 0;
-    int option, at;
-    while ((option = getopt_long(argc, argv, ":", table, &at)) != -1) {
-        if (option == '?' || option == ':')
-            return bad(problem, room, argv[optind - 1], NULL,
-                       option == ':' ? "needs a value" : "no such option; --help lists them");
-        if (specs[at].kind == KIND_HELP)
-            return OPTIONS_HELP;
-        if (specs[at].kind == KIND_VERSION)
-            return OPTIONS_VERSION;
-        const char *why = value_read(out, &specs[at], optarg);
-        if (why != NULL)
-            return bad(problem, room, specs[at].name, optarg, why);
-    }
+    enum options_outcome outcome = walk(out, argc, argv, table, true, problem, room);
+    if (outcome == OPTIONS_GOOD)
+        outcome = walk(out, argc, argv, table, false, problem, room);
+    if (outcome != OPTIONS_GOOD)
+        return outcome;
     if (optind < argc)
         return bad(problem, room, argv[optind], NULL, "no such option; --help lists them");
     if (out->listen.address[0] == '\0')
@@ -227,4 +323,6 @@ void sandbox_options_free(struct sandbox_options *options)
 {
     free(options->lines);
     options->lines = NULL;
+    cJSON_Delete(options->config);
+    options->config = NULL;
 }

@@ -2,6 +2,7 @@
 #ifndef SANDBOX_OPTIONS_H
 #define SANDBOX_OPTIONS_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,13 +32,15 @@ struct sandbox_options {
     size_t line_count;
     int64_t seed, latency_ms, webhook_retry_ms, webhook_timeout_ms, sent_ms, delivered_ms;
     int64_t pair_limit, messages_max, threads, audit_ms, audit_cooldown_ms;
+    cJSON *config; /* of --config; NULL: none. Texts above may be lent from it */
     bool status_events_only, model;
     int64_t model_speed;
 };
 
 enum options_outcome { OPTIONS_GOOD, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
 
-/* Texts in *out are lent from argv; free the rest with sandbox_options_free(), whatever the outcome.
+/* What the command line says goes before the file of --config, lines excepted: they add up. Texts in *out are lent
+ * from argv or the file's tree; free the rest with sandbox_options_free(), whatever the outcome.
  * OPTIONS_BAD: *problem says what is wrong. */
 enum options_outcome sandbox_options_read(struct sandbox_options *out, int argc, char **argv, char *problem,
                                           size_t room);

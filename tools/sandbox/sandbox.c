@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/sandbox/config.h"
+
 #define PAIR_WINDOW_MS     60000 /* linq-api.md 4.3 */
 #define WEBHOOKS_IN_FLIGHT 32
 
@@ -58,6 +60,15 @@ static enum err listen_at(struct sandbox_http **out, const struct sandbox_endpoi
     return err;
 }
 
+static enum err config_follow(struct sandbox *sandbox, char *problem, size_t room)
+{
+    char where[160];
+    if (sandbox_config_apply(sandbox, sandbox->options->config, clock_read(), where, sizeof where) == NULL)
+        return ERR_NONE;
+    snprintf(problem, room, "--config: %s: unknown, or not such a value", where);
+    return ERR_BAD_INPUT;
+}
+
 enum err sandbox_start(struct sandbox **out, const struct sandbox_options *options, char *problem, size_t room)
 {
     snprintf(problem, room, "out of memory");
@@ -80,6 +91,8 @@ enum err sandbox_start(struct sandbox **out, const struct sandbox_options *optio
         err = webhooks_make(sandbox, problem, room);
     if (err == ERR_NONE && options->model)
         model_run_turn_on(sandbox, (double)options->model_speed, clock_read());
+    if (err == ERR_NONE && options->config != NULL)
+        err = config_follow(sandbox, problem, room);
     if (err == ERR_NONE)
         err = sandbox_ticker_start(&sandbox->ticker, sandbox);
     if (err == ERR_NONE)

@@ -162,6 +162,7 @@ int subscriptions_change(struct subscriptions *all, struct subscription *one, co
     if (fresh.target == NULL)
         fresh.target = webhook_target_keep(one->target);
     if (json_get(body, "phone_numbers") == NULL) {
+        free(fresh.lines); /* there are none, which clang-tidy does not see */
         fresh.lines = one->lines;
         one->lines = NULL;
     }
