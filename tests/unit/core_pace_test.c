@@ -309,6 +309,32 @@ static void check_shares(const struct play *play, size_t from, const enum job_cl
     ck_assert_uint_ge(play->count - from, 108);
 }
 
+/* Among the conversations of a class the earliest deadline goes first; within one, nothing but order of acceptance. */
+START_TEST(the_earliest_deadline_goes_first_between_conversations_and_never_within_one)
+{
+    static const struct {
+        uint64_t conversation;
+        int64_t by_s; /* 0: none */
+    } jobs[] = {{1, 0}, {1, 600}, {2, 9000}, {3, 7000}, {3, 5000}, {4, 8000}};
+    const unsigned count = sizeof jobs / sizeof *jobs;
+    uint64_t numbers[sizeof jobs / sizeof *jobs];
+    struct play *play = play_policy("pace_per_min: 60, daily_messages: 0, new_conversations_per_day: 0, pair_per_min: 0");
+    for (unsigned i = 0; i < count; i++) {
+        struct core_enqueue job = rig_job(jobs[i].conversation, CLASS_TRANSACTIONAL);
+        job.expires_ms = jobs[i].by_s == 0 ? 0 : play->rig->now.wall_ms + jobs[i].by_s * 1000;
+        numbers[i] = rig_enqueue(play->rig, &job).number;
+    }
+    rig_poll_all(play->rig, 1, REPUTATION_HEALTHY);
+    play_for(play, MINUTE);
+    /* 3: its first job, due by 7000 s, then the one by 5000 s, which is the earliest; then 4, 2 and 1. */
+    const unsigned order[] = {3, 4, 5, 2, 0, 1};
+    ck_assert_uint_eq(play->count, count);
+    for (unsigned i = 0; i < count; i++)
+        ck_assert_uint_eq(play->sends[i].number, numbers[order[i]]);
+    play_free(&play);
+}
+END_TEST
+
 /* covers: field class */
 START_TEST(classes_share_a_slow_line_16_8_2_1_in_sends)
 {
@@ -424,6 +450,7 @@ int main(void)
     tcase_add_test(tcase, the_budget_of_new_conversations_stops_only_these);
     tcase_add_test(tcase, what_never_began_is_not_counted_and_what_may_have_is);
     tcase_add_test(tcase, a_returned_debit_serves_the_next_conversation);
+    tcase_add_test(tcase, the_earliest_deadline_goes_first_between_conversations_and_never_within_one);
     tcase_add_test(tcase, classes_share_a_slow_line_16_8_2_1_in_sends);
     tcase_add_test(tcase, a_backlog_held_for_hours_is_released_in_the_same_shares);
     tcase_add_test(tcase, waits_lie_between_base_and_cap_and_grow_apart);
