@@ -489,6 +489,35 @@ START_TEST(a_job_waits_for_its_recipients_answer)
 }
 END_TEST
 
+/* The wall clock of a place so many minutes ahead of UTC, `more` minutes from now. */
+static void clock_there(int ahead_min, int more_min, char out[8])
+{
+    int64_t minutes = clock_read().wall_ms / 60000 + ahead_min + more_min;
+    snprintf(out, 8, "%02d:%02d", (int)(minutes / 60 % 24), (int)(minutes % 60));
+}
+
+/* covers: reason quiet_hours; key policies.quiet_hours; field tz */
+START_TEST(a_job_waits_for_the_morning_where_its_recipient_is)
+{
+    enum { KOLKATA_MIN = 330 }; /* ahead of UTC, all the year round */
+    char from[8], to[8], quiet[128];
+    const char *sets[] = {quiet, NULL};
+    clock_there(KOLKATA_MIN, -60, from);
+    clock_there(KOLKATA_MIN, 120, to);
+    snprintf(quiet, sizeof quiet, "policies.default.quiet_hours={from: \"%s\", to: \"%s\", zone: recipient}", from,
+             to);
+    begin(sets, NULL);
+    enqueue("night", 1, "\"tz\":\"Asia/Kolkata\",");
+    must_wait("night", REASON_QUIET_HOURS);
+    must_release_in("night", 110 * 60000, 121 * 60000);
+    enqueue("day", 2, "\"tz\":\"UTC\",");
+    await_sent("day");
+    enqueue("reply", 3, "\"tz\":\"Asia/Kolkata\",\"class\":\"reply\",");
+    await_sent("reply");
+    end();
+}
+END_TEST
+
 /* ---- pace and budgets: each pool has one line and a policy of its own ---- */
 
 #define FIRST 30 /* recipients */
@@ -537,7 +566,7 @@ END_TEST
 /* ---- all of them ---- */
 
 /* Those that no rule gives yet: take each out when its rule is there. */
-static const enum reason to_come[] = {REASON_QUIET_HOURS, REASON_BUDGET_RECIPIENTS, REASON_BUDGET_GROWTH};
+static const enum reason to_come[] = {REASON_BUDGET_RECIPIENTS, REASON_BUDGET_GROWTH};
 
 START_TEST(every_reason_of_the_contract_was_provoked)
 {
@@ -560,5 +589,6 @@ int main(void)
                      a_job_waits_for_news_of_its_line, a_job_waits_for_the_ramp, a_job_waits_for_its_next_try,
                      a_job_waits_for_the_provider, a_job_waits_for_the_one_before_and_for_a_worker,
                      a_job_waits_for_its_chat, a_job_waits_for_its_recipients_answer,
-                     a_job_waits_for_its_lines_turn_and_budgets, every_reason_of_the_contract_was_provoked);
+                     a_job_waits_for_the_morning_where_its_recipient_is, a_job_waits_for_its_lines_turn_and_budgets,
+                     every_reason_of_the_contract_was_provoked);
 }

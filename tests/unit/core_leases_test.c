@@ -572,7 +572,6 @@ START_TEST(what_becomes_of_a_sent_message_is_told_of_its_job)
 }
 END_TEST
 
-/* covers: field delivery */
 START_TEST(a_delivery_never_goes_back_and_is_told_once)
 {
     struct effect job = begin_job();
