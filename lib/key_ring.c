@@ -154,16 +154,25 @@ static enum err read_file(struct reading *reading, const char *file_name)
     return err;
 }
 
+static enum err refuse_folder(const struct reading *reading, enum err err, const char *what)
+{
+    snprintf(reading->problem->text, sizeof reading->problem->text, "%s: %s", reading->dir, what);
+    return err;
+}
+
 static enum err read_files(struct reading *reading)
 {
     struct dirent **files = NULL;
+    struct stat status;
     enum err err = ERR_NONE;
+    if (stat(reading->dir, &status) != 0)
+        return refuse_folder(reading, ERR_IO, strerror(errno));
+    if ((status.st_mode & S_IWOTH) != 0) /* whoever writes here is let in */
+        return refuse_folder(reading, ERR_BAD_INPUT, "anybody may write into it: chmod o-w");
     int count =
         scandir(reading->dir, &files, NULL, alphasort); /* in order, so that the same one is named each time */
-    if (count < 0) {
-        snprintf(reading->problem->text, sizeof reading->problem->text, "%s: %s", reading->dir, strerror(errno));
-        return ERR_IO;
-    }
+    if (count < 0)
+        return refuse_folder(reading, ERR_IO, strerror(errno));
     for (int i = 0; i < count; i++) {
         if (err == ERR_NONE && is_key_file(files[i]->d_name))
             err = read_file(reading, files[i]->d_name);

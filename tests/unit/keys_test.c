@@ -108,6 +108,16 @@ START_TEST(one_bad_file_and_none_is_read)
 }
 END_TEST
 
+START_TEST(a_folder_that_anybody_may_write_into_is_refused)
+{
+    write_file("good.key", KEY_2 " worker *\n", 0644);
+    ck_assert_int_eq(chmod(folder, 0777), 0);
+    ck_refused("chmod o-w");
+    ck_assert_int_eq(chmod(folder, 0770), 0);
+    ck_assert_int_eq(key_ring_read(&ring, folder, &problem), ERR_NONE);
+}
+END_TEST
+
 START_TEST(a_folder_that_is_not_there_is_an_error)
 {
     ck_assert_int_ne(key_ring_read(&ring, "/nowhere/keys", &problem), ERR_NONE);
@@ -177,6 +187,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, each_file_lets_one_client_in);
     tcase_add_test(tests, one_bad_file_and_none_is_read);
+    tcase_add_test(tests, a_folder_that_anybody_may_write_into_is_refused);
     tcase_add_test(tests, a_folder_that_is_not_there_is_an_error);
     tcase_add_test(tests, a_secret_key_s_public_key_follows_from_it);
     tcase_add_test(tests, a_secret_that_others_may_read_is_refused);
