@@ -498,6 +498,7 @@ static struct conversation_view core_word_of(uint64_t conversation)
 
 static void message(void)
 {
+    uint64_t home = 0; /* what the fact's list points to */
     struct core_message_fact fact = {.token = 10, .event = ++run.world.events, .at_ms = now_ms()};
     const struct naive_job *job = any_job();
     if (chance(25)) { /* the provider echoes what it took */
@@ -510,7 +511,7 @@ static void message(void)
     } else {
         bool waits = job != NULL && chance(70); /* what waits for an answer gets one, sooner or later */
         uint32_t conversation = waits ? job->conversation : (uint32_t)draw(NAIVE_CONVERSATIONS);
-        uint64_t home = naive_key(conversation);
+        home = naive_key(conversation);
         fact.what = MESSAGE_RECEIVED;
         fact.account = naive_account_of(naive_pool_of(conversation));
         fact.recipient = naive_recipient(conversation);
