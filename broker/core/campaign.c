@@ -80,6 +80,7 @@ void campaign_yield(struct core *core, uint32_t slot)
     struct campaign *campaign = &core->campaigns[campaign_of(core, job)];
     struct conversation *conversation = &core->conversations[job->conversation];
     assert((job->flags & (JOB_READY | JOB_YIELDED)) == 0);
+    core->yields++;
     backlog_remove(core, slot);
     if (!conversation_fixes(job)) {
         conversation_shift(core, conversation);

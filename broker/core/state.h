@@ -411,6 +411,7 @@ struct core {
 
     struct campaign *campaigns; /* [names_max], slot 0 unused */
     uint32_t campaigns_used;
+    uint64_t yields; /* jobs that stepped out of the way so far */
     uint32_t returning;
     struct index by_campaign;
     /* lent to changes until they are encoded, a few at a time */

@@ -19,6 +19,7 @@
 static const int32_t class_weight[CLASS_COUNT] = {
     [CLASS_REPLY] = 16, [CLASS_TRANSACTIONAL] = 8, [CLASS_FOLLOWUP] = 2, [CLASS_CAMPAIGN] = 1};
 
+#define YIELDS_MAX     512  /* of a step: jobs of paused campaigns that step out of the way */
 #define VAIN_TURNS_MAX 1024 /* of a step, in which nobody goes: what has stopped many is put aside by and by */
 
 /* ---- the rings, one a lane: 1 + line, or POOL_BIT | 1 + pool; 0 is nobody ---- */
@@ -625,7 +626,8 @@ static struct lane *lane_in_turn(struct core *core)
 void turns_run(struct core *core, struct instant now, struct effects *out)
 {
     unsigned vain = 0;
-    while (turns_wait(core) && effects_have_room(out) && vain < VAIN_TURNS_MAX) {
+    uint64_t yields = core->yields; /* a turn may put many of one conversation out of the way */
+    while (turns_wait(core) && effects_have_room(out) && vain < VAIN_TURNS_MAX && core->yields - yields < YIELDS_MAX) {
         struct lane *lane = lane_in_turn(core);
         uint32_t who = lane->ring;
         lane->ring = *link_of(core, who).next;
