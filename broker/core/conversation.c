@@ -282,11 +282,15 @@ void conversation_unfix(struct core *core, struct conversation *conversation)
     assert(!conversation_first_is_fixed(core, conversation));
     if ((core->jobs[first].flags & JOB_YIELDED) != 0)
         campaign_leave(core, first); /* it could not step aside; now it can */
-    if (rest == first || core->jobs[rest].class == core->jobs[first].class)
+    if (rest == first)
         return;
-    if (core->jobs[rest].class < core->jobs[first].class) {
+    /* One that came back from its campaign meanwhile may be older than what was under way. */
+    bool alike = core->jobs[rest].class == core->jobs[first].class;
+    if (alike && job_order(core, &core->jobs[rest]) > job_order(core, &core->jobs[first]))
+        return;
+    if (alike || core->jobs[rest].class < core->jobs[first].class) {
         conversation_shift(core, conversation);
-        conversation_insert(core, conversation, first, true);
+        conversation_return(core, conversation, first);
         return;
     }
     /* The run behind it was the first of the rest and had no links; now it is the second. */

@@ -39,7 +39,7 @@ void conversation_insert_behind(struct core *core, struct conversation *conversa
 uint32_t conversation_return(struct core *core, struct conversation *conversation, uint32_t job);
 /* Takes out the first job (ended, or to be put elsewhere). */
 void conversation_shift(struct core *core, struct conversation *conversation);
-/* The first job is fixed no longer: it takes its place by class again, before all of its class. */
+/* The first job is fixed no longer: it takes its place by class and order again. */
 void conversation_unfix(struct core *core, struct conversation *conversation);
 
 void index_conversations(struct core *core, uint32_t *key_heads, uint32_t *chat_heads, uint32_t heads_max);

@@ -345,6 +345,95 @@ static void cancel(void)
     settle();
 }
 
+static const struct effect *last_answer(void)
+{
+    return &run.rig->out.effects[run.rig->out.effect_count - 1];
+}
+
+/* May a request for the job still be on its way to the provider? */
+static bool on_its_way(uint64_t number)
+{
+    for (size_t i = 0; i < run.world.held_count; i++)
+        if (run.world.held[i].number == number && run.world.held[i].begun && !run.world.held[i].answered)
+            return true;
+    return false;
+}
+
+/* A person who knows says what became of a job. */
+static void person_settles(void)
+{
+    struct naive_job *job = NULL;
+    for (int i = 0; i < NAIVE_JOBS && job == NULL; i++)
+        if (run.naive.jobs[i].place != NAIVE_FREE && (run.naive.jobs[i].unsettled || run.naive.jobs[i].doubtful))
+            job = &run.naive.jobs[i];
+    if (job == NULL || chance(10))
+        job = any_job();
+    if (job == NULL)
+        return;
+    uint64_t number = job->number;
+    bool was_sent = world_provider_has(&run.world, number);
+    bool unknown = job->unsettled || job->doubtful;
+    if (!was_sent && (on_its_way(number) || job->place == NAIVE_LEASED))
+        return;
+    note("settle %llu as %s", (unsigned long long)number, was_sent ? "sent" : "unsent");
+    run.asked.settled = was_sent ? number : 0;
+    if (!was_sent)
+        job->unsettled = job->doubtful = false;
+    core_settle(run.rig->core, 15, number, was_sent, (struct span){"{}", 2}, run.rig->now, &run.rig->out);
+    if (last_answer()->code != (unknown ? CODE_NONE : CODE_NOT_ALLOWED))
+        naive_refuse("settling job %llu is answered %s", (unsigned long long)number, code_name(last_answer()->code));
+    settle();
+}
+
+static void operator_cordons(void)
+{
+    uint32_t line = (uint32_t)draw(NAIVE_LINES);
+    bool on = chance(30) && !run.world.good;
+    note("%s %u", on ? "cordon" : "uncordon", line);
+    core_cordon(run.rig->core, 16, RIG_LINE + line, on, run.rig->now, &run.rig->out);
+    if (rig_line(run.rig, line).number != 0)
+        run.naive.lines[line].cordoned = on;
+    settle();
+}
+
+static void operator_requeues(void)
+{
+    const struct naive_dead letter = run.naive.dead[draw(NAIVE_DEAD)];
+    if (letter.number == 0 || live_jobs() >= 220)
+        return;
+    struct core_requeue ask = {.number = letter.number,
+                               .mark = core_requeue_mark(run.rig->core),
+                               .life = (uint8_t)letter.life,
+                               .attempts = letter.attempts,
+                               .doubtful = letter.doubtful,
+                               .line = letter.line,
+                               .accepted_at_ms = now_ms()};
+    ask.job = (struct core_enqueue){.pool = naive_pool_of(letter.conversation),
+                                    .conversation = naive_key(letter.conversation),
+                                    .recipient = naive_recipient(letter.conversation),
+                                    .class = letter.class,
+                                    .campaign = letter.campaign,
+                                    .id_hash = letter.id,
+                                    .content_hash = letter.content,
+                                    .from_line = letter.from_line,
+                                    .expires_ms = chance(20) ? now_ms() + 1 + (int64_t)draw(60000) : 0};
+    const struct naive_conversation *home = &run.naive.conversations[letter.conversation];
+    uint64_t line = home->home != 0 ? home->home : home->pinned;
+    enum code code = CODE_NONE;
+    if (naive_is_suppressed(&run.naive, ask.job.recipient) || home->health == CHAT_OPTED_OUT)
+        code = CODE_OPTED_OUT;
+    else if (letter.from_line != 0 && line != 0 && line != letter.from_line)
+        code = CODE_LINE_CONFLICT;
+    note("requeue %llu of %u, life %u%s", (unsigned long long)letter.number, letter.conversation, letter.life,
+         letter.doubtful ? ", unknown" : "");
+    run.asked.requeue = &ask;
+    run.asked.letter = &letter;
+    enum code got = core_requeue(run.rig->core, &ask, false, run.rig->now, &run.rig->out);
+    if (got != code)
+        naive_refuse("a requeue is answered %s, not %s", code_name(got), code_name(code));
+    settle();
+}
+
 static void worker(void)
 {
     uint32_t w = (uint32_t)draw(WORLD_WORKERS);
@@ -637,13 +726,19 @@ static void event(void)
         adopt();
     else if (what < 765)
         operator_suppresses();
-    else if (what < 775)
+    else if (what < 769)
+        person_settles();
+    else if (what < 771)
+        operator_cordons();
+    else if (what < 774)
+        operator_requeues();
+    else if (what < 780)
         pause_or_resume();
-    else if (what < 785)
+    else if (what < 790)
         clean();
-    else if (what < 787)
+    else if (what < 792)
         restart();
-    else if (what < 789)
+    else if (what < 794)
         run.world.storm = !run.world.storm && chance(40);
     else if (what < 990)
         pass((int64_t)draw(chance(90) ? 900 : 5000));
@@ -696,6 +791,11 @@ static void drain(void)
         }
     run.world.good = true;
     run.world.storm = false;
+    for (uint32_t line = 0; line < NAIVE_LINES; line++) {
+        core_cordon(run.rig->core, 16, RIG_LINE + line, false, run.rig->now, &run.rig->out);
+        run.naive.lines[line].cordoned = false;
+        settle();
+    }
     for (uint32_t c = 0; c < NAIVE_CONVERSATIONS; c++) {
         struct core_message_fact fact = {.what = MESSAGE_CHAT,
                                          .event = ++run.world.events,

@@ -14,6 +14,7 @@ enum {
     NAIVE_LINES = 9,
     NAIVE_PAUSES = 16,
     NAIVE_IDS = 64,
+    NAIVE_DEAD = 16,
 };
 
 enum naive_place { NAIVE_FREE, NAIVE_SCHEDULED, NAIVE_WAITING, NAIVE_LEASED };
@@ -28,10 +29,23 @@ struct naive_job {
     int64_t due_ms, expires_ms;
     unsigned attempts, failures;
     bool unsettled, holds_all, cancel, pinned, key_known;
+    bool doubtful; /* requeued with an unknown outcome: unsettled once it is tried */
+    unsigned life; /* how often it was requeued */
     bool probes_account;
     bool has_link;
     bool restored; /* its lease is from before a restart, which does not know that it opened the conversation */
     uint8_t key[KEY_RANDOM_BYTES];
+};
+
+struct naive_dead { /* number 0: none; an end that may be requeued, as the journal tells it */
+    uint64_t number, id, content, line, from_line;
+    uint32_t conversation;
+    enum job_class class;
+    uint16_t campaign;
+    unsigned attempts, life;
+    bool doubtful;
+    uint8_t key[KEY_RANDOM_BYTES];
+    bool key_known;
 };
 
 struct naive_conversation {
@@ -72,6 +86,8 @@ struct naive {
     struct naive_pause pauses[NAIVE_PAUSES];
     uint64_t suppressed[NAIVE_CONVERSATIONS];
     bool broken[2], refused[2]; /* accounts: breaker open, key refused */
+    struct naive_dead dead[NAIVE_DEAD];
+    unsigned dead_next;
     struct naive_id ids[NAIVE_IDS];
     unsigned id_next;
     uint64_t orders;
@@ -131,6 +147,9 @@ struct naive_asked {
     const struct core_result *result;
     uint64_t echoed;    /* message.*: this job was sent */
     uint64_t cancelled; /* by the producer */
+    uint64_t settled;   /* by a person, as sent */
+    const struct core_requeue *requeue;
+    const struct naive_dead *letter; /* that it is about */
     bool ticked;
 };
 

@@ -134,7 +134,7 @@ void naive_check_job(struct naive *naive, struct rig *rig, const struct naive_jo
     REFUSE_UNLESS(view.state == state_of(job->place), "job %llu is %s", number, job_state_name(view.state));
     REFUSE_UNLESS(view.attempts == job->attempts, "job %llu has %u attempts, not %u", number, view.attempts,
                   job->attempts);
-    REFUSE_UNLESS(view.unsettled == job->unsettled, "job %llu: unsettled %d", number, view.unsettled);
+    REFUSE_UNLESS(view.unsettled == (job->unsettled || job->doubtful), "job %llu: unsettled %d", number, view.unsettled);
     REFUSE_UNLESS(view.line == line_of(naive, job),
                   "job %llu of conversation %u (home %llu%s%s, pinned %llu) is on %llu, not on %llu", number,
                   job->conversation, (unsigned long long)naive->conversations[job->conversation].home,

@@ -39,7 +39,7 @@ static struct naive_job *collapsed(const struct showing *s, const struct naive_j
     for (int i = 0; i < NAIVE_JOBS && job->collapse != 0 && !late; i++) {
         struct naive_job *old = &s->naive->jobs[i];
         bool waits = old->place == NAIVE_WAITING || old->place == NAIVE_SCHEDULED;
-        if (waits && old != job && !old->unsettled && old->conversation == job->conversation &&
+        if (waits && old != job && !old->unsettled && !old->doubtful && old->conversation == job->conversation &&
             old->collapse == job->collapse && (found == NULL || old->order < found->order))
             found = old;
     }
@@ -56,15 +56,57 @@ static void take_place(const struct showing *s, struct naive_job *job)
         job->order = old->order;
 }
 
+static struct naive_job *free_slot(struct naive *naive)
+{
+    for (int i = 0; i < NAIVE_JOBS; i++)
+        if (naive->jobs[i].place == NAIVE_FREE)
+            return &naive->jobs[i];
+    naive_refuse("more jobs than were asked for");
+}
+
+/* A dead letter comes back: its number, its key, its line if it was tried, and the tail of its conversation. */
+static void show_requeued(const struct showing *s, const struct change_job *change)
+{
+    const struct naive_dead *letter = s->asked->letter;
+    REFUSE_UNLESS(letter != NULL && letter->number == change->number && change->life == letter->life + 1,
+                  "job %llu is requeued as another", ull(change->number));
+    REFUSE_UNLESS(naive_job(s->naive, change->number) == NULL, "job %llu lives twice", ull(change->number));
+    struct naive_conversation *conversation = &s->naive->conversations[letter->conversation];
+    bool tried = letter->attempts > 0 || letter->doubtful;
+    bool elsewhere = conversation->home == 0 && conversation->pinned != 0 && conversation->pinned != letter->line;
+    *free_slot(s->naive) = (struct naive_job){.place = NAIVE_WAITING,
+                                              .number = letter->number,
+                                              .id = letter->id,
+                                              .content = letter->content,
+                                              .order = ++s->naive->orders,
+                                              .conversation = letter->conversation,
+                                              .class = letter->class,
+                                              .campaign = letter->campaign,
+                                              .expires_ms = s->asked->requeue->job.expires_ms,
+                                              .attempts = elsewhere && !letter->doubtful ? 0 : letter->attempts,
+                                              .pinned = letter->from_line != 0,
+                                              .doubtful = letter->doubtful,
+                                              .life = letter->life + 1,
+                                              .key_known = letter->key_known};
+    memcpy(naive_job(s->naive, letter->number)->key, letter->key, sizeof letter->key);
+    if (letter->from_line != 0)
+        conversation->pinned = letter->from_line;
+    if (tried && conversation->home == 0 && (!elsewhere || letter->doubtful))
+        conversation->home = letter->line;
+    for (int i = 0; i < NAIVE_DEAD; i++)
+        if (s->naive->dead[i].number == change->number)
+            s->naive->dead[i].number = 0;
+}
+
 static void show_job(const struct showing *s, const struct change_job *change)
 {
+    if (s->asked->requeue != NULL) {
+        show_requeued(s, change);
+        return;
+    }
     const struct core_enqueue *ask = s->asked->enqueue;
     REFUSE_UNLESS(ask != NULL && naive_key(s->asked->conversation) == change->conversation, "a job nobody asked for");
-    struct naive_job *job = NULL;
-    for (int i = 0; i < NAIVE_JOBS && job == NULL; i++)
-        if (s->naive->jobs[i].place == NAIVE_FREE)
-            job = &s->naive->jobs[i];
-    REFUSE_UNLESS(job != NULL, "more jobs than were asked for");
+    struct naive_job *job = free_slot(s->naive);
     REFUSE_UNLESS(naive_job(s->naive, change->number) == NULL, "a job number given twice");
     *job = (struct naive_job){.place = ask->due_ms > s->now_ms ? NAIVE_SCHEDULED : NAIVE_WAITING,
                               .number = change->number,
@@ -175,6 +217,7 @@ static void check_gate(const struct showing *s, const struct naive_job *job, uin
         known->word == REPUTATION_HEALTHY && known->proven == REPUTATION_HEALTHY && view->gate == GATE_OPEN;
     bool allowed =
         naive_policy(s->rig, pool)->allow_at_risk_new && known->word == REPUTATION_AT_RISK && view->gate == GATE_SLOW;
+    REFUSE_UNLESS(!known->cordoned, "P5: job %llu opens a conversation on cordoned line %u", ull(job->number), line);
     REFUSE_UNLESS(healthy || allowed, "P5: job %llu opens a conversation on line %u, %s, %s, proven %s",
                   ull(job->number), line, gate_name(view->gate), reputation_name(known->word),
                   reputation_name(known->proven));
@@ -198,7 +241,7 @@ static void show_lease(const struct showing *s, struct naive_job *job, const str
     REFUSE_UNLESS(job->due_ms <= s->now_ms, "job %llu leased before it is due", ull(job->number));
     REFUSE_UNLESS(job->expires_ms == 0 || job->expires_ms > s->now_ms, "P7: job %llu leased expired",
                   ull(job->number));
-    REFUSE_UNLESS(!job->cancel || job->unsettled, "P7: job %llu leased though cancelled", ull(job->number));
+    REFUSE_UNLESS(!job->cancel || job->unsettled || job->doubtful, "P7: job %llu leased though cancelled", ull(job->number));
     REFUSE_UNLESS(placed || conversation->home == change->line, "P4: job %llu leased on another line",
                   ull(job->number));
     REFUSE_UNLESS(conversation->pinned == 0 || conversation->pinned == change->line, "job %llu leaves its pin",
@@ -244,6 +287,10 @@ static void show_lease(const struct showing *s, struct naive_job *job, const str
     job->lease = change->lease;
     job->line = line;
     job->attempts++;
+    job->unsettled = job->unsettled || job->doubtful;
+    job->doubtful = false;
+    REFUSE_UNLESS(change->unsettled == job->unsettled, "job %llu: unsettled is leased as %d", ull(job->number),
+                  change->unsettled);
     job->restored = false;
     job->due_ms = 0;
     job->holds_all = false;
@@ -383,6 +430,7 @@ static void show_try(const struct showing *s, const struct change_try *change)
         job->order = ++s->naive->orders;
     } else { /* said anew: for the cleaner, or because a cancel was asked for */
         REFUSE_UNLESS(change->attempts == job->attempts && change->unsettled == job->unsettled &&
+                          change->doubtful == job->doubtful &&
                           change->lease == job->lease && change->cancel == job->cancel,
                       "job %llu is told anew with other values", ull(job->number));
     }
@@ -397,7 +445,7 @@ static void check_end(const struct showing *s, const struct naive_job *job, cons
     const struct core_result *result = s->asked->result;
     bool sent = (s->asked->result_lease != 0 && grant_of(s, s->asked->result_lease)->number == job->number &&
                  result->outcome == OUTCOME_SENT) ||
-                s->asked->echoed == job->number;
+                s->asked->echoed == job->number || s->asked->settled == job->number;
     bool surely_unsent = job->place != NAIVE_LEASED || (answered && result->outcome != OUTCOME_SENT) ||
                          !s->truth->begun(s->truth->world, job->lease);
     bool ok = false;
@@ -406,17 +454,17 @@ static void check_end(const struct showing *s, const struct naive_job *job, cons
         ok = sent;
         break;
     case JOB_EXPIRED:
-        ok = expired && !job->unsettled && surely_unsent;
+        ok = expired && !job->unsettled && !job->doubtful && surely_unsent;
         break;
     case JOB_CANCELLED:
         ok = (job->cancel || s->asked->cancelled == job->number || s->naive->superseded == job->number) && !job->unsettled &&
-             surely_unsent;
+             !job->doubtful && surely_unsent;
         break;
     case JOB_SUPPRESSED:
         ok = naive_is_suppressed(s->naive, naive_recipient(job->conversation)) ||
              s->naive->conversations[job->conversation].health == CHAT_OPTED_OUT ||
              (answered && result->suppress != SUPPRESS_NONE);
-        ok = ok && (answered || (!job->unsettled && surely_unsent));
+        ok = ok && (answered || (!job->unsettled && !job->doubtful && surely_unsent));
         break;
     case JOB_FAILED:
         ok = (answered && result->outcome == OUTCOME_REJECTED) ||
@@ -452,6 +500,24 @@ static int64_t last_try_ms(const struct showing *s, uint64_t number)
     return 0;
 }
 
+static void note_dead(struct naive *naive, const struct naive_job *job, const struct change_end *change)
+{
+    struct naive_dead *dead = &naive->dead[naive->dead_next++ % NAIVE_DEAD];
+    *dead = (struct naive_dead){.number = job->number,
+                                .id = job->id,
+                                .content = job->content,
+                                .line = change->line,
+                                .from_line = job->pinned ? naive->conversations[job->conversation].pinned : 0,
+                                .conversation = job->conversation,
+                                .class = job->class,
+                                .campaign = job->campaign,
+                                .attempts = change->attempts,
+                                .life = job->life,
+                                .doubtful = change->code == CODE_OUTCOME_UNKNOWN,
+                                .key_known = job->key_known};
+    memcpy(dead->key, job->key, sizeof dead->key);
+}
+
 static void show_end(const struct showing *s, const struct change_end *change)
 {
     struct naive_job *job = naive_job(s->naive, change->number);
@@ -471,12 +537,15 @@ static void show_end(const struct showing *s, const struct change_end *change)
         }
     }
     if (change->state == JOB_SENT || change->code == CODE_OUTCOME_UNKNOWN) {
-        conversation->for_good = true;
+        conversation->for_good = conversation->home != 0; /* a requeued one may be told of by a try of its earlier life */
         naive_went_out(conversation);
         if (change->state == JOB_SENT && s->asked->result != NULL) /* and not an echo, which names no chat */
             conversation->chat_known = true;
         conversation->last_sent_ms = last_try_ms(s, job->number);
     }
+    REFUSE_UNLESS(change->life == job->life, "job %llu ends in life %u, not %u", ull(job->number), change->life, job->life);
+    if (change->dead)
+        note_dead(s->naive, job, change);
     uint32_t at = job->conversation;
     s->naive->ended[change->state]++;
     REFUSE_UNLESS((change->code == CODE_SUPERSEDED) == (s->naive->superseded == job->number), "job %llu: superseded %d",

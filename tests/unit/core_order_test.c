@@ -94,8 +94,9 @@ struct pair {
 
 static void add(struct pair *pair, uint32_t slot, unsigned class)
 {
+    static uint64_t sequence;
     struct job *job = &pair->core->jobs[slot];
-    *job = (struct job){.number = slot, .state = JOB_QUEUED};
+    *job = (struct job){.number = ++sequence << JOB_SLOT_BITS | slot, .state = JOB_QUEUED};
     job->class = class & 3u;
     uint32_t at = naive_place(pair->core, &pair->naive, pair->fixed ? 1 : 0, class, false);
     if (at == 0 && pair->naive.count > 0) { /* it has left the ready queue */

@@ -425,12 +425,35 @@ START_TEST(a_conversation_s_pause_revokes_its_lease_and_ends_in_its_time)
 }
 END_TEST
 
+START_TEST(one_that_comes_back_while_a_younger_one_is_under_way_goes_before_its_next_try)
+{
+    begin_fast();
+    uint64_t older = send(1, "spring");
+    rig_pause(rig, PAUSE_CAMPAIGN, target_of("spring"), 0);
+    uint64_t younger = send(1, NULL);
+    rig_worker(rig, 1, 8);
+    rig_tick(rig);
+    struct effect job = *rig_told(rig, EFFECT_JOB, 0);
+    ck_assert_uint_eq(job.number, younger);
+    rig_forget(rig);
+    rig_resume(rig, PAUSE_CAMPAIGN, target_of("spring"), 0);
+    rig_pass(rig, 10); /* the older one stands behind the one that a worker has */
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.retry_after_ms = 0;
+    rig_answer(rig, &result);
+    rig_forget(rig);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_told(rig, EFFECT_JOB, 0)->number, older);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         jobs_of_a_paused_campaign_step_out_of_the_way_of_those_behind_them,
         fail_if_held_is_refused_while_its_campaign_is_paused,
         what_stepped_aside_takes_its_place_by_acceptance_again,
+        one_that_comes_back_while_a_younger_one_is_under_way_goes_before_its_next_try,
         campaigns_of_one_conversation_come_back_one_by_one_in_its_order,
         a_campaign_s_jobs_fall_due_while_it_is_paused_and_keep_that_order,
         a_paused_campaign_s_leases_are_revoked_and_others_are_not,
