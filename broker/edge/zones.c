@@ -118,14 +118,19 @@ static void tell(struct core *core, unsigned at, const char *zones, struct insta
         core_zone_rules(core, at, rules, parts, now);
 }
 
+/* New ones all at once, for their jobs wait for nothing else; the rest one a turn. */
 void zones_turn(struct zones *zones, struct core *core, struct instant now)
 {
-    bool again = now.wall_ms < zones->told_wall_ms || now.wall_ms >= zones->told_wall_ms + ZONES_TOLD_MS;
     const char *name = NULL;
-    if (again) {
-        zones->told_wall_ms = now.wall_ms;
-        zones->told = 0;
-    }
     while ((name = core_zone_at(core, zones->told + 1)) != NULL)
         tell(core, ++zones->told, name, now);
+    bool again = now.wall_ms < zones->told_wall_ms || now.wall_ms >= zones->told_wall_ms + ZONES_TOLD_MS;
+    if (again) {
+        zones->told_wall_ms = now.wall_ms;
+        zones->again = zones->told;
+    }
+    if (zones->again > 0) {
+        unsigned at = zones->again--;
+        tell(core, at, core_zone_at(core, at), now);
+    }
 }

@@ -14,8 +14,9 @@ uint16_t zones_of_job(struct core *core, const char *tz, const struct recipients
 #define ZONES_TOLD_MS INT64_C(86400000) /* rules are told anew after so long: data may have been updated */
 
 struct zones {
-    int64_t told_wall_ms; /* when all of them were told; 0: not yet */
-    unsigned told;        /* those up to here were told since, or are not known to the system */
+    int64_t told_wall_ms; /* when they were last told anew */
+    unsigned told;        /* those up to here were told, or are not known to the system */
+    unsigned again;       /* those up to here are to be told anew */
 };
 /* Tells the core the rules of those of its zones that have none, and now and then of all. Cheap when there is nothing to
  * do; a zone that the system does not know is said in the log. */

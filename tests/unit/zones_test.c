@@ -1,0 +1,91 @@
+/* zones_test.c — from a job's zone to the core's nights, with the system's own clocks. */
+#include "broker/edge/zones.h"
+
+#include <string.h>
+
+#include "lineward/clock.h"
+#include "tests/unit/core_suite.h"
+
+static const char conf[] = POLICY_CONF("pace_per_min: 0, quiet_hours: {from: '21:00', to: '08:00', zone: recipient}");
+static const char fixed[] = POLICY_CONF("pace_per_min: 0, quiet_hours: {from: '21:00', to: '08:00', zone: Asia/Tokyo}");
+
+static uint64_t send_in(const char *tz, const char *handle)
+{
+    static uint64_t conversation = 500;
+    struct recipients to = {.count = 1};
+    strcpy(to.handles[0], handle);
+    struct core_enqueue job = rig_job(++conversation, CLASS_TRANSACTIONAL);
+    job.from_line = RIG_LINE;
+    job.chat_hash = conversation * 2 + 1;
+    job.zone = zones_of_job(rig->core, tz, &to, &rig->out);
+    rig_keep(rig);
+    return rig_enqueue(rig, &job).number;
+}
+
+static void at(const char *text)
+{
+    int64_t wall_ms = 0;
+    ck_assert(time_parse(text, &wall_ms));
+    rig->now.wall_ms = wall_ms;
+    rig_tick(rig);
+}
+
+START_TEST(it_is_night_by_the_jobs_own_word_and_else_by_the_number)
+{
+    struct zones zones = {0};
+    begin_with(conf, 1);
+    at("2027-01-15T03:00:00Z"); /* 22:00 in New York, 19:00 in Los Angeles, 04:00 in Berlin, 12:00 in Tokyo */
+    uint64_t new_york = send_in(NULL, "+12125550101");
+    uint64_t los_angeles = send_in(NULL, "+12135550101");
+    uint64_t tokyo = send_in("Asia/Tokyo", "+12125550102");
+    uint64_t nobody = send_in(NULL, "a@example.org");
+    zones_turn(&zones, rig->core, rig->now);
+    ck_job(new_york, JOB_QUEUED, REASON_QUIET_HOURS);
+    int64_t morning_ms = 0;
+    ck_assert(time_parse("2027-01-15T13:00:00Z", &morning_ms));
+    ck_assert_int_eq(rig_view(rig, new_york).release_at_ms, morning_ms);
+    ck_job(los_angeles, JOB_QUEUED, REASON_NO_WORKER);
+    ck_job(tokyo, JOB_QUEUED, REASON_NO_WORKER);
+    ck_job(nobody, JOB_QUEUED, REASON_NO_WORKER);
+}
+END_TEST
+
+START_TEST(a_policys_zone_is_told_too)
+{
+    struct zones zones = {0};
+    begin_with(fixed, 1);
+    zones_turn(&zones, rig->core, rig->now);
+    at("2027-01-15T13:00:00Z"); /* 22:00 in Tokyo */
+    uint64_t number = send_in(NULL, "a@example.org");
+    ck_job(number, JOB_QUEUED, REASON_QUIET_HOURS);
+}
+END_TEST
+
+START_TEST(clocks_of_next_year_are_told_in_time)
+{
+    struct zones zones = {0};
+    begin_with(conf, 1);
+    at("2027-01-15T12:00:00Z");
+    send_in("Europe/Berlin", "a@example.org");
+    for (int day = 0; day < 900; day++) { /* past the first telling's end */
+        rig->now.wall_ms += ZONES_TOLD_MS;
+        zones_turn(&zones, rig->core, rig->now);
+    }
+    at("2029-07-01T06:30:00Z"); /* 08:30 by summer time, 07:30 else */
+    zones_turn(&zones, rig->core, rig->now);
+    uint64_t number = send_in("Europe/Berlin", "b@example.org");
+    ck_job(number, JOB_QUEUED, REASON_NO_WORKER);
+    at("2029-12-01T06:30:00Z");
+    ck_job(number, JOB_QUEUED, REASON_QUIET_HOURS);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        it_is_night_by_the_jobs_own_word_and_else_by_the_number,
+        a_policys_zone_is_told_too,
+        clocks_of_next_year_are_told_in_time,
+    };
+    return run_suite("zones", tests, sizeof tests / sizeof *tests);
+}
