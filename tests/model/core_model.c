@@ -232,6 +232,7 @@ static void enqueue(void)
                                .class = (enum job_class)draw(CLASS_COUNT),
                                .content_hash = 1 + draw(2),
                                .has_link = chance(2),
+                               .zone = chance(70) ? core_zone(run.rig->core, "Z", &run.rig->out) : 0,
                                .fail_if_held = chance(3)};
     if (chance(40)) {
         const char name[] = {(char)('a' + draw(CAMPAIGNS)), '\0'};
@@ -684,6 +685,21 @@ static void clean(void)
     }
 }
 
+/* Told at each start: changes twice a day, as far as there is room; told anew as time goes by. */
+static void tell_zone(void)
+{
+    struct zone_rules rules = {.count = ZONE_CHANGES_MAX};
+    int64_t half = now_ms() / 43200000;
+    for (int i = 0; i < ZONE_CHANGES_MAX; i++) {
+        rules.from_ms[i] = (half + i) * 43200000;
+        rules.offset_s[i] = 3600 * (int32_t)(1 + (half + i + 1) / 2 % 2);
+    }
+    core_zone(run.rig->core, "Z", &run.rig->out);
+    for (unsigned at = 1; core_zone_at(run.rig->core, at) != NULL; at++)
+        core_zone_rules(run.rig->core, at, &rules, 1, run.rig->now);
+    settle();
+}
+
 static void restart(void)
 {
     int64_t down_ms = (int64_t)draw(3000);
@@ -702,11 +718,14 @@ static void restart(void)
     run.grants.count = kept;
     naive_restarted(&run.naive);
     settle();
+    tell_zone();
     naive_check_all(&run.naive, run.rig);
 }
 
 static void event(void)
 {
+    if (run.at % 20 == 1)
+        tell_zone();
     uint64_t what = draw(1000);
     if (what < 300)
         enqueue();
@@ -833,6 +852,8 @@ static void drain(void)
                 world_ready(&run.world, w, run.rig);
                 settle();
             }
+        if (round % 20 == 0)
+            tell_zone();
         poll();
         beats();
         answer_all();

@@ -32,7 +32,7 @@ const char naive_conf[] =
     "  open: {pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 0, pair_per_min: 0, ramp_step_ms: 3000, attempts_max: "
     "4,\n"
     "         retry_base_ms: 1000, retry_cap_ms: 4000, lease_ms: 8000, flag_probe_ms: 4000,\n"
-    "         cadence_ms: []}\n";
+    "         cadence_ms: [], quiet_hours: {from: '12:00', to: '15:00', zone: recipient}}\n";
 
 void naive_refuse(const char *format, ...)
 {
@@ -161,6 +161,17 @@ void naive_went_out(struct naive_conversation *conversation)
     conversation->unanswered += conversation->unanswered < CHAT_UNANSWERED_MAX;
 }
 
+/* Pool c is quiet from 12 to 15 o'clock by the clocks of the job's zone: an hour ahead of UTC, two on every other day
+ * (from noon to noon, UTC). */
+bool naive_is_night(const struct naive_job *job, int64_t wall_ms)
+{
+    if (!job->has_zone || naive_pool_of(job->conversation) != 2 || job->class == CLASS_REPLY)
+        return false;
+    int64_t halves = wall_ms / 43200000;
+    int64_t hour = (wall_ms / 3600000 + 1 + (halves + 1) / 2 % 2) % 24;
+    return hour >= 12 && hour < 15;
+}
+
 enum reason naive_chat_reason(const struct naive *naive, const struct rig *rig, const struct naive_job *job,
                               int64_t last_out_ms)
 {
@@ -170,16 +181,17 @@ enum reason naive_chat_reason(const struct naive *naive, const struct rig *rig, 
     size_t unanswered = conversation->unanswered;
     if (naive_chat_stops(naive, job->conversation))
         return REASON_CONVERSATION_CRITICAL;
+    enum reason night = naive_is_night(job, rig->now.wall_ms) ? REASON_QUIET_HOURS : REASON_NONE;
     if (unanswered == 0 || job->unsettled)
-        return REASON_NONE;
+        return night;
     if (conversation->health == CHAT_AT_RISK && job->class != CLASS_REPLY && silent_ms < policy->at_risk_chat_gap_ms)
         return REASON_CONVERSATION_AT_RISK;
     if (job->class != CLASS_FOLLOWUP && job->class != CLASS_CAMPAIGN)
-        return REASON_NONE;
+        return night;
     if (policy->cadence_steps == 0)
-        return REASON_NONE;
+        return night;
     bool waits = unanswered > policy->cadence_steps || silent_ms < policy->cadence_ms[unanswered - 1];
-    return waits ? REASON_CONVERSATION_CADENCE : REASON_NONE;
+    return waits ? REASON_CONVERSATION_CADENCE : night;
 }
 
 bool naive_paused(const struct naive *naive, uint32_t pool, int64_t wall_ms)

@@ -32,7 +32,7 @@ struct naive_job {
     bool doubtful; /* requeued with an unknown outcome: unsettled once it is tried */
     unsigned life; /* how often it was requeued */
     bool probes_account;
-    bool has_link;
+    bool has_link, has_zone;
     bool restored; /* its lease is from before a restart, which does not know that it opened the conversation */
     uint8_t key[KEY_RANDOM_BYTES];
 };
@@ -119,6 +119,7 @@ bool naive_chat_stops(const struct naive *naive, uint32_t conversation);
 void naive_chat_told(struct naive_conversation *conversation, enum chat_health health, int64_t at_ms);
 void naive_answered(struct naive_conversation *conversation, bool opts_out, int64_t at_ms, int64_t last_out_ms);
 void naive_went_out(struct naive_conversation *conversation);
+bool naive_is_night(const struct naive_job *job, int64_t wall_ms);
 /* What the chat alone has against this job; NONE: nothing. `last_out_ms` is the core's word: a restart may take a try
  * that failed for a message; it is never earlier than the last message. */
 enum reason naive_chat_reason(const struct naive *naive, const struct rig *rig, const struct naive_job *job,

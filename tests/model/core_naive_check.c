@@ -119,7 +119,8 @@ static void check_reason(struct naive *naive, struct rig *rig, const struct naiv
                   "P10: job %llu waits for its next try but says %s", number, reason_name(view->reason));
     REFUSE_UNLESS(waits || view->reason != REASON_RETRY_BACKOFF, "P10: job %llu says retry_backoff", number);
     enum reason chat = down || waits ? REASON_NONE : naive_chat_reason(naive, rig, job, view->chat.last_out_ms);
-    bool by_chat = view->reason == REASON_CONVERSATION_AT_RISK || view->reason == REASON_CONVERSATION_CADENCE;
+    bool by_chat = view->reason == REASON_CONVERSATION_AT_RISK || view->reason == REASON_CONVERSATION_CADENCE ||
+                   view->reason == REASON_QUIET_HOURS;
     REFUSE_UNLESS(chat != REASON_NONE ? view->reason == chat : !by_chat, "P10: job %llu says %s, its chat %s", number,
                   reason_name(view->reason), reason_name(chat));
     REFUSE_UNLESS(line_of(naive, job) == 0 || view->reason != REASON_NO_HEALTHY_LINE,

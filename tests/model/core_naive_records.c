@@ -120,6 +120,7 @@ static void show_job(const struct showing *s, const struct change_job *change)
                               .due_ms = ask->due_ms > s->now_ms ? ask->due_ms : 0,
                               .expires_ms = ask->expires_ms,
                               .has_link = ask->has_link,
+                              .has_zone = ask->zone != 0,
                               .pinned = ask->from_line != 0};
     take_place(s, job);
     struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
