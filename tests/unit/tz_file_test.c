@@ -38,7 +38,7 @@ static void put_block(size_t time_bytes, uint32_t times, int64_t first_s)
 {
     const uint32_t counts[] = {0, 0, 0, times, 2, 4};
     put("TZif2", 5);
-    put_number(0, 15);
+    put((const uint8_t[15]){0}, 15);
     for (int i = 0; i < 6; i++)
         put_number(counts[i], 4);
     for (uint32_t i = 0; i < times; i++)
