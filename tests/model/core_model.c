@@ -591,7 +591,6 @@ static void message(void)
     uint64_t home = 0; /* what the fact's list points to */
     struct core_message_fact fact = {.token = 10, .event = ++run.world.events, .at_ms = now_ms()};
     const struct naive_job *job = any_job();
-    uint64_t home = 0;
     if (chance(25)) { /* the provider echoes what it took */
         if (job == NULL || !world_provider_has(&run.world, job->number))
             return;
