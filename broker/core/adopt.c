@@ -25,12 +25,14 @@ static struct judgement compare(const struct core *core, const struct core_adopt
     bool placed = (known->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
     if (placed && core->lines[known->line].known.number != adopt->line)
         return refuse(CODE_LINE_CONFLICT, "line");
+    if ((known->flags & CONVERSATION_BOUND) == 0)
+        return (struct judgement){.known = false}; /* whatever chat it had was that of a line it left */
     bool has_chat = (known->flags & CONVERSATION_CHAT) != 0;
     if (has_chat && adopt->chat_hash != 0 && !conversation_has_chat(known, adopt->chat_hash))
         return refuse(CODE_LINE_CONFLICT, "chat_id");
-    bool recorded = (known->flags & CONVERSATION_RECORDED) != 0;
-    bool lives_by_chat = has_chat && (known->flags & CONVERSATION_BOUND) != 0; /* the producer said so: do not lose it */
-    return (struct judgement){.known = adopt->chat_hash == 0 ? recorded || lives_by_chat : recorded && has_chat};
+    if (adopt->chat_hash == 0) /* a chat that a producer named is not lost by that */
+        return (struct judgement){.known = conversation_has_begun(known)};
+    return (struct judgement){.known = has_chat && (known->flags & CONVERSATION_RECORDED) != 0};
 }
 
 static struct judgement judge(const struct core *core, const struct core_adopt *adopt, uint32_t line,
@@ -84,6 +86,8 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
     move_in(core, at, line);
     if (adopt->chat_hash != 0)
         conversation_set_chat(core, at, adopt->chat_hash);
+    else
+        conversation_find_begun(core, at);
     struct conversation_news news = {.chat_hash = adopt->chat_hash,
                                      .chat_id = adopt->chat_id,
                                      .recipients = adopt->recipients};

@@ -102,6 +102,12 @@ void conversation_lose_chat(struct core *core, uint32_t slot)
     core->conversations[slot].chat_next = CHAT_LOST;
 }
 
+void conversation_find_begun(struct core *core, uint32_t slot)
+{
+    if (core->conversations[slot].chat_next == CHAT_LOST)
+        core->conversations[slot].chat_next = NOBODY;
+}
+
 bool conversation_has_begun(const struct conversation *conversation)
 {
     if ((conversation->flags & CONVERSATION_CHAT) != 0)

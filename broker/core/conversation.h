@@ -18,6 +18,8 @@ void conversation_drop(struct core *core, uint32_t conversation);
 void conversation_set_chat(struct core *core, uint32_t conversation, uint64_t chat_hash); /* 0: forgets it */
 /* The provider knows its chat no more: the next message is the first one of another. */
 void conversation_lose_chat(struct core *core, uint32_t conversation);
+/* The provider has a chat there after all, if we do not know its id. */
+void conversation_find_begun(struct core *core, uint32_t conversation);
 /* Is there a chat already, as far as we know? Else its next message is a first one. */
 bool conversation_has_begun(const struct conversation *conversation);
 bool conversation_has_chat(const struct conversation *conversation, uint64_t chat_hash); /* this one */

@@ -411,7 +411,8 @@ struct conversation_view {
     uint64_t place;     /* of its CHANGE_CONVERSATION; UINT64_MAX: it has none that is durable */
     uint64_t job_place; /* of the CHANGE_JOB of one that waits in it; UINT64_MAX: none that is durable */
     uint64_t line;      /* where it lives, or waits for; 0: not placed yet */
-    bool recorded;      /* lives there for good */
+    bool recorded;      /* it has a record, if maybe not a durable one yet */
+    bool placed;        /* lives there for good */
     uint32_t pool;
     enum chat_health health;
     unsigned streak; /* messages since the last answer */

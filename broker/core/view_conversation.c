@@ -25,15 +25,23 @@ static void count_jobs(const struct core *core, const struct conversation *conve
     }
 }
 
+/* For good: a record says so, and nobody has sent it away since. */
+static bool lives(const struct conversation *conversation)
+{
+    unsigned both = CONVERSATION_RECORDED | CONVERSATION_BOUND;
+    return (conversation->flags & both) == both;
+}
+
 static void view(const struct core *core, uint32_t at, unsigned most, struct conversation_view *out)
 {
     const struct conversation *conversation = &core->conversations[at];
-    bool placed = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    bool has_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
     *out = (struct conversation_view){
         .key = conversation->key,
         .place = conversation_place(conversation),
-        .line = placed ? core->lines[conversation->line].known.number : 0,
+        .line = has_line ? core->lines[conversation->line].known.number : 0,
         .recorded = (conversation->flags & CONVERSATION_RECORDED) != 0,
+        .placed = lives(conversation),
         .pool = conversation->pool,
         .health = (enum chat_health)conversation->health,
         .streak = conversation->streak,
@@ -61,7 +69,7 @@ bool core_conversations_walk(const struct core *core, uint32_t *cursor, uint32_t
     uint64_t end = (uint64_t)slot + limit;
     for (; slot <= core->conversations_used && slot < end; slot++) {
         const struct conversation *conversation = &core->conversations[slot];
-        if (conversation->key == 0 || (conversation->flags & CONVERSATION_RECORDED) == 0)
+        if (conversation->key == 0 || !lives(conversation))
             continue;
         struct conversation_view seen;
         view(core, slot, COUNTED_IN_LISTS, &seen);

@@ -29,7 +29,7 @@ void view_conversation(struct json_out *out, const struct conversation_facts *fa
     put_recipients(out, facts->recipients, mask);
     put_line(out, "line", facts->view.line);
     json_key(out, "placed");
-    json_put_bool(out, facts->view.recorded);
+    json_put_bool(out, facts->view.placed);
     put_span(out, "chat_id", facts->chat_id);
     put_health(out, facts);
     put_time(out, "last_out", facts->view.last_out_ms);

@@ -148,7 +148,7 @@ START_TEST(one_that_was_begun_here_stays_here)
     struct core_result back = rig_result(rig_told(rig, EFFECT_JOB, 0), OUTCOME_RETURNED);
     rig_answer(rig, &back);
     ck_assert_uint_eq(view_of(7).line, RIG_LINE + line);
-    ck_assert(view_of(7).recorded);
+    ck_assert(view_of(7).placed);
 }
 END_TEST
 
@@ -236,7 +236,7 @@ START_TEST(a_chat_that_a_producer_named_is_not_lost)
     struct effect answer = adopt(7, 0);
     ck_adopted(answer, CODE_NONE, NULL);
     ck_assert(!answer.duplicate); /* now it is written down by itself */
-    ck_assert(view_of(7).recorded);
+    ck_assert(view_of(7).placed);
 }
 END_TEST
 
@@ -309,9 +309,31 @@ static void expect_home(uint64_t conversation, uint32_t line)
 {
     struct conversation_view view = view_of(conversation);
     ck_assert_uint_eq(view.line, RIG_LINE + line);
-    ck_assert(view.recorded);
+    ck_assert(view.placed);
     ck_assert_uint_ne(view.place, UINT64_MAX);
 }
+
+START_TEST(one_that_was_moved_on_purpose_may_turn_out_to_live_there_already)
+{
+    begin_with(NULL, 3);
+    adopt(7, 0);
+    core_move(rig->core, 9, 7, RIG_LINE + 1, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert(!view_of(7).placed); /* it waits for that line as a new one */
+    ck_adopted(adopt(7, 0), CODE_LINE_CONFLICT, "line");
+    struct core_adopt there = adoption(7, 1);
+    there.chat_hash = 4711;
+    ck_adopted(adopt_so(&there, false), CODE_NONE, NULL);
+    rig_worker(rig, 1, 1);
+    uint64_t number = rig_send(rig, 7, CLASS_REPLY);
+    rig_pass(rig, 1);
+    ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
+    ck_assert_uint_eq(rig_line(rig, 1).fresh_used, 0);
+    expect_home(7, 1);
+    rig_restart(rig, 1000);
+    expect_home(7, 1);
+}
+END_TEST
 
 START_TEST(a_restart_knows_what_was_adopted)
 {
@@ -477,6 +499,7 @@ int main(void)
                                          a_chat_that_opted_out_is_sent_nothing,
                                          a_line_of_another_pool_is_unknown,
                                          a_full_table_and_a_full_disk_are_answered,
+                                         one_that_was_moved_on_purpose_may_turn_out_to_live_there_already,
                                          a_restart_knows_what_was_adopted,
                                          what_was_not_durable_was_not_acknowledged,
                                          a_lease_tells_that_its_conversation_is_just_being_written,
