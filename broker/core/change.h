@@ -69,7 +69,11 @@ struct event_mark { /* seq 0: this change is no event */
 struct budget_window { /* counts per ten minutes; bucket = Unix time / 600 s; slot = bucket % BUDGET_BUCKETS */
     int64_t newest; /* bucket number of the newest count */
     uint16_t count[BUDGET_BUCKETS];
+    uint32_t sum; /* of all of them; not on disk */
 };
+
+#define LEVEL_DAYS   7 /* before the one under way: what a line's recent daily level is made of */
+#define LEVEL_DAY_MS INT64_C(86400000)
 
 struct change_job {
     uint64_t number;
@@ -104,7 +108,7 @@ struct change_try {
     int64_t code;
     /* the line's own counts after this try, so that a restart spends no budget twice */
     int64_t bucket;
-    uint16_t bucket_messages, bucket_new;
+    uint16_t bucket_messages, bucket_new, bucket_out;
 };
 
 struct change_end {
@@ -142,7 +146,10 @@ struct change_line {
     uint8_t missed_polls, ramp_step, relapses;
     int64_t changed_at_ms, heard_at_ms, first_seen_ms, flagged_at_ms, ramp_until_ms, relapsed_at_ms, gate_since_ms;
     int64_t event_at_ms; /* changed_at of the newest event, which orders later ones; 0: none yet */
-    struct budget_window messages, fresh;
+    struct budget_window messages, fresh, out; /* in and out, conversations begun, out */
+    int64_t day;               /* of the newest message out: Unix time / 86400 s */
+    uint32_t days[LEVEL_DAYS]; /* messages out on the days before it, the latest first */
+    struct budget_window away; /* recipients of conversations that moved elsewhere since */
 };
 
 struct change_orders {

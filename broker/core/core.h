@@ -378,6 +378,20 @@ struct chat_view { /* what is known of a conversation's chat; moments 0: never *
 };
 #define CHAT_UNANSWERED_MAX 15
 
+enum budget { /* in the order of their reasons */
+    BUDGET_NEW_CONVERSATIONS,
+    BUDGET_RECIPIENTS,
+    BUDGET_DAILY,
+    BUDGET_GROWTH,
+    BUDGET_PAIR, /* of a conversation */
+    BUDGET_COUNT
+};
+
+struct budget_state {
+    unsigned used;
+    int64_t limit; /* 0: none */
+};
+
 struct job_view {
     uint64_t number, place; /* place: of its CHANGE_JOB; STORE_NOWHERE-like UINT64_MAX while not durable yet */
     uint64_t line;          /* 0: none */
@@ -395,6 +409,7 @@ struct job_view {
     uint32_t ahead;          /* jobs before it in its conversation */
     int64_t release_at_ms;   /* an estimate; 0: unknown */
     uint64_t pause;          /* that stops it, 0: none */
+    struct budget_state budget; /* that stops it, if the reason is one */
 };
 /* False: not a live job (look in the history). */
 bool core_job_view(struct core *core, uint64_t number, struct instant now, struct job_view *out);
@@ -427,11 +442,6 @@ bool core_conversation_view(const struct core *core, uint64_t key, struct conver
 bool core_conversations_walk(const struct core *core, uint32_t *cursor, uint32_t limit,
                              void (*visit)(void *self, const struct conversation_view *view), void *self);
 
-struct budget_state {
-    unsigned used;
-    int64_t limit; /* 0: none */
-};
-
 struct line_view {
     uint64_t number;
     uint32_t account, pool; /* conf indices; UINT32_MAX: none */
@@ -447,8 +457,8 @@ struct line_view {
     enum reputation provider_status;
     double pace_per_min; /* as in force now; 0: closed; -1: without limit */
     unsigned ramp_percent;
-    unsigned messages_used, fresh_used;
-    int64_t messages_limit, fresh_limit; /* 0: none */
+    unsigned messages_used, fresh_used, recipients_used, out_used;
+    int64_t messages_limit, fresh_limit, recipients_limit, growth_limit, pair_limit; /* 0: none */
     uint32_t backlog_queued, backlog_held, backlog_leased, backlog_by_class[CLASS_COUNT];
     uint64_t sent_total;
 };

@@ -80,21 +80,45 @@ static struct verdict by_provider_limit(const struct core *core, const struct li
     return until > now.mono_ms ? because_until(REASON_RATE_LIMITED, wall_of(until, now)) : because(REASON_NONE);
 }
 
-static struct verdict by_pair(const struct core *core, uint32_t at, struct instant now)
+static struct verdict spent(const struct core *core, const struct line *line, enum budget budget, struct instant now)
 {
-    int64_t until_ms = at == NOBODY ? 0 : pair_free_at(core, at, now);
-    return until_ms > now.wall_ms ? because_until(REASON_BUDGET_PAIR, until_ms) : because(REASON_NONE);
+    static const enum reason reasons[BUDGET_COUNT] = {
+        [BUDGET_NEW_CONVERSATIONS] = REASON_BUDGET_NEW_CONVERSATIONS, [BUDGET_RECIPIENTS] = REASON_BUDGET_RECIPIENTS,
+        [BUDGET_DAILY] = REASON_BUDGET_DAILY,                         [BUDGET_GROWTH] = REASON_BUDGET_GROWTH,
+        [BUDGET_PAIR] = REASON_BUDGET_PAIR};
+    return (struct verdict){.reason = reasons[budget],
+                            .until_ms = budget_free_at(core, line, budget, now),
+                            .budget = budget_state(core, line, budget, now)};
 }
 
-/* `conversation`: NOBODY for one that is not there yet. */
-static struct verdict by_line_speed(const struct core *core, const struct line *line, uint32_t conversation,
-                                    struct instant now)
+static struct verdict by_pair(const struct core *core, uint32_t at, struct instant now)
 {
-    struct verdict verdict;
-    if (!budget_daily_left(core, line, now))
-        return because(REASON_BUDGET_DAILY);
-    if ((verdict = by_pair(core, conversation, now)).reason != REASON_NONE)
-        return verdict;
+    int64_t until_ms = pair_free_at(core, at, now);
+    if (until_ms <= now.wall_ms)
+        return because(REASON_NONE);
+    return (struct verdict){
+        .reason = REASON_BUDGET_PAIR, .until_ms = until_ms, .budget = pair_state(core, at, now)};
+}
+
+/* A budget stops only what spends it. `conversation`: NOBODY for one that would be placed on the line. */
+static struct verdict by_budgets(const struct core *core, const struct line *line, uint32_t conversation,
+                                 const struct job *job, struct instant now)
+{
+    bool places = conversation == NOBODY;
+    bool rested = places || job->rested ||
+                  !recipient_is_spent(core, &core->conversations[conversation], now);
+    bool spends[BUDGET_PAIR] = {[BUDGET_NEW_CONVERSATIONS] = places,
+                                [BUDGET_RECIPIENTS] = rested,
+                                [BUDGET_DAILY] = true,
+                                [BUDGET_GROWTH] = places || job->class != CLASS_REPLY};
+    for (enum budget budget = 0; budget < BUDGET_PAIR; budget++)
+        if (spends[budget] && !budget_left(core, line, budget, now))
+            return spent(core, line, budget, now);
+    return places ? because(REASON_NONE) : by_pair(core, conversation, now);
+}
+
+static struct verdict by_line_speed(const struct core *core, const struct line *line, struct instant now)
+{
     if (line->next_send_us > now.mono_ms * 1000)
         return because_until(ramp_is_on(core, line) ? REASON_RAMP : REASON_PACE,
                              wall_of((line->next_send_us + 999) / 1000, now));
@@ -109,9 +133,9 @@ static struct verdict least_bad_line(const struct core *core, uint32_t pool_at, 
         const struct line *line = &core->lines[l];
         if (line->pool != pool_at || !line_welcomes_fresh(core, line))
             continue;
-        struct verdict here = by_line_speed(core, line, NOBODY, now);
-        if (!budget_fresh_left(core, line, now))
-            here = because(REASON_BUDGET_NEW_CONVERSATIONS);
+        struct verdict here = by_budgets(core, line, NOBODY, NULL, now);
+        if (here.reason == REASON_NONE)
+            here = by_line_speed(core, line, now);
         bool first = best.reason == REASON_NO_HEALTHY_LINE;
         bool sooner = here.reason > best.reason ||
                       (here.reason == best.reason && here.until_ms != 0 && here.until_ms < best.until_ms);
@@ -132,9 +156,10 @@ static struct verdict by_placement(const struct core *core, uint32_t pool_at, st
         struct verdict fresh = least_bad_line(core, pool_at, now);
         pool->why = fresh.reason;
         pool->why_until_ms = fresh.until_ms;
+        pool->why_budget = fresh.budget;
         pool->why_touches = pool->touches;
     }
-    return because_until(pool->why, pool->why_until_ms);
+    return (struct verdict){.reason = pool->why, .until_ms = pool->why_until_ms, .budget = pool->why_budget};
 }
 
 static struct verdict by_pinned_placement(const struct core *core, const struct line *line, struct instant now)
@@ -147,8 +172,6 @@ static struct verdict by_pinned_placement(const struct core *core, const struct 
             return because_until(REASON_RAMP, line->known.ramp_until_ms);
         return because(REASON_LINE_AT_RISK);
     }
-    if (!budget_fresh_left(core, line, now))
-        return because(REASON_BUDGET_NEW_CONVERSATIONS);
     return because(REASON_NONE);
 }
 
@@ -187,7 +210,9 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return verdict; /* it was tried, and taken back from its line since */
     if (pinned && (verdict = by_pinned_placement(core, line, now)).reason != REASON_NONE)
         return verdict;
-    if (line != NULL && (verdict = by_line_speed(core, line, at, now)).reason != REASON_NONE)
+    if (line != NULL && (verdict = by_budgets(core, line, bound ? at : NOBODY, job, now)).reason != REASON_NONE)
+        return verdict;
+    if (line != NULL && (verdict = by_line_speed(core, line, now)).reason != REASON_NONE)
         return verdict;
     if (waits)
         return because_until(REASON_RATE_LIMITED, job_due_ms(job));

@@ -10,6 +10,7 @@ struct verdict {
     int64_t until_ms;     /* wall: when it may change by itself; 0: unknown */
     uint64_t pause;       /* that stops it ... */
     int64_t pause_since_ms; /* ... and when it began */
+    struct budget_state budget; /* that stops it, if the reason is one */
     uint32_t ahead;       /* jobs before it in its conversation */
 };
 

@@ -182,13 +182,17 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
         .http_status = (uint16_t)http_status,
         .code = code,
     };
-    if ((conversation->flags & CONVERSATION_BOUND) != 0) {
+    /* A job that waits is nowhere, if its conversation did not begin: another one's try binds that for now. */
+    bool begun = (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
+    bool tied = job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0 || begun;
+    if (tied && (conversation->flags & CONVERSATION_BOUND) != 0) {
         const struct line *line = &core->lines[conversation->line];
         int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
         change->try.line = line->known.number;
         change->try.bucket = bucket;
         change->try.bucket_messages = line->known.messages.count[bucket % BUDGET_BUCKETS];
         change->try.bucket_new = line->known.fresh.count[bucket % BUDGET_BUCKETS];
+        change->try.bucket_out = line->known.out.count[bucket % BUDGET_BUCKETS];
     }
     if (lease != NULL) {
         change->try.lease = lease->id;

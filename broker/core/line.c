@@ -57,8 +57,10 @@ uint32_t line_get_configured(struct core *core, uint32_t pool, const struct conf
 void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *conf, struct instant now)
 {
     uint32_t at = line_get_configured(core, pool, conf, now);
-    if (at != NO_LINE)
-        join(core, &core->lines[at], core->pools[pool].account, pool);
+    if (at == NO_LINE)
+        return;
+    join(core, &core->lines[at], core->pools[pool].account, pool);
+    core->lines[at].daily_level = conf->daily_level > 0 ? conf->daily_level : 0;
 }
 
 uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, struct instant now)
@@ -106,6 +108,8 @@ void line_record(struct core *core, uint32_t at, struct instant now, struct effe
     change->line = &line->known;
     change->event.at_ms = now.wall_ms;
     line->recorded_heard_ms = line->known.heard_at_ms;
+    line->recorded_bucket = now.wall_ms / BUDGET_BUCKET_MS;
+    line->spent = false;
 }
 
 static void backlog_count(struct core *core, uint32_t slot, int delta)

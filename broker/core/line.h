@@ -56,8 +56,31 @@ unsigned budget_used(const struct budget_window *window, int64_t wall_ms);
 void budget_add(struct budget_window *window, int64_t wall_ms, int delta, int64_t bucket);
 /* The value of one bucket as a record told it: the larger one counts, so that order does not matter. */
 void budget_restore(struct budget_window *window, int64_t bucket, uint16_t count);
-bool budget_daily_left(const struct core *core, const struct line *line, struct instant now);
-bool budget_fresh_left(const struct core *core, const struct line *line, struct instant now);
+void budget_merge(struct budget_window *window, const struct budget_window *other); /* the same for all of them */
+/* For all budgets of a line, which are all but BUDGET_PAIR. */
+bool budget_left(const struct core *core, const struct line *line, enum budget budget, struct instant now);
+struct budget_state budget_state(const struct core *core, const struct line *line, enum budget budget,
+                                 struct instant now);
+/* When some of a spent budget is free again, unless more is spent (wall ms). */
+int64_t budget_free_at(const struct core *core, const struct line *line, enum budget budget, struct instant now);
+
+/* Before a message out is counted: the days move on when another one has begun. */
+void level_begin_day(struct line *line, struct instant now);
+/* The line's own recent daily level: the mean of those of the last seven days on which it sent; or what the
+ * configuration says, if that is more. */
+int64_t level_of(const struct line *line, struct instant now);
+
+/* Is the conversation's next message one to a recipient that its line has written to within the rolling hour? */
+bool recipient_is_spent(const struct core *core, const struct conversation *conversation, struct instant now);
+/* conversation.last_out becomes that moment; a conversation that lives on a line counts there in that moment's bucket. */
+void recipient_set_out(struct core *core, struct conversation *conversation, uint32_t moment);
+/* It was bound to its line just now. */
+void recipient_arrives(struct core *core, const struct conversation *conversation);
+/* The conversation, which is still known as its line's, begins on another: the line did write to it all the same. */
+void recipient_leaves(struct core *core, const struct conversation *conversation, struct instant now,
+                      struct effects *out);
+/* At a start: who was written to within the hour follows from the conversations themselves, and those that left. */
+void recipients_restore(struct core *core);
 
 /* ---- backlog (line.c): jobs that wait, by line, pool and class ---- */
 void backlog_add(struct core *core, uint32_t job);

@@ -160,6 +160,7 @@ void core_move(struct core *core, uint64_t token, uint64_t key, uint64_t number,
         if (conversation_first(core, conversation) != NOBODY)
             turns_withdraw(core, at, conversation_first(core, conversation));
         conversation_let_go(core, at);
+        recipient_leaves(core, conversation, now, out);
         conversation_bind(core, at, line, true); /* it waits for that line as any that names it */
         move_arrive(core, at, now, out);
         conversation_settle(core, at, now);

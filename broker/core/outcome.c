@@ -89,9 +89,10 @@ static void undo(struct core *core, const struct lease *lease, uint32_t at, stru
     struct conversation *conversation = &core->conversations[at];
     struct line *line = &core->lines[lease->line];
     budget_add(&line->known.messages, now.wall_ms, -1, lease->bucket);
-    if (!lease->restored) {
+    budget_add(&line->known.out, now.wall_ms, -1, lease->bucket);
+    if (!lease->restored && conversation->last_out == lease->out) { /* else an import knows better */
         pair_return(core, at);
-        conversation->last_out = lease->last_out & 0x3FFFFFFF;
+        recipient_set_out(core, conversation, lease->last_out);
     }
     if (!lease->placed)
         return;
@@ -252,17 +253,15 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     else if (!unsettled && job->failures < FAILURES_MAX)
         job->failures++;
 
-    struct conversation *conversation = &core->conversations[job->conversation];
-    if (!unsettled && !lease->restored) { /* nothing went out: the chat waits from the message before */
-        pair_keep(core, job->conversation);
-        conversation->last_out = lease->last_out & 0x3FFFFFFF;
-    }
     bool wider = result->scope == SCOPE_LINE || result->scope == SCOPE_ACCOUNT;
     /* What the line or the account waits for is theirs; the job itself is ready again at once. */
     job_set_due(job, wider || wait <= 0 ? 0 : now.wall_ms + wait);
     come_back(core, slot, EV_RETRY);
+    if (!unsettled)
+        undo(core, lease, job->conversation, now);
     lease_close(core, lease, false);
-    if (result->forget_chat) {
+    bool bound = (core->conversations[job->conversation].flags & CONVERSATION_BOUND) != 0;
+    if (result->forget_chat && bound) {
         conversation_lose_chat(core, job->conversation);
         record_conversation(core, job->conversation, slot, result, now, out);
     }
@@ -270,7 +269,7 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
         flag_line(core, line_at, now, out);
     if (job->failures >= policy->attempts_max && !unsettled && result->scope == SCOPE_JOB) {
         struct job_ending ending = {.event = EV_GIVE_UP, .dead = true, .result = result->result,
-                                    .provider_code = result->code};
+                                    .provider_code = result->code, .line = line->known.number};
         job_end(core, slot, &ending, now, out);
         turns_touch_line(core, line_at, now);
         return;
@@ -361,7 +360,8 @@ void outcome_believe_sent(struct core *core, uint32_t slot, const struct core_re
     }
     uint32_t line = core->conversations[job->conversation].line;
     core->lines[line].sent_total++;
-    core->conversations[job->conversation].last_out = moment_of(now.wall_ms); /* a failed try may have set it back */
+    struct conversation *conversation = &core->conversations[job->conversation];
+    recipient_set_out(core, conversation, moment_of(now.wall_ms)); /* a failed try may have set it back */
     sent(core, slot, result, now, out);
     turns_touch_line(core, line, now);
 }

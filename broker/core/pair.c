@@ -119,8 +119,8 @@ int64_t pair_free_at(const struct core *core, uint32_t at, struct instant now)
     for (int64_t b = pair->newest - PAIR_BUCKETS + 1; b <= pair->newest && too_many > 0; b++) {
         if (near(b, bucket))
             too_many -= pair->count[b % PAIR_BUCKETS];
-        if (too_many <= 0)
-            return end_of_minute(b);
+        if (too_many <= 0) /* a restart may have counted what was undone since, but not beyond the last of them */
+            return end_of_minute(b < last ? b : last);
     }
     return 0;
 }
@@ -170,19 +170,6 @@ void pair_return(struct core *core, uint32_t at)
     uint16_t *count = &core->pairs[slot].count[bucket % PAIR_BUCKETS];
     if (*count > 0)
         (*count)--;
-}
-
-void pair_keep(struct core *core, uint32_t at)
-{
-    int64_t last = last_bucket(&core->conversations[at]);
-    if (limit_of(core, at) == 0 || index_find(&core->by_pair, at) != 0)
-        return;
-    uint32_t slot = take_slot(core, last);
-    if (slot == 0)
-        return;
-    core->pairs[slot] = (struct pair_minute){.conversation = at, .newest = last};
-    core->pairs[slot].count[last % PAIR_BUCKETS] = 1;
-    index_insert(&core->by_pair, slot);
 }
 
 void pair_restore(struct core *core, uint32_t at, int64_t at_ms)

@@ -3,20 +3,22 @@
 
 #include "broker/core/line.h"
 
-#define WARM_AT 100.0 /* messages a day at which a line counts as half warm: the default growth floor */
+#define WARM_AT 100.0 /* messages a day at which a line counts as half warm, where no growth floor says it */
 #define COLD_SCORE 0.1
 
 double placement_score(const struct core *core, const struct line *line, struct instant now)
 {
-    const struct policy *policy = line_policy(core, line);
-    double messages = budget_used(&line->known.messages, now.wall_ms);
-    double warmth = COLD_SCORE + (1.0 - COLD_SCORE) * messages / (messages + WARM_AT);
-    double remaining = 1.0;
-    if (policy->fresh_per_day > 0)
-        remaining *= 1.0 - (double)budget_used(&line->known.fresh, now.wall_ms) / (double)policy->fresh_per_day;
-    if (policy->daily_messages > 0)
-        remaining *= 1.0 - messages / (double)policy->daily_messages;
-    double score = remaining * warmth;
+    int64_t floor = line_policy(core, line)->growth_floor;
+    double half_warm = floor > 0 ? (double)floor : WARM_AT;
+    double level = (double)level_of(line, now);
+    double today = budget_used(&line->known.out, now.wall_ms);
+    level = today > level ? today : level;
+    double score = COLD_SCORE + (1.0 - COLD_SCORE) * level / (level + half_warm);
+    for (enum budget budget = 0; budget < BUDGET_PAIR; budget++) {
+        struct budget_state state = budget_state(core, line, budget, now);
+        if (state.limit > 0)
+            score *= 1.0 - (double)state.used / (double)state.limit;
+    }
     return score < 0.001 ? 0.001 : score;
 }
 

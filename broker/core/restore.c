@@ -18,7 +18,8 @@
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 
-/* While replaying, a job's `left`/`right` hold its order and `parent` the slot of its lease (restore_finish.c). */
+/* While replaying, a job's `left`/`right` hold its order, `parent` the slot of its lease and `rank` whether its newest
+ * try was on a line (restore_finish.c). */
 static void set_order(struct job *job, uint64_t order)
 {
     job->left = (uint32_t)order;
@@ -196,6 +197,7 @@ static void restore_try(struct core *core, const struct change_try *try, bool an
     if (line != NO_LINE) {
         budget_restore(&core->lines[line].known.messages, try->bucket, try->bucket_messages);
         budget_restore(&core->lines[line].known.fresh, try->bucket, try->bucket_new);
+        budget_restore(&core->lines[line].known.out, try->bucket, try->bucket_out);
         if (try->state == JOB_LEASED && at_ms > core->lines[line].last_try_ms)
             core->lines[line].last_try_ms = at_ms;
     }
@@ -212,6 +214,7 @@ static void restore_try(struct core *core, const struct change_try *try, bool an
     job->flags = (uint8_t)((job->flags & JOB_PINNED) | (try->unsettled ? JOB_UNSETTLED : 0) | (try->wide ? JOB_WIDE : 0) |
                            (try->cancel ? JOB_CANCEL : 0) | (try->doubtful ? JOB_DOUBTFUL : 0));
     job->parent = 0;
+    job->rank = try->line != 0;
     if (line != NO_LINE)
         job->next = line + 1;
     else if ((job->flags & JOB_PINNED) == 0)
@@ -334,15 +337,11 @@ static enum err restore_line(struct core *core, const struct change_line *value)
     struct line *line = &core->lines[at];
     struct budget_window messages = line->known.messages;
     struct budget_window fresh = line->known.fresh;
+    struct budget_window sent = line->known.out;
     line->known = *value;
-    for (int b = 0; b < BUDGET_BUCKETS; b++) { /* tries replayed before may know more */
-        int64_t bucket = messages.newest - b;
-        if (bucket > 0)
-            budget_restore(&line->known.messages, bucket, messages.count[bucket % BUDGET_BUCKETS]);
-        bucket = fresh.newest - b;
-        if (bucket > 0)
-            budget_restore(&line->known.fresh, bucket, fresh.count[bucket % BUDGET_BUCKETS]);
-    }
+    budget_merge(&line->known.messages, &messages); /* tries replayed before may know more */
+    budget_merge(&line->known.fresh, &fresh);
+    budget_merge(&line->known.out, &sent);
     return ERR_NONE;
 }
 

@@ -103,7 +103,7 @@ static void find_homes(struct core *core)
             continue;
         struct conversation *conversation = &core->conversations[job->conversation];
         bool lives = (conversation->flags & CONVERSATION_RECORDED) != 0;
-        bool tried = job->attempts > 0 || job->state == JOB_LEASED;
+        bool tried = job->rank != 0 && (job->attempts > 0 || job->state == JOB_LEASED);
         bool pinned = (job->flags & JOB_PINNED) != 0;
         bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
         if (!lives && (tried || (pinned && !bound)))
@@ -266,6 +266,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     count_pauses(core);
     wake_lines(core, now);
     find_homes(core);
+    recipients_restore(core);
     leases_restored(core, now);
     link_jobs(core, now);
     time_pauses(core);
@@ -329,8 +330,12 @@ void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct i
         if (slot == NOBODY)
             return;
         const struct job *job = &core->jobs[slot];
+        const struct conversation *conversation = &core->conversations[job->conversation];
         struct lease *lease = job->state == JOB_LEASED ? &core->leases[job->left] : NULL;
         job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
+        /* The record that goes also told what its line had spent by then. */
+        if ((conversation->flags & CONVERSATION_BOUND) != 0 && core->lines[conversation->line].spent)
+            line_record(core, conversation->line, now, out);
     } else if (kind == CHANGE_LINE) {
         uint32_t line = line_find(core, key);
         if (line != NO_LINE)

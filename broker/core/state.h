@@ -44,7 +44,8 @@ struct job {
     uint64_t number; /* 0: a free slot (then `next` links the free ones) */
     uint64_t place;  /* of its CHANGE_JOB */
     uint32_t next;   /* in its conversation; the last one points to the first */
-    uint32_t conversation;
+    uint32_t conversation : 31;
+    uint32_t rested : 1; /* in a ready queue: of those that spend a recipient */
     /* While first of its conversation and ready: links of the ready queue. While leased: left is the lease.
      * While it waits for its campaign: left and right link those that do. Otherwise left and right: see conversation.c,
      * runs of one class. */
@@ -138,10 +139,14 @@ struct line {
     uint32_t drain_at;
     int64_t slice_ms; /* steady: not before then is the next slice of either */
     int64_t recorded_heard_ms;
-    struct ready_set ready;    /* conversations that live here */
+    int64_t recorded_bucket;   /* in which it was recorded last */
+    bool spent;                /* since then */
+    struct budget_window recipients; /* by their newest message; made anew from the conversations at a start */
+    int64_t daily_level;       /* that the configuration gives it; 0: none */
+    struct ready_set ready;    /* conversations that live here and were written to within the hour */
+    struct ready_set rested;   /* and those that were not: their next message spends a recipient */
     struct ready_set fresh;    /* new conversations pinned here */
     struct shares shares;
-    uint32_t ready_count, fresh_count;
     uint32_t ring_next, ring_prev; /* lines that can send now; self when not in the ring */
     bool in_ring;
     uint32_t placement; /* 1 + index in the pool's placement heap; 0: not in it */
@@ -164,7 +169,9 @@ struct policy { /* conf_policy as the core needs it */
     double at_risk_factor;
     uint8_t ramp_steps;
     uint16_t ramp_percent[CONF_RAMP_STEPS_MAX];
-    int64_t ramp_step_ms, daily_messages, fresh_per_day, pair_per_min;
+    int64_t ramp_step_ms, daily_messages, fresh_per_day, recipients_per_hour, pair_per_min;
+    double growth_factor;
+    int64_t growth_floor;
     bool at_risk_new, links_allowed;
     bool moves_flagged, moves_gone; /* on_flagged, on_gone: move */
     uint8_t cadence_steps;
@@ -183,7 +190,6 @@ struct pool {
     bool all_lines, configured;
     uint32_t pauses;
     struct ready_set fresh; /* new conversations that any line may take */
-    uint32_t fresh_count;
     uint32_t *placement; /* heap of lines that may take a new conversation now, smallest pass first */
     uint32_t placement_count;
     double pass;
@@ -191,6 +197,7 @@ struct pool {
     uint32_t touches, why_touches;
     enum reason why;
     int64_t why_until_ms;
+    struct budget_state why_budget;
     bool in_ring;
     uint32_t ring_next, ring_prev;
     uint8_t lane; /* of core->lanes: whom its lines wait with for a worker */
@@ -231,7 +238,7 @@ struct lease {
     bool moved;    /* placed: from where it had left another line (move.h) */
     bool restored; /* by a restart: what was before it is not known */
     uint32_t free_next;
-    uint32_t last_out; /* of its conversation, before it */
+    uint32_t out, last_out; /* moments: its own; its conversation's before it */
     int64_t bucket;      /* that its budgets were debited in */
 };
 

@@ -111,16 +111,24 @@ void turns_put_back(struct core *core, uint32_t chain)
 
 /* ---- ready queues ---- */
 
-static struct ready_set *set_of(struct core *core, const struct conversation *conversation, uint32_t **count)
+/* Where the job stands as first of its conversation, or would. */
+static struct ready_set *set_of(struct core *core, const struct conversation *conversation, const struct job *job)
 {
-    if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {
-        *count = &core->pools[conversation->pool].fresh_count;
+    if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0)
         return &core->pools[conversation->pool].fresh;
-    }
     struct line *line = &core->lines[conversation->line];
-    bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
-    *count = bound ? &line->ready_count : &line->fresh_count;
-    return bound ? &line->ready : &line->fresh;
+    if ((conversation->flags & CONVERSATION_BOUND) == 0)
+        return &line->fresh;
+    return job->rested ? &line->rested : &line->ready;
+}
+
+static void push(struct core *core, uint32_t at, uint32_t slot, struct instant now)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    struct job *job = job_at(core, slot);
+    if (!recipient_is_spent(core, conversation, now))
+        job->rested = true;
+    ready_push(core, &set_of(core, conversation, job)->queue[job->class], slot);
 }
 
 void turns_withdraw(struct core *core, uint32_t at, uint32_t slot)
@@ -129,10 +137,8 @@ void turns_withdraw(struct core *core, uint32_t at, uint32_t slot)
     struct job *job = job_at(core, slot);
     if ((job->flags & JOB_READY) == 0)
         return;
-    uint32_t *count = NULL;
-    struct ready_set *set = set_of(core, conversation, &count);
-    ready_remove(core, &set->queue[job->class], slot);
-    (*count)--;
+    ready_remove(core, &set_of(core, conversation, job)->queue[job->class], slot);
+    job->rested = false;
 }
 
 static bool may_go(const struct core *core, const struct conversation *conversation, const struct job *job,
@@ -208,10 +214,7 @@ void conversation_settle(struct core *core, uint32_t at, struct instant now)
     if (ready) {
         turns_withdraw(core, at, first);
     } else {
-        uint32_t *count = NULL;
-        struct ready_set *set = set_of(core, conversation, &count);
-        ready_push(core, &set->queue[job->class], first);
-        (*count)++;
+        push(core, at, first, now);
     }
     if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0)
         turns_touch_line(core, conversation->line, now);
@@ -243,6 +246,7 @@ void conversation_bind(struct core *core, uint32_t at, uint32_t line, bool pinne
     count_conversation(core, conversation, -1);
     conversation->line = line & NO_LINE;
     conversation->flags |= pinned ? CONVERSATION_PINNED : CONVERSATION_BOUND;
+    recipient_arrives(core, conversation);
     count_conversation(core, conversation, 1);
 }
 
@@ -278,7 +282,8 @@ bool line_welcomes_fresh(const struct core *core, const struct line *line)
 
 bool line_takes_fresh(const struct core *core, const struct line *line, struct instant now)
 {
-    return line_welcomes_fresh(core, line) && budget_fresh_left(core, line, now);
+    return line_welcomes_fresh(core, line) && budget_left(core, line, BUDGET_NEW_CONVERSATIONS, now) &&
+           budget_left(core, line, BUDGET_RECIPIENTS, now) && budget_left(core, line, BUDGET_GROWTH, now);
 }
 
 static bool is_open(const struct core *core, const struct line *line, struct instant now)
@@ -290,20 +295,64 @@ static bool is_open(const struct core *core, const struct line *line, struct ins
     return line->gate != GATE_CLOSED || gate_lets_probe(core, line, now);
 }
 
+/* What an open line may send, by what its budgets still hold. */
+struct allowance {
+    unsigned classes; /* bit mask, of known conversations */
+    bool rested;      /* of these, to recipients that it did not write to within the hour */
+    bool fresh;
+};
+#define ALL_CLASSES ((1u << CLASS_COUNT) - 1)
+
+static struct allowance allowance_of(const struct core *core, const struct line *line, struct instant now)
+{
+    struct allowance allowance = {.classes = 0};
+    if (!budget_left(core, line, BUDGET_DAILY, now))
+        return allowance;
+    bool growth = budget_left(core, line, BUDGET_GROWTH, now);
+    allowance.classes = growth ? ALL_CLASSES : 1u << CLASS_REPLY; /* an answer is no growth of the line's own making */
+    allowance.rested = budget_left(core, line, BUDGET_RECIPIENTS, now);
+    allowance.fresh = line->gate != GATE_CLOSED && line_takes_fresh(core, line, now);
+    return allowance;
+}
+
+static bool has_any(const struct ready_set *set, unsigned classes)
+{
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        if ((classes & 1u << c) != 0 && set->queue[c].root != NOBODY)
+            return true;
+    return false;
+}
+
+static bool has_work(const struct line *line, struct allowance allowance)
+{
+    return has_any(&line->ready, allowance.classes) ||
+           (allowance.rested && has_any(&line->rested, allowance.classes)) ||
+           (allowance.fresh && has_any(&line->fresh, ALL_CLASSES));
+}
+
 static int64_t sooner(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-static int64_t next_bucket_ms(struct instant now)
+/* When a spent budget is to be looked at again (steady ms). */
+static int64_t next_budget_ms(const struct core *core, const struct line *line, struct instant now)
 {
-    return now.mono_ms + BUDGET_BUCKET_MS - now.wall_ms % BUDGET_BUCKET_MS;
+    int64_t next = TIME_NEVER;
+    for (enum budget budget = 0; budget < BUDGET_PAIR; budget++)
+        if (!budget_left(core, line, budget, now))
+            next = sooner(next, now.mono_ms + budget_free_at(core, line, budget, now) - now.wall_ms);
+    return next;
+}
+
+static bool pool_has_work(const struct pool *pool)
+{
+    return pool->placement_count > 0 && has_any(&pool->fresh, ALL_CLASSES);
 }
 
 void turns_touch_pool(struct core *core, uint32_t at)
 {
-    const struct pool *pool = &core->pools[at];
-    if (pool->fresh_count > 0 && pool->placement_count > 0)
+    if (pool_has_work(&core->pools[at]))
         ring_add(core, POOL_BIT | (at + 1));
     else
         ring_remove(core, POOL_BIT | (at + 1));
@@ -322,19 +371,21 @@ void turns_touch_line(struct core *core, uint32_t at, struct instant now)
         return; /* once for all when everything is in its place */
     struct line *line = &core->lines[at];
     bool open = is_open(core, line, now);
-    bool daily = open && budget_daily_left(core, line, now);
-    bool now_ok = daily && line->next_send_us <= now.mono_ms * 1000;
-    bool fresh = open && line_takes_fresh(core, line, now);
+    struct allowance allowance = {.classes = 0};
+    if (open)
+        allowance = allowance_of(core, line, now);
+    bool in_time = line->next_send_us <= now.mono_ms * 1000;
+    bool now_ok = in_time && allowance.classes != 0;
     bool probe = line->gate == GATE_CLOSED; /* open all the same: one job may go */
     if (probe && line->probing)
         now_ok = false;
 
-    if (now_ok && (line->ready_count > 0 || (fresh && line->fresh_count > 0)))
+    if (now_ok && has_work(line, allowance))
         ring_add(core, at + 1);
     else
         ring_remove(core, at + 1);
     if (line_has_pool(line)) {
-        if (now_ok && fresh && !probe)
+        if (now_ok && allowance.fresh)
             placement_add(core, at);
         else
             placement_remove(core, at);
@@ -345,10 +396,10 @@ void turns_touch_line(struct core *core, uint32_t at, struct instant now)
     int64_t next = line->revokes ? now.mono_ms : gate_next_ms(core, line, now);
     if (line->limited_until_ms > now.mono_ms)
         next = sooner(next, line->limited_until_ms);
-    else if (daily && line->next_send_us > now.mono_ms * 1000)
+    else if (allowance.classes != 0 && !in_time)
         next = sooner(next, (line->next_send_us + 999) / 1000);
-    if (open && (!daily || (!fresh && line->gate != GATE_CLOSED && !budget_fresh_left(core, line, now))))
-        next = sooner(next, next_bucket_ms(now));
+    if (open)
+        next = sooner(next, next_budget_ms(core, line, now));
     mono_timer(core, MONO_LINE, at, next);
 }
 
@@ -360,27 +411,50 @@ struct candidates {
     unsigned classes; /* bit mask */
 };
 
-static void consider(const struct core *core, struct candidates *candidates, const struct ready_set *set)
+static void consider(const struct core *core, struct candidates *candidates, const struct ready_set *set,
+                     unsigned classes)
 {
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
         uint32_t job = set->queue[c].root;
         bool any = (candidates->classes & 1u << c) != 0;
-        if (job == NOBODY || (any && !ready_goes_first(core, job, candidates->job[c])))
+        if ((classes & 1u << c) == 0 || job == NOBODY || (any && !ready_goes_first(core, job, candidates->job[c])))
             continue;
         candidates->job[c] = job;
         candidates->classes |= 1u << c;
     }
 }
 
-static struct candidates candidates_of(const struct core *core, uint32_t at, struct instant now)
+/* A conversation whose last message has left the hour since it came here stands in the wrong queue, which matters once
+ * no recipient is left to spend. Each is moved at most once, and there are never more of them than the budget lets
+ * through in an hour. */
+static void move_rested(struct core *core, struct line *line, struct instant now)
 {
-    const struct line *line = &core->lines[at];
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        uint32_t job;
+        while ((job = line->ready.queue[c].root) != NOBODY) {
+            uint32_t of = core->jobs[job].conversation;
+            if (recipient_is_spent(core, &core->conversations[of], now))
+                break;
+            turns_withdraw(core, of, job);
+            push(core, of, job, now);
+        }
+    }
+}
+
+static struct candidates candidates_of(struct core *core, uint32_t at, struct instant now)
+{
+    struct line *line = &core->lines[at];
     struct candidates candidates = {.classes = 0};
-    consider(core, &candidates, &line->ready);
-    if (line->gate != GATE_CLOSED && line_takes_fresh(core, line, now))
-        consider(core, &candidates, &line->fresh);
+    struct allowance allowance = allowance_of(core, line, now);
+    if (!allowance.rested)
+        move_rested(core, line, now);
+    consider(core, &candidates, &line->ready, allowance.classes);
+    if (allowance.rested)
+        consider(core, &candidates, &line->rested, allowance.classes);
+    if (allowance.fresh)
+        consider(core, &candidates, &line->fresh, ALL_CLASSES);
     if (line->placement != 0)
-        consider(core, &candidates, &core->pools[line->pool].fresh);
+        consider(core, &candidates, &core->pools[line->pool].fresh, ALL_CLASSES);
     return candidates;
 }
 
@@ -418,12 +492,15 @@ static void spend(struct core *core, struct lease *lease, uint32_t at, struct in
 {
     struct line *line = &core->lines[lease->line];
     struct conversation *conversation = &core->conversations[at];
+    level_begin_day(line, now);
     budget_add(&line->known.messages, now.wall_ms, 1, lease->bucket);
+    budget_add(&line->known.out, now.wall_ms, 1, lease->bucket);
     if (lease->placed)
         budget_add(&line->known.fresh, now.wall_ms, 1, lease->bucket);
     pair_spend(core, at, now);
     lease->last_out = conversation->last_out;
-    conversation->last_out = moment_of(now.wall_ms);
+    lease->out = moment_of(now.wall_ms);
+    recipient_set_out(core, conversation, lease->out);
     pace_spend(core, line, now);
 }
 
@@ -441,6 +518,8 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
         placement_remove(core, at);
         placement_charge(core, at, now);
         bool back = conversation->line == at && (conversation->flags & CONVERSATION_PINNED) == 0;
+        if (moved && !back)
+            recipient_leaves(core, conversation, now, out);
         conversation_bind(core, job->conversation, at, false);
         if (moved && !back) /* else its chat is there */
             move_arrive(core, job->conversation, now, out);
@@ -469,6 +548,9 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
         job->flags |= JOB_UNSETTLED;
     job->flags &= (uint8_t)~(JOB_WIDE | JOB_DOUBTFUL);
     spend(core, lease, job->conversation, now);
+    line->spent = true;
+    if (line->recorded_bucket != lease->bucket) /* tries tell of the bucket under way, the line of those before it */
+        line_record(core, at, now, out);
     job_record_try(core, slot, lease, 0, 0, TOPIC_JOB_LEASED, now, out);
 
     struct effect *effect = effect_add(out, EFFECT_JOB);
@@ -586,8 +668,7 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
  * question of the line's own shares. */
 static bool pool_turn(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
-    const struct pool *pool = &core->pools[at];
-    if (pool->fresh_count > 0 && pool->placement_count > 0)
+    if (pool_has_work(&core->pools[at]))
         return line_turn(core, placement_best(core, at), now, out);
     ring_remove(core, POOL_BIT | (at + 1));
     return false;

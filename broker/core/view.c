@@ -60,6 +60,7 @@ static void view_job(struct core *core, uint32_t slot, uint32_t look, struct ins
         .ahead = verdict.ahead,
         .release_at_ms = verdict.until_ms,
         .pause = verdict.pause,
+        .budget = verdict.budget,
     };
 }
 
@@ -118,6 +119,22 @@ static void view_operators_word(const struct core *core, const struct line *line
     out->changed_at_ms = core->orders[line - core->lines].change.word_since_ms;
 }
 
+static void view_budgets(const struct core *core, const struct line *line, struct instant now, struct line_view *out)
+{
+    struct budget_state messages = budget_state(core, line, BUDGET_DAILY, now);
+    struct budget_state fresh = budget_state(core, line, BUDGET_NEW_CONVERSATIONS, now);
+    struct budget_state recipients = budget_state(core, line, BUDGET_RECIPIENTS, now);
+    struct budget_state growth = budget_state(core, line, BUDGET_GROWTH, now);
+    out->messages_used = messages.used;
+    out->messages_limit = messages.limit;
+    out->fresh_used = fresh.used;
+    out->fresh_limit = fresh.limit;
+    out->recipients_used = recipients.used;
+    out->recipients_limit = recipients.limit;
+    out->out_used = growth.used;
+    out->growth_limit = growth.limit;
+}
+
 bool core_line_view(struct core *core, size_t index, struct instant now, struct line_view *out)
 {
     if (index >= core->line_count)
@@ -144,16 +161,14 @@ bool core_line_view(struct core *core, size_t index, struct instant now, struct 
         .orders = core->orders[index].used ? &core->orders[index].change : NULL,
         .pace_per_min = pace_per_min(core, line, now),
         .ramp_percent = ramp_percent(core, line),
-        .messages_used = budget_used(&line->known.messages, now.wall_ms),
-        .fresh_used = budget_used(&line->known.fresh, now.wall_ms),
-        .messages_limit = policy->daily_messages,
-        .fresh_limit = policy->fresh_per_day,
+        .pair_limit = policy->pair_per_min,
         .backlog_leased = line->in_flight,
         .sent_total = line->sent_total,
     };
     out->provider_status = out->status;
     if (operator_is_heard(core, line))
         view_operators_word(core, line, out);
+    view_budgets(core, line, now, out);
     uint32_t waiting = 0;
     for (int c = 0; c < CLASS_COUNT; c++) {
         out->backlog_by_class[c] = line->waiting[c];
@@ -254,8 +269,10 @@ static enum reason line_backlog_reason(const struct core *core, const struct lin
     struct gate_state gate = gate_of(core, line, now);
     if (gate.gate == GATE_CLOSED)
         return gate.reason;
-    if (!budget_daily_left(core, line, now))
+    if (!budget_left(core, line, BUDGET_DAILY, now))
         return REASON_BUDGET_DAILY;
+    if (!budget_left(core, line, BUDGET_GROWTH, now))
+        return REASON_BUDGET_GROWTH;
     if (line->next_send_us > now.mono_ms * 1000)
         return ramp_is_on(core, line) ? REASON_RAMP : REASON_PACE;
     return REASON_NO_WORKER;

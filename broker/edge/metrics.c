@@ -180,6 +180,21 @@ static double fresh_value(const struct line_view *line)
     return line->fresh_used;
 }
 
+static double recipients_value(const struct line_view *line)
+{
+    return line->recipients_used;
+}
+
+static double out_value(const struct line_view *line)
+{
+    return line->out_used;
+}
+
+static double growth_limit_value(const struct line_view *line)
+{
+    return line->growth_limit > 0 ? (double)line->growth_limit : -1;
+}
+
 static double heard_value(const struct line_view *line)
 {
     return (double)line->heard_at_ms / 1000;
@@ -196,6 +211,10 @@ static const struct {
     {"line_sent_total", "counter", "Messages sent on the line since the start.", sent_value},
     {"line_daily_messages_used", "gauge", "Of the rolling day's budget.", messages_value},
     {"line_new_conversations_used", "gauge", "Of the rolling day's budget.", fresh_value},
+    {"line_recipients_used", "gauge", "Of the rolling hour's budget.", recipients_value},
+    {"line_messages_out", "gauge", "Messages out within the rolling day.", out_value},
+    {"line_growth_limit", "gauge", "As many messages out a day as its level lets it grow to; -1: without limit.",
+     growth_limit_value},
     {"line_heard_timestamp_seconds", "gauge", "When the provider was last heard of the line.", heard_value},
 };
 

@@ -37,16 +37,43 @@ void view_line_reputation(struct json_out *out, const struct line_view *line)
     json_close(out, '}');
 }
 
-static void put_budget(struct json_out *out, const char *key, unsigned used, int64_t limit)
+static void put_limit(struct json_out *out, int64_t limit)
 {
-    json_key(out, key);
-    json_open(out, '{');
-    put_count(out, "used", used);
     json_key(out, "limit");
     if (limit > 0)
         json_put_int(out, limit);
     else
         json_put_null(out);
+}
+
+void view_budget(struct json_out *out, unsigned used, int64_t limit)
+{
+    put_count(out, "used", used);
+    put_limit(out, limit);
+}
+
+static void put_budget(struct json_out *out, const char *key, unsigned used, int64_t limit)
+{
+    json_key(out, key);
+    json_open(out, '{');
+    view_budget(out, used, limit);
+    json_close(out, '}');
+}
+
+static void put_budgets(struct json_out *out, const struct line_view *line)
+{
+    json_key(out, "budgets");
+    json_open(out, '{');
+    put_budget(out, "daily_messages", line->messages_used, line->messages_limit);
+    put_budget(out, "new_conversations_per_day", line->fresh_used, line->fresh_limit);
+    put_budget(out, "distinct_recipients_per_hour", line->recipients_used, line->recipients_limit);
+    put_budget(out, "daily_growth_factor", line->out_used, line->growth_limit);
+    json_key(out, "pair_per_min"); /* each conversation has its own: nothing is used of the line's */
+    json_open(out, '{');
+    json_key(out, "used");
+    json_put_null(out);
+    put_limit(out, line->pair_limit);
+    json_close(out, '}');
     json_close(out, '}');
 }
 
@@ -134,11 +161,7 @@ void view_line(struct json_out *out, const struct line_view *line, struct line_n
     else
         json_put_number(out, line->pace_per_min);
     put_count(out, "ramp_percent", line->ramp_percent);
-    json_key(out, "budgets");
-    json_open(out, '{');
-    put_budget(out, "daily_messages", line->messages_used, line->messages_limit);
-    put_budget(out, "new_conversations_per_day", line->fresh_used, line->fresh_limit);
-    json_close(out, '}');
+    put_budgets(out, line);
     put_backlog(out, line);
     put_time(out, "oldest_at", line->oldest_at_ms);
     json_key(out, "drain");

@@ -14,4 +14,7 @@ void put_reason(struct json_out *out, enum reason reason);              /* "reas
 /* "to"; empty: null. `mask`: handles as handle_mask() has them. */
 void put_recipients(struct json_out *out, struct span recipients, bool mask);
 
+/* "used" and "limit" of a budget; limit 0 is null. */
+void view_budget(struct json_out *out, unsigned used, int64_t limit);
+
 #endif

@@ -89,6 +89,25 @@ static void put_line_inputs(struct json_out *out, const struct line_view *line, 
     put_count(out, "new_conversations_used", line->fresh_used);
 }
 
+/* Of the budget that stops the job: its policy key, and how much of how much is used. */
+static void put_budget_inputs(struct json_out *out, enum reason reason, const struct budget_state *state)
+{
+    static const char *const keys[REASON_COUNT] = {
+        [REASON_BUDGET_NEW_CONVERSATIONS] = "new_conversations_per_day",
+        [REASON_BUDGET_RECIPIENTS] = "distinct_recipients_per_hour",
+        [REASON_BUDGET_DAILY] = "daily_messages",
+        [REASON_BUDGET_GROWTH] = "daily_growth_factor",
+        [REASON_BUDGET_PAIR] = "pair_per_min",
+    };
+    if (keys[reason] == NULL)
+        return;
+    json_key(out, "budget");
+    json_open(out, '{');
+    put_word(out, "key", keys[reason]);
+    view_budget(out, state->used, state->limit);
+    json_close(out, '}');
+}
+
 void view_why(struct json_out *out, const struct job_view *job, const struct line_view *line, struct instant now)
 {
     enum reason reason = job->reason < REASON_COUNT ? job->reason : REASON_NONE;
@@ -108,6 +127,7 @@ void view_why(struct json_out *out, const struct job_view *job, const struct lin
     json_put_bool(out, job->unsettled);
     put_chat_inputs(out, &job->chat);
     put_word(out, "zone", job->zone);
+    put_budget_inputs(out, reason, &job->budget);
     if (line != NULL)
         put_line_inputs(out, line, now);
     json_close(out, '}');

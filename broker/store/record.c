@@ -133,7 +133,7 @@ static size_t bucket_slot(const struct budget_window *window, uint64_t back)
     return (size_t)((uint64_t)window->newest % BUDGET_BUCKETS + BUDGET_BUCKETS - back) % BUDGET_BUCKETS;
 }
 
-/* From the newest count back to the oldest one that is not 0: of 145 such at most, so that two windows always fit. */
+/* From the newest count back to the oldest one that is not 0: of 145 such at most, so that four windows always fit. */
 static void walk_window(struct cursor *cursor, struct budget_window *window)
 {
     uint64_t used = 0;
@@ -146,8 +146,12 @@ static void walk_window(struct cursor *cursor, struct budget_window *window)
         cursor->broken = true;
         return;
     }
-    for (uint64_t back = 0; back < used; back++)
-        FIELD(window->count[bucket_slot(window, back)]);
+    for (uint64_t back = 0; back < used; back++) {
+        uint16_t *count = &window->count[bucket_slot(window, back)];
+        FIELD(*count);
+        if (cursor->write == NULL)
+            window->sum += *count;
+    }
 }
 
 static void walk_start(struct cursor *cursor, struct change_start *start)
@@ -213,6 +217,7 @@ static void walk_try(struct cursor *cursor, struct change_try *try)
     SIGNED(try->bucket);
     FIELD(try->bucket_messages);
     FIELD(try->bucket_new);
+    FIELD(try->bucket_out);
 }
 
 static void walk_end(struct cursor *cursor, struct change_end *end)
@@ -274,6 +279,11 @@ static void walk_line(struct cursor *cursor, struct change_line *line)
     SIGNED(line->event_at_ms);
     walk_window(cursor, &line->messages);
     walk_window(cursor, &line->fresh);
+    walk_window(cursor, &line->out);
+    SIGNED(line->day);
+    for (int i = 0; i < LEVEL_DAYS; i++)
+        FIELD(line->days[i]);
+    walk_window(cursor, &line->away);
 }
 
 static void walk_pause(struct cursor *cursor, struct change_pause *pause)

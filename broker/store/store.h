@@ -27,7 +27,7 @@
 #include "lineward/err.h"
 
 #define STORE_SECTIONS         4
-#define STORE_HEAD_BYTES_MAX   1024
+#define STORE_HEAD_BYTES_MAX   2048
 #define STORE_RECORD_BYTES_MAX (1024u * 1024)
 #define STORE_KINDS_MAX        32
 #define STORE_NOWHERE          UINT64_MAX

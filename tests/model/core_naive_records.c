@@ -184,6 +184,41 @@ static void check_pair(const struct showing *s, uint32_t line, uint32_t conversa
                   "P6: %u messages to conversation %u in a minute", count, conversation);
 }
 
+/* Each conversation that the line wrote to within the hour counts once. */
+static void check_recipients(const struct showing *s, uint32_t line)
+{
+    const struct conf_policy *policy = naive_policy(s->rig, naive_pool_of_line(line));
+    bool written[NAIVE_CONVERSATIONS] = {false};
+    unsigned count = 0;
+    for (size_t i = s->grants->count; i-- > 0 && s->grants->list[i].wall_ms > s->now_ms - 3600000;) {
+        const struct grant *grant = &s->grants->list[i];
+        if (grant->line != line || grant->void_message || written[grant->conversation])
+            continue;
+        written[grant->conversation] = true;
+        count++;
+    }
+    REFUSE_UNLESS(policy->distinct_recipients_per_hour == 0 || count <= policy->distinct_recipients_per_hour,
+                  "P6: line %u writes to %u recipients in an hour", line, count);
+}
+
+/* A reply may go beyond it. The level is a mean; no more than the best of its days. */
+static void check_growth(const struct showing *s, uint32_t line)
+{
+    const struct conf_policy *policy = naive_policy(s->rig, naive_pool_of_line(line));
+    unsigned day[8] = {0};
+    unsigned best = 0;
+    for (size_t i = s->grants->count; i-- > 0 && s->grants->list[i].wall_ms / DAY_MS > s->now_ms / DAY_MS - 8;)
+        if (s->grants->list[i].line == line)
+            day[s->now_ms / DAY_MS - s->grants->list[i].wall_ms / DAY_MS]++;
+    for (int ago = 1; ago < 8; ago++)
+        best = day[ago] > best ? day[ago] : best;
+    double most = policy->daily_growth_factor * best;
+    most = most < (double)policy->growth_floor ? (double)policy->growth_floor : most;
+    unsigned out = granted_since(s, line, s->now_ms - DAY_MS, false, false);
+    REFUSE_UNLESS(policy->daily_growth_factor == 0 || out <= most, "P6: line %u grows to %u messages a day, not %.0f",
+                  line, out, most);
+}
+
 static void check_budget(const struct showing *s, uint32_t line, bool placed)
 {
     const struct conf_policy *policy = naive_policy(s->rig, naive_pool_of_line(line));
@@ -277,6 +312,9 @@ static void show_lease(const struct showing *s, struct naive_job *job, const str
     check_pace(s, line, &view);
     check_budget(s, line, placed);
     check_pair(s, line, job->conversation);
+    check_recipients(s, line);
+    if (placed || job->class != CLASS_REPLY)
+        check_growth(s, line);
 
     uint8_t key[KEY_RANDOM_BYTES];
     core_key_random(s->rig->core, job->number, key);
@@ -315,14 +353,16 @@ static bool is_result_of(const struct showing *s, const struct naive_job *job)
     return s->asked->result != NULL && s->asked->result_lease == job->lease;
 }
 
-/* No line keeps a conversation that surely never began there. */
+/* No line keeps a conversation that surely never began there. A restart takes each try that it knows of for one that
+ * may have begun. */
 static void leave_home(struct naive *naive, const struct naive_job *job)
 {
     struct naive_conversation *conversation = &naive->conversations[job->conversation];
     bool tried = conversation->for_good || conversation->chat;
-    for (int i = 0; i < NAIVE_JOBS && !tried; i++) {
+    for (int i = 0; i < NAIVE_JOBS && !tried && job->restored; i++) {
         const struct naive_job *other = &naive->jobs[i];
-        tried = other->place != NAIVE_FREE && other->conversation == job->conversation && other->attempts > 0;
+        tried = other != job && other->place != NAIVE_FREE && other->conversation == job->conversation &&
+                other->attempts > 0;
     }
     if (!tried)
         conversation->home = 0;
@@ -347,6 +387,13 @@ static void unpin_if_empty(struct naive *naive, uint32_t at)
     conversation->health = CHAT_UNKNOWN;
     conversation->health_at_ms = 0;
     conversation->unanswered = 0;
+}
+
+/* Says the worker that this try surely made nothing? */
+static bool made_nothing(const struct showing *s, const struct naive_job *job)
+{
+    const struct core_result *result = s->asked->result;
+    return is_result_of(s, job) && !result->malformed && !result->unknown && result->outcome != OUTCOME_SENT;
 }
 
 /* Of those that attempts_max limits. */
@@ -396,6 +443,12 @@ static void show_back(const struct showing *s, struct naive_job *job, const stru
         const struct core_result *result = s->asked->result;
         REFUSE_UNLESS(result->outcome == OUTCOME_RETRY || result->malformed, "job %llu comes back though %s",
                       ull(job->number), outcome_name(result->outcome));
+        if (made_nothing(s, job) && !job->unsettled) {
+            grant->void_message = true;
+            grant->void_placed = grant->placed;
+            if (opened_conversation(job, grant))
+                leave_home(s->naive, job);
+        }
         job->unsettled = job->unsettled || result->unknown || result->malformed;
         job->failures += counts_as_failure(s, job);
         REFUSE_UNLESS(job->unsettled ||
@@ -519,6 +572,13 @@ static void note_dead(struct naive *naive, const struct naive_job *job, const st
     memcpy(dead->key, job->key, sizeof dead->key);
 }
 
+static void void_grants(const struct showing *s, uint64_t number)
+{
+    for (size_t i = 0; i < s->grants->count; i++)
+        if (s->grants->list[i].number == number)
+            s->grants->list[i].void_message = true;
+}
+
 static void show_end(const struct showing *s, const struct change_end *change)
 {
     struct naive_job *job = naive_job(s->naive, change->number);
@@ -527,11 +587,13 @@ static void show_end(const struct showing *s, const struct change_end *change)
     struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
     if (job->place == NAIVE_LEASED && change->state != JOB_SENT) {
         struct grant *grant = grant_of(s, job->lease);
-        bool unmade = is_result_of(s, job) && s->asked->result->outcome == OUTCOME_REJECTED;
+        bool unmade = made_nothing(s, job);
         if (!job->unsettled) /* else only this try says for sure that it made nothing */
             unmade = unmade || change->state == JOB_SUPPRESSED || !s->truth->begun(s->truth->world, job->lease);
         grant->void_message = unmade;
         grant->void_placed = unmade && grant->placed;
+        if (made_nothing(s, job)) /* that settles the earlier ones too: the provider took none of them */
+            void_grants(s, job->number);
         if (unmade && !job->unsettled && opened_conversation(job, grant)) {
             job->attempts = 0;
             leave_home(s->naive, job);

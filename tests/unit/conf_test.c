@@ -707,15 +707,13 @@ START_TEST(keys_that_do_nothing_yet_are_named_once_and_only_if_set)
     const char *const *names = NULL;
     accept(ACCOUNT "broker: {curve_secret_key_file: , jobs_max: 5}\npolicies: {default: {on_flagged: hold}}\n");
     ck_assert_uint_eq(conf_idle_keys(conf, &names), 0);
-    accept(ACCOUNT "cache: {kind: redis, redis: \"redis://h:1/0\", redis_password_file: p}\n"
-                   "policies: {a: {growth_floor: 10}, default: {growth_floor: 20}}\n");
+    accept(ACCOUNT "cache: {kind: redis, redis: \"redis://h:1/0\", redis_password_file: p}\n");
     ck_assert_uint_eq(idle_count("cache.kind"), 1);
     ck_assert_uint_eq(idle_count("cache.redis"), 1);
     ck_assert_uint_eq(idle_count("cache.redis_password_file"), 1);
-    ck_assert_uint_eq(idle_count("policies.growth_floor"), 1);
-    ck_assert_uint_eq(conf_idle_keys(conf, &names), 4);
-    ck_assert_int_eq(set(ACCOUNT, "policies.default.growth_floor=5"), ERR_NONE);
-    ck_assert_uint_eq(idle_count("policies.growth_floor"), 1);
+    ck_assert_uint_eq(conf_idle_keys(conf, &names), 3);
+    ck_assert_int_eq(set(ACCOUNT, "cache.redis_password_file=p"), ERR_NONE);
+    ck_assert_uint_eq(idle_count("cache.redis_password_file"), 1);
 }
 END_TEST
 

@@ -50,8 +50,11 @@ static void draw_text(char *out, size_t room)
 static void draw_window(struct budget_window *window)
 {
     window->newest = moment();
-    for (int i = 0; i < BUDGET_BUCKETS; i++)
+    window->sum = 0;
+    for (int i = 0; i < BUDGET_BUCKETS; i++) {
         window->count[i] = draw() % 3 == 0 ? (uint16_t)number() : 0;
+        window->sum += window->count[i];
+    }
 }
 
 static struct change_line draw_line(void)
@@ -81,6 +84,11 @@ static struct change_line draw_line(void)
                                .event_at_ms = moment()};
     draw_window(&line.messages);
     draw_window(&line.fresh);
+    draw_window(&line.out);
+    draw_window(&line.away);
+    line.day = moment();
+    for (int i = 0; i < LEVEL_DAYS; i++)
+        line.days[i] = (uint32_t)number();
     return line;
 }
 
@@ -139,7 +147,8 @@ static struct change_try draw_try(void)
                                .code = any(),
                                .bucket = moment(),
                                .bucket_messages = (uint16_t)number(),
-                               .bucket_new = (uint16_t)number()};
+                               .bucket_new = (uint16_t)number(),
+                               .bucket_out = (uint16_t)number()};
 }
 
 static struct change_conversation draw_conversation(void)
@@ -460,9 +469,13 @@ START_TEST(the_largest_line_pause_and_suppression_fit_a_head)
     line.number = line.changed_at_ms = line.heard_at_ms = line.first_seen_ms = line.flagged_at_ms = (1LL << 47) - 1;
     line.ramp_until_ms = line.relapsed_at_ms = line.gate_since_ms = line.event_at_ms = (1LL << 47) - 1;
     line.account = UINT16_MAX;
-    line.messages.newest = line.fresh.newest = (1LL << 47) / BUDGET_BUCKET_MS;
+    line.messages.newest = line.fresh.newest = line.out.newest = line.away.newest = (1LL << 47) / BUDGET_BUCKET_MS;
     for (int i = 0; i < BUDGET_BUCKETS; i++)
-        line.messages.count[i] = line.fresh.count[i] = UINT16_MAX;
+        line.messages.count[i] = line.fresh.count[i] = line.out.count[i] = line.away.count[i] = UINT16_MAX;
+    line.messages.sum = line.fresh.sum = line.out.sum = line.away.sum = BUDGET_BUCKETS * UINT16_MAX;
+    line.day = (1LL << 47) / LEVEL_DAY_MS;
+    for (int i = 0; i < LEVEL_DAYS; i++)
+        line.days[i] = UINT32_MAX;
     struct change change = {.kind = CHANGE_LINE, .line = &line, .event = {.seq = UINT64_MAX, .at_ms = 1LL << 47}};
     check_round_trip(&change);
     struct change_pause pause = {
