@@ -4,6 +4,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
 #include "broker/core/line.h"
+#include "broker/core/past.h"
 #include "broker/core/purge.h"
 #include "broker/core/turns.h"
 
@@ -54,12 +55,16 @@ static int64_t not_later(int64_t ms, struct instant now)
 }
 
 /* A later moment, or a first word, says more than what is there; what we were told ourselves stands. */
-static void take_past(struct core *core, struct conversation *conversation, const struct core_adopt *adopt, struct instant now)
+static void take_past(struct core *core, uint32_t at, uint32_t line, const struct core_adopt *adopt,
+                      struct instant now)
 {
+    struct conversation *conversation = &core->conversations[at];
     uint32_t last_out = adopt->last_out_ms <= 0 ? 0 : moment_of(not_later(adopt->last_out_ms, now));
     uint32_t last_in = adopt->last_in_ms <= 0 ? 0 : minute_of(not_later(adopt->last_in_ms, now));
-    if (last_out > conversation->last_out)
+    if (last_out > conversation->last_out) {
         recipient_set_out(core, conversation, last_out);
+        past_note(&core->lines[line], moment_ms(last_out), now);
+    }
     if (last_in > conversation->last_in)
         conversation->last_in = last_in & 0xFFFFFF;
     if (adopt->health != CHAT_UNKNOWN && conversation->health == CHAT_UNKNOWN)
@@ -82,7 +87,7 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
                       struct instant now, struct effects *out)
 {
     struct conversation *conversation = &core->conversations[at];
-    take_past(core, conversation, adopt, now);
+    take_past(core, at, line, adopt, now);
     move_in(core, at, line);
     if (adopt->chat_hash != 0)
         conversation_set_chat(core, at, adopt->chat_hash);

@@ -2,6 +2,7 @@
 #include "broker/core/placement.h"
 
 #include "broker/core/line.h"
+#include "broker/core/past.h"
 
 #define WARM_AT 100.0 /* messages a day at which a line counts as half warm, where no growth floor says it */
 #define COLD_SCORE 0.1
@@ -12,7 +13,9 @@ double placement_score(const struct core *core, const struct line *line, struct 
     double half_warm = floor > 0 ? (double)floor : WARM_AT;
     double level = (double)level_of(line, now);
     double today = budget_used(&line->known.out, now.wall_ms);
+    double past = past_level(line, now);
     level = today > level ? today : level;
+    level = past > level ? past : level;
     double score = COLD_SCORE + (1.0 - COLD_SCORE) * level / (level + half_warm);
     for (enum budget budget = 0; budget < BUDGET_PAIR; budget++) {
         struct budget_state state = budget_state(core, line, budget, now);

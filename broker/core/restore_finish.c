@@ -14,6 +14,7 @@
 #include "broker/core/move.h"
 #include "broker/core/names.h"
 #include "broker/core/operate.h"
+#include "broker/core/past.h"
 #include "broker/core/pause.h"
 #include "broker/core/quiet.h"
 #include "broker/core/suppression.h"
@@ -271,6 +272,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     link_jobs(core, now);
     time_pauses(core);
     chats_restored(core, now);
+    pasts_restored(core, now);
     find_placements(core);
     start_jobs(core, now);
     begin(core, random, now, out);

@@ -118,6 +118,7 @@ struct shares { /* smooth weighted turns between classes */
     int32_t credit[CLASS_COUNT];
 };
 
+#define PAST_DAYS 8 /* this one, which does not count, and the seven before it */
 struct line {
     struct change_line known; /* what a restart must know */
     uint32_t account, pool;   /* indices; NO_POOL: no pool uses it */
@@ -131,6 +132,8 @@ struct line {
     int64_t next_send_us;      /* steady clock: GCRA */
     int64_t last_try_ms;       /* wall, while replaying: of its newest lease */
     int64_t limited_until_ms;  /* steady: the provider's Retry-After */
+    int64_t past_day;          /* see past.h: past[i] is of i days before that one */
+    uint32_t past[PAST_DAYS];
     uint32_t pauses;
     bool probing, probe_due;   /* a flag set by an error: one job may go */
     bool revokes;              /* has leases still to be revoked, for which there was no room */

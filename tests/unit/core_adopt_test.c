@@ -305,6 +305,65 @@ START_TEST(a_full_table_and_a_full_disk_are_answered)
 }
 END_TEST
 
+#define DAY INT64_C(86400000)
+
+/* New conversations for two lines that have not sent yet. How many the first one takes. */
+static unsigned placed_on_the_first(int count)
+{
+    rig_worker(rig, 1, 64);
+    unsigned before = rig_line(rig, 0).fresh_used;
+    for (int i = 0; i < count; i++)
+        rig_send(rig, 5000000 + rig->now.wall_ms + (uint64_t)i, CLASS_REPLY);
+    rig_pass(rig, 100);
+    return rig_line(rig, 0).fresh_used - before;
+}
+
+static void give_a_past(int per_day, int64_t days_ago)
+{
+    for (int day = 1; day <= 7; day++)
+        for (int n = 0; n < per_day; n++) {
+            struct core_adopt past = adoption(1000 + (uint64_t)(day * per_day + n), 0);
+            past.last_out_ms = rig->now.wall_ms - (day + days_ago) * DAY;
+            ck_adopted(adopt_so(&past, false), CODE_NONE, NULL);
+        }
+}
+
+START_TEST(a_line_with_a_past_is_not_as_cold_as_a_new_one)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0"), 2);
+    give_a_past(100, 0);
+    ck_assert_uint_ge(placed_on_the_first(26), 20); /* 0.55 to 0.1 */
+    rig_restart(rig, 1000);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    ck_assert_uint_ge(placed_on_the_first(26), 20);
+}
+END_TEST
+
+START_TEST(what_was_long_ago_does_not_count)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0"), 2);
+    give_a_past(100, 8);
+    unsigned placed = placed_on_the_first(20);
+    ck_assert_uint_ge(placed, 9);
+    ck_assert_uint_le(placed, 11);
+}
+END_TEST
+
+START_TEST(a_past_grows_old)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0"), 2);
+    give_a_past(100, 0);
+    rig_pass(rig, 8 * DAY);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    rig_pass(rig, 1800000 * 4);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    unsigned placed = placed_on_the_first(20);
+    ck_assert_uint_ge(placed, 9);
+    ck_assert_uint_le(placed, 11);
+}
+END_TEST
+
 static void expect_home(uint64_t conversation, uint32_t line)
 {
     struct conversation_view view = view_of(conversation);
@@ -500,6 +559,9 @@ int main(void)
                                          a_line_of_another_pool_is_unknown,
                                          a_full_table_and_a_full_disk_are_answered,
                                          one_that_was_moved_on_purpose_may_turn_out_to_live_there_already,
+                                         a_line_with_a_past_is_not_as_cold_as_a_new_one,
+                                         what_was_long_ago_does_not_count,
+                                         a_past_grows_old,
                                          a_restart_knows_what_was_adopted,
                                          what_was_not_durable_was_not_acknowledged,
                                          a_lease_tells_that_its_conversation_is_just_being_written,
