@@ -125,7 +125,9 @@ static struct change_job draw_job(void)
                                .life = (uint8_t)number(),
                                .slot = (uint32_t)draw(),
                                .order = number(),
-                               .collapse = draw()};
+                               .collapse = draw(),
+                               .has_link = flip(),
+                               .zone = (uint16_t)number()};
 }
 
 static struct change_try draw_try(void)
@@ -163,7 +165,8 @@ static struct change_conversation draw_conversation(void)
                                         .last_out_ms = moment(),
                                         .last_in_ms = moment(),
                                         .forgotten_chat = flip(),
-                                        .unbegun = flip()};
+                                        .unbegun = flip(),
+                                        .as_of = number()};
 }
 
 static void draw_pause(struct change_pause *pause)
@@ -239,6 +242,8 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
                                          .message_hash = draw(),
                                          .provider_code = any(),
                                          .life = (uint8_t)number(),
+                                         .streak_told = (uint8_t)number(),
+                                         .out_ago_s = (uint32_t)number(),
                                          .pool = (uint16_t)number(),
                                          .campaign = (uint16_t)number(),
                                          .campaign_ended = number()};
@@ -257,7 +262,7 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
         change.seen = (struct change_seen){.event = draw(), .at_ms = moment()};
     } else if (kind == CHANGE_DELIVERY) {
         change.delivery =
-            (struct change_delivery){.number = number(), .delivery = draw() % DELIVERY_COUNT, .code = any()};
+            (struct change_delivery){.number = number(), .delivery = draw() % DELIVERY_COUNT, .code = any(), .message_hash = draw()};
     } else if (kind == CHANGE_GATE) {
         change.gate = (struct change_gate){number(), draw() % GATE_COUNT, draw() % REASON_COUNT};
     } else if (kind == CHANGE_REPUTATION) {
