@@ -602,6 +602,5 @@ int main(void)
                      a_job_waits_for_the_provider, a_job_waits_for_the_one_before_and_for_a_worker,
                      a_job_waits_for_its_chat, a_job_waits_for_its_recipients_answer,
                      a_job_waits_for_the_morning_where_its_recipient_is, a_job_waits_for_its_lines_turn_and_budgets,
-                     a_job_waits_for_recipients_and_growth,
-                     every_reason_of_the_contract_was_provoked);
+                     a_job_waits_for_recipients_and_growth, every_reason_of_the_contract_was_provoked);
 }
