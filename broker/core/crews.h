@@ -15,8 +15,9 @@ uint8_t crew_for(struct core *core, const uint32_t *pools, size_t count);
 /* A worker with a free slot of the crew, in turn; NOBODY: none. */
 void crew_ring_add(struct core *core, uint32_t worker);
 void crew_ring_remove(struct core *core, uint32_t worker);
-/* Who takes the next lease of that pool: those who can do least else first. NOBODY: no one is free. */
-uint32_t crew_next_worker(const struct core *core, uint32_t pool);
+/* Who takes the next lease on a line of that pool for a conversation of the other one (mostly the same; a line may have
+ * been given to another pool since): those who can do least else first. NOBODY: no one is free. */
+uint32_t crew_next_worker(const struct core *core, uint32_t line_pool, uint32_t pool);
 /* It had its turn. */
 void crew_ring_turn(struct core *core, uint32_t crew);
 

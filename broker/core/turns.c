@@ -24,7 +24,8 @@ static const int32_t class_weight[CLASS_COUNT] = {
 
 /* ---- the rings, one a lane: 1 + line, or POOL_BIT | 1 + pool; 0 is nobody ---- */
 
-#define POOL_BIT 0x80000000u
+#define POOL_BIT    0x80000000u
+#define STRANGER_MS 1000 /* a conversation on another pool's line, while no worker may do both */
 
 struct link {
     uint32_t *next, *prev;
@@ -524,7 +525,7 @@ static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant 
         if (moved && !back) /* else its chat is there */
             move_arrive(core, job->conversation, now, out);
     }
-    uint32_t worker = crew_next_worker(core, line->pool);
+    uint32_t worker = crew_next_worker(core, line->pool, conversation->pool);
     struct lease *lease = lease_grant(core, slot, at, worker, now);
     assert(lease != NULL);
     crew_ring_turn(core, core->workers[worker].crew);
@@ -651,6 +652,12 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
     if (!core->pools[conversation->pool].configured || conversation_waits_until(core, of, now) > now.wall_ms) {
         line->shares = before;
         conversation_settle(core, of, now); /* what let it go is over */
+        return false;
+    }
+    if (crew_next_worker(core, line->pool, conversation->pool) == NOBODY) { /* the line is another pool's now: seldom */
+        line->shares = before;
+        turns_withdraw(core, of, slot);
+        set_aside(core, of, now.wall_ms + STRANGER_MS);
         return false;
     }
     uint32_t to = at;

@@ -165,6 +165,41 @@ START_TEST(a_line_goes_to_the_pool_that_names_it)
 }
 END_TEST
 
+static void limited_worker(uint32_t peer, uint32_t pool)
+{
+    struct core_ready ready = {.peer = peer,
+                               .instance = peer + 1000,
+                               .slots = 8,
+                               .worker = "w",
+                               .some_pools = true,
+                               .pools = &pool,
+                               .pool_count = 1};
+    core_worker_ready(rig->core, &ready, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+/* What a worker's key does not name it does not get, though the line is its own now. */
+START_TEST(a_conversation_left_on_another_pools_line_is_for_workers_of_both)
+{
+    begin_with(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 2);
+    rig_worker(rig, 9, 64);
+    end_lease(enqueue("a", 1).number);
+    core_worker_gone(rig->core, 9, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n  a: {lines: [\"+12025550103\"]}\n"
+                                        "  b: {lines: [\"+12025550100\", \"+12025550101\"]}\n" POLICY(0)),
+                     ERR_NONE);
+    limited_worker(2, pool_of("b"));
+    uint64_t of_a = enqueue("a", 1).number, of_b = enqueue("b", 2).number;
+    rig_pass(rig, 5000);
+    ck_assert(is_leased(of_b));
+    ck_assert(!is_leased(of_a));
+    rig_worker(rig, 9, 64);
+    rig_pass(rig, 2000);
+    ck_assert(is_leased(of_a));
+}
+END_TEST
+
 START_TEST(pauses_stay_where_they_are)
 {
     begin(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 2);
@@ -234,6 +269,7 @@ int main(void)
         a_pool_gone_keeps_its_jobs_and_gives_them_back,
         jobs_that_wait_when_their_pool_goes_are_not_sent,
         a_line_goes_to_the_pool_that_names_it,
+        a_conversation_left_on_another_pools_line_is_for_workers_of_both,
         pauses_stay_where_they_are,
         too_many_new_pools_change_nothing,
         a_pool_of_which_an_earlier_start_left_jobs_needs_a_restart,
