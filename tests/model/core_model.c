@@ -374,8 +374,9 @@ static void person_settles(void)
     uint64_t number = job->number;
     bool was_sent = world_provider_has(&run.world, number);
     bool unknown = job->unsettled || job->doubtful;
-    if (!was_sent && (on_its_way(number) || job->place == NAIVE_LEASED))
-        return;
+    const struct naive_conversation *home = &run.naive.conversations[job->conversation];
+    if (!was_sent && (on_its_way(number) || job->place == NAIVE_LEASED || !(home->for_good || home->chat)))
+        return; /* in a conversation that did not begin, a restart lets what waits go elsewhere */
     note("settle %llu as %s", (unsigned long long)number, was_sent ? "sent" : "unsent");
     run.asked.settled = was_sent ? number : 0;
     if (!was_sent)
@@ -400,8 +401,9 @@ static void operator_cordons(void)
 static void operator_requeues(void)
 {
     const struct naive_dead letter = run.naive.dead[draw(NAIVE_DEAD)];
-    if (letter.number == 0 || live_jobs() >= 220)
-        return;
+    const struct naive_conversation *known = &run.naive.conversations[letter.conversation];
+    if (letter.number == 0 || live_jobs() >= 220 || (letter.attempts > 0 && !known->for_good && !known->chat))
+        return; /* likewise */
     struct core_requeue ask = {.number = letter.number,
                                .mark = core_requeue_mark(run.rig->core),
                                .life = (uint8_t)letter.life,
