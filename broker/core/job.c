@@ -182,9 +182,9 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
         .http_status = (uint16_t)http_status,
         .code = code,
     };
-    /* A job that waits is nowhere, if its conversation did not begin: another one's try binds that for now. */
+    /* A job that waits in a conversation that did not begin is nowhere while another one's try binds that. */
     bool begun = (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
-    bool tied = job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0 || begun;
+    bool tied = begun || conversation_first(core, conversation) == slot || !conversation_first_is_fixed(core, conversation);
     if (tied && (conversation->flags & CONVERSATION_BOUND) != 0) {
         const struct line *line = &core->lines[conversation->line];
         int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
