@@ -115,9 +115,18 @@ uint32_t job_slot_of(const struct core *core, uint64_t number)
     uint32_t slot = (uint32_t)(number & JOB_SLOT_MAX);
     if (number == 0)
         return NOBODY;
-    if (slot <= core->jobs_used && core->jobs[slot].number == number)
+    bool own = slot <= core->jobs_used && core->jobs[slot].number == number;
+    if (own && !job_state_is_final(core->jobs[slot].state))
         return slot;
-    return core->by_revived.entries == 0 ? NOBODY : index_find(&core->by_revived, number);
+    /* What ended may still lie in its conversation's list when it lives again elsewhere. */
+    uint32_t ended = own ? slot : NOBODY;
+    uint32_t at = core->by_revived.entries == 0 ? NOBODY : index_find(&core->by_revived, number);
+    for (; at != NOBODY; at = index_find_next(&core->by_revived, number, at)) {
+        if (!job_state_is_final(core->jobs[at].state))
+            return at;
+        ended = at;
+    }
+    return ended;
 }
 
 uint32_t job_find(const struct core *core, uint64_t number)
@@ -182,10 +191,7 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
         .http_status = (uint16_t)http_status,
         .code = code,
     };
-    /* A job that waits in a conversation that did not begin is nowhere while another one's try binds that. */
-    bool begun = (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
-    bool tied = begun || conversation_first(core, conversation) == slot || !conversation_first_is_fixed(core, conversation);
-    if (tied && (conversation->flags & CONVERSATION_BOUND) != 0) {
+    if ((conversation->flags & CONVERSATION_BOUND) != 0) {
         const struct line *line = &core->lines[conversation->line];
         int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
         change->try.line = line->known.number;

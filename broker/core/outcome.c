@@ -82,9 +82,8 @@ static void sent(struct core *core, uint32_t slot, const struct core_result *res
     job_end(core, slot, &ending, now, out);
 }
 
-/* The try surely made nothing: its debits are given back, and a conversation that began with it does not live there
- * yet. */
-static void undo(struct core *core, const struct lease *lease, uint32_t at, struct instant now)
+/* The try surely made nothing: what its message spent is given back. */
+static void undo_message(struct core *core, const struct lease *lease, uint32_t at, struct instant now)
 {
     struct conversation *conversation = &core->conversations[at];
     struct line *line = &core->lines[lease->line];
@@ -94,6 +93,14 @@ static void undo(struct core *core, const struct lease *lease, uint32_t at, stru
         pair_return(core, at);
         recipient_set_out(core, conversation, lease->last_out);
     }
+}
+
+/* There is no second try on this line to come, either: a conversation that began with it does not live there yet. */
+static void undo(struct core *core, const struct lease *lease, uint32_t at, struct instant now)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    struct line *line = &core->lines[lease->line];
+    undo_message(core, lease, at, now);
     if (!lease->placed)
         return;
     budget_add(&line->known.fresh, now.wall_ms, -1, lease->bucket);
@@ -257,11 +264,10 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     /* What the line or the account waits for is theirs; the job itself is ready again at once. */
     job_set_due(job, wider || wait <= 0 ? 0 : now.wall_ms + wait);
     come_back(core, slot, EV_RETRY);
-    if (!unsettled)
-        undo(core, lease, job->conversation, now);
+    if (!unsettled) /* its conversation stays, with its debit: a second try goes out on the first one's line (promise P4) */
+        undo_message(core, lease, job->conversation, now);
     lease_close(core, lease, false);
-    bool bound = (core->conversations[job->conversation].flags & CONVERSATION_BOUND) != 0;
-    if (result->forget_chat && bound) {
+    if (result->forget_chat) {
         conversation_lose_chat(core, job->conversation);
         record_conversation(core, job->conversation, slot, result, now, out);
     }

@@ -443,12 +443,8 @@ static void show_back(const struct showing *s, struct naive_job *job, const stru
         const struct core_result *result = s->asked->result;
         REFUSE_UNLESS(result->outcome == OUTCOME_RETRY || result->malformed, "job %llu comes back though %s",
                       ull(job->number), outcome_name(result->outcome));
-        if (made_nothing(s, job) && !job->unsettled) {
+        if (made_nothing(s, job) && !job->unsettled)
             grant->void_message = true;
-            grant->void_placed = grant->placed;
-            if (opened_conversation(job, grant))
-                leave_home(s->naive, job);
-        }
         job->unsettled = job->unsettled || result->unknown || result->malformed;
         job->failures += counts_as_failure(s, job);
         REFUSE_UNLESS(job->unsettled ||

@@ -531,25 +531,20 @@ START_TEST(a_drain_by_replace_gives_back_what_never_began)
     rig_forget(rig);
     uint64_t unbegun = rig_send(rig, 1, CLASS_REPLY);
     struct effect job = leased();
-    struct core_result result = rig_result(&job, OUTCOME_RETRY); /* surely nothing was made: it is nobody's again */
+    struct core_result result = rig_result(&job, OUTCOME_RETRY); /* surely nothing was made: it waits on the line */
     result.retry_after_ms = 5000;
     rig_answer(rig, &result);
-    ck_assert_uint_eq(rig_view(rig, unbegun).line, 0);
-    rig_forget(rig);
-    rig_pass(rig, 5000);
-    job = leased();
-    ck_assert_uint_eq(line_of(&job), RIG_LINE);
-    told(REPUTATION_CRITICAL);
-    come_back();
-    rig_worker(rig, 1, 8); /* it was not begun; but a restart does not know that the second try placed it */
     ck_assert_uint_eq(rig_view(rig, unbegun).line, RIG_LINE);
+    told(REPUTATION_CRITICAL);
     uint64_t known = send_known(0, 9, CLASS_REPLY);
     core_cordon(rig->core, 0, RIG_LINE + 1, false, rig->now, &rig->out);
     rig_keep(rig);
     rig_forget(rig);
     ck_assert_int_eq(drain(0, DRAIN_REPLACE, 0), CODE_NONE);
     rig_pass(rig, 10);
-    ck_job(known, JOB_QUEUED, REASON_LINE_RECOVERING);
+    ck_assert_uint_eq(rig_view(rig, unbegun).line, 0);
+    ck_job(known, JOB_QUEUED, REASON_LINE_CRITICAL);
+    rig_pass(rig, 5000);
     job = leased();
     ck_assert_uint_eq(job.number, unbegun);
     ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);

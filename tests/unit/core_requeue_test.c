@@ -151,6 +151,28 @@ START_TEST(a_requeued_job_is_found_though_another_has_its_slot)
 }
 END_TEST
 
+START_TEST(a_requeued_job_is_found_though_its_earlier_life_still_lies_in_the_list)
+{
+    begin();
+    rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    struct effect job = leased(); /* the first is out: what ends behind it is swept up when that ends */
+    uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    for (uint8_t life = 0; life < 3; life++) {
+        const struct core_drain drain = {.line = RIG_LINE, .mode = DRAIN_FAIL, .by = "ops"};
+        core_drain(rig->core, &drain, rig->now, &rig->out);
+        rig_keep(rig);
+        rig_pass(rig, 10);
+        ck_assert_int_eq(end_of(number).state, JOB_FAILED);
+        ck_assert_int_eq(rig_view(rig, number).state, JOB_NONE);
+        ck_assert_uint_eq(end_of(number).life, life);
+        ck_assert_int_eq(requeue(number, 1), CODE_NONE);
+        ck_assert_int_eq(rig_view(rig, number).state, JOB_QUEUED);
+    }
+    rig_sent(rig, &job);
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_QUEUED);
+}
+END_TEST
+
 START_TEST(slots_of_requeued_jobs_go_to_others_and_a_restart_knows_whose_they_are)
 {
     uint64_t dead[3], later[6];
@@ -446,6 +468,7 @@ int main(void)
     const TTest *const tests[] = {
         a_requeued_job_keeps_number_key_line_and_attempts,
         a_requeued_job_is_found_though_another_has_its_slot,
+        a_requeued_job_is_found_though_its_earlier_life_still_lies_in_the_list,
         slots_of_requeued_jobs_go_to_others_and_a_restart_knows_whose_they_are,
         cleaning_in_any_order_neither_ends_a_requeued_job_nor_brings_an_ended_one_back,
         every_prefix_of_a_requeues_records_restores,
