@@ -28,7 +28,8 @@ static size_t blocks_gather(const struct world *world, struct block *out, size_t
         if (world->recipients[i - 1].blocked)
             out[count++] = (struct block){world->recipients[i - 1].blocked_wall_ms, i - 1};
     }
-    qsort(out, count, sizeof *out, newest_first);
+    if (count > 1)
+        qsort(out, count, sizeof *out, newest_first);
     return count;
 }
 
