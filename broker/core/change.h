@@ -63,6 +63,8 @@ struct event_mark { /* seq 0: this change is no event */
 
 #define PAUSE_NAME_BYTES 640 /* 31 numbers; of longer ones as many as fit */
 
+#define AREA_DIGITS 4 /* of a number: country and area code in North America */
+
 #define BUDGET_BUCKETS 145 /* of ten minutes: a rolling day and the bucket under way, so never counting too little */
 #define BUDGET_BUCKET_MS 600000
 
@@ -92,6 +94,7 @@ struct change_job {
     uint64_t collapse; /* keyed hash of conversation and collapse key, 0: none */
     bool has_link; /* its message is refused as the first one of a chat */
     uint16_t zone; /* name number of where its recipients are; 0: not known */
+    uint16_t area; /* the first AREA_DIGITS digits of its recipient's number; 0: a group, or no number */
 };
 
 struct change_try {

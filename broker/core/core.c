@@ -79,6 +79,7 @@ static void take_tables(struct core *core, struct taker *taker)
     const struct core_limits *limits = &core->limits;
     core->jobs = take(taker, limits->jobs_max + 1ull, sizeof *core->jobs);
     core->revived_next = take(taker, limits->jobs_max + 1ull, sizeof *core->revived_next);
+    core->areas = take(taker, limits->jobs_max + 1ull, sizeof *core->areas);
     core->collapse = take(taker, limits->jobs_max + 1ull, sizeof *core->collapse);
     core->job_orders = take(taker, limits->jobs_max + 1ull, sizeof *core->job_orders);
     core->conversations = take(taker, limits->conversations_max + 1ull, sizeof *core->conversations);

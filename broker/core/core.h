@@ -99,6 +99,7 @@ struct core_enqueue {
     uint64_t chat_hash;    /* of a given chat_id; 0: none */
     uint16_t campaign;     /* name number, 0: none */
     uint16_t zone;         /* core_zone() of its recipients, 0: not known */
+    uint16_t area;         /* the first AREA_DIGITS digits of the recipient's number; 0: a group, or no number */
     uint64_t collapse;     /* keyed hash of conversation and collapse key, 0: none */
     enum job_class class;
     int64_t due_ms, expires_ms; /* 0: none */

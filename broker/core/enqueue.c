@@ -177,6 +177,7 @@ struct change *enqueue_record(struct core *core, uint32_t slot, const struct cor
         .slot = (accepted->number & JOB_SLOT_MAX) == slot ? 0 : slot,
         .has_link = job->has_link,
         .zone = job->zone,
+        .area = job->area,
     };
     unsigned flags = core->conversations[accepted->conversation].flags;
     bool adopted = (flags & CONVERSATION_RECORDED) == 0 && (flags & CONVERSATION_BOUND) != 0 &&
@@ -198,6 +199,7 @@ static uint32_t accept(struct core *core, uint32_t at, const struct core_enqueue
     accepted->campaign = job->campaign & 0x7FFF;
     accepted->has_link = job->has_link;
     accepted->zone = quiet_zone(core, job->zone) & ZONES_MAX;
+    core->areas[slot] = job->area;
     accepted->flags = job->from_line != 0 ? JOB_PINNED : 0;
     bool later = job->due_ms > now.wall_ms;
     if (later)

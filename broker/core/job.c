@@ -79,6 +79,7 @@ static uint32_t take_slot(struct core *core, uint32_t conversation)
     memset(job, 0, sizeof *job);
     job->place = NOWHERE;
     job->conversation = conversation;
+    core->areas[slot] = 0;
     core->jobs_live++;
     return slot;
 }

@@ -6,6 +6,8 @@
 
 #define WARM_AT 100.0 /* messages a day at which a line counts as half warm, where no growth floor says it */
 #define COLD_SCORE 0.1
+#define AREA_END 10000u
+#define PLACEMENT_LOOK 15u /* the top of the heap: bounded, and nearly those whose turn comes next */
 
 double placement_score(const struct core *core, const struct line *line, struct instant now)
 {
@@ -95,12 +97,50 @@ uint32_t placement_best(const struct core *core, uint32_t pool)
     return core->pools[pool].placement_count == 0 ? NO_LINE : core->pools[pool].placement[0];
 }
 
+static unsigned area_of(uint64_t number)
+{
+    while (number >= AREA_END)
+        number /= 10;
+    return (unsigned)number;
+}
+
+/* How many leading digits two areas share. */
+static unsigned area_match(unsigned a, unsigned b)
+{
+    unsigned match = AREA_DIGITS;
+    for (; a != b; a /= 10, b /= 10)
+        match--;
+    return match;
+}
+
+uint32_t placement_near(const struct core *core, uint32_t pool_at, unsigned area, struct instant now)
+{
+    const struct pool *pool = &core->pools[pool_at];
+    uint32_t best = placement_best(core, pool_at);
+    if (best == NO_LINE || area == 0)
+        return best;
+    double turn = core->lines[best].pass;
+    unsigned match = area_match(area, area_of(core->lines[best].known.number));
+    for (uint32_t i = 1; i < pool->placement_count && i < PLACEMENT_LOOK && match < AREA_DIGITS; i++) {
+        const struct line *line = &core->lines[pool->placement[i]];
+        unsigned here = area_match(area, area_of(line->known.number));
+        if (here <= match || line->pass - turn > 0.5 / placement_score(core, line, now))
+            continue;
+        best = pool->placement[i];
+        match = here;
+    }
+    return best;
+}
+
 void placement_charge(struct core *core, uint32_t at, struct instant now)
 {
     struct line *line = &core->lines[at];
     assert(line->placement == 0);
     struct pool *pool = &core->pools[line->pool];
-    if (pool->pass < line->pass)
-        pool->pass = line->pass;
+    /* It may have gone a little before its turn: the others' is not over for that. */
+    uint32_t first = placement_best(core, line->pool);
+    double turn = first != NO_LINE && core->lines[first].pass < line->pass ? core->lines[first].pass : line->pass;
+    if (pool->pass < turn)
+        pool->pass = turn;
     line->pass += 1.0 / placement_score(core, line, now);
 }

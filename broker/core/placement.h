@@ -12,6 +12,9 @@ double placement_score(const struct core *core, const struct line *line, struct 
 void placement_add(struct core *core, uint32_t line);
 void placement_remove(struct core *core, uint32_t line);
 uint32_t placement_best(const struct core *core, uint32_t pool); /* NO_LINE: none */
+/* The same, but of lines whose turn is as good as there (half a stride) the one whose number begins most like `area`, the
+ * first AREA_DIGITS digits of the recipient's; 0: not known. */
+uint32_t placement_near(const struct core *core, uint32_t pool, unsigned area, struct instant now);
 /* The line took a new conversation. It must not be in the heap. */
 void placement_charge(struct core *core, uint32_t line, struct instant now);
 

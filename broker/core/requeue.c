@@ -71,6 +71,7 @@ static uint32_t revive(struct core *core, uint32_t at, const struct core_requeue
     job->campaign = letter->job.campaign & 0x7FFF;
     job->has_link = letter->job.has_link;
     job->zone = quiet_zone(core, letter->job.zone) & ZONES_MAX;
+    core->areas[slot] = letter->job.area;
     job->life = (uint8_t)(letter->life + 1);
     job->flags = (letter->job.from_line != 0 ? JOB_PINNED : 0) | (letter->doubtful ? JOB_DOUBTFUL : 0);
     job_set_expires(job, letter->job.expires_ms);

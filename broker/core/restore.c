@@ -143,6 +143,7 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
     at->flags = job->flags & JOB_PINNED;
     at->has_link = job->has_link;
     at->zone = quiet_zone(core, job->zone) & ZONES_MAX;
+    core->areas[slot] = job->area;
     at->state = job->due_ms != 0 ? JOB_SCHEDULED : JOB_QUEUED;
     job_set_due(at, job->due_ms);
     job_set_expires(at, job->expires_ms);

@@ -381,6 +381,7 @@ struct core {
     uint64_t next_job;
     struct index by_revived; /* requeued jobs that are not in the slot of their number */
     uint32_t *revived_next;  /* its chain, by slot */
+    uint16_t *areas;         /* where a job's recipient is, by slot: see placement_near() */
     uint64_t requeued[REQUEUED_MEMORY], requeue_count; /* the last ones */
 
     struct conversation *conversations;

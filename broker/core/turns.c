@@ -663,7 +663,7 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
     uint32_t to = at;
     if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {
         /* A new conversation goes where the score says, which need not be here. */
-        to = placement_best(core, line->pool);
+        to = placement_near(core, line->pool, core->areas[slot], now);
         if (to != at)
             charge_class(&core->lines[to].shares, candidates_of(core, to, now).classes, class);
     }

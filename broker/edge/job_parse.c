@@ -377,6 +377,17 @@ static bool refuse_unread(struct parse *parse, const char *why)
     return refuse(parse, codes[json_fault_of(why)], "", "%s", why);
 }
 
+/* The first digits of a direct message's number; 0: a group, or an e-mail handle. */
+static uint16_t area_of(const struct recipients *to)
+{
+    unsigned area = 0;
+    if (to->count != 1 || to->handles[0][0] != '+')
+        return 0;
+    for (int i = 1; i <= AREA_DIGITS && to->handles[0][i] != '\0'; i++)
+        area = area * 10 + (unsigned)(to->handles[0][i] - '0');
+    return (uint16_t)area;
+}
+
 bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, struct core_enqueue *out,
                struct job_texts *texts, struct span *id, struct job_refusal *refusal, struct effects *effects)
 {
@@ -403,8 +414,10 @@ bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, 
         *id = parse.given[MEMBER_ID].text;
     good = good && parse_form(&parse, text, bytes) && find_pool(&parse) && number_campaign(&parse, effects) &&
            write_texts(&parse);
-    if (good)
+    if (good) {
         out->zone = zones_of_job(parser->core, parse.tz, &parse.to, effects);
+        out->area = area_of(&parse.to);
+    }
     cJSON_Delete(root);
     return good;
 }

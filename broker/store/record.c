@@ -193,6 +193,7 @@ static void walk_job(struct cursor *cursor, struct change_job *job)
     HASH(job->collapse);
     FIELD(job->has_link);
     FIELD(job->zone);
+    FIELD(job->area);
 }
 
 static void walk_try(struct cursor *cursor, struct change_try *try)

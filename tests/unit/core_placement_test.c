@@ -49,6 +49,78 @@ static void make_ramp(struct play *play, uint32_t lines, uint32_t line)
     }
 }
 
+/* ---- where to: who is nearer ---- */
+
+#define FAR_LINE 10000000u /* RIG_LINE and this: another area code */
+
+/* So many new conversations to that area, one after the other: how many went to the near line. */
+static size_t sent_near(struct play *play, uint64_t first, unsigned count, uint16_t area, uint32_t near)
+{
+    size_t before = play->count;
+    size_t hits = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct core_enqueue job = rig_job(first + i, CLASS_TRANSACTIONAL);
+        job.area = area;
+        rig_enqueue(play->rig, &job);
+    }
+    play_for(play, 0);
+    ck_assert_uint_eq(play->count, before + count);
+    for (size_t s = before; s < play->count; s++)
+        hits += play->sends[s].line == near;
+    return hits;
+}
+
+START_TEST(of_lines_whose_turn_is_as_good_the_one_of_the_recipients_area_takes_the_conversation)
+{
+    struct play *play = play_policy(UNLIMITED);
+    tell(play->rig, 0, REPUTATION_HEALTHY);
+    tell(play->rig, FAR_LINE, REPUTATION_HEALTHY);
+    for (unsigned pair = 0; pair < 20; pair++) { /* whose turn it is first changes with each */
+        ck_assert_uint_eq(sent_near(play, 100 + 4 * pair, 1, 1203, FAR_LINE), 1);
+        ck_assert_uint_eq(sent_near(play, 101 + 4 * pair, 1, 1202, 0), 1);
+        ck_assert_uint_eq(sent_near(play, 102 + 4 * pair, 1, 1202, 0), 1);
+        ck_assert_uint_eq(sent_near(play, 103 + 4 * pair, 1, 1203, FAR_LINE), 1);
+    }
+    play_free(&play);
+}
+END_TEST
+
+START_TEST(an_area_alone_does_not_flood_its_line)
+{
+    struct play *play = play_policy(UNLIMITED);
+    tell(play->rig, 0, REPUTATION_HEALTHY);
+    tell(play->rig, FAR_LINE, REPUTATION_HEALTHY);
+    size_t near = sent_near(play, 100, 200, 1203, FAR_LINE);
+    ck_assert_uint_ge(near, 95);
+    ck_assert_uint_le(near, 105);
+    play_free(&play);
+}
+END_TEST
+
+START_TEST(an_area_is_known_over_a_restart)
+{
+    struct play *play = play_policy(UNLIMITED);
+    struct rig *rig = play->rig;
+    tell(rig, 0, REPUTATION_HEALTHY);
+    tell(rig, FAR_LINE, REPUTATION_HEALTHY);
+    cordon(rig, 0);
+    cordon(rig, FAR_LINE);
+    struct core_enqueue job = rig_job(100, CLASS_TRANSACTIONAL);
+    job.area = 1203;
+    rig_enqueue(rig, &job);
+    play_for(play, 0);
+    ck_assert_uint_eq(play->count, 0);
+    rig_restart(rig, 1000);
+    rig_worker(rig, 2, 64);
+    for (uint32_t line = 0; line <= FAR_LINE; line += FAR_LINE)
+        core_cordon(rig->core, 0, RIG_LINE + line, false, rig->now, &rig->out);
+    play_for(play, MINUTE);
+    ck_assert_uint_eq(play->count, 1);
+    ck_assert_uint_eq(play->sends[0].line, FAR_LINE);
+    play_free(&play);
+}
+END_TEST
+
 /* ---- where to (P5) ---- */
 
 START_TEST(new_conversations_go_only_to_lines_that_are_open_healthy_uncordoned_and_out_of_the_ramp)
@@ -444,6 +516,9 @@ int main(void)
     Suite *suite = suite_create("core_placement");
     TCase *tcase = tcase_create("all");
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, of_lines_whose_turn_is_as_good_the_one_of_the_recipients_area_takes_the_conversation);
+    tcase_add_test(tcase, an_area_alone_does_not_flood_its_line);
+    tcase_add_test(tcase, an_area_is_known_over_a_restart);
     tcase_add_test(tcase, new_conversations_go_only_to_lines_that_are_open_healthy_uncordoned_and_out_of_the_ramp);
     tcase_add_test(tcase, no_line_takes_more_new_conversations_than_its_budget);
     tcase_add_test(tcase, under_any_weather_only_a_healthy_open_line_takes_a_new_conversation);

@@ -415,6 +415,19 @@ START_TEST(a_jobs_zone_is_its_own_word_else_its_recipients)
 }
 END_TEST
 
+START_TEST(a_direct_messages_area_is_how_its_number_begins)
+{
+    ck_assert(parse("{\"to\":\"+12125550101\"," MESSAGE "}"));
+    ck_assert_uint_eq(job.area, 1212);
+    ck_assert(parse("{\"to\":\"+49301234567\"," MESSAGE "}"));
+    ck_assert_uint_eq(job.area, 4930);
+    ck_assert(parse("{\"to\":\"a@example.org\"," MESSAGE "}"));
+    ck_assert_uint_eq(job.area, 0);
+    ck_assert(parse("{\"to\":[\"+12125550101\",\"+12125550102\"]," MESSAGE "}"));
+    ck_assert_uint_eq(job.area, 0);
+}
+END_TEST
+
 START_TEST(form_comes_before_pool_and_line)
 {
     static const char *const bad[] = {"\"pool\":\"nowhere\",\"from\":5", "\"pool\":\"nowhere\",\"chat_id\":5",
@@ -556,6 +569,7 @@ int main(void)
     tcase_add_test(tcase, sizes_are_bounded_exactly);
     tcase_add_test(tcase, texts_are_bounded_exactly);
     tcase_add_test(tcase, a_jobs_zone_is_its_own_word_else_its_recipients);
+    tcase_add_test(tcase, a_direct_messages_area_is_how_its_number_begins);
     tcase_add_test(tcase, form_comes_before_pool_and_line);
     tcase_add_test(tcase, pools_that_the_producer_may_not_use_are_unknown);
     tcase_add_test(tcase, moments_long_past_and_far_away_are_moments_all_the_same);

@@ -127,7 +127,8 @@ static struct change_job draw_job(void)
                                .order = number(),
                                .collapse = draw(),
                                .has_link = flip(),
-                               .zone = (uint16_t)number()};
+                               .zone = (uint16_t)number(),
+                               .area = (uint16_t)number()};
 }
 
 static struct change_try draw_try(void)
