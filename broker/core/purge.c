@@ -15,22 +15,31 @@ static bool can_end(const struct job *job)
     return job_is_waiting(job) && (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) == 0;
 }
 
-/* True: nothing is left of the list that could end. */
+/* Ends what waits behind the first, whose end comes last: those behind it leave husks, which its end sweeps up. An end may
+ * also make the first step out of the way (its campaign is paused), and the husks behind it go at once: then what is left
+ * is walked anew. True: nothing is left of the list that could end. */
 static bool end_list(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
-    uint32_t first = conversation_first(core, &core->conversations[at]);
+    const struct conversation *conversation = &core->conversations[at];
+    uint64_t key = conversation->key;
+    uint32_t first = conversation_first(core, conversation);
     unsigned ended = 0;
-    if (first == NOBODY)
-        return true;
-    /* Those behind the first leave husks, so the list stays as it is; the first one's end sweeps them up. */
-    for (uint32_t slot = core->jobs[first].next; slot != first; slot = core->jobs[slot].next) {
-        if (!can_end(&core->jobs[slot]))
-            continue;
-        if (ended++ == LIST_MAX || !effects_have_room(out))
-            return false;
-        job_end(core, slot, &ending, now, out);
+    for (uint32_t slot = first == NOBODY ? NOBODY : core->jobs[first].next; slot != first;) {
+        uint32_t next = core->jobs[slot].next;
+        if (can_end(&core->jobs[slot])) {
+            if (ended++ == LIST_MAX || !effects_have_room(out))
+                return false;
+            job_end(core, slot, &ending, now, out);
+            if (conversation->key != key)
+                return true;
+            if (conversation_first(core, conversation) != first) {
+                first = conversation_first(core, conversation);
+                next = first == NOBODY ? NOBODY : core->jobs[first].next;
+            }
+        }
+        slot = next;
     }
-    if (can_end(&core->jobs[first]))
+    if (first != NOBODY && can_end(&core->jobs[first]))
         job_end(core, first, &ending, now, out);
     return true;
 }

@@ -84,6 +84,25 @@ START_TEST(a_long_backlog_ends_in_slices_and_all_of_it)
 }
 END_TEST
 
+START_TEST(all_ends_though_the_first_steps_out_of_the_way_meanwhile)
+{
+    enum { JOBS = 5 };
+    begin_with(POOLS, 2);
+    uint16_t campaign = core_campaign(rig->core, "spring", &rig->out);
+    rig_keep(rig);
+    struct core_enqueue job = rig_job(1, CLASS_TRANSACTIONAL);
+    job.recipient = RECIPIENT;
+    job.campaign = campaign;
+    rig_enqueue(rig, &job);
+    for (int i = 1; i < JOBS; i++)
+        send_to(1, 0);
+    rig_pause(rig, PAUSE_CAMPAIGN, campaign, 0);
+    writes(true, rig->now.wall_ms, false); /* in the same instant: the paused one is still first */
+    rig_pass(rig, 10);
+    ck_assert_uint_eq(ended(JOB_SUPPRESSED), JOBS);
+}
+END_TEST
+
 START_TEST(what_was_leased_ends_when_it_comes_back_unsent)
 {
     begin_with(POOLS, 2);
@@ -167,6 +186,7 @@ int main(void)
     const TTest *const tests[] = {
         a_keyword_ends_what_waits_in_every_pool_of_the_account_but_in_no_group,
         a_long_backlog_ends_in_slices_and_all_of_it,
+        all_ends_though_the_first_steps_out_of_the_way_meanwhile,
         what_was_leased_ends_when_it_comes_back_unsent,
         an_unknown_outcome_is_settled_though_its_recipient_opted_out,
         their_next_message_lets_them_be_written_to_again,
