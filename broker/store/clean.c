@@ -115,16 +115,21 @@ static bool can_be_cleaned(const struct store *store, const struct segment *segm
     return segment->state == SEGMENT_SEALED && !segment->damaged && segment->last <= store->collected_through;
 }
 
-/* The segment with the smallest part of it still needed, of which no more than `room` bytes is. */
+/* The segment with the smallest part of it still needed, of which no more than `room` bytes is. One that there was no
+ * room for comes after the others: what is needed of it does not count the ends that go to the history only because
+ * older segments remain, so it would be chosen, and refused, for ever. */
 static struct segment *deadest(const struct store *store, int64_t now_ms, uint64_t room)
 {
     struct segment *best = NULL;
-    double best_part = 1.0 - 1.0 / GAIN;
+    double best_part = 1.0;
     for (size_t i = 0; i < store->data.count; i++) {
         struct segment *segment = store->data.at[i];
         uint64_t live = books_live(store, segment, now_ms);
         double part = (double)live / (double)segment_total(segment);
-        if (can_be_cleaned(store, segment) && part < best_part && live <= room) {
+        if (!can_be_cleaned(store, segment) || part >= 1.0 - 1.0 / GAIN || live > room)
+            continue;
+        if (best == NULL || segment->refused < best->refused ||
+            (segment->refused == best->refused && part < best_part)) {
             best = segment;
             best_part = part;
         }

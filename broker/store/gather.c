@@ -185,10 +185,11 @@ static int gather_chunk(struct store *store)
     return error;
 }
 
-/* A full disk is no failed write: the victim is tried again later. */
+/* A full disk is no failed write: the victim is tried again later, after the others (deadest). */
 static void history_failed(struct store *store, int error)
 {
     if (error == -ENOSPC || error == -EDQUOT || error == -ENOMEM) {
+        store->cleaning.victim->refused++;
         give_up(store);
         return;
     }

@@ -204,6 +204,64 @@ START_TEST(the_reserve_takes_commits_after_the_disk_is_full)
 }
 END_TEST
 
+/* Nothing is cleaned meanwhile: only turns do that. */
+static void bear_many(struct model *model, unsigned jobs)
+{
+    for (unsigned i = 0; i < jobs; i++) {
+        model_bear(model, 3000);
+        if (i % 20 == 19)
+            ck_assert(model_settle(model));
+    }
+    ck_assert(model_settle(model));
+}
+
+static void end_most(struct model *model)
+{
+    for (uint64_t key = 1; key <= model->job_count; key++) {
+        if (key % 10 != 0)
+            model_end(model, key);
+        if (key % 20 == 0)
+            ck_assert(model_settle(model));
+    }
+    ck_assert(model_settle(model));
+}
+
+/* Ends too old for the history go there all the same while older segments remain. Where there is no room for that,
+ * the segment that holds them looks the deadest for ever: the others must have their turn. */
+START_TEST(on_a_full_disk_a_segment_without_room_for_its_history_keeps_no_other_from_being_cleaned)
+{
+    struct sim *sim = sim_new();
+    struct model *model = model_new(7);
+    struct store_problem problem;
+    struct store_status status;
+    const char *why = NULL;
+    ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, SEGMENT_BYTES, &problem), ERR_NONE);
+    bear_many(model, 1400); /* four segments of them */
+    end_most(model);        /* one and more, with the bodies of each third */
+    do {
+        ck_assert(model_settle(model));
+        store_status_read(model->store, &status);
+    } while (status.free_segments < 2);
+    sim->quota = sim_bytes(sim);
+    for (unsigned i = 0; !store_is_full(model->store); i++) {
+        ck_assert_uint_lt(i, 2000);
+        model_set(model, i % MODEL_VALUES, i + 1);
+        model_bear(model, 3000);
+        ck_assert(model_settle(model));
+    }
+    model_wall_ms += 2 * 3600 * 1000;
+    ck_assert(model_clean(model, model_wall_ms));
+    store_status_read(model->store, &status);
+    ck_assert_uint_ge(status.cleaned_segments, 4);
+    ck_assert_msg(model_reads_all(model, &why), "%s", why);
+    model_close(model);
+    struct outcome outcome = {.told = model->durable, .submitted = model->submitted};
+    check_afterwards(sim, model, &outcome);
+    model_free(&model);
+    sim_free(&sim);
+}
+END_TEST
+
 START_TEST(segments_are_an_eighth_of_a_small_disk_at_most)
 {
     struct sim *sim = sim_new();
@@ -236,6 +294,7 @@ int main(void)
     tcase_add_test(tcase, a_failed_open_stops_the_store_or_costs_an_index_file);
     tcase_add_test(tcase, a_full_disk_is_said_and_no_failure_and_it_recovers);
     tcase_add_test(tcase, the_reserve_takes_commits_after_the_disk_is_full);
+    tcase_add_test(tcase, on_a_full_disk_a_segment_without_room_for_its_history_keeps_no_other_from_being_cleaned);
     tcase_add_test(tcase, segments_are_an_eighth_of_a_small_disk_at_most);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
