@@ -121,11 +121,16 @@ static void remember_home(struct core *core, uint32_t slot, struct instant now, 
         chat_fall_behind(core, at, now);
 }
 
+static bool is_late(const struct job *job, struct instant now)
+{
+    int64_t by = job_expires_ms(job);
+    return by != 0 && by <= now.wall_ms;
+}
+
 bool outcome_withdraw(struct core *core, uint32_t slot, struct instant now, struct effects *out)
 {
     struct job *job = job_at(core, slot);
-    int64_t by = job_expires_ms(job);
-    bool late = by != 0 && by <= now.wall_ms;
+    bool late = is_late(job, now);
     struct job_ending ending = {.event = EV_CANCEL};
     if ((job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0) {
         if (!late)
@@ -242,6 +247,14 @@ static int64_t wait_after(struct core *core, const struct policy *policy, const 
     return retry_wait_ms(&core->random, job->attempts, policy->retry_base_ms, policy->retry_cap_ms);
 }
 
+/* Does the job end with a try that surely made nothing? */
+static bool ends_unsent(const struct core *core, const struct job *job, bool gives_up, struct instant now)
+{
+    if ((job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0)
+        return false;
+    return gives_up || (job->flags & JOB_CANCEL) != 0 || is_late(job, now) || purge_ends(core, job);
+}
+
 static void retry(struct core *core, struct lease *lease, uint32_t slot, const struct core_result *result,
                   struct instant now, struct effects *out)
 {
@@ -264,16 +277,19 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     /* What the line or the account waits for is theirs; the job itself is ready again at once. */
     job_set_due(job, wider || wait <= 0 ? 0 : now.wall_ms + wait);
     come_back(core, slot, EV_RETRY);
-    if (!unsettled) /* its conversation stays, with its debit: a second try goes out on the first one's line (promise P4) */
+    bool gives_up = job->failures >= policy->attempts_max && !unsettled && result->scope == SCOPE_JOB;
+    if (ends_unsent(core, job, gives_up, now))
+        undo(core, lease, job->conversation, now);
+    else if (!unsettled) /* its conversation stays, with its debit: a second try has the first one's line (promise P4) */
         undo_message(core, lease, job->conversation, now);
     lease_close(core, lease, false);
-    if (result->forget_chat) {
+    if (result->forget_chat && (core->conversations[job->conversation].flags & CONVERSATION_BOUND) != 0) {
         conversation_lose_chat(core, job->conversation);
         record_conversation(core, job->conversation, slot, result, now, out);
     }
     if (result->line_flagged)
         flag_line(core, line_at, now, out);
-    if (job->failures >= policy->attempts_max && !unsettled && result->scope == SCOPE_JOB) {
+    if (gives_up) {
         struct job_ending ending = {.event = EV_GIVE_UP, .dead = true, .result = result->result,
                                     .provider_code = result->code, .line = line->known.number};
         job_end(core, slot, &ending, now, out);

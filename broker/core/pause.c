@@ -208,10 +208,12 @@ static void apply(struct core *core, const struct change_pause *pause, int delta
     uint32_t *count = count_of(core, pause, &at);
     if (pause->scope == PAUSE_CAMPAIGN) {
         count_campaign(core, pause, delta);
-        if (delta > 0)
+        if (delta > 0) {
             leases_sweep(core, true, now, out);
-        else
+            conversations_reconsider(core, now); /* whose first one waits for something else steps aside now, too */
+        } else {
             campaigns_return(core, now);
+        }
     } else if (pause->scope == PAUSE_CONVERSATION) {
         apply_to_conversation(core, pause, delta, now, out);
     }

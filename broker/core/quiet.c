@@ -10,7 +10,8 @@
 #define DAY_S        86400
 #define QUIET_MAX_S  (23 * 3600) /* an hour a day is left, however wide apart a number's zones are */
 #define STEPS_MAX    16
-#define LOOK_MAX     4096
+#define LOOK_MAX     4096 /* conversations in one slice ... */
+#define YIELDS_MAX   512  /* ... and jobs of paused campaigns that step aside in it */
 #define SLICE_GAP_MS 1
 
 static int32_t offset_at(const struct zone_rules *rules, int64_t wall_ms)
@@ -142,7 +143,9 @@ void conversations_reconsider(struct core *core, struct instant now)
 
 void conversations_reconsider_slice(struct core *core, struct instant now)
 {
-    for (unsigned looked = 0; core->reconsider_left > 0 && looked < LOOK_MAX; looked++) {
+    uint64_t yields = core->yields; /* one may put many jobs out of the way */
+    for (unsigned looked = 0; core->reconsider_left > 0 && looked < LOOK_MAX && core->yields - yields < YIELDS_MAX;
+         looked++) {
         core->reconsider_left--;
         core->reconsider_at = core->reconsider_at >= core->conversations_used ? 1 : core->reconsider_at + 1;
         const struct conversation *conversation = &core->conversations[core->reconsider_at];

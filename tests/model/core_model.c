@@ -199,6 +199,7 @@ static void check_answer(const struct core_enqueue *job, uint32_t conversation, 
             known = &run.naive.ids[i];
     const struct naive_conversation *home = &run.naive.conversations[conversation];
     uint64_t line = home->home != 0 ? home->home : home->pinned;
+    bool begun = (home->for_good || home->chat) && !home->chat_lost;
     enum code code = CODE_NONE;
     if (known != NULL)
         code = known->content == job->content_hash ? CODE_NONE : CODE_ID_CONFLICT;
@@ -208,7 +209,7 @@ static void check_answer(const struct core_enqueue *job, uint32_t conversation, 
         code = CODE_LINE_CONFLICT;
     else if (answer->code == CODE_HELD && job->fail_if_held)
         return; /* the views are held against the model elsewhere */
-    else if (job->has_link && !home->for_good && !home->chat && (job->from_line == 0 || job->chat_hash == 0))
+    else if (job->has_link && !begun && (job->from_line == 0 || job->chat_hash == 0))
         code = CODE_NOT_ALLOWED;
     else if (live_jobs() >= 230)
         code = CODE_BUSY;
@@ -217,7 +218,9 @@ static void check_answer(const struct core_enqueue *job, uint32_t conversation, 
         return;
     bool duplicate = known != NULL && code == CODE_NONE;
     if (answer->code != code || answer->duplicate != duplicate || (duplicate && answer->number != known->number))
-        naive_refuse("an enqueue is answered %s, not %s", code_name(answer->code), code_name(code));
+        naive_refuse("an enqueue in conversation %u (home %llu%s%s%s) is answered %s, not %s", conversation,
+                     (unsigned long long)home->home, home->for_good ? " for good" : "", home->chat ? " by chat" : "",
+                     home->recorded ? " recorded" : "", code_name(answer->code), code_name(code));
 }
 
 static void enqueue(void)
@@ -288,6 +291,7 @@ static void adopt(void)
     if (code == CODE_NONE) {
         known->home = adopt.line;
         known->chat_known = known->chat_known || adopt.chat_hash != 0;
+        known->chat_lost = false;
     }
     core_adopt(run.rig->core, &adopt, false, run.rig->now, &run.rig->out);
     const struct effect *answer = &run.rig->out.effects[run.rig->out.effect_count - 1];
@@ -379,8 +383,12 @@ static void person_settles(void)
         return; /* in a conversation that did not begin, a restart lets what waits go elsewhere */
     note("settle %llu as %s", (unsigned long long)number, was_sent ? "sent" : "unsent");
     run.asked.settled = was_sent ? number : 0;
-    if (!was_sent)
+    if (!was_sent) {
         job->unsettled = job->doubtful = false;
+        for (size_t i = 0; i < run.grants.count; i++) /* nobody got any of its messages */
+            if (run.grants.list[i].number == number)
+                run.grants.list[i].void_message = true;
+    }
     core_settle(run.rig->core, 15, number, was_sent, (struct span){"{}", 2}, run.rig->now, &run.rig->out);
     if (last_answer()->code != (unknown ? CODE_NONE : CODE_NOT_ALLOWED))
         naive_refuse("settling job %llu is answered %s", (unsigned long long)number, code_name(last_answer()->code));
@@ -504,8 +512,10 @@ static void result(void)
     uint32_t conversation = world_conversation_of(&run.world, held->number);
     if (current && result.key_refused && !result.malformed)
         run.naive.refused[naive_account_of(naive_pool_of(conversation))] = true;
-    if (current && result.forget_chat && result.outcome == OUTCOME_RETRY)
+    if (current && result.forget_chat && result.outcome == OUTCOME_RETRY) {
         run.naive.conversations[conversation].chat_known = false;
+        run.naive.conversations[conversation].chat_lost = true;
+    }
     core_worker_result(run.rig->core, &result, run.rig->now, &run.rig->out);
     settle();
 }

@@ -54,6 +54,7 @@ struct naive_conversation {
     bool for_good;   /* something was sent there, or may have been */
     bool chat;       /* known from the producer: for good too */
     bool chat_known, recorded;
+    bool chat_lost;  /* the provider knows its chat no more: the next message makes a new one */
     enum chat_health health;
     int64_t health_at_ms, health_told_ms; /* whole seconds; as its own record has it */
     unsigned unanswered;                  /* messages sent since the last answer */

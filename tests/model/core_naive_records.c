@@ -598,8 +598,10 @@ static void show_end(const struct showing *s, const struct change_end *change)
     if (change->state == JOB_SENT || change->code == CODE_OUTCOME_UNKNOWN) {
         conversation->for_good = conversation->home != 0; /* a requeued one may be told of by a try of its earlier life */
         naive_went_out(conversation);
-        if (change->state == JOB_SENT && s->asked->result != NULL) /* and not an echo, which names no chat */
+        if (change->state == JOB_SENT && s->asked->result != NULL) { /* and not an echo, which names no chat */
             conversation->chat_known = true;
+            conversation->chat_lost = false;
+        }
         conversation->last_sent_ms = last_try_ms(s, job->number);
     }
     REFUSE_UNLESS(change->life == job->life, "job %llu ends in life %u, not %u", ull(job->number), change->life, job->life);

@@ -6,20 +6,24 @@
 #define LEASE_SAFE_MS    5000 /* shorter than any lease: by then a request has ended */
 #define BEAT_ANSWERED_MS 3000
 
+static uint64_t mixed(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
 void world_init(struct world *world, uint64_t seed)
 {
     memset(world, 0, sizeof *world);
-    world->random = seed * 0x9E3779B97F4A7C15u + 1;
+    world->random = mixed(mixed(seed + 1) + 1); /* so that no two seeds draw the same numbers a step apart */
     for (int l = 0; l < NAIVE_LINES; l++)
         world->words[l] = REPUTATION_HEALTHY;
 }
 
 uint64_t world_draw(struct world *world, uint64_t below)
 {
-    uint64_t z = (world->random += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return (z ^ (z >> 31)) % below;
+    return mixed(world->random += 0x9E3779B97F4A7C15u) % below;
 }
 
 /* A set of pairs, never emptied: open addressing. */

@@ -416,6 +416,32 @@ START_TEST(a_second_try_goes_out_on_the_first_ones_line)
 }
 END_TEST
 
+/* Its conversation never began there: those behind it may go anywhere, and the debit comes back. */
+START_TEST(a_job_that_ends_with_a_first_try_that_made_nothing_gives_its_place_back)
+{
+    for (unsigned late = 0; late < 2; late++) {
+        struct play *play = play_one(late == 1 ? FREE : FREE ", attempts_max: 1");
+        struct rig *rig = play->rig;
+        struct core_enqueue ask = rig_job(100, CLASS_TRANSACTIONAL);
+        ask.expires_ms = late == 1 ? rig->now.wall_ms + MINUTE : 0;
+        rig_enqueue(rig, &ask);
+        rig_tick(rig);
+        struct effect job = *rig_told(rig, EFFECT_JOB, 0);
+        uint64_t behind = rig_send(rig, 100, CLASS_TRANSACTIONAL);
+        jump(rig, 2 * MINUTE);
+        struct core_result result = rig_result(&job, OUTCOME_RETRY);
+        result.retry_after_ms = HOUR;
+        core_worker_bye(rig->core, 1, rig->now, &rig->out);
+        rig_answer(rig, &result);
+        struct job_view view;
+        ck_assert(!core_job_view(rig->core, job.number, rig->now, &view)); /* over */
+        ck_assert_uint_eq(rig_view(rig, behind).line, 0);
+        ck_assert_uint_eq(rig_line(rig, 0).fresh_used, 0);
+        play_free(&play);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_budget");
@@ -432,6 +458,7 @@ int main(void)
     tcase_add_test(tcase, a_line_with_a_past_has_its_level_and_is_warm);
     tcase_add_test(tcase, a_try_that_surely_made_nothing_spends_nothing);
     tcase_add_test(tcase, a_second_try_goes_out_on_the_first_ones_line);
+    tcase_add_test(tcase, a_job_that_ends_with_a_first_try_that_made_nothing_gives_its_place_back);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

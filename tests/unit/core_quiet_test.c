@@ -99,6 +99,26 @@ START_TEST(a_night_that_begins_stops_what_stands_ready)
 }
 END_TEST
 
+START_TEST(those_behind_a_job_that_waits_for_the_morning_go_when_its_campaign_is_paused)
+{
+    begin_at(POLICY_CONF(NIGHT("recipient")), MARCH_29 - 4 * HOUR_MS); /* 21:00 there */
+    struct core_enqueue job = rig_job(1, CLASS_TRANSACTIONAL);
+    job.zone = zone("Europe/Berlin", &berlin, 1);
+    job.campaign = core_campaign(rig->core, "spring", &rig->out);
+    rig_keep(rig);
+    uint64_t first = rig_enqueue(rig, &job).number;
+    job.zone = job.campaign = 0;
+    uint64_t second = rig_enqueue(rig, &job).number;
+    rig_pass(rig, 0);
+    ck_job(first, JOB_QUEUED, REASON_QUIET_HOURS);
+    ck_job(second, JOB_QUEUED, REASON_CONVERSATION_BUSY);
+    rig_pause(rig, PAUSE_CAMPAIGN, core_campaign(rig->core, "spring", &rig->out), 0);
+    rig_pass(rig, 0);
+    ck_job(first, JOB_QUEUED, REASON_CAMPAIGN_PAUSED);
+    ck_job(second, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
 START_TEST(where_two_zones_are_possible_it_is_night_from_the_evening_of_one_to_the_morning_of_the_other)
 {
     struct zone_rules both[] = {honolulu, new_york};
@@ -189,6 +209,7 @@ int main(void)
         nobody_is_written_to_at_night_but_replies_go,
         the_night_in_which_clocks_go_back_is_an_hour_longer,
         a_night_that_begins_stops_what_stands_ready,
+        those_behind_a_job_that_waits_for_the_morning_go_when_its_campaign_is_paused,
         where_two_zones_are_possible_it_is_night_from_the_evening_of_one_to_the_morning_of_the_other,
         an_hour_a_day_is_left_however_wide_apart_the_zones_are,
         a_zone_in_the_policy_is_everybodys,
