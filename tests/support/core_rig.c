@@ -206,14 +206,20 @@ static void move(struct rig *rig, size_t i)
     rig->records[rig->record_count++].copy_of = i + 1;
 }
 
+static void make_past(struct rig *rig, size_t i)
+{
+    rig->records[i].past = true;
+    rig->records[i].past_needs = rig->record_count;
+}
+
 static void renew(struct rig *rig, size_t i)
 {
     enum change_kind kind = (enum change_kind)rig->records[i].kind;
     uint64_t key = rig->records[i].key;
     core_renew(rig->core, kind, key, rig->now, &rig->out);
-    if (rig->out.change_count == 0)
-        rig->records[i].past = record_kinds()[kind].history;
-    else
+    if (rig->out.change_count == 0 && record_kinds()[kind].history)
+        make_past(rig, i);
+    else if (rig->out.change_count > 0)
         rig->records[i].copied_to = rig->record_count + 1;
     rig_keep(rig);
 }
@@ -238,7 +244,7 @@ void rig_clean(struct rig *rig, size_t i)
     if (record_kinds()[kind].keep == STORE_KEEP_RENEW) {
         renew(rig, i);
     } else if (record_kinds()[kind].keep == STORE_KEEP_HISTORY) {
-        record->past = true;
+        make_past(rig, i);
     } else if (core_is_live(rig->core, kind, key, i + 1)) {
         move(rig, i);
         if (kind == CHANGE_JOB) /* its try must follow it */
@@ -247,7 +253,8 @@ void rig_clean(struct rig *rig, size_t i)
         struct record_storage storage;
         struct change change;
         decode(rig, i, &storage, &change);
-        record->past = change.job.chat_hash == 0; /* else what it says of a chat would be forgotten with it */
+        if (change.job.chat_hash == 0) /* else what it says of a chat would be forgotten with it */
+            make_past(rig, i);
     }
 }
 
@@ -270,6 +277,9 @@ void rig_restart(struct rig *rig, int64_t after_ms)
     for (size_t i = 0; i < rig->record_count; i++)
         if (rig->records[i].copied_to > rig->record_count)
             rig->records[i].copied_to = 0; /* the copy was lost */
+    for (size_t i = 0; i < rig->record_count; i++)
+        if (rig->records[i].past_needs > rig->record_count)
+            rig->records[i].past = false; /* and so was what ended it */
     rig->waiting_first = rig->waiting_end = 0;
     rig->now.wall_ms += after_ms;
     rig->now.mono_ms = 1000 * (int64_t)(rig->starts + 1); /* a steady clock means nothing after a restart */

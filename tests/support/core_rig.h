@@ -16,6 +16,7 @@ struct rig_record {
     size_t at;
     uint32_t bytes;
     bool past;
+    size_t past_needs; /* records that must be durable for that: what ended it was submitted with the cleaning */
     size_t copy_of;   /* 1 + the record that the cleaner moved here; 0: none */
     size_t copied_to; /* 1 + the record that took its place; once that is durable, this one is gone */
 };
