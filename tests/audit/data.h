@@ -16,6 +16,7 @@ struct audit_job {
     uint32_t conversation; /* pool and set */
     uint32_t stream;       /* conversation and class */
     int64_t n;
+    int64_t attempts; /* as the router counts them; 0: not told */
     enum job_end end;
     int64_t ended_ms; /* INT64_MAX: when it was accepted; INT64_MIN: otherwise, nobody says when */
     uint32_t accepted;

@@ -295,10 +295,29 @@ static const struct audit_request *placed_by(const struct audit *audit, uint32_t
     return &audit->requests[*first];
 }
 
+/* Conversations with a try that never reached the provider, as when its worker died with it: nobody here knows when they
+ * were placed. */
+static bool *placed_unseen(const struct audit *audit)
+{
+    bool *unseen = audit_room(NULL, audit->texts.count + 1, sizeof *unseen);
+    int64_t *seen = audit_room(NULL, audit->job_count + 1, sizeof *seen);
+    memset(unseen, 0, (audit->texts.count + 1) * sizeof *unseen);
+    memset(seen, 0, (audit->job_count + 1) * sizeof *seen);
+    for (size_t i = 0; i < audit->request_count; i++)
+        if (audit->requests[i].job != JOB_NONE_KNOWN)
+            seen[audit->requests[i].job]++;
+    for (size_t j = 0; j < audit->job_count; j++)
+        if (audit->jobs[j].attempts > seen[j])
+            unseen[audit->jobs[j].conversation] = true;
+    free(seen);
+    return unseen;
+}
+
 static void lines_judge(struct audit *audit, const struct audit_rules *rules, struct audit_report *out)
 {
     struct spans spans = spans_make(audit);
     uint32_t *first_of = number_table(audit);
+    bool *unseen = placed_unseen(audit);
     out->held_latest_ms = out->new_latest_ms = -1;
     for (size_t i = 0; i < spans.count; i++)
         out->holds += spans.list[i].kind != SPAN_UNHEALTHY;
@@ -309,7 +328,7 @@ static void lines_judge(struct audit *audit, const struct audit_rules *rules, st
         if (late > rules->grace_ms)
             find(out, AUDIT_HELD, "request %" PRId64 ", %" PRId64 " ms after the 200", request->number, late);
         const struct audit_request *placed = placed_by(audit, first_of, request, (uint32_t)i);
-        if (!request->new_chat)
+        if (!request->new_chat || (request->job != JOB_NONE_KNOWN && unseen[audit->jobs[request->job].conversation]))
             continue;
         late = lateness_ms(&spans, placed->line, placed->begun_ms, true);
         out->new_latest_ms = late > out->new_latest_ms ? late : out->new_latest_ms;
@@ -317,6 +336,7 @@ static void lines_judge(struct audit *audit, const struct audit_rules *rules, st
             find(out, AUDIT_NEW_UNHEALTHY, "request %" PRId64 ", %" PRId64 " ms after the 200", request->number,
                  late);
     }
+    free(unseen);
     free(first_of);
     free(spans.list);
 }

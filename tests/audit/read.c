@@ -110,6 +110,7 @@ static const char *job_read(struct audit *audit, const cJSON *tree)
         return "an acked job needs id, pool, class, job and n";
     job.ended_ms = job.end == END_SENT ? INT64_MAX : INT64_MIN;
     json_int(tree, "ended_mono_ms", &job.ended_ms);
+    json_int(tree, "attempts", &job.attempts);
     job.to = to_read(audit, json_get(tree, "to"));
     if (job.to == TEXT_NONE)
         return "an acked job needs a list of recipients in `to`";

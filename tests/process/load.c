@@ -288,6 +288,7 @@ static void note_end(struct load_job *job, const char *state, const cJSON *view)
     int64_t ended_wall_ms = 0;
     MUST(time_parse(text_at(view, "ended_at"), &ended_wall_ms), "a final job without ended_at");
     snprintf(job->state, sizeof job->state, "%s", state);
+    MUST(json_int(view, "attempts", &job->attempts), "a final job without attempts");
     job->ended_mono_ms = now.mono_ms - (now.wall_ms - ended_wall_ms);
 }
 
@@ -356,7 +357,8 @@ void load_write_acked(const struct load *load, char out[PROGRAM_PATH_MAX])
                 job->number, i, (int)to.bytes, to.text, classes[job->job_class], job->n);
         fprintf(file, ",\"acked_mono_ms\":%lld", (long long)job->acked_mono_ms);
         if (job->state[0] != '\0') /* else it must have been sent */
-            fprintf(file, ",\"state\":\"%s\",\"ended_mono_ms\":%lld", job->state, (long long)job->ended_mono_ms);
+            fprintf(file, ",\"state\":\"%s\",\"ended_mono_ms\":%lld,\"attempts\":%lld", job->state,
+                    (long long)job->ended_mono_ms, (long long)job->attempts);
         fputs("}\n", file);
         json_out_free(&to);
     }

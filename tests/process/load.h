@@ -23,7 +23,7 @@ struct load_job {
     char number[JOB_NUMBER_TEXT_MAX]; /* empty: not acknowledged */
     int64_t acked_mono_ms;
     char state[12];
-    int64_t ended_mono_ms; /* with its state */
+    int64_t ended_mono_ms, attempts; /* with its state */
 };
 
 struct load_producer {

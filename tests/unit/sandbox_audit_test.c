@@ -467,6 +467,29 @@ START_TEST(a_job_tried_before_keeps_the_place_until_it_has_ended)
 }
 END_TEST
 
+/* A worker that died with its first try had placed it. */
+START_TEST(what_was_tried_unseen_is_not_judged_as_a_new_placement)
+{
+    for (int attempts = 1; attempts <= 2; attempts++) {
+        char line[256];
+        int bytes = snprintf(line, sizeof line,
+                             "{\"job\":\"j_a\",\"id\":\"a\",\"pool\":\"p\",\"to\":[\"+1415\"],\"class\":\"campaign\","
+                             "\"n\":1,\"state\":\"sent\",\"attempts\":%d}",
+                             attempts);
+        teardown();
+        setup();
+        ck_assert_ptr_null(audit_read_acked(audit, line, (size_t)bytes));
+        line_is(1000, 2, "AT_RISK", "ACTIVE");
+        webhook(1010, 2, "AT_RISK", "ACTIVE");
+        send_as("a", (struct sent){.n = 1, .at_ms = 2500, .new_chat = true});
+        if (attempts == 1)
+            ck_only(AUDIT_NEW_UNHEALTHY, 1);
+        else
+            ck_good();
+    }
+}
+END_TEST
+
 START_TEST(a_lie_is_no_reason_to_hold)
 {
     acked("a", 1);
@@ -591,6 +614,7 @@ int main(void)
                                   a_job_of_a_conversation_that_another_placed_before_is_no_new_placement,
                                   a_job_that_never_went_out_keeps_no_place_for_others,
                                   a_job_tried_before_keeps_the_place_until_it_has_ended,
+                                  what_was_tried_unseen_is_not_judged_as_a_new_placement,
                                   a_lie_is_no_reason_to_hold,
                                   a_job_number_given_twice_is_found,
                                   an_id_acked_twice_under_one_number_is_one_job,
