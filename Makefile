@@ -39,6 +39,8 @@ LIBS       = $(shell pkg-config --libs $(PKGS)) -lm
 TEST_LIBS  = $(shell pkg-config --libs check)
 BENCH_LIBS = $(shell pkg-config --libs $(BENCH_PKGS))
 
+comma = ,
+
 # What is being made, in a word; the commands themselves with V=1.
 say = $(if $(V),,@echo '  $(1) $(2)';)
 
@@ -48,6 +50,14 @@ rooms = lib broker/core broker/store broker/feed broker/edge broker workers tool
 
 # Helpers of tests are rooms too: a test gets only those that it names.
 test_rooms = tests/support tests/unit tests/model tests/process tests/bench
+
+# The simulation: its objects stand in the place of what they simulate, and the linker puts these calls' wraps there.
+sim_src     := $(wildcard tests/sim/*.c)
+sim_program  = $(BUILD)/tests/sim/sim
+sim_wrapped  = pthread_create pthread_join pthread_mutex_lock pthread_cond_wait pthread_cond_timedwait \
+               pthread_cond_signal pthread_cond_broadcast clock_gettime getrandom randombytes_buf getpid gethostname \
+               __gethostname_chk epoll_wait poll __poll_chk write eventfd_write send socketpair posix_spawn waitpid \
+               kill sigprocmask identity_open store_open conf_read_secret log_event
 
 room_sources = $(filter-out %/main.c $(room_programs_$(1)),$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -73,7 +83,7 @@ bench_tools   = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(room_program
 audit_tool    = $(if $(audit_src),$(BUILD)/lineward-audit)
 
 all_src = $(foreach room,$(rooms),$(call room_sources,$(room))) $(mains)
-test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src)
+test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src) $(sim_src)
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
@@ -169,6 +179,12 @@ $(model_tests): $(BUILD)/tests/model/%: $(BUILD)/tests/model/%.o $(call archives
 $(process_tests): $(BUILD)/tests/process/%: $(BUILD)/tests/process/%.o \
     $(call archives,tests/process tests/support $(rooms)) | $(programs) $(audit_tool)
 	$(call link_test,$(TEST_LIBS))
+
+$(sim_program): $(call objects,$(sim_src)) \
+    $(call archives,tests/support broker broker/edge broker/feed broker/store broker/core workers lib)
+	$(call say,link,$@)mkdir -p $(@D); \
+	$(CC) $(LDFLAGS_ALL) $(addprefix -Wl$(comma)--wrap=,$(sim_wrapped)) -o $@ $(filter %.o,$^) \
+	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 
 $(bench_tools): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(call archives,tests/bench tests/support $(rooms))
 	$(call link_test,$(BENCH_LIBS))

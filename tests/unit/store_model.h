@@ -5,7 +5,7 @@
 #define LINEWARD_TESTS_STORE_MODEL_H
 
 #include "broker/store/store.h"
-#include "store_sim.h"
+#include "tests/support/store_sim.h"
 
 enum { MODEL_JOB = 1, MODEL_END = 2, MODEL_VALUE = 3, MODEL_TRY = 4 };
 #define MODEL_VALUES   64

@@ -1,5 +1,5 @@
 /* store_sim.c — see store_sim.h. */
-#include "store_sim.h"
+#include "tests/support/store_sim.h"
 
 #include <assert.h>
 #include <errno.h>

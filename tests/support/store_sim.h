@@ -3,8 +3,8 @@
  *
  * What a cut may leave: of a file's writes since its last sync any part, in sectors; of changes to names since the
  * folder's last sync any number of the first ones. */
-#ifndef LINEWARD_TESTS_STORE_SIM_H
-#define LINEWARD_TESTS_STORE_SIM_H
+#ifndef TESTS_STORE_SIM_H
+#define TESTS_STORE_SIM_H
 
 #include "broker/store/store_io.h"
 

@@ -1,0 +1,52 @@
+/* cast.h — who and what there is in the simulated world: lines, conversations, jobs, and how they are written. */
+#ifndef TESTS_SIM_CAST_H
+#define TESTS_SIM_CAST_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lineward/words.h"
+#include "tests/sim/ground.h"
+
+#define CAST_LINES         6  /* 0..3 of pool `default`, 4 and 5 of pool `side` */
+#define CAST_CONVERSATIONS 28 /* 0..19 of `default`, the others of `side`; every seventh is a group */
+#define CAST_JOBS_MAX      4096
+#define CAST_POOLS         2
+#define CAST_HANDLE_MAX    24
+
+struct cast_job { /* what its producer knows of it */
+    int conversation, pinned; /* pinned: line, -1: not */
+    enum job_class class;
+    char id[32]; /* "": it has none */
+    char collapse;
+    bool sent_ever;     /* the request left at least once */
+    bool acked;         /* the broker has told that it has it */
+    bool refused;       /* or that it does not take it */
+    bool final;         /* the broker has told its end */
+    bool has_due, has_expiry, cancel_asked, cancelled_told;
+    enum job_state end; /* as told, of a final one */
+    int64_t expires_ms;
+    uint64_t number;
+    int64_t acked_us;
+    uint64_t order; /* in which it was accepted, as far as that is defined: within one producer */
+};
+
+extern struct cast_job cast_jobs[CAST_JOBS_MAX];
+extern int cast_job_count;
+
+int cast_pool_of_line(int line);
+int cast_pool_of(int conversation);
+const char *cast_pool_name(int pool);
+bool cast_is_group(int conversation);
+void cast_line_number(int line, char out[CAST_HANDLE_MAX]);      /* E.164 */
+uint64_t cast_line_digits(int line);
+int cast_line_of(const char *number);                            /* -1: none of ours */
+int cast_recipients(int conversation, char out[2][CAST_HANDLE_MAX]); /* how many */
+int cast_conversation_of(const cJSON *to, int pool);             /* -1: none of ours */
+int cast_job_of_text(const char *text);                          /* "job 17 ..." -> 17; -1: no such */
+struct about about_job(int job);
+struct about about_line(int line);
+struct about about_conversation(int conversation);
+
+#endif

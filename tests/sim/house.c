@@ -1,0 +1,286 @@
+/* house.c — see house.h. */
+#include "tests/sim/house.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/broker_part.h"
+#include "tests/sim/child.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/net.h"
+#include "tests/sim/witness.h"
+
+#define START_AGAIN_US (100 * US_MS)
+
+static struct {
+    struct stream luck, clock;
+    struct machine machine;
+    struct process *process;
+    struct broker *broker; /* open */
+    struct conf *conf;
+    enum fault dies_in; /* FAULT_COUNT: nowhere */
+    unsigned dies_after;
+    unsigned starts;
+    int64_t up_since_us;
+    bool sync_failed;
+    bool calm;
+} house;
+
+static char conf_text[4096];
+
+static void write_conf(void)
+{
+    struct stream luck = stream_of("configuration");
+    snprintf(conf_text, sizeof conf_text,
+             "broker:\n"
+             "  restart_wait_ms: %d\n"
+             "  jobs_max: %d\n"
+             "store:\n  segment_mb: 1\n"
+             "accounts:\n  default:\n    api_key_file: key\n    webhook_secrets_file: secrets\n"
+             "pools:\n"
+             "  default: {account: default, lines: all, policy: default}\n"
+             "  side: {account: default, lines: [\"+12025550104\", \"+12025550105\"], policy: side}\n"
+             "policies:\n"
+             "  default: {pace_per_min: %d, burst: %d, ramp_step_ms: %d, cadence_ms: [%d], at_risk_chat_gap_ms: %d,\n"
+             "            flag_probe_ms: 60000, lease_ms: 45000, attempts_max: %d, retry_cap_ms: 60000,\n"
+             "            new_conversations_per_day: %d, daily_growth_factor: 0, distinct_recipients_per_hour: 0}\n"
+             "  side: {pace_per_min: 60, burst: 3, ramp_step_ms: 20000, cadence_ms: [5000], lease_ms: 45000,\n"
+             "         at_risk_chat_gap_ms: 30000, flag_probe_ms: 60000, daily_growth_factor: 0}\n"
+             "worker:\n  name: w\n  slots: %d\n  request_timeout_ms: 20000\n",
+             (int)draw(&luck, 2) == 0 ? 5000 : 500, chance(&luck, 200) ? 40 : 100000, 20 + (int)draw(&luck, 100),
+             1 + (int)draw(&luck, 4), 10000 + (int)draw(&luck, 60000), 1000 + (int)draw(&luck, 20000),
+             5000 + (int)draw(&luck, 60000), 2 + (int)draw(&luck, 7), 3 + (int)draw(&luck, 20),
+             1 + (int)draw(&luck, 16));
+}
+
+const struct conf *house_conf(void)
+{
+    return house.conf;
+}
+
+struct machine *house_machine(void)
+{
+    return &house.machine;
+}
+
+bool house_is_up(void)
+{
+    return house.broker != NULL;
+}
+
+struct broker *house_broker(void)
+{
+    return house.broker;
+}
+
+unsigned house_starts(void)
+{
+    return house.starts;
+}
+
+int64_t house_up_since_us(void)
+{
+    return house.up_since_us;
+}
+
+void house_poke(void)
+{
+    if (house.process != NULL && house.process->alive)
+        process_wake(house.process);
+}
+
+/* ---- the process ---- */
+
+static void *broker_main(void *arg)
+{
+    static char *feed_argv[] = {NULL};
+    struct broker_options options = {.conf = house.conf, .feed_argv = feed_argv};
+    struct process *own = house.process;
+    (void)arg;
+    struct broker *broker = broker_open(&options);
+    if (broker == NULL)
+        return (void *)1;
+    house.broker = broker;
+    house.up_since_us = now_us();
+    note_world("house: the broker is up");
+    witness_broker_up();
+    int code = broker_run(broker);
+    if (own == house.process)
+        house.broker = NULL;
+    broker_close(&broker);
+    return (void *)(intptr_t)code;
+}
+
+static void start(void *self, uint64_t arg);
+
+static void start_later(int64_t in_us)
+{
+    ground_in(in_us, start, NULL, house.starts);
+}
+
+static void is_gone(bool power)
+{
+    house.broker = NULL;
+    house.dies_in = FAULT_COUNT;
+    witness_broker_down();
+    child_gone();
+    net_process_gone(house.process, power);
+    if (power || (house.sync_failed && chance(&house.luck, 500)))
+        disk_cut();
+    house.sync_failed = false;
+    disk_closed();
+    int64_t away_us = draw_delay_us(&house.luck, START_AGAIN_US, house.calm ? US_S : 30 * US_S);
+    start_later(power ? away_us + 2 * US_S : away_us);
+}
+
+static void broker_ended(struct process *process, int code)
+{
+    note_world("house: the broker has ended with %d", code);
+    if (process != house.process)
+        return;
+    is_gone(false);
+}
+
+static void start(void *self, uint64_t starts)
+{
+    (void)self;
+    if (starts != house.starts)
+        return;
+    house.starts++;
+    house.process = process_new("broker", &house.machine, broker_ended);
+    fiber_start(house.process, broker_main, NULL);
+}
+
+static void kill_it(bool power)
+{
+    struct process *process = house.process;
+    if (!process->alive)
+        return;
+    fault(power ? FAULT_POWER_CUT : FAULT_BROKER_KILLED);
+    note_world("house: the broker is %s", power ? "without power" : "killed");
+    if (house.broker != NULL)
+        memory_give_back(&house.broker->memory);
+    process_kill(process);
+    is_gone(power);
+    if (process == process_current())
+        fiber_vanish();
+}
+
+void house_may_die(enum fault where)
+{
+    if (house.dies_in != where || fiber_current() == NULL || process_current() != house.process)
+        return;
+    if (house.dies_after-- > 0)
+        return;
+    fault(where);
+    kill_it(chance(&house.luck, 600));
+}
+
+void house_child_started(int file)
+{
+    child_started(file, house.process);
+}
+
+void house_child_gone(void)
+{
+    child_gone();
+}
+
+void house_store_opened(enum err err, const struct store_opened *opened, const char *problem)
+{
+    note_world("house: store %s records %llu torn %llu %s", err_name(err), (unsigned long long)opened->records,
+               (unsigned long long)opened->torn_bytes_cut, problem);
+    if (err == ERR_DAMAGED)
+        breach("P1", NOBODY_ABOUT, "the store calls itself damaged: %s", problem);
+}
+
+/* ---- mishaps ---- */
+
+static void go_on(void *self, uint64_t arg)
+{
+    (void)arg;
+    struct process *process = self;
+    process_go_on(process);
+}
+
+static void jump(int64_t by_us)
+{
+    house.machine.wall_off_us += by_us;
+    note_world("house: the wall clock jumps by %lld s", (long long)(by_us / US_S));
+    witness_wall_jumped(by_us);
+}
+
+static void clock_mishap(void)
+{
+    uint64_t what = draw(&house.clock, 10);
+    if (what == 0) {
+        fault(FAULT_WALL_JUMPED_YEAR);
+        jump((chance(&house.clock, 500) ? 1 : -1) * INT64_C(365) * 24 * US_H);
+    } else if (what < 4) {
+        fault(FAULT_WALL_JUMPED);
+        jump((int64_t)draw(&house.clock, 7200) * US_S - US_H);
+    } else {
+        fault(FAULT_CLOCK_DRIFTED); /* as the steady clock is slewed: it never goes back */
+        int64_t before_us = machine_mono_us(&house.machine);
+        house.machine.drift_ppm = (int64_t)draw(&house.clock, 1000) - 500;
+        house.machine.steady_us += before_us - machine_mono_us(&house.machine);
+    }
+}
+
+void house_mishap(struct stream *stream)
+{
+    uint64_t what = draw(stream, 100);
+    if (house.process == NULL || !house.process->alive)
+        return;
+    if (what < 12) {
+        kill_it(false);
+    } else if (what < 24) {
+        kill_it(true);
+    } else if (what < 60) {
+        static const enum fault places[] = {FAULT_CRASH_IN_WRITE, FAULT_CRASH_IN_SYNC, FAULT_CRASH_IN_SAYING};
+        house.dies_in = places[draw(stream, 3)];
+        house.dies_after = (unsigned)draw(stream, 12);
+    } else if (what < 72) {
+        fault(FAULT_BROKER_STOPPED);
+        note_world("house: the broker stands still");
+        process_stop(house.process);
+        ground_in(draw_delay_us(stream, 50 * US_MS, 20 * US_S), go_on, house.process, 0);
+    } else if (what < 80) {
+        if (house.broker == NULL)
+            return;
+        fault(FAULT_BROKER_ENDED);
+        note_world("house: the broker is asked to end");
+        house.broker->stopping = true;
+        house_poke();
+    } else {
+        clock_mishap();
+    }
+}
+
+void house_heal(void)
+{
+    house.calm = true;
+    if (house.machine.wall_off_us != 0)
+        jump(-house.machine.wall_off_us);
+    house.dies_in = FAULT_COUNT;
+    if (house.process != NULL)
+        process_go_on(house.process);
+}
+
+void house_begin(void)
+{
+    struct conf_problem problem = {""};
+    house.luck = stream_of("house");
+    house.clock = stream_of("house clock");
+    house.machine.steady_us = INT64_C(5000) * US_S;
+    house.dies_in = FAULT_COUNT;
+    write_conf();
+    if (conf_parse(&house.conf, conf_text, strlen(conf_text), "sim", "/", NULL, 0, &problem) != ERR_NONE)
+        breach("form", NOBODY_ABOUT, "%s", problem.text);
+    disk_begin();
+    child_begin(&house.machine);
+    start_later(0);
+}

@@ -1,0 +1,36 @@
+/* house.h — the broker's machine: the real broker as a process, killed, cut off from power, stopped, ended and started
+ * again; its disk and its child beside it. */
+#ifndef TESTS_SIM_HOUSE_H
+#define TESTS_SIM_HOUSE_H
+
+#include "broker/broker.h"
+#include "broker/store/store.h"
+#include "lineward/conf.h"
+#include "tests/sim/fiber.h"
+#include "tests/sim/ground.h"
+
+#define HOUSE_PRODUCERS "tcp://127.0.0.1:7710"
+#define HOUSE_WORKERS   "tcp://127.0.0.1:7711"
+
+void house_begin(void);
+const struct conf *house_conf(void);
+struct machine *house_machine(void);
+bool house_is_up(void);       /* it answers */
+struct broker *house_broker(void); /* NULL: not up */
+unsigned house_starts(void);
+/* When it came up last. */
+int64_t house_up_since_us(void);
+
+/* Within a call of its: may it be the last one? */
+void house_may_die(enum fault where);
+void house_child_started(int file);
+void house_child_gone(void);
+void house_store_opened(enum err err, const struct store_opened *opened, const char *problem);
+
+/* One draw: it is killed, at once or within a call to come; cut off; stopped for a while; ended; its clock jumps. */
+void house_mishap(struct stream *stream);
+void house_heal(void);
+/* Wakes it: an operator has something to say. */
+void house_poke(void);
+
+#endif

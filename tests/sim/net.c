@@ -1,0 +1,664 @@
+/* net.c — see net.h. The calls of libzmq that the product makes, and what lies between two sockets. */
+#include "tests/sim/net.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <zmq.h>
+
+#define QUEUE_MAX        1000 /* libzmq's high-water mark */
+#define CONNECT_AGAIN_US (100 * US_MS)
+#define HANDSHAKE_US     (2 * US_MS)
+#define SOCKETS_MAX      256
+#define CONNECTIONS_MAX  64   /* of a ROUTER that it still believes in */
+#define POLL_MAX         16
+
+struct queue {
+    struct packet *first, **last;
+    size_t count;
+};
+
+struct end { /* of a connection: what comes to it */
+    struct net_socket *socket; /* NULL: gone */
+    bool up;                   /* it believes in the connection */
+    int64_t last_us;           /* when the newest packet on its way to it arrives */
+    int64_t held_until_us;     /* nothing arrives before */
+    size_t on_its_way;
+};
+
+struct connection {
+    struct end client, server;
+    uint8_t id[5]; /* by which the ROUTER knows it */
+    char name[24]; /* the client's */
+    bool lost;     /* nothing arrives any more, at either end */
+};
+
+struct net_socket {
+    int type;
+    char endpoint[64], name[24];
+    struct process *process; /* NULL: a model's */
+    void (*readable)(void *self);
+    void *self;
+    struct fiber *owner;
+    struct queue inbox;
+    struct packet *reading; /* its parts are handed out one by one */
+    size_t read;
+    struct frame writing[NET_PARTS_MAX];
+    size_t written;
+    struct connection *connections[CONNECTIONS_MAX]; /* a DEALER has one */
+    size_t connection_count;
+    bool closed;
+};
+
+static struct net_socket *sockets[SOCKETS_MAX];
+static size_t socket_count;
+static uint32_t routing_ids = 1000;
+static struct stream delays, losses;
+static bool calm; /* healed */
+void (*net_broker_says)(const char *to, const struct frame *frames, size_t count);
+
+struct fake_message { /* what a zmq_msg_t holds */
+    void *data;
+    size_t bytes;
+    bool more;
+};
+_Static_assert(sizeof(struct fake_message) <= sizeof(zmq_msg_t), "it fits");
+
+void net_begin(void)
+{
+    delays = stream_of("network delays");
+    losses = stream_of("network losses");
+}
+
+/* ---- packets ---- */
+
+static struct packet *packet_new(const struct frame *frames, size_t count)
+{
+    size_t bytes = sizeof(struct packet) + count * sizeof(struct frame);
+    for (size_t i = 0; i < count; i++)
+        bytes += frames[i].bytes;
+    struct packet *packet = malloc(bytes);
+    assert(packet != NULL);
+    *packet = (struct packet){.count = count, .parts = (struct frame *)(packet + 1)};
+    char *at = (char *)(packet->parts + count);
+    for (size_t i = 0; i < count; i++) {
+        packet->parts[i] = (struct frame){at, frames[i].bytes};
+        if (frames[i].bytes > 0)
+            memcpy(at, frames[i].data, frames[i].bytes);
+        at += frames[i].bytes;
+    }
+    return packet;
+}
+
+void packet_free(struct packet *packet)
+{
+    free(packet);
+}
+
+static void queue_add(struct queue *queue, struct packet *packet)
+{
+    packet->next = NULL;
+    if (queue->first == NULL)
+        queue->last = &queue->first;
+    *queue->last = packet;
+    queue->last = &packet->next;
+    queue->count++;
+}
+
+static struct packet *queue_take(struct queue *queue)
+{
+    struct packet *packet = queue->first;
+    if (packet == NULL)
+        return NULL;
+    queue->first = packet->next;
+    queue->count--;
+    return packet;
+}
+
+/* ---- who hears of it ---- */
+
+static void tell(const struct net_socket *socket)
+{
+    if (socket->readable != NULL)
+        socket->readable(socket->self);
+    else if (socket->process != NULL && socket->process->alive)
+        process_wake(socket->process);
+}
+
+static struct net_socket *socket_new(int type)
+{
+    struct net_socket *socket = calloc(1, sizeof *socket);
+    assert(socket != NULL && socket_count < SOCKETS_MAX);
+    socket->type = type;
+    socket->process = process_current();
+    sockets[socket_count++] = socket;
+    return socket;
+}
+
+static void forget_socket(struct net_socket *socket)
+{
+    for (size_t i = 0; i < socket_count; i++)
+        if (sockets[i] == socket)
+            sockets[i] = sockets[--socket_count];
+    for (struct packet *packet; (packet = queue_take(&socket->inbox)) != NULL;)
+        packet_free(packet);
+    socket->closed = true;
+}
+
+/* ---- connections ---- */
+
+static void connect_later(struct net_socket *client, int64_t in_us);
+
+static void drop_from(struct net_socket *socket, const struct connection *connection)
+{
+    for (size_t i = 0; i < socket->connection_count; i++) {
+        if (socket->connections[i] != connection)
+            continue;
+        for (size_t j = i + 1; j < socket->connection_count; j++)
+            socket->connections[j - 1] = socket->connections[j];
+        socket->connection_count--;
+        return;
+    }
+}
+
+static void client_notices(void *self, uint64_t arg)
+{
+    struct connection *connection = self;
+    struct net_socket *client = connection->client.socket;
+    (void)arg;
+    if (client == NULL || client->closed || !connection->client.up)
+        return;
+    connection->client.up = false;
+    drop_from(client, connection);
+    note_world("net: %s has lost its connection", connection->name);
+    connect_later(client, CONNECT_AGAIN_US);
+    tell(client);
+}
+
+static void server_notices(void *self, uint64_t arg)
+{
+    struct connection *connection = self;
+    struct net_socket *server = connection->server.socket;
+    (void)arg;
+    if (server == NULL || server->closed || !connection->server.up)
+        return;
+    connection->server.up = false;
+    drop_from(server, connection);
+}
+
+static void lose(struct connection *connection, int64_t client_in_us, int64_t server_in_us)
+{
+    connection->lost = true;
+    ground_in(client_in_us, client_notices, connection, 0);
+    ground_in(server_in_us, server_notices, connection, 0);
+}
+
+static struct net_socket *server_at(const char *endpoint)
+{
+    for (size_t i = 0; i < socket_count; i++)
+        if (sockets[i]->type == ZMQ_ROUTER && strcmp(sockets[i]->endpoint, endpoint) == 0)
+            return sockets[i];
+    return NULL;
+}
+
+static void connect_now(void *self, uint64_t arg)
+{
+    struct net_socket *client = self;
+    (void)arg;
+    if (client->closed || client->connection_count > 0)
+        return;
+    struct net_socket *server = server_at(client->endpoint);
+    if (server == NULL || server->connection_count == CONNECTIONS_MAX) {
+        connect_later(client, CONNECT_AGAIN_US + draw_delay_us(&delays, 0, 2 * US_S));
+        return;
+    }
+    struct connection *connection = calloc(1, sizeof *connection);
+    assert(connection != NULL);
+    connection->client = (struct end){.socket = client, .up = true};
+    connection->server = (struct end){.socket = server, .up = true};
+    uint32_t id = ++routing_ids;
+    memcpy(connection->id + 1, &id, sizeof id);
+    memcpy(connection->name, client->name, sizeof connection->name);
+    client->connections[client->connection_count++] = connection;
+    server->connections[server->connection_count++] = connection;
+    note_world("net: %s is connected as %u", connection->name, id);
+    tell(client);
+}
+
+static void connect_later(struct net_socket *client, int64_t in_us)
+{
+    ground_in(in_us, connect_now, client, 0);
+}
+
+/* ---- on its way ---- */
+
+struct flight {
+    struct connection *connection;
+    struct packet *packet;
+    bool to_server;
+};
+
+static void arrive(void *self, uint64_t arg)
+{
+    struct flight *flight = self;
+    struct connection *connection = flight->connection;
+    struct end *end = flight->to_server ? &connection->server : &connection->client;
+    (void)arg;
+    end->on_its_way--;
+    if (connection->lost || !end->up || end->socket == NULL || end->socket->closed) {
+        packet_free(flight->packet);
+        fault(FAULT_MESSAGE_LOST);
+    } else if (now_us() < end->held_until_us) { /* as all before it: in order */
+        end->on_its_way++;
+        ground_at(end->held_until_us + 1, arrive, flight, 0);
+        return;
+    } else {
+        queue_add(&end->socket->inbox, flight->packet);
+        tell(end->socket);
+    }
+    free(flight);
+}
+
+static void fly(struct connection *connection, struct end *to, struct packet *packet)
+{
+    struct flight *flight = malloc(sizeof *flight);
+    assert(flight != NULL);
+    int64_t delay_us = 50 + draw_delay_us(&delays, 0, 2 * US_MS);
+    if (!calm && chance(&delays, 4)) {
+        delay_us += draw_delay_us(&delays, 10 * US_MS, 4 * US_S);
+        fault(FAULT_MESSAGE_DELAYED);
+    }
+    int64_t at_us = now_us() + delay_us;
+    if (at_us <= to->last_us)
+        at_us = to->last_us + 1;
+    if (at_us < to->held_until_us)
+        at_us = to->held_until_us + 1;
+    to->last_us = at_us;
+    to->on_its_way++;
+    *flight = (struct flight){connection, packet, to == &connection->server};
+    ground_at(at_us, arrive, flight, 0);
+}
+
+static bool send_from_client(struct net_socket *socket, const struct frame *frames, size_t count)
+{
+    struct connection *connection = socket->connection_count == 0 ? NULL : socket->connections[0];
+    if (connection == NULL || !connection->client.up || connection->server.on_its_way >= QUEUE_MAX)
+        return false;
+    struct frame with_id[NET_PARTS_MAX + 1];
+    with_id[0] = (struct frame){connection->id, sizeof connection->id};
+    memcpy(with_id + 1, frames, count * sizeof *frames);
+    fly(connection, &connection->server, packet_new(with_id, count + 1));
+    return true;
+}
+
+/* 0, or an errno. */
+static int send_from_server(struct net_socket *socket, const struct frame *frames, size_t count)
+{
+    for (size_t i = 0; i < socket->connection_count; i++) {
+        struct connection *connection = socket->connections[i];
+        if (frames[0].bytes != sizeof connection->id || memcmp(frames[0].data, connection->id, frames[0].bytes) != 0)
+            continue;
+        if (connection->client.on_its_way >= QUEUE_MAX)
+            return EAGAIN;
+        if (net_broker_says != NULL)
+            net_broker_says(connection->name, frames + 1, count - 1);
+        fly(connection, &connection->client, packet_new(frames + 1, count - 1));
+        return 0;
+    }
+    return EHOSTUNREACH;
+}
+
+/* ---- for models ---- */
+
+struct net_socket *net_dealer(const char *name, const char *endpoint, void (*readable)(void *self), void *self)
+{
+    struct net_socket *socket = socket_new(ZMQ_DEALER);
+    socket->readable = readable;
+    socket->self = self;
+    snprintf(socket->endpoint, sizeof socket->endpoint, "%s", endpoint);
+    snprintf(socket->name, sizeof socket->name, "%s", name);
+    connect_later(socket, HANDSHAKE_US);
+    return socket;
+}
+
+bool net_is_up(const struct net_socket *socket)
+{
+    return socket->connection_count > 0;
+}
+
+bool net_send(struct net_socket *socket, const struct frame *frames, size_t count)
+{
+    return send_from_client(socket, frames, count);
+}
+
+struct packet *net_receive(struct net_socket *socket)
+{
+    return queue_take(&socket->inbox);
+}
+
+static void socket_gone(struct net_socket *socket, bool in_silence)
+{
+    int64_t heard_us = in_silence ? draw_delay_us(&losses, US_S, 40 * US_S) : draw_delay_us(&losses, 100, 5 * US_MS);
+    while (socket->connection_count > 0) {
+        struct connection *connection = socket->connections[0];
+        bool is_client = connection->client.socket == socket;
+        struct end *own = is_client ? &connection->client : &connection->server;
+        own->up = false;
+        own->socket = NULL;
+        drop_from(socket, connection);
+        connection->lost = connection->lost || !is_client; /* what a dead client said still arrives */
+        ground_in(heard_us, is_client ? server_notices : client_notices, connection, 0);
+    }
+    forget_socket(socket);
+}
+
+void net_process_gone(const struct process *process, bool in_silence)
+{
+    for (size_t i = 0; i < socket_count;)
+        if (sockets[i]->process == process)
+            socket_gone(sockets[i], in_silence);
+        else
+            i++;
+}
+
+/* ---- faults ---- */
+
+static void hold(struct end *end, int64_t for_us)
+{
+    if (end->held_until_us < now_us() + for_us)
+        end->held_until_us = now_us() + for_us;
+}
+
+void net_mishap(struct stream *stream)
+{
+    struct net_socket *socket = socket_count == 0 ? NULL : sockets[draw(stream, socket_count)];
+    uint64_t what = draw(stream, 5);
+    int64_t for_us = draw_delay_us(stream, 20 * US_MS, 30 * US_S);
+    if (socket == NULL || socket->type != ZMQ_DEALER || socket->connection_count == 0)
+        return;
+    struct connection *connection = socket->connections[0];
+    switch (what) {
+    case 0:
+        fault(FAULT_CONNECTION_RESET);
+        note_world("net: the connection of %s is reset", connection->name);
+        lose(connection, 100, 100);
+        break;
+    case 1: /* one end goes on believing in it */
+        fault(FAULT_UNSEEN_RECONNECT);
+        note_world("net: %s connects anew unseen", connection->name);
+        lose(connection, 100, for_us);
+        break;
+    case 2:
+        fault(FAULT_PARTITION_ONE_WAY);
+        note_world("net: nothing reaches the broker from %s for %lld ms", connection->name, (long long)(for_us / US_MS));
+        hold(&connection->server, for_us);
+        break;
+    case 3:
+        fault(FAULT_PARTITION_ONE_WAY);
+        note_world("net: nothing reaches %s for %lld ms", connection->name, (long long)(for_us / US_MS));
+        hold(&connection->client, for_us);
+        break;
+    default:
+        fault(FAULT_PARTITION_BOTH_WAYS);
+        note_world("net: %s is cut off for %lld ms", connection->name, (long long)(for_us / US_MS));
+        hold(&connection->server, for_us);
+        hold(&connection->client, for_us);
+        break;
+    }
+}
+
+void net_cut_off(const struct process *process, int64_t for_us)
+{
+    for (size_t i = 0; i < socket_count; i++) {
+        struct net_socket *socket = sockets[i];
+        if (socket->process != process || socket->type != ZMQ_DEALER || socket->connection_count == 0)
+            continue;
+        hold(&socket->connections[0]->server, for_us);
+        hold(&socket->connections[0]->client, for_us);
+    }
+}
+
+void net_heal(void)
+{
+    calm = true;
+    for (size_t i = 0; i < socket_count; i++) {
+        for (size_t j = 0; j < sockets[i]->connection_count; j++) {
+            sockets[i]->connections[j]->client.held_until_us = 0;
+            sockets[i]->connections[j]->server.held_until_us = 0;
+        }
+    }
+}
+
+/* ---- libzmq, as the product calls it ---- */
+
+void *zmq_ctx_new(void)
+{
+    return malloc(1);
+}
+
+int zmq_ctx_term(void *context)
+{
+    free(context);
+    return 0;
+}
+
+void *zmq_socket(void *context, int type)
+{
+    (void)context;
+    return socket_new(type);
+}
+
+int zmq_close(void *at)
+{
+    socket_gone(at, false);
+    return 0;
+}
+
+int zmq_bind(void *at, const char *endpoint)
+{
+    struct net_socket *socket = at;
+    snprintf(socket->endpoint, sizeof socket->endpoint, "%s", endpoint);
+    return 0;
+}
+
+int zmq_connect(void *at, const char *endpoint)
+{
+    struct net_socket *socket = at;
+    snprintf(socket->endpoint, sizeof socket->endpoint, "%s", endpoint);
+    snprintf(socket->name, sizeof socket->name, "%s", process_current()->name);
+    connect_later(socket, HANDSHAKE_US);
+    return 0;
+}
+
+int zmq_setsockopt(void *at, int option, const void *value, size_t bytes)
+{
+    (void)at;
+    (void)option;
+    (void)value;
+    (void)bytes;
+    return 0;
+}
+
+static int events_of(const struct net_socket *socket)
+{
+    int events = socket->inbox.first != NULL || socket->reading != NULL ? ZMQ_POLLIN : 0;
+    if (socket->type == ZMQ_DEALER && socket->connection_count > 0 &&
+        socket->connections[0]->server.on_its_way < QUEUE_MAX)
+        events |= ZMQ_POLLOUT;
+    return events;
+}
+
+/* A file that is never ready: whoever waits is woken by name. */
+static int idle_file(void)
+{
+    static int file = -1;
+    if (file < 0)
+        file = eventfd(0, EFD_CLOEXEC);
+    return file;
+}
+
+int zmq_getsockopt(void *at, int option, void *value, size_t *bytes)
+{
+    int answer = option == ZMQ_FD ? idle_file() : events_of(at);
+    assert(*bytes == sizeof answer && (option == ZMQ_FD || option == ZMQ_EVENTS));
+    memcpy(value, &answer, sizeof answer);
+    return 0;
+}
+
+int zmq_msg_init(zmq_msg_t *message)
+{
+    *(struct fake_message *)message = (struct fake_message){NULL, 0, false};
+    return 0;
+}
+
+int zmq_msg_close(zmq_msg_t *message)
+{
+    struct fake_message *fake = (struct fake_message *)message;
+    free(fake->data);
+    *fake = (struct fake_message){NULL, 0, false};
+    return 0;
+}
+
+void *zmq_msg_data(zmq_msg_t *message)
+{
+    return ((struct fake_message *)message)->data;
+}
+
+size_t zmq_msg_size(const zmq_msg_t *message)
+{
+    return ((const struct fake_message *)message)->bytes;
+}
+
+int zmq_msg_more(const zmq_msg_t *message)
+{
+    return ((const struct fake_message *)message)->more;
+}
+
+const char *zmq_msg_gets(const zmq_msg_t *message, const char *property)
+{
+    (void)message;
+    (void)property;
+    return NULL;
+}
+
+int zmq_msg_recv(zmq_msg_t *message, void *at, int flags)
+{
+    struct net_socket *socket = at;
+    (void)flags;
+    if (socket->reading == NULL) {
+        socket->reading = queue_take(&socket->inbox);
+        socket->read = 0;
+    }
+    if (socket->reading == NULL) {
+        errno = EAGAIN;
+        return -1;
+    }
+    struct frame part = socket->reading->parts[socket->read++];
+    struct fake_message *fake = (struct fake_message *)message;
+    fake->data = malloc(part.bytes + 1);
+    assert(fake->data != NULL);
+    if (part.bytes > 0)
+        memcpy(fake->data, part.data, part.bytes);
+    fake->bytes = part.bytes;
+    fake->more = socket->read < socket->reading->count;
+    if (!fake->more) {
+        packet_free(socket->reading);
+        socket->reading = NULL;
+    }
+    return (int)part.bytes;
+}
+
+static void forget_written(struct net_socket *socket)
+{
+    for (size_t i = 0; i < socket->written; i++)
+        free((void *)(uintptr_t)socket->writing[i].data);
+    socket->written = 0;
+}
+
+static int send_whole(struct net_socket *socket)
+{
+    if (socket->type == ZMQ_ROUTER)
+        return send_from_server(socket, socket->writing, socket->written);
+    if (socket->type == ZMQ_DEALER)
+        return send_from_client(socket, socket->writing, socket->written) ? 0 : EAGAIN;
+    return 0; /* XPUB: nobody follows */
+}
+
+/* Whether it can be sent is known at the first part of a message. */
+static int refusal(const struct net_socket *socket, const void *id, size_t bytes)
+{
+    if (socket->type == ZMQ_DEALER)
+        return (events_of(socket) & ZMQ_POLLOUT) != 0 ? 0 : EAGAIN;
+    for (size_t i = 0; i < socket->connection_count; i++) {
+        const struct connection *connection = socket->connections[i];
+        if (bytes == sizeof connection->id && memcmp(id, connection->id, bytes) == 0)
+            return connection->client.on_its_way >= QUEUE_MAX ? EAGAIN : 0;
+    }
+    return socket->type == ZMQ_ROUTER ? EHOSTUNREACH : 0;
+}
+
+int zmq_send(void *at, const void *data, size_t bytes, int flags)
+{
+    struct net_socket *socket = at;
+    assert(socket->written < NET_PARTS_MAX);
+    if (socket->written == 0) {
+        int why = refusal(socket, data, bytes);
+        if (why != 0) {
+            errno = why;
+            return -1;
+        }
+    }
+    void *copy = malloc(bytes + 1);
+    assert(copy != NULL);
+    if (bytes > 0)
+        memcpy(copy, data, bytes);
+    socket->writing[socket->written++] = (struct frame){copy, bytes};
+    if ((flags & ZMQ_SNDMORE) != 0)
+        return (int)bytes;
+    int why = send_whole(socket);
+    forget_written(socket);
+    errno = why;
+    return why == 0 ? (int)bytes : -1;
+}
+
+static int look(zmq_pollitem_t *items, int count)
+{
+    struct pollfd files[POLL_MAX];
+    nfds_t file_count = 0;
+    int found = 0;
+    for (int i = 0; i < count; i++) {
+        items[i].revents = 0;
+        if (items[i].socket != NULL)
+            items[i].revents = (short)(events_of(items[i].socket) & items[i].events);
+        else
+            files[file_count++] = (struct pollfd){.fd = items[i].fd, .events = POLLIN};
+        found += items[i].revents != 0;
+    }
+    poll(files, file_count, 0);
+    for (int i = 0, at = 0; i < count; i++) {
+        if (items[i].socket != NULL)
+            continue;
+        items[i].revents = (files[at++].revents & POLLIN) != 0 ? ZMQ_POLLIN : 0;
+        found += items[i].revents != 0;
+    }
+    return found;
+}
+
+int zmq_poll(zmq_pollitem_t *items, int count, long timeout_ms)
+{
+    assert(count <= POLL_MAX);
+    int found = look(items, count);
+    if (found > 0 || timeout_ms == 0)
+        return found;
+    fiber_wait(timeout_ms < 0 ? US_NEVER : now_us() + timeout_ms * US_MS);
+    return look(items, count);
+}
+
+const char *zmq_strerror(int number)
+{
+    return strerror(number);
+}

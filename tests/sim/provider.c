@@ -1,0 +1,430 @@
+/* provider.c — see provider.h. */
+#include "tests/sim/provider.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lineward/json.h"
+#include "tests/sim/cast.h"
+#include "tests/sim/hooks.h"
+#include "tests/sim/witness.h"
+
+#define TURNS_MAX  512
+#define ANSWERS_US (4 * US_MIN) /* recipients answer so often when all is well */
+
+struct turn { /* of a line, for lists as they were some time ago */
+    int64_t at_us;
+    enum reputation word;
+};
+
+struct line {
+    enum reputation word;
+    bool flagged;
+    struct turn turns[TURNS_MAX];
+    unsigned turn_count;
+};
+
+struct message { /* of a job */
+    bool here;    /* a message was made of it */
+    bool deleted; /* and is gone since */
+    int line;
+    char key[80];
+    int status;
+    char *answer; /* the first one, which every repeat gets */
+};
+
+struct chat {
+    bool open[CAST_LINES];
+    unsigned lives[CAST_LINES]; /* how often it was begun anew: its id */
+    enum chat_health health;
+    bool opted_out, blocked;
+    int last_line;
+};
+
+static struct {
+    struct stream luck, codes;
+    struct line lines[CAST_LINES];
+    struct chat chats[CAST_CONVERSATIONS];
+    struct message messages[CAST_JOBS_MAX];
+    int64_t storm_until_us, key_bad_until_us;
+    unsigned errors_per_mille;
+    bool calm;
+    uint64_t traces;
+} provider;
+
+struct error_code {
+    int code, status;
+};
+
+/* Every code of linq-api.md 4.2, and answers without one. */
+static const struct error_code codes[] = {
+    {1001, 400}, {1002, 400}, {1003, 400}, {1004, 400}, {1005, 400}, {1006, 409}, {1007, 429}, {1008, 400},
+    {2002, 404}, {2003, 404}, {2005, 403}, {2006, 403}, {2007, 404}, {2008, 403}, {2009, 409}, {2010, 404},
+    {2011, 403}, {2012, 404}, {2013, 409}, {2014, 409}, {2015, 409}, {2016, 409}, {2017, 409}, {2018, 409},
+    {2019, 404}, {2021, 404}, {2022, 500}, {2023, 409}, {2027, 403}, {2028, 400}, {3001, 500}, {3002, 500},
+    {3003, 500}, {3004, 500}, {3005, 504}, {3006, 500}, {3007, 500}, {4001, 500}, {4002, 500}, {4003, 500},
+    {4004, 503}, {4005, 422}, {4006, 500}, {4007, 500}, {4008, 500}, {4009, 503}, {4010, 503}, {5001, 500},
+    {5002, 500}, {5003, 500}, {5004, 400}, {5005, 400}, {5006, 400}, {5007, 400}, {0, 408},    {0, 425},
+    {0, 429},    {0, 500},    {0, 502},    {0, 503},    {0, 504},    {0, 404},    {0, 301},    {2999, 403},
+};
+#define CODE_TOTAL (sizeof codes / sizeof *codes)
+
+static void turned(int at)
+{
+    struct line *line = &provider.lines[at];
+    if (line->turn_count == TURNS_MAX) {
+        memmove(line->turns, line->turns + TURNS_MAX / 2, TURNS_MAX / 2 * sizeof *line->turns);
+        line->turn_count = TURNS_MAX / 2;
+    }
+    line->turns[line->turn_count++] = (struct turn){now_us(), line->word};
+}
+
+void provider_begin(void)
+{
+    provider.luck = stream_of("provider");
+    provider.codes = stream_of("provider codes");
+    provider.errors_per_mille = (unsigned)draw(&provider.luck, 4) * 60;
+    for (int l = 0; l < CAST_LINES; l++) {
+        provider.lines[l].word = REPUTATION_HEALTHY;
+        turned(l);
+    }
+    for (int c = 0; c < CAST_CONVERSATIONS; c++)
+        provider.chats[c].health = CHAT_HEALTHY;
+}
+
+/* ---- answers ---- */
+
+static struct provider_reply reply(int status, char *body)
+{
+    return (struct provider_reply){.status = status, .body = body};
+}
+
+static struct provider_reply refuse(int status, int code)
+{
+    char *body = NULL;
+    int bytes = code == 0 ? asprintf(&body, "<html>%d</html>", status)
+                          : asprintf(&body,
+                                     "{\"success\":false,\"error\":{\"status\":%d,\"code\":%d,\"message\":\"m\"},"
+                                     "\"trace_id\":\"%llx\"}",
+                                     status, code, (unsigned long long)++provider.traces);
+    assert(bytes > 0);
+    (void)bytes;
+    struct provider_reply answer = reply(status, body);
+    if (status == 429 && chance(&provider.codes, 500))
+        snprintf(answer.retry_after, sizeof answer.retry_after, "%u", (unsigned)draw(&provider.codes, 20));
+    return answer;
+}
+
+static struct provider_reply as_before(const struct message *message)
+{
+    return reply(message->status, strdup(message->answer));
+}
+
+/* ---- one message ---- */
+
+struct request {
+    int job, conversation, line;
+    const char *key;
+    bool new_chat;
+    cJSON *document;
+};
+
+static void chat_id(int conversation, int line, char out[64])
+{
+    snprintf(out, 64, "chat-%d-%d-%u", conversation, line, provider.chats[conversation].lives[line]);
+}
+
+static void make_message(const struct request *request)
+{
+    struct message *message = &provider.messages[request->job];
+    struct chat *chat = &provider.chats[request->conversation];
+    char id[64];
+    bool fresh = !chat->open[request->line];
+    chat->open[request->line] = true;
+    chat->last_line = request->line;
+    chat_id(request->conversation, request->line, id);
+    message->here = true;
+    message->line = request->line;
+    message->status = request->new_chat ? 201 : 202;
+    int bytes = request->new_chat
+                    ? asprintf(&message->answer, "{\"chat\":{\"id\":\"%s\",\"message\":{\"id\":\"msg-%d\"}}}", id,
+                               request->job)
+                    : asprintf(&message->answer, "{\"chat_id\":\"%s\",\"message\":{\"id\":\"msg-%d\"}}", id,
+                               request->job);
+    assert(bytes > 0);
+    (void)bytes;
+    note(about_job(request->job), "provider: message of job %d made on line %d in %s", request->job, request->line, id);
+    witness_message(request->job, request->line, fresh);
+    hooks_message_sent(request->job, request->conversation, request->line, message->key, id);
+}
+
+static bool read_request(const char *url, const char *body, size_t bytes, struct request *out)
+{
+    const char *chats = strstr(url, "/v3/chats");
+    out->document = json_parse(body, bytes, NULL);
+    const cJSON *message = json_get(out->document, "message");
+    const cJSON *parts = json_get(message, "parts");
+    out->key = json_string(message, "idempotency_key");
+    out->job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"));
+    if (chats == NULL || out->key == NULL || out->job < 0)
+        return false;
+    unsigned life = 0;
+    out->new_chat = chats[9] == '\0';
+    if (!out->new_chat)
+        return sscanf(chats + 9, "/chat-%d-%d-%u/messages", &out->conversation, &out->line, &life) == 3;
+    out->line = cast_line_of(json_string(out->document, "from"));
+    out->conversation = out->line < 0 ? -1 : cast_conversation_of(json_get(out->document, "to"), cast_pool_of_line(out->line));
+    return out->line >= 0 && out->conversation >= 0;
+}
+
+/* Whatever it answers, what it then knows of the key counts. */
+static void remember_key(const struct request *request)
+{
+    struct message *message = &provider.messages[request->job];
+    if (message->key[0] == '\0')
+        snprintf(message->key, sizeof message->key, "%s", request->key);
+}
+
+static struct provider_reply by_chance(const struct request *request)
+{
+    const struct error_code *code = &codes[draw(&provider.codes, CODE_TOTAL)];
+    bool may_be_made = code->code == 3005 || (code->code == 0 && code->status >= 500);
+    fault(FAULT_PROVIDER_CODE);
+    if (may_be_made && chance(&provider.codes, 500))
+        make_message(request);
+    note(about_job(request->job), "provider: job %d is answered %d/%d", request->job, code->status, code->code);
+    return refuse(code->status, code->code);
+}
+
+static struct provider_reply answer(const struct request *request)
+{
+    struct message *message = &provider.messages[request->job];
+    const struct chat *chat = &provider.chats[request->conversation];
+    bool group = cast_is_group(request->conversation);
+    if (!provider_key_is_good())
+        return refuse(401, 2004);
+    if (now_us() < provider.storm_until_us)
+        return refuse(chance(&provider.codes, 300) ? 502 : 500, chance(&provider.codes, 500) ? 3001 : 0);
+    if (message->here)
+        return message->deleted ? refuse(404, 2002) : as_before(message);
+    if (provider.lines[request->line].flagged)
+        return refuse(403, 2027);
+    if (!group && chat->opted_out)
+        return refuse(403, 2024);
+    if (!group && chat->blocked)
+        return refuse(403, 2026);
+    if (!request->new_chat && !chat->open[request->line])
+        return refuse(404, 2001);
+    if (!provider.calm && chance(&provider.codes, provider.errors_per_mille))
+        return by_chance(request);
+    make_message(request);
+    return as_before(message);
+}
+
+struct provider_reply provider_take(const char *url, const char *body, size_t bytes)
+{
+    struct request request = {.line = -1};
+    if (!read_request(url, body, bytes, &request))
+        breach("form", NOBODY_ABOUT, "the provider cannot read %s %.*s", url, (int)bytes, body);
+    note(about_job(request.job), "provider: job %d comes on line %d%s", request.job, request.line,
+         request.new_chat ? " for a new chat" : "");
+    witness_arrived(request.job, request.conversation, request.line, request.key, body, bytes);
+    remember_key(&request);
+    struct provider_reply result = answer(&request);
+    cJSON_Delete(request.document);
+    return result;
+}
+
+bool provider_key_is_good(void)
+{
+    return now_us() >= provider.key_bad_until_us;
+}
+
+/* ---- the list ---- */
+
+static enum reputation word_ago(const struct line *line, int64_t ago_us)
+{
+    enum reputation word = line->turns[0].word;
+    for (unsigned i = 0; i < line->turn_count && line->turns[i].at_us <= now_us() - ago_us; i++)
+        word = line->turns[i].word;
+    return word;
+}
+
+char *provider_list(int64_t ago_us, int without)
+{
+    struct json_out out = {0};
+    json_open(&out, '{');
+    json_key(&out, "phone_numbers");
+    json_open(&out, '[');
+    for (int l = 0; l < CAST_LINES; l++) {
+        char number[CAST_HANDLE_MAX];
+        if (l == without)
+            continue;
+        cast_line_number(l, number);
+        json_open(&out, '{');
+        json_key(&out, "phone_number");
+        json_put_string(&out, number);
+        json_key(&out, "reputation");
+        json_open(&out, '{');
+        json_key(&out, "status");
+        json_put_string(&out, reputation_name(word_ago(&provider.lines[l], ago_us)));
+        json_close(&out, '}');
+        json_close(&out, '}');
+    }
+    json_close(&out, ']');
+    json_close(&out, '}');
+    out.comma = false;
+    json_put_raw(&out, "", 1);
+    return out.text;
+}
+
+/* ---- what happens there ---- */
+
+static void turn_line(int at, enum reputation word, bool flagged)
+{
+    struct line *line = &provider.lines[at];
+    enum reputation before = line->word;
+    bool was_flagged = line->flagged;
+    if (before == word && was_flagged == flagged)
+        return;
+    line->word = word;
+    line->flagged = flagged;
+    turned(at);
+    fault(FAULT_LINE_TURNED);
+    note(about_line(at), "provider: line %d is %s%s", at, reputation_name(word), flagged ? " and flagged" : "");
+    hooks_line_turned(at, before, word, was_flagged, flagged);
+}
+
+static void turn_some_line(struct stream *stream)
+{
+    static const enum reputation words[] = {REPUTATION_HEALTHY, REPUTATION_HEALTHY, REPUTATION_AT_RISK,
+                                            REPUTATION_CRITICAL};
+    int at = (int)draw(stream, CAST_LINES);
+    bool flagged = chance(stream, 150);
+    if (flagged)
+        fault(FAULT_LINE_FLAGGED);
+    turn_line(at, words[draw(stream, 4)], flagged);
+}
+
+static void health_told(int conversation)
+{
+    char id[64];
+    int line = provider.chats[conversation].last_line;
+    chat_id(conversation, line, id);
+    hooks_chat_health(conversation, line, id, provider.chats[conversation].health);
+}
+
+static void recipient_wrote(int conversation, bool stop)
+{
+    char id[64];
+    int line = provider.chats[conversation].last_line;
+    chat_id(conversation, line, id);
+    hooks_message_received(conversation, line, id, stop);
+}
+
+static void turn_some_chat(struct stream *stream)
+{
+    static const enum chat_health healths[] = {CHAT_HEALTHY, CHAT_AT_RISK, CHAT_CRITICAL};
+    int at = (int)draw(stream, CAST_CONVERSATIONS);
+    provider.chats[at].health = healths[draw(stream, 3)];
+    fault(FAULT_CHAT_TURNED);
+    note(about_conversation(at), "provider: chat of conversation %d is %s", at, chat_health_name(provider.chats[at].health));
+    health_told(at);
+}
+
+static void recipient_writes(struct stream *stream)
+{
+    int at = (int)draw(stream, CAST_CONVERSATIONS);
+    bool stop = chance(stream, 120);
+    if (cast_is_group(at))
+        return;
+    if (stop)
+        fault(FAULT_OPTED_OUT);
+    provider.chats[at].opted_out = stop;
+    note(about_conversation(at), "provider: the recipient of conversation %d writes%s", at, stop ? " STOP" : "");
+    recipient_wrote(at, stop);
+}
+
+void provider_mishap(struct stream *stream)
+{
+    uint64_t what = draw(stream, 100);
+    if (what < 40) {
+        turn_some_line(stream);
+    } else if (what < 55) {
+        turn_some_chat(stream);
+    } else if (what < 75) {
+        recipient_writes(stream);
+    } else if (what < 80) {
+        fault(FAULT_PROVIDER_STORM);
+        provider.storm_until_us = now_us() + draw_delay_us(stream, US_S, 90 * US_S);
+        note_world("provider: a storm");
+    } else if (what < 83) {
+        fault(FAULT_KEY_REFUSED);
+        provider.key_bad_until_us = now_us() + draw_delay_us(stream, US_S, 60 * US_S);
+        note_world("provider: refuses the key");
+    } else if (what < 93) {
+        struct message *message = &provider.messages[draw(stream, (uint64_t)cast_job_count + 1)];
+        if (message->here && !message->deleted)
+            fault(FAULT_MESSAGE_DELETED);
+        message->deleted = message->here;
+    } else {
+        struct chat *chat = &provider.chats[draw(stream, CAST_CONVERSATIONS)];
+        if (chat->open[chat->last_line])
+            chat->lives[chat->last_line]++;
+        chat->open[chat->last_line] = false;
+    }
+}
+
+/* The cadence asks for answers. */
+static void all_write(void *self, uint64_t arg)
+{
+    (void)self;
+    (void)arg;
+    for (int c = 0; c < CAST_CONVERSATIONS; c++)
+        recipient_wrote(c, false);
+    ground_in(ANSWERS_US, all_write, NULL, 0);
+}
+
+void provider_heal(void)
+{
+    provider.calm = true;
+    provider.storm_until_us = provider.key_bad_until_us = 0;
+    for (int l = 0; l < CAST_LINES; l++)
+        turn_line(l, REPUTATION_HEALTHY, false);
+    for (int c = 0; c < CAST_CONVERSATIONS; c++) {
+        provider.chats[c].blocked = provider.chats[c].opted_out = false;
+        provider.chats[c].health = CHAT_HEALTHY;
+        health_told(c);
+    }
+    all_write(NULL, 0);
+}
+
+/* ---- for the witness ---- */
+
+enum reputation provider_reputation(int line)
+{
+    return provider.lines[line].word;
+}
+
+bool provider_is_flagged(int line)
+{
+    return provider.lines[line].flagged;
+}
+
+bool provider_has(int job)
+{
+    return provider.messages[job].here;
+}
+
+const char *provider_key_of(int job)
+{
+    return provider.messages[job].key[0] == '\0' ? NULL : provider.messages[job].key;
+}
+
+bool provider_chat_is_stopped(int conversation)
+{
+    const struct chat *chat = &provider.chats[conversation];
+    return chat->opted_out || chat->blocked || chat->health == CHAT_CRITICAL;
+}

@@ -1,0 +1,33 @@
+/* provider.h — the provider, as linq-api.md tells of it: lines with a reputation, chats, messages, keys, every error
+ * code, webhooks to be delivered, a list of lines to be polled. It keeps what it did to show it to the witness. */
+#ifndef TESTS_SIM_PROVIDER_H
+#define TESTS_SIM_PROVIDER_H
+
+#include "lineward/words.h"
+#include "tests/sim/ground.h"
+
+struct provider_reply {
+    int status;
+    char *body; /* malloc'ed */
+    char retry_after[16];
+};
+
+void provider_begin(void);
+/* A request has arrived. */
+struct provider_reply provider_take(const char *url, const char *body, size_t bytes);
+/* The body of GET /v3/phone_numbers as it was some time ago. `without`: a line that is left out, -1: none. */
+char *provider_list(int64_t ago_us, int without);
+bool provider_key_is_good(void);
+
+/* Something happens there (one draw): a line turns, a storm, a chat's health ... */
+void provider_mishap(struct stream *stream);
+void provider_heal(void);
+
+/* What it really is, for the witness. */
+enum reputation provider_reputation(int line);
+bool provider_is_flagged(int line);
+bool provider_has(int job);                   /* the message exists, or did */
+const char *provider_key_of(int job);         /* NULL: it never came */
+bool provider_chat_is_stopped(int conversation); /* its health says so, or the recipient has opted out */
+
+#endif

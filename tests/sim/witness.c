@@ -1,0 +1,264 @@
+/* witness.c — see witness.h. */
+#include "tests/sim/witness.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lineward/ids.h"
+#include "lineward/json.h"
+#include "tests/sim/house.h"
+#include "tests/sim/net.h"
+#include "tests/sim/provider.h"
+
+#define KEY_SLOTS 16384
+
+struct seen { /* of a job */
+    uint64_t body_hash;
+    char key[80];
+    int conversation, line; /* of its first try */
+    unsigned arrivals;
+    int64_t made_us; /* its message; 0: none */
+    bool begun;
+    char told[80]; /* state, reason and line as last told */
+};
+
+static struct {
+    struct seen jobs[CAST_JOBS_MAX];
+    struct {
+        char key[80];
+        int job;
+    } keys[KEY_SLOTS];
+    bool wall_jumped;
+} witness;
+
+/* ---- P1: what was acknowledged is there, and ends ---- */
+
+void witness_acked(int job, const char *number, const cJSON *result)
+{
+    struct cast_job *known = &cast_jobs[job];
+    uint64_t value = 0;
+    if (!job_number_parse(number, &value))
+        breach("form", about_job(job), "job number %s", number);
+    if (known->refused)
+        breach("P1", about_job(job), "job %d was refused and is acknowledged", job);
+    if (known->acked && known->number != value)
+        breach("P1", about_job(job), "job %d is acknowledged as another one", job);
+    const char *state = json_string(result, "state");
+    note(about_job(job), "job %d is acked: %s %s %s", job, number, state,
+         json_string(result, "reason") == NULL ? "" : json_string(result, "reason"));
+    if (!known->acked)
+        known->acked_us = now_us();
+    known->acked = true;
+    known->number = value;
+}
+
+void witness_refused(int job, const char *code)
+{
+    struct cast_job *known = &cast_jobs[job];
+    if (known->acked)
+        breach("P1", about_job(job), "job %d was acknowledged and is refused: %s", job, code);
+    note(about_job(job), "job %d is refused: %s", job, code);
+    known->refused = true;
+}
+
+static void end(int job, enum job_state state, const char *code)
+{
+    struct cast_job *known = &cast_jobs[job];
+    bool unknown = code != NULL && strcmp(code, "outcome_unknown") == 0;
+    note(about_job(job), "job %d is told to be %s%s%s", job, job_state_name(state), code == NULL ? "" : " ",
+         code == NULL ? "" : code);
+    known->final = true;
+    known->end = state;
+    known->cancelled_told = state == JOB_CANCELLED;
+    if (state == JOB_SENT && !provider_has(job))
+        breach("P1", about_job(job), "job %d is told to be sent, but the provider never had it", job);
+    if (state != JOB_SENT && !unknown && provider_has(job))
+        breach("P7", about_job(job), "job %d is told to be %s, but the provider has its message", job,
+               job_state_name(state));
+}
+
+static void tell_change(int job, const char *state, const char *reason, const char *line)
+{
+    struct seen *seen = &witness.jobs[job];
+    char told[80];
+    snprintf(told, sizeof told, "%s %s on %d", state, reason == NULL ? "-" : reason, cast_line_of(line));
+    if (strcmp(told, seen->told) == 0)
+        return;
+    memcpy(seen->told, told, sizeof told);
+    note(about_job(job), "job %d is %s", job, told);
+}
+
+void witness_viewed(int job, const cJSON *view, bool of_cancel)
+{
+    const char *text = json_string(view, "state");
+    const cJSON *error = json_get(view, "error");
+    const char *code = json_string(error, "code");
+    enum job_state state = JOB_NONE;
+    if (text == NULL && of_cancel && code != NULL && strcmp(code, "already_final") == 0)
+        return;
+    if (text == NULL) {
+        if (!witness.wall_jumped)
+            breach("P1", about_job(job), "job %d was acknowledged and is %s", job, code == NULL ? "?" : code);
+        return;
+    }
+    tell_change(job, text, json_string(view, "reason"), json_string(view, "line"));
+    if (strcmp(text, "held") == 0)
+        state = JOB_QUEUED;
+    else if (!job_state_parse(text, &state))
+        breach("P10", about_job(job), "job %d is %s", job, text);
+    if (job_state_is_final(state))
+        end(job, state, code);
+}
+
+/* ---- P4: one key for life, on one line ---- */
+
+static void check_key(int job, const char *key)
+{
+    uint64_t hash = 14695981039346656037u;
+    for (const char *at = key; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+    for (size_t i = hash % KEY_SLOTS;; i = (i + 1) % KEY_SLOTS) {
+        if (witness.keys[i].key[0] == '\0') {
+            snprintf(witness.keys[i].key, sizeof witness.keys[i].key, "%s", key);
+            witness.keys[i].job = job;
+            return;
+        }
+        if (strcmp(witness.keys[i].key, key) != 0)
+            continue;
+        if (witness.keys[i].job != job)
+            breach("P4", about_job(job), "jobs %d and %d have one key: %s", witness.keys[i].job, job, key);
+        return;
+    }
+}
+
+void witness_arrived(int job, int conversation, int line, const char *key, const char *body, size_t bytes)
+{
+    struct seen *seen = &witness.jobs[job];
+    (void)body;
+    (void)bytes;
+    if (conversation != cast_jobs[job].conversation)
+        breach("P2", about_job(job), "job %d of conversation %d is sent to conversation %d", job,
+               cast_jobs[job].conversation, conversation);
+    check_key(job, key);
+    if (seen->arrivals++ == 0) {
+        snprintf(seen->key, sizeof seen->key, "%s", key);
+        seen->line = line;
+        return;
+    }
+    if (strcmp(seen->key, key) != 0)
+        breach("P4", about_job(job), "job %d comes with key %s, and came with %s", job, key, seen->key);
+    if (seen->line != line)
+        breach("P4", about_job(job), "job %d comes on line %d, and came on %d", job, line, seen->line);
+}
+
+/* ---- P2 ---- */
+
+/* Jobs of one conversation and class whose order their producer defined. */
+static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
+{
+    return a->conversation == b->conversation && a->class == b->class && !a->has_due && !b->has_due &&
+           a->collapse == '\0' && b->collapse == '\0';
+}
+
+void witness_message(int job, int line, bool new_chat)
+{
+    struct seen *seen = &witness.jobs[job];
+    (void)line;
+    (void)new_chat;
+    if (seen->made_us != 0)
+        breach("P4", about_job(job), "a second message of job %d", job);
+    seen->made_us = now_us() + 1;
+    for (int other = job + 1; other < cast_job_count; other++)
+        if (witness.jobs[other].made_us != 0 && are_in_order(&cast_jobs[job], &cast_jobs[other]))
+            breach("P2", about_job(job), "job %d goes out after job %d of its conversation and class", job, other);
+}
+
+/* ---- P7 ---- */
+
+static int job_of_body(const char *body, size_t bytes)
+{
+    cJSON *document = json_parse(body, bytes, NULL);
+    const cJSON *parts = json_get(json_get(document, "message"), "parts");
+    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"));
+    cJSON_Delete(document);
+    return job;
+}
+
+void witness_begun(const struct process *worker, const char *url, const char *body, size_t bytes)
+{
+    int job = job_of_body(body, bytes);
+    (void)url;
+    if (job < 0)
+        breach("form", NOBODY_ABOUT, "a request for no job begins");
+    witness.jobs[job].begun = true;
+    note(about_job(job), "%s: begins job %d", worker->name, job);
+    if (cast_jobs[job].final && cast_jobs[job].end != JOB_SENT)
+        breach("P7", about_job(job), "job %d begins after it was told to be %s", job,
+               job_state_name(cast_jobs[job].end));
+    if (cast_jobs[job].has_expiry && machine_wall_us(worker->machine) / US_MS >= cast_jobs[job].expires_ms)
+        breach("P7", about_job(job), "job %d begins after its expiry", job);
+}
+
+void witness_ended(const struct process *worker, const char *body, size_t bytes, const struct send_end *end_of)
+{
+    int job = job_of_body(body, bytes);
+    note(about_job(job), "%s: job %d ends with %d/%d", worker->name, job, (int)end_of->transport, end_of->http_status);
+}
+
+/* ---- what the broker hears of lines ---- */
+
+void witness_hook_arrives(const struct hook *hook)
+{
+    (void)hook;
+}
+
+void witness_hook_taken(const struct hook *hook)
+{
+    (void)hook;
+}
+
+void witness_polled(int64_t begun_mono_ms, bool good, bool cached, int64_t ago_us)
+{
+    (void)begun_mono_ms;
+    (void)good;
+    (void)cached;
+    (void)ago_us;
+}
+
+/* ---- the broker ---- */
+
+static void broker_says(const char *to, const struct frame *frames, size_t count)
+{
+    char command[16] = "";
+    if (count > 1)
+        frame_text(frames[1], command, sizeof command);
+    if (strcmp(command, "BEAT") != 0 && strcmp(command, "ACK") != 0)
+        note_world("broker to %s: %s of %zu parts", to, command, count);
+    house_may_die(FAULT_CRASH_IN_SAYING);
+}
+
+void witness_broker_up(void)
+{
+}
+
+void witness_broker_down(void)
+{
+}
+
+void witness_wall_jumped(int64_t by_us)
+{
+    if (by_us > INT64_C(48) * US_H || by_us < -INT64_C(48) * US_H)
+        witness.wall_jumped = true;
+}
+
+void witness_begin(void)
+{
+    net_broker_says = broker_says;
+}
+
+void witness_settle(void)
+{
+}

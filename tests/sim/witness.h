@@ -1,0 +1,39 @@
+/* witness.h — who sees what is told and done, and says when a promise is broken. It knows nothing of the broker's
+ * inside: only what producers were told, what left the workers, what the provider got, and what operators did. */
+#ifndef TESTS_SIM_WITNESS_H
+#define TESTS_SIM_WITNESS_H
+
+#include <cjson/cJSON.h>
+
+#include "tests/sim/cast.h"
+#include "tests/sim/fiber.h"
+#include "tests/sim/hooks.h"
+#include "workers/sender.h"
+
+void witness_begin(void);
+
+/* ---- producers ---- */
+void witness_acked(int job, const char *number, const cJSON *result);
+void witness_refused(int job, const char *code);
+void witness_viewed(int job, const cJSON *view, bool of_cancel);
+
+/* ---- workers and provider ---- */
+void witness_begun(const struct process *worker, const char *url, const char *body, size_t bytes);
+void witness_ended(const struct process *worker, const char *body, size_t bytes, const struct send_end *end);
+void witness_arrived(int job, int conversation, int line, const char *key, const char *body, size_t bytes);
+void witness_message(int job, int line, bool new_chat);
+
+/* ---- what the broker hears of lines ---- */
+void witness_hook_arrives(const struct hook *hook);
+void witness_hook_taken(const struct hook *hook); /* answered 200 */
+void witness_polled(int64_t begun_mono_ms, bool good, bool cached, int64_t ago_us);
+
+/* ---- the broker ---- */
+void witness_broker_up(void);
+void witness_broker_down(void);
+void witness_wall_jumped(int64_t by_us);
+
+/* At the end, when all that may go has gone. */
+void witness_settle(void);
+
+#endif

@@ -1,0 +1,130 @@
+/* world.c — see world.h. */
+#include "tests/sim/world.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "tests/sim/cast.h"
+#include "tests/sim/child.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/fleet.h"
+#include "tests/sim/hooks.h"
+#include "tests/sim/house.h"
+#include "tests/sim/net.h"
+#include "tests/sim/operators.h"
+#include "tests/sim/producers.h"
+#include "tests/sim/provider.h"
+#include "tests/sim/witness.h"
+
+#define HEALED_MAX_US (24 * US_H) /* by then everything has gone */
+#define LOOK_EVERY_US (20 * US_S)
+
+struct mishaps { /* of one model: how often, and from which stream */
+    struct stream when, what;
+    int64_t every_us;
+    void (*happens)(struct stream *stream);
+};
+
+static struct mishaps kinds[] = {
+    {.every_us = 40 * US_S, .happens = house_mishap},    {.every_us = 30 * US_S, .happens = disk_mishap},
+    {.every_us = 15 * US_S, .happens = net_mishap},      {.every_us = 25 * US_S, .happens = fleet_mishap},
+    {.every_us = 12 * US_S, .happens = provider_mishap}, {.every_us = 20 * US_S, .happens = hooks_mishap},
+    {.every_us = 15 * US_S, .happens = operators_mishap},
+};
+static const char *const kind_names[][2] = {
+    {"house when", "house what"},       {"disk when", "disk what"},   {"net when", "net what"},
+    {"fleet when", "fleet what"},       {"provider when", "provider what"}, {"hooks when", "hooks what"},
+    {"operators when", "operators what"},
+};
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+static bool healed;
+
+static void happen(void *self, uint64_t arg)
+{
+    struct mishaps *kind = self;
+    (void)arg;
+    if (healed)
+        return;
+    kind->happens(&kind->what);
+    ground_in(draw_delay_us(&kind->when, 1, 2 * kind->every_us), happen, kind, 0);
+}
+
+/* A world in which one thing never goes wrong finds other faults than one in which everything does. */
+static void begin_mishaps(void)
+{
+    struct stream luck = stream_of("mishaps");
+    for (size_t i = 0; i < KINDS; i++) {
+        kinds[i].when = stream_of(kind_names[i][0]);
+        kinds[i].what = stream_of(kind_names[i][1]);
+        kinds[i].every_us <<= draw(&luck, 3);
+        if (!chance(&luck, 200))
+            ground_in(draw_delay_us(&kinds[i].when, 1, kinds[i].every_us), happen, &kinds[i], 0);
+    }
+}
+
+static void heal(void *self, uint64_t arg)
+{
+    (void)self;
+    (void)arg;
+    note_world("world: healed");
+    healed = true;
+    disk_heal();
+    house_heal();
+    net_heal();
+    fleet_heal();
+    child_heal();
+    hooks_heal();
+    provider_heal();
+    operators_heal();
+    producers_heal();
+}
+
+static void look(void *self, uint64_t arg)
+{
+    int example = -1;
+    (void)self;
+    (void)arg;
+    if (healed && producers_are_done() && producers_open_jobs(&example) == 0)
+        ground_end();
+    else
+        ground_in(LOOK_EVERY_US, look, NULL, 0);
+}
+
+static void on_abort(int number)
+{
+    (void)number;
+    breach("assert", NOBODY_ABOUT, "the product asserts, see above");
+}
+
+static void begin(void)
+{
+    net_begin();
+    hooks_begin();
+    provider_begin();
+    witness_begin();
+    house_begin();
+    fleet_begin();
+    operators_begin();
+    begin_mishaps();
+}
+
+void world_run(uint64_t seed)
+{
+    signal(SIGABRT, on_abort);
+    ground_begin(seed);
+    struct stream luck = stream_of("world");
+    int64_t faulty_us = (1 + (int64_t)draw(&luck, 10)) * US_MIN;
+    begin();
+    producers_begin(faulty_us, 20 + (int)draw(&luck, 300));
+    ground_at(faulty_us, heal, NULL, 0);
+    ground_at(faulty_us, look, NULL, 0);
+    ground_run(faulty_us + HEALED_MAX_US);
+    int example = -1, open = producers_open_jobs(&example);
+    if (open > 0)
+        breach("liveness", about_job(example), "%d jobs have not ended long after everything was healed, job %d is one",
+               open, example);
+    if (!producers_are_done())
+        breach("liveness", NOBODY_ABOUT, "a producer still waits for its ACK");
+    witness_settle();
+}
