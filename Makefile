@@ -87,7 +87,7 @@ test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src) $(
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
-.PHONY: all help deps demo check compat test bench soak storm install clean objects tests bench-tools tidy cppcheck \
+.PHONY: all help deps demo check compat test bench soak storm sim install clean objects tests bench-tools tidy cppcheck \
         list-unit list-model list-process print-sanitize
 .DEFAULT_GOAL := all
 
@@ -119,6 +119,9 @@ soak: ## model and process tests with new seeds until SOAK_MINUTES (60) are over
 	@deploy/install-deps --if-missing build check
 	@tests/check-rules/soak $(or $(SOAK_MINUTES),60)
 
+sim: $(sim_program) ## the whole in one thread, from seeds: SEEDS=1000 [FIRST=1], or SEED=17 with every event (SHOW=1)
+	@$(if $(SHOW),SIM_SHOW=1) $(sim_program) $(or $(SEED),$(or $(FIRST),1) $(or $(SEEDS),1000))
+
 storm: all $(audit_tool) $(BUILD)/tests/process/storm_test ## 10,000 conversations x 20 jobs amid errors and dying workers
 	LINEWARD_STORM=$(or $(LINEWARD_STORM),10000) $(BUILD)/tests/process/storm_test
 
@@ -140,7 +143,7 @@ clean: ## remove build/
 deps:
 	@deploy/install-deps --if-missing build
 
-tests: $(unit_tests) $(model_tests) $(process_tests)
+tests: $(unit_tests) $(model_tests) $(process_tests) $(sim_program)
 bench-tools: $(bench_tools)
 objects: $(call objects,$(all_src) $(test_src))
 list-unit:    ; @echo $(unit_tests)

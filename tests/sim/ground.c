@@ -214,7 +214,7 @@ static bool touches(const struct about *line, const struct about *asked)
 static bool is_near(const struct about *line, const struct about *asked)
 {
     return touches(line, asked) || (asked->line >= 0 && line->line == asked->line && line->job < 0) ||
-           (line->job < 0 && line->conversation < 0 && line->line < 0);
+           (line->job < 0 && line->conversation < 0 && line->line < 0 && asked->line < 0 && asked->job < 0);
 }
 
 static void print_last(const char *title, struct about about, bool (*wanted)(const struct about *, const struct about *))

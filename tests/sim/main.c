@@ -18,6 +18,7 @@
 #include "tests/sim/world.h"
 
 #define AT_A_TIME_MAX 16
+#define SEED_SECONDS  60 /* a seed that goes round in circles is a failure */
 
 struct shared { /* between the processes of a batch */
     _Atomic uint64_t faults[FAULT_COUNT];
@@ -61,6 +62,7 @@ static pid_t start_seed(uint64_t seed)
     pid_t pid = fork();
     if (pid != 0)
         return pid;
+    alarm(SEED_SECONDS);
     world_run(seed);
     add_up();
     _exit(0);

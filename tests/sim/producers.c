@@ -21,6 +21,7 @@
 #define ASKED_MAX    24
 #define AGAIN_US     (6 * US_S)
 #define JOB_TEXT_MAX 6000
+#define HOPE_US      (30 * US_MIN)
 
 struct producer {
     struct net_socket *socket;
@@ -46,6 +47,7 @@ static struct {
     int jobs_max;
     uint64_t orders;
     bool calm;
+    int64_t calm_since_us;
     int big; /* bytes of text that some jobs have */
 } producers;
 
@@ -199,21 +201,40 @@ static void ask_status(struct producer *producer)
         send_ask(producer, "STATUS");
 }
 
+static void cancel(struct producer *producer, int job)
+{
+    fault(FAULT_PRODUCER_CANCELLED);
+    note(about_job(job), "%s: cancels job %d", producer->name, job);
+    cast_jobs[job].cancel_asked = true;
+    producer->asked[0] = job;
+    producer->asked_count = 1;
+    producer->cancelling = true;
+    send_ask(producer, "CANCEL");
+}
+
 static void ask_cancel(struct producer *producer)
 {
     for (int tries = 0; tries < 20 && cast_job_count > 0; tries++) {
         int job = (int)draw(&producers.luck, (uint64_t)cast_job_count);
         if (!is_open(job) || owner_of(cast_jobs[job].conversation) != producer)
             continue;
-        fault(FAULT_PRODUCER_CANCELLED);
-        note(about_job(job), "%s: cancels job %d", producer->name, job);
-        cast_jobs[job].cancel_asked = true;
-        producer->asked[0] = job;
-        producer->asked_count = 1;
-        producer->cancelling = true;
-        send_ask(producer, "CANCEL");
+        cancel(producer, job);
         return;
     }
+}
+
+/* A group that the provider has lost cannot answer in a chat that the broker knows: what waits for its answer waits
+ * for good. */
+static bool cancel_hopeless(struct producer *producer)
+{
+    for (int job = 0; job < cast_job_count; job++) {
+        if (!is_open(job) || owner_of(cast_jobs[job].conversation) != producer || cast_jobs[job].cancel_asked ||
+            !cast_is_group(cast_jobs[job].conversation) || !witness_waits_for_answer(job))
+            continue;
+        cancel(producer, job);
+        return true;
+    }
+    return false;
 }
 
 /* ---- answers ---- */
@@ -322,7 +343,7 @@ static void act(struct producer *producer)
     if (!producer->asking) {
         if (!producers.calm && chance(&producers.luck, 60))
             ask_cancel(producer);
-        else
+        else if (!producers.calm || now_us() < producers.calm_since_us + HOPE_US || !cancel_hopeless(producer))
             ask_status(producer);
     }
 }
@@ -353,6 +374,7 @@ void producers_begin(int64_t until_us, int jobs)
 void producers_heal(void)
 {
     producers.calm = true;
+    producers.calm_since_us = now_us();
 }
 
 int producers_open_jobs(int *example)

@@ -36,7 +36,7 @@ struct message { /* of a job */
 };
 
 struct chat {
-    bool open[CAST_LINES];
+    bool open[CAST_LINES], ever[CAST_LINES];
     unsigned lives[CAST_LINES]; /* how often it was begun anew: its id */
     enum chat_health health;
     bool opted_out, blocked;
@@ -127,7 +127,7 @@ static struct provider_reply as_before(const struct message *message)
 struct request {
     int job, conversation, line;
     const char *key;
-    bool new_chat;
+    bool new_chat, again; /* again: the key has come before */
     cJSON *document;
 };
 
@@ -142,7 +142,7 @@ static void make_message(const struct request *request)
     struct chat *chat = &provider.chats[request->conversation];
     char id[64];
     bool fresh = !chat->open[request->line];
-    chat->open[request->line] = true;
+    chat->open[request->line] = chat->ever[request->line] = true;
     chat->last_line = request->line;
     chat_id(request->conversation, request->line, id);
     message->here = true;
@@ -180,9 +180,10 @@ static bool read_request(const char *url, const char *body, size_t bytes, struct
 }
 
 /* Whatever it answers, what it then knows of the key counts. */
-static void remember_key(const struct request *request)
+static void remember_key(struct request *request)
 {
     struct message *message = &provider.messages[request->job];
+    request->again = message->key[0] != '\0';
     if (message->key[0] == '\0')
         snprintf(message->key, sizeof message->key, "%s", request->key);
 }
@@ -190,6 +191,8 @@ static void remember_key(const struct request *request)
 static struct provider_reply by_chance(const struct request *request)
 {
     const struct error_code *code = &codes[draw(&provider.codes, CODE_TOTAL)];
+    if (code->code == 2002 && request->again) /* it would mean that the message was made, and is gone */
+        code++;
     bool may_be_made = code->code == 3005 || (code->code == 0 && code->status >= 500);
     fault(FAULT_PROVIDER_CODE);
     if (may_be_made && chance(&provider.codes, 500))
@@ -324,6 +327,22 @@ static void recipient_wrote(int conversation, bool stop)
     hooks_message_received(conversation, line, id, stop);
 }
 
+/* In each chat that there ever was, on every line: the broker may know an older one. */
+static void all_is_well_in(int conversation)
+{
+    struct chat *chat = &provider.chats[conversation];
+    for (int line = 0; line < CAST_LINES; line++) {
+        for (unsigned life = 0; life <= chat->lives[line]; life++) {
+            char id[64];
+            snprintf(id, sizeof id, "chat-%d-%d-%u", conversation, line, life);
+            if (cast_pool_of_line(line) != cast_pool_of(conversation) || (life == 0 && !chat->ever[line]))
+                continue;
+            hooks_chat_health(conversation, line, id, CHAT_HEALTHY);
+            hooks_message_received(conversation, line, id, false);
+        }
+    }
+}
+
 static void turn_some_chat(struct stream *stream)
 {
     static const enum chat_health healths[] = {CHAT_HEALTHY, CHAT_AT_RISK, CHAT_CRITICAL};
@@ -383,7 +402,7 @@ static void all_write(void *self, uint64_t arg)
     (void)self;
     (void)arg;
     for (int c = 0; c < CAST_CONVERSATIONS; c++)
-        recipient_wrote(c, false);
+        all_is_well_in(c);
     ground_in(ANSWERS_US, all_write, NULL, 0);
 }
 
@@ -391,12 +410,13 @@ void provider_heal(void)
 {
     provider.calm = true;
     provider.storm_until_us = provider.key_bad_until_us = 0;
-    for (int l = 0; l < CAST_LINES; l++)
+    for (int l = 0; l < CAST_LINES; l++) { /* and say so: an error may have flagged what the provider did not */
         turn_line(l, REPUTATION_HEALTHY, false);
+        hooks_line_turned(l, REPUTATION_HEALTHY, REPUTATION_HEALTHY, true, false);
+    }
     for (int c = 0; c < CAST_CONVERSATIONS; c++) {
         provider.chats[c].blocked = provider.chats[c].opted_out = false;
         provider.chats[c].health = CHAT_HEALTHY;
-        health_told(c);
     }
     all_write(NULL, 0);
 }

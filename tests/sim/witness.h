@@ -17,6 +17,8 @@ void witness_acked(int job, const char *number, const cJSON *result);
 void witness_refused(int job, const char *code);
 void witness_viewed(int job, const cJSON *view, bool of_cancel);
 
+bool witness_waits_for_answer(int job); /* as it was told last: for its chat */
+
 /* ---- workers and provider ---- */
 void witness_begun(const struct process *worker, const char *url, const char *body, size_t bytes);
 void witness_ended(const struct process *worker, const char *body, size_t bytes, const struct send_end *end);
@@ -33,6 +35,8 @@ void witness_broker_up(void);
 void witness_broker_down(void);
 void witness_wall_jumped(int64_t by_us);
 
+/* What the core says of a job and the lines, for a person. */
+void witness_explain(int job);
 /* At the end, when all that may go has gone. */
 void witness_settle(void);
 

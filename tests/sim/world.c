@@ -16,7 +16,7 @@
 #include "tests/sim/provider.h"
 #include "tests/sim/witness.h"
 
-#define HEALED_MAX_US (24 * US_H) /* by then everything has gone */
+#define HEALED_MAX_US (30 * US_H) /* by then everything has gone: budgets of a day too */
 #define LOOK_EVERY_US (20 * US_S)
 
 struct mishaps { /* of one model: how often, and from which stream */
@@ -97,6 +97,12 @@ static void on_abort(int number)
     breach("assert", NOBODY_ABOUT, "the product asserts, see above");
 }
 
+static void on_alarm(int number)
+{
+    (void)number;
+    breach("liveness", NOBODY_ABOUT, "the world goes round in circles: no end after a minute");
+}
+
 static void begin(void)
 {
     net_begin();
@@ -112,6 +118,7 @@ static void begin(void)
 void world_run(uint64_t seed)
 {
     signal(SIGABRT, on_abort);
+    signal(SIGALRM, on_alarm);
     ground_begin(seed);
     struct stream luck = stream_of("world");
     int64_t faulty_us = (1 + (int64_t)draw(&luck, 10)) * US_MIN;
@@ -121,6 +128,8 @@ void world_run(uint64_t seed)
     ground_at(faulty_us, look, NULL, 0);
     ground_run(faulty_us + HEALED_MAX_US);
     int example = -1, open = producers_open_jobs(&example);
+    if (open > 0)
+        witness_explain(example);
     if (open > 0)
         breach("liveness", about_job(example), "%d jobs have not ended long after everything was healed, job %d is one",
                open, example);

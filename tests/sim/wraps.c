@@ -54,7 +54,9 @@ int __real_socketpair(int domain, int type, int protocol, int pair[2]);
 int __wrap_socketpair(int domain, int type, int protocol, int pair[2]);
 int __wrap_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attributes, char *const argv[], char *const environment[]);
+pid_t __real_waitpid(pid_t pid, int *status, int options);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+int __real_kill(pid_t pid, int number);
 int __wrap_kill(pid_t pid, int number);
 int __wrap_sigprocmask(int how, const sigset_t *set, sigset_t *old);
 enum err __wrap_identity_open(const char *store_path, bool created, struct keyed_hash *out,
@@ -268,7 +270,8 @@ int __wrap_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_acti
 
 pid_t __wrap_waitpid(pid_t pid, int *status, int options)
 {
-    (void)options;
+    if (fiber_current() == NULL)
+        return __real_waitpid(pid, status, options);
     if (status != NULL)
         *status = 0;
     house_child_gone();
@@ -277,9 +280,7 @@ pid_t __wrap_waitpid(pid_t pid, int *status, int options)
 
 int __wrap_kill(pid_t pid, int number)
 {
-    (void)pid;
-    (void)number;
-    return 0;
+    return fiber_current() == NULL ? __real_kill(pid, number) : 0;
 }
 
 int __wrap_sigprocmask(int how, const sigset_t *set, sigset_t *old)
