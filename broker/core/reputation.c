@@ -140,6 +140,10 @@ static void told_service(struct core *core, uint32_t at, const struct core_line_
     enum service was = (enum service)line->known.service;
     if (fact->service == SERVICE_UNKNOWN)
         return; /* a word nobody documents neither flags nor lifts */
+    bool by_error = was == SERVICE_FLAGGED && line->known.service_source == SOURCE_ERROR;
+    if (by_error && fact->service == SERVICE_ACTIVE && fact->changed_at_ms != 0 &&
+        fact->changed_at_ms < line->known.flagged_at_ms)
+        return; /* it is of before the error; if clocks merely differ, the probe lifts the flag */
     line->known.service = (uint8_t)fact->service;
     line->known.service_source = SOURCE_WEBHOOK;
     if (fact->service == SERVICE_FLAGGED && was != SERVICE_FLAGGED) {

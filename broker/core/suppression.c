@@ -176,10 +176,12 @@ void suppression_add(struct core *core, uint32_t account, uint64_t recipient, en
     uint8_t was = suppressed->cause;
     suppressed->cause = hardest(suppressed->causes);
     suppressed->account = core->accounts[account].name;
-    if (suppressed->cause != was)
+    /* Said again, later: what was written in between does not lift it, whenever we hear of that. */
+    bool later = cause == SUPPRESS_OPTED_OUT && suppressed->cause == cause && since_ms > suppressed->since_ms;
+    if (suppressed->cause != was || later)
         suppressed->since_ms = since_ms;
     bool learnt = learn(core, suppressed, text);
-    if (is_new || learnt)
+    if (is_new || learnt || later)
         record(core, suppressed, false, now, out);
 }
 

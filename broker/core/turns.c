@@ -454,7 +454,7 @@ static struct candidates candidates_of(struct core *core, uint32_t at, struct in
         consider(core, &candidates, &line->rested, allowance.classes);
     if (allowance.fresh)
         consider(core, &candidates, &line->fresh, ALL_CLASSES);
-    if (line->placement != 0)
+    if (line->placement != 0 && allowance.fresh)
         consider(core, &candidates, &core->pools[line->pool].fresh, ALL_CLASSES);
     return candidates;
 }
@@ -623,6 +623,17 @@ static uint32_t probe_line(struct core *core, uint32_t at, struct instant now)
     return best;
 }
 
+/* A line that takes new conversations may have spent its budgets without a word to it: a clock went back, or its own
+ * level is another since midnight. True: it takes none any more. */
+static bool welcome_is_over(struct core *core, uint32_t at, struct instant now)
+{
+    const struct line *line = &core->lines[at];
+    if (line->placement == 0 || allowance_of(core, line, now).fresh)
+        return false;
+    turns_touch_line(core, at, now);
+    return true;
+}
+
 /* False: nobody went, but somebody was put out of the way. */
 static bool line_turn(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
@@ -630,6 +641,8 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
     if (account->broken)
         at = probe_line(core, at, now);
     struct line *line = &core->lines[at];
+    if (welcome_is_over(core, at, now))
+        return false;
     struct candidates candidates = candidates_of(core, at, now);
     uint32_t held = held_candidate(core, &candidates);
     if (held != NOBODY) { /* its campaign was paused since it came first */
@@ -664,6 +677,10 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
     if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {
         /* A new conversation goes where the score says, which need not be here. */
         to = placement_near(core, line->pool, core->areas[slot], now);
+        if (to != at && welcome_is_over(core, to, now)) {
+            line->shares = before;
+            return false;
+        }
         if (to != at)
             charge_class(&core->lines[to].shares, candidates_of(core, to, now).classes, class);
     }

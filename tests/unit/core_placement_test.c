@@ -158,6 +158,35 @@ START_TEST(no_line_takes_more_new_conversations_than_its_budget)
 }
 END_TEST
 
+/* A clock that goes back makes a budget spent again without a word to the line (promise P5). */
+START_TEST(a_clock_that_goes_back_places_nothing_beyond_the_budget)
+{
+    static const char *const policies[] = {
+        "pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 2",
+        "pace_per_min: 0, daily_messages: 2, new_conversations_per_day: 0",
+    };
+    for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) {
+        struct play *play = play_lines(policies[p], 1);
+        send_many(play->rig, 100, 2);
+        play_for(play, MINUTE);
+        ck_assert_uint_eq(play->count, 2);
+        play_for(play, DAY + 20 * MINUTE);
+        rig_poll_all(play->rig, 1, REPUTATION_HEALTHY);
+        play->rig->now.wall_ms -= 60 * MINUTE;
+        uint64_t number = rig_send(play->rig, 200, CLASS_TRANSACTIONAL);
+        play_for(play, 1000);
+        ck_assert_uint_eq(play->count, 2);
+        ck_assert_int_eq(reason_of(play->rig, number), p == 0 ? REASON_BUDGET_NEW_CONVERSATIONS : REASON_BUDGET_DAILY);
+        rig_poll_all(play->rig, 1, REPUTATION_HEALTHY);
+        play_for(play, 90 * MINUTE);
+        rig_poll_all(play->rig, 1, REPUTATION_HEALTHY);
+        play_for(play, MINUTE);
+        ck_assert_uint_eq(play->count, 3);
+        play_free(&play);
+    }
+}
+END_TEST
+
 /* Words, flags, pauses at random; whatever is placed must have been welcome at that moment. */
 START_TEST(under_any_weather_only_a_healthy_open_line_takes_a_new_conversation)
 {
@@ -521,6 +550,7 @@ int main(void)
     tcase_add_test(tcase, an_area_is_known_over_a_restart);
     tcase_add_test(tcase, new_conversations_go_only_to_lines_that_are_open_healthy_uncordoned_and_out_of_the_ramp);
     tcase_add_test(tcase, no_line_takes_more_new_conversations_than_its_budget);
+    tcase_add_test(tcase, a_clock_that_goes_back_places_nothing_beyond_the_budget);
     tcase_add_test(tcase, under_any_weather_only_a_healthy_open_line_takes_a_new_conversation);
     tcase_add_test(tcase, an_at_risk_line_takes_new_conversations_only_if_the_policy_says_so);
     tcase_add_test(tcase, warm_lines_take_more_than_cold_ones_which_still_take_some);

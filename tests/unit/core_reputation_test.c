@@ -514,6 +514,19 @@ START_TEST(a_probe_that_goes_through_lifts_the_flag_into_the_ramp)
 }
 END_TEST
 
+START_TEST(an_active_from_before_the_error_lifts_no_flag)
+{
+    flag_by_error();
+    rig_pass(rig, 1000);
+    rig_tell_service(rig, 0, SERVICE_ACTIVE, rig->now.wall_ms - 5000);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_FLAGGED);
+    rig_pass(rig, 70000); /* the probe goes all the same */
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
+    told_service(SERVICE_ACTIVE);
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+}
+END_TEST
+
 START_TEST(a_probe_that_fails_waits_as_long_again)
 {
     flag_by_error();
@@ -721,6 +734,7 @@ int main(void)
         lifting_the_flag_of_a_critical_line_leaves_it_closed,
         an_error_flags_the_line_and_one_job_probes_it_after_a_while,
         a_probe_that_goes_through_lifts_the_flag_into_the_ramp,
+        an_active_from_before_the_error_lifts_no_flag,
         a_probe_that_fails_waits_as_long_again,
         a_flag_that_a_webhook_set_is_never_probed,
         a_flagged_line_that_is_critical_too_is_not_probed,

@@ -116,6 +116,39 @@ START_TEST(the_recipients_own_word_is_listed_and_lifted_by_the_next_message)
 }
 END_TEST
 
+static void wrote(uint64_t conversation, bool opt_out, int64_t ago_ms)
+{
+    struct core_message_fact fact = {.what = MESSAGE_RECEIVED,
+                                     .recipient = RECIPIENT(conversation),
+                                     .handle = HANDLE,
+                                     .line = RIG_LINE,
+                                     .opt_out = opt_out,
+                                     .at_ms = rig->now.wall_ms - ago_ms,
+                                     .inbound = true};
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+START_TEST(a_message_from_between_two_keywords_lifts_nothing_however_late_it_comes)
+{
+    for (int restart = 0; restart < 2; restart++) {
+        wrote(7, true, 30000);
+        wrote(7, true, 10000);
+        if (restart)
+            rig_restart(rig, 0);
+        wrote(7, false, 20000);
+        ck_listed(SUPPRESS_OPTED_OUT, BIT(OPTED_OUT), HANDLE, "");
+        ck_assert_int_eq(asked(7), CODE_OPTED_OUT);
+        wrote(7, true, 25000); /* nor does an old keyword make the newer one older */
+        wrote(7, false, 15000);
+        ck_assert_int_eq(asked(7), CODE_OPTED_OUT);
+        wrote(7, false, 5000);
+        ck_assert_uint_eq(list().count, 0);
+        rig_pass(rig, 60000);
+    }
+}
+END_TEST
+
 START_TEST(a_providers_opt_out_is_the_recipients_word)
 {
     refused_by_provider(7, SUPPRESS_OPTED_OUT);
@@ -253,6 +286,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {the_recipients_own_word_is_listed_and_lifted_by_the_next_message,
+                                         a_message_from_between_two_keywords_lifts_nothing_however_late_it_comes,
                                          a_providers_opt_out_is_the_recipients_word,
                                          a_block_is_lifted_by_an_admin_only,
                                          an_operators_word_ends_what_waits_and_stays_until_taken_back,
