@@ -170,6 +170,8 @@ const char *key_grant_parse(char *line, struct key_grant *out)
         return "the role must be producer, worker or follower";
     if (pools != NULL && !key_pools_are_valid(pools))
         return "the pools must be * or names with commas between them";
+    if (grant.role == KEY_FOLLOWER && pools != NULL && strcmp(pools, "*") != 0)
+        return "a follower's key cannot be limited to pools: it hears of all, so say * or none";
     memcpy(grant.key, key, sizeof grant.key);
     bool all = pools != NULL && strcmp(pools, "*") == 0;
     if (!all && (grant.pools = strdup(pools == NULL ? "" : pools)) == NULL)

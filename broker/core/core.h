@@ -505,6 +505,8 @@ struct worker_view {
     bool leaving;
 };
 bool core_worker_view(const struct core *core, uint32_t index, struct instant now, struct worker_view *out);
+/* May the worker of that index be given leases of the pool? */
+bool core_worker_serves(const struct core *core, uint32_t index, uint32_t pool);
 
 struct pool_view {
     uint32_t account;

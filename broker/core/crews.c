@@ -85,7 +85,7 @@ void crew_ring_turn(struct core *core, uint32_t crew)
 
 /* ---- lanes ---- */
 
-static bool crew_has_pool(const struct core *core, uint32_t crew, uint32_t pool)
+bool crew_has_pool(const struct core *core, uint32_t crew, uint32_t pool)
 {
     if (crew == CREW_ALL)
         return true;

@@ -12,6 +12,8 @@
 #define CREW_NONE UINT8_MAX
 uint8_t crew_for(struct core *core, const uint32_t *pools, size_t count);
 
+bool crew_has_pool(const struct core *core, uint32_t crew, uint32_t pool);
+
 /* A worker with a free slot of the crew, in turn; NOBODY: none. */
 void crew_ring_add(struct core *core, uint32_t worker);
 void crew_ring_remove(struct core *core, uint32_t worker);

@@ -1,5 +1,6 @@
 /* view.c — bounded reading of the core for STATUS, the admin API and metrics. Changes nothing that matters. */
 #include "broker/core/conversation.h"
+#include "broker/core/crews.h"
 #include "broker/core/decide.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/job.h"
@@ -221,23 +222,34 @@ size_t core_pauses(const struct core *core, uint32_t *cursor, struct pause_view 
     return count;
 }
 
-bool core_worker_view(const struct core *core, uint32_t index, struct instant now, struct worker_view *out)
+static const struct worker *worker_at(const struct core *core, uint32_t index)
 {
     uint32_t seen = 0;
-    for (uint32_t w = 1; w <= core->workers_used; w++) {
-        const struct worker *worker = &core->workers[w];
-        if (!worker->used || seen++ != index)
-            continue;
-        *out = (struct worker_view){.instance = worker->instance,
-                                    .peer = worker->peer,
-                                    .slots = worker->slots,
-                                    .in_flight = worker->in_flight,
-                                    .last_seen_ms_ago = now.mono_ms - worker->seen_mono_ms,
-                                    .leaving = worker->leaving};
-        memcpy(out->worker, worker->name, sizeof out->worker);
-        return true;
-    }
-    return false;
+    for (uint32_t w = 1; w <= core->workers_used; w++)
+        if (core->workers[w].used && seen++ == index)
+            return &core->workers[w];
+    return NULL;
+}
+
+bool core_worker_view(const struct core *core, uint32_t index, struct instant now, struct worker_view *out)
+{
+    const struct worker *worker = worker_at(core, index);
+    if (worker == NULL)
+        return false;
+    *out = (struct worker_view){.instance = worker->instance,
+                                .peer = worker->peer,
+                                .slots = worker->slots,
+                                .in_flight = worker->in_flight,
+                                .last_seen_ms_ago = now.mono_ms - worker->seen_mono_ms,
+                                .leaving = worker->leaving};
+    memcpy(out->worker, worker->name, sizeof out->worker);
+    return true;
+}
+
+bool core_worker_serves(const struct core *core, uint32_t index, uint32_t pool)
+{
+    const struct worker *worker = worker_at(core, index);
+    return worker != NULL && crew_has_pool(core, worker->crew, pool);
 }
 
 bool core_pool_view(struct core *core, uint32_t at, struct pool_view *out)

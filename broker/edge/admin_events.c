@@ -105,6 +105,8 @@ enum admin_step call_stream(struct admin_turn *turn, struct exchange *x)
     }
     if (!is_of_this_log(turn, x))
         return STEP_DONE;
+    if (x->grant_of != tokens_generation(turn->options->tokens)) /* it would outlive a token that was taken back */
+        return answer_error(x, CODE_BUSY, "the tokens were read anew: connect again", NULL);
     struct stream_ask ask = {.after = x->cursor,
                              .topic = query_get(x, "topic"),
                              .pools = x->grant.pools,

@@ -86,6 +86,7 @@ static bool authorize(struct admin *admin, struct exchange *x, const struct rout
     const char *token = bearer(x->connection);
     if (is_open(match))
         return true;
+    x->grant_of = tokens_generation(admin_options(admin)->tokens);
     if (token == NULL || !tokens_find(admin_options(admin)->tokens, token, &x->grant)) {
         answer_error(x, CODE_UNAUTHORIZED, NULL, NULL);
         return false;

@@ -174,6 +174,15 @@ enum admin_step call_campaigns(struct admin_turn *turn, struct exchange *x)
 
 /* ---- workers ---- */
 
+/* Who is limited to pools is told of those who serve one of them. */
+static bool sees_worker(const struct admin_turn *turn, const struct exchange *x, uint32_t index)
+{
+    bool sees = x->grant.pools == NULL;
+    for (uint32_t p = 0; !sees && p < turn->options->conf->pool_count; p++)
+        sees = grant_sees_pool(turn, x, p) && core_worker_serves(turn->core, index, p);
+    return sees;
+}
+
 enum admin_step call_workers(struct admin_turn *turn, struct exchange *x)
 {
     if (x->phase == 0 && !page_open(x, "workers"))
@@ -185,8 +194,10 @@ enum admin_step call_workers(struct admin_turn *turn, struct exchange *x)
         more = core_worker_view(turn->core, (uint32_t)x->cursor, turn->now, &view);
         if (!more)
             break;
+        uint32_t index = (uint32_t)x->cursor++;
+        if (!sees_worker(turn, x, index))
+            continue;
         view_worker(&x->answer.text, &view);
-        x->cursor++;
         x->limit--;
     }
     return more && x->limit > 0 ? STEP_MORE : page_close(x, more);
@@ -194,7 +205,18 @@ enum admin_step call_workers(struct admin_turn *turn, struct exchange *x)
 
 /* ---- pauses ---- */
 
-/* A pause of a pool, or of something in it, is seen by those who see the pool; the others concern everybody. */
+static bool sees_account(const struct admin_turn *turn, const struct exchange *x, const char *name)
+{
+    const struct conf *conf = turn->options->conf;
+    uint32_t account = name == NULL ? UINT32_MAX : conf_account_find(conf, name);
+    for (uint32_t p = 0; p < conf->pool_count; p++)
+        if (conf->pools[p].account == account && grant_sees_pool(turn, x, p))
+            return true;
+    return false;
+}
+
+/* A pause of a pool, or of something in it, is seen by those who see the pool, and one of an account by those who see
+ * a pool of it; that of everything concerns everybody. */
 static bool sees_pause(struct admin_turn *turn, const struct exchange *x, const struct pause_view *pause)
 {
     size_t index;
@@ -205,6 +227,8 @@ static bool sees_pause(struct admin_turn *turn, const struct exchange *x, const 
         return pause->name != NULL && grant_sees_name(x, pause->name);
     if (pause->pause.scope == PAUSE_CAMPAIGN || pause->pause.scope == PAUSE_CONVERSATION)
         return pause->pool != NULL && grant_sees_name(x, pause->pool);
+    if (pause->pause.scope == PAUSE_ACCOUNT)
+        return sees_account(turn, x, pause->name);
     if (pause->pause.scope != PAUSE_LINE)
         return true;
     return core_line_find(turn->core, pause->pause.target, &index) &&

@@ -165,12 +165,18 @@ enum admin_step call_pause(struct admin_turn *turn, struct exchange *x)
     return ok ? STEP_WAIT : STEP_DONE;
 }
 
+/* Also of a name that nobody ever used in this pool: whether one is used in another is not to be guessed. */
+static enum admin_step answer_no_pause(struct exchange *x)
+{
+    return answer_error(x, CODE_NOT_FOUND, "there is no such pause in force", NULL);
+}
+
 static enum admin_step answer_resume(struct admin_turn *turn, struct exchange *x)
 {
     static const char text[] = "{\"resumed\":true}";
     struct target target;
     if (x->effect.code == CODE_NOT_FOUND)
-        return answer_error(x, CODE_NOT_FOUND, "there is no such pause in force", NULL);
+        return answer_no_pause(x);
     if (x->effect.code != CODE_NONE)
         return answer_error(x, x->effect.code, NULL, x->effect.field);
     if (find_target(turn, x, &target) == CODE_NONE)
@@ -186,7 +192,7 @@ enum admin_step call_resume(struct admin_turn *turn, struct exchange *x)
     uint64_t pause = 0; /* all of them */
     enum code code = find_target(turn, x, &target);
     if (code != CODE_NONE)
-        return answer_error(x, code, NULL, NULL);
+        return code == CODE_NOT_FOUND ? answer_no_pause(x) : answer_error(x, code, NULL, NULL);
     cJSON *body = exchange_body(x);
     if (body == NULL)
         return STEP_DONE;

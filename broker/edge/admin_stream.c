@@ -294,6 +294,16 @@ int64_t streams_next_mono_ms(const struct streams *streams)
     return streams->next_ms;
 }
 
+/* What a producer wrote may be broken into lines, between its JSON's words only: there a blank says the same. */
+static void put_on_one_line(struct stream *stream, const char *text, size_t bytes)
+{
+    size_t from = stream->text.bytes;
+    put(stream, text, bytes);
+    for (size_t i = from; !stream->text.failed && i < stream->text.bytes; i++)
+        if (stream->text.text[i] == '\n' || stream->text.text[i] == '\r')
+            stream->text.text[i] = ' ';
+}
+
 /* Under the mutex. */
 static void put_event(struct stream *stream, const char *text, size_t bytes)
 {
@@ -306,7 +316,7 @@ static void put_event(struct stream *stream, const char *text, size_t bytes)
     snprintf(head, sizeof head, "id: %.*s\nevent: %.*s\ndata: ", (int)seq.bytes, (const char *)seq.data,
              (int)topic.bytes - 2, (const char *)topic.data + 1);
     put(stream, head, strlen(head));
-    put(stream, text, bytes);
+    put_on_one_line(stream, text, bytes);
     put(stream, "\n\n", 2);
 }
 

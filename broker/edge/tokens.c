@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct table {
 };
 
 struct tokens {
+    atomic_uint generation;
     pthread_rwlock_t lock;
     struct table table;
     struct table next; /* prepared; the owner's */
@@ -290,10 +292,16 @@ void tokens_commit(struct tokens *tokens)
     pthread_rwlock_wrlock(&tokens->lock);
     struct table before = tokens->table;
     tokens->table = tokens->next;
+    atomic_fetch_add(&tokens->generation, 1);
     pthread_rwlock_unlock(&tokens->lock);
     tokens->next = (struct table){0};
     tokens->has_next = false;
     table_free(&before);
+}
+
+unsigned tokens_generation(const struct tokens *tokens)
+{
+    return atomic_load(&tokens->generation);
 }
 
 static bool grant_copy(const struct grant *from, struct grant *out)

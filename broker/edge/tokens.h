@@ -41,6 +41,9 @@ enum err tokens_prepare(struct tokens *tokens, const char *path, struct tokens_p
 /* What was prepared is in force from now on; nothing prepared: nothing happens. */
 void tokens_commit(struct tokens *tokens);
 
+/* Grows with each commit: who keeps a grant for long asks whether it is of the present file. */
+unsigned tokens_generation(const struct tokens *tokens);
+
 /* Whose token is this? Takes the same time whichever it is. True: *out is the caller's, grant_free(). */
 bool tokens_find(struct tokens *tokens, const char *token, struct grant *out);
 

@@ -14,13 +14,12 @@
 
 bool zones_knows(const struct core *core, const char *tz)
 {
-    char path[sizeof TZ_FOLDER + TZ_NAME_BYTES_MAX + 1];
+    struct zone_rules rules;
     if (!tz_name_is_valid(tz))
         return false;
     if (core_zone_is_known(core, tz))
         return true;
-    snprintf(path, sizeof path, "%s/%s", TZ_FOLDER, tz);
-    return access(path, R_OK) == 0 || access(TZ_FOLDER "/UTC", R_OK) != 0;
+    return tz_rules(TZ_FOLDER, tz, 0, 0, &rules) || access(TZ_FOLDER "/UTC", R_OK) != 0;
 }
 
 /* ---- a group: the first and the last of its recipients to see the sun ---- */

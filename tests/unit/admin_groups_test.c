@@ -89,6 +89,28 @@ START_TEST(a_conversation_is_paused_by_its_recipients_in_any_order_and_spelling)
 }
 END_TEST
 
+/* The names of other pools' campaigns cannot be guessed at: an unknown one and another's are answered alike. */
+START_TEST(anothers_campaign_is_answered_as_one_that_nobody_named)
+{
+    static const char *const calls[] = {"pause", "resume"};
+    static const char job[] = "{\"id\":\"x\",\"pool\":\"us\",\"to\":\"+14155550101\",\"campaign\":\"secret\","
+                              "\"message\":{\"parts\":[]}}";
+    rig_expect("POST", "/v1/jobs", "operator-token", job, 200);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        char theirs[64], nobodys[64];
+        snprintf(theirs, sizeof theirs, "/v1/campaigns/eu/secret/%s", calls[i]);
+        snprintf(nobodys, sizeof nobodys, "/v1/campaigns/eu/guess1/%s", calls[i]);
+        struct reply one = rig_ask("POST", theirs, "operator-eu-token", "{}");
+        struct reply other = rig_ask("POST", nobodys, "operator-eu-token", "{}");
+        ck_assert_int_eq(one.status, 404);
+        ck_assert_int_eq(other.status, 404);
+        ck_assert_str_eq(one.body, other.body);
+        reply_free(&one);
+        reply_free(&other);
+    }
+}
+END_TEST
+
 /* A page of one, so that every step of it is taken. */
 static int count_campaigns(const char *query, const char *token)
 {
@@ -138,6 +160,7 @@ int main(void)
     tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
     tcase_add_test(tests, a_campaign_is_paused_in_its_pool_by_those_who_may);
     tcase_add_test(tests, a_conversation_is_paused_by_its_recipients_in_any_order_and_spelling);
+    tcase_add_test(tests, anothers_campaign_is_answered_as_one_that_nobody_named);
     tcase_add_test(tests, a_campaign_s_jobs_are_counted_and_shown_to_those_who_see_its_pool);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -193,6 +193,38 @@ START_TEST(lists_come_in_pages_and_each_sees_only_its_pools)
 }
 END_TEST
 
+/* covers: call GET /v1/workers */
+START_TEST(workers_are_named_to_those_whose_pools_they_serve)
+{
+    const uint32_t us = 1;
+    struct core_ready all = {.peer = 1, .instance = 11, .worker = "of-all", .slots = 2};
+    struct core_ready some = {
+        .peer = 2, .instance = 12, .worker = "of-us", .slots = 2, .some_pools = true, .pools = &us, .pool_count = 1};
+    ck_assert_str_eq(rig.conf->pools[us].name, "us");
+    core_worker_ready(rig.core, &all, rig.now, &rig.effects);
+    core_worker_ready(rig.core, &some, rig.now, &rig.effects);
+    rig_commit();
+    ck_assert_int_eq(count_pages("/v1/workers", "workers", "viewer-token", 1), 2);
+    ck_assert_int_eq(count_pages("/v1/workers", "workers", "viewer-us-token", 1), 2);
+    ck_assert_int_eq(count_pages("/v1/workers", "workers", "operator-eu-token", 1), 1);
+    ck_assert_int_eq(count_pages("/v1/workers", "workers", "viewer-elsewhere-token", 1), 0);
+    struct reply reply = rig_ask("GET", "/v1/workers", "operator-eu-token", NULL);
+    ck_assert_ptr_null(strstr(reply.body, "of-us"));
+    reply_free(&reply);
+}
+END_TEST
+
+/* covers: call GET /v1/pauses */
+START_TEST(an_accounts_pause_is_shown_to_those_with_a_pool_of_it)
+{
+    rig_expect("POST", "/v1/accounts/default/pause", "operator-token", "{\"reason\":\"unpaid\"}", 200);
+    ck_assert_int_eq(count_pages("/v1/pauses", "pauses", "viewer-us-token", 1), 1);
+    ck_assert_int_eq(count_pages("/v1/pauses", "pauses", "viewer-elsewhere-token", 1), 0);
+    rig_expect("POST", "/v1/pause", "operator-token", "{}", 200);
+    ck_assert_int_eq(count_pages("/v1/pauses", "pauses", "viewer-elsewhere-token", 1), 1);
+}
+END_TEST
+
 /* covers: call GET /metrics */
 START_TEST(metrics_are_text_with_the_lines_that_one_may_see)
 {
@@ -573,6 +605,8 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, status_is_one_page_of_what_there_is);
     tcase_add_test(tests, a_line_is_shown_with_its_reputation_and_gate);
     tcase_add_test(tests, lists_come_in_pages_and_each_sees_only_its_pools);
+    tcase_add_test(tests, workers_are_named_to_those_whose_pools_they_serve);
+    tcase_add_test(tests, an_accounts_pause_is_shown_to_those_with_a_pool_of_it);
     tcase_add_test(tests, metrics_are_text_with_the_lines_that_one_may_see);
     tcase_add_test(tests, a_pause_closes_its_line_until_it_is_lifted);
     tcase_add_test(tests, pools_accounts_and_everything_can_be_paused_by_those_who_may);

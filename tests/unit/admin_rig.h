@@ -239,6 +239,7 @@ static void rig_write_tokens(void)
     rig_add_token(file, "ops-eu", "operator", "eu", "operator-eu-token");
     rig_add_token(file, "eyes", "viewer", "*", "viewer-token");
     rig_add_token(file, "eyes-us", "viewer", "us", "viewer-us-token");
+    rig_add_token(file, "eyes-none", "viewer", "elsewhere", "viewer-elsewhere-token");
     rig_add_token(file, "shop", "producer", "eu", "producer-eu-token");
     ck_assert_int_eq(fclose(file), 0);
 }

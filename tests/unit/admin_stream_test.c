@@ -134,6 +134,47 @@ START_TEST(topics_are_chosen_and_tokens_of_some_pools_see_only_those)
 }
 END_TEST
 
+/* A line's end within the data would end them: the rest of the event, or all of it, would be lost to who reads. */
+START_TEST(what_a_producer_breaks_into_lines_is_one_line_to_followers)
+{
+    static const char body[] = "{\"id\":\"broken\",\"pool\":\"eu\",\"to\":\"+14155550101\",\"meta\":{\"mark\":\n\n\r\"broken\",\r\n"
+                               "\t\"more\":\n1},\"message\":{\"parts\":[]}}";
+    struct follower one = follow("/v1/events/stream?topic=job.", "viewer-token", NULL);
+    hear_until(&one, ": events follow");
+    rig_expect("POST", "/v1/jobs", "operator-token", body, 200);
+    offer("after", "eu");
+    hear_until(&one, "\"mark\":\"after\"");
+    const char *data = strstr(one.text, "data: ");
+    ck_assert_ptr_nonnull(data);
+    data += 6;
+    size_t bytes = strcspn(data, "\r\n");
+    cJSON *event = json_parse(data, bytes, NULL);
+    ck_assert_msg(cJSON_IsObject(event), "%.*s", (int)bytes, data);
+    ck_assert_str_eq(json_string(json_get(event, "meta"), "mark"), "broken");
+    cJSON_Delete(event);
+    unfollow(&one);
+}
+END_TEST
+
+/* A request that was let in by the old file must not become a stream that outlives it. */
+START_TEST(a_token_taken_back_while_its_stream_was_being_opened_opens_none)
+{
+    struct tokens_problem problem;
+    int fd = rig_ask_begin("GET", "/v1/events/stream", "viewer-token", NULL);
+    struct pollfd arrived = {.fd = admin_fd(rig.admin), .events = POLLIN};
+    ck_assert_int_eq(poll(&arrived, 1, RIG_WAIT_MS), 1);
+    ck_assert_int_eq(tokens_prepare(rig.tokens, rig.tokens_path, &problem), ERR_NONE);
+    admin_conf_set(rig.admin, rig.conf);
+    tokens_commit(rig.tokens);
+    struct reply reply = rig_receive(fd);
+    ck_assert_int_eq(reply.status, 429);
+    reply_free(&reply);
+    struct follower again = follow("/v1/events/stream", "viewer-token", NULL);
+    hear_until(&again, ": events follow");
+    unfollow(&again);
+}
+END_TEST
+
 START_TEST(who_may_not_or_asks_for_what_is_not_there_is_told_by_the_status)
 {
     rig_expect("GET", "/v1/events/stream", NULL, NULL, 401);
@@ -254,6 +295,8 @@ int main(void)
     tcase_add_test(tests, a_new_configuration_and_the_end_of_the_broker_end_streams_with_a_word);
     tcase_add_test(tests, so_many_may_follow_and_who_leaves_makes_room);
     tcase_add_test(tests, a_follower_that_reads_nothing_is_cut_and_told_why);
+    tcase_add_test(tests, what_a_producer_breaks_into_lines_is_one_line_to_followers);
+    tcase_add_test(tests, a_token_taken_back_while_its_stream_was_being_opened_opens_none);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

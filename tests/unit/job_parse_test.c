@@ -170,6 +170,9 @@ START_TEST(every_bad_value_of_every_field_is_refused_by_name)
         {"\"tz\":1", "tz", CODE_INVALID_FIELD},
         {"\"tz\":\"Europe/Nowhere\"", "tz", CODE_INVALID_FIELD},
         {"\"tz\":\"../etc/passwd\"", "tz", CODE_INVALID_FIELD},
+        {"\"tz\":\"Europe\"", "tz", CODE_INVALID_FIELD}, /* a folder of zones */
+        {"\"tz\":\"America/Argentina\"", "tz", CODE_INVALID_FIELD},
+        {"\"tz\":\"leapseconds\"", "tz", CODE_INVALID_FIELD}, /* a file beside them */
         {"\"tz\":\"\"", "tz", CODE_INVALID_FIELD},
         {"\"class\":\"Reply\"", "class", CODE_INVALID_FIELD},
         {"\"class\":\"\"", "class", CODE_INVALID_FIELD},

@@ -90,6 +90,7 @@ START_TEST(one_bad_file_and_none_is_read)
         {"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]y~~ producer *", "40 characters of Z85"},
         {KEY_1 " admin *", "producer, worker or follower"},
         {KEY_1 " producer a,,b", "names with commas"},
+        {KEY_1 " follower a", "cannot be limited to pools"},
         {KEY_1 " producer a\n" KEY_3 " worker b\n", "more than one line"},
         {KEY_2 " producer *", "its key is that of good.key"},
     };

@@ -1,6 +1,7 @@
 /* zones_test.c — from a job's zone to the core's nights, with the system's own clocks. */
 #include "broker/edge/zones.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lineward/clock.h"
@@ -61,6 +62,40 @@ START_TEST(a_policys_zone_is_told_too)
 }
 END_TEST
 
+/* Nights whose end lies where clocks change: an hour that is left out, and one that is had twice. */
+START_TEST(a_night_ends_by_the_clock_that_is_in_force_at_that_moment)
+{
+    static const struct {
+        const char *to, *now, *until; /* until NULL: it is no night */
+    } nights[] = {
+        {"03:30", "2027-03-14T06:00:00Z", "2027-03-14T07:30:00Z"}, /* by summer time, begun at 07:00Z */
+        {"02:30", "2027-03-14T06:00:00Z", "2027-03-14T07:00:00Z"}, /* 02:30 never comes: what comes is 03:00 */
+        {"02:30", "2027-03-14T06:59:59Z", "2027-03-14T07:00:00Z"},
+        {"02:30", "2027-03-14T07:00:00Z", NULL},
+        {"01:30", "2027-11-07T05:00:00Z", "2027-11-07T05:30:00Z"}, /* 01:30 for the first time */
+        {"01:30", "2027-11-07T05:59:59Z", NULL},
+        {"01:30", "2027-11-07T06:00:00Z", "2027-11-07T06:30:00Z"}, /* 01:00 once more */
+        {"01:30", "2027-11-07T06:30:00Z", NULL},
+    };
+    for (size_t i = 0; i < sizeof nights / sizeof *nights; i++) {
+        char text[512];
+        struct zones zones = {0};
+        snprintf(text, sizeof text, "%s", conf);
+        memcpy(strstr(text, "08:00"), nights[i].to, 5);
+        begin_with(text, 1);
+        at(nights[i].now);
+        uint64_t number = send_in("America/New_York", "a@example.org");
+        zones_turn(&zones, rig->core, rig->now);
+        ck_job(number, JOB_QUEUED, nights[i].until == NULL ? REASON_NO_WORKER : REASON_QUIET_HOURS);
+        int64_t until_ms = 0;
+        if (nights[i].until != NULL)
+            ck_assert(time_parse(nights[i].until, &until_ms));
+        if (nights[i].until != NULL)
+            ck_assert_int_eq(rig_view(rig, number).release_at_ms, until_ms);
+    }
+}
+END_TEST
+
 START_TEST(clocks_of_next_year_are_told_in_time)
 {
     struct zones zones = {0};
@@ -86,6 +121,7 @@ int main(void)
         it_is_night_by_the_jobs_own_word_and_else_by_the_number,
         a_policys_zone_is_told_too,
         clocks_of_next_year_are_told_in_time,
+        a_night_ends_by_the_clock_that_is_in_force_at_that_moment,
     };
     return run_suite("zones", tests, sizeof tests / sizeof *tests);
 }

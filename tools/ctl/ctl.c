@@ -250,7 +250,8 @@ static const struct command commands[] = {
     {"keygen", "FILE", 1, 1, "make a CURVE key: the secret into FILE, the public one printed",
      "FILE is made with mode 0600 and never written over.", keygen_options, command_keygen, NULL},
     {"authorize", "NAME PUBLIC-KEY ROLE [POOLS]", 3, 4, "let a client in by its public key",
-     "ROLE is producer, worker or follower; POOLS is * or a comma list, and without it the key reaches none. Keys\n"
+     "ROLE is producer, worker or follower; POOLS is * or a comma list, and without it the key reaches none; a\n"
+     "follower hears of all pools and takes no list. Keys\n"
      "hold signs that a shell takes for its own: put them between single quotes. A running broker reads the folder\n"
      "again on SIGHUP.",
      keys_options, command_authorize, NULL},
