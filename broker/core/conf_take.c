@@ -137,6 +137,7 @@ static void plan_lines(struct core *core, struct instant now)
         struct line *line = &core->lines[l];
         line->next_account = line->account;
         line->next_pool = line_rest_pool(core, line->account);
+        line->daily_level = 0;
     }
     for (uint32_t p = 0; p < core->conf->pool_count; p++) {
         for (size_t i = 0; i < core->conf->pools[p].line_count; i++) {
@@ -145,6 +146,7 @@ static void plan_lines(struct core *core, struct instant now)
                 continue;
             core->lines[at].next_account = core->pools[p].account;
             core->lines[at].next_pool = p;
+            core->lines[at].daily_level = line_configured_level(&core->conf->pools[p].lines[i]);
         }
     }
 }

@@ -54,13 +54,18 @@ uint32_t line_get_configured(struct core *core, uint32_t pool, const struct conf
     return line_get(core, core->pools[pool].account, digits_of(conf->number), now);
 }
 
+int64_t line_configured_level(const struct conf_pool_line *conf)
+{
+    return conf->daily_level > 0 ? conf->daily_level : 0;
+}
+
 void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *conf, struct instant now)
 {
     uint32_t at = line_get_configured(core, pool, conf, now);
     if (at == NO_LINE)
         return;
     join(core, &core->lines[at], core->pools[pool].account, pool);
-    core->lines[at].daily_level = conf->daily_level > 0 ? conf->daily_level : 0;
+    core->lines[at].daily_level = line_configured_level(conf);
 }
 
 uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, struct instant now)

@@ -15,6 +15,8 @@ uint32_t line_rest_pool(const struct core *core, uint32_t account);
 /* A line that a pool names, before anybody was heard of it. */
 uint32_t line_get_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now);
 void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now);
+/* The level that the configuration gives it; 0: none. */
+int64_t line_configured_level(const struct conf_pool_line *line);
 void index_lines(struct core *core, uint32_t *heads, uint32_t heads_max);
 
 /* ---- gate.c ---- */

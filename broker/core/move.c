@@ -88,11 +88,16 @@ void move_touch(struct core *core, uint32_t at)
     line->moving = on;
 }
 
+bool move_is_due(const struct core *core, const struct line *line, struct instant now)
+{
+    return line->move_at != 0 && !gate_lets_probe(core, line, now);
+}
+
 bool move_slice(struct core *core, uint32_t line_at, struct instant now, struct effects *out)
 {
     struct line *line = &core->lines[line_at];
     uint64_t end = (uint64_t)line->move_at + SLOTS_PER_SLICE;
-    if (line->move_at == 0 || gate_lets_probe(core, line, now))
+    if (!move_is_due(core, line, now))
         return false;
     for (; line->move_at <= core->conversations_used && line->move_at < end && effects_have_room(out); line->move_at++) {
         const struct conversation *conversation = &core->conversations[line->move_at];

@@ -21,6 +21,8 @@ void move_leave(struct core *core, uint32_t conversation, struct instant now);
 /* It is another line's now: the chat is forgotten, its record says where. */
 void move_arrive(struct core *core, uint32_t conversation, struct instant now, struct effects *out);
 
+/* Is there more for move_slice() to look at, and no probe that those would go for that leave? */
+bool move_is_due(const struct core *core, const struct line *line, struct instant now);
 /* Looks for conversations that have something to send, a slice a call; true: there is more to look at. */
 bool move_slice(struct core *core, uint32_t line, struct instant now, struct effects *out);
 /* What decides move_is_on() may have changed. */

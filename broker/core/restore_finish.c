@@ -84,7 +84,8 @@ static void wake_lines(struct core *core, struct instant now)
     for (uint32_t l = 0; l < core->line_count; l++) {
         struct line *line = &core->lines[l];
         int64_t heard = line->known.heard_at_ms != 0 ? line->known.heard_at_ms : line->known.first_seen_ms;
-        line->heard_mono_ms = now.mono_ms - (now.wall_ms - heard);
+        int64_t ago_ms = now.wall_ms - heard;
+        line->heard_mono_ms = now.mono_ms - (ago_ms < 0 ? 0 : ago_ms); /* a clock may have gone back */
         line->recorded_heard_ms = line->known.heard_at_ms;
         struct gate_state gate = gate_of(core, line, now);
         line->gate = gate.gate;

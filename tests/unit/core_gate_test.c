@@ -180,6 +180,17 @@ START_TEST(after_a_restart_what_was_known_is_as_old_as_it_is)
 }
 END_TEST
 
+START_TEST(a_clock_that_is_behind_after_a_restart_makes_nothing_younger)
+{
+    rig->now.wall_ms -= 7200000;
+    rig_restart(rig, 0);
+    rig_pass(rig, 200000);
+    ck_assert_int_eq(rig_line(rig, 0).gate, GATE_SLOW);
+    rig_pass(rig, 700001);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_STALE);
+}
+END_TEST
+
 START_TEST(of_a_held_backlog_the_reply_goes_first)
 {
     uint64_t campaign = send_known(0, 1, CLASS_CAMPAIGN);
@@ -442,6 +453,7 @@ int main(void)
         the_ramp_goes_on_after_a_restart_where_it_was,
         a_restart_forgets_no_hold_and_takes_no_half_proof_for_a_whole_one,
         after_a_restart_what_was_known_is_as_old_as_it_is,
+        a_clock_that_is_behind_after_a_restart_makes_nothing_younger,
         of_a_held_backlog_the_reply_goes_first,
         a_pause_of_any_scope_revokes_and_holds_until_resumed,
         a_paused_line_opens_without_a_ramp,

@@ -246,6 +246,36 @@ START_TEST(a_conversation_that_left_says_that_it_waits_for_the_pairs_minute)
 }
 END_TEST
 
+START_TEST(while_a_probe_waits_for_a_worker_nobody_is_woken)
+{
+    begin(MOVES_CONF);
+    placed_on_0(1);
+    placed_on_0(2);
+    rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    struct effect job = leased();
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.http_status = 403;
+    result.scope = SCOPE_LINE;
+    result.line_flagged = true;
+    core_cordon(rig->core, 0, RIG_LINE + 1, true, rig->now, &rig->out);
+    rig_keep(rig);
+    core_cordon(rig->core, 0, RIG_LINE + 2, true, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_answer(rig, &result);
+    rig_pass(rig, 61000);
+    rig_poll_all(rig, 3, REPUTATION_HEALTHY);
+    rig_send(rig, 2, CLASS_TRANSACTIONAL);
+    job = leased();
+    ck_assert_uint_eq(line_of(&job), RIG_LINE);
+    core_worker_bye(rig->core, job.peer, rig->now, &rig->out);
+    rig_keep(rig);
+    result = rig_result(&job, OUTCOME_RETURNED);
+    rig_answer(rig, &result);
+    rig_pass(rig, 5);
+    ck_assert_int_gt(core_next_mono_ms(rig->core, rig->now), rig->now.mono_ms + 10);
+}
+END_TEST
+
 START_TEST(a_paused_line_keeps_its_conversations_and_lets_them_go_when_it_is_resumed)
 {
     begin(MOVES_CONF);
@@ -614,6 +644,7 @@ int main(void)
         a_conversation_that_waits_moves_with_all_its_jobs_in_their_order,
         conversations_of_a_flagged_line_are_placed_anew_and_spend_a_new_conversation_there,
         a_conversation_that_left_says_that_it_waits_for_the_pairs_minute,
+        while_a_probe_waits_for_a_worker_nobody_is_woken,
         a_paused_line_keeps_its_conversations_and_lets_them_go_when_it_is_resumed,
         without_the_policy_nothing_moves,
         an_unknown_outcome_a_pinned_job_and_a_critical_chat_stay,

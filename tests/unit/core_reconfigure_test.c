@@ -261,6 +261,25 @@ START_TEST(silence_is_judged_by_the_new_measure)
 }
 END_TEST
 
+#define GROWS       "policies:\n  default: {growth_floor: 100, daily_growth_factor: 3}\n"
+#define POOL_A_WITH "  a: {lines: {\"+12025550100\": {daily_level: %d}}}\n"
+
+/* covers: key pools.lines */
+START_TEST(a_lines_daily_level_is_in_force_at_once)
+{
+    begin(ACCOUNTS "pools:\n" POOL_A GROWS, 1);
+    ck_assert_int_eq(rig_line(rig, 0).growth_limit, 100);
+    for (int level = 5000; level >= 1000; level -= 4000) {
+        char text[300];
+        snprintf(text, sizeof text, ACCOUNTS "pools:\n" POOL_A_WITH GROWS, level);
+        ck_assert_int_eq(change_to(text), ERR_NONE);
+        ck_assert_int_eq(rig_line(rig, 0).growth_limit, 3 * level);
+    }
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_REST GROWS), ERR_NONE);
+    ck_assert_int_eq(rig_line(rig, 0).growth_limit, 100);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -274,6 +293,7 @@ int main(void)
         too_many_new_pools_change_nothing,
         a_pool_of_which_an_earlier_start_left_jobs_needs_a_restart,
         silence_is_judged_by_the_new_measure,
+        a_lines_daily_level_is_in_force_at_once,
     };
     return run_suite("core_reconfigure", tests, sizeof tests / sizeof *tests);
 }
