@@ -275,22 +275,26 @@ struct verdict decide(const struct core *core, uint32_t slot, uint32_t look, str
 }
 
 enum reason decide_for(const struct core *core, const struct job *job, const struct conversation *conversation,
-                       uint32_t pool, uint64_t from_line, struct instant now)
+                       const struct newcomer *who, struct instant now)
 {
-    struct conversation fresh = {.pool = (uint16_t)pool, .line = NO_LINE};
-    if (conversation == NULL && from_line != 0) {
-        fresh.line = line_find(core, from_line);
-        fresh.flags = CONVERSATION_PINNED;
+    struct conversation home = {.pool = (uint16_t)who->pool, .line = NO_LINE};
+    if (conversation != NULL)
+        home = *conversation;
+    else if (core->conversations_paused > 0 && pause_find(core, PAUSE_CONVERSATION, who->conversation) != 0)
+        home.flags = CONVERSATION_PAUSED;
+    if (who->from_line != 0 && (home.flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {
+        home.key = 0; /* not the one that waits for any line */
+        home.line = line_find(core, who->from_line) & NO_LINE;
+        home.flags |= CONVERSATION_PINNED;
+        conversation = NULL;
     }
-    if (conversation == NULL)
-        conversation = &fresh;
-    uint32_t first = conversation_first(core, conversation);
+    uint32_t first = conversation_first(core, &home);
     bool unsettled = first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0;
-    return judge(core, job, conversation, unsettled, now).reason;
+    return judge(core, job, conversation == NULL ? &home : conversation, unsettled, now).reason;
 }
 
 enum reason decide_unplaced(const struct core *core, uint32_t pool, struct instant now)
 {
     struct job probe = {.state = JOB_QUEUED};
-    return decide_for(core, &probe, NULL, pool, 0, now);
+    return decide_for(core, &probe, NULL, &(struct newcomer){.pool = pool}, now);
 }

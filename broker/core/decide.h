@@ -20,10 +20,15 @@ enum { DECIDE_QUICK = 64, DECIDE_FULL = 20000 }; /* `ahead` is never told larger
 /* A live job in its place. */
 struct verdict decide(const struct core *core, uint32_t job, uint32_t look, struct instant now);
 
-/* A job that is not there yet, as if it stood first: `conversation` may be NULL (a new one, pinned to `from_line` if
- * that is not 0). */
+struct newcomer {
+    uint32_t pool;
+    uint64_t conversation; /* its key */
+    uint64_t from_line;    /* 0: any */
+};
+/* A job that is not there yet, as if it stood first: `conversation` may be NULL (a new one). One that lives nowhere yet
+ * is pinned by it to `from_line`. */
 enum reason decide_for(const struct core *core, const struct job *job, const struct conversation *conversation,
-                       uint32_t pool, uint64_t from_line, struct instant now);
+                       const struct newcomer *who, struct instant now);
 
 /* Why the pool's new conversations wait. */
 enum reason decide_unplaced(const struct core *core, uint32_t pool, struct instant now);

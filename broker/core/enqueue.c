@@ -222,7 +222,8 @@ static bool would_be_held(struct core *core, const struct core_enqueue *job, con
     if (campaign != NOBODY && core->campaigns[campaign].pauses > 0)
         return true;
     struct job probe = {.state = JOB_QUEUED, .class = (unsigned)job->class & 3};
-    enum reason reason = decide_for(core, &probe, conversation, job->pool, job->from_line, now);
+    const struct newcomer who = {.pool = job->pool, .conversation = job->conversation, .from_line = job->from_line};
+    enum reason reason = decide_for(core, &probe, conversation, &who, now);
     return reason_holds(reason) || reason == REASON_NO_HEALTHY_LINE;
 }
 

@@ -89,6 +89,19 @@ START_TEST(fail_if_held_is_refused_while_its_campaign_is_paused)
 }
 END_TEST
 
+/* covers: field if_held; code held */
+START_TEST(fail_if_held_is_refused_by_a_pause_on_who_was_never_written_to)
+{
+    begin_fast();
+    rig_pause(rig, PAUSE_CONVERSATION, 7, 0);
+    struct core_enqueue job = rig_job(7, CLASS_REPLY);
+    job.fail_if_held = true;
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_HELD);
+    rig_resume(rig, PAUSE_CONVERSATION, 7, 0);
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_NONE);
+}
+END_TEST
+
 START_TEST(what_stepped_aside_takes_its_place_by_acceptance_again)
 {
     begin_fast();
@@ -452,6 +465,7 @@ int main(void)
     const TTest *const tests[] = {
         jobs_of_a_paused_campaign_step_out_of_the_way_of_those_behind_them,
         fail_if_held_is_refused_while_its_campaign_is_paused,
+        fail_if_held_is_refused_by_a_pause_on_who_was_never_written_to,
         what_stepped_aside_takes_its_place_by_acceptance_again,
         one_that_comes_back_while_a_younger_one_is_under_way_goes_before_its_next_try,
         campaigns_of_one_conversation_come_back_one_by_one_in_its_order,

@@ -483,6 +483,34 @@ START_TEST(one_pinned_job_pins_those_that_already_wait)
 END_TEST
 
 /* covers: field chat_id */
+/* What waits for any line yet is pinned by it, so the line it names says whether it is held. */
+START_TEST(fail_if_held_asks_the_line_that_the_job_names)
+{
+    struct play *play = play_lines(UNLIMITED, 2);
+    cordon(play->rig, 1);
+    tell(play->rig, 0, REPUTATION_CRITICAL);
+    uint64_t first = rig_send(play->rig, 100, CLASS_TRANSACTIONAL);
+    ck_assert_int_eq(reason_of(play->rig, first), REASON_NO_HEALTHY_LINE);
+    struct core_enqueue job = rig_job(100, CLASS_TRANSACTIONAL);
+    job.fail_if_held = true;
+    job.from_line = RIG_LINE; /* CRITICAL */
+    ck_assert_int_eq(rig_enqueue(play->rig, &job).code, CODE_HELD);
+    job.from_line = RIG_LINE + 1; /* cordoned: it would wait, and not as held */
+    struct effect answer = rig_enqueue(play->rig, &job);
+    ck_assert_int_eq(answer.code, CODE_NONE);
+    ck_assert_int_eq(answer.reason, REASON_LINE_CORDONED);
+    play_free(&play);
+
+    play = play_lines(UNLIMITED, 2);
+    uint64_t waiting = rig_send(play->rig, 100, CLASS_TRANSACTIONAL);
+    tell(play->rig, 0, REPUTATION_CRITICAL);
+    ck_assert_int_eq(rig_view(play->rig, waiting).line, 0);
+    job.from_line = RIG_LINE;
+    ck_assert_int_eq(rig_enqueue(play->rig, &job).code, CODE_HELD);
+    play_free(&play);
+}
+END_TEST
+
 START_TEST(a_chat_the_producer_knows_lives_on_the_line_it_names_and_costs_no_new_conversation)
 {
     struct play *play = play_lines("pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 1", 2);
@@ -563,6 +591,7 @@ int main(void)
     tcase_add_test(tcase, a_pinned_conversation_waits_for_its_line_with_the_lines_reason);
     tcase_add_test(tcase, another_line_than_the_conversations_is_a_conflict_and_one_outside_the_pool_unknown);
     tcase_add_test(tcase, one_pinned_job_pins_those_that_already_wait);
+    tcase_add_test(tcase, fail_if_held_asks_the_line_that_the_job_names);
     tcase_add_test(tcase, a_chat_the_producer_knows_lives_on_the_line_it_names_and_costs_no_new_conversation);
     tcase_add_test(tcase, a_pool_without_a_welcoming_line_says_why);
     suite_add_tcase(suite, tcase);
