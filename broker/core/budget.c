@@ -74,6 +74,17 @@ void budget_merge(struct budget_window *window, const struct budget_window *othe
         budget_restore(window, bucket, other->count[bucket % BUDGET_BUCKETS]);
 }
 
+void budget_back(struct budget_window *window, int64_t bucket)
+{
+    struct budget_window before = *window;
+    if (window->newest <= bucket)
+        return;
+    for (int64_t ago = 0; ago < BUDGET_BUCKETS && ago <= bucket; ago++)
+        window->count[(bucket - ago) % BUDGET_BUCKETS] =
+            ago <= before.newest ? before.count[(before.newest - ago) % BUDGET_BUCKETS] : 0;
+    window->newest = bucket;
+}
+
 /* ---- the line's own level ---- */
 
 static unsigned day_sum(const struct line *line, int64_t day)

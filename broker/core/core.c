@@ -12,6 +12,7 @@
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
 #include "broker/core/job.h"
+#include "broker/core/jump.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/names.h"
@@ -69,7 +70,7 @@ static void number_mono_timers(struct core *core)
         [MONO_LINE] = limits->lines_max,          [MONO_LEASE] = limits->leases_max + 1,
         [MONO_WORKER] = limits->workers_max + 1,  [MONO_ACCOUNT] = CONF_ACCOUNTS_MAX,
         [MONO_POLL_SOON] = CONF_ACCOUNTS_MAX, [MONO_FORGET] = 1,
-        [MONO_AHEAD] = 1, [MONO_PURGE] = 1, [MONO_RECONSIDER] = 1};
+        [MONO_AHEAD] = 1, [MONO_PURGE] = 1, [MONO_RECONSIDER] = 1, [MONO_JUMP] = 1};
     for (int kind = 0; kind < MONO_KINDS; kind++)
         core->mono_first[kind + 1] = core->mono_first[kind] + owners[kind];
 }
@@ -238,6 +239,9 @@ static void wake_mono(struct core *core, uint32_t owner, struct instant now, str
     case MONO_RECONSIDER:
         conversations_reconsider_slice(core, now);
         break;
+    case MONO_JUMP:
+        jump_slice(core, now);
+        break;
     case MONO_KINDS:
         assert(false);
     }
@@ -246,6 +250,7 @@ static void wake_mono(struct core *core, uint32_t owner, struct instant now, str
 void core_tick(struct core *core, struct instant now, struct effects *out)
 {
     struct timer timer;
+    jump_notice(core, now);
     for (int i = 0; i < TICK_TIMERS_MAX && effects_have_room(out) && timers_take(&core->wall, now.wall_ms, &timer); i++)
         wake_wall(core, timer.owner, now, out);
     for (int i = 0; i < TICK_TIMERS_MAX && effects_have_room(out) && timers_take(&core->mono, now.mono_ms, &timer); i++)

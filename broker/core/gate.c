@@ -36,7 +36,7 @@ void ramp_hold(struct line *line, struct instant now)
     line->known.ramp_step = 0;
 }
 
-static int64_t step_ms(const struct core *core, const struct line *line)
+int64_t ramp_step_ms(const struct core *core, const struct line *line)
 {
     int64_t factor = 1LL << line->known.relapses;
     return line_policy(core, line)->ramp_step_ms * (factor > RELAPSE_FACTOR_MAX ? RELAPSE_FACTOR_MAX : factor);
@@ -51,7 +51,7 @@ void ramp_start(const struct core *core, struct line *line, struct instant now)
 void ramp_climb(const struct core *core, struct line *line, struct instant now)
 {
     line->known.ramp_step = 1;
-    line->known.ramp_until_ms = now.wall_ms + step_ms(core, line);
+    line->known.ramp_until_ms = now.wall_ms + ramp_step_ms(core, line);
     pace_begin(core, line, now);
 }
 
@@ -60,7 +60,7 @@ bool ramp_step(const struct core *core, struct line *line, struct instant now)
     if (!ramp_is_on(core, line) || now.wall_ms < line->known.ramp_until_ms)
         return false;
     line->known.ramp_step++;
-    line->known.ramp_until_ms = now.wall_ms + step_ms(core, line);
+    line->known.ramp_until_ms = now.wall_ms + ramp_step_ms(core, line);
     if (!ramp_is_on(core, line) || ramp_percent(core, line) >= 100)
         line->known.ramp_step = 0;
     return true;

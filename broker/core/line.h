@@ -42,6 +42,7 @@ unsigned ramp_percent(const struct core *core, const struct line *line);
 bool ramp_is_on(const struct core *core, const struct line *line);
 /* Goes to the next step when it is time. True: it did. */
 bool ramp_step(const struct core *core, struct line *line, struct instant now);
+int64_t ramp_step_ms(const struct core *core, const struct line *line); /* how long a step of it lasts */
 
 /* ---- pace.c ---- */
 /* Microseconds between two sends at the gate's pace; 0: no limit. */
@@ -59,6 +60,8 @@ void budget_add(struct budget_window *window, int64_t wall_ms, int delta, int64_
 /* The value of one bucket as a record told it: the larger one counts, so that order does not matter. */
 void budget_restore(struct budget_window *window, int64_t bucket, uint16_t count);
 void budget_merge(struct budget_window *window, const struct budget_window *other); /* the same for all of them */
+/* The clock went back: what it counted later than `bucket` counts as if it had been spent until now. */
+void budget_back(struct budget_window *window, int64_t bucket);
 /* For all budgets of a line, which are all but BUDGET_PAIR. */
 bool budget_left(const struct core *core, const struct line *line, enum budget budget, struct instant now);
 struct budget_state budget_state(const struct core *core, const struct line *line, enum budget budget,

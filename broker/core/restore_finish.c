@@ -9,6 +9,7 @@
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
 #include "broker/core/job.h"
+#include "broker/core/jump.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/move.h"
@@ -280,6 +281,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     core->restored = true;
     for (uint32_t l = 0; l < core->line_count; l++)
         turns_touch_line(core, l, now);
+    jump_restored(core, now);
     mono_timer(core, MONO_FORGET, 0, now.mono_ms);
 }
 

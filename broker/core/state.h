@@ -351,6 +351,7 @@ enum mono_timer {
     MONO_AHEAD,     /* conversations whose records are behind */
     MONO_PURGE,     /* jobs that end for their recipient's sake */
     MONO_RECONSIDER, /* conversations that wait by rules that have changed */
+    MONO_JUMP,      /* what was noted while the wall clock was ahead (jump.h) */
     MONO_KINDS
 };
 
@@ -391,6 +392,8 @@ struct core {
     uint32_t reconsider_left, reconsider_at; /* likewise, of conversations (turns.h) */
     struct zone zones[ZONES_MAX + 1]; /* slot 0: not known */
     unsigned zones_used;
+    int64_t wall_off_ms; /* wall clock less steady clock, as of the last tick */
+    uint32_t jump_at;    /* the next of jobs and conversations to be looked at (jump.h) */
     uint32_t purge_left, purge_at;  /* jobs still to be looked at (purge.h); the last one that was */
 
     struct line *lines;

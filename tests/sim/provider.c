@@ -31,6 +31,7 @@ struct message { /* of a job */
     bool deleted; /* and is gone since */
     int line;
     char key[80];
+    int refused_status, refused_code; /* for good: what it is is not to be had another time either */
     int status;
     char *answer; /* the first one, which every repeat gets */
 };
@@ -61,7 +62,7 @@ struct error_code {
 /* Every code of linq-api.md 4.2, and answers without one. */
 static const struct error_code codes[] = {
     {1001, 400}, {1002, 400}, {1003, 400}, {1004, 400}, {1005, 400}, {1006, 409}, {1007, 429}, {1008, 400},
-    {2002, 404}, {2003, 404}, {2005, 403}, {2006, 403}, {2007, 404}, {2008, 403}, {2009, 409}, {2010, 404},
+    {2003, 404}, {2005, 403}, {2006, 403}, {2007, 404}, {2008, 403}, {2009, 409}, {2010, 404},
     {2011, 403}, {2012, 404}, {2013, 409}, {2014, 409}, {2015, 409}, {2016, 409}, {2017, 409}, {2018, 409},
     {2019, 404}, {2021, 404}, {2022, 500}, {2023, 409}, {2027, 403}, {2028, 400}, {3001, 500}, {3002, 500},
     {3003, 500}, {3004, 500}, {3005, 504}, {3006, 500}, {3007, 500}, {4001, 500}, {4002, 500}, {4003, 500},
@@ -195,6 +196,12 @@ static struct provider_reply by_chance(const struct request *request)
         code++;
     bool may_be_made = code->code == 3005 || (code->code == 0 && code->status >= 500);
     fault(FAULT_PROVIDER_CODE);
+    bool passes = code->status >= 500 || code->status == 429 || code->status == 408 || code->status == 425 ||
+                  code->status == 301 || code->code == 2007 || code->code == 2009 || code->code == 2027;
+    if (!passes) {
+        provider.messages[request->job].refused_status = code->status;
+        provider.messages[request->job].refused_code = code->code;
+    }
     if (may_be_made && chance(&provider.codes, 500))
         make_message(request);
     note(about_job(request->job), "provider: job %d is answered %d/%d", request->job, code->status, code->code);
@@ -212,6 +219,8 @@ static struct provider_reply answer(const struct request *request)
         return refuse(chance(&provider.codes, 300) ? 502 : 500, chance(&provider.codes, 500) ? 3001 : 0);
     if (message->here)
         return message->deleted ? refuse(404, 2002) : as_before(message);
+    if (message->refused_status != 0)
+        return refuse(message->refused_status, message->refused_code);
     if (provider.lines[request->line].flagged)
         return refuse(403, 2027);
     if (!group && chat->opted_out)

@@ -1,0 +1,115 @@
+/* jump.c — see jump.h. */
+#include "broker/core/jump.h"
+
+#include "broker/core/chat.h"
+#include "broker/core/conversation.h"
+#include "broker/core/job.h"
+#include "broker/core/line.h"
+#include "broker/core/turns.h"
+
+#define BACK_MS      60000  /* less than this is waited for */
+#define HINT_MAX_MS  600000 /* a Retry-After is cut to this (disposition.h) */
+#define SLICE_LOOK   2048
+#define SLICE_GAP_MS 10
+
+static int64_t not_after(int64_t moment_ms, int64_t latest_ms)
+{
+    return moment_ms < latest_ms ? moment_ms : latest_ms;
+}
+
+static void line_back(struct core *core, uint32_t at, struct instant now)
+{
+    struct change_line *known = &core->lines[at].known;
+    int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
+    budget_back(&known->messages, bucket);
+    budget_back(&known->fresh, bucket);
+    budget_back(&known->out, bucket);
+    budget_back(&known->away, bucket);
+    known->day = not_after(known->day, now.wall_ms / LEVEL_DAY_MS);
+    known->ramp_until_ms = not_after(known->ramp_until_ms, now.wall_ms + ramp_step_ms(core, &core->lines[at]));
+    known->flagged_at_ms = not_after(known->flagged_at_ms, now.wall_ms);
+    known->relapsed_at_ms = not_after(known->relapsed_at_ms, now.wall_ms);
+    known->gate_since_ms = not_after(known->gate_since_ms, now.wall_ms);
+    known->heard_at_ms = not_after(known->heard_at_ms, now.wall_ms);
+    turns_touch_line(core, at, now);
+}
+
+static void conversation_back(struct core *core, uint32_t at, struct instant now)
+{
+    struct conversation *conversation = &core->conversations[at];
+    if (conversation->key == 0)
+        return;
+    if (conversation->last_out > moment_of(now.wall_ms))
+        conversation->last_out = moment_of(now.wall_ms) & 0x3FFFFFFF;
+    if (conversation->last_in > minute_of(now.wall_ms))
+        conversation->last_in = minute_of(now.wall_ms) & 0xFFFFFF;
+    if (conversation->tail != NOBODY)
+        conversation_settle(core, at, now);
+}
+
+/* A job that was tried waits for its next try, never longer than the longest wait from now. */
+static void job_back(struct core *core, uint32_t slot, struct instant now)
+{
+    struct job *job = &core->jobs[slot];
+    if (job->number == 0 || job->state != JOB_QUEUED || job->attempts == 0)
+        return;
+    const struct policy *policy = &core->pools[core->conversations[job->conversation].pool].policy;
+    int64_t longest_ms = policy->retry_cap_ms > HINT_MAX_MS ? policy->retry_cap_ms : HINT_MAX_MS;
+    if (job_due_ms(job) <= now.wall_ms + longest_ms)
+        return;
+    job_set_due(job, now.wall_ms + longest_ms);
+    job_timer(core, slot);
+    conversation_settle(core, job->conversation, now);
+}
+
+static void begin(struct core *core, struct instant now)
+{
+    for (uint32_t l = 0; l < core->line_count; l++)
+        line_back(core, l, now);
+    core->jump_at = 1;
+    mono_timer(core, MONO_JUMP, 0, now.mono_ms);
+}
+
+void jump_notice(struct core *core, struct instant now)
+{
+    int64_t off_ms = now.wall_ms - now.mono_ms;
+    bool back = core->wall_off_ms - off_ms > BACK_MS;
+    core->wall_off_ms = off_ms;
+    if (back)
+        begin(core, now);
+}
+
+static bool is_ahead(int64_t moment_ms, struct instant now)
+{
+    return moment_ms > now.wall_ms + BACK_MS;
+}
+
+/* A line that was heard of, or sent, after now. */
+static bool line_is_ahead(const struct change_line *known, struct instant now)
+{
+    return is_ahead(known->heard_at_ms, now) || is_ahead(known->gate_since_ms, now) ||
+           is_ahead((known->messages.newest - 1) * BUDGET_BUCKET_MS, now);
+}
+
+void jump_restored(struct core *core, struct instant now)
+{
+    bool ahead = false;
+    core->wall_off_ms = now.wall_ms - now.mono_ms;
+    for (uint32_t l = 0; l < core->line_count && !ahead; l++)
+        ahead = line_is_ahead(&core->lines[l].known, now);
+    if (ahead)
+        begin(core, now);
+}
+
+void jump_slice(struct core *core, struct instant now)
+{
+    uint32_t last = core->conversations_used > core->jobs_used ? core->conversations_used : core->jobs_used;
+    for (unsigned looked = 0; core->jump_at <= last && looked < SLICE_LOOK; core->jump_at++, looked++) {
+        if (core->jump_at <= core->jobs_used)
+            job_back(core, core->jump_at, now);
+        if (core->jump_at <= core->conversations_used)
+            conversation_back(core, core->jump_at, now);
+    }
+    if (core->jump_at <= last)
+        mono_timer(core, MONO_JUMP, 0, now.mono_ms + SLICE_GAP_MS);
+}

@@ -1,0 +1,17 @@
+/* jump.h — the wall clock goes back. What was noted while it was ahead (a retry's due time, a ramp's next step, a line's
+ * spent budgets, when a chat was written to last) would then lie in a time that may be a year away: lines would stand
+ * still in their ramp, jobs wait for their next try and budgets count nothing until then. So whatever lies further ahead
+ * than it could from now on is brought back. Moments that somebody gave (send_after, expires_at, a pause's end) stay. */
+#ifndef LINEWARD_CORE_JUMP_H
+#define LINEWARD_CORE_JUMP_H
+
+#include "broker/core/state.h"
+
+/* With each tick: has the wall clock gone back against the steady one, by more than a minute? */
+void jump_notice(struct core *core, struct instant now);
+/* After a restart, before which it may have. */
+void jump_restored(struct core *core, struct instant now);
+/* A slice of looking at lines, conversations and jobs (MONO_JUMP). */
+void jump_slice(struct core *core, struct instant now);
+
+#endif

@@ -1,0 +1,105 @@
+/* core_jump_test.c — the wall clock was a year ahead for a while and is right again: nothing waits a year for it, and
+ * what was spent stays spent. The simulation found it (docs/reliability.md). */
+#include "tests/unit/core_suite.h"
+
+#define YEAR_MS INT64_C(31536000000)
+#define CONF    POLICY_CONF("pace_per_min: 0, ramp_step_ms: 1000, retry_base_ms: 1000, retry_cap_ms: 20000, cadence_ms: [5000]")
+
+static void jump(int64_t by_ms)
+{
+    rig->now.wall_ms += by_ms;
+    rig_tick(rig);
+}
+
+static void begin_ahead(const char *conf)
+{
+    begin_with(conf, 1);
+    jump(YEAR_MS);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+}
+
+static const struct effect *last_job(void)
+{
+    size_t jobs = rig_count(rig, EFFECT_JOB);
+    ck_assert_uint_gt(jobs, 0);
+    return rig_told(rig, EFFECT_JOB, jobs - 1);
+}
+
+START_TEST(a_ramp_begun_in_a_wrong_year_goes_on)
+{
+    begin_ahead(CONF);
+    relapse();
+    jump(-YEAR_MS);
+    rig_pass(rig, 5000);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 100);
+}
+END_TEST
+
+START_TEST(over_a_restart_too)
+{
+    begin_ahead(CONF);
+    relapse();
+    rig->now.wall_ms -= YEAR_MS;
+    rig_restart(rig, 100);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_pass(rig, 5000);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 100);
+}
+END_TEST
+
+START_TEST(a_next_try_set_in_a_wrong_year_comes_within_the_longest_wait)
+{
+    begin_ahead(CONF);
+    uint64_t number = rig_send(rig, 1, CLASS_REPLY);
+    rig_tick(rig);
+    struct core_result failed = rig_result(last_job(), OUTCOME_RETRY);
+    rig_answer(rig, &failed);
+    jump(-YEAR_MS);
+    rig_forget(rig);
+    rig_pass(rig, 601000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_LEASED);
+}
+END_TEST
+
+START_TEST(the_cadence_counts_from_now_for_a_message_of_a_wrong_year)
+{
+    begin_ahead(CONF);
+    rig_send(rig, 1, CLASS_CAMPAIGN);
+    rig_tick(rig);
+    rig_sent(rig, last_job());
+    uint64_t next = rig_send(rig, 1, CLASS_CAMPAIGN);
+    jump(-YEAR_MS);
+    rig_pass(rig, 7000);
+    ck_assert_int_eq(rig_view(rig, next).state, JOB_LEASED);
+}
+END_TEST
+
+START_TEST(what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts)
+{
+    begin_ahead(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 3"));
+    for (uint64_t conversation = 1; conversation <= 2; conversation++) {
+        rig_send(rig, conversation, CLASS_REPLY);
+        rig_tick(rig);
+        rig_sent(rig, last_job());
+    }
+    jump(-YEAR_MS);
+    ck_assert_uint_eq(rig_line(rig, 0).fresh_used, 2);
+    for (uint64_t conversation = 3; conversation <= 5; conversation++)
+        rig_send(rig, conversation, CLASS_REPLY);
+    rig_pass(rig, 1000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 3);
+    ck_assert_uint_eq(rig_line(rig, 0).fresh_used, 3);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {a_ramp_begun_in_a_wrong_year_goes_on,
+                                         over_a_restart_too,
+                                         a_next_try_set_in_a_wrong_year_comes_within_the_longest_wait,
+                                         the_cadence_counts_from_now_for_a_message_of_a_wrong_year,
+                                         what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts};
+    return run_suite("core_jump", tests, sizeof tests / sizeof *tests);
+}
