@@ -87,7 +87,7 @@ test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src) $(
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
-.PHONY: all help deps demo check compat test bench soak storm sim install clean objects tests bench-tools tidy cppcheck \
+.PHONY: all help deps demo check compat test bench sim plants soak storm sim install clean objects tests bench-tools tidy cppcheck \
         list-unit list-model list-process print-sanitize
 .DEFAULT_GOAL := all
 
@@ -121,6 +121,10 @@ soak: ## model and process tests with new seeds until SOAK_MINUTES (60) are over
 
 sim: $(sim_program) ## the whole in one thread, from seeds: SEEDS=1000 [FIRST=1], or SEED=17 with every event (SHOW=1)
 	@$(if $(SHOW),SIM_SHOW=1) $(sim_program) $(or $(SEED),$(or $(FIRST),1) $(or $(SEEDS),1000))
+
+plants: ## does the simulation find planted bugs? PLANTS='names' (all), SEEDS=1000 each
+	@deploy/install-deps --if-missing build
+	@SEEDS=$(or $(SEEDS),1000) tests/sim/plants/run $(PLANTS)
 
 storm: all $(audit_tool) $(BUILD)/tests/process/storm_test ## 10,000 conversations x 20 jobs amid errors and dying workers
 	LINEWARD_STORM=$(or $(LINEWARD_STORM),10000) $(BUILD)/tests/process/storm_test
