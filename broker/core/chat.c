@@ -106,7 +106,7 @@ bool chat_count_in(struct conversation *conversation, int64_t at_ms)
 
 static int64_t catch_up_period_ms(const struct core *core)
 {
-    int64_t kept_ms = core->conf->store.history_retention_h * 3600000 / 4;
+    int64_t kept_ms = conf_ms_of_hours(core->conf->store.history_retention_h) / 4;
     return kept_ms < CATCH_UP_MS ? kept_ms : CATCH_UP_MS;
 }
 

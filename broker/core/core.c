@@ -31,7 +31,7 @@ static void take_conf(struct core *core, const struct conf *conf)
     core->conf = conf;
     core->heartbeat_ms = conf->broker.heartbeat_ms;
     core->restart_wait_ms = conf->broker.restart_wait_ms;
-    core->dedupe_window_ms = conf->store.dedupe_window_h * 3600000;
+    core->dedupe_window_ms = conf_ms_of_hours(conf->store.dedupe_window_h);
     core->jobs_max = (uint64_t)conf->broker.jobs_max;
     core->account_count = (uint32_t)conf->account_count;
     core->pool_count = CONF_POOLS_MAX;

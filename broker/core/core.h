@@ -345,6 +345,10 @@ struct zone_rules { /* what its clocks show: seconds ahead of UTC, from each mom
 /* A number for where recipients are, for core_enqueue: an IANA zone, or two with a comma (quiet.h). 0: no more room. */
 uint16_t core_zone(struct core *core, const char *name, struct effects *out);
 bool core_zone_is_known(const struct core *core, const char *name);
+/* The number of the zone in use that has all of the nights of these clocks and the fewest besides, over the year to come
+ * (looked at week by week); 0: none has them all. *excess_s: how much longer its nights are. */
+uint16_t core_zone_like(const struct core *core, const struct zone_rules *rules, size_t parts, struct instant now,
+                        int32_t *excess_s);
 /* The zones in use, from 1 on; NULL: no more. Until its rules are told a zone knows no night. */
 const char *core_zone_at(const struct core *core, unsigned at);
 /* One set of rules for each name of the zone; they must reach as far as anybody waits. */

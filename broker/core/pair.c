@@ -145,7 +145,8 @@ static void note(struct core *core, uint32_t at, int64_t wall_ms)
             return;
         slot = take_slot(core, bucket);
         if (slot == 0) {
-            core->pairs_lost_ms = wall_ms;
+            if (limit_of(core, at) != 0)
+                core->pairs_lost_ms = wall_ms;
             return;
         }
         core->pairs[slot] = (struct pair_minute){.conversation = at, .newest = last};
@@ -155,10 +156,10 @@ static void note(struct core *core, uint32_t at, int64_t wall_ms)
     count(&core->pairs[slot], bucket);
 }
 
+/* Without a limit too: one may be set while running. */
 void pair_spend(struct core *core, uint32_t at, struct instant now)
 {
-    if (limit_of(core, at) != 0)
-        note(core, at, now.wall_ms);
+    note(core, at, now.wall_ms);
 }
 
 void pair_return(struct core *core, uint32_t at)

@@ -13,6 +13,8 @@
 #define LOOK_MAX     4096 /* conversations in one slice ... */
 #define YIELDS_MAX   512  /* ... and jobs of paused campaigns that step aside in it */
 #define SLICE_GAP_MS 1
+#define WEEKS_ALIKE  53
+#define WEEK_MS      (7 * INT64_C(86400000))
 
 static int32_t offset_at(const struct zone_rules *rules, int64_t wall_ms)
 {
@@ -36,18 +38,28 @@ static int64_t wrapped(int64_t seconds)
     return rest < 0 ? rest + DAY_S : rest;
 }
 
+struct span_s { /* from the last clock to the first, in seconds ahead of UTC */
+    int32_t east, west;
+};
+
+static struct span_s span_at(const struct zone_rules *rules, size_t parts, int64_t wall_ms)
+{
+    struct span_s span = {offset_at(&rules[0], wall_ms), 0};
+    span.west = span.east;
+    for (size_t p = 1; p < parts; p++) {
+        int32_t other = offset_at(&rules[p], wall_ms);
+        span.east = other > span.east ? other : span.east;
+        span.west = other < span.west ? other : span.west;
+    }
+    return span;
+}
+
 /* Milliseconds of night still to come by the offsets in force then; 0: it is none. */
 static int64_t night_left(const struct zone *zone, const struct policy *policy, int64_t wall_ms)
 {
-    int32_t east = offset_at(&zone->part[0], wall_ms);
-    int32_t west = east;
-    if (zone->parts > 1) {
-        int32_t other = offset_at(&zone->part[1], wall_ms);
-        east = other > east ? other : east;
-        west = other < west ? other : west;
-    }
-    int64_t night_s = wrapped((policy->quiet_to_min - policy->quiet_from_min) * 60) + east - west;
-    int64_t since_s = wrapped(wall_ms / 1000 + east - policy->quiet_from_min * 60);
+    struct span_s span = span_at(zone->part, zone->parts, wall_ms);
+    int64_t night_s = wrapped((policy->quiet_to_min - policy->quiet_from_min) * 60) + span.east - span.west;
+    int64_t since_s = wrapped(wall_ms / 1000 + span.east - policy->quiet_from_min * 60);
     if (night_s > QUIET_MAX_S)
         night_s = QUIET_MAX_S;
     return since_s >= night_s ? 0 : (night_s - since_s) * 1000 - wall_ms % 1000;
@@ -112,6 +124,39 @@ uint16_t core_zone(struct core *core, const char *name, struct effects *out)
 bool core_zone_is_known(const struct core *core, const char *name)
 {
     return name_find(core, NAME_ZONE, name) != 0;
+}
+
+/* ---- zones that are alike ---- */
+
+/* Seconds that the zone's nights are longer, at most; -1: it lacks some. */
+static int32_t excess_of(const struct zone *zone, const struct zone_rules *rules, size_t parts, int64_t wall_ms)
+{
+    int32_t most = 0;
+    if (zone->parts == 0)
+        return -1;
+    for (int week = 0; week < WEEKS_ALIKE; week++, wall_ms += WEEK_MS) {
+        struct span_s has = span_at(zone->part, zone->parts, wall_ms), needs = span_at(rules, parts, wall_ms);
+        int32_t excess = has.east - needs.east + needs.west - has.west;
+        if (has.east < needs.east || has.west > needs.west)
+            return -1;
+        most = excess > most ? excess : most;
+    }
+    return most;
+}
+
+uint16_t core_zone_like(const struct core *core, const struct zone_rules *rules, size_t parts, struct instant now,
+                        int32_t *excess_s)
+{
+    uint16_t best = 0;
+    *excess_s = INT32_MAX;
+    for (unsigned at = 1; at <= core->zones_used && *excess_s > 0; at++) {
+        int32_t excess = excess_of(&core->zones[at], rules, parts, now.wall_ms);
+        if (excess < 0 || excess >= *excess_s)
+            continue;
+        best = core->zones[at].name;
+        *excess_s = excess;
+    }
+    return best;
 }
 
 const char *core_zone_at(const struct core *core, unsigned at)

@@ -11,6 +11,7 @@
 
 #define AHEAD_MS   (400 * INT64_C(86400000)) /* as far as anybody waits for a morning, and more */
 #define PAIR_BYTES (2 * TZ_NAME_BYTES_MAX + 2)
+#define WHOLE_WORLD "Pacific/Kiritimati,Pacific/Pago_Pago" /* where a day begins first, and last */
 
 bool zones_knows(const struct core *core, const char *tz)
 {
@@ -85,25 +86,11 @@ static bool zones_of_group(const struct recipients *recipients, char out[PAIR_BY
     return true;
 }
 
-uint16_t zones_of_job(struct core *core, const char *tz, const struct recipients *recipients, struct effects *out)
-{
-    char pair[PAIR_BYTES];
-    if (tz != NULL)
-        return core_zone(core, tz, out);
-    if (recipients->count == 1) {
-        const char *zones = phone_zone(recipients->handles[0]);
-        return zones == NULL ? 0 : core_zone(core, zones, out);
-    }
-    if (!zones_of_group(recipients, pair) || strlen(pair) > NAME_MAX_BYTES)
-        return 0;
-    return core_zone(core, pair, out);
-}
-
 /* ---- rules ---- */
 
-static void tell(struct core *core, unsigned at, const char *zones, struct instant now)
+/* Of the name or the two of them; how many are known to the system. */
+static size_t read_rules(const char *zones, struct instant now, struct zone_rules rules[ZONE_PARTS_MAX])
 {
-    struct zone_rules rules[ZONE_PARTS_MAX];
     char names[2][TZ_NAME_BYTES_MAX + 1];
     size_t parts = 0;
     split(zones, names);
@@ -113,9 +100,63 @@ static void tell(struct core *core, unsigned at, const char *zones, struct insta
         else
             log_event(LOG_WARN, "zone_not_known", "zone=%s folder=%s", names[i], TZ_FOLDER);
     }
+    return parts;
+}
+
+static void tell(struct core *core, unsigned at, const char *zones, struct instant now)
+{
+    struct zone_rules rules[ZONE_PARTS_MAX];
+    size_t parts = read_rules(zones, now, rules);
     if (parts > 0)
         core_zone_rules(core, at, rules, parts, now);
 }
+
+/* ---- the table of the core, which must have room for whoever comes last ---- */
+
+/* Told at once: the next job may ask whether it is alike. */
+static uint16_t add(struct core *core, const char *zones, struct effects *out)
+{
+    uint16_t number = core_zone(core, zones, out);
+    unsigned last = 0;
+    while (core_zone_at(core, last + 1) != NULL)
+        last++;
+    if (number != 0 && strcmp(core_zone_at(core, last), zones) == 0)
+        tell(core, last, zones, clock_read());
+    return number;
+}
+
+/* Names have room while there are few. Then a new one is that of a zone with the same clocks, of which there are some
+ * hundred in the world and so always room for another; two of them are those of a zone whose night has theirs. */
+static uint16_t number_of(struct core *core, const char *zones, struct effects *out)
+{
+    struct zone_rules rules[ZONE_PARTS_MAX];
+    int32_t excess_s = 0;
+    if (core_zone_is_known(core, zones) || core_zone_at(core, ZONES_BY_NAME) == NULL)
+        return core_zone(core, zones, out);
+    size_t parts = read_rules(zones, clock_read(), rules);
+    uint16_t like = parts == 0 ? 0 : core_zone_like(core, rules, parts, clock_read(), &excess_s);
+    if (parts < 2)
+        return like != 0 && excess_s == 0 ? like : add(core, zones, out);
+    return like != 0 ? like : add(core, WHOLE_WORLD, out);
+}
+
+/* ---- a job's ---- */
+
+uint16_t zones_of_job(struct core *core, const char *tz, const struct recipients *recipients, struct effects *out)
+{
+    char pair[PAIR_BYTES];
+    if (tz != NULL)
+        return number_of(core, tz, out);
+    if (recipients->count == 1) {
+        const char *zones = phone_zone(recipients->handles[0]);
+        return zones == NULL ? 0 : number_of(core, zones, out);
+    }
+    if (!zones_of_group(recipients, pair) || strlen(pair) > NAME_MAX_BYTES)
+        return 0;
+    return number_of(core, pair, out);
+}
+
+/* ---- once a turn ---- */
 
 /* New ones all at once, for their jobs wait for nothing else; the rest one a turn. */
 void zones_turn(struct zones *zones, struct core *core, struct instant now)

@@ -11,6 +11,7 @@ bool zones_knows(const struct core *core, const char *tz);
 /* The number of the job's zone, as the core takes it; 0: not known. `tz` NULL: none given. */
 uint16_t zones_of_job(struct core *core, const char *tz, const struct recipients *recipients, struct effects *out);
 
+#define ZONES_BY_NAME 128 /* zones in use, beyond which one stands for all with its clocks */
 #define ZONES_TOLD_MS INT64_C(86400000) /* rules are told anew after so long: data may have been updated */
 
 struct zones {

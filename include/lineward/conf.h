@@ -35,6 +35,11 @@ struct conf_store {
     int64_t segment_mb, history_retention_h, dedupe_window_h, dedupe_max;
 };
 
+static inline int64_t conf_ms_of_hours(int64_t hours) /* of the keys that end in _h */
+{
+    return hours * 3600000;
+}
+
 struct conf_cache {
     char *kind, *redis, *redis_password_file;
 };

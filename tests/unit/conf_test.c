@@ -153,6 +153,7 @@ static void check_defaults(const struct conf *c)
     ck_assert_str_eq(c->store.kind, "embedded");
     ck_assert_int_eq(c->store.segment_mb, 64);
     ck_assert_int_eq(c->store.history_retention_h, 72);
+    ck_assert_int_eq(conf_ms_of_hours(c->store.history_retention_h), INT64_C(3) * 24 * 60 * 60 * 1000);
     ck_assert_int_eq(c->store.dedupe_window_h, 72);
     ck_assert_int_eq(c->store.dedupe_max, 50000000);
     ck_assert_str_eq(c->cache.kind, "memory");

@@ -280,6 +280,29 @@ START_TEST(a_lines_daily_level_is_in_force_at_once)
 }
 END_TEST
 
+/* covers: key policies.pair_per_min */
+START_TEST(a_pair_limit_counts_the_minute_before_it_was_set)
+{
+    const char *limited = ACCOUNTS "pools:\n" POOL_A "policies:\n  default: {pace_per_min: 0, pair_per_min: 2, "
+                                   "new_conversations_per_day: 0, daily_messages: 0, distinct_recipients_per_hour: 0, "
+                                   "daily_growth_factor: 0}\n";
+    begin(ACCOUNTS "pools:\n" POOL_A POLICY(0), 1);
+    for (int i = 0; i < 3; i++) {
+        uint64_t number = enqueue("a", 1).number;
+        ck_assert(is_leased(number));
+        end_lease(number);
+        rig_pass(rig, 1000);
+    }
+    ck_assert_int_eq(change_to(limited), ERR_NONE);
+    uint64_t waits = enqueue("a", 1).number;
+    ck_job(waits, JOB_QUEUED, REASON_BUDGET_PAIR);
+    rig_pass(rig, 57000);
+    ck_job(waits, JOB_QUEUED, REASON_BUDGET_PAIR);
+    rig_pass(rig, 10000);
+    ck_assert(is_leased(waits));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -294,6 +317,7 @@ int main(void)
         a_pool_of_which_an_earlier_start_left_jobs_needs_a_restart,
         silence_is_judged_by_the_new_measure,
         a_lines_daily_level_is_in_force_at_once,
+        a_pair_limit_counts_the_minute_before_it_was_set,
     };
     return run_suite("core_reconfigure", tests, sizeof tests / sizeof *tests);
 }

@@ -96,6 +96,44 @@ START_TEST(a_night_ends_by_the_clock_that_is_in_force_at_that_moment)
 }
 END_TEST
 
+static void fill_with(const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        send_in(names[i], "a@example.org");
+}
+
+/* One producer's names, however many, leave nobody without a night. */
+START_TEST(names_beyond_what_the_table_holds_have_a_night_too)
+{
+    static const char *const offsets[] = {"Etc/GMT+9", "Etc/GMT+8", "Etc/GMT+7", "Etc/GMT+6", "Etc/GMT+5", "Etc/GMT+4",
+                                          "Etc/GMT+3", "Etc/GMT+2"};
+    struct zones zones = {0};
+    struct recipients group = {.count = 2};
+    begin_with(conf, 1);
+    at("2027-01-15T13:00:00Z"); /* 22:00 in Tokyo, 14:00 in Berlin */
+    for (int i = 0; i < ZONES_BY_NAME; i++) { /* names that say nothing, as a group's may be */
+        char name[32];
+        snprintf(name, sizeof name, "Etc/Nowhere%d", i);
+        ck_assert_uint_ne(core_zone(rig->core, name, &rig->out), 0);
+    }
+    fill_with(offsets, sizeof offsets / sizeof *offsets);
+    uint16_t berlin = zones_of_job(rig->core, "Europe/Berlin", &group, &rig->out);
+    ck_assert_uint_ne(berlin, 0);
+    ck_assert_uint_eq(zones_of_job(rig->core, "Europe/Vienna", &group, &rig->out), berlin);
+    ck_assert_uint_ne(zones_of_job(rig->core, "Europe/London", &group, &rig->out), berlin);
+    uint64_t tokyo = send_in("Asia/Tokyo", "b@example.org");
+    uint64_t vienna = send_in("Europe/Vienna", "c@example.org");
+    strcpy(group.handles[0], "+12125550101");
+    strcpy(group.handles[1], "+819012345678");
+    uint16_t both = zones_of_job(rig->core, NULL, &group, &rig->out);
+    ck_assert_str_eq(core_name(rig->core, NAME_ZONE, both), "Pacific/Kiritimati,Pacific/Pago_Pago");
+    rig_keep(rig);
+    zones_turn(&zones, rig->core, rig->now);
+    ck_job(tokyo, JOB_QUEUED, REASON_QUIET_HOURS);
+    ck_job(vienna, JOB_QUEUED, REASON_NO_WORKER);
+}
+END_TEST
+
 START_TEST(clocks_of_next_year_are_told_in_time)
 {
     struct zones zones = {0};
@@ -121,6 +159,7 @@ int main(void)
         it_is_night_by_the_jobs_own_word_and_else_by_the_number,
         a_policys_zone_is_told_too,
         clocks_of_next_year_are_told_in_time,
+        names_beyond_what_the_table_holds_have_a_night_too,
         a_night_ends_by_the_clock_that_is_in_force_at_that_moment,
     };
     return run_suite("zones", tests, sizeof tests / sizeof *tests);
