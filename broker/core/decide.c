@@ -298,3 +298,22 @@ enum reason decide_unplaced(const struct core *core, uint32_t pool, struct insta
     struct job probe = {.state = JOB_QUEUED};
     return decide_for(core, &probe, NULL, &(struct newcomer){.pool = pool}, now);
 }
+
+enum reason decide_line(const struct core *core, const struct line *line, struct instant now)
+{
+    const struct job probe = {.state = JOB_QUEUED};
+    const struct conversation home = {.pool = line->pool & UINT16_MAX};
+    struct verdict verdict = because(REASON_NONE);
+    if (line_has_pool(line) && (verdict = by_pause(core, &core->pools[line->pool], &probe, &home)).reason != REASON_NONE)
+        return verdict.reason;
+    if ((verdict = by_line_gate(core, line, now)).reason != REASON_NONE)
+        return verdict.reason;
+    if ((verdict = by_provider(core, line->account, now)).reason != REASON_NONE)
+        return verdict.reason;
+    if (!budget_left(core, line, BUDGET_DAILY, now))
+        return REASON_BUDGET_DAILY;
+    if (!budget_left(core, line, BUDGET_GROWTH, now))
+        return REASON_BUDGET_GROWTH;
+    verdict = by_line_speed(core, line, now);
+    return verdict.reason != REASON_NONE ? verdict.reason : REASON_NO_WORKER;
+}

@@ -30,6 +30,8 @@ struct newcomer {
 enum reason decide_for(const struct core *core, const struct job *job, const struct conversation *conversation,
                        const struct newcomer *who, struct instant now);
 
+/* Why what waits on the line waits, as far as that is the line's, the pool's or the account's doing. */
+enum reason decide_line(const struct core *core, const struct line *line, struct instant now);
 /* Why the pool's new conversations wait. */
 enum reason decide_unplaced(const struct core *core, uint32_t pool, struct instant now);
 

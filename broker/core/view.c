@@ -175,7 +175,7 @@ bool core_line_view(struct core *core, size_t index, struct instant now, struct 
         out->backlog_by_class[c] = line->waiting[c];
         waiting += line->waiting[c];
     }
-    if (gate.gate == GATE_CLOSED)
+    if (reason_holds(decide_line(core, line, now)))
         out->backlog_held = waiting;
     else
         out->backlog_queued = waiting;
@@ -276,20 +276,6 @@ bool core_pool_view(struct core *core, uint32_t at, struct pool_view *out)
     return true;
 }
 
-static enum reason line_backlog_reason(const struct core *core, const struct line *line, struct instant now)
-{
-    struct gate_state gate = gate_of(core, line, now);
-    if (gate.gate == GATE_CLOSED)
-        return gate.reason;
-    if (!budget_left(core, line, BUDGET_DAILY, now))
-        return REASON_BUDGET_DAILY;
-    if (!budget_left(core, line, BUDGET_GROWTH, now))
-        return REASON_BUDGET_GROWTH;
-    if (line->next_send_us > now.mono_ms * 1000)
-        return ramp_is_on(core, line) ? REASON_RAMP : REASON_PACE;
-    return REASON_NO_WORKER;
-}
-
 /* Every account was polled well once, or is known from before and not blind. */
 static bool reputation_known(const struct core *core, struct instant now)
 {
@@ -328,7 +314,7 @@ void core_status_read(struct core *core, struct instant now, struct core_status 
             waiting += line->waiting[c];
         out->lines_by_gate[line->gate]++;
         if (waiting > 0)
-            out->backlog_by_reason[line_backlog_reason(core, line, now)] += waiting;
+            out->backlog_by_reason[decide_line(core, line, now)] += waiting;
     }
     for (uint32_t p = 0; p < core->pool_count; p = pool_after(core, p))
         if (core->pools[p].unplaced > 0)

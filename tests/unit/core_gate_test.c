@@ -239,6 +239,38 @@ START_TEST(a_pause_of_any_scope_revokes_and_holds_until_resumed)
 }
 END_TEST
 
+static void ck_backlog(enum reason reason, bool held)
+{
+    struct core_status status;
+    core_status_read(rig->core, rig->now, &status);
+    for (int r = 0; r < REASON_COUNT; r++)
+        ck_assert_uint_eq(status.backlog_by_reason[r], r == (int)reason ? 1 : 0);
+    ck_assert_uint_eq(rig_line(rig, 0).backlog_held, held ? 1 : 0);
+    ck_assert_uint_eq(rig_line(rig, 0).backlog_queued, held ? 0 : 1);
+}
+
+START_TEST(a_lines_backlog_is_told_under_the_reason_that_its_jobs_have)
+{
+    uint64_t number = send_known(0, 1, CLASS_REPLY);
+    ck_job(number, JOB_QUEUED, REASON_NO_WORKER);
+    ck_backlog(REASON_NO_WORKER, false);
+    struct core_poll refused = {.account = 0, .poll = 77, .key_refused = true};
+    core_poll_ended(rig->core, &refused, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_job(number, JOB_QUEUED, REASON_PROVIDER_DOWN);
+    ck_backlog(REASON_PROVIDER_DOWN, false);
+    rig_pause(rig, PAUSE_LINE, RIG_LINE, 0);
+    ck_backlog(REASON_LINE_PAUSED, true);
+    static const struct { enum pause_scope scope; enum reason reason; } pauses[] = {
+        {PAUSE_POOL, REASON_POOL_PAUSED}, {PAUSE_ACCOUNT, REASON_ACCOUNT_PAUSED}, {PAUSE_ALL, REASON_PAUSED}};
+    for (size_t p = 0; p < sizeof pauses / sizeof *pauses; p++) {
+        rig_pause(rig, pauses[p].scope, 0, 0);
+        ck_job(number, JOB_QUEUED, pauses[p].reason);
+        ck_backlog(pauses[p].reason, true);
+    }
+}
+END_TEST
+
 START_TEST(a_paused_line_opens_without_a_ramp)
 {
     rig_pause(rig, PAUSE_LINE, RIG_LINE, 0);
@@ -456,6 +488,7 @@ int main(void)
         a_clock_that_is_behind_after_a_restart_makes_nothing_younger,
         of_a_held_backlog_the_reply_goes_first,
         a_pause_of_any_scope_revokes_and_holds_until_resumed,
+        a_lines_backlog_is_told_under_the_reason_that_its_jobs_have,
         a_paused_line_opens_without_a_ramp,
         of_several_pauses_on_one_thing_the_last_to_go_opens_it,
         resuming_without_a_number_lifts_all_of_that_thing_and_nothing_else,

@@ -624,10 +624,10 @@ START_TEST(a_dry_run_counts_what_the_drain_then_does)
     ck_assert_uint_eq(count.jobs, 3);
     ck_assert_uint_eq(count.conversations, 1);
     ck_assert_uint_eq(count.stay, 1);
-    uint32_t held = rig_line(rig, 0).backlog_queued;
+    uint32_t held = rig_line(rig, 0).backlog_held;
     ck_assert_int_eq(drain(0, DRAIN_MOVE, 0), CODE_NONE);
     rig_pass(rig, 10);
-    ck_assert_uint_eq(rig_line(rig, 0).backlog_queued, held - 3);
+    ck_assert_uint_eq(rig_line(rig, 0).backlog_held, held - 3);
     int64_t left = 0;
     ck_assert(!core_line_room(rig->core, 0, rig->now, &left)); /* nothing comes back to it */
     ck_assert(core_line_room(rig->core, 1, rig->now, &left));
