@@ -49,7 +49,7 @@ say = $(if $(V),,@echo '  $(1) $(2)';)
 rooms = lib broker/core broker/store broker/feed broker/edge broker workers tools/ctl tools/sandbox/model tools/sandbox tools/demo
 
 # Helpers of tests are rooms too: a test gets only those that it names.
-test_rooms = tests/support tests/unit tests/model tests/process tests/bench
+test_rooms = tests/support tests/unit tests/model tests/process tests/bench tests/fuzz
 
 # The simulation: its objects stand in the place of what they simulate, and the linker puts these calls' wraps there.
 sim_src     := $(wildcard tests/sim/*.c)
@@ -74,11 +74,13 @@ room_programs_tests/unit    := $(wildcard tests/unit/*_test.c)
 room_programs_tests/model   := $(call with_main,$(wildcard tests/model/*.c))
 room_programs_tests/process := $(call with_main,$(wildcard tests/process/*.c))
 room_programs_tests/bench   := $(call with_main,$(wildcard tests/bench/*.c))
+room_programs_tests/fuzz    := $(wildcard tests/fuzz/*_fuzz.c) tests/fuzz/replay.c
 audit_src := $(wildcard tests/audit/*.c)
 
 unit_tests    = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(room_programs_tests/unit))
 model_tests   = $(patsubst tests/model/%.c,$(BUILD)/tests/model/%,$(room_programs_tests/model))
 process_tests = $(patsubst tests/process/%.c,$(BUILD)/tests/process/%,$(room_programs_tests/process))
+fuzz_targets  = $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 bench_tools   = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(room_programs_tests/bench))
 audit_tool    = $(if $(audit_src),$(BUILD)/lineward-audit)
 
@@ -126,6 +128,11 @@ plants: ## does the simulation find planted bugs? PLANTS='names' (all), SEEDS=10
 	@deploy/install-deps --if-missing build
 	@SEEDS=$(or $(SEEDS),1000) tests/sim/plants/run $(PLANTS)
 
+.PHONY: fuzz fuzzers list-fuzz
+fuzz: ## each fuzz target for FUZZ_S (60) seconds, under the sanitizers; FUZZ="json conf" for some
+	@deploy/install-deps --if-missing build check
+	@tests/check-rules/fuzz $(or $(FUZZ_S),60) $(FUZZ)
+
 storm: all $(audit_tool) $(BUILD)/tests/process/storm_test ## 10,000 conversations x 20 jobs amid errors and dying workers
 	LINEWARD_STORM=$(or $(LINEWARD_STORM),10000) $(BUILD)/tests/process/storm_test
 
@@ -152,6 +159,8 @@ bench-tools: $(bench_tools)
 objects: $(call objects,$(all_src) $(test_src))
 list-unit:    ; @echo $(unit_tests)
 list-model:   ; @echo $(model_tests)
+fuzzers: $(fuzz_targets)
+list-fuzz:    ; @echo $(fuzz_targets)
 list-process: ; @echo $(process_tests) $(wildcard tests/process/*.sh)
 print-sanitize: ; @echo $(SANITIZE)
 tidy: $(patsubst %.c,$(BUILD)/tidy/%.ok,$(all_src))
@@ -195,6 +204,15 @@ $(sim_program): $(call objects,$(sim_src)) \
 
 $(bench_tools): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(call archives,tests/bench tests/support $(rooms))
 	$(call link_test,$(BENCH_LIBS))
+
+# libFuzzer brings a main of its own; where the compiler does not have it, replay.c is the main.
+$(fuzz_targets): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o \
+    $(call archives,tests/fuzz tests/unit tests/support $(rooms))
+	$(call say,link,$@)$(CC) $(LDFLAGS_ALL) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ \
+	    $(filter %_fuzz.o $(if $(FUZZER),,%/replay.o),$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+
+# The rigs of the unit tests serve the fuzz targets too, with a check that aborts instead of Check's.
+$(BUILD)/tests/fuzz/%.o: CPPFLAGS += -Itests/fuzz/rig
 
 define room_archive
 $(call archive,$(1)): $(call objects,$(call room_sources,$(1)))

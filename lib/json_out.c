@@ -196,3 +196,25 @@ void json_put_time(struct json_out *out, int64_t wall_ms)
     time_format(wall_ms, text);
     json_put_string(out, text);
 }
+
+void json_put_value(struct json_out *out, const cJSON *value)
+{
+    if (cJSON_IsNumber(value)) {
+        json_put_number(out, value->valuedouble);
+    } else if (cJSON_IsString(value)) {
+        json_put_string(out, value->valuestring);
+    } else if (cJSON_IsBool(value)) {
+        json_put_bool(out, cJSON_IsTrue(value));
+    } else if (cJSON_IsArray(value) || cJSON_IsObject(value)) {
+        bool named = cJSON_IsObject(value);
+        json_open(out, named ? '{' : '[');
+        for (const cJSON *child = value->child; child != NULL; child = child->next) {
+            if (named)
+                json_key(out, child->string);
+            json_put_value(out, child);
+        }
+        json_close(out, named ? '}' : ']');
+    } else {
+        json_put_null(out);
+    }
+}

@@ -314,7 +314,8 @@ static bool write_in_parts(struct store *store, struct writing *writing, const s
 
 static bool write_batches(struct store *store, const struct store_batch *batches)
 {
-    struct writing writing = {batches, batches->moves, batches->moves + batches->move_count, 0};
+    const struct batch_move *moves_end = batches->move_count > 0 ? batches->moves + batches->move_count : NULL;
+    struct writing writing = {batches, moves_end != NULL ? batches->moves : NULL, moves_end, 0};
     size_t records = 0;
     for (size_t i = 0; i < batches->end_count;) {
         const struct batch_end *ends = batches->ends;

@@ -46,15 +46,12 @@ int file_write_parts(const struct store_io *io, int file, struct iovec *parts, i
         if (put == 0)
             return -EIO;
         offset += (uint64_t)put;
-        for (size_t left = (size_t)put; left > 0;) {
-            size_t step = left < parts->iov_len ? left : parts->iov_len;
-            parts->iov_base = (uint8_t *)parts->iov_base + step;
-            parts->iov_len -= step;
-            left -= step;
-            if (parts->iov_len == 0) {
-                parts++;
-                count--;
-            }
+        size_t left = (size_t)put;
+        for (; count > 0 && parts->iov_len <= left; count--)
+            left -= parts++->iov_len;
+        if (left > 0) {
+            parts->iov_base = (uint8_t *)parts->iov_base + left;
+            parts->iov_len -= left;
         }
     }
     return 0;

@@ -5,7 +5,6 @@
 #include <xxhash.h>
 
 #define SEGMENT_MAGIC 0x31474553574c0d0aull /* "\n\rLWSEG1" */
-#define FRAME_MAGIC   0x4d52464cu           /* "LFRM" */
 
 uint64_t segment_seed(struct store_id id, enum segment_type type, uint64_t number)
 {

@@ -10,6 +10,8 @@
 #ifndef LINEWARD_STORE_FORMAT_H
 #define LINEWARD_STORE_FORMAT_H
 
+#include <string.h>
+
 #include "store.h"
 
 #define BLOCK_BYTES          4096u
@@ -21,6 +23,8 @@
 #define SEGMENT_BYTES_MAX    (1024u * 1024 * 1024)
 /* A record must fit into the smallest segment, beside its headers and the seal. */
 #define RECORD_BYTES_MAX (SEGMENT_BYTES_MIN - 2 * BLOCK_BYTES)
+
+#define FRAME_MAGIC 0x4d52464cu /* "LFRM" */
 
 #define KIND_HISTORY_END STORE_KINDS_MAX /* the store's own record: how far the history is valid */
 #define KIND_COUNT       (STORE_KINDS_MAX + 1)
@@ -90,6 +94,13 @@ enum err segment_header_check(const struct segment_header *header, struct store_
 
 void frame_seal(struct frame *frame, uint64_t seed); /* sets magic and check */
 bool frame_is_valid(const struct frame *frame, uint64_t seed);
+/* Could these FRAME_HEADER_BYTES be a frame's header? A first look, much cheaper than the one above. */
+static inline bool frame_may_begin(const void *bytes)
+{
+    uint32_t magic;
+    memcpy(&magic, bytes, sizeof magic);
+    return magic == FRAME_MAGIC;
+}
 
 /* Fills in the record's checksum; `record` is followed by its bytes. */
 void record_seal(struct record *record, uint64_t seed);

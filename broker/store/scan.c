@@ -90,20 +90,37 @@ enum err scan_next(struct scan *scan)
     return ERR_NONE;
 }
 
+/* The first valid frame header among the bytes; NULL: none. */
+static const uint8_t *find_frame(const uint8_t *bytes, const uint8_t *end, uint64_t seed)
+{
+    for (; end - bytes >= (ptrdiff_t)FRAME_HEADER_BYTES; bytes += 8) {
+        struct frame frame;
+        if (!frame_may_begin(bytes))
+            continue;
+        memcpy(&frame, bytes, sizeof frame);
+        if (frame_is_valid(&frame, seed))
+            return bytes;
+    }
+    return NULL;
+}
+
 enum err scan_successor(struct scan *scan, uint64_t *found)
 {
     uint64_t last = scan->offset + FRAME_PAYLOAD_MAX + FRAME_HEADER_BYTES;
-    for (uint64_t at = scan->offset + 8; at <= last; at += 8) {
+    for (uint64_t at = scan->offset + 8; at <= last;) {
         uint8_t *bytes;
         enum err err = window(scan, at, FRAME_HEADER_BYTES, &bytes);
         if (err != ERR_NONE)
             return err;
-        struct frame frame;
-        memcpy(&frame, bytes, sizeof frame);
-        if (frame_is_valid(&frame, scan->seed)) {
-            *found = at;
+        uint64_t there = scan->window_at + scan->window_bytes - at;
+        if (there > last - at + FRAME_HEADER_BYTES)
+            there = last - at + FRAME_HEADER_BYTES;
+        const uint8_t *frame = find_frame(bytes, bytes + there, scan->seed);
+        if (frame != NULL) {
+            *found = at + (uint64_t)(frame - bytes);
             return ERR_NONE;
         }
+        at += (there - FRAME_HEADER_BYTES) / 8 * 8 + 8;
     }
     return ERR_NOT_FOUND;
 }

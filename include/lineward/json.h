@@ -72,5 +72,7 @@ void json_put_number(struct json_out *out, double value);
 void json_put_bool(struct json_out *out, bool value);
 void json_put_null(struct json_out *out);
 void json_put_time(struct json_out *out, int64_t wall_ms); /* TIME_NEVER or 0 writes null */
+/* A whole value, every number so that it reads back as the same (cJSON's own printing rounds large ones). */
+void json_put_value(struct json_out *out, const cJSON *value);
 
 #endif

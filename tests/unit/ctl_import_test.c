@@ -75,17 +75,17 @@ END_TEST
 
 START_TEST(what_is_written_is_read_again)
 {
-    static const char *const texts[] = {"plain", "a,b", "say \"hi\"", " blank first", "", "+14155550101"};
+    static const char *const texts[] = {"plain", "a,b", "say \"hi\"", " blank first", "blank last\t", "", "+14155550101"};
     char *written = NULL;
     size_t bytes = 0;
     char *fields[CSV_FIELDS_MAX];
     const char *why = NULL;
     FILE *out = open_memstream(&written, &bytes);
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < 7; i++)
         csv_put(out, texts[i], i == 0);
     fclose(out);
-    ck_assert_uint_eq(csv_split(written, fields, &why), 6);
-    for (size_t i = 0; i < 6; i++)
+    ck_assert_uint_eq(csv_split(written, fields, &why), 7);
+    for (size_t i = 0; i < 7; i++)
         ck_assert_str_eq(fields[i], texts[i]);
     free(written);
 }

@@ -418,6 +418,27 @@ START_TEST(numbers_are_written_so_that_they_read_back)
 }
 END_TEST
 
+START_TEST(a_whole_value_is_written_so_that_it_reads_back_equal)
+{
+    static const char *const texts[] = {
+        "{\"id\":9007199254740991,\"less\":-9007199254740991,\"part\":0.1,\"tiny\":5e-324,\"zero\":0}",
+        "[[],{},null,true,false,\"\\u0001 \\\"caf\xc3\xa9\\\"\",{\"\":[{\"a\\nb\":[1]}]}]",
+        "7",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct json_out out = {0};
+        cJSON *before = json_parse(texts[i], strlen(texts[i]), NULL);
+        ck_assert_ptr_nonnull(before);
+        json_put_value(&out, before);
+        cJSON *after = json_parse(out.text, out.bytes, NULL);
+        ck_assert_msg(after != NULL && json_equal(before, after), "%.*s", (int)out.bytes, out.text);
+        cJSON_Delete(before);
+        cJSON_Delete(after);
+        json_out_free(&out);
+    }
+}
+END_TEST
+
 START_TEST(times_are_written_and_no_time_is_null)
 {
     struct json_out out = {0};
@@ -527,6 +548,7 @@ int main(void)
     tcase_add_test(tests, equality_of_very_wide_objects_takes_no_quadratic_time);
     tcase_add_test(tests, commas_and_colons_come_by_themselves);
     tcase_add_test(tests, numbers_are_written_so_that_they_read_back);
+    tcase_add_test(tests, a_whole_value_is_written_so_that_it_reads_back_equal);
     tcase_add_test(tests, times_are_written_and_no_time_is_null);
     tcase_add_test(tests, strings_are_escaped_and_bad_utf8_is_replaced);
     tcase_add_test(tests, every_byte_at_every_place_of_a_long_string_is_written_well);

@@ -87,15 +87,17 @@ static int show_event(struct reader *reader, const cJSON *event)
         print_event(reader->ctl, event);
         return EXIT_DONE;
     }
-    char *text = cJSON_PrintUnformatted(event);
-    if (text == NULL)
-        return ctl_fail(reader->ctl, EXIT_REFUSED, "no_memory", "%s", "");
-    if (reader->follow)
-        fprintf(reader->ctl->out, "%s\n", text);
-    else
-        json_put_raw(&reader->page, text, strlen(text));
-    cJSON_free(text);
-    return EXIT_DONE;
+    if (!reader->follow) {
+        json_put_value(&reader->page, event);
+        return EXIT_DONE;
+    }
+    struct json_out text = {0};
+    json_put_value(&text, event);
+    if (!text.failed)
+        fprintf(reader->ctl->out, "%.*s\n", (int)text.bytes, text.text);
+    int code = text.failed ? ctl_fail(reader->ctl, EXIT_REFUSED, "no_memory", "%s", "") : EXIT_DONE;
+    json_out_free(&text);
+    return code;
 }
 
 /* One page. *count: how many events it had. */

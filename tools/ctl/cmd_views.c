@@ -221,18 +221,14 @@ static int read_list(const struct ctl *ctl, const struct args *args, int64_t lim
 
 static int print_list_json(const struct ctl *ctl, const struct list *list)
 {
-    char *rows = cJSON_PrintUnformatted(list->rows);
     struct json_out out = {0};
     json_open(&out, '{');
     json_key(&out, list->name);
-    if (rows != NULL)
-        json_put_raw(&out, rows, strlen(rows));
+    json_put_value(&out, list->rows);
     json_key(&out, "next");
     json_put_string(&out, list->next);
     json_close(&out, '}');
-    out.failed = out.failed || rows == NULL;
     ctl_print_json(ctl, &out);
-    cJSON_free(rows);
     return EXIT_DONE;
 }
 

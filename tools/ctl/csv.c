@@ -75,7 +75,9 @@ void csv_put(FILE *out, const char *text, bool first)
 {
     if (!first)
         fputc(',', out);
-    if (strpbrk(text, "\",\r\n") == NULL && !is_blank(text[0])) {
+    size_t bytes = strlen(text);
+    bool has_ends = bytes > 0 && (is_blank(text[0]) || is_blank(text[bytes - 1])); /* which a reader would cut */
+    if (strpbrk(text, "\",\r\n") == NULL && !has_ends) {
         fputs(text, out);
         return;
     }

@@ -102,18 +102,16 @@ bool import_state_move(struct import_state *state, const char *line, const char 
     bool is_done = cursor == NULL;
     if (is_done)
         cJSON_AddItemToArray(state->done, cJSON_CreateString(line));
-    char *done = cJSON_PrintUnformatted(state->done);
     json_open(&out, '{');
     put(&out, "account", state->account);
     put(&out, "base_url", state->base_url);
     put(&out, "line", is_done ? NULL : line);
     put(&out, "cursor", cursor);
     json_key(&out, "done");
-    json_put_raw(&out, done != NULL ? done : "[]", done != NULL ? strlen(done) : 2);
+    json_put_value(&out, state->done);
     json_close(&out, '}');
     errno = ENOMEM;
-    bool ok = done != NULL && !out.failed && write_file(state, &out);
-    cJSON_free(done);
+    bool ok = !out.failed && write_file(state, &out);
     json_out_free(&out);
     return ok;
 }
