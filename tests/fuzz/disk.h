@@ -5,7 +5,7 @@
 #define LINEWARD_TESTS_FUZZ_DISK_H
 
 #include "fuzz.h"
-#include "tests/unit/store_sim.h"
+#include "tests/support/store_sim.h"
 
 /* Of one segment; or of several, with index files and history. */
 enum disk_size { DISK_SMALL, DISK_LARGE };
