@@ -143,11 +143,17 @@ static void commit(unsigned steps)
 
 /* ---- what may happen ---- */
 
-static void tick(void)
+/* What a whole conversation waited for is over. */
+static void waits_end(void)
 {
-    for (int i = 0; i < NAIVE_JOBS; i++) /* what the whole conversation waited for is over */
+    for (int i = 0; i < NAIVE_JOBS; i++)
         if (run.naive.jobs[i].due_ms <= now_ms())
             run.naive.jobs[i].holds_all = false;
+}
+
+static void tick(void)
+{
+    waits_end();
     for (int i = 0; i < 2000; i++) {
         run.asked.ticked = true;
         core_tick(run.rig->core, run.rig->now, &run.rig->out);
@@ -729,6 +735,7 @@ static void restart(void)
     }
     run.grants.count = kept;
     naive_restarted(&run.naive);
+    waits_end();
     settle();
     tell_zone();
     naive_check_all(&run.naive, run.rig);
