@@ -327,6 +327,8 @@ static enum err restore_conversation(struct core *core, const struct change_conv
         conversation_lose_chat(core, at);
     else if (value->chat_hash != 0)
         conversation_set_chat(core, at, value->chat_hash);
+    else
+        conversation_find_begun(core, at); /* an older record may have lost its chat */
     return ERR_NONE;
 }
 

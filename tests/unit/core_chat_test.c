@@ -376,6 +376,27 @@ START_TEST(a_link_that_became_a_first_message_is_not_sent_but_kept_for_a_person)
 }
 END_TEST
 
+START_TEST(a_restart_knows_that_a_forgotten_chat_was_found_by_an_import)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    goes(next(1, CLASS_TRANSACTIONAL), 1, 1);
+    next(1, CLASS_TRANSACTIONAL);
+    rig_pass(rig, 1);
+    struct effect lease = last_job();
+    struct core_result result = rig_result(&lease, OUTCOME_RETRY);
+    result.forget_chat = true;
+    rig_answer(rig, &result);
+    struct core_adopt found = {
+        .token = 8, .pool = 0, .conversation = 1, .line = RIG_LINE, .recipients = {"[]", 2}}; /* its id is not told */
+    core_adopt(rig->core, &found, false, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_restart(rig, 100);
+    struct core_enqueue job = rig_job(1, CLASS_TRANSACTIONAL);
+    job.has_link = true;
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_NONE);
+}
+END_TEST
+
 /* ---- restarts ---- */
 
 /* Three messages, of which only the first is in the conversation's own record. */
@@ -481,6 +502,7 @@ int main(void)
         an_answer_is_heard_though_the_chat_id_is_not_known,
         what_may_have_been_sent_counts_as_sent,
         a_link_that_became_a_first_message_is_not_sent_but_kept_for_a_person,
+        a_restart_knows_that_a_forgotten_chat_was_found_by_an_import,
         a_restart_counts_messages_that_no_record_of_the_conversation_tells,
         a_record_that_was_moved_behind_newer_ones_takes_nothing_back,
         a_restart_remembers_an_answer,
