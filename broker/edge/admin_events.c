@@ -109,6 +109,7 @@ enum admin_step call_stream(struct admin_turn *turn, struct exchange *x)
         return answer_error(x, CODE_BUSY, "the tokens were read anew: connect again", NULL);
     struct stream_ask ask = {.after = x->cursor,
                              .topic = query_get(x, "topic"),
+                             .name = x->grant.name,
                              .pools = x->grant.pools,
                              .mask_handles = x->grant.role == ROLE_VIEWER};
     x->stream = stream_open(turn->streams, &ask, turn->now);

@@ -22,7 +22,7 @@ struct stream {
     struct streams *all;
     bool used; /* the owner's, as what follows */
     uint64_t told;
-    char *topic, *pools;
+    char *name, *topic, *pools;
     bool mask_handles, again;
     int64_t heartbeat_ms, moved_ms; /* steady: when it last took something, or had nothing to take */
     uint64_t taken_seen;
@@ -113,6 +113,7 @@ struct streams *streams_new(struct lookup *lookup)
 static void clear(struct stream *stream)
 {
     struct streams *all = stream->all;
+    free(stream->name);
     free(stream->topic);
     free(stream->pools);
     json_out_free(&stream->text);
@@ -217,6 +218,14 @@ static bool copy_text(char **out, const char *text)
     return text == NULL || *out != NULL;
 }
 
+static unsigned count_of(const struct streams *streams, const char *name)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < STREAMS_MAX; i++)
+        count += streams->slots[i].used && strcmp(streams->slots[i].name, name) == 0;
+    return count;
+}
+
 struct stream *stream_open(struct streams *streams, const struct stream_ask *ask, struct instant now)
 {
     unsigned at = 0;
@@ -225,7 +234,7 @@ struct stream *stream_open(struct streams *streams, const struct stream_ask *ask
             look_after(&streams->slots[i], now);
     while (at < STREAMS_MAX && streams->slots[at].used)
         at++;
-    if (at == STREAMS_MAX)
+    if (at == STREAMS_MAX || count_of(streams, ask->name) >= STREAMS_OF_NAME_MAX)
         return NULL;
     struct stream *stream = &streams->slots[at];
     *stream = (struct stream){.all = streams,
@@ -235,7 +244,8 @@ struct stream *stream_open(struct streams *streams, const struct stream_ask *ask
                               .heartbeat_ms = now.mono_ms + STREAM_HEARTBEAT_MS,
                               .moved_ms = now.mono_ms};
     put(stream, FIRST_WORDS, sizeof FIRST_WORDS - 1);
-    if (!copy_text(&stream->topic, ask->topic) || !copy_text(&stream->pools, ask->pools) || stream->text.failed) {
+    if (!copy_text(&stream->name, ask->name) || !copy_text(&stream->topic, ask->topic) ||
+        !copy_text(&stream->pools, ask->pools) || stream->text.failed) {
         clear(stream);
         return NULL;
     }

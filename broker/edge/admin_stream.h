@@ -13,6 +13,7 @@
 
 #define STREAM_TOKEN_TAG     0xAE
 #define STREAMS_MAX          64
+#define STREAMS_OF_NAME_MAX  32    /* of one token, so that others find room */
 #define STREAM_PAGE          100   /* events of one question */
 #define STREAM_BUFFER_BYTES  65536 /* with so much to send, nothing more is asked for */
 #define STREAM_HEARTBEAT_MS  15000
@@ -26,6 +27,7 @@ struct stream;
 struct stream_ask { /* the texts are copied */
     uint64_t after;
     const char *topic; /* prefix; NULL: all */
+    const char *name;  /* of the token */
     const char *pools; /* comma list of what the follower may see; NULL: all */
     bool mask_handles;
 };

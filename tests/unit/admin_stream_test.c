@@ -225,10 +225,13 @@ START_TEST(so_many_may_follow_and_who_leaves_makes_room)
 {
     struct follower all[STREAMS_MAX];
     for (unsigned i = 0; i < STREAMS_MAX; i++) {
-        all[i] = follow("/v1/events/stream", "viewer-token", NULL);
+        bool half = i < STREAMS_OF_NAME_MAX;
+        if (i == STREAMS_OF_NAME_MAX)
+            rig_expect("GET", "/v1/events/stream", "viewer-token", NULL, 429); /* the rest is for others */
+        all[i] = follow("/v1/events/stream", half ? "viewer-token" : "operator-token", NULL);
         hear_until(&all[i], ": events follow");
     }
-    rig_expect("GET", "/v1/events/stream", "viewer-token", NULL, 429);
+    rig_expect("GET", "/v1/events/stream", "admin-token", NULL, 429);
     unfollow(&all[0]);
     int status = 0;
     for (int tries = 0; tries < 200 && status != 200; tries++) { /* it is missed when it is next spoken to */
