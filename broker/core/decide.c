@@ -303,7 +303,7 @@ enum reason decide_line(const struct core *core, const struct line *line, struct
 {
     const struct job probe = {.state = JOB_QUEUED};
     const struct conversation home = {.pool = line->pool & UINT16_MAX};
-    struct verdict verdict = because(REASON_NONE);
+    struct verdict verdict;
     if (line_has_pool(line) && (verdict = by_pause(core, &core->pools[line->pool], &probe, &home)).reason != REASON_NONE)
         return verdict.reason;
     if ((verdict = by_line_gate(core, line, now)).reason != REASON_NONE)
