@@ -19,12 +19,12 @@ struct cast_job { /* what its producer knows of it */
     int conversation, pinned; /* pinned: line, -1: not */
     enum job_class class;
     char id[32]; /* "": it has none */
-    char collapse;
+    char collapse, campaign; /* 0: none */
     bool sent_ever;     /* the request left at least once */
     bool acked;         /* the broker has told that it has it */
     bool refused;       /* or that it does not take it */
     bool final;         /* the broker has told its end */
-    bool has_due, has_expiry, cancel_asked, cancelled_told;
+    bool has_due, has_expiry, cancel_asked, cancelled_told, requeued;
     enum job_state end; /* as told, of a final one */
     int64_t expires_ms;
     uint64_t number;

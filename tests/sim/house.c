@@ -11,6 +11,7 @@
 #include "tests/sim/child.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/net.h"
+#include "tests/sim/operators.h"
 #include "tests/sim/witness.h"
 
 #define START_AGAIN_US (100 * US_MS)
@@ -26,6 +27,7 @@ static struct {
     unsigned starts;
     int64_t up_since_us;
     bool sync_failed;
+    bool reload;
     bool calm;
 } house;
 
@@ -39,7 +41,7 @@ static void write_conf(void)
              "  restart_wait_ms: %d\n"
              "  jobs_max: %d\n"
              "store:\n  segment_mb: 1\n"
-             "accounts:\n  default:\n    api_key_file: key\n    webhook_secrets_file: secrets\n"
+             "accounts:\n  default:\n    api_key_file: key\n    webhook_secrets_file: /dev/null\n"
              "pools:\n"
              "  default: {account: default, lines: all, policy: default}\n"
              "  side: {account: default, lines: [\"+12025550104\", \"+12025550105\"], policy: side}\n"
@@ -97,6 +99,9 @@ void house_poke(void)
 
 static void *broker_main(void *arg)
 {
+    struct conf_problem problem;
+    if (house_load(&house.conf, &problem) != ERR_NONE) /* as it is now */
+        breach("form", NOBODY_ABOUT, "%s", problem.text);
     static char *feed_argv[] = {NULL};
     struct broker_options options = {.conf = house.conf, .feed_argv = feed_argv};
     struct process *own = house.process;
@@ -126,7 +131,9 @@ static void is_gone(bool power)
 {
     house.broker = NULL;
     house.dies_in = FAULT_COUNT;
+    house.reload = false;
     witness_broker_down();
+    operators_broker_down();
     child_gone();
     net_process_gone(house.process, power);
     if (power || (house.sync_failed && chance(&house.luck, 500)))
@@ -196,6 +203,42 @@ void house_store_opened(enum err err, const struct store_opened *opened, const c
                (unsigned long long)opened->torn_bytes_cut, problem);
     if (err == ERR_DAMAGED)
         breach("P1", NOBODY_ABOUT, "the store calls itself damaged: %s", problem);
+}
+
+/* ---- HUP ---- */
+
+/* Paces, bursts and ramps are others. */
+static void write_other_conf(void)
+{
+    struct stream *luck = &house.luck;
+    for (char *at = conf_text; (at = strstr(at, "pace_per_min: ")) != NULL; at++)
+        at[14] = (char)('2' + draw(luck, 7));
+    for (char *at = conf_text; (at = strstr(at, "burst: ")) != NULL; at++)
+        at[7] = (char)('1' + draw(luck, 4));
+}
+
+enum err house_load(struct conf **out, struct conf_problem *problem)
+{
+    return conf_parse(out, conf_text, strlen(conf_text), "sim", "/", NULL, 0, problem);
+}
+
+void house_reload(void)
+{
+    if (house.broker == NULL)
+        return;
+    fault(FAULT_RELOADED);
+    note_world("house: the broker is told to read its configuration again");
+    write_other_conf();
+    house.reload = true;
+    house_poke();
+}
+
+void house_in_wait(void)
+{
+    if (!house.reload || house.broker == NULL || process_current() != house.process)
+        return;
+    house.reload = false;
+    broker_reload(house.broker);
 }
 
 /* ---- mishaps ---- */

@@ -23,6 +23,7 @@ int64_t house_up_since_us(void);
 
 /* Within a call of its: may it be the last one? */
 void house_may_die(enum fault where);
+enum err house_load(struct conf **out, struct conf_problem *problem);
 void house_child_started(int file);
 void house_child_gone(void);
 void house_store_opened(enum err err, const struct store_opened *opened, const char *problem);
@@ -30,6 +31,10 @@ void house_store_opened(enum err err, const struct store_opened *opened, const c
 /* One draw: it is killed, at once or within a call to come; cut off; stopped for a while; ended; its clock jumps. */
 void house_mishap(struct stream *stream);
 void house_heal(void);
+/* Its configuration is another one now, and it is told so (HUP). */
+void house_reload(void);
+/* The broker waits for work: what HUP and TERM do, they do here. */
+void house_in_wait(void);
 /* Wakes it: an operator has something to say. */
 void house_poke(void);
 

@@ -10,6 +10,8 @@
 #include <sys/eventfd.h>
 #include <zmq.h>
 
+#include "tests/sim/house.h"
+
 #define QUEUE_MAX        1000 /* libzmq's high-water mark */
 #define CONNECT_AGAIN_US (100 * US_MS)
 #define HANDSHAKE_US     (2 * US_MS)
@@ -655,6 +657,7 @@ int zmq_poll(zmq_pollitem_t *items, int count, long timeout_ms)
     if (found > 0 || timeout_ms == 0)
         return found;
     fiber_wait(timeout_ms < 0 ? US_NEVER : now_us() + timeout_ms * US_MS);
+    house_in_wait();
     return look(items, count);
 }
 

@@ -1,22 +1,69 @@
-/* operators.c — see operators.h. Offers broker/edge/admin.h and tokens.h to the broker. */
+/* operators.c — see operators.h. */
 #include "tests/sim/operators.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #include "broker/edge/admin.h"
+#include "broker/edge/recipients.h"
+#include "tests/sim/cast.h"
 #include "tests/sim/house.h"
+#include "tests/sim/provider.h"
+#include "tests/sim/witness.h"
+
+#define WISHES_MAX 128
+#define AGAIN_US   (15 * US_S)
+#define TAG_SHIFT  56
+#define CAMPAIGNS  2
 
 struct admin {
-    int unused;
+    struct admin_options options;
+    bool open;
 };
 
 struct tokens {
     int unused;
 };
 
-static struct admin the_admin;
-static struct tokens the_tokens;
+enum act { ACT_PAUSE, ACT_RESUME, ACT_CORDON, ACT_UNCORDON, ACT_SET, ACT_UNSET, ACT_DRAIN, ACT_UNDRAIN, ACT_SETTLE,
+           ACT_REQUEUE, ACT_SUPPRESS, ACT_UNSUPPRESS, ACT_MOVE };
+
+struct wish {
+    bool used, asked;
+    enum act act;
+    enum pause_scope scope;
+    int target; /* a line, pool, conversation, or pool * CAMPAIGNS + campaign */
+    int line;   /* to move to */
+    int job;
+    int64_t for_ms;
+    enum reputation word;
+    enum drain drain;
+    uint64_t token;
+    int64_t asked_us;
+    bool looked_up;
+    uint64_t mark;
+    struct lookup_answer answer;
+};
+
+struct known { /* of one pause, cordon, ... */
+    bool surely, maybe;
+    int64_t since_us;
+};
+
+static struct {
+    struct admin admin;
+    struct tokens tokens;
+    struct wish wishes[WISHES_MAX];
+    uint64_t tokens_given;
+    struct known paused[PAUSE_SCOPE_COUNT][CAST_CONVERSATIONS];
+    struct known cordoned[CAST_LINES], set[CAST_LINES], drained[CAST_LINES];
+    bool moved[CAST_CONVERSATIONS];
+    bool suppressed[CAST_CONVERSATIONS];
+    bool calm;
+} operators;
 
 /* ---- broker/edge/tokens.h ---- */
 
@@ -25,7 +72,7 @@ enum err tokens_open(struct tokens **out, const char *path, bool *made_first, st
     (void)path;
     (void)made_first;
     (void)problem;
-    *out = &the_tokens;
+    *out = &operators.tokens;
     return ERR_NONE;
 }
 
@@ -47,18 +94,262 @@ void tokens_commit(struct tokens *tokens)
     (void)tokens;
 }
 
+/* ---- one wish, carried out ---- */
+
+static uint64_t campaign_target(const struct core *core, int target)
+{
+    uint16_t campaign = core_campaign_find(core, target % CAMPAIGNS == 0 ? "a" : "b");
+    return campaign == 0 ? 0 : (uint64_t)(target / CAMPAIGNS) << 16 | campaign;
+}
+
+static uint64_t conversation_key(int conversation, char name[2 * CAST_HANDLE_MAX])
+{
+    char handles[2][CAST_HANDLE_MAX];
+    struct json_out text = {0};
+    int count = cast_recipients(conversation, handles);
+    json_open(&text, '[');
+    for (int i = 0; i < count; i++)
+        json_put_string(&text, handles[i]);
+    json_close(&text, ']');
+    uint64_t key = recipients_conversation(operators.admin.options.hash, cast_pool_name(cast_pool_of(conversation)),
+                                           (struct span){text.text, text.bytes});
+    json_out_free(&text);
+    snprintf(name, 2 * CAST_HANDLE_MAX, "%s%s%s", handles[0], count > 1 ? "," : "", count > 1 ? handles[1] : "");
+    return key;
+}
+
+static uint64_t pause_target(const struct core *core, const struct wish *wish, char name[2 * CAST_HANDLE_MAX])
+{
+    switch (wish->scope) {
+    case PAUSE_LINE:
+        return cast_line_digits(wish->target);
+    case PAUSE_CAMPAIGN:
+        return campaign_target(core, wish->target);
+    case PAUSE_CONVERSATION:
+        return conversation_key(wish->target, name);
+    default:
+        return wish->scope == PAUSE_POOL ? (uint64_t)wish->target : 0;
+    }
+}
+
+static void pause_or_resume(struct core *core, const struct wish *wish, struct instant now, struct effects *out)
+{
+    char name[2 * CAST_HANDLE_MAX] = "";
+    uint64_t target = pause_target(core, wish, name);
+    if (wish->act == ACT_RESUME) {
+        core_resume(core, wish->token, wish->scope, target, 0, now, out);
+        return;
+    }
+    struct core_pause pause = {.token = wish->token,
+                               .scope = wish->scope,
+                               .target = target,
+                               .name = name,
+                               .for_ms = wish->for_ms,
+                               .reason = "r",
+                               .by = "ops"};
+    if (wish->scope == PAUSE_CONVERSATION)
+        pause.pool = (uint32_t)cast_pool_of(wish->target);
+    core_pause(core, &pause, now, out);
+}
+
+static void suppress(struct core *core, const struct wish *wish, struct instant now, struct effects *out)
+{
+    char handles[2][CAST_HANDLE_MAX];
+    uint64_t homes[CONF_POOLS_MAX];
+    const struct keyed_hash *hash = operators.admin.options.hash;
+    cast_recipients(wish->target, handles);
+    struct core_suppress ask = {
+        .token = wish->token,
+        .recipient = keyed_hash(hash, KEYED_RECIPIENT, "default", handles[0], strlen(handles[0])),
+        .handle = handles[0],
+        .reason = "r",
+        .by = "ops",
+        .conversations = homes,
+        .conversation_count = recipients_homes(hash, operators.admin.options.conf, 0, handles[0], homes)};
+    if (wish->act == ACT_SUPPRESS)
+        core_suppress(core, &ask, now, out);
+    else
+        core_unsuppress(core, &ask, now, out);
+}
+
+static void set_reputation(struct core *core, const struct wish *wish, struct instant now, struct effects *out)
+{
+    struct core_word word = {.token = wish->token,
+                             .line = cast_line_digits(wish->target),
+                             .status = wish->word,
+                             .for_ms = wish->for_ms,
+                             .reason = "r",
+                             .by = "ops",
+                             .may_better = true};
+    if (wish->act == ACT_SET)
+        core_reputation(core, &word, now, out);
+    else
+        core_reputation_end(core, wish->token, word.line, now, out);
+}
+
+static void drain(struct core *core, const struct wish *wish, struct instant now, struct effects *out)
+{
+    struct core_drain ask = {.token = wish->token,
+                             .line = cast_line_digits(wish->target),
+                             .mode = wish->act == ACT_DRAIN ? wish->drain : DRAIN_NONE,
+                             .pace_per_min = 20,
+                             .by = "ops"};
+    core_drain(core, &ask, now, out);
+}
+
+static void settle(struct core *core, const struct wish *wish, struct instant now, struct effects *out)
+{
+    static const char word[] = "{\"settled_by\":\"ops\"}";
+    core_settle(core, wish->token, cast_jobs[wish->job].number, provider_has(wish->job),
+                (struct span){word, sizeof word - 1}, now, out);
+}
+
+static void move(struct core *core, const struct wish *wish, struct instant now, struct effects *out)
+{
+    char name[2 * CAST_HANDLE_MAX];
+    core_move(core, wish->token, conversation_key(wish->target, name), cast_line_digits(wish->line), now, out);
+}
+
+static void look_up_letter(struct wish *wish, struct core *core, struct instant now)
+{
+    struct lookup_job *job = calloc(1, sizeof *job);
+    assert(job != NULL);
+    job->number = cast_jobs[wish->job].number;
+    wish->mark = core_requeue_mark(core);
+    struct lookup_request request = {
+        .what = LOOKUP_LETTERS, .token = wish->token, .now = now, .jobs = job, .job_count = 1};
+    if (lookup_submit(operators.admin.options.lookup, &request) != ERR_NONE) {
+        free(job);
+        wish->used = false;
+    }
+}
+
+static void requeue(struct wish *wish, struct instant now, struct effects *out)
+{
+    struct lookup_answer *answer = &wish->answer;
+    const struct admin_shell *shell = &operators.admin.options.shell;
+    enum code code = CODE_NOT_FOUND;
+    if (answer->letter_count > 0) {
+        struct dead_letter *letter = &answer->letters[0];
+        letter->requeue.mark = wish->mark;
+        const struct admin_requeue ask = {.letter = &letter->requeue,
+                                          .document = {answer->text.text + letter->at, letter->bytes}};
+        code = shell->requeue(shell->self, &ask, now, out);
+    }
+    note(about_job(wish->job), "operators: job %d is requeued: %s", wish->job, code_name(code));
+    lookup_answer_free(answer);
+    wish->looked_up = false;
+    core_answer(out, wish->token);
+}
+
+static void carry_out(struct wish *wish, struct core *core, struct instant now, struct effects *out)
+{
+    switch (wish->act) {
+    case ACT_PAUSE:
+    case ACT_RESUME:
+        pause_or_resume(core, wish, now, out);
+        break;
+    case ACT_CORDON:
+    case ACT_UNCORDON:
+        core_cordon(core, wish->token, cast_line_digits(wish->target), wish->act == ACT_CORDON, now, out);
+        break;
+    case ACT_SET:
+    case ACT_UNSET:
+        set_reputation(core, wish, now, out);
+        break;
+    case ACT_DRAIN:
+    case ACT_UNDRAIN:
+        drain(core, wish, now, out);
+        break;
+    case ACT_SETTLE:
+        settle(core, wish, now, out);
+        break;
+    case ACT_REQUEUE:
+        look_up_letter(wish, core, now);
+        break;
+    case ACT_SUPPRESS:
+    case ACT_UNSUPPRESS:
+        suppress(core, wish, now, out);
+        break;
+    case ACT_MOVE:
+        move(core, wish, now, out);
+        break;
+    }
+}
+
+/* ---- what is known: maybe from the asking on, surely from the answer on ---- */
+
+static struct known *known_of(const struct wish *wish)
+{
+    switch (wish->act) {
+    case ACT_PAUSE:
+    case ACT_RESUME:
+        return &operators.paused[wish->scope][wish->target];
+    case ACT_CORDON:
+    case ACT_UNCORDON:
+        return &operators.cordoned[wish->target];
+    case ACT_SET:
+    case ACT_UNSET:
+        return &operators.set[wish->target];
+    case ACT_DRAIN:
+    case ACT_UNDRAIN:
+        return &operators.drained[wish->target];
+    default:
+        return NULL;
+    }
+}
+
+static bool begins(enum act act)
+{
+    return act == ACT_PAUSE || act == ACT_CORDON || act == ACT_SET || act == ACT_DRAIN;
+}
+
+static void asking(struct wish *wish)
+{
+    struct known *known = known_of(wish);
+    wish->asked = true;
+    wish->asked_us = now_us();
+    if (known != NULL && begins(wish->act))
+        known->maybe = true;
+    else if (known != NULL)
+        known->surely = false;
+    if (wish->act == ACT_DRAIN && (wish->drain == DRAIN_MOVE || wish->drain == DRAIN_REPLACE))
+        memset(operators.moved, true, sizeof operators.moved);
+    if (wish->act == ACT_MOVE)
+        operators.moved[wish->target] = true;
+    if (wish->act == ACT_REQUEUE)
+        witness_requeued(wish->job);
+}
+
+static void answered(struct wish *wish, enum code code)
+{
+    struct known *known = known_of(wish);
+    note_world("operators: wish %d of %d/%d is answered %s", (int)wish->act, (int)wish->scope, wish->target,
+               code_name(code));
+    if (known != NULL && begins(wish->act) && code == CODE_NONE && wish->for_ms == 0) {
+        if (!known->surely)
+            known->since_us = now_us();
+        known->surely = true;
+    } else if (known != NULL && !begins(wish->act)) {
+        known->maybe = false;
+    }
+    wish->used = false;
+}
+
 /* ---- broker/edge/admin.h ---- */
 
 enum err admin_open(struct admin **out, const struct admin_options *options, struct admin_problem *problem)
 {
-    (void)options;
     (void)problem;
-    *out = &the_admin;
+    operators.admin = (struct admin){.options = *options, .open = true};
+    *out = &operators.admin;
     return ERR_NONE;
 }
 
 void admin_close(struct admin **admin_p)
 {
+    if (*admin_p != NULL)
+        operators_broker_down();
     *admin_p = NULL;
 }
 
@@ -79,28 +370,47 @@ int admin_fd(const struct admin *admin)
 
 void admin_conf_set(struct admin *admin, const struct conf *conf)
 {
-    (void)admin;
-    (void)conf;
+    admin->options.conf = conf;
 }
 
 bool admin_serve(struct admin *admin, struct core *core, struct instant now, struct effects *out)
 {
     (void)admin;
-    (void)core;
-    (void)now;
-    (void)out;
+    for (int i = 0; i < WISHES_MAX; i++) {
+        struct wish *wish = &operators.wishes[i];
+        if (wish->used && wish->looked_up) {
+            requeue(wish, now, out);
+            return true;
+        }
+        if (!wish->used || wish->asked)
+            continue;
+        wish->token = (uint64_t)ADMIN_TOKEN_TAG << TAG_SHIFT | ++operators.tokens_given;
+        asking(wish);
+        carry_out(wish, core, now, out);
+        return true;
+    }
     return false;
 }
 
 bool admin_owns(uint64_t token)
 {
-    return token >> 56 == ADMIN_TOKEN_TAG;
+    return token >> TAG_SHIFT == ADMIN_TOKEN_TAG;
+}
+
+static struct wish *wish_of(uint64_t token)
+{
+    for (int i = 0; i < WISHES_MAX; i++)
+        if (operators.wishes[i].used && operators.wishes[i].asked && operators.wishes[i].token == token)
+            return &operators.wishes[i];
+    return NULL;
 }
 
 void admin_effect(struct admin *admin, const struct effect *effect)
 {
+    struct wish *wish = wish_of(effect->token);
     (void)admin;
-    (void)effect;
+    if (wish != NULL)
+        answered(wish, effect->code);
 }
 
 void admin_follow(struct admin *admin, uint64_t next_seq, bool durable_moved, struct instant now)
@@ -119,21 +429,227 @@ int64_t admin_next_mono_ms(const struct admin *admin)
 
 void admin_looked_up(struct admin *admin, struct lookup_answer *answer)
 {
+    struct wish *wish = wish_of(answer->token);
     (void)admin;
-    lookup_answer_free(answer);
+    if (wish == NULL) {
+        lookup_answer_free(answer);
+        return;
+    }
+    wish->answer = *answer;
+    wish->looked_up = true;
+    house_poke();
 }
 
-/* ---- what they do ---- */
+/* ---- what they wish ---- */
+
+void operators_broker_down(void)
+{
+    operators.admin.open = false;
+    for (int i = 0; i < WISHES_MAX; i++) {
+        struct wish *wish = &operators.wishes[i];
+        if (!wish->used || !wish->asked)
+            continue;
+        wish->asked = wish->looked_up = false; /* it may have been done, or not */
+        if (wish->act == ACT_REQUEUE || wish->act == ACT_SETTLE || wish->act == ACT_MOVE)
+            wish->used = false;
+    }
+}
+
+static void wish_for(struct wish wish)
+{
+    for (int i = 0; i < WISHES_MAX; i++) {
+        if (operators.wishes[i].used)
+            continue;
+        operators.wishes[i] = wish;
+        operators.wishes[i].used = true;
+        house_poke();
+        return;
+    }
+}
+
+static void wish_pause(struct stream *stream)
+{
+    static const enum pause_scope scopes[] = {PAUSE_LINE,     PAUSE_LINE,        PAUSE_LINE,         PAUSE_POOL,
+                                              PAUSE_CAMPAIGN, PAUSE_CONVERSATION, PAUSE_CONVERSATION, PAUSE_ACCOUNT,
+                                              PAUSE_ALL};
+    static const int targets[PAUSE_SCOPE_COUNT] = {[PAUSE_LINE] = CAST_LINES,
+                                                   [PAUSE_POOL] = CAST_POOLS,
+                                                   [PAUSE_CAMPAIGN] = CAST_POOLS * CAMPAIGNS,
+                                                   [PAUSE_CONVERSATION] = CAST_CONVERSATIONS,
+                                                   [PAUSE_ACCOUNT] = 1,
+                                                   [PAUSE_ALL] = 1};
+    enum pause_scope scope = scopes[draw(stream, 9)];
+    int target = (int)draw(stream, (uint64_t)targets[scope]);
+    bool on = !operators.paused[scope][target].maybe;
+    fault(on ? FAULT_PAUSED : FAULT_RESUMED);
+    wish_for((struct wish){.act = on ? ACT_PAUSE : ACT_RESUME,
+                           .scope = scope,
+                           .target = target,
+                           .for_ms = on && chance(stream, 300) ? 1000 + (int64_t)draw(stream, 60000) : 0});
+}
+
+static void wish_line(struct stream *stream)
+{
+    static const enum reputation words[] = {REPUTATION_HEALTHY, REPUTATION_AT_RISK, REPUTATION_CRITICAL};
+    static const enum drain modes[] = {DRAIN_RAMP, DRAIN_REPLACE, DRAIN_FAIL, DRAIN_MOVE};
+    int line = (int)draw(stream, CAST_LINES);
+    uint64_t what = draw(stream, 3);
+    struct wish wish = {.target = line};
+    if (what == 0) {
+        fault(FAULT_CORDONED);
+        wish.act = operators.cordoned[line].maybe ? ACT_UNCORDON : ACT_CORDON;
+    } else if (what == 1) {
+        fault(FAULT_REPUTATION_SET);
+        wish.act = operators.set[line].maybe ? ACT_UNSET : ACT_SET;
+        wish.word = words[draw(stream, 3)];
+        wish.for_ms = 1000 + (int64_t)draw(stream, 120000);
+    } else {
+        fault(FAULT_DRAINED);
+        wish.act = operators.drained[line].maybe ? ACT_UNDRAIN : ACT_DRAIN;
+        wish.drain = modes[draw(stream, 4)];
+    }
+    wish_for(wish);
+}
+
+static void wish_job(struct stream *stream)
+{
+    for (int tries = 0; tries < 60 && cast_job_count > 0; tries++) {
+        int job = (int)draw(stream, (uint64_t)cast_job_count);
+        if (witness_is_told_unknown(job)) {
+            fault(FAULT_SETTLED);
+            wish_for((struct wish){.act = ACT_SETTLE, .job = job});
+            return;
+        }
+        if (cast_jobs[job].final && cast_jobs[job].end == JOB_FAILED && chance(stream, 400)) {
+            fault(FAULT_REQUEUED);
+            wish_for((struct wish){.act = ACT_REQUEUE, .job = job});
+            return;
+        }
+    }
+}
+
+static void wish_conversation(struct stream *stream)
+{
+    int conversation = (int)draw(stream, CAST_CONVERSATIONS);
+    if (chance(stream, 500) && !cast_is_group(conversation)) {
+        bool on = !operators.suppressed[conversation];
+        fault(FAULT_SUPPRESSED);
+        operators.suppressed[conversation] = on;
+        wish_for((struct wish){.act = on ? ACT_SUPPRESS : ACT_UNSUPPRESS, .target = conversation});
+        return;
+    }
+    fault(FAULT_MOVED);
+    int line = cast_pool_of(conversation) == 0 ? (int)draw(stream, 4) : 4 + (int)draw(stream, 2);
+    wish_for((struct wish){.act = ACT_MOVE, .target = conversation, .line = line});
+}
+
+void operators_mishap(struct stream *stream)
+{
+    uint64_t what = draw(stream, 100);
+    if (what < 45)
+        wish_pause(stream);
+    else if (what < 65)
+        wish_line(stream);
+    else if (what < 85)
+        wish_job(stream);
+    else if (what < 93)
+        wish_conversation(stream);
+    else
+        house_reload();
+}
 
 void operators_begin(void)
 {
 }
 
-void operators_mishap(struct stream *stream)
-{
-    (void)stream;
-}
-
 void operators_heal(void)
 {
+    operators.calm = true;
+    for (int i = 0; i < WISHES_MAX; i++)
+        if (!operators.wishes[i].asked)
+            operators.wishes[i].used = false;
+    for (int scope = 0; scope < PAUSE_SCOPE_COUNT; scope++)
+        for (int target = 0; target < CAST_CONVERSATIONS; target++)
+            if (operators.paused[scope][target].maybe)
+                wish_for((struct wish){.act = ACT_RESUME, .scope = (enum pause_scope)scope, .target = target});
+    for (int line = 0; line < CAST_LINES; line++) {
+        if (operators.cordoned[line].maybe)
+            wish_for((struct wish){.act = ACT_UNCORDON, .target = line});
+        if (operators.set[line].maybe)
+            wish_for((struct wish){.act = ACT_UNSET, .target = line});
+        if (operators.drained[line].maybe)
+            wish_for((struct wish){.act = ACT_UNDRAIN, .target = line});
+    }
+    for (int conversation = 0; conversation < CAST_CONVERSATIONS; conversation++)
+        if (operators.suppressed[conversation])
+            wish_for((struct wish){.act = ACT_UNSUPPRESS, .target = conversation});
+}
+
+bool operators_are_done(void)
+{
+    for (int i = 0; i < WISHES_MAX; i++)
+        if (operators.wishes[i].used)
+            return false;
+    return true;
+}
+
+/* ---- for the witness ---- */
+
+static int campaign_of(int conversation, char campaign)
+{
+    return cast_pool_of(conversation) * CAMPAIGNS + (campaign == 'a' ? 0 : 1);
+}
+
+static const struct known *pause_of(enum pause_scope scope, int line, int conversation, char campaign)
+{
+    switch (scope) {
+    case PAUSE_LINE:
+        return line < 0 ? NULL : &operators.paused[scope][line];
+    case PAUSE_POOL:
+        return &operators.paused[scope][cast_pool_of(conversation)];
+    case PAUSE_CAMPAIGN:
+        return campaign == '\0' ? NULL : &operators.paused[scope][campaign_of(conversation, campaign)];
+    case PAUSE_CONVERSATION:
+        return &operators.paused[scope][conversation];
+    default:
+        return &operators.paused[scope][0];
+    }
+}
+
+int64_t operators_paused_since_us(int line, int conversation, char campaign)
+{
+    int64_t since_us = US_NEVER;
+    for (int scope = 0; scope < PAUSE_SCOPE_COUNT; scope++) {
+        const struct known *known = pause_of((enum pause_scope)scope, line, conversation, campaign);
+        if (known != NULL && known->surely && known->since_us < since_us)
+            since_us = known->since_us;
+    }
+    return since_us;
+}
+
+bool operators_may_pause(enum pause_scope scope, int line, int conversation, char campaign)
+{
+    const struct known *known = pause_of(scope, line, conversation, campaign);
+    return known != NULL && known->maybe;
+}
+
+bool operators_may_have_set(int line)
+{
+    return operators.set[line].maybe;
+}
+
+bool operators_surely_cordoned(int line, int64_t *since_us)
+{
+    *since_us = operators.cordoned[line].since_us;
+    return operators.cordoned[line].surely;
+}
+
+bool operators_may_have_moved(int conversation)
+{
+    return operators.moved[conversation];
+}
+
+bool operators_may_drain(int line)
+{
+    return operators.drained[line].maybe;
 }

@@ -1,11 +1,29 @@
-/* operators.h — the operators: what they do through the admin API, whose own place in the broker this takes. */
+/* operators.h — the operators: what they do through the admin API, whose own place in the broker this takes
+ * (broker/edge/admin.h, tokens.h). They ask again until they are answered, and know what is surely in force. */
 #ifndef TESTS_SIM_OPERATORS_H
 #define TESTS_SIM_OPERATORS_H
 
+#include "lineward/words.h"
 #include "tests/sim/ground.h"
 
 void operators_begin(void);
 void operators_mishap(struct stream *stream); /* one of them does something */
 void operators_heal(void);                    /* everything that was stopped may go */
+bool operators_are_done(void);                /* nothing waits for an answer */
+void operators_broker_down(void);             /* who was not answered asks again */
+
+/* ---- what is known of it, for the witness ---- */
+
+/* A pause that stops a job of this conversation on this line (-1: none yet) is surely in force since then, US_NEVER:
+ * none is. */
+int64_t operators_paused_since_us(int line, int conversation, char campaign);
+/* May a pause of that scope be in force that stops it? */
+bool operators_may_pause(enum pause_scope scope, int line, int conversation, char campaign);
+/* Did somebody give the line a reputation that may be in force still, or cordon it? */
+bool operators_may_have_set(int line);
+bool operators_surely_cordoned(int line, int64_t *since_us);
+/* May the conversation have been moved off a line on purpose, ever? */
+bool operators_may_have_moved(int conversation);
+bool operators_may_drain(int line); /* a drain may be under way */
 
 #endif

@@ -73,6 +73,8 @@ static void new_job(struct producer *producer)
         job->expires_ms = machine_wall_us(house_machine()) / US_MS + (int64_t)draw(&producers.luck, 600000);
     }
     job->has_due = chance(&producers.luck, 80);
+    if (chance(&producers.luck, 200))
+        job->campaign = (char)('a' + draw(&producers.luck, 2));
     if (chance(&producers.luck, 50))
         job->collapse = (char)('a' + draw(&producers.luck, 2));
     producer->batch[producer->batch_count++] = cast_job_count++;
@@ -132,6 +134,8 @@ static void write_job(struct json_out *out, int at)
     }
     if (job->collapse != '\0')
         put(out, "collapse_key", (char[2]){job->collapse, '\0'});
+    if (job->campaign != '\0')
+        put(out, "campaign", (char[2]){job->campaign, '\0'});
     put_text(out, at);
     json_close(out, '}');
 }
@@ -228,7 +232,7 @@ static void ask_cancel(struct producer *producer)
 static bool cancel_hopeless(struct producer *producer)
 {
     for (int job = 0; job < cast_job_count; job++) {
-        if (!is_open(job) || owner_of(cast_jobs[job].conversation) != producer || cast_jobs[job].cancel_asked ||
+        if (!is_open(job) || owner_of(cast_jobs[job].conversation) != producer ||
             !cast_is_group(cast_jobs[job].conversation) || !witness_waits_for_answer(job))
             continue;
         cancel(producer, job);

@@ -12,7 +12,7 @@
 #include "tests/sim/witness.h"
 
 #define TURNS_MAX  512
-#define ANSWERS_US (4 * US_MIN) /* recipients answer so often when all is well */
+#define ANSWERS_US (3 * US_MIN) /* recipients answer so often when all is well; later, more seldom: budgets count it */
 
 struct turn { /* of a line, for lists as they were some time ago */
     int64_t at_us;
@@ -336,7 +336,7 @@ static void recipient_wrote(int conversation, bool stop)
     hooks_message_received(conversation, line, id, stop);
 }
 
-/* In each chat that there ever was, on every line: the broker may know an older one. */
+/* In each chat that there ever was, on every line: the broker may know an older one, or have moved away. */
 static void all_is_well_in(int conversation)
 {
     struct chat *chat = &provider.chats[conversation];
@@ -344,7 +344,7 @@ static void all_is_well_in(int conversation)
         for (unsigned life = 0; life <= chat->lives[line]; life++) {
             char id[64];
             snprintf(id, sizeof id, "chat-%d-%d-%u", conversation, line, life);
-            if (cast_pool_of_line(line) != cast_pool_of(conversation) || (life == 0 && !chat->ever[line]))
+            if (cast_pool_of_line(line) != cast_pool_of(conversation) || (cast_is_group(conversation) && !chat->ever[line]))
                 continue;
             hooks_chat_health(conversation, line, id, CHAT_HEALTHY);
             hooks_message_received(conversation, line, id, false);
@@ -406,13 +406,12 @@ void provider_mishap(struct stream *stream)
 }
 
 /* The cadence asks for answers. */
-static void all_write(void *self, uint64_t arg)
+static void all_write(void *self, uint64_t times)
 {
     (void)self;
-    (void)arg;
     for (int c = 0; c < CAST_CONVERSATIONS; c++)
         all_is_well_in(c);
-    ground_in(ANSWERS_US, all_write, NULL, 0);
+    ground_in(ANSWERS_US << (times < 20 ? 0 : 5), all_write, NULL, times + 1);
 }
 
 void provider_heal(void)

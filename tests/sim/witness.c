@@ -12,6 +12,7 @@
 #include "lineward/json.h"
 #include "tests/sim/house.h"
 #include "tests/sim/net.h"
+#include "tests/sim/operators.h"
 #include "tests/sim/provider.h"
 
 #define KEY_SLOTS 16384
@@ -92,6 +93,18 @@ static void tell_change(int job, const char *state, const char *reason, const ch
     note(about_job(job), "job %d is %s", job, told);
 }
 
+void witness_requeued(int job)
+{
+    cast_jobs[job].requeued = true;
+    cast_jobs[job].final = false;
+    cast_jobs[job].end = JOB_NONE;
+}
+
+bool witness_is_told_unknown(int job)
+{
+    return cast_jobs[job].acked && !cast_jobs[job].final && strstr(witness.jobs[job].told, "outcome_unknown") != NULL;
+}
+
 bool witness_waits_for_answer(int job)
 {
     return strstr(witness.jobs[job].told, "conversation_") != NULL && strstr(witness.jobs[job].told, "_busy") == NULL;
@@ -156,7 +169,7 @@ void witness_arrived(int job, int conversation, int line, const char *key, const
     }
     if (strcmp(seen->key, key) != 0)
         breach("P4", about_job(job), "job %d comes with key %s, and came with %s", job, key, seen->key);
-    if (seen->line != line)
+    if (seen->line != line && !operators_may_have_moved(conversation) && !cast_jobs[job].requeued)
         breach("P4", about_job(job), "job %d comes on line %d, and came on %d", job, line, seen->line);
 }
 
@@ -166,7 +179,8 @@ void witness_arrived(int job, int conversation, int line, const char *key, const
 static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
 {
     return a->conversation == b->conversation && a->class == b->class && !a->has_due && !b->has_due &&
-           a->collapse == '\0' && b->collapse == '\0';
+           a->collapse == '\0' && b->collapse == '\0' && a->campaign == '\0' && b->campaign == '\0' && !a->requeued &&
+           !b->requeued;
 }
 
 void witness_message(int job, int line, bool new_chat)
@@ -204,7 +218,7 @@ void witness_begun(const struct process *worker, const char *url, const char *bo
     if (cast_jobs[job].final && cast_jobs[job].end != JOB_SENT)
         breach("P7", about_job(job), "job %d begins after it was told to be %s", job,
                job_state_name(cast_jobs[job].end));
-    if (cast_jobs[job].has_expiry && machine_wall_us(worker->machine) / US_MS >= cast_jobs[job].expires_ms)
+    if (cast_jobs[job].has_expiry && !cast_jobs[job].requeued && machine_wall_us(worker->machine) / US_MS >= cast_jobs[job].expires_ms)
         breach("P7", about_job(job), "job %d begins after its expiry", job);
 }
 

@@ -17,6 +17,9 @@ void witness_acked(int job, const char *number, const cJSON *result);
 void witness_refused(int job, const char *code);
 void witness_viewed(int job, const cJSON *view, bool of_cancel);
 
+/* An operator may have brought it back from the dead letters. */
+void witness_requeued(int job);
+bool witness_is_told_unknown(int job);   /* its outcome, as it was told last */
 bool witness_waits_for_answer(int job); /* as it was told last: for its chat */
 
 /* ---- workers and provider ---- */

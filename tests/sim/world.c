@@ -85,7 +85,7 @@ static void look(void *self, uint64_t arg)
     int example = -1;
     (void)self;
     (void)arg;
-    if (healed && producers_are_done() && producers_open_jobs(&example) == 0)
+    if (healed && producers_are_done() && operators_are_done() && producers_open_jobs(&example) == 0)
         ground_end();
     else
         ground_in(LOOK_EVERY_US, look, NULL, 0);

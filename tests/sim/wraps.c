@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "broker/feed/feed_secrets.h"
 #include "broker/identity.h"
 #include "broker/store/store.h"
 #include "lineward/conf.h"
@@ -65,6 +66,9 @@ enum err __real_store_open(struct store **out, const struct store_options *optio
                            struct store_problem *problem);
 enum err __wrap_store_open(struct store **out, const struct store_options *options, struct store_opened *opened,
                            struct store_problem *problem);
+enum err __wrap_conf_load(struct conf **out, const char *path, const char *const *sets, size_t set_count,
+                          struct conf_problem *problem);
+enum err __wrap_feed_secrets_read(struct feed_secrets *out, const char *path, struct conf_problem *problem);
 char *__wrap_conf_read_secret(const char *path);
 void __wrap_log_event(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -312,6 +316,23 @@ enum err __wrap_store_open(struct store **out, const struct store_options *optio
     enum err err = __real_store_open(out, &with_disk, opened, problem);
     house_store_opened(err, opened, problem->text);
     return err;
+}
+
+enum err __wrap_conf_load(struct conf **out, const char *path, const char *const *sets, size_t set_count,
+                          struct conf_problem *problem)
+{
+    (void)path;
+    (void)sets;
+    (void)set_count;
+    return house_load(out, problem);
+}
+
+enum err __wrap_feed_secrets_read(struct feed_secrets *out, const char *path, struct conf_problem *problem)
+{
+    (void)out;
+    (void)path;
+    (void)problem;
+    return ERR_NONE;
 }
 
 char *__wrap_conf_read_secret(const char *path)
