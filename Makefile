@@ -117,7 +117,7 @@ bench: all $(audit_tool) $(bench_tools) ## figures beside Redis Streams, on this
 	@deploy/install-deps --if-missing build bench
 	BUILD=$(BUILD) tests/bench/run
 
-soak: ## model and process tests with new seeds until SOAK_MINUTES (60) are over
+soak: ## 1,000 deaths, 10,000 crash states; model and process tests with new seeds until SOAK_MINUTES (60) are over
 	@deploy/install-deps --if-missing build check
 	@tests/check-rules/soak $(or $(SOAK_MINUTES),60)
 

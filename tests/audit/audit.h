@@ -29,6 +29,8 @@
     X(MOVED, "moved", "conversations that changed their line")                                                       \
     X(HELD, "held_late", "sends begun on a held line too late")                                                      \
     X(NEW_UNHEALTHY, "new_unhealthy_late", "new conversations on lines not HEALTHY")                                 \
+    X(PACE, "faster_than_pace", "sends faster than the line's pace")                                                 \
+    X(NEW_MANY, "new_over_budget", "new conversations beyond the line's budget")                                     \
     X(NO_KEY, "without_key", "sends without a key")                                                                  \
     X(TWO_KEYS, "two_keys_for_one_job", "two keys for one job")                                                      \
     X(SHARED_KEY, "one_key_for_two_jobs", "one key for two jobs")                                                    \
@@ -55,6 +57,8 @@ struct audit_rules {
     int64_t grace_ms; /* after the webhook's 200; a send begun later is too late */
     bool allow_moves, allow_partial;
     uint64_t holds_min;
+    int64_t pace_per_min; /* of each line; 0: not judged */
+    int64_t new_per_line; /* new conversations of a line in the whole log; 0: not judged */
 };
 
 struct audit_report {

@@ -155,13 +155,20 @@ static int begin_order(const void *a, const void *b)
     return request_order(x, y);
 }
 
-static void overlap_judge(const struct audit *audit, struct audit_report *out)
+/* The caller's. */
+static const struct audit_request **by_begin(const struct audit *audit)
 {
     const struct audit_request **sorted = audit_room(NULL, audit->request_count + 1, sizeof *sorted);
-    uint32_t *busy = number_table(audit); /* by conversation: the request that ends last, of those begun */
     for (size_t i = 0; i < audit->request_count; i++)
         sorted[i] = &audit->requests[i];
     qsort(sorted, audit->request_count, sizeof *sorted, begin_order);
+    return sorted;
+}
+
+static void overlap_judge(const struct audit *audit, struct audit_report *out)
+{
+    const struct audit_request **sorted = by_begin(audit);
+    uint32_t *busy = number_table(audit); /* by conversation: the request that ends last, of those begun */
     for (size_t i = 0; i < audit->request_count; i++) {
         if (sorted[i]->job == JOB_NONE_KNOWN)
             continue;
@@ -275,8 +282,8 @@ static int64_t lateness_ms(const struct spans *spans, uint32_t line, int64_t beg
     return latest;
 }
 
-/* Does the line of this try still bind the conversation when `request` begins? What was tried must be tried again on the
- * same line, and all of its conversation with it, until it has ended. */
+/* Does the line of this try still bind the conversation when `request` begins? What was tried must be tried again on
+ * the same line, and all of its conversation with it, until it has ended. */
 static bool binds(const struct audit *audit, const struct audit_request *tried, const struct audit_request *request)
 {
     return tried->line == request->line &&
@@ -295,8 +302,8 @@ static const struct audit_request *placed_by(const struct audit *audit, uint32_t
     return &audit->requests[*first];
 }
 
-/* Conversations with a try that never reached the provider, as when its worker died with it: nobody here knows when they
- * were placed. */
+/* Conversations with a try that never reached the provider, as when its worker died with it: nobody here knows when
+ * they were placed. */
 static bool *placed_unseen(const struct audit *audit)
 {
     bool *unseen = audit_room(NULL, audit->texts.count + 1, sizeof *unseen);
@@ -341,6 +348,50 @@ static void lines_judge(struct audit *audit, const struct audit_rules *rules, st
     free(spans.list);
 }
 
+/* ---- lines: how fast, and how many new conversations ---- */
+
+/* What a line has sent, in parts of a send: each send adds a minute's worth, each millisecond takes the pace away.
+ * Above the least so far it may stand as high as the sends of the grace: so late may any of them be. */
+struct tempo {
+    int64_t least, sent;
+    bool any;
+};
+
+static void pace_judge(const struct audit *audit, const struct audit_rules *rules, struct audit_report *out)
+{
+    const int64_t minute_ms = 60000;
+    const struct audit_request **sorted = by_begin(audit);
+    struct tempo *tempos = audit_room(NULL, audit->texts.count + 1, sizeof *tempos);
+    memset(tempos, 0, (audit->texts.count + 1) * sizeof *tempos);
+    for (size_t i = 0; i < audit->request_count; i++) {
+        const struct audit_request *request = sorted[i];
+        if (request->line == TEXT_NONE)
+            continue;
+        struct tempo *tempo = &tempos[request->line];
+        int64_t before = tempo->sent++ * minute_ms - request->begun_ms * rules->pace_per_min;
+        if (!tempo->any || before < tempo->least)
+            tempo->least = before;
+        tempo->any = true;
+        if (before - tempo->least > rules->grace_ms * rules->pace_per_min)
+            find(out, AUDIT_PACE, "request %" PRId64 ": line %s", request->number, text(audit, request->line));
+    }
+    free(tempos);
+    free(sorted);
+}
+
+static void new_judge(const struct audit *audit, const struct audit_rules *rules, struct audit_report *out)
+{
+    int64_t *begun = audit_room(NULL, audit->texts.count + 1, sizeof *begun);
+    memset(begun, 0, (audit->texts.count + 1) * sizeof *begun);
+    for (size_t i = 0; i < audit->request_count; i++) {
+        const struct audit_request *request = &audit->requests[i];
+        if (request->line != TEXT_NONE && request->accepted && request->new_chat &&
+            ++begun[request->line] > rules->new_per_line)
+            find(out, AUDIT_NEW_MANY, "request %" PRId64 ": line %s", request->number, text(audit, request->line));
+    }
+    free(begun);
+}
+
 void audit_judge(struct audit *audit, const struct audit_rules *rules, struct audit_report *out)
 {
     *out = (struct audit_report){0};
@@ -353,6 +404,10 @@ void audit_judge(struct audit *audit, const struct audit_rules *rules, struct au
     order_judge(audit, out);
     overlap_judge(audit, out);
     lines_judge(audit, rules, out);
+    if (rules->pace_per_min > 0)
+        pace_judge(audit, rules, out);
+    if (rules->new_per_line > 0)
+        new_judge(audit, rules, out);
     out->status_webhooks = audit->status_webhooks;
     if (rules->allow_moves)
         out->findings[AUDIT_MOVED] = (struct audit_finding){0};

@@ -11,6 +11,8 @@ static const char help[] = "lineward-audit --log SANDBOX.jsonl --acked ACKED.jso
                            "  --json            for programs\n"
                            "  --grace-ms N      after a webhook's 200 (1000)\n"
                            "  --holds-min N     so often must a line have been held (0)\n"
+                           "  --pace-per-min N  no line may send faster than this; a send may be late by the grace\n"
+                           "  --new-per-line N  no line may begin more conversations in all\n"
                            "  --allow-moves     conversations may change their line\n"
                            "  --allow-partial   the sandbox may be running still, or have been killed\n";
 
@@ -59,6 +61,18 @@ static bool count_read(const char *text, long long *out)
     return end != text && *end == '\0' && *out >= 0;
 }
 
+static void rule_set(struct audit_rules *rules, int option, long long count)
+{
+    if (option == 'g')
+        rules->grace_ms = count;
+    else if (option == 'o')
+        rules->holds_min = (uint64_t)count;
+    else if (option == 'r')
+        rules->pace_per_min = count;
+    else
+        rules->new_per_line = count;
+}
+
 static bool option_follow(struct asked *asked, int option, const char *value)
 {
     long long count = 0;
@@ -71,12 +85,11 @@ static bool option_follow(struct asked *asked, int option, const char *value)
         return true;
     case 'g':
     case 'o':
+    case 'r':
+    case 'n':
         if (!count_read(value, &count))
             return false;
-        if (option == 'g')
-            asked->rules.grace_ms = count;
-        else
-            asked->rules.holds_min = (uint64_t)count;
+        rule_set(&asked->rules, option, count);
         return true;
     case 'j':
         return asked->json = true;
@@ -98,6 +111,8 @@ static bool options_read(struct asked *asked, int argc, char **argv)
                                             {"json", no_argument, NULL, 'j'},
                                             {"grace-ms", required_argument, NULL, 'g'},
                                             {"holds-min", required_argument, NULL, 'o'},
+                                            {"pace-per-min", required_argument, NULL, 'r'},
+                                            {"new-per-line", required_argument, NULL, 'n'},
                                             {"allow-moves", no_argument, NULL, 'm'},
                                             {"allow-partial", no_argument, NULL, 'p'},
                                             {"help", no_argument, NULL, 'h'},

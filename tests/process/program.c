@@ -96,7 +96,7 @@ static bool mount_small(const struct program *program)
            mount("tmpfs", program->mount, "tmpfs", MS_NOSUID | MS_NODEV, program->mount_options) == 0;
 }
 
-static _Noreturn void become(const struct program *program, char *const *argv)
+static void talk_to_the_log(const struct program *program)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -104,6 +104,11 @@ static _Noreturn void become(const struct program *program, char *const *argv)
     if (null < 0 || log < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
         dup2(log, STDERR_FILENO) < 0)
         _exit(126);
+}
+
+static _Noreturn void become(const struct program *program, char *const *argv)
+{
+    talk_to_the_log(program);
     if (program->mount[0] != '\0' && !mount_small(program)) {
         dprintf(STDERR_FILENO, "no small file system: %s\n", strerror(errno));
         _exit(PROGRAM_NO_MOUNT);
@@ -128,6 +133,21 @@ void program_start(struct program *program, const char *const *arguments)
     MUST(pid >= 0, "fork: %s", strerror(errno));
     if (pid == 0)
         become(program, argv);
+    program->pid = pid;
+}
+
+void program_fork(struct program *program, int (*body)(void *self), void *self)
+{
+    MUST(program->pid == 0, "%s runs already", program->name);
+    remember(program);
+    fflush(stdout);
+    pid_t pid = fork();
+    MUST(pid >= 0, "fork: %s", strerror(errno));
+    if (pid == 0) {
+        program_count = 0; /* they are its parent's */
+        talk_to_the_log(program);
+        _exit(body(self));
+    }
     program->pid = pid;
 }
 

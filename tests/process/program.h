@@ -35,6 +35,9 @@ const char *program_folder(void);
 
 /* Starts `program->name` with these arguments (NULL last, without argv[0]); what it says is added to its log. */
 void program_start(struct program *program, const char *const *arguments);
+/* The same with a copy of this process, which ends with what `body` returns; `name` is only for people. For what
+ * wants to be killed by itself, but needs what the test has in memory. */
+void program_fork(struct program *program, int (*body)(void *self), void *self);
 /* Sends a signal and does not wait. */
 void program_signal(const struct program *program, int signal);
 /* SIGKILL, and gone on return. Nothing happens if it does not run. */

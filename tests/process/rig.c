@@ -354,7 +354,14 @@ void rig_each_send(const struct rig *rig, void (*visit)(void *self, const cJSON 
 
 void rig_audit(struct rig *rig, const char *acked, const char *holds_min)
 {
-    const char *arguments[] = {"--log", rig->sandbox_log, "--acked", acked, "--holds-min", holds_min, NULL};
+    rig_audit_by(rig, acked, (const char *const[]){"--holds-min", holds_min, NULL});
+}
+
+void rig_audit_by(struct rig *rig, const char *acked, const char *const *rules)
+{
+    const char *arguments[PROGRAM_ARGUMENTS_MAX + 1] = {"--log", rig->sandbox_log, "--acked", acked};
+    for (size_t count = 4; *rules != NULL && count < PROGRAM_ARGUMENTS_MAX; count++)
+        arguments[count] = *rules++;
     int code = rig_run(rig, "lineward-audit", "audit.txt", arguments);
     char *verdict = rig_read(rig, "audit.txt");
     printf("%s", verdict);

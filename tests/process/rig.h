@@ -96,5 +96,7 @@ char *rig_read(const struct rig *rig, const char *name);
 void rig_each_send(const struct rig *rig, void (*visit)(void *self, const cJSON *send), void *self);
 /* Judges the sandbox's log by the producers' acked file (both complete), which must find nothing. */
 void rig_audit(struct rig *rig, const char *acked, const char *holds_min);
+/* The same with these options of lineward-audit (NULL last). */
+void rig_audit_by(struct rig *rig, const char *acked, const char *const *rules);
 
 #endif

@@ -552,6 +552,64 @@ START_TEST(fewer_holds_than_asked_for_are_found)
 }
 END_TEST
 
+/* So many sends of one line, each so long after the last. */
+static void send_many(int count, int64_t each_ms)
+{
+    for (int i = 0; i < count; i++) {
+        char id[16], to[16];
+        snprintf(id, sizeof id, "m%d", i);
+        snprintf(to, sizeof to, "+14%d", i);
+        acked_state(id, to, "campaign", 1, "sent");
+        send_as(id, (struct sent){.n = 1, .to = to, .at_ms = 1000 + i * each_ms});
+    }
+}
+
+START_TEST(a_line_as_fast_as_its_pace_and_late_by_the_grace_is_good)
+{
+    rules.pace_per_min = 600;
+    send_many(11, 0); /* ten of them a second late */
+    ck_good();
+}
+END_TEST
+
+START_TEST(a_line_faster_than_its_pace_is_found)
+{
+    rules.pace_per_min = 600;
+    send_many(12, 0);
+    ck_only(AUDIT_PACE, 1);
+}
+END_TEST
+
+START_TEST(a_line_a_little_too_fast_for_long_is_found)
+{
+    rules.pace_per_min = 600;
+    send_many(200, 90); /* ten more after 100, which is as late as they may be */
+    ck_only(AUDIT_PACE, 99);
+}
+END_TEST
+
+START_TEST(a_line_at_its_pace_for_long_is_good)
+{
+    rules.pace_per_min = 600;
+    send_many(200, 100);
+    ck_good();
+}
+END_TEST
+
+START_TEST(more_new_conversations_than_a_line_may_begin_are_found)
+{
+    rules.new_per_line = 2;
+    for (int i = 0; i < 4; i++) {
+        char id[16], to[16];
+        snprintf(id, sizeof id, "m%d", i);
+        snprintf(to, sizeof to, "+14%d", i);
+        acked_state(id, to, "campaign", 1, "sent");
+        send_as(id, (struct sent){.n = 1, .to = to, .new_chat = true, .line = i < 3 ? "+1201" : "+1202"});
+    }
+    ck_only(AUDIT_NEW_MANY, 1);
+}
+END_TEST
+
 START_TEST(what_is_not_understood_stops_the_audit)
 {
     ck_assert_ptr_nonnull(audit_read_log(audit, "{", 1));
@@ -621,6 +679,11 @@ int main(void)
                                   an_empty_audit_is_no_good_audit,
                                   a_log_without_its_end_is_found_unless_allowed,
                                   fewer_holds_than_asked_for_are_found,
+                                  a_line_as_fast_as_its_pace_and_late_by_the_grace_is_good,
+                                  a_line_faster_than_its_pace_is_found,
+                                  a_line_a_little_too_fast_for_long_is_found,
+                                  a_line_at_its_pace_for_long_is_good,
+                                  more_new_conversations_than_a_line_may_begin_are_found,
                                   what_is_not_understood_stops_the_audit,
                                   the_report_names_every_check_in_both_forms};
     Suite *suite = suite_create("sandbox_audit");
