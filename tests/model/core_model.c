@@ -494,6 +494,7 @@ static void flag_by_error(uint32_t at)
     struct naive_line *line = &run.naive.lines[at];
     line->flag_by_error = line->flagged ? line->flag_by_error : true;
     line->flagged = true;
+    line->flagged_ms = now_ms();
 }
 
 static void result(void)

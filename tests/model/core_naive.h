@@ -65,6 +65,7 @@ struct naive_line { /* two words, as DESIGN trap 11 tells it */
     bool heard, hold, flagged, flag_by_error, gone, cordoned;
     unsigned missed;
     enum reputation word, proven;
+    int64_t flagged_ms; /* by an error: an ACTIVE of before it says nothing of it */
     int64_t event_changed_ms, event_arrived_ms, tightened_ms, healthy_event_ms, first_agreed_ms, heard_wall_ms;
     unsigned disagreed;
 };

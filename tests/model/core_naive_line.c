@@ -72,7 +72,9 @@ void naive_told(struct naive_line *line, const struct core_line_fact *fact, bool
             }
         }
     }
-    if (fact->has_service && fact->service != SERVICE_UNKNOWN) {
+    bool late = line->flagged && line->flag_by_error && fact->service == SERVICE_ACTIVE && fact->changed_at_ms != 0 &&
+                fact->changed_at_ms < line->flagged_ms;
+    if (fact->has_service && fact->service != SERVICE_UNKNOWN && !late) {
         line->flagged = fact->service == SERVICE_FLAGGED;
         line->flag_by_error = false;
     }
