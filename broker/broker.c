@@ -13,6 +13,7 @@
 #include "lineward/log.h"
 
 #define MESSAGES_PER_TURN 64   /* of a socket: so that none starves the others */
+#define READ_MS           2    /* likewise: what asks much goes on in the next turn */
 #define CHANGES_PER_TURN  8192 /* before what was gathered is submitted */
 #define CLEAN_US          1000
 #define CLEAN_CALL_MS     60000
@@ -111,12 +112,28 @@ static void read_workers(struct broker *broker)
 static void read_producers(struct broker *broker)
 {
     bool full = store_is_full(broker->store);
-    for (int i = 0; i < MESSAGES_PER_TURN && room_this_turn(broker); i++) {
+    int64_t until_ms = clock_read().mono_ms + READ_MS;
+    for (int i = 0; i < MESSAGES_PER_TURN && room_this_turn(broker) && clock_read().mono_ms < until_ms; i++) {
         if (!ingress_read(broker->ingress, full, broker->now, &broker->effects))
             return;
         broker_persist(broker, broker->now, &broker->effects);
     }
     broker->reading = true;
+}
+
+/* A slice at least, whatever else there was to read. */
+static void read_large_requests(struct broker *broker)
+{
+    bool full = store_is_full(broker->store);
+    int64_t until_ms = clock_read().mono_ms + READ_MS;
+    bool more = true;
+    while (more && room_this_turn(broker)) {
+        more = ingress_work(broker->ingress, full, broker->now, &broker->effects);
+        broker_persist(broker, broker->now, &broker->effects);
+        if (clock_read().mono_ms >= until_ms)
+            break;
+    }
+    broker->reading = broker->reading || more;
 }
 
 static void read_lookups(struct broker *broker)
@@ -186,6 +203,7 @@ static bool broker_turn(struct broker *broker)
     read_workers(broker);
     act_at_once(broker);
     read_producers(broker);
+    read_large_requests(broker);
     broker->admin_busy = admin_serve(broker->admin, broker->core, broker->now, &broker->effects);
     broker_persist(broker, broker->now, &broker->effects);
     zones_turn(&broker->zones, broker->core, broker->now);

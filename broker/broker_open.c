@@ -24,6 +24,7 @@
 #define LOOKUP_THREADS    1
 #define HANDSHAKE_MS      10000
 #define LINGER_MS         1000
+#define REQUESTS_HWM      64 /* of a producer, in libzmq's hands: each may be 8 MiB */
 #define TOPIC_BYTES_MAX   1024 /* of a follower's subscription */
 #define EFFECTS_ROOM      (2u * EFFECTS_MAX)
 
@@ -106,11 +107,14 @@ void *broker_bind(struct broker *broker, int type, enum key_role role, const cha
     int one = 1;
     int zero = 0;
     int handshake = HANDSHAKE_MS;
+    int requests = REQUESTS_HWM;
     int64_t bytes_max = type == ZMQ_XPUB ? TOPIC_BYTES_MAX : WIRE_REQUEST_BYTES_MAX;
     if (socket == NULL)
         return NULL;
     if (type == ZMQ_ROUTER)
         zmq_setsockopt(socket, ZMQ_ROUTER_MANDATORY, &one, sizeof one);
+    if (role == KEY_PRODUCER)
+        zmq_setsockopt(socket, ZMQ_RCVHWM, &requests, sizeof requests);
     zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max); /* of one frame; the whole is checked too */
     zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero);
     zmq_setsockopt(socket, ZMQ_HANDSHAKE_IVL, &handshake, sizeof handshake);

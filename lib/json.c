@@ -10,10 +10,31 @@
 #define INTEGER_MAX 9007199254740992 /* 2^53 */
 
 static const char no_memory[] = "out of memory";
+static const char too_many_values[] = "more values than anybody reads";
+
+/* Each value but the first is the first one of an object or array, or follows a comma. */
+static bool has_more_values(const char *text, size_t bytes, size_t values_max)
+{
+    size_t values = 1;
+    if (bytes / 2 < values_max)
+        return false;
+    for (const char *at = text, *end = text + bytes; at < end && values <= values_max;) {
+        values += *at == ',' || *at == '[' || *at == '{';
+        at = *at == '"' ? json_skip_string(at) : at + 1;
+    }
+    return values > values_max;
+}
 
 cJSON *json_parse(const char *text, size_t bytes, const char **why)
 {
+    return json_parse_bounded(text, bytes, SIZE_MAX, why);
+}
+
+cJSON *json_parse_bounded(const char *text, size_t bytes, size_t values_max, const char **why)
+{
     const char *fault = json_scan_fault(text, bytes);
+    if (fault == NULL && has_more_values(text, bytes, values_max))
+        fault = too_many_values;
     cJSON *document = fault == NULL ? cJSON_ParseWithLength(text, bytes) : NULL;
     if (document == NULL && why != NULL)
         *why = fault != NULL ? fault : no_memory;
@@ -24,7 +45,8 @@ enum json_fault json_fault_of(const char *why)
 {
     if (why == no_memory)
         return JSON_FAULT_MEMORY;
-    bool of_value = why == json_fault_nul || why == json_fault_digits || why == json_fault_range;
+    bool of_value = why == json_fault_nul || why == json_fault_digits || why == json_fault_range ||
+                    why == too_many_values;
     return of_value ? JSON_FAULT_VALUE : JSON_FAULT_FORM;
 }
 

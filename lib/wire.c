@@ -126,12 +126,10 @@ bool frame_text(struct frame frame, char *out, size_t room)
 /* On error libzmq has rolled back the frames before: a full queue and an unknown peer are noticed at the first
  * frame (the high-water mark counts messages), a peer that goes while we write takes the unfinished message
  * with it. */
-enum err message_send(void *socket, const struct frame *frames, size_t count)
+static enum err send_frames(void *socket, const struct frame *frames, size_t count, int last_flags)
 {
-    if (count == 0)
-        return ERR_BAD_INPUT;
     for (size_t i = 0; i < count; i++) {
-        int flags = ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : 0);
+        int flags = ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : last_flags);
         int rc = 0;
         do
             rc = zmq_send(socket, frames[i].data, frames[i].bytes, flags);
@@ -140,4 +138,58 @@ enum err message_send(void *socket, const struct frame *frames, size_t count)
             return errno == EAGAIN ? ERR_BUSY : errno == EHOSTUNREACH ? ERR_NOT_FOUND : ERR_IO;
     }
     return ERR_NONE;
+}
+
+enum err message_send(void *socket, const struct frame *frames, size_t count)
+{
+    return count == 0 ? ERR_BAD_INPUT : send_frames(socket, frames, count, 0);
+}
+
+struct watch { /* in front of the last frame's bytes */
+    void (*gone)(void *self);
+    void *self;
+};
+
+static void free_watched(void *data, void *hint)
+{
+    struct watch *watch = hint;
+    (void)data;
+    if (watch->gone != NULL)
+        watch->gone(watch->self);
+    free(watch);
+}
+
+/* libzmq lets go of the last frame once all of the message is written. */
+enum err message_send_watched(void *socket, const struct frame *frames, size_t count, void (*gone)(void *self),
+                              void *self)
+{
+    if (count < 2)
+        return ERR_BAD_INPUT;
+    struct frame last = frames[count - 1];
+    struct watch *watch = malloc(sizeof *watch + last.bytes);
+    zmq_msg_t frame;
+    if (watch == NULL)
+        return ERR_NO_MEMORY;
+    *watch = (struct watch){NULL, self}; /* until it has been sent, nobody is told */
+    if (last.bytes > 0)
+        memcpy(watch + 1, last.data, last.bytes);
+    if (zmq_msg_init_data(&frame, watch + 1, last.bytes, free_watched, watch) != 0) {
+        free(watch);
+        return ERR_NO_MEMORY;
+    }
+    enum err err = send_frames(socket, frames, count - 1, ZMQ_SNDMORE);
+    int rc = 0;
+    if (err != ERR_NONE) {
+        zmq_msg_close(&frame);
+        return err;
+    }
+    watch->gone = gone;
+    do
+        rc = zmq_msg_send(&frame, socket, ZMQ_DONTWAIT);
+    while (rc < 0 && errno == EINTR);
+    if (rc >= 0)
+        return ERR_NONE;
+    watch->gone = NULL;
+    zmq_msg_close(&frame);
+    return ERR_IO;
 }

@@ -18,6 +18,7 @@ struct ingress *ingress_new(const struct ingress_options *options)
     ingress->replies = replies_new(options->socket, "producers");
     ingress->message = message_new();
     ingress->waiting_last = &ingress->waiting_first;
+    ingress->queues_last = &ingress->queues_first;
     for (uint32_t i = 0; i < INGRESS_REQUESTS_MAX; i++)
         ingress->free_slots[ingress->free_count++] = INGRESS_REQUESTS_MAX - 1 - i;
     if (ingress->replies == NULL || ingress->message == NULL)
@@ -36,6 +37,7 @@ void ingress_free(struct ingress **ingress_p)
         free(ingress->requests[i].results);
         free(ingress->requests[i].pools);
     }
+    ingress_queues_free(ingress);
     replies_free(&ingress->replies);
     message_free(&ingress->message);
     job_texts_free(&ingress->texts);
@@ -162,19 +164,39 @@ static void send_pong(struct ingress *ingress, const struct request *head, struc
     json_out_free(&text);
 }
 
-static void carry_out(struct ingress *ingress, const struct request *head, enum command command, size_t first,
-                      bool store_full, struct instant now, struct effects *out)
+struct request *ingress_begin(struct ingress *ingress, const struct request *head, enum ask ask, size_t first)
 {
     size_t count = message_frame_count(ingress->message) - first;
-    struct request *request = request_new(ingress, head, (enum ask)command, count, message_bytes(ingress->message));
+    struct request *request = request_new(ingress, head, ask, count, message_bytes(ingress->message));
     if (request == NULL)
         request_send_error(ingress, head, CODE_BUSY, "too many requests wait for their answer");
-    else if (command == COMMAND_STATUS)
+    return request;
+}
+
+void ingress_carry_out(struct ingress *ingress, const struct request *head, enum ask ask, size_t first,
+                       bool store_full, struct instant now, struct effects *out)
+{
+    struct enqueuing at = {0};
+    struct request *request = ingress_begin(ingress, head, ask, first);
+    if (request == NULL)
+        return;
+    if (ask == ASK_STATUS)
         ingress_status(ingress, request, first, out);
-    else if (command == COMMAND_CANCEL)
+    else if (ask == ASK_CANCEL)
         ingress_cancel(ingress, request, first, now, out);
-    else
-        ingress_enqueue(ingress, request, first, store_full, now, out);
+    else /* of one slice, or else it would have been queued */
+        ingress_enqueue(ingress, request, first, &at, store_full, now, out);
+}
+
+static void take_up(struct ingress *ingress, const struct request *head, enum ask ask, size_t first, bool store_full,
+                    struct instant now, struct effects *out)
+{
+    if (replies_is_behind(ingress->replies, message_frame(ingress->message, 0)))
+        request_send_error(ingress, head, CODE_BUSY, "too many answers wait for you to read them");
+    else if (!ingress_must_queue(ingress, head, ask))
+        ingress_carry_out(ingress, head, ask, first, store_full, now, out);
+    else if (!ingress_queue(ingress, head, ask, first))
+        request_send_error(ingress, head, CODE_BUSY, "too much of large requests waits to be read");
 }
 
 bool ingress_read(struct ingress *ingress, bool store_full, struct instant now, struct effects *out)
@@ -195,7 +217,7 @@ bool ingress_read(struct ingress *ingress, bool store_full, struct instant now, 
     else if (form.command == COMMAND_PING)
         send_pong(ingress, &head, now);
     else
-        carry_out(ingress, &head, form.command, at + 3, store_full, now, out);
+        take_up(ingress, &head, (enum ask)form.command, at + 3, store_full, now, out);
     return true;
 }
 

@@ -15,6 +15,9 @@
 #define INGRESS_TOKEN_TAG      0x17
 #define INGRESS_REQUESTS_MAX   4096                 /* not answered yet; more: ERR busy */
 #define INGRESS_HELD_BYTES_MAX (256u * 1024 * 1024) /* of these; more: ERR busy */
+#define INGRESS_SLICE_BYTES    (64u * 1024) /* of an ENQUEUE read at a time; a larger one waits for its turns */
+#define INGRESS_QUEUED_BYTES_MAX      (128u * 1024 * 1024) /* of requests that wait for their turns; more: ERR busy */
+#define INGRESS_PEER_QUEUED_BYTES_MAX (16u * 1024 * 1024)  /* of one peer's */
 #define INGRESS_NAME_BYTES_MAX 256                  /* echoed of what STATUS or CANCEL was asked of */
 
 struct ingress_options {
@@ -36,8 +39,10 @@ void ingress_free(struct ingress **ingress_p);
 /* Another configuration, in which pools and accounts that were there keep their index; lent like the one before. */
 void ingress_conf_set(struct ingress *ingress, const struct conf *conf);
 
-/* Reads and carries out one request. False: nothing there. */
+/* Reads one request and carries it out, or puts it where large ones wait. False: nothing there. */
 bool ingress_read(struct ingress *ingress, bool store_full, struct instant now, struct effects *out);
+/* Goes on with a large one, by a slice. False: none is left. */
+bool ingress_work(struct ingress *ingress, bool store_full, struct instant now, struct effects *out);
 bool ingress_owns(uint64_t token);
 /* A durable EFFECT_ENQUEUED, EFFECT_CANCELLED or EFFECT_ANSWER. */
 void ingress_effect(struct ingress *ingress, const struct effect *effect, struct instant now);

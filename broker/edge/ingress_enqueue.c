@@ -7,7 +7,7 @@
 struct offering { /* of one request */
     struct job_parser parser;
     bool store_full;
-    enum code closed; /* busy or store_full: all that follow are refused alike, so that a repeat keeps the order */
+    enum code closed; /* as in struct enqueuing */
 };
 
 static struct offering offering_of(const struct ingress *ingress, const char *pools, bool store_full)
@@ -54,15 +54,19 @@ static struct error_view error_of(const struct job_refusal *refusal)
                                .field = refusal->field[0] == '\0' ? NULL : refusal->field};
 }
 
-void ingress_enqueue(struct ingress *ingress, struct request *request, size_t first, bool store_full,
-                     struct instant now, struct effects *out)
+bool ingress_enqueue(struct ingress *ingress, struct request *request, size_t first, struct enqueuing *at_item,
+                     bool store_full, struct instant now, struct effects *out)
 {
     struct offering offering = offering_of(ingress, ingress->pools, store_full);
     uint64_t token = request_token(ingress, request, LOOK_NOT);
-    for (uint32_t i = 0; i < request->count; i++) {
+    size_t bytes = 0;
+    offering.closed = at_item->closed;
+    for (; at_item->next < request->count && bytes < INGRESS_SLICE_BYTES; at_item->next++) {
+        uint32_t i = at_item->next;
         struct span id;
         struct job_refusal refusal = {0};
         struct frame text = message_frame(ingress->message, first + i);
+        bytes += text.bytes;
         if (offer(ingress, &offering, text, token, i, &id, &refusal, now, out)) {
             request_keep_name(request, i, id.data, id.bytes);
             ingress->options.persist(ingress->options.persist_self, now, out); /* its texts are lent until here */
@@ -73,7 +77,11 @@ void ingress_enqueue(struct ingress *ingress, struct request *request, size_t fi
         view_refused(&request->text, id, &error);
         request_have_result(request, i, at);
     }
-    request_answer_if_whole(ingress, request);
+    at_item->closed = offering.closed;
+    bool read_all = at_item->next == request->count;
+    if (read_all)
+        request_answer_if_whole(ingress, request);
+    return read_all;
 }
 
 /* A duplicate of a final job is looked up: how it ended is on disk. */

@@ -46,6 +46,12 @@ struct request {
     struct result *results;
 };
 
+/* How far an ENQUEUE has been read. */
+struct enqueuing {
+    uint32_t next;    /* item */
+    enum code closed; /* busy or store_full: all that follow are refused alike, so that a repeat keeps the order */
+};
+
 struct ingress {
     struct ingress_options options;
     struct replies *replies;
@@ -57,6 +63,8 @@ struct ingress {
     size_t held_bytes, kept_bytes; /* of requests under way; of buffers kept for the next ones */
     struct request *waiting_first, **waiting_last;
     unsigned lookups; /* under way */
+    struct peer_queue *queues_first, **queues_last; /* of large requests, by whose turn it is */
+    size_t queued_bytes;
     int64_t now_ms;
     const char *pools; /* that the peer of the message being read may see, lent; NULL: all */
     struct frame frames[WIRE_ENQUEUE_JOBS_MAX + 8];
@@ -86,8 +94,9 @@ void request_send_text(struct ingress *ingress, const struct request *request, c
                        const struct json_out *text);
 
 /* ---- ENQUEUE (ingress_enqueue.c) ---- */
-void ingress_enqueue(struct ingress *ingress, struct request *request, size_t first, bool store_full,
-                     struct instant now, struct effects *out);
+/* Reads a slice of it. True: that was the last one. */
+bool ingress_enqueue(struct ingress *ingress, struct request *request, size_t first, struct enqueuing *at,
+                     bool store_full, struct instant now, struct effects *out);
 void ingress_enqueued(struct ingress *ingress, struct request *request, const struct effect *effect);
 
 /* ---- STATUS and CANCEL (ingress_ask.c) ---- */
@@ -100,5 +109,17 @@ void ingress_cancel(struct ingress *ingress, struct request *request, size_t fir
 void ingress_look(struct ingress *ingress, struct request *request, struct instant now);
 /* Requests that wait for a reader go on, if there is one. */
 void ingress_look_on(struct ingress *ingress, struct instant now);
+
+
+/* ---- carrying out the message at hand (ingress.c), at once or when it is its turn (ingress_queue.c) ---- */
+/* A slot for it. NULL: too much waits already; answered ERR busy. */
+struct request *ingress_begin(struct ingress *ingress, const struct request *head, enum ask ask, size_t first);
+void ingress_carry_out(struct ingress *ingress, const struct request *head, enum ask ask, size_t first,
+                       bool store_full, struct instant now, struct effects *out);
+/* Is it large, or behind a large one of its peer? */
+bool ingress_must_queue(const struct ingress *ingress, const struct request *head, enum ask ask);
+/* Takes over the message. False: too much waits already; nothing changed. */
+bool ingress_queue(struct ingress *ingress, const struct request *head, enum ask ask, size_t first);
+void ingress_queues_free(struct ingress *ingress);
 
 #endif

@@ -404,7 +404,7 @@ bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, 
     if (bytes > WIRE_JOB_BYTES_MAX)
         return refuse(&parse, CODE_TOO_LARGE, "", "a job document of %zu bytes, at most %u", bytes,
                       WIRE_JOB_BYTES_MAX);
-    cJSON *root = json_parse(text, bytes, &why);
+    cJSON *root = json_parse_bounded(text, bytes, JOB_VALUES_MAX, &why);
     if (root == NULL)
         return refuse_unread(&parse, why);
     bool good = cJSON_IsObject(root) || refuse(&parse, CODE_MALFORMED, "", "a job is a JSON object");

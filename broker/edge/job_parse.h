@@ -10,6 +10,7 @@
 #include "lineward/json.h"
 
 #define CHAT_ID_BYTES_MAX 128
+#define JOB_VALUES_MAX    10000 /* JSON values in a job document: reading them is what a large one costs */
 
 struct job_parser {
     const struct conf *conf;

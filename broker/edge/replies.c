@@ -1,7 +1,11 @@
 /* replies.c — see replies.h. What waits lies in lanes, one a peer; ROUTER sockets do not tell when a peer has room
- * again, so it is asked: often while something moves, more and more seldom while nothing does. */
+ * again, so it is asked: often while something moves, more and more seldom while nothing does.
+ *
+ * libzmq's queues count messages, and a thousand large ones are gigabytes: so the bytes of large replies are counted
+ * until they have left, and what is too much for one peer waits here, where it is bounded. */
 #include "broker/edge/replies.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +15,7 @@
 #define BUCKETS        256
 #define PAUSE_MAX_MS   64
 #define PEER_BYTES_MAX 256
+#define LARGE_BYTES    16384 /* a thousand smaller ones are no harm */
 
 struct waiting {
     struct waiting *next;
@@ -26,8 +31,20 @@ struct lane {
     uint8_t id[PEER_BYTES_MAX];
 };
 
+/* Bytes of large replies that have not left yet, by bucket of their peer. Those under way may outlive `replies`. */
+struct flight {
+    atomic_size_t bytes[BUCKETS];
+    atomic_size_t users;
+};
+
+struct large {
+    struct flight *flight;
+    size_t bucket, bytes;
+};
+
 struct replies {
     void *socket;
+    struct flight *flight;
     const char *name;
     struct lane *buckets[BUCKETS];
     size_t bytes, lanes;
@@ -38,8 +55,14 @@ struct replies {
 struct replies *replies_new(void *socket, const char *name)
 {
     struct replies *replies = calloc(1, sizeof *replies);
-    if (replies == NULL)
+    struct flight *flight = calloc(1, sizeof *flight);
+    if (replies == NULL || flight == NULL) {
+        free(replies);
+        free(flight);
         return NULL;
+    }
+    atomic_store(&flight->users, 1);
+    replies->flight = flight;
     replies->socket = socket;
     replies->name = name;
     return replies;
@@ -47,12 +70,17 @@ struct replies *replies_new(void *socket, const char *name)
 
 /* ---- lanes ---- */
 
-static struct lane **place_of(struct replies *replies, struct frame peer)
+static size_t bucket_of(struct frame peer)
 {
     uint32_t hash = 2166136261u; /* FNV-1a: ids are ZeroMQ's own or those of authorised peers */
     for (size_t i = 0; i < peer.bytes; i++)
         hash = (hash ^ ((const uint8_t *)peer.data)[i]) * 16777619u;
-    struct lane **link = &replies->buckets[hash % BUCKETS];
+    return hash % BUCKETS;
+}
+
+static struct lane **place_of(struct replies *replies, struct frame peer)
+{
+    struct lane **link = &replies->buckets[bucket_of(peer)];
     while (*link != NULL && ((*link)->id_bytes != peer.bytes || memcmp((*link)->id, peer.data, peer.bytes) != 0))
         link = &(*link)->next;
     return link;
@@ -80,6 +108,12 @@ static void remove_lane(struct replies *replies, struct lane **link)
     free(lane);
 }
 
+static void let_go(struct flight *flight)
+{
+    if (atomic_fetch_sub(&flight->users, 1) == 1)
+        free(flight);
+}
+
 void replies_free(struct replies **replies_p)
 {
     struct replies *replies = *replies_p;
@@ -89,6 +123,7 @@ void replies_free(struct replies **replies_p)
     for (size_t b = 0; b < BUCKETS; b++)
         while (replies->buckets[b] != NULL)
             remove_lane(replies, &replies->buckets[b]);
+    let_go(replies->flight);
     free(replies);
 }
 
@@ -161,11 +196,48 @@ static enum err keep(struct replies *replies, const struct frame *frames, size_t
     return ERR_NONE;
 }
 
+/* On whatever thread libzmq lets go of it. */
+static void large_gone(void *self)
+{
+    struct large *large = self;
+    atomic_fetch_sub(&large->flight->bytes[large->bucket], large->bytes);
+    let_go(large->flight);
+    free(large);
+}
+
+static enum err send_large(struct replies *replies, const struct frame *frames, size_t count, size_t bytes)
+{
+    struct flight *flight = replies->flight;
+    size_t bucket = bucket_of(frames[0]);
+    size_t before = atomic_load(&flight->bytes[bucket]);
+    if (before > 0 && before + bytes > REPLIES_FLIGHT_BYTES_MAX)
+        return ERR_BUSY;
+    struct large *large = malloc(sizeof *large);
+    if (large == NULL)
+        return ERR_BUSY;
+    *large = (struct large){flight, bucket, bytes};
+    atomic_fetch_add(&flight->bytes[bucket], bytes);
+    atomic_fetch_add(&flight->users, 1);
+    enum err err = message_send_watched(replies->socket, frames, count, large_gone, large);
+    if (err != ERR_NONE)
+        large_gone(large);
+    return err == ERR_NO_MEMORY ? ERR_BUSY : err;
+}
+
+static enum err send_now(struct replies *replies, const struct frame *frames, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += frames[i].bytes;
+    return bytes < LARGE_BYTES ? message_send(replies->socket, frames, count)
+                               : send_large(replies, frames, count, bytes);
+}
+
 enum err replies_try(struct replies *replies, const struct frame *frames, size_t count)
 {
     if (replies->lanes > 0 && *place_of(replies, frames[0]) != NULL)
         return ERR_BUSY;
-    return message_send(replies->socket, frames, count);
+    return send_now(replies, frames, count);
 }
 
 enum err replies_send(struct replies *replies, const struct frame *frames, size_t count)
@@ -180,7 +252,7 @@ enum err replies_send(struct replies *replies, const struct frame *frames, size_
 static bool still_waits(struct replies *replies, struct lane *lane)
 {
     while (lane->first != NULL) {
-        enum err err = message_send(replies->socket, lane->first->frames, lane->first->count);
+        enum err err = send_now(replies, lane->first->frames, lane->first->count);
         if (err != ERR_NONE && err != ERR_BUSY)
             return false;
         if (err == ERR_BUSY)
@@ -194,6 +266,12 @@ static bool still_waits(struct replies *replies, struct lane *lane)
               lane->bytes);
     replies->dropped++;
     return false;
+}
+
+bool replies_is_behind(struct replies *replies, struct frame peer)
+{
+    const struct lane *lane = replies->lanes == 0 ? NULL : *place_of(replies, peer);
+    return lane != NULL && lane->bytes >= REPLIES_BEHIND_BYTES;
 }
 
 void replies_retry(struct replies *replies, struct instant now)

@@ -5,6 +5,7 @@
 #ifndef LINEWARD_EDGE_REPLIES_H
 #define LINEWARD_EDGE_REPLIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,8 @@
 
 #define REPLIES_BYTES_MAX      (64u * 1024 * 1024)
 #define REPLIES_PEER_BYTES_MAX (16u * 1024 * 1024)
+#define REPLIES_FLIGHT_BYTES_MAX (4u * 1024 * 1024) /* of large replies to a peer, in libzmq's hands */
+#define REPLIES_BEHIND_BYTES     (1u * 1024 * 1024) /* with so much to read, a peer is behind */
 #define REPLIES_STUCK_MS       30000 /* a peer that took nothing for so long is not waited for any longer */
 
 struct replies;
@@ -24,6 +27,8 @@ void replies_free(struct replies **replies_p);
 enum err replies_send(struct replies *replies, const struct frame *frames, size_t count);
 /* The same, but what cannot go now is not kept: ERR_BUSY. */
 enum err replies_try(struct replies *replies, const struct frame *frames, size_t count);
+/* Does so much wait for the peer that it should read before it asks for more? */
+bool replies_is_behind(struct replies *replies, struct frame peer);
 /* Once a turn: tries again what waits, when it is time. */
 void replies_retry(struct replies *replies, struct instant now);
 /* When to call it again at the latest; TIME_NEVER: nothing waits. */

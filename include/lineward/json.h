@@ -15,11 +15,13 @@
 /* Parses exactly `bytes` bytes as one JSON document: whole input, valid UTF-8, depth <= JSON_DEPTH_MAX, no
  * \u0000. NULL otherwise, and *why (if asked) a sentence with static lifetime. Free with cJSON_Delete(). */
 cJSON *json_parse(const char *text, size_t bytes, const char **why);
+/* The same, for documents whose number of values is bounded too: each costs more than a hundred times its bytes. */
+cJSON *json_parse_bounded(const char *text, size_t bytes, size_t values_max, const char **why);
 
 /* What kind of fault *why named. */
 enum json_fault {
     JSON_FAULT_FORM,   /* it is no JSON document, or too deep */
-    JSON_FAULT_VALUE,  /* it may be one, but holds \u0000, or a number beyond any double */
+    JSON_FAULT_VALUE,  /* it may be one, but holds \u0000, a number beyond any double, or too many values */
     JSON_FAULT_MEMORY, /* there was none left to read it */
 };
 enum json_fault json_fault_of(const char *why);

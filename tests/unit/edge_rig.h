@@ -225,6 +225,9 @@ static void edge_read_producers(void)
     edge_await(edge.producers);
     ck_assert(ingress_read(edge.ingress, edge.store_full, edge.now, &edge.effects));
     edge_save();
+    while (ingress_work(edge.ingress, edge.store_full, edge.now, &edge.effects))
+        edge_save();
+    edge_save();
 }
 
 static void edge_read_workers(void)

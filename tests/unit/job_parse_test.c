@@ -384,6 +384,32 @@ START_TEST(sizes_are_bounded_exactly)
 }
 END_TEST
 
+START_TEST(values_are_bounded_exactly)
+{
+    static const char head[] = "{\"to\":\"+14155550101\",\"message\":{\"v\":[0", tail[] = "]}}";
+    static char text[sizeof head + 2 * JOB_VALUES_MAX + sizeof tail];
+    size_t bytes = sizeof head - 1;
+    memcpy(text, head, bytes);
+    for (int values = 5; values < JOB_VALUES_MAX; values++, bytes += 2) /* the job, to, message, v and its first */
+        memcpy(text + bytes, ",0", 2);
+    memcpy(text + bytes, tail, sizeof tail);
+    ck_assert(parse(text));
+    memcpy(text + bytes, ",0]}}", 6);
+    ck_assert(!parse(text));
+    ck_assert_int_eq(refusal.code, CODE_INVALID_FIELD);
+}
+END_TEST
+
+START_TEST(commas_in_a_text_are_no_values)
+{
+    static char text[4 * JOB_VALUES_MAX];
+    int head = snprintf(text, sizeof text, "{\"to\":\"+14155550101\",\"message\":{\"v\":\"");
+    memset(text + head, ',', 3 * JOB_VALUES_MAX);
+    memcpy(text + head + 3 * JOB_VALUES_MAX, "\"}}", 4);
+    ck_assert(parse(text));
+}
+END_TEST
+
 START_TEST(texts_are_bounded_exactly)
 {
     static const struct {
@@ -570,6 +596,8 @@ int main(void)
     tcase_add_test(tcase, what_is_no_object_is_malformed);
     tcase_add_test(tcase, every_cut_of_a_good_job_is_refused_and_none_is_read_beyond_its_end);
     tcase_add_test(tcase, sizes_are_bounded_exactly);
+    tcase_add_test(tcase, values_are_bounded_exactly);
+    tcase_add_test(tcase, commas_in_a_text_are_no_values);
     tcase_add_test(tcase, texts_are_bounded_exactly);
     tcase_add_test(tcase, a_jobs_zone_is_its_own_word_else_its_recipients);
     tcase_add_test(tcase, a_direct_messages_area_is_how_its_number_begins);

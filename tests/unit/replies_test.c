@@ -81,6 +81,39 @@ static void pass(int64_t ms)
     replies_retry(replies, now);
 }
 
+/* libzmq's own queues would take a thousand messages, of whatever size. */
+START_TEST(large_replies_that_nobody_reads_do_not_pile_up_in_libzmq)
+{
+    static char reply[1024 * 1024];
+    int many = 1000;
+    int said = 0;
+    zmq_setsockopt(router, ZMQ_SNDHWM, &many, sizeof many);
+    void *deaf = peer_new("deaf"), *other = peer_new("other");
+    while (!replies_is_behind(replies, (struct frame){"deaf", 4})) {
+        ck_assert_int_eq(say("deaf", reply, sizeof reply), ERR_NONE);
+        ck_assert_int_lt(++said, 64);
+    }
+    ck_assert_int_le(said, (int)(REPLIES_FLIGHT_BYTES_MAX / sizeof reply) + 2);
+    ck_assert(!replies_is_behind(replies, (struct frame){"other", 5}));
+    ck_assert_int_eq(say_number("other", 1), ERR_NONE);
+    ck_assert_int_eq(hear(other), 1);
+    for (int heard = 0; heard < said; heard++) { /* it reads after all: every one of them is there */
+        zmq_msg_t message;
+        zmq_msg_init(&message);
+        while (zmq_msg_recv(&message, deaf, ZMQ_DONTWAIT) < 0)
+            pass(1);
+        ck_assert_uint_eq(zmq_msg_size(&message), sizeof reply);
+        zmq_msg_close(&message);
+        pass(1);
+    }
+    ck_assert(!replies_is_behind(replies, (struct frame){"deaf", 4}));
+    ck_assert_uint_eq(replies_dropped(replies), 0);
+    ck_assert_int_eq(say("deaf", reply, sizeof reply), ERR_NONE); /* goes with its peer ... */
+    zmq_close(deaf);
+    zmq_close(other);
+} /* ... and perhaps after `replies` */
+END_TEST
+
 START_TEST(all_arrives_in_order_once_the_peer_reads)
 {
     void *peer = peer_new("slow");
@@ -214,6 +247,7 @@ int main(void)
     Suite *suite = suite_create("replies");
     TCase *tcase = tcase_create("all");
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, large_replies_that_nobody_reads_do_not_pile_up_in_libzmq);
     tcase_add_test(tcase, all_arrives_in_order_once_the_peer_reads);
     tcase_add_test(tcase, a_stuck_peer_holds_up_nobody_else);
     tcase_add_test(tcase, what_may_not_wait_is_told_busy_and_does_not_overtake);
