@@ -482,7 +482,7 @@ START_TEST(one_pinned_job_pins_those_that_already_wait)
 }
 END_TEST
 
-/* covers: field chat_id */
+/* What waits for any line yet is pinned by it, so the line it names says whether it is held. */
 START_TEST(fail_if_held_asks_the_line_that_the_job_names)
 {
     struct play *play = play_lines(UNLIMITED, 2);
@@ -510,7 +510,7 @@ START_TEST(fail_if_held_asks_the_line_that_the_job_names)
 }
 END_TEST
 
-/* What waits for any line yet is pinned by it, so the line it names says whether it is held. */
+/* covers: field chat_id */
 START_TEST(a_chat_the_producer_knows_lives_on_the_line_it_names_and_costs_no_new_conversation)
 {
     struct play *play = play_lines("pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 1", 2);
