@@ -6,7 +6,7 @@
 #include "broker/core/line.h"
 #include "broker/core/past.h"
 #include "broker/core/purge.h"
-#include "broker/core/turns.h"
+#include "broker/core/settle.h"
 
 struct judgement {
     enum code code;

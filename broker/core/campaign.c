@@ -4,7 +4,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
-#include "broker/core/turns.h"
+#include "broker/core/settle.h"
 
 #define RETURN_STEPS_MAX 1024 /* jobs put back, and jobs walked past, in one slice */
 

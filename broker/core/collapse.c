@@ -4,7 +4,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
-#include "broker/core/turns.h"
+#include "broker/core/settle.h"
 
 static uint64_t hash_of(const void *slots, uint32_t slot)
 {

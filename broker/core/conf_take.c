@@ -9,6 +9,7 @@
 #include "broker/core/pause.h"
 #include "broker/core/placement.h"
 #include "broker/core/quiet.h"
+#include "broker/core/settle.h"
 #include "broker/core/turns.h"
 
 static int64_t minute_of_day(const char *text) /* "21:00", checked when it was read; NULL: none */

@@ -20,6 +20,7 @@
 #include "broker/core/pair.h"
 #include "broker/core/pause.h"
 #include "broker/core/purge.h"
+#include "broker/core/settle.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "broker/core/turns.h"
+#include "broker/core/rings.h"
 
 static uint64_t bit(uint32_t n)
 {
@@ -130,7 +130,7 @@ bool lanes_sort(struct core *core)
     uint32_t count = plan_lanes(core);
     if (count > LANES_MAX)
         return false;
-    uint32_t chain = turns_take_all(core);
+    uint32_t chain = rings_take_all(core);
     for (uint32_t p = 0; p < core->pool_count; p = pool_after(core, p))
         core->pools[p].lane = (uint8_t)lane_of_crews(core, count, crews_of(core, p));
     core->lane_count = count;
@@ -138,7 +138,7 @@ bool lanes_sort(struct core *core)
     for (uint32_t l = 0; l < count; l++)
         core->lanes[l] = (struct lane){.crews = core->lanes_next[l]};
     serve_lanes(core);
-    turns_put_back(core, chain);
+    rings_put_back(core, chain);
     return true;
 }
 

@@ -1,5 +1,5 @@
 /* crews.h — which workers may be given leases of which pools. Workers with the same set of pools are a crew; crew 0
- * is allowed all. Pools served by the same crews share a lane: what can send stands in its lane's ring (turns.c), and
+ * is allowed all. Pools served by the same crews share a lane: what can send stands in its lane's ring (rings.h), and
  * lanes whose crews are all busy cost nothing. Both are few, so that a set of them is one number. */
 #ifndef LINEWARD_CORE_CREWS_H
 #define LINEWARD_CORE_CREWS_H

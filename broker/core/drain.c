@@ -9,6 +9,7 @@
 #include "broker/core/line.h"
 #include "broker/core/move.h"
 #include "broker/core/operate.h"
+#include "broker/core/settle.h"
 #include "broker/core/turns.h"
 
 #define SLOTS_PER_SLICE 4096

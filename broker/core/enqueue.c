@@ -12,8 +12,8 @@
 #include "broker/core/line.h"
 #include "broker/core/purge.h"
 #include "broker/core/quiet.h"
+#include "broker/core/settle.h"
 #include "broker/core/suppression.h"
-#include "broker/core/turns.h"
 
 static struct refusal refuse(enum code code, const char *field)
 {

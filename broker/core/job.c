@@ -8,7 +8,7 @@
 #include "broker/core/collapse.h"
 #include "broker/core/conversation.h"
 #include "broker/core/line.h"
-#include "broker/core/turns.h"
+#include "broker/core/settle.h"
 
 #define WITHDRAWN [EV_EXPIRE] = JOB_EXPIRED, [EV_CANCEL] = JOB_CANCELLED, [EV_SUPPRESS] = JOB_SUPPRESSED
 /* A queued job can still be told `sent`: a late result, or the webhook that echoes its key, settles an unknown

@@ -5,6 +5,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
+#include "broker/core/settle.h"
 #include "broker/core/turns.h"
 
 #define BACK_MS      60000  /* less than this is waited for */

@@ -8,6 +8,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/purge.h"
+#include "broker/core/settle.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 

@@ -12,6 +12,7 @@
 #include "broker/core/purge.h"
 #include "broker/core/reputation.h"
 #include "broker/core/retry.h"
+#include "broker/core/settle.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 

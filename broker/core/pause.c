@@ -6,6 +6,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/pause.h"
+#include "broker/core/settle.h"
 #include "broker/core/turns.h"
 
 static uint64_t hash_of(enum pause_scope scope, uint64_t target)

@@ -5,14 +5,11 @@
 
 #include "broker/core/conversation.h"
 #include "broker/core/names.h"
-#include "broker/core/turns.h"
+#include "broker/core/settle.h"
 
 #define DAY_S        86400
 #define QUIET_MAX_S  (23 * 3600) /* an hour a day is left, however wide apart a number's zones are */
 #define STEPS_MAX    16
-#define LOOK_MAX     4096 /* conversations in one slice ... */
-#define YIELDS_MAX   512  /* ... and jobs of paused campaigns that step aside in it */
-#define SLICE_GAP_MS 1
 #define WEEKS_ALIKE  53
 #define WEEK_MS      (7 * INT64_C(86400000))
 
@@ -175,28 +172,4 @@ void core_zone_rules(struct core *core, unsigned at, const struct zone_rules *ru
         zone->part[p] = rules[p];
     zone->parts = (uint8_t)parts;
     conversations_reconsider(core, now);
-}
-
-/* ---- what waits by rules that have changed ---- */
-
-void conversations_reconsider(struct core *core, struct instant now)
-{
-    core->reconsider_left = core->conversations_used;
-    if (core->reconsider_left > 0)
-        mono_timer(core, MONO_RECONSIDER, 0, now.mono_ms);
-}
-
-void conversations_reconsider_slice(struct core *core, struct instant now)
-{
-    uint64_t yields = core->yields; /* one may put many jobs out of the way */
-    for (unsigned looked = 0; core->reconsider_left > 0 && looked < LOOK_MAX && core->yields - yields < YIELDS_MAX;
-         looked++) {
-        core->reconsider_left--;
-        core->reconsider_at = core->reconsider_at >= core->conversations_used ? 1 : core->reconsider_at + 1;
-        const struct conversation *conversation = &core->conversations[core->reconsider_at];
-        if (conversation->key != 0 && conversation->tail != NOBODY)
-            conversation_settle(core, core->reconsider_at, now);
-    }
-    if (core->reconsider_left > 0)
-        mono_timer(core, MONO_RECONSIDER, 0, now.mono_ms + SLICE_GAP_MS);
 }

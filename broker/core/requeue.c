@@ -11,7 +11,7 @@
 #include "broker/core/job.h"
 #include "broker/core/line.h"
 #include "broker/core/quiet.h"
-#include "broker/core/turns.h"
+#include "broker/core/settle.h"
 
 uint64_t core_requeue_mark(const struct core *core)
 {

@@ -16,7 +16,6 @@
 #include "broker/core/pause.h"
 #include "broker/core/quiet.h"
 #include "broker/core/suppression.h"
-#include "broker/core/turns.h"
 
 /* While replaying, a job's `left`/`right` hold its order, `parent` the slot of its lease and `rank` whether its newest
  * try was on a line (restore_finish.c). */

@@ -18,6 +18,7 @@
 #include "broker/core/past.h"
 #include "broker/core/pause.h"
 #include "broker/core/quiet.h"
+#include "broker/core/settle.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 

@@ -272,7 +272,7 @@ struct crew { /* workers that may be given leases of the same pools; the first o
 
 struct lane { /* pools that the same crews serve */
     uint64_t crews;
-    uint32_t ring;  /* a line or pool in turn (see turns.c), 0: nobody can send */
+    uint32_t ring;  /* a line or pool in turn (rings.h), 0: nobody can send */
     uint32_t count; /* of those in it */
 };
 

@@ -4,16 +4,15 @@
 #include <limits.h>
 
 #include "broker/core/campaign.h"
-#include "broker/core/conversation.h"
 #include "broker/core/crews.h"
-#include "broker/core/job.h"
+#include "broker/core/grant.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
-#include "broker/core/move.h"
 #include "broker/core/operate.h"
-#include "broker/core/pair.h"
 #include "broker/core/placement.h"
 #include "broker/core/ready.h"
+#include "broker/core/rings.h"
+#include "broker/core/settle.h"
 #include "broker/core/wait.h"
 
 static const int32_t class_weight[CLASS_COUNT] = {
@@ -21,253 +20,7 @@ static const int32_t class_weight[CLASS_COUNT] = {
 
 #define YIELDS_MAX     512  /* of a step: jobs of paused campaigns that step out of the way */
 #define VAIN_TURNS_MAX 1024 /* of a step, in which nobody goes: what has stopped many is put aside by and by */
-
-/* ---- the rings, one a lane: 1 + line, or POOL_BIT | 1 + pool; 0 is nobody ---- */
-
-#define POOL_BIT    0x80000000u
-#define STRANGER_MS 1000 /* a conversation on another pool's line, while no worker may do both */
-
-struct link {
-    uint32_t *next, *prev;
-    bool *in_ring;
-};
-
-static struct link link_of(struct core *core, uint32_t who)
-{
-    uint32_t at = (who & ~POOL_BIT) - 1;
-    if ((who & POOL_BIT) != 0)
-        return (struct link){&core->pools[at].ring_next, &core->pools[at].ring_prev, &core->pools[at].in_ring};
-    return (struct link){&core->lines[at].ring_next, &core->lines[at].ring_prev, &core->lines[at].in_ring};
-}
-
-static uint32_t lane_of(const struct core *core, uint32_t who)
-{
-    uint32_t at = (who & ~POOL_BIT) - 1;
-    return core->pools[(who & POOL_BIT) != 0 ? at : core->lines[at].pool].lane;
-}
-
-static void ring_add(struct core *core, uint32_t who)
-{
-    struct link me = link_of(core, who);
-    if (*me.in_ring)
-        return;
-    uint32_t at = lane_of(core, who);
-    struct lane *lane = &core->lanes[at];
-    *me.in_ring = true;
-    if (lane->count++ == 0) {
-        *me.next = *me.prev = who;
-        lane->ring = who;
-        core->lanes_waiting |= UINT64_C(1) << at;
-        return;
-    }
-    struct link first = link_of(core, lane->ring);
-    struct link last = link_of(core, *first.prev);
-    *me.next = lane->ring;
-    *me.prev = *first.prev;
-    *last.next = who;
-    *first.prev = who;
-}
-
-static void ring_remove(struct core *core, uint32_t who)
-{
-    struct link me = link_of(core, who);
-    if (!*me.in_ring)
-        return;
-    uint32_t at = lane_of(core, who);
-    struct lane *lane = &core->lanes[at];
-    *me.in_ring = false;
-    if (--lane->count == 0) {
-        lane->ring = 0;
-        core->lanes_waiting &= ~(UINT64_C(1) << at);
-        return;
-    }
-    *link_of(core, *me.prev).next = *me.next;
-    *link_of(core, *me.next).prev = *me.prev;
-    if (lane->ring == who)
-        lane->ring = *me.next;
-}
-
-uint32_t turns_take_all(struct core *core)
-{
-    uint32_t chain = 0;
-    for (uint32_t l = 0; l < core->lane_count; l++) {
-        while (core->lanes[l].count > 0) {
-            uint32_t who = core->lanes[l].ring;
-            ring_remove(core, who);
-            *link_of(core, who).next = chain;
-            chain = who;
-        }
-    }
-    return chain;
-}
-
-void turns_put_back(struct core *core, uint32_t chain)
-{
-    while (chain != 0) {
-        uint32_t who = chain;
-        chain = *link_of(core, who).next;
-        ring_add(core, who);
-    }
-}
-
-/* ---- ready queues ---- */
-
-/* Where the job stands as first of its conversation, or would. */
-static struct ready_set *set_of(struct core *core, const struct conversation *conversation, const struct job *job)
-{
-    if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0)
-        return &core->pools[conversation->pool].fresh;
-    struct line *line = &core->lines[conversation->line];
-    if ((conversation->flags & CONVERSATION_BOUND) == 0)
-        return &line->fresh;
-    return job->rested ? &line->rested : &line->ready;
-}
-
-static void push(struct core *core, uint32_t at, uint32_t slot, struct instant now)
-{
-    const struct conversation *conversation = &core->conversations[at];
-    struct job *job = job_at(core, slot);
-    if (!recipient_is_spent(core, conversation, now))
-        job->rested = true;
-    ready_push(core, &set_of(core, conversation, job)->queue[job->class], slot);
-}
-
-void turns_withdraw(struct core *core, uint32_t at, uint32_t slot)
-{
-    const struct conversation *conversation = &core->conversations[at];
-    struct job *job = job_at(core, slot);
-    if ((job->flags & JOB_READY) == 0)
-        return;
-    ready_remove(core, &set_of(core, conversation, job)->queue[job->class], slot);
-    job->rested = false;
-}
-
-static bool may_go(const struct core *core, const struct conversation *conversation, const struct job *job,
-                   struct instant now)
-{
-    return core->pools[conversation->pool].configured && job->state == JOB_QUEUED &&
-           job_due_ms(job) <= now.wall_ms && conversation->health != CHAT_CRITICAL &&
-           conversation->health != CHAT_OPTED_OUT && (conversation->flags & CONVERSATION_PAUSED) == 0 &&
-           !campaign_holds(core, job);
-}
-
-static void reap(struct core *core, struct conversation *conversation)
-{
-    for (;;) {
-        uint32_t first = conversation_first(core, conversation);
-        if (first == NOBODY || !job_state_is_final(core->jobs[first].state))
-            return;
-        conversation_shift(core, conversation);
-        job_free(core, first);
-    }
-}
-
-/* TIME_NEVER: not, or until something happens. */
-static void set_aside(struct core *core, uint32_t at, int64_t until_ms)
-{
-    struct conversation *conversation = &core->conversations[at];
-    if (until_ms == TIME_NEVER && (conversation->flags & CONVERSATION_ASIDE) == 0)
-        return;
-    conversation->flags &= (uint8_t)~CONVERSATION_ASIDE;
-    if (until_ms != TIME_NEVER)
-        conversation->flags |= CONVERSATION_ASIDE;
-    wall_timer(core, WALL_CONVERSATION, at, until_ms);
-}
-
-/* Jobs of paused campaigns step out of the way of those behind them. */
-static void yield_to_others(struct core *core, uint32_t at)
-{
-    struct conversation *conversation = &core->conversations[at];
-    for (;;) {
-        uint32_t first = conversation_first(core, conversation);
-        const struct job *job = &core->jobs[first];
-        if (first == NOBODY || job->state != JOB_QUEUED || (job->flags & JOB_YIELDED) != 0 ||
-            !campaign_holds(core, job) || conversation->scheduled == CONVERSATION_SCHEDULED_MAX)
-            return;
-        turns_withdraw(core, at, first);
-        campaign_yield(core, first);
-        reap(core, conversation);
-    }
-}
-
-void conversation_settle(struct core *core, uint32_t at, struct instant now)
-{
-    struct conversation *conversation = &core->conversations[at];
-    reap(core, conversation);
-    yield_to_others(core, at);
-    uint32_t first = conversation_first(core, conversation);
-    if (first == NOBODY) {
-        set_aside(core, at, TIME_NEVER);
-        bool lives = (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
-        if (!lives && conversation->scheduled == 0)
-            conversation_drop(core, at);
-        return;
-    }
-    struct job *job = job_at(core, first);
-    move_settle(core, at, now);
-    bool ready = (job->flags & JOB_READY) != 0;
-    bool goes = may_go(core, conversation, job, now);
-    int64_t until_ms = goes ? conversation_waits_until(core, at, now) : 0;
-    bool waits = until_ms > now.wall_ms;
-    set_aside(core, at, waits ? until_ms : TIME_NEVER);
-    if (ready == (goes && !waits))
-        return;
-    if (ready) {
-        turns_withdraw(core, at, first);
-    } else {
-        push(core, at, first, now);
-    }
-    if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0)
-        turns_touch_line(core, conversation->line, now);
-    else
-        turns_touch_pool(core, conversation->pool);
-}
-
-static void count_conversation(struct core *core, const struct conversation *conversation, int delta)
-{
-    uint32_t first = conversation_first(core, conversation);
-    uint32_t slot = first;
-    if (first == NOBODY)
-        return;
-    do {
-        if (!job_state_is_final(core->jobs[slot].state)) {
-            if (delta > 0)
-                backlog_add(core, slot);
-            else
-                backlog_remove(core, slot);
-        }
-        slot = core->jobs[slot].next;
-    } while (slot != first);
-}
-
-/* Both walk the waiting jobs of one conversation that has not begun: seldom more than a few. */
-void conversation_bind(struct core *core, uint32_t at, uint32_t line, bool pinned)
-{
-    struct conversation *conversation = &core->conversations[at];
-    count_conversation(core, conversation, -1);
-    conversation->line = line & NO_LINE;
-    conversation->flags |= pinned ? CONVERSATION_PINNED : CONVERSATION_BOUND;
-    recipient_arrives(core, conversation);
-    count_conversation(core, conversation, 1);
-}
-
-void conversation_unbind(struct core *core, uint32_t at)
-{
-    struct conversation *conversation = &core->conversations[at];
-    count_conversation(core, conversation, -1);
-    conversation->flags &= (uint8_t)~CONVERSATION_BOUND;
-    if ((conversation->flags & (CONVERSATION_PINNED | CONVERSATION_RECORDED)) == 0)
-        conversation->line = NO_LINE;
-    count_conversation(core, conversation, 1);
-}
-
-void conversation_let_go(struct core *core, uint32_t at)
-{
-    struct conversation *conversation = &core->conversations[at];
-    count_conversation(core, conversation, -1);
-    conversation->flags &= (uint8_t)~(CONVERSATION_BOUND | CONVERSATION_PINNED);
-    count_conversation(core, conversation, 1);
-}
+#define STRANGER_MS    1000 /* a conversation on another pool's line, while no worker may do both */
 
 /* ---- who can send ---- */
 
@@ -354,9 +107,9 @@ static bool pool_has_work(const struct pool *pool)
 void turns_touch_pool(struct core *core, uint32_t at)
 {
     if (pool_has_work(&core->pools[at]))
-        ring_add(core, POOL_BIT | (at + 1));
+        ring_add(core, RING_POOL | (at + 1));
     else
-        ring_remove(core, POOL_BIT | (at + 1));
+        ring_remove(core, RING_POOL | (at + 1));
 }
 
 void turns_forget_line(struct core *core, uint32_t at)
@@ -437,7 +190,7 @@ static void move_rested(struct core *core, struct line *line, struct instant now
             if (recipient_is_spent(core, &core->conversations[of], now))
                 break;
             turns_withdraw(core, of, job);
-            push(core, of, job, now);
+            turns_push(core, of, job, now);
         }
     }
 }
@@ -486,81 +239,6 @@ static void charge_class(struct shares *shares, unsigned classes, uint32_t class
         shares->credit[c] += class_weight[c];
         shares->credit[class] -= class_weight[c];
     }
-}
-
-/* Debits everything that the lease spends, in the same step as the lease itself. */
-static void spend(struct core *core, struct lease *lease, uint32_t at, struct instant now)
-{
-    struct line *line = &core->lines[lease->line];
-    struct conversation *conversation = &core->conversations[at];
-    level_begin_day(line, now);
-    budget_add(&line->known.messages, now.wall_ms, 1, lease->bucket);
-    budget_add(&line->known.out, now.wall_ms, 1, lease->bucket);
-    if (lease->placed)
-        budget_add(&line->known.fresh, now.wall_ms, 1, lease->bucket);
-    pair_spend(core, at, now);
-    lease->last_out = conversation->last_out;
-    lease->out = moment_of(now.wall_ms);
-    recipient_set_out(core, conversation, lease->out);
-    pace_spend(core, line, now);
-}
-
-static void grant(struct core *core, uint32_t slot, uint32_t at, struct instant now, struct effects *out)
-{
-    struct job *job = job_at(core, slot);
-    struct conversation *conversation = &core->conversations[job->conversation];
-    struct line *line = &core->lines[at];
-    bool places = (conversation->flags & CONVERSATION_BOUND) == 0;
-    bool moved = places && (conversation->flags & CONVERSATION_RECORDED) != 0;
-
-    turns_withdraw(core, job->conversation, slot);
-    if (places) {
-        assert(line_takes_fresh(core, line, now)); /* promise P5 */
-        placement_remove(core, at);
-        placement_charge(core, at, now);
-        bool back = conversation->line == at && (conversation->flags & CONVERSATION_PINNED) == 0;
-        if (moved && !back)
-            recipient_leaves(core, conversation, now, out);
-        conversation_bind(core, job->conversation, at, false);
-        if (moved && !back) /* else its chat is there */
-            move_arrive(core, job->conversation, now, out);
-    }
-    uint32_t worker = crew_next_worker(core, line->pool, conversation->pool);
-    struct lease *lease = lease_grant(core, slot, at, worker, now);
-    assert(lease != NULL);
-    crew_ring_turn(core, core->workers[worker].crew);
-    lease->placed = places;
-    lease->moved = moved;
-    lease->probe_line = line->gate == GATE_CLOSED;
-    line->probing = line->probing || lease->probe_line;
-    lease->probe_account = core->accounts[line->account].broken;
-    core->accounts[line->account].probing = core->accounts[line->account].probing || lease->probe_account;
-    if (lease->probe_account)
-        core->accounts[line->account].probed = job->conversation;
-
-    backlog_remove(core, slot);
-    job_move(job, EV_LEASE);
-    job_set_due(job, 0);
-    job_timer(core, slot);
-    backlog_add(core, slot);
-    if (job->attempts < UINT8_MAX)
-        job->attempts++;
-    if ((job->flags & JOB_DOUBTFUL) != 0) /* from now on it goes first until that is settled */
-        job->flags |= JOB_UNSETTLED;
-    job->flags &= (uint8_t)~(JOB_WIDE | JOB_DOUBTFUL);
-    spend(core, lease, job->conversation, now);
-    line->spent = true;
-    if (line->recorded_bucket != lease->bucket) /* tries tell of the bucket under way, the line of those before it */
-        line_record(core, at, now, out);
-    job_record_try(core, slot, lease, 0, 0, TOPIC_JOB_LEASED, now, out);
-
-    struct effect *effect = effect_add(out, EFFECT_JOB);
-    effect->peer = core->workers[lease->peer_slot].peer;
-    effect->lease = lease->id;
-    effect->number = job->number;
-    if (lease->probe_account)
-        account_touch_lines(core, line->account, now);
-    turns_touch_line(core, at, now);
 }
 
 /* One that must step out of the way; NOBODY: none. */
@@ -670,7 +348,7 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
     if (crew_next_worker(core, line->pool, conversation->pool) == NOBODY) { /* the line is another pool's now: seldom */
         line->shares = before;
         turns_withdraw(core, of, slot);
-        set_aside(core, of, now.wall_ms + STRANGER_MS);
+        conversation_set_aside(core, of, now.wall_ms + STRANGER_MS);
         return false;
     }
     uint32_t to = at;
@@ -694,7 +372,7 @@ static bool pool_turn(struct core *core, uint32_t at, struct instant now, struct
 {
     if (pool_has_work(&core->pools[at]))
         return line_turn(core, placement_best(core, at), now, out);
-    ring_remove(core, POOL_BIT | (at + 1));
+    ring_remove(core, RING_POOL | (at + 1));
     return false;
 }
 
@@ -735,8 +413,8 @@ void turns_run(struct core *core, struct instant now, struct effects *out)
     while (turns_wait(core) && effects_have_room(out) && vain < VAIN_TURNS_MAX && core->yields - yields < YIELDS_MAX) {
         struct lane *lane = lane_in_turn(core);
         uint32_t who = lane->ring;
-        lane->ring = *link_of(core, who).next;
-        bool went = (who & POOL_BIT) != 0 ? pool_turn(core, (who & ~POOL_BIT) - 1, now, out)
+        lane->ring = ring_next(core, who);
+        bool went = (who & RING_POOL) != 0 ? pool_turn(core, (who & ~RING_POOL) - 1, now, out)
                                           : line_turn(core, who - 1, now, out);
         vain += !went;
     }

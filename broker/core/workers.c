@@ -5,7 +5,6 @@
 #include "broker/core/crews.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
-#include "broker/core/turns.h"
 
 #define HEARTBEATS_UNTIL_GONE 3
 

@@ -1,0 +1,195 @@
+/* settle.c — see settle.h. */
+#include "broker/core/settle.h"
+
+#include "broker/core/campaign.h"
+#include "broker/core/conversation.h"
+#include "broker/core/job.h"
+#include "broker/core/line.h"
+#include "broker/core/move.h"
+#include "broker/core/ready.h"
+#include "broker/core/turns.h"
+#include "broker/core/wait.h"
+
+#define LOOK_MAX     4096 /* conversations in one slice ... */
+#define YIELDS_MAX   512  /* ... and jobs of paused campaigns that step aside in it */
+#define SLICE_GAP_MS 1
+
+/* Where the job stands as first of its conversation, or would. */
+static struct ready_set *set_of(struct core *core, const struct conversation *conversation, const struct job *job)
+{
+    if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0)
+        return &core->pools[conversation->pool].fresh;
+    struct line *line = &core->lines[conversation->line];
+    if ((conversation->flags & CONVERSATION_BOUND) == 0)
+        return &line->fresh;
+    return job->rested ? &line->rested : &line->ready;
+}
+
+void turns_push(struct core *core, uint32_t at, uint32_t slot, struct instant now)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    struct job *job = job_at(core, slot);
+    if (!recipient_is_spent(core, conversation, now))
+        job->rested = true;
+    ready_push(core, &set_of(core, conversation, job)->queue[job->class], slot);
+}
+
+void turns_withdraw(struct core *core, uint32_t at, uint32_t slot)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    struct job *job = job_at(core, slot);
+    if ((job->flags & JOB_READY) == 0)
+        return;
+    ready_remove(core, &set_of(core, conversation, job)->queue[job->class], slot);
+    job->rested = false;
+}
+
+static bool may_go(const struct core *core, const struct conversation *conversation, const struct job *job,
+                   struct instant now)
+{
+    return core->pools[conversation->pool].configured && job->state == JOB_QUEUED &&
+           job_due_ms(job) <= now.wall_ms && conversation->health != CHAT_CRITICAL &&
+           conversation->health != CHAT_OPTED_OUT && (conversation->flags & CONVERSATION_PAUSED) == 0 &&
+           !campaign_holds(core, job);
+}
+
+static void reap(struct core *core, struct conversation *conversation)
+{
+    for (;;) {
+        uint32_t first = conversation_first(core, conversation);
+        if (first == NOBODY || !job_state_is_final(core->jobs[first].state))
+            return;
+        conversation_shift(core, conversation);
+        job_free(core, first);
+    }
+}
+
+void conversation_set_aside(struct core *core, uint32_t at, int64_t until_ms)
+{
+    struct conversation *conversation = &core->conversations[at];
+    if (until_ms == TIME_NEVER && (conversation->flags & CONVERSATION_ASIDE) == 0)
+        return;
+    conversation->flags &= (uint8_t)~CONVERSATION_ASIDE;
+    if (until_ms != TIME_NEVER)
+        conversation->flags |= CONVERSATION_ASIDE;
+    wall_timer(core, WALL_CONVERSATION, at, until_ms);
+}
+
+/* Jobs of paused campaigns step out of the way of those behind them. */
+static void yield_to_others(struct core *core, uint32_t at)
+{
+    struct conversation *conversation = &core->conversations[at];
+    for (;;) {
+        uint32_t first = conversation_first(core, conversation);
+        const struct job *job = &core->jobs[first];
+        if (first == NOBODY || job->state != JOB_QUEUED || (job->flags & JOB_YIELDED) != 0 ||
+            !campaign_holds(core, job) || conversation->scheduled == CONVERSATION_SCHEDULED_MAX)
+            return;
+        turns_withdraw(core, at, first);
+        campaign_yield(core, first);
+        reap(core, conversation);
+    }
+}
+
+void conversation_settle(struct core *core, uint32_t at, struct instant now)
+{
+    struct conversation *conversation = &core->conversations[at];
+    reap(core, conversation);
+    yield_to_others(core, at);
+    uint32_t first = conversation_first(core, conversation);
+    if (first == NOBODY) {
+        conversation_set_aside(core, at, TIME_NEVER);
+        bool lives = (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
+        if (!lives && conversation->scheduled == 0)
+            conversation_drop(core, at);
+        return;
+    }
+    struct job *job = job_at(core, first);
+    move_settle(core, at, now);
+    bool ready = (job->flags & JOB_READY) != 0;
+    bool goes = may_go(core, conversation, job, now);
+    int64_t until_ms = goes ? conversation_waits_until(core, at, now) : 0;
+    bool waits = until_ms > now.wall_ms;
+    conversation_set_aside(core, at, waits ? until_ms : TIME_NEVER);
+    if (ready == (goes && !waits))
+        return;
+    if (ready) {
+        turns_withdraw(core, at, first);
+    } else {
+        turns_push(core, at, first, now);
+    }
+    if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0)
+        turns_touch_line(core, conversation->line, now);
+    else
+        turns_touch_pool(core, conversation->pool);
+}
+
+static void count_conversation(struct core *core, const struct conversation *conversation, int delta)
+{
+    uint32_t first = conversation_first(core, conversation);
+    uint32_t slot = first;
+    if (first == NOBODY)
+        return;
+    do {
+        if (!job_state_is_final(core->jobs[slot].state)) {
+            if (delta > 0)
+                backlog_add(core, slot);
+            else
+                backlog_remove(core, slot);
+        }
+        slot = core->jobs[slot].next;
+    } while (slot != first);
+}
+
+/* Both walk the waiting jobs of one conversation that has not begun: seldom more than a few. */
+void conversation_bind(struct core *core, uint32_t at, uint32_t line, bool pinned)
+{
+    struct conversation *conversation = &core->conversations[at];
+    count_conversation(core, conversation, -1);
+    conversation->line = line & NO_LINE;
+    conversation->flags |= pinned ? CONVERSATION_PINNED : CONVERSATION_BOUND;
+    recipient_arrives(core, conversation);
+    count_conversation(core, conversation, 1);
+}
+
+void conversation_unbind(struct core *core, uint32_t at)
+{
+    struct conversation *conversation = &core->conversations[at];
+    count_conversation(core, conversation, -1);
+    conversation->flags &= (uint8_t)~CONVERSATION_BOUND;
+    if ((conversation->flags & (CONVERSATION_PINNED | CONVERSATION_RECORDED)) == 0)
+        conversation->line = NO_LINE;
+    count_conversation(core, conversation, 1);
+}
+
+void conversation_let_go(struct core *core, uint32_t at)
+{
+    struct conversation *conversation = &core->conversations[at];
+    count_conversation(core, conversation, -1);
+    conversation->flags &= (uint8_t)~(CONVERSATION_BOUND | CONVERSATION_PINNED);
+    count_conversation(core, conversation, 1);
+}
+
+/* ---- what waits by rules that have changed ---- */
+
+void conversations_reconsider(struct core *core, struct instant now)
+{
+    core->reconsider_left = core->conversations_used;
+    if (core->reconsider_left > 0)
+        mono_timer(core, MONO_RECONSIDER, 0, now.mono_ms);
+}
+
+void conversations_reconsider_slice(struct core *core, struct instant now)
+{
+    uint64_t yields = core->yields; /* one may put many jobs out of the way */
+    for (unsigned looked = 0; core->reconsider_left > 0 && looked < LOOK_MAX && core->yields - yields < YIELDS_MAX;
+         looked++) {
+        core->reconsider_left--;
+        core->reconsider_at = core->reconsider_at >= core->conversations_used ? 1 : core->reconsider_at + 1;
+        const struct conversation *conversation = &core->conversations[core->reconsider_at];
+        if (conversation->key != 0 && conversation->tail != NOBODY)
+            conversation_settle(core, core->reconsider_at, now);
+    }
+    if (core->reconsider_left > 0)
+        mono_timer(core, MONO_RECONSIDER, 0, now.mono_ms + SLICE_GAP_MS);
+}
