@@ -10,8 +10,9 @@
 #include "broker/feed/feed.h"
 #include "broker/feed/feed_linq.h"
 #include "lineward/signature.h"
+#include "tests/sim/cast.h"
 #include "tests/sim/provider.h"
-#include "tests/sim/witness.h"
+#include "tests/sim/witness_lines.h"
 
 #define POLL_EVERY_US (30 * US_S)
 #define ANSWER_US     (8 * US_S) /* then 503 */
@@ -105,6 +106,15 @@ static void end_poll(const struct poll *poll, const struct linq_list *list, bool
     say(&message);
 }
 
+static void tell_witness(const struct poll *poll, bool good, const struct linq_list *list)
+{
+    enum reputation words[CAST_LINES] = {REPUTATION_UNKNOWN};
+    for (size_t i = 0; good && i < list->count; i++)
+        if (cast_line_of(list->lines[i].number) >= 0)
+            words[cast_line_of(list->lines[i].number)] = list->lines[i].reputation;
+    lines_polled(poll->begun_mono_ms, good && list->count > 0, poll->how == POLL_CACHED, words);
+}
+
 static void poll_ends(void *self, uint64_t arg)
 {
     struct poll *poll = self;
@@ -119,7 +129,7 @@ static void poll_ends(void *self, uint64_t arg)
         note_world("child: poll %llu %s", (unsigned long long)poll->number,
                    good ? poll->how == POLL_CACHED ? "came from a cache" : poll->ago_us > 0 ? "is stale" : "is good"
                         : "failed");
-        witness_polled(poll->begun_mono_ms, good && poll->how != POLL_EMPTY, poll->how == POLL_CACHED, poll->ago_us);
+        tell_witness(poll, good, &list);
         end_poll(poll, good ? &list : NULL, !provider_key_is_good());
         linq_list_clear(&list);
         free(body);
@@ -235,7 +245,7 @@ void child_post(struct hook *hook)
     }
     message.webhook.request = ++child.requests;
     child.waiting[child.waiting_count++] = (struct waiting){child.requests, hook, child.life};
-    witness_hook_arrives(hook);
+    lines_hook_arrives(hook);
     ground_in(ANSWER_US, give_up, NULL, child.requests);
     say(&message);
 }
@@ -251,7 +261,7 @@ static void obey(const struct feed_message *message)
         if (hook == NULL)
             return;
         if (message->http_status == 200)
-            witness_hook_taken(hook);
+            lines_hook_taken(hook);
         hooks_answered(hook, message->http_status);
     }
 }

@@ -60,6 +60,8 @@ static void deliver_in(struct hook *hook, int64_t in_us)
 
 void hooks_answered(struct hook *hook, int status)
 {
+    if (status == 0)
+        hook->arrivals++; /* it may have been heard all the same */
     bool again = status == 0 || status >= 500;
     if (!again && !hooks.calm && chance(&hooks.luck, 40)) {
         fault(FAULT_WEBHOOK_TWICE);
@@ -149,6 +151,7 @@ void hooks_line_turned(int line, enum reputation before, enum reputation now, bo
     struct hook *hook = post(end_body(&out));
     hook->line = line;
     hook->word = now;
+    hook->changed_ms = BEGIN_MS + now_us() / US_MS;
     hook->flagged = flagged;
     hook->closes = flagged || now == REPUTATION_CRITICAL;
 }

@@ -14,6 +14,8 @@ struct hook { /* one webhook */
     /* what it says, for the witness: a line's turn (line >= 0) or an opt-out */
     int line, conversation;
     enum reputation word;
+    int64_t changed_ms;
+    unsigned arrivals; /* counted by the witness */
     bool flagged, closes, opts_out;
 };
 

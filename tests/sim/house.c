@@ -32,6 +32,30 @@ static struct {
 } house;
 
 static char conf_text[4096];
+static unsigned pace_most[2], new_most[2];
+
+/* What the witness holds against what goes out. */
+static void note_limits(const struct conf *conf)
+{
+    for (size_t p = 0; p < conf->pool_count && p < 2; p++) {
+        const struct conf_policy *policy = &conf->policies[conf->pools[p].policy];
+        unsigned at = strcmp(conf->pools[p].name, "default") == 0 ? 0 : 1;
+        if (policy->pace_per_min > pace_most[at])
+            pace_most[at] = (unsigned)policy->pace_per_min;
+        if (policy->new_conversations_per_day > new_most[at])
+            new_most[at] = (unsigned)policy->new_conversations_per_day;
+    }
+}
+
+unsigned house_pace_most(int pool)
+{
+    return pace_most[pool];
+}
+
+unsigned house_new_conversations_most(int pool)
+{
+    return new_most[pool];
+}
 
 static void write_conf(void)
 {
@@ -219,7 +243,10 @@ static void write_other_conf(void)
 
 enum err house_load(struct conf **out, struct conf_problem *problem)
 {
-    return conf_parse(out, conf_text, strlen(conf_text), "sim", "/", NULL, 0, problem);
+    enum err err = conf_parse(out, conf_text, strlen(conf_text), "sim", "/", NULL, 0, problem);
+    if (err == ERR_NONE)
+        note_limits(*out);
+    return err;
 }
 
 void house_reload(void)

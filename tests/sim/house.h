@@ -12,6 +12,10 @@
 #define HOUSE_PRODUCERS "tcp://127.0.0.1:7710"
 #define HOUSE_WORKERS   "tcp://127.0.0.1:7711"
 
+#define HOUSE_BURST_MOST 5
+/* The highest that the configuration has said so far. */
+unsigned house_pace_most(int pool);
+unsigned house_new_conversations_most(int pool);
 void house_begin(void);
 const struct conf *house_conf(void);
 struct machine *house_machine(void);

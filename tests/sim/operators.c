@@ -42,6 +42,7 @@ struct wish {
     enum reputation word;
     enum drain drain;
     uint64_t token;
+    unsigned ends; /* of what is known, when it was asked */
     int64_t asked_us;
     bool looked_up;
     uint64_t mark;
@@ -50,7 +51,8 @@ struct wish {
 
 struct known { /* of one pause, cordon, ... */
     bool surely, maybe;
-    int64_t since_us;
+    int64_t since_us, over_us;
+    unsigned ends; /* that were asked for */
 };
 
 static struct {
@@ -309,10 +311,13 @@ static void asking(struct wish *wish)
     struct known *known = known_of(wish);
     wish->asked = true;
     wish->asked_us = now_us();
-    if (known != NULL && begins(wish->act))
+    if (known != NULL && begins(wish->act)) {
         known->maybe = true;
-    else if (known != NULL)
+    } else if (known != NULL) {
         known->surely = false;
+        known->ends++;
+    }
+    wish->ends = known == NULL ? 0 : known->ends;
     if (wish->act == ACT_DRAIN && (wish->drain == DRAIN_MOVE || wish->drain == DRAIN_REPLACE))
         memset(operators.moved, true, sizeof operators.moved);
     if (wish->act == ACT_MOVE)
@@ -326,12 +331,14 @@ static void answered(struct wish *wish, enum code code)
     struct known *known = known_of(wish);
     note_world("operators: wish %d of %d/%d is answered %s", (int)wish->act, (int)wish->scope, wish->target,
                code_name(code));
-    if (known != NULL && begins(wish->act) && code == CODE_NONE && wish->for_ms == 0) {
+    if (known != NULL && begins(wish->act) && code == CODE_NONE && wish->for_ms == 0 &&
+        known->ends == wish->ends) {
         if (!known->surely)
             known->since_us = now_us();
         known->surely = true;
     } else if (known != NULL && !begins(wish->act)) {
-        known->maybe = false;
+        known->surely = known->maybe = false;
+        known->over_us = now_us();
     }
     wish->used = false;
 }
@@ -627,10 +634,13 @@ int64_t operators_paused_since_us(int line, int conversation, char campaign)
     return since_us;
 }
 
-bool operators_may_pause(enum pause_scope scope, int line, int conversation, char campaign)
+bool operators_may_have_paused(enum pause_scope scope, int line, int conversation, char campaign, int64_t since_us)
 {
+    for (int any = 0; scope == PAUSE_LINE && line < 0 && any < CAST_LINES; any++)
+        if (operators_may_have_paused(scope, any, conversation, campaign, since_us))
+            return true;
     const struct known *known = pause_of(scope, line, conversation, campaign);
-    return known != NULL && known->maybe;
+    return known != NULL && (known->maybe || known->over_us > since_us);
 }
 
 bool operators_may_have_set(int line)

@@ -17,8 +17,8 @@ void operators_broker_down(void);             /* who was not answered asks again
 /* A pause that stops a job of this conversation on this line (-1: none yet) is surely in force since then, US_NEVER:
  * none is. */
 int64_t operators_paused_since_us(int line, int conversation, char campaign);
-/* May a pause of that scope be in force that stops it? */
-bool operators_may_pause(enum pause_scope scope, int line, int conversation, char campaign);
+/* May a pause of that scope that stops it have been in force at any time since then? */
+bool operators_may_have_paused(enum pause_scope scope, int line, int conversation, char campaign, int64_t since_us);
 /* Did somebody give the line a reputation that may be in force still, or cordon it? */
 bool operators_may_have_set(int line);
 bool operators_surely_cordoned(int line, int64_t *since_us);

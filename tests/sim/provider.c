@@ -10,6 +10,7 @@
 #include "tests/sim/cast.h"
 #include "tests/sim/hooks.h"
 #include "tests/sim/witness.h"
+#include "tests/sim/witness_lines.h"
 
 #define TURNS_MAX  512
 #define ANSWERS_US (3 * US_MIN) /* recipients answer so often when all is well; later, more seldom: budgets count it */
@@ -196,6 +197,8 @@ static struct provider_reply by_chance(const struct request *request)
         code++;
     bool may_be_made = code->code == 3005 || (code->code == 0 && code->status >= 500);
     fault(FAULT_PROVIDER_CODE);
+    if (code->code == 2027 || code->code == 4002)
+        lines_refused(request->line);
     bool passes = code->status >= 500 || code->status == 429 || code->status == 408 || code->status == 425 ||
                   code->status == 301 || code->code == 2007 || code->code == 2009 || code->code == 2027;
     if (!passes) {
@@ -221,8 +224,10 @@ static struct provider_reply answer(const struct request *request)
         return message->deleted ? refuse(404, 2002) : as_before(message);
     if (message->refused_status != 0)
         return refuse(message->refused_status, message->refused_code);
-    if (provider.lines[request->line].flagged)
+    if (provider.lines[request->line].flagged) {
+        lines_refused(request->line);
         return refuse(403, 2027);
+    }
     if (!group && chat->opted_out)
         return refuse(403, 2024);
     if (!group && chat->blocked)

@@ -14,6 +14,8 @@
 #include "tests/sim/net.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/provider.h"
+#include "tests/sim/witness_lines.h"
+#include "tests/sim/witness_views.h"
 
 #define KEY_SLOTS 16384
 
@@ -34,6 +36,8 @@ static struct {
         int job;
     } keys[KEY_SLOTS];
     bool wall_jumped;
+    bool given[CAST_CONVERSATIONS];  /* a job of it was given out, ever */
+    bool placed[CAST_CONVERSATIONS]; /* a message of it was made */
 } witness;
 
 /* ---- P1: what was acknowledged is there, and ends ---- */
@@ -130,6 +134,8 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel)
         breach("P10", about_job(job), "job %d is %s", job, text);
     if (job_state_is_final(state))
         end(job, state, code);
+    else if (!of_cancel)
+        views_check(job, state, json_string(view, "reason"), cast_line_of(json_string(view, "line")));
 }
 
 /* ---- P4: one key for life, on one line ---- */
@@ -186,8 +192,10 @@ static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
 void witness_message(int job, int line, bool new_chat)
 {
     struct seen *seen = &witness.jobs[job];
-    (void)line;
-    (void)new_chat;
+    int conversation = cast_jobs[job].conversation;
+    if (new_chat && !witness.placed[conversation] && !operators_may_have_moved(conversation))
+        lines_placed(job, line);
+    witness.placed[conversation] = true;
     if (seen->made_us != 0)
         breach("P4", about_job(job), "a second message of job %d", job);
     seen->made_us = now_us() + 1;
@@ -207,14 +215,24 @@ static int job_of_body(const char *body, size_t bytes)
     return job;
 }
 
+static int line_of_body(const char *body, size_t bytes)
+{
+    cJSON *document = json_parse(body, bytes, NULL);
+    int line = cast_line_of(json_string(document, "from"));
+    cJSON_Delete(document);
+    return line;
+}
+
 void witness_begun(const struct process *worker, const char *url, const char *body, size_t bytes)
 {
-    int job = job_of_body(body, bytes);
-    (void)url;
+    int job = job_of_body(body, bytes), line = -1;
     if (job < 0)
         breach("form", NOBODY_ABOUT, "a request for no job begins");
     witness.jobs[job].begun = true;
     note(about_job(job), "%s: begins job %d", worker->name, job);
+    if (sscanf(url, "http%*[^ c]chats/chat-%*d-%d-", &line) != 1)
+        line = line_of_body(body, bytes);
+    lines_begun(job, line);
     if (cast_jobs[job].final && cast_jobs[job].end != JOB_SENT)
         breach("P7", about_job(job), "job %d begins after it was told to be %s", job,
                job_state_name(cast_jobs[job].end));
@@ -228,27 +246,25 @@ void witness_ended(const struct process *worker, const char *body, size_t bytes,
     note(about_job(job), "%s: job %d ends with %d/%d", worker->name, job, (int)end_of->transport, end_of->http_status);
 }
 
-/* ---- what the broker hears of lines ---- */
-
-void witness_hook_arrives(const struct hook *hook)
-{
-    (void)hook;
-}
-
-void witness_hook_taken(const struct hook *hook)
-{
-    (void)hook;
-}
-
-void witness_polled(int64_t begun_mono_ms, bool good, bool cached, int64_t ago_us)
-{
-    (void)begun_mono_ms;
-    (void)good;
-    (void)cached;
-    (void)ago_us;
-}
-
 /* ---- the broker ---- */
+
+static void job_given(const struct frame *json)
+{
+    cJSON *document = json_parse(json->data, json->bytes, NULL);
+    const cJSON *parts = json_get(json_get(document, "message"), "parts");
+    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"));
+    int line = cast_line_of(json_string(document, "line"));
+    if (job < 0 || line < 0)
+        breach("form", NOBODY_ABOUT, "a JOB that is none: %.*s", (int)json->bytes, (const char *)json->data);
+    int conversation = cast_jobs[job].conversation;
+    note(about_job(job), "broker: gives out job %d on line %d", job, line);
+    int64_t attempt = 0;
+    bool fresh = !witness.given[conversation] && json_string(document, "chat_id") == NULL &&
+                 json_int(document, "attempt", &attempt) && attempt == 1 && !json_bool(document, "unsettled", true);
+    witness.given[conversation] = true;
+    cJSON_Delete(document);
+    lines_given(job, line, fresh);
+}
 
 static void broker_says(const char *to, const struct frame *frames, size_t count)
 {
@@ -257,6 +273,8 @@ static void broker_says(const char *to, const struct frame *frames, size_t count
         frame_text(frames[1], command, sizeof command);
     if (strcmp(command, "BEAT") != 0 && strcmp(command, "ACK") != 0)
         note_world("broker to %s: %s of %zu parts", to, command, count);
+    for (size_t i = 3; strcmp(command, "JOB") == 0 && i < count; i += 2)
+        job_given(&frames[i]);
     house_may_die(FAULT_CRASH_IN_SAYING);
 }
 
@@ -272,6 +290,7 @@ void witness_wall_jumped(int64_t by_us)
 {
     if (by_us > INT64_C(48) * US_H || by_us < -INT64_C(48) * US_H)
         witness.wall_jumped = true;
+    lines_forget();
 }
 
 void witness_begin(void)

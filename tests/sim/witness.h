@@ -28,11 +28,6 @@ void witness_ended(const struct process *worker, const char *body, size_t bytes,
 void witness_arrived(int job, int conversation, int line, const char *key, const char *body, size_t bytes);
 void witness_message(int job, int line, bool new_chat);
 
-/* ---- what the broker hears of lines ---- */
-void witness_hook_arrives(const struct hook *hook);
-void witness_hook_taken(const struct hook *hook); /* answered 200 */
-void witness_polled(int64_t begun_mono_ms, bool good, bool cached, int64_t ago_us);
-
 /* ---- the broker ---- */
 void witness_broker_up(void);
 void witness_broker_down(void);

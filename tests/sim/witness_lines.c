@@ -1,0 +1,216 @@
+/* witness_lines.c — see witness_lines.h. */
+#include "tests/sim/witness_lines.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/cast.h"
+#include "tests/sim/fiber.h"
+#include "tests/sim/house.h"
+#include "tests/sim/operators.h"
+
+#define BEATS_US    (3100 * US_MS) /* three heartbeats, and what clocks differ */
+#define GIVEN_MAX   4096
+#define PLACED_MAX  512
+#define DAY_US      (24 * US_H)
+#define STALL_S     6 /* commits may take so long, and what was leased meanwhile is said together */
+
+struct word { /* that is surely in force */
+    bool sure;
+    int64_t since_us;     /* it was answered */
+    int64_t heard_mono_ms; /* it arrived */
+    bool healthy_told;     /* a later event says HEALTHY */
+    int64_t healthy_mono_ms;
+    unsigned healthy_polls;
+};
+
+struct eye {
+    int64_t newest_ms; /* changed_at of the newest event that arrived */
+    struct word critical, at_risk, flagged;
+    bool ever_critical, ever_flagged, refused;
+    int64_t given_us[GIVEN_MAX];
+    unsigned given;
+    int64_t placed_us[PLACED_MAX];
+    unsigned placed;
+};
+
+static struct eye eyes[CAST_LINES];
+
+static int64_t mono_ms(void)
+{
+    return machine_mono_us(house_machine()) / US_MS;
+}
+
+/* ---- what is given out and begins ---- */
+
+static bool is_in_force(int line, const struct word *word)
+{
+    return word->sure && !operators_may_have_set(line);
+}
+
+static void check_closed(int job, int line, int64_t grace_us, const char *what)
+{
+    const struct eye *eye = &eyes[line];
+    const struct cast_job *known = &cast_jobs[job];
+    struct about about = {job, known->conversation, line};
+    if (is_in_force(line, &eye->critical) && now_us() > eye->critical.since_us + grace_us)
+        breach("P3", about, "job %d %s on line %d, which was accepted to be CRITICAL at %.6f", job, what, line,
+               (double)eye->critical.since_us / 1e6);
+    if (is_in_force(line, &eye->flagged) && !eye->refused && now_us() > eye->flagged.since_us + grace_us)
+        breach("P3", about, "job %d %s on line %d, which was accepted to be FLAGGED at %.6f", job, what, line,
+               (double)eye->flagged.since_us / 1e6);
+    int64_t paused_us = operators_paused_since_us(line, known->conversation, known->campaign);
+    if (paused_us != US_NEVER && now_us() > paused_us + grace_us)
+        breach("P3", about, "job %d %s on line %d, though a pause of it was accepted at %.6f", job, what, line,
+               (double)paused_us / 1e6);
+}
+
+static void check_new(int job, int line)
+{
+    const struct eye *eye = &eyes[line];
+    struct about about = {job, cast_jobs[job].conversation, line};
+    int64_t cordoned_us;
+    if (is_in_force(line, &eye->at_risk) && now_us() > eye->at_risk.since_us)
+        breach("P5", about, "job %d begins a conversation on line %d, accepted to be AT_RISK at %.6f", job, line,
+               (double)eye->at_risk.since_us / 1e6);
+    if (operators_surely_cordoned(line, &cordoned_us) && now_us() > cordoned_us)
+        breach("P5", about, "job %d begins a conversation on line %d, cordoned at %.6f", job, line,
+               (double)cordoned_us / 1e6);
+}
+
+/* No minute has more than pace and burst, and what the disk held back. */
+static void check_pace(int job, int line)
+{
+    struct eye *eye = &eyes[line];
+    unsigned pace = house_pace_most(cast_pool_of_line(line)), count = 0;
+    eye->given_us[eye->given++ % GIVEN_MAX] = now_us();
+    for (unsigned i = eye->given; i-- > 0 && eye->given - i < GIVEN_MAX && eye->given_us[i % GIVEN_MAX] > now_us() - US_MIN;)
+        count++;
+    if (count > pace + pace * STALL_S / 60 + HOUSE_BURST_MOST + 1)
+        breach("P6", ((struct about){job, cast_jobs[job].conversation, line}),
+               "%u jobs are given out on line %d in a minute, at a pace of at most %u", count, line, pace);
+}
+
+void lines_given(int job, int line, bool fresh)
+{
+    check_closed(job, line, 0, "is given out");
+    if (fresh)
+        check_new(job, line);
+    check_pace(job, line);
+}
+
+void lines_begun(int job, int line)
+{
+    check_closed(job, line, BEATS_US, "begins");
+}
+
+void lines_placed(int job, int line)
+{
+    struct eye *eye = &eyes[line];
+    unsigned limit = house_new_conversations_most(cast_pool_of_line(line)), count = 0;
+    eye->placed_us[eye->placed++ % PLACED_MAX] = now_us();
+    for (unsigned i = eye->placed; i-- > 0 && eye->placed - i < PLACED_MAX && eye->placed_us[i % PLACED_MAX] > now_us() - DAY_US;)
+        count++;
+    if (count > limit)
+        breach("P5", ((struct about){job, cast_jobs[job].conversation, line}),
+               "%u conversations begin on line %d within a day, %u may", count, line, limit);
+}
+
+void lines_refused(int line)
+{
+    eyes[line].refused = true;
+}
+
+/* ---- what is told ---- */
+
+static void begin(struct word *word)
+{
+    *word = (struct word){.sure = true, .since_us = now_us(), .heard_mono_ms = mono_ms()};
+}
+
+static void hear_healthy(struct word *word)
+{
+    if (!word->healthy_told)
+        word->healthy_mono_ms = mono_ms();
+    word->healthy_told = true;
+}
+
+void lines_hook_arrives(struct hook *hook)
+{
+    struct eye *eye = hook->line < 0 ? NULL : &eyes[hook->line];
+    if (eye == NULL || hook->forged)
+        return;
+    hook->arrivals++;
+    eye->ever_critical = eye->ever_critical || hook->word == REPUTATION_CRITICAL;
+    eye->ever_flagged = eye->ever_flagged || hook->flagged;
+    if (hook->changed_ms <= eye->newest_ms)
+        return;
+    eye->newest_ms = hook->changed_ms;
+    if (!hook->flagged)
+        eye->flagged.sure = false;
+    if (hook->word == REPUTATION_HEALTHY) {
+        hear_healthy(&eye->critical);
+        hear_healthy(&eye->at_risk);
+    }
+    if (hook->word == REPUTATION_CRITICAL) /* is worse: what may be known of AT_RISK ends */
+        eye->at_risk.sure = false;
+}
+
+void lines_hook_taken(const struct hook *hook)
+{
+    struct eye *eye = hook->line < 0 ? NULL : &eyes[hook->line];
+    if (eye == NULL || hook->arrivals != 1 || hook->changed_ms != eye->newest_ms ||
+        house_machine()->wall_off_us != 0)
+        return;
+    if (hook->word == REPUTATION_CRITICAL)
+        begin(&eye->critical);
+    if (hook->word == REPUTATION_AT_RISK)
+        begin(&eye->at_risk);
+    if (hook->flagged) {
+        begin(&eye->flagged);
+        eye->refused = false;
+    }
+}
+
+static void weigh_poll(struct word *word, int64_t begun_mono_ms, bool cached, bool healthy)
+{
+    if (!healthy)
+        word->healthy_polls = 0;
+    if (!healthy || cached || begun_mono_ms < word->heard_mono_ms)
+        return;
+    word->healthy_polls++;
+    if ((word->healthy_told && begun_mono_ms >= word->healthy_mono_ms) || word->healthy_polls >= 2)
+        word->sure = false;
+}
+
+void lines_polled(int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[])
+{
+    for (int line = 0; good && line < CAST_LINES; line++) {
+        bool healthy = words[line] == REPUTATION_HEALTHY;
+        eyes[line].ever_critical = eyes[line].ever_critical || words[line] == REPUTATION_CRITICAL;
+        weigh_poll(&eyes[line].critical, begun_mono_ms, cached, healthy);
+        weigh_poll(&eyes[line].at_risk, begun_mono_ms, cached, healthy);
+    }
+}
+
+void lines_forget(void)
+{
+    for (int line = 0; line < CAST_LINES; line++)
+        eyes[line].critical.sure = eyes[line].at_risk.sure = eyes[line].flagged.sure = false;
+}
+
+bool lines_is_surely_critical(int line, int64_t *since_us)
+{
+    *since_us = eyes[line].critical.since_us;
+    return is_in_force(line, &eyes[line].critical);
+}
+
+bool lines_was_ever_critical(int line)
+{
+    return eyes[line].ever_critical;
+}
+
+bool lines_was_ever_flagged(int line)
+{
+    return eyes[line].ever_flagged || eyes[line].refused;
+}

@@ -1,0 +1,28 @@
+/* witness_lines.h — the witness's eye on lines (promises P3, P5, P6): what the broker has surely accepted about each, and
+ * what it then still gives out and lets begin there. It only says "surely" where every reading of the contract says so;
+ * in between it holds its tongue. */
+#ifndef TESTS_SIM_WITNESS_LINES_H
+#define TESTS_SIM_WITNESS_LINES_H
+
+#include "lineward/words.h"
+#include "tests/sim/hooks.h"
+
+/* A JOB is said, or a request begins. `fresh`: its conversation was never begun on any line. */
+void lines_given(int job, int line, bool fresh);
+void lines_begun(int job, int line);
+/* The provider has made the first message of the conversation on that line. */
+void lines_placed(int job, int line);
+/* The provider has answered that the line cannot send. */
+void lines_refused(int line);
+
+void lines_hook_arrives(struct hook *hook);
+void lines_hook_taken(const struct hook *hook);
+void lines_polled(int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[]);
+void lines_forget(void); /* the clocks have jumped: nothing is sure any more */
+
+/* Has the broker surely heard that the line is CRITICAL, and no word of it being better? */
+bool lines_is_surely_critical(int line, int64_t *since_us);
+bool lines_was_ever_critical(int line);
+bool lines_was_ever_flagged(int line);
+
+#endif

@@ -1,0 +1,89 @@
+/* witness_views.c — see witness_views.h. */
+#include "tests/sim/witness_views.h"
+
+#include <string.h>
+
+#include "tests/sim/cast.h"
+#include "tests/sim/operators.h"
+#include "tests/sim/witness_lines.h"
+
+#define ON_ITS_WAY_US (15 * US_S) /* a view may be so old when it is read */
+
+#define SILENT_US     (40 * US_S) /* without a reason, from view to view */
+
+static int64_t silent_since_us[CAST_JOBS_MAX];
+
+struct look {
+    int job, line;
+    enum reason reason;
+    const struct cast_job *known;
+};
+
+static void wrong(const struct look *look, const char *why)
+{
+    breach("P10", ((struct about){look->job, look->known->conversation, look->line}), "job %d says %s on line %d, but %s",
+           look->job, reason_name(look->reason), look->line, why);
+}
+
+/* A pause's reason is said only while there may be such a pause. */
+static void check_pauses(const struct look *look)
+{
+    static const struct {
+        enum reason reason;
+        enum pause_scope scope;
+    } pairs[] = {{REASON_PAUSED, PAUSE_ALL},
+                 {REASON_ACCOUNT_PAUSED, PAUSE_ACCOUNT},
+                 {REASON_POOL_PAUSED, PAUSE_POOL},
+                 {REASON_CAMPAIGN_PAUSED, PAUSE_CAMPAIGN},
+                 {REASON_CONVERSATION_PAUSED, PAUSE_CONVERSATION},
+                 {REASON_LINE_PAUSED, PAUSE_LINE}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (look->reason == pairs[i].reason &&
+            !operators_may_have_paused(pairs[i].scope, look->line, look->known->conversation, look->known->campaign,
+                                       now_us() - ON_ITS_WAY_US))
+            wrong(look, "no such pause can be in force");
+}
+
+static void check_causes(const struct look *look)
+{
+    if (look->reason == REASON_LINE_CRITICAL && !lines_was_ever_critical(look->line) &&
+        !operators_may_have_set(look->line))
+        wrong(look, "nobody ever called the line CRITICAL");
+    if (look->reason == REASON_LINE_FLAGGED && !lines_was_ever_flagged(look->line))
+        wrong(look, "nobody ever called the line FLAGGED");
+}
+
+/* What surely stops all of a line is said, or something that stands above it, or that it waits behind another. */
+static void check_stopped(const struct look *look)
+{
+    int64_t since_us;
+    bool excused = look->reason == REASON_CONVERSATION_BUSY || look->reason == REASON_NOT_YET_DUE;
+    if (look->line < 0 || excused)
+        return;
+    if (lines_is_surely_critical(look->line, &since_us) && now_us() > since_us + ON_ITS_WAY_US &&
+        look->reason > REASON_LINE_RECOVERING)
+        wrong(look, "the line was accepted to be CRITICAL");
+    since_us = operators_paused_since_us(look->line, look->known->conversation, look->known->campaign);
+    if (since_us != US_NEVER && now_us() > since_us + ON_ITS_WAY_US && look->reason > REASON_LINE_PAUSED)
+        wrong(look, "a pause of it was accepted");
+}
+
+void views_check(int job, enum job_state state, const char *reason, int line)
+{
+    struct look look = {.job = job, .line = line, .known = &cast_jobs[job]};
+    if (state == JOB_LEASED || state == JOB_NONE)
+        return;
+    if (reason == NULL) { /* it goes next, or has ended and the disk does not have it yet */
+        if (silent_since_us[job] == 0)
+            silent_since_us[job] = now_us();
+        if (now_us() > silent_since_us[job] + SILENT_US)
+            breach("P10", about_job(job), "job %d waits and does not say why", job);
+        return;
+    }
+    silent_since_us[job] = 0;
+    if (!reason_parse(reason, &look.reason))
+        breach("P10", about_job(job), "job %d gives a reason that is none: %s", job, reason);
+    check_pauses(&look);
+    check_causes(&look);
+    check_stopped(&look);
+}
