@@ -200,7 +200,7 @@ $(sim_program): $(call objects,$(sim_src)) \
     $(call archives,tests/support broker broker/edge broker/feed broker/store broker/core workers lib)
 	$(call say,link,$@)mkdir -p $(@D); \
 	$(CC) $(LDFLAGS_ALL) $(addprefix -Wl$(comma)--wrap=,$(sim_wrapped)) -o $@ $(filter %.o,$^) \
-	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(filter-out -lzmq,$(LIBS))
 
 $(bench_tools): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(call archives,tests/bench tests/support $(rooms))
 	$(call link_test,$(BENCH_LIBS))

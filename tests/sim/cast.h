@@ -20,6 +20,7 @@ struct cast_job { /* what its producer knows of it */
     enum job_class class;
     char id[32]; /* "": it has none */
     char collapse, campaign; /* 0: none */
+    bool forgiven;      /* the disk lied about it: whatever becomes of it is not the broker's fault */
     bool sent_ever;     /* the request left at least once */
     bool acked;         /* the broker has told that it has it */
     bool refused;       /* or that it does not take it */

@@ -20,7 +20,7 @@ static struct {
     int64_t worst_us;
     enum sim_fault next_fault; /* of one call to come */
     enum sim_call fault_call;
-    bool lying, lied, deceived;
+    bool may_lie, lying, lied, deceived; /* in few worlds: what was promised then is not held against the broker */
     bool full;
     bool calm;
 } disk;
@@ -165,6 +165,10 @@ static int on_sync_dir(void *self, const char *path)
     (void)self;
     take_time(100, 3 * US_MS);
     house_may_die(FAULT_CRASH_IN_SYNC);
+    if (disk.lying) {
+        disk.lied = true;
+        return 0;
+    }
     return files()->sync_dir(disk.files, path);
 }
 
@@ -194,6 +198,7 @@ void disk_begin(void)
     disk.files->quota = ROOM_BYTES;
     disk.time = stream_of("disk time");
     disk.luck = stream_of("disk luck");
+    disk.may_lie = chance(&disk.luck, 80);
     sim_record(disk.files);
     disk.io = (struct store_io){.open = on_open,
                                 .open_read = on_open_read,
@@ -248,7 +253,10 @@ void disk_cut(void)
 void disk_mishap(struct stream *stream)
 {
     uint64_t what = draw(stream, 100);
-    if (what < 40) {
+    if (disk.may_lie && what < 8) {
+        note_world("disk: syncs do nothing from now on");
+        disk.lying = true;
+    } else if (what < 40) {
         fault(FAULT_DISK_SLOW);
         disk.slow_until_us = now_us() + draw_delay_us(stream, 100 * US_MS, 20 * US_S);
     } else if (what < 55) {

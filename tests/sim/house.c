@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "broker/broker_part.h"
+#include "tests/sim/audit.h"
 #include "tests/sim/child.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/net.h"
@@ -28,6 +29,8 @@ static struct {
     int64_t up_since_us;
     bool sync_failed;
     bool reload;
+    bool damaged;  /* and the store has told so: the end of this world */
+    bool deceived; /* the disk had forgotten what it promised */
     bool calm;
 } house;
 
@@ -98,6 +101,11 @@ bool house_is_up(void)
     return house.broker != NULL;
 }
 
+bool house_told_damage(void)
+{
+    return house.damaged;
+}
+
 struct broker *house_broker(void)
 {
     return house.broker;
@@ -162,6 +170,10 @@ static void is_gone(bool power)
     net_process_gone(house.process, power);
     if (power || (house.sync_failed && chance(&house.luck, 500)))
         disk_cut();
+    if (disk_has_lied()) {
+        house.deceived = true;
+        witness_deceived();
+    }
     house.sync_failed = false;
     disk_closed();
     int64_t away_us = draw_delay_us(&house.luck, START_AGAIN_US, house.calm ? US_S : 30 * US_S);
@@ -225,6 +237,12 @@ void house_store_opened(enum err err, const struct store_opened *opened, const c
 {
     note_world("house: store %s records %llu torn %llu %s", err_name(err), (unsigned long long)opened->records,
                (unsigned long long)opened->torn_bytes_cut, problem);
+    if (err == ERR_DAMAGED && house.deceived) { /* told, not silent: for a person to mend */
+        note_world("house: the store says that it is damaged, as it is");
+        house.damaged = true;
+        ground_end();
+        return;
+    }
     if (err == ERR_DAMAGED)
         breach("P1", NOBODY_ABOUT, "the store calls itself damaged: %s", problem);
 }
@@ -262,6 +280,8 @@ void house_reload(void)
 
 void house_in_wait(void)
 {
+    if (process_current() == house.process)
+        audit_turn();
     if (!house.reload || house.broker == NULL || process_current() != house.process)
         return;
     house.reload = false;

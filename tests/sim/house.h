@@ -20,6 +20,7 @@ void house_begin(void);
 const struct conf *house_conf(void);
 struct machine *house_machine(void);
 bool house_is_up(void);       /* it answers */
+bool house_told_damage(void); /* by a disk that lied: nothing more happens */
 struct broker *house_broker(void); /* NULL: not up */
 unsigned house_starts(void);
 /* When it came up last. */

@@ -659,6 +659,16 @@ bool operators_may_have_moved(int conversation)
     return operators.moved[conversation];
 }
 
+void operators_unsure(void)
+{
+    for (int scope = 0; scope < PAUSE_SCOPE_COUNT; scope++)
+        for (int target = 0; target < CAST_CONVERSATIONS; target++)
+            operators.paused[scope][target].surely = false;
+    for (int line = 0; line < CAST_LINES; line++)
+        operators.cordoned[line].surely = false;
+    memset(operators.moved, true, sizeof operators.moved);
+}
+
 bool operators_may_drain(int line)
 {
     return operators.drained[line].maybe;

@@ -274,7 +274,7 @@ static void take_enqueue_ack(struct producer *producer, const struct packet *pac
         take_result(producer->batch[i], result, &kept);
         if (kept)
             producer->batch[kept_count++] = producer->batch[i];
-        else if (kept_count > 0)
+        else if (kept_count > 0 && !cast_jobs[producer->batch[i]].forgiven)
             breach("P2", about_job(producer->batch[i]), "job %d was taken behind one that was refused as busy",
                    producer->batch[i]);
         cJSON_Delete(result);

@@ -48,9 +48,9 @@ void witness_acked(int job, const char *number, const cJSON *result)
     uint64_t value = 0;
     if (!job_number_parse(number, &value))
         breach("form", about_job(job), "job number %s", number);
-    if (known->refused)
+    if (known->refused && !known->forgiven)
         breach("P1", about_job(job), "job %d was refused and is acknowledged", job);
-    if (known->acked && known->number != value)
+    if (known->acked && known->number != value && !known->forgiven)
         breach("P1", about_job(job), "job %d is acknowledged as another one", job);
     const char *state = json_string(result, "state");
     note(about_job(job), "job %d is acked: %s %s %s", job, number, state,
@@ -64,7 +64,7 @@ void witness_acked(int job, const char *number, const cJSON *result)
 void witness_refused(int job, const char *code)
 {
     struct cast_job *known = &cast_jobs[job];
-    if (known->acked)
+    if (known->acked && !known->forgiven)
         breach("P1", about_job(job), "job %d was acknowledged and is refused: %s", job, code);
     note(about_job(job), "job %d is refused: %s", job, code);
     known->refused = true;
@@ -79,6 +79,8 @@ static void end(int job, enum job_state state, const char *code)
     known->final = true;
     known->end = state;
     known->cancelled_told = state == JOB_CANCELLED;
+    if (known->forgiven)
+        return;
     if (state == JOB_SENT && !provider_has(job))
         breach("P1", about_job(job), "job %d is told to be sent, but the provider never had it", job);
     if (state != JOB_SENT && !unknown && provider_has(job))
@@ -122,6 +124,13 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel)
     enum job_state state = JOB_NONE;
     if (text == NULL && of_cancel && code != NULL && strcmp(code, "already_final") == 0)
         return;
+    if (cast_jobs[job].forgiven) {
+        if (text == NULL)
+            cast_jobs[job].final = true;
+        else if (job_state_parse(text, &state) && job_state_is_final(state))
+            end(job, state, code);
+        return;
+    }
     if (text == NULL) {
         if (!witness.wall_jumped)
             breach("P1", about_job(job), "job %d was acknowledged and is %s", job, code == NULL ? "?" : code);
@@ -153,7 +162,7 @@ static void check_key(int job, const char *key)
         }
         if (strcmp(witness.keys[i].key, key) != 0)
             continue;
-        if (witness.keys[i].job != job)
+        if (witness.keys[i].job != job && !cast_jobs[job].forgiven)
             breach("P4", about_job(job), "jobs %d and %d have one key: %s", witness.keys[i].job, job, key);
         return;
     }
@@ -168,6 +177,8 @@ void witness_arrived(int job, int conversation, int line, const char *key, const
         breach("P2", about_job(job), "job %d of conversation %d is sent to conversation %d", job,
                cast_jobs[job].conversation, conversation);
     check_key(job, key);
+    if (cast_jobs[job].forgiven)
+        return;
     if (seen->arrivals++ == 0) {
         snprintf(seen->key, sizeof seen->key, "%s", key);
         seen->line = line;
@@ -184,7 +195,7 @@ void witness_arrived(int job, int conversation, int line, const char *key, const
 /* Jobs of one conversation and class whose order their producer defined. */
 static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
 {
-    return a->conversation == b->conversation && a->class == b->class && !a->has_due && !b->has_due &&
+    return !a->forgiven && !b->forgiven && a->conversation == b->conversation && a->class == b->class && !a->has_due && !b->has_due &&
            a->collapse == '\0' && b->collapse == '\0' && a->campaign == '\0' && b->campaign == '\0' && !a->requeued &&
            !b->requeued;
 }
@@ -233,6 +244,8 @@ void witness_begun(const struct process *worker, const char *url, const char *bo
     if (sscanf(url, "http%*[^ c]chats/chat-%*d-%d-", &line) != 1)
         line = line_of_body(body, bytes);
     lines_begun(job, line);
+    if (cast_jobs[job].forgiven)
+        return;
     if (cast_jobs[job].final && cast_jobs[job].end != JOB_SENT)
         breach("P7", about_job(job), "job %d begins after it was told to be %s", job,
                job_state_name(cast_jobs[job].end));
@@ -291,6 +304,17 @@ void witness_wall_jumped(int64_t by_us)
     if (by_us > INT64_C(48) * US_H || by_us < -INT64_C(48) * US_H)
         witness.wall_jumped = true;
     lines_forget();
+}
+
+void witness_deceived(void)
+{
+    note_world("witness: the disk has lied; what there was until now is not judged any more");
+    for (int job = 0; job < cast_job_count; job++)
+        cast_jobs[job].forgiven = true;
+    memset(witness.placed, true, sizeof witness.placed);
+    memset(witness.given, true, sizeof witness.given);
+    lines_forget();
+    operators_unsure();
 }
 
 void witness_begin(void)

@@ -31,6 +31,8 @@ void witness_message(int job, int line, bool new_chat);
 /* ---- the broker ---- */
 void witness_broker_up(void);
 void witness_broker_down(void);
+/* The disk forgot what it had promised: of jobs and pauses until now nothing is sure any more. */
+void witness_deceived(void);
 void witness_wall_jumped(int64_t by_us);
 
 /* What the core says of a job and the lines, for a person. */

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "tests/sim/audit.h"
 #include "tests/sim/cast.h"
 #include "tests/sim/child.h"
 #include "tests/sim/disk.h"
@@ -109,6 +110,7 @@ static void begin(void)
     hooks_begin();
     provider_begin();
     witness_begin();
+    audit_begin();
     house_begin();
     fleet_begin();
     operators_begin();
@@ -127,6 +129,8 @@ void world_run(uint64_t seed)
     ground_at(faulty_us, heal, NULL, 0);
     ground_at(faulty_us, look, NULL, 0);
     ground_run(faulty_us + HEALED_MAX_US);
+    if (house_told_damage())
+        return;
     int example = -1, open = producers_open_jobs(&example);
     if (open > 0)
         witness_explain(example);
