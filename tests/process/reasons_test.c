@@ -353,9 +353,11 @@ START_TEST(a_job_waits_for_its_next_try)
     enqueue("failed", 10, "%s", "");
     must_wait("failed", REASON_RETRY_BACKOFF);
     must_release_in("failed", 500, 4000);
+    cJSON_Delete(rig_control(&rig, "POST", "/webhooks/faults", "{\"lost\":1}")); /* else they settle it at once */
     set_fault("{\"rate_reset_after_accept\":1}");
     enqueue("unknown", 11, "%s", "");
     must_wait("unknown", REASON_OUTCOME_UNKNOWN);
+    cJSON_Delete(rig_control(&rig, "DELETE", "/webhooks/faults", NULL));
     set_fault("{\"rate_429\":1,\"retry_after_s\":4}");
     enqueue("limited", 12, "%s", "");
     must_wait("limited", REASON_RATE_LIMITED);
