@@ -128,7 +128,11 @@ plants: ## does the simulation find planted bugs? PLANTS='names' (all), SEEDS=10
 	@deploy/install-deps --if-missing build
 	@SEEDS=$(or $(SEEDS),1000) tests/sim/plants/run $(PLANTS)
 
-.PHONY: fuzz fuzzers list-fuzz
+.PHONY: fuzz fuzzers list-fuzz tsan
+tsan: ## tests of what has threads under ThreadSanitizer
+	@deploy/install-deps --if-missing build check
+	@tests/check-rules/tsan
+
 fuzz: ## each fuzz target for FUZZ_S (60) seconds, under the sanitizers; FUZZ="json conf" for some
 	@deploy/install-deps --if-missing build check
 	@tests/check-rules/fuzz $(or $(FUZZ_S),60) $(FUZZ)
@@ -204,6 +208,13 @@ $(sim_program): $(call objects,$(sim_src)) \
 
 $(bench_tools): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(call archives,tests/bench tests/support $(rooms))
 	$(call link_test,$(BENCH_LIBS))
+
+# A malloc that fails where it is told to, for alloc_test.
+alloc_library = $(BUILD)/tests/alloc.so
+$(process_tests): | $(alloc_library)
+$(alloc_library): tests/alloc/alloc.c | deps
+	@mkdir -p $(@D)
+	$(call say,link,$@)$(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -Werror -O2 -g -fPIC -shared -o $@ $<
 
 # libFuzzer brings a main of its own; where the compiler does not have it, replay.c is the main.
 $(fuzz_targets): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o \

@@ -28,6 +28,13 @@
 #define TOPIC_BYTES_MAX   1024 /* of a follower's subscription */
 #define EFFECTS_ROOM      (2u * EFFECTS_MAX)
 
+/* As an answer. */
+static bool no_memory(const char *what)
+{
+    log_event(LOG_ERROR, "no_memory", "reason=\"none left for %s\"", what);
+    return false;
+}
+
 static bool open_core(struct broker *broker)
 {
     const struct conf *conf = broker->conf;
@@ -98,7 +105,7 @@ static bool begin_start(struct broker *broker)
     core_status_read(broker->core, broker->now, &status);
     log_event(LOG_INFO, "recovered", "jobs=%llu conversations=%llu lines=%u leases=%u",
               (unsigned long long)status.jobs, (unsigned long long)status.conversations, status.lines, status.leases);
-    return !broker->out_of_memory;
+    return !broker->out_of_memory || no_memory("what the store said");
 }
 
 void *broker_bind(struct broker *broker, int type, enum key_role role, const char *endpoint)
@@ -141,7 +148,7 @@ static bool open_edges(struct broker *broker, char *const *feed_argv)
 {
     struct archive archive = archive_of(broker->store);
     if (lookup_open(&broker->lookup, &archive, LOOKUP_THREADS) != ERR_NONE)
-        return false;
+        return no_memory("the store's readers");
     struct ingress_options ingress = {.socket = broker->producers,
                                       .conf = broker->conf,
                                       .hash = &broker->hash,
@@ -171,7 +178,8 @@ static bool open_edges(struct broker *broker, char *const *feed_argv)
     broker->dispatch = dispatch_new(&dispatch);
     broker->events = events_new(broker->followers, broker->lookup);
     broker->feed = feed_link_new(&feed);
-    return broker->ingress != NULL && broker->dispatch != NULL && broker->events != NULL && broker->feed != NULL;
+    return (broker->ingress != NULL && broker->dispatch != NULL && broker->events != NULL && broker->feed != NULL) ||
+           no_memory("the sockets' edges");
 }
 
 static bool open_admin(struct broker *broker)
@@ -233,23 +241,30 @@ static void warn_of_conf(const struct broker *broker)
     broker_warn_of_secrets(broker->conf);
 }
 
+static bool open_memory(struct broker *broker)
+{
+    broker->batch = store_batch_new();
+    broker->outbox = outbox_new();
+    broker->zmq = zmq_ctx_new();
+    return (broker->batch != NULL && broker->outbox != NULL && broker->zmq != NULL) || no_memory("the start");
+}
+
 struct broker *broker_open(const struct broker_options *options)
 {
     struct broker *broker = calloc(1, sizeof *broker);
-    if (broker == NULL)
+    if (broker == NULL) {
+        no_memory("the start");
         return NULL;
+    }
     broker->conf = broker->started = options->conf;
     broker->source = options->source;
     broker->signal_fd = broker->store_fd = -1;
     if (gethostname(broker->name, sizeof broker->name - 1) != 0 || !name_is_valid(broker->name))
         snprintf(broker->name, sizeof broker->name, "broker");
-    broker->batch = store_batch_new();
-    broker->outbox = outbox_new();
-    broker->zmq = zmq_ctx_new();
     warn_of_conf(broker);
-    if (broker->batch == NULL || broker->outbox == NULL || broker->zmq == NULL || !open_wakers(broker) ||
-        !broker_open_access(broker) || !open_core(broker) || !open_store(broker) || !begin_start(broker) ||
-        !open_sockets(broker) || !open_edges(broker, options->feed_argv) || !open_admin(broker)) {
+    if (!open_memory(broker) || !open_wakers(broker) || !broker_open_access(broker) || !open_core(broker) ||
+        !open_store(broker) || !begin_start(broker) || !open_sockets(broker) ||
+        !open_edges(broker, options->feed_argv) || !open_admin(broker)) {
         broker_close(&broker);
         return NULL;
     }

@@ -77,7 +77,7 @@ static int run(const struct conf *conf, const struct feed_source *source, char *
 {
     struct broker_options options = {.conf = conf, .source = *source, .feed_argv = feed_argv};
     struct broker *broker = broker_open(&options);
-    if (broker == NULL)
+    if (broker == NULL) /* the log says why */
         return 1;
     int code = broker_run(broker);
     broker_close(&broker);
@@ -111,6 +111,7 @@ int main(int argc, char **argv)
     struct conf *conf = NULL;
     struct conf_problem problem;
     if (sodium_init() < 0 || feed_argv == NULL) {
+        fprintf(stderr, "lineward-broker: %s\n", feed_argv == NULL ? "out of memory" : "libsodium cannot be used here");
         free(feed_argv);
         return 1;
     }

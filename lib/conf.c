@@ -398,6 +398,7 @@ enum err conf_load(struct conf **out, const char *path, const char *const *sets,
     const char *slash = strrchr(path, '/');
     char *folder = slash == NULL ? strdup("") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
     enum err err = ERR_NO_MEMORY;
+    snprintf(problem->text, sizeof problem->text, "%.300s: out of memory", path);
     if (folder != NULL)
         err = conf_parse(out, text, bytes, path, folder, sets, set_count, problem);
     free(folder);

@@ -101,7 +101,7 @@ static size_t draw(size_t below)
 
 static size_t insert(size_t bytes, size_t at, const uint8_t *data, size_t count)
 {
-    if (bytes + count > sizeof buffer)
+    if (count == 0 || bytes + count > sizeof buffer)
         return bytes;
     memmove(buffer + at + count, buffer + at, bytes - at);
     memcpy(buffer + at, data, count);

@@ -18,7 +18,9 @@
 #include "broker/edge/job_parse.h"
 
 #define RIG_WAIT_MS 20000 /* longer than any test may take */
+#ifndef RIG_RECORDS
 #define RIG_RECORDS 20000
+#endif
 #define RIG_ROOM    16384
 #define RIG_LINE_EU 12025550101
 #define RIG_LINE_US 12025550102

@@ -22,7 +22,9 @@
 #pragma GCC diagnostic ignored "-Wunused-function" /* not every test needs all of it */
 
 #define EDGE_LINE    12025550101
+#ifndef EDGE_RECORDS
 #define EDGE_RECORDS 40000
+#endif
 #define EDGE_ROOM    65536
 #define EDGE_WAIT_MS 20000 /* longer than any test may take */
 
