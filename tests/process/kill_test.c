@@ -20,7 +20,10 @@
 #define JOBS_A_S      180   /* of all producers, while they live; less than the lines together may send */
 #define JOBS_MAX      30000 /* of each producer: in a long storm they make fewer a second */
 #define BATCH_MEAN    ((LOAD_BATCH_MAX + 1) / 2)
-#define DRAIN_MS      90000
+#define CALM_EVERY    25 /* deaths; then nobody dies for a while, or a dead worker's leases would never lapse */
+#define CALM_MS       5000
+#define DRAIN_MS      60000 /* and for each job: */
+#define DRAIN_JOB_MS  10
 #define FLIPPED_LINES 3 /* the last one stays HEALTHY: there is always somewhere to go */
 #define WORKERS       2
 #define PACE          "6000" /* a minute and line */
@@ -165,7 +168,7 @@ static void judge(void)
     for (size_t i = 0; i < CROWD_PRODUCERS; i++) {
         struct load *load = crowd.members[i].load;
         load->may_wait_for = "budget_new_conversations";
-        load_await_final(load, DRAIN_MS);
+        load_await_final(load, DRAIN_MS + (int64_t)crowd_jobs(&crowd) * DRAIN_JOB_MS);
         load_write_acked(load, acked);
         resent += load->resent;
         duplicates += load->duplicates;
@@ -202,6 +205,8 @@ START_TEST(killed_at_random_moments_nothing_is_lost_doubled_or_out_of_order)
     for (long i = kills(); i > 0; i--) {
         work_for(PAUSE_MIN_MS + (int64_t)rig_random(&rig, PAUSE_MAX_MS - PAUSE_MIN_MS));
         kill_some();
+        if (i % CALM_EVERY == 1 && i > 1)
+            work_for(CALM_MS);
     }
     for (int i = 0; i < RESTARTS; i++) {
         rig_await_ready(&rig);
@@ -225,6 +230,6 @@ int main(void)
         fprintf(stderr, "LINEWARD_KILLS: %d to %d\n", KILLS, KILLS_MAX);
         return EXIT_FAILURE;
     }
-    int limit_s = 60 + (int)(kills() * PAUSE_MAX_MS / 1000);
+    int limit_s = 60 + (int)(kills() * 2);
     return RUN_TESTS("kill", limit_s, killed_at_random_moments_nothing_is_lost_doubled_or_out_of_order);
 }

@@ -5,13 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,13 +87,6 @@ void program_forget(const struct program *program)
             programs[i--] = programs[--program_count];
 }
 
-/* A file system that only this program sees, and that goes with it. */
-static bool mount_small(const struct program *program)
-{
-    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("tmpfs", program->mount, "tmpfs", MS_NOSUID | MS_NODEV, program->mount_options) == 0;
-}
-
 static void talk_to_the_log(const struct program *program)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -109,10 +100,6 @@ static void talk_to_the_log(const struct program *program)
 static _Noreturn void become(const struct program *program, char *const *argv)
 {
     talk_to_the_log(program);
-    if (program->mount[0] != '\0' && !mount_small(program)) {
-        dprintf(STDERR_FILENO, "no small file system: %s\n", strerror(errno));
-        _exit(PROGRAM_NO_MOUNT);
-    }
     execv(argv[0], argv);
     dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
     _exit(127);

@@ -16,15 +16,11 @@
 
 #define PROGRAM_ARGUMENTS_MAX 64
 #define PROGRAM_PATH_MAX      256
-#define PROGRAM_NO_MOUNT      125 /* exit code: this machine does not let us mount anything */
 
 struct program {
     const char *name; /* of the executable in the build folder */
     char log[PROGRAM_PATH_MAX];
     pid_t pid; /* 0: does not run */
-    /* A small file system that only it sees, in memory, over the folder `mount` (empty: none), e.g. "size=8m". */
-    char mount[PROGRAM_PATH_MAX];
-    char mount_options[64];
 };
 
 /* Fails the test with this sentence and the end of every log. */
