@@ -218,6 +218,11 @@ void disk_begin(void)
                                 .free_bytes = on_free_bytes};
 }
 
+struct sim *disk_copy(void)
+{
+    return sim_copy(disk.files);
+}
+
 const struct store_io *disk_io(void)
 {
     return &disk.io;

@@ -10,7 +10,9 @@
 
 #define DISK_FOLDER "/sim"
 
+struct sim;
 void disk_begin(void);
+struct sim *disk_copy(void); /* of what is on it now */
 const struct store_io *disk_io(void);
 /* The process that had it is gone; what it wrote is there. */
 void disk_closed(void);

@@ -11,6 +11,7 @@
 #include "tests/sim/audit.h"
 #include "tests/sim/child.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/flip.h"
 #include "tests/sim/net.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/witness.h"
@@ -176,6 +177,7 @@ static void is_gone(bool power)
     }
     house.sync_failed = false;
     disk_closed();
+    flip_perhaps();
     int64_t away_us = draw_delay_us(&house.luck, START_AGAIN_US, house.calm ? US_S : 30 * US_S);
     start_later(power ? away_us + 2 * US_S : away_us);
 }

@@ -1,7 +1,8 @@
 /* main.c — runs seeds, each in a process of its own.
  *
  *   sim SEED            one seed, with its hash; SIM_SHOW=1 prints every event
- *   sim FIRST COUNT     so many seeds from FIRST on; ends with what was covered */
+ *   sim FIRST COUNT     so many seeds from FIRST on; ends with what was covered. SIM_AT_A_TIME processes (2), for at
+ *                       most SIM_SECONDS; with SIM_COVERAGE=1 a fault that never happened in them is a failure */
 #include <inttypes.h>
 #include <poll.h>
 #include <sodium.h>

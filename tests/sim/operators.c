@@ -573,7 +573,7 @@ void operators_heal(void)
 {
     operators.calm = true;
     for (int i = 0; i < WISHES_MAX; i++)
-        if (!operators.wishes[i].asked)
+        if (!operators.wishes[i].asked || begins(operators.wishes[i].act))
             operators.wishes[i].used = false;
     for (int scope = 0; scope < PAUSE_SCOPE_COUNT; scope++)
         for (int target = 0; target < CAST_CONVERSATIONS; target++)

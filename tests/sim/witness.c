@@ -241,8 +241,11 @@ void witness_begun(const struct process *worker, const char *url, const char *bo
         breach("form", NOBODY_ABOUT, "a request for no job begins");
     witness.jobs[job].begun = true;
     note(about_job(job), "%s: begins job %d", worker->name, job);
-    if (sscanf(url, "http%*[^ c]chats/chat-%*d-%d-", &line) != 1)
+    const char *chat = strstr(url, "/chats/chat-");
+    if (chat == NULL || sscanf(chat, "/chats/chat-%*d-%d-", &line) != 1)
         line = line_of_body(body, bytes);
+    if (line < 0)
+        breach("form", about_job(job), "a request for job %d begins on no line: %s", job, url);
     lines_begun(job, line);
     if (cast_jobs[job].forgiven)
         return;

@@ -9,6 +9,7 @@
 #include "tests/sim/child.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/fleet.h"
+#include "tests/sim/flip.h"
 #include "tests/sim/hooks.h"
 #include "tests/sim/house.h"
 #include "tests/sim/net.h"
@@ -111,6 +112,7 @@ static void begin(void)
     provider_begin();
     witness_begin();
     audit_begin();
+    flip_begin();
     house_begin();
     fleet_begin();
     operators_begin();
