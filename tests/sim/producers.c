@@ -393,6 +393,14 @@ int producers_open_jobs(int *example)
     return open;
 }
 
+bool producers_wait_for_budgets(void)
+{
+    for (int job = 0; job < cast_job_count; job++)
+        if (is_open(job) && !witness_waits_for_budget(job))
+            return false;
+    return true;
+}
+
 bool producers_are_done(void)
 {
     for (unsigned i = 0; i < PRODUCERS; i++)

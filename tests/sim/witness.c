@@ -111,6 +111,13 @@ bool witness_is_told_unknown(int job)
     return cast_jobs[job].acked && !cast_jobs[job].final && strstr(witness.jobs[job].told, "outcome_unknown") != NULL;
 }
 
+bool witness_waits_for_budget(int job)
+{
+    const char *told = witness.jobs[job].told;
+    return strstr(told, "budget_new") != NULL || strstr(told, "budget_daily") != NULL ||
+           strstr(told, "conversation_busy") != NULL;
+}
+
 bool witness_waits_for_answer(int job)
 {
     return strstr(witness.jobs[job].told, "conversation_") != NULL && strstr(witness.jobs[job].told, "_busy") == NULL;

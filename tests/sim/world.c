@@ -20,6 +20,7 @@
 
 #define HEALED_MAX_US (30 * US_H) /* by then everything has gone: budgets of a day too */
 #define LOOK_EVERY_US (20 * US_S)
+#define LONG_US       (2 * US_H)
 
 struct mishaps { /* of one model: how often, and from which stream */
     struct stream when, what;
@@ -40,7 +41,9 @@ static const char *const kind_names[][2] = {
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
 
-static bool healed;
+static bool budgets_left;
+static bool healed, patient; /* patient: waits for budgets of a day, which few worlds do, for it takes long */
+static int64_t healed_us;
 
 static void happen(void *self, uint64_t arg)
 {
@@ -71,6 +74,7 @@ static void heal(void *self, uint64_t arg)
     (void)arg;
     note_world("world: healed");
     healed = true;
+    healed_us = now_us();
     disk_heal();
     house_heal();
     net_heal();
@@ -88,6 +92,11 @@ static void look(void *self, uint64_t arg)
     (void)self;
     (void)arg;
     if (healed && producers_are_done() && operators_are_done() && producers_open_jobs(&example) == 0)
+        ground_end();
+    if (healed && !patient && now_us() > healed_us + LONG_US && producers_are_done() &&
+             producers_wait_for_budgets())
+        budgets_left = true;
+    if (budgets_left)
         ground_end();
     else
         ground_in(LOOK_EVERY_US, look, NULL, 0);
@@ -125,6 +134,7 @@ void world_run(uint64_t seed)
     signal(SIGALRM, on_alarm);
     ground_begin(seed);
     struct stream luck = stream_of("world");
+    patient = chance(&luck, 10);
     int64_t faulty_us = (1 + (int64_t)draw(&luck, 10)) * US_MIN;
     begin();
     producers_begin(faulty_us, 20 + (int)draw(&luck, 300));
@@ -134,6 +144,8 @@ void world_run(uint64_t seed)
     if (house_told_damage())
         return;
     int example = -1, open = producers_open_jobs(&example);
+    if (budgets_left)
+        open = 0;
     if (open > 0)
         witness_explain(example);
     if (open > 0)
