@@ -63,7 +63,8 @@ static struct {
     struct known paused[PAUSE_SCOPE_COUNT][CAST_CONVERSATIONS];
     struct known cordoned[CAST_LINES], set[CAST_LINES], drained[CAST_LINES];
     bool moved[CAST_CONVERSATIONS];
-    bool suppressed[CAST_CONVERSATIONS];
+    bool suppressed[CAST_CONVERSATIONS], ever_suppressed[CAST_CONVERSATIONS];
+    bool ever_drained;
     bool calm;
 } operators;
 
@@ -320,6 +321,9 @@ static void asking(struct wish *wish)
     wish->ends = known == NULL ? 0 : known->ends;
     if (wish->act == ACT_DRAIN && (wish->drain == DRAIN_MOVE || wish->drain == DRAIN_REPLACE))
         memset(operators.moved, true, sizeof operators.moved);
+    operators.ever_drained = operators.ever_drained || wish->act == ACT_DRAIN;
+    if (wish->act == ACT_SUPPRESS)
+        operators.ever_suppressed[wish->target] = true;
     if (wish->act == ACT_MOVE)
         operators.moved[wish->target] = true;
     if (wish->act == ACT_REQUEUE)
@@ -657,6 +661,16 @@ bool operators_surely_cordoned(int line, int64_t *since_us)
 bool operators_may_have_moved(int conversation)
 {
     return operators.moved[conversation];
+}
+
+bool operators_ever_suppressed(int conversation)
+{
+    return operators.ever_suppressed[conversation];
+}
+
+bool operators_ever_drained(void)
+{
+    return operators.ever_drained;
 }
 
 void operators_unsure(void)

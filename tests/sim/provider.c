@@ -13,6 +13,7 @@
 #include "tests/sim/witness_lines.h"
 
 #define TURNS_MAX  512
+#define ANSWERS_MAX 32
 #define ANSWERS_US (3 * US_MIN) /* recipients answer so often when all is well; later, more seldom: budgets count it */
 
 struct turn { /* of a line, for lists as they were some time ago */
@@ -32,6 +33,8 @@ struct message { /* of a job */
     bool deleted; /* and is gone since */
     int line;
     char key[80];
+    int codes[ANSWERS_MAX]; /* with which it was answered, the last ones */
+    unsigned code_count;
     int refused_status, refused_code; /* for good: what it is is not to be had another time either */
     int status;
     char *answer; /* the first one, which every repeat gets */
@@ -41,7 +44,7 @@ struct chat {
     bool open[CAST_LINES], ever[CAST_LINES];
     unsigned lives[CAST_LINES]; /* how often it was begun anew: its id */
     enum chat_health health;
-    bool opted_out, blocked;
+    bool opted_out, blocked, ever_stopped;
     int last_line;
 };
 
@@ -114,6 +117,7 @@ static struct provider_reply refuse(int status, int code)
     assert(bytes > 0);
     (void)bytes;
     struct provider_reply answer = reply(status, body);
+    answer.code = code;
     if (status == 429 && chance(&provider.codes, 500))
         snprintf(answer.retry_after, sizeof answer.retry_after, "%u", (unsigned)draw(&provider.codes, 20));
     return answer;
@@ -250,6 +254,8 @@ struct provider_reply provider_take(const char *url, const char *body, size_t by
     witness_arrived(request.job, request.conversation, request.line, request.key, body, bytes);
     remember_key(&request);
     struct provider_reply result = answer(&request);
+    struct message *message = &provider.messages[request.job];
+    message->codes[message->code_count++ % ANSWERS_MAX] = result.code;
     cJSON_Delete(request.document);
     return result;
 }
@@ -376,6 +382,7 @@ static void recipient_writes(struct stream *stream)
     if (stop)
         fault(FAULT_OPTED_OUT);
     provider.chats[at].opted_out = stop;
+    provider.chats[at].ever_stopped = provider.chats[at].ever_stopped || stop;
     note(about_conversation(at), "provider: the recipient of conversation %d writes%s", at, stop ? " STOP" : "");
     recipient_wrote(at, stop);
 }
@@ -444,6 +451,20 @@ enum reputation provider_reputation(int line)
 bool provider_is_flagged(int line)
 {
     return provider.lines[line].flagged;
+}
+
+bool provider_ever_answered(int job, int code)
+{
+    const struct message *message = &provider.messages[job];
+    for (unsigned i = 0; i < ANSWERS_MAX && i < message->code_count; i++)
+        if (message->codes[i] == code)
+            return true;
+    return message->code_count > ANSWERS_MAX;
+}
+
+bool provider_ever_stopped(int conversation)
+{
+    return provider.chats[conversation].ever_stopped;
 }
 
 bool provider_has(int job)

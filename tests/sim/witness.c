@@ -70,6 +70,33 @@ void witness_refused(int job, const char *code)
     known->refused = true;
 }
 
+static void uncaused(int job, enum job_state state, const char *code, const char *why)
+{
+    breach("P10", about_job(job), "job %d is told to be %s (%s), but %s", job, job_state_name(state),
+           code == NULL ? "-" : code, why);
+}
+
+/* No job ends without a cause that somebody outside knows of. */
+static void check_cause(int job, enum job_state state, const char *code)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    bool superseded = code != NULL && strcmp(code, "superseded") == 0;
+    long number = code == NULL ? 0 : strtol(code, NULL, 10);
+    if (state == JOB_EXPIRED && (!known->has_expiry || known->requeued))
+        uncaused(job, state, code, "it has no expiry");
+    if (state == JOB_CANCELLED && superseded && known->collapse == '\0')
+        uncaused(job, state, code, "it has no collapse key");
+    if (state == JOB_CANCELLED && !superseded && !known->cancel_asked)
+        uncaused(job, state, code, "nobody cancelled it");
+    if (state == JOB_SUPPRESSED && !provider_ever_stopped(known->conversation) &&
+        !operators_ever_suppressed(known->conversation))
+        uncaused(job, state, code, "nobody stopped its recipient");
+    if (state == JOB_FAILED && code != NULL && strcmp(code, "held") == 0 && !operators_ever_drained())
+        uncaused(job, state, code, "no line was drained");
+    if (state == JOB_FAILED && number >= 1000 && !provider_ever_answered(job, (int)number))
+        uncaused(job, state, code, "the provider never said so");
+}
+
 static void end(int job, enum job_state state, const char *code)
 {
     struct cast_job *known = &cast_jobs[job];
@@ -81,6 +108,7 @@ static void end(int job, enum job_state state, const char *code)
     known->cancelled_told = state == JOB_CANCELLED;
     if (known->forgiven)
         return;
+    check_cause(job, state, code);
     if (state == JOB_SENT && !provider_has(job))
         breach("P1", about_job(job), "job %d is told to be sent, but the provider never had it", job);
     if (state != JOB_SENT && !unknown && provider_has(job))
