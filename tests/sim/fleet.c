@@ -142,8 +142,8 @@ void fleet_begin(void)
     fleet.luck = stream_of("fleet");
     fleet.count = 1 + (unsigned)draw(&fleet.luck, WORKERS);
     for (unsigned i = 0; i < fleet.count; i++) {
-        fleet.places[i].machine = (struct machine){.steady_us = (int64_t)draw(&fleet.luck, 100000) * US_S,
-                                                   .drift_ppm = (int64_t)draw(&fleet.luck, 400) - 200};
+        fleet.places[i].machine.steady_us = (int64_t)draw(&fleet.luck, 100000) * US_S;
+        fleet.places[i].machine.drift_ppm = (int64_t)draw(&fleet.luck, 400) - 200;
         start_later(&fleet.places[i]);
     }
 }

@@ -61,9 +61,22 @@ unsigned house_new_conversations_most(int pool)
     return new_most[pool];
 }
 
+static int between(struct stream *luck, int least, int span)
+{
+    return least + (int)draw(luck, (uint64_t)span);
+}
+
+/* Each drawn by itself: in which order arguments are looked at is the compiler's choice. */
 static void write_conf(void)
 {
     struct stream luck = stream_of("configuration");
+    int restart_wait_ms = chance(&luck, 500) ? 5000 : 500;
+    int jobs_max = chance(&luck, 200) ? 40 : 100000;
+    int pace = between(&luck, 20, 100), burst = between(&luck, 1, 4);
+    int ramp_ms = between(&luck, 10000, 60000), cadence_ms = between(&luck, 1000, 20000);
+    int gap_ms = between(&luck, 5000, 60000), attempts = between(&luck, 2, 7);
+    int new_a_day = chance(&luck, 30) ? between(&luck, 6, 3) : between(&luck, 12, 20);
+    int slots = between(&luck, 1, 16);
     snprintf(conf_text, sizeof conf_text,
              "broker:\n"
              "  restart_wait_ms: %d\n"
@@ -80,11 +93,7 @@ static void write_conf(void)
              "  side: {pace_per_min: 60, burst: 3, ramp_step_ms: 20000, cadence_ms: [5000], lease_ms: 45000,\n"
              "         at_risk_chat_gap_ms: 30000, flag_probe_ms: 60000, daily_growth_factor: 0}\n"
              "worker:\n  name: w\n  slots: %d\n  request_timeout_ms: 20000\n",
-             (int)draw(&luck, 2) == 0 ? 5000 : 500, chance(&luck, 200) ? 40 : 100000, 20 + (int)draw(&luck, 100),
-             1 + (int)draw(&luck, 4), 10000 + (int)draw(&luck, 60000), 1000 + (int)draw(&luck, 20000),
-             5000 + (int)draw(&luck, 60000), 2 + (int)draw(&luck, 7),
-             chance(&luck, 30) ? 6 + (int)draw(&luck, 3) : 12 + (int)draw(&luck, 20),
-             1 + (int)draw(&luck, 16));
+             restart_wait_ms, jobs_max, pace, burst, ramp_ms, cadence_ms, gap_ms, attempts, new_a_day, slots);
 }
 
 const struct conf *house_conf(void)

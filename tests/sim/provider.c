@@ -222,8 +222,10 @@ static struct provider_reply answer(const struct request *request)
     bool group = cast_is_group(request->conversation);
     if (!provider_key_is_good())
         return refuse(401, 2004);
-    if (now_us() < provider.storm_until_us)
-        return refuse(chance(&provider.codes, 300) ? 502 : 500, chance(&provider.codes, 500) ? 3001 : 0);
+    if (now_us() < provider.storm_until_us) {
+        int status = chance(&provider.codes, 300) ? 502 : 500;
+        return refuse(status, chance(&provider.codes, 500) ? 3001 : 0);
+    }
     if (message->here)
         return message->deleted ? refuse(404, 2002) : as_before(message);
     if (message->refused_status != 0)
