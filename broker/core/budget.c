@@ -235,8 +235,9 @@ void recipient_arrives(struct core *core, const struct conversation *conversatio
 void recipient_leaves(struct core *core, const struct conversation *conversation, struct instant now,
                       struct effects *out)
 {
-    if (!within_the_hour(conversation, now))
+    if (conversation->line == NO_LINE || !within_the_hour(conversation, now)) /* a try that made nothing left no line */
         return;
+    assert(conversation->line < core->line_count);
     budget_add(&core->lines[conversation->line].known.away, now.wall_ms, 1, out_bucket(conversation));
     line_record(core, conversation->line, now, out);
 }

@@ -199,6 +199,33 @@ END_TEST
 /* ---- lines that cannot send ---- */
 
 /* covers: key policies.on_flagged */
+/* Found by the simulation: its end remembers when the conversation was written to last, which was on no line. */
+START_TEST(a_conversation_that_a_drain_gave_back_moves_after_a_restart)
+{
+    begin_with(FREE_CONF, 2);
+    rig_worker(rig, 1, 1);
+    uint64_t first = rig_send(rig, 1, CLASS_REPLY);
+    rig_send(rig, 1, CLASS_REPLY);
+    struct effect job = leased();
+    uint32_t from = (uint32_t)(line_of(&job) - RIG_LINE);
+    struct core_result failed = rig_result(&job, OUTCOME_RETRY);
+    core_worker_bye(rig->core, 1, rig->now, &rig->out);
+    rig_answer(rig, &failed);
+    ck_assert_int_eq(drain(from, DRAIN_REPLACE, 0), CODE_NONE);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_view(rig, first).line, 0);
+    core_cancel(rig->core, 92, 0, first, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_restart(rig, 100);
+    ck_assert_int_eq(move(1, 1), CODE_NONE);
+    rig_forget(rig);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 1);
+    job = leased();
+    ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
+}
+END_TEST
+
 START_TEST(conversations_of_a_flagged_line_are_placed_anew_and_spend_a_new_conversation_there)
 {
     begin(MOVES_CONF);
@@ -642,6 +669,7 @@ int main(void)
         a_moved_conversation_waits_for_its_new_line_as_any_that_names_it,
         what_is_under_way_unknown_pinned_or_elsewhere_does_not_move,
         a_conversation_that_waits_moves_with_all_its_jobs_in_their_order,
+        a_conversation_that_a_drain_gave_back_moves_after_a_restart,
         conversations_of_a_flagged_line_are_placed_anew_and_spend_a_new_conversation_there,
         a_conversation_that_left_says_that_it_waits_for_the_pairs_minute,
         while_a_probe_waits_for_a_worker_nobody_is_woken,
