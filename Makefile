@@ -49,7 +49,7 @@ say = $(if $(V),,@echo '  $(1) $(2)';)
 rooms = lib broker/core broker/store broker/feed broker/edge broker workers tools/ctl tools/sandbox/model tools/sandbox tools/demo
 
 # Helpers of tests are rooms too: a test gets only those that it names.
-test_rooms = tests/support tests/unit tests/model tests/process tests/bench tests/fuzz
+test_rooms = tests/support tests/unit tests/model tests/process tests/bench tests/fuzz tests/powercut
 
 # The simulation: its objects stand in the place of what they simulate, and the linker puts these calls' wraps there.
 sim_src     := $(wildcard tests/sim/*.c)
@@ -74,6 +74,7 @@ room_programs_tests/unit    := $(wildcard tests/unit/*_test.c)
 room_programs_tests/model   := $(call with_main,$(wildcard tests/model/*.c))
 room_programs_tests/process := $(call with_main,$(wildcard tests/process/*.c))
 room_programs_tests/bench   := $(call with_main,$(wildcard tests/bench/*.c))
+room_programs_tests/powercut := tests/powercut/inside.c
 room_programs_tests/fuzz    := $(wildcard tests/fuzz/*_fuzz.c) tests/fuzz/replay.c
 audit_src := $(wildcard tests/audit/*.c)
 
@@ -82,6 +83,7 @@ model_tests   = $(patsubst tests/model/%.c,$(BUILD)/tests/model/%,$(room_program
 process_tests = $(patsubst tests/process/%.c,$(BUILD)/tests/process/%,$(room_programs_tests/process))
 fuzz_targets  = $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 bench_tools   = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(room_programs_tests/bench))
+powercut_tool = $(BUILD)/tests/powercut/inside
 audit_tool    = $(if $(audit_src),$(BUILD)/lineward-audit)
 
 all_src = $(foreach room,$(rooms),$(call room_sources,$(room))) $(mains)
@@ -139,6 +141,10 @@ fuzz: ## each fuzz target for FUZZ_S (60) seconds, under the sanitizers; FUZZ="j
 
 storm: all $(audit_tool) $(BUILD)/tests/process/storm_test ## 10,000 conversations x 20 jobs amid errors and dying workers
 	LINEWARD_STORM=$(or $(LINEWARD_STORM),10000) $(BUILD)/tests/process/storm_test
+
+powercut: all $(powercut_tool) ## CUTS (200) power cuts of a whole machine, with user-mode Linux
+	@deploy/install-deps --if-missing powercut
+	BUILD=$(BUILD) tests/powercut/run $(or $(CUTS),200) $(or $(SEED),1)
 
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include share/lineward share/doc/lineward)
@@ -205,6 +211,9 @@ $(sim_program): $(call objects,$(sim_src)) \
 	$(call say,link,$@)mkdir -p $(@D); \
 	$(CC) $(LDFLAGS_ALL) $(addprefix -Wl$(comma)--wrap=,$(sim_wrapped)) -o $@ $(filter %.o,$^) \
 	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(filter-out -lzmq,$(LIBS))
+
+$(powercut_tool): $(call objects,tests/powercut/inside.c) $(call archives,tests/process tests/support $(rooms))
+	$(call link_test,$(TEST_LIBS))
 
 $(bench_tools): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(call archives,tests/bench tests/support $(rooms))
 	$(call link_test,$(BENCH_LIBS))
