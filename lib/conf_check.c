@@ -1,4 +1,5 @@
 /* conf_check.c — what no single value shows. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,36 @@ static enum err check_exposure(struct conf_reader *reader)
     return ERR_NONE;
 }
 
+/* The host and port, or the path: two kinds of socket would meet at the same. */
+static const char *address_of(const char *endpoint)
+{
+    return strncmp(endpoint, "tcp://", 6) == 0 ? endpoint + 6 : endpoint;
+}
+
+static bool is_any_port(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    return colon != NULL && (strcmp(colon, ":0") == 0 || strcmp(colon, ":*") == 0);
+}
+
+static enum err check_addresses(struct conf_reader *reader)
+{
+    static const char *const keys[] = {"producers", "workers", "events", "webhooks", "admin"};
+    const struct conf_broker *broker = &reader->whole->conf.broker;
+    const char *const given[] = {broker->producers, broker->workers, broker->events, broker->webhooks, broker->admin};
+    for (size_t i = 1; i < sizeof keys / sizeof *keys; i++) {
+        for (size_t j = 0; j < i; j++) {
+            char where[32];
+            if (is_any_port(given[i]) || strcmp(address_of(given[i]), address_of(given[j])) != 0)
+                continue;
+            snprintf(where, sizeof where, "broker.%s", keys[i]);
+            return conf_refuse(reader, node_of(reader, "broker", NULL, keys[i]), where,
+                               "%s is broker.%s' address: each needs its own", given[i], keys[j]);
+        }
+    }
+    return ERR_NONE;
+}
+
 enum err conf_check(struct conf_reader *reader)
 {
     enum err err = ERR_NONE;
@@ -152,6 +183,8 @@ enum err conf_check(struct conf_reader *reader)
     if ((err = check_policies(reader)) != ERR_NONE)
         return err;
     if ((err = check_pairs(reader)) != ERR_NONE)
+        return err;
+    if ((err = check_addresses(reader)) != ERR_NONE)
         return err;
     return check_exposure(reader);
 }

@@ -585,6 +585,16 @@ START_TEST(half_a_pair_of_keys_is_no_protection)
 }
 END_TEST
 
+START_TEST(two_sockets_do_not_share_an_address)
+{
+    refuse("broker: {producers: \"tcp://127.0.0.1:7711\"}\n" ACCOUNT,
+           "broker.workers: tcp://127.0.0.1:7711 is broker.producers' address: each needs its own");
+    refuse("broker:\n  admin: 127.0.0.1:7710\n" ACCOUNT, "t.yaml:2: broker.admin: 127.0.0.1:7710 is broker.producers'");
+    refuse("broker: {events: \"ipc:///run/x\", workers: \"ipc:///run/x\"}\n" ACCOUNT, "each needs its own");
+    accept("broker: {webhooks: 127.0.0.1:0, admin: 127.0.0.1:0}\n" ACCOUNT);
+}
+END_TEST
+
 START_TEST(passwords_do_not_belong_into_addresses_and_are_not_repeated)
 {
     refuse("cache: {redis: \"redis://:hunter2@h:6379\"}\n" ACCOUNT, "cache.redis_password_file");
@@ -950,6 +960,7 @@ int main(void)
     tcase_add_test(tests, open_endpoints_need_keys_or_the_word_insecure);
     tcase_add_test(tests, keys_open_what_they_protect_and_nothing_else);
     tcase_add_test(tests, half_a_pair_of_keys_is_no_protection);
+    tcase_add_test(tests, two_sockets_do_not_share_an_address);
     tcase_add_test(tests, passwords_do_not_belong_into_addresses_and_are_not_repeated);
     tcase_add_test(tests, a_line_belongs_to_one_pool);
     tcase_add_test(tests, all_lines_can_be_taken_once_an_account);

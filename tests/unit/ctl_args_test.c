@@ -102,7 +102,7 @@ END_TEST
 START_TEST(too_few_or_too_many_arguments_show_the_usage)
 {
     ck_assert(!READ(W("show")));
-    ck_assert_ptr_nonnull(strstr(problem.text, "usage: linewardctl show ID"));
+    ck_assert_ptr_nonnull(strstr(problem.text, "linewardctl show ID"));
     ck_assert(!READ(W("show"), W("1"), W("2")));
     ck_assert(!READ(W("list"), W("1")));
 }

@@ -155,6 +155,23 @@ START_TEST(columns_come_in_the_order_of_the_first_row_or_in_their_own)
 }
 END_TEST
 
+START_TEST(the_first_row_may_stand_behind_a_mark_or_a_remark)
+{
+    static const struct reply script[] = {{200, RESULTS(IMPORTED)}};
+    static const char *const files[] = {"\xef\xbb\xbfto,line\r\n+14155550101,+12025550101\r\n",
+                                        "# of last year\n\nto,line\n+14155550101,+12025550101\n",
+                                        "\xef\xbb\xbf# of last year\nto,line\n+14155550101,+12025550101\n"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        write_file(file_path, files[i]);
+        SERVER_START(script);
+        RUN_ADMIN("conversations", W("import"), file_path);
+        ck_assert_msg(said.code == EXIT_DONE, "%zu: %s", i, said.out);
+        ck_asked(0, "[{\"line\":\"+12025550101\",\"to\":[\"+14155550101\"]}]");
+        server_stop();
+    }
+}
+END_TEST
+
 START_TEST(a_busy_broker_is_waited_for_and_each_row_counted_once)
 {
     static const struct reply script[] = {{200, RESULTS(IMPORTED "," BUSY)}, {200, RESULTS(KNOWN "," IMPORTED)}};
@@ -291,6 +308,20 @@ START_TEST(a_provider_that_says_later_is_waited_for)
     ck_assert_int_eq(said.code, EXIT_REFUSED);
     assert_says(said.err, "gave up waiting: the provider answered 429: slow down");
     server_stop();
+}
+END_TEST
+
+START_TEST(a_retry_after_that_nobody_can_read_hides_no_other)
+{
+    static const struct reply never[] = {
+        {200, LINES}, {429, "{\"error\":{\"code\":1007,\"message\":\"slow down\",\"retry_after\":100}}"}};
+    server_retry_after = "soon";
+    SERVER_START(never);
+    RUN_PROVIDER(W("--wait"), W("1s"));
+    ck_assert_uint_eq(server.seen_count, 2);
+    assert_says(said.err, "gave up waiting: the provider answered 429: slow down");
+    server_stop();
+    server_retry_after = NULL;
 }
 END_TEST
 
@@ -499,11 +530,13 @@ int main(void)
     tcase_add_test(tcase, without_a_terminal_progress_is_a_line_every_few_seconds);
     tcase_add_test(tcase, a_file_is_imported_and_its_bad_rows_are_reported);
     tcase_add_test(tcase, columns_come_in_the_order_of_the_first_row_or_in_their_own);
+    tcase_add_test(tcase, the_first_row_may_stand_behind_a_mark_or_a_remark);
     tcase_add_test(tcase, a_busy_broker_is_waited_for_and_each_row_counted_once);
     tcase_add_test(tcase, a_broker_that_stays_busy_or_refuses_ends_the_import);
     tcase_add_test(tcase, a_long_file_goes_in_batches_of_a_thousand);
     tcase_add_test(tcase, every_chat_of_every_line_of_the_account_is_imported);
     tcase_add_test(tcase, a_provider_that_says_later_is_waited_for);
+    tcase_add_test(tcase, a_retry_after_that_nobody_can_read_hides_no_other);
     tcase_add_test(tcase, an_interrupted_import_goes_on_where_it_was);
     tcase_add_test(tcase, what_the_lines_are_used_to_is_told);
     tcase_add_test(tcase, a_line_that_was_done_is_passed_over);

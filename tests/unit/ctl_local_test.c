@@ -175,6 +175,42 @@ START_TEST(a_missing_configuration_is_refused)
 }
 END_TEST
 
+START_TEST(wrong_usage_is_json_where_json_is_asked_for)
+{
+    RUN("check-config", W("--json"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    assert_says(said.out, "{\"error\":{\"code\":\"usage\",\"message\":\"linewardctl check-config FILE\"}}");
+}
+END_TEST
+
+START_TEST(output_that_cannot_be_written_is_said)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    char *words[] = {(char[]){"linewardctl"}, (char[]){"check-config"}, (char[]){"deploy/lineward.yaml"}, NULL};
+    FILE *full = fopen("/dev/full", "we");
+    FILE *err = open_memstream(&text, &bytes);
+    ck_assert_int_eq(ctl_run(3, words, full, err), EXIT_REFUSED);
+    fclose(full);
+    fclose(err);
+    assert_says(text, "linewardctl: output: No space left on device");
+    free(text);
+}
+END_TEST
+
+START_TEST(files_that_cannot_be_read_here_are_told_of)
+{
+    write_file("accounts:\n  default:\n    api_key_file: /nowhere/linq.key\n");
+    RUN("check-config", path);
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_says(said.out, "accounts.default.api_key_file: /nowhere/linq.key: No such file or directory\n");
+    RUN("check-config", path, W("--json"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_says(said.out, "\"unreadable\":[{\"key\":\"accounts.default.api_key_file\",\"file\":\"/nowhere/linq.key\","
+                          "\"message\":\"No such file or directory\"}]");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_local");
@@ -192,6 +228,9 @@ int main(void)
     tcase_add_test(tc, a_wrong_value_is_named_with_its_line);
     tcase_add_test(tc, a_set_counts_as_if_it_stood_in_the_file);
     tcase_add_test(tc, a_missing_configuration_is_refused);
+    tcase_add_test(tc, wrong_usage_is_json_where_json_is_asked_for);
+    tcase_add_test(tc, output_that_cannot_be_written_is_said);
+    tcase_add_test(tc, files_that_cannot_be_read_here_are_told_of);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -35,6 +35,8 @@ static struct {
     char admin[64]; /* its URL */
 } server;
 
+static const char *server_retry_after; /* not NULL: each answer has it as a header */
+
 static void *server_uri(void *self, const char *uri, struct MHD_Connection *connection)
 {
     (void)self;
@@ -72,6 +74,8 @@ static enum MHD_Result server_answer(void *self, struct MHD_Connection *connecti
     const struct reply *reply = &server.script[index < server.script_count ? index : server.script_count - 1];
     struct MHD_Response *response =
         MHD_create_response_from_buffer(strlen(reply->body), (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
+    if (server_retry_after != NULL)
+        MHD_add_response_header(response, "Retry-After", server_retry_after);
     enum MHD_Result result = MHD_queue_response(connection, reply->status, response);
     MHD_destroy_response(response);
     return result;

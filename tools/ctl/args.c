@@ -137,7 +137,7 @@ static bool check_count(const struct args *args, struct args_problem *out)
     const struct command *command = args->command;
     if (args->count >= command->arguments_min && args->count <= command->arguments_max)
         return true;
-    snprintf(out->text, sizeof out->text, "usage: linewardctl %s%s%s", command->name,
+    snprintf(out->text, sizeof out->text, "linewardctl %s%s%s", command->name,
              command->arguments[0] != '\0' ? " " : "", command->arguments);
     return false;
 }

@@ -325,7 +325,7 @@ static int open_link(struct enqueue *run, const struct args *args)
 
 static int enqueue_file(struct enqueue *run, const struct args *args)
 {
-    struct sigaction action = {.sa_handler = on_interrupt};
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND}; /* a second one ends at once */
     struct sigaction before;
     int code = open_link(run, args);
     if (code != EXIT_DONE)

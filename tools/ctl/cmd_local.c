@@ -14,7 +14,65 @@
 
 /* ---- check-config ---- */
 
-static void print_config_json(const struct ctl *ctl, const char *problem, const char *const *idle, size_t idle_count)
+#define FILES_MAX (2 * CONF_ACCOUNTS_MAX + 8)
+
+/* A file that the configuration names and that this user cannot read on this machine. */
+struct unreadable {
+    char key[NAME_MAX_BYTES + 64];
+    const char *file;
+    int why;
+};
+
+static void look_at(struct unreadable *list, size_t *count, const char *section, const char *key, const char *file)
+{
+    if (file == NULL || access(file, R_OK) == 0)
+        return;
+    snprintf(list[*count].key, sizeof list->key, "%s.%s", section, key);
+    list[*count].file = file;
+    list[(*count)++].why = errno;
+}
+
+/* Not the tokens: the broker makes them. That one cannot be read here proves nothing: a configuration may be checked
+ * where it is written, so it is told and not refused. */
+static size_t look_at_files(const struct conf *conf, struct unreadable list[FILES_MAX])
+{
+    const struct conf_broker *broker = &conf->broker;
+    size_t count = 0;
+    look_at(list, &count, "broker", "curve_secret_key_file", broker->curve_secret_key_file);
+    look_at(list, &count, "broker", "authorized_keys_dir", broker->authorized_keys_dir);
+    look_at(list, &count, "broker", "admin_tls_cert_file", broker->admin_tls_cert_file);
+    look_at(list, &count, "broker", "admin_tls_key_file", broker->admin_tls_key_file);
+    look_at(list, &count, "worker", "curve_secret_key_file", conf->worker.curve_secret_key_file);
+    look_at(list, &count, "worker", "broker_public_key_file", conf->worker.broker_public_key_file);
+    for (size_t i = 0; i < conf->account_count; i++) {
+        const struct conf_account *account = &conf->accounts[i];
+        char section[NAME_MAX_BYTES + 16];
+        snprintf(section, sizeof section, "accounts.%s", account->name);
+        look_at(list, &count, section, "api_key_file", account->api_key_file);
+        look_at(list, &count, section, "webhook_secrets_file", account->webhook_secrets_file);
+    }
+    return count;
+}
+
+static void put_files(struct json_out *out, const struct unreadable *list, size_t count)
+{
+    json_key(out, "unreadable");
+    json_open(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        json_open(out, '{');
+        json_key(out, "key");
+        json_put_string(out, list[i].key);
+        json_key(out, "file");
+        json_put_string(out, list[i].file);
+        json_key(out, "message");
+        json_put_string(out, strerror(list[i].why));
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+}
+
+static void print_config_json(const struct ctl *ctl, const char *problem, const char *const *idle, size_t idle_count,
+                              const struct unreadable *files, size_t file_count)
 {
     struct json_out out = {0};
     json_open(&out, '{');
@@ -27,6 +85,7 @@ static void print_config_json(const struct ctl *ctl, const char *problem, const 
     for (size_t i = 0; i < idle_count; i++)
         json_put_string(&out, idle[i]);
     json_close(&out, ']');
+    put_files(&out, files, file_count);
     json_close(&out, '}');
     ctl_print_json(ctl, &out);
 }
@@ -43,18 +102,23 @@ int command_check_config(const struct ctl *ctl, const struct args *args)
     const char *const *idle = NULL;
     if (conf_load(&conf, args->positional[0], sets, set_count, &problem) != ERR_NONE) {
         if (ctl->json)
-            print_config_json(ctl, problem.text, NULL, 0);
+            print_config_json(ctl, problem.text, NULL, 0, NULL, 0);
         else
             fprintf(ctl->err, "%s\n", problem.text);
         return EXIT_REFUSED;
     }
     size_t idle_count = conf_idle_keys(conf, &idle);
+    struct unreadable files[FILES_MAX];
+    size_t file_count = look_at_files(conf, files);
     if (ctl->json) {
-        print_config_json(ctl, NULL, idle, idle_count);
+        print_config_json(ctl, NULL, idle, idle_count, files, file_count);
     } else {
         for (size_t i = 0; i < idle_count; i++)
             fprintf(ctl->out, "%s: accepted, but does nothing yet\n", idle[i]);
-        fprintf(ctl->out, "%s: good\n", args->positional[0]);
+        for (size_t i = 0; i < file_count; i++)
+            fprintf(ctl->out, "%s: %s: %s\n", files[i].key, files[i].file, strerror(files[i].why));
+        fprintf(ctl->out, "%s: good%s\n", args->positional[0],
+                file_count > 0 ? ", but this machine or user cannot read what is named above" : "");
     }
     conf_free(&conf);
     return EXIT_DONE;

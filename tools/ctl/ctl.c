@@ -349,10 +349,13 @@ static int run_command(struct ctl *ctl, const struct args *args)
         code = read_token(ctl, args);
     if (code == EXIT_DONE)
         code = args->command->run(ctl, args);
+    errno = 0;
     free(ctl->token);
     ctl->token = NULL;
-    if (fflush(ctl->out) != 0 && code == EXIT_DONE)
-        code = EXIT_REFUSED;
+    if (fflush(ctl->out) != 0 || ferror(ctl->out)) {
+        fprintf(ctl->err, "linewardctl: output: %s\n", errno != 0 ? strerror(errno) : "could not be written whole");
+        code = code == EXIT_DONE ? EXIT_REFUSED : code;
+    }
     return code;
 }
 
@@ -365,6 +368,7 @@ int ctl_run(int argc, char **argv, FILE *out, FILE *err)
     if (args == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
         ctl_fail(&ctl, EXIT_REFUSED, "no_memory", "%s", "");
     } else if (!args_read(args, argc, argv, commands, common_options, &problem)) {
+        ctl.json = args_flag(args, "json"); /* as far as it was read */
         code = ctl_fail(&ctl, EXIT_USAGE, "usage", "%s", problem.text);
     } else if (args_flag(args, "version")) {
         fprintf(out, "linewardctl %s\n", LINEWARD_VERSION);

@@ -255,7 +255,7 @@ static void report_text(const struct import *import, int64_t took_ms)
 
 static int run(struct import *import, bool (*source)(void *self, struct import *import), void *self)
 {
-    struct sigaction action = {.sa_handler = on_interrupt};
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND}; /* a second one ends at once */
     struct sigaction before;
     int64_t begun_ms = clock_read().mono_ms;
     import->patience_mono_ms = begun_ms + import->wait_ms;

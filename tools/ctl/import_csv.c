@@ -19,6 +19,7 @@ const char *const import_csv_columns[] = {"pool",    "line",   "to",        "cha
 struct csv_source {
     struct job_reader reader;
     int place[COLUMN_COUNT]; /* of each column in a row; -1: it has none */
+    bool begun;              /* a row that is neither empty nor a remark has been seen */
 };
 
 static int column_of(const char *name)
@@ -85,6 +86,13 @@ static void put_row(struct import *import, const struct csv_source *source, char
     import_add(import);
 }
 
+/* Spreadsheets put a mark of three bytes before what they save as UTF-8; it is no part of the first name. */
+static char *without_mark(const struct csv_source *source, char *row)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    return source->reader.lines == 1 && strncmp(row, mark, sizeof mark - 1) == 0 ? row + sizeof mark - 1 : row;
+}
+
 static bool is_empty(const char *row)
 {
     return row[strspn(row, " \t\r")] == '\0' || row[0] == '#';
@@ -100,15 +108,18 @@ static bool take_row(struct import *import, struct csv_source *source, char *row
         why = "a zero byte";
         ok = false;
     }
+    row = without_mark(source, row);
     if (ok && is_empty(row))
         return true;
+    bool is_first = !source->begun;
+    source->begun = true;
     size_t count = ok ? csv_split(row, fields, &why) : 0;
     if (count == 0) {
         import_skip(import, source->reader.lines, NULL, "malformed", why);
         import->failed = true;
         return true;
     }
-    if (source->reader.lines == 1 && take_header(source, fields, count))
+    if (is_first && take_header(source, fields, count))
         return true;
     put_row(import, source, fields, count);
     import->done = source->reader.bytes;
@@ -136,7 +147,7 @@ static bool read_rows(void *self, struct import *import)
 
 int import_from_csv(const struct ctl *ctl, const struct args *args, const char *path)
 {
-    struct csv_source source;
+    struct csv_source source = {.begun = false};
     for (int i = 0; i < COLUMN_COUNT; i++)
         source.place[i] = i;
     if (!job_reader_open(&source.reader, path))

@@ -142,9 +142,10 @@ static enum chats_end take_error(struct provider_chats *chats, long status, bool
     if (status == 429 || status == 408 || status >= 500) {
         struct curl_header *header = NULL;
         const cJSON *body = json_get(error, "retry_after");
-        out->wait_ms = cJSON_IsNumber(body) ? retry_after_clamp(body->valuedouble) : -1;
+        int64_t said_ms = -1;
         if (curl_easy_header(chats->curl, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
-            out->wait_ms = retry_after_parse(header->value, clock_read().wall_ms);
+            said_ms = retry_after_parse(header->value, clock_read().wall_ms);
+        out->wait_ms = said_ms < 0 && cJSON_IsNumber(body) ? retry_after_clamp(body->valuedouble) : said_ms;
         return CHATS_AGAIN;
     }
     if (status == 401 || code == 2004) {
