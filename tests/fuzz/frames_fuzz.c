@@ -2,6 +2,7 @@
  * message, and a message's first line says whose it is: P a producer's, W a worker's, R the same from a REQ socket, T none:
  * time passes. Every answer is one of the contract, and its JSON is whole. */
 #define EDGE_RECORDS 2048
+#define EDGE_ROOM    8192
 #include "tests/unit/edge_rig.h"
 
 #define MESSAGES_MAX 24

@@ -71,7 +71,7 @@ static bool has_ended(void)
 /* What alloc.c has to say: where it failed. */
 static const char *told(void)
 {
-    static char text[1024];
+    static char text[16384];
     FILE *file = fopen(log_path, "r");
     size_t bytes = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
     if (file != NULL)
@@ -86,15 +86,15 @@ static int64_t log_bytes(void)
     return stat(rig.broker.log, &info) == 0 ? info.st_size : 0;
 }
 
-/* Has the broker given a reason since its log had so many bytes? A library may not say which. */
-static bool has_said(int64_t before)
+/* What the broker's log has since it had so many bytes. */
+static const char *said_since(int64_t before)
 {
     static char text[65536];
     FILE *file = fopen(rig.broker.log, "r");
     MUST(file != NULL && fseek(file, before, SEEK_SET) == 0, "%s: %s", rig.broker.log, strerror(errno));
     text[fread(text, 1, sizeof text - 1, file)] = '\0';
     fclose(file);
-    return strstr(text, "memory") != NULL || strstr(text, " error event=") != NULL;
+    return text;
 }
 
 /* Noted, so that all of them are told at the end, with where memory ran out. */
@@ -171,11 +171,22 @@ static void stop(int64_t said_before, uint64_t at)
     int code = program_wait(&rig.broker, PATIENCE_MS);
     if (code != 0 && code != 1)
         fault(at, "it ended with %d", code);
-    else if (code == 1 && !has_said(said_before))
+    else if (strstr(said_since(said_before), "err=damaged") != NULL)
+        fault(at, "an earlier broker left a damaged store");
+    else if (code == 1 && strstr(said_since(said_before), "memory") == NULL && /* a library may not say which reason */
+             strstr(said_since(said_before), " error event=") == NULL)
         fault(at, "it failed and did not say why");
     else if (code == 0 && early)
         fault(at, "it ended and nobody had asked it to");
     ended_early += early;
+}
+
+static unsigned times_told(const char *what)
+{
+    unsigned times = 0;
+    for (const char *at = told(); (at = strstr(at, what)) != NULL; at++)
+        times++;
+    return times;
 }
 
 static void try_one(const char *part, uint64_t at, uint64_t count)
@@ -188,6 +199,9 @@ static void try_one(const char *part, uint64_t at, uint64_t count)
         id_count++;
     }
     stop(said_before, at);
+    /* The child is started again and fails again; each one, and the broker too, gets to its end. */
+    if (times_told("failed in") > times_told("count "))
+        fault(at, "it crashed");
 }
 
 /* How many allocations that process makes when none fails. */

@@ -25,7 +25,9 @@
 #ifndef EDGE_RECORDS
 #define EDGE_RECORDS 40000
 #endif
-#define EDGE_ROOM    65536
+#ifndef EDGE_ROOM
+#define EDGE_ROOM 65536
+#endif
 #define EDGE_WAIT_MS 20000 /* longer than any test may take */
 
 static const char edge_conf_text[] = "broker:\n  jobs_max: 3000\n"
