@@ -9,6 +9,7 @@
 #include "broker/edge/feed_link.h"
 #include "broker/feed/feed.h"
 #include "lineward/log.h"
+#include "lineward/process.h"
 
 #define SETS_MAX 256
 
@@ -19,6 +20,7 @@ static const char help[] =
     "\n"
     "  --config FILE     the configuration (docs/protocol.md, Configuration)\n"
     "  --set KEY=VALUE   overrides one value, as --set broker.admin=127.0.0.1:9000; may be repeated\n"
+    "  --core            lets the system write a core if it crashes: one holds keys, numbers and messages\n"
     "  --help            this text\n"
     "  --version         the version\n"
     "\n"
@@ -29,7 +31,7 @@ struct arguments {
     const char *config;
     const char *sets[SETS_MAX];
     size_t set_count;
-    bool feed;
+    bool feed, core;
 };
 
 static int usage(const char *problem, const char *value)
@@ -43,6 +45,7 @@ static int parse(int argc, char **argv, struct arguments *out)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"set", required_argument, NULL, 's'},
+                                            {"core", no_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
                                             {"version", no_argument, NULL, 'v'},
                                             {"feed", no_argument, NULL, 'f'}, /* the child; not for people */
@@ -61,6 +64,8 @@ static int parse(int argc, char **argv, struct arguments *out)
             out->config = optarg;
         else if (option == 'f')
             out->feed = true;
+        else if (option == 'o')
+            out->core = true;
         else if (option == 's' && out->set_count < SETS_MAX)
             out->sets[out->set_count++] = optarg;
         else if (option == 's')
@@ -108,6 +113,9 @@ int main(int argc, char **argv)
         free(feed_argv);
         return code;
     }
+    if (!arguments.core)
+        process_keep_secrets();
+    process_take_files();
     struct conf *conf = NULL;
     struct conf_problem problem;
     if (sodium_init() < 0 || feed_argv == NULL) {
@@ -121,6 +129,8 @@ int main(int argc, char **argv)
         return 1;
     }
     const struct feed_source source = {arguments.config, arguments.sets, arguments.set_count};
+    if (!arguments.feed)
+        process_reserve_files(); /* for the store */
     code = arguments.feed ? feed_run(FEED_CHILD_FD, conf, &source) : run(conf, &source, feed_argv);
     conf_free(&conf);
     free(feed_argv);

@@ -45,8 +45,8 @@ enum json_fault json_fault_of(const char *why)
 {
     if (why == no_memory)
         return JSON_FAULT_MEMORY;
-    bool of_value = why == json_fault_nul || why == json_fault_digits || why == json_fault_range ||
-                    why == too_many_values;
+    bool of_value =
+        why == json_fault_nul || why == json_fault_digits || why == json_fault_range || why == too_many_values;
     return of_value ? JSON_FAULT_VALUE : JSON_FAULT_FORM;
 }
 

@@ -5,11 +5,11 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "lineward/log.h"
+#include "lineward/process.h"
 #include "lineward/version.h"
 #include "worker.h"
 
@@ -23,6 +23,7 @@ static const char usage[] = "usage: lineward-worker --config FILE [--set KEY=VAL
                             "Takes jobs from the brokers in worker.broker, sends them over HTTPS, reports.\n"
                             "  --config FILE     the configuration, the same file as the broker's\n"
                             "  --set KEY=VALUE   overrides one value, e.g. worker.slots=16\n"
+                            "  --core            lets the system write a core if it crashes: one holds keys and messages\n"
                             "SIGTERM ends it in order: what has not begun is given back, the rest is finished.\n"
                             "A second one ends it at once. SIGHUP reads accounts and API keys again.\n"
                             "Exit codes: 0 ended in order, 1 failed or results unacknowledged, 2 wrong usage.\n";
@@ -31,6 +32,7 @@ struct arguments {
     const char *config;
     const char *sets[SETS_MAX];
     size_t set_count;
+    bool core;
 };
 
 /* The exit code, or -1: go on. */
@@ -38,6 +40,7 @@ static int arguments_read(struct arguments *out, int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"set", required_argument, NULL, 's'},
+                                            {"core", no_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
                                             {"version", no_argument, NULL, 'v'},
                                             {0}};
@@ -49,6 +52,8 @@ static int arguments_read(struct arguments *out, int argc, char **argv)
         }
         if (option == 'c')
             out->config = optarg;
+        else if (option == 'o')
+            out->core = true;
         else if (option == 's' && out->set_count < SETS_MAX)
             out->sets[out->set_count++] = optarg;
         else
@@ -76,16 +81,6 @@ static int signals_open(void)
     return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* A connection a slot and some besides: take what the system allows. */
-static void descriptors_raise(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int run(const struct conf *conf, const struct worker_source *source)
 {
     struct worker *worker = NULL;
@@ -95,7 +90,7 @@ static int run(const struct conf *conf, const struct worker_source *source)
         fputs("lineward-worker: cannot set up signals or libraries\n", stderr);
         return EXIT_FAILURE;
     }
-    descriptors_raise();
+    process_take_files();
     if (worker_open(&worker, conf, clock_read, &problem) != ERR_NONE) {
         fprintf(stderr, "lineward-worker: %s\n", problem.text);
         return EXIT_FAILURE;
@@ -115,6 +110,8 @@ int main(int argc, char **argv)
     int code = arguments_read(&arguments, argc, argv);
     if (code >= 0)
         return code;
+    if (!arguments.core)
+        process_keep_secrets();
     if (conf_load(&conf, arguments.config, arguments.sets, arguments.set_count, &problem) != ERR_NONE) {
         fprintf(stderr, "lineward-worker: %s\n", problem.text);
         return EXIT_FAILURE;

@@ -21,8 +21,8 @@
 #include "lineward/wire.h"
 
 #define ADMIN_TOKEN_TAG              0xAD /* the top byte of every token that the admin API gives to the core or the lookup */
-#define ADMIN_CONNECTIONS_MAX        512
-#define ADMIN_CONNECTIONS_PER_IP_MAX 256 /* the console, the CLI and a scraper of one machine share an address */
+#define ADMIN_CONNECTIONS_MAX        512 /* or a quarter of the files that there may be */
+#define ADMIN_CONNECTIONS_SPARE      16  /* with fewer left, each new one ends the oldest, strangers first */
 #define ADMIN_TIMEOUT_S              30  /* of silence, while a request is read or an answer written */
 #define ADMIN_BODY_BYTES_MAX         (64u * 1024)
 #define ADMIN_BODIES_BYTES_MAX       (64u * 1024 * 1024) /* of all bodies being read at once; more: 429 */

@@ -50,7 +50,7 @@ struct exchange {
     size_t body_bytes, body_room;
     struct grant grant; /* {""} for calls that need no token */
     unsigned grant_of;  /* the generation of tokens that it is of */
-    bool begun, refused, handed_over;
+    bool begun, authorized, refused, handed_over;
     char last_event_id[24]; /* the header; "": none, or none of ours */
 
     /* the owner's */

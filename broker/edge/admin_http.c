@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,11 +17,21 @@
 #include "broker/edge/admin_route.h"
 #include "broker/edge/admin_stream.h"
 #include "broker/edge/admin_tls.h"
+#include "lineward/process.h"
 
 #define HEAD_BYTES_MAX (16u * 1024) /* request line and headers of a connection */
 
+struct link { /* a connection; when it gets tight, the oldest goes, strangers first */
+    TAILQ_ENTRY(link) others;
+    int fd;
+    bool known; /* a good token came over it */
+};
+TAILQ_HEAD(link_list, link);
+
 struct admin_http {
     struct admin *admin;
+    struct link_list strangers, known; /* oldest first; the HTTP thread's */
+    size_t link_count, links_max;
     struct MHD_Daemon *daemon;
     MHD_socket quiesced; /* the listening socket once it no longer accepts; to be closed after the daemon */
     bool has_tls;
@@ -66,6 +77,17 @@ void admin_http_resume(struct exchange *x)
 
 /* ---- judging a request by its head ---- */
 
+static void make_known(struct admin_http *http, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct link *link = info == NULL ? NULL : info->socket_context;
+    if (link == NULL || link->known)
+        return;
+    link->known = true;
+    TAILQ_REMOVE(&http->strangers, link, others);
+    TAILQ_INSERT_TAIL(&http->known, link, others);
+}
+
 static const char *bearer(struct MHD_Connection *connection)
 {
     const char *header = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
@@ -91,6 +113,7 @@ static bool authorize(struct admin *admin, struct exchange *x, const struct rout
         answer_error(x, CODE_UNAUTHORIZED, NULL, NULL);
         return false;
     }
+    x->authorized = true;
     if (match->route == NULL && match->allow[0] != '\0') {
         memcpy(x->allow, match->allow, sizeof x->allow);
         answer_error(x, CODE_UNKNOWN_COMMAND, "this path does not know that method", NULL);
@@ -220,7 +243,10 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *connection,
     if (!x->begun) {
         x->begun = true;
         x->connection = connection;
-        if (judge_head(http->admin, x, method))
+        bool good = judge_head(http->admin, x, method);
+        if (x->authorized)
+            make_known(http, connection);
+        if (good)
             return MHD_YES;
         x->refused = true;
         return queue_answer(connection, x);
@@ -246,6 +272,50 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **e
         admin_body_release(http->admin, x->body_room);
     exchange_free(&x);
     *exchange_p = NULL;
+}
+
+static void end_oldest(struct admin_http *http)
+{
+    struct link_list *list = TAILQ_EMPTY(&http->strangers) ? &http->known : &http->strangers;
+    struct link *link = TAILQ_FIRST(list);
+    if (link == NULL)
+        return;
+    shutdown(link->fd, SHUT_RDWR); /* libmicrohttpd sees its end and closes it */
+    TAILQ_REMOVE(list, link, others);
+    TAILQ_INSERT_TAIL(list, link, others);
+}
+
+static void on_connection(void *self, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct admin_http *http = self;
+    struct link *link = *socket_context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (link != NULL) {
+            TAILQ_REMOVE(link->known ? &http->known : &http->strangers, link, others);
+            http->link_count--;
+        }
+        free(link);
+        *socket_context = NULL;
+        return;
+    }
+    link = calloc(1, sizeof *link);
+    if (link == NULL)
+        return; /* then only libmicrohttpd's own limits hold for it */
+    link->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    http->link_count++;
+    if (http->link_count > http->links_max - ADMIN_CONNECTIONS_SPARE)
+        end_oldest(http);
+    TAILQ_INSERT_TAIL(&http->strangers, link, others);
+    *socket_context = link;
+}
+
+static size_t links_max(void)
+{
+    size_t room = process_files_max() / 4;
+    return room < 2 * ADMIN_CONNECTIONS_SPARE ? 2 * ADMIN_CONNECTIONS_SPARE
+           : room < ADMIN_CONNECTIONS_MAX     ? room
+                                              : ADMIN_CONNECTIONS_MAX;
 }
 
 /* ---- open and close ---- */
@@ -306,13 +376,12 @@ static struct MHD_Daemon *start(struct admin_http *http, const struct sockaddr *
         flags |= MHD_USE_TLS;
     if (address->sa_family == AF_INET6)
         flags |= MHD_USE_IPv6;
-    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_SOCK_ADDR, address, MHD_OPTION_ARRAY,
-                            http->has_tls ? tls : none, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL,
-                            MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-                            on_completed, http, MHD_OPTION_CONNECTION_LIMIT, (unsigned)ADMIN_CONNECTIONS_MAX,
-                            MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)ADMIN_CONNECTIONS_PER_IP_MAX,
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)ADMIN_TIMEOUT_S,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MAX, MHD_OPTION_END);
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, http, MHD_OPTION_SOCK_ADDR, address, MHD_OPTION_ARRAY,
+        http->has_tls ? tls : none, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
+        keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)http->links_max, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)ADMIN_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MAX, MHD_OPTION_END);
 }
 
 enum err admin_http_open(struct admin_http **out, struct admin *admin, struct admin_problem *problem)
@@ -325,6 +394,9 @@ enum err admin_http_open(struct admin_http **out, struct admin *admin, struct ad
         return err;
     http->admin = admin;
     http->quiesced = MHD_INVALID_SOCKET;
+    http->links_max = links_max();
+    TAILQ_INIT(&http->strangers);
+    TAILQ_INIT(&http->known);
     err = read_tls(http, options, problem);
     if (err != ERR_NONE)
         goto fail;

@@ -12,13 +12,13 @@
 #include "broker/edge/persist.h"
 #include "lineward/conf.h"
 
-#define INGRESS_TOKEN_TAG      0x17
-#define INGRESS_REQUESTS_MAX   4096                 /* not answered yet; more: ERR busy */
-#define INGRESS_HELD_BYTES_MAX (256u * 1024 * 1024) /* of these; more: ERR busy */
-#define INGRESS_SLICE_BYTES    (64u * 1024) /* of an ENQUEUE read at a time; a larger one waits for its turns */
+#define INGRESS_TOKEN_TAG             0x17
+#define INGRESS_REQUESTS_MAX          4096                 /* not answered yet; more: ERR busy */
+#define INGRESS_HELD_BYTES_MAX        (256u * 1024 * 1024) /* of these; more: ERR busy */
+#define INGRESS_SLICE_BYTES           (64u * 1024) /* of an ENQUEUE read at a time; a larger one waits for its turns */
 #define INGRESS_QUEUED_BYTES_MAX      (128u * 1024 * 1024) /* of requests that wait for their turns; more: ERR busy */
 #define INGRESS_PEER_QUEUED_BYTES_MAX (16u * 1024 * 1024)  /* of one peer's */
-#define INGRESS_NAME_BYTES_MAX 256                  /* echoed of what STATUS or CANCEL was asked of */
+#define INGRESS_NAME_BYTES_MAX        256                  /* echoed of what STATUS or CANCEL was asked of */
 
 struct ingress_options {
     void *socket; /* ROUTER, bound; lent */
@@ -57,7 +57,7 @@ int64_t ingress_next_mono_ms(const struct ingress *ingress);
 void ingress_enqueue_http(struct ingress *ingress, const struct admin_enqueue *request, bool store_full,
                           struct instant now, struct effects *out);
 /* A dead letter's document likewise (admin_shell.requeue). */
-enum code ingress_requeue(struct ingress *ingress, const struct admin_requeue *ask, bool store_full, struct instant now,
-                          struct effects *out);
+enum code ingress_requeue(struct ingress *ingress, const struct admin_requeue *ask, bool store_full,
+                          struct instant now, struct effects *out);
 
 #endif

@@ -14,6 +14,7 @@
 #include "broker/feed/feed_webhooks.h"
 #include "lineward/clock.h"
 #include "lineward/log.h"
+#include "lineward/process.h"
 
 /* What may wait for a broker that does not read. Webhooks are refused first (the provider sends them again); a list
  * of lines is only said once per poll. */
@@ -209,10 +210,9 @@ static void turn(struct run *run)
 static void drop_privileges(void)
 {
     struct rlimit files = {0};
-    struct rlimit none = {0};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    setrlimit(RLIMIT_CORE, &none); /* a core would hold the keys */
+    process_keep_secrets();
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max < FILES_MAX ? files.rlim_max : FILES_MAX;
         setrlimit(RLIMIT_NOFILE, &files);

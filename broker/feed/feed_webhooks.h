@@ -15,8 +15,9 @@
 #define WEBHOOK_BODY_BYTES_MAX         (1024u * 1024)      /* PROTOCOL: more is 413 */
 #define WEBHOOK_BODIES_BYTES_MAX       (64u * 1024 * 1024) /* of all requests together, before any is verified */
 #define WEBHOOK_DRAIN_BYTES_MAX        (8u * 1024 * 1024)  /* what is read and dropped so that a 4xx can be heard */
-#define WEBHOOK_CONNECTIONS_MAX        512
-#define WEBHOOK_CONNECTIONS_PER_IP_MAX 128   /* generous: behind a proxy all come from one address */
+#define WEBHOOK_CONNECTIONS_MAX        512   /* or as many as the limit of files leaves room for */
+#define WEBHOOK_CONNECTIONS_SPARE      32   /* with fewer left, each new one ends the oldest */
+#define WEBHOOK_FILES_SPARE            64    /* of that limit: polls, the broker, libraries */
 #define WEBHOOK_IDLE_S                 10    /* silence on a connection */
 #define WEBHOOK_REQUEST_MS_MAX         20000 /* a whole request, however slowly its bytes drip */
 #define WEBHOOK_ANSWER_MS              5000  /* how long the broker may take */

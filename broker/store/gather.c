@@ -188,7 +188,8 @@ static int gather_chunk(struct store *store)
 /* A full disk is no failed write: the victim is tried again later, after the others (deadest). */
 static void history_failed(struct store *store, int error)
 {
-    if (error == -ENOSPC || error == -EDQUOT || error == -ENOMEM) {
+    if (error == -ENOSPC || error == -EDQUOT || error == -ENOMEM || error == -EMFILE ||
+        error == -ENFILE) {
         store->cleaning.victim->refused++;
         give_up(store);
         return;

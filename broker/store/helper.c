@@ -144,9 +144,15 @@ int segment_prepare(struct store *store, struct segment **out)
 
 /* ---- what there is to do; each is called with the lock held and returns true if it did something ---- */
 
+/* Descriptors come back as disk space does: when others let go of them. */
+static bool is_no_room(int error)
+{
+    return error == -ENOSPC || error == -EDQUOT || error == -EMFILE || error == -ENFILE;
+}
+
 static void note_room(struct store *store, int error)
 {
-    bool full = error == -ENOSPC || error == -EDQUOT;
+    bool full = is_no_room(error);
     store->no_room = error;
     if (atomic_exchange(&store->full, full) != full)
         store_wake(store);

@@ -11,21 +11,23 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "lineward/process.h"
+
 static int real_open(void *self, const char *path, bool create)
 {
-    int file = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+    int file = process_open_file(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
     return file < 0 ? -errno : file;
 }
 
 static int real_open_read(void *self, const char *path)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = process_open_file(path, O_RDONLY | O_CLOEXEC, 0);
     return file < 0 ? -errno : file;
 }
 
 static int real_close(void *self, int file)
 {
-    return close(file) < 0 ? -errno : 0;
+    return process_close_file(file) < 0 ? -errno : 0;
 }
 
 static int64_t real_pread(void *self, int file, void *out, size_t bytes, uint64_t offset)
@@ -89,11 +91,11 @@ static int real_make_dir(void *self, const char *path)
 
 static int real_sync_dir(void *self, const char *path)
 {
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int folder = process_open_file(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (folder < 0)
         return -errno;
     int error = fsync(folder) < 0 ? -errno : 0;
-    close(folder);
+    process_close_file(folder);
     return error;
 }
 

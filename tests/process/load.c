@@ -254,6 +254,7 @@ static bool take_result(struct load *load, struct load_job *job, uint32_t index,
         MUST(code != NULL && (strcmp(code, "busy") == 0 || strcmp(code, "store_full") == 0), "%s: refused with %s",
              id, code == NULL ? "nothing" : code);
         load->full += strcmp(code, "store_full") == 0;
+        load->refused++;
         return false;
     }
     MUST(job->number[0] == '\0' || strcmp(job->number, number) == 0, "%s is %s and %s", id, job->number, number);

@@ -53,11 +53,11 @@ struct load {
     uint32_t job_count, acked;
     uint32_t jobs_max; /* no new ones then */
     uint32_t jobs_room;
-    uint32_t conversations;            /* of each producer */
-    uint32_t jobs_each;                /* of each conversation; 0: as chance has it */
-    int64_t interval_ms;               /* of a producer, between two batches, on average */
-    uint64_t resent, duplicates, full; /* requests; results; jobs refused `store_full` */
-    const char *may_wait_for;          /* a job that waits for this reason has come to its end; NULL: none */
+    uint32_t conversations;                     /* of each producer */
+    uint32_t jobs_each;                         /* of each conversation; 0: as chance has it */
+    int64_t interval_ms;                        /* of a producer, between two batches, on average */
+    uint64_t resent, duplicates, full, refused; /* requests; results; jobs refused `store_full`, or at all */
+    const char *may_wait_for;                   /* a job that waits for this reason has come to its end; NULL: none */
     bool withdraws; /* some jobs expire soon, some are taken back at any time; to be set after load_open() */
     struct producer canceller;
 };

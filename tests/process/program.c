@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -100,6 +101,9 @@ static void talk_to_the_log(const struct program *program)
 static _Noreturn void become(const struct program *program, char *const *argv)
 {
     talk_to_the_log(program);
+    const struct rlimit files = {program->files_max, program->files_max};
+    if (program->files_max != 0 && setrlimit(RLIMIT_NOFILE, &files) != 0)
+        _exit(126);
     execv(argv[0], argv);
     dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
     _exit(127);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zmq.h>
 
+#include "event.h"
 #include "lineward/json.h"
 #include "lineward/signature.h"
 #include "load.h"
@@ -16,7 +17,6 @@
 
 static struct rig rig;
 static struct producer producer;
-static unsigned events;
 static char number[JOB_NUMBER_TEXT_MAX];
 
 static void begin(const char *const *sets, size_t workers)
@@ -33,41 +33,9 @@ static void end(void)
     rig_close(&rig);
 }
 
-/* ---- an event, signed ---- */
-
-struct event {
-    char body[1024], id[64];
-};
-
-static void make_event(struct event *event, const char *line, const char *news, int64_t changed_wall_ms)
-{
-    char changed_at[TIME_TEXT_MAX];
-    time_format(changed_wall_ms, changed_at);
-    snprintf(event->id, sizeof event->id, "00000000-0000-4000-8000-%012u", ++events);
-    snprintf(event->body, sizeof event->body,
-             "{\"api_version\":\"v3\",\"webhook_version\":\"2026-02-03\","
-             "\"event_type\":\"phone_number.status_updated\",\"event_id\":\"%s\",\"created_at\":\"%s\","
-             "\"data\":{\"phone_number\":\"%s\",\"changed_at\":\"%s\",%s}}",
-             event->id, changed_at, line, changed_at, news);
-}
-
-static long post_signed(const struct event *event, const char *secret_text, int64_t age_s)
-{
-    struct webhook_secret secret;
-    char timestamp[32], signature[SIGNATURE_TEXT_MAX], headers[3][128];
-    MUST(webhook_secret_parse(secret_text, &secret), "no secret: %s", secret_text);
-    snprintf(timestamp, sizeof timestamp, "%lld", (long long)(clock_read().wall_ms / 1000 - age_s));
-    signature_make(&secret, event->id, timestamp, event->body, strlen(event->body), signature);
-    snprintf(headers[0], sizeof headers[0], "webhook-id: %s", event->id);
-    snprintf(headers[1], sizeof headers[1], "webhook-timestamp: %s", timestamp);
-    snprintf(headers[2], sizeof headers[2], "webhook-signature: %s", signature);
-    return rig_post_webhook(&rig, "/webhooks/linq", event->body,
-                            (const char *const[]){headers[0], headers[1], headers[2], NULL});
-}
-
 static void tell(const struct event *event, long expected)
 {
-    long status = post_signed(event, RIG_SECRET, 0);
+    long status = event_post(&rig, event, RIG_SECRET, 0);
     MUST(status == expected, "the webhook was answered %ld, not %ld: %s", status, expected, event->body);
 }
 
@@ -105,7 +73,7 @@ static void wait_for_polls(void)
 
 /* ---- lies ---- */
 
-#define NEWS(word) "\"previous_reputation\":\"CRITICAL\",\"new_reputation\":\"" word "\""
+#define NEWS EVENT_NEWS
 
 static void tell_unsigned_lies(const struct event *lie)
 {
@@ -117,10 +85,10 @@ static void tell_unsigned_lies(const struct event *lie)
     MUST(rig_post_webhook(&rig, "/webhooks/linq", lie->body, (const char *const[]){id, timestamp, bad, NULL}) == 401,
          "a wrong signature is not 401");
     must_be_closed("held", "a HEALTHY with a wrong signature");
-    MUST(post_signed(lie, "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", 0) == 401,
+    MUST(event_post(&rig, lie, "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", 0) == 401,
          "another's secret is not 401");
     must_be_closed("held", "a HEALTHY signed by somebody else");
-    MUST(post_signed(lie, RIG_SECRET, SIGNATURE_TOLERANCE_S + 5) == 401, "an old timestamp is not 401");
+    MUST(event_post(&rig, lie, RIG_SECRET, SIGNATURE_TOLERANCE_S + 5) == 401, "an old timestamp is not 401");
     must_be_closed("held", "a HEALTHY with an old timestamp");
     MUST(rig_post_webhook(&rig, "/webhooks/other", lie->body, NULL) == 404, "an unknown account is not 404");
 }
@@ -144,7 +112,7 @@ START_TEST(lies_open_nothing_and_the_truth_opens)
     begin(NULL, 1);
     enqueue("first", 0, 1, NULL);
     AWAIT(producer_is(&producer, "first", "sent", NULL), "the line does not send");
-    make_event(&replayed, rig.lines[0], NEWS("HEALTHY"), clock_read().wall_ms);
+    event_make(&replayed, rig.lines[0], NEWS("HEALTHY"), clock_read().wall_ms);
     tell(&replayed, 200);
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\"");
     AWAIT(rig_line_is(&rig, 0, "closed", "line_critical"), "a true CRITICAL does not close the line");
@@ -152,13 +120,13 @@ START_TEST(lies_open_nothing_and_the_truth_opens)
 
     tell(&replayed, 200);
     must_be_closed("held", "a replayed HEALTHY");
-    make_event(&late, rig.lines[0], NEWS("HEALTHY"), clock_read().wall_ms - 60000);
+    event_make(&late, rig.lines[0], NEWS("HEALTHY"), clock_read().wall_ms - 60000);
     tell(&late, 200);
     must_be_closed("held", "a HEALTHY that is older than the CRITICAL");
-    make_event(&lie, rig.lines[0], NEWS("HEALTHY"), clock_read().wall_ms);
+    event_make(&lie, rig.lines[0], NEWS("HEALTHY"), clock_read().wall_ms);
     tell_unsigned_lies(&lie);
     tell_nonsense();
-    make_event(&stranger, "+12025559999", NEWS("HEALTHY"), clock_read().wall_ms);
+    event_make(&stranger, "+12025559999", NEWS("HEALTHY"), clock_read().wall_ms);
     tell(&stranger, 200);
     must_be_closed("held", "a HEALTHY for an unknown line");
     tell(&lie, 200); /* truly signed, and the list says otherwise */
@@ -187,12 +155,12 @@ START_TEST(each_secret_of_the_file_is_believed_and_no_other)
     rig_write(&rig, "two.secrets", text);
     rig_start(&rig, 0);
     for (size_t i = 0; i < 2; i++) {
-        make_event(&event, rig.lines[i], NEWS("CRITICAL"), clock_read().wall_ms);
-        MUST(post_signed(&event, secrets[i], 0) == 200, "secret %zu is not believed", i);
+        event_make(&event, rig.lines[i], NEWS("CRITICAL"), clock_read().wall_ms);
+        MUST(event_post(&rig, &event, secrets[i], 0) == 200, "secret %zu is not believed", i);
         MUST(rig_line_is(&rig, i, "closed", NULL), "the line does not close");
     }
-    make_event(&event, rig.lines[2], NEWS("CRITICAL"), clock_read().wall_ms);
-    MUST(post_signed(&event, "whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=", 0) == 401,
+    event_make(&event, rig.lines[2], NEWS("CRITICAL"), clock_read().wall_ms);
+    MUST(event_post(&rig, &event, "whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=", 0) == 401,
          "a secret that is not in the file is believed");
     rig_close(&rig);
 }
@@ -213,7 +181,7 @@ START_TEST(after_its_200_a_critical_survives_sigkill)
     }
     for (size_t line = 0; line < RIG_LINES && news[line] != NULL; line++) {
         struct event event;
-        make_event(&event, rig.lines[line], news[line], clock_read().wall_ms);
+        event_make(&event, rig.lines[line], news[line], clock_read().wall_ms);
         tell(&event, 200);
         program_kill(&rig.broker);
         rig_start_broker(&rig);
@@ -292,7 +260,7 @@ static pid_t child_of_broker(void)
 
 static bool is_answered_200(const struct event *event)
 {
-    return post_signed(event, RIG_SECRET, 0) == 200;
+    return event_post(&rig, event, RIG_SECRET, 0) == 200;
 }
 
 START_TEST(the_child_that_talks_to_the_network_may_die)
@@ -303,7 +271,7 @@ START_TEST(the_child_that_talks_to_the_network_may_die)
     AWAIT(producer_is(&producer, "first", "sent", NULL), "the line does not send");
     pid_t before = child_of_broker();
     MUST(before > 0 && kill(before, SIGKILL) == 0, "no child to kill");
-    make_event(&event, rig.lines[0], NEWS("CRITICAL"), clock_read().wall_ms);
+    event_make(&event, rig.lines[0], NEWS("CRITICAL"), clock_read().wall_ms);
     AWAIT(is_answered_200(&event), "no webhook is taken any more");
     MUST(child_of_broker() != before && child_of_broker() > 0, "the child was not started again");
     MUST(rig_line_is(&rig, 0, "closed", NULL), "the webhook closes nothing");

@@ -3,7 +3,10 @@
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "lineward/process.h"
 #include "lineward/version.h"
 #include "tools/sandbox/sandbox.h"
 
@@ -44,14 +47,57 @@ static int serve(const struct sandbox_options *options)
     return EXIT_GOOD;
 }
 
+/* Everybody may read the arguments of every process: so the secrets among them are blanked. */
+static void blank(char *text)
+{
+    memset(text, '*', strlen(text));
+}
+
+static void hide_secrets(int argc, char **argv)
+{
+    static const char *const secrets[] = {"--api-key", "--webhook-secret"};
+    for (int i = 1; i < argc; i++) {
+        for (size_t s = 0; s < sizeof secrets / sizeof *secrets; s++) {
+            size_t bytes = strlen(secrets[s]);
+            if (strncmp(argv[i], secrets[s], bytes) != 0)
+                continue;
+            if (argv[i][bytes] == '=')
+                blank(argv[i] + bytes + 1);
+            else if (argv[i][bytes] == '\0' && i + 1 < argc)
+                blank(argv[i + 1]);
+        }
+    }
+}
+
+/* The options point into the arguments, so they get copies first. False: out of memory. */
+static bool keep_secret(const char **text, char **copy)
+{
+    *copy = *text == NULL ? NULL : strdup(*text);
+    bool kept = *text == NULL || *copy != NULL;
+    *text = *copy;
+    return kept;
+}
+
+static int serve_quietly(struct sandbox_options *options, int argc, char **argv)
+{
+    char *key = NULL, *secret = NULL;
+    bool kept = keep_secret(&options->api_key, &key) && keep_secret(&options->webhook_secret, &secret);
+    hide_secrets(argc, argv);
+    int status = kept ? serve(options) : EXIT_FAILED;
+    free(key);
+    free(secret);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct sandbox_options options;
     char problem[512];
     int status = EXIT_GOOD;
+    process_keep_secrets();
     switch (sandbox_options_read(&options, argc, argv, problem, sizeof problem)) {
     case OPTIONS_GOOD:
-        status = serve(&options);
+        status = serve_quietly(&options, argc, argv);
         break;
     case OPTIONS_HELP:
         fputs(sandbox_options_help, stdout);
