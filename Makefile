@@ -132,11 +132,11 @@ plants: ## does the simulation find planted bugs? PLANTS='names' (all), SEEDS=10
 
 .PHONY: fuzz fuzzers list-fuzz tsan
 tsan: ## tests of what has threads under ThreadSanitizer
-	@deploy/install-deps --if-missing build check
+	@deploy/install-deps --if-missing build check fuzz
 	@tests/check-rules/tsan
 
 fuzz: ## each fuzz target for FUZZ_S (60) seconds, under the sanitizers; FUZZ="json conf" for some
-	@deploy/install-deps --if-missing build check
+	@deploy/install-deps --if-missing build check fuzz
 	@tests/check-rules/fuzz $(or $(FUZZ_S),60) $(FUZZ)
 
 storm: all $(audit_tool) $(BUILD)/tests/process/storm_test ## 10,000 conversations x 20 jobs amid errors and dying workers
