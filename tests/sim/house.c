@@ -29,6 +29,7 @@ static struct {
     unsigned starts;
     int64_t up_since_us;
     bool sync_failed;
+    bool moves, at_risk_new; /* as the configuration says */
     bool reload;
     bool damaged;  /* and the store has told so: the end of this world */
     bool deceived; /* the disk had forgotten what it promised */
@@ -77,6 +78,10 @@ static void write_conf(void)
     int gap_ms = between(&luck, 5000, 60000), attempts = between(&luck, 2, 7);
     int new_a_day = chance(&luck, 30) ? between(&luck, 6, 3) : between(&luck, 12, 20);
     int slots = between(&luck, 1, 16);
+    house.moves = chance(&luck, 200);
+    house.at_risk_new = chance(&luck, 100);
+    int recipients = chance(&luck, 200) ? between(&luck, 3, 10) : 0;
+    int pair = chance(&luck, 200) ? between(&luck, 2, 5) : 30;
     snprintf(conf_text, sizeof conf_text,
              "broker:\n"
              "  restart_wait_ms: %d\n"
@@ -89,11 +94,24 @@ static void write_conf(void)
              "policies:\n"
              "  default: {pace_per_min: %d, burst: %d, ramp_step_ms: %d, cadence_ms: [%d], at_risk_chat_gap_ms: %d,\n"
              "            flag_probe_ms: 60000, lease_ms: 45000, attempts_max: %d, retry_cap_ms: 60000,\n"
-             "            new_conversations_per_day: %d, daily_growth_factor: 0, distinct_recipients_per_hour: 0}\n"
+             "            new_conversations_per_day: %d, daily_growth_factor: 0, distinct_recipients_per_hour: %d,\n"
+             "            pair_per_min: %d, on_flagged: %s, on_gone: %s, allow_at_risk_new: %s}\n"
              "  side: {pace_per_min: 60, burst: 3, ramp_step_ms: 20000, cadence_ms: [5000], lease_ms: 45000,\n"
              "         at_risk_chat_gap_ms: 30000, flag_probe_ms: 60000, daily_growth_factor: 0}\n"
              "worker:\n  name: w\n  slots: %d\n  request_timeout_ms: 20000\n",
-             restart_wait_ms, jobs_max, pace, burst, ramp_ms, cadence_ms, gap_ms, attempts, new_a_day, slots);
+             restart_wait_ms, jobs_max, pace, burst, ramp_ms, cadence_ms, gap_ms, attempts, new_a_day, recipients,
+             pair, house.moves ? "move" : "hold", house.moves ? "move" : "hold", house.at_risk_new ? "true" : "false",
+             slots);
+}
+
+bool house_moves_by_policy(void)
+{
+    return house.moves;
+}
+
+bool house_places_at_risk(void)
+{
+    return house.at_risk_new;
 }
 
 const struct conf *house_conf(void)

@@ -16,6 +16,9 @@
 /* The highest that the configuration has said so far. */
 unsigned house_pace_most(int pool);
 unsigned house_new_conversations_most(int pool);
+/* Do policies move conversations off lines that cannot send; may new ones begin on AT_RISK lines? */
+bool house_moves_by_policy(void);
+bool house_places_at_risk(void);
 void house_begin(void);
 const struct conf *house_conf(void);
 struct machine *house_machine(void);

@@ -32,7 +32,7 @@ enum act { ACT_PAUSE, ACT_RESUME, ACT_CORDON, ACT_UNCORDON, ACT_SET, ACT_UNSET, 
            ACT_REQUEUE, ACT_SUPPRESS, ACT_UNSUPPRESS, ACT_MOVE };
 
 struct wish {
-    bool used, asked;
+    bool used, asked, unknown; /* unknown: what it is about is not there */
     enum act act;
     enum pause_scope scope;
     int target; /* a line, pool, conversation, or pool * CAMPAIGNS + campaign */
@@ -42,7 +42,7 @@ struct wish {
     enum reputation word;
     enum drain drain;
     uint64_t token;
-    unsigned ends; /* of what is known, when it was asked */
+    unsigned ends, begins; /* of what is known, when it was asked */
     int64_t asked_us;
     bool looked_up;
     uint64_t mark;
@@ -52,7 +52,7 @@ struct wish {
 struct known { /* of one pause, cordon, ... */
     bool surely, maybe;
     int64_t since_us, over_us;
-    unsigned ends; /* that were asked for */
+    unsigned ends, begins; /* that were asked for */
 };
 
 static struct {
@@ -135,10 +135,15 @@ static uint64_t pause_target(const struct core *core, const struct wish *wish, c
     }
 }
 
-static void pause_or_resume(struct core *core, const struct wish *wish, struct instant now, struct effects *out)
+static void pause_or_resume(struct core *core, struct wish *wish, struct instant now, struct effects *out)
 {
     char name[2 * CAST_HANDLE_MAX] = "";
     uint64_t target = pause_target(core, wish, name);
+    if (wish->scope == PAUSE_CAMPAIGN && target == 0) { /* nobody has named it yet */
+        wish->unknown = true;
+        core_answer(out, wish->token);
+        return;
+    }
     if (wish->act == ACT_RESUME) {
         core_resume(core, wish->token, wish->scope, target, 0, now, out);
         return;
@@ -314,11 +319,13 @@ static void asking(struct wish *wish)
     wish->asked_us = now_us();
     if (known != NULL && begins(wish->act)) {
         known->maybe = true;
+        known->begins++;
     } else if (known != NULL) {
         known->surely = false;
         known->ends++;
     }
     wish->ends = known == NULL ? 0 : known->ends;
+    wish->begins = known == NULL ? 0 : known->begins;
     if (wish->act == ACT_DRAIN && (wish->drain == DRAIN_MOVE || wish->drain == DRAIN_REPLACE))
         memset(operators.moved, true, sizeof operators.moved);
     operators.ever_drained = operators.ever_drained || wish->act == ACT_DRAIN;
@@ -340,7 +347,7 @@ static void answered(struct wish *wish, enum code code)
         if (!known->surely)
             known->since_us = now_us();
         known->surely = true;
-    } else if (known != NULL && !begins(wish->act)) {
+    } else if (known != NULL && (!begins(wish->act) || wish->unknown) && known->begins == wish->begins) {
         known->surely = known->maybe = false;
         known->over_us = now_us();
     }
@@ -421,7 +428,7 @@ void admin_effect(struct admin *admin, const struct effect *effect)
     struct wish *wish = wish_of(effect->token);
     (void)admin;
     if (wish != NULL)
-        answered(wish, effect->code);
+        answered(wish, wish->unknown ? CODE_NOT_FOUND : effect->code);
 }
 
 void admin_follow(struct admin *admin, uint64_t next_seq, bool durable_moved, struct instant now)
@@ -460,7 +467,7 @@ void operators_broker_down(void)
         struct wish *wish = &operators.wishes[i];
         if (!wish->used || !wish->asked)
             continue;
-        wish->asked = wish->looked_up = false; /* it may have been done, or not */
+        wish->asked = wish->looked_up = wish->unknown = false; /* it may have been done, or not */
         if (wish->act == ACT_REQUEUE || wish->act == ACT_SETTLE || wish->act == ACT_MOVE)
             wish->used = false;
     }
@@ -660,7 +667,7 @@ bool operators_surely_cordoned(int line, int64_t *since_us)
 
 bool operators_may_have_moved(int conversation)
 {
-    return operators.moved[conversation];
+    return operators.moved[conversation] || house_moves_by_policy();
 }
 
 bool operators_ever_suppressed(int conversation)

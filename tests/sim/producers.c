@@ -347,7 +347,8 @@ static void act(struct producer *producer)
     if (!producer->asking) {
         if (!producers.calm && chance(&producers.luck, 60))
             ask_cancel(producer);
-        else if (!producers.calm || now_us() < producers.calm_since_us + HOPE_US || !cancel_hopeless(producer))
+        else if (!producers.calm || now_us() < producers.calm_since_us + HOPE_US ||
+                 chance(&producers.luck, 500) || !cancel_hopeless(producer))
             ask_status(producer);
     }
 }

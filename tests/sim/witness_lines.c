@@ -70,7 +70,7 @@ static void check_new(int job, int line)
     const struct eye *eye = &eyes[line];
     struct about about = {job, cast_jobs[job].conversation, line};
     int64_t cordoned_us;
-    if (is_in_force(line, &eye->at_risk) && now_us() > eye->at_risk.since_us)
+    if (!house_places_at_risk() && is_in_force(line, &eye->at_risk) && now_us() > eye->at_risk.since_us)
         breach("P5", about, "job %d begins a conversation on line %d, accepted to be AT_RISK at %.6f", job, line,
                (double)eye->at_risk.since_us / 1e6);
     if (operators_surely_cordoned(line, &cordoned_us) && now_us() > cordoned_us)
