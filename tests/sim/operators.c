@@ -680,13 +680,25 @@ bool operators_ever_drained(void)
     return operators.ever_drained;
 }
 
+static void unsure(struct known *known)
+{
+    known->surely = false;
+    known->maybe = known->maybe || known->begins > 0;
+}
+
 void operators_unsure(void)
 {
     for (int scope = 0; scope < PAUSE_SCOPE_COUNT; scope++)
         for (int target = 0; target < CAST_CONVERSATIONS; target++)
-            operators.paused[scope][target].surely = false;
-    for (int line = 0; line < CAST_LINES; line++)
-        operators.cordoned[line].surely = false;
+            unsure(&operators.paused[scope][target]);
+    for (int line = 0; line < CAST_LINES; line++) {
+        unsure(&operators.cordoned[line]);
+        unsure(&operators.set[line]);
+        unsure(&operators.drained[line]);
+    }
+    for (int conversation = 0; conversation < CAST_CONVERSATIONS; conversation++)
+        operators.suppressed[conversation] =
+            operators.suppressed[conversation] || operators.ever_suppressed[conversation];
     memset(operators.moved, true, sizeof operators.moved);
 }
 
