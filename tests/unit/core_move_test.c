@@ -196,9 +196,6 @@ START_TEST(a_conversation_that_waits_moves_with_all_its_jobs_in_their_order)
 }
 END_TEST
 
-/* ---- lines that cannot send ---- */
-
-/* covers: key policies.on_flagged */
 /* Found by the simulation: its end remembers when the conversation was written to last, which was on no line. */
 START_TEST(a_conversation_that_a_drain_gave_back_moves_after_a_restart)
 {
@@ -226,6 +223,9 @@ START_TEST(a_conversation_that_a_drain_gave_back_moves_after_a_restart)
 }
 END_TEST
 
+/* ---- lines that cannot send ---- */
+
+/* covers: key policies.on_flagged */
 START_TEST(conversations_of_a_flagged_line_are_placed_anew_and_spend_a_new_conversation_there)
 {
     begin(MOVES_CONF);
