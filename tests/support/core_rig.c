@@ -88,6 +88,20 @@ struct rig *rig_new(const struct rig_options *options)
     return rig;
 }
 
+struct rig *rig_replayed(const struct rig_options *options, struct instant now, uint64_t starts,
+                         bool (*replay)(void *self, struct rig *rig))
+{
+    struct rig *rig = empty_rig(options);
+    rig->now = now;
+    rig->starts = starts;
+    new_core(rig);
+    if (replay(options->self, rig))
+        start(rig);
+    else
+        rig_free(&rig);
+    return rig;
+}
+
 void rig_free(struct rig **rig_p)
 {
     struct rig *rig = *rig_p;
@@ -156,6 +170,8 @@ static void tell(struct rig *rig, struct effect effect)
 
 void rig_keep(struct rig *rig)
 {
+    if (rig->options.persist != NULL)
+        rig->options.persist(rig->options.self, &rig->out);
     for (size_t i = 0; i < rig->out.change_count; i++)
         keep_change(rig, &rig->out.changes[i]);
     for (size_t i = 0; i < rig->out.effect_count; i++) {
@@ -179,7 +195,7 @@ void rig_commit(struct rig *rig, size_t count)
     for (; rig->moved_told < count; rig->moved_told++) {
         const struct rig_record *record = &rig->records[rig->moved_told];
         uint64_t from = record->copy_of == 0 ? UINT64_MAX : record->copy_of;
-        if (record->kind == CHANGE_JOB || record->kind == CHANGE_CONVERSATION)
+        if (rig->options.persist == NULL && (record->kind == CHANGE_JOB || record->kind == CHANGE_CONVERSATION))
             core_moved(rig->core, (enum change_kind)record->kind, record->key, from, rig->moved_told + 1);
     }
     while (rig->waiting_first < rig->waiting_end && rig->waiting[rig->waiting_first].needs <= count)

@@ -33,6 +33,9 @@ struct rig_options {
     bool hold_commits;         /* the test calls rig_commit() itself; else every step is durable at once */
     /* What the edge reads from the store before it hands a job out; NULL: nobody is asked for. */
     uint64_t (*recipient_of)(void *self, uint64_t number);
+    /* Sees the changes of each step before the rig keeps them. Who has it keeps them in a store of its own, which tells
+     * the core of places; NULL: the rig does. */
+    void (*persist)(void *self, const struct effects *out);
     void *self;
 };
 
@@ -57,6 +60,10 @@ struct rig {
 };
 
 struct rig *rig_new(const struct rig_options *options);
+/* A core that learns what it must know from `replay` (core_restore()), at this moment, as the start that comes after so
+ * many. NULL: it failed. */
+struct rig *rig_replayed(const struct rig_options *options, struct instant now, uint64_t starts,
+                         bool (*replay)(void *self, struct rig *rig));
 void rig_free(struct rig **rig_p);
 
 /* Everything undurable is lost, a new core learns the rest from the records. Its workers are gone. */
