@@ -195,8 +195,10 @@ void lines_polled(int64_t begun_mono_ms, bool good, bool cached, const enum repu
 
 void lines_forget(void)
 {
-    for (int line = 0; line < CAST_LINES; line++)
+    for (int line = 0; line < CAST_LINES; line++) {
         eyes[line].critical.sure = eyes[line].at_risk.sure = eyes[line].flagged.sure = false;
+        eyes[line].placed = 0; /* a clock that was a day ahead has let a day's budget pass */
+    }
 }
 
 bool lines_is_surely_critical(int line, int64_t *since_us)
