@@ -310,6 +310,8 @@ static bool scan_document(struct scan *s)
 
 const char *json_scan_fault(const char *text, size_t bytes)
 {
+    if (bytes == 0) /* then there may be no text to point into */
+        text = "";
     struct scan s = {.at = text, .end = text + bytes};
     return scan_document(&s) ? NULL : s.fault;
 }
