@@ -239,6 +239,9 @@ static void requeue(struct wish *wish, struct instant now, struct effects *out)
     enum code code = CODE_NOT_FOUND;
     if (answer->letter_count > 0) {
         struct dead_letter *letter = &answer->letters[0];
+        if (letter->requeue.number != cast_jobs[wish->job].number)
+            breach("P1", about_job(wish->job), "the dead letter of job %d is another one's: %.200s", wish->job,
+                   answer->text.text + letter->at);
         letter->requeue.mark = wish->mark;
         const struct admin_requeue ask = {.letter = &letter->requeue,
                                           .document = {answer->text.text + letter->at, letter->bytes}};
@@ -533,6 +536,8 @@ static void wish_job(struct stream *stream)
 {
     for (int tries = 0; tries < 60 && cast_job_count > 0; tries++) {
         int job = (int)draw(stream, (uint64_t)cast_job_count);
+        if (cast_jobs[job].forgiven) /* its number may be another one's by now */
+            continue;
         if (witness_is_told_unknown(job)) {
             fault(FAULT_SETTLED);
             wish_for((struct wish){.act = ACT_SETTLE, .job = job});

@@ -189,7 +189,7 @@ static void send_ask(struct producer *producer, const char *command)
 
 static bool is_open(int job)
 {
-    return cast_jobs[job].acked && !cast_jobs[job].final;
+    return cast_jobs[job].acked && !cast_jobs[job].final && !cast_jobs[job].forgiven;
 }
 
 static void ask_status(struct producer *producer)
