@@ -52,7 +52,6 @@ static void begin(struct store *store, enum clean_turn turn, enum clean_step ste
     if (victim != NULL)
         victim->refs++;
     cleaning->at = 0;
-    cleaning->moves_added = cleaning->moves_told = 0;
     cleaning->end_next = store->history_end;
     cleaning->dropped_seq = store->history_end.dropped_seq;
     if (turn == CLEAN_HELPER)

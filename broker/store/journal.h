@@ -162,7 +162,8 @@ struct cleaning {
     uint64_t dropped_seq;
     bool unsubmitted;     /* what was decided hangs on a batch that was not submitted yet */
     uint64_t wait_commit; /* nor may anything be given back before this one is durable */
-    uint64_t moves_added, moves_told, bytes_moved;
+    uint64_t moves_added, moves_told; /* of all victims: those of one given up may still be under way */
+    uint64_t bytes_moved;
     int64_t looked_ms;
     bool look; /* something changed: look for work */
     uint64_t looked_submitted;

@@ -305,25 +305,24 @@ uint64_t store_submit(struct store *store, struct store_batch *batch)
 /* ---- collecting ---- */
 
 /* Which place of the record is not needed any more; STORE_NOWHERE: none. */
-static store_place tell_owner(struct store *store, const struct told *told, uint32_t victim)
+static store_place tell_owner(struct store *store, const struct told *told)
 {
     const struct store_owner *owner = &store->options.owner;
     if (told->from == STORE_NOWHERE) {
         owner->moved(owner->self, told->kind, told->key, told->from, told->to);
         return owner->is_live(owner->self, told->kind, told->key, told->to) ? STORE_NOWHERE : told->to;
     }
-    if (place_tag(told->from) == victim)
-        store->cleaning.moves_told++;
+    store->cleaning.moves_told++;
     if (!owner->is_live(owner->self, told->kind, told->key, told->from))
         return told->to;
     owner->moved(owner->self, told->kind, told->key, told->from, told->to);
     return told->from;
 }
 
-static void tell_all(struct store *store, const struct told_list *list, uint32_t victim)
+static void tell_all(struct store *store, const struct told_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        list->at[i].from = tell_owner(store, &list->at[i], victim);
+        list->at[i].from = tell_owner(store, &list->at[i]);
     pthread_mutex_lock(&store->lock);
     for (size_t i = 0; i < list->count; i++)
         if (list->at[i].from != STORE_NOWHERE)
@@ -343,10 +342,8 @@ enum err store_collect(struct store *store, uint64_t *durable)
         atomic_store(&store->news, false);
         store->collected_through = atomic_load(&store->durable);
         store->collected_at = store->submitted;
-        const struct segment *cleaned = store->cleaning.victim;
-        uint32_t victim = cleaned != NULL ? segment_tag(cleaned) : UINT32_MAX;
         pthread_mutex_unlock(&store->lock);
-        tell_all(store, list, victim);
+        tell_all(store, list);
         list->count = 0;
     }
     *durable = atomic_load(&store->durable);

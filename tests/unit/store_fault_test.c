@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SEGMENT_BYTES (1u << 20)
 #define CALLS_MAX     400
@@ -262,6 +263,60 @@ START_TEST(on_a_full_disk_a_segment_without_room_for_its_history_keeps_no_other_
 }
 END_TEST
 
+/* A slice of cleaning, submitted; then a while for the helper. Nobody hears of new places. */
+static struct store_status clean_unheard(struct model *model, int64_t now_ms)
+{
+    struct pollfd wake = {.fd = model->wake_fd, .events = POLLIN};
+    struct store_status status;
+    uint64_t count;
+    model_wall_ms = now_ms;
+    store_clean(model->store, model->batch, now_ms, 1000);
+    model->submitted = store_submit(model->store, model->batch);
+    if (poll(&wake, 1, 2) > 0)
+        ck_assert_int_eq(read(model->wake_fd, &count, sizeof count), sizeof count);
+    store_status_read(model->store, &status);
+    return status;
+}
+
+/* Cleaning moves what lives, finds no room for the history and gives the segment up. Chosen once more before the owner
+ * heard of the first copies, it waits for both: else it would wait for ever. */
+START_TEST(a_segment_given_up_and_chosen_again_waits_for_all_its_copies)
+{
+    struct sim *sim = sim_new();
+    struct model *model = model_new(8);
+    struct store_problem problem;
+    struct store_status status;
+    const char *why = NULL;
+    ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, SEGMENT_BYTES, &problem), ERR_NONE);
+    model->bare_ends = true;
+    bear_many(model, 370); /* a segment and some more */
+    end_most(model);
+    sim->fault = SIM_FAULT_ENOSPC;
+    sim->fault_call = SIM_CALL_RESERVE;
+    sim->fault_at = 1; /* no room for any history */
+    do
+        status = clean_unheard(model, model_wall_ms + 100);
+    while (status.cleaned_bytes_moved == 0 || status.cleaning);
+    uint64_t moved = status.cleaned_bytes_moved;
+    sim->fault = SIM_FAULT_NONE;
+    for (unsigned i = 0; i < 5000 && status.cleaned_bytes_moved == moved; i++)
+        status = clean_unheard(model, model_wall_ms + 100);
+    ck_assert_uint_gt(status.cleaned_bytes_moved, moved);
+    ck_assert_uint_eq(status.cleaned_segments, 0);
+    for (unsigned i = 0; i < 5000 && status.cleaned_segments == 0; i++) {
+        ck_assert(model_settle(model));
+        status = clean_unheard(model, model_wall_ms + 100);
+    }
+    ck_assert_uint_eq(status.cleaned_segments, 1);
+    ck_assert_msg(model_reads_all(model, &why), "%s", why);
+    model_close(model);
+    struct outcome outcome = {.told = model->durable, .submitted = model->submitted};
+    check_afterwards(sim, model, &outcome);
+    model_free(&model);
+    sim_free(&sim);
+}
+END_TEST
+
 START_TEST(segments_are_an_eighth_of_a_small_disk_at_most)
 {
     struct sim *sim = sim_new();
@@ -295,6 +350,7 @@ int main(void)
     tcase_add_test(tcase, a_full_disk_is_said_and_no_failure_and_it_recovers);
     tcase_add_test(tcase, the_reserve_takes_commits_after_the_disk_is_full);
     tcase_add_test(tcase, on_a_full_disk_a_segment_without_room_for_its_history_keeps_no_other_from_being_cleaned);
+    tcase_add_test(tcase, a_segment_given_up_and_chosen_again_waits_for_all_its_copies);
     tcase_add_test(tcase, segments_are_an_eighth_of_a_small_disk_at_most);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
