@@ -217,10 +217,9 @@ uint64_t segment_total(const struct segment *segment)
     return (segment->type == SEGMENT_DATA ? segment->bytes : atomic_load(&segment->end)) + segment->index_bytes;
 }
 
-uint64_t books_live(const struct store *store, const struct segment *segment, int64_t now_ms)
+/* `older`: what ended something counts however old it is, for older segments may still begin it. */
+static uint64_t needed(const struct store *store, const struct segment *segment, int64_t now_ms, bool older)
 {
-    if (segment->type == SEGMENT_HISTORY)
-        return segment_total(segment);
     bool young = segment->sums.newest_ms + store->options.history_retention_ms >= now_ms;
     bool surveyed = segment->survey_at >= segment->survey_end;
     uint64_t live = segment->renew_bytes, all = 0;
@@ -234,13 +233,23 @@ uint64_t books_live(const struct store *store, const struct segment *segment, in
         if (kind->keep == STORE_KEEP_WHILE_LIVE) {
             live += share(records, use->records, use->bytes);
             live += kind->history && young ? share(use->records - records, use->records, use->stripped_bytes) : 0;
-        } else if (young && (kind->keep != STORE_KEEP_RENEW || kind->history)) {
+        } else if (kind->keep == STORE_KEEP_RENEW ? young && kind->history : young || older) {
             live += use->stripped_bytes;
         }
     }
     if (live > all)
         live = all;
     return live + share(live, all, segment->index_bytes);
+}
+
+uint64_t books_live(const struct store *store, const struct segment *segment, int64_t now_ms)
+{
+    return segment->type == SEGMENT_HISTORY ? segment_total(segment) : needed(store, segment, now_ms, false);
+}
+
+uint64_t books_to_move(const struct store *store, const struct segment *segment, int64_t now_ms)
+{
+    return needed(store, segment, now_ms, segment != store->data.at[0]);
 }
 
 void books_free(struct store *store)

@@ -9,7 +9,8 @@
  * their first segment, wherever they lie now. So a record that ended a thing (STORE_KEEP_HISTORY), or that may be the
  * end of a renewed one (the newest of its key, and the owner has nothing to renew), is gathered as long as data
  * segments older than its own remain, and history is dropped only when no older data segment remains. When that is
- * what history waits for, the oldest data segment is cleaned, however much of it is live.
+ * what history waits for, or what makes the journal too large, the oldest data segment is cleaned, however much of it
+ * is live.
  *
  * The owner's batch that cleaning is given must be the one that carries all of the owner's changes, and be submitted
  * in the end: what is live is judged by what that batch says. */
@@ -114,18 +115,17 @@ static bool can_be_cleaned(const struct store *store, const struct segment *segm
     return segment->state == SEGMENT_SEALED && !segment->damaged && segment->last <= store->collected_through;
 }
 
-/* The segment with the smallest part of it still needed, of which no more than `room` bytes is. One that there was no
- * room for comes after the others: what is needed of it does not count the ends that go to the history only because
- * older segments remain, so it would be chosen, and refused, for ever. */
+/* The segment with the smallest part of it to be written again, of which no more than `room` bytes is. One that there
+ * was no room for comes after the others: else it might be chosen, and refused, for ever. */
 static struct segment *deadest(const struct store *store, int64_t now_ms, uint64_t room)
 {
     struct segment *best = NULL;
     double best_part = 1.0;
     for (size_t i = 0; i < store->data.count; i++) {
         struct segment *segment = store->data.at[i];
-        uint64_t live = books_live(store, segment, now_ms);
-        double part = (double)live / (double)segment_total(segment);
-        if (!can_be_cleaned(store, segment) || part >= 1.0 - 1.0 / GAIN || live > room)
+        uint64_t to_move = books_to_move(store, segment, now_ms);
+        double part = (double)to_move / (double)segment_total(segment);
+        if (!can_be_cleaned(store, segment) || part >= 1.0 - 1.0 / GAIN || to_move > room)
             continue;
         if (best == NULL || segment->refused < best->refused ||
             (segment->refused == best->refused && part < best_part)) {
@@ -160,20 +160,32 @@ static void sum_up(const struct store *store, int64_t now_ms, uint64_t *live, ui
     }
 }
 
+/* Is it worth while to move the oldest segment, for what is kept only because older ones remain? */
+static bool much_is_kept(const struct store *store, int64_t now_ms)
+{
+    uint64_t kept = 0;
+    for (size_t i = 1; i < store->data.count; i++)
+        kept += books_to_move(store, store->data.at[i], now_ms) - books_live(store, store->data.at[i], now_ms);
+    return kept >= store->segment_bytes / GAIN;
+}
+
 static struct segment *choose_victim(const struct store *store, int64_t now_ms)
 {
     uint64_t live, total;
     bool full = atomic_load(&store->full);
+    uint64_t room = full ? room_when_full(store) : UINT64_MAX;
+    struct segment *oldest = store->data.at[0];
+    bool in_the_way = false;
     sum_up(store, now_ms, &live, &total);
     if (full || total * BOUND_DENOMINATOR > live * BOUND_NUMERATOR) {
-        struct segment *victim = deadest(store, now_ms, full ? room_when_full(store) : UINT64_MAX);
+        struct segment *victim = deadest(store, now_ms, room);
         if (victim != NULL)
             return victim;
+        in_the_way = much_is_kept(store, now_ms);
     }
     const struct segment *expired = expired_history(store, now_ms);
-    struct segment *oldest = store->data.at[0];
-    bool in_the_way = expired != NULL && oldest->number < expired->last;
-    return in_the_way && can_be_cleaned(store, oldest) ? oldest : NULL;
+    in_the_way = in_the_way || (expired != NULL && oldest->number < expired->last);
+    return in_the_way && can_be_cleaned(store, oldest) && books_to_move(store, oldest, now_ms) <= room ? oldest : NULL;
 }
 
 static bool choose_segment(struct store *store, int64_t now_ms)

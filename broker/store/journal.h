@@ -271,6 +271,9 @@ void books_mark_asked(struct store *store, const struct segment *segment, unsign
 void books_forget(struct store *store, unsigned kind, uint64_t key);
 /* Bytes that are still needed, the index file's share included. */
 uint64_t books_live(const struct store *store, const struct segment *segment, int64_t now_ms);
+/* Bytes of a data segment that cleaning it now would write again: also ends too old for the history, while older
+ * segments remain (clean.c). */
+uint64_t books_to_move(const struct store *store, const struct segment *segment, int64_t now_ms);
 uint64_t segment_total(const struct segment *segment); /* with its index file */
 void books_free(struct store *store);
 

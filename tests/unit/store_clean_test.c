@@ -211,6 +211,50 @@ START_TEST(an_old_end_is_kept_while_the_beginning_is_there)
 }
 END_TEST
 
+static unsigned history_files_made(void)
+{
+    unsigned made = 0;
+    for (size_t i = sim->record_begins; i < sim->event_count; i++)
+        made += sim->events[i].what == SIM_CREATE && strncmp(sim->events[i].name, "hist-", 5) == 0;
+    return made;
+}
+
+/* Ends that are too old are needed only for what older segments begin: those are moved, instead of writing to the
+ * history what is dropped from it at once. */
+START_TEST(old_ends_are_dropped_once_the_oldest_segment_is_moved_and_never_written_again)
+{
+    struct store_problem problem;
+    model_close(model);
+    sim_record(sim);
+    ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, SEGMENT_BYTES, &problem), ERR_NONE);
+    model->bare_ends = true;
+    for (unsigned i = 0; i < 250; i++) { /* a segment that lives on */
+        model_bear(model, 4000);
+        settle();
+    }
+    uint64_t first = model->job_count + 1;
+    for (unsigned i = 0; i < 30000; i++) {
+        model_bear(model, 0);
+        if (i % 200 == 199)
+            settle();
+    }
+    uint64_t last = model->job_count;
+    for (uint64_t key = first; key <= last; key++) {
+        model_end(model, key);
+        if (key % 200 == 0)
+            settle();
+    }
+    settle();
+    model_wall_ms += 2 * HOUR_MS;
+    ck_assert(model_clean(model, model_wall_ms));
+    check_bound();
+    check_lives();
+    check_restart();
+    model_close(model);
+    ck_assert_uint_eq(history_files_made(), 0);
+}
+END_TEST
+
 START_TEST(what_ended_stays_ended_however_old_the_history)
 {
     struct store_status before = {0}, after;
@@ -448,6 +492,7 @@ int main(void)
     tcase_add_test(tcase, the_bound_holds_for_jobs_of_all_sizes);
     tcase_add_test(tcase, an_end_is_kept_while_the_beginning_is_there);
     tcase_add_test(tcase, an_old_end_is_kept_while_the_beginning_is_there);
+    tcase_add_test(tcase, old_ends_are_dropped_once_the_oldest_segment_is_moved_and_never_written_again);
     tcase_add_test(tcase, what_ended_stays_ended_however_old_the_history);
     tcase_add_test(tcase, history_is_dropped_when_it_is_too_old);
     tcase_add_test(tcase, a_slice_never_holds_the_owner_up);
