@@ -192,6 +192,25 @@ static void clean(struct broker *broker)
     broker->clean_at_ms = broker->now.mono_ms + (woken ? CLEAN_AGAIN_MS : CLEAN_CALL_MS);
 }
 
+/* The operator hears when the disk has no room, and when it has some again. */
+static void tell_of_room(struct broker *broker)
+{
+    bool waits = store_waits(broker->store), full = waits || store_is_full(broker->store);
+    if (full == broker->store_full && waits == broker->store_waits)
+        return;
+    if (waits)
+        log_event(LOG_ERROR, "store_waits",
+                  "reason=\"no room on the disk, or no descriptor, and the reserve is used up: until there is nothing is "
+                  "durable\"");
+    else if (full)
+        log_event(LOG_WARN, "store_full",
+                  "reason=\"no room on the disk, or no descriptor, for new jobs; results and gates still pass\"");
+    else
+        log_event(LOG_INFO, "store_has_room", "reason=\"jobs are taken again\"");
+    broker->store_full = full;
+    broker->store_waits = waits;
+}
+
 /* False: the store failed, and nothing more may be said. */
 static bool broker_turn(struct broker *broker)
 {
@@ -211,6 +230,7 @@ static bool broker_turn(struct broker *broker)
     broker_persist(broker, broker->now, &broker->effects);
     act_at_once(broker);
     clean(broker);
+    tell_of_room(broker);
 
     uint64_t before = broker->durable;
     if (!make_durable(broker))

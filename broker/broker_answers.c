@@ -101,6 +101,7 @@ static void admin_store_facts(void *self, struct store_facts *out)
         .cleaned_segments = status.cleaned_segments,
         .cleaned_bytes_moved = status.cleaned_bytes_moved,
         .full = status.full,
+        .waits = status.waits,
     };
 }
 

@@ -50,6 +50,7 @@ struct broker {
     int64_t clean_at_ms;
     int64_t end_by_ms; /* after TERM; 0: it did not come yet */
     bool cleaning, admin_busy, reading, stopping, out_of_memory;
+    bool store_full, store_waits; /* as told in the log */
     bool failed; /* a socket was lost: ends with 1, to be started again */
     struct instant now;
 };

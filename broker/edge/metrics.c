@@ -134,6 +134,7 @@ void metrics_put_status(struct metrics *m, const struct status_facts *facts)
     put_value(m, "workers", "gauge", "Workers that are READY.", core->workers);
     put_value(m, "leases", "gauge", "Leases granted and not over.", core->leases);
     put_value(m, "store_full", "gauge", "1: enqueues are refused store_full.", store->full);
+    put_value(m, "store_waits", "gauge", "1: nothing becomes durable before the disk has room.", store->waits);
     put_value(m, "store_sync_seconds_total", "counter", "Time spent in flushes.", (double)store->sync_us_total / 1e6);
     put_value(m, "store_sync_seconds_max", "gauge", "The longest flush.", (double)store->sync_us_max / 1e6);
     put_families(m, facts);

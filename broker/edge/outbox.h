@@ -1,5 +1,6 @@
 /* outbox.h — messages that wait for the commit they depend on (DESIGN section 3, STYLE 10): nobody hears of a change
- * that the store does not have yet. First in, first out; commits become durable in their order. */
+ * that the store does not have yet. First in, first out; commits become durable in their order. Only that a job was
+ * refused for want of room hangs on nothing: it goes first, for there may be no commit before there is room. */
 #ifndef LINEWARD_EDGE_OUTBOX_H
 #define LINEWARD_EDGE_OUTBOX_H
 

@@ -120,7 +120,7 @@ struct store_facts { /* the store's numbers, as its owner hands them to the edge
     uint64_t segments, history_segments, free_segments, bytes_live, bytes_total, bytes_history;
     uint64_t commits, records, syncs, bytes_written, sync_us_total, sync_us_max;
     uint64_t cleaned_segments, cleaned_bytes_moved;
-    bool full;
+    bool full, waits;
 };
 struct status_facts {
     const char *version, *broker;

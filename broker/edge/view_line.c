@@ -270,6 +270,8 @@ static void put_store(struct json_out *out, const struct store_facts *store)
     json_open(out, '{');
     json_key(out, "full");
     json_put_bool(out, store->full);
+    json_key(out, "waits");
+    json_put_bool(out, store->waits);
     put_count(out, "segments", store->segments);
     put_count(out, "history_segments", store->history_segments);
     put_count(out, "free_segments", store->free_segments);

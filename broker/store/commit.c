@@ -204,13 +204,23 @@ static void look_for_room(struct store *store)
         store_wake(store);
 }
 
+/* The owner hears when it begins and when it is over. */
+static void say_waiting(struct store *store, bool waits)
+{
+    if (atomic_exchange(&store->waits, waits) != waits)
+        store_wake(store);
+}
+
 static bool next_segment(struct store *store)
 {
     if (!write_mark(store, FRAME_SEAL))
         return false;
     pthread_mutex_lock(&store->lock);
-    while (store->ready == NULL && !failed(store) && !(store->closing && store->no_room != 0))
+    while (store->ready == NULL && !failed(store) && !(store->closing && store->no_room != 0)) {
+        say_waiting(store, store->no_room != 0);
         pthread_cond_wait(&store->commit_wake, &store->lock);
+    }
+    say_waiting(store, false);
     struct segment *ready = store->ready;
     if (ready != NULL) {
         store->active->state = SEGMENT_SEALED;

@@ -210,6 +210,7 @@ struct store {
 
     _Atomic uint64_t durable;
     _Atomic bool failed, news, full;
+    _Atomic bool waits; /* the commit thread, for room on the disk */
     struct store_problem problem;
 
     struct store_status counts; /* the sums kept as they happen */

@@ -368,6 +368,11 @@ bool store_is_full(const struct store *store)
     return atomic_load(&store->full);
 }
 
+bool store_waits(const struct store *store)
+{
+    return atomic_load(&store->waits);
+}
+
 static void status_add(const struct store *store, const struct segment *segment, int64_t now_ms,
                        struct store_status *out)
 {
@@ -392,6 +397,7 @@ void store_status_read(const struct store *store, struct store_status *out)
         status_add(store, store->history.at[i], now_ms, out);
     out->bytes_total += store->spare_count * store->segment_bytes;
     out->full = atomic_load(&store->full);
+    out->waits = atomic_load(&store->waits);
     out->cleaning = store->cleaning.turn != CLEAN_IDLE || store->cleaning.look;
     pthread_mutex_unlock(&locked->lock);
 }

@@ -151,6 +151,10 @@ void store_problem(const struct store *store, struct store_problem *out);
  * gates and cleaning still go through. */
 bool store_is_full(const struct store *store);
 
+/* The reserve is used up as well: nothing becomes durable before there is room on the disk again, and then all of it
+ * does by itself. Written to wake_fd when it begins and when it is over. */
+bool store_waits(const struct store *store);
+
 /* One slice of cleaning on the owner's thread, at most about `budget_us` microseconds, records to be written go
  * into `batch`. True: there is more to do now; else call again when wake_fd was written, and once a minute. `batch`
  * must carry all of the owner's changes so far that were not submitted yet, and be submitted, not cleared: what is
@@ -190,7 +194,7 @@ struct store_status {
     uint64_t segments, history_segments, free_segments, bytes_live, bytes_total, bytes_history;
     uint64_t commits, records, syncs, bytes_written, sync_us_total, sync_us_max;
     uint64_t cleaned_segments, cleaned_bytes_moved;
-    bool full;
+    bool full, waits;
     bool cleaning; /* something is being cleaned, waits for a commit, or is to be looked for */
 };
 void store_status_read(const struct store *store, struct store_status *out);

@@ -58,6 +58,28 @@ START_TEST(nothing_leaves_before_its_commit_is_durable_nor_before_what_came_firs
 }
 END_TEST
 
+/* covers: code store_full */
+START_TEST(that_there_is_no_room_is_said_though_nothing_becomes_durable)
+{
+    struct effect full = {.kind = EFFECT_ENQUEUED, .code = CODE_STORE_FULL, .number = 2};
+    struct effect refused = {.kind = EFFECT_ENQUEUED, .code = CODE_BUSY, .number = 4};
+    add(1);
+    outbox_bind(outbox, 9);
+    ck_assert_int_eq(outbox_add(outbox, &full), ERR_NONE);
+    full.number = 3;
+    ck_assert_int_eq(outbox_add(outbox, &full), ERR_NONE);
+    ck_assert_int_eq(outbox_add(outbox, &refused), ERR_NONE);
+    outbox_bind(outbox, 9);
+    ck_assert_uint_eq(outbox_count(outbox), 4);
+    ck_assert_uint_eq(next(8), 2);
+    ck_assert_uint_eq(next(8), 3);
+    ck_assert_uint_eq(next(8), 0);
+    ck_assert_uint_eq(next(9), 1);
+    ck_assert_uint_eq(next(9), 4);
+    ck_assert_uint_eq(outbox_count(outbox), 0);
+}
+END_TEST
+
 START_TEST(it_grows_and_keeps_its_order_wherever_its_ring_stood)
 {
     uint64_t in = 0;
@@ -110,6 +132,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, nothing_leaves_before_it_is_bound_to_a_commit);
     tcase_add_test(tcase, nothing_leaves_before_its_commit_is_durable_nor_before_what_came_first);
+    tcase_add_test(tcase, that_there_is_no_room_is_said_though_nothing_becomes_durable);
     tcase_add_test(tcase, it_grows_and_keeps_its_order_wherever_its_ring_stood);
     tcase_add_test(tcase, what_closes_a_line_does_not_wait);
     tcase_add_test(tcase, freeing_nothing_is_fine);

@@ -205,6 +205,57 @@ START_TEST(the_reserve_takes_commits_after_the_disk_is_full)
 }
 END_TEST
 
+static struct store_status status_of(const struct model *model)
+{
+    struct store_status status;
+    store_status_read(model->store, &status);
+    return status;
+}
+
+static void wait_until_it_waits(struct model *model, bool waits)
+{
+    struct pollfd wake = {.fd = model->wake_fd, .events = POLLIN};
+    uint64_t count;
+    for (unsigned i = 0; i < 20 && store_waits(model->store) != waits; i++)
+        if (poll(&wake, 1, 1000) > 0) /* it is told of */
+            ck_assert_int_eq(read(model->wake_fd, &count, sizeof count), sizeof count);
+    ck_assert(store_waits(model->store) == waits);
+}
+
+START_TEST(a_reserve_that_is_used_up_is_said_and_all_goes_on_when_there_is_room)
+{
+    struct sim *sim = sim_new();
+    struct model *model = model_new(6);
+    struct store_problem problem;
+    const char *why = NULL;
+    ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, SEGMENT_BYTES, &problem), ERR_NONE);
+    do {
+        model_bear(model, 3000);
+        ck_assert(model_settle(model));
+    } while (status_of(model).free_segments < 2);
+    sim->quota = sim_bytes(sim);
+    for (unsigned i = 0; i < 1400; i++) /* four segments, where there are three */
+        model_bear(model, 3000);
+    ck_assert(model_turn(model, 0));
+    wait_until_it_waits(model, true);
+    ck_assert(store_is_full(model->store));
+    ck_assert(status_of(model).waits);
+    ck_assert(model_turn(model, 100)); /* what comes meanwhile is kept */
+    ck_assert_uint_lt(store_durable(model->store), model->submitted);
+    sim->quota = 0;
+    wait_until_it_waits(model, false);
+    ck_assert(model_settle(model));
+    ck_assert(turns_until_full(model, false));
+    ck_assert(!status_of(model).waits);
+    ck_assert_msg(model_reads_all(model, &why), "%s", why);
+    model_close(model);
+    struct outcome outcome = {.told = model->durable, .submitted = model->submitted};
+    check_afterwards(sim, model, &outcome);
+    model_free(&model);
+    sim_free(&sim);
+}
+END_TEST
+
 /* Nothing is cleaned meanwhile: only turns do that. */
 static void bear_many(struct model *model, unsigned jobs)
 {
@@ -349,6 +400,7 @@ int main(void)
     tcase_add_test(tcase, a_failed_open_stops_the_store_or_costs_an_index_file);
     tcase_add_test(tcase, a_full_disk_is_said_and_no_failure_and_it_recovers);
     tcase_add_test(tcase, the_reserve_takes_commits_after_the_disk_is_full);
+    tcase_add_test(tcase, a_reserve_that_is_used_up_is_said_and_all_goes_on_when_there_is_room);
     tcase_add_test(tcase, on_a_full_disk_a_segment_without_room_for_its_history_keeps_no_other_from_being_cleaned);
     tcase_add_test(tcase, a_segment_given_up_and_chosen_again_waits_for_all_its_copies);
     tcase_add_test(tcase, segments_are_an_eighth_of_a_small_disk_at_most);
