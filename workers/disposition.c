@@ -213,7 +213,9 @@ struct disposition disposition_of(const struct answer *answer)
         answer->transport == TRANSPORT_ANSWERED ? of_answer(answer) : of_transport(answer->transport);
     if (verdict.outcome != OUTCOME_RETRY)
         return verdict;
-    if (answer->retry_after_ms >= 0)
+    /* Nothing (or a date that our clock has passed) is no hint: at once, and again at once, would use up a job's tries
+     * within a second, and a wider scope has no end of tries. */
+    if (answer->retry_after_ms > 0)
         verdict.retry_after_ms = answer->retry_after_ms;
     /* A refusal of this try says nothing about the earlier one, which is still open. */
     verdict.unknown = verdict.unknown || answer->unsettled;

@@ -25,7 +25,7 @@ struct answer {
     bool unsettled;         /* an earlier try of this job had an unknown outcome */
     bool has_chat;          /* the request went to a known chat */
     unsigned attempt;       /* which try of the job this was, from 1; 0 counts as the first */
-    int64_t retry_after_ms; /* header first, then body; -1: none; already clamped to 0..600 s */
+    int64_t retry_after_ms; /* header first, then body; -1: none, and 0 counts as none; clamped to 600 s */
 };
 
 struct disposition {

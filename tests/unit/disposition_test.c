@@ -248,6 +248,19 @@ START_TEST(known_waits_apply_unless_the_provider_says_otherwise)
 }
 END_TEST
 
+START_TEST(a_wait_of_nothing_is_no_hint)
+{
+    struct answer answer = answered(429, 0);
+    answer.retry_after_ms = 0; /* `Retry-After: 0`, or a date that our clock has passed */
+    ck_assert_int_eq(disposition_of(&answer).retry_after_ms, -1);
+    answer = answered(503, 4004);
+    answer.retry_after_ms = 0;
+    ck_assert_int_eq(disposition_of(&answer).retry_after_ms, 30000);
+    answer.retry_after_ms = 1;
+    ck_assert_int_eq(disposition_of(&answer).retry_after_ms, 1);
+}
+END_TEST
+
 START_TEST(opt_outs_and_blocks_are_told_apart)
 {
     ck_assert_int_eq(judged(403, 2024).suppress, SUPPRESS_OPTED_OUT);
@@ -309,6 +322,7 @@ int main(void)
     tcase_add_test(tests, a_lost_chat_is_opened_anew_once);
     tcase_add_test(tests, rate_limits_wait_at_the_scope_they_mean);
     tcase_add_test(tests, known_waits_apply_unless_the_provider_says_otherwise);
+    tcase_add_test(tests, a_wait_of_nothing_is_no_hint);
     tcase_add_test(tests, opt_outs_and_blocks_are_told_apart);
     tcase_add_test(tests, a_failed_download_is_tried_once_more);
     tcase_add_test(tests, unseen_codes_are_judged_by_status);
