@@ -281,6 +281,12 @@ enum err sender_start(struct sender *sender, void *owner, const struct sender_ro
     return ERR_NONE;
 }
 
+void sender_forget_routes(struct sender *sender)
+{
+    for (size_t i = 0; i < sender->slots; i++)
+        sender->sends[i].route = NULL;
+}
+
 static void send_release(struct send *send)
 {
     struct sender *sender = send->sender;

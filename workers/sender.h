@@ -63,6 +63,10 @@ void sender_free(struct sender **sender_p); /* what is under way is cut off with
 enum err sender_start(struct sender *sender, void *owner, const struct sender_route *route,
                       struct provider_request *request, int64_t timeout_ms, struct send **out);
 
+/* Routes are about to be freed: no slot takes a new one in the same memory for the one that it used last. Those of
+ * requests under way must stay. */
+void sender_forget_routes(struct sender *sender);
+
 /* Takes back a request of which no byte has left: true, and ended() will not be called. False: it has begun. */
 bool sender_withdraw(struct sender *sender, struct send *send);
 

@@ -395,8 +395,10 @@ void worker_reload(struct worker *worker, const struct worker_source *source)
         err = accounts_open(&accounts, conf, &problem);
     for (size_t i = 0; i < worker->link_count; i++)
         in_hand += broker_link_in_hand(worker->links[i]);
-    if (in_hand == 0)
+    if (in_hand == 0) {
+        sender_forget_routes(worker->sender);
         accounts_settle(worker->accounts);
+    }
     if (err != ERR_NONE) {
         log_event(LOG_ERROR, "not_reloaded", "reason=\"%s\"", problem.text);
     } else {

@@ -342,6 +342,48 @@ START_TEST(a_request_ends_by_the_end_of_its_lease)
 }
 END_TEST
 
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* Most slots rest over many reloads; the memory of a route that they used last may be another's by then. */
+START_TEST(a_slot_that_rested_over_reloads_sends_with_the_key_in_force)
+{
+    char folder[] = "/tmp/worker-send-XXXXXX";
+    char conf[64], key_file[64], text[256];
+    unsigned key = 0;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(conf, sizeof conf, "%s/conf.yaml", folder);
+    snprintf(key_file, sizeof key_file, "%s/key", folder);
+    snprintf(text, sizeof text, "accounts: {default: {base_url: 'http://127.0.0.1:%d/api', api_key_file: key}}\n",
+             rig.stub.port);
+    write_text(conf, text);
+    for (unsigned round = 0; round < 60; round++) {
+        struct worker_source source = {.path = conf};
+        char lease[16], header[64];
+        for (unsigned reload = 0; reload < 1 + round % 9; reload++) {
+            key++;
+            snprintf(text, sizeof text, "key-%u-%0*u\n", key, (int)(key * 7 % 60), 1u); /* of many lengths */
+            write_text(key_file, text);
+            worker_reload(rig.worker, &source);
+        }
+        snprintf(lease, sizeof lease, "l_%u", round);
+        rig_give_job(&rig, lease, NULL);
+        assert_result(lease, "sent", false);
+        snprintf(header, sizeof header, "\r\nAuthorization: Bearer key-%u-", key);
+        ck_assert_msg(strstr(rig.stub.requests[round], header) != NULL, "round %u, not key-%u: %s", round, key,
+                      rig.stub.requests[round]);
+    }
+    unlink(conf);
+    unlink(key_file);
+    rmdir(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("worker_send");
@@ -367,6 +409,7 @@ int main(void)
     tcase_add_test(tests, flags_that_follow_are_told);
     tcase_add_test(tests, an_account_that_is_not_configured_waits_and_is_not_lost);
     tcase_add_test(tests, a_message_with_its_own_key_is_never_sent);
+    tcase_add_test(tests, a_slot_that_rested_over_reloads_sends_with_the_key_in_force);
     suite_add_tcase(suite, tests);
     TCase *hasty = tcase_create("timeouts");
     tcase_add_checked_fixture(hasty, start_hasty, stop);
