@@ -369,6 +369,78 @@ START_TEST(an_interrupted_import_goes_on_where_it_was)
 }
 END_TEST
 
+/* What is not in would be opened as new conversations, so nobody may take such an import for a whole one. */
+START_TEST(a_line_that_could_not_be_read_is_a_failure)
+{
+    static const struct reply script[] = {{200, LINES}, {404, "no such page"}};
+    SERVER_START(script);
+    RUN_PROVIDER(W("--line"), W("+12025550101"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.out, "0 imported, 0 already there, 0 conflicts, 1 skipped");
+    assert_says(said.out, "unknown_line: the provider answered 404");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_list_that_does_not_go_on_is_not_taken_for_its_end)
+{
+    static const struct reply again[] = {
+        {200, LINES},
+        {200, PAGE(CHAT("c1", "+14155550101"), "\"k1\"")},
+        {200, RESULTS(IMPORTED)},
+        {200, PAGE(CHAT("c2", "+14155550102"), "\"k1\"")},
+        {200, RESULTS(IMPORTED)},
+    };
+    static char page[4096];
+    struct reply too_long[] = {{200, LINES}, {200, page}, {200, RESULTS(IMPORTED)}};
+    SERVER_START(again);
+    RUN_PROVIDER(W("--line"), W("+12025550101"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "+12025550101: the provider's next_cursor");
+    ck_assert_int_eq(access(state_path, F_OK), 0); /* the line is not done */
+    server_stop();
+    remove(state_path);
+    snprintf(page, sizeof page, PAGE(CHAT("c1", "+14155550101"), "\"%03000d\""), 7);
+    server_start(too_long, 3);
+    RUN_PROVIDER(W("--line"), W("+12025550101"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "+12025550101: the provider's next_cursor");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_cursor_is_forgotten_once_a_line_and_not_for_ever)
+{
+    static const struct reply script[] = {
+        {200, LINES},
+        {200, PAGE(CHAT("c1", "+14155550101"), "\"k1\"")},
+        {200, RESULTS(IMPORTED)},
+        {400, "{\"error\":{\"code\":1005,\"message\":\"no such cursor\"}}"},
+        {200, PAGE(CHAT("c1", "+14155550101"), "\"k2\"")},
+        {200, RESULTS(KNOWN)},
+        {400, "{\"error\":{\"code\":1005,\"message\":\"no such cursor\"}}"},
+    };
+    SERVER_START(script);
+    RUN_PROVIDER(W("--line"), W("+12025550101"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    ck_assert_uint_eq(server.seen_count, 7);
+    assert_says(said.err, "the provider answered 400: no such cursor");
+    server_stop();
+}
+END_TEST
+
+START_TEST(a_line_that_was_asked_for_and_is_not_there_is_told)
+{
+    static const struct reply script[] = {{200, LINES}};
+    SERVER_START(script);
+    RUN_PROVIDER(W("--line"), W("+12025550101"), W("--line"), W("+12025550109"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "knows no such line of account default: +12025550109");
+    ck_assert_uint_eq(server.seen_count, 1);
+    server_stop();
+}
+END_TEST
+
 START_TEST(what_the_lines_are_used_to_is_told)
 {
     static const int active[] = {5, 2, 2, 2, 0, 0, 0}; /* chats, on each of the days before this one */
@@ -538,6 +610,10 @@ int main(void)
     tcase_add_test(tcase, a_provider_that_says_later_is_waited_for);
     tcase_add_test(tcase, a_retry_after_that_nobody_can_read_hides_no_other);
     tcase_add_test(tcase, an_interrupted_import_goes_on_where_it_was);
+    tcase_add_test(tcase, a_line_that_could_not_be_read_is_a_failure);
+    tcase_add_test(tcase, a_list_that_does_not_go_on_is_not_taken_for_its_end);
+    tcase_add_test(tcase, a_cursor_is_forgotten_once_a_line_and_not_for_ever);
+    tcase_add_test(tcase, a_line_that_was_asked_for_and_is_not_there_is_told);
     tcase_add_test(tcase, what_the_lines_are_used_to_is_told);
     tcase_add_test(tcase, a_line_that_was_done_is_passed_over);
     tcase_add_test(tcase, what_cannot_work_is_said_before_anything_is_asked);

@@ -44,6 +44,19 @@ START_TEST(cordon_and_uncordon_name_the_line)
 }
 END_TEST
 
+START_TEST(the_list_of_lines_says_which_are_cordoned)
+{
+    static const struct reply script[] = {
+        {200, "{\"lines\":[{\"line\":\"+1202\",\"gate\":\"open\",\"cordoned\":true}],\"next\":null}"}};
+    SERVER_START(script);
+    RUN_ADMIN("lines");
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_says(said.out, "CORDONED");
+    assert_says(said.out, "yes");
+    server_stop();
+}
+END_TEST
+
 START_TEST(a_reputation_is_set_for_a_while_with_a_reason_and_ended)
 {
     static const struct reply script[] = {{200, "{}"}};
@@ -165,6 +178,7 @@ int main(void)
     tcase_add_checked_fixture(tests, NULL, teardown);
     tcase_add_test(tests, settle_needs_a_reason_and_an_outcome);
     tcase_add_test(tests, cordon_and_uncordon_name_the_line);
+    tcase_add_test(tests, the_list_of_lines_says_which_are_cordoned);
     tcase_add_test(tests, a_reputation_is_set_for_a_while_with_a_reason_and_ended);
     tcase_add_test(tests, a_drain_says_how_and_may_be_dry);
     tcase_add_test(tests, a_conversation_is_moved_by_pool_and_recipients_with_a_reason);

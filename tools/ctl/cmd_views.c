@@ -24,6 +24,7 @@ static const struct column line_columns[] = {
     {"PACE/MIN", "pace_per_min", false},
     {"RAMP %", "ramp_percent", false},
     {"SERVICE", "service", false},
+    {"CORDONED", "cordoned", false},
     {"HEARD", "reputation.heard_at", false},
     {"SOURCE", "reputation.source", false},
     {NULL, NULL, false},

@@ -28,7 +28,7 @@ struct line {
     char number[E164_MAX_BYTES + 1];
     char pool[NAME_MAX_BYTES + 1];
     uint32_t days[LEVEL_DAYS]; /* chats that changed last on each of the whole days before this one */
-    bool read_whole;
+    bool read_whole, restarted;
 };
 
 struct source {
@@ -143,28 +143,39 @@ static void take_chat(struct import *import, const cJSON *chat, const struct lin
 
 /* ---- one line ---- */
 
-/* The page after `cursor` (NULL: the first one); waits as the provider says. False: stopped, or (*gone) the line is not
- * to be had. */
-static bool read_page(struct source *source, struct import *import, const struct line *line, const char *cursor,
+/* The provider no longer takes a cursor of its own: the line once more from the beginning, since what comes twice is
+ * known already. */
+static void begin_anew(struct line *line)
+{
+    memset(line->days, 0, sizeof line->days);
+    line->read_whole = true;
+    line->restarted = true;
+}
+
+/* The page after `cursor` ("": the first one), which is emptied when the line begins anew; waits as the provider says.
+ * False: stopped, or (*gone) the line is not to be had. */
+static bool read_page(struct source *source, struct import *import, struct line *line, char *cursor,
                       struct chats_page *page, bool *gone)
 {
     int64_t backoff_ms = BACKOFF_MIN_MS;
     for (;;) {
-        enum chats_end end = provider_chats_read(source->chats, line->number, cursor, page);
+        enum chats_end end = provider_chats_read(source->chats, line->number, cursor[0] != '\0' ? cursor : NULL, page);
         if (end == CHATS_PAGE)
             return true;
         cJSON_Delete(page->json);
         page->json = NULL;
         if (end == CHATS_NO_LINE) {
             import_skip(import, 0, line->number, "unknown_line", page->problem);
+            import->failed = true;
             *gone = true;
             return false;
         }
-        if (end == CHATS_NO_CURSOR) {
-            cursor = NULL; /* what comes twice is known already */
+        if (end == CHATS_NO_CURSOR && !line->restarted) {
+            begin_anew(line);
+            cursor[0] = '\0';
             continue;
         }
-        if (end == CHATS_REFUSED) {
+        if (end == CHATS_REFUSED || end == CHATS_NO_CURSOR) {
             import_stop(import, EXIT_REFUSED, page->problem);
             return false;
         }
@@ -185,6 +196,25 @@ static bool remember(struct source *source, struct import *import, const struct 
     return false;
 }
 
+/* Takes the page's next_cursor over; *more: there is one. False: it leads nowhere, and what is behind it would be missing
+ * without a word. */
+static bool take_cursor(struct import *import, const struct line *line, const struct chats_page *page,
+                        char cursor[IMPORT_CURSOR_BYTES_MAX + 1], bool *more)
+{
+    *more = page->next != NULL;
+    if (page->next == NULL)
+        return true;
+    if (strlen(page->next) <= IMPORT_CURSOR_BYTES_MAX && strcmp(page->next, cursor) != 0) {
+        memcpy(cursor, page->next, strlen(page->next) + 1);
+        return true;
+    }
+    char text[200];
+    snprintf(text, sizeof text, "%s: the provider's next_cursor is %s", line->number,
+             strcmp(page->next, cursor) == 0 ? "the one that was asked for" : "longer than 2,048 bytes");
+    import_stop(import, EXIT_REFUSED, text);
+    return false;
+}
+
 /* False: stopped. */
 static bool read_line(struct source *source, struct import *import, struct line *line)
 {
@@ -195,7 +225,7 @@ static bool read_line(struct source *source, struct import *import, struct line 
     for (bool more = true; more;) {
         struct chats_page page;
         bool gone = false;
-        if (!read_page(source, import, line, cursor[0] != '\0' ? cursor : NULL, &page, &gone))
+        if (!read_page(source, import, line, cursor, &page, &gone))
             return gone && remember(source, import, line, NULL);
         import->patience_mono_ms = clock_read().mono_ms + import->wait_ms;
         const cJSON *chat = NULL;
@@ -206,12 +236,10 @@ static bool read_line(struct source *source, struct import *import, struct line 
             take_chat(import, chat, line);
             count_day(line, chat);
         }
-        more = page.next != NULL && strcmp(page.next, cursor) != 0 && strlen(page.next) < sizeof cursor;
-        if (more)
-            memcpy(cursor, page.next, strlen(page.next) + 1);
+        bool goes_on =
+            import->stopped[0] == '\0' && import_flush(import) && take_cursor(import, line, &page, cursor, &more);
         chats_page_free(&page);
-        if (import->stopped[0] != '\0' || !import_flush(import) ||
-            !remember(source, import, line, more ? cursor : NULL))
+        if (!goes_on || !remember(source, import, line, more ? cursor : NULL))
             return false;
     }
     return true;
@@ -367,6 +395,21 @@ static bool keep_line(struct source *source, const cJSON *view)
     return true;
 }
 
+/* One that was asked for and is none of these; NULL: there is none. */
+static const char *missing_line(const struct source *source)
+{
+    int at = 0;
+    for (const char *line = args_next(source->args, "line", &at); line != NULL;
+         line = args_next(source->args, "line", &at)) {
+        size_t i = 0;
+        while (i < source->line_count && strcmp(source->lines[i].number, line) != 0)
+            i++;
+        if (i == source->line_count)
+            return line;
+    }
+    return NULL;
+}
+
 /* The lines of the account, as the broker knows them. */
 static int read_broker_lines(struct source *source)
 {
@@ -388,11 +431,12 @@ static int read_broker_lines(struct source *source)
     }
     if (!ok)
         return ctl_fail(source->ctl, EXIT_REFUSED, "no_memory", "%s", "");
-    if (source->line_count == 0)
+    const char *missing = missing_line(source);
+    if (missing != NULL || source->line_count == 0)
         return ctl_fail(source->ctl, EXIT_REFUSED, "unknown_line",
-                        "the broker knows no such line of account %s; lines of an `all` pool are known from the first "
-                        "poll on",
-                        source->account);
+                        "the broker knows no such line of account %s%s%s; lines of an `all` pool are known from the "
+                        "first poll on",
+                        source->account, missing != NULL ? ": " : "", missing != NULL ? missing : "");
     return EXIT_DONE;
 }
 
