@@ -158,6 +158,7 @@ static bool reap(struct program *program, int options, int *code)
     if (pid != program->pid)
         return false;
     program->pid = 0;
+    program->dumped = WIFSIGNALED(status) && WCOREDUMP(status);
     *code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     return true;
 }

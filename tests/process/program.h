@@ -21,6 +21,7 @@ struct program {
     const char *name; /* of the executable in the build folder */
     char log[PROGRAM_PATH_MAX];
     pid_t pid; /* 0: does not run */
+    bool dumped; /* it left a core when it ended */
     unsigned long files_max; /* descriptors that it may have; 0: as many as we */
 };
 

@@ -13,6 +13,7 @@
 #include <zmq.h>
 
 #include "lineward/json.h"
+#include "secrets.h"
 
 #define PORT_FIRST 12000
 #define PORTS                                                                                                        \
@@ -179,10 +180,12 @@ static int remove_one(const char *path, const struct stat *stat, int type, struc
 
 void rig_close(struct rig *rig)
 {
+    secrets_search_running(rig);
     for (size_t i = 0; i < RIG_WORKERS; i++)
         program_end(&rig->worker[i]);
     program_end(&rig->broker);
     program_end(&rig->sandbox);
+    secrets_search_left(rig);
     zmq_ctx_term(rig->zmq);
     printf("took %lld ms\n", (long long)(mono_ms() - rig->opened_mono_ms));
     curl_global_cleanup();

@@ -45,7 +45,7 @@ void rig_open(struct rig *rig, const char *const *sets);
 void rig_configure(const struct rig *rig, const char *text);
 /* A file of the rig's folder, which only its owner can read. */
 void rig_write(const struct rig *rig, const char *name, const char *text);
-/* Ends everything in order, which must succeed, and removes the folder. */
+/* Ends everything in order, which must succeed, searches what it said and left for secrets, and removes the folder. */
 void rig_close(struct rig *rig);
 
 void rig_start_sandbox(struct rig *rig);
