@@ -26,6 +26,7 @@ static void line_back(struct core *core, uint32_t at, struct instant now)
     budget_back(&known->fresh, bucket);
     budget_back(&known->out, bucket);
     budget_back(&known->away, bucket);
+    budget_back(&core->lines[at].recipients, bucket);
     known->day = not_after(known->day, now.wall_ms / LEVEL_DAY_MS);
     known->ramp_until_ms = not_after(known->ramp_until_ms, now.wall_ms + ramp_step_ms(core, &core->lines[at]));
     known->flagged_at_ms = not_after(known->flagged_at_ms, now.wall_ms);
@@ -111,6 +112,10 @@ void jump_slice(struct core *core, struct instant now)
         if (core->jump_at <= core->conversations_used)
             conversation_back(core, core->jump_at, now);
     }
-    if (core->jump_at <= last)
+    if (core->jump_at <= last) {
         mono_timer(core, MONO_JUMP, 0, now.mono_ms + SLICE_GAP_MS);
+        return;
+    }
+    for (uint32_t l = 0; l < core->line_count; l++) /* one that had not been looked at yet may have sent meanwhile */
+        line_back(core, l, now);
 }

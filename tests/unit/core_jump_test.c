@@ -94,12 +94,31 @@ START_TEST(what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts)
 }
 END_TEST
 
+START_TEST(recipients_written_to_in_a_wrong_year_are_spent_for_an_hour_only)
+{
+    begin_ahead(POLICY_CONF("pace_per_min: 0, distinct_recipients_per_hour: 1"));
+    rig_send(rig, 1, CLASS_REPLY);
+    rig_tick(rig);
+    rig_sent(rig, last_job());
+    jump(-YEAR_MS);
+    uint64_t next = rig_send(rig, 2, CLASS_REPLY);
+    rig_pass(rig, 1000);
+    ck_job(next, JOB_QUEUED, REASON_BUDGET_RECIPIENTS);
+    for (int minutes = 0; minutes < 75; minutes++) {
+        rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+        rig_pass(rig, 60000);
+    }
+    ck_assert_int_ne(rig_view(rig, next).reason, REASON_BUDGET_RECIPIENTS);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {a_ramp_begun_in_a_wrong_year_goes_on,
                                          over_a_restart_too,
                                          a_next_try_set_in_a_wrong_year_comes_within_the_longest_wait,
                                          the_cadence_counts_from_now_for_a_message_of_a_wrong_year,
-                                         what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts};
+                                         what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts,
+                                  recipients_written_to_in_a_wrong_year_are_spent_for_an_hour_only};
     return run_suite("core_jump", tests, sizeof tests / sizeof *tests);
 }
