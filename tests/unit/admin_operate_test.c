@@ -345,6 +345,18 @@ START_TEST(a_dead_letter_comes_back_by_name_with_all_it_had)
 }
 END_TEST
 
+START_TEST(a_requeued_job_that_is_cancelled_does_not_show_what_it_failed_with_before)
+{
+    five_dead();
+    rig_expect("POST", "/v1/dead/eu%2Fd1/requeue", "operator-token", NULL, 200);
+    rig_expect("DELETE", "/v1/jobs/eu%2Fd1", "operator-token", NULL, 200);
+    struct reply view = rig_ask("GET", "/v1/jobs/eu%2Fd1", "viewer-token", NULL);
+    ck_assert_str_eq(json_string(view.json, "state"), "cancelled");
+    ck_assert_msg(json_get(view.json, "error") == NULL, "%s", view.body);
+    reply_free(&view);
+}
+END_TEST
+
 START_TEST(only_who_may_see_a_dead_letter_brings_it_back)
 {
     five_dead();
@@ -441,6 +453,7 @@ int main(void)
     tcase_add_test(tests, a_conversation_is_moved_on_purpose_or_it_is_said_why_not);
     tcase_add_test(tests, dead_letters_are_listed_by_pool_and_code_page_by_page);
     tcase_add_test(tests, a_dead_letter_comes_back_by_name_with_all_it_had);
+    tcase_add_test(tests, a_requeued_job_that_is_cancelled_does_not_show_what_it_failed_with_before);
     tcase_add_test(tests, only_who_may_see_a_dead_letter_brings_it_back);
     tcase_add_test(tests, what_has_expired_comes_back_only_with_a_new_expiry);
     tcase_add_test(tests, dead_letters_of_a_code_come_back_in_slices_that_can_be_gone_on_with);
