@@ -91,7 +91,7 @@ test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src) $(
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
-.PHONY: all help deps demo check compat test bench sim plants soak storm sim install clean objects tests bench-tools tidy cppcheck \
+.PHONY: all help deps demo check compat test bench sim plants soak storm install clean objects tests bench-tools tidy cppcheck \
         list-unit list-model list-process print-sanitize
 .DEFAULT_GOAL := all
 
