@@ -659,9 +659,10 @@ bool operators_may_have_paused(enum pause_scope scope, int line, int conversatio
     return known != NULL && (known->maybe || known->over_us > since_us);
 }
 
-bool operators_may_have_set(int line)
+bool operators_may_have_set(int line, int64_t since_us)
 {
-    return operators.set[line].maybe;
+    const struct known *known = &operators.set[line];
+    return known->maybe || known->over_us > since_us;
 }
 
 bool operators_surely_cordoned(int line, int64_t *since_us)

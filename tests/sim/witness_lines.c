@@ -45,7 +45,7 @@ static int64_t mono_ms(void)
 
 static bool is_in_force(int line, const struct word *word)
 {
-    return word->sure && !operators_may_have_set(line);
+    return word->sure && !operators_may_have_set(line, now_us());
 }
 
 static void check_closed(int job, int line, int64_t grace_us, const char *what)

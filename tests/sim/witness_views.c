@@ -47,7 +47,7 @@ static void check_pauses(const struct look *look)
 static void check_causes(const struct look *look)
 {
     if (look->reason == REASON_LINE_CRITICAL && !lines_was_ever_critical(look->line) &&
-        !operators_may_have_set(look->line))
+        !operators_may_have_set(look->line, now_us() - ON_ITS_WAY_US))
         wrong(look, "nobody ever called the line CRITICAL");
     if (look->reason == REASON_LINE_FLAGGED && !lines_was_ever_flagged(look->line))
         wrong(look, "nobody ever called the line FLAGGED");
