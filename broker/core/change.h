@@ -112,6 +112,8 @@ struct change_try {
     /* the line's own counts after this try, so that a restart spends no budget twice */
     int64_t bucket;
     uint16_t bucket_messages, bucket_new, bucket_out;
+    /* said anew by cleaning: when its conversation was written to last, -1: never; 0: not told, it was then */
+    int64_t out_ms;
 };
 
 struct change_end {

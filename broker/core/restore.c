@@ -201,9 +201,10 @@ static void restore_try(struct core *core, const struct change_try *try, bool an
         if (try->state == JOB_LEASED && at_ms > core->lines[line].last_try_ms)
             core->lines[line].last_try_ms = at_ms;
     }
-    /* What is said anew may stand for a lease whose own record is gone. */
-    if (job != NULL && (try->state == JOB_LEASED || (anew && try->attempts > 0)))
-        restore_out(core, job->conversation, at_ms);
+    /* What is said anew may stand for a lease whose own record is gone, and is younger than that. */
+    int64_t out_ms = try->out_ms != 0 ? try->out_ms : at_ms;
+    if (job != NULL && out_ms > 0 && (try->state == JOB_LEASED || (anew && try->attempts > 0)))
+        restore_out(core, job->conversation, out_ms);
     if (past || job == NULL || job_state_is_final(job->state))
         return;
     if (job->state == JOB_LEASED)

@@ -219,6 +219,7 @@ static void walk_try(struct cursor *cursor, struct change_try *try)
     FIELD(try->bucket_messages);
     FIELD(try->bucket_new);
     FIELD(try->bucket_out);
+    SIGNED(try->out_ms); /* from version 3 on */
 }
 
 static void walk_end(struct cursor *cursor, struct change_end *end)

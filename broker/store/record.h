@@ -9,7 +9,7 @@
 #include "broker/store/store.h"
 #include "lineward/conf.h"
 
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
 
 /* Room for the values that a decoded change points to. */
 struct record_storage {

@@ -469,6 +469,37 @@ START_TEST(what_only_ends_of_jobs_tell_is_recorded_before_those_are_dropped)
 }
 END_TEST
 
+static int64_t last_out_ms(uint64_t conversation)
+{
+    struct conversation_view view;
+    ck_assert(core_conversation_view(rig->core, conversation, &view));
+    return view.last_out_ms;
+}
+
+START_TEST(what_the_cleaner_says_anew_makes_no_message_younger)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    uint64_t number = next(1, CLASS_TRANSACTIONAL);
+    later(0);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+    struct effect job = last_job();
+    struct core_result unknown = rig_result(&job, OUTCOME_RETRY);
+    unknown.unknown = true;
+    unknown.retry_after_ms = 10 * HOUR_MS;
+    rig_answer(rig, &unknown);
+    int64_t out_ms = last_out_ms(1);
+    later(5 * HOUR_MS);
+    ck_assert_int_eq(last_out_ms(1), out_ms);
+    size_t count = rig->record_count;
+    for (size_t i = 0; i < count; i++) {
+        rig_clean(rig, i);
+        rig_keep(rig);
+    }
+    rig_restart(rig, 1000);
+    ck_assert_int_eq(last_out_ms(1), out_ms);
+}
+END_TEST
+
 START_TEST(a_wait_goes_on_after_a_restart_and_ends_when_it_would_have)
 {
     begin_quick(POLICY_CONF(QUICK));
@@ -507,6 +538,7 @@ int main(void)
         a_record_that_was_moved_behind_newer_ones_takes_nothing_back,
         a_restart_remembers_an_answer,
         what_only_ends_of_jobs_tell_is_recorded_before_those_are_dropped,
+        what_the_cleaner_says_anew_makes_no_message_younger,
         a_wait_goes_on_after_a_restart_and_ends_when_it_would_have,
     };
     return run_suite("core_chat", tests, sizeof tests / sizeof *tests);
