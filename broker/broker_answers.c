@@ -42,9 +42,18 @@ static void renew(void *self, unsigned kind, uint64_t key, struct store_batch *b
     broker->effects.change_count = 0;
 }
 
+static bool is_wanted(void *self, unsigned kind, uint64_t key, uint64_t seq, const void *head, size_t head_bytes)
+{
+    const struct broker *broker = self;
+    struct record_storage storage;
+    struct change change;
+    return record_decode(kind, key, seq, head, head_bytes, &storage, &change) && core_wants(broker->core, &change);
+}
+
 struct store_owner broker_store_owner(struct broker *broker)
 {
-    return (struct store_owner){.self = broker, .replay = replay, .is_live = is_live, .moved = moved, .renew = renew};
+    return (struct store_owner){
+        .self = broker, .replay = replay, .is_live = is_live, .moved = moved, .renew = renew, .is_wanted = is_wanted};
 }
 
 /* A large store takes its time. Reading it changes nothing that a kill would harm, so who asks us to end need not

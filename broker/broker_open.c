@@ -68,7 +68,7 @@ static bool open_store(struct broker *broker)
     const struct conf_store *conf = &broker->conf->store;
     struct store_options options = {.path = conf->path,
                                     .segment_bytes = (uint64_t)conf->segment_mb << 20,
-                                    .history_retention_ms = conf_ms_of_hours(conf->history_retention_h),
+                                    .history_retention_ms = conf_history_ms(conf),
                                     .kinds = record_kinds(),
                                     .owner = broker_store_owner(broker),
                                     .progress = broker_store_progress,

@@ -370,6 +370,8 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
 void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], struct instant now,
                    struct effects *out);
 bool core_is_live(const struct core *core, enum change_kind kind, uint64_t key, uint64_t place);
+/* What is over still tells something: an accepted job, of the id that is remembered. */
+bool core_wants(const struct core *core, const struct change *change);
 void core_moved(struct core *core, enum change_kind kind, uint64_t key, uint64_t from, uint64_t to);
 void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct instant now, struct effects *out);
 

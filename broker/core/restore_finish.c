@@ -300,6 +300,14 @@ bool core_is_live(const struct core *core, enum change_kind kind, uint64_t key, 
     return at != NOBODY && conversation_place(&core->conversations[at]) == place;
 }
 
+bool core_wants(const struct core *core, const struct change *change)
+{
+    if (change->kind != CHANGE_JOB)
+        return false;
+    const struct remembered *known = dedupe_find(core, change->job.id_hash);
+    return known != NULL && known->number == change->job.number;
+}
+
 void core_moved(struct core *core, enum change_kind kind, uint64_t key, uint64_t from, uint64_t to)
 {
     if (kind == CHANGE_JOB) {

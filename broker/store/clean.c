@@ -314,13 +314,25 @@ static enum verdict judge_renewed(struct store *store, struct store_batch *batch
     return ended ? VERDICT_VALUE : past;
 }
 
+/* A record that lives no more: what it says may count longer than it is young, for nobody wrote down when it ended. */
+static enum verdict judge_ended(const struct store *store, const struct record *record, bool old)
+{
+    const struct store_owner *owner = &store->options.owner;
+    if (!store->options.kinds[record->kind].history)
+        return VERDICT_DROP;
+    if (owner->is_wanted != NULL &&
+        owner->is_wanted(owner->self, record->kind, record->key, record->seq, record + 1, record->head_bytes))
+        return VERDICT_WANTED;
+    return old ? VERDICT_DROP : VERDICT_PAST;
+}
+
 static enum verdict judge_living(struct store *store, struct store_batch *batch, const struct record *record,
                                  const struct chunk_item *item)
 {
     const struct store_owner *owner = &store->options.owner;
     const struct store_kind *kind = &store->options.kinds[record->kind];
     if (!owner->is_live(owner->self, record->kind, record->key, item->place))
-        return kind->history && !item->old ? VERDICT_PAST : VERDICT_DROP;
+        return judge_ended(store, record, item->old);
     if (batch_add_moved(batch, record, item->place) != ERR_NONE)
         return VERDICT_ASK;
     store->cleaning.moves_added++;

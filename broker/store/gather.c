@@ -177,8 +177,9 @@ static int gather_chunk(struct store *store)
         const struct chunk_item *item = &chunk->items[i];
         const struct record *record = (const struct record *)(chunk->bytes + item->record);
         assert(item->verdict != VERDICT_ASK);
-        if (item->verdict == VERDICT_PAST || item->verdict == VERDICT_VALUE)
-            error = history_add(store, record, item->verdict, chunk->newest_ms);
+        int64_t time_ms = item->verdict == VERDICT_WANTED ? cleaning->now_ms : chunk->newest_ms;
+        if (item->verdict != VERDICT_DROP)
+            error = history_add(store, record, item->verdict, time_ms);
         else if (item->old && record->seq > cleaning->dropped_seq)
             cleaning->dropped_seq = record->seq;
     }

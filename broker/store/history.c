@@ -172,7 +172,7 @@ int history_add(struct store *store, const struct record *record, enum verdict v
         return -ENOMEM;
     struct record *out = (struct record *)(cleaning->frame + cleaning->frame_used);
     record_strip(out, record, mask);
-    out->flags = verdict == VERDICT_PAST ? RECORD_PAST : 0;
+    out->flags = verdict == VERDICT_VALUE ? 0 : RECORD_PAST;
     cleaning->frame_used += room;
     cleaning->frame_records++;
     sums_record(&cleaning->frame_sums, out, store->options.kinds);

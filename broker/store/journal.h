@@ -109,7 +109,8 @@ struct renewed_table { /* grows by and by, so that nobody waits for it */
     size_t moved; /* slots of the former one that have been moved */
 };
 
-enum verdict { VERDICT_ASK, VERDICT_DROP, VERDICT_PAST, VERDICT_VALUE };
+/* VERDICT_WANTED: as VERDICT_PAST, and as young as if it had been written now. */
+enum verdict { VERDICT_ASK, VERDICT_DROP, VERDICT_PAST, VERDICT_WANTED, VERDICT_VALUE };
 
 struct chunk_item {
     size_t record; /* offset in the chunk */

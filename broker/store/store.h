@@ -76,6 +76,9 @@ struct store_owner {
      * exists. If nothing is added, the record itself is kept in history (not `past`) for as long as an older one of
      * the key may be there, so that the end of a thing outlives it. */
     void (*renew)(void *self, unsigned kind, uint64_t key, struct store_batch *batch);
+    /* KEEP_WHILE_LIVE, with history: a record that is not live any more is to go. If what it says still counts, it stays
+     * in history for a whole retention from now on, however old it is. NULL: nothing does. */
+    bool (*is_wanted)(void *self, unsigned kind, uint64_t key, uint64_t seq, const void *head, size_t head_bytes);
 };
 
 struct store_options {

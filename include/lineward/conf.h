@@ -40,6 +40,13 @@ static inline int64_t conf_ms_of_hours(int64_t hours) /* of the keys that end in
     return hours * 3600000;
 }
 
+/* How long history is kept: a producer's id is told by the record of its job, which must last as long. */
+static inline int64_t conf_history_ms(const struct conf_store *store)
+{
+    bool ids = store->dedupe_window_h > store->history_retention_h;
+    return conf_ms_of_hours(ids ? store->dedupe_window_h : store->history_retention_h);
+}
+
 struct conf_cache {
     char *kind, *redis, *redis_password_file;
 };

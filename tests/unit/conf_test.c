@@ -894,6 +894,16 @@ START_TEST(relative_paths_start_at_the_files_folder)
 }
 END_TEST
 
+/* covers: key store.dedupe_window_h */
+START_TEST(history_is_kept_as_long_as_an_id_is_remembered)
+{
+    accept("store: {history_retention_h: 1, dedupe_window_h: 5}\n" ACCOUNT);
+    ck_assert_int_eq(conf_history_ms(&conf->store), conf_ms_of_hours(5));
+    accept("store: {history_retention_h: 7, dedupe_window_h: 5}\n" ACCOUNT);
+    ck_assert_int_eq(conf_history_ms(&conf->store), conf_ms_of_hours(7));
+}
+END_TEST
+
 START_TEST(a_missing_file_is_named)
 {
     char path[256];
@@ -984,6 +994,7 @@ int main(void)
     TCase *files = tcase_create("files");
     tcase_add_checked_fixture(files, make_folder, remove_folder);
     tcase_add_test(files, relative_paths_start_at_the_files_folder);
+    tcase_add_test(files, history_is_kept_as_long_as_an_id_is_remembered);
     tcase_add_test(files, a_missing_file_is_named);
     tcase_add_test(files, a_secret_is_the_first_line_without_blanks_around_it);
     tcase_add_test(files, a_secret_that_is_not_there_says_why);
