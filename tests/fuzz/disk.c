@@ -291,7 +291,7 @@ void disk_use(struct sim *disk)
                                     .segment_bytes = SEGMENT_BYTES,
                                     .history_retention_ms = INT64_C(3600000),
                                     .kinds = model_kinds,
-                                    .owner = {NULL, replay, is_live, moved, renew},
+                                    .owner = {NULL, replay, is_live, moved, renew, NULL},
                                     .io = &disk->io,
                                     .wall_ms = wall_ms,
                                     .wake_fd = -1};

@@ -102,7 +102,7 @@ static void open_copy(struct copy *copy)
                                     .segment_bytes = SEGMENT_BYTES,
                                     .history_retention_ms = INT64_C(72) * 3600000,
                                     .kinds = record_kinds(),
-                                    .owner = {copy, on_replay, on_is_live, on_moved, on_renew},
+                                    .owner = {copy, on_replay, on_is_live, on_moved, on_renew, NULL},
                                     .io = &copy->files->io,
                                     .wake_fd = -1};
     copy->records = calloc(RECORDS_MAX, sizeof *copy->records);

@@ -138,7 +138,7 @@ static enum err open_on(struct sim *sim, struct rig **rig, int wake_fd, struct s
                                     .segment_bytes = SEGMENT_BYTES,
                                     .history_retention_ms = 3600 * 1000,
                                     .kinds = record_kinds(),
-                                    .owner = {rig, replay, is_live, moved, renew},
+                                    .owner = {rig, replay, is_live, moved, renew, NULL},
                                     .io = &sim->io,
                                     .wall_ms = wall_ms,
                                     .wake_fd = wake_fd};

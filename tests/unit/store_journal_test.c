@@ -76,7 +76,7 @@ static struct store_options options(void)
                                   .history_retention_ms = 3600 * 1000,
                                   .kinds = model_kinds,
                                   .io = counting.pread != NULL ? &counting : NULL,
-                                  .owner = {&owner, on_replay, on_is_live, on_moved, on_renew},
+                                  .owner = {&owner, on_replay, on_is_live, on_moved, on_renew, NULL},
                                   .wake_fd = wake_fd};
 }
 

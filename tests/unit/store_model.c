@@ -179,7 +179,7 @@ struct store_options model_options(struct model *model, struct sim *sim, const c
                                   .segment_bytes = segment_bytes,
                                   .history_retention_ms = 3600 * 1000,
                                   .kinds = model_kinds,
-                                  .owner = {model, replay, is_live, moved, renew},
+                                  .owner = {model, replay, is_live, moved, renew, NULL},
                                   .io = sim != NULL ? &sim->io : NULL,
                                   .wall_ms = wall_ms,
                                   .wake_fd = model->wake_fd};
