@@ -39,12 +39,12 @@ async function refused(promise, kind, code) {
 
 // ---- what is installed ----
 
-test('the lock file names the public registry and pins every package by content', async () => {
+test('the lock file pins every package by content, whatever registry it comes from', async () => {
   const lock = JSON.parse(readFileSync(new URL('package-lock.json', import.meta.url), 'utf8'));
   const packages = Object.entries(lock.packages).filter(([name]) => name !== '');
   assert.ok(packages.length > 0);
   for (const [name, entry] of packages) {
-    assert.match(entry.resolved, /^https:\/\/registry\.npmjs\.org\//, name);
+    assert.equal(entry.resolved, undefined, name);
     assert.match(entry.integrity, /^sha512-/, name);
   }
 });
