@@ -1,60 +1,10 @@
-/* broker_answers.c — what the store and the admin API ask of the broker. */
+/* broker_answers.c — what the store (how far opening it is) and the admin API ask of the broker. */
 #include <signal.h>
 #include <unistd.h>
 
 #include "broker/broker_part.h"
 #include "broker/edge/job_parse.h"
-#include "broker/store/record.h"
 #include "lineward/log.h"
-
-/* ---- the store's questions ---- */
-
-static enum err replay(void *self, unsigned kind, uint64_t key, uint64_t seq, bool past, const void *head,
-                       size_t head_bytes, store_place place)
-{
-    struct broker *broker = self;
-    struct record_storage storage;
-    struct change change;
-    if (!record_decode(kind, key, seq, head, head_bytes, &storage, &change))
-        return ERR_DAMAGED;
-    return core_restore(broker->core, &change, past, place);
-}
-
-static bool is_live(void *self, unsigned kind, uint64_t key, store_place place)
-{
-    const struct broker *broker = self;
-    return core_is_live(broker->core, (enum change_kind)kind, key, place);
-}
-
-static void moved(void *self, unsigned kind, uint64_t key, store_place from, store_place to)
-{
-    struct broker *broker = self;
-    core_moved(broker->core, (enum change_kind)kind, key, from, to);
-}
-
-static void renew(void *self, unsigned kind, uint64_t key, struct store_batch *batch)
-{
-    struct broker *broker = self;
-    core_renew(broker->core, (enum change_kind)kind, key, broker->now, &broker->effects);
-    for (size_t i = 0; i < broker->effects.change_count; i++)
-        if (record_add(batch, &broker->effects.changes[i]) != ERR_NONE)
-            broker->out_of_memory = true;
-    broker->effects.change_count = 0;
-}
-
-static bool is_wanted(void *self, unsigned kind, uint64_t key, uint64_t seq, const void *head, size_t head_bytes)
-{
-    const struct broker *broker = self;
-    struct record_storage storage;
-    struct change change;
-    return record_decode(kind, key, seq, head, head_bytes, &storage, &change) && core_wants(broker->core, &change);
-}
-
-struct store_owner broker_store_owner(struct broker *broker)
-{
-    return (struct store_owner){
-        .self = broker, .replay = replay, .is_live = is_live, .moved = moved, .renew = renew, .is_wanted = is_wanted};
-}
 
 /* A large store takes its time. Reading it changes nothing that a kill would harm, so who asks us to end need not
  * wait for it. */

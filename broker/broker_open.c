@@ -66,11 +66,12 @@ static bool open_core(struct broker *broker)
 static bool open_store(struct broker *broker)
 {
     const struct conf_store *conf = &broker->conf->store;
+    broker->owner = (struct core_owner){broker->core, &broker->now, &broker->effects, &broker->out_of_memory};
     struct store_options options = {.path = conf->path,
                                     .segment_bytes = (uint64_t)conf->segment_mb << 20,
                                     .history_retention_ms = conf_history_ms(conf),
                                     .kinds = record_kinds(),
-                                    .owner = broker_store_owner(broker),
+                                    .owner = core_owner(&broker->owner),
                                     .progress = broker_store_progress,
                                     .wake_fd = broker->store_fd};
     struct store_opened opened;

@@ -1,5 +1,5 @@
 /* broker_part.h — what the broker's parts share: broker.c (the turn), broker_open.c (opening and closing) and
- * broker_answers.c (what store and admin API ask of it). Only for them. */
+ * broker_answers.c (what the admin API asks of it). Only for them. */
 #ifndef LINEWARD_BROKER_PART_H
 #define LINEWARD_BROKER_PART_H
 
@@ -16,6 +16,7 @@
 #include "broker/edge/zones.h"
 #include "broker/edge/tokens.h"
 #include "broker/memory.h"
+#include "broker/store/owner.h"
 #include "broker/store/store.h"
 
 #define BROKER_URGENT_MAX 65536 /* effects for at once in one go; more go the slower way */
@@ -30,6 +31,7 @@ struct broker {
     char name[NAME_MAX_BYTES + 1];
     struct store *store;
     struct store_batch *batch;
+    struct core_owner owner;
     struct core *core;
     struct effects effects;
     struct outbox *outbox;
@@ -75,7 +77,6 @@ void *broker_bind(struct broker *broker, int type, enum key_role role, const cha
 /* ---- broker_reload.c ---- */
 void broker_reload(struct broker *broker); /* SIGHUP */
 
-struct store_owner broker_store_owner(struct broker *broker);
 void broker_store_progress(void *self, uint64_t done, uint64_t total);
 struct admin_shell broker_admin_shell(struct broker *broker);
 

@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "broker/store/owner.h"
 #include "broker/store/record.h"
 #include "tests/support/core_rig.h"
 #include "tests/support/store_sim.h"
@@ -67,6 +68,7 @@ static struct shell {
     struct rig *rig;
     struct store *store;
     struct store_batch *batch;
+    struct core_owner owner;
     struct sim *sim;
     int wake_fd;
     struct {
@@ -99,46 +101,16 @@ static void persist(void *self, const struct effects *out)
         ck_assert_int_eq(record_add(shell.batch, &out->changes[i]), ERR_NONE);
 }
 
-static enum err replay(void *self, unsigned kind, uint64_t key, uint64_t seq, bool past, const void *head,
-                       size_t head_bytes, store_place place)
+/* A store of a rig's records; `owner` is lent for its life. */
+static enum err open_on(struct sim *sim, struct rig *rig, struct core_owner *owner, int wake_fd, struct store **out)
 {
-    struct rig *const *rig = self;
-    struct record_storage storage;
-    struct change change;
-    if (!record_decode(kind, key, seq, head, head_bytes, &storage, &change))
-        return ERR_DAMAGED;
-    return core_restore((*rig)->core, &change, past, place);
-}
-
-static bool is_live(void *self, unsigned kind, uint64_t key, store_place place)
-{
-    struct rig *const *rig = self;
-    return core_is_live((*rig)->core, (enum change_kind)kind, key, place);
-}
-
-static void moved(void *self, unsigned kind, uint64_t key, store_place from, store_place to)
-{
-    struct rig *const *rig = self;
-    core_moved((*rig)->core, (enum change_kind)kind, key, from, to);
-}
-
-static void renew(void *self, unsigned kind, uint64_t key, struct store_batch *batch)
-{
-    struct rig *const *rig = self;
-    struct effects *out = &(*rig)->out;
-    core_renew((*rig)->core, (enum change_kind)kind, key, (*rig)->now, out);
-    for (size_t i = 0; i < out->change_count; i++)
-        ck_assert_int_eq(record_add(batch, &out->changes[i]), ERR_NONE);
-    out->change_count = 0;
-}
-
-static enum err open_on(struct sim *sim, struct rig **rig, int wake_fd, struct store **out)
-{
+    static bool out_of_memory;
+    *owner = (struct core_owner){rig->core, &rig->now, &rig->out, &out_of_memory};
     struct store_options options = {.path = SIM_FOLDER,
                                     .segment_bytes = SEGMENT_BYTES,
                                     .history_retention_ms = 3600 * 1000,
                                     .kinds = record_kinds(),
-                                    .owner = {rig, replay, is_live, moved, renew, NULL},
+                                    .owner = core_owner(owner),
                                     .io = &sim->io,
                                     .wall_ms = wall_ms,
                                     .wake_fd = wake_fd};
@@ -301,7 +273,7 @@ static bool open_first(void *self, struct rig *rig)
 {
     struct shell *opened = self;
     opened->rig = rig;
-    return open_on(opened->sim, &opened->rig, opened->wake_fd, &opened->store) == ERR_NONE;
+    return open_on(opened->sim, rig, &opened->owner, opened->wake_fd, &opened->store) == ERR_NONE;
 }
 
 static void setup(void)
@@ -360,17 +332,11 @@ static void learn(size_t told)
     }
 }
 
-struct disk {
-    struct sim *sim;
-    struct rig *rig;
-};
-
 static bool open_after_cut(void *self, struct rig *rig)
 {
-    struct disk *disk = self;
+    struct core_owner owner;
     struct store *store = NULL;
-    disk->rig = rig;
-    enum err err = open_on(disk->sim, &disk->rig, -1, &store);
+    enum err err = open_on(self, rig, &owner, -1, &store);
     store_close(&store);
     return err == ERR_NONE;
 }
@@ -465,9 +431,8 @@ static void judge_cut(uint64_t seed)
     uint64_t told;
     size_t span = shell.sim->event_count - shell.sim->record_begins;
     size_t events = shell.sim->record_begins + 1 + (size_t)(seed * 7919 % span);
-    struct disk disk = {
-        .sim = sim_after_cut(shell.sim, events, (enum sim_cut)(seed % SIM_CUT_KINDS), false, seed, &told)};
-    struct rig_options options = {.conf = conf_text, .seed = 1, .self = &disk};
+    struct sim *disk = sim_after_cut(shell.sim, events, (enum sim_cut)(seed % SIM_CUT_KINDS), false, seed, &told);
+    struct rig_options options = {.conf = conf_text, .seed = 1, .self = disk};
     struct instant now = {.wall_ms = ended.wall_ms + 1000, .mono_ms = 1000000};
     struct rig *rig = rig_replayed(&options, now, 1, open_after_cut);
     ck_assert_msg(rig != NULL, "state %llu does not open", (unsigned long long)seed);
@@ -478,7 +443,7 @@ static void judge_cut(uint64_t seed)
     if (seed % GO_ON_EVERY == 0)
         judge_going_on(rig);
     rig_free(&rig);
-    sim_free(&disk.sim);
+    sim_free(&disk);
 }
 
 START_TEST(whatever_a_power_cut_leaves_all_that_was_told_still_holds)

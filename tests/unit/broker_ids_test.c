@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "broker/store/owner.h"
 #include "broker/store/record.h"
 #include "tests/support/core_rig.h"
 #include "tests/support/store_sim.h"
@@ -23,6 +24,7 @@ static struct shell {
     struct rig *rig;
     struct store *store;
     struct store_batch *batch;
+    struct core_owner owner;
     struct sim *sim;
     int wake_fd;
 } shell;
@@ -43,54 +45,16 @@ static void persist(void *self, const struct effects *out)
         ck_assert_int_eq(record_add(shell.batch, &out->changes[i]), ERR_NONE);
 }
 
-static enum err replay(void *self, unsigned kind, uint64_t key, uint64_t seq, bool past, const void *head,
-                       size_t head_bytes, store_place place)
-{
-    struct record_storage storage;
-    struct change change;
-    (void)self;
-    if (!record_decode(kind, key, seq, head, head_bytes, &storage, &change))
-        return ERR_DAMAGED;
-    return core_restore(shell.rig->core, &change, past, place);
-}
-
-static bool is_live(void *self, unsigned kind, uint64_t key, store_place place)
-{
-    (void)self;
-    return core_is_live(shell.rig->core, (enum change_kind)kind, key, place);
-}
-
-static void moved(void *self, unsigned kind, uint64_t key, store_place from, store_place to)
-{
-    (void)self;
-    core_moved(shell.rig->core, (enum change_kind)kind, key, from, to);
-}
-
-static void renew(void *self, unsigned kind, uint64_t key, struct store_batch *batch)
-{
-    struct effects *out = &shell.rig->out;
-    (void)self;
-    core_renew(shell.rig->core, (enum change_kind)kind, key, shell.rig->now, out);
-    for (size_t i = 0; i < out->change_count; i++)
-        ck_assert_int_eq(record_add(batch, &out->changes[i]), ERR_NONE);
-    out->change_count = 0;
-}
-
-static bool is_wanted(void *self, unsigned kind, uint64_t key, uint64_t seq, const void *head, size_t head_bytes)
-{
-    struct record_storage storage;
-    struct change change;
-    (void)self;
-    return record_decode(kind, key, seq, head, head_bytes, &storage, &change) && core_wants(shell.rig->core, &change);
-}
-
 static bool open_store(void *self, struct rig *rig)
 {
+    static bool out_of_memory;
+    (void)self;
+    shell.owner = (struct core_owner){rig->core, &rig->now, &rig->out, &out_of_memory};
     struct store_options options = {.path = SIM_FOLDER,
                                     .segment_bytes = SEGMENT_BYTES,
                                     .history_retention_ms = RETENTION_MS,
                                     .kinds = record_kinds(),
-                                    .owner = {self, replay, is_live, moved, renew, is_wanted},
+                                    .owner = core_owner(&shell.owner),
                                     .io = &shell.sim->io,
                                     .wall_ms = wall_ms,
                                     .wake_fd = shell.wake_fd};
