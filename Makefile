@@ -123,8 +123,9 @@ soak: ## 1,000 deaths, 10,000 crash states; model and process tests with new see
 	@deploy/install-deps --if-missing build check
 	@tests/check-rules/soak $(or $(SOAK_MINUTES),60)
 
-sim: $(sim_program) ## the whole in one thread, from seeds: SEEDS=1000 [FIRST=1], or SEED=17 with every event (SHOW=1)
-	@$(if $(SHOW),SIM_SHOW=1) $(sim_program) $(or $(SEED),$(or $(FIRST),1) $(or $(SEEDS),1000))
+sim: $(sim_program) ## the whole in one thread, from seeds: SEEDS=1000 [FIRST=1]; or SEED=17 [PLAN='…'] [SHOW=1: all events]; or SHRINK=17
+	@$(if $(SHOW),SIM_SHOW=1) $(if $(PLAN),SIM_PLAN='$(PLAN)') $(sim_program) \
+	    $(if $(SHRINK),shrink $(SHRINK),$(or $(SEED),$(or $(FIRST),1) $(or $(SEEDS),1000)))
 
 plants: ## does the simulation find planted bugs? PLANTS='names' (all), SEEDS=1000 each
 	@deploy/install-deps --if-missing build

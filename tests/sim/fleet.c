@@ -131,7 +131,7 @@ void fleet_mishap(struct stream *stream)
 void fleet_heal(void)
 {
     fleet.calm = true;
-    fleet_heal_requests();
+    sender_heal();
     for (unsigned i = 0; i < fleet.count; i++)
         if (fleet.places[i].process != NULL)
             go_on(fleet.places[i].process, 0);

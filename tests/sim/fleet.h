@@ -8,6 +8,6 @@
 void fleet_begin(void);
 void fleet_mishap(struct stream *stream);
 void fleet_heal(void);
-void fleet_heal_requests(void); /* sender.c: they pass and are answered */
+void sender_heal(void); /* sender.c: requests pass and are answered */
 
 #endif

@@ -147,6 +147,13 @@ struct stream stream_of(const char *name)
     return (struct stream){XXH64(name, strlen(name), ground.seed * UINT64_C(0x9e3779b97f4a7c15) + 1)};
 }
 
+struct stream stream_nth(const char *name, uint64_t number)
+{
+    struct stream stream = stream_of(name);
+    stream.state = XXH64(&number, sizeof number, stream.state);
+    return stream;
+}
+
 uint64_t draw(struct stream *stream, uint64_t below)
 {
     uint64_t x = stream->state += UINT64_C(0x9e3779b97f4a7c15);
@@ -242,7 +249,8 @@ void breach(const char *promise, struct about about, const char *format, ...)
     if (about.job >= 0 || about.conversation >= 0)
         print_last("what touched the job and its conversation", about, touches);
     print_last("and what went on around it", about, is_near);
-    fprintf(stderr, "seed %" PRIu64 " again: make sim SEED=%" PRIu64 "\n", ground.seed, ground.seed);
+    fprintf(stderr, "seed %" PRIu64 " again: make sim SEED=%" PRIu64 "; cut down: make sim SHRINK=%" PRIu64 "\n", ground.seed,
+            ground.seed, ground.seed);
     fflush(stderr);
     _exit(2);
 }

@@ -38,6 +38,7 @@ struct stream {
 void ground_begin(uint64_t seed);
 uint64_t ground_seed(void);
 struct stream stream_of(const char *name); /* from the seed and the name */
+struct stream stream_nth(const char *name, uint64_t number); /* and a number: each has draws of its own */
 uint64_t draw(struct stream *stream, uint64_t below);
 bool chance(struct stream *stream, unsigned per_mille);
 /* Between both, the small ones more often: a delay. */

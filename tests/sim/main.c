@@ -1,6 +1,8 @@
 /* main.c — runs seeds, each in a process of its own.
  *
- *   sim SEED            one seed, with its hash; SIM_SHOW=1 prints every event
+ *   sim SEED            one seed, with its hash; SIM_SHOW=1 prints every event, SIM_PLAN cuts the world down (plan.h)
+ *   sim shrink SEED     a seed that fails, cut down as long as the same promise breaks
+ *   sim replay FILE...  worlds that once failed, each a line `seed=N PLAN`: none may fail again
  *   sim FIRST COUNT     so many seeds from FIRST on; ends with what was covered. SIM_AT_A_TIME processes (2), for at
  *                       most SIM_SECONDS; with SIM_COVERAGE=1 a fault that never happened in them is a failure */
 #include <inttypes.h>
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #include "tests/sim/cast.h"
+#include "tests/sim/shrink.h"
 #include "tests/sim/world.h"
 
 #define AT_A_TIME_MAX 16
@@ -45,11 +48,19 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static const struct plan whole;
+
 static void run_one(uint64_t seed)
 {
+    static struct plan plan;
     double begun = seconds();
+    const char *text = getenv("SIM_PLAN"), *wrong = text == NULL ? NULL : plan_parse(&plan, text);
+    if (wrong != NULL) {
+        fprintf(stderr, "SIM_PLAN: %s\n", wrong);
+        exit(2);
+    }
     trace_show(getenv("SIM_SHOW") != NULL);
-    world_run(seed);
+    world_run(seed, &plan);
     double took = seconds() - begun;
     printf("seed %" PRIu64 " hash %016" PRIx64 ": %" PRIu64 " steps, %.0f s of virtual time, %d jobs, in %.3f s\n", seed,
            trace_hash(), ground_steps(), (double)now_us() / 1e6, cast_job_count, took);
@@ -57,14 +68,14 @@ static void run_one(uint64_t seed)
     _exit(0); /* nothing is ever freed: no leak to be told of */
 }
 
-static pid_t start_seed(uint64_t seed)
+static pid_t start_seed(uint64_t seed, const struct plan *plan)
 {
     fflush(stdout);
     pid_t pid = fork();
     if (pid != 0)
         return pid;
     alarm(SEED_SECONDS);
-    world_run(seed);
+    world_run(seed, plan);
     add_up();
     _exit(0);
 }
@@ -112,7 +123,7 @@ static int run_batch(uint64_t first, uint64_t count, unsigned at_a_time, double 
             while (pids[slot] != 0)
                 slot++;
             seeds[slot] = next;
-            pids[slot] = start_seed(next++);
+            pids[slot] = start_seed(next++, &whole);
             running++;
             continue;
         }
@@ -138,20 +149,64 @@ static int run_batch(uint64_t first, uint64_t count, unsigned at_a_time, double 
     return failures > 0;
 }
 
+static int replay_file(const char *path)
+{
+    static struct plan plan;
+    static char line[PLAN_TEXT_MAX];
+    FILE *file = fopen(path, "r");
+    const char *wrong = file == NULL ? "can't be read" : NULL;
+    int failures = 0, used = 0;
+    unsigned long long seed;
+    while (wrong == NULL && fgets(line, sizeof line, file) != NULL) {
+        if (line[0] == '#' || line[0] == '\n')
+            continue;
+        wrong = sscanf(line, "seed=%llu%n", &seed, &used) == 1 ? plan_parse(&plan, line + used)
+                                                               : "a line begins with seed=N, or with #";
+        int status = 0;
+        if (wrong == NULL && waitpid(start_seed(seed, &plan), &status, 0) > 0 && status != 0) {
+            fprintf(stderr, "%s: fails again: %s", path, line);
+            failures++;
+        }
+    }
+    if (wrong != NULL)
+        fprintf(stderr, "%s: %s\n", path, wrong);
+    if (file != NULL)
+        fclose(file);
+    return failures + (wrong != NULL);
+}
+
+static int replay(char **paths)
+{
+    int failures = 0, files = 0;
+    for (; paths[files] != NULL; files++)
+        failures += replay_file(paths[files]);
+    printf("%d files, %d failures\n", files, failures);
+    return failures > 0;
+}
+
+static bool share(void)
+{
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return shared != MAP_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     const char *at_a_time = getenv("SIM_AT_A_TIME"), *limit = getenv("SIM_SECONDS");
     struct rlimit files = {4096, 4096};
     setrlimit(RLIMIT_NOFILE, &files);
     if (argc < 2 || sodium_init() < 0) {
-        fprintf(stderr, "usage: sim SEED | sim FIRST COUNT\n");
+        fprintf(stderr, "usage: sim SEED | sim FIRST COUNT | sim shrink SEED | sim replay FILE...\n");
         return 2;
     }
+    if (!share())
+        return 1;
+    if (strcmp(argv[1], "replay") == 0)
+        return replay(argv + 2);
+    if (argc == 3 && strcmp(argv[1], "shrink") == 0)
+        return shrink_seed(strtoull(argv[2], NULL, 10));
     if (argc == 2)
         run_one(strtoull(argv[1], NULL, 10));
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        return 1;
     unsigned parallel = at_a_time == NULL ? 2 : (unsigned)strtoul(at_a_time, NULL, 10);
     return run_batch(strtoull(argv[1], NULL, 10), strtoull(argv[2], NULL, 10),
                      parallel < 1 ? 1 : parallel > AT_A_TIME_MAX ? AT_A_TIME_MAX : parallel,

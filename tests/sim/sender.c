@@ -51,7 +51,7 @@ static struct stream luck;
 static bool begun;
 static bool calm;
 
-void fleet_heal_requests(void)
+void sender_heal(void)
 {
     calm = true;
 }

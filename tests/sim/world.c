@@ -22,25 +22,27 @@
 #define LOOK_EVERY_US (20 * US_S)
 #define LONG_US       (2 * US_H)
 
-struct mishaps { /* of one model: how often, and from which stream */
-    struct stream when, what;
+struct mishaps { /* of one model: how often, and from which stream; each draws from one of its own, so that leaving
+                    one out changes no other */
+    const char *when_name, *what_name;
     int64_t every_us;
     void (*happens)(struct stream *stream);
+    struct stream when;
+    unsigned number;
 };
 
-static struct mishaps kinds[] = {
-    {.every_us = 40 * US_S, .happens = house_mishap},    {.every_us = 30 * US_S, .happens = disk_mishap},
-    {.every_us = 15 * US_S, .happens = net_mishap},      {.every_us = 25 * US_S, .happens = fleet_mishap},
-    {.every_us = 12 * US_S, .happens = provider_mishap}, {.every_us = 20 * US_S, .happens = hooks_mishap},
-    {.every_us = 15 * US_S, .happens = operators_mishap},
+static struct mishaps kinds[PLAN_KIND_COUNT] = {
+    [PLAN_HOUSE] = {"house when", "house what", 40 * US_S, house_mishap, {0}, 0},
+    [PLAN_DISK] = {"disk when", "disk what", 30 * US_S, disk_mishap, {0}, 0},
+    [PLAN_NET] = {"net when", "net what", 15 * US_S, net_mishap, {0}, 0},
+    [PLAN_FLEET] = {"fleet when", "fleet what", 25 * US_S, fleet_mishap, {0}, 0},
+    [PLAN_PROVIDER] = {"provider when", "provider what", 12 * US_S, provider_mishap, {0}, 0},
+    [PLAN_HOOKS] = {"hooks when", "hooks what", 20 * US_S, hooks_mishap, {0}, 0},
+    [PLAN_OPERATORS] = {"operators when", "operators what", 15 * US_S, operators_mishap, {0}, 0},
 };
-static const char *const kind_names[][2] = {
-    {"house when", "house what"},       {"disk when", "disk what"},   {"net when", "net what"},
-    {"fleet when", "fleet what"},       {"provider when", "provider what"}, {"hooks when", "hooks what"},
-    {"operators when", "operators what"},
-};
-#define KINDS (sizeof kinds / sizeof *kinds)
 
+static const struct plan *plan;
+static unsigned *mishap_counts;
 static bool budgets_left;
 static bool healed, patient; /* patient: waits for budgets of a day, which few worlds do, for it takes long */
 static int64_t healed_us;
@@ -51,7 +53,12 @@ static void happen(void *self, uint64_t arg)
     (void)arg;
     if (healed)
         return;
-    kind->happens(&kind->what);
+    kind->number++;
+    if (mishap_counts != NULL)
+        mishap_counts[kind - kinds] = kind->number;
+    struct stream what = stream_nth(kind->what_name, kind->number);
+    if (plan_has(plan, (enum plan_kind)(kind - kinds), kind->number))
+        kind->happens(&what);
     ground_in(draw_delay_us(&kind->when, 1, 2 * kind->every_us), happen, kind, 0);
 }
 
@@ -59,13 +66,24 @@ static void happen(void *self, uint64_t arg)
 static void begin_mishaps(void)
 {
     struct stream luck = stream_of("mishaps");
-    for (size_t i = 0; i < KINDS; i++) {
-        kinds[i].when = stream_of(kind_names[i][0]);
-        kinds[i].what = stream_of(kind_names[i][1]);
+    for (int i = 0; i < PLAN_KIND_COUNT; i++) {
+        kinds[i].when = stream_of(kinds[i].when_name);
         kinds[i].every_us <<= draw(&luck, 3);
         if (!chance(&luck, 200))
             ground_in(draw_delay_us(&kinds[i].when, 1, kinds[i].every_us), happen, &kinds[i], 0);
     }
+}
+
+static void calm_models(void)
+{
+    static void (*const calm[PLAN_MODEL_COUNT])(void) = {[PLAN_CALM_CHILD] = child_heal,
+                                                          [PLAN_CALM_HOOKS] = hooks_heal,
+                                                          [PLAN_CALM_NET] = net_heal,
+                                                          [PLAN_CALM_PROVIDER] = provider_heal,
+                                                          [PLAN_CALM_SENDER] = sender_heal};
+    for (int model = 0; model < PLAN_MODEL_COUNT; model++)
+        if (plan->calm[model])
+            calm[model]();
 }
 
 static void heal(void *self, uint64_t arg)
@@ -125,19 +143,49 @@ static void begin(void)
     house_begin();
     fleet_begin();
     operators_begin();
+    calm_models();
     begin_mishaps();
 }
 
-void world_run(uint64_t seed)
+void world_count_mishaps(unsigned *counts)
+{
+    mishap_counts = counts;
+}
+
+/* What the seed draws for the world as a whole. */
+struct drawn {
+    bool patient;
+    int64_t faulty_us;
+    int jobs;
+};
+
+static struct drawn draw_world(void)
+{
+    struct stream luck = stream_of("world");
+    struct drawn drawn = {.patient = chance(&luck, 10)};
+    drawn.faulty_us = (1 + (int64_t)draw(&luck, 10)) * US_MIN;
+    drawn.jobs = 20 + (int)draw(&luck, 300);
+    return drawn;
+}
+
+int world_jobs_max(uint64_t seed)
+{
+    ground_begin(seed);
+    return draw_world().jobs;
+}
+
+void world_run(uint64_t seed, const struct plan *cut)
 {
     signal(SIGABRT, on_abort);
     signal(SIGALRM, on_alarm);
     ground_begin(seed);
-    struct stream luck = stream_of("world");
-    patient = chance(&luck, 10);
-    int64_t faulty_us = (1 + (int64_t)draw(&luck, 10)) * US_MIN;
+    plan = cut;
+    struct drawn drawn = draw_world();
+    int64_t faulty_us = cut->faulty_ms > 0 && cut->faulty_ms * US_MS < drawn.faulty_us ? cut->faulty_ms * US_MS
+                                                                                       : drawn.faulty_us;
+    patient = drawn.patient;
     begin();
-    producers_begin(faulty_us, 20 + (int)draw(&luck, 300));
+    producers_begin(faulty_us, cut->jobs > 0 ? cut->jobs : drawn.jobs);
     ground_at(faulty_us, heal, NULL, 0);
     ground_at(faulty_us, look, NULL, 0);
     ground_run(faulty_us + HEALED_MAX_US);
