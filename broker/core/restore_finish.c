@@ -27,6 +27,9 @@ static uint64_t order_of(const struct job *job)
     return (uint64_t)job->right << 32 | job->left;
 }
 
+/* 2^44 numbers last for 130,000 starts. */
+#define LEASES_SKIPPED_MAX (UINT32_C(1) << 28)
+
 /* Pools replayed by number move to the place of the configured pool of that name. */
 static void match_pools(struct core *core, struct effects *out)
 {
@@ -247,6 +250,15 @@ static void time_pauses(struct core *core)
     }
 }
 
+/* A disk that lied may have lost leases that are still out, and with them their numbers. Each start gives its own from
+ * somewhere further on, so that a late result of such a lease is not taken for another job's. */
+static void skip_lost_leases(struct core *core, const uint8_t random[KEY_RANDOM_BYTES])
+{
+    uint32_t far;
+    memcpy(&far, random, sizeof far);
+    core->next_lease += far % LEASES_SKIPPED_MAX;
+}
+
 static void begin(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], struct instant now, struct effects *out)
 {
     uint64_t last = core->start_count == 0 ? 0 : core->starts[core->start_count - 1].start;
@@ -257,6 +269,7 @@ static void begin(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], str
     struct start *mine = &core->starts[core->start_count++];
     *mine = (struct start){.start = last + 1, .first_job = core->next_job};
     memcpy(mine->random, random, sizeof mine->random);
+    skip_lost_leases(core, random);
     start_record(core, mine, now, out);
 }
 

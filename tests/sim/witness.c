@@ -208,8 +208,7 @@ void witness_arrived(int job, int conversation, int line, const char *key, const
     struct seen *seen = &witness.jobs[job];
     (void)body;
     (void)bytes;
-    /* After a disk has lied, a lease's number may be given twice, and an old result be taken for another job's. */
-    if (conversation != cast_jobs[job].conversation && !cast_jobs[job].forgiven)
+    if (conversation != cast_jobs[job].conversation)
         breach("P2", about_job(job), "job %d of conversation %d is sent to conversation %d", job,
                cast_jobs[job].conversation, conversation);
     check_key(job, key);
