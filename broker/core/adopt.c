@@ -4,6 +4,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
 #include "broker/core/line.h"
+#include "broker/core/move.h"
 #include "broker/core/past.h"
 #include "broker/core/purge.h"
 #include "broker/core/settle.h"
@@ -71,31 +72,33 @@ static void take_past(struct core *core, uint32_t at, uint32_t line, const struc
         chat_hear(conversation, adopt->health, adopt->health_at_ms);
 }
 
-/* Whoever waited for any line, or for this one, waits as a known conversation of it from now on. */
-static void move_in(struct core *core, uint32_t at, uint32_t line)
+/* Whoever waited for any line, or for this one, waits as a known conversation of it from now on. True: it had left
+ * another line, and its chat there. */
+static bool move_in(struct core *core, uint32_t at, uint32_t line, struct instant now, struct effects *out)
 {
     const struct conversation *conversation = &core->conversations[at];
     uint32_t first = conversation_first(core, conversation);
     if ((conversation->flags & CONVERSATION_BOUND) != 0)
-        return;
+        return false;
     if (first != NOBODY)
         turns_withdraw(core, at, first);
-    conversation_bind(core, at, line, false);
+    return move_bind(core, at, line, now, out);
 }
 
 static void take_over(struct core *core, const struct core_adopt *adopt, uint32_t at, uint32_t line,
                       struct instant now, struct effects *out)
 {
     struct conversation *conversation = &core->conversations[at];
+    bool lost_chat = move_in(core, at, line, now, out);
     take_past(core, at, line, adopt, now);
-    move_in(core, at, line);
     if (adopt->chat_hash != 0)
         conversation_set_chat(core, at, adopt->chat_hash);
     else
         conversation_find_begun(core, at);
     struct conversation_news news = {.chat_hash = adopt->chat_hash,
                                      .chat_id = adopt->chat_id,
-                                     .recipients = adopt->recipients};
+                                     .recipients = adopt->recipients,
+                                     .forgotten_chat = lost_chat && adopt->chat_hash == 0};
     conversation_record(core, at, &news, now, out);
     if (conversation->health == CHAT_OPTED_OUT)
         purge_begin(core, at, now, out);

@@ -41,12 +41,8 @@ void grant(struct core *core, uint32_t slot, uint32_t at, struct instant now, st
         assert(line_takes_fresh(core, line, now)); /* promise P5 */
         placement_remove(core, at);
         placement_charge(core, at, now);
-        bool back = conversation->line == at && (conversation->flags & CONVERSATION_PINNED) == 0;
-        if (moved && !back)
-            recipient_leaves(core, conversation, now, out);
-        conversation_bind(core, job->conversation, at, false);
-        if (moved && !back) /* else its chat is there */
-            move_arrive(core, job->conversation, now, out);
+        if (move_bind(core, job->conversation, at, now, out))
+            move_record(core, job->conversation, now, out);
     }
     uint32_t worker = crew_next_worker(core, line->pool, conversation->pool);
     struct lease *lease = lease_grant(core, slot, at, worker, now);

@@ -66,7 +66,7 @@ void move_settle(struct core *core, uint32_t at, struct instant now)
     move_leave(core, at, now);
 }
 
-void move_arrive(struct core *core, uint32_t at, struct instant now, struct effects *out)
+static void lose_chat(struct core *core, uint32_t at)
 {
     struct conversation *conversation = &core->conversations[at];
     conversation_lose_chat(core, at);
@@ -74,6 +74,25 @@ void move_arrive(struct core *core, uint32_t at, struct instant now, struct effe
         conversation->health = CHAT_UNKNOWN;
         conversation->health_at = 0;
     }
+}
+
+bool move_bind(struct core *core, uint32_t at, uint32_t line, struct instant now, struct effects *out)
+{
+    struct conversation *conversation = &core->conversations[at];
+    bool left = (conversation->flags & CONVERSATION_BOUND) == 0 && (conversation->flags & CONVERSATION_RECORDED) != 0;
+    bool back = conversation->line == line && (conversation->flags & CONVERSATION_PINNED) == 0;
+    bool moves = left && !back; /* else its chat is there */
+    if (moves)
+        recipient_leaves(core, conversation, now, out);
+    conversation_bind(core, at, line, false);
+    if (moves)
+        lose_chat(core, at);
+    return moves;
+}
+
+void move_record(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    const struct conversation *conversation = &core->conversations[at];
     const struct conversation_news news = {.job = conversation_first(core, conversation), .forgotten_chat = true};
     conversation_record(core, at, &news, now, out);
 }
@@ -168,7 +187,8 @@ void core_move(struct core *core, uint64_t token, uint64_t key, uint64_t number,
         conversation_let_go(core, at);
         recipient_leaves(core, conversation, now, out);
         conversation_bind(core, at, line, true); /* it waits for that line as any that names it */
-        move_arrive(core, at, now, out);
+        lose_chat(core, at);
+        move_record(core, at, now, out);
         conversation_settle(core, at, now);
         if (was_on)
             turns_touch_line(core, from, now);

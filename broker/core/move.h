@@ -18,8 +18,11 @@ bool move_may_leave(const struct core *core, uint32_t conversation);
 void move_settle(struct core *core, uint32_t conversation, struct instant now);
 /* Leaves, whatever for. */
 void move_leave(struct core *core, uint32_t conversation, struct instant now);
-/* It is another line's now: the chat is forgotten, its record says where. */
-void move_arrive(struct core *core, uint32_t conversation, struct instant now, struct effects *out);
+/* It lives on that line from now on. True: it had left another, and has forgotten the chat there, which its record does
+ * not say yet. */
+bool move_bind(struct core *core, uint32_t conversation, uint32_t line, struct instant now, struct effects *out);
+/* Its record says where it is, and that the chat is forgotten. */
+void move_record(struct core *core, uint32_t conversation, struct instant now, struct effects *out);
 
 /* Is there more for move_slice() to look at, and no probe that those would go for that leave? */
 bool move_is_due(const struct core *core, const struct line *line, struct instant now);

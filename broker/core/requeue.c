@@ -10,6 +10,7 @@
 #include "broker/core/enqueue.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
+#include "broker/core/move.h"
 #include "broker/core/quiet.h"
 #include "broker/core/settle.h"
 
@@ -47,7 +48,7 @@ static enum code judge(const struct core *core, const struct core_requeue *lette
 
 /* A second attempt has the first one's line (promise P4), so what was tried binds its conversation again if that was
  * forgotten meanwhile. */
-static void take_line(struct core *core, uint32_t at, uint32_t line, struct instant now)
+static void take_line(struct core *core, uint32_t at, uint32_t line, struct instant now, struct effects *out)
 {
     const struct conversation *conversation = &core->conversations[at];
     if ((conversation->flags & CONVERSATION_BOUND) != 0)
@@ -55,7 +56,8 @@ static void take_line(struct core *core, uint32_t at, uint32_t line, struct inst
     uint32_t first = conversation_first(core, conversation);
     if (first != NOBODY)
         turns_withdraw(core, at, first);
-    conversation_bind(core, at, line, false);
+    if (move_bind(core, at, line, now, out))
+        move_record(core, at, now, out);
     if (first != NOBODY)
         conversation_settle(core, at, now);
 }
@@ -97,11 +99,12 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
         return CODE_SUPERSEDED; /* a newer one has its place */
     uint32_t line = letter->attempts > 0 || letter->doubtful ? line_find(core, letter->line) : NO_LINE;
     const struct conversation *home = &core->conversations[at];
-    bool elsewhere = (home->flags & CONVERSATION_BOUND) == 0 && (home->flags & CONVERSATION_PINNED) != 0 && home->line != line;
-    if (elsewhere && !letter->doubtful) /* its tries surely made nothing: it goes where its conversation waits */
+    bool has_home = (home->flags & (CONVERSATION_PINNED | CONVERSATION_RECORDED)) != 0;
+    bool elsewhere = (home->flags & CONVERSATION_BOUND) == 0 && has_home && home->line != line;
+    if (elsewhere && !letter->doubtful) /* its tries surely made nothing: it goes where its conversation waits, or to any */
         line = NO_LINE;
     if (line != NO_LINE)
-        take_line(core, at, line, now);
+        take_line(core, at, line, now, out);
     uint32_t slot = revive(core, at, letter);
     if (slot == NOBODY) {
         conversation_settle(core, at, now);

@@ -59,21 +59,32 @@ static void live_on_0(uint64_t conversation)
     rig_forget(rig);
 }
 
-/* The same, but no job of it names the line, and it was placed there by itself. */
-static void placed_on_0(uint64_t conversation)
+static void cordon_all_but(uint32_t line, bool on)
 {
-    for (uint32_t line = 1; line < 3; line++) {
-        core_cordon(rig->core, 0, RIG_LINE + line, true, rig->now, &rig->out);
+    for (uint32_t other = 0; other < 3; other++) {
+        if (other == line)
+            continue;
+        core_cordon(rig->core, 0, RIG_LINE + other, on, rig->now, &rig->out);
         rig_keep(rig);
     }
+}
+
+/* A job of a conversation that is placed there by itself; none names the line. */
+static struct effect leased_on(uint32_t line, uint64_t conversation)
+{
+    cordon_all_but(line, true);
     rig_send(rig, conversation, CLASS_REPLY);
     struct effect job = leased();
-    ck_assert_uint_eq(line_of(&job), RIG_LINE);
+    ck_assert_uint_eq(line_of(&job), RIG_LINE + line);
+    cordon_all_but(line, false);
+    return job;
+}
+
+/* The same, and it was sent. */
+static void placed_on_0(uint64_t conversation)
+{
+    struct effect job = leased_on(0, conversation);
     rig_sent(rig, &job);
-    for (uint32_t line = 1; line < 3; line++) {
-        core_cordon(rig->core, 0, RIG_LINE + line, false, rig->now, &rig->out);
-        rig_keep(rig);
-    }
     rig_forget(rig);
 }
 
@@ -388,6 +399,70 @@ START_TEST(a_try_that_comes_back_from_a_flagged_line_leaves_it_with_its_key)
 }
 END_TEST
 
+/* A conversation that has left line 0, where its chat was, and has something to send. */
+static void left_line_0(uint64_t conversation)
+{
+    placed_on_0(conversation);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    rig_send(rig, conversation, CLASS_TRANSACTIONAL);
+    told_service(SERVICE_FLAGGED);
+    rig_tick(rig);
+    ck_assert(has_chat_record(conversation));
+}
+
+/* A job that line 1 refused. */
+static struct core_requeue refused_on_1(uint64_t conversation)
+{
+    struct effect job = leased_on(1, conversation);
+    struct core_result result = rig_result(&job, OUTCOME_REJECTED);
+    rig_answer(rig, &result);
+    rig_forget(rig);
+    return (struct core_requeue){.number = job.number,
+                                 .mark = core_requeue_mark(rig->core),
+                                 .attempts = 1,
+                                 .line = RIG_LINE + 1,
+                                 .accepted_at_ms = RIG_START_MS,
+                                 .job = rig_job(conversation, CLASS_REPLY)};
+}
+
+/* covers: call POST /v1/dead/{id}/requeue */
+START_TEST(a_requeued_job_takes_no_chat_of_a_line_that_its_conversation_left)
+{
+    for (int doubtful = 0; doubtful < 2; doubtful++) {
+        begin(MOVES_CONF);
+        struct core_requeue letter = refused_on_1(1);
+        letter.doubtful = doubtful != 0;
+        left_line_0(1);
+        ck_assert_int_eq(core_requeue(rig->core, &letter, false, rig->now, &rig->out), CODE_NONE);
+        rig_keep(rig);
+        rig_resume(rig, PAUSE_ALL, 0, 0);
+        struct effect job = leased();
+        ck_assert_uint_ne(line_of(&job), RIG_LINE);
+        ck_assert(doubtful == 0 || line_of(&job) == RIG_LINE + 1); /* promise P4 */
+        ck_assert(!has_chat_record(1));
+    }
+}
+END_TEST
+
+START_TEST(a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along)
+{
+    begin(MOVES_CONF);
+    left_line_0(1);
+    struct core_adopt adopt = {.token = 81,
+                               .conversation = 1,
+                               .pool = 0,
+                               .line = RIG_LINE + 1,
+                               .recipients = {"[\"+14155550101\"]", 16}};
+    core_adopt(rig->core, &adopt, false, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert(!has_chat_record(1));
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    struct effect job = leased();
+    ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
+    ck_assert(!has_chat_record(1));
+}
+END_TEST
+
 START_TEST(a_lease_that_never_began_on_the_new_line_gives_its_budget_back_and_is_placed_again)
 {
     begin(MOVES_CONF);
@@ -677,6 +752,8 @@ int main(void)
         without_the_policy_nothing_moves,
         an_unknown_outcome_a_pinned_job_and_a_critical_chat_stay,
         a_try_that_comes_back_from_a_flagged_line_leaves_it_with_its_key,
+        a_requeued_job_takes_no_chat_of_a_line_that_its_conversation_left,
+        a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along,
         a_lease_that_never_began_on_the_new_line_gives_its_budget_back_and_is_placed_again,
         conversations_of_a_line_that_is_gone_are_placed_anew,
         a_late_word_that_the_old_line_sent_it_ends_the_job_and_moves_nothing,
