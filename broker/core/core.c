@@ -158,6 +158,7 @@ enum err core_new(struct core **out, const struct core_limits *limits, const str
     core->limits = *limits;
     core->random = seed;
     core->next_job = core->next_lease = core->next_seq = core->next_pause = 1;
+    core->pauses_end = 1;
     core->name_count = 1;
     core->crew_count = core->lane_count = 1;
     core->crews[CREW_ALL].used = true;

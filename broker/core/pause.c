@@ -251,10 +251,20 @@ static void copy_text(char *to, size_t room, const char *from)
 
 static uint32_t free_slot(const struct core *core)
 {
-    for (uint32_t p = 1; p < core->limits.pauses_max; p++)
+    for (uint32_t p = 1; p < core->pauses_end; p++)
         if (!core->pauses[p].used)
             return p;
-    return 0;
+    return core->pauses_end < core->limits.pauses_max ? core->pauses_end : 0;
+}
+
+static struct pause *use_slot(struct core *core, uint32_t slot)
+{
+    struct pause *pause = &core->pauses[slot];
+    if (slot == core->pauses_end)
+        core->pauses_end++;
+    memset(pause, 0, sizeof *pause);
+    pause->used = true;
+    return pause;
 }
 
 void core_pause(struct core *core, const struct core_pause *ask, struct instant now, struct effects *out)
@@ -269,9 +279,7 @@ void core_pause(struct core *core, const struct core_pause *ask, struct instant 
         effect_answer(out, ask->token, CODE_BUSY);
         return;
     }
-    struct pause *pause = &core->pauses[slot];
-    memset(pause, 0, sizeof *pause);
-    pause->used = true;
+    struct pause *pause = use_slot(core, slot);
     pause->change.id = core->next_pause++;
     pause->change.scope = (uint8_t)ask->scope;
     pause->change.target = target;
@@ -309,7 +317,7 @@ void core_resume(struct core *core, uint64_t token, enum pause_scope scope, uint
     uint64_t target = 0;
     unsigned lifted = 0;
     bool known = target_of(core, scope, given, &target);
-    for (uint32_t p = 1; known && p < core->limits.pauses_max; p++) {
+    for (uint32_t p = 1; known && p < core->pauses_end; p++) {
         const struct change_pause *pause = &core->pauses[p].change;
         if (!core->pauses[p].used || pause->scope != scope || pause->target != target || (id != 0 && pause->id != id))
             continue;
@@ -330,7 +338,7 @@ void pause_restore(struct core *core, const struct change_pause *change, bool pa
     uint32_t slot = 0;
     if (change->id >= core->next_pause)
         core->next_pause = change->id + 1;
-    for (uint32_t p = 1; p < core->limits.pauses_max && slot == 0; p++)
+    for (uint32_t p = 1; p < core->pauses_end && slot == 0; p++)
         if (core->pauses[p].used && core->pauses[p].change.id == change->id)
             slot = p;
     if (change->over) /* as history too: what it ended may still lie there as it began */
@@ -339,14 +347,13 @@ void pause_restore(struct core *core, const struct change_pause *change, bool pa
         slot = free_slot(core);
     if (slot == 0 || past || change->over)
         return;
-    core->pauses[slot].used = true;
-    core->pauses[slot].change = *change;
+    use_slot(core, slot)->change = *change;
 }
 
 void pause_recount_pool(struct core *core, uint32_t pool)
 {
     core->pools[pool].pauses = 0;
-    for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
+    for (uint32_t p = 1; p < core->pauses_end; p++) {
         const struct pause *pause = &core->pauses[p];
         if (pause->used && pause->change.scope == PAUSE_POOL && pause->change.target == core->pools[pool].name)
             core->pools[pool].pauses++;

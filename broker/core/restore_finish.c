@@ -235,7 +235,7 @@ static void start_jobs(struct core *core, struct instant now)
 
 static void count_pauses(struct core *core)
 {
-    for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
+    for (uint32_t p = 1; p < core->pauses_end; p++) {
         if (core->pauses[p].used)
             pause_count(core, p);
     }
@@ -244,7 +244,7 @@ static void count_pauses(struct core *core)
 /* Not before the jobs are linked, which empties the timers. */
 static void time_pauses(struct core *core)
 {
-    for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
+    for (uint32_t p = 1; p < core->pauses_end; p++) {
         if (core->pauses[p].used && core->pauses[p].change.until_ms != 0)
             wall_timer(core, WALL_PAUSE, p, core->pauses[p].change.until_ms);
     }
@@ -344,7 +344,7 @@ static void renew_start(struct core *core, uint64_t start, struct instant now, s
 
 static void renew_pause(struct core *core, uint64_t id, struct instant now, struct effects *out)
 {
-    for (uint32_t p = 1; p < core->limits.pauses_max; p++) {
+    for (uint32_t p = 1; p < core->pauses_end; p++) {
         if (core->pauses[p].used && core->pauses[p].change.id == id)
             pause_record(core, &core->pauses[p].change, false, now, out);
     }

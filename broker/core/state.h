@@ -416,7 +416,8 @@ struct core {
     uint32_t workers_used;
     uint64_t slots;
 
-    struct pause *pauses;
+    struct pause *pauses; /* slot 0 unused */
+    uint32_t pauses_end; /* behind the last slot that was ever used */
     struct index by_pause;
     uint64_t next_pause;
     uint32_t pauses_all;

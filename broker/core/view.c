@@ -211,7 +211,7 @@ size_t core_pauses(const struct core *core, uint32_t *cursor, struct pause_view 
 {
     size_t count = 0;
     uint32_t p = *cursor == 0 ? 1 : *cursor;
-    for (; p < core->limits.pauses_max && count < room; p++) {
+    for (; p < core->pauses_end && count < room; p++) {
         if (!core->pauses[p].used)
             continue;
         const struct change_pause *pause = &core->pauses[p].change;
