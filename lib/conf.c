@@ -182,8 +182,8 @@ static enum err make_fallbacks(struct conf_reader *reader)
 
 static bool takes_yaml(enum conf_type type)
 {
-    return type == TYPE_INT_LIST || type == TYPE_RISING_LIST || type == TYPE_ENDPOINT_LIST || type == TYPE_LINES ||
-           type == TYPE_QUIET_HOURS;
+    return type == TYPE_INT_LIST || type == TYPE_RISING_LIST || type == TYPE_ENDPOINT_LIST ||
+           type == TYPE_OUTCOME_HOSTS || type == TYPE_TOPICS || type == TYPE_LINES || type == TYPE_QUIET_HOURS;
 }
 
 static enum err set_value(struct conf_reader *reader, const struct conf_key *key, const char *path, const char *text,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf_read.h"
+#include "lineward/outcome_target.h"
 
 /* Where the file sets a key, NULL where it leaves the default. `entry` NULL: the section has no names. */
 static const struct conf_node *node_of(const struct conf_reader *reader, const char *section, const char *entry,
@@ -170,6 +171,31 @@ static enum err check_addresses(struct conf_reader *reader)
     return ERR_NONE;
 }
 
+/* Signed, or not at all; and only to where the owner of the machine allows. */
+static enum err check_outcomes(struct conf_reader *reader)
+{
+    const struct conf *conf = &reader->whole->conf;
+    const char *const *hosts = (const char *const *)conf->broker.outcome_hosts;
+    for (size_t i = 0; i < conf->pool_count; i++) {
+        const struct conf_pool *pool = &conf->pools[i];
+        struct outcome_target target;
+        const char *why = NULL;
+        bool has_url = pool->outcome_url != NULL;
+        const char *key = has_url ? "outcome_url" : "outcome_secrets_file";
+        if (has_url != (pool->outcome_secrets_file != NULL))
+            return conf_refuse(reader, node_of(reader, "pools", pool->name, key), "pools",
+                               "%s: %s is set without %s: they go together", pool->name, key,
+                               has_url ? "outcome_secrets_file" : "outcome_url");
+        if (!has_url || !outcome_url_parse(pool->outcome_url, &target, &why) ||
+            outcome_host_is_allowed(hosts, conf->broker.outcome_host_count, &target))
+            continue;
+        return conf_refuse(reader, node_of(reader, "pools", pool->name, key), "pools",
+                           "%s: outcome_url: broker.outcome_hosts does not name %s%s: add it there if outcomes may go there",
+                           pool->name, target.plain ? "http://" : "", target.host);
+    }
+    return ERR_NONE;
+}
+
 enum err conf_check(struct conf_reader *reader)
 {
     enum err err = ERR_NONE;
@@ -185,6 +211,8 @@ enum err conf_check(struct conf_reader *reader)
     if ((err = check_pairs(reader)) != ERR_NONE)
         return err;
     if ((err = check_addresses(reader)) != ERR_NONE)
+        return err;
+    if ((err = check_outcomes(reader)) != ERR_NONE)
         return err;
     return check_exposure(reader);
 }

@@ -23,6 +23,9 @@ enum conf_type {                 /* field */
                  TYPE_INT_LIST,      /* int64_t[items_max] and size_t at count_offset */
                  TYPE_RISING_LIST,   /* the same, each above the one before, at least one */
                  TYPE_ENDPOINT_LIST, /* char *[items_max] and size_t at count_offset, at least one */
+                 TYPE_OUTCOME_HOSTS, /* likewise, entries of outcome_target.h; may be empty */
+                 TYPE_TOPICS,        /* likewise, prefixes of topics, at least one */
+                 TYPE_OUTCOME_URL,   /* char *, https, or http */
                  TYPE_LINES,         /* struct conf_pool's lines */
                  TYPE_QUIET_HOURS,   /* struct conf_policy's quiet hours */
 };

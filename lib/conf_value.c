@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf_read.h"
+#include "lineward/outcome_target.h"
 
 #define TEXT_BYTES_MAX  4096
 #define SHOWN_BYTES_MAX 60 /* of a value, in a problem */
@@ -265,6 +266,36 @@ static enum err read_endpoint_list(const struct value *v)
     return err;
 }
 
+static bool is_topics(const char *text, const char **why)
+{
+    *why = "the begin of topics of a pool's events, as job.sent, job. or pool.";
+    return strncmp(text, "job.", 4) == 0 || strncmp(text, "pool.", 5) == 0;
+}
+
+static enum err read_text_list(const struct value *v, size_t least,
+                               bool (*is_valid)(const char *text, const char **why))
+{
+    enum err err = check_list(v, least);
+    char **items = field(v);
+    for (size_t i = 0; err == ERR_NONE && i < v->node->count; i++) {
+        const char *text = NULL, *why = NULL;
+        if ((err = read_text(v, v->node->items[i], &text)) != ERR_NONE)
+            return err;
+        if (!is_valid(text, &why))
+            return refuse_value(v, v->node->items[i], why);
+        err = put_text(&items[i], text);
+    }
+    if (err == ERR_NONE)
+        *(size_t *)(void *)(v->base + v->key->count_offset) = v->node->count;
+    return err;
+}
+
+static bool is_outcome_url(const char *text, const char **why)
+{
+    struct outcome_target target;
+    return outcome_url_parse(text, &target, why);
+}
+
 static enum err note_line(const struct value *v, const struct conf_node *number, const char *text, size_t pool)
 {
     struct conf_reader *reader = v->reader;
@@ -408,6 +439,12 @@ enum err conf_value_read(struct conf_reader *reader, const struct conf_key *key,
         return read_int_list(&v, true);
     case TYPE_ENDPOINT_LIST:
         return read_endpoint_list(&v);
+    case TYPE_OUTCOME_HOSTS:
+        return read_text_list(&v, 0, outcome_host_is_valid);
+    case TYPE_TOPICS:
+        return read_text_list(&v, 1, is_topics);
+    case TYPE_OUTCOME_URL:
+        return read_shaped(&v, is_outcome_url);
     case TYPE_LINES:
         return read_lines(&v);
     case TYPE_QUIET_HOURS:
@@ -428,9 +465,12 @@ void conf_value_free(const struct conf_key *key, void *base)
     case TYPE_HOST_PORT:
     case TYPE_BASE_URL:
     case TYPE_REDIS_URL:
+    case TYPE_OUTCOME_URL:
         free(*text);
         break;
     case TYPE_ENDPOINT_LIST:
+    case TYPE_OUTCOME_HOSTS:
+    case TYPE_TOPICS:
         for (size_t i = 0; i < key->items_max; i++)
             free(text[i]);
         break;

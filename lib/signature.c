@@ -107,3 +107,16 @@ void signature_make(const struct webhook_secret *secret, const char *id, const c
     memcpy(out, "v1,", 3);
     sign(secret, id, timestamp, body, body_bytes, out + 3);
 }
+
+void signature_make_all(const struct webhook_secret *secrets, size_t secret_count, const char *id,
+                        const char *timestamp, const void *body, size_t body_bytes, char out[SIGNATURES_TEXT_MAX])
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < secret_count && i < SIGNATURE_SECRETS_MAX; i++) {
+        if (i > 0)
+            out[used++] = ' ';
+        signature_make(&secrets[i], id, timestamp, body, body_bytes, out + used);
+        used += strlen(out + used);
+    }
+}

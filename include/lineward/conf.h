@@ -18,6 +18,8 @@
 #define CONF_RAMP_STEPS_MAX 16
 #define CONF_CADENCE_MAX 8
 #define CONF_WORKER_BROKERS_MAX 64
+#define CONF_OUTCOME_HOSTS_MAX 64
+#define CONF_OUTCOME_TOPICS_MAX 16
 
 enum on_closed { ON_CLOSED_HOLD, ON_CLOSED_MOVE };
 
@@ -28,6 +30,8 @@ struct conf_broker {
     char *curve_secret_key_file, *authorized_keys_dir; /* NULL: not set */
     bool insecure;
     int64_t jobs_max, heartbeat_ms, restart_wait_ms;
+    char *outcome_hosts[CONF_OUTCOME_HOSTS_MAX]; /* outcome_target.h */
+    size_t outcome_host_count;
 };
 
 struct conf_store {
@@ -69,6 +73,10 @@ struct conf_pool {
     bool all_lines;               /* what no other pool of the account names */
     struct conf_pool_line *lines; /* else these */
     size_t line_count;
+    char *outcome_url, *outcome_secrets_file;      /* NULL: no outcome webhook */
+    char *outcome_topics[CONF_OUTCOME_TOPICS_MAX]; /* prefixes */
+    size_t outcome_topic_count;
+    int64_t outcome_timeout_ms, outcome_in_flight;
     bool gone; /* not in the file any more: conf_follow(); has no lines, and its policy is none */
 };
 

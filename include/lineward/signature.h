@@ -30,8 +30,16 @@ enum signature_verdict signature_verify(const struct webhook_secret *secrets, si
                                         const char *timestamp, const char *signatures, const void *body,
                                         size_t body_bytes, int64_t now_s);
 
-/* Writes "v1,<base64>" for the sandbox and for tests. `timestamp` is the header's own digits. */
+/* Writes "v1,<base64>" for the sandbox and tests. `timestamp` is the header's own digits. */
 void signature_make(const struct webhook_secret *secret, const char *id, const char *timestamp, const void *body,
                     size_t body_bytes, char out[SIGNATURE_TEXT_MAX]);
+
+#define SIGNATURE_SECRETS_MAX 16
+#define SIGNATURES_TEXT_MAX   (SIGNATURE_SECRETS_MAX * SIGNATURE_TEXT_MAX)
+
+/* One signature for each secret (at most SIGNATURE_SECRETS_MAX), blanks between them: while secrets are rotated, whoever
+ * knows one of them can verify. */
+void signature_make_all(const struct webhook_secret *secrets, size_t secret_count, const char *id,
+                        const char *timestamp, const void *body, size_t body_bytes, char out[SIGNATURES_TEXT_MAX]);
 
 #endif

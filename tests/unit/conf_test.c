@@ -173,6 +173,12 @@ static void check_defaults(const struct conf *c)
     ck_assert(c->pools[0].all_lines);
     ck_assert_uint_eq(c->pools[0].line_count, 0);
     ck_assert_uint_eq(c->policy_count, 1);
+    ck_assert_uint_eq(c->broker.outcome_host_count, 0);
+    ck_assert_ptr_null(c->pools[0].outcome_url);
+    ck_assert_uint_eq(c->pools[0].outcome_topic_count, 6);
+    ck_assert_str_eq(c->pools[0].outcome_topics[5], "job.delivery");
+    ck_assert_int_eq(c->pools[0].outcome_timeout_ms, 10000);
+    ck_assert_int_eq(c->pools[0].outcome_in_flight, 16);
     const struct conf_policy *p = &c->policies[0];
     static const int64_t ramp[] = {10, 25, 50, 100}, cadence[] = {86400000, 259200000};
     ck_assert_str_eq(p->name, "default");
@@ -347,6 +353,39 @@ START_TEST(quiet_hours_without_a_zone_are_the_recipients)
 {
     accept("policies: {default: {quiet_hours: {from: \"23:59\", to: \"00:00\"}}}\n" ACCOUNT);
     ck_assert_str_eq(conf->policies[0].quiet_zone, "recipient");
+}
+END_TEST
+
+#define HOSTS "broker: {outcome_hosts: [api.example.com, \"http://127.0.0.1\"]}\n"
+
+/* covers: key broker.outcome_hosts, pools.outcome_url, pools.outcome_secrets_file, pools.outcome_topics */
+START_TEST(outcomes_go_signed_and_where_the_owner_allows)
+{
+    accept(HOSTS ACCOUNT "pools: {default: {outcome_url: \"https://api.example.com/h\", outcome_secrets_file: s, "
+                         "outcome_topics: [job., pool.paused], outcome_in_flight: 1}}\n");
+    ck_assert_uint_eq(conf->broker.outcome_host_count, 2);
+    ck_assert_str_eq(conf->pools[0].outcome_url, "https://api.example.com/h");
+    ck_assert_str_eq(conf->pools[0].outcome_secrets_file, "/etc/lineward/s");
+    ck_assert_uint_eq(conf->pools[0].outcome_topic_count, 2);
+    conf_free(&conf);
+    accept(HOSTS ACCOUNT "pools: {default: {outcome_url: \"http://127.0.0.1:9/h\", outcome_secrets_file: s}}\n");
+    conf_free(&conf);
+    refuse(HOSTS ACCOUNT "pools: {default: {outcome_url: \"https://api.example.com/h\"}}\n",
+           "outcome_url is set without outcome_secrets_file");
+    refuse(HOSTS ACCOUNT "pools: {default: {outcome_secrets_file: s}}\n",
+           "outcome_secrets_file is set without outcome_url");
+    refuse(HOSTS ACCOUNT "pools:\n  default:\n    outcome_secrets_file: s\n    outcome_url: http://api.example.com/h\n",
+           "t.yaml:6: pools: default: outcome_url: broker.outcome_hosts does not name http://api.example.com");
+    refuse(ACCOUNT "pools: {default: {outcome_url: \"https://a.b/h?key=hidden\", outcome_secrets_file: s}}\n",
+           "broker.outcome_hosts does not name a.b");
+    ck_assert_ptr_null(strstr(problem.text, "hidden")); /* an address may hold what others should not read */
+    refuse(ACCOUNT "pools: {default: {outcome_url: \"https://u:hidden@a.b/h\", outcome_secrets_file: s}}\n",
+           "pools.default.outcome_url: must be https://HOST");
+    ck_assert_ptr_null(strstr(problem.text, "hidden"));
+    refuse("broker: {outcome_hosts: [\"https://a\"]}\n" ACCOUNT, "https://a is not right here: a name as");
+    refuse("broker: {outcome_hosts: a}\n" ACCOUNT, "a list");
+    refuse(ACCOUNT "pools: {default: {outcome_topics: []}}\n", "a list of 1 to 16");
+    refuse(ACCOUNT "pools: {default: {outcome_topics: [line.gate]}}\n", "line.gate is not right here: the begin");
 }
 END_TEST
 
@@ -960,6 +999,7 @@ int main(void)
     tcase_add_test(tests, entries_stand_beside_each_other_and_default_only_where_none_is_named);
     tcase_add_test(tests, every_shape_of_value_is_read);
     tcase_add_test(tests, quiet_hours_without_a_zone_are_the_recipients);
+    tcase_add_test(tests, outcomes_go_signed_and_where_the_owner_allows);
     tcase_add_test(tests, unknown_keys_are_refused_with_line_and_the_nearest_known_key);
     tcase_add_test(tests, what_is_named_twice_is_refused_with_both_lines);
     tcase_add_test(tests, values_out_of_range_are_refused_with_the_range);

@@ -77,6 +77,41 @@ START_TEST(what_we_sign_is_what_we_accept)
 }
 END_TEST
 
+/* The example of the Standard Webhooks specification's own libraries. */
+START_TEST(a_signature_is_what_the_specifications_libraries_make)
+{
+    struct webhook_secret secret = secret_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    static const char body[] = "{\"test\": 2432232314}";
+    char signature[SIGNATURE_TEXT_MAX];
+    signature_make(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body, sizeof body - 1, signature);
+    ck_assert_str_eq(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+}
+END_TEST
+
+START_TEST(while_secrets_are_rotated_each_signs_in_their_order)
+{
+    struct webhook_secret secrets[SIGNATURE_SECRETS_MAX + 1];
+    char all[SIGNATURES_TEXT_MAX], one[SIGNATURE_TEXT_MAX];
+    secrets[0] = secret_of(SECRET);
+    secrets[1] = secret_of(OTHER_SECRET);
+    signature_make_all(secrets, 2, "msg_1", "1000", "{}", 2, all);
+    signature_make(&secrets[0], "msg_1", "1000", "{}", 2, one);
+    size_t bytes = strlen(one);
+    ck_assert_int_eq(strncmp(all, one, bytes), 0);
+    ck_assert_int_eq(all[bytes], ' ');
+    signature_make(&secrets[1], "msg_1", "1000", "{}", 2, one);
+    ck_assert_str_eq(all + bytes + 1, one);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(signature_verify(&secrets[i], 1, "msg_1", "1000", all, "{}", 2, 1000), SIGNATURE_GOOD);
+    for (size_t i = 2; i < SIGNATURE_SECRETS_MAX + 1; i++)
+        secrets[i] = secrets[i % 2];
+    signature_make_all(secrets, SIGNATURE_SECRETS_MAX + 1, "msg_1", "1000", "{}", 2, all); /* no more than fit */
+    ck_assert_uint_eq(strlen(all), SIGNATURE_SECRETS_MAX * (bytes + 1) - 1);
+    signature_make_all(secrets, 0, "msg_1", "1000", "{}", 2, all);
+    ck_assert_str_eq(all, "");
+}
+END_TEST
+
 START_TEST(an_empty_body_can_be_signed)
 {
     struct webhook_secret secret = secret_of(SECRET);
@@ -189,6 +224,8 @@ int main(void)
     TCase *tests = tcase_create("signature");
     tcase_add_test(tests, every_vector_is_judged_as_the_reference_library_judges_it);
     tcase_add_test(tests, what_we_sign_is_what_we_accept);
+    tcase_add_test(tests, a_signature_is_what_the_specifications_libraries_make);
+    tcase_add_test(tests, while_secrets_are_rotated_each_signs_in_their_order);
     tcase_add_test(tests, an_empty_body_can_be_signed);
     tcase_add_test(tests, any_of_the_secrets_may_have_signed);
     tcase_add_test(tests, only_a_true_signature_can_be_stale);

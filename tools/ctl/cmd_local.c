@@ -14,7 +14,7 @@
 
 /* ---- check-config ---- */
 
-#define FILES_MAX (2 * CONF_ACCOUNTS_MAX + 8)
+#define FILES_MAX (2 * CONF_ACCOUNTS_MAX + 8) /* more are not told */
 
 /* A file that the configuration names and that this user cannot read on this machine. */
 struct unreadable {
@@ -25,7 +25,7 @@ struct unreadable {
 
 static void look_at(struct unreadable *list, size_t *count, const char *section, const char *key, const char *file)
 {
-    if (file == NULL || access(file, R_OK) == 0)
+    if (file == NULL || *count == FILES_MAX || access(file, R_OK) == 0)
         return;
     snprintf(list[*count].key, sizeof list->key, "%s.%s", section, key);
     list[*count].file = file;
@@ -50,6 +50,11 @@ static size_t look_at_files(const struct conf *conf, struct unreadable list[FILE
         snprintf(section, sizeof section, "accounts.%s", account->name);
         look_at(list, &count, section, "api_key_file", account->api_key_file);
         look_at(list, &count, section, "webhook_secrets_file", account->webhook_secrets_file);
+    }
+    for (size_t i = 0; i < conf->pool_count; i++) {
+        char section[NAME_MAX_BYTES + 16];
+        snprintf(section, sizeof section, "pools.%s", conf->pools[i].name);
+        look_at(list, &count, section, "outcome_secrets_file", conf->pools[i].outcome_secrets_file);
     }
     return count;
 }
