@@ -12,7 +12,15 @@
 static const char no_memory[] = "out of memory";
 static const char too_many_values[] = "more values than anybody reads";
 
-/* Each value but the first is the first one of an object or array, or follows a comma. */
+static const char *behind_string(const char *at, const char *end)
+{
+    for (at++; at < end && *at != '"'; at++)
+        at += *at == '\\';
+    return at < end ? at + 1 : end;
+}
+
+/* Each value but the first is the first one of an object or array, or follows a comma. Before all else, and of any
+ * bytes: a look at the grammar of a large document takes as long as all small ones wait. */
 static bool has_more_values(const char *text, size_t bytes, size_t values_max)
 {
     size_t values = 1;
@@ -20,7 +28,7 @@ static bool has_more_values(const char *text, size_t bytes, size_t values_max)
         return false;
     for (const char *at = text, *end = text + bytes; at < end && values <= values_max;) {
         values += *at == ',' || *at == '[' || *at == '{';
-        at = *at == '"' ? json_skip_string(at) : at + 1;
+        at = *at == '"' ? behind_string(at, end) : at + 1;
     }
     return values > values_max;
 }
@@ -32,9 +40,7 @@ cJSON *json_parse(const char *text, size_t bytes, const char **why)
 
 cJSON *json_parse_bounded(const char *text, size_t bytes, size_t values_max, const char **why)
 {
-    const char *fault = json_scan_fault(text, bytes);
-    if (fault == NULL && has_more_values(text, bytes, values_max))
-        fault = too_many_values;
+    const char *fault = has_more_values(text, bytes, values_max) ? too_many_values : json_scan_fault(text, bytes);
     cJSON *document = fault == NULL ? cJSON_ParseWithLength(text, bytes) : NULL;
     if (document == NULL && why != NULL)
         *why = fault != NULL ? fault : no_memory;

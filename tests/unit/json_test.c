@@ -315,6 +315,25 @@ static bool texts_equal(const char *a, const char *b)
     return equal;
 }
 
+START_TEST(too_many_values_are_refused_before_they_are_read)
+{
+    static const char *const many[] = {"[1,2,3,4]", "{\"a\":{\"b\":[1]},\"c\":2}", "[[[[[[[[", "[\"\\\",,\",2,3,4"};
+    static const char *const few[] = {"[1,2,3]", "[\",,,,\",1]", "[\"\\\"[[[[\",1]", "\"[[[[[\""};
+    const char *why = NULL;
+    for (size_t i = 0; i < sizeof many / sizeof *many; i++) {
+        ck_assert_ptr_null(json_parse_bounded(many[i], strlen(many[i]), 4, &why));
+        ck_assert_int_eq(json_fault_of(why), JSON_FAULT_VALUE);
+    }
+    for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
+        cJSON *document = json_parse_bounded(few[i], strlen(few[i]), 4, &why);
+        ck_assert_ptr_nonnull(document);
+        cJSON_Delete(document);
+    }
+    ck_assert_ptr_null(json_parse_bounded("[\"1,2,3", 7, 4, &why)); /* a string without an end is another fault */
+    ck_assert_int_eq(json_fault_of(why), JSON_FAULT_FORM);
+}
+END_TEST
+
 START_TEST(equality_is_of_values_not_of_spelling)
 {
     ck_assert(texts_equal("{\"a\":1,\"b\":[true,null]}", " { \"b\" : [true , null], \"a\" : 1.0e0 }"));
@@ -544,6 +563,7 @@ int main(void)
     tcase_add_test(tests, integers_beyond_2_to_the_53_are_noticed_wherever_they_are);
     tcase_add_test(tests, typed_access_takes_nothing_of_another_type);
     tcase_add_test(tests, of_two_equal_names_the_first_counts);
+    tcase_add_test(tests, too_many_values_are_refused_before_they_are_read);
     tcase_add_test(tests, equality_is_of_values_not_of_spelling);
     tcase_add_test(tests, equality_of_very_wide_objects_takes_no_quadratic_time);
     tcase_add_test(tests, commas_and_colons_come_by_themselves);
