@@ -54,6 +54,16 @@ void budget_add(struct budget_window *window, int64_t wall_ms, int delta, int64_
     }
 }
 
+void budget_add_many(struct budget_window *window, int64_t wall_ms, unsigned count)
+{
+    int64_t bucket = wall_ms / BUDGET_BUCKET_MS;
+    advance(window, bucket);
+    uint16_t *at = &window->count[bucket % BUDGET_BUCKETS];
+    unsigned room = UINT16_MAX - *at;
+    *at = (uint16_t)(*at + (count < room ? count : room));
+    window->sum += count < room ? count : room;
+}
+
 void budget_restore(struct budget_window *window, int64_t bucket, uint16_t count)
 {
     if (bucket <= 0)

@@ -416,6 +416,7 @@ struct job_view {
     uint32_t ahead;          /* jobs before it in its conversation */
     int64_t release_at_ms;   /* an estimate; 0: unknown */
     uint64_t pause;          /* that stops it, 0: none */
+    const struct change_pause *paused; /* it; NULL: none. Lent until the core is called again */
     struct budget_state budget; /* that stops it, if the reason is one */
 };
 /* False: not a live job (look in the history). */
@@ -426,6 +427,40 @@ uint64_t core_job_by_id(const struct core *core, uint64_t id_hash);
  * `visit` gets each live job's view. */
 bool core_jobs_walk(struct core *core, uint32_t *cursor, uint32_t limit, struct instant now,
                     void (*visit)(void *self, const struct job_view *view), void *self);
+
+/* ---- when: an estimate of the moment at which a job goes, see forecast.h ---- */
+
+#define FORECAST_FINE_MS   5000 /* the first slots; */
+#define FORECAST_FINE      120
+#define FORECAST_BUCKETS   1008 /* then a week in steps of ten minutes */
+#define FORECAST_SLOTS     (FORECAST_FINE + FORECAST_BUCKETS)
+#define FORECAST_LINES_MAX 128  /* of a pool with more lines so many are looked at, spread evenly */
+
+struct estimate {
+    int64_t at_ms;       /* wall; 0: nothing can be said, because of ... */
+    enum reason unknown; /* ... this; NONE: it lies more than a week ahead */
+    uint64_t ahead;      /* jobs that go before it on its line, or in its pool */
+    uint32_t lines;      /* that it waits for: 1, or those of its pool that take new conversations */
+    double per_min;      /* what these send together now; -1: without limit */
+};
+struct forecast { /* the caller's memory */
+    bool done;
+    struct estimate said; /* once it is done */
+    /* the rest is the core's */
+    struct instant now;
+    uint32_t pool, line, job, conversation; /* the last three may be none */
+    uint32_t class, zone, before; /* before: jobs before it in its conversation */
+    bool fresh, rested;
+    int64_t from_ms, floor_ms; /* nothing goes before; it does not go before */
+    uint32_t phase, line_at, seen, every;
+    double waiting[CLASS_COUNT], own, need, at_once, saved, unlimited, sending;
+    float supply[FORECAST_SLOTS], rate[FORECAST_SLOTS]; /* sends in each slot; and a ms, while there is room */
+    bool night[FORECAST_SLOTS];
+};
+/* Begins to estimate when that job goes. False: not a live job. */
+bool core_forecast_begin(const struct core *core, uint64_t number, struct instant now, struct forecast *out);
+/* Goes on by a slice well under a millisecond, until forecast->done. */
+void core_forecast_step(const struct core *core, struct forecast *forecast);
 
 #define CONVERSATION_PAUSES_SHOWN 8
 struct conversation_view {

@@ -27,8 +27,10 @@ static struct verdict because_until(enum reason reason, int64_t until_ms)
 
 static struct verdict paused(const struct core *core, enum reason reason, enum pause_scope scope, uint64_t target)
 {
-    const struct change_pause *pause = &core->pauses[pause_find(core, scope, target)].change; /* slot 0 is all zeros */
+    uint32_t slot = pause_find(core, scope, target);
+    const struct change_pause *pause = &core->pauses[slot].change; /* slot 0 is all zeros */
     return (struct verdict){.reason = reason,
+                            .pause_slot = slot,
                             .until_ms = pause_until_ms(core, scope, target),
                             .pause = pause->id,
                             .pause_since_ms = pause->since_ms};
@@ -260,7 +262,7 @@ static struct verdict shared(const struct core *core, const struct conversation 
     return own;
 }
 
-struct verdict decide(const struct core *core, uint32_t slot, uint32_t look, struct instant now)
+struct verdict decide_alone(const struct core *core, uint32_t slot, struct instant now)
 {
     const struct job *job = &core->jobs[slot];
     const struct conversation *conversation = &core->conversations[job->conversation];
@@ -268,13 +270,23 @@ struct verdict decide(const struct core *core, uint32_t slot, uint32_t look, str
     if (job->state == JOB_LEASED)
         return because(REASON_NONE);
     bool unsettled = first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0 && is_live(&core->jobs[first]);
-    struct verdict own = judge(core, job, conversation, unsettled && job->state != JOB_SCHEDULED, now);
+    return judge(core, job, conversation, unsettled && job->state != JOB_SCHEDULED, now);
+}
+
+struct verdict decide(const struct core *core, uint32_t slot, uint32_t look, struct instant now)
+{
+    const struct job *job = &core->jobs[slot];
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    uint32_t first = conversation_first(core, conversation);
+    struct verdict own = decide_alone(core, slot, now);
+    if (job->state == JOB_LEASED)
+        return own;
     if (first == slot || !job_is_listed(job))
         return own;
     return shared(core, conversation, first, slot, own, look, now);
 }
 
-enum reason decide_for(const struct core *core, const struct job *job, const struct conversation *conversation,
+struct verdict decide_for(const struct core *core, const struct job *job, const struct conversation *conversation,
                        const struct newcomer *who, struct instant now)
 {
     struct conversation home = {.pool = (uint16_t)who->pool, .line = NO_LINE};
@@ -290,13 +302,13 @@ enum reason decide_for(const struct core *core, const struct job *job, const str
     }
     uint32_t first = conversation_first(core, &home);
     bool unsettled = first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0;
-    return judge(core, job, conversation == NULL ? &home : conversation, unsettled, now).reason;
+    return judge(core, job, conversation == NULL ? &home : conversation, unsettled, now);
 }
 
 enum reason decide_unplaced(const struct core *core, uint32_t pool, struct instant now)
 {
     struct job probe = {.state = JOB_QUEUED};
-    return decide_for(core, &probe, NULL, &(struct newcomer){.pool = pool}, now);
+    return decide_for(core, &probe, NULL, &(struct newcomer){.pool = pool}, now).reason;
 }
 
 enum reason decide_line(const struct core *core, const struct line *line, struct instant now)

@@ -8,7 +8,8 @@
 struct verdict {
     enum reason reason;   /* NONE: leased, or about to be */
     int64_t until_ms;     /* wall: when it may change by itself; 0: unknown */
-    uint64_t pause;       /* that stops it ... */
+    uint64_t pause;       /* that stops it, 0: none ... */
+    uint32_t pause_slot;  /* ... 0: none */
     int64_t pause_since_ms; /* ... and when it began */
     struct budget_state budget; /* that stops it, if the reason is one */
     uint32_t ahead;       /* jobs before it in its conversation */
@@ -20,6 +21,9 @@ enum { DECIDE_QUICK = 64, DECIDE_FULL = 20000 }; /* `ahead` is never told larger
 /* A live job in its place. */
 struct verdict decide(const struct core *core, uint32_t job, uint32_t look, struct instant now);
 
+/* The same as if it stood first. */
+struct verdict decide_alone(const struct core *core, uint32_t job, struct instant now);
+
 struct newcomer {
     uint32_t pool;
     uint64_t conversation; /* its key */
@@ -27,7 +31,7 @@ struct newcomer {
 };
 /* A job that is not there yet, as if it stood first: `conversation` may be NULL (a new one). One that lives nowhere yet
  * is pinned by it to `from_line`. */
-enum reason decide_for(const struct core *core, const struct job *job, const struct conversation *conversation,
+struct verdict decide_for(const struct core *core, const struct job *job, const struct conversation *conversation,
                        const struct newcomer *who, struct instant now);
 
 /* Why what waits on the line waits, as far as that is the line's, the pool's or the account's doing. */

@@ -223,7 +223,7 @@ static bool would_be_held(struct core *core, const struct core_enqueue *job, con
         return true;
     struct job probe = {.state = JOB_QUEUED, .class = (unsigned)job->class & 3};
     const struct newcomer who = {.pool = job->pool, .conversation = job->conversation, .from_line = job->from_line};
-    enum reason reason = decide_for(core, &probe, conversation, &who, now);
+    enum reason reason = decide_for(core, &probe, conversation, &who, now).reason;
     return reason_holds(reason) || reason == REASON_NO_HEALTHY_LINE;
 }
 

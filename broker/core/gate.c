@@ -92,9 +92,12 @@ bool gate_lets_probe(const struct core *core, const struct line *line, struct in
 
 struct gate_state gate_of(const struct core *core, const struct line *line, struct instant now)
 {
+    return line->pauses > 0 ? closed(REASON_LINE_PAUSED) : gate_beneath(core, line, now);
+}
+
+struct gate_state gate_beneath(const struct core *core, const struct line *line, struct instant now)
+{
     const struct account *account = &core->accounts[line->account];
-    if (line->pauses > 0)
-        return closed(REASON_LINE_PAUSED);
     if (line->known.service == SERVICE_FLAGGED)
         return closed(REASON_LINE_FLAGGED);
     enum reason otherwise = closed_otherwise(core, line, now);

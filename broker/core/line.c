@@ -117,6 +117,12 @@ void line_record(struct core *core, uint32_t at, struct instant now, struct effe
     line->spent = false;
 }
 
+static void count_unplaced(struct pool *pool, unsigned class, int delta)
+{
+    pool->unplaced += (uint64_t)(int64_t)delta;
+    pool->unplaced_by_class[class] += (uint32_t)delta;
+}
+
 static void backlog_count(struct core *core, uint32_t slot, int delta)
 {
     const struct job *job = &core->jobs[slot];
@@ -145,7 +151,7 @@ static void backlog_count(struct core *core, uint32_t slot, int delta)
     if (line != NULL)
         line->waiting[job->class] += (uint32_t)delta;
     else
-        pool->unplaced += (uint64_t)(int64_t)delta;
+        count_unplaced(pool, job->class, delta);
 }
 
 void backlog_add(struct core *core, uint32_t job)

@@ -27,6 +27,8 @@ struct gate_state {
 };
 /* What the gate is by everything we know: pause, service, gone, reputation and its hold, freshness. Pure. */
 struct gate_state gate_of(const struct core *core, const struct line *line, struct instant now);
+/* The same but for the operator's pauses: what it would be without them. */
+struct gate_state gate_beneath(const struct core *core, const struct line *line, struct instant now);
 /* A flag that an error set is all that closes the line, and one job may go to see whether it is still true. */
 bool gate_lets_probe(const struct core *core, const struct line *line, struct instant now);
 /* Takes over the gate that is now right: revokes on closing, tells followers, touches the turns. `now` is the moment
@@ -53,9 +55,13 @@ void pace_begin(const struct core *core, struct line *line, struct instant now);
 void pace_restore(const struct core *core, struct line *line, struct instant now);
 void pace_spend(struct core *core, struct line *line, struct instant now);
 double pace_per_min(const struct core *core, const struct line *line, struct instant now);
+/* The mean of two sends' distance, chance included; 0: no limit. */
+double pace_gap_ms(const struct core *core, const struct line *line, const struct gate_state *gate);
 
 /* ---- budget.c ---- */
 unsigned budget_used(const struct budget_window *window, int64_t wall_ms);
+/* So many at once, for a forecast. */
+void budget_add_many(struct budget_window *window, int64_t wall_ms, unsigned count);
 void budget_add(struct budget_window *window, int64_t wall_ms, int delta, int64_t bucket);
 /* The value of one bucket as a record told it: the larger one counts, so that order does not matter. */
 void budget_restore(struct budget_window *window, int64_t bucket, uint16_t count);

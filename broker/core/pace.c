@@ -38,6 +38,11 @@ int64_t pace_interval_us(const struct core *core, const struct line *line, const
     return per_min < 1.0 / 60 ? 3600000000 : (int64_t)(60e6 / per_min) + 1;
 }
 
+double pace_gap_ms(const struct core *core, const struct line *line, const struct gate_state *gate)
+{
+    return (double)pace_interval_us(core, line, gate) * (1 + 0.5 / JITTER_SHARE) / 1000;
+}
+
 void pace_begin(const struct core *core, struct line *line, struct instant now)
 {
     const struct policy *policy = line_policy(core, line);

@@ -152,6 +152,8 @@ struct line {
     struct shares shares;
     uint32_t ring_next, ring_prev; /* lines that can send now; self when not in the ring */
     bool in_ring;
+    bool welcomes;      /* counted in the pool's `welcoming` ... */
+    int64_t welcome_mpm; /* ... with so much */
     uint32_t placement; /* 1 + index in the pool's placement heap; 0: not in it */
     double pass;        /* placement in proportion to score: the smallest goes next */
     uint32_t leases;    /* first of its leases */
@@ -205,7 +207,9 @@ struct pool {
     uint32_t ring_next, ring_prev;
     uint8_t lane; /* of core->lanes: whom its lines wait with for a worker */
     uint64_t waiting, leased, unplaced, yielded; /* yielded: those of `waiting` that wait for their campaign */
-    uint32_t waiting_by_class[CLASS_COUNT];
+    uint32_t waiting_by_class[CLASS_COUNT], unplaced_by_class[CLASS_COUNT];
+    uint32_t welcoming; /* lines that take new conversations, if maybe not in this very moment */
+    int64_t welcoming_mpm; /* what these send together: thousandths a minute */
 };
 
 #define BREAKER_MEMORY 8

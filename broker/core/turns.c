@@ -20,18 +20,29 @@ static const int32_t class_weight[CLASS_COUNT] = {
 
 #define YIELDS_MAX     512  /* of a step: jobs of paused campaigns that step out of the way */
 #define VAIN_TURNS_MAX 1024 /* of a step, in which nobody goes: what has stopped many is put aside by and by */
+#define UNLIMITED_MPM  INT64_C(60000000)
 #define STRANGER_MS    1000 /* a conversation on another pool's line, while no worker may do both */
 
 /* ---- who can send ---- */
 
-bool line_welcomes_fresh(const struct core *core, const struct line *line)
+static bool welcomes(const struct core *core, const struct line *line, bool in_ramp)
 {
-    if (!line_has_pool(line) || line->known.cordoned || line->moving || line->gate == GATE_CLOSED || ramp_is_on(core, line))
+    if (!line_has_pool(line) || line->known.cordoned || line->moving || line->gate == GATE_CLOSED)
         return false;
     struct stand stand = line_stand(core, line);
-    bool healthy =
-        stand.proven == REPUTATION_HEALTHY && stand.word == REPUTATION_HEALTHY && line->gate == GATE_OPEN;
+    bool open = line->gate == GATE_OPEN || (in_ramp && line->gate_reason == REASON_RAMP);
+    bool healthy = stand.proven == REPUTATION_HEALTHY && stand.word == REPUTATION_HEALTHY && open;
     return healthy || (line_policy(core, line)->at_risk_new && stand.word == REPUTATION_AT_RISK);
+}
+
+bool line_welcomes_fresh(const struct core *core, const struct line *line)
+{
+    return !ramp_is_on(core, line) && welcomes(core, line, false);
+}
+
+bool line_welcomes_after_ramp(const struct core *core, const struct line *line)
+{
+    return welcomes(core, line, ramp_is_on(core, line));
 }
 
 bool line_takes_fresh(const struct core *core, const struct line *line, struct instant now)
@@ -112,9 +123,23 @@ void turns_touch_pool(struct core *core, uint32_t at)
         ring_remove(core, RING_POOL | (at + 1));
 }
 
+/* The pool knows how many of its lines take new conversations, and how fast these are. */
+static void welcome(struct core *core, uint32_t at, bool welcomes, double per_min)
+{
+    struct line *line = &core->lines[at];
+    struct pool *pool = &core->pools[line->pool];
+    int64_t mpm = !welcomes ? 0 : per_min < 0 ? UNLIMITED_MPM : (int64_t)(per_min * 1000);
+    pool->welcoming += (uint32_t)welcomes - (uint32_t)line->welcomes;
+    pool->welcoming_mpm += mpm - line->welcome_mpm;
+    line->welcomes = welcomes;
+    line->welcome_mpm = mpm;
+}
+
 void turns_forget_line(struct core *core, uint32_t at)
 {
     ring_remove(core, at + 1);
+    if (line_has_pool(&core->lines[at]))
+        welcome(core, at, false, 0);
     if (line_has_pool(&core->lines[at]))
         placement_remove(core, at);
 }
@@ -143,6 +168,8 @@ void turns_touch_line(struct core *core, uint32_t at, struct instant now)
             placement_add(core, at);
         else
             placement_remove(core, at);
+        bool welcomes = open && allowance.fresh;
+        welcome(core, at, welcomes, welcomes ? pace_per_min(core, line, now) : 0);
         core->pools[line->pool].touches++;
         turns_touch_pool(core, line->pool);
     }

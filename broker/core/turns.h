@@ -21,6 +21,7 @@ void turns_run(struct core *core, struct instant now, struct effects *out);
 
 /* May a new conversation be placed on the line as far as gate, ramp and cordon go? And its budget of them too (but not
  * its pace)? */
+bool line_welcomes_after_ramp(const struct core *core, const struct line *line); /* though its ramp may be on */
 bool line_welcomes_fresh(const struct core *core, const struct line *line);
 bool line_takes_fresh(const struct core *core, const struct line *line, struct instant now);
 

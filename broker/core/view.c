@@ -61,6 +61,7 @@ static void view_job(struct core *core, uint32_t slot, uint32_t look, struct ins
         .ahead = verdict.ahead,
         .release_at_ms = verdict.until_ms,
         .pause = verdict.pause,
+        .paused = verdict.pause_slot != 0 ? &core->pauses[verdict.pause_slot].change : NULL,
         .budget = verdict.budget,
     };
 }

@@ -26,6 +26,13 @@ static void fill_live(struct admin_turn *turn, const struct job_view *view, bool
         memcpy(job->pool, conf->pools[view->pool].name, sizeof job->pool);
     if (with_line && view->line != 0 && core_line_find(turn->core, view->line, &index))
         job->has_line = core_line_view(turn->core, index, turn->now, &job->line);
+    job->view.paused = NULL; /* lent for this turn only */
+    if (!with_line || view->paused == NULL)
+        return;
+    job->more.paused = true;
+    job->more.pause_until_ms = view->paused->until_ms;
+    memcpy(job->more.pause_by, view->paused->by, sizeof job->more.pause_by);
+    memcpy(job->more.pause_reason, view->paused->reason, sizeof job->more.pause_reason);
 }
 
 /* number 0: nothing is known of it. */
@@ -56,6 +63,8 @@ enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, en
     if (job == NULL)
         return answer_error(x, CODE_BUSY, "out of memory", NULL);
     exchange_job(turn, x, form == LOOKUP_FULL, job);
+    if (form == LOOKUP_FULL && x->memory != NULL)
+        job->more.estimate = ((const struct forecast *)x->memory)->said;
     struct lookup_request request = {
         .what = LOOKUP_JOBS, .form = form, .jobs = job, .job_count = 1, .with_message = with_message};
     enum admin_step step = exchange_look_up(turn, x, &request);
@@ -74,9 +83,30 @@ enum admin_step exchange_answer_job(struct exchange *x)
     return answer_text(x, 200, NULL, found->text.text, found->items[0].bytes);
 }
 
+/* False: answered, or nothing to foresee. */
+static bool begin_forecast(struct admin_turn *turn, struct exchange *x)
+{
+    struct lookup_job job;
+    exchange_job(turn, x, false, &job);
+    if (!job.is_live)
+        return false;
+    x->memory = calloc(1, sizeof(struct forecast));
+    x->memory_free = free;
+    return x->memory != NULL && core_forecast_begin(turn->core, job.number, turn->now, x->memory);
+}
+
+/* When it goes is worked out in slices, then the disk is asked for the rest. */
 enum admin_step call_job(struct admin_turn *turn, struct exchange *x)
 {
-    return x->has_lookup ? exchange_answer_job(x) : exchange_ask_job(turn, x, LOOKUP_FULL);
+    if (x->has_lookup)
+        return exchange_answer_job(x);
+    if (x->phase == 0 && !begin_forecast(turn, x))
+        return exchange_ask_job(turn, x, LOOKUP_FULL);
+    x->phase = 1;
+    struct forecast *forecast = x->memory;
+    if (!forecast->done)
+        core_forecast_step(turn->core, forecast);
+    return forecast->done ? exchange_ask_job(turn, x, LOOKUP_FULL) : STEP_MORE;
 }
 
 enum admin_step call_cancel(struct admin_turn *turn, struct exchange *x)

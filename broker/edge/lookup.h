@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "broker/core/core.h"
+#include "broker/edge/view.h"
 #include "lineward/err.h"
 #include "lineward/json.h"
 #include "lineward/wire.h"
@@ -51,6 +52,7 @@ struct lookup_job {                                         /* what the owner's 
     char pool[NAME_MAX_BYTES + 1]; /* of a live job; "" unknown */
     bool has_line;
     struct line_view line; /* LOOKUP_FULL: what the decision saw */
+    struct why_more more;  /* LOOKUP_FULL */
 };
 
 struct lookup_conversation { /* likewise of one conversation */

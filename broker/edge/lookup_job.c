@@ -292,7 +292,7 @@ static void put_full(const struct lookup_request *request, const struct lookup_j
     put_history(records, text);
     json_key(text, "why");
     if (job->is_live)
-        view_why(text, &job->view, job->has_line ? &job->line : NULL, request->now);
+        view_why(text, &job->view, job->has_line ? &job->line : NULL, &job->more, request->now);
     else
         json_put_null(text); /* it does not wait */
 }

@@ -82,9 +82,18 @@ void view_job_members(struct json_out *out, const struct job_facts *facts, bool 
 /* One entry of a job's history: a CHANGE_JOB, CHANGE_TRY, CHANGE_END or CHANGE_DELIVERY. */
 void view_history_entry(struct json_out *out, const struct change *change);
 
+struct why_more { /* of a live job */
+    struct estimate estimate;
+    bool paused; /* by ... */
+    char pause_by[NAME_MAX_BYTES + 1], pause_reason[200];
+    int64_t pause_until_ms;
+};
 /* Why a live job waits (GET /v1/jobs/{id}, `why`): the rule, what it saw, what would release it, when, how many are
  * ahead. `line`: the line it is bound or pinned to, NULL if none. */
-void view_why(struct json_out *out, const struct job_view *job, const struct line_view *line, struct instant now);
+void view_why(struct json_out *out, const struct job_view *job, const struct line_view *line, const struct why_more *more,
+              struct instant now);
+/* The members `estimated_at`, `estimate_unknown` and `queue`. */
+void view_estimate(struct json_out *out, const struct estimate *estimate);
 
 /* ---- conversations and suppressions ---- */
 

@@ -108,7 +108,40 @@ static void put_budget_inputs(struct json_out *out, enum reason reason, const st
     json_close(out, '}');
 }
 
-void view_why(struct json_out *out, const struct job_view *job, const struct line_view *line, struct instant now)
+void view_estimate(struct json_out *out, const struct estimate *estimate)
+{
+    bool known = estimate->at_ms != 0;
+    put_time(out, "estimated_at", estimate->at_ms);
+    put_word(out, "estimate_unknown",
+             known ? NULL : estimate->unknown != REASON_NONE ? reason_name(estimate->unknown) : "too_far");
+    json_key(out, "queue");
+    json_open(out, '{');
+    put_count(out, "ahead", estimate->ahead);
+    put_count(out, "lines", estimate->lines);
+    json_key(out, "per_min");
+    if (estimate->per_min < 0) /* without limit */
+        json_put_null(out);
+    else
+        json_put_number(out, (double)(int64_t)(estimate->per_min * 10 + 0.5) / 10);
+    json_close(out, '}');
+}
+
+static void put_paused(struct json_out *out, const struct why_more *more)
+{
+    json_key(out, "paused");
+    if (!more->paused) {
+        json_put_null(out);
+        return;
+    }
+    json_open(out, '{');
+    put_word(out, "by", more->pause_by[0] != '\0' ? more->pause_by : NULL);
+    put_word(out, "reason", more->pause_reason[0] != '\0' ? more->pause_reason : NULL);
+    put_time(out, "until", more->pause_until_ms);
+    json_close(out, '}');
+}
+
+void view_why(struct json_out *out, const struct job_view *job, const struct line_view *line, const struct why_more *more,
+              struct instant now)
 {
     enum reason reason = job->reason < REASON_COUNT ? job->reason : REASON_NONE;
     bool leased = job->state == JOB_LEASED;
@@ -135,5 +168,7 @@ void view_why(struct json_out *out, const struct job_view *job, const struct lin
     put_time(out, "release_at", job->release_at_ms);
     put_count(out, "ahead", job->ahead);
     put_word(out, "pause", job->pause != 0 ? pause : NULL);
+    put_paused(out, more);
+    view_estimate(out, &more->estimate);
     json_close(out, '}');
 }

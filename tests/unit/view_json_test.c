@@ -326,7 +326,8 @@ START_TEST(every_reason_explains_itself)
         struct line_view line = {.number = 12025550101, .status = REPUTATION_CRITICAL, .heard_at_ms = AT - 500};
         struct json_out out = {0};
         int64_t number = 0;
-        view_why(&out, &job, &line, (struct instant){.wall_ms = AT});
+        const struct why_more more = {.estimate = {.at_ms = AT + 60000, .ahead = 29, .lines = 1, .per_min = 28.57}};
+        view_why(&out, &job, &line, &more, (struct instant){.wall_ms = AT});
         cJSON *why = read_back(&out);
         ck_assert_ptr_nonnull(json_string(why, "rule"));
         ck_assert_ptr_nonnull(json_string(why, "release"));
@@ -335,7 +336,30 @@ START_TEST(every_reason_explains_itself)
         ck_assert_int_eq(number, 3);
         ck_assert(json_int(json_get(why, "inputs"), "heard_ms_ago", &number));
         ck_assert_int_eq(number, 500);
+        ck_assert_str_eq(json_string(why, "estimated_at"), "2026-11-23T10:01:00.000Z");
+        ck_assert(cJSON_IsNull(json_get(why, "estimate_unknown")));
+        ck_assert(json_int(json_get(why, "queue"), "ahead", &number));
+        ck_assert_int_eq(number, 29);
         cJSON_Delete(why);
+    }
+}
+END_TEST
+
+START_TEST(where_nothing_can_be_estimated_a_word_says_why)
+{
+    static const struct {
+        struct estimate estimate;
+        const char *word;
+    } cases[] = {{{.unknown = REASON_LINE_CRITICAL}, "line_critical"}, {{.unknown = REASON_NONE}, "too_far"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct json_out out = {0};
+        json_open(&out, '{');
+        view_estimate(&out, &cases[i].estimate);
+        json_close(&out, '}');
+        cJSON *said = read_back(&out);
+        ck_assert(cJSON_IsNull(json_get(said, "estimated_at")));
+        ck_assert_str_eq(json_string(said, "estimate_unknown"), cases[i].word);
+        cJSON_Delete(said);
     }
 }
 END_TEST
@@ -374,6 +398,7 @@ int main(void)
     tcase_add_test(tests, an_event_never_carries_recipients_or_messages);
     tcase_add_test(tests, a_line_view_has_every_member_of_the_contract_and_the_pauses_that_stop_it);
     tcase_add_test(tests, every_reason_explains_itself);
+    tcase_add_test(tests, where_nothing_can_be_estimated_a_word_says_why);
     tcase_add_test(tests, pauses_and_lines_are_read_as_they_are_written);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

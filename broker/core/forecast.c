@@ -1,0 +1,288 @@
+/* forecast.c — see forecast.h. First what nobody can foresee (a person, the provider's next word), then what goes before
+ * the job, then when the lines that it waits for have sent that much. */
+#include "broker/core/forecast.h"
+
+#include <string.h>
+
+#include "broker/core/conversation.h"
+#include "broker/core/decide.h"
+#include "broker/core/job.h"
+#include "broker/core/line.h"
+#include "broker/core/quiet.h"
+#include "broker/core/turns.h"
+
+#define LINES_PER_STEP   2048 /* lines passed over in one slice ... */
+#define SUPPLY_PER_STEP  4    /* ... and those of them that are looked at: up to 0.1 ms each */
+#define LADDER_MAX       64
+
+enum { PHASE_COUNT, PHASE_SUPPLY, PHASE_DONE };
+
+static void end(struct forecast *forecast, int64_t at_ms, enum reason unknown)
+{
+    forecast->done = true;
+    forecast->said.at_ms = at_ms;
+    forecast->said.unknown = unknown;
+}
+
+/* ---- what stops the job itself ---- */
+
+/* True: nobody can say when that is over. */
+static bool is_open_ended(struct forecast *forecast, const struct verdict *verdict)
+{
+    switch (verdict->reason) {
+    case REASON_PROVIDER_DOWN: /* its next probe may fail like the last one */
+    case REASON_LINE_AT_RISK:
+    case REASON_LINE_CORDONED:
+        return true;
+    case REASON_PAUSED:
+    case REASON_ACCOUNT_PAUSED:
+    case REASON_POOL_PAUSED:
+    case REASON_LINE_PAUSED: /* stops those before it as well */
+        forecast->from_ms = verdict->until_ms > forecast->from_ms ? verdict->until_ms : forecast->from_ms;
+        return verdict->until_ms == 0;
+    case REASON_NOT_YET_DUE:
+    case REASON_CAMPAIGN_PAUSED:
+    case REASON_CONVERSATION_PAUSED:
+    case REASON_OUTCOME_UNKNOWN:
+    case REASON_RETRY_BACKOFF:
+    case REASON_CONVERSATION_AT_RISK:
+    case REASON_CONVERSATION_CADENCE:
+    case REASON_QUIET_HOURS:
+    case REASON_RATE_LIMITED:
+    case REASON_BUDGET_PAIR:
+        forecast->floor_ms = verdict->until_ms;
+        return verdict->until_ms == 0;
+    default:
+        return reason_holds(verdict->reason);
+    }
+}
+
+static bool has_worker(const struct core *core, uint32_t pool)
+{
+    return core->lanes[core->pools[pool].lane].crews != 0;
+}
+
+static void find_nights(const struct core *core, struct forecast *forecast)
+{
+    const struct policy *policy = &core->pools[forecast->pool].policy;
+    const struct job probe = {.class = forecast->class & 3, .zone = forecast->zone & ZONES_MAX};
+    struct instant at = forecast->now;
+    for (unsigned slot = 0; policy->is_quiet && slot < FORECAST_SLOTS; slot++) {
+        forecast->night[slot] = quiet_until(core, policy, &probe, at) > at.wall_ms;
+        at.wall_ms = supply_slot_end_ms(slot, forecast->now);
+    }
+}
+
+/* ---- what goes before ---- */
+
+/* New conversations of the pool take turns of the line, too, as far as its budget of them goes. */
+static void count_newcomers(const struct core *core, const struct line *line, struct forecast *forecast)
+{
+    const struct pool *pool = &core->pools[line->pool];
+    double waiting[CLASS_COUNT] = {0}, own = 0, sum = 0;
+    if (!line->welcomes || pool->welcoming_mpm <= 0)
+        return;
+    ahead_in_pool(core, pool, forecast->job, forecast->class, waiting, &own);
+    double share = (double)line->welcome_mpm / (double)pool->welcoming_mpm;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        sum += waiting[c] * share;
+    struct budget_state fresh = budget_state(core, line, BUDGET_NEW_CONVERSATIONS, forecast->now);
+    double left = fresh.limit == 0 ? sum : (double)fresh.limit - fresh.used;
+    if (sum > left)
+        share *= left / sum;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        forecast->waiting[c] += waiting[c] * share;
+    forecast->own += own * share;
+}
+
+/* Lines of the pool that may take it have work of their own. */
+static void count_line(const struct core *core, const struct line *line, struct forecast *forecast)
+{
+    const struct pool *pool = &core->pools[forecast->pool];
+    unsigned class = forecast->class;
+    double all = pool->unplaced_by_class[class];
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        if (c != class)
+            forecast->waiting[c] += line->waiting[c];
+    forecast->own += line->waiting[class] * (forecast->job == NOBODY || all <= 0 ? 1.0 : forecast->need / all);
+    forecast->said.lines++;
+}
+
+static void count_done(struct forecast *forecast)
+{
+    if (forecast->own < forecast->before)
+        forecast->own = forecast->before; /* a conversation that waits behind its own first job */
+    forecast->need = ahead_by_shares(forecast->waiting, forecast->class, forecast->own);
+    forecast->said.ahead = (uint64_t)(forecast->need + 0.5);
+    forecast->every = forecast->said.lines / FORECAST_LINES_MAX + 1;
+    forecast->phase = PHASE_SUPPLY;
+    forecast->line_at = 0;
+}
+
+/* ---- when ---- */
+
+/* Messages before it in its conversation make it wait for answers that may not come. */
+static bool climb_ladder(const struct core *core, struct forecast *forecast)
+{
+    const struct conversation *conversation = &core->conversations[forecast->conversation];
+    const struct policy *policy = &core->pools[forecast->pool].policy;
+    bool ladder = policy->cadence_steps > 0 && forecast->class >= CLASS_FOLLOWUP;
+    bool at_risk = conversation->health == CHAT_AT_RISK && forecast->class != CLASS_REPLY;
+    unsigned streak = conversation->streak;
+    for (uint32_t i = 0; forecast->conversation != NOBODY && (ladder || at_risk) && i < forecast->before && i < LADDER_MAX;
+         i++) {
+        streak++;
+        if (ladder && streak > policy->cadence_steps)
+            return false;
+        forecast->said.at_ms += ladder ? policy->cadence_ms[streak - 1] : policy->at_risk_chat_gap_ms;
+    }
+    return true;
+}
+
+static void at(const struct core *core, struct forecast *forecast, int64_t at_ms)
+{
+    const struct job probe = {.class = forecast->class & 3, .zone = forecast->zone & ZONES_MAX};
+    forecast->said.at_ms = at_ms > forecast->floor_ms ? at_ms : forecast->floor_ms;
+    if (!climb_ladder(core, forecast)) {
+        end(forecast, 0, REASON_CONVERSATION_CADENCE);
+        return;
+    }
+    const struct instant then = {.wall_ms = forecast->said.at_ms};
+    end(forecast, quiet_until(core, &core->pools[forecast->pool].policy, &probe, then), REASON_NONE);
+}
+
+/* The moment at which so much is sent; 0: not within the forecast. */
+static int64_t moment_of_sends(const struct forecast *forecast, double sends)
+{
+    int64_t from_ms = forecast->now.wall_ms;
+    double sum = 0;
+    for (unsigned slot = 0; slot < FORECAST_SLOTS; slot++) {
+        int64_t end_ms = supply_slot_end_ms(slot, forecast->now);
+        double here = forecast->supply[slot], rate = forecast->rate[slot];
+        if (here > 0 && sum + here >= sends) {
+            double span = (sends - sum) / here * (double)(end_ms - from_ms);
+            double busy = rate > 0 ? (sends - sum) / rate : span; /* a budget may be spent before the slot is over */
+            return from_ms + (int64_t)(here < rate * 0.98 * (double)(end_ms - from_ms) ? busy : span);
+        }
+        sum += here;
+        from_ms = end_ms;
+    }
+    return 0;
+}
+
+static void weigh(const struct core *core, struct forecast *forecast)
+{
+    forecast->phase = PHASE_DONE;
+    if (forecast->said.per_min <= 0 && forecast->unlimited > 0)
+        forecast->said.per_min = -1;
+    if (forecast->sending <= 0) {
+        enum reason reason = REASON_NO_HEALTHY_LINE;
+        if (forecast->line != NO_LINE)
+            reason = gate_beneath(core, &core->lines[forecast->line], forecast->now).reason;
+        end(forecast, 0, reason);
+        return;
+    }
+    if (forecast->need < forecast->at_once) {
+        at(core, forecast, forecast->now.wall_ms);
+        return;
+    }
+    /* Each line sends as soon as its gap is over, so of many half a gap is over on the average. */
+    double sends = forecast->need - forecast->saved - (forecast->sending - 1) / 2;
+    int64_t moment = moment_of_sends(forecast, sends > 0 ? sends : 0);
+    if (moment == 0)
+        end(forecast, 0, REASON_NONE);
+    else
+        at(core, forecast, moment);
+}
+
+/* ---- the steps ---- */
+
+static void begin(const struct core *core, struct forecast *forecast, const struct verdict *verdict)
+{
+    if (forecast->from_ms < forecast->now.wall_ms)
+        forecast->from_ms = forecast->now.wall_ms;
+    forecast->floor_ms = forecast->now.wall_ms;
+    if (is_open_ended(forecast, verdict)) {
+        end(forecast, 0, verdict->reason);
+        return;
+    }
+    if (!has_worker(core, forecast->pool)) {
+        end(forecast, 0, REASON_NO_WORKER);
+        return;
+    }
+    find_nights(core, forecast);
+    if (forecast->line == NO_LINE) {
+        ahead_in_pool(core, &core->pools[forecast->pool], forecast->job, forecast->class, forecast->waiting, &forecast->own);
+        forecast->need = forecast->own; /* of the new ones, while the lines' own are counted */
+        return;
+    }
+    const struct line *line = &core->lines[forecast->line];
+    ahead_on_line(core, line, forecast->job, forecast->class, forecast->waiting, &forecast->own);
+    if (line_has_pool(line))
+        count_newcomers(core, line, forecast);
+    forecast->said.lines = 1;
+    count_done(forecast);
+}
+
+bool core_forecast_begin(const struct core *core, uint64_t number, struct instant now, struct forecast *out)
+{
+    uint32_t slot = job_find(core, number);
+    if (slot == NOBODY)
+        return false;
+    const struct job *job = &core->jobs[slot];
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    memset(out, 0, sizeof *out);
+    out->now = now;
+    out->pool = conversation->pool;
+    out->line = on_line ? (uint32_t)conversation->line : NO_LINE;
+    out->job = slot;
+    out->conversation = job->conversation;
+    out->class = job->class;
+    out->zone = job->zone;
+    out->fresh = (conversation->flags & CONVERSATION_BOUND) == 0;
+    out->rested = !recipient_is_spent(core, conversation, now);
+    out->before = decide(core, slot, DECIDE_QUICK, now).ahead;
+    if (job->state == JOB_LEASED) {
+        end(out, now.wall_ms, REASON_NONE);
+        return true;
+    }
+    const struct verdict verdict = decide_alone(core, slot, now);
+    begin(core, out, &verdict);
+    return true;
+}
+
+static void step_pool(const struct core *core, struct forecast *forecast)
+{
+    unsigned supplied = 0;
+    for (unsigned i = 0; i < LINES_PER_STEP && forecast->line_at < core->line_count && supplied < SUPPLY_PER_STEP;
+         i++, forecast->line_at++) {
+        const struct line *line = &core->lines[forecast->line_at];
+        if (line->pool != forecast->pool || !line_welcomes_after_ramp(core, line))
+            continue;
+        if (forecast->phase == PHASE_COUNT) {
+            count_line(core, line, forecast);
+        } else if (forecast->seen++ % forecast->every == 0) {
+            supply_add(core, line, forecast->every, forecast);
+            supplied++;
+        }
+    }
+    if (forecast->line_at < core->line_count)
+        return;
+    if (forecast->phase == PHASE_COUNT)
+        count_done(forecast);
+    else
+        weigh(core, forecast);
+}
+
+void core_forecast_step(const struct core *core, struct forecast *forecast)
+{
+    if (forecast->done)
+        return;
+    if (forecast->line == NO_LINE) {
+        step_pool(core, forecast);
+        return;
+    }
+    supply_add(core, &core->lines[forecast->line], 1, forecast);
+    weigh(core, forecast);
+}

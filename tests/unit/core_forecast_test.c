@@ -1,0 +1,280 @@
+/* When a job goes, as its view says while it waits (issue 5: 90 % go within a fifth of what was said). */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/core_play.h"
+
+#define MINUTE INT64_C(60000)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+
+#define SAID_MAX 20000
+#define PACED                                                                                                        \
+    "pace_per_min: 30, daily_messages: 0, new_conversations_per_day: 0, distinct_recipients_per_hour: 0, "           \
+    "growth_floor: 0"
+
+static struct forecast forecast_of(struct play *play, uint64_t number)
+{
+    static struct forecast forecast;
+    ck_assert(core_forecast_begin(play->rig->core, number, play->rig->now, &forecast));
+    for (unsigned step = 0; !forecast.done; step++) {
+        MUST(step < 1000);
+        core_forecast_step(play->rig->core, &forecast);
+    }
+    return forecast;
+}
+
+static int64_t wait_of(struct play *play, uint64_t number) /* -1: nothing can be said */
+{
+    struct forecast forecast = forecast_of(play, number);
+    return forecast.said.at_ms == 0 ? -1 : forecast.said.at_ms - play->rig->now.wall_ms;
+}
+
+/* ---- what was said of many jobs, against what became of them ---- */
+
+struct said {
+    uint64_t number;
+    int64_t at_ms, wait_ms; /* when it was said, and what */
+};
+
+struct saying {
+    struct play *play;
+    size_t count;
+    struct said said[SAID_MAX];
+};
+
+static struct saying *saying_new(struct play *play)
+{
+    struct saying *saying = calloc(1, sizeof *saying);
+    ck_assert_ptr_nonnull(saying);
+    saying->play = play;
+    return saying;
+}
+
+static uint64_t send_and_say(struct saying *saying, const struct core_enqueue *job)
+{
+    struct effect effect = rig_enqueue(saying->play->rig, job);
+    MUST(effect.code == CODE_NONE && saying->count < SAID_MAX);
+    saying->said[saying->count++] = (struct said){
+        effect.number, saying->play->rig->now.wall_ms, wait_of(saying->play, effect.number)};
+    return effect.number;
+}
+
+static int64_t waited(const struct saying *saying, const struct said *said) /* -1: it waits still */
+{
+    for (size_t i = 0; i < saying->play->count; i++)
+        if (saying->play->sends[i].number == said->number)
+            return saying->play->sends[i].wall_ms - said->at_ms;
+    return -1;
+}
+
+/* The share of jobs that went within a fifth of what was said, or within a turn of the line's pace. */
+static double share_right(const struct saying *saying, const char *what, int64_t turn_ms)
+{
+    size_t right = 0;
+    for (size_t i = 0; i < saying->count; i++) {
+        const struct said *said = &saying->said[i];
+        int64_t real = waited(saying, said);
+        int64_t off = real > said->wait_ms ? real - said->wait_ms : said->wait_ms - real;
+        bool good = real >= 0 && said->wait_ms >= 0 && (off * 5 <= said->wait_ms || off <= turn_ms);
+        right += good;
+        if (!good && getenv("SHOW") != NULL)
+            printf("# %zu: said %lld ms, was %lld ms\n", i, (long long)said->wait_ms, (long long)real);
+    }
+    double share = saying->count == 0 ? 0 : (double)right / (double)saying->count;
+    printf("# %s: %.1f %% of %zu jobs went within a fifth of what was said\n", what, 100 * share, saying->count);
+    return share;
+}
+
+static void saying_free(struct saying **saying_p)
+{
+    play_free(&(*saying_p)->play);
+    free(*saying_p);
+    *saying_p = NULL;
+}
+
+static struct core_enqueue on_line(uint64_t conversation, enum job_class class, uint32_t line)
+{
+    struct core_enqueue job = rig_job(conversation, class);
+    job.from_line = RIG_LINE + line;
+    job.chat_hash = conversation * 7919 + 1; /* known there: no new conversation */
+    return job;
+}
+
+START_TEST(a_backlog_of_known_conversations_goes_when_their_views_said)
+{
+    struct saying *saying = saying_new(play_policy(PACED));
+    rig_poll_all(saying->play->rig, 1, REPUTATION_HEALTHY);
+    for (unsigned i = 0; i < 600; i++) {
+        struct core_enqueue job = on_line(100 + i, CLASS_TRANSACTIONAL, 0);
+        send_and_say(saying, &job);
+    }
+    play_for(saying->play, 30 * MINUTE);
+    ck_assert_double_ge(share_right(saying, "one line, one class", 2200), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
+START_TEST(classes_are_told_apart)
+{
+    struct saying *saying = saying_new(play_policy(PACED));
+    rig_poll_all(saying->play->rig, 1, REPUTATION_HEALTHY);
+    for (unsigned i = 0; i < 400; i++) { /* the last ones know of all that is ahead of them */
+        struct core_enqueue job = on_line(100 + i, i % 2 == 0 ? CLASS_CAMPAIGN : CLASS_TRANSACTIONAL, 0);
+        struct effect effect = rig_enqueue(saying->play->rig, &job);
+        MUST(effect.code == CODE_NONE);
+    }
+    for (unsigned i = 0; i < 40; i++) {
+        struct core_enqueue job = on_line(1000 + i, i % 2 == 0 ? CLASS_CAMPAIGN : CLASS_TRANSACTIONAL, 0);
+        send_and_say(saying, &job);
+    }
+    play_for(saying->play, 30 * MINUTE);
+    ck_assert_double_ge(share_right(saying, "one line, two classes", 2200), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
+START_TEST(new_conversations_go_on_all_lines_of_their_pool_when_their_views_said)
+{
+    struct saying *saying = saying_new(play_policy(PACED));
+    rig_poll_all(saying->play->rig, 8, REPUTATION_HEALTHY);
+    for (unsigned i = 0; i < 2000; i++) {
+        struct core_enqueue job = rig_job(100 + i, CLASS_TRANSACTIONAL);
+        send_and_say(saying, &job);
+    }
+    play_for(saying->play, 30 * MINUTE);
+    ck_assert_double_ge(share_right(saying, "eight lines, new conversations", 2200), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
+/* A line that comes back from CRITICAL: what waits for it is known, the provider's next word is not. */
+START_TEST(a_line_that_ramps_up_is_foreseen_step_by_step)
+{
+    struct saying *saying = saying_new(play_policy(PACED ", ramp_step_ms: 300000"));
+    struct play *play = saying->play;
+    rig_poll_all(play->rig, 1, REPUTATION_HEALTHY);
+    rig_tell(play->rig, 0, REPUTATION_CRITICAL, play->rig->now.wall_ms);
+    struct core_enqueue job = on_line(99, CLASS_TRANSACTIONAL, 0);
+    uint64_t held = rig_enqueue(play->rig, &job).number;
+    ck_assert_int_eq(wait_of(play, held), -1);
+    ck_assert_int_eq(forecast_of(play, held).said.unknown, REASON_LINE_CRITICAL);
+    for (int poll = 0; poll < 2; poll++) {
+        play_for(play, MINUTE);
+        rig_poll_all(play->rig, 1, REPUTATION_HEALTHY);
+    }
+    ck_assert_uint_eq(rig_line(play->rig, 0).ramp_percent, 10);
+    for (unsigned i = 0; i < 500; i++) {
+        job = on_line(100 + i, CLASS_TRANSACTIONAL, 0);
+        send_and_say(saying, &job);
+    }
+    play_for(play, HOUR);
+    ck_assert_double_ge(share_right(saying, "a ramp", 22000), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
+START_TEST(a_line_at_risk_is_foreseen_at_its_factor)
+{
+    struct saying *saying = saying_new(play_policy(PACED ", at_risk_factor: 0.25"));
+    rig_poll_all(saying->play->rig, 1, REPUTATION_AT_RISK);
+    for (unsigned i = 0; i < 300; i++) {
+        struct core_enqueue job = on_line(100 + i, CLASS_TRANSACTIONAL, 0);
+        send_and_say(saying, &job);
+    }
+    play_for(saying->play, HOUR);
+    ck_assert_double_ge(share_right(saying, "at risk", 8800), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
+/* Budgets of the rolling day stop the line for hours, and fill up again bucket by bucket. */
+START_TEST(budgets_are_foreseen_until_the_day_after_tomorrow)
+{
+    static const char *const policies[] = {
+        "pace_per_min: 30, daily_messages: 200, new_conversations_per_day: 0, distinct_recipients_per_hour: 0, "
+        "growth_floor: 0",
+        "pace_per_min: 30, daily_messages: 0, new_conversations_per_day: 0, distinct_recipients_per_hour: 100, "
+        "growth_floor: 0",
+        "pace_per_min: 30, daily_messages: 0, new_conversations_per_day: 0, distinct_recipients_per_hour: 0, "
+        "growth_floor: 100, daily_growth_factor: 2.0"};
+    for (size_t p = 0; p < sizeof policies / sizeof *policies; p++) {
+        struct saying *saying = saying_new(play_policy(policies[p]));
+        rig_poll_all(saying->play->rig, 1, REPUTATION_HEALTHY);
+        play_for(saying->play, 7 * MINUTE);
+        for (unsigned i = 0; i < 500; i++) {
+            struct core_enqueue job = on_line(100 + i, CLASS_TRANSACTIONAL, 0);
+            send_and_say(saying, &job);
+        }
+        play_for(saying->play, 5 * DAY);
+        ck_assert_double_ge(share_right(saying, policies[p], 2200), 0.9);
+        saying_free(&saying);
+    }
+}
+END_TEST
+
+START_TEST(new_conversations_beyond_the_day_s_budget_are_foreseen)
+{
+    struct saying *saying = saying_new(play_policy("pace_per_min: 30, daily_messages: 0, new_conversations_per_day: 50"));
+    rig_poll_all(saying->play->rig, 4, REPUTATION_HEALTHY);
+    for (unsigned i = 0; i < 500; i++) {
+        struct core_enqueue job = rig_job(100 + i, CLASS_TRANSACTIONAL);
+        send_and_say(saying, &job);
+    }
+    play_for(saying->play, 4 * DAY);
+    ck_assert_double_ge(share_right(saying, "fifty new conversations a day", 2200), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
+/* A day of a small platform: four lines (one AT_RISK), known and new conversations of every class, by chance, with a
+ * campaign let loose in the morning. */
+START_TEST(nine_of_ten_jobs_of_a_mixed_day_go_within_a_fifth_of_what_was_said)
+{
+    struct saying *saying = saying_new(play_policy("pace_per_min: 30, daily_messages: 0, new_conversations_per_day: 0, "
+                                                   "distinct_recipients_per_hour: 0, growth_floor: 0"));
+    struct play *play = saying->play;
+    const enum reputation words[] = {REPUTATION_HEALTHY, REPUTATION_HEALTHY, REPUTATION_HEALTHY, REPUTATION_AT_RISK};
+    uint64_t chance = 7;
+    rig_poll(play->rig, 4, words);
+    for (unsigned i = 0; i < 1500; i++) {
+        struct core_enqueue job = rig_job(50000 + i, CLASS_CAMPAIGN);
+        send_and_say(saying, &job);
+    }
+    for (unsigned minute = 0; minute < 60; minute++) {
+        for (unsigned i = 0; i < 12; i++) { /* a third of what the lines can send */
+            chance = chance * 6364136223846793005u + 1442695040888963407u;
+            unsigned pick = (unsigned)(chance >> 33);
+            enum job_class class = pick % 8 == 0 ? CLASS_REPLY : pick % 8 < 6 ? CLASS_TRANSACTIONAL : CLASS_FOLLOWUP;
+            struct core_enqueue job = on_line(100 + pick % 1000, class, pick % 1000 % 4);
+            send_and_say(saying, &job);
+            play_for(play, 5000);
+        }
+    }
+    play_for(play, 2 * HOUR);
+    ck_assert_double_ge(share_right(saying, "a mixed day", 2200), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("core_forecast");
+    TCase *tcase = tcase_create("all");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_backlog_of_known_conversations_goes_when_their_views_said);
+    tcase_add_test(tcase, classes_are_told_apart);
+    tcase_add_test(tcase, new_conversations_go_on_all_lines_of_their_pool_when_their_views_said);
+    tcase_add_test(tcase, a_line_that_ramps_up_is_foreseen_step_by_step);
+    tcase_add_test(tcase, a_line_at_risk_is_foreseen_at_its_factor);
+    tcase_add_test(tcase, budgets_are_foreseen_until_the_day_after_tomorrow);
+    tcase_add_test(tcase, new_conversations_beyond_the_day_s_budget_are_foreseen);
+    tcase_add_test(tcase, nine_of_ten_jobs_of_a_mixed_day_go_within_a_fifth_of_what_was_said);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
