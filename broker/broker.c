@@ -384,7 +384,10 @@ int broker_run(struct broker *broker)
             return fail(broker);
         wait_for_work(broker);
     }
-    if (!await_results(broker) || !wind_up(broker))
+    if (!await_results(broker))
+        return fail(broker);
+    broker_audit(broker, "stop", broker->failed ? "no_socket" : "signal", CODE_NONE);
+    if (!wind_up(broker))
         return fail(broker);
     log_event(LOG_INFO, "stopped", "reason=%s", broker->failed ? "no_socket" : "signal");
     return broker->failed ? 1 : 0;

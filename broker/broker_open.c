@@ -102,6 +102,7 @@ static bool begin_start(struct broker *broker)
     broker->now = clock_read();
     core_restored(broker->core, random, broker->now, &broker->effects);
     broker_persist(broker, broker->now, &broker->effects);
+    broker_audit(broker, "start", "version " LINEWARD_VERSION, CODE_NONE);
     struct core_status status;
     core_status_read(broker->core, broker->now, &status);
     log_event(LOG_INFO, "recovered", "jobs=%llu conversations=%llu lines=%u leases=%u",

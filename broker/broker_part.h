@@ -77,6 +77,10 @@ void *broker_bind(struct broker *broker, int type, enum key_role role, const cha
 /* ---- broker_reload.c ---- */
 void broker_reload(struct broker *broker); /* SIGHUP */
 
+/* ---- broker_audit.c ---- */
+/* An audit record of the system's own: `what` is start, stop or reload; `reason` NULL: none. */
+void broker_audit(struct broker *broker, const char *what, const char *reason, enum code code);
+
 void broker_store_progress(void *self, uint64_t done, uint64_t total);
 struct admin_shell broker_admin_shell(struct broker *broker);
 

@@ -170,7 +170,9 @@ void broker_reload(struct broker *broker)
         take_keys(broker, &reload, broker->conf->pool_count != pools_before);
         broker_warn_of_secrets(broker->conf);
         tell(broker, &reload);
+        broker_audit(broker, "reload", NULL, CODE_NONE);
     } else {
+        broker_audit(broker, "reload", reload.problem, CODE_INVALID_FIELD);
         log_event(LOG_ERROR, "not_reloaded", "reason=\"%s\"", reload.problem);
     }
     conf_free(&reload.conf);

@@ -30,6 +30,7 @@ enum change_kind {
     CHANGE_SUPPRESSION = 13, /* a recipient who must not be sent to, or its end */
     CHANGE_ORDERS = 14,    /* what an operator ordered for a line: a reputation, a drain; or their end */
     CHANGE_CAMPAIGN = 15,  /* how a campaign's jobs ended so far */
+    CHANGE_AUDIT = 16,     /* who did what (section: result, the rest of it as JSON) */
     CHANGE_KIND_COUNT
 };
 
@@ -190,6 +191,15 @@ struct change_campaign {
     uint64_t ended[ENDS]; /* by state, from JOB_SENT on */
 };
 
+#define AUDIT_SHELF 256 /* records under one key: found together, and never more than a page can bear */
+
+struct change_audit { /* somebody's call that changed something, or was refused; or the broker's own start and end */
+    uint64_t number; /* counted from 1 */
+    uint64_t line;   /* that it was about, 0: none */
+    char by[NAME_MAX_BYTES + 1];   /* the token's name; "": the system itself */
+    char pool[NAME_MAX_BYTES + 1]; /* whose matter it is; "": nobody's alone */
+};
+
 struct change_gate {
     uint64_t line;
     uint8_t gate, reason;
@@ -227,7 +237,7 @@ struct change_suppression {
 struct change_start {
     uint64_t start;
     uint8_t random[KEY_RANDOM_BYTES];
-    uint64_t first_job, next_job, next_lease, next_seq, next_pause;
+    uint64_t first_job, next_job, next_lease, next_seq, next_pause, next_audit;
     uint64_t prev_seq[TOPIC_COUNT];
     int64_t at_ms;
 };
@@ -270,6 +280,7 @@ struct change {
         const struct change_line *line;
         const struct change_pause *pause;
         const struct change_orders *orders;
+        const struct change_audit *audit;
         struct change_seen seen;
         struct change_delivery delivery;
         struct change_gate gate;

@@ -157,7 +157,7 @@ enum err core_new(struct core **out, const struct core_limits *limits, const str
         return ERR_NO_MEMORY;
     core->limits = *limits;
     core->random = seed;
-    core->next_job = core->next_lease = core->next_seq = core->next_pause = 1;
+    core->next_job = core->next_lease = core->next_seq = core->next_pause = core->next_audit = 1;
     core->pauses_end = 1;
     core->name_count = 1;
     core->crew_count = core->lane_count = 1;

@@ -250,6 +250,11 @@ void core_pause(struct core *core, const struct core_pause *pause, struct instan
 void core_resume(struct core *core, uint64_t token, enum pause_scope scope, uint64_t target, uint64_t pause,
                  struct instant now, struct effects *out);
 
+/* The pauses that lie on exactly that (scope and target as in core_pause), oldest first, at most `room` of them, lent until
+ * the core is called again. Returns how many there are, which may be more. */
+size_t core_pauses_on(const struct core *core, enum pause_scope scope, uint64_t target, const struct change_pause **out,
+                      size_t room);
+
 struct core_suppress { /* an operator's word about a recipient */
     uint64_t token;
     uint32_t account;
@@ -330,6 +335,12 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
 uint64_t core_requeue_mark(const struct core *core);
 /* EFFECT_ANSWER with `token` once all that was done so far is durable. */
 void core_answer(struct effects *out, uint64_t token);
+
+/* Writes down that somebody did something, in the same commit as what was done so far: numbers the record, which is lent
+ * with its document (JSON object) until it is encoded. Changes nothing else. */
+void core_audit(struct core *core, struct change_audit *audit, struct span document, struct instant now,
+                struct effects *out);
+uint64_t core_next_audit(const struct core *core); /* the number that the next one gets */
 
 /* A number for a campaign's name; makes a CHANGE_NAME the first time. 0: the table is full. */
 uint16_t core_campaign(struct core *core, const char *name, struct effects *out);
@@ -515,6 +526,8 @@ struct suppression_view {
     int64_t since_ms;
     struct suppression_text text;
 };
+/* The one of that recipient (keyed hash of account and handle); false: there is none. */
+bool core_suppression_view(const struct core *core, uint32_t account, uint64_t recipient, struct suppression_view *out);
 /* Those of the account, from slot *cursor on (0 first), at most `limit` visited slots. Advances *cursor; false: the end
  * was reached. */
 bool core_suppressions_walk(const struct core *core, uint32_t account, uint32_t *cursor, uint32_t limit,

@@ -73,7 +73,7 @@ void name_record(struct core *core, uint16_t number, struct instant now, struct 
 
 static uint64_t numbers(const struct core *core)
 {
-    return core->next_job + core->next_lease + core->next_seq + core->next_pause;
+    return core->next_job + core->next_lease + core->next_seq + core->next_pause + core->next_audit;
 }
 
 void start_record(struct core *core, const struct start *start, struct instant now, struct effects *out)
@@ -85,6 +85,7 @@ void start_record(struct core *core, const struct start *start, struct instant n
                                    .next_lease = core->next_lease,
                                    .next_seq = core->next_seq,
                                    .next_pause = core->next_pause,
+                                   .next_audit = core->next_audit,
                                    .at_ms = now.wall_ms};
     memcpy(value->random, start->random, sizeof value->random);
     memcpy(value->prev_seq, core->prev_seq, sizeof value->prev_seq);

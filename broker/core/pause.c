@@ -240,6 +240,35 @@ void pause_record(struct core *core, const struct change_pause *pause, bool news
         change->event.at_ms = now.wall_ms;
 }
 
+/* By number, which is by age; the oldest `room` of them stay. */
+static void sort_in(const struct change_pause **out, size_t kept, size_t room, const struct change_pause *pause)
+{
+    size_t at = kept;
+    for (; at > 0 && out[at - 1]->id > pause->id; at--)
+        if (at < room)
+            out[at] = out[at - 1];
+    if (at < room)
+        out[at] = pause;
+}
+
+size_t core_pauses_on(const struct core *core, enum pause_scope scope, uint64_t given, const struct change_pause **out,
+                      size_t room)
+{
+    uint64_t target = 0;
+    size_t count = 0;
+    if (!target_of(core, scope, given, &target))
+        return 0;
+    uint64_t hash = hash_of(scope, target);
+    for (uint32_t p = index_find(&core->by_pause, hash); p != 0; p = index_find_next(&core->by_pause, hash, p)) {
+        const struct change_pause *pause = &core->pauses[p].change;
+        if (pause->scope == scope && pause->target == target) {
+            sort_in(out, count < room ? count : room, room, pause);
+            count++;
+        }
+    }
+    return count;
+}
+
 static void copy_text(char *to, size_t room, const char *from)
 {
     size_t bytes = from == NULL ? 0 : strlen(from);

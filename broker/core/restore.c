@@ -88,6 +88,8 @@ static void restore_start(struct core *core, const struct change_start *start)
         core->next_seq = start->next_seq;
     if (start->next_pause > core->next_pause)
         core->next_pause = start->next_pause;
+    if (start->next_audit > core->next_audit)
+        core->next_audit = start->next_audit;
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (start->prev_seq[t] > core->prev_seq[t])
             core->prev_seq[t] = start->prev_seq[t];
@@ -396,6 +398,10 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
         if (change->delivery.message_hash != 0)
             dedupe_deliver(core, change->delivery.message_hash, change->delivery.number,
                            (enum delivery)change->delivery.delivery, change->event.at_ms);
+        return ERR_NONE;
+    case CHANGE_AUDIT:
+        if (change->audit->number >= core->next_audit)
+            core->next_audit = change->audit->number + 1;
         return ERR_NONE;
     case CHANGE_GATE:
     case CHANGE_REPUTATION:

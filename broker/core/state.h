@@ -466,6 +466,7 @@ struct core {
     uint64_t crews_free;             /* with somebody in their ring */
     uint64_t lanes_next[LANES_MAX];  /* while sorting pools into lanes */
 
+    uint64_t next_audit;
     uint64_t next_seq, prev_seq[TOPIC_COUNT];
     uint64_t numbers_recorded; /* the sum of all numbers as the last start record told them */
 

@@ -233,6 +233,25 @@ void core_unsuppress(struct core *core, const struct core_suppress *suppress, st
     effect_answer(out, suppress->token, there ? CODE_NONE : CODE_NOT_FOUND);
 }
 
+static struct suppression_view view_of(const struct core *core, uint32_t account, const struct suppressed *suppressed)
+{
+    struct suppression_view view = {.account = account,
+                                    .cause = (enum suppress)suppressed->cause,
+                                    .causes = suppressed->causes,
+                                    .since_ms = suppressed->since_ms};
+    read_text(core, suppressed, &view.text);
+    return view;
+}
+
+bool core_suppression_view(const struct core *core, uint32_t account, uint64_t recipient, struct suppression_view *out)
+{
+    const struct suppressed *suppressed = find(core, recipient);
+    if (suppressed == NULL || suppressed->account != core->accounts[account].name)
+        return false;
+    *out = view_of(core, account, suppressed);
+    return true;
+}
+
 bool core_suppressions_walk(const struct core *core, uint32_t account, uint32_t *cursor, uint32_t limit,
                             void (*visit)(void *self, const struct suppression_view *view), void *self)
 {
@@ -242,11 +261,7 @@ bool core_suppressions_walk(const struct core *core, uint32_t account, uint32_t 
         const struct suppressed *suppressed = &core->suppressed[slot];
         if (suppressed->key == 0 || suppressed->account != core->accounts[account].name)
             continue;
-        struct suppression_view view = {.account = account,
-                                        .cause = (enum suppress)suppressed->cause,
-                                        .causes = suppressed->causes,
-                                        .since_ms = suppressed->since_ms};
-        read_text(core, suppressed, &view.text);
+        struct suppression_view view = view_of(core, account, suppressed);
         visit(self, &view);
     }
     *cursor = slot;

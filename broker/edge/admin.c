@@ -10,6 +10,7 @@
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/admin_route.h"
 #include "broker/edge/admin_stream.h"
+#include "broker/edge/audit_trail.h"
 
 #define STEPS_PER_SERVE 16 /* handler calls in one slice, at most one of which has more to do */
 #define ROOM_NEEDED     (8u * WIRE_ENQUEUE_JOBS_MAX) /* changes and effects that one handler call may add */
@@ -207,6 +208,17 @@ static void take_arrived(struct admin *admin)
     }
 }
 
+/* One step of the exchange. */
+static enum admin_step step(struct admin_turn *turn, struct exchange *x)
+{
+    if (!trail_wants(x->route))
+        return x->route->handle(turn, x);
+    if (x->trail.ends) /* only its record was waited for */
+        return STEP_DONE;
+    trail_begin(turn, x);
+    return trail_end(turn, x, x->route->handle(turn, x));
+}
+
 bool admin_serve(struct admin *admin, struct core *core, struct instant now, struct effects *out)
 {
     struct admin_turn turn = {.admin = admin, .streams = admin->streams, .options = &admin->options, .core = core, .now = now, .out = out};
@@ -219,7 +231,7 @@ bool admin_serve(struct admin *admin, struct core *core, struct instant now, str
         if (x == NULL)
             return false;
         x->is_running = false;
-        switch (x->route->handle(&turn, x)) {
+        switch (step(&turn, x)) {
         case STEP_DONE:
             finish(admin, x);
             break;

@@ -20,6 +20,9 @@ enum admin_step call_campaigns(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_workers(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_pauses(struct admin_turn *turn, struct exchange *x);
 
+/* admin_audit.c */
+enum admin_step call_audit(struct admin_turn *turn, struct exchange *x);
+
 /* admin_events.c */
 enum admin_step call_events(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_stream(struct admin_turn *turn, struct exchange *x);
@@ -70,6 +73,16 @@ enum admin_step call_drain(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_drain_stop(struct admin_turn *turn, struct exchange *x);
 
 /* admin_pause.c; route.detail is the enum pause_scope */
+struct pause_target { /* what a path's parts name, as core_pause() takes it */
+    enum pause_scope scope;
+    uint64_t target;
+    uint32_t pool;               /* of a conversation */
+    char name[PAUSE_NAME_BYTES]; /* of a conversation */
+    const char *shown;           /* for the log; the target's own, or lent */
+    char text[HANDLE_MAX_BYTES + 1];
+};
+enum code pause_target_find(struct admin_turn *turn, const struct exchange *x, enum pause_scope scope,
+                            struct pause_target *target);
 enum admin_step call_pause(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_resume(struct admin_turn *turn, struct exchange *x);
 

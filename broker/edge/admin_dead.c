@@ -150,6 +150,22 @@ static enum code requeue(struct admin_turn *turn, const struct exchange *x, stru
     return code;
 }
 
+/* What a call without a thing of its own leaves in the audit as the state after it. */
+static void tell(struct exchange *x, const struct requeueing *work)
+{
+    struct json_out *out = &x->trail.told;
+    size_t refused = work->expired;
+    for (enum code code = CODE_NONE + 1; code < CODE_COUNT; code++)
+        refused += work->refused[code];
+    json_out_clear(out);
+    json_open(out, '{');
+    json_key(out, "requeued");
+    json_put_int(out, (int64_t)work->requeued);
+    json_key(out, "refused");
+    json_put_int(out, (int64_t)refused);
+    json_close(out, '}');
+}
+
 static void log_requeue(const struct exchange *x, const char *what, const struct requeueing *work)
 {
     log_event(LOG_INFO, "requeued", "by=%s what=%s jobs=%zu", x->grant.name, what, work->requeued);
@@ -258,6 +274,7 @@ static enum admin_step requeue_letters(struct admin_turn *turn, struct exchange 
     if (x->lookup.err != ERR_NONE)
         return answer_error(x, CODE_BUSY, "the dead letters could not be read from disk", NULL);
     bool full = false;
+    size_t before = work->requeued;
     for (size_t i = 0; i < x->lookup.letter_count && !full; i++) {
         enum code code = requeue(turn, x, work, i);
         full = code == CODE_BUSY || code == CODE_STORE_FULL;
@@ -269,8 +286,11 @@ static enum admin_step requeue_letters(struct admin_turn *turn, struct exchange 
         work->after = x->lookup.next;
     lookup_answer_free(&x->lookup);
     x->has_lookup = false;
-    if (work->more && work->left > 0 && !full)
+    tell(x, work);
+    if (work->more && work->left > 0 && !full) {
+        x->trail.part = work->requeued > before;
         return ask_letters(turn, x, work);
+    }
     log_requeue(x, "many", work);
     core_answer(turn->out, x->token);
     return STEP_WAIT;

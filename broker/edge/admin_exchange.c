@@ -62,6 +62,9 @@ void exchange_free(struct exchange **x_p)
     if (x->has_lookup)
         lookup_answer_free(&x->lookup);
     json_out_free(&x->answer.text);
+    json_out_free(&x->trail.before);
+    json_out_free(&x->trail.told);
+    json_out_free(&x->trail.document);
     grant_free(&x->grant);
     free(x->body);
     free(x->target);

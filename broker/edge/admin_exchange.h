@@ -34,6 +34,13 @@ struct answer {
     const char *allow;      /* 405 */
 };
 
+struct trail { /* of a call that changes something: audit_trail.c */
+    bool written, ends; /* its record is; the answer waits for that alone */
+    bool part;          /* the handler's word: this step changed something, more is to come */
+    struct json_out before, told, document;
+    struct change_audit record;
+};
+
 struct route;
 struct MHD_Connection;
 
@@ -65,6 +72,7 @@ struct exchange {
     struct lookup_answer lookup;
     void *memory; /* the handler's own, with ... */
     void (*memory_free)(void *memory);
+    struct trail trail;
 
     struct answer answer;
     struct stream *stream; /* NULL; else the answer does not end: admin_stream.h */

@@ -85,6 +85,17 @@ bool import_take_effect(struct exchange *x, const struct effect *effect)
     return --import->missing == 0;
 }
 
+/* What the audit has as the state after it: how many were offered. */
+static void tell(struct exchange *x, const struct import *import)
+{
+    struct json_out *out = &x->trail.told;
+    json_out_clear(out);
+    json_open(out, '{');
+    json_key(out, "conversations");
+    json_put_int(out, (int64_t)import->count);
+    json_close(out, '}');
+}
+
 static void put_refused(struct json_out *out, const struct job_refusal *refusal)
 {
     view_error_body(out, &(struct error_view){.code = refusal->code,
@@ -132,6 +143,7 @@ static enum admin_step begin(struct admin_turn *turn, struct exchange *x)
     enum code code = read_body(x, import, &why);
     if (code != CODE_NONE)
         return answer_error(x, code, why, code == CODE_MALFORMED ? NULL : "conversations");
+    tell(x, import);
     shell->store_facts(shell->self, &store);
     import->store_full = store.full;
     return STEP_MORE;

@@ -9,16 +9,7 @@
 
 #define FOR_MS_MAX (INT64_C(10) * 366 * 86400000) /* as its refusal says */
 
-struct target {
-    enum pause_scope scope;
-    uint64_t target;
-    uint32_t pool;                /* of a conversation */
-    char name[PAUSE_NAME_BYTES];  /* of a conversation */
-    const char *shown;            /* for the log */
-    char text[HANDLE_MAX_BYTES + 1];
-};
-
-static enum code find_line(struct admin_turn *turn, const struct exchange *x, struct target *target)
+static enum code find_line(struct admin_turn *turn, const struct exchange *x, struct pause_target *target)
 {
     enum code code = exchange_line(turn, x, x->parts[0], &target->target);
     handle_mask(x->parts[0], target->text);
@@ -26,14 +17,14 @@ static enum code find_line(struct admin_turn *turn, const struct exchange *x, st
     return code;
 }
 
-static enum code find_pool(struct admin_turn *turn, const struct exchange *x, struct target *target)
+static enum code find_pool(struct admin_turn *turn, const struct exchange *x, struct pause_target *target)
 {
     target->pool = conf_pool_find(turn->options->conf, x->parts[0]);
     target->target = target->pool;
     return target->pool != UINT32_MAX && grant_sees_name(x, x->parts[0]) ? CODE_NONE : CODE_UNKNOWN_POOL;
 }
 
-static enum code find_campaign(struct admin_turn *turn, const struct exchange *x, struct target *target)
+static enum code find_campaign(struct admin_turn *turn, const struct exchange *x, struct pause_target *target)
 {
     enum code code = find_pool(turn, x, target);
     uint16_t campaign = core_campaign_find(turn->core, x->parts[1]);
@@ -61,7 +52,7 @@ static void name_recipients(const struct recipients *to, char name[PAUSE_NAME_BY
 }
 
 /* Its recipients need never have been written to. */
-static enum code find_conversation(struct admin_turn *turn, const struct exchange *x, struct target *target)
+static enum code find_conversation(struct admin_turn *turn, const struct exchange *x, struct pause_target *target)
 {
     struct recipients to;
     struct json_out json = {0};
@@ -82,11 +73,12 @@ static enum code find_conversation(struct admin_turn *turn, const struct exchang
     return failed ? CODE_BUSY : CODE_NONE;
 }
 
-static enum code find_target(struct admin_turn *turn, const struct exchange *x, struct target *target)
+enum code pause_target_find(struct admin_turn *turn, const struct exchange *x, enum pause_scope scope,
+                            struct pause_target *target)
 {
     const struct conf *conf = turn->options->conf;
-    *target = (struct target){.scope = (enum pause_scope)x->route->detail, .shown = x->parts[0]};
-    switch (target->scope) {
+    *target = (struct pause_target){.scope = scope, .shown = x->parts[0]};
+    switch (scope) {
     case PAUSE_LINE:
         return find_line(turn, x, target);
     case PAUSE_POOL:
@@ -106,6 +98,11 @@ static enum code find_target(struct admin_turn *turn, const struct exchange *x, 
     }
 }
 
+static enum code find_target(struct admin_turn *turn, const struct exchange *x, struct pause_target *target)
+{
+    return pause_target_find(turn, x, (enum pause_scope)x->route->detail, target);
+}
+
 /* False: answered. */
 static bool read_pause(struct exchange *x, const cJSON *body, struct core_pause *pause)
 {
@@ -119,7 +116,7 @@ static bool read_pause(struct exchange *x, const cJSON *body, struct core_pause 
     return true;
 }
 
-static void log_change(const struct exchange *x, const struct target *target, const char *what)
+static void log_change(const struct exchange *x, const struct pause_target *target, const char *what)
 {
     log_event(LOG_INFO, what, "by=%s scope=%s name=%s", x->grant.name, pause_scope_name(target->scope),
               target->shown);
@@ -127,7 +124,7 @@ static void log_change(const struct exchange *x, const struct target *target, co
 
 static enum admin_step answer_pause(struct admin_turn *turn, struct exchange *x)
 {
-    struct target target;
+    struct pause_target target;
     char id[PAUSE_TEXT_MAX];
     if (x->effect.code != CODE_NONE)
         return answer_error(x, x->effect.code, NULL, x->effect.field);
@@ -145,7 +142,7 @@ enum admin_step call_pause(struct admin_turn *turn, struct exchange *x)
 {
     if (x->has_effect)
         return answer_pause(turn, x);
-    struct target target;
+    struct pause_target target;
     enum code code = find_target(turn, x, &target);
     if (code != CODE_NONE)
         return answer_error(x, code, NULL, NULL);
@@ -174,7 +171,7 @@ static enum admin_step answer_no_pause(struct exchange *x)
 static enum admin_step answer_resume(struct admin_turn *turn, struct exchange *x)
 {
     static const char text[] = "{\"resumed\":true}";
-    struct target target;
+    struct pause_target target;
     if (x->effect.code == CODE_NOT_FOUND)
         return answer_no_pause(x);
     if (x->effect.code != CODE_NONE)
@@ -188,7 +185,7 @@ enum admin_step call_resume(struct admin_turn *turn, struct exchange *x)
 {
     if (x->has_effect)
         return answer_resume(turn, x);
-    struct target target;
+    struct pause_target target;
     uint64_t pause = 0; /* all of them */
     enum code code = find_target(turn, x, &target);
     if (code != CODE_NONE)

@@ -71,6 +71,7 @@ static void entry_free(struct entry *entry)
     free((char *)entry->request.topic);
     free((char *)entry->request.recipients);
     free((char *)entry->request.code);
+    free((char *)entry->request.by);
     free(entry->request.jobs);
     free(entry->request.conversations);
     lookup_answer_free(&entry->answer);
@@ -130,6 +131,8 @@ static void answer_request(const struct archive *archive, const struct lookup_re
         answer->err = lookup_events(archive, request, answer);
     else if (request->what == LOOKUP_ENDED)
         answer->err = lookup_ended(archive, request, answer);
+    else if (request->what == LOOKUP_AUDIT)
+        answer->err = lookup_audit(archive, request, answer);
     else
         answer->err = lookup_dead(archive, request, answer);
     if (answer->err == ERR_NONE && answer->text.failed)
@@ -221,7 +224,8 @@ static bool copy_text(const char **text)
 static bool copy_texts(struct lookup_request *request)
 {
     const struct lookup_request given = *request;
-    request->pools = request->to = request->pool = request->topic = request->recipients = request->code = NULL;
+    request->pools = request->to = request->pool = request->topic = request->recipients = request->code =
+        request->by = NULL;
     struct {
         const char **to, *from;
     } const texts[] = {
@@ -231,6 +235,7 @@ static bool copy_texts(struct lookup_request *request)
         {&request->topic, given.topic},
         {&request->recipients, given.recipients},
         {&request->code, given.code},
+        {&request->by, given.by},
     };
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof texts / sizeof *texts; i++) {

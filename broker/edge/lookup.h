@@ -70,7 +70,7 @@ struct lookup_request {
     uint64_t token; /* comes back with the answer */
     /* LOOKUP_DEAD: dead letters in the order of their end; LOOKUP_LETTERS: the same, as documents to requeue, those of
      * `jobs` if there are any. */
-    enum { LOOKUP_JOBS, LOOKUP_EVENTS, LOOKUP_ENDED, LOOKUP_CONVERSATIONS, LOOKUP_DEAD, LOOKUP_LETTERS } what;
+    enum { LOOKUP_JOBS, LOOKUP_EVENTS, LOOKUP_ENDED, LOOKUP_CONVERSATIONS, LOOKUP_DEAD, LOOKUP_LETTERS, LOOKUP_AUDIT } what;
     struct instant now;
     const char *pools; /* comma list of what the asker may see, copied; NULL: all */
     bool mask_handles;
@@ -94,6 +94,10 @@ struct lookup_request {
     bool from_oldest; /* no `after` was given */
     size_t limit;
     const char *topic; /* prefix, copied; NULL: all */
+    /* LOOKUP_AUDIT: records of more than number `after`, as `pools`, `pool` and `line` let through */
+    const char *by;              /* filter, copied; NULL: anybody */
+    int64_t since_ms, until_ms;  /* filter: at that moment or later, before that one; 0: any */
+    uint64_t audit_end;          /* one more than the newest number */
 };
 
 struct lookup_item {

@@ -33,5 +33,8 @@ enum err lookup_ended(const struct archive *archive, const struct lookup_request
 /* lookup_dead.c: LOOKUP_DEAD and LOOKUP_LETTERS. */
 enum err lookup_dead(const struct archive *archive, const struct lookup_request *request,
                      struct lookup_answer *answer);
+/* lookup_audit.c */
+enum err lookup_audit(const struct archive *archive, const struct lookup_request *request,
+                      struct lookup_answer *answer);
 
 #endif

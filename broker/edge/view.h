@@ -143,6 +143,12 @@ struct status_facts {
 /* The members of GET /v1/status but `pools`, into an object that the caller opens and closes. */
 void view_status_members(struct json_out *out, const struct status_facts *facts);
 
+/* ---- the audit ---- */
+
+#define AUDIT_SYSTEM "system" /* who starts and stops the broker; unlike a token of that name it has no role */
+/* `document` as audit_trail.c writes it. */
+void view_audit(struct json_out *out, const struct change_audit *audit, int64_t at_ms, struct span document, bool mask);
+
 /* ---- events ---- */
 
 struct event_facts {      /* what the change itself does not carry; lent, empty where unknown */

@@ -171,6 +171,7 @@ static void walk_start(struct cursor *cursor, struct change_start *start)
             start->prev_seq[t] = prev;
     }
     SIGNED(start->at_ms);
+    FIELD(start->next_audit); /* from version 4 on */
 }
 
 static void walk_job(struct cursor *cursor, struct change_job *job)
@@ -318,6 +319,14 @@ static void walk_orders(struct cursor *cursor, struct change_orders *orders)
     walk_text(cursor, orders->drain_by, sizeof orders->drain_by);
 }
 
+static void walk_audit(struct cursor *cursor, struct change_audit *audit)
+{
+    FIELD(audit->number);
+    FIELD(audit->line);
+    walk_text(cursor, audit->by, sizeof audit->by);
+    walk_text(cursor, audit->pool, sizeof audit->pool);
+}
+
 static void walk_name(struct cursor *cursor, struct change_name *name)
 {
     FIELD(name->kind);
@@ -407,6 +416,9 @@ static bool walk(struct cursor *cursor, struct change *change, struct record_sto
     case CHANGE_CAMPAIGN:
         walk_campaign(cursor, &change->campaign);
         return true;
+    case CHANGE_AUDIT:
+        walk_audit(cursor, storage != NULL ? &storage->audit : (struct change_audit *)change->audit);
+        return true;
     case CHANGE_KIND_COUNT:
         break;
     }
@@ -479,6 +491,9 @@ static void set_key(struct change *change, uint64_t key, struct record_storage *
         change->campaign.pool = (uint16_t)(key >> 16);
         change->campaign.name = (uint16_t)key;
         break;
+    case CHANGE_AUDIT: /* the head has its number: the key is but its shelf */
+        change->audit = &storage->audit;
+        break;
     case CHANGE_KIND_COUNT:
         break;
     }
@@ -519,6 +534,8 @@ static bool is_sane(const struct change *change, const struct record_storage *st
                change->reputation.source < SOURCE_COUNT;
     case CHANGE_SUPPRESSION:
         return change->suppression.cause < SUPPRESS_COUNT && change->suppression.causes < 1u << SUPPRESS_COUNT;
+    case CHANGE_AUDIT:
+        return change_key(change) == storage->audit.number / AUDIT_SHELF && storage->audit.number != 0;
     case CHANGE_START:
     case CHANGE_SEEN:
     case CHANGE_CAMPAIGN:
@@ -602,6 +619,7 @@ const struct store_kind *record_kinds(void)
         [CHANGE_SUPPRESSION] = {"suppression", STORE_KEEP_RENEW, true, 0, 0},
         [CHANGE_ORDERS] = {"orders", STORE_KEEP_RENEW, false, 0, 0},
         [CHANGE_CAMPAIGN] = {"campaign", STORE_KEEP_RENEW, false, 0, 0},
+        [CHANGE_AUDIT] = {"audit", STORE_KEEP_HISTORY, true, RESULT, 0},
     };
     return kinds;
 }

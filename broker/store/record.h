@@ -9,7 +9,7 @@
 #include "broker/store/store.h"
 #include "lineward/conf.h"
 
-#define RECORD_VERSION 3
+#define RECORD_VERSION 4
 
 /* Room for the values that a decoded change points to. */
 struct record_storage {
@@ -19,6 +19,7 @@ struct record_storage {
         struct change_line line;
         struct change_pause pause;
         struct change_orders orders;
+        struct change_audit audit;
         struct suppression_text suppression;
     };
 };

@@ -83,6 +83,8 @@ static void rig_record(const struct change *change)
         record->pause = rig_copy(change->pause, sizeof *change->pause);
     if (change->kind == CHANGE_ORDERS)
         record->orders = rig_copy(change->orders, sizeof *change->orders);
+    if (change->kind == CHANGE_AUDIT)
+        record->audit = rig_copy(change->audit, sizeof *change->audit);
     if (change->kind == CHANGE_NAME)
         record->name = rig_copy(change->name, sizeof *change->name);
     if (change->kind == CHANGE_LINE)
@@ -326,7 +328,7 @@ static void rig_free_records(void)
         for (unsigned s = 0; s < SECTION_COUNT; s++)
             free((void *)record->sections[s].data);
         if (record->kind == CHANGE_PAUSE || record->kind == CHANGE_NAME || record->kind == CHANGE_LINE ||
-            record->kind == CHANGE_START || record->kind == CHANGE_ORDERS)
+            record->kind == CHANGE_START || record->kind == CHANGE_ORDERS || record->kind == CHANGE_AUDIT)
             free((void *)record->line); /* the union's pointers lie at one place */
     }
 }

@@ -102,6 +102,7 @@ static void draw_start(struct change_start *start)
     start->next_lease = number();
     start->next_seq = number();
     start->next_pause = number();
+    start->next_audit = number();
     start->at_ms = moment();
     for (int t = 0; t < TOPIC_COUNT; t++)
         start->prev_seq[t] = number();
@@ -274,6 +275,11 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
         change.campaign = (struct change_campaign){.pool = (uint16_t)number(), .name = (uint16_t)number()};
         for (unsigned end = 0; end < ENDS; end++)
             change.campaign.ended[end] = number();
+    } else if (kind == CHANGE_AUDIT) {
+        storage->audit = (struct change_audit){.number = number() | 1, .line = number()};
+        draw_text(storage->audit.by, sizeof storage->audit.by);
+        draw_text(storage->audit.pool, sizeof storage->audit.pool);
+        change.audit = &storage->audit;
     } else {
         draw_text(storage->suppression.recipient, sizeof storage->suppression.recipient);
         draw_text(storage->suppression.reason, sizeof storage->suppression.reason);

@@ -116,6 +116,17 @@ static const struct option_spec events_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec audit_options[] = {
+    {"since", "TIME|SPAN", "only from then on: a time, or so long ago as 90m, 24h"},
+    {"until", "TIME|SPAN", "only before then"},
+    {"by", "NAME", "only what this token did; system is the broker itself"},
+    {"line", "NUMBER", "only what was about this line"},
+    {"pool", "POOL", "only what was about this pool"},
+    {"limit", "N", "at most so many; default: all"},
+    {"export", "FILE|-", "write them to FILE, one JSON object a line, as they lie in the journal"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec check_config_options[] = {
     {"set", "KEY=VALUE", "override one value, as broker.admin=127.0.0.1:9000; may be repeated"},
     {NULL, NULL, NULL},
@@ -237,6 +248,9 @@ static const struct command commands[] = {
      command_unsuppress, "/v1/suppressions/{}/{}"},
     {"events", "", 0, 0, "what happened, from the broker's journal", NULL, events_options, command_events,
      "/v1/events"},
+    {"audit", "", 0, 0, "who changed what, when and why, with the state before and after",
+     "Kept as long as history is. FILE is made with mode 0600 and never written over.", audit_options, command_audit,
+     "/v1/audit"},
     {"store check", "PATH", 1, 1, "read every byte of a stopped broker's store", NULL, no_options,
      command_store_check, NULL},
     {"store dump", "PATH", 1, 1, "every record of a stopped broker's store, a JSON line each", NULL, dump_options,

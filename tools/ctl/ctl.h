@@ -61,6 +61,7 @@ int command_reputation_end(const struct ctl *ctl, const struct args *args); /* c
 int command_drain(const struct ctl *ctl, const struct args *args); /* cmd_operate.c */
 int command_move(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c */
 int command_requeue(const struct ctl *ctl, const struct args *args); /* cmd_dead.c */
+int command_audit(const struct ctl *ctl, const struct args *args);   /* cmd_audit.c */
 int command_events(const struct ctl *ctl, const struct args *args);  /* cmd_events.c */
 int command_enqueue(const struct ctl *ctl, const struct args *args); /* cmd_enqueue.c */
 int command_conversation(const struct ctl *ctl, const struct args *args);         /* cmd_conversations.c */

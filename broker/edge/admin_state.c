@@ -1,0 +1,202 @@
+/* admin_state.c — see admin_state.h. */
+#include "broker/edge/admin_state.h"
+
+#include <string.h>
+
+#include "broker/edge/admin_calls.h"
+#include "broker/edge/admin_route.h"
+#include "broker/edge/recipients.h"
+#include "broker/edge/view_put.h"
+
+#define PAUSES_SHOWN_MAX 32 /* of one thing; of more the oldest, and how many there are */
+
+/* ---- the members ---- */
+
+static void put_pauses(struct admin_turn *turn, struct json_out *out, const struct pause_target *target)
+{
+    const struct change_pause *pauses[PAUSES_SHOWN_MAX];
+    size_t count = core_pauses_on(turn->core, target->scope, target->target, pauses, PAUSES_SHOWN_MAX);
+    json_key(out, "pauses");
+    json_open(out, '[');
+    for (size_t i = 0; i < count && i < PAUSES_SHOWN_MAX; i++) {
+        char id[PAUSE_TEXT_MAX];
+        pause_text(pauses[i]->id, id);
+        json_open(out, '{');
+        put_word(out, "pause", id);
+        put_word(out, "reason", pauses[i]->reason[0] != '\0' ? pauses[i]->reason : NULL);
+        put_word(out, "by", pauses[i]->by[0] != '\0' ? pauses[i]->by : NULL);
+        put_time(out, "until", pauses[i]->until_ms);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+    if (count > PAUSES_SHOWN_MAX)
+        put_count(out, "pause_count", count);
+}
+
+static void put_orders(struct json_out *out, const struct change_orders *orders)
+{
+    static const struct change_orders none;
+    if (orders == NULL)
+        orders = &none;
+    json_key(out, "reputation");
+    if (orders->word_since_ms == 0) {
+        json_put_null(out);
+    } else {
+        json_open(out, '{');
+        put_word(out, "status", reputation_name((enum reputation)orders->word));
+        put_word(out, "by", orders->word_by);
+        put_time(out, "until", orders->word_until_ms);
+        json_close(out, '}');
+    }
+    json_key(out, "drain");
+    if (orders->drain == DRAIN_NONE) {
+        json_put_null(out);
+        return;
+    }
+    json_open(out, '{');
+    put_word(out, "mode", drain_name((enum drain)orders->drain));
+    put_word(out, "by", orders->drain_by);
+    put_time(out, "since", orders->drain_since_ms);
+    json_key(out, "pace_per_min");
+    if (orders->drain == DRAIN_RAMP)
+        json_put_int(out, orders->drain_pace_per_min);
+    else
+        json_put_null(out);
+    json_close(out, '}');
+}
+
+/* ---- one function for each kind of thing; null is written by state_put() where they say false ---- */
+
+static bool put_pausable(struct admin_turn *turn, struct exchange *x, struct json_out *out, enum pause_scope scope)
+{
+    struct pause_target target;
+    if (pause_target_find(turn, x, scope, &target) != CODE_NONE)
+        return false;
+    json_open(out, '{');
+    put_pauses(turn, out, &target);
+    json_close(out, '}');
+    return true;
+}
+
+static bool put_all(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+{
+    return put_pausable(turn, x, out, PAUSE_ALL);
+}
+
+static bool put_pool_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+{
+    return put_pausable(turn, x, out, PAUSE_POOL);
+}
+
+static bool put_account_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+{
+    return put_pausable(turn, x, out, PAUSE_ACCOUNT);
+}
+
+static bool put_campaign_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+{
+    return put_pausable(turn, x, out, PAUSE_CAMPAIGN);
+}
+
+static bool put_line_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+{
+    struct pause_target target;
+    size_t index;
+    struct line_view view;
+    if (pause_target_find(turn, x, PAUSE_LINE, &target) != CODE_NONE ||
+        !core_line_find(turn->core, target.target, &index) || !core_line_view(turn->core, index, turn->now, &view))
+        return false;
+    json_open(out, '{');
+    put_pauses(turn, out, &target);
+    json_key(out, "cordoned");
+    json_put_bool(out, view.cordoned);
+    put_orders(out, view.orders);
+    json_close(out, '}');
+    return true;
+}
+
+/* One that nobody has written to yet has pauses all the same. */
+static bool put_conversation_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+{
+    struct pause_target target;
+    struct conversation_view view = {.line = 0};
+    if (pause_target_find(turn, x, PAUSE_CONVERSATION, &target) != CODE_NONE)
+        return false;
+    bool known = core_conversation_view(turn->core, target.target, &view);
+    json_open(out, '{');
+    put_line(out, "line", known ? view.line : 0);
+    json_key(out, "placed");
+    json_put_bool(out, known && view.placed);
+    put_pauses(turn, out, &target);
+    json_close(out, '}');
+    return true;
+}
+
+static bool put_job_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+{
+    struct lookup_job job;
+    exchange_job(turn, x, false, &job);
+    if (job.number == 0 || (job.is_live && !grant_sees_pool(turn, x, job.view.pool)))
+        return false;
+    json_open(out, '{');
+    json_key(out, "live");
+    json_put_bool(out, job.is_live);
+    if (job.is_live) {
+        json_key(out, "cancel_asked");
+        json_put_bool(out, job.view.cancel_asked);
+        json_key(out, "outcome_unknown");
+        json_put_bool(out, job.view.unsettled);
+        put_time(out, "expires_at", job.view.expires_ms);
+    }
+    json_close(out, '}');
+    return true;
+}
+
+static bool put_suppression_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+{
+    const struct conf *conf = turn->options->conf;
+    struct recipients to;
+    struct suppression_view view;
+    uint32_t account = conf_account_find(conf, x->parts[0]);
+    if (x->grant.pools != NULL || account == UINT32_MAX || !recipients_split(x->parts[1], &to) || to.count != 1)
+        return false;
+    uint64_t recipient = recipients_direct(turn->options->hash, conf->accounts[account].name, &to);
+    json_open(out, '{');
+    json_key(out, "suppression");
+    if (core_suppression_view(turn->core, account, recipient, &view))
+        view_suppression(out, &view, true);
+    else
+        json_put_null(out);
+    json_close(out, '}');
+    return true;
+}
+
+/* ---- which of them ---- */
+
+static const struct {
+    const char *path; /* the call's, or where it begins, up to a slash */
+    bool (*put)(struct admin_turn *turn, struct exchange *x, struct json_out *out);
+} things[] = {
+    {"/v1/pause", put_all},
+    {"/v1/resume", put_all},
+    {"/v1/lines/{line}", put_line_state},
+    {"/v1/pools/{pool}", put_pool_state},
+    {"/v1/accounts/{account}", put_account_state},
+    {"/v1/campaigns/{pool}/{campaign}", put_campaign_state},
+    {"/v1/conversations/{pool}/{to}", put_conversation_state},
+    {"/v1/suppressions/{account}/{to}", put_suppression_state},
+    {"/v1/jobs/{id}", put_job_state},
+    {"/v1/dead/{id}", put_job_state},
+};
+
+void state_put(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+{
+    bool known = false;
+    for (size_t i = 0; i < sizeof things / sizeof *things && !known; i++) {
+        size_t bytes = strlen(things[i].path);
+        char end = strncmp(x->route->path, things[i].path, bytes) == 0 ? x->route->path[bytes] : '?';
+        known = (end == '\0' || end == '/') && things[i].put(turn, x, out);
+    }
+    if (!known)
+        json_put_null(out);
+}
