@@ -13,6 +13,7 @@
 #include "broker/core/move.h"
 #include "broker/core/quiet.h"
 #include "broker/core/settle.h"
+#include "broker/core/turns.h"
 
 uint64_t core_requeue_mark(const struct core *core)
 {
@@ -101,10 +102,14 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
     const struct conversation *home = &core->conversations[at];
     bool has_home = (home->flags & (CONVERSATION_PINNED | CONVERSATION_RECORDED)) != 0;
     bool elsewhere = (home->flags & CONVERSATION_BOUND) == 0 && has_home && home->line != line;
-    if (elsewhere && !letter->doubtful) /* its tries surely made nothing: it goes where its conversation waits, or to any */
+    bool fresh = (home->flags & CONVERSATION_BOUND) == 0 && line != NO_LINE && !letter->doubtful;
+    /* Its tries surely made nothing: it goes where its conversation waits, or begins it like any (promise P5). */
+    if (fresh && (elsewhere || !line_takes_fresh(core, &core->lines[line], now)))
         line = NO_LINE;
     if (line != NO_LINE)
         take_line(core, at, line, now, out);
+    if (fresh && line != NO_LINE)
+        budget_add(&core->lines[line].known.fresh, now.wall_ms, 1, now.wall_ms / BUDGET_BUCKET_MS);
     uint32_t slot = revive(core, at, letter);
     if (slot == NOBODY) {
         conversation_settle(core, at, now);

@@ -29,7 +29,7 @@ struct cast_job { /* what its producer knows of it */
     enum job_state end; /* as told, of a final one */
     int64_t expires_ms;
     uint64_t number;
-    int64_t acked_us;
+    int64_t acked_us, first_sent_us;
     uint64_t order; /* in which it was accepted, as far as that is defined: within one producer */
 };
 

@@ -13,6 +13,7 @@
 #include "tests/sim/cast.h"
 #include "tests/sim/provider.h"
 #include "tests/sim/witness_lines.h"
+#include "tests/sim/witness_stops.h"
 
 #define POLL_EVERY_US (30 * US_S)
 #define ANSWER_US     (8 * US_S) /* then 503 */
@@ -246,6 +247,7 @@ void child_post(struct hook *hook)
     message.webhook.request = ++child.requests;
     child.waiting[child.waiting_count++] = (struct waiting){child.requests, hook, child.life};
     lines_hook_arrives(hook);
+    stops_hook_arrives(hook);
     ground_in(ANSWER_US, give_up, NULL, child.requests);
     say(&message);
 }
@@ -260,8 +262,10 @@ static void obey(const struct feed_message *message)
         struct hook *hook = take_waiting(message->request);
         if (hook == NULL)
             return;
-        if (message->http_status == 200)
+        if (message->http_status == 200) {
             lines_hook_taken(hook);
+            stops_hook_taken(hook);
+        }
         hooks_answered(hook, message->http_status);
     }
 }

@@ -22,6 +22,7 @@ static struct {
     enum sim_call fault_call;
     bool may_lie, lying, lied, deceived; /* in few worlds: what was promised then is not held against the broker */
     bool full;
+    bool dying; /* no sync works any more; then the power goes */
     bool calm;
 } disk;
 
@@ -107,7 +108,7 @@ static int on_sync(void *self, int file)
     (void)self;
     take_time(200, 6 * US_MS);
     house_may_die(FAULT_CRASH_IN_SYNC);
-    if (fails(SIM_CALL_SYNC)) {
+    if (disk.dying || fails(SIM_CALL_SYNC)) {
         fault(FAULT_SYNC_FAILED);
         note_world("disk: a sync fails");
         return -EIO;
@@ -255,6 +256,15 @@ void disk_cut(void)
     sim_record(disk.files);
 }
 
+static void dies(void *self, uint64_t arg)
+{
+    (void)self;
+    (void)arg;
+    if (disk.dying)
+        house_cut_power();
+    disk.dying = false;
+}
+
 void disk_mishap(struct stream *stream)
 {
     uint64_t what = draw(stream, 100);
@@ -267,6 +277,11 @@ void disk_mishap(struct stream *stream)
     } else if (what < 55) {
         disk.next_fault = SIM_FAULT_EIO;
         disk.fault_call = chance(stream, 500) ? SIM_CALL_WRITE : SIM_CALL_SYNC;
+        if (disk.fault_call == SIM_CALL_SYNC && chance(stream, 300)) {
+            note_world("disk: no sync works from now on");
+            disk.dying = true;
+            ground_in(draw_delay_us(stream, US_MS, 3 * US_S), dies, NULL, 0);
+        }
     } else if (what < 85) {
         fault(FAULT_DISK_FULL);
         note_world("disk: full");
@@ -285,7 +300,7 @@ void disk_heal(void)
     disk.full = false;
     disk.slow_until_us = 0;
     disk.next_fault = SIM_FAULT_NONE;
-    disk.lying = false;
+    disk.lying = disk.dying = false;
     disk.files->quota = ROOM_BYTES;
 }
 

@@ -227,6 +227,7 @@ void hooks_message_received(int conversation, int line, const char *chat_id, boo
     struct hook *hook = post(end_body(&out));
     hook->conversation = conversation;
     hook->opts_out = stop;
+    hook->changed_ms = BEGIN_MS + now_us() / US_MS;
 }
 
 void hooks_chat_health(int conversation, int line, const char *chat_id, enum chat_health health)

@@ -29,7 +29,7 @@ static struct {
     unsigned starts;
     int64_t up_since_us;
     bool sync_failed;
-    bool moves, at_risk_new; /* as the configuration says */
+    bool moves, at_risk_new, tight; /* as the configuration says */
     bool reload;
     bool damaged;  /* and the store has told so: the end of this world */
     bool deceived; /* the disk had forgotten what it promised */
@@ -37,7 +37,8 @@ static struct {
 } house;
 
 static char conf_text[4096];
-static unsigned pace_most[2], new_most[2];
+static unsigned pace_most[2], new_most[2], daily_most[2], ramp_percent[2];
+static int64_t ramp_step_us[2];
 
 /* What the witness holds against what goes out. */
 static void note_limits(const struct conf *conf)
@@ -49,6 +50,9 @@ static void note_limits(const struct conf *conf)
             pace_most[at] = (unsigned)policy->pace_per_min;
         if (policy->new_conversations_per_day > new_most[at])
             new_most[at] = (unsigned)policy->new_conversations_per_day;
+        daily_most[at] = (unsigned)policy->daily_messages;
+        ramp_step_us[at] = policy->ramp_step_ms * US_MS;
+        ramp_percent[at] = (unsigned)policy->ramp_percent[0];
     }
 }
 
@@ -62,6 +66,21 @@ unsigned house_new_conversations_most(int pool)
     return new_most[pool];
 }
 
+unsigned house_daily_most(int pool)
+{
+    return daily_most[pool];
+}
+
+int64_t house_ramp_step_us(int pool)
+{
+    return ramp_step_us[pool];
+}
+
+unsigned house_ramp_percent(int pool)
+{
+    return ramp_percent[pool];
+}
+
 static int between(struct stream *luck, int least, int span)
 {
     return least + (int)draw(luck, (uint64_t)span);
@@ -70,7 +89,7 @@ static int between(struct stream *luck, int least, int span)
 /* Each drawn by itself: in which order arguments are looked at is the compiler's choice. */
 static void write_conf(void)
 {
-    struct stream luck = stream_of("configuration");
+    struct stream luck = stream_of("configuration"), tight = stream_of("tight budgets");
     int restart_wait_ms = chance(&luck, 500) ? 5000 : 500;
     int jobs_max = chance(&luck, 200) ? 40 : 100000;
     int pace = between(&luck, 20, 100), burst = between(&luck, 1, 4);
@@ -82,6 +101,12 @@ static void write_conf(void)
     house.at_risk_new = chance(&luck, 100);
     int recipients = chance(&luck, 200) ? between(&luck, 3, 10) : 0;
     int pair = chance(&luck, 200) ? between(&luck, 2, 5) : 30;
+    bool few_messages = chance(&tight, 80), few_new = chance(&tight, 60);
+    int daily = few_messages ? between(&tight, 8, 30) : 7000;
+    new_a_day = few_new ? between(&tight, 1, 4) : new_a_day;
+    house.tight = few_messages || few_new;
+    if (house.tight)
+        jobs_max = 100000; /* else what waits for days keeps out the rest */
     snprintf(conf_text, sizeof conf_text,
              "broker:\n"
              "  restart_wait_ms: %d\n"
@@ -95,18 +120,23 @@ static void write_conf(void)
              "  default: {pace_per_min: %d, burst: %d, ramp_step_ms: %d, cadence_ms: [%d], at_risk_chat_gap_ms: %d,\n"
              "            flag_probe_ms: 60000, lease_ms: 45000, attempts_max: %d, retry_cap_ms: 60000,\n"
              "            new_conversations_per_day: %d, daily_growth_factor: 0, distinct_recipients_per_hour: %d,\n"
-             "            pair_per_min: %d, on_flagged: %s, on_gone: %s, allow_at_risk_new: %s}\n"
+             "            daily_messages: %d, pair_per_min: %d, on_flagged: %s, on_gone: %s, allow_at_risk_new: %s}\n"
              "  side: {pace_per_min: 60, burst: 3, ramp_step_ms: 20000, cadence_ms: [5000], lease_ms: 45000,\n"
              "         at_risk_chat_gap_ms: 30000, flag_probe_ms: 60000, daily_growth_factor: 0}\n"
              "worker:\n  name: w\n  slots: %d\n  request_timeout_ms: 20000\n",
              restart_wait_ms, jobs_max, pace, burst, ramp_ms, cadence_ms, gap_ms, attempts, new_a_day, recipients,
-             pair, house.moves ? "move" : "hold", house.moves ? "move" : "hold", house.at_risk_new ? "true" : "false",
+             daily, pair, house.moves ? "move" : "hold", house.moves ? "move" : "hold", house.at_risk_new ? "true" : "false",
              slots);
 }
 
 bool house_moves_by_policy(void)
 {
     return house.moves;
+}
+
+bool house_is_tight(void)
+{
+    return house.tight;
 }
 
 bool house_places_at_risk(void)
@@ -240,6 +270,12 @@ static void kill_it(bool power)
     is_gone(power);
     if (process == process_current())
         fiber_vanish();
+}
+
+void house_cut_power(void)
+{
+    if (house.process != NULL)
+        kill_it(true);
 }
 
 void house_may_die(enum fault where)

@@ -16,9 +16,14 @@
 /* The highest that the configuration has said so far. */
 unsigned house_pace_most(int pool);
 unsigned house_new_conversations_most(int pool);
+unsigned house_daily_most(int pool); /* 0: no limit */
+int64_t house_ramp_step_us(int pool);
+unsigned house_ramp_percent(int pool); /* of its first step */
 /* Do policies move conversations off lines that cannot send; may new ones begin on AT_RISK lines? */
 bool house_moves_by_policy(void);
 bool house_places_at_risk(void);
+/* Are a day's budgets so small that some jobs would wait for days? */
+bool house_is_tight(void);
 void house_begin(void);
 const struct conf *house_conf(void);
 struct machine *house_machine(void);
@@ -29,6 +34,7 @@ unsigned house_starts(void);
 /* When it came up last. */
 int64_t house_up_since_us(void);
 
+void house_cut_power(void);
 /* Within a call of its: may it be the last one? */
 void house_may_die(enum fault where);
 enum err house_load(struct conf **out, struct conf_problem *problem);

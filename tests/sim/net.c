@@ -62,6 +62,7 @@ static uint32_t routing_ids = 1000;
 static struct stream delays, losses;
 static bool calm; /* healed */
 void (*net_broker_says)(const char *to, const struct frame *frames, size_t count);
+void (*net_worker_reads)(const struct process *worker, const struct frame *frames, size_t count);
 
 struct fake_message { /* what a zmq_msg_t holds */
     void *data;
@@ -570,6 +571,8 @@ int zmq_msg_recv(zmq_msg_t *message, void *at, int flags)
         errno = EAGAIN;
         return -1;
     }
+    if (socket->read == 0 && socket->type == ZMQ_DEALER)
+        net_worker_reads(process_current(), socket->reading->parts, socket->reading->count);
     struct frame part = socket->reading->parts[socket->read++];
     struct fake_message *fake = (struct fake_message *)message;
     fake->let_go = NULL;

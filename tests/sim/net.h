@@ -38,6 +38,8 @@ void net_process_gone(const struct process *process, bool in_silence);
 
 /* What a broker says to a worker or a producer, the moment it says it. */
 extern void (*net_broker_says)(const char *to, const struct frame *frames, size_t count);
+/* What a worker reads, the moment it does. */
+extern void (*net_worker_reads)(const struct process *worker, const struct frame *frames, size_t count);
 
 /* ---- faults ---- */
 void net_begin(void);

@@ -13,6 +13,7 @@
 #include "tests/sim/house.h"
 #include "tests/sim/provider.h"
 #include "tests/sim/witness.h"
+#include "tests/sim/witness_stops.h"
 
 #define WISHES_MAX 128
 #define AGAIN_US   (15 * US_S)
@@ -62,6 +63,7 @@ static struct {
     uint64_t tokens_given;
     struct known paused[PAUSE_SCOPE_COUNT][CAST_CONVERSATIONS];
     struct known cordoned[CAST_LINES], set[CAST_LINES], drained[CAST_LINES];
+    struct known stopped[CAST_CONVERSATIONS]; /* suppressed by an operator */
     bool moved[CAST_CONVERSATIONS];
     bool suppressed[CAST_CONVERSATIONS], ever_suppressed[CAST_CONVERSATIONS];
     bool ever_drained;
@@ -305,6 +307,9 @@ static struct known *known_of(const struct wish *wish)
     case ACT_DRAIN:
     case ACT_UNDRAIN:
         return &operators.drained[wish->target];
+    case ACT_SUPPRESS:
+    case ACT_UNSUPPRESS:
+        return &operators.stopped[wish->target];
     default:
         return NULL;
     }
@@ -312,7 +317,7 @@ static struct known *known_of(const struct wish *wish)
 
 static bool begins(enum act act)
 {
-    return act == ACT_PAUSE || act == ACT_CORDON || act == ACT_SET || act == ACT_DRAIN;
+    return act == ACT_PAUSE || act == ACT_CORDON || act == ACT_SET || act == ACT_DRAIN || act == ACT_SUPPRESS;
 }
 
 static void asking(struct wish *wish)
@@ -334,6 +339,8 @@ static void asking(struct wish *wish)
     operators.ever_drained = operators.ever_drained || wish->act == ACT_DRAIN;
     if (wish->act == ACT_SUPPRESS)
         operators.ever_suppressed[wish->target] = true;
+    if (wish->act == ACT_UNSUPPRESS)
+        stops_may_lift(wish->target);
     if (wish->act == ACT_MOVE)
         operators.moved[wish->target] = true;
     if (wish->act == ACT_REQUEUE)
@@ -676,6 +683,11 @@ bool operators_may_have_moved(int conversation)
     return operators.moved[conversation] || house_moves_by_policy();
 }
 
+int64_t operators_stopped_since_us(int conversation)
+{
+    return operators.stopped[conversation].surely ? operators.stopped[conversation].since_us : US_NEVER;
+}
+
 bool operators_ever_suppressed(int conversation)
 {
     return operators.ever_suppressed[conversation];
@@ -702,13 +714,20 @@ void operators_unsure(void)
         unsure(&operators.set[line]);
         unsure(&operators.drained[line]);
     }
-    for (int conversation = 0; conversation < CAST_CONVERSATIONS; conversation++)
+    for (int conversation = 0; conversation < CAST_CONVERSATIONS; conversation++) {
+        unsure(&operators.stopped[conversation]);
         operators.suppressed[conversation] =
             operators.suppressed[conversation] || operators.ever_suppressed[conversation];
+    }
     memset(operators.moved, true, sizeof operators.moved);
 }
 
 bool operators_may_drain(int line)
 {
     return operators.drained[line].maybe;
+}
+
+bool operators_ever_drained_line(int line)
+{
+    return operators.drained[line].begins > 0;
 }

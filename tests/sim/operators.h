@@ -25,9 +25,11 @@ bool operators_surely_cordoned(int line, int64_t *since_us);
 /* May the conversation have been moved off a line on purpose, ever? */
 bool operators_may_have_moved(int conversation);
 bool operators_ever_suppressed(int conversation);
+int64_t operators_stopped_since_us(int conversation); /* surely, by an operator; US_NEVER: not surely */
 bool operators_ever_drained(void);
 /* Nothing is surely in force any more. */
 void operators_unsure(void);
 bool operators_may_drain(int line); /* a drain may be under way */
+bool operators_ever_drained_line(int line);
 
 #endif

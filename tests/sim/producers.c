@@ -161,6 +161,8 @@ static void send_batch(struct producer *producer)
         frames[3 + i] = (struct frame){texts[i].text, texts[i].bytes};
         if (cast_jobs[job].sent_ever)
             fault(FAULT_PRODUCER_RESENT);
+        else
+            cast_jobs[job].first_sent_us = now_us();
         cast_jobs[job].sent_ever = true;
         note(about_job(job), "%s: enqueues job %d of conversation %d, class %s%s", producer->name, job,
              cast_jobs[job].conversation, job_class_name(cast_jobs[job].class),
@@ -394,11 +396,14 @@ int producers_open_jobs(int *example)
     return open;
 }
 
-bool producers_wait_for_budgets(void)
+bool producers_wait_for_budgets(int *example)
 {
-    for (int job = 0; job < cast_job_count; job++)
-        if (is_open(job) && !witness_waits_for_budget(job))
-            return false;
+    for (int job = 0; job < cast_job_count; job++) {
+        if (!is_open(job) || witness_waits_for_budget(job))
+            continue;
+        *example = job;
+        return false;
+    }
     return true;
 }
 

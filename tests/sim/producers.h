@@ -10,8 +10,8 @@ void producers_begin(int64_t until_us, int jobs); /* no new jobs after that, nor
 void producers_heal(void);
 /* Jobs that were acked and whose end was not told yet. */
 int producers_open_jobs(int *example);
-/* All of those were told to wait for a budget of a day (or behind one that does). */
-bool producers_wait_for_budgets(void);
+/* All of those were told to wait for a budget of a day (or behind one that does); else `*example` was not. */
+bool producers_wait_for_budgets(int *example);
 /* Nothing is asked any more whose answer counts. */
 bool producers_are_done(void);
 

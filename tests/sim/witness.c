@@ -14,7 +14,9 @@
 #include "tests/sim/net.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/provider.h"
+#include "tests/sim/witness_hands.h"
 #include "tests/sim/witness_lines.h"
+#include "tests/sim/witness_stops.h"
 #include "tests/sim/witness_views.h"
 
 #define KEY_SLOTS 16384
@@ -25,7 +27,8 @@ struct seen { /* of a job */
     int conversation, line; /* of its first try */
     unsigned arrivals;
     int64_t made_us; /* its message; 0: none */
-    bool begun;
+    int64_t given_us; /* out, for the first time; 0: never */
+    bool begun, superseded;
     char told[80]; /* state, reason and line as last told */
 };
 
@@ -37,6 +40,7 @@ static struct {
     } keys[KEY_SLOTS];
     bool wall_jumped;
     bool given[CAST_CONVERSATIONS];  /* a job of it was given out, ever */
+    int64_t given_us[CAST_CONVERSATIONS]; /* the first one */
     bool placed[CAST_CONVERSATIONS]; /* a message of it was made */
 } witness;
 
@@ -55,8 +59,10 @@ void witness_acked(int job, const char *number, const cJSON *result)
     const char *state = json_string(result, "state");
     note(about_job(job), "job %d is acked: %s %s %s", job, number, state,
          json_string(result, "reason") == NULL ? "" : json_string(result, "reason"));
-    if (!known->acked)
+    if (!known->acked) {
         known->acked_us = now_us();
+        stops_acked(job);
+    }
     known->acked = true;
     known->number = value;
 }
@@ -106,6 +112,7 @@ static void end(int job, enum job_state state, const char *code)
     known->final = true;
     known->end = state;
     known->cancelled_told = state == JOB_CANCELLED;
+    witness.jobs[job].superseded = state == JOB_CANCELLED && code != NULL && strcmp(code, "superseded") == 0;
     if (known->forgiven)
         return;
     check_cause(job, state, code);
@@ -142,6 +149,8 @@ bool witness_is_told_unknown(int job)
 bool witness_waits_for_budget(int job)
 {
     const char *told = witness.jobs[job].told;
+    if (house_is_tight() && strstr(told, "outcome_unknown") != NULL) /* its next try, or the one before it, does */
+        return true;
     return strstr(told, "budget_new") != NULL || strstr(told, "budget_daily") != NULL ||
            strstr(told, "conversation_busy") != NULL;
 }
@@ -172,6 +181,8 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel)
         return;
     }
     tell_change(job, text, json_string(view, "reason"), json_string(view, "line"));
+    if (of_cancel && json_get(view, "cancel") != NULL)
+        stops_cancel_taken(job);
     if (strcmp(text, "held") == 0)
         state = JOB_QUEUED;
     else if (!job_state_parse(text, &state))
@@ -240,9 +251,12 @@ void witness_message(int job, int line, bool new_chat)
 {
     struct seen *seen = &witness.jobs[job];
     int conversation = cast_jobs[job].conversation;
-    if (new_chat && !witness.placed[conversation] && !operators_may_have_moved(conversation))
+    bool first = new_chat && !witness.placed[conversation] && !operators_may_have_moved(conversation);
+    if (first && witness.given_us[conversation] > lines_forgotten_us())
         lines_placed(job, line);
     witness.placed[conversation] = true;
+    if (seen->given_us > lines_forgotten_us())
+        lines_message(job, line);
     if (seen->made_us != 0)
         breach("P4", about_job(job), "a second message of job %d", job);
     seen->made_us = now_us() + 1;
@@ -283,6 +297,7 @@ void witness_begun(const struct process *worker, const char *url, const char *bo
     if (line < 0)
         breach("form", about_job(job), "a request for job %d begins on no line: %s", job, url);
     lines_begun(job, line);
+    hands_begun(worker, job);
     if (cast_jobs[job].forgiven)
         return;
     if (cast_jobs[job].final && cast_jobs[job].end != JOB_SENT)
@@ -311,11 +326,17 @@ static void job_given(const struct frame *json)
     int conversation = cast_jobs[job].conversation;
     note(about_job(job), "broker: gives out job %d on line %d", job, line);
     int64_t attempt = 0;
+    bool unsettled = json_bool(document, "unsettled", true);
     bool fresh = !witness.given[conversation] && json_string(document, "chat_id") == NULL &&
-                 json_int(document, "attempt", &attempt) && attempt == 1 && !json_bool(document, "unsettled", true);
+                 json_int(document, "attempt", &attempt) && attempt == 1 && !unsettled;
+    if (!witness.given[conversation])
+        witness.given_us[conversation] = now_us();
     witness.given[conversation] = true;
     cJSON_Delete(document);
+    if (witness.jobs[job].given_us == 0)
+        witness.jobs[job].given_us = now_us() + 1;
     lines_given(job, line, fresh);
+    stops_given(job, unsettled);
 }
 
 static void broker_says(const char *to, const struct frame *frames, size_t count)
@@ -343,6 +364,7 @@ void witness_wall_jumped(int64_t by_us)
     if (by_us > INT64_C(48) * US_H || by_us < -INT64_C(48) * US_H)
         witness.wall_jumped = true;
     lines_forget();
+    stops_forget();
 }
 
 void witness_deceived(void)
@@ -353,16 +375,57 @@ void witness_deceived(void)
     memset(witness.placed, true, sizeof witness.placed);
     memset(witness.given, true, sizeof witness.given);
     lines_forget();
+    stops_forget();
     operators_unsure();
 }
 
 void witness_begin(void)
 {
     net_broker_says = broker_says;
+    hands_begin();
+}
+
+/* ---- P2, looked at when all is over: who takes another's place goes out when that would have ---- */
+
+static bool has_plain_place(const struct cast_job *job)
+{
+    return job->acked && !job->forgiven && !job->has_due && !job->has_expiry && job->pinned < 0 &&
+           job->campaign == '\0' && !job->requeued;
+}
+
+/* The next one with its key, -1: none that stands where it stood. */
+static int heir_of(int job)
+{
+    const struct cast_job *old = &cast_jobs[job];
+    int heir = job + 1;
+    while (heir < cast_job_count && !(cast_jobs[heir].acked && cast_jobs[heir].conversation == old->conversation &&
+                                      cast_jobs[heir].collapse == old->collapse))
+        heir++;
+    bool stands = heir < cast_job_count && has_plain_place(&cast_jobs[heir]) && cast_jobs[heir].class == old->class &&
+                  witness.jobs[heir].given_us != 0;
+    return stands ? heir : -1;
+}
+
+static void check_place(int old, int heir)
+{
+    for (int job = old + 1; job < heir; job++) {
+        const struct cast_job *between = &cast_jobs[job];
+        if (between->conversation == cast_jobs[old].conversation && between->class == cast_jobs[old].class &&
+            between->collapse == '\0' && has_plain_place(between) &&
+            witness.jobs[job].given_us > cast_jobs[heir].acked_us + 1 &&
+            witness.jobs[job].given_us < witness.jobs[heir].given_us)
+            breach("P2", about_job(heir), "job %d took the place of job %d, and job %d, which came later, went out first",
+                   heir, old, job);
+    }
 }
 
 void witness_settle(void)
 {
+    for (int job = 0; job < cast_job_count; job++) {
+        int heir = witness.jobs[job].superseded && has_plain_place(&cast_jobs[job]) ? heir_of(job) : -1;
+        if (heir >= 0)
+            check_place(job, heir);
+    }
 }
 
 /* ---- for whoever has to find out why ---- */

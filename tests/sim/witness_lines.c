@@ -12,6 +12,7 @@
 #define BEATS_US    (3100 * US_MS) /* three heartbeats, and what clocks differ */
 #define GIVEN_MAX   4096
 #define PLACED_MAX  512
+#define MADE_MAX    4096
 #define DAY_US      (24 * US_H)
 #define STALL_S     6 /* commits may take so long, and what was leased meanwhile is said together */
 
@@ -32,9 +33,14 @@ struct eye {
     unsigned given;
     int64_t placed_us[PLACED_MAX];
     unsigned placed;
+    int64_t made_us[MADE_MAX]; /* messages, by the provider */
+    unsigned made;
+    int64_t recovered_us; /* surely CRITICAL until then, and not opened before; 0: not known */
+    unsigned recovered_starts, recovered_given; /* of the broker by then, of JOBs since */
 };
 
 static struct eye eyes[CAST_LINES];
+static int64_t forgotten_us = -1;
 
 static int64_t mono_ms(void)
 {
@@ -91,9 +97,31 @@ static void check_pace(int job, int line)
                "%u jobs are given out on line %d in a minute, at a pace of at most %u", count, line, pace);
 }
 
+static bool operators_leave_alone(int line, int64_t since_us)
+{
+    return !operators_may_have_set(line, since_us) && !operators_ever_drained_line(line);
+}
+
+/* A line that was CRITICAL begins with a part of its pace: for a step at least. */
+static void check_ramp(int job, int line)
+{
+    struct eye *eye = &eyes[line];
+    int pool = cast_pool_of_line(line);
+    int64_t span_us = now_us() - eye->recovered_us;
+    if (eye->recovered_us == 0 || span_us > house_ramp_step_us(pool) || !operators_leave_alone(line, eye->recovered_us))
+        return;
+    unsigned starts = 1 + house_starts() - eye->recovered_starts;
+    unsigned paced = (unsigned)(house_pace_most(pool) * house_ramp_percent(pool) * (uint64_t)span_us / 100 / US_MIN);
+    if (++eye->recovered_given > paced + starts * (HOUSE_BURST_MOST + 1) + 1)
+        breach("P6", ((struct about){job, cast_jobs[job].conversation, line}),
+               "%u jobs are given out on line %d in %.1f s from when it was CRITICAL, at %u %% of at most %u a minute",
+               eye->recovered_given, line, (double)span_us / 1e6, house_ramp_percent(pool), house_pace_most(pool));
+}
+
 void lines_given(int job, int line, bool fresh)
 {
     check_closed(job, line, 0, "is given out");
+    check_ramp(job, line);
     if (fresh)
         check_new(job, line);
     check_pace(job, line);
@@ -114,6 +142,18 @@ void lines_placed(int job, int line)
     if (count > limit)
         breach("P5", ((struct about){job, cast_jobs[job].conversation, line}),
                "%u conversations begin on line %d within a day, %u may", count, line, limit);
+}
+
+void lines_message(int job, int line)
+{
+    struct eye *eye = &eyes[line];
+    unsigned limit = house_daily_most(cast_pool_of_line(line)), count = 0;
+    eye->made_us[eye->made++ % MADE_MAX] = now_us();
+    for (unsigned i = eye->made; i-- > 0 && eye->made - i < MADE_MAX && eye->made_us[i % MADE_MAX] > now_us() - DAY_US;)
+        count++;
+    if (limit > 0 && count > limit)
+        breach("P6", ((struct about){job, cast_jobs[job].conversation, line}),
+               "%u messages are made on line %d within a day, %u may", count, line, limit);
 }
 
 void lines_refused(int line)
@@ -183,20 +223,40 @@ static void weigh_poll(struct word *word, int64_t begun_mono_ms, bool cached, bo
         word->sure = false;
 }
 
+static void recovers(int line)
+{
+    struct eye *eye = &eyes[line];
+    bool alone = operators_leave_alone(line, eye->critical.since_us);
+    eye->recovered_us = alone ? now_us() : 0;
+    eye->recovered_starts = house_starts();
+    eye->recovered_given = 0;
+}
+
 void lines_polled(int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[])
 {
     for (int line = 0; good && line < CAST_LINES; line++) {
         bool healthy = words[line] == REPUTATION_HEALTHY;
         eyes[line].ever_critical = eyes[line].ever_critical || words[line] == REPUTATION_CRITICAL;
+        bool was_sure = eyes[line].critical.sure;
         weigh_poll(&eyes[line].critical, begun_mono_ms, cached, healthy);
+        if (was_sure && !eyes[line].critical.sure)
+            recovers(line);
         weigh_poll(&eyes[line].at_risk, begun_mono_ms, cached, healthy);
     }
 }
 
+int64_t lines_forgotten_us(void)
+{
+    return forgotten_us;
+}
+
 void lines_forget(void)
 {
+    forgotten_us = now_us();
     for (int line = 0; line < CAST_LINES; line++) {
         eyes[line].critical.sure = eyes[line].at_risk.sure = eyes[line].flagged.sure = false;
+        eyes[line].made = 0;
+        eyes[line].recovered_us = 0;
         eyes[line].placed = 0; /* a clock that was a day ahead has let a day's budget pass */
     }
 }

@@ -12,6 +12,8 @@ void lines_given(int job, int line, bool fresh);
 void lines_begun(int job, int line);
 /* The provider has made the first message of the conversation on that line. */
 void lines_placed(int job, int line);
+/* The provider has made a message on it. */
+void lines_message(int job, int line);
 /* The provider has answered that the line cannot send. */
 void lines_refused(int line);
 
@@ -19,6 +21,7 @@ void lines_hook_arrives(struct hook *hook);
 void lines_hook_taken(const struct hook *hook);
 void lines_polled(int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[]);
 void lines_forget(void); /* the clocks have jumped: nothing is sure any more */
+int64_t lines_forgotten_us(void); /* the last time; what was spent before is not counted */
 
 /* Has the broker surely heard that the line is CRITICAL, and no word of it being better? */
 bool lines_is_surely_critical(int line, int64_t *since_us);

@@ -21,6 +21,7 @@
 #define HEALED_MAX_US (30 * US_H) /* by then everything has gone: budgets of a day too */
 #define LOOK_EVERY_US (20 * US_S)
 #define LONG_US       (2 * US_H)
+#define TIGHT_US      (40 * US_MIN) /* where most wait */
 
 struct mishaps { /* of one model: how often, and from which stream; each draws from one of its own, so that leaving
                     one out changes no other */
@@ -111,8 +112,8 @@ static void look(void *self, uint64_t arg)
     (void)arg;
     if (healed && producers_are_done() && operators_are_done() && producers_open_jobs(&example) == 0)
         ground_end();
-    if (healed && !patient && now_us() > healed_us + LONG_US && producers_are_done() &&
-             producers_wait_for_budgets())
+    if (healed && !patient && now_us() > healed_us + (house_is_tight() ? TIGHT_US : LONG_US) && producers_are_done() &&
+        producers_wait_for_budgets(&example))
         budgets_left = true;
     if (budgets_left)
         ground_end();
@@ -183,8 +184,8 @@ void world_run(uint64_t seed, const struct plan *cut)
     struct drawn drawn = draw_world();
     int64_t faulty_us = cut->faulty_ms > 0 && cut->faulty_ms * US_MS < drawn.faulty_us ? cut->faulty_ms * US_MS
                                                                                        : drawn.faulty_us;
-    patient = drawn.patient;
     begin();
+    patient = drawn.patient && !house_is_tight();
     producers_begin(faulty_us, cut->jobs > 0 ? cut->jobs : drawn.jobs);
     ground_at(faulty_us, heal, NULL, 0);
     ground_at(faulty_us, look, NULL, 0);
@@ -194,11 +195,12 @@ void world_run(uint64_t seed, const struct plan *cut)
     int example = -1, open = producers_open_jobs(&example);
     if (budgets_left)
         open = 0;
-    if (open > 0)
+    if (open > 0) {
+        producers_wait_for_budgets(&example);
         witness_explain(example);
-    if (open > 0)
         breach("liveness", about_job(example), "%d jobs have not ended long after everything was healed, job %d is one",
                open, example);
+    }
     if (!producers_are_done())
         breach("liveness", NOBODY_ABOUT, "a producer still waits for its ACK");
     witness_settle();

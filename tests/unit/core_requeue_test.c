@@ -84,11 +84,16 @@ static void begin(void)
     rig_worker(rig, 1, 8);
 }
 
-static void come_back(void)
+static void come_back_with(unsigned lines)
 {
     rig_restart(rig, 1000);
-    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    rig_poll_all(rig, lines, REPUTATION_HEALTHY);
     rig_worker(rig, 2, 8);
+}
+
+static void come_back(void)
+{
+    come_back_with(2);
 }
 
 #define ck_key_is(number, expected)                                                                                  \
@@ -463,6 +468,40 @@ START_TEST(the_producers_id_goes_on_meaning_the_requeued_job)
 }
 END_TEST
 
+/* It is a new conversation once more: found by the simulation, seed 46 of its day. */
+START_TEST(a_requeue_begins_no_conversation_beyond_the_days_number)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 1, attempts_max: 3"), 1);
+    rig_worker(rig, 1, 8);
+    uint64_t number = refused_job(1);
+    rig_send(rig, 2, CLASS_CAMPAIGN);
+    struct effect other = leased(); /* has the day's one */
+    rig_sent(rig, &other);
+    ck_assert_int_eq(requeue(number, 1), CODE_NONE);
+    rig_tick(rig);
+    ck_assert_ptr_null(rig_told(rig, EFFECT_JOB, 0));
+    ck_assert_int_eq(rig_view(rig, number).reason, REASON_BUDGET_NEW_CONVERSATIONS);
+    come_back_with(1);
+    rig_tick(rig);
+    ck_assert_ptr_null(rig_told(rig, EFFECT_JOB, 0));
+}
+END_TEST
+
+START_TEST(a_conversation_that_a_requeue_begins_counts_over_a_restart_too)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 1, attempts_max: 3"), 1);
+    rig_worker(rig, 1, 8);
+    uint64_t number = refused_job(1);
+    ck_assert_int_eq(requeue(number, 1), CODE_NONE);
+    come_back_with(1);
+    uint64_t other = rig_send(rig, 2, CLASS_CAMPAIGN);
+    ck_assert_uint_eq(leased().number, number);
+    rig_tick(rig);
+    ck_assert_ptr_null(rig_told(rig, EFFECT_JOB, 0));
+    ck_assert_int_eq(rig_view(rig, other).reason, REASON_BUDGET_NEW_CONVERSATIONS);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -481,6 +520,8 @@ int main(void)
         a_dead_letter_whose_place_a_newer_job_has_stays_dead_and_one_that_is_back_gives_way,
         a_requeued_job_counts_in_its_campaign_again,
         the_producers_id_goes_on_meaning_the_requeued_job,
+        a_requeue_begins_no_conversation_beyond_the_days_number,
+        a_conversation_that_a_requeue_begins_counts_over_a_restart_too,
     };
     return run_suite("core_requeue", tests, sizeof tests / sizeof *tests);
 }

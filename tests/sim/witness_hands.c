@@ -1,0 +1,69 @@
+/* witness_hands.c — see witness_hands.h. */
+#include "tests/sim/witness_hands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lineward/json.h"
+#include "tests/sim/cast.h"
+#include "tests/sim/net.h"
+
+struct hand { /* the last lease of a job that a worker has read of */
+    const struct process *worker;
+    char lease[65];
+    int64_t over_mono_us; /* on the worker's own clock */
+    bool revoked, begun;
+};
+
+static struct hand hands[CAST_JOBS_MAX];
+
+static void take_job(const struct process *worker, const struct frame *lease, const struct frame *json)
+{
+    cJSON *document = json_parse(json->data, json->bytes, NULL);
+    const cJSON *parts = json_get(json_get(document, "message"), "parts");
+    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"));
+    int64_t lease_ms = 0;
+    struct hand hand = {.worker = worker};
+    if (job >= 0 && json_int(document, "lease_ms", &lease_ms) && frame_text(*lease, hand.lease, sizeof hand.lease)) {
+        hand.over_mono_us = machine_mono_us(worker->machine) + lease_ms * US_MS;
+        hands[job] = hand;
+    }
+    cJSON_Delete(document);
+}
+
+static void take_revoke(const struct process *worker, const struct frame *lease)
+{
+    char text[65] = "";
+    frame_text(*lease, text, sizeof text);
+    for (int job = 0; job < cast_job_count; job++)
+        if (hands[job].worker == worker && strcmp(hands[job].lease, text) == 0)
+            hands[job].revoked = true;
+}
+
+static void worker_reads(const struct process *worker, const struct frame *frames, size_t count)
+{
+    if (count < 2)
+        return;
+    for (size_t i = 2; frame_is(frames[1], "JOB") && i + 1 < count; i += 2)
+        take_job(worker, &frames[i], &frames[i + 1]);
+    for (size_t i = 2; frame_is(frames[1], "REVOKE") && i < count; i++)
+        take_revoke(worker, &frames[i]);
+}
+
+/* A request that is written again had begun before. */
+void hands_begun(const struct process *worker, int job)
+{
+    struct hand *hand = &hands[job];
+    if (hand->worker != worker || hand->begun)
+        return;
+    hand->begun = true;
+    if (hand->revoked)
+        breach("P3", about_job(job), "%s begins job %d, and has read that its lease is revoked", worker->name, job);
+    if (machine_mono_us(worker->machine) > hand->over_mono_us + US_MS)
+        breach("P2", about_job(job), "%s begins job %d after its lease has run out", worker->name, job);
+}
+
+void hands_begin(void)
+{
+    net_worker_reads = worker_reads;
+}

@@ -1,0 +1,84 @@
+/* witness_stops.c — see witness_stops.h. */
+#include "tests/sim/witness_stops.h"
+
+#include "tests/sim/cast.h"
+#include "tests/sim/house.h"
+#include "tests/sim/operators.h"
+
+static struct {
+    int64_t newest_ms; /* of the recipient's words that have arrived */
+    bool sure;         /* the last of them is STOP, and was answered 200 */
+    int64_t since_us;
+} recipients[CAST_CONVERSATIONS];
+
+static bool cancel_taken[CAST_JOBS_MAX];
+
+void stops_cancel_taken(int job)
+{
+    cancel_taken[job] = true;
+}
+
+/* US_NEVER: not surely. */
+static int64_t stopped_since_us(int conversation)
+{
+    int64_t since_us = operators_stopped_since_us(conversation);
+    if (recipients[conversation].sure && recipients[conversation].since_us < since_us)
+        since_us = recipients[conversation].since_us;
+    return since_us;
+}
+
+void stops_given(int job, bool unsettled)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    if (known->forgiven || known->requeued || unsettled)
+        return;
+    if (cancel_taken[job])
+        breach("P7", about_job(job), "job %d is given out anew, though its cancel was taken", job);
+    int64_t since_us = stopped_since_us(known->conversation);
+    if (now_us() > since_us)
+        breach("P7", about_job(job), "job %d is given out, though its recipient was stopped at %.6f", job,
+               (double)since_us / 1e6);
+}
+
+void stops_acked(int job)
+{
+    int64_t since_us = stopped_since_us(cast_jobs[job].conversation);
+    if (!cast_jobs[job].forgiven && cast_jobs[job].first_sent_us > since_us)
+        breach("P7", about_job(job), "job %d is taken, though its recipient was stopped at %.6f", job,
+               (double)since_us / 1e6);
+}
+
+static bool counts(const struct hook *hook)
+{
+    return hook->conversation >= 0 && !hook->forged && !cast_is_group(hook->conversation);
+}
+
+void stops_hook_arrives(const struct hook *hook)
+{
+    if (!counts(hook))
+        return;
+    if (!hook->opts_out)
+        recipients[hook->conversation].sure = false;
+    if (hook->changed_ms > recipients[hook->conversation].newest_ms)
+        recipients[hook->conversation].newest_ms = hook->changed_ms;
+}
+
+void stops_hook_taken(const struct hook *hook)
+{
+    if (!counts(hook) || !hook->opts_out || hook->arrivals != 1 || house_machine()->wall_off_us != 0 ||
+        hook->changed_ms != recipients[hook->conversation].newest_ms || recipients[hook->conversation].sure)
+        return;
+    recipients[hook->conversation].sure = true;
+    recipients[hook->conversation].since_us = now_us();
+}
+
+void stops_may_lift(int conversation)
+{
+    recipients[conversation].sure = false;
+}
+
+void stops_forget(void)
+{
+    for (int conversation = 0; conversation < CAST_CONVERSATIONS; conversation++)
+        recipients[conversation].sure = false;
+}

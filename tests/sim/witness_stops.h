@@ -1,0 +1,20 @@
+/* witness_stops.h — the witness's eye on what nobody may send any more (promise P7): jobs of which a producer was told
+ * that their cancel counts, and recipients who surely do not want to be written to. */
+#ifndef TESTS_SIM_WITNESS_STOPS_H
+#define TESTS_SIM_WITNESS_STOPS_H
+
+#include "tests/sim/hooks.h"
+
+/* A producer hears that its cancel of a job that is out will count when that comes back. */
+void stops_cancel_taken(int job);
+/* A JOB is said. `unsettled`: it may have been sent before. */
+void stops_given(int job, bool unsettled);
+void stops_acked(int job);
+
+void stops_hook_arrives(const struct hook *hook);
+void stops_hook_taken(const struct hook *hook);
+/* An operator may have lifted what stops the recipient. */
+void stops_may_lift(int conversation);
+void stops_forget(void);
+
+#endif
