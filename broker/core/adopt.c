@@ -20,6 +20,13 @@ static struct judgement refuse(enum code code, const char *field)
     return (struct judgement){.code = code, .field = field};
 }
 
+/* Is there a past, and none known yet? A job may have named the chat before. */
+static bool tells_a_past(const struct core_adopt *adopt, const struct conversation *known)
+{
+    bool tells = adopt->last_out_ms > 0 || adopt->last_in_ms > 0 || adopt->health != CHAT_UNKNOWN;
+    return tells && known->last_out == 0 && known->last_in == 0 && known->health == CHAT_UNKNOWN;
+}
+
 /* What is known of the conversation already stands: we have sent there, or somebody has said so before. */
 static struct judgement compare(const struct core *core, const struct core_adopt *adopt, uint32_t at)
 {
@@ -34,7 +41,8 @@ static struct judgement compare(const struct core *core, const struct core_adopt
         return refuse(CODE_LINE_CONFLICT, "chat_id");
     if (adopt->chat_hash == 0) /* a chat that a producer named is not lost by that */
         return (struct judgement){.known = conversation_has_begun(known)};
-    return (struct judgement){.known = has_chat && (known->flags & CONVERSATION_RECORDED) != 0};
+    return (struct judgement){.known = has_chat && (known->flags & CONVERSATION_RECORDED) != 0 &&
+                                       !tells_a_past(adopt, known)};
 }
 
 static struct judgement judge(const struct core *core, const struct core_adopt *adopt, uint32_t line,

@@ -84,7 +84,7 @@ struct change_job {
     uint64_t id_hash;      /* 0: no producer id */
     uint64_t content_hash;
     uint64_t from_line; /* 0: not pinned */
-    uint64_t chat_hash; /* of the producer's chat_id where it made the conversation a known one, 0: none */
+    uint64_t chat_hash; /* only read, of older stores: of a chat_id that made the conversation a known one; 0: none */
     int64_t accepted_at_ms, due_ms, expires_ms; /* due 0: at once; expires 0: never */
     uint16_t pool, campaign; /* campaign 0: none */
     uint8_t class;

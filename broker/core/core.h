@@ -105,6 +105,7 @@ struct core_enqueue {
     int64_t due_ms, expires_ms; /* 0: none */
     bool fail_if_held, has_link;
     struct span recipients, envelope, payload; /* JSON */
+    struct span chat_id;                       /* JSON string; empty: none given */
 };
 
 /* Accepts or refuses one job; EFFECT_ENQUEUED says which. A refusal changes nothing. `store_full`: the store takes

@@ -4,6 +4,7 @@
 #include "broker/core/campaign.h"
 #include "broker/core/collapse.h"
 #include "broker/core/conversation.h"
+#include "broker/core/conversation_record.h"
 #include "broker/core/decide.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
@@ -149,8 +150,21 @@ static void insert(struct core *core, uint32_t slot, struct instant now)
     conversation_settle(core, at, now);
 }
 
+/* What the producer said of a chat outlives the job that said it, which may end unsent. */
+static void record_chat(struct core *core, uint32_t at, const struct core_enqueue *job, struct instant now,
+                        struct effects *out)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    const struct conversation_news news = {
+        .chat_hash = job->chat_hash, .chat_id = job->chat_id, .recipients = job->recipients};
+    bool known = (conversation->flags & CONVERSATION_RECORDED) == 0 && (conversation->flags & CONVERSATION_BOUND) != 0 &&
+                 (conversation->flags & CONVERSATION_CHAT) != 0;
+    if (known && job->from_line != 0 && job->chat_hash != 0 && conversation_has_chat(conversation, job->chat_hash))
+        conversation_record(core, at, &news, now, out);
+}
+
 struct change *enqueue_record(struct core *core, uint32_t slot, const struct core_enqueue *job, int64_t accepted_at_ms,
-                              struct effects *out)
+                              struct instant now, struct effects *out)
 {
     const struct job *accepted = &core->jobs[slot];
     if (accepted->campaign != 0)
@@ -179,13 +193,10 @@ struct change *enqueue_record(struct core *core, uint32_t slot, const struct cor
         .zone = job->zone,
         .area = job->area,
     };
-    unsigned flags = core->conversations[accepted->conversation].flags;
-    bool adopted = (flags & CONVERSATION_RECORDED) == 0 && (flags & CONVERSATION_BOUND) != 0 &&
-                   (flags & CONVERSATION_CHAT) != 0;
-    change->job.chat_hash = adopted && job->from_line != 0 ? job->chat_hash : 0;
     change->sections[SECTION_RECIPIENTS] = job->recipients;
     change->sections[SECTION_ENVELOPE] = job->envelope;
     change->sections[SECTION_PAYLOAD] = job->payload;
+    record_chat(core, accepted->conversation, job, now, out);
     return change;
 }
 
@@ -297,7 +308,7 @@ void core_enqueue(struct core *core, const struct core_enqueue *job, bool store_
     uint64_t number = core->jobs[slot].number;
     uint32_t old = job->collapse == 0 ? NOBODY : collapse_find(core, slot, job->collapse, now);
     core->totals.accepted_total++;
-    struct change *change = enqueue_record(core, slot, job, now.wall_ms, out);
+    struct change *change = enqueue_record(core, slot, job, now.wall_ms, now, out);
     change_mark(core, change, core->jobs[slot].state == JOB_SCHEDULED ? TOPIC_JOB_SCHEDULED : TOPIC_JOB_QUEUED, now);
     if (old == NOBODY || !collapse_replace(core, old, slot, now, out))
         enqueue_start(core, slot, now, out);

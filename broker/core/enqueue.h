@@ -15,9 +15,9 @@ bool enqueue_line_is_known(const struct core *core, const struct core_enqueue *j
  * room. CODE_NONE: *conversation is the job's, made and pinned if need be. */
 struct refusal enqueue_admit(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
                              uint32_t *conversation);
-/* CHANGE_JOB, not marked as an event yet. */
+/* CHANGE_JOB, not marked as an event yet; with the conversation, if the job makes it a known one. */
 struct change *enqueue_record(struct core *core, uint32_t slot, const struct core_enqueue *job, int64_t accepted_at_ms,
-                              struct effects *out);
+                              struct instant now, struct effects *out);
 
 /* An accepted job takes its place: scheduled, in its conversation, or expired at once. */
 void enqueue_start(struct core *core, uint32_t job, struct instant now, struct effects *out);

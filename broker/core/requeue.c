@@ -120,7 +120,7 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
     if (ask.id_hash != 0 && dedupe_find(core, ask.id_hash) == NULL)
         dedupe_remember(core, ask.id_hash, letter->number, ask.content_hash, now.wall_ms);
     core->requeued[core->requeue_count++ % REQUEUED_MEMORY] = letter->number;
-    enqueue_record(core, slot, &ask, letter->accepted_at_ms, out)->event.at_ms = now.wall_ms;
+    enqueue_record(core, slot, &ask, letter->accepted_at_ms, now, out)->event.at_ms = now.wall_ms;
     job_record_try(core, slot, NULL, 0, 0, TOPIC_JOB_QUEUED, now, out);
     enqueue_start(core, slot, now, out); /* behind its records: it may end at once */
     return CODE_NONE;

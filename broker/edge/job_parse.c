@@ -309,8 +309,10 @@ static void write_hashes(struct parse *parse)
     struct core_enqueue *out = parse->out;
     out->conversation = recipients_conversation(hash, parse->pool->name, out->recipients);
     out->recipient = recipients_direct(hash, account->name, &parse->to);
-    if (parse->chat_id != NULL)
+    if (parse->chat_id != NULL) {
         out->chat_hash = chat_id_hash(hash, parse->chat_id);
+        out->chat_id = parse->given[MEMBER_CHAT_ID].text;
+    }
     if (parse->collapse != NULL && *parse->collapse != '\0')
         out->collapse = collapse_key_hash(hash, out->conversation, parse->collapse);
     if (parse->id == NULL)

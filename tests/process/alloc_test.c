@@ -222,8 +222,10 @@ static void try_all(const char *part)
     uint64_t tried = 0;
     for (uint64_t at = first; at <= count && id_count < TRIES_MAX - 1; at += step, tried++)
         try_one(part, at, tried % 4 == 3 ? 4 : 1);
-    printf("%s: %llu of %llu allocations failed; until now the broker ended %u times, refused %u times\n", part,
-           (unsigned long long)tried, (unsigned long long)count, ended_early, refused);
+    printf("%s: %llu of %llu allocations, each failing in turn: %u ended with a clear error, %llu went on (%u requests "
+           "refused), %u crashed, hung or lost something\n",
+           part, (unsigned long long)tried, (unsigned long long)count, ended_early,
+           (unsigned long long)(tried - ended_early), refused, faults);
 }
 
 static void begin(void)

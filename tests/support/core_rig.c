@@ -266,11 +266,7 @@ void rig_clean(struct rig *rig, size_t i)
         if (kind == CHANGE_JOB) /* its try must follow it */
             core_renew(rig->core, CHANGE_TRY, key, rig->now, &rig->out);
     } else if (kind == CHANGE_JOB) {
-        struct record_storage storage;
-        struct change change;
-        decode(rig, i, &storage, &change);
-        if (change.job.chat_hash == 0) /* else what it says of a chat would be forgotten with it */
-            make_past(rig, i);
+        make_past(rig, i);
     }
 }
 

@@ -233,10 +233,67 @@ START_TEST(a_chat_that_a_producer_named_is_not_lost)
     bare.chat_hash = 0;
     bare.chat_id = (struct span){0};
     ck_assert(adopt_so(&bare, false).duplicate); /* else a record without its chat would hide it */
-    struct effect answer = adopt(7, 0);
+    ck_assert(adopt(7, 0).duplicate); /* it is written down already */
+    ck_assert_uint_eq(records(), 1);
+    struct core_adopt older = adoption(7, 0); /* and its past, of which no job tells, is news */
+    older.last_out_ms = rig->now.wall_ms - 50000;
+    struct effect answer = adopt_so(&older, false);
     ck_adopted(answer, CODE_NONE, NULL);
-    ck_assert(!answer.duplicate); /* now it is written down by itself */
+    ck_assert(!answer.duplicate);
+    ck_assert(adopt_so(&older, false).duplicate);
+    ck_assert_int_eq(view_of(7).last_out_ms, older.last_out_ms);
     ck_assert(view_of(7).placed);
+}
+END_TEST
+
+static void expect_home(uint64_t conversation, uint32_t line)
+{
+    struct conversation_view view = view_of(conversation);
+    ck_assert_uint_eq(view.line, RIG_LINE + line);
+    ck_assert(view.placed);
+    ck_assert_uint_ne(view.place, UINT64_MAX);
+}
+
+static void clean_all(void)
+{
+    for (size_t i = 0, count = rig->durable; i < count; i++) {
+        rig_clean(rig, i);
+        rig_keep(rig);
+    }
+}
+
+START_TEST(a_chat_that_a_producer_named_outlives_the_job_that_named_it)
+{
+    begin_with(NULL, 2);
+    struct core_enqueue job = rig_job(7, CLASS_REPLY);
+    job.from_line = RIG_LINE + 1;
+    job.chat_hash = CHAT(7);
+    job.chat_id = (struct span){"\"chat\"", 6};
+    core_enqueue(rig->core, &job, false, rig->now, &rig->out);
+    uint64_t number = rig->out.effects[0].number;
+    const struct change *written = &rig->out.changes[rig->out.change_count - 1];
+    ck_assert_int_eq(written->kind, CHANGE_CONVERSATION);
+    ck_assert_ptr_eq(written->sections[SECTION_RESULT].data, job.chat_id.data);
+    ck_assert_ptr_eq(written->sections[SECTION_RECIPIENTS].data, job.recipients.data);
+    rig_keep(rig);
+    rig_enqueue(rig, &job); /* what is written needs no second word */
+    ck_assert_uint_eq(records(), 1);
+    core_cancel(rig->core, 1, 0, number, rig->now, &rig->out);
+    core_cancel(rig->core, 1, 0, rig_told(rig, EFFECT_ENQUEUED, 1)->number, rig->now, &rig->out);
+    rig_keep(rig);
+    clean_all(); /* all that is left of the jobs is history */
+    rig_restart(rig, 1000);
+    expect_home(7, 1);
+    struct core_message_fact heard = {.token = 3,
+                                      .event = 1 << 20,
+                                      .what = MESSAGE_RECEIVED,
+                                      .inbound = true,
+                                      .chat_hash = CHAT(7),
+                                      .line = RIG_LINE + 1,
+                                      .at_ms = rig->now.wall_ms};
+    core_message_told(rig->core, &heard, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_gt(view_of(7).last_in_ms, 0); /* it is found by its chat */
 }
 END_TEST
 
@@ -363,14 +420,6 @@ START_TEST(a_past_grows_old)
     ck_assert_uint_le(placed, 11);
 }
 END_TEST
-
-static void expect_home(uint64_t conversation, uint32_t line)
-{
-    struct conversation_view view = view_of(conversation);
-    ck_assert_uint_eq(view.line, RIG_LINE + line);
-    ck_assert(view.placed);
-    ck_assert_uint_ne(view.place, UINT64_MAX);
-}
 
 START_TEST(one_that_was_moved_on_purpose_may_turn_out_to_live_there_already)
 {
@@ -554,6 +603,7 @@ int main(void)
                                          a_chat_id_may_come_later,
                                          a_job_with_a_chat_id_takes_those_along_that_wait_in_its_conversation,
                                          a_chat_that_a_producer_named_is_not_lost,
+                                         a_chat_that_a_producer_named_outlives_the_job_that_named_it,
                                          what_we_were_told_ourselves_stands,
                                          a_chat_that_opted_out_is_sent_nothing,
                                          a_line_of_another_pool_is_unknown,

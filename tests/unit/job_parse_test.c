@@ -137,6 +137,20 @@ START_TEST(every_good_value_of_every_field_is_taken)
 }
 END_TEST
 
+/* covers: field chat_id */
+START_TEST(a_chat_id_is_handed_on_as_it_was_given)
+{
+    ck_assert(parse_with("\"from\":\"+12025550101\",\"chat_id\":\"c\\u002d1\""));
+    ck_assert_uint_eq(job.chat_id.bytes, strlen("\"c\\u002d1\""));
+    ck_assert_int_eq(memcmp(job.chat_id.data, "\"c\\u002d1\"", job.chat_id.bytes), 0);
+    uint64_t chat = job.chat_hash;
+    ck_assert(parse_with("\"from\":\"+12025550101\",\"chat_id\":\"c-1\""));
+    ck_assert_uint_eq(job.chat_hash, chat); /* it is one and the same chat */
+    ck_assert(parse_with("\"from\":\"+12025550101\",\"chat_id\":null"));
+    ck_assert_uint_eq(job.chat_id.bytes, 0);
+}
+END_TEST
+
 struct bad {
     const char *members, *field;
     enum code code;
@@ -585,6 +599,7 @@ int main(void)
     TCase *tcase = tcase_create("all");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, every_good_value_of_every_field_is_taken);
+    tcase_add_test(tcase, a_chat_id_is_handed_on_as_it_was_given);
     tcase_add_test(tcase, every_bad_value_of_every_field_is_refused_by_name);
     tcase_add_test(tcase, recipients_are_one_or_an_array_of_at_most_31_different_ones);
     tcase_add_test(tcase, thirty_one_recipients_are_a_group_and_thirty_two_are_refused);
