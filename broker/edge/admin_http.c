@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,21 +16,14 @@
 #include "broker/edge/admin_route.h"
 #include "broker/edge/admin_stream.h"
 #include "broker/edge/admin_tls.h"
+#include "lineward/connections.h"
 #include "lineward/process.h"
 
 #define HEAD_BYTES_MAX (16u * 1024) /* request line and headers of a connection */
 
-struct link { /* a connection; when it gets tight, the oldest goes, strangers first */
-    TAILQ_ENTRY(link) others;
-    int fd;
-    bool known; /* a good token came over it */
-};
-TAILQ_HEAD(link_list, link);
-
 struct admin_http {
     struct admin *admin;
-    struct link_list strangers, known; /* oldest first; the HTTP thread's */
-    size_t link_count, links_max;
+    struct connections connections; /* the HTTP thread's; known: a good token came over it */
     struct MHD_Daemon *daemon;
     MHD_socket quiesced; /* the listening socket once it no longer accepts; to be closed after the daemon */
     bool has_tls;
@@ -80,12 +72,8 @@ void admin_http_resume(struct exchange *x)
 static void make_known(struct admin_http *http, struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct link *link = info == NULL ? NULL : info->socket_context;
-    if (link == NULL || link->known)
-        return;
-    link->known = true;
-    TAILQ_REMOVE(&http->strangers, link, others);
-    TAILQ_INSERT_TAIL(&http->known, link, others);
+    if (info != NULL && info->socket_context != NULL)
+        connections_know(&http->connections, info->socket_context);
 }
 
 static const char *bearer(struct MHD_Connection *connection)
@@ -274,43 +262,21 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **e
     *exchange_p = NULL;
 }
 
-static void end_oldest(struct admin_http *http)
-{
-    struct link_list *list = TAILQ_EMPTY(&http->strangers) ? &http->known : &http->strangers;
-    struct link *link = TAILQ_FIRST(list);
-    if (link == NULL)
-        return;
-    shutdown(link->fd, SHUT_RDWR); /* libmicrohttpd sees its end and closes it */
-    TAILQ_REMOVE(list, link, others);
-    TAILQ_INSERT_TAIL(list, link, others);
-}
-
 static void on_connection(void *self, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode what)
 {
     struct admin_http *http = self;
-    struct link *link = *socket_context;
-    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (link != NULL) {
-            TAILQ_REMOVE(link->known ? &http->known : &http->strangers, link, others);
-            http->link_count--;
-        }
-        free(link);
-        *socket_context = NULL;
-        return;
-    }
-    link = calloc(1, sizeof *link);
-    if (link == NULL)
-        return; /* then only libmicrohttpd's own limits hold for it */
-    link->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    http->link_count++;
-    if (http->link_count > http->links_max - ADMIN_CONNECTIONS_SPARE)
-        end_oldest(http);
-    TAILQ_INSERT_TAIL(&http->strangers, link, others);
-    *socket_context = link;
+    struct connection *mine = *socket_context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED)
+        connections_remove(&http->connections, &mine);
+    else /* without memory only libmicrohttpd's own limits hold for it */
+        mine = connections_add(&http->connections,
+                               MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+                               TIME_NEVER);
+    *socket_context = mine;
 }
 
-static size_t links_max(void)
+static size_t connections_max(void)
 {
     size_t room = process_files_max() / 4;
     return room < 2 * ADMIN_CONNECTIONS_SPARE ? 2 * ADMIN_CONNECTIONS_SPARE
@@ -380,7 +346,7 @@ static struct MHD_Daemon *start(struct admin_http *http, const struct sockaddr *
         flags, 0, NULL, NULL, on_request, http, MHD_OPTION_SOCK_ADDR, address, MHD_OPTION_ARRAY,
         http->has_tls ? tls : none, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
         keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)http->links_max, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)http->connections.max, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)ADMIN_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MAX, MHD_OPTION_END);
 }
 
@@ -394,9 +360,7 @@ enum err admin_http_open(struct admin_http **out, struct admin *admin, struct ad
         return err;
     http->admin = admin;
     http->quiesced = MHD_INVALID_SOCKET;
-    http->links_max = links_max();
-    TAILQ_INIT(&http->strangers);
-    TAILQ_INIT(&http->known);
+    connections_init(&http->connections, connections_max(), ADMIN_CONNECTIONS_SPARE);
     err = read_tls(http, options, problem);
     if (err != ERR_NONE)
         goto fail;

@@ -16,15 +16,10 @@
 #include "broker/feed/feed_address.h"
 #include "broker/feed/feed_linq.h"
 #include "broker/feed/feed_secrets.h"
+#include "lineward/connections.h"
 #include "lineward/process.h"
 
 #define TIGHT_MS 5 /* libmicrohttpd, having once taken all it may, looks for more only when it is called again */
-
-struct link { /* a connection; libmicrohttpd bounds only silence, this bounds slowness */
-    TAILQ_ENTRY(link) others;
-    int fd;
-    int64_t deadline_mono_ms;
-};
 
 struct request {
     TAILQ_ENTRY(request) others; /* in `waiting`, if `waits` */
@@ -64,8 +59,7 @@ struct feed_webhooks {
     struct account *accounts;
     struct MHD_Daemon *daemon;
     struct MHD_Response *responses[ANSWER_COUNT];
-    TAILQ_HEAD(link_list, link) links; /* by deadline, which is by age */
-    size_t link_count, links_max;
+    struct connections connections; /* strangers all: a webhook takes milliseconds */
     TAILQ_HEAD(request_list, request) waiting; /* by deadline */
     uint64_t last_number;
     size_t bodies_bytes; /* of all requests together */
@@ -299,18 +293,20 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     return request->status == 0 ? MHD_YES : respond(hooks, request);
 }
 
+/* libmicrohttpd bounds only silence, this bounds slowness. */
+static int64_t deadline(const struct feed_webhooks *hooks)
+{
+    return hooks->now.mono_ms + WEBHOOK_REQUEST_MS_MAX;
+}
+
 static void on_request_over(void *cls, struct MHD_Connection *connection, void **con_cls,
                             enum MHD_RequestTerminationCode why)
 {
     struct feed_webhooks *hooks = cls;
     struct request *request = *con_cls;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct link *link = info == NULL ? NULL : info->socket_context;
-    if (link != NULL) {
-        TAILQ_REMOVE(&hooks->links, link, others);
-        link->deadline_mono_ms = hooks->now.mono_ms + WEBHOOK_REQUEST_MS_MAX;
-        TAILQ_INSERT_TAIL(&hooks->links, link, others);
-    }
+    if (info != NULL && info->socket_context != NULL)
+        connections_renew(&hooks->connections, info->socket_context, deadline(hooks));
     if (request == NULL)
         return;
     assert(!request->waits); /* a suspended connection is not touched before settle() */
@@ -319,43 +315,18 @@ static void on_request_over(void *cls, struct MHD_Connection *connection, void *
     *con_cls = NULL;
 }
 
-static bool is_tight(const struct feed_webhooks *hooks)
-{
-    return hooks->link_count > hooks->links_max - WEBHOOK_CONNECTIONS_SPARE;
-}
-
-static void end_link(struct feed_webhooks *hooks, struct link *link)
-{
-    shutdown(link->fd, SHUT_RDWR); /* libmicrohttpd sees its end and closes it */
-    TAILQ_REMOVE(&hooks->links, link, others);
-    link->deadline_mono_ms = hooks->now.mono_ms + WEBHOOK_REQUEST_MS_MAX;
-    TAILQ_INSERT_TAIL(&hooks->links, link, others);
-}
-
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode what)
 {
     struct feed_webhooks *hooks = cls;
-    struct link *link = *socket_context;
-    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (link != NULL) {
-            TAILQ_REMOVE(&hooks->links, link, others);
-            hooks->link_count--;
-        }
-        free(link);
-        *socket_context = NULL;
-        return;
-    }
-    link = calloc(1, sizeof *link);
-    if (link == NULL)
-        return; /* then only libmicrohttpd's own limits hold for it */
-    link->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    link->deadline_mono_ms = hooks->now.mono_ms + WEBHOOK_REQUEST_MS_MAX;
-    hooks->link_count++; /* when it gets tight, the oldest goes: a webhook takes milliseconds */
-    if (is_tight(hooks) && !TAILQ_EMPTY(&hooks->links))
-        end_link(hooks, TAILQ_FIRST(&hooks->links));
-    TAILQ_INSERT_TAIL(&hooks->links, link, others);
-    *socket_context = link;
+    struct connection *mine = *socket_context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED)
+        connections_remove(&hooks->connections, &mine);
+    else /* without memory only libmicrohttpd's own limits hold for it */
+        mine = connections_add(&hooks->connections,
+                               MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+                               deadline(hooks));
+    *socket_context = mine;
 }
 
 /* ---- opening and closing ---- */
@@ -405,7 +376,7 @@ static enum err make_responses(struct feed_webhooks *hooks)
     return ERR_NONE;
 }
 
-static size_t links_max(void)
+static size_t connections_max(void)
 {
     size_t files = process_files_max();
     size_t room = files < 2 * WEBHOOK_FILES_SPARE ? WEBHOOK_FILES_SPARE : files - WEBHOOK_FILES_SPARE;
@@ -422,7 +393,7 @@ static enum err bind_port(struct feed_webhooks *hooks)
         flags |= MHD_USE_IPv6;
     hooks->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, hooks, MHD_OPTION_SOCK_ADDR, address->ai_addr, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)hooks->links_max, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEBHOOK_IDLE_S,
+        (unsigned)hooks->connections.max, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEBHOOK_IDLE_S,
         MHD_OPTION_NOTIFY_COMPLETED, on_request_over, hooks, MHD_OPTION_NOTIFY_CONNECTION, on_connection, hooks,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     freeaddrinfo(address);
@@ -439,9 +410,8 @@ enum err feed_webhooks_open(struct feed_webhooks **out, const struct conf *conf,
         return err;
     hooks->conf = conf;
     hooks->options = *options;
-    TAILQ_INIT(&hooks->links);
+    connections_init(&hooks->connections, connections_max(), WEBHOOK_CONNECTIONS_SPARE);
     TAILQ_INIT(&hooks->waiting);
-    hooks->links_max = links_max();
     if ((err = read_secrets(&hooks->accounts, conf, problem)) != ERR_NONE ||
         (err = make_responses(hooks)) != ERR_NONE)
         goto fail;
@@ -489,27 +459,18 @@ int feed_webhooks_fd(const struct feed_webhooks *hooks)
 
 int64_t feed_webhooks_due(struct feed_webhooks *hooks, struct instant now)
 {
-    int64_t due = is_tight(hooks) ? now.mono_ms + TIGHT_MS : TIME_NEVER;
+    int64_t due = connections_are_crowded(&hooks->connections) ? now.mono_ms + TIGHT_MS : TIME_NEVER;
     MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
-    const struct link *link = TAILQ_FIRST(&hooks->links);
+    int64_t late = connections_due(&hooks->connections);
     const struct request *request = TAILQ_FIRST(&hooks->waiting);
     if (MHD_get_timeout(hooks->daemon, &timeout_ms) == MHD_YES && timeout_ms < WEBHOOK_REQUEST_MS_MAX &&
         now.mono_ms + (int64_t)timeout_ms < due)
         due = now.mono_ms + (int64_t)timeout_ms;
-    if (link != NULL && link->deadline_mono_ms < due)
-        due = link->deadline_mono_ms;
+    if (late < due)
+        due = late;
     if (request != NULL && request->deadline_mono_ms < due)
         due = request->deadline_mono_ms;
     return due;
-}
-
-static void end_slow_connections(struct feed_webhooks *hooks)
-{
-    struct link *link = TAILQ_FIRST(&hooks->links);
-    while (link != NULL && link->deadline_mono_ms <= hooks->now.mono_ms) {
-        end_link(hooks, link);
-        link = TAILQ_FIRST(&hooks->links);
-    }
 }
 
 static void end_waits(struct feed_webhooks *hooks)
@@ -525,7 +486,7 @@ static void end_waits(struct feed_webhooks *hooks)
 void feed_webhooks_step(struct feed_webhooks *hooks, struct instant now)
 {
     hooks->now = now;
-    end_slow_connections(hooks);
+    connections_end_late(&hooks->connections, now.mono_ms, deadline(hooks));
     end_waits(hooks);
     MHD_run(hooks->daemon);
 }
