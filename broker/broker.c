@@ -34,6 +34,11 @@ static void log_gate(const struct change_gate *gate)
               reason_name((enum reason)gate->reason));
 }
 
+static bool accepts(const struct effect *effect)
+{
+    return effect->kind == EFFECT_ENQUEUED && effect->code == CODE_NONE && !effect->duplicate;
+}
+
 void broker_persist(void *self, struct instant now, struct effects *out)
 {
     struct broker *broker = self;
@@ -45,6 +50,8 @@ void broker_persist(void *self, struct instant now, struct effects *out)
             log_gate(&out->changes[i].gate);
     }
     for (size_t i = 0; i < out->effect_count; i++) {
+        if (accepts(&out->effects[i]))
+            timings_accepted(broker->timings);
         if (!outbox_waits(out->effects[i].kind) && broker->urgent_count < BROKER_URGENT_MAX)
             broker->urgent[broker->urgent_count++] = out->effects[i];
         else if (outbox_add(broker->outbox, &out->effects[i]) != ERR_NONE)
@@ -166,6 +173,9 @@ static void say(struct broker *broker, const struct effect *effect)
 static void speak(struct broker *broker)
 {
     struct effect effect;
+    if (outbox_count(broker->outbox) > 0)
+        timings_turn(broker->timings, clock_us());
+    timings_durable(broker->timings, broker->durable);
     while (outbox_take(broker->outbox, broker->durable, &effect)) {
         say(broker, &effect);
         if (broker->effects.change_count > 0 || broker->effects.effect_count > 0)
@@ -179,7 +189,9 @@ static void speak(struct broker *broker)
 /* False: the store failed, and nothing more may be said. */
 static bool make_durable(struct broker *broker)
 {
-    outbox_bind(broker->outbox, store_submit(broker->store, broker->batch));
+    uint64_t commit = store_submit(broker->store, broker->batch);
+    outbox_bind(broker->outbox, commit);
+    timings_submitted(broker->timings, commit);
     return store_collect(broker->store, &broker->durable) == ERR_NONE && !broker->out_of_memory;
 }
 
@@ -215,6 +227,7 @@ static void tell_of_room(struct broker *broker)
 static bool broker_turn(struct broker *broker)
 {
     broker->now = clock_read();
+    timings_turn(broker->timings, clock_us());
     broker->reading = broker->access != NULL && access_serve(broker->access, broker->now);
     feed_link_start(broker->feed, broker->now);
     feed_link_turn(broker->feed, broker->now, &broker->effects);

@@ -59,6 +59,8 @@ static void admin_store_facts(void *self, struct store_facts *out)
         .sync_us_max = status.sync_us_max,
         .cleaned_segments = status.cleaned_segments,
         .cleaned_bytes_moved = status.cleaned_bytes_moved,
+        .commit_times = status.commit_times,
+        .disk_free_bytes = status.disk_free_bytes,
         .full = status.full,
         .waits = status.waits,
     };

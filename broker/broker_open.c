@@ -168,12 +168,14 @@ static bool open_edges(struct broker *broker, char *const *feed_argv)
                                         .archive = archive,
                                         .access = broker->access,
                                         .broker = broker->name,
+                                        .timings = broker->timings,
                                         .persist = broker_persist,
                                         .persist_self = broker};
     struct feed_link_options feed = {.conf = broker->conf,
                                      .hash = &broker->hash,
                                      .core = broker->core,
                                      .child_argv = feed_argv,
+                                     .timings = broker->timings,
                                      .persist = broker_persist,
                                      .persist_self = broker};
     broker->ingress = ingress_new(&ingress);
@@ -205,6 +207,7 @@ static bool open_admin(struct broker *broker)
                                     .tokens = broker->tokens,
                                     .lookup = broker->lookup,
                                     .shell = broker_admin_shell(broker),
+                                    .timings = timings_read(broker->timings),
                                     .started = broker->now};
     struct admin_problem problem;
     if (admin_open(&broker->admin, &options, &problem) != ERR_NONE) {
@@ -247,8 +250,9 @@ static bool open_memory(struct broker *broker)
 {
     broker->batch = store_batch_new();
     broker->outbox = outbox_new();
+    broker->timings = timings_new();
     broker->zmq = zmq_ctx_new();
-    return (broker->batch != NULL && broker->outbox != NULL && broker->zmq != NULL) || no_memory("the start");
+    return (broker->batch != NULL && broker->outbox != NULL && broker->timings != NULL && broker->zmq != NULL) || no_memory("the start");
 }
 
 struct broker *broker_open(const struct broker_options *options)
@@ -308,6 +312,7 @@ void broker_close(struct broker **broker_p)
     store_close(&broker->store);
     store_batch_free(&broker->batch);
     outbox_free(&broker->outbox);
+    timings_free(&broker->timings);
     if (broker->store_fd >= 0)
         close(broker->store_fd);
     if (broker->signal_fd >= 0)

@@ -13,6 +13,7 @@
 #include "broker/edge/ingress.h"
 #include "broker/edge/lookup.h"
 #include "broker/edge/outbox.h"
+#include "broker/edge/timings.h"
 #include "broker/edge/zones.h"
 #include "broker/edge/tokens.h"
 #include "broker/memory.h"
@@ -35,6 +36,7 @@ struct broker {
     struct core *core;
     struct effects effects;
     struct outbox *outbox;
+    struct timings *timings;
     struct effect *urgent;
     size_t urgent_count;
     void *zmq, *producers, *workers, *followers;

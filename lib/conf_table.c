@@ -31,6 +31,7 @@ static const struct conf_key broker_keys[] = {
     {OTHER(broker, conf_broker, TYPE_PATH, curve_secret_key_file, NULL)},
     {OTHER(broker, conf_broker, TYPE_PATH, authorized_keys_dir, NULL)},
     {OTHER(broker, conf_broker, TYPE_BOOL, insecure, "false")},
+    {OTHER(broker, conf_broker, TYPE_BOOL, metrics_by_line, "true")},
     {INT(broker, conf_broker, jobs_max, "20000000", 1, 29000000)},
     {INT(broker, conf_broker, heartbeat_ms, "1000", 10, 60000)},
     {INT(broker, conf_broker, restart_wait_ms, "5000", 10, HOUR_MS)},

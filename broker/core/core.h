@@ -572,6 +572,14 @@ struct pool_view {
 };
 bool core_pool_view(struct core *core, uint32_t pool, struct pool_view *out);
 
+struct account_view {
+    bool key_refused; /* by the provider: nothing is sent or polled well before another one is there */
+    bool down;        /* the breaker is open */
+    int64_t heard_at_ms; /* when any of its lines was last heard of; 0: never */
+};
+/* By conf index; false: the account is not in the configuration any more. */
+bool core_account_view(const struct core *core, uint32_t account, struct account_view *out);
+
 struct core_status {
     uint64_t jobs, scheduled, queued, leased, conversations, remembered, free_slots, slots;
     uint64_t accepted_total, sent_total, failed_total, expired_total, cancelled_total, suppressed_total,

@@ -78,10 +78,10 @@ static void tighten(const struct core *core, struct line *line, enum reputation 
         line->known.ramp_step = step;
 }
 
-static void heard(struct line *line, struct instant now)
+static void heard(struct core *core, struct line *line, struct instant now)
 {
     line->heard_mono_ms = now.mono_ms;
-    line->known.heard_at_ms = now.wall_ms;
+    line->known.heard_at_ms = core->accounts[line->account].heard_at_ms = now.wall_ms;
 }
 
 /* Worse, or as bad in other words: at once. True if that was all there is to do. */
@@ -183,7 +183,7 @@ void core_line_told(struct core *core, uint64_t token, const struct core_line_fa
         return;
     line->event_mono_ms = fact->arrived_mono_ms;
     line->known.event_at_ms = fact->changed_at_ms == 0 ? now.wall_ms : fact->changed_at_ms;
-    heard(line, now);
+    heard(core, line, now);
     if (fact->has_reputation)
         told_reputation(core, at, fact, now, out);
     if (fact->has_service)
@@ -287,7 +287,7 @@ void core_line_polled(struct core *core, const struct core_line_fact *fact, stru
     line->seen_poll = fact->poll;
     line->known.missed_polls = 0;
     line->known.gone = false;
-    heard(line, now);
+    heard(core, line, now);
     polled_reputation(core, at, fact, now, out);
     if (fact->has_service && fact->service == SERVICE_FLAGGED && line->known.service != SERVICE_FLAGGED) {
         line->known.service = SERVICE_FLAGGED;

@@ -92,6 +92,8 @@ static void wake_lines(struct core *core, struct instant now)
         int64_t ago_ms = now.wall_ms - heard;
         line->heard_mono_ms = now.mono_ms - (ago_ms < 0 ? 0 : ago_ms); /* a clock may have gone back */
         line->recorded_heard_ms = line->known.heard_at_ms;
+        if (line->known.heard_at_ms > core->accounts[line->account].heard_at_ms)
+            core->accounts[line->account].heard_at_ms = line->known.heard_at_ms;
         struct gate_state gate = gate_of(core, line, now);
         line->gate = gate.gate;
         line->gate_reason = gate.reason;

@@ -219,6 +219,7 @@ struct account {
     uint32_t pauses;
     bool key_refused;
     bool polled, gone;
+    int64_t heard_at_ms; /* of the line that was heard of last; 0: of none */
     uint64_t missing_poll; /* not 0: lines from `missing_at` on are still to be compared with what it listed */
     uint32_t missing_at;
     int64_t limited_until_ms; /* steady */

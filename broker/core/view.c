@@ -277,6 +277,16 @@ bool core_pool_view(struct core *core, uint32_t at, struct pool_view *out)
     return true;
 }
 
+bool core_account_view(const struct core *core, uint32_t at, struct account_view *out)
+{
+    if (at >= core->account_count || core->accounts[at].gone)
+        return false;
+    const struct account *account = &core->accounts[at];
+    *out = (struct account_view){
+        .key_refused = account->key_refused, .down = account->broken, .heard_at_ms = account->heard_at_ms};
+    return true;
+}
+
 /* Every account was polled well once, or is known from before and not blind. */
 static bool reputation_known(const struct core *core, struct instant now)
 {

@@ -70,6 +70,7 @@ struct admin_options {
     struct lookup *lookup;                    /* lent */
     const struct keyed_hash *hash;            /* lent */
     struct admin_shell shell;
+    const struct timings_read *timings; /* lent; NULL: none are kept */
     struct instant started;
 };
 

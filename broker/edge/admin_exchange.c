@@ -182,6 +182,16 @@ bool grant_sees_pool(const struct admin_turn *turn, const struct exchange *x, ui
     return pool < conf->pool_count && name_in_list(x->grant.pools, conf->pools[pool].name);
 }
 
+bool grant_sees_account(const struct admin_turn *turn, const struct exchange *x, const char *name)
+{
+    const struct conf *conf = turn->options->conf;
+    uint32_t account = name == NULL ? UINT32_MAX : conf_account_find(conf, name);
+    for (uint32_t p = 0; p < conf->pool_count; p++)
+        if (conf->pools[p].account == account && grant_sees_pool(turn, x, p))
+            return true;
+    return false;
+}
+
 enum code exchange_line(const struct admin_turn *turn, const struct exchange *x, const char *text, uint64_t *number)
 {
     size_t index;

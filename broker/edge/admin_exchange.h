@@ -101,6 +101,8 @@ enum admin_step exchange_look_up(struct admin_turn *turn, struct exchange *x, st
 /* May the caller see this pool (an index of conf.pools)? */
 bool grant_sees_pool(const struct admin_turn *turn, const struct exchange *x, uint32_t pool);
 bool grant_sees_name(const struct exchange *x, const char *pool);
+/* One of its pools at least. `name` NULL: none. */
+bool grant_sees_account(const struct admin_turn *turn, const struct exchange *x, const char *name);
 /* The line of this name, if the caller may see it; else unknown_line. */
 enum code exchange_line(const struct admin_turn *turn, const struct exchange *x, const char *text, uint64_t *number);
 /* The index of a configured pool or account; UINT32_MAX: none. */

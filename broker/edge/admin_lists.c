@@ -205,16 +205,6 @@ enum admin_step call_workers(struct admin_turn *turn, struct exchange *x)
 
 /* ---- pauses ---- */
 
-static bool sees_account(const struct admin_turn *turn, const struct exchange *x, const char *name)
-{
-    const struct conf *conf = turn->options->conf;
-    uint32_t account = name == NULL ? UINT32_MAX : conf_account_find(conf, name);
-    for (uint32_t p = 0; p < conf->pool_count; p++)
-        if (conf->pools[p].account == account && grant_sees_pool(turn, x, p))
-            return true;
-    return false;
-}
-
 /* A pause of a pool, or of something in it, is seen by those who see the pool, and one of an account by those who see
  * a pool of it; that of everything concerns everybody. */
 static bool sees_pause(struct admin_turn *turn, const struct exchange *x, const struct pause_view *pause)
@@ -228,7 +218,7 @@ static bool sees_pause(struct admin_turn *turn, const struct exchange *x, const 
     if (pause->pause.scope == PAUSE_CAMPAIGN || pause->pause.scope == PAUSE_CONVERSATION)
         return pause->pool != NULL && grant_sees_name(x, pause->pool);
     if (pause->pause.scope == PAUSE_ACCOUNT)
-        return sees_account(turn, x, pause->name);
+        return grant_sees_account(turn, x, pause->name);
     if (pause->pause.scope != PAUSE_LINE)
         return true;
     return core_line_find(turn->core, pause->pause.target, &index) &&

@@ -16,7 +16,9 @@ static struct status_facts status_facts(struct admin_turn *turn)
                                  .broker = options->broker,
                                  .now = turn->now,
                                  .started_mono_ms = options->started.mono_ms,
-                                 .jobs_max = options->conf->broker.jobs_max};
+                                 .jobs_max = options->conf->broker.jobs_max,
+                                 .dedupe_max = options->conf->store.dedupe_max,
+                                 .timings = options->timings};
     core_status_read(turn->core, turn->now, &facts.core);
     options->shell.store_facts(options->shell.self, &facts.store);
     facts.ready = facts.core.reputation_known && options->shell.ready(options->shell.self);
@@ -90,12 +92,26 @@ struct gathered_lines {
     struct line_view views[METRICS_LINES_MAX];
 };
 
+static void put_accounts(struct admin_turn *turn, const struct exchange *x, struct metrics *metrics)
+{
+    const struct conf *conf = turn->options->conf;
+    struct account_named accounts[CONF_ACCOUNTS_MAX];
+    size_t count = 0;
+    for (uint32_t a = 0; a < conf->account_count && count < CONF_ACCOUNTS_MAX; a++) {
+        accounts[count].name = conf->accounts[a].name;
+        bool seen = x->grant.pools == NULL || grant_sees_account(turn, x, accounts[count].name);
+        count += seen && core_account_view(turn->core, a, &accounts[count].view);
+    }
+    metrics_put_accounts(metrics, accounts, count);
+}
+
 static enum admin_step answer_metrics(struct admin_turn *turn, struct exchange *x)
 {
     const struct gathered_lines *lines = x->memory;
     struct status_facts facts = status_facts(turn);
     struct metrics metrics = {0};
     metrics_put_status(&metrics, &facts);
+    put_accounts(turn, x, &metrics);
     metrics_put_lines(&metrics, lines->views, lines->count, core_line_count(turn->core));
     enum admin_step step =
         metrics.failed ? answer_error(x, CODE_BUSY, "out of memory", NULL)
@@ -113,7 +129,7 @@ enum admin_step call_metrics(struct admin_turn *turn, struct exchange *x)
             return answer_error(x, CODE_BUSY, "out of memory", NULL);
     }
     struct gathered_lines *lines = x->memory;
-    size_t end = core_line_count(turn->core);
+    size_t end = turn->options->conf->broker.metrics_by_line ? core_line_count(turn->core) : 0;
     for (unsigned i = 0; i < LINES_PER_STEP && x->cursor < end && lines->count < METRICS_LINES_MAX;
          i++, x->cursor++) {
         struct line_view *view = &lines->views[lines->count];

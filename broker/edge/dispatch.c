@@ -278,6 +278,7 @@ static void take_result(struct dispatch *dispatch, uint32_t peer, size_t at, str
                        "RESULT: outcome must be sent, retry, rejected or returned, and all else of its type");
     result.peer = peer;
     result.lease = id;
+    timings_result(dispatch->options.timings, &result);
     if (result.suppress != SUPPRESS_NONE) {
         find_recipient(dispatch, id, &recipient);
         result.recipient = recipient.hash;

@@ -9,6 +9,7 @@
 #include "broker/edge/keyed_hash.h"
 #include "broker/edge/lookup.h"
 #include "broker/edge/persist.h"
+#include "broker/edge/timings.h"
 #include "lineward/conf.h"
 
 #define DISPATCH_PEERS_MAX 4096
@@ -21,6 +22,7 @@ struct dispatch_options {
     struct archive archive; /* read() is used on the owner's thread: what is leased was written or read lately */
     struct access *access; /* lent; NULL: no keys are in force, everybody is let in */
     const char *broker;
+    struct timings *timings; /* lent; NULL: none are kept */
     effects_persist persist;
     void *persist_self;
 };

@@ -157,12 +157,12 @@ static void unwrite(struct outgoing *jobs, size_t before)
 }
 
 static enum err write_job(struct dispatch *dispatch, const struct lease_view *lease, struct outgoing *jobs,
-                          uint64_t *recipient)
+                          struct job_frame_facts *facts)
 {
     size_t before = jobs->text.bytes;
     jobs->text.comma = false;
     enum err err = job_frame_write(&dispatch->options.archive, dispatch->options.conf, dispatch->options.core, lease,
-                                   dispatch->options.hash, recipient, &jobs->text);
+                                   dispatch->options.hash, facts, &jobs->text);
     if (jobs->text.failed)
         err = ERR_NO_MEMORY;
     if (err != ERR_NONE)
@@ -170,18 +170,27 @@ static enum err write_job(struct dispatch *dispatch, const struct lease_view *le
     return err;
 }
 
+/* Of its first try, until now; below 0: this is another one, or a job that was there before. */
+static int64_t waited_ms(const struct lease_view *lease, const struct job_frame_facts *facts, struct instant now)
+{
+    int64_t waited = now.wall_ms - facts->ready_at_ms;
+    if (lease->attempt != 1 || facts->ready_at_ms == 0)
+        return -1;
+    return waited < 0 ? 0 : waited;
+}
+
 /* Written first: only the record says who the recipient is, and whoever has opted out since is not sent to. */
 static void add_job(struct dispatch *dispatch, const struct effect *effect, struct instant now, struct effects *out)
 {
     struct core *core = dispatch->options.core;
     struct lease_view view;
-    uint64_t recipient = 0;
+    struct job_frame_facts facts = {0};
     if (!core_lease_view(core, effect->lease, &view))
         return;
     struct outgoing *jobs = outgoing_of(dispatch, effect->peer, true);
     size_t before = jobs == NULL ? 0 : jobs->text.bytes;
-    enum err err = jobs == NULL ? ERR_NO_MEMORY : write_job(dispatch, &view, jobs, &recipient);
-    bool suppressed = err == ERR_NONE && core_lease_suppressed(core, effect->lease, recipient, now, out);
+    enum err err = jobs == NULL ? ERR_NO_MEMORY : write_job(dispatch, &view, jobs, &facts);
+    bool suppressed = err == ERR_NONE && core_lease_suppressed(core, effect->lease, facts.recipient, now, out);
     if (suppressed || !core_lease_send(core, effect->lease, now)) {
         if (err == ERR_NONE)
             unwrite(jobs, before);
@@ -190,6 +199,7 @@ static void add_job(struct dispatch *dispatch, const struct effect *effect, stru
     if (err == ERR_NONE) {
         jobs->lease[jobs->count] = effect->lease;
         jobs->end[jobs->count++] = (uint32_t)jobs->text.bytes;
+        timings_leased(dispatch->options.timings, effect->lease, waited_ms(&view, &facts, now));
     } else if (err == ERR_EXISTS) {
         refuse_collision(dispatch, effect, now, out);
     } else if (err == ERR_NO_MEMORY || err == ERR_NOT_FOUND) { /* moved meanwhile: its place will be told */

@@ -323,7 +323,11 @@ static void status_told(struct feed_link *link, uint32_t account, uint64_t token
                                   .changed_at_ms = not_later(webhook->changed_at_ms, now.wall_ms + AHEAD_MAX_MS),
                                   .arrived_mono_ms = not_later(webhook->arrived_mono_ms, now.mono_ms),
                                   .event = event_of(link, message)};
+    size_t before = out->change_count;
     core_line_told(link->options.core, token, &fact, now, out);
+    for (size_t i = before; i < out->change_count; i++)
+        if (out->changes[i].kind == CHANGE_GATE)
+            timings_gate(link->options.timings, clock_read().mono_ms - fact.arrived_mono_ms);
 }
 
 static void put_member(struct json_out *out, const char *name, const char *text)

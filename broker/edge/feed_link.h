@@ -7,6 +7,7 @@
 #include "broker/core/core.h"
 #include "broker/edge/keyed_hash.h"
 #include "broker/edge/persist.h"
+#include "broker/edge/timings.h"
 #include "broker/feed/feed.h"
 
 #define FEED_TOKEN_TAG 0xFE
@@ -17,6 +18,7 @@ struct feed_link_options {
     const struct keyed_hash *hash;
     struct core *core;
     char *const *child_argv; /* what this program is started with to be the child; lent */
+    struct timings *timings; /* lent; NULL: none are kept */
     effects_persist persist;
     void *persist_self;
 };

@@ -12,7 +12,7 @@ struct composing {
     const struct lease_view *lease;
     struct json_out *out;
     const struct keyed_hash *hash;
-    uint64_t recipient;
+    struct job_frame_facts *facts;
     struct json_out recipients, chat_id; /* of the conversation's record */
     bool has_conversation, written, differs;
 };
@@ -86,7 +86,10 @@ static bool take_job(void *self, const struct change *change)
         composing->differs = true;
         return false;
     }
-    composing->recipient = key_of_one(composing, to);
+    composing->facts->recipient = key_of_one(composing, to);
+    if (change->job.life == 0)
+        composing->facts->ready_at_ms =
+            change->job.due_ms > change->job.accepted_at_ms ? change->job.due_ms : change->job.accepted_at_ms;
     char number[JOB_NUMBER_TEXT_MAX];
     char line[LINE_TEXT_MAX];
     job_number_format(lease->number, number);
@@ -116,10 +119,10 @@ static bool take_job(void *self, const struct change *change)
 }
 
 enum err job_frame_write(const struct archive *archive, const struct conf *conf, const struct core *core,
-                         const struct lease_view *lease, const struct keyed_hash *hash, uint64_t *recipient,
-                         struct json_out *out)
+                         const struct lease_view *lease, const struct keyed_hash *hash,
+                         struct job_frame_facts *facts, struct json_out *out)
 {
-    struct composing composing = {.conf = conf, .core = core, .lease = lease, .hash = hash, .out = out};
+    struct composing composing = {.conf = conf, .core = core, .lease = lease, .hash = hash, .facts = facts, .out = out};
     enum err err = ERR_NONE;
     if (lease->recorded && lease->conversation_place == UINT64_MAX)
         return ERR_NOT_FOUND; /* its chat id is just being written anew: without it, it would be begun once more */
@@ -127,7 +130,6 @@ enum err job_frame_write(const struct archive *archive, const struct conf *conf,
         err = archive->read(archive->self, lease->conversation_place, take_conversation, &composing);
     if (err == ERR_NONE)
         err = archive->read(archive->self, lease->place, take_job, &composing);
-    *recipient = composing.recipient;
     json_out_free(&composing.recipients);
     json_out_free(&composing.chat_id);
     if (composing.differs)

@@ -9,10 +9,15 @@
 #include "lineward/conf.h"
 #include "lineward/json.h"
 
-/* ERR_NONE: appended to `out`; *recipient is the key of its one recipient, account-wide (0: a group). ERR_EXISTS: the conversation that the hash found has other recipients: the job must
- * not be sent there. ERR_NOT_FOUND: its conversation's record is on its way to the disk. Else what reading said. */
+struct job_frame_facts { /* what else its record says */
+    uint64_t recipient;  /* the key of its one recipient, account-wide; 0: a group */
+    int64_t ready_at_ms; /* when it was accepted, or is due if that is later; 0: it is a dead letter that came back */
+};
+
+/* ERR_NONE: appended to `out`. ERR_EXISTS: the conversation that the hash found has other recipients: the job must not
+ * be sent there. ERR_NOT_FOUND: its conversation's record is on its way to the disk. Else what reading said. */
 enum err job_frame_write(const struct archive *archive, const struct conf *conf, const struct core *core,
-                         const struct lease_view *lease, const struct keyed_hash *hash, uint64_t *recipient,
-                         struct json_out *out);
+                         const struct lease_view *lease, const struct keyed_hash *hash,
+                         struct job_frame_facts *facts, struct json_out *out);
 
 #endif

@@ -94,12 +94,61 @@ static void put_families(struct metrics *m, const struct status_facts *facts)
     }
 }
 
+/* One series of a histogram; `label` is `name="value"` or empty. */
+static void put_histogram(struct metrics *m, const char *name, const char *label, const struct histogram *histogram)
+{
+    const struct histogram_bounds *bounds = histogram->bounds;
+    const char *comma = *label == '\0' ? "" : ",";
+    uint64_t count = 0;
+    for (size_t i = 0; i < bounds->count; i++) {
+        count += histogram->counts[i];
+        put(m, "lineward_%s_bucket{%s%sle=\"%.10g\"} %" PRIu64 "\n", name, label, comma, (double)bounds->us[i] / 1e6,
+            count);
+    }
+    count += histogram->counts[bounds->count];
+    put(m, "lineward_%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, label, comma, count);
+    const char *open = *label == '\0' ? "" : "{", *close = *label == '\0' ? "" : "}";
+    put(m, "lineward_%s_sum%s%s%s %.17g\n", name, open, label, close, (double)histogram->sum_us / 1e6);
+    put(m, "lineward_%s_count%s%s%s %" PRIu64 "\n", name, open, label, close, count);
+}
+
+static void put_timings(struct metrics *m, const struct timings_read *timings)
+{
+    put_head(m, "enqueue_durable_seconds", "histogram", "From reading a job until it is durable and its ACK may go.");
+    put_histogram(m, "enqueue_durable_seconds", "", &timings->enqueue);
+    put_head(m, "lease_wait_seconds", "histogram",
+             "From acceptance, or from falling due where that is later, until the first lease goes to a worker.");
+    put_histogram(m, "lease_wait_seconds", "", &timings->wait);
+    put_head(m, "result_seconds", "histogram", "From giving a lease to a worker until its result, by outcome.");
+    for (enum timed_outcome outcome = 0; outcome < TIMED_OUTCOMES; outcome++) {
+        char label[32];
+        snprintf(label, sizeof label, "outcome=\"%s\"", timed_outcome_name(outcome));
+        put_histogram(m, "result_seconds", label, &timings->result[outcome]);
+    }
+    put_head(m, "webhook_gate_seconds", "histogram",
+             "From receiving a webhook until the gate that it moves has moved.");
+    put_histogram(m, "webhook_gate_seconds", "", &timings->gate);
+}
+
+static uint64_t held_jobs(const struct core_status *core)
+{
+    uint64_t held = 0;
+    for (enum reason reason = REASON_NONE + 1; reason < REASON_COUNT; reason++)
+        if (reason_holds(reason))
+            held += core->backlog_by_reason[reason];
+    return held;
+}
+
 static void put_jobs(struct metrics *m, const struct core_status *core)
 {
+    uint64_t held = held_jobs(core);
     const struct {
         const char *state;
         uint64_t now;
-    } now[] = {{"scheduled", core->scheduled}, {"queued", core->queued}, {"leased", core->leased}};
+    } now[] = {{"scheduled", core->scheduled},
+               {"queued", core->queued > held ? core->queued - held : 0},
+               {"held", held},
+               {"leased", core->leased}};
     const struct {
         enum job_state state;
         uint64_t total;
@@ -108,7 +157,7 @@ static void put_jobs(struct metrics *m, const struct core_status *core)
                  {JOB_EXPIRED, core->expired_total},
                  {JOB_CANCELLED, core->cancelled_total},
                  {JOB_SUPPRESSED, core->suppressed_total}};
-    put_head(m, "jobs_by_state", "gauge", "Jobs that are not final, by state; held ones are queued.");
+    put_head(m, "jobs_by_state", "gauge", "Jobs that are not final, by state.");
     for (size_t i = 0; i < sizeof now / sizeof *now; i++)
         put(m, "lineward_jobs_by_state{state=\"%s\"} %" PRIu64 "\n", now[i].state, now[i].now);
     put_head(m, "jobs_ended_total", "counter", "Jobs that came to their end since the start.");
@@ -127,21 +176,68 @@ void metrics_put_status(struct metrics *m, const struct status_facts *facts)
     const struct store_facts *store = &facts->store;
     put_head(m, "build_info", "gauge", "The version that runs.");
     put(m, "lineward_build_info{version=\"%s\"} 1\n", facts->version);
-    put_value(m, "uptime_seconds", "gauge", "Since the start.",
-              (double)(facts->now.mono_ms - facts->started_mono_ms) / 1000);
+    put_value(m, "start_timestamp_seconds", "gauge", "When the broker started.",
+              (double)(facts->now.wall_ms - (facts->now.mono_ms - facts->started_mono_ms)) / 1000);
     put_value(m, "ready", "gauge", "1: store open, sockets bound, reputation known.", facts->ready);
     put_value(m, "jobs_max", "gauge", "At that many jobs enqueues are refused busy.", (double)facts->jobs_max);
     put_value(m, "workers", "gauge", "Workers that are READY.", core->workers);
     put_value(m, "leases", "gauge", "Leases granted and not over.", core->leases);
     put_value(m, "store_full", "gauge", "1: enqueues are refused store_full.", store->full);
     put_value(m, "store_waits", "gauge", "1: nothing becomes durable before the disk has room.", store->waits);
+    put_value(m, "store_disk_free_bytes", "gauge", "That the store may still take of its disk; -1: not known.",
+              (double)store->disk_free_bytes);
     put_value(m, "store_sync_seconds_total", "counter", "Time spent in flushes.", (double)store->sync_us_total / 1e6);
-    put_value(m, "store_sync_seconds_max", "gauge", "The longest flush.", (double)store->sync_us_max / 1e6);
+    put_value(m, "store_sync_longest_seconds", "gauge", "The longest flush.", (double)store->sync_us_max / 1e6);
+    put_value(m, "dedupe_ids_max", "gauge", "At that many producer ids the oldest are forgotten early.",
+              (double)facts->dedupe_max);
     put_families(m, facts);
     put_jobs(m, core);
+    if (store->commit_times.bounds != NULL) {
+        put_head(m, "store_commit_seconds", "histogram", "Writing and flushing one commit.");
+        put_histogram(m, "store_commit_seconds", "", &store->commit_times);
+    }
+    if (facts->timings != NULL)
+        put_timings(m, facts->timings);
     put_head(m, "lines_by_gate", "gauge", "Lines by gate.");
     for (enum gate gate = 0; gate < GATE_COUNT; gate++)
         put(m, "lineward_lines_by_gate{gate=\"%s\"} %" PRIu32 "\n", gate_name(gate), core->lines_by_gate[gate]);
+}
+
+/* ---- accounts: at most CONF_ACCOUNTS_MAX ---- */
+
+static double refused_value(const struct account_view *account)
+{
+    return account->key_refused;
+}
+
+static double down_value(const struct account_view *account)
+{
+    return account->down;
+}
+
+static double account_heard_value(const struct account_view *account)
+{
+    return (double)account->heard_at_ms / 1000;
+}
+
+static const struct {
+    const char *name, *help;
+    double (*value)(const struct account_view *account);
+} account_families[] = {
+    {"account_key_refused", "1: the provider does not accept the account's API key.", refused_value},
+    {"account_provider_down", "1: the breaker is open, nothing but probes is sent.", down_value},
+    {"account_heard_timestamp_seconds", "When any line of the account was last heard of; 0: never.",
+     account_heard_value},
+};
+
+void metrics_put_accounts(struct metrics *m, const struct account_named *accounts, size_t count)
+{
+    for (size_t f = 0; f < sizeof account_families / sizeof *account_families; f++) {
+        put_head(m, account_families[f].name, "gauge", account_families[f].help);
+        for (size_t i = 0; i < count; i++)
+            put(m, "lineward_%s{account=\"%s\"} %.17g\n", account_families[f].name, accounts[i].name,
+                account_families[f].value(&accounts[i].view));
+    }
 }
 
 /* ---- lines ---- */

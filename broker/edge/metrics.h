@@ -1,6 +1,6 @@
 /* metrics.h — Prometheus text (version 0.0.4) from numbers handed in. Pure. Names begin with lineward_, counters end
  * in _total, times are seconds, and no label grows with jobs or recipients: the largest set is a line's, cut at
- * METRICS_LINES_MAX. */
+ * METRICS_LINES_MAX and left out with broker.metrics_by_line false. */
 #ifndef LINEWARD_EDGE_METRICS_H
 #define LINEWARD_EDGE_METRICS_H
 
@@ -18,6 +18,11 @@ void metrics_free(struct metrics *metrics);
 
 /* Everything that has no line: the core's, the store's. */
 void metrics_put_status(struct metrics *metrics, const struct status_facts *facts);
+struct account_named {
+    const char *name; /* as the configuration has it: no character that a label would escape */
+    struct account_view view;
+};
+void metrics_put_accounts(struct metrics *metrics, const struct account_named *accounts, size_t count);
 /* The lines' families: a sample each of the `shown` lines (<= METRICS_LINES_MAX) out of `total`. Call once, with all
  * of them: samples of a family must stand together. */
 void metrics_put_lines(struct metrics *metrics, const struct line_view *lines, size_t shown, size_t total);

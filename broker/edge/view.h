@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "broker/core/core.h"
+#include "broker/edge/timings.h"
 #include "lineward/json.h"
 
 #define LINE_TEXT_MAX  24 /* '+', the digits of any uint64_t, terminator */
@@ -129,6 +130,8 @@ struct store_facts { /* the store's numbers, as its owner hands them to the edge
     uint64_t segments, history_segments, free_segments, bytes_live, bytes_total, bytes_history;
     uint64_t commits, records, syncs, bytes_written, sync_us_total, sync_us_max;
     uint64_t cleaned_segments, cleaned_bytes_moved;
+    struct histogram commit_times;
+    int64_t disk_free_bytes; /* -1: not known */
     bool full, waits;
 };
 struct status_facts {
@@ -136,9 +139,10 @@ struct status_facts {
     struct instant now;
     int64_t started_mono_ms;
     bool ready;
-    int64_t jobs_max;
+    int64_t jobs_max, dedupe_max;
     struct core_status core;
     struct store_facts store;
+    const struct timings_read *timings; /* lent; NULL: none are kept */
 };
 /* The members of GET /v1/status but `pools`, into an object that the caller opens and closes. */
 void view_status_members(struct json_out *out, const struct status_facts *facts);

@@ -135,6 +135,7 @@ static bool account(struct store *store, struct segment *segment, int64_t time_m
 static bool write_frame(struct store *store, struct frame *frame, void *payload)
 {
     struct segment *segment = store->active;
+    int64_t begun = clock_us();
     static const uint8_t zeros[BLOCK_BYTES];
     uint64_t offset = atomic_load(&segment->end);
     uint64_t end = offset + FRAME_HEADER_BYTES + frame->payload_bytes;
@@ -167,6 +168,7 @@ static bool write_frame(struct store *store, struct frame *frame, void *payload)
     store->counts.bytes_written += end - offset;
     atomic_store(&segment->end, end);
     if (frame->records > 0) {
+        histogram_add(&store->counts.commit_times, before - begun + (int64_t)took, 1);
         segment->first = frame->first < segment->first ? frame->first : segment->first;
         segment->last = frame->last;
         booked = account(store, segment, frame->time_ms);

@@ -20,6 +20,7 @@
 #include "batch.h"
 #include "heads.h"
 #include "index.h"
+#include "lineward/clock.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -230,7 +231,6 @@ void store_fail(struct store *store, const char *format, ...) __attribute__((for
 void store_wake(struct store *store);
 /* A row of batches has been written: its memory is used again. */
 void queue_recycle(struct store *store, struct store_batch *row);
-int64_t clock_us(void); /* steady */
 
 /* ---- segment.c ---- */
 

@@ -1,25 +1,16 @@
 /* store.c — the embedded store's front: opening and closing, handing batches to the commit thread and telling the
  * owner what became of them. */
 #include "journal.h"
-#include "lineward/clock.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ROW_BYTES_MAX    (1024u * 1024) /* batches are strung together up to here */
 #define POOL_MAX         3
 #define POOLED_BYTES_MAX (2u * 1024 * 1024)
-
-int64_t clock_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static int64_t real_wall_ms(void)
 {
@@ -85,6 +76,7 @@ static enum err store_new(struct store **out, const struct store_options *option
     store->io = options->io != NULL ? options->io : &store_io_real;
     store->wall_ms = options->wall_ms != NULL ? options->wall_ms : real_wall_ms;
     store->options = *options;
+    store->counts.commit_times.bounds = &histogram_disk;
     store->folder = strdup(options->path);
     store->lock_file = -1;
     *out = store;
@@ -386,8 +378,10 @@ void store_status_read(const struct store *store, struct store_status *out)
 {
     struct store *locked = (struct store *)(uintptr_t)store;
     int64_t now_ms = store->wall_ms();
+    int64_t room = store->io->free_bytes(store->io->self, store->folder);
     pthread_mutex_lock(&locked->lock);
     *out = store->counts;
+    out->disk_free_bytes = room < 0 ? -1 : room;
     out->segments = store->data.count;
     out->history_segments = store->history.count;
     out->free_segments = store->spare_count + (store->ready != NULL);

@@ -25,6 +25,7 @@
 #include <stdio.h>
 
 #include "lineward/err.h"
+#include "lineward/histogram.h"
 
 #define STORE_SECTIONS         4
 #define STORE_HEAD_BYTES_MAX   2048
@@ -197,6 +198,8 @@ struct store_status {
     uint64_t segments, history_segments, free_segments, bytes_live, bytes_total, bytes_history;
     uint64_t commits, records, syncs, bytes_written, sync_us_total, sync_us_max;
     uint64_t cleaned_segments, cleaned_bytes_moved;
+    struct histogram commit_times; /* of each commit: writing it and flushing it */
+    int64_t disk_free_bytes;       /* for us, on the store's file system; -1: not known */
     bool full, waits;
     bool cleaning; /* something is being cleaned, waits for a commit, or is to be looked for */
 };

@@ -17,6 +17,9 @@ struct instant {
 
 struct instant clock_read(void);
 
+/* A steady clock in microseconds, for how long something took; it stands while suspended. */
+int64_t clock_us(void);
+
 /* RFC 3339 in UTC with milliseconds, into out[TIME_TEXT_MAX]. */
 void time_format(int64_t wall_ms, char out[TIME_TEXT_MAX]);
 

@@ -29,6 +29,7 @@ struct conf_broker {
     char *admin_tokens_file, *admin_tls_cert_file, *admin_tls_key_file;
     char *curve_secret_key_file, *authorized_keys_dir; /* NULL: not set */
     bool insecure;
+    bool metrics_by_line; /* GET /metrics has samples of each line */
     int64_t jobs_max, heartbeat_ms, restart_wait_ms;
     char *outcome_hosts[CONF_OUTCOME_HOSTS_MAX]; /* outcome_target.h */
     size_t outcome_host_count;

@@ -233,6 +233,20 @@ START_TEST(metrics_are_text_with_the_lines_that_one_may_see)
     ck_assert_ptr_nonnull(strstr(reply.text, "Content-Type: text/plain; version=0.0.4"));
     ck_assert_ptr_nonnull(strstr(reply.body, "lineward_line_gate{line=\"+12025550102\"} 0\n"));
     ck_assert_ptr_null(strstr(reply.body, "+12025550101"));
+    ck_assert_ptr_nonnull(strstr(reply.body, "lineward_account_key_refused{account=\"default\"} 0\n"));
+    reply_free(&reply);
+}
+END_TEST
+
+/* covers: key broker.metrics_by_line */
+START_TEST(metrics_name_no_line_if_told_so)
+{
+    rig.conf->broker.metrics_by_line = false;
+    struct reply reply = rig_ask("GET", "/metrics", "admin-token", NULL);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_ptr_null(strstr(reply.body, "+1202"));
+    ck_assert_ptr_null(strstr(reply.body, "line=\""));
+    ck_assert_ptr_nonnull(strstr(reply.body, "\nlineward_lines_not_shown 2\n"));
     reply_free(&reply);
 }
 END_TEST
@@ -608,6 +622,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, workers_are_named_to_those_whose_pools_they_serve);
     tcase_add_test(tests, an_accounts_pause_is_shown_to_those_with_a_pool_of_it);
     tcase_add_test(tests, metrics_are_text_with_the_lines_that_one_may_see);
+    tcase_add_test(tests, metrics_name_no_line_if_told_so);
     tcase_add_test(tests, a_pause_closes_its_line_until_it_is_lifted);
     tcase_add_test(tests, pools_accounts_and_everything_can_be_paused_by_those_who_may);
     tcase_add_test(tests, a_pause_with_a_body_that_makes_no_sense_changes_nothing);

@@ -448,11 +448,11 @@ END_TEST
 
 START_TEST(a_job_is_not_handed_out_while_its_chat_id_is_being_written)
 {
-    uint64_t recipient;
+    struct job_frame_facts facts = {0};
     struct json_out out = {0};
     const struct archive none = {0}; /* not even asked */
     struct lease_view lease = {.recorded = true, .conversation_place = UINT64_MAX};
-    ck_assert_int_eq(job_frame_write(&none, edge.conf, edge.core, &lease, &edge.hash, &recipient, &out),
+    ck_assert_int_eq(job_frame_write(&none, edge.conf, edge.core, &lease, &edge.hash, &facts, &out),
                      ERR_NOT_FOUND);
     ck_assert_uint_eq(out.bytes, 0);
 }

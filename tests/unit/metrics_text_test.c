@@ -7,16 +7,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct timings_read some_timings = {
+    .enqueue = {.bounds = &histogram_disk, .counts = {4, 0, 1}, .sum_us = 1500},
+    .wait.bounds = &histogram_queue,
+    .gate.bounds = &histogram_disk};
+
 static struct status_facts some_facts(void)
 {
-    struct status_facts facts = {
-        .version = "1.2.3", .broker = "b", .now = {.mono_ms = 61500}, .started_mono_ms = 1000};
+    for (int o = 0; o < TIMED_OUTCOMES; o++)
+        some_timings.result[o].bounds = &histogram_provider;
+    struct status_facts facts = {.version = "1.2.3",
+                                 .broker = "b",
+                                 .now = {.wall_ms = INT64_C(1795428060500), .mono_ms = 61500},
+                                 .started_mono_ms = 1000};
     facts.core.jobs = 42;
     facts.core.sent_total = 7;
     facts.core.backlog_by_reason[REASON_LINE_CRITICAL] = 40;
     facts.core.lines_by_gate[GATE_CLOSED] = 3;
     facts.store.sync_us_total = 2500000;
     facts.store.bytes_live = UINT64_C(1) << 40;
+    facts.store.commit_times =
+        (struct histogram){.bounds = &histogram_disk, .counts = {[16] = 2}, .sum_us = 40000000};
+    facts.store.disk_free_bytes = -1;
+    facts.core.queued = 50;
+    facts.timings = &some_timings;
     facts.ready = true;
     return facts;
 }
@@ -43,7 +57,22 @@ START_TEST(numbers_stand_under_their_names)
         "\nlineward_lines_by_gate{gate=\"closed\"} 3\n",
         "\nlineward_store_sync_seconds_total 2.5\n",
         "\nlineward_store_live_bytes 1099511627776\n",
-        "\nlineward_uptime_seconds 60.5\n",
+        "\nlineward_start_timestamp_seconds 1795428000\n",
+        "\nlineward_jobs_by_state{state=\"held\"} 40\n",
+        "\nlineward_jobs_by_state{state=\"queued\"} 10\n",
+        "\nlineward_store_disk_free_bytes -1\n",
+        "\nlineward_enqueue_durable_seconds_bucket{le=\"0.0001\"} 4\n",
+        "\nlineward_enqueue_durable_seconds_bucket{le=\"0.00025\"} 4\n",
+        "\nlineward_enqueue_durable_seconds_bucket{le=\"0.0005\"} 5\n",
+        "\nlineward_enqueue_durable_seconds_bucket{le=\"10\"} 5\n",
+        "\nlineward_enqueue_durable_seconds_bucket{le=\"+Inf\"} 5\n",
+        "\nlineward_enqueue_durable_seconds_sum 0.0015",
+        "\nlineward_enqueue_durable_seconds_count 5\n",
+        "\nlineward_store_commit_seconds_bucket{le=\"10\"} 0\n",
+        "\nlineward_store_commit_seconds_bucket{le=\"+Inf\"} 2\n",
+        "\nlineward_store_commit_seconds_sum 40\n",
+        "\nlineward_result_seconds_bucket{outcome=\"unknown\",le=\"0.005\"} 0\n",
+        "\nlineward_result_seconds_count{outcome=\"returned\"} 0\n",
         "\nlineward_ready 1\n",
         "\nlineward_build_info{version=\"1.2.3\"} 1\n",
     };
@@ -60,6 +89,8 @@ START_TEST(every_sample_stands_in_its_own_family_and_counters_end_in_total)
     struct status_facts facts = some_facts();
     struct line_view lines[2] = {{.number = 12025550101}, {.number = 12025550102}};
     metrics_put_status(&metrics, &facts);
+    const struct account_named account = {.name = "default", .view = {.key_refused = true}};
+    metrics_put_accounts(&metrics, &account, 1);
     metrics_put_lines(&metrics, lines, 2, 2);
     char *text = text_of(&metrics);
     char seen[200][64], name[64] = "", type[16];
@@ -79,8 +110,11 @@ START_TEST(every_sample_stands_in_its_own_family_and_counters_end_in_total)
             continue;
         }
         size_t bytes = strlen(name);
-        ck_assert_msg(strncmp(line, name, bytes) == 0 && (line[bytes] == ' ' || line[bytes] == '{'),
-                      "%s stands under %s", line, name);
+        ck_assert_msg(strncmp(line, name, bytes) == 0, "%s stands under %s", line, name);
+        const char *end = line + bytes;
+        if (strcmp(type, "histogram") == 0)
+            end += strncmp(end, "_bucket", 7) == 0 ? 7 : strncmp(end, "_count", 6) == 0 ? 6 : 4;
+        ck_assert_msg(*end == ' ' || *end == '{', "%s stands under %s", line, name);
         samples++;
     }
     ck_assert_uint_gt(samples, families);
@@ -114,6 +148,26 @@ START_TEST(lines_say_their_gate_and_how_many_were_left_out)
 }
 END_TEST
 
+START_TEST(accounts_are_told_by_name)
+{
+    struct metrics metrics = {0};
+    const struct account_named accounts[] = {{"default", {.key_refused = true, .heard_at_ms = 1500}},
+                                             {"other", {.down = true}}};
+    metrics_put_accounts(&metrics, accounts, 2);
+    char *text = text_of(&metrics);
+    static const char *const samples[] = {
+        "\nlineward_account_key_refused{account=\"default\"} 1\n",
+        "\nlineward_account_key_refused{account=\"other\"} 0\n",
+        "\nlineward_account_provider_down{account=\"other\"} 1\n",
+        "\nlineward_account_heard_timestamp_seconds{account=\"default\"} 1.5\n",
+        "\nlineward_account_heard_timestamp_seconds{account=\"other\"} 0\n",
+    };
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
+        ck_assert_msg(strstr(text, samples[i]) != NULL, "missing: %s", samples[i]);
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("metrics_text");
@@ -121,6 +175,7 @@ int main(void)
     tcase_add_test(tests, numbers_stand_under_their_names);
     tcase_add_test(tests, every_sample_stands_in_its_own_family_and_counters_end_in_total);
     tcase_add_test(tests, lines_say_their_gate_and_how_many_were_left_out);
+    tcase_add_test(tests, accounts_are_told_by_name);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
