@@ -15,6 +15,7 @@
 #define TURNS_MAX  512
 #define ANSWERS_MAX 32
 #define ANSWERS_US (3 * US_MIN) /* recipients answer so often when all is well; later, more seldom: budgets count it */
+#define LAST_ANSWERS_US (10 * US_MIN) /* after all was healed, no answer from before is under way any more */
 
 struct turn { /* of a line, for lists as they were some time ago */
     int64_t at_us;
@@ -428,14 +429,23 @@ static void all_write(void *self, uint64_t times)
     ground_in(ANSWERS_US << (times < 20 ? 0 : 5), all_write, NULL, times + 1);
 }
 
+/* An error may have flagged what the provider did not. */
+static void say_active(void *self, uint64_t arg)
+{
+    (void)self;
+    (void)arg;
+    for (int l = 0; l < CAST_LINES; l++)
+        hooks_line_turned(l, REPUTATION_HEALTHY, REPUTATION_HEALTHY, true, false);
+}
+
 void provider_heal(void)
 {
     provider.calm = true;
     provider.storm_until_us = provider.key_bad_until_us = 0;
-    for (int l = 0; l < CAST_LINES; l++) { /* and say so: an error may have flagged what the provider did not */
+    for (int l = 0; l < CAST_LINES; l++)
         turn_line(l, REPUTATION_HEALTHY, false);
-        hooks_line_turned(l, REPUTATION_HEALTHY, REPUTATION_HEALTHY, true, false);
-    }
+    say_active(NULL, 0);
+    ground_in(LAST_ANSWERS_US, say_active, NULL, 0); /* and an answer from before may be late */
     for (int c = 0; c < CAST_CONVERSATIONS; c++) {
         provider.chats[c].blocked = provider.chats[c].opted_out = false;
         provider.chats[c].health = CHAT_HEALTHY;
