@@ -288,7 +288,10 @@ START_TEST(whatever_can_be_paused_is_named_by_its_kind)
     ck_assert_int_eq(said.code, EXIT_USAGE);
     RUN_ADMIN("pause", W("+1202"), W("+1203"), W("--reason"), W("x"));
     ck_assert_int_eq(said.code, EXIT_USAGE);
-    ck_assert_uint_eq(server.seen_count, 6);
+    RUN_ADMIN("pause", W("everything"), W("--reason"), W("x"));
+    assert_asked(6, "POST", "/v1/pause");
+    assert_says(said.out, "everything is paused");
+    ck_assert_uint_eq(server.seen_count, 7);
     server_stop();
 }
 END_TEST

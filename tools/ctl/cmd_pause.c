@@ -26,6 +26,7 @@ static const struct {
     {"campaign", 2, "/v1/campaigns/{}/{}"},
     {"conversation", 2, "/v1/conversations/{}/{}"},
     {"all", 0, "/v1"},
+    {"everything", 0, "/v1"},
 };
 
 /* A single argument that is no such word is a line. */

@@ -60,7 +60,7 @@ static const struct option_spec pause_options[] = {
 
 #define PAUSE_DETAILS                                                                                                \
     "WHAT is LINE, or line LINE, pool POOL, account ACCOUNT, campaign POOL NAME, conversation POOL TO (several\n"      \
-    "recipients joined by commas), all. A job's reason then says so; leases that were not begun are taken back."
+    "recipients joined by commas), all or everything. A job's reason then says so; leases that were not begun are taken back."
 
 static const struct option_spec resume_options[] = {
     {"pause", "PAUSE", "lift only this one; default: all that operators laid on it"},
