@@ -36,6 +36,8 @@ uint64_t change_key(const struct change *change)
         return (uint64_t)change->campaign.pool << 16 | change->campaign.name;
     case CHANGE_AUDIT:
         return change->audit->number / AUDIT_SHELF;
+    case CHANGE_OUTCOMES:
+        return change->outcomes->pool;
     case CHANGE_KIND_COUNT:
         break;
     }

@@ -31,6 +31,7 @@ enum change_kind {
     CHANGE_ORDERS = 14,    /* what an operator ordered for a line: a reputation, a drain; or their end */
     CHANGE_CAMPAIGN = 15,  /* how a campaign's jobs ended so far */
     CHANGE_AUDIT = 16,     /* who did what (section: result, the rest of it as JSON) */
+    CHANGE_OUTCOMES = 17,  /* how far a pool's outcome webhooks were taken */
     CHANGE_KIND_COUNT
 };
 
@@ -200,6 +201,16 @@ struct change_audit { /* somebody's call that changed something, or was refused;
     char pool[NAME_MAX_BYTES + 1]; /* whose matter it is; "": nobody's alone */
 };
 
+#define OUTCOMES_WAITING_MAX 200
+
+struct change_outcomes {
+    uint16_t pool;    /* name number */
+    uint64_t read_to; /* the newest event looked at: all up to it were confirmed, or are among `waiting` */
+    uint64_t confirmed, missed; /* events so far; missed: numbers of the log that were dropped before they were looked at */
+    uint64_t waiting[OUTCOMES_WAITING_MAX]; /* rising */
+    uint16_t count;
+};
+
 struct change_gate {
     uint64_t line;
     uint8_t gate, reason;
@@ -281,6 +292,7 @@ struct change {
         const struct change_pause *pause;
         const struct change_orders *orders;
         const struct change_audit *audit;
+        const struct change_outcomes *outcomes;
         struct change_seen seen;
         struct change_delivery delivery;
         struct change_gate gate;

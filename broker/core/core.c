@@ -93,6 +93,7 @@ static void take_tables(struct core *core, struct taker *taker)
     core->workers = take(taker, limits->workers_max + 1ull, sizeof *core->workers);
     core->pauses = take(taker, limits->pauses_max, sizeof *core->pauses);
     core->campaigns = take(taker, limits->names_max, sizeof *core->campaigns);
+    core->outcomes = take(taker, limits->names_max, sizeof *core->outcomes);
     core->pause_changes = take(taker, limits->pauses_max, sizeof *core->pause_changes);
     core->names = take(taker, limits->names_max, sizeof *core->names);
     core->suppressed = take(taker, limits->conversations_max + 1ull, sizeof *core->suppressed);

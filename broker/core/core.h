@@ -552,6 +552,13 @@ struct campaign_view { /* the jobs of one campaign in one pool */
 /* The campaign at that index (from 0, in the order in which they were first heard of); false: there is none. */
 bool core_campaign_view(const struct core *core, uint32_t index, struct campaign_view *out);
 
+/* How far the pool's outcome webhooks were taken (index in the configuration); NULL: nothing is known of it. Lent until
+ * the next core_outcomes_set() of it. */
+const struct change_outcomes *core_outcomes(const struct core *core, uint32_t pool);
+/* What is to be known after a restart; `pool` in it is filled in. */
+void core_outcomes_set(struct core *core, uint32_t pool, const struct change_outcomes *mark, struct instant now,
+                       struct effects *out);
+
 struct worker_view {
     char worker[NAME_MAX_BYTES + 1];
     uint64_t instance;

@@ -12,6 +12,7 @@
 #include "broker/core/line.h"
 #include "broker/core/names.h"
 #include "broker/core/operate.h"
+#include "broker/core/outcomes.h"
 #include "broker/core/pair.h"
 #include "broker/core/pause.h"
 #include "broker/core/quiet.h"
@@ -381,6 +382,9 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
         return ERR_NONE;
     case CHANGE_ORDERS:
         return operate_restore(core, change->orders);
+    case CHANGE_OUTCOMES:
+        outcomes_restore(core, change->outcomes);
+        return ERR_NONE;
     case CHANGE_SEEN:
         if (dedupe_find(core, change->seen.event) == NULL)
             dedupe_remember(core, change->seen.event, 0, 0, change->seen.at_ms);

@@ -15,6 +15,7 @@
 #include "broker/core/move.h"
 #include "broker/core/names.h"
 #include "broker/core/operate.h"
+#include "broker/core/outcomes.h"
 #include "broker/core/past.h"
 #include "broker/core/pause.h"
 #include "broker/core/quiet.h"
@@ -384,6 +385,8 @@ void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct i
         uint32_t campaign = campaign_find(core, (uint16_t)(key >> 16), (uint16_t)key);
         if (campaign != NOBODY)
             campaign_record(core, campaign, now, out);
+    } else if (kind == CHANGE_OUTCOMES) {
+        outcomes_renew(core, (uint16_t)key, now, out);
     } else if (kind == CHANGE_SUPPRESSION) {
         suppression_renew(core, key, now, out);
     }

@@ -429,6 +429,8 @@ struct core {
     uint32_t campaigns_paused, conversations_paused; /* how many are; pauses on conversations */
     uint32_t sweep; /* the lease at which to go on looking for those that a pause revokes, 0: all were looked at */
 
+    struct change_outcomes *outcomes; /* [names_max], by the pool's name; pool 0: nothing is known of it */
+
     struct campaign *campaigns; /* [names_max], slot 0 unused */
     uint32_t campaigns_used;
     uint64_t yields; /* jobs that stepped out of the way so far */

@@ -327,6 +327,26 @@ static void walk_audit(struct cursor *cursor, struct change_audit *audit)
     walk_text(cursor, audit->pool, sizeof audit->pool);
 }
 
+/* Of a pool's events that wait, how far each is from the one before. */
+static void walk_outcomes(struct cursor *cursor, struct change_outcomes *outcomes)
+{
+    uint64_t before = 0;
+    FIELD(outcomes->read_to);
+    FIELD(outcomes->confirmed);
+    FIELD(outcomes->missed);
+    FIELD(outcomes->count);
+    if (outcomes->count > OUTCOMES_WAITING_MAX) {
+        cursor->broken = true;
+        return;
+    }
+    for (unsigned i = 0; i < outcomes->count; i++) {
+        uint64_t step = outcomes->waiting[i] - before;
+        FIELD(step);
+        before += step;
+        outcomes->waiting[i] = before;
+    }
+}
+
 static void walk_name(struct cursor *cursor, struct change_name *name)
 {
     FIELD(name->kind);
@@ -394,6 +414,9 @@ static bool walk(struct cursor *cursor, struct change *change, struct record_sto
         return true;
     case CHANGE_ORDERS:
         walk_orders(cursor, storage != NULL ? &storage->orders : (struct change_orders *)change->orders);
+        return true;
+    case CHANGE_OUTCOMES:
+        walk_outcomes(cursor, storage != NULL ? &storage->outcomes : (struct change_outcomes *)change->outcomes);
         return true;
     case CHANGE_SEEN:
         SIGNED(change->seen.at_ms);
@@ -471,6 +494,10 @@ static void set_key(struct change *change, uint64_t key, struct record_storage *
         storage->orders.line = key;
         change->orders = &storage->orders;
         break;
+    case CHANGE_OUTCOMES:
+        storage->outcomes.pool = (uint16_t)key;
+        change->outcomes = &storage->outcomes;
+        break;
     case CHANGE_SEEN:
         change->seen.event = key;
         break;
@@ -523,6 +550,12 @@ static bool is_sane(const struct change *change, const struct record_storage *st
     case CHANGE_ORDERS:
         return storage->orders.word < REPUTATION_COUNT && storage->orders.drain < DRAIN_COUNT &&
                storage->orders.drain_pace_per_min >= 0;
+    case CHANGE_OUTCOMES:
+        for (unsigned i = 0; i < storage->outcomes.count; i++)
+            if (storage->outcomes.waiting[i] <= (i == 0 ? 0 : storage->outcomes.waiting[i - 1]) ||
+                storage->outcomes.waiting[i] > storage->outcomes.read_to)
+                return false;
+        return true;
     case CHANGE_NAME:
         return storage->name.kind >= NAME_POOL && storage->name.kind <= NAME_ZONE;
     case CHANGE_DELIVERY:
@@ -620,6 +653,7 @@ const struct store_kind *record_kinds(void)
         [CHANGE_ORDERS] = {"orders", STORE_KEEP_RENEW, false, 0, 0},
         [CHANGE_CAMPAIGN] = {"campaign", STORE_KEEP_RENEW, false, 0, 0},
         [CHANGE_AUDIT] = {"audit", STORE_KEEP_HISTORY, true, RESULT, 0},
+        [CHANGE_OUTCOMES] = {"outcomes", STORE_KEEP_RENEW, false, 0, 0},
     };
     return kinds;
 }

@@ -20,6 +20,7 @@ struct record_storage {
         struct change_pause pause;
         struct change_orders orders;
         struct change_audit audit;
+        struct change_outcomes outcomes;
         struct suppression_text suppression;
     };
 };

@@ -678,6 +678,7 @@ static void show_one(const struct showing *s, const struct change *change)
     case CHANGE_ORDERS:
     case CHANGE_CAMPAIGN:
     case CHANGE_AUDIT:
+    case CHANGE_OUTCOMES:
     case CHANGE_KIND_COUNT:
         break;
     }

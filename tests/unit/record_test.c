@@ -186,6 +186,17 @@ static void draw_pause(struct change_pause *pause)
     draw_text(pause->name, sizeof pause->name);
 }
 
+static void draw_outcomes(struct change_outcomes *outcomes)
+{
+    memset(outcomes, 0, sizeof *outcomes);
+    outcomes->pool = (uint16_t)number();
+    outcomes->confirmed = number();
+    outcomes->missed = number();
+    outcomes->count = (uint16_t)(draw() % (OUTCOMES_WAITING_MAX + 1));
+    for (unsigned i = 0; i < outcomes->count; i++)
+        outcomes->waiting[i] = (outcomes->read_to += 1 + number() % (UINT64_C(1) << 40));
+}
+
 static void draw_orders(struct change_orders *orders)
 {
     orders->line = number();
@@ -261,6 +272,9 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
     } else if (kind == CHANGE_ORDERS) {
         draw_orders(&storage->orders);
         change.orders = &storage->orders;
+    } else if (kind == CHANGE_OUTCOMES) {
+        draw_outcomes(&storage->outcomes);
+        change.outcomes = &storage->outcomes;
     } else if (kind == CHANGE_SEEN) {
         change.seen = (struct change_seen){.event = draw(), .at_ms = moment()};
     } else if (kind == CHANGE_DELIVERY) {
@@ -524,6 +538,13 @@ START_TEST(the_largest_line_pause_and_suppression_fit_a_head)
                              .event = {.seq = UINT64_MAX, .at_ms = 1LL << 47}};
     check_round_trip(&change);
     ck_assert_uint_le(record_encode(&change, head), STORE_HEAD_BYTES_MAX);
+    struct change_outcomes outcomes = {
+        .pool = UINT16_MAX, .confirmed = UINT64_MAX, .missed = UINT64_MAX, .count = OUTCOMES_WAITING_MAX};
+    for (unsigned i = 0; i < OUTCOMES_WAITING_MAX; i++) /* as far apart as a log of 2^62 events lets all of them be */
+        outcomes.waiting[i] = outcomes.read_to += (UINT64_C(1) << 62) / OUTCOMES_WAITING_MAX;
+    change = (struct change){
+        .kind = CHANGE_OUTCOMES, .outcomes = &outcomes, .event = {.seq = UINT64_MAX, .at_ms = 1LL << 47}};
+    check_round_trip(&change);
 }
 END_TEST
 
