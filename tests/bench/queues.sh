@@ -90,13 +90,27 @@ pid_of()
     cat "$pids/$1"
 }
 
-# stop_program NAME [SIGNAL]: returns when it is gone. A zombie is gone: whoever inherited it may never ask.
+# A zombie is gone: whoever inherited it may never ask. But not while other threads of it end a write to the disk: they
+# hold its store and its ports some milliseconds longer.
+is_gone()
+{
+    [ ! -d "/proc/$1" ] || { grep -q '^State:.Z' "/proc/$1/status" && [ ! -e "$(other_thread_of "$1")" ]; } 2>/dev/null
+}
+
+other_thread_of()
+{
+    for thread in "/proc/$1/task"/*; do
+        [ "${thread##*/}" = "$1" ] || echo "$thread"
+    done | head -n 1
+}
+
+# stop_program NAME [SIGNAL]: returns when it is gone.
 stop_program()
 {
     [ -f "$pids/$1" ] || return 0
     pid=$(pid_of "$1")
     kill -"${2:-KILL}" "$pid" 2>/dev/null || true
-    while [ -d "/proc/$pid" ] && ! grep -q '^State:.Z' "/proc/$pid/status" 2>/dev/null; do
+    until is_gone "$pid"; do
         sleep 0.02
     done
     rm -f "$pids/$1"

@@ -37,6 +37,19 @@ static void write_pid(const char *path, pid_t pid)
         die("%s:", path);
 }
 
+/* The end of its log, before the next run clears it away. */
+static void show_log(const char *path)
+{
+    char text[4096];
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return;
+    if (fseek(file, -(long)sizeof text, SEEK_END) != 0)
+        rewind(file); /* shorter than that */
+    fwrite(text, 1, fread(text, 1, sizeof text, file), stderr);
+    fclose(file);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 7)
@@ -53,8 +66,10 @@ int main(int argc, char **argv)
     write_pid(argv[4], pid);
     while (!queue->answers(&address, ASK_MS)) {
         int status = 0;
-        if (waitpid(pid, &status, WNOHANG) == pid)
+        if (waitpid(pid, &status, WNOHANG) == pid) {
+            show_log(argv[5]);
             die("%s ended before it answered: see %s", argv[6], argv[5]);
+        }
         if (now_ns() > begin + timeout_s * 1000000000)
             die("%s did not answer within %d s: see %s", argv[6], (int)timeout_s, argv[5]);
         wait_until_ns(now_ns() + PAUSE_NS);

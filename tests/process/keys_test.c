@@ -111,12 +111,11 @@ START_TEST(more_ids_than_dedupe_max_are_not_remembered_and_the_status_says_so)
 {
     static const char *const sets[] = {"store.dedupe_max=5", NULL};
     char first[JOB_NUMBER_TEXT_MAX];
-    begin(sets, 1);
+    begin(sets, 0); /* nothing is sent: messages and webhooks are remembered in the same place */
     for (unsigned i = 0; i < 12; i++) {
         char id[32];
         snprintf(id, sizeof id, "id-%u", i);
         enqueue(id, i);
-        await_sent(id);
         if (i == 0)
             memcpy(first, number, sizeof first);
     }

@@ -14,36 +14,15 @@
 
 #include "lineward/json.h"
 #include "secrets.h"
-
-#define PORT_FIRST 12000
-#define PORTS                                                                                                        \
-    20000 /* below those that the kernel gives to outgoing connections: nobody takes one between the                 \
-             broker's death and its return, and no connection attempt ever meets itself */
+#include "tests/support/ports.h"
 
 /* ---- ports ---- */
 
-static bool is_free(uint16_t port)
-{
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    if (fd >= 0)
-        close(fd);
-    return bound;
-}
-
 static uint16_t free_port(void)
 {
-    static uint32_t next;
-    if (next == 0)
-        next = (uint32_t)getpid() * 16 + (uint32_t)(mono_ms() % 7919);
-    for (int tries = 0; tries < PORTS; tries++) {
-        uint16_t port = (uint16_t)(PORT_FIRST + next++ % PORTS);
-        if (is_free(port))
-            return port;
-    }
-    give_up("no free port");
+    uint16_t port = port_free();
+    MUST(port != 0, "no free port");
+    return port;
 }
 
 /* ---- the configuration ---- */
