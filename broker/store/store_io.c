@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -89,13 +90,40 @@ static int real_make_dir(void *self, const char *path)
     return mkdir(path, 0700) < 0 ? -errno : 0;
 }
 
+/* The folder that was synced last stays open: connections may have taken all other descriptors, the reserve too, and a
+ * name that cannot be synced ends the broker. From any thread. */
+static struct {
+    pthread_mutex_t lock;
+    int file;
+    dev_t device;
+    ino_t number;
+} held = {.lock = PTHREAD_MUTEX_INITIALIZER, .file = -1};
+
+static int hold_folder(const char *path)
+{
+    struct stat is;
+    if (stat(path, &is) < 0)
+        return -errno;
+    if (held.file >= 0 && is.st_dev == held.device && is.st_ino == held.number)
+        return 0;
+    int file = process_open_file(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (file < 0)
+        return -errno;
+    if (held.file >= 0)
+        process_close_file(held.file);
+    held.file = file;
+    held.device = is.st_dev;
+    held.number = is.st_ino;
+    return 0;
+}
+
 static int real_sync_dir(void *self, const char *path)
 {
-    int folder = process_open_file(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    if (folder < 0)
-        return -errno;
-    int error = fsync(folder) < 0 ? -errno : 0;
-    process_close_file(folder);
+    pthread_mutex_lock(&held.lock);
+    int error = hold_folder(path);
+    if (error == 0 && fsync(held.file) < 0)
+        error = -errno;
+    pthread_mutex_unlock(&held.lock);
     return error;
 }
 
