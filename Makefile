@@ -131,7 +131,10 @@ plants: ## does the simulation find planted bugs? PLANTS='names' (all), SEEDS=10
 	@deploy/install-deps --if-missing build
 	@SEEDS=$(or $(SEEDS),1000) tests/sim/plants/run $(PLANTS)
 
-.PHONY: fuzz fuzzers list-fuzz tsan
+.PHONY: fuzz fuzzers list-fuzz tsan alloc
+alloc: all $(BUILD)/tests/process/alloc_test ## each allocation of the broker and of its child failing in turn, half an hour
+	@BUILD=$(BUILD) tests/alloc/run
+
 tsan: ## tests of what has threads under ThreadSanitizer
 	@deploy/install-deps --if-missing build check fuzz
 	@tests/check-rules/tsan
