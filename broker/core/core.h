@@ -356,6 +356,7 @@ struct zone_rules { /* what its clocks show: seconds ahead of UTC, from each mom
 };
 /* A number for where recipients are, for core_enqueue: an IANA zone, or two with a comma (quiet.h). 0: no more room. */
 uint16_t core_zone(struct core *core, const char *name, struct effects *out);
+uint16_t core_zone_find(const struct core *core, const char *name); /* 0: nobody is there */
 bool core_zone_is_known(const struct core *core, const char *name);
 /* The number of the zone in use that has all of the nights of these clocks and the fewest besides, over the year to come
  * (looked at week by week); 0: none has them all. *excess_s: how much longer its nights are. */
@@ -455,14 +456,19 @@ struct estimate {
     uint32_t lines;      /* that it waits for: 1, or those of its pool that take new conversations */
     double per_min;      /* what these send together now; -1: without limit */
 };
+struct prospect { /* what is to be known of a job for that; the core's */
+    uint32_t pool, line, job, conversation; /* the last three may be none */
+    uint32_t class, zone, before; /* before: jobs before it in its conversation */
+    bool fresh, rested, leased;
+    enum reason alone; /* what stops it, as if it stood first in its conversation ... */
+    int64_t until_ms;  /* ... and until when; 0: open */
+};
 struct forecast { /* the caller's memory */
     bool done;
     struct estimate said; /* once it is done */
     /* the rest is the core's */
     struct instant now;
-    uint32_t pool, line, job, conversation; /* the last three may be none */
-    uint32_t class, zone, before; /* before: jobs before it in its conversation */
-    bool fresh, rested;
+    struct prospect job;
     int64_t from_ms, floor_ms; /* nothing goes before; it does not go before */
     uint32_t phase, line_at, seen, every;
     double waiting[CLASS_COUNT], own, need, at_once, saved, unlimited, sending;
@@ -471,8 +477,34 @@ struct forecast { /* the caller's memory */
 };
 /* Begins to estimate when that job goes. False: not a live job. */
 bool core_forecast_begin(const struct core *core, uint64_t number, struct instant now, struct forecast *out);
+struct core_would { /* what would become of a job */
+    struct effect effect; /* what EFFECT_ENQUEUED would say, but for the number of a new job */
+    uint64_t line;        /* that would take it now, as far as that is known; 0: none */
+    struct prospect prospect;
+};
+/* Judges a job exactly as core_enqueue() would, and changes nothing. */
+void core_would_enqueue(const struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
+                        struct core_would *out);
+void core_forecast_would(const struct core *core, const struct core_would *would, struct instant now, struct forecast *out);
 /* Goes on by a slice well under a millisecond, until forecast->done. */
 void core_forecast_step(const struct core *core, struct forecast *forecast);
+
+/* ---- all that stops or slows, not only the first of it ---- */
+
+#define CAUSES_MAX 32
+struct cause {
+    enum code code;          /* NONE: `reason` says; unknown_line: it is another pool's; line_conflict: it lives on `line` */
+    enum reason reason;
+    int64_t release_at_ms;   /* 0: open */
+    const struct change_pause *paused; /* NULL: none. Lent until the core is called again */
+    struct budget_state budget;
+    uint64_t line;
+};
+/* Why the line is not open, or takes no new conversations, in the contract's order. Returns how many. */
+size_t core_line_causes(const struct core *core, size_t line_index, struct instant now, struct cause out[CAUSES_MAX]);
+/* Why the job would not go on that line now. 0: nothing speaks against it, or it is leased. False: not a live job. */
+bool core_job_causes(const struct core *core, uint64_t number, size_t line_index, struct instant now,
+                     struct cause out[CAUSES_MAX], size_t *count);
 
 #define CONVERSATION_PAUSES_SHOWN 8
 struct conversation_view {

@@ -25,7 +25,7 @@ static struct verdict because_until(enum reason reason, int64_t until_ms)
     return (struct verdict){.reason = reason, .until_ms = until_ms};
 }
 
-static struct verdict paused(const struct core *core, enum reason reason, enum pause_scope scope, uint64_t target)
+struct verdict decide_pause(const struct core *core, enum reason reason, enum pause_scope scope, uint64_t target)
 {
     uint32_t slot = pause_find(core, scope, target);
     const struct change_pause *pause = &core->pauses[slot].change; /* slot 0 is all zeros */
@@ -40,17 +40,17 @@ static struct verdict by_pause(const struct core *core, const struct pool *pool,
                                const struct conversation *conversation)
 {
     if (core->pauses_all > 0)
-        return paused(core, REASON_PAUSED, PAUSE_ALL, 0);
+        return decide_pause(core, REASON_PAUSED, PAUSE_ALL, 0);
     if (core->accounts[pool->account].pauses > 0)
-        return paused(core, REASON_ACCOUNT_PAUSED, PAUSE_ACCOUNT, core->accounts[pool->account].name);
+        return decide_pause(core, REASON_ACCOUNT_PAUSED, PAUSE_ACCOUNT, core->accounts[pool->account].name);
     if (pool->pauses > 0)
-        return paused(core, REASON_POOL_PAUSED, PAUSE_POOL, pool->name);
+        return decide_pause(core, REASON_POOL_PAUSED, PAUSE_POOL, pool->name);
     if (!pool->configured)
         return because(REASON_POOL_PAUSED); /* by nobody: it is not in the configuration */
     if (campaign_holds(core, job))
-        return paused(core, REASON_CAMPAIGN_PAUSED, PAUSE_CAMPAIGN, (uint64_t)pool->name << 16 | job->campaign);
+        return decide_pause(core, REASON_CAMPAIGN_PAUSED, PAUSE_CAMPAIGN, (uint64_t)pool->name << 16 | job->campaign);
     if ((conversation->flags & CONVERSATION_PAUSED) != 0)
-        return paused(core, REASON_CONVERSATION_PAUSED, PAUSE_CONVERSATION, conversation->key);
+        return decide_pause(core, REASON_CONVERSATION_PAUSED, PAUSE_CONVERSATION, conversation->key);
     return because(REASON_NONE);
 }
 
@@ -60,11 +60,11 @@ static struct verdict by_line_gate(const struct core *core, const struct line *l
     if (gate.gate != GATE_CLOSED)
         return because(REASON_NONE);
     if (gate.reason == REASON_LINE_PAUSED)
-        return paused(core, gate.reason, PAUSE_LINE, line->known.number);
+        return decide_pause(core, gate.reason, PAUSE_LINE, line->known.number);
     return because(gate.reason);
 }
 
-static struct verdict by_provider(const struct core *core, uint32_t account_at, struct instant now)
+struct verdict decide_provider(const struct core *core, uint32_t account_at, struct instant now)
 {
     const struct account *account = &core->accounts[account_at];
     if (account->key_refused)
@@ -74,7 +74,7 @@ static struct verdict by_provider(const struct core *core, uint32_t account_at, 
     return because(REASON_NONE);
 }
 
-static struct verdict by_provider_limit(const struct core *core, const struct line *line, struct instant now)
+struct verdict decide_limit(const struct core *core, const struct line *line, struct instant now)
 {
     int64_t until = core->accounts[line->account].limited_until_ms;
     if (line->limited_until_ms > until)
@@ -82,7 +82,7 @@ static struct verdict by_provider_limit(const struct core *core, const struct li
     return until > now.mono_ms ? because_until(REASON_RATE_LIMITED, wall_of(until, now)) : because(REASON_NONE);
 }
 
-static struct verdict spent(const struct core *core, const struct line *line, enum budget budget, struct instant now)
+struct verdict decide_spent(const struct core *core, const struct line *line, enum budget budget, struct instant now)
 {
     static const enum reason reasons[BUDGET_COUNT] = {
         [BUDGET_NEW_CONVERSATIONS] = REASON_BUDGET_NEW_CONVERSATIONS, [BUDGET_RECIPIENTS] = REASON_BUDGET_RECIPIENTS,
@@ -93,7 +93,7 @@ static struct verdict spent(const struct core *core, const struct line *line, en
                             .budget = budget_state(core, line, budget, now)};
 }
 
-static struct verdict by_pair(const struct core *core, uint32_t at, struct instant now)
+struct verdict decide_pair(const struct core *core, uint32_t at, struct instant now)
 {
     int64_t until_ms = pair_free_at(core, at, now);
     if (until_ms <= now.wall_ms)
@@ -115,16 +115,21 @@ static struct verdict by_budgets(const struct core *core, const struct line *lin
                                 [BUDGET_GROWTH] = places || job->class != CLASS_REPLY};
     for (enum budget budget = 0; budget < BUDGET_PAIR; budget++)
         if (spends[budget] && !budget_left(core, line, budget, now))
-            return spent(core, line, budget, now);
-    return places ? because(REASON_NONE) : by_pair(core, conversation, now);
+            return decide_spent(core, line, budget, now);
+    return places ? because(REASON_NONE) : decide_pair(core, conversation, now);
+}
+
+struct verdict decide_pace(const struct core *core, const struct line *line, struct instant now)
+{
+    if (line->next_send_us <= now.mono_ms * 1000)
+        return because(REASON_NONE);
+    return because_until(ramp_is_on(core, line) ? REASON_RAMP : REASON_PACE, wall_of((line->next_send_us + 999) / 1000, now));
 }
 
 static struct verdict by_line_speed(const struct core *core, const struct line *line, struct instant now)
 {
-    if (line->next_send_us > now.mono_ms * 1000)
-        return because_until(ramp_is_on(core, line) ? REASON_RAMP : REASON_PACE,
-                             wall_of((line->next_send_us + 999) / 1000, now));
-    return by_provider_limit(core, line, now);
+    struct verdict pace = decide_pace(core, line, now);
+    return pace.reason != REASON_NONE ? pace : decide_limit(core, line, now);
 }
 
 /* Why no line of the pool takes a new conversation now: the least bad one answers. */
@@ -200,7 +205,7 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return because(wait.reason);
     if (line != NULL && (verdict = by_line_gate(core, line, now)).reason != REASON_NONE)
         return verdict;
-    if ((verdict = by_provider(core, pool->account, now)).reason != REASON_NONE)
+    if ((verdict = decide_provider(core, pool->account, now)).reason != REASON_NONE)
         return verdict;
     if (waits && (job->flags & JOB_WIDE) == 0)
         return because_until(REASON_RETRY_BACKOFF, job_due_ms(job));
@@ -208,7 +213,7 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return because_until(wait.reason, wait.until_ms == TIME_NEVER ? 0 : wait.until_ms);
     if (line == NULL && (verdict = by_placement(core, conversation->pool, now)).reason != REASON_NONE)
         return verdict;
-    if (line == NULL && (verdict = by_pair(core, at, now)).reason != REASON_NONE)
+    if (line == NULL && (verdict = decide_pair(core, at, now)).reason != REASON_NONE)
         return verdict; /* it was tried, and taken back from its line since */
     if (pinned && (verdict = by_pinned_placement(core, line, now)).reason != REASON_NONE)
         return verdict;
@@ -320,7 +325,7 @@ enum reason decide_line(const struct core *core, const struct line *line, struct
         return verdict.reason;
     if ((verdict = by_line_gate(core, line, now)).reason != REASON_NONE)
         return verdict.reason;
-    if ((verdict = by_provider(core, line->account, now)).reason != REASON_NONE)
+    if ((verdict = decide_provider(core, line->account, now)).reason != REASON_NONE)
         return verdict.reason;
     if (!budget_left(core, line, BUDGET_DAILY, now))
         return REASON_BUDGET_DAILY;

@@ -24,6 +24,15 @@ struct verdict decide(const struct core *core, uint32_t job, uint32_t look, stru
 /* The same as if it stood first. */
 struct verdict decide_alone(const struct core *core, uint32_t job, struct instant now);
 
+/* ---- single rules; NONE: it lets go ---- */
+/* A pause that lies there, told as that reason. */
+struct verdict decide_pause(const struct core *core, enum reason reason, enum pause_scope scope, uint64_t target);
+struct verdict decide_provider(const struct core *core, uint32_t account, struct instant now); /* breaker and key */
+struct verdict decide_spent(const struct core *core, const struct line *line, enum budget budget, struct instant now);
+struct verdict decide_pair(const struct core *core, uint32_t conversation, struct instant now);
+struct verdict decide_pace(const struct core *core, const struct line *line, struct instant now);  /* its next turn */
+struct verdict decide_limit(const struct core *core, const struct line *line, struct instant now); /* Retry-After */
+
 struct newcomer {
     uint32_t pool;
     uint64_t conversation; /* its key */

@@ -28,27 +28,33 @@ static bool pool_has_line(const struct core *core, uint32_t pool, uint64_t numbe
     return at != NO_LINE && core->lines[at].pool == pool;
 }
 
-static bool answers_duplicate(struct core *core, const struct core_enqueue *job, struct instant now,
-                              struct effects *out)
+bool enqueue_find_twin(const struct core *core, const struct core_enqueue *job, struct instant now, struct effect *out)
 {
     const struct remembered *known = dedupe_find(core, job->id_hash);
     if (known == NULL)
         return false;
-    struct effect *effect = effect_add(out, EFFECT_ENQUEUED);
-    effect->token = job->token;
-    effect->index = job->index;
-    effect->number = known->number;
+    out->number = known->number;
     if (known->content_hash != job->content_hash) {
-        effect->code = CODE_ID_CONFLICT;
-        effect->field = "id";
+        out->code = CODE_ID_CONFLICT;
+        out->field = "id";
         return true;
     }
-    effect->duplicate = true;
-    struct job_view view;
-    if (core_job_view(core, known->number, now, &view)) { /* else it is final: the edge looks its end up */
-        effect->state = view.state;
-        effect->reason = view.reason;
+    out->duplicate = true;
+    uint32_t slot = job_find(core, known->number);
+    if (slot != NOBODY) { /* else it is final: the edge looks its end up */
+        out->state = (enum job_state)core->jobs[slot].state;
+        out->reason = decide(core, slot, DECIDE_FULL, now).reason;
     }
+    return true;
+}
+
+static bool answers_duplicate(struct core *core, const struct core_enqueue *job, struct instant now,
+                              struct effects *out)
+{
+    struct effect twin = {.kind = EFFECT_ENQUEUED, .token = job->token, .index = job->index};
+    if (!enqueue_find_twin(core, job, now, &twin))
+        return false;
+    *effect_add(out, EFFECT_ENQUEUED) = twin;
     return true;
 }
 
@@ -224,7 +230,7 @@ static uint32_t accept(struct core *core, uint32_t at, const struct core_enqueue
 
 /* `if_held: fail`. The reasons that count here are all the line's, the pool's or the conversation's. What is not due
  * yet is held by nothing now, and what is past its expiry ends at once. */
-static bool would_be_held(struct core *core, const struct core_enqueue *job, const struct conversation *conversation,
+static bool would_be_held(const struct core *core, const struct core_enqueue *job, const struct conversation *conversation,
                           struct instant now)
 {
     if (job->due_ms > now.wall_ms || (job->expires_ms != 0 && job->expires_ms <= now.wall_ms))
@@ -256,8 +262,7 @@ static void answer_accepted(struct core *core, uint32_t slot, const struct core_
         effect->line = core->lines[conversation->line].known.number;
 }
 
-struct refusal enqueue_admit(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
-                             uint32_t *out)
+struct refusal enqueue_judge(const struct core *core, const struct core_enqueue *job, bool store_full, struct instant now)
 {
     uint32_t at = conversation_find(core, job->conversation);
     const struct conversation *known = at == NOBODY ? NULL : &core->conversations[at];
@@ -265,6 +270,14 @@ struct refusal enqueue_admit(struct core *core, const struct core_enqueue *job, 
     if ((refusal.code == CODE_NONE || refusal.code == CODE_BUSY || refusal.code == CODE_STORE_FULL) &&
         job->fail_if_held && would_be_held(core, job, known, now))
         refusal = refuse(CODE_HELD, "if_held");
+    return refusal;
+}
+
+struct refusal enqueue_admit(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
+                             uint32_t *out)
+{
+    uint32_t at = conversation_find(core, job->conversation);
+    struct refusal refusal = enqueue_judge(core, job, store_full, now);
     if (refusal.code != CODE_NONE)
         return refusal;
     if (job->campaign != 0 && campaign_get(core, core->pools[job->pool].name, job->campaign) == NOBODY)

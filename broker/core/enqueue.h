@@ -11,6 +11,10 @@ struct refusal {
 
 /* Does the pool have the line that the job names, if it names one? */
 bool enqueue_line_is_known(const struct core *core, const struct core_enqueue *job);
+/* Has the job's id been used? Then *out says what that means: a duplicate, or another job's. */
+bool enqueue_find_twin(const struct core *core, const struct core_enqueue *job, struct instant now, struct effect *out);
+/* Would it be refused, as far as the state of things goes? */
+struct refusal enqueue_judge(const struct core *core, const struct core_enqueue *job, bool store_full, struct instant now);
 /* What depends on the state of things, in the contract's order: suppression, stickiness, first-message rules, holds,
  * room. CODE_NONE: *conversation is the job's, made and pinned if need be. */
 struct refusal enqueue_admit(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,

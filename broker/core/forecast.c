@@ -27,9 +27,10 @@ static void end(struct forecast *forecast, int64_t at_ms, enum reason unknown)
 /* ---- what stops the job itself ---- */
 
 /* True: nobody can say when that is over. */
-static bool is_open_ended(struct forecast *forecast, const struct verdict *verdict)
+static bool is_open_ended(struct forecast *forecast)
 {
-    switch (verdict->reason) {
+    int64_t until_ms = forecast->job.until_ms;
+    switch (forecast->job.alone) {
     case REASON_PROVIDER_DOWN: /* its next probe may fail like the last one */
     case REASON_LINE_AT_RISK:
     case REASON_LINE_CORDONED:
@@ -38,8 +39,8 @@ static bool is_open_ended(struct forecast *forecast, const struct verdict *verdi
     case REASON_ACCOUNT_PAUSED:
     case REASON_POOL_PAUSED:
     case REASON_LINE_PAUSED: /* stops those before it as well */
-        forecast->from_ms = verdict->until_ms > forecast->from_ms ? verdict->until_ms : forecast->from_ms;
-        return verdict->until_ms == 0;
+        forecast->from_ms = until_ms > forecast->from_ms ? until_ms : forecast->from_ms;
+        return until_ms == 0;
     case REASON_NOT_YET_DUE:
     case REASON_CAMPAIGN_PAUSED:
     case REASON_CONVERSATION_PAUSED:
@@ -50,10 +51,10 @@ static bool is_open_ended(struct forecast *forecast, const struct verdict *verdi
     case REASON_QUIET_HOURS:
     case REASON_RATE_LIMITED:
     case REASON_BUDGET_PAIR:
-        forecast->floor_ms = verdict->until_ms;
-        return verdict->until_ms == 0;
+        forecast->floor_ms = until_ms > forecast->floor_ms ? until_ms : forecast->floor_ms;
+        return until_ms == 0;
     default:
-        return reason_holds(verdict->reason);
+        return reason_holds(forecast->job.alone);
     }
 }
 
@@ -64,8 +65,8 @@ static bool has_worker(const struct core *core, uint32_t pool)
 
 static void find_nights(const struct core *core, struct forecast *forecast)
 {
-    const struct policy *policy = &core->pools[forecast->pool].policy;
-    const struct job probe = {.class = forecast->class & 3, .zone = forecast->zone & ZONES_MAX};
+    const struct policy *policy = &core->pools[forecast->job.pool].policy;
+    const struct job probe = {.class = forecast->job.class & 3, .zone = forecast->job.zone & ZONES_MAX};
     struct instant at = forecast->now;
     for (unsigned slot = 0; policy->is_quiet && slot < FORECAST_SLOTS; slot++) {
         forecast->night[slot] = quiet_until(core, policy, &probe, at) > at.wall_ms;
@@ -82,7 +83,7 @@ static void count_newcomers(const struct core *core, const struct line *line, st
     double waiting[CLASS_COUNT] = {0}, own = 0, sum = 0;
     if (!line->welcomes || pool->welcoming_mpm <= 0)
         return;
-    ahead_in_pool(core, pool, forecast->job, forecast->class, waiting, &own);
+    ahead_in_pool(core, pool, forecast->job.job, forecast->job.class, waiting, &own);
     double share = (double)line->welcome_mpm / (double)pool->welcoming_mpm;
     for (unsigned c = 0; c < CLASS_COUNT; c++)
         sum += waiting[c] * share;
@@ -98,21 +99,21 @@ static void count_newcomers(const struct core *core, const struct line *line, st
 /* Lines of the pool that may take it have work of their own. */
 static void count_line(const struct core *core, const struct line *line, struct forecast *forecast)
 {
-    const struct pool *pool = &core->pools[forecast->pool];
-    unsigned class = forecast->class;
+    const struct pool *pool = &core->pools[forecast->job.pool];
+    unsigned class = forecast->job.class;
     double all = pool->unplaced_by_class[class];
     for (unsigned c = 0; c < CLASS_COUNT; c++)
         if (c != class)
             forecast->waiting[c] += line->waiting[c];
-    forecast->own += line->waiting[class] * (forecast->job == NOBODY || all <= 0 ? 1.0 : forecast->need / all);
+    forecast->own += line->waiting[class] * (forecast->job.job == NOBODY || all <= 0 ? 1.0 : forecast->need / all);
     forecast->said.lines++;
 }
 
 static void count_done(struct forecast *forecast)
 {
-    if (forecast->own < forecast->before)
-        forecast->own = forecast->before; /* a conversation that waits behind its own first job */
-    forecast->need = ahead_by_shares(forecast->waiting, forecast->class, forecast->own);
+    if (forecast->own < forecast->job.before)
+        forecast->own = forecast->job.before; /* a conversation that waits behind its own first job */
+    forecast->need = ahead_by_shares(forecast->waiting, forecast->job.class, forecast->own);
     forecast->said.ahead = (uint64_t)(forecast->need + 0.5);
     forecast->every = forecast->said.lines / FORECAST_LINES_MAX + 1;
     forecast->phase = PHASE_SUPPLY;
@@ -124,12 +125,12 @@ static void count_done(struct forecast *forecast)
 /* Messages before it in its conversation make it wait for answers that may not come. */
 static bool climb_ladder(const struct core *core, struct forecast *forecast)
 {
-    const struct conversation *conversation = &core->conversations[forecast->conversation];
-    const struct policy *policy = &core->pools[forecast->pool].policy;
-    bool ladder = policy->cadence_steps > 0 && forecast->class >= CLASS_FOLLOWUP;
-    bool at_risk = conversation->health == CHAT_AT_RISK && forecast->class != CLASS_REPLY;
+    const struct conversation *conversation = &core->conversations[forecast->job.conversation];
+    const struct policy *policy = &core->pools[forecast->job.pool].policy;
+    bool ladder = policy->cadence_steps > 0 && forecast->job.class >= CLASS_FOLLOWUP;
+    bool at_risk = conversation->health == CHAT_AT_RISK && forecast->job.class != CLASS_REPLY;
     unsigned streak = conversation->streak;
-    for (uint32_t i = 0; forecast->conversation != NOBODY && (ladder || at_risk) && i < forecast->before && i < LADDER_MAX;
+    for (uint32_t i = 0; forecast->job.conversation != NOBODY && (ladder || at_risk) && i < forecast->job.before && i < LADDER_MAX;
          i++) {
         streak++;
         if (ladder && streak > policy->cadence_steps)
@@ -141,14 +142,14 @@ static bool climb_ladder(const struct core *core, struct forecast *forecast)
 
 static void at(const struct core *core, struct forecast *forecast, int64_t at_ms)
 {
-    const struct job probe = {.class = forecast->class & 3, .zone = forecast->zone & ZONES_MAX};
+    const struct job probe = {.class = forecast->job.class & 3, .zone = forecast->job.zone & ZONES_MAX};
     forecast->said.at_ms = at_ms > forecast->floor_ms ? at_ms : forecast->floor_ms;
     if (!climb_ladder(core, forecast)) {
         end(forecast, 0, REASON_CONVERSATION_CADENCE);
         return;
     }
     const struct instant then = {.wall_ms = forecast->said.at_ms};
-    end(forecast, quiet_until(core, &core->pools[forecast->pool].policy, &probe, then), REASON_NONE);
+    end(forecast, quiet_until(core, &core->pools[forecast->job.pool].policy, &probe, then), REASON_NONE);
 }
 
 /* The moment at which so much is sent; 0: not within the forecast. */
@@ -177,8 +178,8 @@ static void weigh(const struct core *core, struct forecast *forecast)
         forecast->said.per_min = -1;
     if (forecast->sending <= 0) {
         enum reason reason = REASON_NO_HEALTHY_LINE;
-        if (forecast->line != NO_LINE)
-            reason = gate_beneath(core, &core->lines[forecast->line], forecast->now).reason;
+        if (forecast->job.line != NO_LINE)
+            reason = gate_beneath(core, &core->lines[forecast->job.line], forecast->now).reason;
         end(forecast, 0, reason);
         return;
     }
@@ -197,27 +198,32 @@ static void weigh(const struct core *core, struct forecast *forecast)
 
 /* ---- the steps ---- */
 
-static void begin(const struct core *core, struct forecast *forecast, const struct verdict *verdict)
+static void begin(const struct core *core, const struct prospect *prospect, struct instant now, struct forecast *forecast)
 {
-    if (forecast->from_ms < forecast->now.wall_ms)
-        forecast->from_ms = forecast->now.wall_ms;
-    forecast->floor_ms = forecast->now.wall_ms;
-    if (is_open_ended(forecast, verdict)) {
-        end(forecast, 0, verdict->reason);
+    memset(forecast, 0, sizeof *forecast);
+    forecast->now = now;
+    forecast->job = *prospect;
+    forecast->from_ms = forecast->floor_ms = now.wall_ms;
+    if (prospect->leased) {
+        end(forecast, now.wall_ms, REASON_NONE);
         return;
     }
-    if (!has_worker(core, forecast->pool)) {
+    if (is_open_ended(forecast)) {
+        end(forecast, 0, prospect->alone);
+        return;
+    }
+    if (!has_worker(core, prospect->pool)) {
         end(forecast, 0, REASON_NO_WORKER);
         return;
     }
     find_nights(core, forecast);
-    if (forecast->line == NO_LINE) {
-        ahead_in_pool(core, &core->pools[forecast->pool], forecast->job, forecast->class, forecast->waiting, &forecast->own);
+    if (prospect->line == NO_LINE) {
+        ahead_in_pool(core, &core->pools[prospect->pool], prospect->job, prospect->class, forecast->waiting, &forecast->own);
         forecast->need = forecast->own; /* of the new ones, while the lines' own are counted */
         return;
     }
-    const struct line *line = &core->lines[forecast->line];
-    ahead_on_line(core, line, forecast->job, forecast->class, forecast->waiting, &forecast->own);
+    const struct line *line = &core->lines[prospect->line];
+    ahead_on_line(core, line, prospect->job, prospect->class, forecast->waiting, &forecast->own);
     if (line_has_pool(line))
         count_newcomers(core, line, forecast);
     forecast->said.lines = 1;
@@ -232,24 +238,26 @@ bool core_forecast_begin(const struct core *core, uint64_t number, struct instan
     const struct job *job = &core->jobs[slot];
     const struct conversation *conversation = &core->conversations[job->conversation];
     bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
-    memset(out, 0, sizeof *out);
-    out->now = now;
-    out->pool = conversation->pool;
-    out->line = on_line ? (uint32_t)conversation->line : NO_LINE;
-    out->job = slot;
-    out->conversation = job->conversation;
-    out->class = job->class;
-    out->zone = job->zone;
-    out->fresh = (conversation->flags & CONVERSATION_BOUND) == 0;
-    out->rested = !recipient_is_spent(core, conversation, now);
-    out->before = decide(core, slot, DECIDE_QUICK, now).ahead;
-    if (job->state == JOB_LEASED) {
-        end(out, now.wall_ms, REASON_NONE);
-        return true;
-    }
-    const struct verdict verdict = decide_alone(core, slot, now);
-    begin(core, out, &verdict);
+    const struct verdict alone = decide_alone(core, slot, now);
+    const struct prospect prospect = {.pool = conversation->pool,
+                                      .line = on_line ? (uint32_t)conversation->line : NO_LINE,
+                                      .job = slot,
+                                      .conversation = job->conversation,
+                                      .class = job->class,
+                                      .zone = job->zone,
+                                      .before = decide(core, slot, DECIDE_QUICK, now).ahead,
+                                      .fresh = (conversation->flags & CONVERSATION_BOUND) == 0,
+                                      .rested = !recipient_is_spent(core, conversation, now),
+                                      .leased = job->state == JOB_LEASED,
+                                      .alone = alone.reason,
+                                      .until_ms = alone.until_ms};
+    begin(core, &prospect, now, out);
     return true;
+}
+
+void core_forecast_would(const struct core *core, const struct core_would *would, struct instant now, struct forecast *out)
+{
+    begin(core, &would->prospect, now, out);
 }
 
 static void step_pool(const struct core *core, struct forecast *forecast)
@@ -258,7 +266,7 @@ static void step_pool(const struct core *core, struct forecast *forecast)
     for (unsigned i = 0; i < LINES_PER_STEP && forecast->line_at < core->line_count && supplied < SUPPLY_PER_STEP;
          i++, forecast->line_at++) {
         const struct line *line = &core->lines[forecast->line_at];
-        if (line->pool != forecast->pool || !line_welcomes_after_ramp(core, line))
+        if (line->pool != forecast->job.pool || !line_welcomes_after_ramp(core, line))
             continue;
         if (forecast->phase == PHASE_COUNT) {
             count_line(core, line, forecast);
@@ -279,10 +287,10 @@ void core_forecast_step(const struct core *core, struct forecast *forecast)
 {
     if (forecast->done)
         return;
-    if (forecast->line == NO_LINE) {
+    if (forecast->job.line == NO_LINE) {
         step_pool(core, forecast);
         return;
     }
-    supply_add(core, &core->lines[forecast->line], 1, forecast);
+    supply_add(core, &core->lines[forecast->job.line], 1, forecast);
     weigh(core, forecast);
 }

@@ -84,6 +84,32 @@ static enum reason closed_otherwise(const struct core *core, const struct line *
     return REASON_NONE;
 }
 
+size_t gate_closers(const struct core *core, const struct line *line, struct instant now, enum reason out[GATE_CLOSERS_MAX])
+{
+    size_t count = 0;
+    struct stand stand = line_stand(core, line);
+    if (line->pauses > 0)
+        out[count++] = REASON_LINE_PAUSED;
+    if (line->known.service == SERVICE_FLAGGED)
+        out[count++] = REASON_LINE_FLAGGED;
+    if (line->known.gone)
+        out[count++] = REASON_LINE_GONE;
+    if (stand_closes(&stand))
+        out[count++] = stand.word == REPUTATION_CRITICAL ? REASON_LINE_CRITICAL : REASON_LINE_RECOVERING;
+    if (silent_for(line, core->accounts[line->account].blind_after_ms, now))
+        out[count++] = REASON_LINE_STALE;
+    return count;
+}
+
+int64_t ramp_ends_ms(const struct core *core, const struct line *line)
+{
+    const struct policy *policy = line_policy(core, line);
+    int64_t ends_ms = line->known.ramp_until_ms;
+    for (unsigned step = line->known.ramp_step; step < policy->ramp_steps && policy->ramp_percent[step] < 100; step++)
+        ends_ms += ramp_step_ms(core, line);
+    return ends_ms;
+}
+
 bool gate_lets_probe(const struct core *core, const struct line *line, struct instant now)
 {
     return line->probe_due && line->pauses == 0 && line->known.service == SERVICE_FLAGGED &&

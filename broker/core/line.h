@@ -27,6 +27,10 @@ struct gate_state {
 };
 /* What the gate is by everything we know: pause, service, gone, reputation and its hold, freshness. Pure. */
 struct gate_state gate_of(const struct core *core, const struct line *line, struct instant now);
+#define GATE_CLOSERS_MAX 5
+/* All that closes it, in the contract's order. Returns how many. */
+size_t gate_closers(const struct core *core, const struct line *line, struct instant now, enum reason out[GATE_CLOSERS_MAX]);
+int64_t ramp_ends_ms(const struct core *core, const struct line *line); /* of one that is on: when it is at 100 % (wall) */
 /* The same but for the operator's pauses: what it would be without them. */
 struct gate_state gate_beneath(const struct core *core, const struct line *line, struct instant now);
 /* A flag that an error set is all that closes the line, and one job may go to see whether it is still true. */

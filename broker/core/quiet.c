@@ -85,13 +85,21 @@ int64_t quiet_until(const struct core *core, const struct policy *policy, const 
 
 unsigned quiet_zone(struct core *core, uint16_t name)
 {
-    for (unsigned at = 1; name != 0 && at <= core->zones_used; at++)
-        if (core->zones[at].name == name)
-            return at;
+    unsigned known = quiet_zone_find(core, name);
+    if (known != 0)
+        return known;
     if (name == 0 || core->zones_used == ZONES_MAX)
         return 0;
     core->zones[++core->zones_used] = (struct zone){.name = name};
     return core->zones_used;
+}
+
+unsigned quiet_zone_find(const struct core *core, uint16_t name)
+{
+    for (unsigned at = 1; name != 0 && at <= core->zones_used; at++)
+        if (core->zones[at].name == name)
+            return at;
+    return 0;
 }
 
 uint16_t quiet_zone_name(const struct core *core, unsigned zone)
@@ -116,6 +124,11 @@ uint16_t core_zone(struct core *core, const char *name, struct effects *out)
         return 0;
     uint16_t number = known != 0 ? known : name_number(core, NAME_ZONE, name, out);
     return quiet_zone(core, number) == 0 ? 0 : number;
+}
+
+uint16_t core_zone_find(const struct core *core, const char *name)
+{
+    return name_find(core, NAME_ZONE, name);
 }
 
 bool core_zone_is_known(const struct core *core, const char *name)

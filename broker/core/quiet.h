@@ -13,6 +13,7 @@
 int64_t quiet_until(const struct core *core, const struct policy *policy, const struct job *job, struct instant now);
 /* The place of a zone's name in the table, added if need be. 0: none, or the table is full. */
 unsigned quiet_zone(struct core *core, uint16_t name);
+unsigned quiet_zone_find(const struct core *core, uint16_t name); /* 0: it is not there */
 uint16_t quiet_zone_name(const struct core *core, unsigned zone); /* 0 for 0 */
 /* Zones that policies name. */
 void quiet_take_policies(struct core *core, struct effects *out);

@@ -31,7 +31,7 @@ static bool future_begin(struct future *future, const struct core *core, const s
                          const struct forecast *forecast)
 {
     struct gate_state gate = gate_beneath(core, line, forecast->now);
-    bool goes = forecast->fresh ? line_welcomes_after_ramp(core, line) : gate.gate != GATE_CLOSED;
+    bool goes = forecast->job.fresh ? line_welcomes_after_ramp(core, line) : gate.gate != GATE_CLOSED;
     if (!goes || !line_has_pool(line) || gate.gate == GATE_CLOSED)
         return false;
     *future = (struct future){.core = core,
@@ -41,9 +41,9 @@ static bool future_begin(struct future *future, const struct core *core, const s
                               .base = gate.factor * 100.0 / ramp_percent(core, line),
                               .step = ramp_is_on(core, line) ? line->known.ramp_step : 0,
                               .step_ends_ms = line->known.ramp_until_ms,
-                              .fresh = forecast->fresh,
-                              .spends_recipient = forecast->fresh || forecast->rested,
-                              .grows = forecast->fresh || forecast->class != CLASS_REPLY,
+                              .fresh = forecast->job.fresh,
+                              .spends_recipient = forecast->job.fresh || forecast->job.rested,
+                              .grows = forecast->job.fresh || forecast->job.class != CLASS_REPLY,
                               .from_ms = forecast->from_ms};
     int64_t limited = line->limited_until_ms;
     if (core->accounts[line->account].limited_until_ms > limited)

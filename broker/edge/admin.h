@@ -39,6 +39,8 @@ struct admin_enqueue { /* what POST /v1/jobs asks of the ingress */
     /* To be called, within the call, for each job that is refused before the core sees it. The texts are copied. */
     void (*refuse)(void *self, uint64_t token, uint32_t index, const struct error_view *error);
     void *refuse_self;
+    /* A dry run: to be called, within the call, for each job that is not refused before; nothing is changed. NULL: none. */
+    void (*would)(void *self, uint64_t token, uint32_t index, const struct core_would *would);
 };
 
 struct admin_requeue {

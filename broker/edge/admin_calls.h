@@ -33,6 +33,11 @@ enum admin_step call_job(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_cancel(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_settle(struct admin_turn *turn, struct exchange *x);
 
+/* admin_why.c */
+enum admin_step call_why_not(struct admin_turn *turn, struct exchange *x);
+/* A member with all that stops a line, or a job on it. */
+void exchange_put_causes(struct exchange *x, const char *name, const struct cause *causes, size_t count);
+
 /* admin_enqueue.c */
 /* Keeps the result of one job. True: it was the last one that was missing. */
 bool enqueue_take_effect(struct exchange *x, const struct effect *effect);

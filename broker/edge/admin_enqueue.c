@@ -15,8 +15,15 @@ struct result {
     char *message, *field;
 };
 
+struct rehearsal { /* of a dry run, for each of its jobs */
+    struct core_would would;
+    struct estimate estimate;
+};
+
 struct request {
     size_t count, missing;
+    struct rehearsal *rehearsals; /* NULL: it is none */
+    struct forecast forecast;     /* of the one at x->cursor */
     struct frame frames[WIRE_ENQUEUE_JOBS_MAX];
     struct result results[WIRE_ENQUEUE_JOBS_MAX];
 };
@@ -30,6 +37,7 @@ static void request_free(void *memory)
         free(request->results[i].message);
         free(request->results[i].field);
     }
+    free(request->rehearsals);
     free(request);
 }
 
@@ -134,6 +142,17 @@ bool enqueue_take_effect(struct exchange *x, const struct effect *effect)
     return --request->missing == 0;
 }
 
+static void would(void *self, uint64_t token, uint32_t index, const struct core_would *would)
+{
+    const struct exchange *x = self;
+    struct request *request = x->memory;
+    if (token != x->token || index >= request->count || request->missing == 0)
+        return;
+    request->rehearsals[index].would = *would;
+    request->results[index].effect = would->effect;
+    request->missing--;
+}
+
 /* The jobs whose first copy is no longer in memory: where do they stand? */
 static size_t count_unknown(const struct request *request)
 {
@@ -179,11 +198,16 @@ static enum admin_step ask_duplicates(struct admin_turn *turn, struct exchange *
 
 /* ---- answering ---- */
 
-static void put_result(struct json_out *out, const struct frame *job, const struct result *result)
+static struct span job_id(const struct frame *job)
 {
     struct span id = view_member((struct span){job->data, job->bytes}, "id");
-    if (id.bytes > 0 && *(const char *)id.data != '"') /* no id that we could have taken */
-        id = (struct span){NULL, 0};
+    bool is_text = id.bytes > 0 && *(const char *)id.data == '"'; /* else none that we could have taken */
+    return is_text ? id : (struct span){NULL, 0};
+}
+
+static void put_result(struct json_out *out, const struct frame *job, const struct result *result)
+{
+    struct span id = job_id(job);
     if (result->refused)
         view_refused(out, id,
                      &(struct error_view){.code = result->code,
@@ -216,13 +240,22 @@ static enum admin_step answer_results(struct exchange *x, const struct request *
             read += bytes;
             continue;
         }
-        put_result(out, &request->frames[i], result);
+        if (request->rehearsals != NULL && !result->refused)
+            view_would(out, job_id(&request->frames[i]), &request->rehearsals[i].would, &request->rehearsals[i].estimate);
+        else
+            put_result(out, &request->frames[i], result);
     }
     json_close(out, ']');
     json_close(out, '}');
     x->answer.status = busy == request->count ? code_http_status(CODE_BUSY) : 200;
     x->answer.retry_after_ms = busy == request->count ? VIEW_BUSY_RETRY_MS : 0;
     return STEP_DONE;
+}
+
+static bool wants_rehearsal(const struct exchange *x)
+{
+    const char *dry = query_get(x, "dry_run");
+    return dry != NULL && strcmp(dry, "1") == 0;
 }
 
 static enum admin_step begin(struct admin_turn *turn, struct exchange *x)
@@ -238,14 +271,41 @@ static enum admin_step begin(struct admin_turn *turn, struct exchange *x)
     if (code != CODE_NONE)
         return answer_error(x, code, why, code == CODE_MALFORMED ? NULL : "jobs");
     request->missing = request->count;
+    if (wants_rehearsal(x) && (request->rehearsals = calloc(request->count, sizeof *request->rehearsals)) == NULL)
+        return answer_error(x, CODE_BUSY, "out of memory", NULL);
     struct admin_enqueue ask = {.token = x->token,
                                 .jobs = request->frames,
                                 .count = request->count,
                                 .pools = x->grant.pools,
                                 .refuse = refuse,
-                                .refuse_self = x};
+                                .refuse_self = x,
+                                .would = request->rehearsals != NULL ? would : NULL};
     shell->enqueue(shell->self, &ask, turn->now, turn->out);
+    if (request->rehearsals != NULL)
+        return STEP_MORE;
     return request->missing > 0 ? STEP_WAIT : answer_results(x, request);
+}
+
+/* When each of them would go, one after the other; each is judged by itself, as if the others were not there. */
+static enum admin_step foresee(struct admin_turn *turn, struct exchange *x, struct request *request)
+{
+    struct rehearsal *rehearsal = &request->rehearsals[x->cursor];
+    const struct result *result = &request->results[x->cursor];
+    enum job_state state = rehearsal->would.effect.state;
+    bool waits = !result->refused && rehearsal->would.effect.code == CODE_NONE && !rehearsal->would.effect.duplicate &&
+                 !job_state_is_final(state);
+    if (waits && x->phase == 0) {
+        core_forecast_would(turn->core, &rehearsal->would, turn->now, &request->forecast);
+        x->phase = 1;
+    }
+    if (waits && !request->forecast.done)
+        core_forecast_step(turn->core, &request->forecast);
+    if (waits && !request->forecast.done)
+        return STEP_MORE;
+    if (waits)
+        rehearsal->estimate = request->forecast.said;
+    x->phase = 0;
+    return ++x->cursor < request->count ? STEP_MORE : answer_results(x, request);
 }
 
 enum admin_step call_enqueue(struct admin_turn *turn, struct exchange *x)
@@ -253,6 +313,8 @@ enum admin_step call_enqueue(struct admin_turn *turn, struct exchange *x)
     struct request *request = x->memory;
     if (request == NULL)
         return begin(turn, x);
+    if (request->rehearsals != NULL)
+        return foresee(turn, x, request);
     size_t unknown = x->has_lookup ? 0 : count_unknown(request);
     if (unknown > 0)
         return ask_duplicates(turn, x, request, unknown);

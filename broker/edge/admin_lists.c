@@ -141,7 +141,12 @@ enum admin_step call_line(struct admin_turn *turn, struct exchange *x)
     if (!line_text_parse(x->parts[0], &number) || !core_line_find(turn->core, number, &index) ||
         !core_line_view(turn->core, index, turn->now, &view) || !grant_sees_pool(turn, x, view.pool))
         return answer_error(x, CODE_UNKNOWN_LINE, NULL, NULL);
-    view_line(&x->answer.text, &view, line_names(turn->options->conf, &view), pauses->views, pauses->count);
+    struct cause causes[CAUSES_MAX];
+    size_t count = core_line_causes(turn->core, index, turn->now, causes);
+    json_open(&x->answer.text, '{');
+    view_line_members(&x->answer.text, &view, line_names(turn->options->conf, &view), pauses->views, pauses->count);
+    exchange_put_causes(x, "why", causes, count);
+    json_close(&x->answer.text, '}');
     return answer_done(x);
 }
 

@@ -50,6 +50,7 @@ static const struct route routes[] = {
     {"GET", "/v1/jobs", LOOKS | PRODUCER, 0, call_jobs, 0},
     {"POST", "/v1/jobs", ENQUEUES, WIRE_REQUEST_BYTES_MAX, call_enqueue, 0},
     {"GET", "/v1/jobs/{id}", LOOKS | PRODUCER, 0, call_job, 0},
+    {"GET", "/v1/jobs/{id}/why-not/{line}", LOOKS, 0, call_why_not, 0},
     {"DELETE", "/v1/jobs/{id}", ENQUEUES, SMALL, call_cancel, 0},
     {"GET", "/v1/conversations", LOOKS, 0, call_conversations, 0},
     {"POST", "/v1/conversations/import", OPERATOR, IMPORT, call_import, 0},

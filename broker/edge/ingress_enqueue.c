@@ -103,6 +103,23 @@ void ingress_enqueued(struct ingress *ingress, struct request *request, const st
     request_have_result(request, effect->index, at);
 }
 
+/* The same judgement without the deed. */
+static bool rehearse(struct ingress *ingress, struct offering *offering, const struct admin_enqueue *ask, uint32_t index,
+                     struct job_refusal *refusal, struct instant now)
+{
+    struct core_enqueue job;
+    struct core_would would;
+    struct span id;
+    if (!job_parse(&offering->parser, ask->jobs[index].data, ask->jobs[index].bytes, &job, &ingress->texts, &id, refusal,
+                   NULL))
+        return false;
+    job.token = ask->token;
+    job.index = index;
+    core_would_enqueue(ingress->options.core, &job, offering->store_full, now, &would);
+    ask->would(ask->refuse_self, ask->token, index, &would);
+    return true;
+}
+
 void ingress_enqueue_http(struct ingress *ingress, const struct admin_enqueue *ask, bool store_full,
                           struct instant now, struct effects *out)
 {
@@ -110,7 +127,10 @@ void ingress_enqueue_http(struct ingress *ingress, const struct admin_enqueue *a
     for (uint32_t i = 0; i < ask->count; i++) {
         struct span id;
         struct job_refusal refusal = {0};
-        if (offer(ingress, &offering, ask->jobs[i], ask->token, i, &id, &refusal, now, out)) {
+        if (ask->would != NULL) {
+            if (rehearse(ingress, &offering, ask, i, &refusal, now))
+                continue;
+        } else if (offer(ingress, &offering, ask->jobs[i], ask->token, i, &id, &refusal, now, out)) {
             ingress->options.persist(ingress->options.persist_self, now, out);
             continue;
         }

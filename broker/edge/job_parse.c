@@ -256,6 +256,10 @@ static bool number_campaign(struct parse *parse, struct effects *effects)
 {
     if (parse->campaign == NULL || *parse->campaign == '\0')
         return true;
+    if (effects == NULL) { /* a name that nobody used yet has no jobs, and no pause lies on it */
+        parse->out->campaign = core_campaign_find(parse->parser->core, parse->campaign);
+        return true;
+    }
     parse->out->campaign = core_campaign(parse->parser->core, parse->campaign, effects);
     return parse->out->campaign != 0 ||
            refuse(parse, CODE_BUSY, "campaign", "campaign: there is no room for one more name");

@@ -35,7 +35,8 @@ void job_texts_free(struct job_texts *texts);
 
 /* True: *out is whole but for token and index, its spans point into `text` and `texts`. False: *refusal says; `busy`
  * when memory or names ran out. A member that is null counts as absent. *id gets the raw JSON of what was given as id
- * (lent from `text`), for the answer; empty if there is none or it is longer than JOB_ID_TEXT_MAX. */
+ * (lent from `text`), for the answer; empty if there is none or it is longer than JOB_ID_TEXT_MAX. `effects` NULL: the
+ * job is not meant to be accepted, and names that it brings are not given numbers. */
 bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, struct core_enqueue *out,
                struct job_texts *texts, struct span *id, struct job_refusal *refusal, struct effects *effects);
 

@@ -156,6 +156,22 @@ void view_enqueued(struct json_out *out, struct span id, const struct effect *ef
     json_close(out, '}');
 }
 
+void view_would(struct json_out *out, struct span id, const struct core_would *would, const struct estimate *estimate)
+{
+    const struct effect *effect = &would->effect;
+    if (effect->code != CODE_NONE || effect->duplicate) {
+        view_enqueued(out, id, effect);
+        return;
+    }
+    json_open(out, '{');
+    put_span(out, "id", id);
+    put_word(out, "state", view_state(effect->state, effect->reason));
+    put_line(out, "line", would->line);
+    put_reason(out, effect->reason);
+    view_estimate(out, estimate);
+    json_close(out, '}');
+}
+
 /* ---- jobs ---- */
 
 bool view_job_pool(const struct job_facts *facts, char out[NAME_MAX_BYTES + 1])

@@ -49,6 +49,8 @@ void view_refused(struct json_out *out, struct span id, const struct error_view 
 
 /* The result of one enqueued job, from EFFECT_ENQUEUED: accepted, duplicate or refused. */
 void view_enqueued(struct json_out *out, struct span id, const struct effect *effect);
+/* What would become of one job that was not enqueued; `estimate`: of one that would be accepted. */
+void view_would(struct json_out *out, struct span id, const struct core_would *would, const struct estimate *estimate);
 /* {"id":…,"job":…,"state":"duplicate","current":…} */
 void view_duplicate(struct json_out *out, struct span id, uint64_t number, const char *current);
 
@@ -93,6 +95,8 @@ struct why_more { /* of a live job */
  * ahead. `line`: the line it is bound or pinned to, NULL if none. */
 void view_why(struct json_out *out, const struct job_view *job, const struct line_view *line, const struct why_more *more,
               struct instant now);
+/* One thing that speaks against a job or a line: {"reason" or "code", "rule", "release", "release_at", ...}. */
+void view_cause(struct json_out *out, const struct cause *cause);
 /* The members `estimated_at`, `estimate_unknown` and `queue`. */
 void view_estimate(struct json_out *out, const struct estimate *estimate);
 
@@ -116,6 +120,9 @@ struct line_names {
 };
 void view_line(struct json_out *out, const struct line_view *line, struct line_names names,
                const struct pause_view *pauses, size_t pause_count);
+/* Its members, into an object that the caller opens and closes. */
+void view_line_members(struct json_out *out, const struct line_view *line, struct line_names names,
+                       const struct pause_view *pauses, size_t pause_count);
 void view_line_reputation(struct json_out *out, const struct line_view *line); /* the member `reputation` of it */
 void view_drain(struct json_out *out, const struct line_view *line); /* its value, null: none is under way */
 /* Does this pause stop that line? */

@@ -139,6 +139,13 @@ void view_line(struct json_out *out, const struct line_view *line, struct line_n
                const struct pause_view *pauses, size_t pause_count)
 {
     json_open(out, '{');
+    view_line_members(out, line, names, pauses, pause_count);
+    json_close(out, '}');
+}
+
+void view_line_members(struct json_out *out, const struct line_view *line, struct line_names names,
+                       const struct pause_view *pauses, size_t pause_count)
+{
     put_line(out, "line", line->number);
     put_word(out, "account", names.account);
     put_word(out, "pool", names.pool);
@@ -166,7 +173,6 @@ void view_line(struct json_out *out, const struct line_view *line, struct line_n
     put_time(out, "oldest_at", line->oldest_at_ms);
     json_key(out, "drain");
     view_drain(out, line);
-    json_close(out, '}');
 }
 
 /* What it lies on: a number, a name, or one in a pool. */

@@ -126,17 +126,42 @@ void view_estimate(struct json_out *out, const struct estimate *estimate)
     json_close(out, '}');
 }
 
-static void put_paused(struct json_out *out, const struct why_more *more)
+static void put_paused(struct json_out *out, const char *by, const char *reason, int64_t until_ms)
 {
     json_key(out, "paused");
-    if (!more->paused) {
-        json_put_null(out);
-        return;
-    }
     json_open(out, '{');
-    put_word(out, "by", more->pause_by[0] != '\0' ? more->pause_by : NULL);
-    put_word(out, "reason", more->pause_reason[0] != '\0' ? more->pause_reason : NULL);
-    put_time(out, "until", more->pause_until_ms);
+    put_word(out, "by", by[0] != '\0' ? by : NULL);
+    put_word(out, "reason", reason[0] != '\0' ? reason : NULL);
+    put_time(out, "until", until_ms);
+    json_close(out, '}');
+}
+
+static const char *rule_of(const struct cause *cause)
+{
+    if (cause->code == CODE_UNKNOWN_LINE)
+        return "it is no line of the job's pool";
+    if (cause->code == CODE_LINE_CONFLICT)
+        return "the conversation lives on another line, or one of its jobs names another";
+    return whys[cause->reason].rule;
+}
+
+void view_cause(struct json_out *out, const struct cause *cause)
+{
+    bool is_code = cause->code != CODE_NONE;
+    bool nobodys = cause->reason == REASON_POOL_PAUSED && cause->paused == NULL;
+    json_open(out, '{');
+    if (is_code)
+        put_word(out, "code", code_name(cause->code));
+    else
+        put_reason(out, cause->reason);
+    put_word(out, "rule", nobodys ? unconfigured.rule : rule_of(cause));
+    put_word(out, "release", is_code ? NULL : nobodys ? unconfigured.release : whys[cause->reason].release);
+    put_time(out, "release_at", cause->release_at_ms);
+    if (cause->line != 0)
+        put_line(out, "line", cause->line);
+    put_budget_inputs(out, cause->reason, &cause->budget);
+    if (cause->paused != NULL)
+        put_paused(out, cause->paused->by, cause->paused->reason, cause->paused->until_ms);
     json_close(out, '}');
 }
 
@@ -168,7 +193,8 @@ void view_why(struct json_out *out, const struct job_view *job, const struct lin
     put_time(out, "release_at", job->release_at_ms);
     put_count(out, "ahead", job->ahead);
     put_word(out, "pause", job->pause != 0 ? pause : NULL);
-    put_paused(out, more);
+    if (more->paused)
+        put_paused(out, more->pause_by, more->pause_reason, more->pause_until_ms);
     view_estimate(out, &more->estimate);
     json_close(out, '}');
 }

@@ -131,6 +131,8 @@ static uint16_t number_of(struct core *core, const char *zones, struct effects *
 {
     struct zone_rules rules[ZONE_PARTS_MAX];
     int32_t excess_s = 0;
+    if (out == NULL)
+        return core_zone_find(core, zones);
     if (core_zone_is_known(core, zones) || core_zone_at(core, ZONES_BY_NAME) == NULL)
         return core_zone(core, zones, out);
     size_t parts = read_rules(zones, clock_read(), rules);

@@ -8,7 +8,8 @@
 
 /* Does the system know such a zone? Where it knows none at all, every well-formed name will do. */
 bool zones_knows(const struct core *core, const char *tz);
-/* The number of the job's zone, as the core takes it; 0: not known. `tz` NULL: none given. */
+/* The number of the job's zone, as the core takes it; 0: not known. `tz` NULL: none given. `out` NULL: only one that is
+ * in use already. */
 uint16_t zones_of_job(struct core *core, const char *tz, const struct recipients *recipients, struct effects *out);
 
 #define ZONES_BY_NAME 128 /* zones in use, beyond which one stands for all with its clocks */

@@ -161,8 +161,8 @@ static void rig_enqueue(void *self, const struct admin_enqueue *ask, struct inst
         struct core_enqueue job;
         struct job_refusal refusal = {.code = CODE_BUSY};
         struct span id;
-        bool ok = !rig.refuse_busy &&
-                  job_parse(&parser, ask->jobs[i].data, ask->jobs[i].bytes, &job, &texts, &id, &refusal, out);
+        bool ok = !rig.refuse_busy && job_parse(&parser, ask->jobs[i].data, ask->jobs[i].bytes, &job, &texts, &id,
+                                                &refusal, ask->would != NULL ? NULL : out);
         if (!ok) {
             ask->refuse(ask->refuse_self, ask->token, i,
                         &(struct error_view){.code = refusal.code,
@@ -172,6 +172,12 @@ static void rig_enqueue(void *self, const struct admin_enqueue *ask, struct inst
         }
         job.token = ask->token;
         job.index = i;
+        if (ask->would != NULL) {
+            struct core_would would;
+            core_would_enqueue(rig.core, &job, rig.store_full, now, &would);
+            ask->would(ask->refuse_self, ask->token, i, &would);
+            continue;
+        }
         size_t before = out->change_count;
         core_enqueue(rig.core, &job, false, now, out);
         for (size_t c = before; c < out->change_count; c++) /* the texts are reused for the next one */

@@ -191,6 +191,16 @@ static const struct command commands[] = {
     {"job", "ID", 1, 1, "one job: why it waits, and its history",
      "ID is a job number (j_...), a producer's id of pool `default`, or POOL/ID.", no_options, command_show,
      "/v1/jobs/{}"},
+    {"why", "ID", 1, 1, "why a job waits: the rule, what it saw, what releases it, and when it goes", NULL, no_options,
+     command_why, "/v1/jobs/{}"},
+    {"why-line", "LINE", 1, 1, "why a line is not open, and what would open it", NULL, no_options, command_why_line,
+     "/v1/lines/{}"},
+    {"why-not", "ID LINE", 2, 2, "everything that keeps a job from going on that line now", NULL, no_options,
+     command_why_not, "/v1/jobs/{}/why-not/{}"},
+    {"would-send", "FILE.jsonl|-", 1, 1, "what would become of jobs, without enqueueing them",
+     "Each is judged by itself, as if the others were not there, by the same rules as a real one: state, reason, the line\n"
+     "that would take it now, and when it would go; or why it is refused (exit code 1 then). Nothing is changed.",
+     no_options, command_would_send, "/v1/jobs?dry_run=1"},
     {"enqueue", "FILE.jsonl|-", 1, 1, "submit jobs, one JSON object a line",
      "Jobs are submitted in the order of the file, each batch after the one before was acknowledged. What is "
      "refused\n"
