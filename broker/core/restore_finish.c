@@ -120,6 +120,10 @@ static void find_homes(struct core *core)
             conversation->line = (job->next - 1) & NO_LINE;
         if (tried && (!lives || conversation->line == job->next - 1)) /* else it was moved since */
             conversation->flags |= CONVERSATION_BOUND;
+        if (pinned && lives && conversation->line != job->next - 1) { /* it had left, and its record does not say so */
+            conversation->line = (job->next - 1) & NO_LINE;
+            conversation->flags &= (uint8_t)~CONVERSATION_BOUND;
+        }
         if (pinned)
             conversation->flags |= CONVERSATION_PINNED;
     }

@@ -14,7 +14,7 @@ struct composing {
     const struct keyed_hash *hash;
     struct job_frame_facts *facts;
     struct json_out recipients, chat_id; /* of the conversation's record */
-    bool has_conversation, written, differs;
+    bool has_conversation, forgot_chat, written, differs;
 };
 
 static bool take_conversation(void *self, const struct change *change)
@@ -27,6 +27,7 @@ static bool take_conversation(void *self, const struct change *change)
     json_put_raw(&composing->recipients, to->data, to->bytes);
     if (chat->bytes > 0 && !change->conversation.forgotten_chat)
         json_put_raw(&composing->chat_id, chat->data, chat->bytes);
+    composing->forgot_chat = change->conversation.forgotten_chat;
     composing->has_conversation = true;
     return false;
 }
@@ -39,10 +40,11 @@ static void put_chat_id(struct composing *composing, struct span envelope)
         json_put_raw(out, composing->chat_id.text, composing->chat_id.bytes);
         return;
     }
-    /* A chat that the producer named counts while we know none ourselves (PROTOCOL, Job, `chat_id`). */
+    /* A chat that the producer named counts while we know none ourselves (PROTOCOL, Job, `chat_id`): a record that was
+     * made of a try without an answer has none. */
     struct span given = view_member(envelope, "chat_id");
     struct span from = view_member(envelope, "from");
-    if (!composing->has_conversation && given.bytes > 0 && from.bytes > 0)
+    if (!composing->forgot_chat && given.bytes > 0 && from.bytes > 0)
         json_put_raw(out, given.data, given.bytes);
     else
         json_put_null(out);

@@ -25,6 +25,7 @@ struct cast_job { /* what its producer knows of it */
     bool acked;         /* the broker has told that it has it */
     bool refused;       /* or that it does not take it */
     bool final;         /* the broker has told its end */
+    bool fails_if_held, called_unsent; /* by a person, who may be wrong */
     bool has_due, has_expiry, cancel_asked, cancelled_told, requeued;
     enum job_state end; /* as told, of a final one */
     int64_t expires_ms;

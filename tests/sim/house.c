@@ -14,6 +14,7 @@
 #include "tests/sim/flip.h"
 #include "tests/sim/net.h"
 #include "tests/sim/operators.h"
+#include "tests/sim/wants.h"
 #include "tests/sim/witness.h"
 
 #define START_AGAIN_US (100 * US_MS)
@@ -120,13 +121,13 @@ static void write_conf(void)
              "  default: {pace_per_min: %d, burst: %d, ramp_step_ms: %d, cadence_ms: [%d], at_risk_chat_gap_ms: %d,\n"
              "            flag_probe_ms: 60000, lease_ms: 45000, attempts_max: %d, retry_cap_ms: 60000,\n"
              "            new_conversations_per_day: %d, daily_growth_factor: 0, distinct_recipients_per_hour: %d,\n"
-             "            daily_messages: %d, pair_per_min: %d, on_flagged: %s, on_gone: %s, allow_at_risk_new: %s}\n"
+             "            daily_messages: %d, pair_per_min: %d, on_flagged: %s, on_gone: %s, allow_at_risk_new: %s%s}\n"
              "  side: {pace_per_min: 60, burst: 3, ramp_step_ms: 20000, cadence_ms: [5000], lease_ms: 45000,\n"
-             "         at_risk_chat_gap_ms: 30000, flag_probe_ms: 60000, daily_growth_factor: 0}\n"
+             "         at_risk_chat_gap_ms: 30000, flag_probe_ms: 60000, daily_growth_factor: 0%s}\n"
              "worker:\n  name: w\n  slots: %d\n  request_timeout_ms: 20000\n",
              restart_wait_ms, jobs_max, pace, burst, ramp_ms, cadence_ms, gap_ms, attempts, new_a_day, recipients,
              daily, pair, house.moves ? "move" : "hold", house.moves ? "move" : "hold", house.at_risk_new ? "true" : "false",
-             slots);
+             wants_quiet_hours(), wants_quiet_hours(), slots);
 }
 
 bool house_moves_by_policy(void)

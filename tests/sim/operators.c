@@ -11,7 +11,9 @@
 #include "broker/edge/recipients.h"
 #include "tests/sim/cast.h"
 #include "tests/sim/house.h"
+#include "tests/sim/posts.h"
 #include "tests/sim/provider.h"
+#include "tests/sim/wants.h"
 #include "tests/sim/witness.h"
 #include "tests/sim/witness_stops.h"
 
@@ -30,7 +32,7 @@ struct tokens {
 };
 
 enum act { ACT_PAUSE, ACT_RESUME, ACT_CORDON, ACT_UNCORDON, ACT_SET, ACT_UNSET, ACT_DRAIN, ACT_UNDRAIN, ACT_SETTLE,
-           ACT_REQUEUE, ACT_SUPPRESS, ACT_UNSUPPRESS, ACT_MOVE };
+           ACT_REQUEUE, ACT_SUPPRESS, ACT_UNSUPPRESS, ACT_MOVE, ACT_IMPORT };
 
 struct wish {
     bool used, asked, unknown; /* unknown: what it is about is not there */
@@ -210,6 +212,7 @@ static void drain(struct core *core, const struct wish *wish, struct instant now
 static void settle(struct core *core, const struct wish *wish, struct instant now, struct effects *out)
 {
     static const char word[] = "{\"settled_by\":\"ops\"}";
+    cast_jobs[wish->job].called_unsent = !provider_has(wish->job);
     core_settle(core, wish->token, cast_jobs[wish->job].number, provider_has(wish->job),
                 (struct span){word, sizeof word - 1}, now, out);
 }
@@ -218,6 +221,29 @@ static void move(struct core *core, const struct wish *wish, struct instant now,
 {
     char name[2 * CAST_HANDLE_MAX];
     core_move(core, wish->token, conversation_key(wish->target, name), cast_line_digits(wish->line), now, out);
+}
+
+/* A conversation that exists at the provider. What records are made of is lent, and not given back here. */
+static void import(struct core *core, const struct wish *wish, struct instant now, struct effects *out)
+{
+    char name[2 * CAST_HANDLE_MAX], chat[64];
+    struct json_out to = {0}, chat_json = {0};
+    char handles[2][CAST_HANDLE_MAX];
+    int count = cast_recipients(wish->target, handles);
+    json_open(&to, '[');
+    for (int i = 0; i < count; i++)
+        json_put_string(&to, handles[i]);
+    json_close(&to, ']');
+    wants_chat_id(wish->target, chat);
+    json_put_string(&chat_json, chat);
+    struct core_adopt adopt = {.token = wish->token,
+                               .pool = (uint32_t)cast_pool_of(wish->target),
+                               .conversation = conversation_key(wish->target, name),
+                               .line = cast_line_digits(wish->line),
+                               .chat_hash = chat_id_hash(operators.admin.options.hash, chat),
+                               .recipients = {to.text, to.bytes},
+                               .chat_id = {chat_json.text, chat_json.bytes}};
+    core_adopt(core, &adopt, false, now, out);
 }
 
 static void look_up_letter(struct wish *wish, struct core *core, struct instant now)
@@ -286,6 +312,9 @@ static void carry_out(struct wish *wish, struct core *core, struct instant now, 
         break;
     case ACT_MOVE:
         move(core, wish, now, out);
+        break;
+    case ACT_IMPORT:
+        import(core, wish, now, out);
         break;
     }
 }
@@ -361,6 +390,8 @@ static void answered(struct wish *wish, enum code code)
         known->surely = known->maybe = false;
         known->over_us = now_us();
     }
+    if (wish->act == ACT_IMPORT)
+        wants_imported(wish->target, code == CODE_NONE);
     wish->used = false;
 }
 
@@ -403,7 +434,6 @@ void admin_conf_set(struct admin *admin, const struct conf *conf)
 
 bool admin_serve(struct admin *admin, struct core *core, struct instant now, struct effects *out)
 {
-    (void)admin;
     for (int i = 0; i < WISHES_MAX; i++) {
         struct wish *wish = &operators.wishes[i];
         if (wish->used && wish->looked_up) {
@@ -417,7 +447,7 @@ bool admin_serve(struct admin *admin, struct core *core, struct instant now, str
         carry_out(wish, core, now, out);
         return true;
     }
-    return false;
+    return posts_serve(&admin->options.shell, (uint64_t)ADMIN_TOKEN_TAG << TAG_SHIFT | ++operators.tokens_given, now, out);
 }
 
 bool admin_owns(uint64_t token)
@@ -435,8 +465,10 @@ static struct wish *wish_of(uint64_t token)
 
 void admin_effect(struct admin *admin, const struct effect *effect)
 {
-    struct wish *wish = wish_of(effect->token);
     (void)admin;
+    if (posts_effect(effect))
+        return;
+    struct wish *wish = wish_of(effect->token);
     if (wish != NULL)
         answered(wish, wish->unknown ? CODE_NOT_FOUND : effect->code);
 }
@@ -473,6 +505,7 @@ void admin_looked_up(struct admin *admin, struct lookup_answer *answer)
 void operators_broker_down(void)
 {
     operators.admin.open = false;
+    posts_broker_down();
     for (int i = 0; i < WISHES_MAX; i++) {
         struct wish *wish = &operators.wishes[i];
         if (!wish->used || !wish->asked)
@@ -588,8 +621,15 @@ void operators_mishap(struct stream *stream)
         house_reload();
 }
 
+/* Some come with a past, which is imported before they send, or while they do. */
 void operators_begin(void)
 {
+    for (int c = 0; c < CAST_CONVERSATIONS; c++) {
+        if (wants_home(c) < 0 || wants_named_home(c))
+            continue;
+        fault(FAULT_IMPORTED);
+        wish_for((struct wish){.act = ACT_IMPORT, .target = c, .line = wants_home(c)});
+    }
 }
 
 void operators_heal(void)

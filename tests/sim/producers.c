@@ -14,6 +14,8 @@
 #include "tests/sim/fiber.h"
 #include "tests/sim/house.h"
 #include "tests/sim/net.h"
+#include "tests/sim/posts.h"
+#include "tests/sim/wants.h"
 #include "tests/sim/witness.h"
 
 #define PRODUCERS    3
@@ -77,6 +79,7 @@ static void new_job(struct producer *producer)
         job->campaign = (char)('a' + draw(&producers.luck, 2));
     if (chance(&producers.luck, 50))
         job->collapse = (char)('a' + draw(&producers.luck, 2));
+    wants_of_job(cast_job_count);
     producer->batch[producer->batch_count++] = cast_job_count++;
 }
 
@@ -124,6 +127,15 @@ static void write_job(struct json_out *out, int at)
         cast_line_number(job->pinned, line);
         put(out, "from", line);
     }
+    if (wants_named_home(job->conversation)) {
+        char chat[64];
+        wants_chat_id(job->conversation, chat);
+        put(out, "chat_id", chat);
+    }
+    if (wants_zone(job->conversation) != NULL)
+        put(out, "tz", wants_zone(job->conversation));
+    if (job->fails_if_held)
+        put(out, "if_held", "fail");
     if (job->has_expiry) {
         json_key(out, "expires_at");
         json_put_time(out, job->expires_ms);
@@ -147,6 +159,8 @@ static struct frame text_frame(const char *text)
     return (struct frame){text, strlen(text)};
 }
 
+static void take_http_answer(void *self, uint64_t id, const cJSON *results);
+
 static void send_batch(struct producer *producer)
 {
     struct json_out texts[BATCH_MAX] = {{0}};
@@ -164,11 +178,14 @@ static void send_batch(struct producer *producer)
         else
             cast_jobs[job].first_sent_us = now_us();
         cast_jobs[job].sent_ever = true;
-        note(about_job(job), "%s: enqueues job %d of conversation %d, class %s%s", producer->name, job,
+        note(about_job(job), "%s: enqueues job %d of conversation %d, class %s%s, from %d", producer->name, job,
              cast_jobs[job].conversation, job_class_name(cast_jobs[job].class),
-             cast_jobs[job].has_due ? ", later" : "");
+             cast_jobs[job].has_due ? ", later" : "", cast_jobs[job].pinned);
     }
-    producer->enqueueing = net_send(producer->socket, frames, 3 + producer->batch_count);
+    if (wants_http(producer->index))
+        posts_send(producer->index, frames + 3, producer->batch_count, producer->enqueue_id, take_http_answer, producer);
+    producer->enqueueing =
+        wants_http(producer->index) || net_send(producer->socket, frames, 3 + producer->batch_count);
     producer->enqueued_us = now_us();
     for (size_t i = 0; i < producer->batch_count; i++)
         json_out_free(&texts[i]);
@@ -264,24 +281,38 @@ static void take_result(int job, const cJSON *result, bool *kept)
         witness_refused(job, code == NULL ? "?" : code);
 }
 
-static void take_enqueue_ack(struct producer *producer, const struct packet *packet)
+static void take_results(struct producer *producer, const cJSON *results)
 {
     size_t kept_count = 0;
     producer->enqueueing = false;
-    if (packet->count != 3 + producer->batch_count)
-        breach("form", NOBODY_ABOUT, "an ACK of %zu parts for %zu jobs", packet->count, producer->batch_count);
+    if ((size_t)cJSON_GetArraySize(results) != producer->batch_count)
+        breach("form", NOBODY_ABOUT, "%d results for %zu jobs", cJSON_GetArraySize(results), producer->batch_count);
     for (size_t i = 0; i < producer->batch_count; i++) {
-        cJSON *result = json_parse(packet->parts[3 + i].data, packet->parts[3 + i].bytes, NULL);
         bool kept = false;
-        take_result(producer->batch[i], result, &kept);
+        take_result(producer->batch[i], cJSON_GetArrayItem(results, (int)i), &kept);
         if (kept)
             producer->batch[kept_count++] = producer->batch[i];
         else if (kept_count > 0 && !cast_jobs[producer->batch[i]].forgiven)
             breach("P2", about_job(producer->batch[i]), "job %d was taken behind one that was refused as busy",
                    producer->batch[i]);
-        cJSON_Delete(result);
     }
     producer->batch_count = kept_count;
+}
+
+static void take_enqueue_ack(struct producer *producer, const struct packet *packet)
+{
+    cJSON *results = cJSON_CreateArray();
+    for (size_t i = 3; i < packet->count; i++)
+        cJSON_AddItemToArray(results, json_parse(packet->parts[i].data, packet->parts[i].bytes, NULL));
+    take_results(producer, results);
+    cJSON_Delete(results);
+}
+
+static void take_http_answer(void *self, uint64_t id, const cJSON *results)
+{
+    struct producer *producer = self;
+    if (producer->enqueueing && id == producer->enqueue_id)
+        take_results(producer, results);
 }
 
 static void take_ask_ack(struct producer *producer, const struct packet *packet)

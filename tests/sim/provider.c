@@ -9,6 +9,7 @@
 #include "lineward/json.h"
 #include "tests/sim/cast.h"
 #include "tests/sim/hooks.h"
+#include "tests/sim/wants.h"
 #include "tests/sim/witness.h"
 #include "tests/sim/witness_lines.h"
 
@@ -96,8 +97,15 @@ void provider_begin(void)
         provider.lines[l].word = REPUTATION_HEALTHY;
         turned(l);
     }
-    for (int c = 0; c < CAST_CONVERSATIONS; c++)
-        provider.chats[c].health = CHAT_HEALTHY;
+    for (int c = 0; c < CAST_CONVERSATIONS; c++) {
+        struct chat *chat = &provider.chats[c];
+        int home = wants_home(c);
+        chat->health = CHAT_HEALTHY;
+        if (home >= 0) {
+            chat->open[home] = chat->ever[home] = true;
+            chat->last_line = home;
+        }
+    }
 }
 
 /* ---- answers ---- */
@@ -477,6 +485,14 @@ bool provider_ever_answered(int job, int code)
 bool provider_ever_stopped(int conversation)
 {
     return provider.chats[conversation].ever_stopped;
+}
+
+bool provider_ever_lost_chat(int conversation)
+{
+    for (int line = 0; line < CAST_LINES; line++)
+        if (provider.chats[conversation].lives[line] > 0)
+            return true;
+    return false;
 }
 
 bool provider_has(int job)

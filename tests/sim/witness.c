@@ -14,6 +14,7 @@
 #include "tests/sim/net.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/provider.h"
+#include "tests/sim/wants.h"
 #include "tests/sim/witness_hands.h"
 #include "tests/sim/witness_lines.h"
 #include "tests/sim/witness_stops.h"
@@ -62,6 +63,7 @@ void witness_acked(int job, const char *number, const cJSON *result)
     if (!known->acked) {
         known->acked_us = now_us();
         stops_acked(job);
+        wants_acked(job, result);
     }
     known->acked = true;
     known->number = value;
@@ -74,6 +76,7 @@ void witness_refused(int job, const char *code)
         breach("P1", about_job(job), "job %d was acknowledged and is refused: %s", job, code);
     note(about_job(job), "job %d is refused: %s", job, code);
     known->refused = true;
+    wants_refused(job, code);
 }
 
 static void uncaused(int job, enum job_state state, const char *code, const char *why)
@@ -118,7 +121,7 @@ static void end(int job, enum job_state state, const char *code)
     check_cause(job, state, code);
     if (state == JOB_SENT && !provider_has(job))
         breach("P1", about_job(job), "job %d is told to be sent, but the provider never had it", job);
-    if (state != JOB_SENT && !unknown && provider_has(job))
+    if (state != JOB_SENT && !unknown && !known->called_unsent && provider_has(job))
         breach("P7", about_job(job), "job %d is told to be %s, but the provider has its message", job,
                job_state_name(state));
 }
@@ -327,7 +330,8 @@ static void job_given(const struct frame *json)
     note(about_job(job), "broker: gives out job %d on line %d", job, line);
     int64_t attempt = 0;
     bool unsettled = json_bool(document, "unsettled", true);
-    bool fresh = !witness.given[conversation] && json_string(document, "chat_id") == NULL &&
+    bool has_chat = json_string(document, "chat_id") != NULL;
+    bool fresh = !witness.given[conversation] && !has_chat &&
                  json_int(document, "attempt", &attempt) && attempt == 1 && !unsettled;
     if (!witness.given[conversation])
         witness.given_us[conversation] = now_us();
@@ -337,6 +341,7 @@ static void job_given(const struct frame *json)
         witness.jobs[job].given_us = now_us() + 1;
     lines_given(job, line, fresh);
     stops_given(job, unsettled);
+    wants_given(job, line, has_chat, unsettled);
 }
 
 static void broker_says(const char *to, const struct frame *frames, size_t count)

@@ -16,6 +16,7 @@
 #include "tests/sim/operators.h"
 #include "tests/sim/producers.h"
 #include "tests/sim/provider.h"
+#include "tests/sim/wants.h"
 #include "tests/sim/witness.h"
 
 #define HEALED_MAX_US (30 * US_H) /* by then everything has gone: budgets of a day too */
@@ -135,6 +136,7 @@ static void on_alarm(int number)
 
 static void begin(void)
 {
+    wants_begin();
     net_begin();
     hooks_begin();
     provider_begin();

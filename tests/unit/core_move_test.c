@@ -444,6 +444,20 @@ START_TEST(a_requeued_job_takes_no_chat_of_a_line_that_its_conversation_left)
 }
 END_TEST
 
+/* Its record still says line 0. Found by the simulation, seed 73 of its day. */
+START_TEST(a_conversation_that_left_and_is_pinned_elsewhere_stays_pinned_there_over_a_restart)
+{
+    begin(MOVES_CONF);
+    left_line_0(1);
+    struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
+    pinned.from_line = RIG_LINE + 1;
+    uint64_t number = rig_enqueue(rig, &pinned).number;
+    ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
+    rig_restart(rig, 1000);
+    ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
+}
+END_TEST
+
 START_TEST(a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along)
 {
     begin(MOVES_CONF);
@@ -753,6 +767,7 @@ int main(void)
         an_unknown_outcome_a_pinned_job_and_a_critical_chat_stay,
         a_try_that_comes_back_from_a_flagged_line_leaves_it_with_its_key,
         a_requeued_job_takes_no_chat_of_a_line_that_its_conversation_left,
+        a_conversation_that_left_and_is_pinned_elsewhere_stays_pinned_there_over_a_restart,
         a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along,
         a_lease_that_never_began_on_the_new_line_gives_its_budget_back_and_is_placed_again,
         conversations_of_a_line_that_is_gone_are_placed_anew,

@@ -514,6 +514,36 @@ START_TEST(a_chat_id_learnt_goes_with_the_next_job)
 }
 END_TEST
 
+/* Found by the simulation, seed 3 of its day: what came after it began the chat anew. */
+START_TEST(a_chat_that_a_producer_named_is_written_into_behind_an_unknown_outcome_too)
+{
+    static const char job[] = "{\"to\":\"+14155550001\",\"from\":\"+12025550101\",\"chat_id\":\"old\",\"message\":{}%s}";
+    char leases[1][LEASE_TEXT_MAX], text[200], until[TIME_TEXT_MAX];
+    char expires[64];
+    time_format(edge.now.wall_ms + 30000, until);
+    snprintf(expires, sizeof expires, ",\"expires_at\":\"%s\"", until);
+    snprintf(text, sizeof text, job, expires);
+    enqueue(text);
+    snprintf(text, sizeof text, job, "");
+    enqueue(text);
+    say_ready(worker, READY("i", "1"));
+    lease(1, leases);
+    ck_assert_has(heard.frames[3], "\"chat_id\":\"old\"");
+    SAY(worker, "LW1", "RESULT", leases[0], "{\"outcome\":\"retry\",\"unknown\":true,\"retry_after_ms\":40000}");
+    edge_read_workers();
+    edge_settle();
+    edge_hear(worker, &heard);
+    ck_assert_str_eq(heard.frames[1], "DONE");
+    edge.now.mono_ms += 35000;
+    edge.now.wall_ms += 35000;
+    edge_tick(); /* it ends as outcome_unknown */
+    say_ready(worker, READY("i", "1"));
+    lease(1, leases);
+    ck_assert_has(heard.frames[3], "\"unsettled\":false");
+    ck_assert_has(heard.frames[3], "\"chat_id\":\"old\"");
+}
+END_TEST
+
 static uint64_t state = 11;
 static uint64_t draw(void)
 {
@@ -584,6 +614,7 @@ int main(void)
     tcase_add_test(tcase, a_suppressed_recipient_is_found_in_the_store);
     tcase_add_test(tcase, nobody_is_sent_to_who_opted_out_where_only_the_record_tells);
     tcase_add_test(tcase, a_chat_id_learnt_goes_with_the_next_job);
+    tcase_add_test(tcase, a_chat_that_a_producer_named_is_written_into_behind_an_unknown_outcome_too);
     tcase_add_test(tcase, random_frames_are_answered_or_ignored_and_nothing_breaks);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
