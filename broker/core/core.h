@@ -256,6 +256,9 @@ void core_resume(struct core *core, uint64_t token, enum pause_scope scope, uint
 size_t core_pauses_on(const struct core *core, enum pause_scope scope, uint64_t target, const struct change_pause **out,
                       size_t room);
 
+/* Says whether the pauses in force are the same as before: another number with each that begins or ends. */
+uint64_t core_pauses_mark(const struct core *core);
+
 struct core_suppress { /* an operator's word about a recipient */
     uint64_t token;
     uint32_t account;

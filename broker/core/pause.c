@@ -30,6 +30,18 @@ void index_pauses(struct core *core, uint32_t *heads, uint32_t heads_max)
     index_init(&core->by_pause, heads, heads_max, core->pauses, key_of, next_of);
 }
 
+/* Each that begins or ends turns the mark to another one, and back if that is undone. */
+static void turn_mark(struct core *core, uint64_t id)
+{
+    uint64_t bits = id * UINT64_C(0x9E3779B97F4A7C15);
+    core->pauses_mark ^= bits ^ bits >> 29;
+}
+
+uint64_t core_pauses_mark(const struct core *core)
+{
+    return core->pauses_mark;
+}
+
 uint32_t pause_find(const struct core *core, enum pause_scope scope, uint64_t target)
 {
     uint64_t hash = hash_of(scope, target);
@@ -181,6 +193,7 @@ void pause_count(struct core *core, uint32_t slot)
     uint32_t at = 0;
     uint32_t *count = count_of(core, pause, &at);
     index_insert(&core->by_pause, slot);
+    turn_mark(core, pause->id);
     if (count != NULL)
         (*count)++;
     else if (pause->scope == PAUSE_CAMPAIGN)
@@ -321,6 +334,7 @@ void core_pause(struct core *core, const struct core_pause *ask, struct instant 
         copy_text(pause->change.name, sizeof pause->change.name, ask->name);
     }
     index_insert(&core->by_pause, slot);
+    turn_mark(core, pause->change.id);
     if (pause->change.until_ms != 0)
         wall_timer(core, WALL_PAUSE, slot, pause->change.until_ms);
     pause_record(core, &pause->change, true, now, out);
@@ -334,6 +348,7 @@ static void lift(struct core *core, uint32_t slot, struct instant now, struct ef
     struct pause *pause = &core->pauses[slot];
     pause->used = false;
     index_remove(&core->by_pause, slot);
+    turn_mark(core, pause->change.id);
     wall_timer(core, WALL_PAUSE, slot, TIME_NEVER);
     pause->change.over = true;
     pause_record(core, &pause->change, true, now, out);

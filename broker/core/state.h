@@ -425,6 +425,7 @@ struct core {
     uint32_t pauses_end; /* behind the last slot that was ever used */
     struct index by_pause;
     uint64_t next_pause;
+    uint64_t pauses_mark; /* of those in force: core_pauses_mark() */
     uint32_t pauses_all;
     uint32_t campaigns_paused, conversations_paused; /* how many are; pauses on conversations */
     uint32_t sweep; /* the lease at which to go on looking for those that a pause revokes, 0: all were looked at */

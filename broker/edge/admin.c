@@ -215,8 +215,7 @@ static enum admin_step step(struct admin_turn *turn, struct exchange *x)
         return x->route->handle(turn, x);
     if (x->trail.ends) /* only its record was waited for */
         return STEP_DONE;
-    trail_begin(turn, x);
-    return trail_end(turn, x, x->route->handle(turn, x));
+    return trail_end(turn, x, trail_begin(turn, x) ? x->route->handle(turn, x) : STEP_DONE);
 }
 
 bool admin_serve(struct admin *admin, struct core *core, struct instant now, struct effects *out)

@@ -87,7 +87,7 @@ struct pause_target { /* what a path's parts name, as core_pause() takes it */
     char text[HANDLE_MAX_BYTES + 1];
 };
 enum code pause_target_find(struct admin_turn *turn, const struct exchange *x, enum pause_scope scope,
-                            struct pause_target *target);
+                            char *const parts[2], struct pause_target *target);
 enum admin_step call_pause(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_resume(struct admin_turn *turn, struct exchange *x);
 

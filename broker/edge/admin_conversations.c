@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "broker/edge/admin_calls.h"
+#include "broker/edge/admin_route.h"
+#include "broker/edge/admin_state.h"
 #include "broker/edge/recipients.h"
 #include "lineward/log.h"
 
@@ -78,13 +80,17 @@ static enum admin_step ask_one(struct admin_turn *turn, struct exchange *x)
 
 enum admin_step call_conversation(struct admin_turn *turn, struct exchange *x)
 {
-    if (!x->has_lookup)
+    if (!x->has_lookup) {
+        state_etag_of(turn, x, x->route->path, x->parts, x->answer.etag);
         return ask_one(turn, x);
+    }
     if (x->lookup.err != ERR_NONE || x->lookup.item_count != 1)
         return answer_error(x, CODE_BUSY, "the conversation could not be read from disk", NULL);
     if (x->lookup.items[0].code != CODE_NONE)
         return answer_error(x, x->lookup.items[0].code, NULL, NULL);
-    return answer_text(x, 200, NULL, x->lookup.text.text, x->lookup.items[0].bytes);
+    answer_text(x, 200, NULL, x->lookup.text.text, x->lookup.items[0].bytes);
+    state_append_etag(&x->answer.text, x->answer.etag);
+    return STEP_DONE;
 }
 
 /* ---- moving one on purpose ---- */

@@ -106,6 +106,7 @@ enum admin_step answer_error(struct exchange *x, enum code code, const char *mes
     json_out_clear(&x->answer.text);
     view_error_body(&x->answer.text, &(struct error_view){.code = code, .message = message, .field = field});
     x->answer.status = code_http_status(code);
+    x->answer.etag[0] = '\0';
     x->answer.retry_after_ms = code == CODE_BUSY ? VIEW_BUSY_RETRY_MS : 0;
     return STEP_DONE;
 }

@@ -11,6 +11,9 @@
 #define QUERY_MAX 16
 #define REASON_BYTES_MAX 200 /* of an operator's `reason`, terminator included: as a pause keeps it */
 
+#define ETAG_TEXT_MAX 24   /* a quoted number in hex, terminator included */
+#define IF_MATCH_MAX  512  /* of that header */
+
 enum admin_step { STEP_DONE, STEP_MORE, STEP_WAIT };
 
 struct admin_turn { /* what a handler may use during one call */
@@ -32,10 +35,12 @@ struct answer {
     struct json_out text;
     int64_t retry_after_ms; /* 0: none */
     const char *allow;      /* 405 */
+    char etag[ETAG_TEXT_MAX]; /* of what the answer shows or has changed; "": none */
 };
 
 struct trail { /* of a call that changes something: audit_trail.c */
     bool written, ends; /* its record is; the answer waits for that alone */
+    bool allowed;       /* by If-Match, when it began to change things */
     bool part;          /* the handler's word: this step changed something, more is to come */
     struct json_out before, told, document;
     struct change_audit record;
@@ -59,6 +64,7 @@ struct exchange {
     unsigned grant_of;  /* the generation of tokens that it is of */
     bool begun, authorized, refused, handed_over;
     char last_event_id[24]; /* the header; "": none, or none of ours */
+    char if_match[IF_MATCH_MAX]; /* the header; "": none */
 
     /* the owner's */
     struct exchange *next; /* in the list that holds it */

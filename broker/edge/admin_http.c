@@ -47,6 +47,8 @@ static enum MHD_Result queue_answer(struct MHD_Connection *connection, struct ex
                                 answer->type != NULL ? answer->type : "application/json");
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (answer->etag[0] != '\0')
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, answer->etag);
     if (status == 401)
         MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (x->allow[0] != '\0')
@@ -135,6 +137,20 @@ static void take_last_event_id(struct exchange *x)
         memcpy(x->last_event_id, text, strlen(text) + 1);
 }
 
+/* False: answered. Who asks for a condition must not have it dropped. */
+static bool take_if_match(struct exchange *x)
+{
+    const char *text = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_MATCH);
+    if (text == NULL)
+        return true;
+    if (text[0] == '\0' || strlen(text) >= sizeof x->if_match) {
+        answer_error(x, CODE_MALFORMED, "If-Match must be one or a few of the ETags that views carry, or *", NULL);
+        return false;
+    }
+    memcpy(x->if_match, text, strlen(text) + 1);
+    return true;
+}
+
 static bool judge_head(struct admin *admin, struct exchange *x, const char *method)
 {
     if (x->refused)
@@ -144,6 +160,8 @@ static bool judge_head(struct admin *admin, struct exchange *x, const char *meth
         return false;
     x->route = match.route;
     take_last_event_id(x);
+    if (!take_if_match(x))
+        return false;
     memcpy(x->parts, match.parts, sizeof x->parts);
     return length_fits(x);
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "broker/edge/admin_calls.h"
+#include "broker/edge/admin_route.h"
+#include "broker/edge/admin_state.h"
 #include "lineward/log.h"
 
 #define SLOTS_PER_STEP 256   /* slots of the core looked at in one turn */
@@ -80,7 +82,9 @@ enum admin_step exchange_answer_job(struct exchange *x)
         return answer_error(x, CODE_BUSY, "the job could not be read from disk", NULL);
     if (found->items[0].code != CODE_NONE)
         return answer_error(x, found->items[0].code, NULL, NULL);
-    return answer_text(x, 200, NULL, found->text.text, found->items[0].bytes);
+    answer_text(x, 200, NULL, found->text.text, found->items[0].bytes);
+    state_append_etag(&x->answer.text, x->answer.etag);
+    return STEP_DONE;
 }
 
 /* False: answered, or nothing to foresee. */
@@ -100,6 +104,8 @@ enum admin_step call_job(struct admin_turn *turn, struct exchange *x)
 {
     if (x->has_lookup)
         return exchange_answer_job(x);
+    if (x->phase == 0)
+        state_etag_of(turn, x, x->route->path, x->parts, x->answer.etag);
     if (x->phase == 0 && !begin_forecast(turn, x))
         return exchange_ask_job(turn, x, LOOKUP_FULL);
     x->phase = 1;

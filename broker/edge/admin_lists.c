@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "broker/edge/admin_calls.h"
+#include "broker/edge/admin_route.h"
+#include "broker/edge/admin_state.h"
 
 #define ITEMS_PER_STEP   64
 #define POOLS_PER_STEP   8 /* the view of a pool looks at every line */
@@ -39,6 +41,15 @@ static enum admin_step page_close(struct exchange *x, bool more)
     return answer_done(x);
 }
 
+/* The item just written gets the ETag of what operators have set on it. */
+static void put_etag(struct admin_turn *turn, struct exchange *x, const char *path, const char *first, const char *second)
+{
+    char etag[ETAG_TEXT_MAX];
+    char *const parts[2] = {(char *)(uintptr_t)first, (char *)(uintptr_t)second}; /* only read */
+    if (state_etag_of(turn, x, path, parts, etag))
+        state_append_etag(&x->answer.text, etag);
+}
+
 /* ---- pools ---- */
 
 enum admin_step call_pools(struct admin_turn *turn, struct exchange *x)
@@ -54,6 +65,7 @@ enum admin_step call_pools(struct admin_turn *turn, struct exchange *x)
             continue;
         view_pool(&x->answer.text, &view, pool->name, conf->accounts[pool->account].name,
                   conf->policies[pool->policy].name);
+        put_etag(turn, x, "/v1/pools/{pool}", pool->name, NULL);
         x->limit--;
     }
     bool more = x->cursor < conf->pool_count;
@@ -121,7 +133,10 @@ enum admin_step call_lines(struct admin_turn *turn, struct exchange *x)
         struct line_view view;
         if (!core_line_view(turn->core, x->cursor, turn->now, &view) || !grant_sees_pool(turn, x, view.pool))
             continue;
+        char text[LINE_TEXT_MAX];
+        line_text(view.number, text);
         view_line(&x->answer.text, &view, line_names(turn->options->conf, &view), pauses->views, pauses->count);
+        put_etag(turn, x, "/v1/lines/{line}", text, NULL);
         x->limit--;
     }
     bool more = x->cursor < end;
@@ -147,6 +162,8 @@ enum admin_step call_line(struct admin_turn *turn, struct exchange *x)
     view_line_members(&x->answer.text, &view, line_names(turn->options->conf, &view), pauses->views, pauses->count);
     exchange_put_causes(x, "why", causes, count);
     json_close(&x->answer.text, '}');
+    state_etag_of(turn, x, x->route->path, x->parts, x->answer.etag);
+    state_append_etag(&x->answer.text, x->answer.etag);
     return answer_done(x);
 }
 
@@ -172,6 +189,7 @@ enum admin_step call_campaigns(struct admin_turn *turn, struct exchange *x)
         if (!meant || !grant_sees_pool(turn, x, view.pool))
             continue;
         view_campaign(&x->answer.text, &view, conf->pools[view.pool].name);
+        put_etag(turn, x, "/v1/campaigns/{pool}/{campaign}", conf->pools[view.pool].name, view.name);
         x->limit--;
     }
     return more && x->limit > 0 ? STEP_MORE : page_close(x, more);
@@ -235,6 +253,8 @@ enum admin_step call_pauses(struct admin_turn *turn, struct exchange *x)
     struct pause_view views[ITEMS_PER_STEP];
     if (x->phase == 0 && !page_open(x, "pauses"))
         return STEP_DONE;
+    if (x->phase == 0)
+        state_pauses_etag(turn, x->answer.etag); /* from before the first is read */
     x->phase = 1;
     size_t room = x->limit < ITEMS_PER_STEP ? x->limit : ITEMS_PER_STEP;
     uint32_t cursor = (uint32_t)x->cursor;

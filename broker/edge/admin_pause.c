@@ -9,29 +9,32 @@
 
 #define FOR_MS_MAX (INT64_C(10) * 366 * 86400000) /* as its refusal says */
 
-static enum code find_line(struct admin_turn *turn, const struct exchange *x, struct pause_target *target)
+static enum code find_line(struct admin_turn *turn, const struct exchange *x, char *const parts[2],
+                      struct pause_target *target)
 {
-    enum code code = exchange_line(turn, x, x->parts[0], &target->target);
-    handle_mask(x->parts[0], target->text);
+    enum code code = exchange_line(turn, x, parts[0], &target->target);
+    handle_mask(parts[0], target->text);
     target->shown = target->text;
     return code;
 }
 
-static enum code find_pool(struct admin_turn *turn, const struct exchange *x, struct pause_target *target)
+static enum code find_pool(struct admin_turn *turn, const struct exchange *x, char *const parts[2],
+                      struct pause_target *target)
 {
-    target->pool = conf_pool_find(turn->options->conf, x->parts[0]);
+    target->pool = conf_pool_find(turn->options->conf, parts[0]);
     target->target = target->pool;
-    return target->pool != UINT32_MAX && grant_sees_name(x, x->parts[0]) ? CODE_NONE : CODE_UNKNOWN_POOL;
+    return target->pool != UINT32_MAX && grant_sees_name(x, parts[0]) ? CODE_NONE : CODE_UNKNOWN_POOL;
 }
 
-static enum code find_campaign(struct admin_turn *turn, const struct exchange *x, struct pause_target *target)
+static enum code find_campaign(struct admin_turn *turn, const struct exchange *x, char *const parts[2],
+                      struct pause_target *target)
 {
-    enum code code = find_pool(turn, x, target);
-    uint16_t campaign = core_campaign_find(turn->core, x->parts[1]);
+    enum code code = find_pool(turn, x, parts, target);
+    uint16_t campaign = core_campaign_find(turn->core, parts[1]);
     if (code != CODE_NONE)
         return code;
     target->target = (uint64_t)target->pool << 16 | campaign;
-    snprintf(target->text, sizeof target->text, "%s/%s", x->parts[0], x->parts[1]);
+    snprintf(target->text, sizeof target->text, "%s/%s", parts[0], parts[1]);
     target->shown = target->text;
     return campaign != 0 ? CODE_NONE : CODE_NOT_FOUND;
 }
@@ -52,20 +55,21 @@ static void name_recipients(const struct recipients *to, char name[PAUSE_NAME_BY
 }
 
 /* Its recipients need never have been written to. */
-static enum code find_conversation(struct admin_turn *turn, const struct exchange *x, struct pause_target *target)
+static enum code find_conversation(struct admin_turn *turn, const struct exchange *x, char *const parts[2],
+                      struct pause_target *target)
 {
     struct recipients to;
     struct json_out json = {0};
-    enum code code = find_pool(turn, x, target);
+    enum code code = find_pool(turn, x, parts, target);
     if (code != CODE_NONE)
         return code;
-    if (!recipients_split(x->parts[1], &to))
+    if (!recipients_split(parts[1], &to))
         return CODE_INVALID_RECIPIENT;
     recipients_write(&to, &json);
     bool failed = json.failed;
     if (!failed)
         target->target =
-            recipients_conversation(turn->options->hash, x->parts[0], (struct span){json.text, json.bytes});
+            recipients_conversation(turn->options->hash, parts[0], (struct span){json.text, json.bytes});
     json_out_free(&json);
     name_recipients(&to, target->name);
     handle_mask(to.handles[0], target->text);
@@ -74,21 +78,21 @@ static enum code find_conversation(struct admin_turn *turn, const struct exchang
 }
 
 enum code pause_target_find(struct admin_turn *turn, const struct exchange *x, enum pause_scope scope,
-                            struct pause_target *target)
+                            char *const parts[2], struct pause_target *target)
 {
     const struct conf *conf = turn->options->conf;
-    *target = (struct pause_target){.scope = scope, .shown = x->parts[0]};
+    *target = (struct pause_target){.scope = scope, .shown = parts[0]};
     switch (scope) {
     case PAUSE_LINE:
-        return find_line(turn, x, target);
+        return find_line(turn, x, parts, target);
     case PAUSE_POOL:
-        return find_pool(turn, x, target);
+        return find_pool(turn, x, parts, target);
     case PAUSE_CAMPAIGN:
-        return find_campaign(turn, x, target);
+        return find_campaign(turn, x, parts, target);
     case PAUSE_CONVERSATION:
-        return find_conversation(turn, x, target);
+        return find_conversation(turn, x, parts, target);
     case PAUSE_ACCOUNT:
-        target->target = conf_account_find(conf, x->parts[0]);
+        target->target = conf_account_find(conf, parts[0]);
         if (x->grant.pools != NULL) /* an account has lines of other pools too */
             return CODE_FORBIDDEN;
         return target->target != UINT32_MAX ? CODE_NONE : CODE_NOT_FOUND;
@@ -100,7 +104,7 @@ enum code pause_target_find(struct admin_turn *turn, const struct exchange *x, e
 
 static enum code find_target(struct admin_turn *turn, const struct exchange *x, struct pause_target *target)
 {
-    return pause_target_find(turn, x, (enum pause_scope)x->route->detail, target);
+    return pause_target_find(turn, x, (enum pause_scope)x->route->detail, x->parts, target);
 }
 
 /* False: answered. */

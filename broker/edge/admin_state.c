@@ -1,6 +1,8 @@
 /* admin_state.c — see admin_state.h. */
 #include "broker/edge/admin_state.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "broker/edge/admin_calls.h"
@@ -67,10 +69,11 @@ static void put_orders(struct json_out *out, const struct change_orders *orders)
 
 /* ---- one function for each kind of thing; null is written by state_put() where they say false ---- */
 
-static bool put_pausable(struct admin_turn *turn, struct exchange *x, struct json_out *out, enum pause_scope scope)
+static bool put_pausable(struct admin_turn *turn, struct exchange *x, char *const parts[2], struct json_out *out,
+                         enum pause_scope scope)
 {
     struct pause_target target;
-    if (pause_target_find(turn, x, scope, &target) != CODE_NONE)
+    if (pause_target_find(turn, x, scope, parts, &target) != CODE_NONE)
         return false;
     json_open(out, '{');
     put_pauses(turn, out, &target);
@@ -78,32 +81,37 @@ static bool put_pausable(struct admin_turn *turn, struct exchange *x, struct jso
     return true;
 }
 
-static bool put_all(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+static bool put_all(struct admin_turn *turn, struct exchange *x, char *const parts[2],
+                                  struct json_out *out)
 {
-    return put_pausable(turn, x, out, PAUSE_ALL);
+    return put_pausable(turn, x, parts, out, PAUSE_ALL);
 }
 
-static bool put_pool_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+static bool put_pool_state(struct admin_turn *turn, struct exchange *x, char *const parts[2],
+                                  struct json_out *out)
 {
-    return put_pausable(turn, x, out, PAUSE_POOL);
+    return put_pausable(turn, x, parts, out, PAUSE_POOL);
 }
 
-static bool put_account_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+static bool put_account_state(struct admin_turn *turn, struct exchange *x, char *const parts[2],
+                                  struct json_out *out)
 {
-    return put_pausable(turn, x, out, PAUSE_ACCOUNT);
+    return put_pausable(turn, x, parts, out, PAUSE_ACCOUNT);
 }
 
-static bool put_campaign_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+static bool put_campaign_state(struct admin_turn *turn, struct exchange *x, char *const parts[2],
+                                  struct json_out *out)
 {
-    return put_pausable(turn, x, out, PAUSE_CAMPAIGN);
+    return put_pausable(turn, x, parts, out, PAUSE_CAMPAIGN);
 }
 
-static bool put_line_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+static bool put_line_state(struct admin_turn *turn, struct exchange *x, char *const parts[2],
+                                  struct json_out *out)
 {
     struct pause_target target;
     size_t index;
     struct line_view view;
-    if (pause_target_find(turn, x, PAUSE_LINE, &target) != CODE_NONE ||
+    if (pause_target_find(turn, x, PAUSE_LINE, parts, &target) != CODE_NONE ||
         !core_line_find(turn->core, target.target, &index) || !core_line_view(turn->core, index, turn->now, &view))
         return false;
     json_open(out, '{');
@@ -116,11 +124,12 @@ static bool put_line_state(struct admin_turn *turn, struct exchange *x, struct j
 }
 
 /* One that nobody has written to yet has pauses all the same. */
-static bool put_conversation_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+static bool put_conversation_state(struct admin_turn *turn, struct exchange *x, char *const parts[2],
+                                  struct json_out *out)
 {
     struct pause_target target;
     struct conversation_view view = {.line = 0};
-    if (pause_target_find(turn, x, PAUSE_CONVERSATION, &target) != CODE_NONE)
+    if (pause_target_find(turn, x, PAUSE_CONVERSATION, parts, &target) != CODE_NONE)
         return false;
     bool known = core_conversation_view(turn->core, target.target, &view);
     json_open(out, '{');
@@ -132,9 +141,12 @@ static bool put_conversation_state(struct admin_turn *turn, struct exchange *x, 
     return true;
 }
 
-static bool put_job_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+/* Only of a path that is the exchange's own. */
+static bool put_job_state(struct admin_turn *turn, struct exchange *x, char *const parts[2],
+                                  struct json_out *out)
 {
     struct lookup_job job;
+    (void)parts;
     exchange_job(turn, x, false, &job);
     if (job.number == 0 || (job.is_live && !grant_sees_pool(turn, x, job.view.pool)))
         return false;
@@ -152,13 +164,14 @@ static bool put_job_state(struct admin_turn *turn, struct exchange *x, struct js
     return true;
 }
 
-static bool put_suppression_state(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+static bool put_suppression_state(struct admin_turn *turn, struct exchange *x, char *const parts[2],
+                                  struct json_out *out)
 {
     const struct conf *conf = turn->options->conf;
     struct recipients to;
     struct suppression_view view;
-    uint32_t account = conf_account_find(conf, x->parts[0]);
-    if (x->grant.pools != NULL || account == UINT32_MAX || !recipients_split(x->parts[1], &to) || to.count != 1)
+    uint32_t account = conf_account_find(conf, parts[0]);
+    if (x->grant.pools != NULL || account == UINT32_MAX || !recipients_split(parts[1], &to) || to.count != 1)
         return false;
     uint64_t recipient = recipients_direct(turn->options->hash, conf->accounts[account].name, &to);
     json_open(out, '{');
@@ -175,7 +188,8 @@ static bool put_suppression_state(struct admin_turn *turn, struct exchange *x, s
 
 static const struct {
     const char *path; /* the call's, or where it begins, up to a slash */
-    bool (*put)(struct admin_turn *turn, struct exchange *x, struct json_out *out);
+    bool (*put)(struct admin_turn *turn, struct exchange *x, char *const parts[2],
+                                  struct json_out *out);
 } things[] = {
     {"/v1/pause", put_all},
     {"/v1/resume", put_all},
@@ -189,14 +203,98 @@ static const struct {
     {"/v1/dead/{id}", put_job_state},
 };
 
-void state_put(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+#define THINGS (sizeof things / sizeof *things)
+
+static size_t thing_of(const char *path)
 {
-    bool known = false;
-    for (size_t i = 0; i < sizeof things / sizeof *things && !known; i++) {
+    for (size_t i = 0; i < THINGS; i++) {
         size_t bytes = strlen(things[i].path);
-        char end = strncmp(x->route->path, things[i].path, bytes) == 0 ? x->route->path[bytes] : '?';
-        known = (end == '\0' || end == '/') && things[i].put(turn, x, out);
+        char end = strncmp(path, things[i].path, bytes) == 0 ? path[bytes] : '?';
+        if (end == '\0' || end == '/')
+            return i;
     }
-    if (!known)
+    return THINGS;
+}
+
+void state_put(struct admin_turn *turn, struct exchange *x, const char *path, char *const parts[2], struct json_out *out)
+{
+    size_t at = thing_of(path);
+    if (at == THINGS || !things[at].put(turn, x, parts, out))
         json_put_null(out);
+}
+
+/* ---- ETags ---- */
+
+static bool is_state(struct span state)
+{
+    return state.bytes > 0 && ((const char *)state.data)[0] == '{';
+}
+
+void state_etag(const struct admin_turn *turn, struct span state, char out[ETAG_TEXT_MAX])
+{
+    uint64_t hash = keyed_hash(turn->options->hash, KEYED_STATE, NULL, state.data, state.bytes);
+    snprintf(out, ETAG_TEXT_MAX, "\"%016" PRIx64 "\"", hash);
+}
+
+bool state_etag_of(struct admin_turn *turn, struct exchange *x, const char *path, char *const parts[2],
+                   char out[ETAG_TEXT_MAX])
+{
+    struct json_out state = {0};
+    state_put(turn, x, path, parts, &state);
+    struct span span = {state.text, state.bytes};
+    bool known = !state.failed && is_state(span);
+    out[0] = '\0';
+    if (known)
+        state_etag(turn, span, out);
+    json_out_free(&state);
+    return known;
+}
+
+void state_pauses_etag(const struct admin_turn *turn, char out[ETAG_TEXT_MAX])
+{
+    char text[32];
+    int bytes = snprintf(text, sizeof text, "pauses %016" PRIx64, core_pauses_mark(turn->core));
+    state_etag(turn, (struct span){text, (size_t)bytes}, out);
+}
+
+/* One of the comma list, with its quotes or as views show it. A weak one (W/"...") is none of ours. */
+static bool lists(const char *list, const char *etag)
+{
+    size_t bytes = strlen(etag);
+    for (const char *at = list; *at != '\0';) {
+        at += strspn(at, " \t,");
+        size_t length = strcspn(at, " \t,");
+        if ((length == bytes && memcmp(at, etag, bytes) == 0) ||
+            (length == bytes - 2 && memcmp(at, etag + 1, bytes - 2) == 0))
+            return true;
+        at += length;
+    }
+    return false;
+}
+
+/* Who pauses or resumes may have looked at the list of pauses instead of the thing. */
+static bool matches_pauses(const struct admin_turn *turn, const struct exchange *x)
+{
+    char etag[ETAG_TEXT_MAX];
+    state_pauses_etag(turn, etag);
+    return (x->route->handle == call_pause || x->route->handle == call_resume) && lists(x->if_match, etag);
+}
+
+bool state_matches(const struct admin_turn *turn, const struct exchange *x, struct span state)
+{
+    char etag[ETAG_TEXT_MAX];
+    if (!is_state(state)) /* what is not there is refused for that; what never has a state cannot be compared */
+        return thing_of(x->route->path) != THINGS;
+    state_etag(turn, state, etag);
+    return strcmp(x->if_match, "*") == 0 || lists(x->if_match, etag) || matches_pauses(turn, x);
+}
+
+void state_append_etag(struct json_out *out, const char *etag)
+{
+    if (etag[0] == '\0' || out->bytes == 0 || out->text[out->bytes - 1] != '}')
+        return;
+    out->bytes--;
+    json_key(out, "etag");
+    json_put_bytes(out, etag + 1, strlen(etag) - 2); /* without its quotes */
+    json_close(out, '}');
 }

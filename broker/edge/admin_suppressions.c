@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/edge/admin_calls.h"
+#include "broker/edge/admin_state.h"
 #include "broker/edge/recipients.h"
 #include "lineward/log.h"
 
@@ -25,6 +26,7 @@ static bool find_account(const struct admin_turn *turn, struct exchange *x, uint
 /* ---- the list ---- */
 
 struct listing {
+    struct admin_turn *turn;
     struct exchange *x;
     size_t left;
 };
@@ -32,7 +34,11 @@ struct listing {
 static void put(void *self, const struct suppression_view *view)
 {
     struct listing *listing = self;
+    char etag[ETAG_TEXT_MAX];
+    char *const parts[2] = {listing->x->parts[0], (char *)(uintptr_t)view->text.recipient}; /* only read */
     view_suppression(&listing->x->answer.text, view, listing->x->grant.role == ROLE_VIEWER);
+    if (state_etag_of(listing->turn, listing->x, "/v1/suppressions/{account}/{to}", parts, etag))
+        state_append_etag(&listing->x->answer.text, etag);
     listing->left--;
 }
 
@@ -68,7 +74,7 @@ enum admin_step call_suppressions(struct admin_turn *turn, struct exchange *x)
     if (!find_account(turn, x, &account) || (x->phase == 0 && !list_open(x)))
         return STEP_DONE;
     uint32_t cursor = (uint32_t)x->cursor;
-    struct listing listing = {.x = x, .left = x->limit};
+    struct listing listing = {.turn = turn, .x = x, .left = x->limit};
     uint32_t slots = x->limit < SLOTS_PER_STEP ? (uint32_t)x->limit : SLOTS_PER_STEP; /* a slot gives one at most */
     bool more = core_suppressions_walk(turn->core, account, &cursor, slots, put, &listing);
     x->cursor = cursor;

@@ -18,12 +18,36 @@ bool trail_wants(const struct route *route)
     return strcmp(route->method, "GET") != 0 && route->handle != call_enqueue;
 }
 
-void trail_begin(struct admin_turn *turn, struct exchange *x)
+/* {"error":{"code","message","now"}}, and the ETag of what it is now. */
+static void answer_changed(struct admin_turn *turn, struct exchange *x)
 {
+    const struct json_out *now = &x->trail.before;
+    struct json_out *out = &x->answer.text;
+    answer_error(x, CODE_CHANGED, NULL, NULL);
+    json_out_clear(out);
+    json_open(out, '{');
+    json_key(out, "error");
+    json_open(out, '{');
+    put_word(out, "code", code_name(CODE_CHANGED));
+    put_word(out, "message", "it is not what If-Match says: somebody has changed it, and `now` is how it stands");
+    json_key(out, "now");
+    json_put_raw(out, now->text, now->bytes);
+    json_close(out, '}');
+    json_close(out, '}');
+    state_etag_of(turn, x, x->route->path, x->parts, x->answer.etag);
+}
+
+bool trail_begin(struct admin_turn *turn, struct exchange *x)
+{
+    struct json_out *before = &x->trail.before;
     if (x->trail.written)
-        return;
-    json_out_clear(&x->trail.before);
-    state_put(turn, x, &x->trail.before);
+        return true;
+    json_out_clear(before);
+    state_put(turn, x, x->route->path, x->parts, before);
+    if (x->if_match[0] == '\0' || x->trail.allowed || state_matches(turn, x, (struct span){before->text, before->bytes}))
+        return true;
+    answer_changed(turn, x);
+    return false;
 }
 
 /* ---- what it was about ---- */
@@ -126,6 +150,17 @@ static void put_asked(struct exchange *x, struct json_out *out)
 
 /* ---- the record ---- */
 
+/* The state after it, whose ETag the answer carries. */
+static void put_after(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+{
+    struct json_out after = {0};
+    state_put(turn, x, x->route->path, x->parts, &after);
+    put_span(out, "after", (struct span){after.text, after.bytes});
+    if (after.bytes > 0 && after.text[0] == '{')
+        state_etag(turn, (struct span){after.text, after.bytes}, x->answer.etag);
+    json_out_free(&after);
+}
+
 static void write_record(struct admin_turn *turn, struct exchange *x, enum code code)
 {
     struct trail *trail = &x->trail;
@@ -142,11 +177,10 @@ static void write_record(struct admin_turn *turn, struct exchange *x, enum code 
     put_to(x, out);
     put_asked(x, out);
     put_span(out, "before", (struct span){trail->before.text, trail->before.bytes});
-    json_key(out, "after");
     if (trail->told.bytes > 0)
-        json_put_raw(out, trail->told.text, trail->told.bytes);
+        put_span(out, "after", (struct span){trail->told.text, trail->told.bytes});
     else
-        state_put(turn, x, out);
+        put_after(turn, x, out);
     put_word(out, "code", code == CODE_NONE ? NULL : code_name(code));
     json_close(out, '}');
     memcpy(trail->record.by, x->grant.name, sizeof trail->record.by);
@@ -192,6 +226,7 @@ enum admin_step trail_end(struct admin_turn *turn, struct exchange *x, enum admi
         return step;
     const struct effect *answer = answer_of(turn, x);
     if (answer != NULL || trail->part) {
+        trail->allowed = true; /* what follows goes on with what was allowed */
         trail->written = answer != NULL;
         trail->part = false;
         write_record(turn, x, answer == NULL ? CODE_NONE : answer->code);

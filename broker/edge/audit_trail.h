@@ -7,8 +7,8 @@
 #include "broker/edge/admin_exchange.h"
 
 bool trail_wants(const struct route *route);
-/* Before a step of the handler. */
-void trail_begin(struct admin_turn *turn, struct exchange *x);
+/* Before a step of the handler; false: its If-Match says that it must not be made, and it is answered. */
+bool trail_begin(struct admin_turn *turn, struct exchange *x);
 /* After it; what is to be done in place of what the handler said. */
 enum admin_step trail_end(struct admin_turn *turn, struct exchange *x, enum admin_step step);
 

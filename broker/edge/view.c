@@ -87,6 +87,7 @@ static const char *const code_sentences[] = {
     [CODE_FORBIDDEN] = "the token's role does not allow this",
     [CODE_SUPERSEDED] = "a newer job with the same collapse_key took its place",
     [CODE_OUTCOME_UNKNOWN] = "it is not known whether the message went out",
+    [CODE_CHANGED] = "somebody has changed it since you looked",
 };
 _Static_assert(sizeof code_sentences / sizeof *code_sentences == CODE_COUNT, "a sentence for every code");
 

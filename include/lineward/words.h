@@ -167,7 +167,8 @@
     X(UNAUTHORIZED, "unauthorized", 401)                                                           \
     X(FORBIDDEN, "forbidden", 403)                                                                 \
     X(SUPERSEDED, "superseded", 409)                                                               \
-    X(OUTCOME_UNKNOWN, "outcome_unknown", 409)
+    X(OUTCOME_UNKNOWN, "outcome_unknown", 409)                                                     \
+    X(CHANGED, "changed", 412)
 
 enum job_state {
 #define X(name, text) JOB_##name,

@@ -140,8 +140,10 @@ START_TEST(a_campaign_s_jobs_are_counted_and_shown_to_those_who_see_its_pool)
     struct reply reply = rig_ask("GET", "/v1/campaigns?pool=eu", "viewer-token", NULL);
     const cJSON *spring = cJSON_GetArrayItem(json_get(reply.json, "campaigns"), 0);
     char *text = cJSON_PrintUnformatted(spring);
-    ck_assert_str_eq(text, "{\"pool\":\"eu\",\"campaign\":\"spring\",\"paused\":false,\"accepted\":2,\"waiting\":1,"
-                           "\"leased\":0,\"sent\":0,\"failed\":0,\"expired\":0,\"cancelled\":1,\"suppressed\":0}");
+    static const char expected[] =
+        "{\"pool\":\"eu\",\"campaign\":\"spring\",\"paused\":false,\"accepted\":2,\"waiting\":1,"
+        "\"leased\":0,\"sent\":0,\"failed\":0,\"expired\":0,\"cancelled\":1,\"suppressed\":0,\"etag\":";
+    ck_assert_msg(strncmp(text, expected, sizeof expected - 1) == 0, "%s", text);
     cJSON_free(text);
     reply_free(&reply);
     ck_assert_int_eq(count_campaigns("", "viewer-token"), 2);

@@ -171,6 +171,28 @@ START_TEST(requeue_of_all_stops_when_there_is_no_room)
 }
 END_TEST
 
+START_TEST(if_match_goes_along_with_changes_only)
+{
+    static const struct reply script[] = {
+        {200, "{\"line\":\"+1202\",\"cordoned\":true}"},
+        {200, "{\"line\":\"+1202\"}"},
+        {412, "{\"error\":{\"code\":\"changed\",\"message\":\"it is not what If-Match says\",\"now\":{}}}"}};
+    SERVER_START(script);
+    RUN_ADMIN("cordon", W("+1202"), W("--if-match"), W("00ff"));
+    ck_assert_str_eq(server.seen[0].if_match, "\"00ff\"");
+    RUN_ADMIN("line", W("+1202"), W("--if-match"), W("00ff"));
+    ck_assert_str_eq(server.seen[1].if_match, "");
+    RUN_ADMIN("cordon", W("+1202"), W("--if-match"), W("*"));
+    ck_assert_str_eq(server.seen[2].if_match, "*");
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "changed");
+    RUN_ADMIN("cordon", W("+1202"), W("--if-match"), W("a\r\nX: y"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_uint_eq(server.seen_count, 3);
+    server_stop();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_operate");
@@ -186,6 +208,7 @@ int main(void)
     tcase_add_test(tests, requeue_goes_on_after_a_refusal);
     tcase_add_test(tests, requeue_of_all_goes_on_until_none_is_left);
     tcase_add_test(tests, requeue_of_all_stops_when_there_is_no_room);
+    tcase_add_test(tests, if_match_goes_along_with_changes_only);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -23,6 +23,7 @@ struct seen {
     char method[16];
     char url[512]; /* with the query, as it came */
     char authorization[128];
+    char if_match[64];
     char *body;
     size_t body_bytes;
 };
@@ -58,6 +59,8 @@ static enum MHD_Result server_answer(void *self, struct MHD_Connection *connecti
     if (seen->method[0] == '\0') {
         const char *authorization =
             MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+        const char *if_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_MATCH);
+        snprintf(seen->if_match, sizeof seen->if_match, "%s", if_match != NULL ? if_match : "");
         snprintf(seen->method, sizeof seen->method, "%s", method);
         snprintf(seen->authorization, sizeof seen->authorization, "%s", authorization != NULL ? authorization : "");
         return MHD_YES;

@@ -19,6 +19,7 @@ static const struct option_spec common_options[] = {
     {"admin", "URL", "admin API; default LINEWARD_ADMIN, else " CTL_ADMIN_DEFAULT},
     {"token-file", "FILE", "file whose first line is the token; default LINEWARD_TOKEN"},
     {"ca", "FILE", "PEM certificates to trust besides the system's"},
+    {"if-match", "ETAG", "change only what still has this etag, as its view shows it (412 else)"},
     {"insecure", NULL, "allow plain http to another machine"},
     {"json", NULL, "answer in JSON"},
     {"help", NULL, "say what a command does"},
@@ -383,6 +384,15 @@ static int run_command(struct ctl *ctl, const struct args *args)
     return code;
 }
 
+/* It goes into a header as it is. */
+static bool etag_is_good(const char *etag)
+{
+    size_t at = 0;
+    while (etag != NULL && etag[at] > ' ' && etag[at] <= '~')
+        at++;
+    return etag == NULL || (at > 0 && at < IF_MATCH_MAX && etag[at] == '\0');
+}
+
 int ctl_run(int argc, char **argv, FILE *out, FILE *err)
 {
     struct args *args = calloc(1, sizeof *args);
@@ -407,8 +417,10 @@ int ctl_run(int argc, char **argv, FILE *out, FILE *err)
         ctl.json = args_flag(args, "json");
         ctl.insecure = args_flag(args, "insecure");
         ctl.ca = args_option(args, "ca");
+        ctl.if_match = args_option(args, "if-match");
         ctl.progress = fileno(err) >= 0 && isatty(fileno(err));
-        code = run_command(&ctl, args);
+        code = etag_is_good(ctl.if_match) ? run_command(&ctl, args)
+                                          : ctl_fail(&ctl, EXIT_USAGE, "usage", "--if-match is the etag of a view");
     }
     free(args);
     return code;

@@ -19,6 +19,7 @@ enum exit_code { /* PROTOCOL, Programs */
                  EXIT_UNREACHABLE = 3, /* can't reach the broker */
 };
 
+#define IF_MATCH_MAX      256 /* bytes of --if-match */
 #define CTL_ADMIN_DEFAULT "http://127.0.0.1:7781"
 
 struct ctl {
@@ -29,6 +30,7 @@ struct ctl {
     char admin[512];    /* base URL, without a slash at its end */
     char *token;        /* NULL: none */
     const char *ca;     /* PEM file to trust besides the system's; NULL: none */
+    const char *if_match; /* an ETag, as views show it: changes are made only while it holds; NULL: none */
     bool insecure;      /* the token may go over plain http to another machine */
 };
 

@@ -54,12 +54,23 @@ static bool was_never_asked(CURLcode rc)
     }
 }
 
-static struct curl_slist *headers_for(const struct ctl *ctl, bool with_body)
+/* An ETag is a quoted text; people see and say it without the quotes. */
+static struct curl_slist *add_if_match(struct curl_slist *headers, const char *etag)
+{
+    char line[IF_MATCH_MAX + 16];
+    bool quoted = etag[0] == '"' || strcmp(etag, "*") == 0;
+    snprintf(line, sizeof line, quoted ? "If-Match: %s" : "If-Match: \"%s\"", etag);
+    return curl_slist_append(headers, line);
+}
+
+static struct curl_slist *headers_for(const struct ctl *ctl, const char *method, bool with_body)
 {
     struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
     if (with_body)
         headers = curl_slist_append(headers, "Content-Type: application/json");
     headers = curl_slist_append(headers, "Expect:"); /* no round trip before a large body */
+    if (ctl->if_match != NULL && strcmp(method, "GET") != 0)
+        headers = add_if_match(headers, ctl->if_match);
     if (ctl->token == NULL)
         return headers;
     size_t room = strlen(ctl->token) + sizeof "Authorization: Bearer ";
@@ -118,7 +129,7 @@ enum http_end http_call(const struct ctl *ctl, const char *method, const char *p
     snprintf(out->problem, sizeof out->problem, "out of memory");
     enum http_end end = HTTP_UNREACHABLE;
     CURL *curl = curl_easy_init();
-    struct curl_slist *headers = headers_for(ctl, body != NULL);
+    struct curl_slist *headers = headers_for(ctl, method, body != NULL);
     size_t room = strlen(ctl->admin) + strlen(path) + 1;
     char *url = malloc(room);
     if (curl != NULL && url != NULL && headers != NULL) {
@@ -179,7 +190,7 @@ enum http_end http_lines(const struct ctl *ctl, const char *path, long silent_s,
     snprintf(out->problem, sizeof out->problem, "out of memory");
     struct lines lines = {.curl = curl_easy_init(), .take = take, .self = self, .answer = out};
     enum http_end end = HTTP_UNREACHABLE;
-    struct curl_slist *headers = headers_for(ctl, false);
+    struct curl_slist *headers = headers_for(ctl, "GET", false);
     size_t room = strlen(ctl->admin) + strlen(path) + 1;
     char *url = malloc(room);
     if (lines.curl != NULL && url != NULL && headers != NULL) {
