@@ -437,6 +437,8 @@ struct job_view {
 };
 /* False: not a live job (look in the history). */
 bool core_job_view(struct core *core, uint64_t number, struct instant now, struct job_view *out);
+/* The same, as lists have it: no further than a few jobs are looked at. */
+bool core_job_glance(struct core *core, uint64_t number, struct instant now, struct job_view *out);
 /* The number behind a remembered producer id, 0: none. */
 uint64_t core_job_by_id(const struct core *core, uint64_t id_hash);
 /* Live jobs from slot *cursor on, at most `limit` visited slots; advances *cursor; false: the end was reached.
@@ -573,7 +575,23 @@ struct pause_view {
     struct change_pause pause;
     const char *name; /* of the account, pool or campaign; NULL: the change itself says */
     const char *pool; /* of a campaign or a conversation */
+    uint32_t first;   /* the slot of the oldest pause on the same thing, and its number */
+    uint64_t first_id;
 };
+struct held_job { /* a queued job on which a pause lies */
+    uint64_t number;
+    uint32_t conversation; /* an index below core_held_conversations(), to tell them apart */
+    uint32_t pauses[PAUSE_SCOPE_COUNT]; /* of each scope the slot of the oldest one that lies on it, 0: none */
+};
+/* Those from slot *cursor on (0 first), at most `limit` visited slots, each some tens of nanoseconds. Advances *cursor;
+ * false: the end was reached. */
+bool core_held_walk(const struct core *core, uint32_t *cursor, uint32_t limit,
+                    void (*visit)(void *self, const struct held_job *job), void *self);
+uint32_t core_held_conversations(const struct core *core);
+uint64_t core_pause_id(const struct core *core, uint32_t slot);
+uint32_t core_pauses_max(const struct core *core); /* slots of pauses are below */
+uint64_t core_next_pause(const struct core *core); /* the number that the next one gets */
+
 /* At most `room` pauses from *cursor on (0 first). Returns how many. */
 size_t core_pauses(const struct core *core, uint32_t *cursor, struct pause_view *out, size_t room);
 

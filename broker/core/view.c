@@ -6,6 +6,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/pause.h"
 #include "broker/core/quiet.h"
 #include "broker/core/operate.h"
 
@@ -66,13 +67,23 @@ static void view_job(struct core *core, uint32_t slot, uint32_t look, struct ins
     };
 }
 
-bool core_job_view(struct core *core, uint64_t number, struct instant now, struct job_view *out)
+static bool view_by_number(struct core *core, uint64_t number, uint32_t most, struct instant now, struct job_view *out)
 {
     uint32_t slot = job_find(core, number);
     if (slot == NOBODY)
         return false;
-    view_job(core, slot, DECIDE_FULL, now, out);
+    view_job(core, slot, most, now, out);
     return true;
+}
+
+bool core_job_view(struct core *core, uint64_t number, struct instant now, struct job_view *out)
+{
+    return view_by_number(core, number, DECIDE_FULL, now, out);
+}
+
+bool core_job_glance(struct core *core, uint64_t number, struct instant now, struct job_view *out)
+{
+    return view_by_number(core, number, DECIDE_QUICK, now, out);
 }
 
 uint64_t core_job_by_id(const struct core *core, uint64_t id_hash)
@@ -217,6 +228,8 @@ size_t core_pauses(const struct core *core, uint32_t *cursor, struct pause_view 
             continue;
         const struct change_pause *pause = &core->pauses[p].change;
         out[count].pause = *pause;
+        out[count].first = pause_find(core, (enum pause_scope)pause->scope, pause->target);
+        out[count].first_id = core->pauses[out[count].first].change.id;
         name_pause(core, &out[count++]);
     }
     *cursor = p;

@@ -11,6 +11,7 @@
 #include "broker/edge/admin_route.h"
 #include "broker/edge/admin_stream.h"
 #include "broker/edge/audit_trail.h"
+#include "broker/edge/pause_count.h"
 
 #define STEPS_PER_SERVE 16 /* handler calls in one slice, at most one of which has more to do */
 #define ROOM_NEEDED     (8u * WIRE_ENQUEUE_JOBS_MAX) /* changes and effects that one handler call may add */
@@ -33,6 +34,7 @@ struct admin {
     atomic_size_t body_bytes;
     /* the owner's */
     struct queue running;
+    struct pause_count *count;
     struct exchange *slots[ADMIN_CONNECTIONS_MAX];
     uint64_t generation;
     size_t next_slot;
@@ -103,7 +105,8 @@ enum err admin_open(struct admin **out, const struct admin_options *options, str
     pthread_mutex_init(&admin->mutex, NULL);
     admin->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     admin->streams = streams_new(options->lookup);
-    enum err err = admin->streams == NULL ? ERR_NO_MEMORY : admin->wake_fd >= 0 ? admin_http_open(&admin->http, admin, problem) : ERR_IO;
+    admin->count = pause_count_new();
+    enum err err = admin->streams == NULL || admin->count == NULL ? ERR_NO_MEMORY : admin->wake_fd >= 0 ? admin_http_open(&admin->http, admin, problem) : ERR_IO;
     if (err != ERR_NONE) {
         admin_close(&admin);
         return err;
@@ -150,6 +153,7 @@ void admin_close(struct admin **admin_p)
         streams_end(admin->streams, "the broker is stopping; go on from the last id");
     admin_http_close(&admin->http);
     streams_free(&admin->streams);
+    pause_count_free(&admin->count);
     pthread_mutex_destroy(&admin->mutex);
     if (admin->wake_fd >= 0)
         close(admin->wake_fd);
@@ -220,15 +224,21 @@ static enum admin_step step(struct admin_turn *turn, struct exchange *x)
 
 bool admin_serve(struct admin *admin, struct core *core, struct instant now, struct effects *out)
 {
-    struct admin_turn turn = {.admin = admin, .streams = admin->streams, .options = &admin->options, .core = core, .now = now, .out = out};
+    struct admin_turn turn = {.admin = admin,
+                              .streams = admin->streams,
+                              .count = admin->count,
+                              .options = &admin->options,
+                              .core = core,
+                              .now = now,
+                              .out = out};
     take_arrived(admin);
     if (out->effect_room - out->effect_count < ROOM_NEEDED || out->change_room - out->change_count < ROOM_NEEDED)
         return admin->running.first != NULL;
     size_t used = out->effect_count;
     for (unsigned steps = 0; steps < STEPS_PER_SERVE; steps++) {
         struct exchange *x = queue_take(&admin->running);
-        if (x == NULL)
-            return false;
+        if (x == NULL) /* a count goes on though nobody waits for it any more */
+            return pause_count_slice(admin->count, core);
         x->is_running = false;
         switch (step(&turn, x)) {
         case STEP_DONE:
@@ -243,7 +253,7 @@ bool admin_serve(struct admin *admin, struct core *core, struct instant now, str
         if (out->effect_count != used) /* a change is enough for one slice: there must be room in `out` */
             break;
     }
-    return admin->running.first != NULL;
+    return admin->running.first != NULL || pause_count_runs(admin->count);
 }
 
 bool admin_owns(uint64_t token)

@@ -18,6 +18,8 @@ enum admin_step call_lines(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_line(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_campaigns(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_workers(struct admin_turn *turn, struct exchange *x);
+
+/* admin_pauses.c */
 enum admin_step call_pauses(struct admin_turn *turn, struct exchange *x);
 
 /* admin_audit.c */
@@ -60,6 +62,7 @@ enum admin_step call_unsuppress(struct admin_turn *turn, struct exchange *x);
 
 /* What the path's first part names: what memory knows of that job (admin_jobs.c); its view from disk, and the answer. */
 void exchange_job(struct admin_turn *turn, struct exchange *x, bool with_line, struct lookup_job *job);
+void exchange_fill_job(struct admin_turn *turn, const struct job_view *view, bool with_line, struct lookup_job *job);
 enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, enum lookup_form form);
 enum admin_step exchange_answer_job(struct exchange *x);
 

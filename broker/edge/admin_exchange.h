@@ -19,6 +19,7 @@ enum admin_step { STEP_DONE, STEP_MORE, STEP_WAIT };
 struct admin_turn { /* what a handler may use during one call */
     struct admin *admin;
     struct streams *streams;
+    struct pause_count *count;
     const struct admin_options *options;
     struct core *core;
     struct instant now;

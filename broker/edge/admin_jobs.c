@@ -17,7 +17,7 @@
 
 /* ---- one job ---- */
 
-static void fill_live(struct admin_turn *turn, const struct job_view *view, bool with_line, struct lookup_job *job)
+void exchange_fill_job(struct admin_turn *turn, const struct job_view *view, bool with_line, struct lookup_job *job)
 {
     const struct conf *conf = turn->options->conf;
     size_t index;
@@ -52,7 +52,7 @@ void exchange_job(struct admin_turn *turn, struct exchange *x, bool with_line, s
         ref.number = core_job_by_id(turn->core, shell->id_hash(shell->self, pool, ref.id));
     job->number = ref.number;
     if (ref.number != 0 && core_job_view(turn->core, ref.number, turn->now, &view))
-        fill_live(turn, &view, with_line, job);
+        exchange_fill_job(turn, &view, with_line, job);
 }
 
 enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, enum lookup_form form)
@@ -361,7 +361,7 @@ static void take_job(void *self, const struct job_view *view)
         return;
     struct lookup_job *job = &page->jobs[page->job_count++];
     *job = (struct lookup_job){0};
-    fill_live(page->turn, view, false, job);
+    exchange_fill_job(page->turn, view, false, job);
 }
 
 static enum admin_step ask_live(struct admin_turn *turn, struct exchange *x, struct page *page)

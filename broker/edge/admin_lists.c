@@ -1,4 +1,4 @@
-/* admin_lists.c — pages of pools, lines, campaigns, workers and pauses, and one line. A page is made in slices. */
+/* admin_lists.c — pages of pools, lines, campaigns and workers, and one line. A page is made in slices. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,49 +223,5 @@ enum admin_step call_workers(struct admin_turn *turn, struct exchange *x)
         view_worker(&x->answer.text, &view);
         x->limit--;
     }
-    return more && x->limit > 0 ? STEP_MORE : page_close(x, more);
-}
-
-/* ---- pauses ---- */
-
-/* A pause of a pool, or of something in it, is seen by those who see the pool, and one of an account by those who see
- * a pool of it; that of everything concerns everybody. */
-static bool sees_pause(struct admin_turn *turn, const struct exchange *x, const struct pause_view *pause)
-{
-    size_t index;
-    struct line_view line;
-    if (x->grant.pools == NULL)
-        return true;
-    if (pause->pause.scope == PAUSE_POOL)
-        return pause->name != NULL && grant_sees_name(x, pause->name);
-    if (pause->pause.scope == PAUSE_CAMPAIGN || pause->pause.scope == PAUSE_CONVERSATION)
-        return pause->pool != NULL && grant_sees_name(x, pause->pool);
-    if (pause->pause.scope == PAUSE_ACCOUNT)
-        return grant_sees_account(turn, x, pause->name);
-    if (pause->pause.scope != PAUSE_LINE)
-        return true;
-    return core_line_find(turn->core, pause->pause.target, &index) &&
-           core_line_view(turn->core, index, turn->now, &line) && grant_sees_pool(turn, x, line.pool);
-}
-
-enum admin_step call_pauses(struct admin_turn *turn, struct exchange *x)
-{
-    struct pause_view views[ITEMS_PER_STEP];
-    if (x->phase == 0 && !page_open(x, "pauses"))
-        return STEP_DONE;
-    if (x->phase == 0)
-        state_pauses_etag(turn, x->answer.etag); /* from before the first is read */
-    x->phase = 1;
-    size_t room = x->limit < ITEMS_PER_STEP ? x->limit : ITEMS_PER_STEP;
-    uint32_t cursor = (uint32_t)x->cursor;
-    size_t read = core_pauses(turn->core, &cursor, views, room);
-    x->cursor = cursor;
-    for (size_t i = 0; i < read; i++) {
-        if (!sees_pause(turn, x, &views[i]))
-            continue;
-        view_pause(&x->answer.text, &views[i], x->grant.role == ROLE_VIEWER);
-        x->limit--;
-    }
-    bool more = read == room;
     return more && x->limit > 0 ? STEP_MORE : page_close(x, more);
 }

@@ -171,6 +171,22 @@ START_TEST(requeue_of_all_stops_when_there_is_no_room)
 }
 END_TEST
 
+START_TEST(pauses_are_shown_with_what_they_hold_as_far_as_it_is_counted)
+{
+    static const struct reply script[] = {
+        {200, "{\"pauses\":[{\"pause\":\"p_1\",\"scope\":\"pool\",\"name\":\"eu\",\"jobs\":1204,\"recipients\":311,"
+              "\"counting\":false},{\"pause\":\"p_2\",\"scope\":\"all\",\"name\":null,\"jobs\":null,\"counting\":true}],"
+              "\"next\":null,\"counting\":true}"}};
+    SERVER_START(script);
+    RUN_ADMIN("pauses");
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_says(said.out, "RECIPIENTS");
+    assert_says(said.out, "1204");
+    assert_says(said.out, "still being counted");
+    server_stop();
+}
+END_TEST
+
 START_TEST(if_match_goes_along_with_changes_only)
 {
     static const struct reply script[] = {
@@ -208,6 +224,7 @@ int main(void)
     tcase_add_test(tests, requeue_goes_on_after_a_refusal);
     tcase_add_test(tests, requeue_of_all_goes_on_until_none_is_left);
     tcase_add_test(tests, requeue_of_all_stops_when_there_is_no_room);
+    tcase_add_test(tests, pauses_are_shown_with_what_they_hold_as_far_as_it_is_counted);
     tcase_add_test(tests, if_match_goes_along_with_changes_only);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

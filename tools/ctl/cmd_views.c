@@ -86,8 +86,17 @@ static const struct column campaign_columns[] = {
     {NULL, NULL, false},
 };
 static const struct column pause_columns[] = {
-    {"PAUSE", "pause", true}, {"SCOPE", "scope", true},  {"NAME", "name", true},    {"REASON", "reason", false},
-    {"BY", "by", false},      {"SINCE", "since", false}, {"UNTIL", "until", false}, {NULL, NULL, false},
+    {"PAUSE", "pause", true},
+    {"SCOPE", "scope", true},
+    {"NAME", "name", true},
+    {"JOBS", "jobs", true},
+    {"RECIPIENTS", "recipients", false},
+    {"OLDEST", "oldest_at", false},
+    {"REASON", "reason", false},
+    {"BY", "by", false},
+    {"SINCE", "since", false},
+    {"UNTIL", "until", false},
+    {NULL, NULL, false},
 };
 
 static const struct column suppression_columns[] = {
@@ -139,6 +148,7 @@ struct list {
     const char *name; /* its member in the answer */
     cJSON *rows;
     char *next; /* NULL: the end was reached */
+    bool counting; /* some of what it tells is still being counted */
 };
 
 static void list_free(struct list *list)
@@ -189,6 +199,7 @@ static int take_page(const struct ctl *ctl, struct list *list, const cJSON *page
     bool stuck = next != NULL && list->next != NULL && strcmp(next, list->next) == 0;
     free(list->next);
     list->next = next != NULL && !stuck ? strdup(next) : NULL;
+    list->counting = json_bool(page, "counting", false);
     return EXIT_DONE;
 }
 
@@ -245,6 +256,8 @@ static int list_up_to(const struct ctl *ctl, const struct args *args, int64_t li
         view_table(ctl->out, &ctl->view, columns_for(list.name), list.rows, 0);
         if (list.next != NULL)
             fprintf(ctl->out, "(there are more: --limit, or --after %s)\n", list.next);
+        if (list.counting)
+            fputs("(what they hold is still being counted: ask again in a moment)\n", ctl->out);
     }
     list_free(&list);
     return code;
