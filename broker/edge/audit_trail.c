@@ -44,6 +44,10 @@ bool trail_begin(struct admin_turn *turn, struct exchange *x)
         return true;
     json_out_clear(before);
     state_put(turn, x, x->route->path, x->parts, before);
+    if (before->failed) {
+        answer_error(x, CODE_BUSY, "out of memory", NULL);
+        return false;
+    }
     if (x->if_match[0] == '\0' || x->trail.allowed || state_matches(turn, x, (struct span){before->text, before->bytes}))
         return true;
     answer_changed(turn, x);
@@ -150,13 +154,19 @@ static void put_asked(struct exchange *x, struct json_out *out)
 
 /* ---- the record ---- */
 
+/* Nothing rather than half of it. */
+static struct span written(const struct json_out *json)
+{
+    return json->failed ? (struct span){NULL, 0} : (struct span){json->text, json->bytes};
+}
+
 /* The state after it, whose ETag the answer carries. */
 static void put_after(struct admin_turn *turn, struct exchange *x, struct json_out *out)
 {
     struct json_out after = {0};
     state_put(turn, x, x->route->path, x->parts, &after);
-    put_span(out, "after", (struct span){after.text, after.bytes});
-    if (after.bytes > 0 && after.text[0] == '{')
+    put_span(out, "after", written(&after));
+    if (!after.failed && after.bytes > 0 && after.text[0] == '{')
         state_etag(turn, (struct span){after.text, after.bytes}, x->answer.etag);
     json_out_free(&after);
 }
@@ -176,15 +186,15 @@ static void write_record(struct admin_turn *turn, struct exchange *x, enum code 
     put_target(turn, x, out);
     put_to(x, out);
     put_asked(x, out);
-    put_span(out, "before", (struct span){trail->before.text, trail->before.bytes});
+    put_span(out, "before", written(&trail->before));
     if (trail->told.bytes > 0)
-        put_span(out, "after", (struct span){trail->told.text, trail->told.bytes});
+        put_span(out, "after", written(&trail->told));
     else
         put_after(turn, x, out);
     put_word(out, "code", code == CODE_NONE ? NULL : code_name(code));
     json_close(out, '}');
     memcpy(trail->record.by, x->grant.name, sizeof trail->record.by);
-    core_audit(turn->core, &trail->record, (struct span){out->text, out->bytes}, turn->now, turn->out);
+    core_audit(turn->core, &trail->record, written(out), turn->now, turn->out);
 }
 
 /* What the core said to this call in this step; NULL: nothing. */

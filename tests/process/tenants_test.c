@@ -197,7 +197,9 @@ static char *snapshot(void)
             cJSON_AddItemToArray(all, cJSON_DetachItemFromObjectCaseSensitive(view, kept[k]));
         cJSON_Delete(view);
     }
-    cJSON_AddItemToArray(all, rig_ask(rig, "GET", "/v1/pauses", NULL, NULL));
+    cJSON *pauses = rig_ask(rig, "GET", "/v1/pauses", NULL, NULL);
+    cJSON_AddItemToArray(all, cJSON_DetachItemFromObjectCaseSensitive(pauses, "pauses")); /* not when it was counted */
+    cJSON_Delete(pauses);
     char *text = cJSON_PrintUnformatted(all);
     cJSON_Delete(all);
     return text;
