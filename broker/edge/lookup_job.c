@@ -85,6 +85,8 @@ static bool take_end(void *visitor, const struct change *change)
         return true;
     if (!records->facts.has_end)
         add_history(records, change);
+    if (records->facts.has_end && change->end.life < records->facts.end.life)
+        return true; /* of an earlier life: cleaning has moved it behind the last one's */
     if (records->facts.has_end && records->facts.end.life != change->end.life)
         records->facts.result = (struct span){NULL, 0}; /* what an earlier life ended with says nothing of this one */
     keep_sections(records, change);

@@ -86,7 +86,8 @@ void breach(const char *promise, struct about about, const char *format, ...)
     X(PRODUCER_RESENT, "producer_resent") X(PRODUCER_CANCELLED, "producer_cancelled") X(PAUSED, "paused")             \
     X(RESUMED, "resumed") X(CORDONED, "cordoned") X(REPUTATION_SET, "reputation_set") X(DRAINED, "drained")           \
     X(SETTLED, "settled") X(REQUEUED, "requeued") X(SUPPRESSED, "suppressed") X(MOVED, "moved") X(RELOADED, "reloaded")           \
-    X(IMPORTED, "imported") X(HELD_REFUSED, "held_refused") X(ENQUEUED_OVER_HTTP, "enqueued_over_http")
+    X(IMPORTED, "imported") X(HELD_REFUSED, "held_refused") X(ENQUEUED_OVER_HTTP, "enqueued_over_http")   \
+    X(NEW_LINE, "new_line")
 enum fault {
 #define X(name, text) FAULT_##name,
     FAULTS(X)

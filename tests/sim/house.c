@@ -31,6 +31,7 @@ static struct {
     int64_t up_since_us;
     bool sync_failed;
     bool moves, at_risk_new, tight; /* as the configuration says */
+    int growth_factor, growth_floor, level;
     bool reload;
     bool damaged;  /* and the store has told so: the end of this world */
     bool deceived; /* the disk had forgotten what it promised */
@@ -72,6 +73,13 @@ unsigned house_daily_most(int pool)
     return daily_most[pool];
 }
 
+unsigned house_growth_most(int line)
+{
+    int level = line < 4 ? 0 : line == 4 ? house.level : 2 * house.level;
+    int most = house.growth_factor * level > house.growth_floor ? house.growth_factor * level : house.growth_floor;
+    return house.growth_factor == 0 ? 0 : (unsigned)most;
+}
+
 int64_t house_ramp_step_us(int pool)
 {
     return ramp_step_us[pool];
@@ -90,6 +98,7 @@ static int between(struct stream *luck, int least, int span)
 /* Each drawn by itself: in which order arguments are looked at is the compiler's choice. */
 static void write_conf(void)
 {
+    static const char *const ramps[] = {"[10, 25, 50, 100]", "[10, 25, 50, 100]", "[5, 50, 100]", "[20, 100]"};
     struct stream luck = stream_of("configuration"), tight = stream_of("tight budgets");
     int restart_wait_ms = chance(&luck, 500) ? 5000 : 500;
     int jobs_max = chance(&luck, 200) ? 40 : 100000;
@@ -105,7 +114,10 @@ static void write_conf(void)
     bool few_messages = chance(&tight, 80), few_new = chance(&tight, 60);
     int daily = few_messages ? between(&tight, 8, 30) : 7000;
     new_a_day = few_new ? between(&tight, 1, 4) : new_a_day;
-    house.tight = few_messages || few_new;
+    bool few_more = chance(&tight, 80);
+    int factor = few_more ? between(&tight, 1, 3) : 0, floor = between(&tight, 5, 20), level = between(&tight, 1, 10);
+    const char *ramp = ramps[draw(&tight, 4)];
+    house.tight = few_messages || few_new || few_more;
     if (house.tight)
         jobs_max = 100000; /* else what waits for days keeps out the rest */
     snprintf(conf_text, sizeof conf_text,
@@ -116,18 +128,21 @@ static void write_conf(void)
              "accounts:\n  default:\n    api_key_file: key\n    webhook_secrets_file: /dev/null\n"
              "pools:\n"
              "  default: {account: default, lines: all, policy: default}\n"
-             "  side: {account: default, lines: [\"+12025550104\", \"+12025550105\"], policy: side}\n"
+             "  side: {account: default, lines: {\"+12025550104\": {daily_level: %d}, \"+12025550105\": {daily_level: %d}}, policy: side}\n"
              "policies:\n"
              "  default: {pace_per_min: %d, burst: %d, ramp_step_ms: %d, cadence_ms: [%d], at_risk_chat_gap_ms: %d,\n"
              "            flag_probe_ms: 60000, lease_ms: 45000, attempts_max: %d, retry_cap_ms: 60000,\n"
-             "            new_conversations_per_day: %d, daily_growth_factor: 0, distinct_recipients_per_hour: %d,\n"
+             "            new_conversations_per_day: %d, daily_growth_factor: %d, growth_floor: %d, ramp_percent: %s,\n"
+             "            distinct_recipients_per_hour: %d,\n"
              "            daily_messages: %d, pair_per_min: %d, on_flagged: %s, on_gone: %s, allow_at_risk_new: %s%s}\n"
              "  side: {pace_per_min: 60, burst: 3, ramp_step_ms: 20000, cadence_ms: [5000], lease_ms: 45000,\n"
-             "         at_risk_chat_gap_ms: 30000, flag_probe_ms: 60000, daily_growth_factor: 0%s}\n"
+             "         at_risk_chat_gap_ms: 30000, flag_probe_ms: 60000, daily_growth_factor: %d, growth_floor: %d%s}\n"
              "worker:\n  name: w\n  slots: %d\n  request_timeout_ms: 20000\n",
-             restart_wait_ms, jobs_max, pace, burst, ramp_ms, cadence_ms, gap_ms, attempts, new_a_day, recipients,
+             restart_wait_ms, jobs_max, level, 2 * level, pace, burst, ramp_ms, cadence_ms, gap_ms, attempts, new_a_day,
+             factor, floor, ramp, recipients,
              daily, pair, house.moves ? "move" : "hold", house.moves ? "move" : "hold", house.at_risk_new ? "true" : "false",
-             wants_quiet_hours(), wants_quiet_hours(), slots);
+             wants_quiet_hours(), factor, floor, wants_quiet_hours(), slots);
+    house.growth_factor = factor, house.growth_floor = floor, house.level = level;
 }
 
 bool house_moves_by_policy(void)

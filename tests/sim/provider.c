@@ -56,6 +56,8 @@ static struct {
     struct chat chats[CAST_CONVERSATIONS];
     struct message messages[CAST_JOBS_MAX];
     int64_t storm_until_us, key_bad_until_us;
+    int new_line; /* which the list does not have before then; -1: none */
+    int64_t new_line_us;
     unsigned errors_per_mille;
     bool calm;
     uint64_t traces;
@@ -97,6 +99,11 @@ void provider_begin(void)
         provider.lines[l].word = REPUTATION_HEALTHY;
         turned(l);
     }
+    struct stream young = stream_of("new line");
+    provider.new_line = chance(&young, 200) ? (int)draw(&young, 4) : -1;
+    provider.new_line_us = draw_delay_us(&young, 10 * US_S, 4 * US_MIN);
+    if (provider.new_line >= 0)
+        fault(FAULT_NEW_LINE);
     for (int c = 0; c < CAST_CONVERSATIONS; c++) {
         struct chat *chat = &provider.chats[c];
         int home = wants_home(c);
@@ -294,7 +301,7 @@ char *provider_list(int64_t ago_us, int without)
     json_open(&out, '[');
     for (int l = 0; l < CAST_LINES; l++) {
         char number[CAST_HANDLE_MAX];
-        if (l == without)
+        if (l == without || (l == provider.new_line && now_us() < provider.new_line_us))
             continue;
         cast_line_number(l, number);
         json_open(&out, '{');

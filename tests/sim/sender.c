@@ -47,7 +47,7 @@ struct flight { /* a request on its way: what happens to it there does not depen
     struct provider_reply reply;
 };
 
-static struct stream luck;
+static struct stream luck, slow;
 static bool begun;
 static bool calm;
 
@@ -83,7 +83,7 @@ enum err sender_open(struct sender **out, int epoll_fd, uint32_t epoll_tag, size
                               .slots = slots};
     assert(sender->sends != NULL);
     if (!begun)
-        luck = stream_of("requests");
+        luck = stream_of("requests"), slow = stream_of("lost requests");
     begun = true;
     *out = sender;
     return ERR_NONE;
@@ -231,6 +231,8 @@ static void let_fly(struct send *send)
     int64_t in_us = draw_delay_us(&luck, 500, 100 * US_MS);
     if (!calm && chance(&luck, 8)) {
         fault(FAULT_REQUEST_LOST);
+        if (chance(&slow, 500)) /* which shows late */
+            in_us += draw_delay_us(&slow, 100 * US_MS, 12 * US_S);
         ground_in(in_us, on_lost, flight, 0);
         return;
     }
@@ -278,7 +280,7 @@ static void finish(struct send *send, bool late)
 /* libcurl writes a request again when a kept connection proves dead before any byte of the answer. */
 static bool is_written_again(const struct send *send)
 {
-    return !calm && send->stage == STAGE_LOST && send->begun == 1 && chance(&luck, 100);
+    return !calm && send->stage == STAGE_LOST && send->begun == 1 && chance(&luck, 400);
 }
 
 /* Requests here remember no route. */

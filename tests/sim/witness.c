@@ -155,7 +155,7 @@ bool witness_waits_for_budget(int job)
     if (house_is_tight() && strstr(told, "outcome_unknown") != NULL) /* its next try, or the one before it, does */
         return true;
     return strstr(told, "budget_new") != NULL || strstr(told, "budget_daily") != NULL ||
-           strstr(told, "conversation_busy") != NULL;
+           strstr(told, "budget_growth") != NULL || strstr(told, "conversation_busy") != NULL;
 }
 
 bool witness_waits_for_answer(int job)
@@ -181,6 +181,7 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel)
     if (text == NULL) {
         if (!witness.wall_jumped)
             breach("P1", about_job(job), "job %d was acknowledged and is %s", job, code == NULL ? "?" : code);
+        cast_jobs[job].forgiven = true; /* it ended more than three days ago, as the clock had it */
         return;
     }
     tell_change(job, text, json_string(view, "reason"), json_string(view, "line"));

@@ -12,7 +12,7 @@ struct hand { /* the last lease of a job that a worker has read of */
     const struct process *worker;
     char lease[65];
     int64_t over_mono_us; /* on the worker's own clock */
-    bool revoked, begun;
+    bool revoked;
 };
 
 static struct hand hands[CAST_JOBS_MAX];
@@ -50,13 +50,12 @@ static void worker_reads(const struct process *worker, const struct frame *frame
         take_revoke(worker, &frames[i]);
 }
 
-/* A request that is written again had begun before. */
+/* Neither the first time nor when a request is written again. */
 void hands_begun(const struct process *worker, int job)
 {
     struct hand *hand = &hands[job];
-    if (hand->worker != worker || hand->begun)
+    if (hand->worker != worker)
         return;
-    hand->begun = true;
     if (hand->revoked)
         breach("P3", about_job(job), "%s begins job %d, and has read that its lease is revoked", worker->name, job);
     if (machine_mono_us(worker->machine) > hand->over_mono_us + US_MS)

@@ -14,6 +14,7 @@
 #define PLACED_MAX  512
 #define MADE_MAX    4096
 #define DAY_US      (24 * US_H)
+#define FIRST_DAY_US (13 * US_H) /* the world begins at ten */
 #define STALL_S     6 /* commits may take so long, and what was leased meanwhile is said together */
 
 struct word { /* that is surely in force */
@@ -118,8 +119,27 @@ static void check_ramp(int job, int line)
                eye->recovered_given, line, (double)span_us / 1e6, house_ramp_percent(pool), house_pace_most(pool));
 }
 
+static unsigned made_in_a_day(const struct eye *eye)
+{
+    unsigned count = 0;
+    for (unsigned i = eye->made; i-- > 0 && eye->made - i < MADE_MAX && eye->made_us[i % MADE_MAX] > now_us() - DAY_US;)
+        count++;
+    return count;
+}
+
+/* Replies go past it. Another day may know another level, and so may a clock that was in one. */
+static void check_growth(int job, int line)
+{
+    unsigned limit = house_growth_most(line), made = made_in_a_day(&eyes[line]);
+    if (limit > 0 && made >= limit && cast_jobs[job].class != CLASS_REPLY && now_us() < FIRST_DAY_US && forgotten_us < 0)
+        breach("P6", ((struct about){job, cast_jobs[job].conversation, line}),
+               "job %d is given out on line %d, which has sent %u messages of the %u that its level allows", job, line, made,
+               limit);
+}
+
 void lines_given(int job, int line, bool fresh)
 {
+    check_growth(job, line);
     check_closed(job, line, 0, "is given out");
     check_ramp(job, line);
     if (fresh)
@@ -147,10 +167,9 @@ void lines_placed(int job, int line)
 void lines_message(int job, int line)
 {
     struct eye *eye = &eyes[line];
-    unsigned limit = house_daily_most(cast_pool_of_line(line)), count = 0;
+    unsigned limit = house_daily_most(cast_pool_of_line(line));
     eye->made_us[eye->made++ % MADE_MAX] = now_us();
-    for (unsigned i = eye->made; i-- > 0 && eye->made - i < MADE_MAX && eye->made_us[i % MADE_MAX] > now_us() - DAY_US;)
-        count++;
+    unsigned count = made_in_a_day(eye);
     if (limit > 0 && count > limit)
         breach("P6", ((struct about){job, cast_jobs[job].conversation, line}),
                "%u messages are made on line %d within a day, %u may", count, line, limit);

@@ -169,6 +169,25 @@ START_TEST(a_finished_job_is_found_by_its_number_with_its_history)
 }
 END_TEST
 
+/* Found by the simulation, seed 361 of its day. */
+START_TEST(a_requeued_jobs_last_end_counts_though_cleaning_moved_the_earlier_one_behind_it)
+{
+    add_finished_job(36, 1, JOB_SENT);
+    records[record_count - 1].end.life = 1;
+    struct change *moved = add(CHANGE_END, 0, TOPIC_NONE);
+    moved->end = (struct change_end){.number = 36, .state = JOB_FAILED, .attempts = 1, .line = 12025550102};
+    moved->sections[SECTION_RESULT] = span_of("{\"message_id\":\"m-0\"}");
+    struct lookup_answer answer =
+        answer_of(&(struct lookup_request){.form = LOOKUP_FULL, .jobs = job_asked("j_10", 36), .job_count = 1});
+    cJSON *view = item_json(&answer, 0);
+    ck_assert_str_eq(json_string(view, "state"), "sent");
+    ck_assert_str_eq(json_string(view, "line"), "+12025550101");
+    ck_assert_str_eq(json_string(view, "message_id"), "m-1");
+    cJSON_Delete(view);
+    lookup_answer_free(&answer);
+}
+END_TEST
+
 START_TEST(a_live_job_is_told_from_memory_even_if_its_record_was_just_moved)
 {
     add_finished_job(36, 1, JOB_SENT);
@@ -457,6 +476,7 @@ int main(void)
     TCase *tests = tcase_create("admin_lookup");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_finished_job_is_found_by_its_number_with_its_history);
+    tcase_add_test(tests, a_requeued_jobs_last_end_counts_though_cleaning_moved_the_earlier_one_behind_it);
     tcase_add_test(tests, a_live_job_is_told_from_memory_even_if_its_record_was_just_moved);
     tcase_add_test(tests, what_nobody_knows_is_not_found_under_the_name_it_was_asked_by);
     tcase_add_test(tests, a_job_of_another_pool_is_not_found);
