@@ -1,6 +1,7 @@
 /* admin_audit.c — GET /v1/audit: who did what. How records come to be is audit_trail.c's. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "broker/edge/admin_calls.h"
 
@@ -29,6 +30,12 @@ static bool read_filters(struct admin_turn *turn, struct exchange *x, struct loo
     if (request->pool != NULL &&
         (conf_pool_find(turn->options->conf, request->pool) == UINT32_MAX || !grant_sees_name(x, request->pool))) {
         answer_error(x, CODE_UNKNOWN_POOL, NULL, "pool");
+        return false;
+    }
+    const char *order = query_get(x, "order");
+    request->newest_first = order != NULL && strcmp(order, "newest") == 0;
+    if (order != NULL && !request->newest_first && strcmp(order, "oldest") != 0) {
+        answer_error(x, CODE_INVALID_FIELD, "order must be oldest or newest", "order");
         return false;
     }
     return read_moment(x, "since", &request->since_ms) && read_moment(x, "until", &request->until_ms);

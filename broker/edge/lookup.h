@@ -94,10 +94,11 @@ struct lookup_request {
     bool from_oldest; /* no `after` was given */
     size_t limit;
     const char *topic; /* prefix, copied; NULL: all */
-    /* LOOKUP_AUDIT: records of more than number `after`, as `pools`, `pool` and `line` let through */
+    /* LOOKUP_AUDIT: records behind number `after`, as `pools`, `pool` and `line` let through */
     const char *by;              /* filter, copied; NULL: anybody */
     int64_t since_ms, until_ms;  /* filter: at that moment or later, before that one; 0: any */
     uint64_t audit_end;          /* one more than the newest number */
+    bool newest_first;           /* then `after` is the number that they lie before; 0: none */
 };
 
 struct lookup_item {

@@ -1,4 +1,4 @@
-/* lookup_audit.c — pages of audit records, oldest first. They lie on shelves: AUDIT_SHELF numbers under one key, so that
+/* lookup_audit.c — pages of audit records, oldest first or newest first. They lie on shelves: AUDIT_SHELF numbers under one key, so that
  * a page reads its shelf and not the whole log of events. Where a page without `after` begins is found by halving: what
  * is too old is gone, or lies before what is not. */
 #include <stdlib.h>
@@ -27,7 +27,9 @@ struct shelf {
 
 static bool wanted(const struct lookup_request *request, const struct change_audit *audit, int64_t at_ms)
 {
-    return audit->number > request->after && (request->since_ms == 0 || at_ms >= request->since_ms) &&
+    bool follows = request->newest_first ? request->after == 0 || audit->number < request->after
+                                         : audit->number > request->after;
+    return follows && (request->since_ms == 0 || at_ms >= request->since_ms) &&
            (request->until_ms == 0 || at_ms < request->until_ms) &&
            (request->line == 0 || audit->line == request->line) &&
            (request->by == NULL || strcmp(audit->by[0] != '\0' ? audit->by : AUDIT_SYSTEM, request->by) == 0) &&
@@ -100,7 +102,7 @@ static enum err first_shelf(const struct archive *archive, struct shelf *shelf, 
 static bool render(const struct shelf *shelf, struct lookup_answer *answer)
 {
     for (size_t i = 0; i < AUDIT_SHELF; i++) {
-        const struct kept *kept = &shelf->kept[i];
+        const struct kept *kept = &shelf->kept[shelf->request->newest_first ? AUDIT_SHELF - 1 - i : i];
         if (kept->audit.number == 0)
             continue;
         if (answer->item_count == shelf->request->limit)
@@ -113,6 +115,30 @@ static bool render(const struct shelf *shelf, struct lookup_answer *answer)
         answer->next = kept->audit.number;
     }
     return true;
+}
+
+/* Down from the newest one, until a shelf is empty whose records must have been durable: they are gone, and all older
+ * ones with them. */
+static enum err read_back(const struct archive *archive, struct shelf *shelf, struct lookup_answer *answer)
+{
+    const struct lookup_request *request = shelf->request;
+    uint64_t before = request->after != 0 ? request->after : request->audit_end;
+    uint64_t at = before > 1 ? (before - 1) / AUDIT_SHELF : 0;
+    answer->next = request->after;
+    for (unsigned shelves = 0;; shelves++, at--) {
+        answer->more = shelves == SHELVES_PER_PAGE;
+        if (answer->more)
+            return ERR_NONE;
+        enum err err = read_shelf(archive, shelf, at);
+        if (err != ERR_NONE)
+            return err;
+        answer->more = !render(shelf, answer);
+        bool gone = shelf->last == 0 && (at + 1) * AUDIT_SHELF + UNDER_WAY_MAX < request->audit_end;
+        bool too_old = request->since_ms != 0 && shelf->last != 0 && !shelf->reaches;
+        if (answer->more || gone || too_old || at == 0)
+            return ERR_NONE;
+        answer->next = at * AUDIT_SHELF;
+    }
 }
 
 static enum err read_page(const struct archive *archive, struct shelf *shelf, struct lookup_answer *answer)
@@ -144,7 +170,8 @@ enum err lookup_audit(const struct archive *archive, const struct lookup_request
     if (shelf == NULL)
         return ERR_NO_MEMORY;
     shelf->request = request;
-    enum err err = read_page(archive, shelf, answer);
+    enum err err =
+        request->newest_first ? read_back(archive, shelf, answer) : read_page(archive, shelf, answer);
     clear(shelf);
     free(shelf);
     return err;

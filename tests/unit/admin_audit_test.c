@@ -213,6 +213,10 @@ START_TEST(filters_by_whom_what_and_when)
     ck_assert_int_eq(count(query, "viewer-token"), 2);
     snprintf(query, sizeof query, "?until=%s", then);
     ck_assert_int_eq(count(query, "viewer-token"), 1);
+    struct reply reply = audit("?order=newest&limit=1", "viewer-token");
+    ck_assert_str_eq(text(cJSON_GetArrayItem(json_get(reply.json, "audit"), 0), "line"), "+12025550102");
+    reply_free(&reply);
+    rig_expect("GET", "/v1/audit?order=best", "viewer-token", NULL, 422);
     rig_expect("GET", "/v1/audit?since=yesterday", "viewer-token", NULL, 422);
     rig_expect("GET", "/v1/audit?line=7", "viewer-token", NULL, 422);
 }

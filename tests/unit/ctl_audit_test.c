@@ -70,9 +70,10 @@ START_TEST(a_span_counts_back_from_now_and_anything_else_is_wrong_usage)
     RUN_ADMIN("audit", W("--since"), W("soon"));
     ck_assert_int_eq(said.code, EXIT_USAGE);
     ck_assert_uint_eq(server.seen_count, 0);
-    RUN_ADMIN("audit", W("--since"), W("24h"), W("--json"));
+    RUN_ADMIN("audit", W("--since"), W("24h"), W("--json"), W("--newest"));
     ck_assert_int_eq(said.code, EXIT_DONE);
     assert_says(server.seen[0].url, "since=20");
+    assert_says(server.seen[0].url, "&order=newest");
     assert_says(said.out, "{\"audit\":[]}");
     server_stop();
 }

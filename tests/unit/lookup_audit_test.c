@@ -97,6 +97,35 @@ START_TEST(page_by_page_each_comes_once_and_the_end_is_told)
 }
 END_TEST
 
+START_TEST(newest_first_each_comes_once_down_to_the_oldest_that_is_there)
+{
+    uint64_t after = 0;
+    uint64_t seen = 0;
+    for (bool more = true; more;) {
+        struct lookup_answer answer = ask((struct lookup_request){.limit = 1000, .after = after, .newest_first = true});
+        if (answer.item_count > 0)
+            ck_assert_uint_eq(first_of(&answer), after == 0 ? LATER - 1 : LATER - 1 - seen);
+        seen += answer.item_count;
+        ck_assert(after == 0 || answer.next < after || !answer.more);
+        after = answer.next;
+        more = answer.more;
+        lookup_answer_free(&answer);
+    }
+    ck_assert_uint_eq(seen, LATER - FIRST);
+}
+END_TEST
+
+START_TEST(newest_first_reads_no_more_than_since_asks_for)
+{
+    struct lookup_answer answer = ask(
+        (struct lookup_request){.limit = 1000, .newest_first = true, .since_ms = (int64_t)(LATER - 300) * 1000});
+    ck_assert_uint_eq(answer.item_count, 300);
+    ck_assert(!answer.more);
+    ck_assert_uint_lt(reads, 5);
+    lookup_answer_free(&answer);
+}
+END_TEST
+
 START_TEST(a_filter_that_fits_nothing_looks_at_a_bounded_part_and_goes_on)
 {
     struct lookup_answer answer = ask((struct lookup_request){.limit = 10, .by = "nobody"});
@@ -120,6 +149,8 @@ int main(void)
     tcase_add_test(tests, the_first_page_begins_with_the_oldest_that_is_there);
     tcase_add_test(tests, since_finds_its_record_wherever_it_lies);
     tcase_add_test(tests, page_by_page_each_comes_once_and_the_end_is_told);
+    tcase_add_test(tests, newest_first_each_comes_once_down_to_the_oldest_that_is_there);
+    tcase_add_test(tests, newest_first_reads_no_more_than_since_asks_for);
     tcase_add_test(tests, a_filter_that_fits_nothing_looks_at_a_bounded_part_and_goes_on);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

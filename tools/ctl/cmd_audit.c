@@ -48,7 +48,8 @@ static char *page_path(const struct reading *reading, const char *after)
         http_query(&path, "until", reading->until[0] != '\0' ? reading->until : NULL) &&
         http_query(&path, "by", args_option(reading->args, "by")) &&
         http_query(&path, "line", args_option(reading->args, "line")) &&
-        http_query(&path, "pool", args_option(reading->args, "pool")))
+        http_query(&path, "pool", args_option(reading->args, "pool")) &&
+        http_query(&path, "order", args_flag(reading->args, "newest") ? "newest" : NULL))
         return path;
     free(path);
     return NULL;

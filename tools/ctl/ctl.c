@@ -124,6 +124,7 @@ static const struct option_spec audit_options[] = {
     {"line", "NUMBER", "only what was about this line"},
     {"pool", "POOL", "only what was about this pool"},
     {"limit", "N", "at most so many; default: all"},
+    {"newest", NULL, "the newest first"},
     {"export", "FILE|-", "write them to FILE, one JSON object a line, as they lie in the journal"},
     {NULL, NULL, NULL},
 };
