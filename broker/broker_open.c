@@ -104,7 +104,7 @@ static bool begin_start(struct broker *broker)
     broker_persist(broker, broker->now, &broker->effects);
     broker_audit(broker, "start", "version " LINEWARD_VERSION, CODE_NONE);
     struct core_status status;
-    core_status_read(broker->core, broker->now, &status);
+    core_totals_read(broker->core, broker->now, &status);
     log_event(LOG_INFO, "recovered", "jobs=%llu conversations=%llu lines=%u leases=%u",
               (unsigned long long)status.jobs, (unsigned long long)status.conversations, status.lines, status.leases);
     return !broker->out_of_memory || no_memory("what the store said");

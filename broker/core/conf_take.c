@@ -161,7 +161,7 @@ static void move_lines(struct core *core)
         turns_forget_line(core, l); /* out of the rings and the heap of the pool that it leaves */
         line->account = line->next_account;
         line->known.account = core->accounts[line->account].name;
-        line->pool = line->next_pool;
+        line_set_pool(core, line, line->next_pool);
     }
 }
 

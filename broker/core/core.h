@@ -653,6 +653,17 @@ struct core_status {
     uint64_t dedupe_dropped_early;
 };
 uint64_t core_next_seq(const struct core *core); /* the number that the next event gets */
+/* All but what waits for what (backlog_by_reason has but what is not due). Looks at no line. */
+void core_totals_read(struct core *core, struct instant now, struct core_status *out);
+/* Adds what waits for what, from *cursor on ({0} first): at most `limit` lines, then pools, each of which may look at every
+ * line and counts as many. Advances *cursor; false: the end was reached. */
+struct backlog_cursor {
+    uint32_t line, pool;
+};
+#define BACKLOG_POOL_COSTS 1024
+bool core_backlog_walk(struct core *core, struct backlog_cursor *cursor, uint32_t limit, struct instant now,
+                       struct core_status *out);
+/* Both in one go, for who can wait. */
 void core_status_read(struct core *core, struct instant now, struct core_status *out);
 
 const char *core_name(const struct core *core, enum name_kind kind, uint16_t number); /* NULL: unknown */

@@ -181,8 +181,7 @@ void gate_update(struct core *core, uint32_t at, struct instant now, struct effe
     struct line *line = &core->lines[at];
     struct gate_state gate = gate_of(core, line, now);
     bool moved = gate.gate != line->gate || gate.reason != line->gate_reason;
-    line->gate = gate.gate;
-    line->gate_reason = gate.reason;
+    line_set_gate(core, line, gate.gate, gate.reason);
     if (line->probing && !gate_lets_probe(core, line, now))
         line->probing = false;
     move_touch(core, at);

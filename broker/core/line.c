@@ -42,11 +42,33 @@ uint32_t line_rest_pool(const struct core *core, uint32_t account)
     return NO_POOL;
 }
 
+static void count(struct core *core, const struct line *line, int delta)
+{
+    core->lines_by_gate[line->gate] += (uint32_t)delta;
+    if (line_has_pool(line))
+        core->pools[line->pool].lines_by_gate[line->gate] += (uint32_t)delta;
+}
+
+void line_set_pool(struct core *core, struct line *line, uint32_t pool)
+{
+    count(core, line, -1);
+    line->pool = pool;
+    count(core, line, 1);
+}
+
+void line_set_gate(struct core *core, struct line *line, enum gate gate, enum reason reason)
+{
+    count(core, line, -1);
+    line->gate = gate;
+    line->gate_reason = reason;
+    count(core, line, 1);
+}
+
 static void join(struct core *core, struct line *line, uint32_t account, uint32_t pool)
 {
     line->account = account;
     line->known.account = core->accounts[account].name;
-    line->pool = pool;
+    line_set_pool(core, line, pool);
 }
 
 uint32_t line_get_configured(struct core *core, uint32_t pool, const struct conf_pool_line *conf, struct instant now)
@@ -89,10 +111,12 @@ uint32_t line_get(struct core *core, uint32_t account, uint64_t number, struct i
     line->known.number = number;
     line->known.first_seen_ms = now.wall_ms;
     line->known.gate_since_ms = now.wall_ms;
+    line->pool = NO_POOL;
+    line->gate = GATE_SLOW;
+    count(core, line, 1);
     join(core, line, account, line_rest_pool(core, account));
     line->event_mono_ms = line->tightened_mono_ms = line->loosen_event_mono_ms = line->agreed_begun_mono_ms = INT64_MIN;
     line->heard_mono_ms = now.mono_ms;
-    line->gate = GATE_SLOW;
     line->ring_next = line->ring_prev = 0;
     index_insert(&core->by_number, at + 1);
     return at;

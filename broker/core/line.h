@@ -17,6 +17,9 @@ uint32_t line_get_configured(struct core *core, uint32_t pool, const struct conf
 void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now);
 /* The level that the configuration gives it; 0: none. */
 int64_t line_configured_level(const struct conf_pool_line *line);
+/* The only ones that write these: they count the lines by gate, for views must not look at each. */
+void line_set_pool(struct core *core, struct line *line, uint32_t pool);
+void line_set_gate(struct core *core, struct line *line, enum gate gate, enum reason reason);
 void index_lines(struct core *core, uint32_t *heads, uint32_t heads_max);
 
 /* ---- gate.c ---- */

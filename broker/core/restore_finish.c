@@ -71,7 +71,7 @@ static void match_lines(struct core *core)
         struct line *line = &core->lines[l];
         uint32_t account = account_of(core, line);
         line->account = account == UINT32_MAX ? 0 : account;
-        line->pool = account == UINT32_MAX ? NO_POOL : line_rest_pool(core, account);
+        line_set_pool(core, line, account == UINT32_MAX ? NO_POOL : line_rest_pool(core, account));
         if (account != UINT32_MAX)
             line->known.account = core->accounts[account].name;
         line->known.missed_polls = 0; /* gone is what two polls in a row do not list */
@@ -96,8 +96,7 @@ static void wake_lines(struct core *core, struct instant now)
         if (line->known.heard_at_ms > core->accounts[line->account].heard_at_ms)
             core->accounts[line->account].heard_at_ms = line->known.heard_at_ms;
         struct gate_state gate = gate_of(core, line, now);
-        line->gate = gate.gate;
-        line->gate_reason = gate.reason;
+        line_set_gate(core, line, gate.gate, gate.reason);
         move_touch(core, l);
         pace_restore(core, line, now);
     }

@@ -206,6 +206,7 @@ struct pool {
     bool in_ring;
     uint32_t ring_next, ring_prev;
     uint8_t lane; /* of core->lanes: whom its lines wait with for a worker */
+    uint32_t lines_by_gate[GATE_COUNT];
     uint64_t waiting, leased, unplaced, yielded; /* yielded: those of `waiting` that wait for their campaign */
     uint32_t waiting_by_class[CLASS_COUNT], unplaced_by_class[CLASS_COUNT];
     uint32_t welcoming; /* lines that take new conversations, if maybe not in this very moment */
@@ -403,7 +404,7 @@ struct core {
 
     struct line *lines;
     struct orders *orders; /* of the line of that index */
-    uint32_t line_count;
+    uint32_t line_count, lines_by_gate[GATE_COUNT];
     struct index by_number;
 
     struct pool *pools; /* in order of conf.pools; from CONF_POOLS_MAX on those that only the store knows */

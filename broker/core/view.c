@@ -278,15 +278,10 @@ bool core_pool_view(struct core *core, uint32_t at, struct pool_view *out)
                               .waiting = pool->waiting,
                               .leased = pool->leased,
                               .paused = pool->pauses > 0};
-    for (uint32_t l = 0; l < core->line_count; l++) {
-        const struct line *line = &core->lines[l];
-        if (line->pool != at)
-            continue;
-        out->lines++;
-        out->lines_open += line->gate == GATE_OPEN;
-        out->lines_slow += line->gate == GATE_SLOW;
-        out->lines_closed += line->gate == GATE_CLOSED;
-    }
+    out->lines_open = pool->lines_by_gate[GATE_OPEN];
+    out->lines_slow = pool->lines_by_gate[GATE_SLOW];
+    out->lines_closed = pool->lines_by_gate[GATE_CLOSED];
+    out->lines = out->lines_open + out->lines_slow + out->lines_closed;
     return true;
 }
 
@@ -314,7 +309,7 @@ static bool reputation_known(const struct core *core, struct instant now)
     return true;
 }
 
-void core_status_read(struct core *core, struct instant now, struct core_status *out)
+void core_totals_read(struct core *core, struct instant now, struct core_status *out)
 {
     *out = core->totals;
     out->jobs = core->jobs_live;
@@ -331,21 +326,46 @@ void core_status_read(struct core *core, struct instant now, struct core_status 
     out->next_seq = core->next_seq;
     out->dedupe_dropped_early = core->dedupe.dropped_early;
     out->reputation_known = reputation_known(core, now);
-    for (uint32_t l = 0; l < core->line_count; l++) {
-        const struct line *line = &core->lines[l];
-        uint64_t waiting = 0;
-        for (int c = 0; c < CLASS_COUNT; c++)
-            waiting += line->waiting[c];
-        out->lines_by_gate[line->gate]++;
-        if (waiting > 0)
-            out->backlog_by_reason[decide_line(core, line, now)] += waiting;
-    }
-    for (uint32_t p = 0; p < core->pool_count; p = pool_after(core, p))
-        if (core->pools[p].unplaced > 0)
-            out->backlog_by_reason[decide_unplaced(core, p, now)] += core->pools[p].unplaced;
-    for (uint32_t p = 0; p < core->pool_count; p = pool_after(core, p))
-        out->backlog_by_reason[REASON_CAMPAIGN_PAUSED] += core->pools[p].yielded;
+    memcpy(out->lines_by_gate, core->lines_by_gate, sizeof out->lines_by_gate);
     out->backlog_by_reason[REASON_NOT_YET_DUE] += out->scheduled;
+}
+
+static void add_line_backlog(struct core *core, const struct line *line, struct instant now, struct core_status *out)
+{
+    uint64_t waiting = 0;
+    for (int c = 0; c < CLASS_COUNT; c++)
+        waiting += line->waiting[c];
+    if (waiting > 0)
+        out->backlog_by_reason[decide_line(core, line, now)] += waiting;
+}
+
+static void add_pool_backlog(struct core *core, uint32_t p, struct instant now, struct core_status *out)
+{
+    if (core->pools[p].unplaced > 0)
+        out->backlog_by_reason[decide_unplaced(core, p, now)] += core->pools[p].unplaced;
+    out->backlog_by_reason[REASON_CAMPAIGN_PAUSED] += core->pools[p].yielded;
+}
+
+bool core_backlog_walk(struct core *core, struct backlog_cursor *cursor, uint32_t limit, struct instant now,
+                       struct core_status *out)
+{
+    for (uint32_t i = 0; i < limit && cursor->line < core->line_count; i++, cursor->line++)
+        add_line_backlog(core, &core->lines[cursor->line], now, out);
+    if (cursor->line < core->line_count)
+        return true;
+    for (uint32_t i = 0; i < limit / BACKLOG_POOL_COSTS && cursor->pool < core->pool_count; i++) {
+        add_pool_backlog(core, cursor->pool, now, out);
+        cursor->pool = pool_after(core, cursor->pool);
+    }
+    return cursor->pool < core->pool_count;
+}
+
+void core_status_read(struct core *core, struct instant now, struct core_status *out)
+{
+    struct backlog_cursor cursor = {0};
+    core_totals_read(core, now, out);
+    while (core_backlog_walk(core, &cursor, UINT32_MAX, now, out))
+        continue;
 }
 
 uint64_t core_next_seq(const struct core *core)

@@ -9,7 +9,7 @@
 #include "broker/edge/admin_state.h"
 
 #define ITEMS_PER_STEP   64
-#define POOLS_PER_STEP   8 /* the view of a pool looks at every line */
+#define POOLS_PER_STEP   64
 #define PAUSES_PER_STEP  64
 #define PAUSES_SHOWN_MAX 1024 /* pauses looked at for one page of lines */
 

@@ -6,8 +6,14 @@
 #include "broker/edge/metrics.h"
 
 #define STATUS_POOLS_MAX 256 /* named on the status page; the rest is under /v1/pools */
-#define POOLS_PER_STEP   8
+#define POOLS_PER_STEP   64
 #define LINES_PER_STEP   64
+#define BACKLOG_PER_STEP 1024 /* lines, or a pool */
+
+struct counting { /* the numbers, while what waits for what is added in slices */
+    struct status_facts facts;
+    struct backlog_cursor at;
+};
 
 static struct status_facts status_facts(struct admin_turn *turn)
 {
@@ -19,10 +25,16 @@ static struct status_facts status_facts(struct admin_turn *turn)
                                  .jobs_max = options->conf->broker.jobs_max,
                                  .dedupe_max = options->conf->store.dedupe_max,
                                  .timings = options->timings};
-    core_status_read(turn->core, turn->now, &facts.core);
+    core_totals_read(turn->core, turn->now, &facts.core);
     options->shell.store_facts(options->shell.self, &facts.store);
     facts.ready = facts.core.reputation_known && options->shell.ready(options->shell.self);
     return facts;
+}
+
+/* One slice; true: there is more. */
+static bool count_on(struct admin_turn *turn, struct counting *counting)
+{
+    return core_backlog_walk(turn->core, &counting->at, BACKLOG_PER_STEP, turn->now, &counting->facts.core);
 }
 
 enum admin_step call_front(struct admin_turn *turn, struct exchange *x)
@@ -43,7 +55,7 @@ enum admin_step call_readyz(struct admin_turn *turn, struct exchange *x)
 {
     const struct admin_shell *shell = &turn->options->shell;
     struct core_status core;
-    core_status_read(turn->core, turn->now, &core);
+    core_totals_read(turn->core, turn->now, &core);
     bool running = shell->ready(shell->self);
     struct json_out *out = &x->answer.text;
     json_open(out, '{');
@@ -58,16 +70,34 @@ enum admin_step call_readyz(struct admin_turn *turn, struct exchange *x)
     return STEP_DONE;
 }
 
-/* The numbers first, then the pools in slices: each looks at every line. */
+/* False: answered. */
+static bool begin_status(struct admin_turn *turn, struct exchange *x)
+{
+    struct counting *counting = calloc(1, sizeof *counting);
+    x->memory = counting;
+    x->memory_free = free;
+    if (counting == NULL) {
+        answer_error(x, CODE_BUSY, "out of memory", NULL);
+        return false;
+    }
+    counting->facts = status_facts(turn);
+    return true;
+}
+
+/* The numbers first, then the pools. */
 enum admin_step call_status(struct admin_turn *turn, struct exchange *x)
 {
     const struct conf *conf = turn->options->conf;
     struct json_out *out = &x->answer.text;
     uint64_t end = conf->pool_count < STATUS_POOLS_MAX ? conf->pool_count : STATUS_POOLS_MAX;
+    if (x->memory == NULL && !begin_status(turn, x))
+        return STEP_DONE;
+    struct counting *counting = x->memory;
+    if (x->phase == 0 && count_on(turn, counting))
+        return STEP_MORE;
     if (x->phase == 0) {
-        struct status_facts facts = status_facts(turn);
         json_open(out, '{');
-        view_status_members(out, &facts);
+        view_status_members(out, &counting->facts);
         json_key(out, "pools");
         json_open(out, '[');
         x->phase = 1;
@@ -88,6 +118,8 @@ enum admin_step call_status(struct admin_turn *turn, struct exchange *x)
 /* ---- metrics: the lines are gathered over several turns, then all is written ---- */
 
 struct gathered_lines {
+    struct counting counting;
+    bool counts; /* the lines are there */
     size_t count;
     struct line_view views[METRICS_LINES_MAX];
 };
@@ -108,9 +140,8 @@ static void put_accounts(struct admin_turn *turn, const struct exchange *x, stru
 static enum admin_step answer_metrics(struct admin_turn *turn, struct exchange *x)
 {
     const struct gathered_lines *lines = x->memory;
-    struct status_facts facts = status_facts(turn);
     struct metrics metrics = {0};
-    metrics_put_status(&metrics, &facts);
+    metrics_put_status(&metrics, &lines->counting.facts);
     put_accounts(turn, x, &metrics);
     metrics_put_lines(&metrics, lines->views, lines->count, core_line_count(turn->core));
     enum admin_step step =
@@ -138,5 +169,8 @@ enum admin_step call_metrics(struct admin_turn *turn, struct exchange *x)
     }
     if (x->cursor < end && lines->count < METRICS_LINES_MAX)
         return STEP_MORE;
-    return answer_metrics(turn, x);
+    if (!lines->counts)
+        lines->counting.facts = status_facts(turn);
+    lines->counts = true;
+    return count_on(turn, &lines->counting) ? STEP_MORE : answer_metrics(turn, x);
 }

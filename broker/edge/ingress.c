@@ -147,7 +147,7 @@ static void send_pong(struct ingress *ingress, const struct request *head, struc
 {
     struct core_status status;
     struct json_out text = {0};
-    core_status_read(ingress->options.core, now, &status);
+    core_totals_read(ingress->options.core, now, &status);
     json_open(&text, '{');
     json_key(&text, "version");
     json_put_string(&text, ingress->options.version);

@@ -213,6 +213,13 @@ static void check_pool(const struct naive *naive, struct rig *rig, uint32_t pool
         unplaced += job->place == NAIVE_WAITING && line_of(naive, job) == 0 && !has_yielded(rig, job);
     }
     REFUSE_UNLESS(core_pool_view(rig->core, pool, &view), "pool %u is not known", pool);
+    uint32_t lines = 0;
+    for (size_t l = 0; l < core_line_count(rig->core); l++) {
+        struct line_view line;
+        lines += core_line_view(rig->core, l, rig->now, &line) && line.pool == pool;
+    }
+    REFUSE_UNLESS(view.lines == lines && view.lines_open + view.lines_slow + view.lines_closed == lines,
+                  "pool %u counts %u lines, not %u", pool, view.lines, lines);
     REFUSE_UNLESS(view.waiting == waiting && view.leased == leased && view.unplaced == unplaced,
                   "pool %u counts %llu waiting, %llu leased, %llu unplaced; not %llu, %llu, %llu", pool,
                   (unsigned long long)view.waiting, (unsigned long long)view.leased,

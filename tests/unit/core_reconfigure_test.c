@@ -148,6 +148,54 @@ START_TEST(jobs_that_wait_when_their_pool_goes_are_not_sent)
 }
 END_TEST
 
+/* What pools count of their lines is what their lines say. */
+static void ck_line_counts(void)
+{
+    struct core_status status;
+    uint32_t all[GATE_COUNT] = {0};
+    core_totals_read(rig->core, rig->now, &status);
+    for (uint32_t p = 0; p < 8; p++) {
+        struct pool_view pool;
+        uint32_t lines[GATE_COUNT] = {0};
+        if (!core_pool_view(rig->core, p, &pool))
+            continue;
+        for (size_t l = 0; l < core_line_count(rig->core); l++) {
+            struct line_view line;
+            ck_assert(core_line_view(rig->core, l, rig->now, &line));
+            lines[line.gate] += line.pool == p;
+            all[line.gate] += p == 0;
+        }
+        ck_assert_uint_eq(pool.lines_open, lines[GATE_OPEN]);
+        ck_assert_uint_eq(pool.lines_slow, lines[GATE_SLOW]);
+        ck_assert_uint_eq(pool.lines_closed, lines[GATE_CLOSED]);
+        ck_assert_uint_eq(pool.lines, lines[GATE_OPEN] + lines[GATE_SLOW] + lines[GATE_CLOSED]);
+    }
+    for (int g = 0; g < GATE_COUNT; g++)
+        ck_assert_uint_eq(status.lines_by_gate[g], all[g]);
+}
+
+START_TEST(lines_are_counted_by_pool_and_gate_wherever_they_go)
+{
+    begin(ACCOUNTS
+          "pools:\n  a: {lines: [\"+12025550100\", \"+12025550101\"]}\n  c: {lines: [\"+12025550102\"]}\n" POLICY(0),
+          3);
+    ck_line_counts();
+    rig_pause(rig, PAUSE_LINE, RIG_LINE + 1, 0);
+    ck_line_counts();
+    ck_assert_int_eq(
+        change_to(ACCOUNTS "pools:\n" POOL_A "  c: {lines: [\"+12025550101\", \"+12025550102\"]}\n" POLICY(0)),
+        ERR_NONE);
+    ck_line_counts();
+    rig_pass(rig, 1000);
+    ck_line_counts();
+    ck_assert_int_eq(rig_resume(rig, PAUSE_LINE, RIG_LINE + 1, 0), CODE_NONE);
+    ck_line_counts();
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_A POLICY(0)), ERR_NONE); /* they belong to no pool any more */
+    rig_pass(rig, 1000);
+    ck_line_counts();
+}
+END_TEST
+
 START_TEST(a_line_goes_to_the_pool_that_names_it)
 {
     begin(ACCOUNTS
@@ -310,6 +358,7 @@ int main(void)
         a_new_pool_takes_jobs_and_old_ones_keep_their_place,
         a_pool_gone_keeps_its_jobs_and_gives_them_back,
         jobs_that_wait_when_their_pool_goes_are_not_sent,
+        lines_are_counted_by_pool_and_gate_wherever_they_go,
         a_line_goes_to_the_pool_that_names_it,
         a_conversation_left_on_another_pools_line_is_for_workers_of_both,
         pauses_stay_where_they_are,
