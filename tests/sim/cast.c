@@ -10,6 +10,23 @@
 struct cast_job cast_jobs[CAST_JOBS_MAX];
 int cast_job_count;
 
+bool cast_has_second;
+
+int cast_account_of_line(int line)
+{
+    return cast_has_second ? cast_pool_of_line(line) : 0;
+}
+
+int cast_account_of(int conversation)
+{
+    return cast_has_second ? cast_pool_of(conversation) : 0;
+}
+
+const char *cast_account_name(int account)
+{
+    return account == 0 ? "default" : "second";
+}
+
 int cast_pool_of_line(int line)
 {
     return line < 4 ? 0 : 1;

@@ -37,6 +37,12 @@ struct cast_job { /* what its producer knows of it */
 extern struct cast_job cast_jobs[CAST_JOBS_MAX];
 extern int cast_job_count;
 
+#define CAST_ACCOUNTS 2 /* pool `side` is the second one's, in worlds that have it */
+
+extern bool cast_has_second; /* account */
+int cast_account_of_line(int line);
+int cast_account_of(int conversation);
+const char *cast_account_name(int account);
 int cast_pool_of_line(int line);
 int cast_pool_of(int conversation);
 const char *cast_pool_name(int pool);

@@ -2,6 +2,7 @@
 #include "tests/sim/child.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +20,12 @@
 #define ANSWER_US     (8 * US_S) /* then 503 */
 #define WAITING_MAX   1024
 
+struct poller { /* of an account */
+    int account;
+    struct stream luck;
+    bool polling, poll_again;
+};
+
 struct waiting {
     uint64_t request;
     struct hook *hook;
@@ -29,10 +36,11 @@ static struct {
     struct machine *machine;
     struct process *broker;
     struct stream luck;
-    struct webhook_secret secret;
+    struct webhook_secret secrets[CAST_ACCOUNTS];
+    struct poller pollers[CAST_ACCOUNTS];
     int file;
     uint64_t life; /* counts starts */
-    bool up, bound, polling, poll_again;
+    bool up, bound;
     uint64_t polls, requests;
     struct waiting waiting[WAITING_MAX];
     size_t waiting_count;
@@ -42,6 +50,7 @@ static struct {
 } child = {.file = -1};
 
 struct poll {
+    struct poller *poller;
     uint64_t life, number;
     int64_t begun_mono_ms, ago_us;
     enum { POLL_GOOD, POLL_CACHED, POLL_EMPTY, POLL_FAILED } how;
@@ -51,10 +60,14 @@ struct poll {
 void child_begin(struct machine *machine)
 {
     child.machine = machine;
-    child.luck = stream_of("polls");
-    bool good = webhook_secret_parse(HOOKS_SECRET, &child.secret);
-    assert(good);
-    (void)good;
+    child.luck = stream_of("starts of the child");
+    for (int account = 0; account < CAST_ACCOUNTS; account++) {
+        bool good = webhook_secret_parse(hooks_secrets[account], &child.secrets[account]);
+        assert(good);
+        (void)good;
+        child.pollers[account] = (struct poller){.account = account,
+                                                 .luck = stream_of(account == 0 ? "polls" : "polls of the second")};
+    }
 }
 
 static int64_t mono_ms(void)
@@ -84,17 +97,17 @@ static void say(const struct feed_message *message)
 
 /* ---- polls ---- */
 
-static void poll_begins(void *self, uint64_t life);
+static void poll_begins(struct poller *poller, uint64_t life);
 
 static void end_poll(const struct poll *poll, const struct linq_list *list, bool key_refused)
 {
-    struct feed_message message = {.account = "default",
-                                   .poll = poll->number,
+    struct feed_message message = {.poll = poll->number,
                                    .begun_mono_ms = poll->begun_mono_ms,
                                    .ok = list != NULL,
                                    .cached = poll->how == POLL_CACHED,
                                    .key_refused = key_refused,
                                    .http_status = key_refused ? 401 : list != NULL ? 200 : 500};
+    snprintf(message.account, sizeof message.account, "%s", cast_account_name(poll->poller->account));
     if (list != NULL && list->count > 0) {
         message.kind = FEED_POLL_LINES;
         message.lines = list->lines;
@@ -113,44 +126,46 @@ static void tell_witness(const struct poll *poll, bool good, const struct linq_l
     for (size_t i = 0; good && i < list->count; i++)
         if (cast_line_of(list->lines[i].number) >= 0)
             words[cast_line_of(list->lines[i].number)] = list->lines[i].reputation;
-    lines_polled(poll->begun_mono_ms, good && list->count > 0, poll->how == POLL_CACHED, words);
+    lines_polled(poll->poller->account, poll->begun_mono_ms, good && list->count > 0, poll->how == POLL_CACHED, words);
 }
 
 static void poll_ends(void *self, uint64_t arg)
 {
     struct poll *poll = self;
+    struct poller *poller = poll->poller;
+    bool key_is_good = provider_key_is_good(poller->account);
     const char *why = NULL;
     struct linq_list list = {0};
     (void)arg;
     if (poll->life == child.life && child.up) {
         char *body = poll->how == POLL_EMPTY ? strdup("{\"phone_numbers\":[]}")
-                                             : provider_list(poll->ago_us, poll->without);
-        bool good = poll->how != POLL_FAILED && provider_key_is_good() &&
+                                             : provider_list(poller->account, poll->ago_us, poll->without);
+        bool good = poll->how != POLL_FAILED && key_is_good &&
                     linq_read_lines(body, strlen(body), &list, &why) == ERR_NONE;
         note_world("child: poll %llu %s", (unsigned long long)poll->number,
                    good ? poll->how == POLL_CACHED ? "came from a cache" : poll->ago_us > 0 ? "is stale" : "is good"
                         : "failed");
         tell_witness(poll, good, &list);
-        end_poll(poll, good ? &list : NULL, !provider_key_is_good());
+        end_poll(poll, good ? &list : NULL, !key_is_good);
         linq_list_clear(&list);
         free(body);
-        child.polling = false;
-        if (child.poll_again)
-            poll_begins(NULL, child.life);
+        poller->polling = false;
+        if (poller->poll_again)
+            poll_begins(poller, child.life);
     }
     free(poll);
 }
 
 static void draw_poll(struct poll *poll)
 {
-    uint64_t what = child.calm ? 999 : draw(&child.luck, 1000);
+    uint64_t what = child.calm ? 999 : draw(&poll->poller->luck, 1000);
     if (what < 60) {
         fault(FAULT_LIST_STALE);
-        poll->ago_us = draw_delay_us(&child.luck, US_S, 3 * US_MIN);
+        poll->ago_us = draw_delay_us(&poll->poller->luck, US_S, 3 * US_MIN);
     } else if (what < 100) {
         fault(FAULT_LIST_CACHED);
         poll->how = POLL_CACHED;
-        poll->ago_us = draw_delay_us(&child.luck, US_S, 10 * US_MIN);
+        poll->ago_us = draw_delay_us(&poll->poller->luck, US_S, 10 * US_MIN);
     } else if (what < 115) {
         fault(FAULT_LIST_EMPTY);
         poll->how = POLL_EMPTY;
@@ -159,27 +174,26 @@ static void draw_poll(struct poll *poll)
         poll->how = POLL_FAILED;
     } else if (what < 185) {
         fault(FAULT_LINE_MISSING);
-        poll->without = (int)draw(&child.luck, 6);
+        poll->without = (int)draw(&poll->poller->luck, 6);
     }
 }
 
-static void poll_begins(void *self, uint64_t life)
+static void poll_begins(struct poller *poller, uint64_t life)
 {
-    (void)self;
     if (life != child.life || !child.up)
         return;
-    if (child.polling) {
-        child.poll_again = true;
+    if (poller->polling) {
+        poller->poll_again = true;
         return;
     }
-    child.polling = true;
-    child.poll_again = false;
+    poller->polling = true;
+    poller->poll_again = false;
     struct poll *poll = calloc(1, sizeof *poll);
     assert(poll != NULL);
     *poll = (struct poll){
-        .life = life, .number = ++child.polls, .begun_mono_ms = mono_ms(), .without = -1, .how = POLL_GOOD};
+        .poller = poller, .life = life, .number = ++child.polls, .begun_mono_ms = mono_ms(), .without = -1, .how = POLL_GOOD};
     draw_poll(poll);
-    ground_in(draw_delay_us(&child.luck, 10 * US_MS, child.calm ? US_S : 8 * US_S), poll_ends, poll, 0);
+    ground_in(draw_delay_us(&poller->luck, 10 * US_MS, child.calm ? US_S : 8 * US_S), poll_ends, poll, 0);
 }
 
 static void poll_by_clock(void *self, uint64_t life)
@@ -187,7 +201,7 @@ static void poll_by_clock(void *self, uint64_t life)
     if (life != child.life || !child.up)
         return;
     poll_begins(self, life);
-    ground_in(POLL_EVERY_US, poll_by_clock, NULL, life);
+    ground_in(POLL_EVERY_US, poll_by_clock, self, life);
 }
 
 /* ---- webhooks ---- */
@@ -195,16 +209,16 @@ static void poll_by_clock(void *self, uint64_t life)
 static int judge(const struct hook *hook, struct feed_message *message)
 {
     int64_t wall_ms = machine_wall_us(child.machine) / US_MS;
-    enum signature_verdict verdict = signature_verify(&child.secret, 1, hook->id, hook->timestamp, hook->signature,
+    enum signature_verdict verdict = signature_verify(&child.secrets[hook->account], 1, hook->id, hook->timestamp, hook->signature,
                                                       hook->body, strlen(hook->body), wall_ms / 1000);
     if (verdict == SIGNATURE_STALE)
-        poll_begins(NULL, child.life);
+        poll_begins(&child.pollers[hook->account], child.life);
     if (verdict != SIGNATURE_GOOD)
         return 401;
     if (linq_read_webhook(hook->body, strlen(hook->body), wall_ms, &message->webhook) != LINQ_TAKEN)
         return 400;
     message->kind = FEED_WEBHOOK;
-    memcpy(message->account, "default", sizeof "default");
+    snprintf(message->account, sizeof message->account, "%s", cast_account_name(hook->account));
     memcpy(message->webhook.webhook_id, hook->id, sizeof hook->id);
     message->webhook.arrived_mono_ms = mono_ms();
     return 0;
@@ -257,7 +271,7 @@ void child_post(struct hook *hook)
 static void obey(const struct feed_message *message)
 {
     if (message->kind == FEED_POLL_NOW) {
-        poll_begins(NULL, child.life);
+        poll_begins(&child.pollers[strcmp(message->account, "second") == 0], child.life);
     } else if (message->kind == FEED_ANSWER) {
         struct hook *hook = take_waiting(message->request);
         if (hook == NULL)
@@ -307,7 +321,9 @@ static void is_bound(void *self, uint64_t life)
     child.up = true;
     const struct feed_message ready = {.kind = FEED_READY, .port = 7780};
     say(&ready);
-    poll_by_clock(NULL, life);
+    poll_by_clock(&child.pollers[0], life);
+    if (cast_has_second)
+        poll_by_clock(&child.pollers[1], life);
     child_poke();
 }
 
@@ -325,7 +341,9 @@ void child_gone(void)
     if (child.file >= 0)
         close(child.file);
     child.file = -1;
-    child.up = child.polling = child.poll_again = false;
+    child.up = false;
+    for (int account = 0; account < CAST_ACCOUNTS; account++)
+        child.pollers[account].polling = child.pollers[account].poll_again = false;
     child.life++;
     child.in_bytes = 0;
     child.polls = 0;

@@ -87,7 +87,8 @@ void breach(const char *promise, struct about about, const char *format, ...)
     X(RESUMED, "resumed") X(CORDONED, "cordoned") X(REPUTATION_SET, "reputation_set") X(DRAINED, "drained")           \
     X(SETTLED, "settled") X(REQUEUED, "requeued") X(SUPPRESSED, "suppressed") X(MOVED, "moved") X(RELOADED, "reloaded")           \
     X(IMPORTED, "imported") X(HELD_REFUSED, "held_refused") X(ENQUEUED_OVER_HTTP, "enqueued_over_http")   \
-    X(NEW_LINE, "new_line")
+    X(NEW_LINE, "new_line") X(SECOND_ACCOUNT, "second_account")                                                       \
+    X(WEBHOOK_ASTRAY, "webhook_astray")
 enum fault {
 #define X(name, text) FAULT_##name,
     FAULTS(X)

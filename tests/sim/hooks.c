@@ -18,26 +18,32 @@
 
 static struct {
     struct stream luck;
-    struct webhook_secret secret;
+    struct webhook_secret secrets[CAST_ACCOUNTS];
     struct hook *old[OLD_MAX]; /* the last ones */
     unsigned old_count;
     uint64_t count;
     bool calm;
 } hooks;
 
+const char *const hooks_secrets[CAST_ACCOUNTS] = {"whsec_c2ltdWxhdGlvbi1zZWNyZXQtb2YtdGhlLXdlYmhvb2s=",
+                                                  "whsec_YW5vdGhlci1hY2NvdW50cy1zZWNyZXQtYWx0b2dldGhlcg=="};
+
 void hooks_begin(void)
 {
     hooks.luck = stream_of("webhooks");
-    bool good = webhook_secret_parse(HOOKS_SECRET, &hooks.secret);
-    assert(good);
-    (void)good;
+    for (int account = 0; account < CAST_ACCOUNTS; account++) {
+        bool good = webhook_secret_parse(hooks_secrets[account], &hooks.secrets[account]);
+        assert(good);
+        (void)good;
+    }
 }
 
 static void sign(struct hook *hook)
 {
     snprintf(hook->timestamp, sizeof hook->timestamp, "%" PRId64, (BEGIN_MS + now_us() / US_MS) / 1000);
-    signature_make(&hooks.secret, hook->id, hook->timestamp, hook->body, strlen(hook->body), hook->signature);
-    if (hook->forged)
+    bool astray = hook->forged && hook->astray;
+    signature_make(&hooks.secrets[astray ? 1 - hook->account : hook->account], hook->id, hook->timestamp, hook->body, strlen(hook->body), hook->signature);
+    if (hook->forged && !astray)
         hook->signature[10] = hook->signature[10] == 'A' ? 'B' : 'A';
 }
 
@@ -74,11 +80,12 @@ void hooks_answered(struct hook *hook, int status)
 }
 
 /* Takes `body` over. */
-static struct hook *post(char *body)
+static struct hook *post(int account, char *body)
 {
     struct hook *hook = calloc(1, sizeof *hook);
     assert(hook != NULL && body != NULL);
     hook->body = body;
+    hook->account = account;
     hook->line = hook->conversation = -1;
     snprintf(hook->id, sizeof hook->id, "msg_%" PRIu64, ++hooks.count);
     hooks.old[hooks.old_count++ % OLD_MAX] = hook;
@@ -148,7 +155,7 @@ void hooks_line_turned(int line, enum reputation before, enum reputation now, bo
     put(&out, "new_reputation", reputation_name(now));
     put(&out, "previous_status", was_flagged ? "FLAGGED" : "ACTIVE");
     put(&out, "new_status", flagged ? "FLAGGED" : "ACTIVE");
-    struct hook *hook = post(end_body(&out));
+    struct hook *hook = post(cast_account_of_line(line), end_body(&out));
     hook->line = line;
     hook->word = now;
     hook->changed_ms = BEGIN_MS + now_us() / US_MS;
@@ -201,7 +208,7 @@ void hooks_message_sent(int job, int conversation, int line, const char *key, co
         put_handle(&out, "sender_handle", number);
         put(&out, "idempotency_key", key);
         put_now(&out, moments[i]);
-        post(end_body(&out));
+        post(cast_account_of_line(line), end_body(&out));
     }
 }
 
@@ -224,7 +231,7 @@ void hooks_message_received(int conversation, int line, const char *chat_id, boo
     put(&out, "value", stop ? "STOP" : "yes please");
     json_close(&out, '}');
     json_close(&out, ']');
-    struct hook *hook = post(end_body(&out));
+    struct hook *hook = post(cast_account_of_line(line), end_body(&out));
     hook->conversation = conversation;
     hook->opts_out = stop;
     hook->changed_ms = BEGIN_MS + now_us() / US_MS;
@@ -242,7 +249,7 @@ void hooks_chat_health(int conversation, int line, const char *chat_id, enum cha
     put(&out, "direction", "outbound");
     put_handle(&out, "sender_handle", number);
     put_now(&out, "delivered_at");
-    post(end_body(&out));
+    post(cast_account_of_line(line), end_body(&out));
 }
 
 void hooks_mishap(struct stream *stream)
@@ -264,6 +271,10 @@ void hooks_mishap(struct stream *stream)
     forged->tries = TRIES_MAX;
     snprintf(forged->id, sizeof forged->id, "forged_%" PRIu64, ++hooks.count);
     fault(FAULT_WEBHOOK_FORGED);
+    if (cast_has_second && chance(stream, 500)) {
+        fault(FAULT_WEBHOOK_ASTRAY);
+        forged->astray = true;
+    }
     deliver_in(forged, 0);
 }
 

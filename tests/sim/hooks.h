@@ -10,7 +10,9 @@ struct hook { /* one webhook */
     char id[40], timestamp[24], signature[64];
     char *body;
     unsigned tries;
-    bool forged;
+    int account; /* at whose path it arrives */
+    bool forged; /* or signed by another account, which is no better */
+    bool astray;
     /* what it says, for the witness: a line's turn (line >= 0) or an opt-out */
     int line, conversation;
     enum reputation word;
@@ -29,6 +31,6 @@ void hooks_answered(struct hook *hook, int status);
 /* One draw: an old one comes again, or a forged one. */
 void hooks_mishap(struct stream *stream);
 void hooks_heal(void);
-#define HOOKS_SECRET "whsec_c2ltdWxhdGlvbi1zZWNyZXQtb2YtdGhlLXdlYmhvb2s="
+extern const char *const hooks_secrets[2]; /* by account */
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "broker/broker_part.h"
 #include "tests/sim/audit.h"
+#include "tests/sim/cast.h"
 #include "tests/sim/child.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/flip.h"
@@ -125,10 +126,10 @@ static void write_conf(void)
              "  restart_wait_ms: %d\n"
              "  jobs_max: %d\n"
              "store:\n  segment_mb: 1\n"
-             "accounts:\n  default:\n    api_key_file: key\n    webhook_secrets_file: /dev/null\n"
+             "accounts:\n  default:\n    api_key_file: key\n    webhook_secrets_file: /dev/null\n%s"
              "pools:\n"
              "  default: {account: default, lines: all, policy: default}\n"
-             "  side: {account: default, lines: {\"+12025550104\": {daily_level: %d}, \"+12025550105\": {daily_level: %d}}, policy: side}\n"
+             "  side: {account: %s, lines: {\"+12025550104\": {daily_level: %d}, \"+12025550105\": {daily_level: %d}}, policy: side}\n"
              "policies:\n"
              "  default: {pace_per_min: %d, burst: %d, ramp_step_ms: %d, cadence_ms: [%d], at_risk_chat_gap_ms: %d,\n"
              "            flag_probe_ms: 60000, lease_ms: 45000, attempts_max: %d, retry_cap_ms: 60000,\n"
@@ -138,7 +139,9 @@ static void write_conf(void)
              "  side: {pace_per_min: 60, burst: 3, ramp_step_ms: 20000, cadence_ms: [5000], lease_ms: 45000,\n"
              "         at_risk_chat_gap_ms: 30000, flag_probe_ms: 60000, daily_growth_factor: %d, growth_floor: %d%s}\n"
              "worker:\n  name: w\n  slots: %d\n  request_timeout_ms: 20000\n",
-             restart_wait_ms, jobs_max, level, 2 * level, pace, burst, ramp_ms, cadence_ms, gap_ms, attempts, new_a_day,
+             restart_wait_ms, jobs_max,
+             cast_has_second ? "  second:\n    api_key_file: second\n    webhook_secrets_file: /dev/null\n" : "",
+             cast_account_name(cast_has_second ? 1 : 0), level, 2 * level, pace, burst, ramp_ms, cadence_ms, gap_ms, attempts, new_a_day,
              factor, floor, ramp, recipients,
              daily, pair, house.moves ? "move" : "hold", house.moves ? "move" : "hold", house.at_risk_new ? "true" : "false",
              wants_quiet_hours(), factor, floor, wants_quiet_hours(), slots);

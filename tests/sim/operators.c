@@ -19,6 +19,7 @@
 
 #define WISHES_MAX 128
 #define AGAIN_US   (15 * US_S)
+#define IMPORT_AGAIN_US (500 * US_MS)
 #define TAG_SHIFT  56
 #define CAMPAIGNS  2
 
@@ -135,7 +136,7 @@ static uint64_t pause_target(const struct core *core, const struct wish *wish, c
     case PAUSE_CONVERSATION:
         return conversation_key(wish->target, name);
     default:
-        return wish->scope == PAUSE_POOL ? (uint64_t)wish->target : 0;
+        return wish->scope == PAUSE_POOL || wish->scope == PAUSE_ACCOUNT ? (uint64_t)wish->target : 0;
     }
 }
 
@@ -168,16 +169,18 @@ static void suppress(struct core *core, const struct wish *wish, struct instant 
 {
     char handles[2][CAST_HANDLE_MAX];
     uint64_t homes[CONF_POOLS_MAX];
+    int account = cast_account_of(wish->target);
     const struct keyed_hash *hash = operators.admin.options.hash;
     cast_recipients(wish->target, handles);
     struct core_suppress ask = {
         .token = wish->token,
-        .recipient = keyed_hash(hash, KEYED_RECIPIENT, "default", handles[0], strlen(handles[0])),
+        .account = (uint32_t)account,
+        .recipient = keyed_hash(hash, KEYED_RECIPIENT, cast_account_name(account), handles[0], strlen(handles[0])),
         .handle = handles[0],
         .reason = "r",
         .by = "ops",
         .conversations = homes,
-        .conversation_count = recipients_homes(hash, operators.admin.options.conf, 0, handles[0], homes)};
+        .conversation_count = recipients_homes(hash, operators.admin.options.conf, (uint32_t)account, handles[0], homes)};
     if (wish->act == ACT_SUPPRESS)
         core_suppress(core, &ask, now, out);
     else
@@ -376,6 +379,15 @@ static void asking(struct wish *wish)
         witness_requeued(wish->job);
 }
 
+static void wish_for(struct wish wish);
+
+static void import_again(void *self, uint64_t conversation)
+{
+    (void)self;
+    if (!operators.calm)
+        wish_for((struct wish){.act = ACT_IMPORT, .target = (int)conversation, .line = wants_home((int)conversation)});
+}
+
 static void answered(struct wish *wish, enum code code)
 {
     struct known *known = known_of(wish);
@@ -392,6 +404,8 @@ static void answered(struct wish *wish, enum code code)
     }
     if (wish->act == ACT_IMPORT)
         wants_imported(wish->target, code == CODE_NONE);
+    if (wish->act == ACT_IMPORT && code == CODE_UNKNOWN_LINE && !operators.calm) /* no list has come yet */
+        ground_in(IMPORT_AGAIN_US, import_again, NULL, (uint64_t)wish->target);
     wish->used = false;
 }
 
@@ -540,7 +554,7 @@ static void wish_pause(struct stream *stream)
                                                    [PAUSE_ACCOUNT] = 1,
                                                    [PAUSE_ALL] = 1};
     enum pause_scope scope = scopes[draw(stream, 9)];
-    int target = (int)draw(stream, (uint64_t)targets[scope]);
+    int target = (int)draw(stream, scope == PAUSE_ACCOUNT && cast_has_second ? CAST_ACCOUNTS : (uint64_t)targets[scope]);
     bool on = !operators.paused[scope][target].maybe;
     fault(on ? FAULT_PAUSED : FAULT_RESUMED);
     wish_for((struct wish){.act = on ? ACT_PAUSE : ACT_RESUME,
@@ -681,6 +695,8 @@ static const struct known *pause_of(enum pause_scope scope, int line, int conver
         return campaign == '\0' ? NULL : &operators.paused[scope][campaign_of(conversation, campaign)];
     case PAUSE_CONVERSATION:
         return &operators.paused[scope][conversation];
+    case PAUSE_ACCOUNT:
+        return &operators.paused[scope][cast_account_of(conversation)];
     default:
         return &operators.paused[scope][0];
     }

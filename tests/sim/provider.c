@@ -236,7 +236,7 @@ static struct provider_reply answer(const struct request *request)
     struct message *message = &provider.messages[request->job];
     const struct chat *chat = &provider.chats[request->conversation];
     bool group = cast_is_group(request->conversation);
-    if (!provider_key_is_good())
+    if (!provider_key_is_good(cast_account_of_line(request->line)))
         return refuse(401, 2004);
     if (now_us() < provider.storm_until_us) {
         int status = chance(&provider.codes, 300) ? 502 : 500;
@@ -262,13 +262,26 @@ static struct provider_reply answer(const struct request *request)
     return as_before(message);
 }
 
-struct provider_reply provider_take(const char *url, const char *body, size_t bytes)
+/* A line is spoken for with its own account's key (promise P9). */
+static void check_account(const struct request *request, const char *key)
+{
+    const char *name = cast_account_name(cast_account_of_line(request->line));
+    if (strncmp(key, "key-of-", 7) != 0 || strcmp(key + 7, name) != 0)
+        breach("P9", ((struct about){request->job, request->conversation, request->line}),
+               "job %d comes on line %d of account %s with %s", request->job, request->line, name, key);
+    if (cast_pool_of(request->conversation) != cast_pool_of_line(request->line))
+        breach("P2", ((struct about){request->job, request->conversation, request->line}),
+               "job %d comes on line %d of another pool", request->job, request->line);
+}
+
+struct provider_reply provider_take(const char *key, const char *url, const char *body, size_t bytes)
 {
     struct request request = {.line = -1};
     if (!read_request(url, body, bytes, &request))
         breach("form", NOBODY_ABOUT, "the provider cannot read %s %.*s", url, (int)bytes, body);
     note(about_job(request.job), "provider: job %d comes on line %d%s", request.job, request.line,
          request.new_chat ? " for a new chat" : "");
+    check_account(&request, key);
     witness_arrived(request.job, request.conversation, request.line, request.key, body, bytes);
     remember_key(&request);
     struct provider_reply result = answer(&request);
@@ -278,9 +291,9 @@ struct provider_reply provider_take(const char *url, const char *body, size_t by
     return result;
 }
 
-bool provider_key_is_good(void)
+bool provider_key_is_good(int account)
 {
-    return now_us() >= provider.key_bad_until_us;
+    return account != 0 || now_us() >= provider.key_bad_until_us;
 }
 
 /* ---- the list ---- */
@@ -293,7 +306,7 @@ static enum reputation word_ago(const struct line *line, int64_t ago_us)
     return word;
 }
 
-char *provider_list(int64_t ago_us, int without)
+char *provider_list(int account, int64_t ago_us, int without)
 {
     struct json_out out = {0};
     json_open(&out, '{');
@@ -301,7 +314,7 @@ char *provider_list(int64_t ago_us, int without)
     json_open(&out, '[');
     for (int l = 0; l < CAST_LINES; l++) {
         char number[CAST_HANDLE_MAX];
-        if (l == without || (l == provider.new_line && now_us() < provider.new_line_us))
+        if (cast_account_of_line(l) != account || l == without || (l == provider.new_line && now_us() < provider.new_line_us))
             continue;
         cast_line_number(l, number);
         json_open(&out, '{');

@@ -14,10 +14,10 @@ struct provider_reply {
 
 void provider_begin(void);
 /* A request has arrived. */
-struct provider_reply provider_take(const char *url, const char *body, size_t bytes);
+struct provider_reply provider_take(const char *key, const char *url, const char *body, size_t bytes);
 /* The body of GET /v3/phone_numbers as it was some time ago. `without`: a line that is left out, -1: none. */
-char *provider_list(int64_t ago_us, int without);
-bool provider_key_is_good(void);
+char *provider_list(int account, int64_t ago_us, int without);
+bool provider_key_is_good(int account);
 
 /* Something happens there (one draw): a line turns, a storm, a chat's health ... */
 void provider_mishap(struct stream *stream);

@@ -16,13 +16,14 @@
 enum stage { STAGE_FREE, STAGE_CONNECTING, STAGE_CONNECTED, STAGE_BEGUN, STAGE_ANSWERED, STAGE_LOST };
 
 struct sender_route {
-    int unused;
+    char key[32]; /* the account's */
 };
 
 struct send {
     struct sender *sender;
     void *owner;
     struct provider_request request;
+    char key[32];
     enum stage stage;
     uint64_t life; /* counts uses of the slot */
     int64_t deadline_us;
@@ -41,7 +42,7 @@ struct sender {
 struct flight { /* a request on its way: what happens to it there does not depend on who sent it any more */
     struct send *send;
     uint64_t life;
-    char *url, *body;
+    char *url, *body, key[32];
     size_t bytes;
     bool answer_lost;
     struct provider_reply reply;
@@ -58,9 +59,11 @@ void sender_heal(void)
 
 struct sender_route *sender_route_new(const char *api_key, bool local)
 {
-    (void)api_key;
+    struct sender_route *route = calloc(1, sizeof *route);
     (void)local;
-    return calloc(1, sizeof(struct sender_route));
+    if (route != NULL)
+        snprintf(route->key, sizeof route->key, "%s", api_key);
+    return route;
 }
 
 void sender_route_free(struct sender_route **route_p)
@@ -124,7 +127,6 @@ enum err sender_start(struct sender *sender, void *owner, const struct sender_ro
                       struct provider_request *request, int64_t timeout_ms, struct send **out)
 {
     struct send *send = sender->sends;
-    (void)route;
     while (send < sender->sends + sender->slots && send->stage != STAGE_FREE)
         send++;
     if (send == sender->sends + sender->slots) {
@@ -139,6 +141,7 @@ enum err sender_start(struct sender *sender, void *owner, const struct sender_ro
                           .stage = STAGE_CONNECTING,
                           .life = life,
                           .deadline_us = now_us() + timeout_ms * US_MS};
+    snprintf(send->key, sizeof send->key, "%s", route->key);
     int64_t in_us = draw_delay_us(&luck, 100, 40 * US_MS);
     if (!calm && chance(&luck, 20))
         in_us += draw_delay_us(&luck, US_S, 12 * US_S);
@@ -185,7 +188,7 @@ static void on_arrival(void *self, uint64_t arg)
 {
     struct flight *flight = self;
     (void)arg;
-    flight->reply = provider_take(flight->url, flight->body, flight->bytes);
+    flight->reply = provider_take(flight->key, flight->url, flight->body, flight->bytes);
     free(flight->url);
     free(flight->body);
     int64_t in_us = draw_delay_us(&luck, 500, 150 * US_MS);
@@ -217,6 +220,7 @@ static struct flight *flight_of(struct send *send)
     struct flight *flight = calloc(1, sizeof *flight);
     assert(flight != NULL);
     *flight = (struct flight){.send = send, .life = send->life, .bytes = send->request.body_bytes};
+    memcpy(flight->key, send->key, sizeof flight->key);
     flight->url = strdup(send->request.url);
     flight->body = malloc(flight->bytes + 1);
     assert(flight->url != NULL && flight->body != NULL);

@@ -67,6 +67,10 @@ static void draw_homes(void)
 void wants_begin(void)
 {
     struct stream fail = stream_of("fail if held"), http = stream_of("over HTTP");
+    struct stream second = stream_of("second account");
+    cast_has_second = chance(&second, 350);
+    if (cast_has_second)
+        fault(FAULT_SECOND_ACCOUNT);
     draw_night();
     draw_homes();
     wants.may_fail = chance(&fail, 400);

@@ -251,9 +251,11 @@ static void recovers(int line)
     eye->recovered_given = 0;
 }
 
-void lines_polled(int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[])
+void lines_polled(int account, int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[])
 {
     for (int line = 0; good && line < CAST_LINES; line++) {
+        if (cast_account_of_line(line) != account)
+            continue;
         bool healthy = words[line] == REPUTATION_HEALTHY;
         eyes[line].ever_critical = eyes[line].ever_critical || words[line] == REPUTATION_CRITICAL;
         bool was_sure = eyes[line].critical.sure;

@@ -19,7 +19,7 @@ void lines_refused(int line);
 
 void lines_hook_arrives(struct hook *hook);
 void lines_hook_taken(const struct hook *hook);
-void lines_polled(int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[]);
+void lines_polled(int account, int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[]);
 void lines_forget(void); /* the clocks have jumped: nothing is sure any more */
 int64_t lines_forgotten_us(void); /* the last time; what was spent before is not counted */
 

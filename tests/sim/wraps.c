@@ -337,8 +337,7 @@ enum err __wrap_feed_secrets_read(struct feed_secrets *out, const char *path, st
 
 char *__wrap_conf_read_secret(const char *path)
 {
-    (void)path;
-    return strdup("key");
+    return strdup(strstr(path, "second") != NULL ? "key-of-second" : "key-of-default");
 }
 
 /* ---- the log ---- */
