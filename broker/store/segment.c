@@ -147,6 +147,10 @@ enum err segment_heads(const struct store *store, const struct segment *segment,
         heads_free(heads);
         return err;
     }
+    if (segment->void_tail && heads->lead_goes_on) { /* all of it is of a batch that was never completed */
+        heads->lead = heads->open = heads->used = 0;
+        heads->lead_void = true;
+    }
     if (heads->open < heads->used && !segment->void_tail)
         heads->open = heads->used; /* its batch was completed in the next segment */
     return ERR_NONE;

@@ -257,6 +257,48 @@ START_TEST(a_batch_larger_than_a_segment_is_one_commit)
 }
 END_TEST
 
+static bool has_file(const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+static void remove_file(const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    unlink(path);
+}
+
+/* Some segments are all of a batch whose end was never written; their index files are made when its number is in use
+ * again. Found by the simulation. */
+START_TEST(what_a_batch_of_several_segments_left_unfinished_stays_void_with_index_files_too)
+{
+    char name[64];
+    for (uint64_t key = 1; key <= 60; key++)
+        add_job(key, 100000);
+    commit();
+    store_close(&store);
+    for (unsigned number = 0; number < 40; number++) {
+        snprintf(name, sizeof name, "data-%016x.idx", number);
+        remove_file(name);
+        snprintf(name, sizeof name, "data-%016x.seg", number);
+        if (number >= 5)
+            remove_file(name);
+    }
+    ck_assert_int_eq(open_it(), ERR_NONE);
+    ck_assert_uint_eq(opened.records, 0);
+    add_job(100, 10);
+    ck_assert_uint_eq(commit(), 1);
+    for (unsigned tries = 0; tries < 2000 && !has_file("data-0000000000000003.idx"); tries++)
+        poll(NULL, 0, 1);
+    reopen();
+    ck_assert_uint_eq(opened.records, 1);
+    check_job(100, 10);
+}
+END_TEST
+
 /* The seal, and the mark of closing, need room at the segment's end too. */
 START_TEST(a_segment_closed_when_it_is_nearly_full_is_gone_on_from)
 {
@@ -583,6 +625,7 @@ int main(void)
     tcase_add_test(tcase, what_is_sought_is_found_by_few_reads_however_many_records_there_are);
     tcase_add_test(tcase, commits_are_numbered_on_and_an_empty_one_is_the_last_one);
     tcase_add_test(tcase, a_batch_larger_than_a_segment_is_one_commit);
+    tcase_add_test(tcase, what_a_batch_of_several_segments_left_unfinished_stays_void_with_index_files_too);
     tcase_add_test(tcase, a_segment_closed_when_it_is_nearly_full_is_gone_on_from);
     tcase_add_test(tcase, a_record_beyond_the_limits_is_refused_and_leaves_the_batch_alone);
     tcase_add_test(tcase, sections_are_copied_from_wherever_the_older_record_is);
