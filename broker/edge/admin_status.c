@@ -117,12 +117,23 @@ enum admin_step call_status(struct admin_turn *turn, struct exchange *x)
 
 /* ---- metrics: the lines are gathered over several turns, then all is written ---- */
 
+enum { METRICS_LINES, METRICS_COUNT, METRICS_WRITE };
+
 struct gathered_lines {
     struct counting counting;
-    bool counts; /* the lines are there */
+    struct metrics metrics;
+    size_t family; /* the next one of the lines' */
     size_t count;
     struct line_view views[METRICS_LINES_MAX];
 };
+
+static void gathered_free(void *memory)
+{
+    struct gathered_lines *lines = memory;
+    if (lines != NULL)
+        metrics_free(&lines->metrics);
+    free(lines);
+}
 
 static void put_accounts(struct admin_turn *turn, const struct exchange *x, struct metrics *metrics)
 {
@@ -137,29 +148,9 @@ static void put_accounts(struct admin_turn *turn, const struct exchange *x, stru
     metrics_put_accounts(metrics, accounts, count);
 }
 
-static enum admin_step answer_metrics(struct admin_turn *turn, struct exchange *x)
+/* True: all are there, as many as are shown. */
+static bool gather_lines(struct admin_turn *turn, struct exchange *x, struct gathered_lines *lines)
 {
-    const struct gathered_lines *lines = x->memory;
-    struct metrics metrics = {0};
-    metrics_put_status(&metrics, &lines->counting.facts);
-    put_accounts(turn, x, &metrics);
-    metrics_put_lines(&metrics, lines->views, lines->count, core_line_count(turn->core));
-    enum admin_step step =
-        metrics.failed ? answer_error(x, CODE_BUSY, "out of memory", NULL)
-                       : answer_text(x, 200, "text/plain; version=0.0.4; charset=utf-8", metrics.text, metrics.bytes);
-    metrics_free(&metrics);
-    return step;
-}
-
-enum admin_step call_metrics(struct admin_turn *turn, struct exchange *x)
-{
-    if (x->memory == NULL) {
-        x->memory = calloc(1, sizeof(struct gathered_lines));
-        x->memory_free = free;
-        if (x->memory == NULL)
-            return answer_error(x, CODE_BUSY, "out of memory", NULL);
-    }
-    struct gathered_lines *lines = x->memory;
     size_t end = turn->options->conf->broker.metrics_by_line ? core_line_count(turn->core) : 0;
     for (unsigned i = 0; i < LINES_PER_STEP && x->cursor < end && lines->count < METRICS_LINES_MAX;
          i++, x->cursor++) {
@@ -167,10 +158,45 @@ enum admin_step call_metrics(struct admin_turn *turn, struct exchange *x)
         if (core_line_view(turn->core, x->cursor, turn->now, view) && grant_sees_pool(turn, x, view->pool))
             lines->count++;
     }
-    if (x->cursor < end && lines->count < METRICS_LINES_MAX)
+    return x->cursor >= end || lines->count == METRICS_LINES_MAX;
+}
+
+/* One family of the lines' a step. */
+static enum admin_step write_metrics(struct admin_turn *turn, struct exchange *x, struct gathered_lines *lines)
+{
+    struct metrics *metrics = &lines->metrics;
+    if (lines->family == 0) {
+        metrics_put_status(metrics, &lines->counting.facts);
+        put_accounts(turn, x, metrics);
+    }
+    if (metrics_put_family(metrics, &lines->family, lines->views, lines->count, core_line_count(turn->core)))
         return STEP_MORE;
-    if (!lines->counts)
+    if (metrics->failed)
+        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    return answer_text(x, 200, "text/plain; version=0.0.4; charset=utf-8", metrics->text, metrics->bytes);
+}
+
+enum admin_step call_metrics(struct admin_turn *turn, struct exchange *x)
+{
+    if (x->memory == NULL) {
+        x->memory = calloc(1, sizeof(struct gathered_lines));
+        x->memory_free = gathered_free;
+        if (x->memory == NULL)
+            return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    }
+    struct gathered_lines *lines = x->memory;
+    switch (x->phase) {
+    case METRICS_LINES:
+        if (!gather_lines(turn, x, lines))
+            return STEP_MORE;
         lines->counting.facts = status_facts(turn);
-    lines->counts = true;
-    return count_on(turn, &lines->counting) ? STEP_MORE : answer_metrics(turn, x);
+        x->phase = METRICS_COUNT;
+        return STEP_MORE;
+    case METRICS_COUNT:
+        if (!count_on(turn, &lines->counting))
+            x->phase = METRICS_WRITE;
+        return STEP_MORE;
+    default:
+        return write_metrics(turn, x, lines);
+    }
 }

@@ -297,10 +297,12 @@ static double heard_value(const struct line_view *line)
     return (double)line->heard_at_ms / 1000;
 }
 
-static const struct {
+struct line_family {
     const char *name, *type, *help;
     double (*value)(const struct line_view *line);
-} line_families[] = {
+};
+
+static const struct line_family line_families[] = {
     {"line_gate", "gauge", "2 open, 1 slow, 0 closed.", gate_value},
     {"line_pace_per_second", "gauge", "Sends a second as in force now; -1: without limit.", pace_value},
     {"line_jobs_waiting", "gauge", "Jobs bound to the line that wait.", waiting_value},
@@ -315,17 +317,31 @@ static const struct {
     {"line_heard_timestamp_seconds", "gauge", "When the provider was last heard of the line.", heard_value},
 };
 
-void metrics_put_lines(struct metrics *m, const struct line_view *lines, size_t shown, size_t total)
+#define LINE_FAMILIES (sizeof line_families / sizeof *line_families)
+
+static void put_line_family(struct metrics *m, const struct line_family *family, const struct line_view *lines, size_t shown)
 {
-    for (size_t f = 0; f < sizeof line_families / sizeof *line_families; f++) {
-        put_head(m, line_families[f].name, line_families[f].type, line_families[f].help);
-        for (size_t i = 0; i < shown; i++)
-            put(m, "lineward_%s{line=\"+%" PRIu64 "\"} %.17g\n", line_families[f].name, lines[i].number,
-                line_families[f].value(&lines[i]));
-    }
+    put_head(m, family->name, family->type, family->help);
+    for (size_t i = 0; i < shown; i++)
+        put(m, "lineward_%s{line=\"+%" PRIu64 "\"} %.17g\n", family->name, lines[i].number, family->value(&lines[i]));
+}
+
+static void put_reputations(struct metrics *m, const struct line_view *lines, size_t shown)
+{
     put_head(m, "line_reputation", "gauge", "1 for the last word heard of the line.");
     for (size_t i = 0; i < shown; i++)
         put(m, "lineward_line_reputation{line=\"+%" PRIu64 "\",status=\"%s\"} 1\n", lines[i].number,
             reputation_name(lines[i].status));
+}
+
+bool metrics_put_family(struct metrics *m, size_t *family, const struct line_view *lines, size_t shown, size_t total)
+{
+    size_t at = (*family)++;
+    if (at < LINE_FAMILIES) {
+        put_line_family(m, &line_families[at], lines, shown);
+        return true;
+    }
+    put_reputations(m, lines, shown);
     put_value(m, "lines_not_shown", "gauge", "Lines left out of the families above.", (double)(total - shown));
+    return false;
 }
