@@ -16,6 +16,7 @@
 #define CHUNK_BYTES 16384
 #define FULL_LOOK_MS 50
 #define FIRST_WORDS "retry: 2000\n: events follow\n\n" /* so that the head goes out at once */
+#define HEARTBEAT   ": nothing new\n\n" /* more than a few bytes: curl takes less than one a second for silence */
 _Static_assert(STREAMS_MAX <= 1u << SLOT_BITS, "a slot is part of the token");
 
 struct stream {
@@ -206,7 +207,7 @@ static size_t look_after(struct stream *stream, struct instant now)
     else if (now.mono_ms - stream->moved_ms >= STREAM_STUCK_MS)
         end(stream, "you read too slowly; go on from the last id", 0);
     else if (now.mono_ms >= stream->heartbeat_ms && waits == 0)
-        say(stream, ": \n\n");
+        say(stream, HEARTBEAT);
     if (now.mono_ms >= stream->heartbeat_ms)
         stream->heartbeat_ms = now.mono_ms + STREAM_HEARTBEAT_MS;
     return waits;

@@ -197,7 +197,7 @@ START_TEST(silence_is_broken_by_heartbeats)
     ck_assert_int_le(admin_next_mono_ms(rig.admin), rig.now.mono_ms + STREAM_HEARTBEAT_MS);
     rig.now.mono_ms += STREAM_HEARTBEAT_MS;
     rig_serve();
-    hear_until(&one, ": \n\n");
+    hear_until(&one, ": nothing new\n\n");
     unfollow(&one);
 }
 END_TEST
