@@ -91,7 +91,7 @@ test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src) $(
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
-.PHONY: all help deps demo check compat test bench sim plants soak storm install clean objects tests bench-tools tidy cppcheck \
+.PHONY: all help deps demo check compat test bench sim plants soak storm man install clean objects tests bench-tools tidy cppcheck \
         list-unit list-model list-process print-sanitize
 .DEFAULT_GOAL := all
 
@@ -111,6 +111,22 @@ check: ## everything a commit must pass: tests under sanitizers, static analysis
 compat: $(BUILD)/lineward-sandbox ## the provider's own SDK, as npm has it, against the sandbox
 	@deploy/install-deps --if-missing compat
 	@BUILD=$(BUILD) tests/compat/run
+
+# From what the programs say themselves: --help, and linewardctl's table of commands.
+man_pages = $(BUILD)/man/linewardctl.1 $(BUILD)/man/lineward-broker.8 $(BUILD)/man/lineward-worker.8
+man: $(man_pages) $(BUILD)/man/linewardctl.bash ## manual pages and bash completion, into build/man
+$(BUILD)/man/linewardctl.1: $(BUILD)/linewardctl
+	@mkdir -p $(@D)
+	@$< manual >$@
+$(BUILD)/man/linewardctl.bash: $(BUILD)/linewardctl
+	@mkdir -p $(@D)
+	@$< completion >$@
+$(BUILD)/man/%.8: $(BUILD)/%
+	@deploy/install-deps --if-missing man
+	@mkdir -p $(@D)
+	@help2man --no-info --section=8 --source=Lineward --name='$(man_name_$*)' --output=$@ $<
+man_name_lineward-broker = keep send jobs and decide which line sends when
+man_name_lineward-worker = send what a Lineward broker gives out
 
 test: tests ## the unit tests, in seconds
 	@tests/check-rules/run-tests $(BUILD)/logs 2 $(unit_tests)

@@ -25,7 +25,8 @@ static const char help[] =
     "  --version         the version\n"
     "\n"
     "TERM or INT ends it cleanly, HUP reads accounts, pools, policies, tokens, keys and certificates again.\n"
-    "`linewardctl check-config FILE` checks a configuration without starting. Exit codes: 0 ended as asked, 1 failed, 2 wrong usage.\n";
+    "`linewardctl check-config FILE` checks a configuration without starting.\n"
+    "Exit codes: 0 ended as asked, 1 failed, 2 wrong usage.\n";
 
 struct arguments {
     const char *config;

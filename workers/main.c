@@ -17,16 +17,20 @@
 
 enum { EXIT_USAGE = 2 };
 
-static const char usage[] = "usage: lineward-worker --config FILE [--set KEY=VALUE]...\n"
-                            "       lineward-worker --help | --version\n"
-                            "\n"
-                            "Takes jobs from the brokers in worker.broker, sends them over HTTPS, reports.\n"
-                            "  --config FILE     the configuration, the same file as the broker's\n"
-                            "  --set KEY=VALUE   overrides one value, e.g. worker.slots=16\n"
-                            "  --core            lets the system write a core if it crashes: one holds keys and messages\n"
-                            "SIGTERM ends it in order: what has not begun is given back, the rest is finished.\n"
-                            "A second one ends it at once. SIGHUP reads accounts and API keys again.\n"
-                            "Exit codes: 0 ended in order, 1 failed or results unacknowledged, 2 wrong usage.\n";
+static const char usage[] =
+    "Usage: lineward-worker --config FILE [--set KEY=VALUE]...\n"
+    "\n"
+    "Takes jobs from the brokers in worker.broker, sends them over HTTPS, reports.\n"
+    "\n"
+    "  --config FILE     the configuration, the same file as the broker's\n"
+    "  --set KEY=VALUE   overrides one value, as --set worker.slots=16; may be repeated\n"
+    "  --core            lets the system write a core if it crashes: one holds keys and messages\n"
+    "  --help            this text\n"
+    "  --version         the version\n"
+    "\n"
+    "TERM or INT ends it in order: what has not begun is given back, the rest is finished. A second one ends it at once.\n"
+    "HUP reads accounts and API keys again.\n"
+    "Exit codes: 0 ended in order, 1 failed or results unacknowledged, 2 wrong usage.\n";
 
 struct arguments {
     const char *config;

@@ -13,6 +13,7 @@
 #include "lineward/conf.h"
 #include "lineward/json.h"
 #include "lineward/version.h"
+#include "manual.h"
 
 /* An option of one name takes a value, or none, in all commands alike. */
 static const struct option_spec common_options[] = {
@@ -284,8 +285,25 @@ static const struct command commands[] = {
     {"revoke", "NAME", 1, 1, "shut out a client that was let in by that name",
      "After the broker's SIGHUP nothing that it says is heard, not even over a connection that stands.", keys_options,
      command_revoke, NULL},
+    {"manual", "", 0, 0, "print the manual page: linewardctl manual | man -l -", NULL, no_options, command_manual, NULL},
+    {"completion", "", 0, 0, "print the completion for bash: . <(linewardctl completion)", NULL, no_options,
+     command_completion, NULL},
     {.name = NULL},
 };
+
+int command_manual(const struct ctl *ctl, const struct args *args)
+{
+    (void)args;
+    manual_print(ctl->out, commands, common_options);
+    return EXIT_DONE;
+}
+
+int command_completion(const struct ctl *ctl, const struct args *args)
+{
+    (void)args;
+    completion_print(ctl->out, commands, common_options);
+    return EXIT_DONE;
+}
 
 void ctl_print_json(const struct ctl *ctl, struct json_out *out)
 {

@@ -82,5 +82,7 @@ int command_token_add(const struct ctl *ctl, const struct args *args);    /* cmd
 int command_keygen(const struct ctl *ctl, const struct args *args);       /* cmd_keys.c */
 int command_authorize(const struct ctl *ctl, const struct args *args);    /* cmd_keys.c */
 int command_revoke(const struct ctl *ctl, const struct args *args);       /* cmd_keys.c */
+int command_manual(const struct ctl *ctl, const struct args *args);       /* ctl.c */
+int command_completion(const struct ctl *ctl, const struct args *args);   /* ctl.c */
 
 #endif
