@@ -6,8 +6,9 @@
 #define RECORD(n)                                                                                                      \
     "{\"audit\":" n ",\"at\":\"2026-11-23T10:00:00.000Z\",\"by\":\"ops\",\"role\":\"operator\","                       \
     "\"call\":\"POST /v1/lines/{line}/cordon\",\"target\":{\"line\":\"+1202\"},\"to\":null,\"line\":\"+1202\","        \
-    "\"pool\":\"eu\",\"asked\":{},\"reason\":\"re\\u001bview\",\"before\":{\"cordoned\":false},"                       \
-    "\"after\":{\"cordoned\":true},\"code\":null}"
+    "\"pool\":\"eu\",\"asked\":{},\"reason\":\"re\\u001bview\","                                                     \
+    "\"before\":{\"pauses\":[],\"drain\":null,\"cordoned\":false},"                                                       \
+    "\"after\":{\"pauses\":[{\"pause\":\"p_1\"},{\"pause\":\"p_2\"}],\"drain\":null,\"cordoned\":true},\"code\":null}"
 
 static void teardown(void)
 {
@@ -26,7 +27,9 @@ START_TEST(every_page_is_asked_for_with_the_filters)
                      "/v1/audit?limit=1000&since=2026-11-23T00%3A00%3A00.000Z&by=ops&line=%2B1202");
     assert_says(server.seen[1].url, "&after=1&");
     assert_says(said.out, "ops/operator  POST /v1/lines/{line}/cordon  target={\"line\":\"+1202\"}");
-    assert_says(said.out, "before={\"cordoned\":false}  after={\"cordoned\":true}");
+    assert_says(said.out, "  cordoned: false -> true\n");
+    assert_says(said.out, "  pauses: [] -> p_1,p_2  ");
+    assert_silent(said.out, "drain");
     assert_silent(said.out, "\033");
     server_stop();
 }

@@ -192,7 +192,8 @@ START_TEST(if_match_goes_along_with_changes_only)
     static const struct reply script[] = {
         {200, "{\"line\":\"+1202\",\"cordoned\":true}"},
         {200, "{\"line\":\"+1202\"}"},
-        {412, "{\"error\":{\"code\":\"changed\",\"message\":\"it is not what If-Match says\",\"now\":{}}}"}};
+        {412, "{\"error\":{\"code\":\"changed\",\"message\":\"it is not what If-Match says\","
+              "\"now\":{\"cordoned\":true}}}"}};
     SERVER_START(script);
     RUN_ADMIN("cordon", W("+1202"), W("--if-match"), W("00ff"));
     ck_assert_str_eq(server.seen[0].if_match, "\"00ff\"");
@@ -201,7 +202,7 @@ START_TEST(if_match_goes_along_with_changes_only)
     RUN_ADMIN("cordon", W("+1202"), W("--if-match"), W("*"));
     ck_assert_str_eq(server.seen[2].if_match, "*");
     ck_assert_int_eq(said.code, EXIT_REFUSED);
-    assert_says(said.err, "changed");
+    assert_says(said.err, "changed: somebody has changed it since; now it is {\"cordoned\":true}");
     RUN_ADMIN("cordon", W("+1202"), W("--if-match"), W("a\r\nX: y"));
     ck_assert_int_eq(said.code, EXIT_USAGE);
     ck_assert_uint_eq(server.seen_count, 3);

@@ -78,6 +78,46 @@ static void print_value(const struct ctl *ctl, const char *name, const cJSON *va
     cJSON_free(text);
 }
 
+/* A state's member as people read it: pauses by their numbers, the rest as it is. */
+static void print_state(const struct ctl *ctl, const cJSON *value)
+{
+    char clean[CELL_BYTES_MAX];
+    const cJSON *item;
+    const char *comma = "";
+    if (cJSON_IsArray(value) && json_string(value->child, "pause") != NULL) {
+        cJSON_ArrayForEach(item, value)
+        {
+            print_text(ctl, comma, json_string(item, "pause"));
+            comma = ",";
+        }
+        return;
+    }
+    char *text = cJSON_PrintUnformatted(value);
+    text_clean(text != NULL ? text : "?", clean, sizeof clean);
+    fputs(clean, ctl->out);
+    cJSON_free(text);
+}
+
+/* Only what became another: "  cordoned: false -> true". */
+static void print_change(const struct ctl *ctl, const cJSON *before, const cJSON *after)
+{
+    const cJSON *member;
+    cJSON_ArrayForEach(member, after)
+    {
+        const cJSON *old = json_get(before, member->string);
+        char name[64];
+        if (old != NULL && cJSON_Compare(old, member, true))
+            continue;
+        text_clean(member->string, name, sizeof name);
+        fprintf(ctl->out, "  %s: ", name);
+        if (old != NULL) {
+            print_state(ctl, old);
+            fputs(" -> ", ctl->out);
+        }
+        print_state(ctl, member);
+    }
+}
+
 static void print_record(const struct ctl *ctl, const cJSON *record)
 {
     const char *role = json_string(record, "role");
@@ -90,8 +130,7 @@ static void print_record(const struct ctl *ctl, const cJSON *record)
     print_value(ctl, "to", json_get(record, "to"));
     print_value(ctl, "asked", json_get(record, "asked"));
     print_value(ctl, "reason", json_get(record, "reason"));
-    print_value(ctl, "before", json_get(record, "before"));
-    print_value(ctl, "after", json_get(record, "after"));
+    print_change(ctl, json_get(record, "before"), json_get(record, "after"));
     if (json_string(record, "code") != NULL)
         print_text(ctl, ctl->view.colour ? "  \033[31mrefused: " : "  refused: ", json_string(record, "code"));
     if (json_string(record, "code") != NULL && ctl->view.colour)

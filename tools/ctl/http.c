@@ -212,6 +212,20 @@ enum http_end http_lines(const struct ctl *ctl, const char *path, long silent_s,
 }
 
 /* {"error":{"code","message"}} of the contract, or what else the server said. */
+/* Somebody was quicker: how it stands now is what people need to decide anew, and the whole answer what programs do. */
+static int tell_changed(const struct ctl *ctl, const struct http_answer *answer, const cJSON *now)
+{
+    char clean[CELL_BYTES_MAX];
+    if (ctl->json) {
+        fprintf(ctl->out, "%s\n", answer->text);
+        return EXIT_REFUSED;
+    }
+    char *text = cJSON_PrintUnformatted(now);
+    text_clean(text != NULL ? text : "?", clean, sizeof clean);
+    cJSON_free(text);
+    return ctl_fail(ctl, EXIT_REFUSED, "changed", "somebody has changed it since; now it is %s", clean);
+}
+
 int http_refused(const struct ctl *ctl, const struct http_answer *answer)
 {
     const cJSON *error = value_at(answer->json, "error");
@@ -220,6 +234,8 @@ int http_refused(const struct ctl *ctl, const struct http_answer *answer)
     if (code == NULL)
         return ctl_fail(ctl, EXIT_REFUSED, "malformed", "%s answered with HTTP status %d and no %s", ctl->admin,
                         answer->status, answer->status < 300 ? "JSON" : "reason");
+    if (strcmp(code, "changed") == 0 && json_get(error, "now") != NULL)
+        return tell_changed(ctl, answer, json_get(error, "now"));
     if (answer->status == 401 && ctl->token == NULL)
         return ctl_fail(ctl, EXIT_REFUSED, code, "a token is needed: set LINEWARD_TOKEN or give --token-file");
     return ctl_fail(ctl, EXIT_REFUSED, code, "%s", message != NULL ? message : "");
