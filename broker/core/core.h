@@ -251,8 +251,8 @@ void core_pause(struct core *core, const struct core_pause *pause, struct instan
 void core_resume(struct core *core, uint64_t token, enum pause_scope scope, uint64_t target, uint64_t pause,
                  struct instant now, struct effects *out);
 
-/* The pauses that lie on exactly that (scope and target as in core_pause), oldest first, at most `room` of them, lent until
- * the core is called again. Returns how many there are, which may be more. */
+/* The pauses that lie on exactly that (scope and target as in core_pause), the youngest first, at most `room` of them, lent
+ * until the core is called again. Returns how many there are, which may be more. */
 size_t core_pauses_on(const struct core *core, enum pause_scope scope, uint64_t target, const struct change_pause **out,
                       size_t room);
 

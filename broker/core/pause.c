@@ -253,11 +253,11 @@ void pause_record(struct core *core, const struct change_pause *pause, bool news
         change->event.at_ms = now.wall_ms;
 }
 
-/* By number, which is by age; the oldest `room` of them stay. */
+/* By number, which is by age; the youngest `room` of them stay. */
 static void sort_in(const struct change_pause **out, size_t kept, size_t room, const struct change_pause *pause)
 {
     size_t at = kept;
-    for (; at > 0 && out[at - 1]->id > pause->id; at--)
+    for (; at > 0 && out[at - 1]->id < pause->id; at--)
         if (at < room)
             out[at] = out[at - 1];
     if (at < room)

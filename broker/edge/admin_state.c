@@ -10,7 +10,7 @@
 #include "broker/edge/recipients.h"
 #include "broker/edge/view_put.h"
 
-#define PAUSES_SHOWN_MAX 32 /* of one thing; of more the oldest, and how many there are */
+#define PAUSES_SHOWN_MAX 32 /* of one thing; of more the youngest, and how many there are: no change goes unseen */
 
 /* ---- the members ---- */
 

@@ -180,6 +180,25 @@ START_TEST(the_list_of_pauses_has_one_for_whoever_looked_there)
 }
 END_TEST
 
+/* More than a state shows: whoever lays one more and lifts another is noticed all the same. */
+START_TEST(no_change_of_many_pauses_goes_unseen)
+{
+    char before[64];
+    char after[64];
+    char late[64];
+    for (unsigned i = 0; i < 36; i++)
+        rig_expect("POST", LINE "/pause", "operator-token", NULL, 200);
+    struct reply reply = rig_ask("POST", LINE "/pause", "operator-token", NULL);
+    snprintf(late, sizeof late, "{\"pause\":\"%s\"}", json_string(reply.json, "pause"));
+    reply_free(&reply);
+    view_etag(LINE, before);
+    rig_expect("POST", LINE "/pause", "operator-token", NULL, 200);
+    rig_expect("POST", LINE "/resume", "operator-token", late, 200);
+    view_etag(LINE, after);
+    ck_assert_str_ne(before, after);
+}
+END_TEST
+
 START_TEST(a_list_of_etags_a_star_and_what_cannot_be_compared)
 {
     char etag[64];
@@ -221,6 +240,7 @@ int main(void)
     tcase_add_test(tests, an_etag_changes_with_what_operators_set_and_not_by_itself);
     tcase_add_test(tests, each_kind_of_thing_has_one_and_keeps_to_it);
     tcase_add_test(tests, the_list_of_pauses_has_one_for_whoever_looked_there);
+    tcase_add_test(tests, no_change_of_many_pauses_goes_unseen);
     tcase_add_test(tests, a_list_of_etags_a_star_and_what_cannot_be_compared);
     tcase_add_test(tests, a_call_that_was_not_made_for_it_is_in_the_audit);
     suite_add_tcase(suite, tests);
