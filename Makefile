@@ -46,7 +46,7 @@ say = $(if $(V),,@echo '  $(1) $(2)';)
 
 # ---- sources: a folder is a room, a room is an archive ---------------------------------------------------------
 
-rooms = lib broker/core broker/store broker/feed broker/edge broker workers tools/ctl tools/sandbox/model tools/sandbox tools/demo
+rooms = lib broker/core broker/store broker/feed broker/outcomes broker/edge broker workers tools/ctl tools/sandbox/model tools/sandbox tools/demo
 
 # Helpers of tests are rooms too: a test gets only those that it names.
 test_rooms = tests/support tests/unit tests/model tests/process tests/bench tests/fuzz tests/powercut
@@ -202,7 +202,7 @@ cppcheck:
 	    -D_GNU_SOURCE -D__linux__ -Iinclude -I. --suppressions-list=tests/check-rules/cppcheck.suppress $(all_src)
 
 $(BUILD)/lineward-broker:  $(call objects,broker/main.c) \
-                           $(call archives,broker broker/edge broker/feed broker/store broker/core lib)
+                           $(call archives,broker broker/edge broker/outcomes broker/feed broker/store broker/core lib)
 $(BUILD)/lineward-worker:  $(call objects,workers/main.c) $(call archives,workers lib)
 $(BUILD)/linewardctl:      $(call objects,tools/ctl/main.c) $(call archives,tools/ctl broker/store broker/core lib)
 $(BUILD)/lineward-sandbox: $(call objects,tools/sandbox/main.c) $(call archives,tools/sandbox tools/sandbox/model lib)
@@ -227,7 +227,7 @@ $(process_tests): $(BUILD)/tests/process/%: $(BUILD)/tests/process/%.o \
 	$(call link_test,$(TEST_LIBS))
 
 $(sim_program): $(call objects,$(sim_src)) \
-    $(call archives,tests/support broker broker/edge broker/feed broker/store broker/core workers lib)
+    $(call archives,tests/support broker broker/edge broker/outcomes broker/feed broker/store broker/core workers lib)
 	$(call say,link,$@)mkdir -p $(@D); \
 	$(CC) $(LDFLAGS_ALL) $(addprefix -Wl$(comma)--wrap=,$(sim_wrapped)) -o $@ $(filter %.o,$^) \
 	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(filter-out -lzmq,$(LIBS))

@@ -151,6 +151,8 @@ static void read_lookups(struct broker *broker)
             admin_looked_up(broker->admin, &answer);
         else if (ingress_owns(answer.token))
             ingress_looked_up(broker->ingress, &answer, broker->now);
+        else if (outcomes_owns(answer.token))
+            outcomes_looked_up(broker->outcomes, &answer, broker->now);
         else
             events_looked_up(broker->events, &answer);
     }
@@ -252,6 +254,7 @@ static bool broker_turn(struct broker *broker)
     speak(broker);
     events_turn(broker->events, core_next_seq(broker->core), broker->durable != before, broker->now);
     admin_follow(broker->admin, core_next_seq(broker->core), broker->durable != before, broker->now);
+    outcomes_turn(broker->outcomes, broker->durable != before, broker->now, &broker->effects);
     ingress_retry(broker->ingress, broker->now);
     dispatch_retry(broker->dispatch, broker->now);
     return true;
@@ -268,7 +271,7 @@ enum {
     WAIT_ADMIN,
     WAIT_SIGNAL,
     WAIT_ALWAYS, /* behind these: what is not always there */
-    WAIT_MAX = WAIT_ALWAYS + 2
+    WAIT_MAX = WAIT_ALWAYS + 3
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -284,6 +287,7 @@ static long timeout_ms(const struct broker *broker)
     int64_t next = earlier(core_next_mono_ms(broker->core, now), feed_link_next_mono_ms(broker->feed));
     next = earlier(next, earlier(ingress_next_mono_ms(broker->ingress), dispatch_next_mono_ms(broker->dispatch)));
     next = earlier(next, earlier(broker->clean_at_ms, admin_next_mono_ms(broker->admin)));
+    next = earlier(next, outcomes_next_mono_ms(broker->outcomes, now));
     if (broker->end_by_ms != 0)
         next = earlier(next, broker->end_by_ms);
     int64_t wait = next - now.mono_ms;
@@ -323,6 +327,9 @@ static void wait_for_work(struct broker *broker)
     short feed_events = ZMQ_POLLIN | (feed_link_wants_write(broker->feed) ? ZMQ_POLLOUT : 0);
     if (feed_link_fd(broker->feed) >= 0)
         items[count++] = (zmq_pollitem_t){NULL, feed_link_fd(broker->feed), feed_events, 0};
+    short outcome_events = ZMQ_POLLIN | (outcomes_wants_write(broker->outcomes) ? ZMQ_POLLOUT : 0);
+    if (outcomes_fd(broker->outcomes) >= 0)
+        items[count++] = (zmq_pollitem_t){NULL, outcomes_fd(broker->outcomes), outcome_events, 0};
     if (broker->access != NULL)
         items[count++] = (zmq_pollitem_t){access_socket(broker->access), 0, ZMQ_POLLIN, 0};
     if (zmq_poll(items, count, timeout_ms(broker)) < 0)
@@ -360,6 +367,7 @@ static bool await_results(struct broker *broker)
 /* Nothing more is read; what was read is made durable and answered, as far as that goes in a moment. */
 static bool wind_up(struct broker *broker)
 {
+    outcomes_note(broker->outcomes, broker->now, &broker->effects);
     struct pollfd wakers[] = {{.fd = broker->store_fd, .events = POLLIN},
                               {.fd = lookup_fd(broker->lookup), .events = POLLIN}};
     for (int64_t end = clock_read().mono_ms + ENDING_MS; broker->now.mono_ms < end;) {

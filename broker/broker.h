@@ -12,6 +12,7 @@ struct broker_options {
     const struct conf *conf;
     struct feed_source source; /* of the configuration, to be read again at SIGHUP; lent for the broker's life */
     char *const *feed_argv; /* how the feed child is started */
+    char *const *outcomes_argv; /* and the one that posts outcomes */
 };
 
 /* Opens everything. NULL: what failed is in the log. */

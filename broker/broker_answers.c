@@ -66,6 +66,12 @@ static void admin_store_facts(void *self, struct store_facts *out)
     };
 }
 
+static bool admin_outcomes(void *self, uint32_t pool, struct instant now, struct outcome_view *out)
+{
+    const struct broker *broker = self;
+    return outcomes_view(broker->outcomes, pool, now, out);
+}
+
 static bool admin_ready(void *self)
 {
     const struct broker *broker = self;
@@ -79,5 +85,6 @@ struct admin_shell broker_admin_shell(struct broker *broker)
                                 .requeue = admin_requeues,
                                 .id_hash = admin_id_hash,
                                 .store_facts = admin_store_facts,
+                                .outcomes = admin_outcomes,
                                 .ready = admin_ready};
 }

@@ -146,7 +146,7 @@ static bool open_sockets(struct broker *broker)
            broker_probe_doors(broker);
 }
 
-static bool open_edges(struct broker *broker, char *const *feed_argv)
+static bool open_edges(struct broker *broker, const struct broker_options *options)
 {
     struct archive archive = archive_of(broker->store);
     if (lookup_open(&broker->lookup, &archive, LOOKUP_THREADS) != ERR_NONE)
@@ -174,15 +174,24 @@ static bool open_edges(struct broker *broker, char *const *feed_argv)
     struct feed_link_options feed = {.conf = broker->conf,
                                      .hash = &broker->hash,
                                      .core = broker->core,
-                                     .child_argv = feed_argv,
+                                     .child_argv = options->feed_argv,
                                      .timings = broker->timings,
                                      .persist = broker_persist,
                                      .persist_self = broker};
+    struct outcomes_options outcomes = {.conf = broker->conf,
+                                        .hash = &broker->hash,
+                                        .core = broker->core,
+                                        .lookup = broker->lookup,
+                                        .child_argv = options->outcomes_argv,
+                                        .persist = broker_persist,
+                                        .persist_self = broker};
     broker->ingress = ingress_new(&ingress);
     broker->dispatch = dispatch_new(&dispatch);
     broker->events = events_new(broker->followers, broker->lookup);
     broker->feed = feed_link_new(&feed);
-    return (broker->ingress != NULL && broker->dispatch != NULL && broker->events != NULL && broker->feed != NULL) ||
+    broker->outcomes = outcomes_new(&outcomes);
+    return (broker->ingress != NULL && broker->dispatch != NULL && broker->events != NULL && broker->feed != NULL &&
+            broker->outcomes != NULL) ||
            no_memory("the sockets' edges");
 }
 
@@ -270,7 +279,7 @@ struct broker *broker_open(const struct broker_options *options)
     warn_of_conf(broker);
     if (!open_memory(broker) || !open_wakers(broker) || !broker_open_access(broker) || !open_core(broker) ||
         !open_store(broker) || !begin_start(broker) || !open_sockets(broker) ||
-        !open_edges(broker, options->feed_argv) || !open_admin(broker)) {
+        !open_edges(broker, options) || !open_admin(broker)) {
         broker_close(&broker);
         return NULL;
     }
@@ -298,6 +307,7 @@ void broker_close(struct broker **broker_p)
         return;
     admin_close(&broker->admin);
     feed_link_free(&broker->feed);
+    outcomes_free(&broker->outcomes);
     dispatch_free(&broker->dispatch);
     ingress_free(&broker->ingress);
     events_free(&broker->events);

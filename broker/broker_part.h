@@ -13,6 +13,7 @@
 #include "broker/edge/ingress.h"
 #include "broker/edge/lookup.h"
 #include "broker/edge/outbox.h"
+#include "broker/edge/outcomes.h"
 #include "broker/edge/timings.h"
 #include "broker/edge/zones.h"
 #include "broker/edge/tokens.h"
@@ -46,6 +47,7 @@ struct broker {
     struct dispatch *dispatch;
     struct events *events;
     struct feed_link *feed;
+    struct outcomes *outcomes;
     struct zones zones;
     struct tokens *tokens;
     struct admin *admin;

@@ -41,7 +41,20 @@ static bool read_conf(struct reload *reload, const struct broker *broker)
     return true;
 }
 
-/* The feed child reads these by itself, but by then it is too late to refuse. */
+static bool read_outcome_secrets(struct reload *reload)
+{
+    for (size_t p = 0; p < reload->conf->pool_count; p++) {
+        struct feed_secrets secrets;
+        struct conf_problem problem;
+        enum err err = feed_secrets_read(&secrets, reload->conf->pools[p].outcome_secrets_file, &problem);
+        explicit_bzero(&secrets, sizeof secrets);
+        if (err != ERR_NONE)
+            return refuse(reload, problem.text);
+    }
+    return true;
+}
+
+/* The children read these by themselves, but by then it is too late to refuse. */
 static bool read_secrets(struct reload *reload)
 {
     for (size_t a = 0; a < reload->conf->account_count; a++) {
@@ -96,7 +109,7 @@ static bool read_tokens(struct reload *reload, const struct broker *broker)
 
 static bool read_all(struct reload *reload, const struct broker *broker)
 {
-    return read_conf(reload, broker) && read_secrets(reload) && read_keys(reload, broker) &&
+    return read_conf(reload, broker) && read_secrets(reload) && read_outcome_secrets(reload) && read_keys(reload, broker) &&
            read_tls(reload, broker) && read_tokens(reload, broker);
 }
 
@@ -117,7 +130,8 @@ static bool take_conf(struct broker *broker, struct reload *reload)
     ingress_conf_set(broker->ingress, reload->conf);
     dispatch_conf_set(broker->dispatch, reload->conf);
     admin_conf_set(broker->admin, reload->conf);
-    if (feed_link_follow(broker->feed, reload->conf) != ERR_NONE)
+    if (feed_link_follow(broker->feed, reload->conf) != ERR_NONE ||
+        outcomes_follow(broker->outcomes, reload->conf) != ERR_NONE)
         broker->out_of_memory = true; /* half of it is in force: begin again from disk */
     struct conf *before = broker->own;
     broker->conf = broker->own = reload->conf;

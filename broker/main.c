@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "broker/broker.h"
-#include "broker/edge/feed_link.h"
+#include "broker/edge/child.h"
 #include "broker/feed/feed.h"
+#include "broker/outcomes/outcomes.h"
 #include "lineward/log.h"
 #include "lineward/process.h"
 
@@ -32,7 +33,7 @@ struct arguments {
     const char *config;
     const char *sets[SETS_MAX];
     size_t set_count;
-    bool feed, core;
+    bool feed, outcomes, core;
 };
 
 static int usage(const char *problem, const char *value)
@@ -49,7 +50,8 @@ static int parse(int argc, char **argv, struct arguments *out)
                                             {"core", no_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
                                             {"version", no_argument, NULL, 'v'},
-                                            {"feed", no_argument, NULL, 'f'}, /* the child; not for people */
+                                            {"feed", no_argument, NULL, 'f'}, /* the children; not for people */
+                                            {"outcomes", no_argument, NULL, 'p'},
                                             {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "hv", options, NULL)) != -1) {
@@ -65,6 +67,8 @@ static int parse(int argc, char **argv, struct arguments *out)
             out->config = optarg;
         else if (option == 'f')
             out->feed = true;
+        else if (option == 'p')
+            out->outcomes = true;
         else if (option == 'o')
             out->core = true;
         else if (option == 's' && out->set_count < SETS_MAX)
@@ -79,9 +83,10 @@ static int parse(int argc, char **argv, struct arguments *out)
     return out->config == NULL ? usage("--config FILE is needed", "") : -1;
 }
 
-static int run(const struct conf *conf, const struct feed_source *source, char **feed_argv)
+static int run(const struct conf *conf, const struct feed_source *source, char **feed_argv, char **outcomes_argv)
 {
-    struct broker_options options = {.conf = conf, .source = *source, .feed_argv = feed_argv};
+    struct broker_options options = {
+        .conf = conf, .source = *source, .feed_argv = feed_argv, .outcomes_argv = outcomes_argv};
     struct broker *broker = broker_open(&options);
     if (broker == NULL) /* the log says why */
         return 1;
@@ -90,50 +95,61 @@ static int run(const struct conf *conf, const struct feed_source *source, char *
     return code;
 }
 
-/* The child is this program once more, with the same configuration. */
-static char **feed_arguments(int argc, char **argv)
+/* A child is this program once more, with the same configuration. */
+static char **child_arguments(int argc, char **argv, char *which)
 {
-    char **feed_argv = calloc((size_t)argc + 2, sizeof *feed_argv);
-    if (feed_argv == NULL)
+    char **out = calloc((size_t)argc + 2, sizeof *out);
+    if (out == NULL)
         return NULL;
-    static char feed[] = "--feed";
-    feed_argv[0] = argv[0];
-    feed_argv[1] = feed; /* in front: behind a `--` it would be no option */
-    memcpy(feed_argv + 2, argv + 1, (size_t)(argc - 1) * sizeof *argv);
-    return feed_argv;
+    out[0] = argv[0];
+    out[1] = which; /* in front: behind a `--` it would be no option */
+    memcpy(out + 2, argv + 1, (size_t)(argc - 1) * sizeof *argv);
+    return out;
+}
+
+static int run_as(const struct arguments *arguments, const struct conf *conf, char **feed_argv, char **outcomes_argv)
+{
+    const struct feed_source source = {arguments->config, arguments->sets, arguments->set_count};
+    if (arguments->feed)
+        return feed_run(CHILD_FD, conf, &source);
+    if (arguments->outcomes)
+        return outcomes_run(CHILD_FD, conf);
+    process_reserve_files(); /* for the store */
+    return run(conf, &source, feed_argv, outcomes_argv);
+}
+
+static int fail(const char *problem)
+{
+    fprintf(stderr, "lineward-broker: %s\n", problem);
+    return 1;
 }
 
 int main(int argc, char **argv)
 {
+    static char feed[] = "--feed", outcomes[] = "--outcomes";
     if (argc < 1)
         return usage("--config FILE is needed", "");
     struct arguments arguments = {0};
-    char **feed_argv = feed_arguments(argc, argv);
+    char **feed_argv = child_arguments(argc, argv, feed), **outcomes_argv = child_arguments(argc, argv, outcomes);
+    struct conf *conf = NULL;
+    struct conf_problem problem;
     int code = parse(argc, argv, &arguments);
-    if (code >= 0) {
-        free(feed_argv);
-        return code;
-    }
+    if (code >= 0)
+        goto done;
     if (!arguments.core)
         process_keep_secrets();
     process_take_files();
-    struct conf *conf = NULL;
-    struct conf_problem problem;
-    if (sodium_init() < 0 || feed_argv == NULL) {
-        fprintf(stderr, "lineward-broker: %s\n", feed_argv == NULL ? "out of memory" : "libsodium cannot be used here");
-        free(feed_argv);
-        return 1;
-    }
-    if (conf_load(&conf, arguments.config, arguments.sets, arguments.set_count, &problem) != ERR_NONE) {
-        fprintf(stderr, "lineward-broker: %s\n", problem.text);
-        free(feed_argv);
-        return 1;
-    }
-    const struct feed_source source = {arguments.config, arguments.sets, arguments.set_count};
-    if (!arguments.feed)
-        process_reserve_files(); /* for the store */
-    code = arguments.feed ? feed_run(FEED_CHILD_FD, conf, &source) : run(conf, &source, feed_argv);
+    if (sodium_init() < 0)
+        code = fail("libsodium cannot be used here");
+    else if (feed_argv == NULL || outcomes_argv == NULL)
+        code = fail("out of memory");
+    else if (conf_load(&conf, arguments.config, arguments.sets, arguments.set_count, &problem) != ERR_NONE)
+        code = fail(problem.text);
+    else
+        code = run_as(&arguments, conf, feed_argv, outcomes_argv);
+done:
     conf_free(&conf);
     free(feed_argv);
+    free(outcomes_argv);
     return code;
 }

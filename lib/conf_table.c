@@ -36,7 +36,7 @@ static const struct conf_key broker_keys[] = {
     {INT(broker, conf_broker, heartbeat_ms, "1000", 10, 60000)},
     {INT(broker, conf_broker, restart_wait_ms, "5000", 10, HOUR_MS)},
     {KEY(broker, TYPE_OUTCOME_HOSTS, outcome_hosts, "[]"),
-     LIST(conf_broker, outcome_hosts, outcome_host_count, CONF_OUTCOME_HOSTS_MAX), IDLE},
+     LIST(conf_broker, outcome_hosts, outcome_host_count, CONF_OUTCOME_HOSTS_MAX)},
 };
 
 static const struct conf_key store_keys[] = {
@@ -108,13 +108,13 @@ static const struct conf_key pool_keys[] = {
     {OTHER(pools, conf_pool, TYPE_ACCOUNT, account, "default")},
     {OTHER(pools, conf_pool, TYPE_POLICY, policy, "default")},
     {OTHER(pools, conf_pool, TYPE_LINES, lines, "all"), .min = 0, .max = 1e7}, /* of daily_level */
-    {OTHER(pools, conf_pool, TYPE_OUTCOME_URL, outcome_url, NULL), IDLE},
-    {OTHER(pools, conf_pool, TYPE_PATH, outcome_secrets_file, NULL), IDLE},
+    {OTHER(pools, conf_pool, TYPE_OUTCOME_URL, outcome_url, NULL)},
+    {OTHER(pools, conf_pool, TYPE_PATH, outcome_secrets_file, NULL)},
     {KEY(pools, TYPE_TOPICS, outcome_topics,
          "[job.sent, job.failed, job.expired, job.cancelled, job.suppressed, job.delivery]"),
-     LIST(conf_pool, outcome_topics, outcome_topic_count, CONF_OUTCOME_TOPICS_MAX), IDLE},
-    {INT(pools, conf_pool, outcome_timeout_ms, "10000", 100, 60000), IDLE},
-    {INT(pools, conf_pool, outcome_in_flight, "16", 1, 64), IDLE},
+     LIST(conf_pool, outcome_topics, outcome_topic_count, CONF_OUTCOME_TOPICS_MAX)},
+    {INT(pools, conf_pool, outcome_timeout_ms, "10000", 100, 60000)},
+    {INT(pools, conf_pool, outcome_in_flight, "16", 1, 64)},
 };
 
 #define PLAIN(name_, keys_)                                                                                          \

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,6 +25,24 @@ void process_keep_secrets(void)
     const struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a core that is piped to a program knows no limit */
+}
+
+void process_become_child(size_t files_max)
+{
+    struct rlimit files = {0};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    process_keep_secrets();
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max < files_max ? files.rlim_max : files_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    /* Signals to the whole group are the broker's to answer: it still needs its children while it ends its work, and
+     * closing its end of a socket is how it lets one go. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
 }
 
 static bool hold_one(void)

@@ -59,6 +59,8 @@ struct admin_shell { /* what the admin API asks of the broker; called on the own
     /* The keyed hash of a producer id, as in core_enqueue.id_hash. */
     uint64_t (*id_hash)(void *self, uint32_t pool, const char *id);
     void (*store_facts)(void *self, struct store_facts *out);
+    /* Of the pool's outcome webhooks; false: it has none. */
+    bool (*outcomes)(void *self, uint32_t pool, struct instant now, struct outcome_view *out);
     /* Store open and sockets bound? */
     bool (*ready)(void *self);
 };

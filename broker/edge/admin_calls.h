@@ -14,6 +14,8 @@ enum admin_step call_status(struct admin_turn *turn, struct exchange *x);
 
 /* admin_lists.c */
 enum admin_step call_pools(struct admin_turn *turn, struct exchange *x);
+/* The view of the pool at that index of the configuration. */
+void put_pool(struct admin_turn *turn, uint32_t at, const struct pool_view *view, struct json_out *out);
 enum admin_step call_lines(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_line(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_campaigns(struct admin_turn *turn, struct exchange *x);

@@ -52,6 +52,17 @@ static void put_etag(struct admin_turn *turn, struct exchange *x, const char *pa
 
 /* ---- pools ---- */
 
+void put_pool(struct admin_turn *turn, uint32_t at, const struct pool_view *view, struct json_out *out)
+{
+    const struct admin_shell *shell = &turn->options->shell;
+    const struct conf *conf = turn->options->conf;
+    const struct conf_pool *pool = &conf->pools[at];
+    struct outcome_view outcomes;
+    bool told = shell->outcomes(shell->self, at, turn->now, &outcomes);
+    view_pool(out, view, pool->name, conf->accounts[pool->account].name, conf->policies[pool->policy].name,
+              told ? &outcomes : NULL);
+}
+
 enum admin_step call_pools(struct admin_turn *turn, struct exchange *x)
 {
     const struct conf *conf = turn->options->conf;
@@ -59,13 +70,11 @@ enum admin_step call_pools(struct admin_turn *turn, struct exchange *x)
         return STEP_DONE;
     x->phase = 1;
     for (unsigned i = 0; i < POOLS_PER_STEP && x->cursor < conf->pool_count && x->limit > 0; i++, x->cursor++) {
-        const struct conf_pool *pool = &conf->pools[x->cursor];
         struct pool_view view;
         if (!grant_sees_pool(turn, x, (uint32_t)x->cursor) || !core_pool_view(turn->core, (uint32_t)x->cursor, &view))
             continue;
-        view_pool(&x->answer.text, &view, pool->name, conf->accounts[pool->account].name,
-                  conf->policies[pool->policy].name);
-        put_etag(turn, x, "/v1/pools/{pool}", pool->name, NULL);
+        put_pool(turn, (uint32_t)x->cursor, &view, &x->answer.text);
+        put_etag(turn, x, "/v1/pools/{pool}", conf->pools[x->cursor].name, NULL);
         x->limit--;
     }
     bool more = x->cursor < conf->pool_count;

@@ -103,10 +103,9 @@ enum admin_step call_status(struct admin_turn *turn, struct exchange *x)
         x->phase = 1;
     }
     for (unsigned i = 0; i < POOLS_PER_STEP && x->cursor < end; i++, x->cursor++) {
-        const struct conf_pool *pool = &conf->pools[x->cursor];
         struct pool_view view;
         if (grant_sees_pool(turn, x, (uint32_t)x->cursor) && core_pool_view(turn->core, (uint32_t)x->cursor, &view))
-            view_pool(out, &view, pool->name, conf->accounts[pool->account].name, conf->policies[pool->policy].name);
+            put_pool(turn, (uint32_t)x->cursor, &view, out);
     }
     if (x->cursor < end)
         return STEP_MORE;
@@ -148,6 +147,25 @@ static void put_accounts(struct admin_turn *turn, const struct exchange *x, stru
     metrics_put_accounts(metrics, accounts, count);
 }
 
+/* False: out of memory. */
+static bool put_pool_outcomes(struct admin_turn *turn, const struct exchange *x, struct metrics *metrics)
+{
+    const struct admin_shell *shell = &turn->options->shell;
+    const struct conf *conf = turn->options->conf;
+    struct pool_outcomes_named *pools = calloc(METRICS_POOLS_MAX, sizeof *pools);
+    size_t count = 0;
+    if (pools == NULL)
+        return false;
+    for (uint32_t p = 0; p < conf->pool_count && count < METRICS_POOLS_MAX; p++) {
+        pools[count].name = conf->pools[p].name;
+        count += conf->pools[p].outcome_url != NULL && grant_sees_pool(turn, x, p) &&
+                 shell->outcomes(shell->self, p, turn->now, &pools[count].view);
+    }
+    metrics_put_outcomes(metrics, pools, count);
+    free(pools);
+    return true;
+}
+
 /* True: all are there, as many as are shown. */
 static bool gather_lines(struct admin_turn *turn, struct exchange *x, struct gathered_lines *lines)
 {
@@ -168,6 +186,8 @@ static enum admin_step write_metrics(struct admin_turn *turn, struct exchange *x
     if (lines->family == 0) {
         metrics_put_status(metrics, &lines->counting.facts);
         put_accounts(turn, x, metrics);
+        if (!put_pool_outcomes(turn, x, metrics))
+            metrics->failed = true;
     }
     if (metrics_put_family(metrics, &lines->family, lines->views, lines->count, core_line_count(turn->core)))
         return STEP_MORE;

@@ -2,31 +2,21 @@
 #include "broker/edge/feed_link.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "broker/edge/child.h"
 #include "broker/edge/recipients.h"
 #include "lineward/json.h"
 #include "lineward/log.h"
 
 #define TAG_SHIFT        56
-#define RESTART_FIRST_MS 100
-#define RESTART_CAP_MS   10000
 #define READ_BYTES       65536
 #define OUT_BYTES_MAX    (4u * 1024 * 1024) /* not read by the child: it hangs */
 #define POLL_LINES_MAX   262144             /* of an account */
-#define ENDING_MS        2000
 #define AHEAD_MAX_MS     300000 /* that changed_at may be ahead of us (DESIGN trap 7) */
-
-extern char **environ;
 
 struct poll_so_far { /* parts of a list, until its end says that it is good */
     uint64_t poll;
@@ -37,17 +27,14 @@ struct poll_so_far { /* parts of a list, until its end says that it is good */
 
 struct feed_link {
     struct feed_link_options options;
-    int fd;
-    pid_t pid;
+    struct child child;
     bool bound;
     unsigned port;
-    int64_t start_at_ms, restart_ms;
     uint8_t *in;
     size_t in_bytes, in_room;
     struct feed_buffer out;
     size_t out_sent;
     struct poll_so_far *polls; /* one an account */
-    uint64_t starts;           /* of children: each counts its polls from 1 */
 };
 
 struct feed_link *feed_link_new(const struct feed_link_options *options)
@@ -56,8 +43,7 @@ struct feed_link *feed_link_new(const struct feed_link_options *options)
     if (link == NULL)
         return NULL;
     link->options = *options;
-    link->fd = -1;
-    link->restart_ms = RESTART_FIRST_MS;
+    child_init(&link->child, "feed_not_started");
     link->polls = calloc(options->conf->account_count, sizeof *link->polls);
     if (link->polls == NULL)
         feed_link_free(&link);
@@ -66,41 +52,11 @@ struct feed_link *feed_link_new(const struct feed_link_options *options)
 
 static void forget_child(struct feed_link *link)
 {
-    link->pid = 0;
     link->bound = false;
     link->in_bytes = 0;
     link->out.bytes = link->out_sent = 0;
     for (size_t a = 0; link->polls != NULL && a < link->options.conf->account_count; a++)
         link->polls[a].poll = link->polls[a].count = 0;
-}
-
-/* It broke its word, or is gone: nothing it may still do is waited for. */
-static void kill_child(struct feed_link *link)
-{
-    if (link->fd >= 0)
-        close(link->fd);
-    link->fd = -1;
-    if (link->pid > 0) {
-        kill(link->pid, SIGKILL);
-        waitpid(link->pid, NULL, 0);
-    }
-    forget_child(link);
-}
-
-/* The end of its socket ends it; should it not hear that, it is killed. */
-static void end_child(struct feed_link *link)
-{
-    const struct timespec moment = {.tv_nsec = 2000000};
-    if (link->fd >= 0)
-        close(link->fd);
-    link->fd = -1;
-    for (int waited_ms = 0; link->pid > 0 && waited_ms < ENDING_MS; waited_ms += 2) {
-        if (waitpid(link->pid, NULL, WNOHANG) != 0)
-            link->pid = 0;
-        else
-            nanosleep(&moment, NULL);
-    }
-    kill_child(link);
 }
 
 void feed_link_free(struct feed_link **link_p)
@@ -109,7 +65,7 @@ void feed_link_free(struct feed_link **link_p)
     *link_p = NULL;
     if (link == NULL)
         return;
-    end_child(link);
+    child_end(&link->child);
     for (size_t a = 0; link->polls != NULL && a < link->options.conf->account_count; a++)
         free(link->polls[a].lines);
     free(link->polls);
@@ -129,89 +85,31 @@ enum err feed_link_follow(struct feed_link *link, const struct conf *conf)
     if (conf->account_count > before)
         memset(polls + before, 0, (conf->account_count - before) * sizeof *polls);
     link->options.conf = conf;
-    if (link->fd < 0)
+    if (link->child.fd < 0)
         return ERR_NONE; /* a child that does not run reads it when it starts */
     return feed_encode(&link->out, &reload);
 }
 
 /* ---- the process ---- */
 
-static void plan_restart(struct feed_link *link, struct instant now)
-{
-    link->start_at_ms = now.mono_ms + link->restart_ms;
-    link->restart_ms = link->restart_ms * 2 > RESTART_CAP_MS ? RESTART_CAP_MS : link->restart_ms * 2;
-}
-
-/* Only the standard streams and its socket reach the child. Ours are close-on-exec; what this process itself was
- * started with may not be. */
-static int plan_files(posix_spawn_file_actions_t *actions, int theirs)
-{
-    int err = posix_spawn_file_actions_adddup2(actions, theirs, FEED_CHILD_FD);
-    return err != 0 ? err : posix_spawn_file_actions_addclosefrom_np(actions, FEED_CHILD_FD + 1);
-}
-
-/* Ours are blocked, for the signalfd. */
-static int plan_signals(posix_spawnattr_t *attributes)
-{
-    sigset_t none;
-    sigemptyset(&none);
-    int err = posix_spawnattr_setsigmask(attributes, &none);
-    return err != 0 ? err : posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK);
-}
-
-static bool spawn(struct feed_link *link, int theirs)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    int err = plan_files(&actions, theirs);
-    if (err == 0)
-        err = plan_signals(&attributes);
-    if (err == 0)
-        err = posix_spawn(&link->pid, "/proc/self/exe", &actions, &attributes, link->options.child_argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    if (err != 0)
-        log_event(LOG_ERROR, "feed_not_started", "error=\"%s\"", strerror(err));
-    return err == 0;
-}
-
 void feed_link_start(struct feed_link *link, struct instant now)
 {
-    int pair[2];
-    if (link->fd >= 0 || now.mono_ms < link->start_at_ms)
-        return;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-        plan_restart(link, now);
-        return;
-    }
-    fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    bool started = spawn(link, pair[1]);
-    close(pair[1]);
-    if (started) {
-        link->fd = pair[0];
-        link->starts++;
-        return;
-    }
-    link->pid = 0;
-    close(pair[0]);
-    plan_restart(link, now);
+    child_start(&link->child, link->options.child_argv, SOCK_STREAM, now);
 }
 
 int feed_link_fd(const struct feed_link *link)
 {
-    return link->fd;
+    return link->child.fd;
 }
 
 bool feed_link_wants_write(const struct feed_link *link)
 {
-    return link->fd >= 0 && link->out_sent < link->out.bytes;
+    return link->child.fd >= 0 && link->out_sent < link->out.bytes;
 }
 
 int64_t feed_link_next_mono_ms(const struct feed_link *link)
 {
-    return link->fd >= 0 ? TIME_NEVER : link->start_at_ms;
+    return child_next_mono_ms(&link->child);
 }
 
 bool feed_link_is_bound(const struct feed_link *link)
@@ -284,7 +182,7 @@ static void end_poll(struct feed_link *link, uint32_t account, const struct feed
     struct poll_so_far *list = &link->polls[account];
     bool listed = list->poll == message->poll && !list->broken;
     struct core_poll end = {.account = account,
-                            .poll = link->starts << 32 | (message->poll & UINT32_MAX),
+                            .poll = link->child.starts << 32 | (message->poll & UINT32_MAX),
                             .begun_mono_ms = not_later(message->begun_mono_ms, now.mono_ms),
                             .ok = message->ok && (listed || list->poll != message->poll),
                             .cached = message->cached,
@@ -404,7 +302,7 @@ static void obey(struct feed_link *link, const struct feed_message *message, str
     if (message->kind == FEED_READY) {
         link->bound = true;
         link->port = (unsigned)message->port;
-        link->restart_ms = RESTART_FIRST_MS;
+        child_well(&link->child);
         log_event(LOG_INFO, "webhooks_ready", "port=%d", message->port);
         return;
     }
@@ -428,7 +326,7 @@ static void flush(struct feed_link *link)
 {
     while (feed_link_wants_write(link)) {
         ssize_t sent =
-            send(link->fd, link->out.data + link->out_sent, link->out.bytes - link->out_sent, MSG_NOSIGNAL);
+            send(link->child.fd, link->out.data + link->out_sent, link->out.bytes - link->out_sent, MSG_NOSIGNAL);
         if (sent < 0)
             break; /* full, or gone: reading will tell */
         link->out_sent += (size_t)sent;
@@ -451,7 +349,7 @@ static bool fill(struct feed_link *link)
         link->in = in;
         link->in_room = room;
     }
-    ssize_t got = recv(link->fd, link->in + link->in_bytes, link->in_room - link->in_bytes, 0);
+    ssize_t got = recv(link->child.fd, link->in + link->in_bytes, link->in_room - link->in_bytes, 0);
     if (got > 0)
         link->in_bytes += (size_t)got;
     return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
@@ -479,14 +377,14 @@ static bool read_messages(struct feed_link *link, struct instant now, struct eff
 
 void feed_link_turn(struct feed_link *link, struct instant now, struct effects *out)
 {
-    if (link->fd < 0)
+    if (link->child.fd < 0)
         return;
     flush(link);
     if (link->out.bytes <= OUT_BYTES_MAX && fill(link) && read_messages(link, now, out))
         return;
-    log_event(LOG_ERROR, "feed_child_gone", "restart_in_ms=%lld", (long long)link->restart_ms);
-    kill_child(link);
-    plan_restart(link, now);
+    log_event(LOG_ERROR, "feed_child_gone", "restart_in_ms=%lld", (long long)link->child.restart_ms);
+    child_lost(&link->child, now);
+    forget_child(link);
 }
 
 bool feed_link_owns(uint64_t token)
@@ -497,7 +395,7 @@ bool feed_link_owns(uint64_t token)
 void feed_link_effect(struct feed_link *link, const struct effect *effect)
 {
     struct feed_message message = {.kind = FEED_POLL_NOW};
-    if (link->fd < 0)
+    if (link->child.fd < 0)
         return;
     if (effect->kind == EFFECT_POLL) {
         memcpy(message.account, link->options.conf->accounts[effect->account].name, sizeof message.account);

@@ -11,7 +11,6 @@
 #include "broker/feed/feed.h"
 
 #define FEED_TOKEN_TAG 0xFE
-#define FEED_CHILD_FD  3 /* where the child finds its socket */
 
 struct feed_link_options {
     const struct conf *conf;

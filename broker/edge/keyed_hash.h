@@ -25,7 +25,8 @@ enum keyed_kind {
     KEYED_RECIPIENT,
     KEYED_INSTANCE,
     KEYED_COLLAPSE,
-    KEYED_STATE
+    KEYED_STATE,
+    KEYED_OUTCOME
 };
 
 /* Never 0, which stands for "none". `scope` is a name (a pool, an account) of at most NAME_MAX_BYTES, or NULL. */

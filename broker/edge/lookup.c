@@ -69,6 +69,7 @@ static void entry_free(struct entry *entry)
     free((char *)entry->request.to);
     free((char *)entry->request.pool);
     free((char *)entry->request.topic);
+    free((char *)entry->request.topics);
     free((char *)entry->request.recipients);
     free((char *)entry->request.code);
     free((char *)entry->request.by);
@@ -224,7 +225,7 @@ static bool copy_text(const char **text)
 static bool copy_texts(struct lookup_request *request)
 {
     const struct lookup_request given = *request;
-    request->pools = request->to = request->pool = request->topic = request->recipients = request->code =
+    request->pools = request->to = request->pool = request->topic = request->topics = request->recipients = request->code =
         request->by = NULL;
     struct {
         const char **to, *from;
@@ -233,6 +234,7 @@ static bool copy_texts(struct lookup_request *request)
         {&request->to, given.to},
         {&request->pool, given.pool},
         {&request->topic, given.topic},
+        {&request->topics, given.topics},
         {&request->recipients, given.recipients},
         {&request->code, given.code},
         {&request->by, given.by},

@@ -94,6 +94,7 @@ struct lookup_request {
     bool from_oldest; /* no `after` was given */
     size_t limit;
     const char *topic; /* prefix, copied; NULL: all */
+    const char *topics; /* comma list of prefixes, copied; NULL: all */
     /* LOOKUP_AUDIT: records behind number `after`, as `pools`, `pool` and `line` let through */
     const char *by;              /* filter, copied; NULL: anybody */
     int64_t since_ms, until_ms;  /* filter: at that moment or later, before that one; 0: any */

@@ -28,11 +28,23 @@ static bool gather(struct gathering *page, const struct change *change)
     return true;
 }
 
+static bool begins_as_one_of(const char *topic, const char *prefixes)
+{
+    for (const char *at = prefixes; at != NULL;) {
+        size_t bytes = strcspn(at, ",");
+        if (strncmp(topic, at, bytes) == 0)
+            return true;
+        at = at[bytes] == ',' ? at + bytes + 1 : NULL;
+    }
+    return prefixes == NULL;
+}
+
 static bool wanted(const struct lookup_request *request, const struct change *change)
 {
     if (request->what == LOOKUP_EVENTS)
-        return request->topic == NULL ||
-               strncmp(topic_name(change->event.topic), request->topic, strlen(request->topic)) == 0;
+        return (request->topic == NULL ||
+                strncmp(topic_name(change->event.topic), request->topic, strlen(request->topic)) == 0) &&
+               begins_as_one_of(topic_name(change->event.topic), request->topics);
     if (request->what != LOOKUP_ENDED)
         return change->kind == CHANGE_END && change->end.dead;
     return change->kind == CHANGE_END && (request->state == JOB_NONE || change->end.state == request->state) &&

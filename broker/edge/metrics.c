@@ -240,6 +240,70 @@ void metrics_put_accounts(struct metrics *m, const struct account_named *account
     }
 }
 
+/* ---- outcome webhooks, by pool: at most METRICS_POOLS_MAX; without any, no family ---- */
+
+static double outcomes_down_value(const struct outcome_view *view)
+{
+    return view->down;
+}
+
+static double outcomes_waiting_value(const struct outcome_view *view)
+{
+    return (double)view->waiting;
+}
+
+static double outcomes_unread_value(const struct outcome_view *view)
+{
+    return (double)view->unread;
+}
+
+static double outcomes_oldest_value(const struct outcome_view *view)
+{
+    return (double)view->oldest_at_ms / 1000;
+}
+
+static double outcomes_confirmed_value(const struct outcome_view *view)
+{
+    return (double)view->confirmed;
+}
+
+static double outcomes_failed_value(const struct outcome_view *view)
+{
+    return (double)view->failed;
+}
+
+static double outcomes_missed_value(const struct outcome_view *view)
+{
+    return (double)view->missed;
+}
+
+static const struct {
+    const char *name, *type, *help;
+    double (*value)(const struct outcome_view *view);
+} outcome_families[] = {
+    {"outcomes_down", "gauge", "1: the pool's target takes nothing.", outcomes_down_value},
+    {"outcomes_waiting", "gauge", "Events that wait to be confirmed, those under way included.",
+     outcomes_waiting_value},
+    {"outcomes_unread", "gauge", "Events of the log, of all pools, not looked at yet.", outcomes_unread_value},
+    {"outcomes_oldest_timestamp_seconds", "gauge", "When the oldest event that waits happened; 0: none waits.",
+     outcomes_oldest_value},
+    {"outcomes_confirmed_total", "counter", "Events that the target confirmed.", outcomes_confirmed_value},
+    {"outcomes_tries_failed_total", "counter", "Tries that were not confirmed, since the start.",
+     outcomes_failed_value},
+    {"outcomes_missed_total", "counter", "Events that were no longer kept when their turn came.",
+     outcomes_missed_value},
+};
+
+void metrics_put_outcomes(struct metrics *m, const struct pool_outcomes_named *pools, size_t count)
+{
+    for (size_t f = 0; count > 0 && f < sizeof outcome_families / sizeof *outcome_families; f++) {
+        put_head(m, outcome_families[f].name, outcome_families[f].type, outcome_families[f].help);
+        for (size_t i = 0; i < count; i++)
+            put(m, "lineward_%s{pool=\"%s\"} %.17g\n", outcome_families[f].name, pools[i].name,
+                outcome_families[f].value(&pools[i].view));
+    }
+}
+
 /* ---- lines ---- */
 
 static double gate_value(const struct line_view *line)

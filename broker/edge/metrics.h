@@ -23,6 +23,12 @@ struct account_named {
     struct account_view view;
 };
 void metrics_put_accounts(struct metrics *metrics, const struct account_named *accounts, size_t count);
+#define METRICS_POOLS_MAX 256
+struct pool_outcomes_named { /* a pool that has an outcome webhook */
+    const char *name;        /* as accounts' */
+    struct outcome_view view;
+};
+void metrics_put_outcomes(struct metrics *metrics, const struct pool_outcomes_named *pools, size_t count);
 /* The lines' families, a sample each of the `shown` lines (<= METRICS_LINES_MAX) out of `total`: one family a call, from
  * *family on (0 first), since that many samples take a while. False: that was the last one. */
 bool metrics_put_family(struct metrics *metrics, size_t *family, const struct line_view *lines, size_t shown, size_t total);

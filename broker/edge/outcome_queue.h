@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OUTCOME_WINDOW        200     /* events that wait or are under way */
+#include "broker/core/change.h"
+
+#define OUTCOME_WINDOW        OUTCOMES_WAITING_MAX /* events that wait or are under way */
 #define OUTCOME_DOWN_EVENTS   3       /* that failed since one was confirmed: the target is down */
 #define OUTCOME_BASE_MS       1000    /* the first wait of an event, and of the target */
 #define OUTCOME_EVENT_CAP_MS  3600000 /* the longest of an event ... */

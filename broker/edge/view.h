@@ -15,6 +15,7 @@
 #include "broker/core/core.h"
 #include "broker/edge/timings.h"
 #include "lineward/json.h"
+#include "lineward/outcome_target.h"
 
 #define LINE_TEXT_MAX  24 /* '+', the digits of any uint64_t, terminator */
 #define PAUSE_TEXT_MAX 24 /* "p_", likewise */
@@ -129,8 +130,21 @@ void view_drain(struct json_out *out, const struct line_view *line); /* its valu
 bool view_pause_applies(const struct pause_view *pause, uint64_t line, struct line_names names);
 void view_pause(struct json_out *out, const struct pause_view *pause, bool mask_handles);
 void view_campaign(struct json_out *out, const struct campaign_view *campaign, const char *pool);
+
+struct outcome_view { /* of a pool's outcome webhooks */
+    char host[OUTCOME_HOST_MAX + 1];
+    bool down;                   /* the target takes nothing: one event is tried at a time */
+    uint64_t waiting, in_flight; /* in_flight: of `waiting` */
+    uint64_t unread;             /* events of the log, of all pools, that were not looked at yet */
+    uint64_t confirmed, missed;  /* since the pool has a webhook */
+    uint64_t failed;             /* tries since the start */
+    int64_t oldest_at_ms, confirmed_at_ms, problem_at_ms, next_try_ms; /* wall; 0: none */
+    const char *problem;         /* of the last try that failed */
+    int status;                  /* and its HTTP status; 0: no answer */
+};
+/* `outcomes`: NULL, if the pool has no outcome webhook. */
 void view_pool(struct json_out *out, const struct pool_view *pool, const char *name, const char *account,
-               const char *policy);
+               const char *policy, const struct outcome_view *outcomes);
 void view_worker(struct json_out *out, const struct worker_view *worker);
 
 struct store_facts { /* the store's numbers, as its owner hands them to the edge */

@@ -214,8 +214,34 @@ void view_pause(struct json_out *out, const struct pause_view *pause, bool mask_
     json_close(out, '}');
 }
 
+static void put_outcomes(struct json_out *out, const struct outcome_view *outcomes)
+{
+    bool failed = outcomes->problem_at_ms != 0;
+    json_open(out, '{');
+    put_word(out, "host", outcomes->host);
+    json_key(out, "down");
+    json_put_bool(out, outcomes->down);
+    put_count(out, "waiting", outcomes->waiting);
+    put_count(out, "in_flight", outcomes->in_flight);
+    put_count(out, "unread", outcomes->unread);
+    put_time(out, "oldest_at", outcomes->oldest_at_ms);
+    put_count(out, "confirmed", outcomes->confirmed);
+    put_count(out, "failed", outcomes->failed);
+    put_count(out, "missed", outcomes->missed);
+    put_time(out, "confirmed_at", outcomes->confirmed_at_ms);
+    put_word(out, "problem", failed ? outcomes->problem : NULL);
+    json_key(out, "http_status");
+    if (failed && outcomes->status != 0)
+        json_put_int(out, outcomes->status);
+    else
+        json_put_null(out);
+    put_time(out, "problem_at", outcomes->problem_at_ms);
+    put_time(out, "next_try_at", outcomes->next_try_ms);
+    json_close(out, '}');
+}
+
 void view_pool(struct json_out *out, const struct pool_view *pool, const char *name, const char *account,
-               const char *policy)
+               const char *policy, const struct outcome_view *outcomes)
 {
     json_open(out, '{');
     put_word(out, "pool", name);
@@ -236,6 +262,11 @@ void view_pool(struct json_out *out, const struct pool_view *pool, const char *n
     put_count(out, "leased", pool->leased);
     put_count(out, "unplaced", pool->unplaced);
     json_close(out, '}');
+    json_key(out, "outcomes");
+    if (outcomes != NULL)
+        put_outcomes(out, outcomes);
+    else
+        json_put_null(out);
     json_close(out, '}');
 }
 

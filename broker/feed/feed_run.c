@@ -1,11 +1,8 @@
 /* feed_run.c — the feed child: one thread, one turn after the other, until the broker's end of the socket closes. */
 #include <errno.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "broker/feed/feed.h"
@@ -206,25 +203,6 @@ static void turn(struct run *run)
     flush(run);
 }
 
-/* What a process that reads the open network does not need. */
-static void drop_privileges(void)
-{
-    struct rlimit files = {0};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    process_keep_secrets();
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max < FILES_MAX ? files.rlim_max : FILES_MAX;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
-    /* Signals to the whole group are the broker's to answer: it still needs us while it ends its work, and closing
-     * its end of the socket is how it lets us go. */
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-}
-
 static enum err run_open(struct run *run, struct conf_problem *problem)
 {
     run->notes = feed_notes_new(run->conf, emit, run);
@@ -256,7 +234,7 @@ static void run_close(struct run *run)
 int feed_run(int fd, const struct conf *conf, const struct feed_source *source)
 {
     struct conf_problem problem = {.text = "out of memory"};
-    drop_privileges();
+    process_become_child(FILES_MAX);
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return 1;
     struct run *run = calloc(1, sizeof *run);

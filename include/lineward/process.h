@@ -20,4 +20,8 @@ int process_open_file(const char *path, int flags, mode_t mode);
 /* As close(); what was taken of the reserve goes back to it, before a connection can have it. */
 int process_close_file(int file);
 
+/* What a child that reads the open network does not need is given up, and its end is the broker's matter: it ends with the
+ * thread that started it, and signals that ask a group to end are ignored. `files_max`: descriptors it may have. */
+void process_become_child(size_t files_max);
+
 #endif

@@ -18,7 +18,7 @@
 
 /* ---- ports ---- */
 
-static uint16_t free_port(void)
+uint16_t rig_free_port(void)
 {
     uint16_t port = port_free();
     MUST(port != 0, "no free port");
@@ -114,13 +114,13 @@ static void name_programs(struct rig *rig)
 
 static void choose_ports(struct rig *rig)
 {
-    rig->port.producers = free_port();
-    rig->port.workers = free_port();
-    rig->port.events = free_port();
-    rig->port.webhooks = free_port();
-    rig->port.admin = free_port();
-    rig->port.provider = free_port();
-    rig->port.control = free_port();
+    rig->port.producers = rig_free_port();
+    rig->port.workers = rig_free_port();
+    rig->port.events = rig_free_port();
+    rig->port.webhooks = rig_free_port();
+    rig->port.admin = rig_free_port();
+    rig->port.provider = rig_free_port();
+    rig->port.control = rig_free_port();
 }
 
 void rig_open(struct rig *rig, const char *const *sets)

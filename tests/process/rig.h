@@ -58,6 +58,8 @@ void rig_start(struct rig *rig, size_t workers);
 /* The arguments that the broker gets, for who starts another one. */
 void rig_broker_arguments(const struct rig *rig, const char **out);
 
+uint16_t rig_free_port(void);
+
 /* splitmix64; below `bound` */
 uint64_t rig_random(struct rig *rig, uint64_t bound);
 
