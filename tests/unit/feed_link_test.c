@@ -1,4 +1,5 @@
 /* The broker's end of the feed child. This program is its own child: started with a mode, it plays one on FD 3. */
+#include "broker/edge/child.h"
 #include "broker/edge/feed_link.h"
 
 #include <check.h>
@@ -24,7 +25,7 @@
 static void child_send(const struct feed_message *message)
 {
     struct feed_buffer buffer = {0};
-    if (feed_encode(&buffer, message) != ERR_NONE || write(FEED_CHILD_FD, buffer.data, buffer.bytes) < 0)
+    if (feed_encode(&buffer, message) != ERR_NONE || write(CHILD_FD, buffer.data, buffer.bytes) < 0)
         _exit(3);
     feed_buffer_free(&buffer);
 }
@@ -66,7 +67,7 @@ static void child_echo(void)
     uint8_t in[4096];
     size_t bytes = 0;
     ssize_t got;
-    while ((got = read(FEED_CHILD_FD, in + bytes, sizeof in - bytes)) > 0) {
+    while ((got = read(CHILD_FD, in + bytes, sizeof in - bytes)) > 0) {
         struct feed_message message = {0};
         size_t used = 0;
         bytes += (size_t)got;
@@ -94,7 +95,7 @@ static int child(const char *mode)
     if (strcmp(mode, "files") == 0) {
         child_send(&(struct feed_message){.kind = FEED_READY, .port = open_files()});
     } else if (strcmp(mode, "garbage") == 0) {
-        if (write(FEED_CHILD_FD, "\xff\xff\xff\xff what is this", 17) != 17)
+        if (write(CHILD_FD, "\xff\xff\xff\xff what is this", 17) != 17)
             return 3;
     } else if (strcmp(mode, "lines") == 0) {
         child_poll(1, LINE, REPUTATION_HEALTHY, true);
