@@ -18,6 +18,7 @@ struct sums { /* by slot of the pause */
     uint64_t id_end; /* pauses from this number on are younger */
     uint64_t mark;
     int64_t wall_ms, mono_ms; /* when it began */
+    uint32_t walked;          /* slots */
 };
 
 struct pause_count {
@@ -72,8 +73,8 @@ static bool take_memory(struct pause_count *count, const struct core *core)
 
 bool pause_count_ask(struct pause_count *count, const struct core *core, struct instant now)
 {
-    bool fresh = count->whole && count->done.mark == core_pauses_mark(core) &&
-                 now.mono_ms - count->done.mono_ms < PAUSE_COUNT_FRESH_MS;
+    int64_t good_ms = PAUSE_COUNT_FRESH_MS + count->done.walked / PAUSE_COUNT_SLOTS_A_MS;
+    bool fresh = count->whole && count->done.mark == core_pauses_mark(core) && now.mono_ms - count->done.mono_ms < good_ms;
     if (count->running || fresh)
         return true;
     if (!take_memory(count, core)) {
@@ -164,6 +165,7 @@ bool pause_count_slice(struct pause_count *count, const struct core *core)
     if (core_held_walk(core, &count->cursor, SLOTS_PER_SLICE, take, count))
         return true;
     struct sums before = count->done;
+    count->under_way.walked = count->cursor;
     count->done = count->under_way;
     count->under_way = before;
     count->whole = true;

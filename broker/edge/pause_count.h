@@ -5,7 +5,10 @@
 
 #include "broker/core/core.h"
 
-#define PAUSE_COUNT_FRESH_MS 1000 /* a count that old, of the same pauses, is good enough */
+/* A count that old, of the same pauses, is good enough; the longer it took, the longer, so that a screen that asks each
+ * second costs the owner a tenth of its time at most. */
+#define PAUSE_COUNT_FRESH_MS      1000
+#define PAUSE_COUNT_SLOTS_A_MS    500
 
 struct pause_sum {
     uint64_t id; /* of the pause that the walk met; 0: it met none here */

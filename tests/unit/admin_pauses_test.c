@@ -136,6 +136,11 @@ START_TEST(a_long_count_is_said_to_be_under_way_and_goes_on_by_itself)
     ck_assert(json_bool(pause, "counting", false));
     reply_free(&reply);
     expect_held("pool", 4500, 100, INT64_C(1795428000000));
+    enqueue("eu", 4501, 1, "");
+    rig.now.mono_ms += 1004; /* it took longer than a short one, and is good for longer */
+    expect_held("pool", 4500, 100, INT64_C(1795428000000));
+    rig.now.mono_ms += 10;
+    expect_held("pool", 4501, 100, INT64_C(1795428000000));
 }
 END_TEST
 
