@@ -10,6 +10,9 @@ CC = gcc
 endif
 PREFIX ?= /usr/local
 DESTDIR ?=
+SYSCONFDIR ?= /etc
+# Debian's libraries for several machines lie beside each other; what is not Debian's does not.
+LIBDIR ?= $(PREFIX)/lib$(if $(filter /usr,$(PREFIX)),$(addprefix /,$(shell $(CC) -print-multiarch 2>/dev/null)))
 VERSION = $(shell sed -n 's/.*LINEWARD_VERSION "\(.*\)"/\1/p' include/lineward/version.h)
 
 # ---- flags ---------------------------------------------------------------------------------------------------
@@ -91,7 +94,7 @@ test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src) $(
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
-.PHONY: all help deps demo check compat test bench sim plants soak storm man install clean objects tests bench-tools tidy cppcheck \
+.PHONY: all help deps demo check compat test bench sim plants soak storm man install uninstall clean objects tests bench-tools tidy cppcheck \
         list-unit list-model list-process print-sanitize
 .DEFAULT_GOAL := all
 
@@ -166,15 +169,13 @@ powercut: all $(powercut_tool) ## CUTS (200) power cuts of a whole machine, with
 	@deploy/install-deps --if-missing powercut
 	BUILD=$(BUILD) tests/powercut/run $(or $(CUTS),200) $(or $(SEED),1)
 
-install: all ## install under $(DESTDIR)$(PREFIX)
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include share/lineward share/doc/lineward)
-	install -m 755 $(programs) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 include/lineward.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 $(BUILD)/liblineward.a $(DESTDIR)$(PREFIX)/lib
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' deploy/lineward.pc.in \
-	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/lineward.pc
-	install -m 644 deploy/lineward.yaml $(DESTDIR)$(PREFIX)/share/lineward
-	install -m 644 $(wildcard README.md docs/*.md) LICENSE CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/lineward
+install: all man ## install under $(DESTDIR)$(PREFIX), configuration in $(DESTDIR)$(SYSCONFDIR)/lineward
+	@BUILD=$(BUILD) VERSION=$(VERSION) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) \
+	    LIBDIR=$(LIBDIR) deploy/install $(if $(V),-v)
+
+uninstall: all man ## remove what install put there, but for configuration, secrets and store
+	@BUILD=$(BUILD) VERSION=$(VERSION) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) \
+	    LIBDIR=$(LIBDIR) deploy/install --remove
 
 clean: ## remove build/
 	rm -rf build $(if $(filter-out build build/%,$(BUILD)),$(BUILD))

@@ -11,6 +11,7 @@
 #include "broker/edge/view.h"
 #include "broker/store/record.h"
 #include "lineward/log.h"
+#include "lineward/notify.h"
 
 #define MESSAGES_PER_TURN 64   /* of a socket: so that none starves the others */
 #define READ_MS           2    /* likewise: what asks much goes on in the next turn */
@@ -230,6 +231,7 @@ static bool broker_turn(struct broker *broker)
 {
     broker->now = clock_read();
     timings_turn(broker->timings, clock_us());
+    notify_turn(broker->now.mono_ms);
     broker->reading = broker->access != NULL && access_serve(broker->access, broker->now);
     feed_link_start(broker->feed, broker->now);
     feed_link_turn(broker->feed, broker->now, &broker->effects);
@@ -288,6 +290,7 @@ static long timeout_ms(const struct broker *broker)
     next = earlier(next, earlier(ingress_next_mono_ms(broker->ingress), dispatch_next_mono_ms(broker->dispatch)));
     next = earlier(next, earlier(broker->clean_at_ms, admin_next_mono_ms(broker->admin)));
     next = earlier(next, outcomes_next_mono_ms(broker->outcomes, now));
+    next = earlier(next, notify_next_mono_ms());
     if (broker->end_by_ms != 0)
         next = earlier(next, broker->end_by_ms);
     int64_t wait = next - now.mono_ms;
@@ -305,10 +308,14 @@ static void take_signal(struct broker *broker)
 {
     struct signalfd_siginfo info;
     while (read(broker->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP)
+        if (info.ssi_signo == SIGHUP) {
+            notify_reloading();
             broker_reload(broker);
-        else
+            notify_ready();
+        } else {
+            notify_stopping();
             broker->stopping = true;
+        }
     }
 }
 

@@ -5,6 +5,9 @@
 #include "broker/broker_part.h"
 #include "broker/edge/job_parse.h"
 #include "lineward/log.h"
+#include "lineward/notify.h"
+
+#define OPENING_MS 60000 /* that the service manager is asked to wait from each progress on */
 
 /* A large store takes its time. Reading it changes nothing that a kill would harm, so who asks us to end need not
  * wait for it. */
@@ -15,6 +18,7 @@ void broker_store_progress(void *self, uint64_t done, uint64_t total)
         log_event(LOG_INFO, "stopped", "reason=signal");
         _exit(0);
     }
+    notify_starting(OPENING_MS);
     log_event(LOG_INFO, "store_opening", "mib_done=%llu mib_total=%llu", (unsigned long long)(done >> 20),
               (unsigned long long)(total >> 20));
 }

@@ -10,6 +10,7 @@
 #include "broker/feed/feed.h"
 #include "broker/outcomes/outcomes.h"
 #include "lineward/log.h"
+#include "lineward/notify.h"
 #include "lineward/process.h"
 
 #define SETS_MAX 256
@@ -90,6 +91,7 @@ static int run(const struct conf *conf, const struct feed_source *source, char *
     struct broker *broker = broker_open(&options);
     if (broker == NULL) /* the log says why */
         return 1;
+    notify_ready();
     int code = broker_run(broker);
     broker_close(&broker);
     return code;
@@ -115,6 +117,7 @@ static int run_as(const struct arguments *arguments, const struct conf *conf, ch
     if (arguments->outcomes)
         return outcomes_run(CHILD_FD, conf);
     process_reserve_files(); /* for the store */
+    notify_open();
     return run(conf, &source, feed_argv, outcomes_argv);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lineward/log.h"
+#include "lineward/notify.h"
 #include "lineward/process.h"
 #include "lineward/version.h"
 #include "worker.h"
@@ -99,6 +100,8 @@ static int run(const struct conf *conf, const struct worker_source *source)
         fprintf(stderr, "lineward-worker: %s\n", problem.text);
         return EXIT_FAILURE;
     }
+    notify_open();
+    notify_ready(); /* whether or not a broker is there */
     int code = worker_run(worker, signal_fd, source);
     worker_free(&worker);
     curl_global_cleanup();

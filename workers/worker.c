@@ -18,6 +18,7 @@
 #include "curve_keys.h"
 #include "lease_json.h"
 #include "lineward/log.h"
+#include "lineward/notify.h"
 #include "lineward/retry_after.h"
 #include "sender.h"
 
@@ -408,6 +409,16 @@ void worker_reload(struct worker *worker, const struct worker_source *source)
     conf_free(&conf);
 }
 
+/* How long a turn may wait for the service manager's sake; -1: as long as it likes. */
+static int watched_ms(const struct worker *worker)
+{
+    int64_t next = notify_next_mono_ms();
+    if (next == TIME_NEVER)
+        return -1;
+    int64_t wait = next - worker->now.mono_ms;
+    return wait < 0 ? 0 : wait > INT32_MAX ? INT32_MAX : (int)wait;
+}
+
 int worker_run(struct worker *worker, int signal_fd, const struct worker_source *source)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)EVENT_SIGNAL << 32};
@@ -415,14 +426,18 @@ int worker_run(struct worker *worker, int signal_fd, const struct worker_source 
         return 1;
     while (!worker_has_ended(worker)) {
         struct signalfd_siginfo signal;
-        worker_turn(worker, -1);
+        notify_turn(worker->now.mono_ms);
+        worker_turn(worker, watched_ms(worker));
         while (read(signal_fd, &signal, sizeof signal) == (ssize_t)sizeof signal) {
             if (signal.ssi_signo == SIGHUP) {
+                notify_reloading();
                 worker_reload(worker, source);
+                notify_ready();
                 continue;
             }
             if (worker->ending)
                 return 1;
+            notify_stopping();
             worker_end(worker);
         }
     }
