@@ -111,7 +111,7 @@ check: ## everything a commit must pass: tests under sanitizers, static analysis
 	@deploy/install-deps --if-missing build check
 	@tests/check-rules/all
 
-compat: $(BUILD)/lineward-sandbox ## the provider's own SDK, as npm has it, against the sandbox
+compat: all ## the provider's own SDK, as npm has it, against the sandbox; the admin API beside docs/openapi.yaml
 	@deploy/install-deps --if-missing compat
 	@BUILD=$(BUILD) tests/compat/run
 

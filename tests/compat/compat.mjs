@@ -1,16 +1,21 @@
 // compat.mjs — the provider's own SDK and the Standard Webhooks library, as published, against a running sandbox: what
-// they take for a provider's answer, error or event, the router may take for one too. Run by tests/compat/run.
+// they take for a provider's answer, error or event, the router may take for one too. And a broker beside docs/openapi.yaml
+// (admin.mjs). Run by tests/compat/run.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import LinqAPIV3, * as sdk from '@linqapp/sdk';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 
+import { adminTests } from './admin.mjs';
+import { Broker } from './broker.mjs';
 import { KEY, LINES, Receiver, SECRET, Sandbox, runAll, test } from './harness.mjs';
 
 const OTHER_SECRET = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDC2FVsBQIhrs=';
 
-const sandbox = await Sandbox.start(process.argv[2]);
+const programs = process.argv[2];
+const sandbox = await Sandbox.start(join(programs, 'lineward-sandbox'));
 const receiver = await Receiver.start();
 
 function client(more) {
@@ -330,8 +335,15 @@ test('a subscription is made, used, changed and ended', async () => {
     sdk.BadRequestError, 1005);
 });
 
-const good = await runAll().finally(() => {
+// A sandbox of its own: the tests above leave webhooks and rules behind.
+const world = await Sandbox.start(join(programs, 'lineward-sandbox'));
+const broker = await Broker.start(programs, world);
+adminTests(broker);
+
+const good = await runAll().finally(async () => {
   receiver.stop();
+  await broker.stop();
+  await world.stop();
   return sandbox.stop();
 });
 process.exitCode = good ? 0 : 1;
