@@ -87,6 +87,15 @@ static bool pool_is(const char *pool, bool down, const char *problem)
     return is;
 }
 
+static bool status_is(const char *pool, int64_t status)
+{
+    cJSON *view = view_of(pool);
+    const cJSON *told = json_get(view, "http_status");
+    bool is = cJSON_IsNumber(told) && (int64_t)told->valuedouble == status;
+    cJSON_Delete(view);
+    return is;
+}
+
 static bool all_told(const char *pool)
 {
     cJSON *view = view_of(pool);
@@ -297,6 +306,42 @@ START_TEST(gone_is_told_and_asked_again_when_the_operator_says_so)
 }
 END_TEST
 
+START_TEST(nothing_but_a_2xx_is_a_yes_and_no_answer_leads_elsewhere)
+{
+    static const char *const sets[] = {"broker.outcome_hosts=[\"http://127.0.0.1\"]", NULL};
+    struct platform platform, other;
+    char more[512], elsewhere[64];
+    prepare(sets);
+    platform_open(&platform, &rig, "platform", SECRET);
+    platform_open(&other, &rig, "other", SECRET);
+    snprintf(elsewhere, sizeof elsewhere, "http://127.0.0.1:%u/", other.port);
+    platform.elsewhere = elsewhere;
+    atomic_store(&platform.shared->mood, PLATFORM_ELSEWHERE);
+    platform_start(&platform);
+    platform_start(&other);
+    snprintf(more, sizeof more, "pools: {default: {" HOOK("%u") ", outcome_topics: [job.sent]}}\n", platform.port);
+    begin(more, 1);
+    enqueue("default", 1);
+    AWAIT(pool_is("default", false, "status"), "a redirect is no failure");
+    cJSON *view = view_of("default");
+    MUST(number_at(view, "http_status") == 307, "%lld", (long long)number_at(view, "http_status"));
+    cJSON_Delete(view);
+    atomic_store(&platform.shared->mood, PLATFORM_BUSY);
+    AWAIT(status_is("default", 503), "503 is not told");
+    view = view_of("default");
+    int64_t next_ms = 0, problem_ms = 0;
+    MUST(text_at(view, "next_try_at") != NULL && time_parse(text_at(view, "next_try_at"), &next_ms) &&
+             time_parse(text_at(view, "problem_at"), &problem_ms) && next_ms - problem_ms > 6900,
+         "Retry-After: 7, and the next try after %lld ms", (long long)(next_ms - problem_ms));
+    cJSON_Delete(view);
+    atomic_store(&platform.shared->mood, PLATFORM_TALKS);
+    hup();
+    AWAIT(all_told("default"), "not told");
+    MUST(platform_count(&platform) == 1 && atomic_load(&other.shared->requests) == 0, "it went elsewhere, or twice");
+    end();
+}
+END_TEST
+
 /* covers: key pools.outcome_secrets_file */
 START_TEST(a_bad_file_of_secrets_changes_nothing_and_nothing_goes_out_unsigned)
 {
@@ -328,5 +373,6 @@ int main(void)
                      a_target_that_hangs_holds_up_no_other_pool_and_is_not_crowded,
                      a_private_address_is_not_connected_to_unless_it_is_named,
                      gone_is_told_and_asked_again_when_the_operator_says_so,
+                     nothing_but_a_2xx_is_a_yes_and_no_answer_leads_elsewhere,
                      a_bad_file_of_secrets_changes_nothing_and_nothing_goes_out_unsigned);
 }

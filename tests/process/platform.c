@@ -74,11 +74,13 @@ static void take(const struct platform *platform, const char *id, const struct r
     cJSON_Delete(body);
 }
 
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status)
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *header_name,
+                              const char *value, size_t bytes)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(2, (void *)"{}", MHD_RESPMEM_PERSISTENT);
-    if (status == 503)
-        MHD_add_response_header(response, "Retry-After", "1");
+    static char text[1 << 20];
+    struct MHD_Response *response = MHD_create_response_from_buffer(bytes, text, MHD_RESPMEM_PERSISTENT);
+    if (header_name != NULL)
+        MHD_add_response_header(response, header_name, value);
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
@@ -108,23 +110,27 @@ static enum MHD_Result judge(const struct platform *platform, struct MHD_Connect
     enum platform_mood mood = mood_now(platform);
     const char *id = header(connection, "webhook-id");
     if (!is_signed(platform, connection, request))
-        return answer(connection, 401);
-    if (mood == PLATFORM_GOOD || mood == PLATFORM_CUTS)
+        return answer(connection, 401, NULL, NULL, 2);
+    if (mood == PLATFORM_GOOD || mood == PLATFORM_CUTS || mood == PLATFORM_TALKS)
         take(platform, id, request);
     switch (mood) {
     case PLATFORM_FAILS:
-        return answer(connection, 500);
+        return answer(connection, 500, NULL, NULL, 2);
     case PLATFORM_BUSY:
-        return answer(connection, 503);
+        return answer(connection, 503, "Retry-After", "7", 2);
     case PLATFORM_GONE:
-        return answer(connection, 410);
+        return answer(connection, 410, NULL, NULL, 2);
+    case PLATFORM_ELSEWHERE:
+        return answer(connection, 307, "Location", platform->elsewhere, 2);
+    case PLATFORM_TALKS:
+        return answer(connection, 200, NULL, NULL, 1 << 20);
     case PLATFORM_HANGS:
         wait_for_the_other_end(connection);
         return MHD_NO;
     case PLATFORM_CUTS:
         return MHD_NO;
     default:
-        return answer(connection, 200);
+        return answer(connection, 200, NULL, NULL, 2);
     }
 }
 

@@ -9,10 +9,12 @@ enum platform_mood {
     PLATFORM_GOOD,  /* 200 */
     PLATFORM_ROUGH, /* by chance one of the others, or 200 */
     PLATFORM_FAILS, /* 500 */
-    PLATFORM_BUSY,  /* 503, Retry-After: 1 */
+    PLATFORM_BUSY,  /* 503, Retry-After: 7 */
     PLATFORM_HANGS, /* no answer */
     PLATFORM_CUTS,  /* takes it, and ends the connection without an answer */
     PLATFORM_GONE,  /* 410 */
+    PLATFORM_ELSEWHERE, /* 307, to the address `elsewhere` */
+    PLATFORM_TALKS, /* 200, and a megabyte of answer */
 };
 
 struct platform_shared { /* with the process */
@@ -23,6 +25,7 @@ struct platform_shared { /* with the process */
 struct platform {
     struct program program;
     struct platform_shared *shared;
+    const char *elsewhere;
     const char *secret; /* whsec_...; a request that is not signed with it is answered 401 and not taken */
     char taken[PROGRAM_PATH_MAX];
     uint16_t port;

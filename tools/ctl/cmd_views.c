@@ -69,6 +69,10 @@ static const struct column pool_columns[] = {
     {"WAITING", "backlog.waiting", true},
     {"LEASED", "backlog.leased", false},
     {"UNPLACED", "backlog.unplaced", false},
+    {"UNTOLD", "outcomes.waiting", false}, /* outcome webhooks */
+    {"TARGET DOWN", "outcomes.down", false},
+    {"PROBLEM", "outcomes.problem", false},
+    {"NEXT TRY", "outcomes.next_try_at", false},
     {NULL, NULL, false},
 };
 static const struct column campaign_columns[] = {
