@@ -31,7 +31,9 @@ export class Broker {
     writeFileSync(join(broker.folder, 'secrets'), `${SECRET}\n`, { mode: 0o600 });
     writeFileSync(configuration, `
 broker: {producers: "tcp://127.0.0.1:${ports[0]}", workers: "tcp://127.0.0.1:${ports[1]}",
-         events: "tcp://127.0.0.1:${ports[2]}", webhooks: "127.0.0.1:${ports[3]}", admin: "127.0.0.1:${ports[4]}"}
+         events: "tcp://127.0.0.1:${ports[2]}", webhooks: "127.0.0.1:${ports[3]}", admin: "127.0.0.1:${ports[4]}",
+         outcome_hosts: ["http://127.0.0.1"]}
+pools: {default: {outcome_url: "http://127.0.0.1:9/", outcome_secrets_file: secrets}} # nobody listens
 store: {segment_mb: 1}
 accounts: {default: {base_url: "${sandbox.api}/api/partner", api_key_file: key, webhook_secrets_file: secrets,
                      poll_interval_ms: 200}}
