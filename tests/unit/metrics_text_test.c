@@ -175,6 +175,59 @@ START_TEST(accounts_are_told_by_name)
 }
 END_TEST
 
+/* Everything that /metrics may have; a free()able text. It goes into the file that $METRICS_TEXT names, if one is. */
+static char *whole_text(void)
+{
+    struct metrics metrics = {0};
+    struct status_facts facts = some_facts();
+    struct line_view line = {.number = 12025550101};
+    const struct account_named account = {.name = "default"};
+    const struct pool_outcomes_named pool = {.name = "default"};
+    metrics_put_status(&metrics, &facts);
+    metrics_put_accounts(&metrics, &account, 1);
+    metrics_put_outcomes(&metrics, &pool, 1);
+    put_lines(&metrics, &line, 1, 1);
+    char *text = text_of(&metrics);
+    const char *path = getenv("METRICS_TEXT");
+    FILE *file = path == NULL ? NULL : fopen(path, "w");
+    if (file != NULL) {
+        fputs(text, file);
+        fclose(file);
+    }
+    return text;
+}
+
+/* How many names the file uses; each must be that of a sample. */
+static size_t names_of(const char *path, const char *text)
+{
+    static char uses[256 * 1024];
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file != NULL, "%s cannot be read: run from the project's root", path);
+    uses[fread(uses, 1, sizeof uses - 1, file)] = '\0';
+    fclose(file);
+    size_t count = 0;
+    for (const char *at = strstr(uses, "lineward_"); at != NULL; at = strstr(at, "lineward_"), count++) {
+        size_t bytes = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+        char sample[100];
+        snprintf(sample, sizeof sample, "\n%.*s", (int)bytes, at);
+        bool there = false;
+        for (const char *found = strstr(text, sample); found != NULL && !there; found = strstr(found + 1, sample))
+            there = found[1 + bytes] == ' ' || found[1 + bytes] == '{';
+        ck_assert_msg(there, "%s uses %s, which /metrics does not have", path, sample + 1);
+        at += bytes;
+    }
+    return count;
+}
+
+START_TEST(rules_and_dashboard_use_only_what_there_is)
+{
+    char *text = whole_text();
+    ck_assert_uint_gt(names_of("deploy/prometheus/lineward.rules.yml", text), 20);
+    ck_assert_uint_gt(names_of("deploy/grafana/lineward.json", text), 30);
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("metrics_text");
@@ -183,6 +236,7 @@ int main(void)
     tcase_add_test(tests, every_sample_stands_in_its_own_family_and_counters_end_in_total);
     tcase_add_test(tests, lines_say_their_gate_and_how_many_were_left_out);
     tcase_add_test(tests, accounts_are_told_by_name);
+    tcase_add_test(tests, rules_and_dashboard_use_only_what_there_is);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
