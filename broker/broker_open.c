@@ -98,8 +98,11 @@ static bool open_store(struct broker *broker)
 static bool begin_start(struct broker *broker)
 {
     uint8_t random[KEY_RANDOM_BYTES];
+    bool restored = false;
     randombytes_buf(random, sizeof random);
     broker->now = clock_read();
+    if (!broker_is_restored(broker, &restored))
+        return false;
     core_restored(broker->core, random, broker->now, &broker->effects);
     broker_persist(broker, broker->now, &broker->effects);
     broker_audit(broker, "start", "version " LINEWARD_VERSION, CODE_NONE);
@@ -107,6 +110,8 @@ static bool begin_start(struct broker *broker)
     core_totals_read(broker->core, broker->now, &status);
     log_event(LOG_INFO, "recovered", "jobs=%llu conversations=%llu lines=%u leases=%u",
               (unsigned long long)status.jobs, (unsigned long long)status.conversations, status.lines, status.leases);
+    if (restored && !broker_take_backup_over(broker))
+        return false;
     return !broker->out_of_memory || no_memory("what the store said");
 }
 

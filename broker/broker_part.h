@@ -81,6 +81,12 @@ void *broker_bind(struct broker *broker, int type, enum key_role role, const cha
 /* ---- broker_reload.c ---- */
 void broker_reload(struct broker *broker); /* SIGHUP */
 
+/* ---- broker_restored.c ---- */
+/* Is the store made of a backup? Then the core knows, before core_restored(). False: the log says why not. */
+bool broker_is_restored(struct broker *broker, bool *restored);
+/* After core_restored(): makes what follows from it durable. False: the log says why. */
+bool broker_take_backup_over(struct broker *broker);
+
 /* ---- broker_audit.c ---- */
 /* An audit record of the system's own: `what` is start, stop or reload; `reason` NULL: none. */
 void broker_audit(struct broker *broker, const char *what, const char *reason, enum code code);

@@ -1,6 +1,7 @@
 /* decide.c — reads like the contract's list of reasons, from top to bottom. */
 #include "broker/core/decide.h"
 
+#include "broker/core/backup.h"
 #include "broker/core/campaign.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
@@ -199,7 +200,7 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
     if ((verdict = by_pause(core, pool, job, conversation)).reason != REASON_NONE)
         return verdict;
     if (first_unsettled)
-        return because_until(REASON_OUTCOME_UNKNOWN, waits ? job_due_ms(job) : 0);
+        return because_until(REASON_OUTCOME_UNKNOWN, waits && !backup_holds(job) ? job_due_ms(job) : 0);
     struct chat_wait wait = chat_wait(core, conversation, job, now);
     if (wait.reason == REASON_CONVERSATION_CRITICAL)
         return because(wait.reason);
@@ -207,6 +208,8 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return verdict;
     if ((verdict = decide_provider(core, pool->account, now)).reason != REASON_NONE)
         return verdict;
+    if (backup_holds(job))
+        return because(REASON_OUTCOME_UNKNOWN);
     if (waits && (job->flags & JOB_WIDE) == 0)
         return because_until(REASON_RETRY_BACKOFF, job_due_ms(job));
     if (wait.reason != REASON_NONE)

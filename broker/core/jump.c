@@ -1,6 +1,7 @@
 /* jump.c — see jump.h. */
 #include "broker/core/jump.h"
 
+#include "broker/core/backup.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
@@ -57,7 +58,7 @@ static void job_back(struct core *core, uint32_t slot, struct instant now)
         return;
     const struct policy *policy = &core->pools[core->conversations[job->conversation].pool].policy;
     int64_t longest_ms = policy->retry_cap_ms > HINT_MAX_MS ? policy->retry_cap_ms : HINT_MAX_MS;
-    if (job_due_ms(job) <= now.wall_ms + longest_ms)
+    if (job_due_ms(job) <= now.wall_ms + longest_ms || backup_holds(job))
         return;
     job_set_due(job, now.wall_ms + longest_ms);
     job_timer(core, slot);

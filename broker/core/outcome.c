@@ -1,5 +1,6 @@
 /* outcome.c — what a result does to its job, conversation, line and account (PROTOCOL, Workers, Result; DESIGN traps
  * 10 and 12: sent, not sent, unknown). */
+#include "broker/core/backup.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
@@ -396,7 +397,8 @@ void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, 
                                   .message_hash = message_hash};
     /* The provider knows the key, so a try went out, even if its answer said that it failed. One under way will tell
      * by itself. */
-    if (core->jobs[slot].state == JOB_QUEUED && core->jobs[slot].attempts > 0)
+    const struct job *job = &core->jobs[slot];
+    if (job->state == JOB_QUEUED && (job->attempts > 0 || (job->flags & JOB_DOUBTFUL) != 0)) /* of before a backup, too */
         outcome_believe_sent(core, slot, &settled, now, out);
 }
 
@@ -405,6 +407,10 @@ static void settled_unsent(struct core *core, uint32_t slot, struct instant now,
 {
     struct job *job = job_at(core, slot);
     bool fixed = (job->flags & JOB_UNSETTLED) != 0; /* a doubtful one waits in its place already */
+    if (backup_holds(job)) {
+        job_set_due(job, 0);
+        job_timer(core, slot);
+    }
     job->flags &= (uint8_t)~(JOB_UNSETTLED | JOB_DOUBTFUL);
     if (job->state == JOB_LEASED) { /* the try under way tells by itself */
         job_record_try(core, slot, &core->leases[job->left], 0, 0, TOPIC_NONE, now, out);

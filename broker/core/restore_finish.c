@@ -2,6 +2,7 @@
  * and pauses count again; then this start's own record. And the store's other questions while running. */
 #include <string.h>
 
+#include "broker/core/backup.h"
 #include "broker/core/campaign.h"
 #include "broker/core/chat.h"
 #include "broker/core/collapse.h"
@@ -289,6 +290,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     count_pauses(core);
     wake_lines(core, now);
     find_homes(core);
+    backup_doubt(core, now);
     recipients_restore(core);
     leases_restored(core, now);
     link_jobs(core, now);
@@ -297,6 +299,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     pasts_restored(core, now);
     find_placements(core);
     start_jobs(core, now);
+    backup_skip_numbers(core);
     begin(core, random, now, out);
     core->restored = true;
     for (uint32_t l = 0; l < core->line_count; l++)

@@ -373,6 +373,8 @@ struct start {
 #define REQUEUED_MEMORY 4096u
 
 struct core {
+    int64_t backup_ms, key_life_ms; /* made of a backup of that moment (backup.c); 0: not */
+    uint32_t backup_at;             /* its jobs from this slot on are still to be recorded */
     struct core_limits limits;
     uint64_t random; /* generator */
     int64_t heartbeat_ms, restart_wait_ms;

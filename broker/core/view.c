@@ -1,4 +1,5 @@
 /* view.c — bounded reading of the core for STATUS, the admin API and metrics. Changes nothing that matters. */
+#include "broker/core/backup.h"
 #include "broker/core/conversation.h"
 #include "broker/core/crews.h"
 #include "broker/core/decide.h"
@@ -49,7 +50,7 @@ static void view_job(struct core *core, uint32_t slot, uint32_t look, struct ins
         .state = (enum job_state)job->state,
         .reason = verdict.reason,
         .since_ms = since_of(core, job, &verdict),
-        .due_ms = job_due_ms(job),
+        .due_ms = backup_holds(job) ? 0 : job_due_ms(job),
         .expires_ms = job_expires_ms(job),
         .attempts = job->attempts,
         .cancel_asked = (job->flags & JOB_CANCEL) != 0,

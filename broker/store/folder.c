@@ -136,6 +136,19 @@ enum err folder_lock(const struct store_io *io, const char *folder, bool create,
                        pid[0] != '\0' ? pid : "unknown");
 }
 
+bool folder_claim(const struct store_io *io, const char *folder, int *file)
+{
+    char path[PATH_BYTES_MAX];
+    file_path(path, folder, STORE_FILE);
+    *file = io->open_read(io->self, path);
+    if (*file < 0) /* no descriptor to be had: asked again */
+        return false;
+    if (io->lock(io->self, *file) == 0)
+        return true;
+    io->close(io->self, *file);
+    return false;
+}
+
 /* ---- what lies there ---- */
 
 static void note_file(void *context, const char *name)

@@ -293,18 +293,28 @@ int segment_give_back(struct store *store, struct segment *segment)
     return error;
 }
 
-static void give_back(struct store *store)
+/* False: a backup is being made, and may still want to read the file. */
+static bool give_back(struct store *store)
 {
     struct cleaning *cleaning = &store->cleaning;
     struct segment *victim = cleaning->victim;
+    int claim = -1;
+    pthread_mutex_unlock(&store->lock);
+    bool claimed = folder_claim(store->io, store->folder, &claim);
+    pthread_mutex_lock(&store->lock);
+    store->pinned = !claimed;
+    if (!claimed)
+        return false;
     cleaning->victim = NULL;
     pthread_mutex_unlock(&store->lock);
     int error = segment_give_back(store, victim);
+    store->io->close(store->io->self, claim);
     if (error != 0)
         store_fail(store, "%s: giving segment %llx back: %s", store->folder, (unsigned long long)victim->number,
                    strerror(-error));
     pthread_mutex_lock(&store->lock);
     finish(store);
+    return true;
 }
 
 static void trim(struct store *store)
@@ -335,8 +345,7 @@ bool clean_help(struct store *store)
     case STEP_GIVE_BACK:
         if (cleaning->victim->refs > 1)
             return false; /* the last reader wakes us */
-        give_back(store);
-        return true;
+        return give_back(store);
     case STEP_TRIM:
         trim(store);
         return true;

@@ -244,7 +244,7 @@ static bool make_index(struct store *store)
 
 static void wait_for_work(struct store *store)
 {
-    if (store->no_room == 0) {
+    if (store->no_room == 0 && !store->pinned) {
         pthread_cond_wait(&store->helper_wake, &store->lock);
         return;
     }

@@ -9,7 +9,7 @@
  *   clean.c    cleaning, the owner's share: what to clean, what is live
  *   gather.c   cleaning, the helper's share: reading the old segment, giving its file back
  *   history.c  writing and dropping history segments
- *   read.c     one record · search.c  searching, events · inspect.c  a stopped store
+ *   read.c     one record · search.c  searching, events · inspect.c  a stopped store · backup.c  copying one that runs
  *
  * Locking: `lock` guards everything in struct store that is not said to belong to one thread. It is never held over
  * a disk access. Segments are counted: whoever uses one outside the lock holds a reference, and a retired segment's
@@ -198,6 +198,7 @@ struct store {
     size_t spare_count;
     uint64_t spare_last; /* the highest id */
     int no_room;         /* errno of the last try to get a segment, 0: it went well */
+    bool pinned;         /* a segment could not be given back, for a backup is being made: asked again soon */
 
     struct store_batch *queue, *queue_last; /* submitted */
     struct store_batch *pool;               /* empty ones for later */
@@ -357,6 +358,9 @@ struct folder_list {
 };
 enum err folder_list(const struct store_io *io, const char *folder, struct folder_list *list,
                      struct store_problem *problem);
+/* A backup holds the store's file locked, and as long no segment's file may go (backup.c). True: nobody does, and
+ * nobody begins to before *file is closed (< 0: nothing to close). */
+bool folder_claim(const struct store_io *io, const char *folder, int *file);
 
 /* ---- read.c ---- */
 

@@ -482,6 +482,45 @@ START_TEST(readers_are_never_told_anything_wrong_while_segments_are_given_up)
 }
 END_TEST
 
+/* Names of data segments that there were and are not any more. */
+static unsigned given_back(char names[][64], unsigned count)
+{
+    unsigned gone = 0;
+    for (unsigned n = 0; n < count; n++) {
+        bool there = false;
+        for (int i = 0; i < sim_name_count(sim); i++)
+            there = there || strcmp(sim_name_at(sim, i), names[n]) == 0;
+        gone += !there;
+    }
+    return gone;
+}
+
+START_TEST(no_segment_is_given_back_while_a_backup_is_made)
+{
+    char names[64][64];
+    unsigned count = 0;
+    turns(100, 25);
+    for (int i = 0; i < sim_name_count(sim) && count < 64; i++)
+        if (strncmp(strrchr(sim_name_at(sim, i), '/') == NULL ? sim_name_at(sim, i) : strrchr(sim_name_at(sim, i), '/') + 1,
+                    "data-", 5) == 0)
+            snprintf(names[count++], sizeof names[0], "%s", sim_name_at(sim, i));
+    ck_assert_uint_ge(count, 2);
+    int file = sim->io.open_read(sim->io.self, SIM_FOLDER "/store");
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(sim->io.lock(sim->io.self, file), 0);
+    for (unsigned i = 0; i < 50 && status_now().cleaned_segments == 0; i++)
+        turns(100, 25);
+    ck_assert_uint_gt(status_now().cleaned_segments, 0);
+    turns(100, 25);
+    ck_assert_uint_eq(given_back(names, count), 0);
+    sim->io.close(sim->io.self, file);
+    ck_assert(model_clean(model, model_wall_ms));
+    ck_assert_uint_gt(given_back(names, count), 0);
+    check_lives();
+    check_restart();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store_clean");
@@ -497,6 +536,7 @@ int main(void)
     tcase_add_test(tcase, history_is_dropped_when_it_is_too_old);
     tcase_add_test(tcase, a_slice_never_holds_the_owner_up);
     tcase_add_test(tcase, nothing_is_given_back_before_its_batch_is_submitted);
+    tcase_add_test(tcase, no_segment_is_given_back_while_a_backup_is_made);
     tcase_add_test(tcase, what_ended_is_found_wherever_it_lies);
     tcase_add_test(tcase, events_are_complete_and_in_order_wherever_they_lie);
     tcase_add_test(tcase, readers_are_never_told_anything_wrong_while_segments_are_given_up);

@@ -135,6 +135,15 @@ static const struct option_spec check_config_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec backup_options[] = {
+    {"config", "FILE", "the broker's configuration, which says where the store is"},
+    {"store", "PATH", "the store's folder itself"},
+    {NULL, NULL, NULL}};
+static const struct option_spec restore_options[] = {
+    {"to", "FOLDER", "the store's folder, as store.path names it"},
+    {"key-life", "DURATION", "how long the provider remembers an idempotency key (default 24h)"},
+    {"dry-run", NULL, "only say what the backup holds and what follows"},
+    {NULL, NULL, NULL}};
 static const struct option_spec dump_options[] = {
     {"sections", NULL, "with what the records hold on disk: recipients, message text"},
     {NULL, NULL, NULL},
@@ -264,6 +273,15 @@ static const struct command commands[] = {
     {"audit", "", 0, 0, "who changed what, when and why, with the state before and after",
      "Kept as long as history is. FILE is made with mode 0600 and never written over.", audit_options, command_audit,
      "/v1/audit"},
+    {"backup", "FOLDER", 1, 1, "copy the store of a broker, which may run meanwhile",
+     "FOLDER must be empty or new. On the broker's machine, as its user: nothing goes over the network. The copy is the\n"
+     "store as it was at one commit; every checksum of it is read back, and manifest.json says what it holds.",
+     backup_options, command_backup, NULL},
+    {"restore", "BACKUP", 1, 1, "make a store of a backup, and say what may be sent twice or not at all",
+     "The folder must be empty or new; the broker is started on it afterwards, and finds everything paused. What waits in\n"
+     "the backup may have been sent since: it goes out with the same idempotency key, or, if it may have been sent longer\n"
+     "ago than --key-life, is held as outcome_unknown until a person settles it.",
+     restore_options, command_restore, NULL},
     {"store check", "PATH", 1, 1, "read every byte of a stopped broker's store", NULL, no_options,
      command_store_check, NULL},
     {"store dump", "PATH", 1, 1, "every record of a stopped broker's store, a JSON line each", NULL, dump_options,

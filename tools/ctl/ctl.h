@@ -77,6 +77,8 @@ int command_suppress(const struct ctl *ctl, const struct args *args);           
 int command_unsuppress(const struct ctl *ctl, const struct args *args);           /* cmd_conversations.c */
 int command_store_check(const struct ctl *ctl, const struct args *args);  /* cmd_store.c */
 int command_store_dump(const struct ctl *ctl, const struct args *args);   /* cmd_store.c */
+int command_backup(const struct ctl *ctl, const struct args *args);       /* cmd_backup.c */
+int command_restore(const struct ctl *ctl, const struct args *args);      /* cmd_backup.c */
 int command_check_config(const struct ctl *ctl, const struct args *args); /* cmd_local.c */
 int command_token_add(const struct ctl *ctl, const struct args *args);    /* cmd_local.c */
 int command_keygen(const struct ctl *ctl, const struct args *args);       /* cmd_keys.c */

@@ -1,0 +1,81 @@
+/* backup.c — see backup.h. */
+#include "broker/core/backup.h"
+
+#include "broker/core/job.h"
+#include "broker/core/leases.h"
+
+#define RECORDS_MAX 512 /* in one go */
+
+/* More than can have been given out after the backup; 39 bits of jobs last for 256 restores, the others for more. The
+ * keys differ anyway (each start has random bits of its own): this is so that a number that somebody has noted is
+ * never another job's, nor a `seq` another event's. */
+#define JOBS_SKIPPED   (UINT64_C(1) << 31)
+#define LEASES_SKIPPED (UINT64_C(1) << 34)
+#define SEQ_SKIPPED    (UINT64_C(1) << 36)
+#define OTHERS_SKIPPED (UINT64_C(1) << 20)
+
+void core_is_backup(struct core *core, int64_t taken_ms, int64_t key_life_ms)
+{
+    core->backup_ms = taken_ms;
+    core->key_life_ms = key_life_ms;
+    core->backup_at = 1;
+}
+
+/* No try of it goes out by itself any more. */
+static void hold(struct core *core, struct job *job)
+{
+    if (job->state == JOB_LEASED) {
+        lease_forget_restored(core, job->parent, job->number);
+        job->flags |= JOB_UNSETTLED;
+        job->parent = NOBODY;
+    }
+    job->state = JOB_QUEUED;
+    job->flags &= (uint8_t)~JOB_WIDE;
+    job_set_due(job, BACKUP_HOLD_MS);
+}
+
+static void doubt(struct core *core, struct job *job, struct instant now)
+{
+    int64_t first_ms =
+        job->state == JOB_SCHEDULED && job_due_ms(job) > core->backup_ms ? job_due_ms(job) : core->backup_ms;
+    if (job_state_is_final(job->state) || first_ms > now.wall_ms)
+        return;
+    if (job->state != JOB_LEASED)
+        job->flags |= (job->flags & JOB_UNSETTLED) != 0 ? 0 : JOB_DOUBTFUL;
+    if (first_ms + core->key_life_ms < now.wall_ms)
+        hold(core, job);
+}
+
+void backup_doubt(struct core *core, struct instant now)
+{
+    for (uint32_t slot = 1; core->backup_ms != 0 && slot <= core->jobs_used; slot++)
+        if (core->jobs[slot].number != 0)
+            doubt(core, &core->jobs[slot], now);
+}
+
+void backup_skip_numbers(struct core *core)
+{
+    if (core->backup_ms == 0)
+        return;
+    core->next_job += JOBS_SKIPPED;
+    core->next_lease += LEASES_SKIPPED;
+    core->next_seq += SEQ_SKIPPED;
+    core->next_pause += OTHERS_SKIPPED;
+    core->next_audit += OTHERS_SKIPPED;
+}
+
+bool core_record_backup(struct core *core, struct instant now, struct effects *out)
+{
+    unsigned recorded = 0;
+    if (core->backup_ms == 0)
+        return false;
+    for (; core->backup_at <= core->jobs_used && recorded < RECORDS_MAX; core->backup_at++) {
+        const struct job *job = &core->jobs[core->backup_at];
+        if (job->number == 0 || job_state_is_final(job->state) ||
+            (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) == 0 || job->state == JOB_LEASED)
+            continue;
+        job_record_try(core, core->backup_at, NULL, 0, 0, TOPIC_NONE, now, out);
+        recorded++;
+    }
+    return core->backup_at <= core->jobs_used;
+}
