@@ -188,11 +188,22 @@ static const struct option_spec suppress_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec top_options[] = {
+    {"every", "SPAN", "look again after so long; default 2s"},
+    {"sort", "ORDER", "held (default), rate, eta or line"},
+    {"once", NULL, "one page, as off a terminal"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec no_options[] = {{NULL, NULL, NULL}};
 
 static const struct command commands[] = {
     {"status", "", 0, 0, "version, lines by gate, backlog by reason, workers", NULL, no_options, command_show,
      "/v1/status"},
+    {"top", "", 0, 0, "lines and what they hold, live, on the whole terminal",
+     "SENT/MIN is what went since the look before, ETA how long the backlog takes at the pace of now; none: it waits for\n"
+     "more than time. Keys: q ends, s sorts otherwise, arrows and page keys move, space stands still.",
+     top_options, command_top, NULL},
     {"pools", "", 0, 0, "the pools of lines", NULL, no_options, command_list, "/v1/pools"},
     {"lines", "", 0, 0, "every line: reputation, gate, what waits", NULL, no_options, command_list, "/v1/lines"},
     {"line", "NUMBER", 1, 1, "one line: reputation, gate, pauses, budgets, backlog", NULL, no_options, command_show,

@@ -57,6 +57,7 @@ int command_why(const struct ctl *ctl, const struct args *args);        /* cmd_w
 int command_why_line(const struct ctl *ctl, const struct args *args);   /* cmd_why.c */
 int command_why_not(const struct ctl *ctl, const struct args *args);    /* cmd_why.c */
 int command_would_send(const struct ctl *ctl, const struct args *args); /* cmd_why.c */
+int command_top(const struct ctl *ctl, const struct args *args);     /* cmd_top.c */
 int command_cancel(const struct ctl *ctl, const struct args *args);  /* cmd_changes.c */
 int command_pause(const struct ctl *ctl, const struct args *args);   /* cmd_pause.c */
 int command_resume(const struct ctl *ctl, const struct args *args);  /* cmd_pause.c */
