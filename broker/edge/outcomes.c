@@ -132,6 +132,9 @@ static enum err take_conf(struct outcomes *outcomes, const struct conf *conf)
         if (conf->pools[outcomes->hooks[i]->pool].outcome_url == NULL)
             hook_free(outcomes->hooks[i]);
     if (!ok) {
+        for (size_t i = 0; i < count; i++)
+            if (find(outcomes, hooks[i]->pool) != hooks[i])
+                hook_free(hooks[i]);
         free(hooks);
         return ERR_NO_MEMORY;
     }

@@ -98,6 +98,8 @@ START_TEST(every_sample_stands_in_its_own_family_and_counters_end_in_total)
     metrics_put_status(&metrics, &facts);
     const struct account_named account = {.name = "default", .view = {.key_refused = true}};
     metrics_put_accounts(&metrics, &account, 1);
+    const struct pool_outcomes_named pools[] = {{.name = "a", .view = {.down = true}}, {.name = "b"}};
+    metrics_put_outcomes(&metrics, pools, 2);
     put_lines(&metrics, lines, 2, 2);
     char *text = text_of(&metrics);
     char seen[200][64], name[64] = "", type[16];

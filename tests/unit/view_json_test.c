@@ -319,6 +319,45 @@ START_TEST(a_line_view_has_every_member_of_the_contract_and_the_pauses_that_stop
 }
 END_TEST
 
+static cJSON *pool_json(const struct outcome_view *outcomes)
+{
+    const struct pool_view pool = {.lines = 2, .waiting = 7};
+    struct json_out out = {0};
+    view_pool(&out, &pool, "eu", "default", "slow", outcomes);
+    return read_back(&out);
+}
+
+START_TEST(a_pools_outcomes_say_how_far_they_are_and_why_they_are_not_further)
+{
+    cJSON *json = pool_json(NULL);
+    ck_assert(cJSON_IsNull(json_get(json, "outcomes")));
+    cJSON_Delete(json);
+    struct outcome_view view = {.host = "api.example.com", .waiting = 3, .in_flight = 1, .unread = 9, .confirmed = 40};
+    json = pool_json(&view);
+    const cJSON *outcomes = json_get(json, "outcomes");
+    ck_assert_str_eq(json_string(outcomes, "host"), "api.example.com");
+    ck_assert(!json_bool(outcomes, "down", true));
+    ck_assert_int_eq(json_get(outcomes, "unread")->valueint, 9);
+    static const char *const unknown[] = {"oldest_at", "confirmed_at", "problem", "http_status", "problem_at", "next_try_at"};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        ck_assert_msg(cJSON_IsNull(cJSON_GetObjectItem(outcomes, unknown[i])), "%s", unknown[i]);
+    cJSON_Delete(json);
+    view.down = true;
+    view.problem = "status";
+    view.status = 503;
+    view.problem_at_ms = view.oldest_at_ms = AT;
+    view.next_try_ms = AT + 5000;
+    json = pool_json(&view);
+    outcomes = json_get(json, "outcomes");
+    ck_assert(json_bool(outcomes, "down", false));
+    ck_assert_str_eq(json_string(outcomes, "problem"), "status");
+    ck_assert_int_eq(json_get(outcomes, "http_status")->valueint, 503);
+    ck_assert_str_eq(json_string(outcomes, "problem_at"), "2026-11-23T10:00:00.000Z");
+    ck_assert_str_eq(json_string(outcomes, "next_try_at"), "2026-11-23T10:00:05.000Z");
+    cJSON_Delete(json);
+}
+END_TEST
+
 START_TEST(every_reason_explains_itself)
 {
     for (enum reason reason = REASON_NONE; reason < REASON_COUNT; reason++) {
@@ -397,6 +436,7 @@ int main(void)
     tcase_add_test(tests, an_event_has_the_common_members_and_those_of_its_topic);
     tcase_add_test(tests, an_event_never_carries_recipients_or_messages);
     tcase_add_test(tests, a_line_view_has_every_member_of_the_contract_and_the_pauses_that_stop_it);
+    tcase_add_test(tests, a_pools_outcomes_say_how_far_they_are_and_why_they_are_not_further);
     tcase_add_test(tests, every_reason_explains_itself);
     tcase_add_test(tests, where_nothing_can_be_estimated_a_word_says_why);
     tcase_add_test(tests, pauses_and_lines_are_read_as_they_are_written);
