@@ -10,6 +10,7 @@
 #include "lineward/outcome_target.h"
 
 #define TEXT_BYTES_MAX  4096
+#define TOPIC_BYTES_MAX 24
 #define SHOWN_BYTES_MAX 60 /* of a value, in a problem */
 
 /* What is being read: everything a reader of one type needs. */
@@ -269,7 +270,9 @@ static enum err read_endpoint_list(const struct value *v)
 static bool is_topics(const char *text, const char **why)
 {
     *why = "the begin of topics of a pool's events, as job.sent, job. or pool.";
-    return strncmp(text, "job.", 4) == 0 || strncmp(text, "pool.", 5) == 0;
+    size_t bytes = strlen(text);
+    return bytes <= TOPIC_BYTES_MAX && strspn(text, "abcdefghijklmnopqrstuvwxyz._") == bytes &&
+           (strncmp(text, "job.", 4) == 0 || strncmp(text, "pool.", 5) == 0);
 }
 
 static enum err read_text_list(const struct value *v, size_t least,

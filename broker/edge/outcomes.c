@@ -1,7 +1,6 @@
 /* outcomes.c — see outcomes.h. */
 #include "broker/edge/outcomes.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,49 +8,16 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "broker/edge/child.h"
-#include "broker/edge/outcome_queue.h"
-#include "broker/outcomes/outcomes.h"
+#include "broker/edge/outcomes_part.h"
 #include "lineward/log.h"
 #include "lineward/outcome_target.h"
 
-#define TAG_SHIFT     56
-#define POOL_SHIFT    48
-#define SEQ_MASK      ((UINT64_C(1) << POOL_SHIFT) - 1)
-#define MARK_MS       200  /* a pool's progress is written down no more often */
-#define ASK_AGAIN_MS  1000 /* when the disk could not be read */
-#define TELL_TRIES    3    /* an event that fails so often is told of in the log, and again each TELL_AGAIN tries */
-#define TELL_AGAIN    10
-#define TOPICS_MAX    512
-#define RESULTS_MAX   256 /* read in one turn */
+#define MARK_MS     200 /* a pool's progress is written down no more often */
+#define TELL_TRIES  3   /* an event that fails so often is told of in the log, and again each TELL_AGAIN tries */
+#define TELL_AGAIN  10
+#define RESULTS_MAX 256 /* read in one turn */
 
 _Static_assert(CONF_POOLS_MAX <= UINT16_MAX, "a pool's index is part of a request's number");
-
-struct hook { /* of a pool */
-    uint32_t pool;
-    char topics[TOPICS_MAX];
-    struct outcome_queue queue;
-    uint64_t read_to, confirmed, missed, failed;
-    int64_t mark_at_ms, ask_at_ms;
-    bool again;  /* there may be more to read */
-    bool dirty;  /* the core does not know of it yet */
-    bool down;   /* as told in the log */
-    enum outcome_problem problem; /* of the last failure; NONE: none since the start */
-    int status;
-    int64_t problem_at_ms, confirmed_at_ms; /* wall; 0: never */
-};
-
-struct outcomes {
-    struct outcomes_options options;
-    struct hook **hooks;
-    size_t count, turn; /* turn: whose question, and whose event, is next */
-    struct child child;
-    bool letting_go; /* the child ends what it has, and begins nothing */
-    uint8_t *held;   /* a packet that the socket had no room for yet */
-    size_t held_bytes;
-    struct hook *asking; /* one question at a time */
-    uint64_t token, asked_seq; /* asked_seq: the one event asked for; 0: what follows */
-};
 
 /* ---- opening and closing ---- */
 
@@ -185,167 +151,6 @@ enum err outcomes_follow(struct outcomes *outcomes, const struct conf *conf)
     return err;
 }
 
-/* ---- reading ---- */
-
-bool outcomes_owns(uint64_t token)
-{
-    return token >> TAG_SHIFT == OUTCOMES_TOKEN_TAG;
-}
-
-/* What a restart left comes first: until all of it is there, nothing of the pool is posted. */
-static bool ask(struct outcomes *outcomes, struct hook *hook, struct instant now)
-{
-    const struct outcome_event *unread = outcome_queue_unread(&hook->queue);
-    struct lookup_request request = {.token = (uint64_t)OUTCOMES_TOKEN_TAG << TAG_SHIFT |
-                                              ((outcomes->token + 1) & SEQ_MASK),
-                                     .what = LOOKUP_EVENTS,
-                                     .now = now,
-                                     .pools = outcomes->options.conf->pools[hook->pool].name};
-    if (unread != NULL) {
-        request.after = unread->seq - 1;
-        request.until = unread->seq;
-        request.limit = 1;
-    } else {
-        request.after = hook->read_to;
-        request.topics = hook->topics;
-        request.limit = outcome_queue_room(&hook->queue);
-    }
-    if (lookup_submit(outcomes->options.lookup, &request) != ERR_NONE)
-        return false;
-    outcomes->token++;
-    outcomes->asking = hook;
-    outcomes->asked_seq = unread != NULL ? unread->seq : 0;
-    if (unread == NULL)
-        hook->again = false;
-    return true;
-}
-
-static bool has_question(const struct hook *hook)
-{
-    return !outcome_queue_ready(&hook->queue) || (hook->again && outcome_queue_room(&hook->queue) > 0);
-}
-
-static void ask_in_turn(struct outcomes *outcomes, bool durable_moved, struct instant now)
-{
-    uint64_t next_seq = core_next_seq(outcomes->options.core);
-    for (size_t i = 0; i < outcomes->count; i++) {
-        struct hook *hook = outcomes->hooks[(outcomes->turn + i) % outcomes->count];
-        hook->again = hook->again || (durable_moved && hook->read_to + 1 < next_seq);
-        if (outcomes->asking != NULL || !has_question(hook) || now.mono_ms < hook->ask_at_ms)
-            continue;
-        if (ask(outcomes, hook, now))
-            outcomes->turn = (outcomes->turn + i + 1) % outcomes->count;
-        else
-            hook->ask_at_ms = now.mono_ms + ASK_AGAIN_MS; /* the queue is full of others' questions */
-    }
-}
-
-static uint64_t number_of(struct span value)
-{
-    char text[24];
-    if (value.bytes == 0 || value.bytes >= sizeof text)
-        return 0;
-    memcpy(text, value.data, value.bytes);
-    text[value.bytes] = '\0';
-    return strtoull(text, NULL, 10);
-}
-
-/* The text between the quotes of a string that we wrote, without escapes; "" else. */
-static void text_of(struct span value, char *out, size_t room)
-{
-    const char *text = value.data;
-    size_t bytes = value.bytes >= 2 && text[0] == '"' ? value.bytes - 2 : 0;
-    if (bytes >= room)
-        bytes = 0;
-    if (bytes > 0)
-        memcpy(out, text + 1, bytes);
-    out[bytes] = '\0';
-}
-
-static uint64_t job_of(struct span event)
-{
-    char text[JOB_NUMBER_TEXT_MAX];
-    uint64_t number = 0;
-    text_of(view_member(event, "job"), text, sizeof text);
-    return job_number_parse(text, &number) ? number : 0;
-}
-
-static int64_t time_of(struct span event)
-{
-    char text[TIME_TEXT_MAX];
-    int64_t at_ms = 0;
-    text_of(view_member(event, "at"), text, sizeof text);
-    return time_parse(text, &at_ms) ? at_ms : 0;
-}
-
-/* False: out of memory; it is to be read again. */
-static bool take_event(struct outcomes *outcomes, struct hook *hook, struct span event)
-{
-    uint64_t seq = number_of(view_member(event, "seq"));
-    char *text = malloc(event.bytes);
-    if (text == NULL)
-        return false;
-    memcpy(text, event.data, event.bytes);
-    if (outcomes->asked_seq != 0)
-        outcome_queue_read(&hook->queue, seq, job_of(event), text, event.bytes, time_of(event));
-    else
-        outcome_queue_add(&hook->queue, seq, job_of(event), text, event.bytes, time_of(event));
-    return true;
-}
-
-static void miss(struct outcomes *outcomes, struct hook *hook, uint64_t count)
-{
-    hook->missed += count;
-    hook->dirty = true;
-    log_event(LOG_ERROR, "outcomes_missed", "pool=%s events=%" PRIu64 " reason=\"they are no longer kept: "
-              "store.history_retention_h has passed\"", outcomes->options.conf->pools[hook->pool].name, count);
-}
-
-static void take_page(struct outcomes *outcomes, struct hook *hook, const struct lookup_answer *answer,
-                      struct instant now)
-{
-    size_t from = 0;
-    uint64_t before = hook->read_to;
-    bool ok = true;
-    for (size_t i = 0; ok && i < answer->item_count; i++) {
-        struct span event = {answer->text.text + from, answer->items[i].bytes};
-        from += answer->items[i].bytes;
-        ok = event.bytes == 0 || take_event(outcomes, hook, event);
-        if (ok && event.bytes > 0 && outcomes->asked_seq == 0)
-            hook->read_to = number_of(view_member(event, "seq"));
-    }
-    if (!ok)
-        hook->ask_at_ms = now.mono_ms + ASK_AGAIN_MS;
-    else if (outcomes->asked_seq != 0 && answer->item_count == 0) {
-        outcome_queue_read(&hook->queue, outcomes->asked_seq, 0, NULL, 0, 0);
-        miss(outcomes, hook, 1);
-    } else if (outcomes->asked_seq == 0 && answer->next > hook->read_to)
-        hook->read_to = answer->next;
-    hook->again = hook->again || !ok || hook->read_to > before;
-    hook->dirty = hook->dirty || hook->read_to > before;
-}
-
-void outcomes_looked_up(struct outcomes *outcomes, struct lookup_answer *answer, struct instant now)
-{
-    struct hook *hook = outcomes->asking;
-    if (hook != NULL && (answer->token & SEQ_MASK) == outcomes->token) {
-        if (answer->err == ERR_NONE)
-            take_page(outcomes, hook, answer, now);
-        else if (answer->err != ERR_GONE || answer->oldest == 0)
-            hook->ask_at_ms = now.mono_ms + ASK_AGAIN_MS;
-        else if (outcomes->asked_seq != 0) {
-            outcome_queue_read(&hook->queue, outcomes->asked_seq, 0, NULL, 0, 0);
-            miss(outcomes, hook, 1);
-        } else {
-            miss(outcomes, hook, answer->oldest - 1 - hook->read_to);
-            hook->read_to = answer->oldest - 1;
-        }
-        hook->again = hook->again || answer->err != ERR_NONE;
-        outcomes->asking = NULL;
-    }
-    lookup_answer_free(answer);
-}
-
 /* ---- what was done, for a restart ---- */
 
 static void note(struct outcomes *outcomes, struct hook *hook, struct instant now, struct effects *out)
@@ -375,9 +180,9 @@ void outcomes_note(struct outcomes *outcomes, struct instant now, struct effects
 static void put_id(const struct outcomes *outcomes, uint64_t seq, struct span event, char out[OUTCOME_ID_MAX + 1])
 {
     char at[TIME_TEXT_MAX], topic[32], job[JOB_NUMBER_TEXT_MAX], text[160];
-    text_of(view_member(event, "at"), at, sizeof at);
-    text_of(view_member(event, "topic"), topic, sizeof topic);
-    text_of(view_member(event, "job"), job, sizeof job);
+    outcomes_text(view_member(event, "at"), at, sizeof at);
+    outcomes_text(view_member(event, "topic"), topic, sizeof topic);
+    outcomes_text(view_member(event, "job"), job, sizeof job);
     int bytes = snprintf(text, sizeof text, "%" PRIu64 " %s %s %s", seq, at, topic, job);
     uint64_t hash = keyed_hash(outcomes->options.hash, KEYED_OUTCOME, NULL, text, (size_t)bytes);
     snprintf(out, OUTCOME_ID_MAX + 1, "evt_%" PRIu64 "_%016" PRIx64, seq, hash);
@@ -399,7 +204,8 @@ static void put_body(struct json_out *out, struct span event)
 
 static void hold(struct outcomes *outcomes, const struct hook *hook, const struct outcome_event *event)
 {
-    struct outcome_post post = {.request = (uint64_t)hook->pool << POOL_SHIFT | (event->seq & SEQ_MASK)};
+    struct outcome_post post = {.request =
+                                    (uint64_t)hook->pool << OUTCOMES_POOL_SHIFT | (event->seq & OUTCOMES_SEQ_MASK)};
     struct span text = {event->text, event->bytes};
     struct json_out body = {0};
     memcpy(post.pool, outcomes->options.conf->pools[hook->pool].name, sizeof post.pool);
@@ -497,8 +303,8 @@ static void failed(struct outcomes *outcomes, struct hook *hook, uint64_t seq, c
 
 static void ended(struct outcomes *outcomes, const struct outcome_result *result, struct instant now)
 {
-    struct hook *hook = find(outcomes, (uint32_t)(result->request >> POOL_SHIFT));
-    uint64_t seq = result->request & SEQ_MASK;
+    struct hook *hook = find(outcomes, (uint32_t)(result->request >> OUTCOMES_POOL_SHIFT));
+    uint64_t seq = result->request & OUTCOMES_SEQ_MASK;
     child_well(&outcomes->child);
     if (hook == NULL)
         return;
@@ -553,9 +359,8 @@ void outcomes_turn(struct outcomes *outcomes, bool durable_moved, struct instant
         return;
     if (outcomes->count > 0)
         child_start(&outcomes->child, outcomes->options.child_argv, SOCK_SEQPACKET, now);
-    ask_in_turn(outcomes, durable_moved, now);
-    if (outcomes->child.fd >= 0 &&
-        !(read_results(outcomes, now) && send_held(outcomes) && post(outcomes, now)))
+    outcomes_ask(outcomes, durable_moved, now);
+    if (outcomes->child.fd >= 0 && !(read_results(outcomes, now) && send_held(outcomes) && post(outcomes, now)))
         lose_child(outcomes, now);
     for (size_t i = 0; i < outcomes->count; i++) {
         struct hook *hook = outcomes->hooks[i];
@@ -588,7 +393,7 @@ int64_t outcomes_next_mono_ms(const struct outcomes *outcomes, struct instant no
         const struct hook *hook = outcomes->hooks[i];
         if (hook->dirty)
             next = earlier(next, hook->mark_at_ms);
-        if (outcomes->asking == NULL && has_question(hook))
+        if (outcomes->asking == NULL && outcomes_has_question(hook))
             next = earlier(next, hook->ask_at_ms);
         if (outcomes->child.fd >= 0 && outcomes->held_bytes == 0 && !outcomes->letting_go)
             next = earlier(next, outcome_queue_due_ms(&hook->queue, now.mono_ms));
@@ -607,21 +412,22 @@ bool outcomes_view(const struct outcomes *outcomes, uint32_t pool, struct instan
     const char *why = NULL;
     int64_t due_ms = outcome_queue_due_ms(&hook->queue, now.mono_ms);
     uint64_t newest = core_next_seq(outcomes->options.core) - 1;
-    *out = (struct outcome_view){.down = outcome_queue_is_down(&hook->queue),
-                                 .waiting = hook->queue.count,
-                                 .in_flight = hook->queue.in_flight,
-                                 .unread = newest > hook->read_to ? newest - hook->read_to : 0,
-                                 .confirmed = hook->confirmed,
-                                 .failed = hook->failed,
-                                 .missed = hook->missed,
-                                 .oldest_at_ms = hook->queue.count > 0 ? hook->queue.events[0].at_ms : 0,
-                                 .confirmed_at_ms = hook->confirmed_at_ms,
-                                 .problem_at_ms = hook->problem_at_ms,
-                                 .problem = outcome_problem_name(hook->problem),
-                                 .status = hook->status,
-                                 .next_try_ms = due_ms == TIME_NEVER || hook->queue.failed == 0
-                                                    ? 0
-                                                    : now.wall_ms + (due_ms > now.mono_ms ? due_ms - now.mono_ms : 0)};
+    *out =
+        (struct outcome_view){.down = outcome_queue_is_down(&hook->queue),
+                              .waiting = hook->queue.count,
+                              .in_flight = hook->queue.in_flight,
+                              .unread = newest > hook->read_to ? newest - hook->read_to : 0,
+                              .confirmed = hook->confirmed,
+                              .failed = hook->failed,
+                              .missed = hook->missed,
+                              .oldest_at_ms = hook->queue.count > 0 ? hook->queue.events[0].at_ms : 0,
+                              .confirmed_at_ms = hook->confirmed_at_ms,
+                              .problem_at_ms = hook->problem_at_ms,
+                              .problem = outcome_problem_name(hook->problem),
+                              .status = hook->status,
+                              .next_try_ms = due_ms == TIME_NEVER || hook->queue.failed == 0
+                                                 ? 0
+                                                 : now.wall_ms + (due_ms > now.mono_ms ? due_ms - now.mono_ms : 0)};
     if (outcome_url_parse(outcomes->options.conf->pools[pool].outcome_url, &target, &why))
         memcpy(out->host, target.host, sizeof out->host);
     return true;

@@ -29,7 +29,7 @@ struct request {
     struct curl_slist *headers;
     char *body;
     uint64_t number;
-    size_t answered; /* bytes of the answer's body */
+    size_t answered;   /* bytes of the answer's body */
     bool cut, refused; /* the answer was too long; an address was not allowed */
 };
 
@@ -179,10 +179,11 @@ static bool set_headers(struct request *request, const struct target *target, co
 static bool set_options(struct request *request, const struct target *target, size_t bytes)
 {
     CURL *easy = request->easy;
-    bool set = curl_easy_setopt(easy, CURLOPT_URL, target->pool->outcome_url) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_USERAGENT, "lineward/" LINEWARD_VERSION) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK; /* else the proxy's address is what is checked */
+    bool set =
+        curl_easy_setopt(easy, CURLOPT_URL, target->pool->outcome_url) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_USERAGENT, "lineward/" LINEWARD_VERSION) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK; /* else the proxy's address is what is checked */
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)bytes);

@@ -1,5 +1,5 @@
-/* outcomes_test.c — outcome webhooks with real programs: every event arrives at least once and in order per job, whatever
- * dies; a dead target harms nobody else; nothing goes where it may not; HUP takes over changes. */
+/* outcomes_test.c — outcome webhooks with real programs: every event arrives at least once and in order per job,
+ * whatever dies; a dead target harms nobody else; nothing goes where it may not; HUP takes over changes. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -175,9 +175,10 @@ START_TEST(every_event_arrives_in_order_of_its_job_whatever_fails_and_dies)
     platform_open(&platform, &rig, "platform", SECRET);
     atomic_store(&platform.shared->mood, PLATFORM_ROUGH);
     platform_start(&platform);
-    snprintf(more, sizeof more,
-             "pools: {default: {" HOOK("%u") ", outcome_topics: [job.], outcome_timeout_ms: 400, outcome_in_flight: 8}}\n",
-             platform.port);
+    snprintf(
+        more, sizeof more,
+        "pools: {default: {" HOOK("%u") ", outcome_topics: [job.], outcome_timeout_ms: 400, outcome_in_flight: 8}}\n",
+        platform.port);
     begin(more, 2);
     for (int round = 0; round < ROUNDS; round++) {
         size_t before = platform_count(&platform);
@@ -221,8 +222,9 @@ START_TEST(a_target_that_hangs_holds_up_no_other_pool_and_is_not_crowded)
     platform_start(&slow);
     platform_start(&good);
     snprintf(more, sizeof more,
-             "pools:\n  a: {lines: [\"+12025550101\"], " HOOK("%u") ", outcome_timeout_ms: 300, outcome_in_flight: 3}\n"
-             "  b: {lines: [\"+12025550102\"], " HOOK("%u") ", outcome_topics: [job.sent]}\n",
+             "pools:\n  a: {lines: [\"+12025550101\"], " HOOK(
+                 "%u") ", outcome_timeout_ms: 300, outcome_in_flight: 3}\n"
+                       "  b: {lines: [\"+12025550102\"], " HOOK("%u") ", outcome_topics: [job.sent]}\n",
              slow.port, good.port);
     begin(more, 1);
     for (int i = 0; i < 40; i++) {
@@ -241,7 +243,8 @@ START_TEST(a_target_that_hangs_holds_up_no_other_pool_and_is_not_crowded)
              strstr(metrics, "lineward_outcomes_down{pool=\"b\"} 0") != NULL,
          "the metrics do not say so");
     free(metrics);
-    MUST(program_said(&rig.broker, "event=outcomes_down pool=a host=127.0.0.1 problem=timeout"), "no word in the log");
+    MUST(program_said(&rig.broker, "event=outcomes_down pool=a host=127.0.0.1 problem=timeout"),
+         "no word in the log");
     size_t count = 0;
     struct taken *taken = platform_taken(&good, &count);
     MUST(count == 40, "%zu events of 40 jobs", count);

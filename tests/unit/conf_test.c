@@ -386,6 +386,8 @@ START_TEST(outcomes_go_signed_and_where_the_owner_allows)
     refuse("broker: {outcome_hosts: a}\n" ACCOUNT, "a list");
     refuse(ACCOUNT "pools: {default: {outcome_topics: []}}\n", "a list of 1 to 16");
     refuse(ACCOUNT "pools: {default: {outcome_topics: [line.gate]}}\n", "line.gate is not right here: the begin");
+    refuse(ACCOUNT "pools: {default: {outcome_topics: [\"job.sent,line.\"]}}\n", "the begin of topics");
+    refuse(ACCOUNT "pools: {default: {outcome_topics: [job.aaaaaaaaaaaaaaaaaaaaaaaaa]}}\n", "the begin of topics");
 }
 END_TEST
 

@@ -1,5 +1,5 @@
-/* The broker's end of outcome webhooks: what is read, confirmed and remembered. This program is its own child: started
- * with a mood, it plays the poster. */
+/* The broker's end of outcome webhooks: what is read, confirmed and remembered. This program is its own child:
+ * started with a mood, it plays the poster. */
 #include "broker/edge/outcomes.h"
 
 #include <sys/socket.h>
@@ -44,8 +44,8 @@ static int child(const char *mood)
 
 /* ---- the rig ---- */
 
-static enum err events_from_oldest(void *self, uint64_t after, size_t limit, uint64_t *out_oldest, archive_visit visit,
-                                   void *visitor)
+static enum err events_from_oldest(void *self, uint64_t after, size_t limit, uint64_t *out_oldest,
+                                   archive_visit visit, void *visitor)
 {
     enum err err = edge_events(self, after + 1 < oldest ? oldest - 1 : after, limit, out_oldest, visit, visitor);
     *out_oldest = oldest;
@@ -62,8 +62,8 @@ static void setup(void)
     oldest = 1;
     const struct archive archive = {NULL, edge_read, edge_find, events_from_oldest};
     ck_assert_int_eq(lookup_open(&lookup, &archive, 1), ERR_NONE);
-    ck_assert_msg(conf_parse(&conf, edge_conf_text, sizeof edge_conf_text - 1, "rig.yaml", "/tmp", sets, 4, &problem) ==
-                      ERR_NONE,
+    ck_assert_msg(conf_parse(&conf, edge_conf_text, sizeof edge_conf_text - 1, "rig.yaml", "/tmp", sets, 4,
+                             &problem) == ERR_NONE,
                   "%s", problem.text);
 }
 
@@ -129,7 +129,8 @@ static void enqueue(int number)
     struct job_refusal refusal;
     struct span id;
     struct job_parser parser = {.conf = edge.conf, .hash = &edge.hash, .core = edge.core};
-    snprintf(text, sizeof text, "{\"id\":\"n%d\",\"to\":\"+1415555%04d\",\"message\":{\"parts\":[]}}", number, number);
+    snprintf(text, sizeof text, "{\"id\":\"n%d\",\"to\":\"+1415555%04d\",\"message\":{\"parts\":[]}}", number,
+             number);
     ck_assert(job_parse(&parser, text, strlen(text), &job, &texts, &id, &refusal, &edge.effects));
     core_enqueue(edge.core, &job, false, edge.now, &edge.effects);
     edge.effects.effect_count = 0;
@@ -230,9 +231,9 @@ START_TEST(a_pool_that_loses_its_webhook_and_gets_it_back_goes_on)
     enqueue(1);
     UNTIL(view().confirmed == 1);
     outcomes_note(outcomes, edge.now, &edge.effects);
-    ck_assert_int_eq(conf_parse(&without, edge_conf_text, sizeof edge_conf_text - 1, "rig.yaml", "/tmp", NULL, 0,
-                                &problem),
-                     ERR_NONE);
+    ck_assert_int_eq(
+        conf_parse(&without, edge_conf_text, sizeof edge_conf_text - 1, "rig.yaml", "/tmp", NULL, 0, &problem),
+        ERR_NONE);
     ck_assert_int_eq(outcomes_follow(outcomes, without), ERR_NONE);
     enqueue(2);
     struct outcome_view none;
