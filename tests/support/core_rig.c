@@ -56,8 +56,13 @@ static void start(struct rig *rig)
     uint8_t random[KEY_RANDOM_BYTES];
     rig->starts++;
     memset(random, (int)(rig->starts & 0xFF), sizeof random);
+    if (rig->options.backup_ms != 0)
+        core_is_backup(rig->core, rig->options.backup_ms, rig->options.key_life_ms);
     core_restored(rig->core, random, rig->now, &rig->out);
     rig_keep(rig);
+    for (bool more = rig->options.backup_ms != 0; more; rig_keep(rig))
+        more = core_record_backup(rig->core, rig->now, &rig->out);
+    rig->options.backup_ms = 0;
 }
 
 static struct rig *empty_rig(const struct rig_options *options)

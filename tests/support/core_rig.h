@@ -37,6 +37,7 @@ struct rig_options {
      * the core of places; NULL: the rig does. */
     void (*persist)(void *self, const struct effects *out);
     void *self;
+    int64_t backup_ms, key_life_ms; /* the next start is one from a restored backup of that moment; 0: not */
 };
 
 struct rig {

@@ -299,7 +299,8 @@ static int sim_close(void *self, int file)
     pthread_mutex_lock(&sim->lock);
     struct sim_inode *inode = &sim->inodes[sim->handles[file]];
     sim->handles[file] = -1;
-    inode->locked = false;
+    if (inode->locked_by == file + 1)
+        inode->locked_by = 0;
     pthread_mutex_unlock(&sim->lock);
     return 0;
 }
@@ -458,8 +459,9 @@ static int sim_lock_file(void *self, int file)
     struct sim *sim = self;
     pthread_mutex_lock(&sim->lock);
     struct sim_inode *inode = &sim->inodes[sim->handles[file]];
-    bool locked = inode->locked;
-    inode->locked = true;
+    bool locked = inode->locked_by != 0;
+    if (!locked)
+        inode->locked_by = file + 1;
     pthread_mutex_unlock(&sim->lock);
     return locked ? -EWOULDBLOCK : 0;
 }

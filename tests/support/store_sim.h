@@ -48,7 +48,7 @@ struct sim_inode {
     struct sim_page **pages; /* NULL: zeros */
     size_t page_count;
     size_t size;
-    bool locked;
+    int locked_by; /* handle + 1; 0: nobody */
 };
 
 struct sim_name {

@@ -1,0 +1,198 @@
+/* core_backup_test.c — a start from a restored backup: no number and no key is given twice, what may have been sent
+ * since goes out with its own key and unsettled, or waits for a person (promise P4). */
+#include <string.h>
+
+#include "tests/unit/core_suite.h"
+
+#define HOUR_MS 3600000
+#define FAST_CONF                                                                                                    \
+    POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, retry_base_ms: 1000, retry_cap_ms: 1000")
+
+static void begin(void)
+{
+    begin_with(FAST_CONF, 1);
+    rig_worker(rig, 1, 8);
+}
+
+static void come_back(void)
+{
+    rig_worker(rig, 1, 8);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+}
+
+/* From now on as if the store had been put back to what it is, `after_ms` later. */
+static void restore(int64_t after_ms, int64_t key_life_ms)
+{
+    rig->options.backup_ms = rig->now.wall_ms;
+    rig->options.key_life_ms = key_life_ms;
+    rig_restart(rig, after_ms);
+    come_back();
+}
+
+static const struct effect *leased(void)
+{
+    rig_tick(rig);
+    return rig_told(rig, EFFECT_JOB, 0);
+}
+
+static bool key_differs(uint64_t one, uint64_t other)
+{
+    uint8_t first[KEY_RANDOM_BYTES], second[KEY_RANDOM_BYTES];
+    core_key_random(rig->core, one, first);
+    core_key_random(rig->core, other, second);
+    return memcmp(first, second, sizeof first) != 0;
+}
+
+START_TEST(numbers_go_on_far_behind_those_of_the_backup_and_keys_are_others)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    uint64_t before = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    uint8_t key[KEY_RANDOM_BYTES], same[KEY_RANDOM_BYTES];
+    core_key_random(rig->core, before, key);
+    restore(HOUR_MS, 24 * HOUR_MS);
+    core_key_random(rig->core, before, same);
+    ck_assert_mem_eq(key, same, sizeof key);
+    uint64_t after = rig_send(rig, 2, CLASS_TRANSACTIONAL);
+    ck_assert_uint_gt(after >> 25, (before >> 25) + 1000000000);
+    ck_assert(key_differs(before, after));
+}
+END_TEST
+
+START_TEST(what_waited_goes_out_in_order_and_unsettled_over_another_restart_too)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    uint64_t first = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    uint64_t second = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    restore(HOUR_MS, 24 * HOUR_MS);
+    rig_restart(rig, 1000);
+    come_back();
+    ck_assert(rig_view(rig, first).unsettled);
+    ck_assert(rig_view(rig, second).unsettled);
+    uint64_t fresh = rig_send(rig, 2, CLASS_TRANSACTIONAL);
+    ck_assert(!rig_view(rig, fresh).unsettled);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    const struct effect *job = leased();
+    ck_assert_ptr_nonnull(job);
+    struct lease_view view;
+    for (size_t n = 0; (job = rig_told(rig, EFFECT_JOB, n)) != NULL; n++) {
+        ck_assert(core_lease_view(rig->core, job->lease, &view));
+        ck_assert_uint_ne(view.number, second);
+        ck_assert(view.unsettled == (view.number == first));
+    }
+    ck_assert_int_eq(rig_view(rig, first).state, JOB_LEASED);
+}
+END_TEST
+
+START_TEST(what_may_have_been_sent_longer_ago_than_keys_live_waits_until_it_is_settled)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    uint64_t unsent = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    uint64_t behind = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    uint64_t sent = rig_send(rig, 2, CLASS_TRANSACTIONAL);
+    restore(2 * HOUR_MS, HOUR_MS);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    rig_forget(rig);
+    rig_pass(rig, 24 * HOUR_MS);
+    ck_job(unsent, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+    rig_restart(rig, 1000);
+    come_back();
+    rig_pass(rig, HOUR_MS);
+    ck_assert_ptr_null(rig_told(rig, EFFECT_JOB, 0));
+    ck_job(unsent, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+    ck_job(behind, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+    core_settle(rig->core, 9, unsent, false, (struct span){"{}", 2}, rig->now, &rig->out);
+    core_settle(rig->core, 9, sent, true, (struct span){"{}", 2}, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(rig_view(rig, sent).state, JOB_NONE);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY); /* it was silent that long */
+    const struct effect *job = leased();
+    ck_assert_ptr_nonnull(job);
+    ck_assert_uint_eq(job->number, unsent);
+    struct effect copy = *job;
+    rig_forget(rig);
+    rig_sent(rig, &copy);
+    rig_pass(rig, 60000);
+    ck_assert_ptr_null(rig_told(rig, EFFECT_JOB, 0)); /* the one behind it is to be settled by itself */
+    ck_job(behind, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+}
+END_TEST
+
+START_TEST(what_was_under_way_in_an_old_backup_is_not_tried_by_itself)
+{
+    begin();
+    uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    ck_assert_ptr_nonnull(leased());
+    rig_forget(rig);
+    restore(2 * HOUR_MS, HOUR_MS);
+    rig_pass(rig, 24 * HOUR_MS);
+    ck_assert_ptr_null(rig_told(rig, EFFECT_JOB, 0));
+    ck_job(number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+}
+END_TEST
+
+START_TEST(what_was_not_due_yet_cannot_have_been_sent)
+{
+    begin();
+    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
+    ask.due_ms = rig->now.wall_ms + 3 * HOUR_MS;
+    uint64_t later = rig_enqueue(rig, &ask).number;
+    ask = rig_job(2, CLASS_TRANSACTIONAL);
+    ask.due_ms = rig->now.wall_ms + HOUR_MS + HOUR_MS / 2;
+    uint64_t since = rig_enqueue(rig, &ask).number;
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    restore(2 * HOUR_MS, HOUR_MS);
+    ck_job(later, JOB_SCHEDULED, REASON_NOT_YET_DUE);
+    ck_assert(!rig_view(rig, later).unsettled);
+    rig_tick(rig);
+    ck_assert(rig_view(rig, since).unsettled); /* within the life of its key: it goes out with it */
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    rig_tick(rig);
+    ck_assert_int_eq(rig_view(rig, since).state, JOB_LEASED);
+}
+END_TEST
+
+START_TEST(the_webhook_that_echoes_the_key_settles_it_without_a_send)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    restore(HOUR_MS, 24 * HOUR_MS);
+    struct core_message_fact fact = {.what = MESSAGE_DELIVERED, .number = number, .event = 4711};
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_NONE);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    ck_assert_ptr_null(leased());
+}
+END_TEST
+
+START_TEST(one_that_expires_meanwhile_ends_as_unknown_and_is_kept)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
+    ask.expires_ms = rig->now.wall_ms + 3 * HOUR_MS;
+    uint64_t number = rig_enqueue(rig, &ask).number;
+    restore(2 * HOUR_MS, HOUR_MS);
+    rig_pass(rig, HOUR_MS + 1000);
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_NONE);
+    ck_assert_uint_eq(rig_records(rig, CHANGE_END, number, 0), 1);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        numbers_go_on_far_behind_those_of_the_backup_and_keys_are_others,
+        what_waited_goes_out_in_order_and_unsettled_over_another_restart_too,
+        what_may_have_been_sent_longer_ago_than_keys_live_waits_until_it_is_settled,
+        what_was_under_way_in_an_old_backup_is_not_tried_by_itself,
+        what_was_not_due_yet_cannot_have_been_sent,
+        the_webhook_that_echoes_the_key_settles_it_without_a_send,
+        one_that_expires_meanwhile_ends_as_unknown_and_is_kept,
+    };
+    return run_suite("core_backup", tests, sizeof tests / sizeof *tests);
+}
