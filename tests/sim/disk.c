@@ -234,7 +234,7 @@ void disk_closed(void)
     for (int i = 0; i < SIM_HANDLES_MAX; i++)
         disk.files->handles[i] = -1;
     for (int i = 0; i < disk.files->inode_count; i++)
-        disk.files->inodes[i].locked = false;
+        disk.files->inodes[i].locked_by = 0;
     disk.next_fault = SIM_FAULT_NONE;
 }
 
