@@ -156,6 +156,23 @@ START_TEST(no_row_of_a_table_is_wider_than_the_terminal)
 }
 END_TEST
 
+START_TEST(other_columns_go_before_the_name_of_a_row_is_cut)
+{
+    static const struct column columns[] = {
+        {"LINE", "line", true}, {"WHY", "why", true}, {"POOL", "b", false}, {"AGE", "c", false}, {NULL, NULL, false}};
+    const char *rows = "[{\"line\":\"+12025550101\",\"why\":\"conversation_paused\",\"b\":\"a rather long pool\",\"c\":\"old\"}]";
+    struct screen screen = {.width = 34, .now_ms = NOW_MS};
+    char *text = table_of(rows, &screen, columns);
+    ck_assert_ptr_nonnull(strstr(text, "+12025550101  conversation_paused\n"));
+    ck_assert_ptr_nonnull(strstr(text, "2 columns more"));
+    free(text);
+    screen.width = 26; /* then what is said of it, and only then the name */
+    text = table_of(rows, &screen, columns);
+    ck_assert_ptr_nonnull(strstr(text, "+12025550101  conversatio"));
+    free(text);
+}
+END_TEST
+
 START_TEST(a_table_says_when_columns_were_left_out)
 {
     struct screen narrow = {.width = 25, .now_ms = NOW_MS};
@@ -220,6 +237,7 @@ int main(void)
     tcase_add_test(tc, a_list_within_a_tree_is_a_table);
     tcase_add_test(tc, numbers_stand_to_the_right_and_missing_values_are_dashes);
     tcase_add_test(tc, no_row_of_a_table_is_wider_than_the_terminal);
+    tcase_add_test(tc, other_columns_go_before_the_name_of_a_row_is_cut);
     tcase_add_test(tc, a_table_says_when_columns_were_left_out);
     tcase_add_test(tc, colours_are_only_for_terminals);
     tcase_add_test(tc, units_move_from_the_name_into_the_value);

@@ -79,14 +79,27 @@ static int total_width(const struct table *table)
     return total > 0 ? total - COLUMN_GAP : 0;
 }
 
-static bool narrow_widest(struct table *table)
+/* What a column is worth: the less, the sooner it loses room. The first one names what the row is about: half a name is
+ * none. */
+enum worth { WORTH_LITTLE, WORTH_KEEPING, WORTH_NAME };
+
+static enum worth worth_of(const struct table *table, int column)
 {
-    int widest = 0;
-    for (int i = 1; i < table->column_count; i++)
-        widest = table->width[i] > table->width[widest] ? i : widest;
-    int title = text_width(table->columns[widest].title);
-    int least = title > COLUMN_NARROWEST ? title : COLUMN_NARROWEST;
-    if (table->width[widest] <= least)
+    return column == 0 ? WORTH_NAME : table->columns[column].keep ? WORTH_KEEPING : WORTH_LITTLE;
+}
+
+/* The widest of those that are worth no more than that, and have room to lose. */
+static bool narrow_widest(struct table *table, enum worth worth)
+{
+    int widest = -1;
+    for (int i = 0; i < table->column_count; i++) {
+        int title = text_width(table->columns[i].title);
+        int least = title > COLUMN_NARROWEST ? title : COLUMN_NARROWEST;
+        bool may = worth_of(table, i) <= worth && table->width[i] > least;
+        if (may && (widest < 0 || table->width[i] > table->width[widest]))
+            widest = i;
+    }
+    if (widest < 0)
         return false;
     table->width[widest]--;
     return true;
@@ -108,11 +121,12 @@ static int fit(struct table *table, int width)
 {
     int left_out = 0;
     while (total_width(table) > width) {
-        if (narrow_widest(table))
+        if (narrow_widest(table, WORTH_LITTLE))
             continue;
-        if (!leave_one_out(table))
+        if (leave_one_out(table))
+            left_out++;
+        else if (!narrow_widest(table, WORTH_KEEPING) && !narrow_widest(table, WORTH_NAME))
             break;
-        left_out++;
     }
     return left_out;
 }
