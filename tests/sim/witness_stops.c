@@ -48,9 +48,11 @@ void stops_acked(int job)
                (double)since_us / 1e6);
 }
 
+/* Who stops the one account has said nothing to the other. */
 static bool counts(const struct hook *hook)
 {
-    return hook->conversation >= 0 && !hook->forged && !cast_is_group(hook->conversation);
+    return hook->conversation >= 0 && !hook->forged && !cast_is_group(hook->conversation) &&
+           hook->account == cast_account_of(hook->conversation);
 }
 
 void stops_hook_arrives(const struct hook *hook)
