@@ -68,14 +68,15 @@ static void log_alert(const struct broker *broker, const struct effect *effect)
         [ALERT_BREAKER_OPEN] = "breaker_open", [ALERT_BREAKER_CLOSED] = "breaker_closed",
         [ALERT_LEASE_LAPSED] = "lease_lapsed", [ALERT_WORKER_GONE] = "worker_gone",
         [ALERT_LINE_FLAGGED] = "line_flagged", [ALERT_LINE_GONE] = "line_gone",
-        [ALERT_DEDUPE_FULL] = "dedupe_full"};
+        [ALERT_DEDUPE_FULL] = "dedupe_full", [ALERT_DRAIN_STOPPED] = "drain_stopped",
+        [ALERT_DRAIN_DONE] = "drain_done"};
     char line[LINE_TEXT_MAX];
     char masked[HANDLE_MAX_BYTES + 1] = "none";
     if (effect->line != 0) {
         line_text(effect->line, line);
         handle_mask(line, masked);
     }
-    log_event(LOG_WARN, events[effect->alert], "account=%s line=%s", broker->conf->accounts[effect->account].name,
+    log_event(effect->alert == ALERT_DRAIN_DONE ? LOG_INFO : LOG_WARN, events[effect->alert], "account=%s line=%s", broker->conf->accounts[effect->account].name,
               masked);
 }
 

@@ -159,6 +159,8 @@ struct change_line {
     struct budget_window away; /* recipients of conversations that moved elsewhere since */
 };
 
+#define DRAIN_WHY_BYTES 48
+
 struct change_orders {
     uint64_t line;
     /* a reputation instead of the provider's; since 0: none */
@@ -172,6 +174,15 @@ struct change_orders {
     uint64_t drain_before; /* jobs with a sequence below this are meant */
     uint32_t drain_jobs, drain_conversations; /* done so far */
     char drain_by[NAME_MAX_BYTES + 1];
+    uint8_t drain_order, drain_stop_percent; /* 0: whatever fails */
+    /* How the drain above, or the last one, stands: enum drain_state. When it is over, `drain` is NONE and drain_past
+     * what it was. */
+    uint8_t drain_state, drain_past;
+    bool drain_opened; /* the line was open under it: closing stops it */
+    uint64_t drain_sent, drain_failed, drain_total; /* tries that were sent, or failed; jobs when it began */
+    int64_t drain_ended_ms;
+    uint64_t drain_pause; /* that its stop laid on the line; 0: none */
+    char drain_why[DRAIN_WHY_BYTES]; /* it stopped */
 };
 
 struct change_pause {

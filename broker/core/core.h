@@ -56,7 +56,7 @@ enum effect_kind {
 };
 
 enum alert { ALERT_KEY_REFUSED, ALERT_LINE_UNKNOWN_WORD, ALERT_BREAKER_OPEN, ALERT_BREAKER_CLOSED, ALERT_LEASE_LAPSED,
-             ALERT_WORKER_GONE, ALERT_LINE_FLAGGED, ALERT_LINE_GONE, ALERT_DEDUPE_FULL, ALERT_COUNT };
+             ALERT_WORKER_GONE, ALERT_LINE_FLAGGED, ALERT_LINE_GONE, ALERT_DEDUPE_FULL, ALERT_DRAIN_STOPPED, ALERT_DRAIN_DONE, ALERT_COUNT };
 
 struct effect {
     enum effect_kind kind;
@@ -305,10 +305,15 @@ struct core_drain {
     uint64_t line; /* digits */
     enum drain mode;
     int64_t pace_per_min; /* DRAIN_RAMP: at most so many */
+    enum drain_order order;
+    unsigned stop_percent; /* DRAIN_RAMP: stops when more of its newest tries failed; 0: never */
     const char *by;
 };
 /* Begins (or replaces) what is done with the line's backlog; DRAIN_NONE stops it: not_found when there is none. It goes on
- * in slices and over restarts; the line's view says how far it is. unknown_line. */
+ * in slices and over restarts; the line's view says how far it is. unknown_line.
+ *
+ * A drain at a pace stops by itself when the line was open and closes (but by a pause), and when too much fails: then a
+ * pause of its author lies on the line, so that the rest waits for a person; the next drain at a pace lifts it. */
 void core_drain(struct core *core, const struct core_drain *drain, struct instant now, struct effects *out);
 struct drain_count { /* what a drain would do now */
     uint64_t jobs, conversations; /* that it means */
@@ -318,6 +323,10 @@ struct drain_count { /* what a drain would do now */
  * was reached. */
 bool core_drain_look(const struct core *core, size_t line_index, enum drain mode, uint32_t *cursor, uint32_t limit,
                      struct drain_count *count);
+/* When so many jobs have gone there at a pace of at most so many a minute (0: the line's own), by all that is known now
+ * (wall ms); 0: nobody can say, or not within a week. Up to 0.1 ms. */
+int64_t core_drain_eta(const struct core *core, size_t line_index, int64_t pace_per_min, uint64_t jobs,
+                       struct instant now);
 /* Would the line take new conversations now, and how many (-1: no limit)? */
 bool core_line_room(const struct core *core, size_t line_index, struct instant now, int64_t *out);
 
@@ -480,6 +489,7 @@ struct forecast { /* the caller's memory */
     /* the rest is the core's */
     struct instant now;
     struct prospect job;
+    int64_t cap; /* a drain's pace instead of the line's, 0: none */
     int64_t from_ms, floor_ms; /* nothing goes before; it does not go before */
     uint32_t phase, line_at, seen, every;
     double waiting[CLASS_COUNT], own, need, at_once, saved, unlimited, sending;
@@ -558,6 +568,7 @@ struct line_view {
     int64_t messages_limit, fresh_limit, recipients_limit, growth_limit, pair_limit; /* 0: none */
     uint32_t backlog_queued, backlog_held, backlog_leased, backlog_by_class[CLASS_COUNT];
     uint64_t sent_total;
+    int64_t drain_eta_ms; /* 0: nobody can say, or nothing is drained at a pace */
 };
 size_t core_line_count(const struct core *core);
 bool core_line_view(struct core *core, size_t index, struct instant now, struct line_view *out);

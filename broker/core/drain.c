@@ -3,16 +3,24 @@
  * the drain does is judged by the same functions. */
 #include "broker/core/drain.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/move.h"
 #include "broker/core/operate.h"
+#include "broker/core/pause.h"
 #include "broker/core/settle.h"
 #include "broker/core/turns.h"
 
 #define SLOTS_PER_SLICE 4096
+#define TRIES_JUDGED    20   /* of fewer nothing is said */
+#define TRIES_BLOCK     50   /* the last one to two blocks count */
+#define COUNTS_EVERY_MS 5000 /* how far it is, is recorded: a SIGKILL may forget so much of the counts */
+#define AGAIN_MS        1000
 
 static struct change_orders *orders_of(const struct core *core, const struct line *line)
 {
@@ -25,19 +33,77 @@ int64_t drain_pace_per_min(const struct core *core, const struct line *line)
     return orders->drain == DRAIN_RAMP ? orders->drain_pace_per_min : 0;
 }
 
-static bool has_backlog(const struct line *line)
+enum drain_order drain_order(const struct core *core, const struct line *line)
 {
-    for (int c = 0; c < CLASS_COUNT; c++)
-        if (line->waiting[c] > 0)
-            return true;
-    return line->in_flight > 0;
+    const struct change_orders *orders = orders_of(core, line);
+    return orders->drain == DRAIN_RAMP ? (enum drain_order)orders->drain_order : DRAIN_ORDER_SHARES;
 }
 
-bool drain_is_due(const struct core *core, const struct line *line)
+static uint64_t backlog_of(const struct line *line)
+{
+    uint64_t jobs = line->in_flight;
+    for (int c = 0; c < CLASS_COUNT; c++)
+        jobs += line->waiting[c];
+    return jobs;
+}
+
+static bool has_backlog(const struct line *line)
+{
+    return backlog_of(line) > 0;
+}
+
+/* ---- a bad signal ---- */
+
+void drain_count_try(struct core *core, uint32_t line, bool failed, struct instant now, struct effects *out)
+{
+    struct orders *orders = &core->orders[line];
+    if (orders->change.drain != DRAIN_RAMP)
+        return;
+    orders->change.drain_sent += !failed;
+    orders->change.drain_failed += failed;
+    if (orders->tries[0] == TRIES_BLOCK) {
+        orders->tries[1] = orders->tries[0];
+        orders->failed[1] = orders->failed[0];
+        orders->tries[0] = orders->failed[0] = 0;
+    }
+    orders->tries[0]++;
+    orders->failed[0] = (uint16_t)(orders->failed[0] + failed);
+    if (now.mono_ms - orders->counts_recorded_ms < COUNTS_EVERY_MS)
+        return;
+    orders->counts_recorded_ms = now.mono_ms;
+    orders_record(core, line, now, out);
+}
+
+static bool too_much_fails(const struct orders *orders)
+{
+    unsigned tries = (unsigned)orders->tries[0] + orders->tries[1];
+    unsigned failed = (unsigned)orders->failed[0] + orders->failed[1];
+    unsigned percent = orders->change.drain_stop_percent;
+    return percent > 0 && tries >= TRIES_JUDGED && failed * 100 > tries * percent;
+}
+
+/* What closes it, after it was open under the drain; NONE: nothing does. After a start nobody has been heard of for a
+ * while, which is no bad sign. */
+static enum reason closed_again(const struct orders *orders, const struct gate_state *beneath)
+{
+    if (beneath->gate != GATE_CLOSED || !orders->change.drain_opened)
+        return REASON_NONE;
+    return beneath->reason == REASON_LINE_STALE && !orders->opened ? REASON_NONE : beneath->reason;
+}
+
+static bool ramp_is_due(const struct core *core, const struct line *line, struct instant now)
+{
+    const struct orders *orders = &core->orders[line - core->lines];
+    struct gate_state beneath = gate_beneath(core, line, now);
+    bool opens = beneath.gate != GATE_CLOSED && !(orders->opened && orders->change.drain_opened);
+    return !has_backlog(line) || opens || too_much_fails(orders) || closed_again(orders, &beneath) != REASON_NONE;
+}
+
+bool drain_is_due(const struct core *core, const struct line *line, struct instant now)
 {
     switch ((enum drain)orders_of(core, line)->drain) {
     case DRAIN_RAMP:
-        return !has_backlog(line);
+        return ramp_is_due(core, line, now);
     case DRAIN_REPLACE:
     case DRAIN_FAIL:
         return true;
@@ -137,12 +203,55 @@ bool core_line_room(const struct core *core, size_t line, struct instant now, in
 
 /* ---- what is done ---- */
 
-static void end(struct core *core, uint32_t at, struct instant now, struct effects *out)
+static void end(struct core *core, uint32_t at, enum drain_state state, struct instant now, struct effects *out)
 {
-    core->orders[at].change.drain = DRAIN_NONE;
+    struct change_orders *orders = &core->orders[at].change;
+    orders->drain_past = orders->drain;
+    orders->drain = DRAIN_NONE;
+    orders->drain_state = (uint8_t)state;
+    orders->drain_ended_ms = now.wall_ms;
     core->lines[at].drain_at = 0;
     orders_record(core, at, now, out);
     gate_update(core, at, now, out);
+    effect_alert(out, state == DRAIN_STATE_STOPPED ? ALERT_DRAIN_STOPPED : ALERT_DRAIN_DONE, core->lines[at].known.number,
+                 core->lines[at].account);
+}
+
+/* What is left goes nowhere before a person has looked. */
+static void stop(struct core *core, uint32_t at, enum reason closed, struct instant now, struct effects *out)
+{
+    struct orders *orders = &core->orders[at];
+    struct change_orders *change = &orders->change;
+    char reason[DRAIN_WHY_BYTES + 16];
+    if (closed != REASON_NONE)
+        snprintf(change->drain_why, sizeof change->drain_why, "%s", reason_name(closed));
+    else
+        snprintf(change->drain_why, sizeof change->drain_why, "%u of %u sends failed", orders->failed[0] + orders->failed[1],
+                 orders->tries[0] + orders->tries[1]);
+    snprintf(reason, sizeof reason, "drain stopped: %s", change->drain_why);
+    change->drain_pause = pause_lay(core, core->lines[at].known.number, reason, change->drain_by, now, out);
+    if (change->drain_pause == 0) /* no room for one more: the bound stays in force, and it is tried again */
+        core->lines[at].slice_ms = now.mono_ms + AGAIN_MS;
+    else
+        end(core, at, DRAIN_STATE_STOPPED, now, out);
+}
+
+static void ramp(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    struct line *line = &core->lines[at];
+    struct orders *orders = &core->orders[at];
+    struct gate_state beneath = gate_beneath(core, line, now);
+    enum reason closed = closed_again(orders, &beneath);
+    if (!has_backlog(line)) {
+        end(core, at, DRAIN_STATE_DONE, now, out);
+    } else if (closed != REASON_NONE || too_much_fails(orders)) {
+        stop(core, at, closed, now, out);
+    } else if (beneath.gate != GATE_CLOSED) {
+        bool known = orders->change.drain_opened;
+        orders->opened = orders->change.drain_opened = true;
+        if (!known)
+            orders_record(core, at, now, out);
+    }
 }
 
 static void replace(struct core *core, uint32_t line, uint32_t at, struct instant now)
@@ -174,21 +283,22 @@ void drain_slice(struct core *core, uint32_t at, struct instant now, struct effe
     struct line *line = &core->lines[at];
     enum drain mode = (enum drain)core->orders[at].change.drain;
     bool walks = mode == DRAIN_REPLACE || mode == DRAIN_FAIL;
-    if (!walks && mode != DRAIN_RAMP)
+    if (mode == DRAIN_RAMP)
+        ramp(core, at, now, out);
+    if (!walks)
         return;
     uint32_t used = mode == DRAIN_FAIL ? core->jobs_used : core->conversations_used;
     if (line->drain_at == 0)
         line->drain_at = 1;
     uint64_t stop = (uint64_t)line->drain_at + SLOTS_PER_SLICE;
-    for (; walks && line->drain_at <= used && line->drain_at < stop && effects_have_room(out); line->drain_at++) {
+    for (; line->drain_at <= used && line->drain_at < stop && effects_have_room(out); line->drain_at++) {
         if (mode == DRAIN_FAIL)
             fail(core, at, line->drain_at, now, out);
         else
             replace(core, at, line->drain_at, now);
     }
-    bool over = mode == DRAIN_RAMP ? !has_backlog(line) : walks && line->drain_at > used;
-    if (over)
-        end(core, at, now, out);
+    if (line->drain_at > used)
+        end(core, at, DRAIN_STATE_DONE, now, out);
 }
 
 void core_drain(struct core *core, const struct core_drain *ask, struct instant now, struct effects *out)
@@ -208,10 +318,27 @@ void core_drain(struct core *core, const struct core_drain *ask, struct instant 
     orders->drain_since_ms = now.wall_ms;
     orders->drain_before = core->next_job;
     orders->drain_jobs = orders->drain_conversations = 0;
+    orders->drain_order = (uint8_t)ask->order;
+    orders->drain_stop_percent = (uint8_t)ask->stop_percent;
+    orders->drain_state = DRAIN_STATE_RUNNING;
+    orders->drain_past = DRAIN_NONE;
+    orders->drain_opened = false;
+    orders->drain_sent = orders->drain_failed = 0;
+    orders->drain_total = backlog_of(&core->lines[at]);
+    orders->drain_ended_ms = 0;
+    orders->drain_why[0] = '\0';
+    core->orders[at].opened = false;
+    memset(core->orders[at].tries, 0, sizeof core->orders[at].tries);
+    memset(core->orders[at].failed, 0, sizeof core->orders[at].failed);
     orders_copy_text(orders->drain_by, sizeof orders->drain_by, ask->by);
     core->lines[at].drain_at = 0;
+    uint64_t pause = orders->drain_pause;
+    if (ask->mode == DRAIN_RAMP)
+        orders->drain_pause = 0;
     orders_record(core, at, now, out);
     gate_update(core, at, now, out);
+    if (ask->mode == DRAIN_RAMP) /* another mode needs no open line */
+        pause_lift(core, ask->line, pause, now, out);
     leases_revoke_line(core, at, now, out); /* new conversations that were to begin on a line that all leave */
     effect_answer(out, ask->token, CODE_NONE);
 }

@@ -6,6 +6,7 @@
 
 #include "broker/core/conversation.h"
 #include "broker/core/decide.h"
+#include "broker/core/drain.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
 #include "broker/core/quiet.h"
@@ -109,11 +110,23 @@ static void count_line(const struct core *core, const struct line *line, struct 
     forecast->said.lines++;
 }
 
-static void count_done(struct forecast *forecast)
+static double ahead_by_order(const struct forecast *forecast, enum drain_order order)
 {
+    double need = forecast->own;
+    if (order != DRAIN_ORDER_REPLIES)
+        return ahead_by_shares(forecast->waiting, forecast->job.class, forecast->own);
+    for (unsigned c = 0; c < forecast->job.class; c++)
+        need += forecast->waiting[c];
+    return need;
+}
+
+static void count_done(const struct core *core, struct forecast *forecast)
+{
+    uint32_t line = forecast->job.line;
+    enum drain_order order = line == NO_LINE ? DRAIN_ORDER_SHARES : drain_order(core, &core->lines[line]);
     if (forecast->own < forecast->job.before)
         forecast->own = forecast->job.before; /* a conversation that waits behind its own first job */
-    forecast->need = ahead_by_shares(forecast->waiting, forecast->job.class, forecast->own);
+    forecast->need = ahead_by_order(forecast, order);
     forecast->said.ahead = (uint64_t)(forecast->need + 0.5);
     forecast->every = forecast->said.lines / FORECAST_LINES_MAX + 1;
     forecast->phase = PHASE_SUPPLY;
@@ -227,7 +240,7 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
     if (line_has_pool(line))
         count_newcomers(core, line, forecast);
     forecast->said.lines = 1;
-    count_done(forecast);
+    count_done(core, forecast);
 }
 
 bool core_forecast_begin(const struct core *core, uint64_t number, struct instant now, struct forecast *out)
@@ -278,7 +291,7 @@ static void step_pool(const struct core *core, struct forecast *forecast)
     if (forecast->line_at < core->line_count)
         return;
     if (forecast->phase == PHASE_COUNT)
-        count_done(forecast);
+        count_done(core, forecast);
     else
         weigh(core, forecast);
 }
@@ -293,4 +306,33 @@ void core_forecast_step(const struct core *core, struct forecast *forecast)
     }
     supply_add(core, &core->lines[forecast->job.line], 1, forecast);
     weigh(core, forecast);
+}
+
+/* ---- a line's drain ---- */
+
+int64_t core_drain_eta(const struct core *core, size_t at, int64_t pace_per_min, uint64_t jobs, struct instant now)
+{
+    const struct line *line = &core->lines[at];
+    bool rested = false;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        rested = rested || line->rested.queue[c].root != NOBODY;
+    if (jobs == 0)
+        return now.wall_ms;
+    if (!line_has_pool(line) || reason_holds(decide_line(core, line, now)) || !has_worker(core, line->pool))
+        return 0;
+    struct forecast forecast = {.now = now,
+                                .job = {.pool = line->pool,
+                                        .line = (uint32_t)at,
+                                        .job = NOBODY,
+                                        .conversation = NOBODY,
+                                        .class = CLASS_CAMPAIGN,
+                                        .rested = rested},
+                                .from_ms = now.wall_ms,
+                                .floor_ms = now.wall_ms,
+                                .cap = pace_per_min,
+                                .need = (double)jobs - 1, /* that go before its last one */
+                                .said.lines = 1};
+    supply_add(core, line, 1, &forecast);
+    weigh(core, &forecast);
+    return forecast.said.at_ms;
 }

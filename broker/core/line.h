@@ -56,14 +56,16 @@ int64_t ramp_step_ms(const struct core *core, const struct line *line); /* how l
 /* ---- pace.c ---- */
 /* Microseconds between two sends at the gate's pace; 0: no limit. */
 int64_t pace_interval_us(const struct core *core, const struct line *line, const struct gate_state *gate);
+/* The same for another bound of a drain; 0: none. */
+int64_t pace_capped_us(const struct core *core, const struct line *line, const struct gate_state *gate, int64_t cap_per_min);
+int64_t pace_burst(const struct core *core, const struct line *line);
 /* The line goes on after a closure, at another pace: from now, but no earlier than its full pace allowed. */
 void pace_begin(const struct core *core, struct line *line, struct instant now);
 /* After a restart: as if it had sent all it might have by its last known try (promise P6). */
 void pace_restore(const struct core *core, struct line *line, struct instant now);
 void pace_spend(struct core *core, struct line *line, struct instant now);
 double pace_per_min(const struct core *core, const struct line *line, struct instant now);
-/* The mean of two sends' distance, chance included; 0: no limit. */
-double pace_gap_ms(const struct core *core, const struct line *line, const struct gate_state *gate);
+double pace_gap_ms(int64_t interval_us); /* the mean of two sends' distance, chance included; 0: no limit */
 
 /* ---- budget.c ---- */
 unsigned budget_used(const struct budget_window *window, int64_t wall_ms);

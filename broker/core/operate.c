@@ -191,7 +191,7 @@ void operate_wake(struct core *core, uint32_t at, struct instant now, struct eff
     if (orders->word_since_ms != 0 && orders->word_until_ms <= now.wall_ms)
         end_word(core, at, now, out);
     struct line *line = &core->lines[at];
-    if (now.mono_ms < line->slice_ms || (!move_is_due(core, line, now) && !drain_is_due(core, line)))
+    if (now.mono_ms < line->slice_ms || (!move_is_due(core, line, now) && !drain_is_due(core, line, now)))
         return;
     line->slice_ms = now.mono_ms + 1; /* other things have their turn in between */
     move_slice(core, at, now, out);
@@ -201,7 +201,7 @@ void operate_wake(struct core *core, uint32_t at, struct instant now, struct eff
 int64_t operate_next_ms(const struct core *core, const struct line *line, struct instant now)
 {
     const struct change_orders *orders = orders_of(core, line);
-    if (move_is_due(core, line, now) || drain_is_due(core, line))
+    if (move_is_due(core, line, now) || drain_is_due(core, line, now))
         return line->slice_ms > now.mono_ms ? line->slice_ms : now.mono_ms;
     if (orders->word_since_ms == 0)
         return TIME_NEVER;

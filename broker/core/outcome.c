@@ -5,6 +5,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
 #include "broker/core/dedupe.h"
+#include "broker/core/drain.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
@@ -463,6 +464,8 @@ static void current_result(struct core *core, struct lease *lease, const struct 
     bool probe_line = lease->probe_line;
     finish_probes(core, lease, true, now);
     account_answer(core, lease->account, core->jobs[slot].conversation, trouble, lease->probe_account, now, out);
+    if (result->outcome != OUTCOME_RETRY || result->scope == SCOPE_JOB || result->scope == SCOPE_LINE)
+        drain_count_try(core, line, result->outcome != OUTCOME_SENT, now, out);
     if (result->key_refused)
         account_refuse_key(core, lease->account, now, out);
     if (result->outcome == OUTCOME_SENT) {

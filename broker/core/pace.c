@@ -24,10 +24,19 @@ double pace_per_min(const struct core *core, const struct line *line, struct ins
     return capped((double)(policy->pace_per_min == 0 ? UNLIMITED_PER_MIN : policy->pace_per_min) * gate.factor, cap);
 }
 
+int64_t pace_burst(const struct core *core, const struct line *line)
+{
+    return drain_pace_per_min(core, line) > 0 ? 1 : line_policy(core, line)->burst; /* a drain's bound is one */
+}
+
 int64_t pace_interval_us(const struct core *core, const struct line *line, const struct gate_state *gate)
 {
+    return pace_capped_us(core, line, gate, drain_pace_per_min(core, line));
+}
+
+int64_t pace_capped_us(const struct core *core, const struct line *line, const struct gate_state *gate, int64_t cap)
+{
     const struct policy *policy = line_policy(core, line);
-    int64_t cap = drain_pace_per_min(core, line);
     if (policy->pace_per_min == 0 && gate->factor >= 1.0 && cap == 0)
         return 0;
     /* Rounded up: a minute must not hold one more. */
@@ -38,9 +47,9 @@ int64_t pace_interval_us(const struct core *core, const struct line *line, const
     return per_min < 1.0 / 60 ? 3600000000 : (int64_t)(60e6 / per_min) + 1;
 }
 
-double pace_gap_ms(const struct core *core, const struct line *line, const struct gate_state *gate)
+double pace_gap_ms(int64_t interval_us)
 {
-    return (double)pace_interval_us(core, line, gate) * (1 + 0.5 / JITTER_SHARE) / 1000;
+    return (double)interval_us * (1 + 0.5 / JITTER_SHARE) / 1000;
 }
 
 void pace_begin(const struct core *core, struct line *line, struct instant now)
@@ -70,7 +79,7 @@ void pace_spend(struct core *core, struct line *line, struct instant now)
         line->next_send_us = now.mono_ms * 1000;
         return;
     }
-    int64_t credit = interval * (line_policy(core, line)->burst - 1);
+    int64_t credit = interval * (pace_burst(core, line) - 1);
     int64_t from = line->next_send_us + credit; /* the theoretical arrival time */
     if (from < now.mono_ms * 1000)
         from = now.mono_ms * 1000;

@@ -309,18 +309,9 @@ static struct pause *use_slot(struct core *core, uint32_t slot)
     return pause;
 }
 
-void core_pause(struct core *core, const struct core_pause *ask, struct instant now, struct effects *out)
+static uint64_t lay(struct core *core, uint32_t slot, const struct core_pause *ask, uint64_t target, struct instant now,
+                    struct effects *out)
 {
-    uint64_t target = 0;
-    uint32_t slot = free_slot(core);
-    if (!target_of(core, ask->scope, ask->target, &target)) {
-        effect_answer(out, ask->token, ask->scope == PAUSE_LINE ? CODE_UNKNOWN_LINE : CODE_NOT_FOUND);
-        return;
-    }
-    if (slot == 0) {
-        effect_answer(out, ask->token, CODE_BUSY);
-        return;
-    }
     struct pause *pause = use_slot(core, slot);
     pause->change.id = core->next_pause++;
     pause->change.scope = (uint8_t)ask->scope;
@@ -339,8 +330,32 @@ void core_pause(struct core *core, const struct core_pause *ask, struct instant 
         wall_timer(core, WALL_PAUSE, slot, pause->change.until_ms);
     pause_record(core, &pause->change, true, now, out);
     apply(core, &pause->change, 1, now, out);
+    return pause->change.id;
+}
+
+void core_pause(struct core *core, const struct core_pause *ask, struct instant now, struct effects *out)
+{
+    uint64_t target = 0;
+    uint32_t slot = free_slot(core);
+    if (!target_of(core, ask->scope, ask->target, &target)) {
+        effect_answer(out, ask->token, ask->scope == PAUSE_LINE ? CODE_UNKNOWN_LINE : CODE_NOT_FOUND);
+        return;
+    }
+    if (slot == 0) {
+        effect_answer(out, ask->token, CODE_BUSY);
+        return;
+    }
+    uint64_t id = lay(core, slot, ask, target, now, out);
     effect_answer(out, ask->token, CODE_NONE);
-    out->effects[out->effect_count - 1].pause = pause->change.id;
+    out->effects[out->effect_count - 1].pause = id;
+}
+
+uint64_t pause_lay(struct core *core, uint64_t line, const char *reason, const char *by, struct instant now,
+                   struct effects *out)
+{
+    const struct core_pause ask = {.scope = PAUSE_LINE, .target = line, .reason = reason, .by = by};
+    uint32_t slot = free_slot(core);
+    return slot == 0 ? 0 : lay(core, slot, &ask, line, now, out);
 }
 
 static void lift(struct core *core, uint32_t slot, struct instant now, struct effects *out)
@@ -369,6 +384,15 @@ void core_resume(struct core *core, uint64_t token, enum pause_scope scope, uint
         lifted++;
     }
     effect_answer(out, token, lifted == 0 ? CODE_NOT_FOUND : CODE_NONE);
+}
+
+void pause_lift(struct core *core, uint64_t line, uint64_t id, struct instant now, struct effects *out)
+{
+    for (uint32_t p = 1; id != 0 && p < core->pauses_end; p++) {
+        const struct change_pause *pause = &core->pauses[p].change;
+        if (core->pauses[p].used && pause->id == id && pause->scope == PAUSE_LINE && pause->target == line)
+            lift(core, p, now, out);
+    }
 }
 
 void pause_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out)

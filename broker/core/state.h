@@ -167,6 +167,10 @@ struct line {
 struct orders { /* see operate.h */
     struct change_orders change;
     bool used; /* there is a record of it */
+    /* of the drain, since the start of the broker */
+    bool opened;
+    uint16_t tries[2], failed[2]; /* the block of results under way, and the one before it */
+    int64_t counts_recorded_ms;   /* steady */
 };
 
 struct policy { /* conf_policy as the core needs it */

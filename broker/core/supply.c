@@ -1,6 +1,7 @@
 /* supply.c — what a line can send in each slot of a forecast, see forecast.h. */
 #include "broker/core/forecast.h"
 
+#include "broker/core/drain.h"
 #include "broker/core/line.h"
 #include "broker/core/turns.h"
 
@@ -25,7 +26,13 @@ struct future { /* of one line */
     bool fresh, spends_recipient, grows;
     int64_t from_ms; /* it sends nothing before */
     double owed;     /* sends that are less than one yet */
+    int64_t cap;     /* of a drain, a minute; 0: none */
 };
+
+static int64_t interval_us(const struct future *future)
+{
+    return pace_capped_us(future->core, future->real, &future->gate, future->cap);
+}
 
 static bool future_begin(struct future *future, const struct core *core, const struct line *line,
                          const struct forecast *forecast)
@@ -44,7 +51,8 @@ static bool future_begin(struct future *future, const struct core *core, const s
                               .fresh = forecast->job.fresh,
                               .spends_recipient = forecast->job.fresh || forecast->job.rested,
                               .grows = forecast->job.fresh || forecast->job.class != CLASS_REPLY,
-                              .from_ms = forecast->from_ms};
+                              .from_ms = forecast->from_ms,
+                              .cap = forecast->cap > 0 ? forecast->cap : drain_pace_per_min(core, line)};
     int64_t limited = line->limited_until_ms;
     if (core->accounts[line->account].limited_until_ms > limited)
         limited = core->accounts[line->account].limited_until_ms;
@@ -108,7 +116,7 @@ static void spend(struct future *future, int64_t wall_ms, double sends)
 /* Between two moments of one pace. Returns the sends, and adds to *rate. */
 static double stretch(struct future *future, int64_t from_ms, int64_t to_ms, double *rate)
 {
-    double gap_ms = pace_gap_ms(future->core, future->real, &future->gate);
+    double gap_ms = pace_gap_ms(interval_us(future));
     double room = room_at(future, from_ms) - future->owed;
     double per_ms = gap_ms <= 0 ? WITHOUT_END : 1 / gap_ms;
     double sends = gap_ms <= 0 ? WITHOUT_END : (double)(to_ms - from_ms) * per_ms;
@@ -140,16 +148,16 @@ static double slot_sends(struct future *future, int64_t from_ms, int64_t to_ms, 
 static double begin_pace(struct future *future, const struct forecast *forecast)
 {
     climb(future, future->from_ms);
-    int64_t interval_us = pace_interval_us(future->core, future->real, &future->gate);
-    int64_t burst = line_policy(future->core, future->real)->burst - 1;
+    int64_t gap_us = interval_us(future);
+    int64_t burst = future->cap > 0 ? 0 : pace_burst(future->core, future->real) - 1;
     int64_t now_us = forecast->now.mono_ms * 1000;
     int64_t next_us = future->real->next_send_us;
     int64_t wait_ms = next_us > now_us ? (next_us - now_us + 999) / 1000 : 0;
     if (future->from_ms < forecast->now.wall_ms + wait_ms)
         future->from_ms = forecast->now.wall_ms + wait_ms;
-    if (interval_us == 0 || wait_ms > 0)
+    if (gap_us == 0 || wait_ms > 0)
         return 0;
-    double saved = (double)(now_us - next_us) / (double)interval_us;
+    double saved = (double)(now_us - next_us) / (double)gap_us;
     double room = room_at(future, forecast->now.wall_ms) - 1;
     saved = saved < (double)burst ? saved : (double)burst;
     return saved < room ? saved : room < 0 ? 0 : room;
@@ -163,7 +171,8 @@ bool supply_add(const struct core *core, const struct line *line, double weight,
     double saved = begin_pace(&future, forecast);
     bool now = future.from_ms <= forecast->now.wall_ms && !forecast->night[0] && room_at(&future, future.from_ms) >= 1 &&
                !(future.fresh && future.step > 0);
-    double per_min = pace_interval_us(core, line, &future.gate) == 0 ? -1 : 60000 / pace_gap_ms(core, line, &future.gate);
+    int64_t gap_us = interval_us(&future);
+    double per_min = gap_us == 0 ? -1 : 60000 / pace_gap_ms(gap_us);
     forecast->unlimited += per_min < 0 ? weight : 0;
     forecast->said.per_min += per_min > 0 ? per_min * weight : 0;
     forecast->sending += weight;

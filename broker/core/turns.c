@@ -5,7 +5,9 @@
 
 #include "broker/core/campaign.h"
 #include "broker/core/crews.h"
+#include "broker/core/drain.h"
 #include "broker/core/grant.h"
+#include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/operate.h"
@@ -257,6 +259,27 @@ static uint32_t choose_class(struct shares *shares, unsigned classes)
     return best;
 }
 
+/* While a line is drained the operator says which class goes next. */
+static uint32_t class_in_turn(const struct core *core, struct line *line, const struct candidates *candidates)
+{
+    enum drain_order order = drain_order(core, line);
+    uint32_t best = CLASS_COUNT;
+    if (order == DRAIN_ORDER_SHARES)
+        return choose_class(&line->shares, candidates->classes);
+    for (uint32_t c = 0; c < CLASS_COUNT; c++) {
+        if ((candidates->classes & 1u << c) == 0)
+            continue;
+        uint32_t job = candidates->job[c];
+        bool better = best == CLASS_COUNT;
+        if (!better && order == DRAIN_ORDER_OLDEST)
+            better = job_order(core, &core->jobs[job]) < job_order(core, &core->jobs[candidates->job[best]]);
+        else if (!better && order == DRAIN_ORDER_DEADLINE)
+            better = ready_goes_first(core, job, candidates->job[best]);
+        best = better ? c : best;
+    }
+    return best;
+}
+
 /* Another line's turn sent a job of this class here: it counts among this line's sends. */
 static void charge_class(struct shares *shares, unsigned classes, uint32_t class)
 {
@@ -361,7 +384,7 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
     const struct shares before = line->shares;
     unsigned rank;
     uint32_t slot = account->broken ? probe_of(core, &candidates, account->probed, &rank)
-                                    : candidates.job[choose_class(&line->shares, candidates.classes)];
+                                    : candidates.job[class_in_turn(core, line, &candidates)];
     uint32_t class = core->jobs[slot].class;
     uint32_t of = core->jobs[slot].conversation;
     const struct conversation *conversation = &core->conversations[of];

@@ -188,6 +188,8 @@ bool core_line_view(struct core *core, size_t index, struct instant now, struct 
         out->backlog_by_class[c] = line->waiting[c];
         waiting += line->waiting[c];
     }
+    if (core->orders[index].change.drain == DRAIN_RAMP)
+        out->drain_eta_ms = core_drain_eta(core, index, 0, (uint64_t)waiting + line->in_flight, now);
     if (reason_holds(decide_line(core, line, now)))
         out->backlog_held = waiting;
     else

@@ -9,6 +9,7 @@
 #define SLOTS_PER_STEP 4096
 #define LINES_PER_STEP 64
 #define PACE_MAX       60000
+#define STOP_PERCENT   20 /* unless told otherwise */
 #define DRY_LINES_MAX  1000 /* shown of those that would take what leaves */
 
 struct dry_run {
@@ -32,6 +33,26 @@ static void log_drain(const struct exchange *x, const char *what, const char *mo
     log_event(LOG_INFO, what, "by=%s line=%s mode=%s", x->grant.name, masked, mode);
 }
 
+/* What only a drain at a pace has. False: answered. */
+static bool read_ramp(struct exchange *x, const cJSON *body, struct core_drain *drain)
+{
+    bool ramp = drain->mode == DRAIN_RAMP;
+    bool ordered = body_gives(body, "order"), limited = body_gives(body, "stop_error_percent");
+    int64_t percent = STOP_PERCENT;
+    drain->order = ramp ? DRAIN_ORDER_REPLIES : DRAIN_ORDER_SHARES;
+    if (ordered && (!ramp || !drain_order_parse(json_string(body, "order"), &drain->order))) {
+        answer_error(x, CODE_INVALID_FIELD, "order is replies, oldest, deadline or shares, with ramp only", "order");
+        return false;
+    }
+    if (limited && (!ramp || !json_int(body, "stop_error_percent", &percent) || percent < 0 || percent > 99)) {
+        answer_error(x, CODE_INVALID_FIELD, "stop_error_percent is a whole number of 0 (never) to 99, with ramp only",
+                     "stop_error_percent");
+        return false;
+    }
+    drain->stop_percent = ramp ? (unsigned)percent : 0;
+    return true;
+}
+
 /* False: answered. */
 static bool read_drain(struct exchange *x, const cJSON *body, struct core_drain *drain, bool *dry)
 {
@@ -48,6 +69,8 @@ static bool read_drain(struct exchange *x, const cJSON *body, struct core_drain 
                      "pace_per_min");
         return false;
     }
+    if (!read_ramp(x, body, drain))
+        return false;
     if (body_gives(body, "dry_run") && !cJSON_IsBool(json_get(body, "dry_run"))) {
         answer_error(x, CODE_INVALID_FIELD, "dry_run must be true or false", "dry_run");
         return false;
@@ -196,7 +219,7 @@ enum admin_step call_drain_stop(struct admin_turn *turn, struct exchange *x)
     enum code code = find_line(turn, x, &stop.line, &index);
     if (code != CODE_NONE)
         return answer_error(x, code, NULL, NULL);
-    log_drain(x, "drain_stopped", "none");
+    log_drain(x, "drain_cancelled", "none");
     core_drain(turn->core, &stop, turn->now, turn->out);
     return STEP_WAIT;
 }

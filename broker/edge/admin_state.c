@@ -64,6 +64,7 @@ static void put_orders(struct json_out *out, const struct change_orders *orders)
         json_put_int(out, orders->drain_pace_per_min);
     else
         json_put_null(out);
+    put_word(out, "order", orders->drain == DRAIN_RAMP ? drain_order_name((enum drain_order)orders->drain_order) : NULL);
     json_close(out, '}');
 }
 

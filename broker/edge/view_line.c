@@ -92,25 +92,49 @@ static void put_backlog(struct json_out *out, const struct line_view *line)
     json_close(out, '}');
 }
 
+/* What only a drain at a pace has. */
+static void put_ramp(struct json_out *out, const struct line_view *line, bool ramp, bool running)
+{
+    const struct change_orders *orders = line->orders;
+    put_word(out, "order", ramp ? drain_order_name((enum drain_order)orders->drain_order) : NULL);
+    json_key(out, "stop_error_percent");
+    if (ramp)
+        json_put_int(out, orders->drain_stop_percent);
+    else
+        json_put_null(out);
+    put_count(out, "sent", orders->drain_sent);
+    put_count(out, "failed", orders->drain_failed);
+    put_time(out, "eta_at", running && ramp ? line->drain_eta_ms : 0);
+}
+
 void view_drain(struct json_out *out, const struct line_view *line)
 {
     const struct change_orders *orders = line->orders;
-    if (orders == NULL || orders->drain == DRAIN_NONE) {
+    bool running = orders != NULL && orders->drain != DRAIN_NONE;
+    if (!running && (orders == NULL || orders->drain_past == DRAIN_NONE)) {
         json_put_null(out);
         return;
     }
+    enum drain mode = (enum drain)(running ? orders->drain : orders->drain_past);
+    uint64_t waiting = (uint64_t)line->backlog_queued + line->backlog_held;
     json_open(out, '{');
-    put_word(out, "mode", drain_name((enum drain)orders->drain));
+    put_word(out, "mode", drain_name(mode));
+    put_word(out, "state", drain_state_name((enum drain_state)orders->drain_state));
+    put_word(out, "reason", orders->drain_why[0] != '\0' ? orders->drain_why : NULL);
     put_word(out, "by", orders->drain_by);
     put_time(out, "since", orders->drain_since_ms);
+    put_time(out, "ended_at", orders->drain_ended_ms);
     json_key(out, "pace_per_min");
     if (orders->drain_pace_per_min > 0)
         json_put_int(out, orders->drain_pace_per_min);
     else
         json_put_null(out);
+    put_ramp(out, line, mode == DRAIN_RAMP, running);
     put_count(out, "jobs", orders->drain_jobs);
     put_count(out, "conversations", orders->drain_conversations);
-    put_count(out, "waiting", line->backlog_queued + line->backlog_held);
+    put_count(out, "total", orders->drain_total);
+    put_count(out, "left", waiting + line->backlog_leased);
+    put_count(out, "waiting", waiting);
     json_close(out, '}');
 }
 

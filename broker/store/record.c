@@ -317,6 +317,17 @@ static void walk_orders(struct cursor *cursor, struct change_orders *orders)
     FIELD(orders->drain_jobs);
     FIELD(orders->drain_conversations);
     walk_text(cursor, orders->drain_by, sizeof orders->drain_by);
+    FIELD(orders->drain_order);
+    FIELD(orders->drain_stop_percent);
+    FIELD(orders->drain_state);
+    FIELD(orders->drain_past);
+    FIELD(orders->drain_opened);
+    FIELD(orders->drain_sent);
+    FIELD(orders->drain_failed);
+    FIELD(orders->drain_total);
+    SIGNED(orders->drain_ended_ms);
+    FIELD(orders->drain_pause);
+    walk_text(cursor, orders->drain_why, sizeof orders->drain_why);
 }
 
 static void walk_audit(struct cursor *cursor, struct change_audit *audit)
@@ -549,7 +560,8 @@ static bool is_sane(const struct change *change, const struct record_storage *st
         return storage->pause.scope < PAUSE_SCOPE_COUNT;
     case CHANGE_ORDERS:
         return storage->orders.word < REPUTATION_COUNT && storage->orders.drain < DRAIN_COUNT &&
-               storage->orders.drain_pace_per_min >= 0;
+               storage->orders.drain_pace_per_min >= 0 && storage->orders.drain_order < DRAIN_ORDER_COUNT &&
+               storage->orders.drain_state < DRAIN_STATE_COUNT && storage->orders.drain_past < DRAIN_COUNT;
     case CHANGE_OUTCOMES:
         for (unsigned i = 0; i < storage->outcomes.count; i++)
             if (storage->outcomes.waiting[i] <= (i == 0 ? 0 : storage->outcomes.waiting[i - 1]) ||

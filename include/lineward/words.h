@@ -142,6 +142,19 @@
     X(FAIL, "fail")                                                                                \
     X(MOVE, "move")
 
+/* Which class of jobs goes next while a line is drained at a pace (`order`). */
+#define DRAIN_ORDER_LIST(X)                                                                        \
+    X(SHARES, "shares")                                                                            \
+    X(REPLIES, "replies")                                                                          \
+    X(OLDEST, "oldest")                                                                            \
+    X(DEADLINE, "deadline")
+
+/* How a drain stands (`drain`.`state` of a line). */
+#define DRAIN_STATE_LIST(X)                                                                        \
+    X(RUNNING, "running")                                                                          \
+    X(STOPPED, "stopped")                                                                          \
+    X(DONE, "done")
+
 /* Error codes on every surface (PROTOCOL, Error codes), with the HTTP status that fits. */
 #define CODE_LIST(X)                                                                               \
     X(NONE, "none", 200)                                                                           \
@@ -254,6 +267,18 @@ enum drain {
 #undef X
         DRAIN_COUNT
 };
+enum drain_order {
+#define X(name, text) DRAIN_ORDER_##name,
+    DRAIN_ORDER_LIST(X)
+#undef X
+        DRAIN_ORDER_COUNT
+};
+enum drain_state {
+#define X(name, text) DRAIN_STATE_##name,
+    DRAIN_STATE_LIST(X)
+#undef X
+        DRAIN_STATE_COUNT
+};
 enum code {
 #define X(name, text, http) CODE_##name,
     CODE_LIST(X)
@@ -276,6 +301,8 @@ const char *suppress_name(enum suppress suppress);
 const char *delivery_name(enum delivery delivery);
 const char *pause_scope_name(enum pause_scope scope);
 const char *drain_name(enum drain drain);
+const char *drain_order_name(enum drain_order order);
+const char *drain_state_name(enum drain_state state);
 const char *code_name(enum code code);
 
 /* Read a word, exactly as written. False: not such a word, *out untouched. */
@@ -289,6 +316,7 @@ bool source_parse(const char *text, enum source *out);
 bool delivery_parse(const char *text, enum delivery *out);
 bool pause_scope_parse(const char *text, enum pause_scope *out);
 bool drain_parse(const char *text, enum drain *out);
+bool drain_order_parse(const char *text, enum drain_order *out);
 bool reputation_parse(const char *text, enum reputation *out); /* exactly, unlike reputation_read() */
 
 /* Read the provider's words tolerantly: any case, `-` for `_`; anything else is UNKNOWN (linq-api.md 6). */

@@ -181,6 +181,11 @@ START_TEST(a_drain_is_rehearsed_begun_seen_and_stopped)
     expect_code("POST", path, "operator-token", "{\"mode\":\"ramp\"}", 422, "invalid_field");
     expect_code("POST", path, "operator-token", "{\"mode\":\"fail\",\"pace_per_min\":5}", 422, "invalid_field");
     expect_code("POST", path, "operator-token", "{\"mode\":\"fail\",\"dry_run\":1}", 422, "invalid_field");
+    expect_code("POST", path, "operator-token", "{\"mode\":\"fail\",\"order\":\"replies\"}", 422, "invalid_field");
+    expect_code("POST", path, "operator-token", "{\"mode\":\"ramp\",\"pace_per_min\":5,\"order\":\"newest\"}", 422,
+                "invalid_field");
+    expect_code("POST", path, "operator-token", "{\"mode\":\"ramp\",\"pace_per_min\":5,\"stop_error_percent\":100}", 422,
+                "invalid_field");
     expect_code("POST", path, "operator-token", "{\"mode\":\"move\"}", 403, "forbidden");
     expect_code("DELETE", path, "operator-token", NULL, 404, "not_found");
     for (unsigned i = 0; i < 3; i++) {
@@ -198,6 +203,12 @@ START_TEST(a_drain_is_rehearsed_begun_seen_and_stopped)
     reply = rig_ask("POST", path, "operator-eu-token", "{\"mode\":\"ramp\",\"pace_per_min\":2}");
     ck_assert_str_eq(json_string(json_get(reply.json, "drain"), "mode"), "ramp");
     ck_assert_str_eq(json_string(json_get(reply.json, "drain"), "by"), "ops-eu");
+    ck_assert_str_eq(json_string(json_get(reply.json, "drain"), "state"), "running");
+    ck_assert_str_eq(json_string(json_get(reply.json, "drain"), "order"), "replies");
+    ck_assert(json_int(json_get(reply.json, "drain"), "stop_error_percent", &number));
+    ck_assert_int_eq(number, 20);
+    ck_assert(json_int(json_get(reply.json, "drain"), "total", &number));
+    ck_assert_int_eq(number, 3);
     reply_free(&reply);
     reply = rig_ask("GET", "/v1/lines/+12025550101", "viewer-token", NULL);
     ck_assert(json_int(json_get(reply.json, "drain"), "waiting", &number));
@@ -213,6 +224,12 @@ START_TEST(a_drain_is_rehearsed_begun_seen_and_stopped)
         rig_commit();
     }
     expect_job("eu%2Fw1", "failed", "");
+    reply = rig_ask("GET", "/v1/lines/+12025550101", "viewer-token", NULL);
+    ck_assert_str_eq(json_string(json_get(reply.json, "drain"), "state"), "done");
+    ck_assert_str_eq(json_string(json_get(reply.json, "drain"), "mode"), "fail");
+    ck_assert(json_int(json_get(reply.json, "drain"), "left", &number));
+    ck_assert_int_eq(number, 0);
+    reply_free(&reply);
     reply = rig_ask("GET", "/v1/dead?code=held", "viewer-token", NULL);
     ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "dead")), 3);
     reply_free(&reply);

@@ -213,6 +213,17 @@ static void draw_orders(struct change_orders *orders)
     orders->drain_jobs = (uint32_t)draw();
     orders->drain_conversations = (uint32_t)draw();
     draw_text(orders->drain_by, sizeof orders->drain_by);
+    orders->drain_order = draw() % DRAIN_ORDER_COUNT;
+    orders->drain_stop_percent = draw() % 100;
+    orders->drain_state = draw() % DRAIN_STATE_COUNT;
+    orders->drain_past = draw() % DRAIN_COUNT;
+    orders->drain_opened = draw() % 2;
+    orders->drain_sent = number();
+    orders->drain_failed = number();
+    orders->drain_total = number();
+    orders->drain_ended_ms = moment();
+    orders->drain_pause = number();
+    draw_text(orders->drain_why, sizeof orders->drain_why);
 }
 
 static void draw_name(struct change_name *name)
