@@ -12,17 +12,18 @@
 #define CONVERSATIONS 40
 #define HELD_EACH     6  /* jobs of each when the backup is made, besides the one that was sent */
 #define SENT_SINCE    60 /* then, before the broker dies */
+#define KILLS         8
 #define PACE          "1200"
 #define JOBS_MAX      (CONVERSATIONS * (HELD_EACH + 3))
 
 static struct rig rig;
 static struct producer producer;
 static struct {
-    char number[JOB_NUMBER_TEXT_MAX];
-    char id[32];
     size_t conversation;
     int n;
     bool lost; /* acknowledged after the backup */
+    char number[JOB_NUMBER_TEXT_MAX];
+    char id[32];
 } jobs[JOBS_MAX];
 static size_t job_count;
 
@@ -77,7 +78,7 @@ static void no_number_is_two_jobs(void)
 }
 
 /* The store is gone, and its place taken by the backup. */
-static void restore(const char *backup, const char *key_life)
+static void restore(const char *backup, const char *key_life, int kills_while_starting)
 {
     char data[PROGRAM_PATH_MAX], lost[PROGRAM_PATH_MAX];
     snprintf(data, sizeof data, "%s/data", rig.folder);
@@ -87,6 +88,12 @@ static void restore(const char *backup, const char *key_life)
     run_ctl("refused.txt", arguments, 1, "not_empty");
     MUST(rename(data, lost) == 0, "the store can't be moved away");
     run_ctl("restore.txt", arguments, 0, "restored and checked");
+    for (int kills = 0; kills < kills_while_starting; kills++) {
+        rig_start_broker(&rig);
+        for (size_t ticks = rig_random(&rig, 40); ticks > 0; ticks--)
+            programs_tick();
+        program_kill(&rig.broker);
+    }
     rig_start_broker(&rig);
     rig_await_ready(&rig);
 }
@@ -142,7 +149,7 @@ START_TEST(a_broker_goes_on_from_a_backup_made_under_load_and_no_key_is_two_jobs
     MUST(by_then < CONVERSATIONS * (1 + HELD_EACH) - SENT_SINCE, "all are sent before the backup is made");
     enqueue_each(2 + HELD_EACH, true);
     AWAIT(rig_accepted(&rig) >= by_then + SENT_SINCE, "nothing is sent meanwhile");
-    restore(backup, "24h");
+    restore(backup, "24h", 0);
     enqueue_each(3 + HELD_EACH, false);
     MUST(producer_is(&producer, jobs[job_count - 1].id, "held", "paused"), "a restored broker is not paused");
     no_number_is_two_jobs();
@@ -156,6 +163,14 @@ START_TEST(a_broker_goes_on_from_a_backup_made_under_load_and_no_key_is_two_jobs
     end();
 }
 END_TEST
+
+static int pauses(void)
+{
+    cJSON *answer = rig_ask(&rig, "GET", "/v1/pauses", NULL, NULL);
+    int count = cJSON_GetArraySize(json_get(answer, "pauses"));
+    cJSON_Delete(answer);
+    return count;
+}
 
 static size_t held_as_unknown(void)
 {
@@ -183,7 +198,8 @@ START_TEST(what_may_have_been_sent_longer_ago_than_keys_are_remembered_waits_for
     cJSON_Delete(rig_ask(&rig, "POST", "/v1/pause", "{}", NULL));
     enqueue_each(2, false);
     back_up(backup);
-    restore(backup, "1ms");
+    restore(backup, "1ms", KILLS);
+    MUST(pauses() == 2, "%d pauses: the operator's of before, and one of the restore", pauses());
     resume();
     enqueue(CONVERSATIONS, 1, false);
     AWAIT(producer_is(&producer, jobs[job_count - 1].id, "sent", NULL), "a new job does not go out");
