@@ -255,7 +255,8 @@ void witness_message(int job, int line, bool new_chat)
 {
     struct seen *seen = &witness.jobs[job];
     int conversation = cast_jobs[job].conversation;
-    bool first = new_chat && !witness.placed[conversation] && !operators_may_have_moved(conversation);
+    bool known = witness.placed[conversation] || wants_home(conversation) == line; /* its chat may have vanished since */
+    bool first = new_chat && !known && !operators_may_have_moved(conversation);
     if (first && witness.given_us[conversation] > lines_forgotten_us())
         lines_placed(job, line);
     witness.placed[conversation] = true;
