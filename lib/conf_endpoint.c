@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "conf_read.h"
+#include "port_text.h"
 
 #define HOST_MAX 255
 
@@ -77,15 +78,7 @@ static bool is_host(const char *host)
 /* 0 lets the system choose. */
 static bool is_port(const char *text, size_t bytes)
 {
-    unsigned value = 0;
-    if (bytes == 0 || bytes > 5)
-        return false;
-    for (size_t i = 0; i < bytes; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(text[i] - '0');
-    }
-    return value <= 65535;
+    return port_of_text(text, bytes) >= 0;
 }
 
 bool conf_host_port_is_valid(const char *text, const char **why)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "port_text.h"
+
 #define HTTP "http://"
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -195,15 +197,7 @@ bool outcome_address_is_allowed(const char *const *entries, size_t count, const 
 
 static bool is_port(const char *text, size_t bytes)
 {
-    unsigned value = 0;
-    if (bytes == 0 || bytes > 5)
-        return false;
-    for (size_t i = 0; i < bytes; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(text[i] - '0');
-    }
-    return value > 0 && value <= 65535;
+    return port_of_text(text, bytes) > 0;
 }
 
 /* HOST or [HOST], and what follows it. */

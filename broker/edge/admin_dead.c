@@ -40,26 +40,7 @@ static enum admin_step ask_page(struct admin_turn *turn, struct exchange *x)
 
 enum admin_step call_dead(struct admin_turn *turn, struct exchange *x)
 {
-    char next[24];
-    if (!x->has_lookup)
-        return ask_page(turn, x);
-    if (x->lookup.err != ERR_NONE)
-        return answer_error(x, CODE_BUSY, "the dead letters could not be read from disk", NULL);
-    struct json_out *out = &x->answer.text;
-    json_open(out, '{');
-    json_key(out, "dead");
-    json_open(out, '[');
-    const char *at = x->lookup.text.text;
-    for (size_t i = 0; i < x->lookup.item_count; i++) {
-        json_put_raw(out, at, x->lookup.items[i].bytes);
-        at += x->lookup.items[i].bytes;
-    }
-    json_close(out, ']');
-    json_key(out, "next");
-    snprintf(next, sizeof next, "%" PRIu64, x->lookup.next);
-    json_put_string(out, x->lookup.more ? next : NULL);
-    json_close(out, '}');
-    return answer_done(x);
+    return x->has_lookup ? answer_found(x, "dead", "the dead letters could not be read from disk") : ask_page(turn, x);
 }
 
 /* ---- requeueing ---- */

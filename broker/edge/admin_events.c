@@ -62,14 +62,7 @@ enum admin_step call_events(struct admin_turn *turn, struct exchange *x)
         return STEP_DONE;
     struct json_out *out = &x->answer.text;
     json_open(out, '{');
-    json_key(out, "events");
-    json_open(out, '[');
-    const char *at = x->lookup.text.text;
-    for (size_t i = 0; i < x->lookup.item_count; i++) {
-        json_put_raw(out, at, x->lookup.items[i].bytes);
-        at += x->lookup.items[i].bytes;
-    }
-    json_close(out, ']');
+    put_found(x, "events");
     json_key(out, "next");
     json_put_int(out, (int64_t)x->lookup.next);
     json_close(out, '}');

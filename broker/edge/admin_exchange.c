@@ -2,6 +2,7 @@
 #include "broker/edge/admin_exchange.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,34 @@ enum admin_step answer_done(struct exchange *x)
 {
     x->answer.status = 200;
     return STEP_DONE;
+}
+
+void put_found(struct exchange *x, const char *list)
+{
+    struct json_out *out = &x->answer.text;
+    const char *at = x->lookup.text.text;
+    json_key(out, list);
+    json_open(out, '[');
+    for (size_t i = 0; i < x->lookup.item_count; i++) {
+        json_put_raw(out, at, x->lookup.items[i].bytes);
+        at += x->lookup.items[i].bytes;
+    }
+    json_close(out, ']');
+}
+
+enum admin_step answer_found(struct exchange *x, const char *list, const char *unread)
+{
+    char next[24];
+    struct json_out *out = &x->answer.text;
+    if (x->lookup.err != ERR_NONE)
+        return answer_error(x, CODE_BUSY, unread, NULL);
+    json_open(out, '{');
+    put_found(x, list);
+    json_key(out, "next");
+    snprintf(next, sizeof next, "%" PRIu64, x->lookup.next);
+    json_put_string(out, x->lookup.more ? next : NULL);
+    json_close(out, '}');
+    return answer_done(x);
 }
 
 cJSON *exchange_body(struct exchange *x)

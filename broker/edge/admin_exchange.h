@@ -95,6 +95,10 @@ bool query_number(struct exchange *x, const char *name, uint64_t min, uint64_t m
 enum admin_step answer_error(struct exchange *x, enum code code, const char *message, const char *field);
 enum admin_step answer_text(struct exchange *x, int status, const char *type, const char *text, size_t bytes);
 enum admin_step answer_done(struct exchange *x); /* what the handler wrote into answer.text, 200 */
+/* A page of what the lookup found: {"LIST":[…],"next":…}; busy with that message if it could not be read. */
+enum admin_step answer_found(struct exchange *x, const char *list, const char *unread);
+/* "LIST":[…] of it, in an object that is open. */
+void put_found(struct exchange *x, const char *list);
 
 /* The body, which must be a JSON object; none is an empty one. Free with cJSON_Delete(). NULL: answered. */
 cJSON *exchange_body(struct exchange *x);
