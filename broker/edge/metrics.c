@@ -47,7 +47,7 @@ static void put_head(struct metrics *m, const char *name, const char *type, cons
 static void put_value(struct metrics *m, const char *name, const char *type, const char *help, double value)
 {
     put_head(m, name, type, help);
-    put(m, "lineward_%s %.17g\n", name, value);
+    put(m, "lineward_%s %.15g\n", name, value);
 }
 
 struct family {
@@ -108,7 +108,7 @@ static void put_histogram(struct metrics *m, const char *name, const char *label
     count += histogram->counts[bounds->count];
     put(m, "lineward_%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, label, comma, count);
     const char *open = *label == '\0' ? "" : "{", *close = *label == '\0' ? "" : "}";
-    put(m, "lineward_%s_sum%s%s%s %.17g\n", name, open, label, close, (double)histogram->sum_us / 1e6);
+    put(m, "lineward_%s_sum%s%s%s %.15g\n", name, open, label, close, (double)histogram->sum_us / 1e6);
     put(m, "lineward_%s_count%s%s%s %" PRIu64 "\n", name, open, label, close, count);
 }
 
@@ -235,7 +235,7 @@ void metrics_put_accounts(struct metrics *m, const struct account_named *account
     for (size_t f = 0; f < sizeof account_families / sizeof *account_families; f++) {
         put_head(m, account_families[f].name, "gauge", account_families[f].help);
         for (size_t i = 0; i < count; i++)
-            put(m, "lineward_%s{account=\"%s\"} %.17g\n", account_families[f].name, accounts[i].name,
+            put(m, "lineward_%s{account=\"%s\"} %.15g\n", account_families[f].name, accounts[i].name,
                 account_families[f].value(&accounts[i].view));
     }
 }
@@ -299,7 +299,7 @@ void metrics_put_outcomes(struct metrics *m, const struct pool_outcomes_named *p
     for (size_t f = 0; count > 0 && f < sizeof outcome_families / sizeof *outcome_families; f++) {
         put_head(m, outcome_families[f].name, outcome_families[f].type, outcome_families[f].help);
         for (size_t i = 0; i < count; i++)
-            put(m, "lineward_%s{pool=\"%s\"} %.17g\n", outcome_families[f].name, pools[i].name,
+            put(m, "lineward_%s{pool=\"%s\"} %.15g\n", outcome_families[f].name, pools[i].name,
                 outcome_families[f].value(&pools[i].view));
     }
 }
@@ -387,7 +387,7 @@ static void put_line_family(struct metrics *m, const struct line_family *family,
 {
     put_head(m, family->name, family->type, family->help);
     for (size_t i = 0; i < shown; i++)
-        put(m, "lineward_%s{line=\"+%" PRIu64 "\"} %.17g\n", family->name, lines[i].number, family->value(&lines[i]));
+        put(m, "lineward_%s{line=\"+%" PRIu64 "\"} %.15g\n", family->name, lines[i].number, family->value(&lines[i]));
 }
 
 static void put_reputations(struct metrics *m, const struct line_view *lines, size_t shown)
