@@ -298,7 +298,8 @@ static void failed(struct outcomes *outcomes, struct hook *hook, uint64_t seq, c
         log_event(LOG_WARN, "outcome_not_taken", "pool=%s seq=%" PRIu64 " tries=%u problem=%s http=%d",
                   outcomes->options.conf->pools[hook->pool].name, seq, tries, outcome_problem_name(result->problem),
                   result->status);
-    tell_state(outcomes, hook, now);
+    if (outcome_queue_is_down(&hook->queue)) /* HUP forgets failures; that alone makes nothing `up` */
+        tell_state(outcomes, hook, now);
 }
 
 static void ended(struct outcomes *outcomes, const struct outcome_result *result, struct instant now)

@@ -29,8 +29,8 @@ struct request {
     struct curl_slist *headers;
     char *body;
     uint64_t number;
-    size_t answered;   /* bytes of the answer's body */
-    bool cut, refused; /* the answer was too long; an address was not allowed */
+    size_t answered; /* bytes of the answer's body */
+    bool refused;    /* an address was not allowed */
 };
 
 struct poster {
@@ -51,8 +51,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *self)
     struct request *request = self;
     (void)bytes;
     request->answered += size * count;
-    request->cut = request->answered > OUTCOME_ANSWER_BYTES_MAX;
-    return request->cut ? 0 : size * count;
+    return request->answered > OUTCOME_ANSWER_BYTES_MAX ? 0 : size * count;
 }
 
 /* The address that is really connected to, whatever the name had when the configuration was written. */
@@ -113,14 +112,21 @@ static void request_free(struct request *request)
     free(request);
 }
 
+/* The answer's status has come: what else of it comes, slowly or not at all, nobody needs. */
+static bool is_answered(const struct request *request, CURLcode code, long *status)
+{
+    *status = 0;
+    curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, status);
+    return code == CURLE_OK || *status >= 200;
+}
+
 static void on_done(struct request *request, CURLcode code)
 {
     struct poster *poster = request->poster;
     struct outcome_result result = {.request = request->number};
     long status = 0;
     curl_off_t retry_after_s = 0;
-    if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && request->cut)) {
-        curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (is_answered(request, code, &status)) {
         curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
         result.status = status < 0 || status > 999 ? 0 : (int)status;
         result.problem = status >= 200 && status <= 299 ? OUTCOME_PROBLEM_NONE : OUTCOME_PROBLEM_STATUS;

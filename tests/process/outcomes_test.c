@@ -251,6 +251,11 @@ START_TEST(a_target_that_hangs_holds_up_no_other_pool_and_is_not_crowded)
     for (size_t i = 0; i < count; i++)
         MUST(strcmp(taken[i].topic, "job.sent") == 0, "%s", taken[i].topic); /* of this pool only, too */
     free(taken);
+    int before = atomic_load(&slow.shared->requests);
+    hup(); /* all are tried again: that alone makes nothing `up` */
+    AWAIT(atomic_load(&slow.shared->requests) >= before + 6, "HUP does not try");
+    AWAIT(pool_is("a", true, "timeout"), "it is not found out again");
+    MUST(!program_said(&rig.broker, "event=outcomes_up pool=a"), "it never was");
     atomic_store(&slow.shared->mood, PLATFORM_GOOD);
     AWAIT(all_told("a"), "a target that is up again is not found out");
     MUST(program_said(&rig.broker, "event=outcomes_up pool=a"), "no word in the log");
@@ -345,6 +350,26 @@ START_TEST(nothing_but_a_2xx_is_a_yes_and_no_answer_leads_elsewhere)
 }
 END_TEST
 
+START_TEST(a_status_counts_whatever_becomes_of_the_answers_body)
+{
+    static const char *const sets[] = {"broker.outcome_hosts=[\"http://127.0.0.1\"]", NULL};
+    struct platform platform;
+    char more[512];
+    prepare(sets);
+    platform_open(&platform, &rig, "platform", SECRET);
+    atomic_store(&platform.shared->mood, PLATFORM_STOPS);
+    platform_start(&platform);
+    snprintf(more, sizeof more, "pools: {default: {" HOOK("%u") "}}\n", platform.port);
+    begin(more, 1);
+    enqueue("default", 1);
+    AWAIT(platform_count(&platform) == 1, "it was not told");
+    AWAIT(all_told("default"), "200 is no yes");
+    MUST(pool_is("default", false, NULL), "it failed");
+    MUST(platform_count(&platform) == 1, "it was told twice");
+    end();
+}
+END_TEST
+
 /* covers: key pools.outcome_secrets_file */
 START_TEST(a_bad_file_of_secrets_changes_nothing_and_nothing_goes_out_unsigned)
 {
@@ -377,5 +402,6 @@ int main(void)
                      a_private_address_is_not_connected_to_unless_it_is_named,
                      gone_is_told_and_asked_again_when_the_operator_says_so,
                      nothing_but_a_2xx_is_a_yes_and_no_answer_leads_elsewhere,
+                     a_status_counts_whatever_becomes_of_the_answers_body,
                      a_bad_file_of_secrets_changes_nothing_and_nothing_goes_out_unsigned);
 }

@@ -86,6 +86,20 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
     return result;
 }
 
+static ssize_t no_more(void *self, uint64_t at, char *out, size_t room)
+{
+    (void)self, (void)at, (void)out, (void)room;
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static enum MHD_Result answer_half(struct MHD_Connection *connection)
+{
+    struct MHD_Response *response = MHD_create_response_from_callback(100, 100, no_more, NULL, NULL);
+    enum MHD_Result result = MHD_queue_response(connection, 200, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
 static enum platform_mood mood_now(const struct platform *platform)
 {
     enum platform_mood mood = (enum platform_mood)atomic_load(&platform->shared->mood);
@@ -111,7 +125,8 @@ static enum MHD_Result judge(const struct platform *platform, struct MHD_Connect
     const char *id = header(connection, "webhook-id");
     if (!is_signed(platform, connection, request))
         return answer(connection, 401, NULL, NULL, 2);
-    if (mood == PLATFORM_GOOD || mood == PLATFORM_CUTS || mood == PLATFORM_TALKS)
+    if (mood == PLATFORM_GOOD || mood == PLATFORM_CUTS || mood == PLATFORM_TALKS ||
+        mood == PLATFORM_STOPS)
         take(platform, id, request);
     switch (mood) {
     case PLATFORM_FAILS:
@@ -129,6 +144,8 @@ static enum MHD_Result judge(const struct platform *platform, struct MHD_Connect
         return MHD_NO;
     case PLATFORM_CUTS:
         return MHD_NO;
+    case PLATFORM_STOPS:
+        return answer_half(connection);
     default:
         return answer(connection, 200, NULL, NULL, 2);
     }

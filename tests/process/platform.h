@@ -15,6 +15,7 @@ enum platform_mood {
     PLATFORM_GONE,  /* 410 */
     PLATFORM_ELSEWHERE, /* 307, to the address `elsewhere` */
     PLATFORM_TALKS, /* 200, and a megabyte of answer */
+    PLATFORM_STOPS, /* takes it and says 200, but the answer's body never comes whole */
 };
 
 struct platform_shared { /* with the process */
