@@ -142,6 +142,16 @@ static bool put_conversation_state(struct admin_turn *turn, struct exchange *x, 
     return true;
 }
 
+/* Of a job that is not live nobody here knows whether there ever was one, nor, by its number, in which pool: a token of
+ * some pools must not learn it either. So a number that tells it nothing is `live` false, whatever it is of. */
+static bool may_have_ended(const struct exchange *x, const struct lookup_job *job)
+{
+    struct job_ref ref;
+    if (!job_ref_parse(x->parts[0], &ref))
+        return false;
+    return ref.number != 0 || (job->number != 0 && grant_sees_name(x, ref.pool));
+}
+
 /* Only of a path that is the exchange's own. */
 static bool put_job_state(struct admin_turn *turn, struct exchange *x, char *const parts[2],
                                   struct json_out *out)
@@ -149,12 +159,13 @@ static bool put_job_state(struct admin_turn *turn, struct exchange *x, char *con
     struct lookup_job job;
     (void)parts;
     exchange_job(turn, x, false, &job);
-    if (job.number == 0 || (job.is_live && !grant_sees_pool(turn, x, job.view.pool)))
+    bool shown = job.is_live && grant_sees_pool(turn, x, job.view.pool);
+    if (!shown && !may_have_ended(x, &job))
         return false;
     json_open(out, '{');
     json_key(out, "live");
-    json_put_bool(out, job.is_live);
-    if (job.is_live) {
+    json_put_bool(out, shown);
+    if (shown) {
         json_key(out, "cancel_asked");
         json_put_bool(out, job.view.cancel_asked);
         json_key(out, "outcome_unknown");

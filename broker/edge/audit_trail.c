@@ -18,6 +18,30 @@ bool trail_wants(const struct route *route)
     return strcmp(route->method, "GET") != 0 && route->handle != call_enqueue;
 }
 
+/* ---- whose matter it is ---- */
+
+static void take_pool(struct exchange *x, const char *name)
+{
+    if (name != NULL && name_is_valid(name))
+        memcpy(x->trail.record.pool, name, strlen(name) + 1);
+}
+
+/* Of a job that has ended only what the call itself says. */
+static void take_job(struct admin_turn *turn, struct exchange *x)
+{
+    struct lookup_job job;
+    struct job_ref ref;
+    if (strstr(x->route->path, "{id}") == NULL)
+        return;
+    exchange_job(turn, x, false, &job);
+    if (job.is_live)
+        take_pool(x, job.pool);
+    else if (job_ref_parse(x->parts[0], &ref) && ref.number == 0)
+        take_pool(x, ref.pool);
+}
+
+/* ---- what is there before it ---- */
+
 /* {"error":{"code","message","now"}}, and the ETag of what it is now. */
 static void answer_changed(struct admin_turn *turn, struct exchange *x)
 {
@@ -42,6 +66,7 @@ bool trail_begin(struct admin_turn *turn, struct exchange *x)
     struct json_out *before = &x->trail.before;
     if (x->trail.written)
         return true;
+    take_job(turn, x); /* before it ends by this call, when nobody knows its pool any more */
     json_out_clear(before);
     state_put(turn, x, x->route->path, x->parts, before);
     if (before->failed) {
@@ -56,12 +81,6 @@ bool trail_begin(struct admin_turn *turn, struct exchange *x)
 
 /* ---- what it was about ---- */
 
-static void take_pool(struct exchange *x, const char *name)
-{
-    if (name != NULL && name_is_valid(name))
-        memcpy(x->trail.record.pool, name, strlen(name) + 1);
-}
-
 static void take_line(const struct admin_turn *turn, struct exchange *x, const char *text)
 {
     const struct conf *conf = turn->options->conf;
@@ -71,14 +90,6 @@ static void take_line(const struct admin_turn *turn, struct exchange *x, const c
         !core_line_view(turn->core, index, turn->now, &view) || view.pool >= conf->pool_count)
         return;
     take_pool(x, conf->pools[view.pool].name);
-}
-
-static void take_job(struct admin_turn *turn, struct exchange *x)
-{
-    struct lookup_job job;
-    exchange_job(turn, x, false, &job);
-    if (job.is_live)
-        take_pool(x, job.pool);
 }
 
 /* A part of the path, or a filter of the query: its name is the path's, up to `}`. */
@@ -96,8 +107,6 @@ static void put_part(struct admin_turn *turn, struct exchange *x, struct json_ou
         take_pool(x, value);
     else if (strcmp(key, "line") == 0)
         take_line(turn, x, value);
-    else if (strcmp(key, "id") == 0)
-        take_job(turn, x);
 }
 
 static void put_target(struct admin_turn *turn, struct exchange *x, struct json_out *out)
@@ -112,6 +121,9 @@ static void put_target(struct admin_turn *turn, struct exchange *x, struct json_
         if (query_get(x, filters[i]) != NULL)
             put_part(turn, x, out, filters[i], strlen(filters[i]), query_get(x, filters[i]));
     json_close(out, '}');
+    take_job(turn, x); /* one that was brought back is there only now */
+    if (part == 0 && x->trail.record.pool[0] == '\0')
+        take_pool(x, x->grant.pools); /* a token of one pool touches nothing else */
 }
 
 static void put_to(struct exchange *x, struct json_out *out)
@@ -160,13 +172,13 @@ static struct span written(const struct json_out *json)
     return json->failed ? (struct span){NULL, 0} : (struct span){json->text, json->bytes};
 }
 
-/* The state after it, whose ETag the answer carries. */
-static void put_after(struct admin_turn *turn, struct exchange *x, struct json_out *out)
+/* The state after it, whose ETag the answer carries; a refusal none, which would tell of what it refuses to tell of. */
+static void put_after(struct admin_turn *turn, struct exchange *x, enum code code, struct json_out *out)
 {
     struct json_out after = {0};
     state_put(turn, x, x->route->path, x->parts, &after);
     put_span(out, "after", written(&after));
-    if (!after.failed && after.bytes > 0 && after.text[0] == '{')
+    if (code == CODE_NONE && !after.failed && after.bytes > 0 && after.text[0] == '{')
         state_etag(turn, (struct span){after.text, after.bytes}, x->answer.etag);
     json_out_free(&after);
 }
@@ -190,7 +202,7 @@ static void write_record(struct admin_turn *turn, struct exchange *x, enum code 
     if (trail->told.bytes > 0)
         put_span(out, "after", written(&trail->told));
     else
-        put_after(turn, x, out);
+        put_after(turn, x, code, out);
     put_word(out, "code", code == CODE_NONE ? NULL : code_name(code));
     json_close(out, '}');
     memcpy(trail->record.by, x->grant.name, sizeof trail->record.by);

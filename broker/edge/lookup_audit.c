@@ -122,7 +122,7 @@ static bool render(const struct shelf *shelf, struct lookup_answer *answer)
 static enum err read_back(const struct archive *archive, struct shelf *shelf, struct lookup_answer *answer)
 {
     const struct lookup_request *request = shelf->request;
-    uint64_t before = request->after != 0 ? request->after : request->audit_end;
+    uint64_t before = request->after != 0 && request->after < request->audit_end ? request->after : request->audit_end;
     uint64_t at = before > 1 ? (before - 1) / AUDIT_SHELF : 0;
     answer->next = request->after;
     for (unsigned shelves = 0;; shelves++, at--) {

@@ -197,6 +197,26 @@ START_TEST(a_token_of_some_pools_sees_only_what_was_about_them)
 }
 END_TEST
 
+/* A job that ends by the call is its pool's matter all the same, and so is what a token of one pool does to all it sees. */
+START_TEST(a_cancelled_job_is_its_pools_matter)
+{
+    char target[64];
+    rig_expect("POST", "/v1/jobs", "operator-token",
+               "{\"id\":\"a\",\"pool\":\"eu\",\"to\":\"+14155550101\",\"message\":{}}", 200);
+    struct reply reply = rig_ask("POST", "/v1/jobs", "operator-token",
+                                 "{\"id\":\"b\",\"pool\":\"eu\",\"to\":\"+14155550102\",\"message\":{}}");
+    const cJSON *job = cJSON_GetArrayItem(json_get(reply.json, "results"), 0);
+    snprintf(target, sizeof target, "/v1/jobs/%s", json_string(job, "job"));
+    reply_free(&reply);
+    rig_expect("DELETE", "/v1/jobs/eu%2Fa", "operator-token", NULL, 200);
+    rig_expect("DELETE", target, "operator-token", NULL, 200);
+    rig_expect("POST", "/v1/dead/requeue", "operator-eu-token", NULL, 200);
+    ck_assert_int_eq(count("", "operator-eu-token"), 3);
+    ck_assert_int_eq(count("?pool=eu", "admin-token"), 3);
+    ck_assert_int_eq(count("", "viewer-us-token"), 0);
+}
+END_TEST
+
 START_TEST(filters_by_whom_what_and_when)
 {
     char query[128];
@@ -253,6 +273,7 @@ START_TEST(pages_have_each_record_once_in_order_over_shelves)
     time_format(rig.now.wall_ms - 5000, since);
     snprintf(query, sizeof query, "?since=%s", since);
     ck_assert_int_eq(count(query, "viewer-token"), 5);
+    ck_assert_int_eq(count("?order=newest&limit=3&after=999999999999", "viewer-token"), 3); /* no walk from there */
 }
 END_TEST
 
@@ -287,6 +308,7 @@ int main(void)
     tcase_add_test(tests, every_call_that_changes_something_is_in_the_audit);
     tcase_add_test(tests, viewers_see_recipients_masked_and_operators_whole);
     tcase_add_test(tests, a_token_of_some_pools_sees_only_what_was_about_them);
+    tcase_add_test(tests, a_cancelled_job_is_its_pools_matter);
     tcase_add_test(tests, filters_by_whom_what_and_when);
     tcase_add_test(tests, pages_have_each_record_once_in_order_over_shelves);
     tcase_add_test(tests, numbers_go_on_after_a_restart);

@@ -4,17 +4,22 @@
 
 #define LINE "/v1/lines/+12025550101"
 
-static struct reply ask_if(const char *method, const char *target, const char *etag, const char *body)
+static struct reply ask_as(const char *token, const char *method, const char *target, const char *etag, const char *body)
 {
     char head[1024];
     int fd = rig_connect();
     int bytes = snprintf(head, sizeof head,
-                         "%s %s HTTP/1.1\r\nHost: rig\r\nConnection: close\r\nAuthorization: Bearer admin-token\r\n"
+                         "%s %s HTTP/1.1\r\nHost: rig\r\nConnection: close\r\nAuthorization: Bearer %s\r\n"
                          "If-Match: %s\r\nContent-Length: %zu\r\n\r\n%s",
-                         method, target, etag, strlen(body), body);
+                         method, target, token, etag, strlen(body), body);
     ck_assert_uint_lt((size_t)bytes, sizeof head);
     rig_send(fd, head, (size_t)bytes);
     return rig_receive(fd);
+}
+
+static struct reply ask_if(const char *method, const char *target, const char *etag, const char *body)
+{
+    return ask_as("admin-token", method, target, etag, body);
 }
 
 static void expect_if(const char *method, const char *target, const char *etag, const char *body, int status)
@@ -86,6 +91,43 @@ START_TEST(the_second_of_two_operators_is_told_how_it_stands_now)
     ck_assert(!json_bool(reply.json, "cordoned", true));
     reply_free(&reply);
     expect_if("POST", LINE "/cordon", now, "", 200);
+}
+END_TEST
+
+static void expect_same(const char *token, const char *one, const char *other, const char *etag)
+{
+    struct reply first = ask_as(token, "DELETE", one, etag, "");
+    struct reply second = ask_as(token, "DELETE", other, etag, "");
+    char etags[2][64];
+    header_etag(&first, etags[0]);
+    header_etag(&second, etags[1]);
+    ck_assert_msg(first.status == second.status, "%s: %d, %s: %d", one, first.status, other, second.status);
+    ck_assert_str_eq(etags[0], etags[1]);
+    ck_assert_str_eq(first.body, second.body);
+    reply_free(&first);
+    reply_free(&second);
+}
+
+/* Whether another pool has, or had, such a job shows neither in the answer nor in its ETag. */
+START_TEST(a_token_of_some_pools_learns_nothing_of_others_jobs)
+{
+    char ended[64], live[64];
+    enqueue("gone", 1);
+    enqueue("waits", 2);
+    struct reply reply = rig_ask("GET", "/v1/jobs/eu%2Fgone", "operator-token", NULL);
+    snprintf(ended, sizeof ended, "/v1/jobs/%s", json_string(reply.json, "job"));
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/jobs/eu%2Fwaits", "operator-token", NULL);
+    snprintf(live, sizeof live, "/v1/jobs/%s", json_string(reply.json, "job"));
+    reply_free(&reply);
+    rig_expect("DELETE", "/v1/jobs/eu%2Fgone", "operator-token", NULL, 200);
+    static const char *const etags[] = {"\"x\"", "*"};
+    for (size_t i = 0; i < sizeof etags / sizeof *etags; i++) {
+        expect_same("operator-us-token", "/v1/jobs/eu%2Fgone", "/v1/jobs/eu%2Fnever", etags[i]);
+        expect_same("operator-us-token", "/v1/jobs/eu%2Fwaits", "/v1/jobs/eu%2Fnever", etags[i]);
+        expect_same("operator-us-token", ended, "/v1/jobs/j_zzzzzzzz", etags[i]);
+        expect_same("operator-us-token", live, "/v1/jobs/j_zzzzzzzz", etags[i]);
+    }
 }
 END_TEST
 
@@ -236,6 +278,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
     tcase_add_test(tests, the_second_of_two_operators_is_told_how_it_stands_now);
+    tcase_add_test(tests, a_token_of_some_pools_learns_nothing_of_others_jobs);
     tcase_add_test(tests, without_the_header_all_works_as_before);
     tcase_add_test(tests, an_etag_changes_with_what_operators_set_and_not_by_itself);
     tcase_add_test(tests, each_kind_of_thing_has_one_and_keeps_to_it);

@@ -248,6 +248,7 @@ static void rig_write_tokens(void)
     rig_add_token(file, "root", "admin", "*", "admin-token");
     rig_add_token(file, "ops", "operator", "*", "operator-token");
     rig_add_token(file, "ops-eu", "operator", "eu", "operator-eu-token");
+    rig_add_token(file, "ops-us", "operator", "us", "operator-us-token");
     rig_add_token(file, "eyes", "viewer", "*", "viewer-token");
     rig_add_token(file, "eyes-us", "viewer", "us", "viewer-us-token");
     rig_add_token(file, "eyes-none", "viewer", "elsewhere", "viewer-elsewhere-token");
