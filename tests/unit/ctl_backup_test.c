@@ -206,17 +206,13 @@ END_TEST
 
 START_TEST(a_manifest_cannot_name_what_lies_elsewhere)
 {
+    static const char elsewhere[] =
+        "{\"lineward_backup\":1,\"taken_at\":\"2026-11-27T10:00:00.000Z\",\"holds\":{\"jobs\":0,\"oldest_at\":null},\"files\":"
+        "[{\"name\":\"../store\",\"bytes\":1,\"size\":1,\"xxh3_128\":\"00000000000000000000000000000000\"}]}";
+    static const char nothing[] =
+        "{\"lineward_backup\":1,\"taken_at\":\"2026-11-27T10:00:00.000Z\",\"holds\":{\"jobs\":0,\"oldest_at\":null},\"files\":[]}";
     static const char *const wrong[] = {
-        "{\"lineward_backup\":1,\"taken_at\":\"2026-11-27T10:00:00.000Z\",\"holds\":{\"jobs\":0,\"oldest_at\":null},"
-        "\"files\":"
-        "[{\"name\":\"../store\",\"bytes\":1,\"size\":1,\"xxh3_128\":\"00000000000000000000000000000000\"}]}",
-        "{\"lineward_backup\":1,\"taken_at\":\"2026-11-27T10:00:00.000Z\",\"holds\":{\"jobs\":0,\"oldest_at\":null},"
-        "\"files\":[]}",
-        "{\"lineward_backup\":2}",
-        "{}",
-        "[]",
-        "{",
-        "{\"lineward_backup\":1}"};
+        elsewhere, nothing, "{\"lineward_backup\":2}", "{}", "[]", "{", "{\"lineward_backup\":1}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         mkdir(backup, 0700);
         write_file(in(backup, "manifest.json"), wrong[i]);

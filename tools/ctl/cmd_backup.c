@@ -368,7 +368,7 @@ static enum err restore_files(const char *from, const char *to, const struct man
         else if (strcmp(file->name, BACKUP_MARKER) != 0)
             err = restore_one(from, to, file, problem);
     }
-    return err == ERR_NONE ? restore_one(from, to, last, problem) : err;
+    return err == ERR_NONE && last != NULL ? restore_one(from, to, last, problem) : err;
 }
 
 static bool mark_restored(const char *to, const struct manifest *manifest, int64_t life_ms)
