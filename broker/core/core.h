@@ -527,6 +527,33 @@ size_t core_line_causes(const struct core *core, size_t line_index, struct insta
 bool core_job_causes(const struct core *core, uint64_t number, size_t line_index, struct instant now,
                      struct cause out[CAUSES_MAX], size_t *count);
 
+/* ---- the backlog, job by job ---- */
+
+#define SHAPE_LIMITS  9
+#define SHAPE_MINUTES {5, 10, 20, 40, 80, 160, 320, 640, 1280}
+#define SHAPE_AGES    (SHAPE_LIMITS + 1) /* younger than each of these, and the rest */
+struct core_shape { /* how far a walk is; the caller's memory */
+    struct instant now;
+    uint64_t younger[SHAPE_LIMITS];
+    size_t line;
+    uint32_t slot;
+    uint32_t pool;       /* whose new conversations ... */
+    enum reason waits;   /* ... wait for this; NONE: not asked yet */
+};
+struct shape_job {
+    uint32_t pool;
+    uint64_t line; /* 0: none yet */
+    uint16_t campaign; /* core_name(); 0: none */
+    enum reason reason; /* its own or its conversation's, else that of its line or pool */
+    unsigned age;       /* since it was accepted or fell due: which of SHAPE_AGES */
+};
+void core_shape_begin(const struct core *core, struct instant now, struct core_shape *shape);
+/* First the reasons of the lines, `count` more; returns how many are left. `reasons` has room for those there were. */
+size_t core_shape_lines(const struct core *core, struct core_shape *shape, uint8_t *reasons, size_t room, size_t count);
+/* Then the jobs that wait, `slots` further on. False: the end was reached. */
+bool core_shape_walk(struct core *core, struct core_shape *shape, const uint8_t *reasons, size_t room, uint32_t slots,
+                     void (*visit)(void *self, const struct shape_job *job), void *self);
+
 #define CONVERSATION_PAUSES_SHOWN 8
 struct conversation_view {
     uint64_t key;

@@ -1,6 +1,7 @@
 /* enqueue.c — accepting and refusing jobs, and cancelling them (PROTOCOL, Producers). Form was checked by the edge;
  * here come pool and line, duplicates, suppression, stickiness, first-message rules, holds and room, in the
  * contract's order. */
+#include "broker/core/ages.h"
 #include "broker/core/campaign.h"
 #include "broker/core/collapse.h"
 #include "broker/core/conversation.h"
@@ -208,6 +209,7 @@ struct change *enqueue_record(struct core *core, uint32_t slot, const struct cor
 
 static uint32_t accept(struct core *core, uint32_t at, const struct core_enqueue *job, struct instant now)
 {
+    ages_note(&core->ages, now.wall_ms, core->next_job);
     uint32_t slot = job_new(core, at);
     if (slot == NOBODY)
         return NOBODY;
@@ -370,6 +372,7 @@ void enqueue_wake(struct core *core, uint32_t slot, struct instant now, struct e
         conversation_settle(core, job->conversation, now);
         return;
     }
+    ages_note(&core->ages, now.wall_ms, core->next_job);
     job_set_order(core, job, core->next_job++); /* its place is where it fell due */
     insert(core, slot, now);
     job_record_try(core, slot, NULL, 0, 0, TOPIC_JOB_QUEUED, now, out);

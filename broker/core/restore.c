@@ -2,6 +2,7 @@
  * value of something anew (store_owner in broker/store/store.h). */
 #include <string.h>
 
+#include "broker/core/ages.h"
 #include "broker/core/campaign.h"
 #include "broker/core/collapse.h"
 #include "broker/core/conversation.h"
@@ -105,6 +106,8 @@ static void note_sequence(struct core *core, uint64_t number)
 static enum err restore_job(struct core *core, const struct change_job *job, bool past, uint64_t place)
 {
     note_sequence(core, job->number);
+    if (!past)
+        ages_note(&core->ages, job->accepted_at_ms, job->number >> JOB_SLOT_BITS);
     if (job->id_hash != 0 && dedupe_find(core, job->id_hash) == NULL)
         dedupe_remember(core, job->id_hash, job->number, job->content_hash, job->accepted_at_ms);
     uint32_t slot = job->slot != 0 ? job->slot : (uint32_t)(job->number & JOB_SLOT_MAX);

@@ -376,6 +376,12 @@ struct start {
 
 #define REQUEUED_MEMORY 4096u
 
+#define AGES_MINUTES 1344 /* more than the oldest age that is told apart */
+struct ages { /* see ages.h */
+    int64_t newest; /* minute */
+    uint64_t first[AGES_MINUTES]; /* by minute; 0: none was given */
+};
+
 struct core {
     int64_t backup_ms, key_life_ms; /* made of a backup of that moment (backup.c); 0: not */
     uint32_t backup_at;             /* its jobs from this slot on are still to be recorded */
@@ -392,6 +398,7 @@ struct core {
     uint32_t jobs_used, jobs_free; /* first never used slot; chain of free ones */
     uint64_t jobs_live;
     uint64_t next_job;
+    struct ages ages;
     struct index by_revived; /* requeued jobs that are not in the slot of their number */
     uint32_t *revived_next;  /* its chain, by slot */
     uint16_t *areas;         /* where a job's recipient is, by slot: see placement_near() */

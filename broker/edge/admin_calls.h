@@ -37,6 +37,9 @@ enum admin_step call_job(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_cancel(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_settle(struct admin_turn *turn, struct exchange *x);
 
+/* admin_shape.c */
+enum admin_step call_shape(struct admin_turn *turn, struct exchange *x);
+
 /* admin_why.c */
 enum admin_step call_why_not(struct admin_turn *turn, struct exchange *x);
 /* A member with all that stops a line, or a job on it. */

@@ -153,6 +153,7 @@ struct page {
     bool has_pool;
     uint32_t pool;
     uint64_t line; /* 0: any */
+    enum chat_health health; /* UNKNOWN: any */
     uint32_t slot, walked;
     bool walk_over;
     struct lookup_conversation *found;
@@ -165,6 +166,18 @@ static void page_free(void *memory)
     if (page != NULL)
         free(page->found);
     free(page);
+}
+
+static bool read_health(struct exchange *x, struct page *page)
+{
+    const char *text = query_get(x, "health");
+    if (text == NULL)
+        return true;
+    page->health = chat_health_read(text);
+    if (page->health != CHAT_UNKNOWN)
+        return true;
+    answer_error(x, CODE_INVALID_FIELD, "health must be HEALTHY, AT_RISK, CRITICAL or OPTED_OUT", "health");
+    return false;
 }
 
 /* False: answered. */
@@ -189,7 +202,11 @@ static bool read_filters(const struct admin_turn *turn, struct exchange *x, stru
         answer_error(x, CODE_INVALID_FIELD, "line must be a number in E.164 form", "line");
         return false;
     }
-    return true;
+    if (x->route->detail != 0 && exchange_line(turn, x, x->parts[0], &page->line) != CODE_NONE) {
+        answer_error(x, CODE_UNKNOWN_LINE, NULL, NULL);
+        return false;
+    }
+    return read_health(x, page);
 }
 
 static bool page_begin(struct admin_turn *turn, struct exchange *x)
@@ -235,7 +252,7 @@ static void take(void *self, const struct conversation_view *view)
 {
     struct page *page = self;
     if ((page->has_pool && view->pool != page->pool) || (page->line != 0 && view->line != page->line) ||
-        !grant_sees_pool(page->turn, page->x, view->pool))
+        (page->health != CHAT_UNKNOWN && view->health != page->health) || !grant_sees_pool(page->turn, page->x, view->pool))
         return;
     fill(page->turn, view, &page->found[page->found_count++]);
 }

@@ -228,6 +228,73 @@ START_TEST(a_dry_run_says_what_a_real_one_would)
 }
 END_TEST
 
+/* ---- the shape of the backlog ---- */
+
+static int64_t age(const cJSON *row, int at)
+{
+    return (int64_t)cJSON_GetNumberValue(cJSON_GetArrayItem(json_get(row, "ages"), at));
+}
+
+/* covers: call GET /v1/shape */
+START_TEST(the_backlog_is_counted_by_age_and_reason)
+{
+    rig_expect("POST", "/v1/pools/us/pause", "operator-token", NULL, 200);
+    enqueue("old", "+14155550001", "");
+    tick(90 * 60000); /* 160: less than that, more than 80 */
+    enqueue("new1", "+14155550002", ",\"campaign\":\"may\"");
+    enqueue("new2", "+14155550003", ",\"campaign\":\"may\"");
+    rig_expect("POST", "/v1/campaigns/eu/may/pause", "operator-token", NULL, 200);
+    rig_expect("POST", "/v1/jobs", "admin-token", "{\"pool\":\"us\",\"to\":\"+14155550004\"," TEXT "}", 200);
+    struct reply reply = rig_ask("GET", "/v1/shape?by=pool", "viewer-token", NULL);
+    ck_assert_msg(reply.status == 200, "%s", reply.body);
+    const cJSON *rows = json_get(reply.json, "shape"), *total = json_get(reply.json, "total");
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(total, "ages")), SHAPE_AGES);
+    ck_assert_int_eq(age(total, 0), 3);
+    ck_assert_int_eq(age(total, 5), 1);
+    ck_assert_int_eq(cJSON_GetArraySize(rows), 3);
+    const cJSON *largest = cJSON_GetArrayItem(rows, 0);
+    ck_assert_str_eq(json_string(largest, "pool"), "eu");
+    ck_assert_str_eq(json_string(largest, "reason"), "campaign_paused");
+    ck_assert_int_eq(age(largest, 0), 2);
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/shape?by=campaign&limit=1&pool=eu", "viewer-token", NULL);
+    ck_assert_str_eq(json_string(cJSON_GetArrayItem(json_get(reply.json, "shape"), 0), "campaign"), "may");
+    int64_t left_off = 0;
+    ck_assert(json_int(reply.json, "left_off", &left_off));
+    ck_assert_int_eq(left_off, 1);
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/shape", "viewer-us-token", NULL); /* of its own pool only */
+    ck_assert_int_eq(age(json_get(reply.json, "total"), 0), 1);
+    ck_assert_str_eq(json_string(cJSON_GetArrayItem(json_get(reply.json, "shape"), 0), "reason"), "pool_paused");
+    reply_free(&reply);
+    rig_expect("GET", "/v1/shape?by=moon", "viewer-token", NULL, 422);
+    rig_expect("GET", "/v1/shape?pool=eu", "viewer-us-token", NULL, 404);
+}
+END_TEST
+
+/* covers: call GET /v1/lines/{line}/conversations */
+START_TEST(the_conversations_of_a_line_are_listed_by_the_health_of_their_chats)
+{
+    static const char *const health[] = {"CRITICAL", "AT_RISK", "HEALTHY", "CRITICAL"};
+    for (unsigned i = 0; i < 4; i++) {
+        char body[256];
+        snprintf(body, sizeof body,
+                 "{\"conversations\":[{\"pool\":\"eu\",\"line\":\"+12025550101\",\"to\":\"+1415555000%u\",\"chat_id\":\"c%u\","
+                 "\"health\":\"%s\"}]}", i, i, health[i]);
+        rig_expect("POST", "/v1/conversations/import", "operator-token", body, 200);
+    }
+    struct reply reply = rig_ask("GET", "/v1/lines/+12025550101/conversations?health=CRITICAL", "viewer-token", NULL);
+    ck_assert_msg(reply.status == 200, "%s", reply.body);
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "conversations")), 2);
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/lines/+12025550101/conversations", "viewer-token", NULL);
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "conversations")), 4);
+    reply_free(&reply);
+    rig_expect("GET", "/v1/lines/+12025550101/conversations?health=fine", "viewer-token", NULL, 422);
+    rig_expect("GET", "/v1/lines/+12025550101/conversations", "viewer-us-token", NULL, 404);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("admin_why");
@@ -239,6 +306,8 @@ int main(void)
     tcase_add_test(tests, everything_that_keeps_a_job_from_a_line_is_named_in_order);
     tcase_add_test(tests, a_dry_run_says_what_would_become_of_a_job_and_leaves_no_trace);
     tcase_add_test(tests, a_dry_run_says_what_a_real_one_would);
+    tcase_add_test(tests, the_backlog_is_counted_by_age_and_reason);
+    tcase_add_test(tests, the_conversations_of_a_line_are_listed_by_the_health_of_their_chats);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

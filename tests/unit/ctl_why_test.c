@@ -82,6 +82,22 @@ START_TEST(would_send_asks_for_a_dry_run_and_fails_if_one_is_refused)
 }
 END_TEST
 
+START_TEST(shape_shows_a_column_for_each_age)
+{
+    static const struct reply script[] = {
+        {200, "{\"minutes\":[5,10],\"total\":{\"jobs\":7,\"ages\":[4,2,1]},\"shape\":[{\"pool\":\"eu\",\"line\":\"+1202\","
+              "\"reason\":\"line_critical\",\"jobs\":7,\"ages\":[4,2,1]}],\"left_off\":3}"}};
+    SERVER_START(script);
+    RUN_ADMIN("shape", W("--by"), W("line"), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "GET", "/v1/shape?by=line&pool=eu");
+    assert_says(said.out, "1280+");
+    assert_says(said.out, "+1202  eu  line_critical");
+    assert_says(said.out, "3 smaller rows");
+    server_stop();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_why");
@@ -90,6 +106,7 @@ int main(void)
     tcase_add_test(tests, why_shows_the_reason_and_when);
     tcase_add_test(tests, why_line_and_why_not_show_all_that_stops);
     tcase_add_test(tests, would_send_asks_for_a_dry_run_and_fails_if_one_is_refused);
+    tcase_add_test(tests, shape_shows_a_column_for_each_age);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

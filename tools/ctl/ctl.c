@@ -176,6 +176,15 @@ static const struct option_spec import_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec shape_options[] = {
+    {"by", "WHAT", "line (default), pool, campaign or reason"},
+    {"pool", "POOL", "only jobs of this pool"},
+    {"line", "NUMBER", "only those of this line"},
+    {"reason", "REASON", "only those that this stops"},
+    {"limit", "N", "so many rows, the largest; default 100"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec export_options[] = {
     {"pool", "POOL", "only conversations of this pool"},
     {"line", "NUMBER", "only those that live on this line"},
@@ -214,6 +223,9 @@ static const struct command commands[] = {
     {"job", "ID", 1, 1, "one job: why it waits, and its history",
      "ID is a job number (j_...), a producer's id of pool `default`, or POOL/ID.", no_options, command_show,
      "/v1/jobs/{}"},
+    {"shape", "", 0, 0, "how old the backlog is, by line, pool, campaign or reason",
+     "A column for each age in minutes: jobs that wait for less than 5, 10, 20 ... and, last, for longer than 1280.",
+     shape_options, command_shape, "/v1/shape"},
     {"why", "ID", 1, 1, "why a job waits: the rule, what it saw, what releases it, and when it goes", NULL, no_options,
      command_why, "/v1/jobs/{}"},
     {"why-line", "LINE", 1, 1, "why a line is not open, and what would open it", NULL, no_options, command_why_line,
