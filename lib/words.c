@@ -80,6 +80,7 @@ WORDS(pause_scope, enum pause_scope, PAUSE_SCOPE_LIST, X2)
 WORDS(drain, enum drain, DRAIN_LIST, X2)
 WORDS(drain_order, enum drain_order, DRAIN_ORDER_LIST, X2)
 WORDS(drain_state, enum drain_state, DRAIN_STATE_LIST, X2)
+WORDS(drain_stay, enum drain_stay, DRAIN_STAY_LIST, X2)
 WORDS(code, enum code, CODE_LIST, X3)
 
 PARSER(job_state, enum job_state)

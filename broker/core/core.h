@@ -317,7 +317,9 @@ struct core_drain {
 void core_drain(struct core *core, const struct core_drain *drain, struct instant now, struct effects *out);
 struct drain_count { /* what a drain would do now */
     uint64_t jobs, conversations; /* that it means */
-    uint64_t stay;                /* jobs of the line's backlog that it does not */
+    uint64_t by_class[CLASS_COUNT]; /* of those jobs */
+    uint64_t stay;                /* jobs of the line's backlog that it does not mean, by what keeps them: */
+    uint64_t stays[DRAIN_STAY_COUNT];
 };
 /* Looks at jobs from slot *cursor (0 first) on, at most `limit` slots, and adds them up; advances *cursor; false: the end
  * was reached. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/core/campaign.h"
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
@@ -147,16 +148,55 @@ static bool conversation_is_meant(const struct core *core, enum drain mode, uint
     return mode == DRAIN_REPLACE ? is_unbegun(core, at) : mode == DRAIN_MOVE && move_may_leave(core, at);
 }
 
-static uint64_t jobs_in(const struct core *core, const struct conversation *conversation)
+static enum drain_stay keeps_chat(const struct core *core, const struct job *job)
 {
-    uint32_t first = conversation_first(core, conversation);
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    if (conversation->health == CHAT_CRITICAL || conversation->health == CHAT_OPTED_OUT)
+        return DRAIN_STAY_CONVERSATION_CRITICAL;
+    return DRAIN_STAY_NONE;
+}
+
+/* It would wait although its line sends. */
+static enum drain_stay keeps_here(const struct core *core, const struct job *job)
+{
+    if (job->state == JOB_LEASED)
+        return DRAIN_STAY_NONE;
+    if ((core->conversations[job->conversation].flags & CONVERSATION_PAUSED) != 0)
+        return DRAIN_STAY_CONVERSATION_PAUSED;
+    return campaign_holds(core, job) ? DRAIN_STAY_CAMPAIGN_PAUSED : keeps_chat(core, job);
+}
+
+/* Of a conversation that is not meant. */
+static enum drain_stay keeps_conversation(const struct core *core, enum drain mode, const struct job *first)
+{
+    const struct conversation *conversation = &core->conversations[first->conversation];
+    if ((conversation->flags & CONVERSATION_PINNED) != 0)
+        return DRAIN_STAY_PINNED;
+    if (first->state == JOB_LEASED)
+        return DRAIN_STAY_LEASED;
+    if (keeps_chat(core, first) != DRAIN_STAY_NONE)
+        return DRAIN_STAY_CONVERSATION_CRITICAL;
+    bool begun = (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
+    return mode == DRAIN_REPLACE && begun ? DRAIN_STAY_BEGUN : DRAIN_STAY_OUTCOME_UNKNOWN;
+}
+
+static void count_job(const struct job *job, enum drain_stay stay, struct drain_count *count)
+{
+    bool meant = stay == DRAIN_STAY_NONE;
+    count->jobs += meant;
+    count->by_class[job->class] += meant;
+    count->stay += !meant;
+    count->stays[stay] += !meant;
+}
+
+static void count_jobs_in(const struct core *core, uint32_t first, enum drain_stay stay, struct drain_count *count)
+{
     uint32_t slot = first;
-    uint64_t count = 0;
     do {
-        count += job_is_waiting(&core->jobs[slot]);
+        if (job_is_waiting(&core->jobs[slot]))
+            count_job(&core->jobs[slot], stay, count);
         slot = core->jobs[slot].next;
     } while (slot != first);
-    return count;
 }
 
 static void look_at(const struct core *core, enum drain mode, uint32_t slot, struct drain_count *count)
@@ -164,16 +204,16 @@ static void look_at(const struct core *core, enum drain mode, uint32_t slot, str
     const struct job *job = &core->jobs[slot];
     const struct conversation *conversation = &core->conversations[job->conversation];
     bool first = conversation_first(core, conversation) == slot;
-    if (mode == DRAIN_FAIL || mode == DRAIN_RAMP) {
-        bool meant = mode == DRAIN_RAMP || may_fail(job);
-        count->jobs += meant;
-        count->stay += !meant;
+    if (mode == DRAIN_RAMP) {
+        count_job(job, keeps_here(core, job), count);
+        count->conversations += first;
+    } else if (mode == DRAIN_FAIL) {
+        enum drain_stay kept = job->state == JOB_LEASED ? DRAIN_STAY_LEASED : DRAIN_STAY_OUTCOME_UNKNOWN;
+        count_job(job, may_fail(job) ? DRAIN_STAY_NONE : kept, count);
         count->conversations += first;
     } else if (first) {
         bool meant = conversation_is_meant(core, mode, job->conversation);
-        uint64_t jobs = jobs_in(core, conversation);
-        count->jobs += meant ? jobs : 0;
-        count->stay += meant ? 0 : jobs;
+        count_jobs_in(core, slot, meant ? DRAIN_STAY_NONE : keeps_conversation(core, mode, job), count);
         count->conversations += meant;
     }
 }

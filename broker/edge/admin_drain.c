@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "broker/edge/admin_calls.h"
+#include "broker/edge/view_put.h"
 #include "lineward/log.h"
 
 #define SLOTS_PER_STEP 4096
 #define LINES_PER_STEP 64
 #define PACE_MAX       60000
 #define STOP_PERCENT   20 /* unless told otherwise */
+#define GAP_MIN_MS     63000 /* a minute, with the chance that lengthens each gap */
 #define DRY_LINES_MAX  1000 /* shown of those that would take what leaves */
 
 struct dry_run {
@@ -84,26 +86,50 @@ static bool read_drain(struct exchange *x, const cJSON *body, struct core_drain 
 
 /* ---- the dry run ---- */
 
-static void put_counts(struct json_out *out, const struct exchange *x, const struct dry_run *run)
+/* How long it takes once the line sends, and when it is over as things are now. */
+static void put_times(struct admin_turn *turn, struct json_out *out, const struct dry_run *run)
 {
-    json_open(out, '{');
-    json_key(out, "line");
-    json_put_string(out, x->parts[0]);
-    json_key(out, "mode");
-    json_put_string(out, drain_name(run->drain.mode));
-    json_key(out, "dry_run");
-    json_put_bool(out, true);
-    json_key(out, "jobs");
-    json_put_int(out, (int64_t)run->count.jobs);
-    json_key(out, "conversations");
-    json_put_int(out, (int64_t)run->count.conversations);
-    json_key(out, "stay");
-    json_put_int(out, (int64_t)run->count.stay);
+    bool ramp = run->drain.mode == DRAIN_RAMP;
+    int64_t eta_ms = 0, takes_ms = 0;
+    if (ramp) {
+        eta_ms = core_drain_eta(turn->core, run->line, run->drain.pace_per_min, run->count.jobs, turn->now);
+        takes_ms = eta_ms != 0 ? eta_ms - turn->now.wall_ms : (int64_t)run->count.jobs * GAP_MIN_MS / run->drain.pace_per_min;
+    }
     json_key(out, "takes_ms");
-    if (run->drain.mode == DRAIN_RAMP)
-        json_put_int(out, (int64_t)run->count.jobs * 60000 / run->drain.pace_per_min);
+    if (ramp)
+        json_put_int(out, takes_ms);
     else
         json_put_null(out);
+    put_time(out, "eta_at", eta_ms);
+}
+
+static void put_counts(struct admin_turn *turn, struct exchange *x, const struct dry_run *run)
+{
+    struct json_out *out = &x->answer.text;
+    struct line_view view = {0};
+    core_line_view(turn->core, run->line, turn->now, &view);
+    json_open(out, '{');
+    put_word(out, "line", x->parts[0]);
+    put_word(out, "mode", drain_name(run->drain.mode));
+    json_key(out, "dry_run");
+    json_put_bool(out, true);
+    put_word(out, "order", run->drain.mode == DRAIN_RAMP ? drain_order_name(run->drain.order) : NULL);
+    put_count(out, "jobs", run->count.jobs);
+    json_key(out, "by_class");
+    json_open(out, '{');
+    for (enum job_class class = 0; class < CLASS_COUNT; class ++)
+        put_count(out, job_class_name(class), run->count.by_class[class]);
+    json_close(out, '}');
+    put_count(out, "conversations", run->count.conversations);
+    put_count(out, "stay", run->count.stay);
+    json_key(out, "stays");
+    json_open(out, '{');
+    for (enum drain_stay stay = DRAIN_STAY_NONE + 1; stay < DRAIN_STAY_COUNT; stay++)
+        if (run->count.stays[stay] > 0)
+            put_count(out, drain_stay_name(stay), run->count.stays[stay]);
+    json_close(out, '}');
+    put_time(out, "oldest_at", view.oldest_at_ms);
+    put_times(turn, out, run);
     json_key(out, "to");
     json_open(out, '[');
 }
@@ -138,7 +164,7 @@ static enum admin_step dry_run(struct admin_turn *turn, struct exchange *x, stru
         if (core_drain_look(turn->core, run->line, run->drain.mode, &run->slot, SLOTS_PER_STEP, &run->count))
             return STEP_MORE;
         run->counted = true;
-        put_counts(&x->answer.text, x, run);
+        put_counts(turn, x, run);
     }
     bool leaves = run->drain.mode == DRAIN_REPLACE || run->drain.mode == DRAIN_MOVE;
     size_t lines = leaves && core_line_view(turn->core, run->line, turn->now, &view) ? core_line_count(turn->core) : 0;

@@ -155,6 +155,17 @@
     X(STOPPED, "stopped")                                                                          \
     X(DONE, "done")
 
+/* Why a drain leaves a job where it is (`stays` of a dry run). */
+#define DRAIN_STAY_LIST(X)                                                                         \
+    X(NONE, "none")                                                                                \
+    X(LEASED, "leased")                                                                            \
+    X(OUTCOME_UNKNOWN, "outcome_unknown")                                                          \
+    X(CONVERSATION_CRITICAL, "conversation_critical")                                              \
+    X(CONVERSATION_PAUSED, "conversation_paused")                                                  \
+    X(CAMPAIGN_PAUSED, "campaign_paused")                                                          \
+    X(PINNED, "pinned")                                                                            \
+    X(BEGUN, "begun")
+
 /* Error codes on every surface (PROTOCOL, Error codes), with the HTTP status that fits. */
 #define CODE_LIST(X)                                                                               \
     X(NONE, "none", 200)                                                                           \
@@ -279,6 +290,12 @@ enum drain_state {
 #undef X
         DRAIN_STATE_COUNT
 };
+enum drain_stay {
+#define X(name, text) DRAIN_STAY_##name,
+    DRAIN_STAY_LIST(X)
+#undef X
+        DRAIN_STAY_COUNT
+};
 enum code {
 #define X(name, text, http) CODE_##name,
     CODE_LIST(X)
@@ -303,6 +320,7 @@ const char *pause_scope_name(enum pause_scope scope);
 const char *drain_name(enum drain drain);
 const char *drain_order_name(enum drain_order order);
 const char *drain_state_name(enum drain_state state);
+const char *drain_stay_name(enum drain_stay stay);
 const char *code_name(enum code code);
 
 /* Read a word, exactly as written. False: not such a word, *out untouched. */

@@ -199,6 +199,9 @@ START_TEST(a_drain_is_rehearsed_begun_seen_and_stopped)
     ck_assert(json_int(reply.json, "jobs", &number));
     ck_assert_int_eq(number, 3);
     ck_assert(json_bool(reply.json, "dry_run", false));
+    ck_assert(json_int(json_get(reply.json, "by_class"), "transactional", &number));
+    ck_assert_int_eq(number, 3);
+    ck_assert(cJSON_IsNull(json_get(reply.json, "takes_ms")));
     reply_free(&reply);
     reply = rig_ask("POST", path, "operator-eu-token", "{\"mode\":\"ramp\",\"pace_per_min\":2}");
     ck_assert_str_eq(json_string(json_get(reply.json, "drain"), "mode"), "ramp");

@@ -235,6 +235,42 @@ START_TEST(a_drain_stops_when_too_much_fails_and_not_when_little_does)
 }
 END_TEST
 
+static struct drain_count look(enum drain mode)
+{
+    struct drain_count count = {0};
+    uint32_t cursor = 0;
+    while (core_drain_look(rig->core, 0, mode, &cursor, 3, &count))
+        ;
+    return count;
+}
+
+START_TEST(a_rehearsal_says_what_goes_by_class_and_what_keeps_the_rest)
+{
+    begin_with(CONF, 1);
+    went.count = 0;
+    rig_worker(rig, 1, 1);
+    send_known(0, 1, CLASS_REPLY);
+    rig_tick(rig); /* leased */
+    rig_pause(rig, PAUSE_CONVERSATION, rig_job(2, CLASS_REPLY).conversation, 0);
+    send_known(0, 2, CLASS_REPLY);
+    send_known(0, 3, CLASS_CAMPAIGN);
+    struct core_enqueue pinned = rig_job(4, CLASS_FOLLOWUP);
+    pinned.from_line = RIG_LINE;
+    rig_enqueue(rig, &pinned);
+    struct drain_count ramp = look(DRAIN_RAMP), fail = look(DRAIN_FAIL), move = look(DRAIN_MOVE), replace = look(DRAIN_REPLACE);
+    ck_assert_uint_eq(ramp.jobs, 3);
+    ck_assert_uint_eq(ramp.by_class[CLASS_REPLY], 1);
+    ck_assert_uint_eq(ramp.stays[DRAIN_STAY_CONVERSATION_PAUSED], 1);
+    ck_assert_uint_eq(fail.jobs, 3);
+    ck_assert_uint_eq(fail.stays[DRAIN_STAY_LEASED], 1);
+    ck_assert_uint_eq(move.jobs + move.stay, 3); /* what a worker has is nobody's to move */
+    ck_assert_uint_eq(replace.jobs, 0);
+    ck_assert_uint_ge(move.stays[DRAIN_STAY_PINNED], 1);
+    int64_t eta_ms = core_drain_eta(rig->core, 0, 60, 11, rig->now) - rig->now.wall_ms;
+    ck_assert_msg(eta_ms >= 10000 && eta_ms <= 11500, "%lld ms", (long long)eta_ms);
+}
+END_TEST
+
 START_TEST(a_drain_that_is_cancelled_leaves_no_pause_and_no_bound)
 {
     held(CONF);
@@ -260,6 +296,7 @@ int main(void)
         a_line_that_goes_down_again_stops_its_drain_for_good,
         a_drain_waits_for_a_closed_line_and_is_not_stopped_by_it,
         a_drain_stops_when_too_much_fails_and_not_when_little_does,
+        a_rehearsal_says_what_goes_by_class_and_what_keeps_the_rest,
         a_drain_that_is_cancelled_leaves_no_pause_and_no_bound,
     };
     return run_suite("core_drain", tests, sizeof tests / sizeof *tests);

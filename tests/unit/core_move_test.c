@@ -654,6 +654,8 @@ START_TEST(a_drain_by_fail_ends_what_waits_now_as_dead_letters_and_nothing_else)
         ;
     ck_assert_uint_eq(count.jobs, 3);
     ck_assert_uint_eq(count.stay, 1);
+    ck_assert_uint_eq(count.by_class[CLASS_CAMPAIGN], 3);
+    ck_assert_uint_eq(count.stays[DRAIN_STAY_OUTCOME_UNKNOWN], 1);
     ck_assert_int_eq(drain(0, DRAIN_FAIL, 0), CODE_NONE);
     uint64_t later = send_known(0, 9, CLASS_CAMPAIGN);
     rig_pass(rig, 10);
