@@ -20,6 +20,7 @@
 #define WISHES_MAX 128
 #define AGAIN_US   (15 * US_S)
 #define IMPORT_AGAIN_US (500 * US_MS)
+#define DRAINS_OVER_US (10 * US_MIN) /* after all was healed, those that were asked to end have ended */
 #define TAG_SHIFT  56
 #define CAMPAIGNS  2
 
@@ -70,6 +71,7 @@ static struct {
     bool moved[CAST_CONVERSATIONS];
     bool suppressed[CAST_CONVERSATIONS], ever_suppressed[CAST_CONVERSATIONS];
     bool ever_drained;
+    bool ramped[CAST_LINES]; /* a drain of it may have stopped, and paused the line */
     bool calm;
 } operators;
 
@@ -369,6 +371,8 @@ static void asking(struct wish *wish)
     if (wish->act == ACT_DRAIN && (wish->drain == DRAIN_MOVE || wish->drain == DRAIN_REPLACE))
         memset(operators.moved, true, sizeof operators.moved);
     operators.ever_drained = operators.ever_drained || wish->act == ACT_DRAIN;
+    if (wish->act == ACT_DRAIN && wish->drain == DRAIN_RAMP)
+        operators.ramped[wish->target] = true;
     if (wish->act == ACT_SUPPRESS)
         operators.ever_suppressed[wish->target] = true;
     if (wish->act == ACT_UNSUPPRESS)
@@ -646,9 +650,19 @@ void operators_begin(void)
     }
 }
 
+static void resume_drained(void *self, uint64_t arg)
+{
+    (void)self;
+    (void)arg;
+    for (int line = 0; line < CAST_LINES; line++)
+        if (operators.ramped[line])
+            wish_for((struct wish){.act = ACT_RESUME, .scope = PAUSE_LINE, .target = line});
+}
+
 void operators_heal(void)
 {
     operators.calm = true;
+    ground_in(DRAINS_OVER_US, resume_drained, NULL, 0);
     for (int i = 0; i < WISHES_MAX; i++)
         if (!operators.wishes[i].asked || begins(operators.wishes[i].act))
             operators.wishes[i].used = false;
@@ -719,7 +733,8 @@ bool operators_may_have_paused(enum pause_scope scope, int line, int conversatio
         if (operators_may_have_paused(scope, any, conversation, campaign, since_us))
             return true;
     const struct known *known = pause_of(scope, line, conversation, campaign);
-    return known != NULL && (known->maybe || known->over_us > since_us);
+    bool by_drain = scope == PAUSE_LINE && line >= 0 && operators.ramped[line];
+    return by_drain || (known != NULL && (known->maybe || known->over_us > since_us));
 }
 
 bool operators_may_have_set(int line, int64_t since_us)

@@ -322,7 +322,7 @@ static void take_ask_ack(struct producer *producer, const struct packet *packet)
         breach("form", NOBODY_ABOUT, "an ACK of %zu parts for %zu names", packet->count, producer->asked_count);
     for (size_t i = 0; i < producer->asked_count; i++) {
         cJSON *view = json_parse(packet->parts[3 + i].data, packet->parts[3 + i].bytes, NULL);
-        witness_viewed(producer->asked[i], view, producer->cancelling);
+        witness_viewed(producer->asked[i], view, producer->cancelling, producer->asked_us);
         cJSON_Delete(view);
     }
 }

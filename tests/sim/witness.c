@@ -163,7 +163,7 @@ bool witness_waits_for_answer(int job)
     return strstr(witness.jobs[job].told, "conversation_") != NULL && strstr(witness.jobs[job].told, "_busy") == NULL;
 }
 
-void witness_viewed(int job, const cJSON *view, bool of_cancel)
+void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us)
 {
     const char *text = json_string(view, "state");
     const cJSON *error = json_get(view, "error");
@@ -194,7 +194,7 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel)
     if (job_state_is_final(state))
         end(job, state, code);
     else if (!of_cancel)
-        views_check(job, state, json_string(view, "reason"), cast_line_of(json_string(view, "line")));
+        views_check(job, state, json_string(view, "reason"), cast_line_of(json_string(view, "line")), asked_us);
 }
 
 /* ---- P4: one key for life, on one line ---- */

@@ -15,7 +15,7 @@ void witness_begin(void);
 /* ---- producers ---- */
 void witness_acked(int job, const char *number, const cJSON *result);
 void witness_refused(int job, const char *code);
-void witness_viewed(int job, const cJSON *view, bool of_cancel);
+void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us);
 
 /* An operator may have brought it back from the dead letters. */
 void witness_requeued(int job);

@@ -7,15 +7,16 @@
 #include "tests/sim/operators.h"
 #include "tests/sim/witness_lines.h"
 
-#define ON_ITS_WAY_US (15 * US_S) /* a view may be so old when it is read */
-
 #define SILENT_US     (40 * US_S) /* without a reason, from view to view */
 
 static int64_t silent_since_us[CAST_JOBS_MAX];
 
+#define SLACK_US (15 * US_S) /* clocks drift, timers and words from elsewhere come a little late */
+
 struct look {
     int job, line;
     enum reason reason;
+    int64_t asked_us; /* the view is no older */
     const struct cast_job *known;
 };
 
@@ -40,14 +41,14 @@ static void check_pauses(const struct look *look)
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (look->reason == pairs[i].reason &&
             !operators_may_have_paused(pairs[i].scope, look->line, look->known->conversation, look->known->campaign,
-                                       now_us() - ON_ITS_WAY_US))
+                                       look->asked_us - SLACK_US))
             wrong(look, "no such pause can be in force");
 }
 
 static void check_causes(const struct look *look)
 {
     if (look->reason == REASON_LINE_CRITICAL && !lines_was_ever_critical(look->line) &&
-        !operators_may_have_set(look->line, now_us() - ON_ITS_WAY_US))
+        !operators_may_have_set(look->line, look->asked_us - SLACK_US))
         wrong(look, "nobody ever called the line CRITICAL");
     if (look->reason == REASON_LINE_FLAGGED && !lines_was_ever_flagged(look->line))
         wrong(look, "nobody ever called the line FLAGGED");
@@ -60,17 +61,17 @@ static void check_stopped(const struct look *look)
     bool excused = look->reason == REASON_CONVERSATION_BUSY || look->reason == REASON_NOT_YET_DUE;
     if (look->line < 0 || excused)
         return;
-    if (lines_is_surely_critical(look->line, &since_us) && now_us() > since_us + ON_ITS_WAY_US &&
+    if (lines_is_surely_critical(look->line, &since_us) && look->asked_us > since_us + SLACK_US &&
         look->reason > REASON_LINE_RECOVERING)
         wrong(look, "the line was accepted to be CRITICAL");
     since_us = operators_paused_since_us(look->line, look->known->conversation, look->known->campaign);
-    if (since_us != US_NEVER && now_us() > since_us + ON_ITS_WAY_US && look->reason > REASON_LINE_PAUSED)
+    if (since_us != US_NEVER && look->asked_us > since_us + SLACK_US && look->reason > REASON_LINE_PAUSED)
         wrong(look, "a pause of it was accepted");
 }
 
-void views_check(int job, enum job_state state, const char *reason, int line)
+void views_check(int job, enum job_state state, const char *reason, int line, int64_t asked_us)
 {
-    struct look look = {.job = job, .line = line, .known = &cast_jobs[job]};
+    struct look look = {.job = job, .line = line, .asked_us = asked_us, .known = &cast_jobs[job]};
     if (state == JOB_LEASED || state == JOB_NONE)
         return;
     if (reason == NULL) { /* it goes next, or has ended and the disk does not have it yet */

@@ -3,9 +3,11 @@
 #ifndef TESTS_SIM_WITNESS_VIEWS_H
 #define TESTS_SIM_WITNESS_VIEWS_H
 
+#include <stdint.h>
+
 #include "lineward/words.h"
 
-/* The view of a job that waits; line -1: it has none. */
-void views_check(int job, enum job_state state, const char *reason, int line);
+/* The view of a job that waits, which was asked for then; line -1: it has none. */
+void views_check(int job, enum job_state state, const char *reason, int line, int64_t asked_us);
 
 #endif
