@@ -55,8 +55,9 @@ void notify_open(void)
 {
     const char *name = getenv("NOTIFY_SOCKET");
     if (name != NULL && address(name)) {
-        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        manager.fd = fd > 0 ? fd : 0;
+        manager.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (manager.fd < 0)
+            manager.fd = 0;
         manager.watch_ms = watch_ms(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
     }
     unsetenv("NOTIFY_SOCKET");
