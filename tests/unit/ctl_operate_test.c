@@ -96,6 +96,45 @@ START_TEST(a_drain_says_how_and_may_be_dry)
 }
 END_TEST
 
+#define DRAIN(state, reason, left)                                                                                   \
+    "{\"line\":\"+1202\",\"pace_per_min\":600,\"reason\":null,\"drain\":{\"mode\":\"ramp\",\"state\":\"" state "\",\"reason\":" reason       \
+    ",\"total\":3000,\"sent\":1250,\"failed\":10,\"left\":" left ",\"eta_at\":null}}"
+
+START_TEST(a_drain_is_watched_until_it_is_over_and_the_exit_code_says_how)
+{
+    static const struct reply done[] = {{200, "{}"}, {200, DRAIN("running", "null", "1740")}, {200, DRAIN("done", "null", "0")}};
+    SERVER_START(done);
+    RUN_ADMIN("drain", W("+1202"), W("--mode"), W("ramp"), W("--pace"), W("600"), W("--order"), W("oldest"), W("--stop-errors"),
+              W("5"), W("--watch"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_str_eq(server.seen[0].body,
+                     "{\"mode\":\"ramp\",\"pace_per_min\":600,\"stop_error_percent\":5,\"order\":\"oldest\"}");
+    assert_asked(1, "GET", "/v1/lines/%2B1202");
+    assert_says(said.err, "1,740 left, 1,250 sent, 10 failed, 600/min");
+    assert_says(said.out, "+1202: done; 1,250 sent, 10 failed, 0 left");
+    server_stop();
+    static const struct reply stopped[] = {{200, DRAIN("stopped", "\"line_critical\"", "1740")}};
+    SERVER_START(stopped);
+    RUN_ADMIN("drain", W("+1202"), W("--watch"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_asked(0, "GET", "/v1/lines/%2B1202"); /* nothing is begun */
+    assert_says(said.out, "+1202: stopped: line_critical; 1,250 sent, 10 failed, 1,740 left");
+    RUN_ADMIN("drain", W("+1202"), W("--watch"), W("--json"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.out, "\"state\":\"stopped\"");
+    server_stop();
+    static const struct reply none[] = {{200, "{\"line\":\"+1202\",\"drain\":null}"}};
+    SERVER_START(none);
+    RUN_ADMIN("drain", W("+1202"), W("--watch"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    RUN_ADMIN("drain", W("+1202"), W("--watch"), W("--stop"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("drain", W("+1202"), W("--mode"), W("ramp"), W("--pace"), W("5"), W("--watch"), W("--dry-run"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    server_stop();
+}
+END_TEST
+
 START_TEST(a_conversation_is_moved_by_pool_and_recipients_with_a_reason)
 {
     static const struct reply script[] = {{200, "{\"line\":\"+1303\"}"}};
@@ -220,6 +259,7 @@ int main(void)
     tcase_add_test(tests, the_list_of_lines_says_which_are_cordoned);
     tcase_add_test(tests, a_reputation_is_set_for_a_while_with_a_reason_and_ended);
     tcase_add_test(tests, a_drain_says_how_and_may_be_dry);
+    tcase_add_test(tests, a_drain_is_watched_until_it_is_over_and_the_exit_code_says_how);
     tcase_add_test(tests, a_conversation_is_moved_by_pool_and_recipients_with_a_reason);
     tcase_add_test(tests, dead_letters_are_shown_with_their_codes);
     tcase_add_test(tests, requeue_goes_on_after_a_refusal);

@@ -1,4 +1,4 @@
-/* cmd_operate.c — an operator's word on jobs and lines: settle, cordon, reputation, drain, move. */
+/* cmd_operate.c — an operator's word on jobs and lines: settle, cordon, reputation, move. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,47 +123,6 @@ static int show(const struct ctl *ctl, const struct http_answer *answer)
     if (!printed(ctl, answer))
         view_tree(ctl->out, &ctl->view, answer->json, 0);
     return EXIT_DONE;
-}
-
-/* False: what was said makes no sense, and *code says so. */
-static bool write_drain(const struct ctl *ctl, const struct args *args, struct json_out *body, int *code)
-{
-    int64_t pace = 0;
-    json_open(body, '{');
-    put(body, "mode", args_option(args, "mode"));
-    if (args_option(args, "pace") != NULL) {
-        if (!args_number(args, "pace", 1, 60000, &pace)) {
-            *code = ctl_fail(ctl, EXIT_USAGE, "usage", "--pace is a number from 1 to 60000");
-            return false;
-        }
-        json_key(body, "pace_per_min");
-        json_put_int(body, pace);
-    }
-    if (args_flag(args, "dry-run")) {
-        json_key(body, "dry_run");
-        json_put_bool(body, true);
-    }
-    return true;
-}
-
-int command_drain(const struct ctl *ctl, const struct args *args)
-{
-    bool stop = args_flag(args, "stop");
-    struct json_out body = {0};
-    struct http_answer answer = {0};
-    int code = EXIT_DONE;
-    if (stop == (args_option(args, "mode") != NULL))
-        return ctl_fail(ctl, EXIT_USAGE, "usage", "drain needs a --mode, or --stop");
-    if (stop)
-        code = ctl_change(ctl, args, "DELETE", args->positional[0], NULL, &answer);
-    else if (write_drain(ctl, args, &body, &code))
-        code = send_body(ctl, args, "POST", &body, &answer);
-    else
-        json_out_free(&body);
-    if (code == EXIT_DONE)
-        show(ctl, &answer);
-    http_answer_free(&answer);
-    return code;
 }
 
 int command_move(const struct ctl *ctl, const struct args *args)

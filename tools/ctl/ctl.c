@@ -81,8 +81,11 @@ static const struct option_spec reputation_options[] = {
 };
 
 static const struct option_spec drain_options[] = {
-    {"mode", "MODE", "ramp, replace, fail or move (needed, unless --stop)"},
+    {"mode", "MODE", "ramp, replace, fail or move (needed to begin one)"},
     {"pace", "N", "with ramp: at most so many a minute"},
+    {"order", "ORDER", "with ramp: replies (first; the default), oldest, deadline or shares"},
+    {"stop-errors", "PERCENT", "with ramp: stop when more of its latest tries fail (20; 0: never)"},
+    {"watch", NULL, "show how far it is until it is over; alone: of the one under way"},
     {"dry-run", NULL, "only say what would go, and where to"},
     {"stop", NULL, "end the drain that is under way"},
     {NULL, NULL, NULL},
@@ -258,7 +261,9 @@ static const struct command commands[] = {
     {"drain", "LINE", 1, 1, "do something with the backlog of a line",
      "ramp: let it go at a set pace, as reputation allows. replace: conversations never started on it go back to the\n"
      "pool. fail: what waits now goes to the dead letters. move (admins, for a line gone for good): all its\n"
-     "conversations are placed anew as budgets allow, until --stop.",
+     "conversations are placed anew as budgets allow, until --stop. A ramp stops by itself when the line closes or too\n"
+     "much fails; a pause then keeps what is left until the next one. With --watch the exit code is 0 when it is done, and\n"
+     "1 when it stopped or was ended; an interrupt ends the watching, not the drain.",
      drain_options, command_drain, "/v1/lines/{}/drain"},
     {"conversations move", "POOL TO LINE", 3, 3, "a conversation lives on another line from now on",
      "The chat is forgotten, for chats live on a line: the next message opens a new one there.", move_options,

@@ -66,7 +66,7 @@ int command_settle(const struct ctl *ctl, const struct args *args);  /* cmd_oper
 int command_cordon(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c: cordon, uncordon */
 int command_reputation_set(const struct ctl *ctl, const struct args *args); /* cmd_operate.c */
 int command_reputation_end(const struct ctl *ctl, const struct args *args); /* cmd_operate.c */
-int command_drain(const struct ctl *ctl, const struct args *args); /* cmd_operate.c */
+int command_drain(const struct ctl *ctl, const struct args *args); /* cmd_drain.c */
 int command_move(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c */
 int command_requeue(const struct ctl *ctl, const struct args *args); /* cmd_dead.c */
 int command_audit(const struct ctl *ctl, const struct args *args);   /* cmd_audit.c */
