@@ -266,8 +266,8 @@ static void stop(struct core *core, uint32_t at, enum reason closed, struct inst
     if (closed != REASON_NONE)
         snprintf(change->drain_why, sizeof change->drain_why, "%s", reason_name(closed));
     else
-        snprintf(change->drain_why, sizeof change->drain_why, "%u of %u sends failed", orders->failed[0] + orders->failed[1],
-                 orders->tries[0] + orders->tries[1]);
+        snprintf(change->drain_why, sizeof change->drain_why, "%u of %u sends failed",
+                 (unsigned)(orders->failed[0] + orders->failed[1]), (unsigned)(orders->tries[0] + orders->tries[1]));
     snprintf(reason, sizeof reason, "drain stopped: %s", change->drain_why);
     change->drain_pause = pause_lay(core, core->lines[at].known.number, reason, change->drain_by, now, out);
     if (change->drain_pause == 0) /* no room for one more: the bound stays in force, and it is tried again */

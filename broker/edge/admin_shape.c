@@ -186,7 +186,7 @@ static void put_ages(struct json_out *out, const struct row *row, const uint64_t
     json_key(out, "ages");
     json_open(out, '[');
     for (unsigned age = 0; age < SHAPE_AGES; age++)
-        json_put_int(out, total != NULL ? (int64_t)total[age] : row->ages[age]);
+        json_put_int(out, row == NULL ? (int64_t)total[age] : row->ages[age]);
     json_close(out, ']');
 }
 

@@ -23,7 +23,9 @@ static void put_ages(FILE *out, const cJSON *row)
     const cJSON *age;
     fprintf(out, "%9.0f", cJSON_GetNumberValue(json_get(row, "jobs")));
     cJSON_ArrayForEach(age, json_get(row, "ages"))
+    {
         fprintf(out, "%8.0f", cJSON_GetNumberValue(age));
+    }
 }
 
 static void put_name(FILE *out, const cJSON *row, const char *name)
@@ -50,12 +52,16 @@ static void show(const struct ctl *ctl, const cJSON *answer)
     const cJSON *minute, *row;
     fprintf(ctl->out, "%9s", "T");
     cJSON_ArrayForEach(minute, json_get(answer, "minutes"))
+    {
         fprintf(ctl->out, "%8.0f", cJSON_GetNumberValue(minute));
+    }
     fprintf(ctl->out, "   1280+\n");
     put_ages(ctl->out, json_get(answer, "total"));
     fprintf(ctl->out, "  TOTAL\n");
     cJSON_ArrayForEach(row, json_get(answer, "shape"))
+    {
         put_row(ctl->out, row);
+    }
     double left_off = cJSON_GetNumberValue(json_get(answer, "left_off"));
     if (left_off > 0)
         fprintf(ctl->out, "(%.0f smaller rows: --limit)\n", left_off);

@@ -112,8 +112,11 @@ static void draw(struct view *view)
     view->rows = top_draw(&view->top, page, &screen, size.ws_row - 1, view->from, notice);
     fclose(page);
     fputs("\033[H", out);
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
-        fprintf(out, "%s\033[K\n", line);
+    for (const char *line = text; *line != '\0';) {
+        int wide = (int)strcspn(line, "\n");
+        fprintf(out, "%.*s\033[K\n", wide, line);
+        line += wide + (line[wide] == '\n');
+    }
     fputs("\033[J", out);
     fflush(out);
     free(text);

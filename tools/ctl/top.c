@@ -272,7 +272,7 @@ static int by_count(const void *a, const void *b)
 static void draw_reasons(const struct top *top, FILE *out)
 {
     const cJSON *reasons = value_at(top->now.status, "backlog_by_reason"), *reason;
-    const cJSON *sorted[64];
+    const cJSON *sorted[64] = {NULL};
     size_t count = 0;
     cJSON_ArrayForEach(reason, reasons)
     {
@@ -293,7 +293,10 @@ static void draw_reasons(const struct top *top, FILE *out)
 /* Of text with long lines: at most so many, none wider than the screen. */
 static void put_cut(FILE *out, char *text, const struct screen *screen, int lines)
 {
-    for (char *line = strtok(text, "\n"); line != NULL && lines > 0; line = strtok(NULL, "\n"), lines--) {
+    for (char *line = text, *next; *line != '\0' && lines > 0; line = next, lines--) {
+        next = line + strcspn(line, "\n");
+        if (*next == '\n')
+            *next++ = '\0';
         bool coloured = strchr(line, '\033') != NULL; /* such a line was made to fit */
         if (coloured || screen->width == 0)
             fputs(line, out);
