@@ -105,35 +105,54 @@ static void wake_lines(struct core *core, struct instant now)
 
 /* A conversation without a record of its own lives where one of its jobs was tried: until a try is surely over without
  * having begun, nothing moves it. Else it waits for the line that one of them names. */
-static void find_homes(struct core *core)
+static bool has_line(const struct job *job)
+{
+    return job->number != 0 && !job_state_is_final(job->state) && job->next != 0;
+}
+
+static void find_tried(struct core *core)
 {
     for (uint32_t slot = 1; slot <= core->jobs_used; slot++) {
         const struct job *job = &core->jobs[slot];
-        if (job->number == 0 || job_state_is_final(job->state) || job->next == 0)
-            continue;
         struct conversation *conversation = &core->conversations[job->conversation];
+        bool tried = has_line(job) && job->rank != 0 && (job->attempts > 0 || job->state == JOB_LEASED);
         bool lives = (conversation->flags & CONVERSATION_RECORDED) != 0;
-        bool tried = job->rank != 0 && (job->attempts > 0 || job->state == JOB_LEASED);
-        bool pinned = (job->flags & JOB_PINNED) != 0;
-        bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
-        if (!lives && (tried || (pinned && !bound)))
+        if (tried && !lives)
             conversation->line = (job->next - 1) & NO_LINE;
         if (tried && (!lives || conversation->line == job->next - 1)) /* else it was moved since */
             conversation->flags |= CONVERSATION_BOUND;
-        if (pinned && lives && conversation->line != job->next - 1) { /* it had left, and its record does not say so */
+    }
+}
+
+/* Where it lived elsewhere, the job that names a line was accepted because it had left, which nothing else says. */
+static void find_pinned(struct core *core)
+{
+    for (uint32_t slot = 1; slot <= core->jobs_used; slot++) {
+        const struct job *job = &core->jobs[slot];
+        struct conversation *conversation = &core->conversations[job->conversation];
+        if (!has_line(job) || (job->flags & JOB_PINNED) == 0)
+            continue;
+        if (conversation->line != job->next - 1) {
             conversation->line = (job->next - 1) & NO_LINE;
             conversation->flags &= (uint8_t)~CONVERSATION_BOUND;
         }
-        if (pinned)
-            conversation->flags |= CONVERSATION_PINNED;
+        conversation->flags |= CONVERSATION_PINNED;
     }
+}
+
+static void find_homes(struct core *core)
+{
+    find_tried(core);
+    find_pinned(core);
     /* A try that is under way or of unknown outcome says more than others, which surely made nothing. */
     for (uint32_t slot = 1; slot <= core->jobs_used; slot++) {
         const struct job *job = &core->jobs[slot];
         struct conversation *conversation = &core->conversations[job->conversation];
-        bool counts = job->number != 0 && (job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0);
-        if (counts && !job_state_is_final(job->state) && job->next != 0 && (conversation->flags & CONVERSATION_RECORDED) == 0)
+        bool counts = job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0;
+        if (counts && has_line(job) && (conversation->flags & CONVERSATION_RECORDED) == 0) {
             conversation->line = job->next - 1;
+            conversation->flags |= CONVERSATION_BOUND;
+        }
     }
 }
 

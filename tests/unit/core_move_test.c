@@ -425,6 +425,31 @@ static struct core_requeue refused_on_1(uint64_t conversation)
                                  .job = rig_job(conversation, CLASS_REPLY)};
 }
 
+/* Nothing but the job that names a line says after a restart that the conversation had left the one where it was tried. */
+START_TEST(a_conversation_that_left_after_a_vain_try_goes_where_its_job_names_after_a_restart)
+{
+    begin(FREE_CONF);
+    struct effect job = leased_on(0, 1);
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.retry_after_ms = 1000;
+    rig_answer(rig, &result);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    ck_assert_int_eq(drain(0, DRAIN_REPLACE, 0), CODE_NONE);
+    rig_pass(rig, 2000);
+    ck_assert_uint_eq(rig_view(rig, job.number).line, 0); /* it has left */
+    struct core_enqueue named = rig_job(1, CLASS_REPLY);
+    named.from_line = RIG_LINE + 1;
+    struct effect taken = rig_enqueue(rig, &named);
+    ck_assert_int_eq(taken.code, CODE_NONE);
+    come_back();
+    ck_assert_uint_eq(rig_view(rig, taken.number).line, RIG_LINE + 1);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    struct effect first = leased();
+    ck_assert_uint_eq(first.number, job.number);
+    ck_assert_uint_eq(line_of(&first), RIG_LINE + 1);
+}
+END_TEST
+
 /* covers: call POST /v1/dead/{id}/requeue */
 START_TEST(a_requeued_job_takes_no_chat_of_a_line_that_its_conversation_left)
 {
@@ -768,6 +793,7 @@ int main(void)
         without_the_policy_nothing_moves,
         an_unknown_outcome_a_pinned_job_and_a_critical_chat_stay,
         a_try_that_comes_back_from_a_flagged_line_leaves_it_with_its_key,
+        a_conversation_that_left_after_a_vain_try_goes_where_its_job_names_after_a_restart,
         a_requeued_job_takes_no_chat_of_a_line_that_its_conversation_left,
         a_conversation_that_left_and_is_pinned_elsewhere_stays_pinned_there_over_a_restart,
         a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along,
