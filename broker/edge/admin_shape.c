@@ -35,7 +35,8 @@ struct shape {
     uint8_t *reasons; /* of the lines */
     size_t line_count;
     struct row *rows, **top; /* the largest, the smallest of them last */
-    uint64_t total[SHAPE_AGES], rows_used, left_off;
+    uint32_t total[SHAPE_AGES]; /* there are never more jobs than that */
+    uint64_t rows_used, left_off;
     size_t top_count, limit;
     uint32_t row_at;
 };
@@ -181,12 +182,12 @@ static void rank(struct shape *shape, struct row *row)
     shape->top[at] = row;
 }
 
-static void put_ages(struct json_out *out, const struct row *row, const uint64_t *total)
+static void put_ages(struct json_out *out, const uint32_t ages[SHAPE_AGES])
 {
     json_key(out, "ages");
     json_open(out, '[');
     for (unsigned age = 0; age < SHAPE_AGES; age++)
-        json_put_int(out, row == NULL ? (int64_t)total[age] : row->ages[age]);
+        json_put_int(out, ages[age]);
     json_close(out, ']');
 }
 
@@ -212,7 +213,7 @@ static void put_row(const struct admin_turn *turn, struct json_out *out, const s
     put_text(out, "reason", reason != REASON_NONE ? reason_name(reason) : NULL);
     json_key(out, "jobs");
     json_put_int(out, row->jobs);
-    put_ages(out, row, NULL);
+    put_ages(out, row->ages);
     json_close(out, '}');
 }
 
@@ -233,7 +234,7 @@ static enum admin_step answer(const struct admin_turn *turn, struct exchange *x,
         jobs += shape->total[age];
     json_key(out, "jobs");
     json_put_int(out, (int64_t)jobs);
-    put_ages(out, NULL, shape->total);
+    put_ages(out, shape->total);
     json_close(out, '}');
     json_key(out, "shape");
     json_open(out, '[');
