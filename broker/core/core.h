@@ -544,7 +544,7 @@ struct core_shape { /* how far a walk is; the caller's memory */
 };
 struct shape_job {
     uint32_t pool;
-    uint64_t line; /* 0: none yet */
+    size_t line;       /* its index; SIZE_MAX: none yet */
     uint16_t campaign; /* core_name(); 0: none */
     enum reason reason; /* its own or its conversation's, else that of its line or pool */
     unsigned age;       /* since it was accepted or fell due: which of SHAPE_AGES */

@@ -7,6 +7,8 @@
 #include "broker/core/decide.h"
 #include "broker/core/job.h"
 
+#define PREFETCH 16u
+
 void core_shape_begin(const struct core *core, struct instant now, struct core_shape *shape)
 {
     static const int64_t minutes[SHAPE_LIMITS] = SHAPE_MINUTES;
@@ -67,6 +69,8 @@ bool core_shape_walk(struct core *core, struct core_shape *shape, const uint8_t 
     uint32_t slot = shape->slot == NOBODY ? 1 : shape->slot;
     for (; slot <= core->jobs_used && slots > 0; slot++, slots--) {
         const struct job *job = &core->jobs[slot];
+        if (slot + PREFETCH <= core->jobs_used) /* conversations lie all over the memory */
+            __builtin_prefetch(&core->conversations[core->jobs[slot + PREFETCH].conversation]);
         if (job->number == 0 || !job_is_waiting(job))
             continue;
         const struct conversation *conversation = &core->conversations[job->conversation];
@@ -79,7 +83,7 @@ bool core_shape_walk(struct core *core, struct core_shape *shape, const uint8_t 
             shared = unplaced_reason(core, shape, conversation->pool);
         bool is_own = own != REASON_NONE && (shared == REASON_NONE || own < shared || own == REASON_NOT_YET_DUE);
         const struct shape_job found = {.pool = conversation->pool,
-                                        .line = on_line ? core->lines[conversation->line].known.number : 0,
+                                        .line = on_line ? conversation->line : SIZE_MAX,
                                         .campaign = job->campaign,
                                         .reason = is_own ? own : shared,
                                         .age = age_of(core, shape, job)};

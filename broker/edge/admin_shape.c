@@ -9,7 +9,7 @@
 #include "broker/edge/admin_calls.h"
 
 #define LINES_PER_STEP 1024
-#define JOBS_PER_STEP  8192
+#define JOBS_PER_STEP  1024
 #define ROWS_PER_STEP  8192
 #define ROWS_MAX       (1u << 18) /* a power of two; of more, the rest is counted in the total only */
 #define WALKS_MAX      4          /* at once: each has a table */
@@ -29,7 +29,8 @@ struct shape {
     enum by by;
     bool has_pool;
     uint32_t pool;
-    uint64_t line;
+    bool has_line;
+    size_t line;
     enum reason reason; /* NONE: any */
     struct core_shape core;
     uint8_t *reasons; /* of the lines */
@@ -84,8 +85,11 @@ static bool read_filters(struct admin_turn *turn, struct exchange *x, struct sha
         answer_error(x, CODE_UNKNOWN_POOL, NULL, "pool");
         return false;
     }
-    if (line != NULL && !line_text_parse(line, &shape->line)) {
-        answer_error(x, CODE_INVALID_FIELD, "line must be a number in E.164 form", "line");
+    uint64_t number;
+    shape->has_line = line != NULL;
+    if (line != NULL && (exchange_line(turn, x, line, &number) != CODE_NONE ||
+                         !core_line_find(turn->core, number, &shape->line))) {
+        answer_error(x, CODE_UNKNOWN_LINE, NULL, "line");
         return false;
     }
     if (reason != NULL && (!reason_parse(reason, &shape->reason) || shape->reason == REASON_NONE)) {
@@ -148,11 +152,11 @@ static struct row *row_of(struct shape *shape, uint64_t key, uint32_t pool, enum
 static void take(void *self, const struct shape_job *job)
 {
     struct shape *shape = self;
-    if ((shape->has_pool && job->pool != shape->pool) || (shape->line != 0 && job->line != shape->line) ||
+    if ((shape->has_pool && job->pool != shape->pool) || (shape->has_line && job->line != shape->line) ||
         (shape->reason != REASON_NONE && job->reason != shape->reason) ||
         !grant_sees_pool(shape->turn, shape->x, job->pool))
         return;
-    const uint64_t keys[] = {[BY_LINE] = job->line, [BY_POOL] = 0, [BY_CAMPAIGN] = job->campaign, [BY_REASON] = 0};
+    const uint64_t keys[] = {[BY_LINE] = (uint64_t)job->line + 1, [BY_POOL] = 0, [BY_CAMPAIGN] = job->campaign, [BY_REASON] = 0};
     uint32_t pool = shape->by == BY_REASON ? 0 : job->pool;
     shape->total[job->age]++;
     struct row *row = row_of(shape, keys[shape->by], pool, job->reason);
@@ -201,12 +205,14 @@ static void put_row(const struct admin_turn *turn, struct json_out *out, const s
 {
     const struct conf *conf = turn->options->conf;
     char line[LINE_TEXT_MAX];
-    line_text(row->key, line);
+    struct line_view view;
+    bool on_line = shape->by == BY_LINE && row->key != 0 && core_line_view(turn->core, row->key - 1, turn->now, &view);
+    line_text(on_line ? view.number : 0, line);
     json_open(out, '{');
     if (shape->by != BY_REASON)
         put_text(out, "pool", row->pool < conf->pool_count ? conf->pools[row->pool].name : NULL);
     if (shape->by == BY_LINE)
-        put_text(out, "line", row->key != 0 ? line : NULL);
+        put_text(out, "line", on_line ? line : NULL);
     if (shape->by == BY_CAMPAIGN)
         put_text(out, "campaign", core_name(turn->core, NAME_CAMPAIGN, (uint16_t)row->key));
     enum reason reason = (enum reason)(row->reason - 1);

@@ -113,6 +113,15 @@ static void store_facts(void *self, struct store_facts *out)
     *out = (struct store_facts){.segments = 3};
 }
 
+static bool no_outcomes(void *self, uint32_t pool, struct instant now, struct outcome_view *out)
+{
+    (void)self;
+    (void)pool;
+    (void)now;
+    (void)out;
+    return false;
+}
+
 static bool is_ready(void *self)
 {
     (void)self;
@@ -180,7 +189,7 @@ static void open_admin(void)
                                           .tokens = bench.tokens,
                                           .lookup = bench.lookup,
                                           .started = bench.now,
-                                          .shell = {.id_hash = id_hash, .store_facts = store_facts, .ready = is_ready}};
+                                          .shell = {.id_hash = id_hash, .store_facts = store_facts, .outcomes = no_outcomes, .ready = is_ready}};
     if (admin_open(&bench.admin, &options, &problem) != ERR_NONE)
         fail(problem.text);
     unlink(path);
@@ -330,7 +339,8 @@ int main(int argc, char **argv)
         "/readyz", "/metrics", "/v1/status", "/v1/pools", "/v1/lines?limit=1000", "/v1/lines/+12025500007",
         "/v1/workers", "/v1/pauses", "/v1/campaigns", "/v1/conversations?limit=1000",
         "/v1/conversations?line=%2B12025500007", "/v1/conversations/default/+14150000001", "/v1/jobs?limit=1000",
-        "/v1/jobs?state=leased", "/v1/jobs?reason=line_flagged", "/v1/suppressions/default", "/v1/audit", "/v1/dead"};
+        "/v1/jobs?state=leased", "/v1/jobs?reason=line_flagged", "/v1/suppressions/default", "/v1/audit", "/v1/dead",
+        "/v1/shape", "/v1/shape?by=pool", "/v1/lines/+12025500007/conversations?health=CRITICAL"};
     unsigned lines = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 100000;
     unsigned jobs = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 5000000;
     bool good = lines > 0 && jobs > 1;
