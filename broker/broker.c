@@ -76,8 +76,8 @@ static void log_alert(const struct broker *broker, const struct effect *effect)
         line_text(effect->line, line);
         handle_mask(line, masked);
     }
-    log_event(effect->alert == ALERT_DRAIN_DONE ? LOG_INFO : LOG_WARN, events[effect->alert], "account=%s line=%s", broker->conf->accounts[effect->account].name,
-              masked);
+    log_event(effect->alert == ALERT_DRAIN_DONE ? LOG_INFO : LOG_WARN, events[effect->alert], "account=%s line=%s",
+              broker->conf->accounts[effect->account].name, masked);
 }
 
 static void act(struct broker *broker, const struct effect *effect)

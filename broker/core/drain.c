@@ -75,12 +75,15 @@ void drain_count_try(struct core *core, uint32_t line, bool failed, struct insta
     orders_record(core, line, now, out);
 }
 
+static unsigned sum(const uint16_t blocks[2])
+{
+    return (unsigned)blocks[0] + blocks[1];
+}
+
 static bool too_much_fails(const struct orders *orders)
 {
-    unsigned tries = (unsigned)orders->tries[0] + orders->tries[1];
-    unsigned failed = (unsigned)orders->failed[0] + orders->failed[1];
-    unsigned percent = orders->change.drain_stop_percent;
-    return percent > 0 && tries >= TRIES_JUDGED && failed * 100 > tries * percent;
+    unsigned tries = sum(orders->tries), percent = orders->change.drain_stop_percent;
+    return percent > 0 && tries >= TRIES_JUDGED && sum(orders->failed) * 100 > tries * percent;
 }
 
 /* What closes it, after it was open under the drain; NONE: nothing does. After a start nobody has been heard of for a
@@ -266,8 +269,8 @@ static void stop(struct core *core, uint32_t at, enum reason closed, struct inst
     if (closed != REASON_NONE)
         snprintf(change->drain_why, sizeof change->drain_why, "%s", reason_name(closed));
     else
-        snprintf(change->drain_why, sizeof change->drain_why, "%u of %u sends failed",
-                 (unsigned)(orders->failed[0] + orders->failed[1]), (unsigned)(orders->tries[0] + orders->tries[1]));
+        snprintf(change->drain_why, sizeof change->drain_why, "%u of %u sends failed", sum(orders->failed),
+                 sum(orders->tries));
     snprintf(reason, sizeof reason, "drain stopped: %s", change->drain_why);
     change->drain_pause = pause_lay(core, core->lines[at].known.number, reason, change->drain_by, now, out);
     if (change->drain_pause == 0) /* no room for one more: the bound stays in force, and it is tried again */

@@ -15,7 +15,8 @@ int64_t pause_until_ms(const struct core *core, enum pause_scope scope, uint64_t
 /* Lays an operator's pause without an end on a line. Returns its number; 0: there is no room for it. */
 uint64_t pause_lay(struct core *core, uint64_t line, const char *reason, const char *by, struct instant now,
                    struct effects *out);
-void pause_lift(struct core *core, uint64_t line, uint64_t id, struct instant now, struct effects *out); /* if it lies there */
+/* If it lies there. */
+void pause_lift(struct core *core, uint64_t line, uint64_t id, struct instant now, struct effects *out);
 void index_pauses(struct core *core, uint32_t *heads, uint32_t heads_max);
 void pause_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out); /* WALL_PAUSE */
 /* Writes CHANGE_PAUSE; `news`: it began or ended just now, which followers hear of. */

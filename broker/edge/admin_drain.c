@@ -93,7 +93,8 @@ static void put_times(struct admin_turn *turn, struct json_out *out, const struc
     int64_t eta_ms = 0, takes_ms = 0;
     if (ramp) {
         eta_ms = core_drain_eta(turn->core, run->line, run->drain.pace_per_min, run->count.jobs, turn->now);
-        takes_ms = eta_ms != 0 ? eta_ms - turn->now.wall_ms : (int64_t)run->count.jobs * GAP_MIN_MS / run->drain.pace_per_min;
+        takes_ms = eta_ms != 0 ? eta_ms - turn->now.wall_ms
+                               : (int64_t)run->count.jobs * GAP_MIN_MS / run->drain.pace_per_min;
     }
     json_key(out, "takes_ms");
     if (ramp)

@@ -1,5 +1,5 @@
-/* drain_test.c — a held backlog goes at a pace, in real time: no minute above the bound, replies first, in the time that was
- * said, and nothing more within a second of a CRITICAL webhook. LINEWARD_DRAIN_JOBS=3000 takes five minutes. */
+/* drain_test.c — a held backlog goes at a pace, in real time: no minute above the bound, replies first, in the time that
+ * was said, and nothing more within a second of a CRITICAL webhook. LINEWARD_DRAIN_JOBS=3000 takes five minutes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,12 +132,13 @@ START_TEST(a_backlog_goes_at_the_bound_replies_first_and_in_the_time_that_was_sa
     MUST(sends.count == jobs, "%zu sends of %zu jobs", sends.count, jobs);
     for (size_t i = 0; i < jobs / REPLY_EVERY; i++)
         others += !sends.reply[i];
-    printf("drained %zu jobs in %lld ms, said %lld ms; at most %zu within a minute, %zu within 5 s; %zu others before a reply\n",
-           jobs, (long long)took_ms, (long long)said_ms, most_within(60000), most_within(5000), others);
+    printf("drained %zu jobs in %lld ms, said %lld ms; at most %zu within a minute, %zu within 5 s; %zu others before a "
+           "reply\n", jobs, (long long)took_ms, (long long)said_ms, most_within(60000), most_within(5000), others);
     MUST(most_within(60000) <= PACE_PER_MIN, "%zu within a minute", most_within(60000));
     MUST(most_within(5000) <= 5000 / GAP_MS + ON_THE_WAY, "%zu within five seconds", most_within(5000));
     MUST(others <= ON_THE_WAY, "%zu others went before a reply", others);
-    MUST(llabs(said_ms - took_ms) * 10 <= took_ms + 2000, "said %lld ms, took %lld ms", (long long)said_ms, (long long)took_ms);
+    MUST(llabs(said_ms - took_ms) * 10 <= took_ms + 2000, "said %lld ms, took %lld ms", (long long)said_ms,
+         (long long)took_ms);
     end();
 }
 END_TEST

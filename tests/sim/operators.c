@@ -209,6 +209,8 @@ static void drain(struct core *core, const struct wish *wish, struct instant now
     struct core_drain ask = {.token = wish->token,
                              .line = cast_line_digits(wish->target),
                              .mode = wish->act == ACT_DRAIN ? wish->drain : DRAIN_NONE,
+                             .order = (enum drain_order)(wish->token % DRAIN_ORDER_COUNT),
+                             .stop_percent = 20,
                              .pace_per_min = 20,
                              .by = "ops"};
     core_drain(core, &ask, now, out);

@@ -195,6 +195,30 @@ START_TEST(a_line_that_goes_down_again_stops_its_drain_for_good)
 }
 END_TEST
 
+START_TEST(a_drain_that_can_lay_no_pause_keeps_its_bound_until_it_can)
+{
+    struct rig_options options = {.conf = CONF, .seed = 1, .limits = {.pauses_max = 2}}; /* room for one */
+    rig_free(&rig);
+    rig = rig_new(&options);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 32);
+    went.count = 0;
+    rig_pause(rig, PAUSE_LINE, RIG_LINE, 0);
+    for (uint64_t i = 1; i <= 100; i++)
+        send_known(0, i, CLASS_TRANSACTIONAL);
+    ask(DRAIN_RAMP, PACE, DRAIN_ORDER_REPLIES, 20);
+    resume();
+    run(1000, FAILS_NONE);
+    ck_assert_uint_ne(rig_pause(rig, PAUSE_CONVERSATION, 9999, 0), 0);
+    told(REPUTATION_CRITICAL);
+    rig_pass(rig, 5000);
+    ck_assert_int_eq(orders()->drain, DRAIN_RAMP);
+    ck_assert_int_eq(rig_resume(rig, PAUSE_CONVERSATION, 9999, 0), CODE_NONE);
+    rig_pass(rig, 1100);
+    ck_assert_int_eq(orders()->drain_state, DRAIN_STATE_STOPPED);
+}
+END_TEST
+
 START_TEST(a_drain_waits_for_a_closed_line_and_is_not_stopped_by_it)
 {
     begin_with(CONF, 1);
@@ -294,6 +318,7 @@ int main(void)
         a_hundred_thousand_jobs_go_at_the_bound_replies_first_and_in_the_time_that_was_said,
         the_operator_says_which_class_goes_next,
         a_line_that_goes_down_again_stops_its_drain_for_good,
+        a_drain_that_can_lay_no_pause_keeps_its_bound_until_it_can,
         a_drain_waits_for_a_closed_line_and_is_not_stopped_by_it,
         a_drain_stops_when_too_much_fails_and_not_when_little_does,
         a_rehearsal_says_what_goes_by_class_and_what_keeps_the_rest,
