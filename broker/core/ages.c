@@ -28,3 +28,17 @@ uint64_t ages_first(const struct ages *ages, int64_t wall_ms, int64_t minutes)
     }
     return first;
 }
+
+int64_t ages_at_ms(const struct ages *ages, uint64_t number)
+{
+    int64_t earliest = 0;
+    for (int64_t minute = ages->newest; minute > ages->newest - AGES_MINUTES && minute > 0; minute--) {
+        uint64_t first = ages->first[minute % AGES_MINUTES];
+        if (first == 0)
+            continue;
+        earliest = minute;
+        if (first <= number)
+            break;
+    }
+    return earliest * 60000;
+}

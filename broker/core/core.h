@@ -550,6 +550,13 @@ struct shape_job {
     enum reason reason; /* its own or its conversation's, else that of its line or pool */
     unsigned age;       /* since it was accepted or fell due: which of SHAPE_AGES */
 };
+/* The jobs of lines that are due and wait, each with its place in the order of acceptance (and of falling due), from slot
+ * *cursor on (0 first), at most `limit` visited slots. Advances *cursor; false: the end was reached. */
+bool core_waiting_walk(const struct core *core, uint32_t *cursor, uint32_t limit,
+                       void (*visit)(void *self, size_t line, uint64_t order), void *self);
+/* When a job with that place was accepted, or fell due, to the minute; of one that is older than is remembered (22 h) the
+ * earliest minute that is. 0: nothing is known. */
+int64_t core_order_at_ms(const struct core *core, uint64_t order);
 void core_shape_begin(const struct core *core, struct instant now, struct core_shape *shape);
 /* First the reasons of the lines, `count` more; returns how many are left. `reasons` has room for those there were. */
 size_t core_shape_lines(const struct core *core, struct core_shape *shape, uint8_t *reasons, size_t room, size_t count);

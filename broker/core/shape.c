@@ -92,3 +92,25 @@ bool core_shape_walk(struct core *core, struct core_shape *shape, const uint8_t 
     shape->slot = slot;
     return slot <= core->jobs_used;
 }
+
+bool core_waiting_walk(const struct core *core, uint32_t *cursor, uint32_t limit,
+                       void (*visit)(void *self, size_t line, uint64_t order), void *self)
+{
+    uint32_t slot = *cursor == NOBODY ? 1 : *cursor;
+    uint64_t end = (uint64_t)slot + limit;
+    for (; slot <= core->jobs_used && slot < end; slot++) {
+        const struct job *job = &core->jobs[slot];
+        if (job->number == 0 || job->state != JOB_QUEUED)
+            continue;
+        const struct conversation *conversation = &core->conversations[job->conversation];
+        if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0)
+            visit(self, conversation->line, job_order(core, job));
+    }
+    *cursor = slot;
+    return slot <= core->jobs_used;
+}
+
+int64_t core_order_at_ms(const struct core *core, uint64_t order)
+{
+    return ages_at_ms(&core->ages, order);
+}

@@ -161,7 +161,6 @@ struct line {
     uint32_t waiting[CLASS_COUNT]; /* jobs of its conversations, leased ones not counted */
     uint32_t number_next; /* index chain */
     uint64_t sent_total;
-    int64_t oldest_at_ms;
 };
 
 struct orders { /* see operate.h */

@@ -11,6 +11,7 @@
 #include "broker/edge/admin_route.h"
 #include "broker/edge/admin_stream.h"
 #include "broker/edge/audit_trail.h"
+#include "broker/edge/oldest.h"
 #include "broker/edge/pause_count.h"
 
 #define STEPS_PER_SERVE 16 /* handler calls in one slice, at most one of which has more to do */
@@ -35,6 +36,7 @@ struct admin {
     /* the owner's */
     struct queue running;
     struct pause_count *count;
+    struct oldest *oldest;
     struct exchange *slots[ADMIN_CONNECTIONS_MAX];
     uint64_t generation;
     size_t next_slot;
@@ -106,7 +108,9 @@ enum err admin_open(struct admin **out, const struct admin_options *options, str
     admin->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     admin->streams = streams_new(options->lookup);
     admin->count = pause_count_new();
-    enum err err = admin->streams == NULL || admin->count == NULL ? ERR_NO_MEMORY : admin->wake_fd >= 0 ? admin_http_open(&admin->http, admin, problem) : ERR_IO;
+    admin->oldest = oldest_new();
+    bool has_memory = admin->streams != NULL && admin->count != NULL && admin->oldest != NULL;
+    enum err err = !has_memory ? ERR_NO_MEMORY : admin->wake_fd < 0 ? ERR_IO : admin_http_open(&admin->http, admin, problem);
     if (err != ERR_NONE) {
         admin_close(&admin);
         return err;
@@ -154,6 +158,7 @@ void admin_close(struct admin **admin_p)
     admin_http_close(&admin->http);
     streams_free(&admin->streams);
     pause_count_free(&admin->count);
+    oldest_free(&admin->oldest);
     pthread_mutex_destroy(&admin->mutex);
     if (admin->wake_fd >= 0)
         close(admin->wake_fd);
@@ -227,6 +232,7 @@ bool admin_serve(struct admin *admin, struct core *core, struct instant now, str
     struct admin_turn turn = {.admin = admin,
                               .streams = admin->streams,
                               .count = admin->count,
+                              .oldest = admin->oldest,
                               .options = &admin->options,
                               .core = core,
                               .now = now,
@@ -237,8 +243,9 @@ bool admin_serve(struct admin *admin, struct core *core, struct instant now, str
     size_t used = out->effect_count;
     for (unsigned steps = 0; steps < STEPS_PER_SERVE; steps++) {
         struct exchange *x = queue_take(&admin->running);
-        if (x == NULL) /* a count goes on though nobody waits for it any more */
-            return pause_count_slice(admin->count, core);
+        if (x == NULL) /* walks go on though nobody waits for them any more */
+            return pause_count_slice(admin->count, core) || oldest_slice(admin->oldest, core) ||
+                   oldest_runs(admin->oldest);
         x->is_running = false;
         switch (step(&turn, x)) {
         case STEP_DONE:
@@ -253,7 +260,7 @@ bool admin_serve(struct admin *admin, struct core *core, struct instant now, str
         if (out->effect_count != used) /* a change is enough for one slice: there must be room in `out` */
             break;
     }
-    return admin->running.first != NULL || pause_count_runs(admin->count);
+    return admin->running.first != NULL || pause_count_runs(admin->count) || oldest_runs(admin->oldest);
 }
 
 bool admin_owns(uint64_t token)

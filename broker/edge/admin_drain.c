@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/edge/admin_calls.h"
+#include "broker/edge/oldest.h"
 #include "broker/edge/view_put.h"
 #include "lineward/log.h"
 
@@ -107,8 +108,6 @@ static void put_times(struct admin_turn *turn, struct json_out *out, const struc
 static void put_counts(struct admin_turn *turn, struct exchange *x, const struct dry_run *run)
 {
     struct json_out *out = &x->answer.text;
-    struct line_view view = {0};
-    core_line_view(turn->core, run->line, turn->now, &view);
     json_open(out, '{');
     put_word(out, "line", x->parts[0]);
     put_word(out, "mode", drain_name(run->drain.mode));
@@ -129,7 +128,7 @@ static void put_counts(struct admin_turn *turn, struct exchange *x, const struct
         if (run->count.stays[stay] > 0)
             put_count(out, drain_stay_name(stay), run->count.stays[stay]);
     json_close(out, '}');
-    put_time(out, "oldest_at", view.oldest_at_ms);
+    put_time(out, "oldest_at", oldest_at_ms(turn->oldest, run->line));
     put_times(turn, out, run);
     json_key(out, "to");
     json_open(out, '[');
@@ -162,7 +161,8 @@ static enum admin_step dry_run(struct admin_turn *turn, struct exchange *x, stru
 {
     struct line_view view;
     if (!run->counted) {
-        if (core_drain_look(turn->core, run->line, run->drain.mode, &run->slot, SLOTS_PER_STEP, &run->count))
+        if (core_drain_look(turn->core, run->line, run->drain.mode, &run->slot, SLOTS_PER_STEP, &run->count) ||
+            oldest_slice(turn->oldest, turn->core))
             return STEP_MORE;
         run->counted = true;
         put_counts(turn, x, run);
@@ -227,6 +227,7 @@ static enum admin_step begin(struct admin_turn *turn, struct exchange *x)
     *run = (struct dry_run){.drain = drain, .line = index};
     x->memory = run;
     x->memory_free = free;
+    oldest_ask(turn->oldest, turn->core, turn->now); /* without memory nothing is known of it */
     return STEP_MORE;
 }
 

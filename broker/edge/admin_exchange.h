@@ -20,6 +20,7 @@ struct admin_turn { /* what a handler may use during one call */
     struct admin *admin;
     struct streams *streams;
     struct pause_count *count;
+    struct oldest *oldest;
     const struct admin_options *options;
     struct core *core;
     struct instant now;

@@ -7,10 +7,12 @@
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/admin_route.h"
 #include "broker/edge/admin_state.h"
+#include "broker/edge/oldest.h"
 
 #define ITEMS_PER_STEP   64
 #define POOLS_PER_STEP   64
 #define PAUSES_PER_STEP  64
+#define OLDEST_WAIT_MS   100
 #define PAUSES_SHOWN_MAX 1024 /* pauses looked at for one page of lines */
 
 /* ---- the frame of a page ---- */
@@ -87,6 +89,7 @@ struct pauses { /* those in force, read once for a page */
     size_t count;
     uint32_t cursor;
     bool whole;
+    int64_t oldest_until_ms; /* steady: so long the page waits to hear of the oldest jobs; 0: has not asked yet */
     struct pause_view views[PAUSES_SHOWN_MAX];
 };
 
@@ -105,6 +108,19 @@ static bool read_pauses(struct admin_turn *turn, struct pauses *pauses)
     }
     pauses->whole = read < PAUSES_PER_STEP;
     return pauses->whole;
+}
+
+/* What lines show besides what the core knows at once: pauses, and the oldest jobs. True: all of it is there, or does not
+ * come soon enough. */
+static bool has_all(struct admin_turn *turn, struct pauses *pauses)
+{
+    if (!pauses->whole && !read_pauses(turn, pauses))
+        return false;
+    if (pauses->oldest_until_ms == 0) {
+        pauses->oldest_until_ms = turn->now.mono_ms + OLDEST_WAIT_MS;
+        oldest_ask(turn->oldest, turn->core, turn->now); /* without memory nothing is known of them */
+    }
+    return turn->now.mono_ms >= pauses->oldest_until_ms || !oldest_slice(turn->oldest, turn->core);
 }
 
 static struct line_names line_names(const struct conf *conf, const struct line_view *view)
@@ -135,13 +151,14 @@ enum admin_step call_lines(struct admin_turn *turn, struct exchange *x)
     struct pauses *pauses = take_pauses(x);
     if (pauses == NULL)
         return STEP_DONE;
-    if (!pauses->whole && !read_pauses(turn, pauses))
+    if (!has_all(turn, pauses))
         return STEP_MORE;
     size_t end = core_line_count(turn->core);
     for (unsigned i = 0; i < ITEMS_PER_STEP && x->cursor < end && x->limit > 0; i++, x->cursor++) {
         struct line_view view;
         if (!core_line_view(turn->core, x->cursor, turn->now, &view) || !grant_sees_pool(turn, x, view.pool))
             continue;
+        view.oldest_at_ms = oldest_at_ms(turn->oldest, x->cursor);
         char text[LINE_TEXT_MAX];
         line_text(view.number, text);
         view_line(&x->answer.text, &view, line_names(turn->options->conf, &view), pauses->views, pauses->count);
@@ -157,7 +174,7 @@ enum admin_step call_line(struct admin_turn *turn, struct exchange *x)
     struct pauses *pauses = take_pauses(x);
     if (pauses == NULL)
         return STEP_DONE;
-    if (!pauses->whole && !read_pauses(turn, pauses))
+    if (!has_all(turn, pauses))
         return STEP_MORE;
     uint64_t number;
     size_t index;
@@ -165,6 +182,7 @@ enum admin_step call_line(struct admin_turn *turn, struct exchange *x)
     if (!line_text_parse(x->parts[0], &number) || !core_line_find(turn->core, number, &index) ||
         !core_line_view(turn->core, index, turn->now, &view) || !grant_sees_pool(turn, x, view.pool))
         return answer_error(x, CODE_UNKNOWN_LINE, NULL, NULL);
+    view.oldest_at_ms = oldest_at_ms(turn->oldest, index);
     struct cause causes[CAUSES_MAX];
     size_t count = core_line_causes(turn->core, index, turn->now, causes);
     json_open(&x->answer.text, '{');

@@ -72,6 +72,36 @@ START_TEST(each_pause_says_how_many_jobs_and_recipients_it_holds_and_since_when)
 }
 END_TEST
 
+static void expect_oldest(const char *line, int64_t oldest_ms)
+{
+    char oldest[TIME_TEXT_MAX] = "null";
+    struct reply reply = rig_ask("GET", line, "viewer-token", NULL);
+    ck_assert_msg(reply.status == 200, "%s", reply.body);
+    const char *at = json_string(reply.json, "oldest_at");
+    if (oldest_ms != 0)
+        time_format(oldest_ms, oldest);
+    ck_assert_msg(strcmp(at != NULL ? at : "null", oldest) == 0, "oldest %s, not %s", at, oldest);
+    reply_free(&reply);
+}
+
+START_TEST(a_line_says_since_when_its_oldest_job_waits_to_the_minute)
+{
+    rig_expect("POST", LINE "/pause", "operator-token", NULL, 200);
+    expect_oldest(LINE, 0);
+    rig.now.mono_ms += 2000;
+    rig.now.wall_ms += 60000 - rig.now.wall_ms % 60000 + 30000; /* half past a minute */
+    int64_t minute_ms = rig.now.wall_ms - 30000;
+    enqueue("eu", 1, 1, ",\"from\":\"+12025550101\"");
+    rig.now.wall_ms += 5 * 60000;
+    enqueue("eu", 2, 2, ",\"from\":\"+12025550101\"");
+    expect_oldest(LINE, minute_ms);
+    rig_expect("DELETE", "/v1/jobs/eu%2Fn1", "operator-token", NULL, 200);
+    expect_oldest(LINE, minute_ms); /* what was found is good for a second */
+    rig.now.mono_ms += 2000;
+    expect_oldest(LINE, minute_ms + 5 * 60000);
+}
+END_TEST
+
 START_TEST(a_pause_that_holds_nothing_says_so)
 {
     rig_expect("POST", "/v1/pools/us/pause", "operator-token", NULL, 200);
@@ -187,6 +217,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
     tcase_add_test(tests, each_pause_says_how_many_jobs_and_recipients_it_holds_and_since_when);
+    tcase_add_test(tests, a_line_says_since_when_its_oldest_job_waits_to_the_minute);
     tcase_add_test(tests, a_pause_that_holds_nothing_says_so);
     tcase_add_test(tests, several_pauses_on_one_thing_hold_the_same_and_the_younger_one_goes_on_alone);
     tcase_add_test(tests, a_count_is_made_anew_when_it_is_old_or_the_pauses_are_others);
