@@ -12,6 +12,8 @@
 #include "broker/edge/recipients.h"
 #include "broker/edge/view_put.h"
 
+#define PART_BYTES_MAX (NAME_MAX_BYTES + 1 + PRODUCER_ID_MAX_BYTES) /* POOL/ID; what is longer names nothing */
+
 /* Jobs have a history of their own. */
 bool trail_wants(const struct route *route)
 {
@@ -102,7 +104,7 @@ static void put_part(struct admin_turn *turn, struct exchange *x, struct json_ou
     memcpy(key, name, bytes);
     key[bytes] = '\0';
     json_key(out, key);
-    json_put_bytes(out, value, strlen(value));
+    json_put_bytes(out, value, strnlen(value, PART_BYTES_MAX));
     if (strcmp(key, "pool") == 0)
         take_pool(x, value);
     else if (strcmp(key, "line") == 0)
@@ -232,9 +234,20 @@ static enum code refusal_of(const struct exchange *x)
     return CODE_MALFORMED;
 }
 
-/* A refusal is written down, too, and then waits like everything else. */
+static bool store_is_full(const struct admin_turn *turn)
+{
+    const struct admin_shell *shell = &turn->options->shell;
+    struct store_facts facts;
+    shell->store_facts(shell->self, &facts);
+    return facts.full;
+}
+
+/* A refusal is written down, too, and then waits like everything else. Not on a full disk: what is left there is for what
+ * changes something, and any token can be refused as often as it likes. */
 static enum admin_step end_refused(struct admin_turn *turn, struct exchange *x)
 {
+    if (store_is_full(turn))
+        return STEP_DONE;
     x->trail.written = x->trail.ends = true;
     write_record(turn, x, refusal_of(x));
     core_answer(turn->out, x->token);

@@ -217,6 +217,35 @@ START_TEST(a_cancelled_job_is_its_pools_matter)
 }
 END_TEST
 
+/* Whoever is refused again and again must not use up what a full disk keeps for gates and results. */
+START_TEST(on_a_full_disk_what_is_refused_leaves_nothing)
+{
+    rig.store_full = true;
+    rig_expect("POST", "/v1/pools/us/pause", "operator-eu-token", NULL, 404);
+    rig_expect("POST", EU_LINE "/pause", "operator-token", "{\"for_ms\":-1}", 422);
+    ck_assert_int_eq(count("", "admin-token"), 0);
+    rig_expect("POST", EU_LINE "/cordon", "operator-token", NULL, 200);
+    ck_assert_int_eq(count("", "admin-token"), 1);
+    rig.store_full = false;
+    rig_expect("POST", "/v1/pools/us/pause", "operator-eu-token", NULL, 404);
+    ck_assert_int_eq(count("", "admin-token"), 2);
+}
+END_TEST
+
+START_TEST(a_name_that_is_none_is_not_kept_whole)
+{
+    char target[2048];
+    struct reply reply;
+    int bytes = snprintf(target, sizeof target, "/v1/campaigns/eu/");
+    memset(target + bytes, 'a', 1500);
+    snprintf(target + bytes + 1500, sizeof target - (size_t)bytes - 1500, "/pause");
+    rig_expect("POST", target, "operator-token", NULL, 404);
+    const char *kept = json_string(json_get(last(&reply), "target"), "campaign");
+    ck_assert_uint_lt(strlen(kept), 200);
+    reply_free(&reply);
+}
+END_TEST
+
 START_TEST(filters_by_whom_what_and_when)
 {
     char query[128];
@@ -309,6 +338,8 @@ int main(void)
     tcase_add_test(tests, viewers_see_recipients_masked_and_operators_whole);
     tcase_add_test(tests, a_token_of_some_pools_sees_only_what_was_about_them);
     tcase_add_test(tests, a_cancelled_job_is_its_pools_matter);
+    tcase_add_test(tests, on_a_full_disk_what_is_refused_leaves_nothing);
+    tcase_add_test(tests, a_name_that_is_none_is_not_kept_whole);
     tcase_add_test(tests, filters_by_whom_what_and_when);
     tcase_add_test(tests, pages_have_each_record_once_in_order_over_shelves);
     tcase_add_test(tests, numbers_go_on_after_a_restart);
