@@ -55,6 +55,8 @@ static bool take_job(void *visitor, const struct change *change)
     struct job_records *records = visitor;
     if (change->kind != CHANGE_JOB || change->job.number != records->facts.number)
         return true;
+    if (records->facts.has_job && change->job.life < records->facts.job.life)
+        return true; /* of an earlier life, as an END below */
     keep_sections(records, change);
     if (!records->facts.has_job)
         add_history(records, change);
@@ -161,6 +163,16 @@ static enum err find(const struct archive *archive, enum change_kind kind, archi
     return err == ERR_NOT_FOUND ? ERR_NONE : err;
 }
 
+/* It was requeued since: its present life has no end, or none that is on disk yet. */
+static void forget_earlier_end(struct job_facts *facts)
+{
+    if (!facts->has_end || !facts->has_job || facts->end.life >= facts->job.life)
+        return;
+    facts->has_end = false;
+    facts->result = (struct span){NULL, 0};
+    facts->ended_at_ms = 0;
+}
+
 /* The rest by number: as little as answers the question, since each look may cost a read from disk. TRYs come before
  * the END, so that the history is in order of time. */
 static enum err read_rest(const struct archive *archive, struct job_records *out)
@@ -171,6 +183,7 @@ static enum err read_rest(const struct archive *archive, struct job_records *out
     if (err != ERR_NONE || out->facts.is_live) /* memory knows the rest of a live job */
         return err;
     err = find(archive, CHANGE_END, take_end, out);
+    forget_earlier_end(&out->facts);
     if (err == ERR_NONE && !out->facts.has_end && !out->with_history)
         err = find(archive, CHANGE_TRY, take_try, out);
     if (err == ERR_NONE && out->facts.has_end && out->facts.end.state == JOB_SENT)

@@ -188,6 +188,27 @@ START_TEST(a_requeued_jobs_last_end_counts_though_cleaning_moved_the_earlier_one
 }
 END_TEST
 
+/* Found by the simulation, seed 14573: it was sent in its second life, of which the disk did not have the end yet. */
+START_TEST(a_requeued_job_is_not_told_what_ended_its_earlier_life)
+{
+    add_finished_job(36, 1, JOB_FAILED);
+    struct change *again = add(CHANGE_JOB, 0, TOPIC_NONE);
+    again->job = records[0].job;
+    again->job.life = 1;
+    memcpy(again->sections, records[0].sections, sizeof again->sections);
+    for (enum lookup_form form = LOOKUP_VIEW; form <= LOOKUP_FULL; form += LOOKUP_FULL - LOOKUP_VIEW) {
+        struct lookup_answer answer =
+            answer_of(&(struct lookup_request){.form = form, .jobs = job_asked("j_10", 36), .job_count = 1});
+        cJSON *view = item_json(&answer, 0);
+        ck_assert_str_ne(json_string(view, "state"), "failed");
+        ck_assert(cJSON_IsNull(json_get(view, "ended_at")));
+        ck_assert_ptr_null(json_get(view, "error"));
+        cJSON_Delete(view);
+        lookup_answer_free(&answer);
+    }
+}
+END_TEST
+
 START_TEST(a_live_job_is_told_from_memory_even_if_its_record_was_just_moved)
 {
     add_finished_job(36, 1, JOB_SENT);
@@ -476,6 +497,7 @@ int main(void)
     TCase *tests = tcase_create("admin_lookup");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_finished_job_is_found_by_its_number_with_its_history);
+    tcase_add_test(tests, a_requeued_job_is_not_told_what_ended_its_earlier_life);
     tcase_add_test(tests, a_requeued_jobs_last_end_counts_though_cleaning_moved_the_earlier_one_behind_it);
     tcase_add_test(tests, a_live_job_is_told_from_memory_even_if_its_record_was_just_moved);
     tcase_add_test(tests, what_nobody_knows_is_not_found_under_the_name_it_was_asked_by);
