@@ -480,6 +480,22 @@ START_TEST(a_try_of_version_2_does_not_tell_when_its_conversation_was_written_to
 }
 END_TEST
 
+/* As a broker before drains had an order wrote an operator's word: its store must open. */
+START_TEST(orders_from_before_drains_had_an_order_are_read)
+{
+    static const uint8_t head[] = {0x04, 0xf8, 0xec, 0xe9, 0xe3, 0xc3, 0x68, 0x00, 0x01, 0x01, 0xf8,
+                                   0xec, 0xe9, 0xe3, 0xc3, 0x68, 0xf8, 0x8b, 0xb3, 0xe4, 0xc3, 0x68,
+                                   0x00, 0x03, 0x61, 0x64, 0x6d, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
+    struct record_storage storage;
+    struct change read;
+    ck_assert(record_decode(CHANGE_ORDERS, UINT64_C(12025550101), 0, head, sizeof head, &storage, &read));
+    ck_assert_uint_eq(read.orders->line, UINT64_C(12025550101));
+    ck_assert_int_eq(read.orders->word_until_ms - read.orders->word_since_ms, 600000);
+    ck_assert_str_eq(read.orders->word_by, "adm");
+    ck_assert_uint_eq(read.orders->drain_state, 0);
+}
+END_TEST
+
 START_TEST(an_unknown_kind_is_refused)
 {
     struct record_storage storage;
@@ -599,6 +615,7 @@ int main(void)
     tcase_add_test(tcase, a_newer_version_and_none_are_refused);
     tcase_add_test(tcase, a_suppression_of_version_1_has_one_cause_and_no_texts);
     tcase_add_test(tcase, a_try_of_version_2_does_not_tell_when_its_conversation_was_written_to);
+    tcase_add_test(tcase, orders_from_before_drains_had_an_order_are_read);
     tcase_add_test(tcase, an_unknown_kind_is_refused);
     tcase_add_test(tcase, values_beyond_their_enum_are_refused);
     tcase_add_test(tcase, the_largest_line_pause_and_suppression_fit_a_head);
