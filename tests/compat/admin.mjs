@@ -85,6 +85,10 @@ export function adminTests(broker) {
     await ask('GET /v1/jobs/{id}', { id: 'a4' });
     await ask('GET /v1/jobs/{id}', { id: 'none' }, { status: 404 });
     await ask('GET /v1/jobs/{id}/why-not/{line}', { id: 'a4', line });
+    for (const by of ['line', 'pool', 'campaign', 'reason']) {
+      const { total, shape } = await ask('GET /v1/shape', {}, { query: `?by=${by}` });
+      assert.ok(total.jobs >= 1 && shape.length >= 1);
+    }
     assert.ok((await ask('GET /v1/jobs')).jobs.length >= 4);
     await ask('POST /v1/jobs/{id}/settle', { id: 'a4' }, { body: { outcome: 'sent', reason: 'seen' }, status: 422 });
     await ask('DELETE /v1/jobs/{id}', { id: 'a4' });
@@ -137,6 +141,7 @@ export function adminTests(broker) {
 
   test('admin: conversations and suppressions', async () => {
     await ask('GET /v1/conversations');
+    await ask('GET /v1/lines/{line}/conversations', { line }, { query: '?health=CRITICAL' });
     await ask('POST /v1/conversations/import', {}, { body: { conversations: [
       { line, to: '+14155550121', chat_id: 'chat-1' }, { line, to: '+14155550121', chat_id: 'chat-1' }, { line }] } });
     await ask('PUT /v1/conversations/{pool}/{to}/line', { pool: 'default', to: '+14155550121' },
