@@ -187,7 +187,8 @@ static void draw_lines(const struct top *top, FILE *out, const struct screen *sc
             used++;
         }
     }
-    qsort(rows, (size_t)used, sizeof *rows, orders[top->order]);
+    if (rows != NULL)
+        qsort(rows, (size_t)used, sizeof *rows, orders[top->order]);
     for (int i = 0; i < used; i++) {
         if (i >= from && i < from + room)
             cJSON_AddItemToArray(shown, rows[i].shown);
