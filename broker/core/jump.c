@@ -19,14 +19,25 @@ static int64_t not_after(int64_t moment_ms, int64_t latest_ms)
     return moment_ms < latest_ms ? moment_ms : latest_ms;
 }
 
-static void line_back(struct core *core, uint32_t at, struct instant now)
+static void budgets_back(struct change_line *known, int64_t bucket)
 {
-    struct change_line *known = &core->lines[at].known;
-    int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
     budget_back(&known->messages, bucket);
     budget_back(&known->fresh, bucket);
     budget_back(&known->out, bucket);
     budget_back(&known->away, bucket);
+}
+
+void jump_replayed(struct core *core, int64_t wall_ms)
+{
+    for (uint32_t l = 0; l < core->line_count; l++)
+        budgets_back(&core->lines[l].known, wall_ms / BUDGET_BUCKET_MS);
+}
+
+static void line_back(struct core *core, uint32_t at, struct instant now)
+{
+    struct change_line *known = &core->lines[at].known;
+    int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
+    budgets_back(known, bucket);
     budget_back(&core->lines[at].recipients, bucket);
     known->day = not_after(known->day, now.wall_ms / LEVEL_DAY_MS);
     known->ramp_until_ms = not_after(known->ramp_until_ms, now.wall_ms + ramp_step_ms(core, &core->lines[at]));

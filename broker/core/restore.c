@@ -10,6 +10,7 @@
 #include "broker/core/enqueue.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
+#include "broker/core/jump.h"
 #include "broker/core/line.h"
 #include "broker/core/names.h"
 #include "broker/core/operate.h"
@@ -188,10 +189,28 @@ static void restore_out(struct core *core, uint32_t at, int64_t at_ms)
         conversation->last_out = moment_of(at_ms);
 }
 
+/* The wall clock may have gone back since the bucket of a try was counted. What was counted by then was brought back with
+ * it (jump.h), here as there: else buckets of a time that may be a year away would count, and none from after it. */
+static int64_t bucket_now(struct core *core, int64_t bucket, const struct event_mark *event)
+{
+    bool later = event->seq > core->tries_seq && event->at_ms > 0;
+    if (later && core->tries_ms - event->at_ms > BUDGET_BUCKETS * BUDGET_BUCKET_MS)
+        jump_replayed(core, event->at_ms);
+    if (later) {
+        core->tries_seq = event->seq;
+        core->tries_ms = event->at_ms;
+    }
+    int64_t latest = core->tries_ms / BUDGET_BUCKET_MS + 1;
+    return core->tries_ms > 0 && bucket > latest ? latest : bucket;
+}
+
 /* Which line a conversation lives on follows in the end from those of its jobs that were tried (restore_finish.c): here
  * each only remembers its own (`next`: 1 + line), for it may not be the last word. */
-static void restore_try(struct core *core, const struct change_try *try, bool anew, int64_t at_ms, bool past)
+static void restore_try(struct core *core, const struct change_try *try, const struct event_mark *event, bool past)
 {
+    bool anew = event->seq == 0;
+    int64_t at_ms = event->at_ms;
+    int64_t bucket = bucket_now(core, try->bucket, event);
     uint32_t line = try->line == 0 ? NO_LINE : line_find(core, try->line);
     if (try->lease >> LEASE_SLOT_BITS >= core->next_lease)
         core->next_lease = (try->lease >> LEASE_SLOT_BITS) + 1;
@@ -201,9 +220,9 @@ static void restore_try(struct core *core, const struct change_try *try, bool an
     if (job != NULL && line == NO_LINE && try->line != 0)
         line = line_get(core, 0, try->line, (struct instant){0}); /* its own record comes later */
     if (line != NO_LINE) {
-        budget_restore(&core->lines[line].known.messages, try->bucket, try->bucket_messages);
-        budget_restore(&core->lines[line].known.fresh, try->bucket, try->bucket_new);
-        budget_restore(&core->lines[line].known.out, try->bucket, try->bucket_out);
+        budget_restore(&core->lines[line].known.messages, bucket, try->bucket_messages);
+        budget_restore(&core->lines[line].known.fresh, bucket, try->bucket_new);
+        budget_restore(&core->lines[line].known.out, bucket, try->bucket_out);
         if (try->state == JOB_LEASED && at_ms > core->lines[line].last_try_ms)
             core->lines[line].last_try_ms = at_ms;
     }
@@ -371,7 +390,7 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
     case CHANGE_JOB:
         return restore_job(core, &change->job, past, place);
     case CHANGE_TRY:
-        restore_try(core, &change->try, change->event.seq == 0, change->event.at_ms, past);
+        restore_try(core, &change->try, &change->event, past);
         return ERR_NONE;
     case CHANGE_END:
         restore_end(core, &change->end, change->event.seq, change->event.at_ms);

@@ -429,6 +429,8 @@ struct core {
     uint32_t leases_used, leases_free, leases_live;
     uint32_t over_first, over_last; /* chain (worker_next) of lapsed leases, oldest first */
     uint64_t next_lease;
+    uint64_t tries_seq; /* while replaying: of the newest try so far, and when that was */
+    int64_t tries_ms;
 
     struct worker *workers;
     uint32_t workers_used;

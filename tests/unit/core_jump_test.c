@@ -94,6 +94,27 @@ START_TEST(what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts)
 }
 END_TEST
 
+/* Found by the simulation, seed 1782. */
+START_TEST(what_is_spent_after_the_clock_went_back_is_known_to_a_restart)
+{
+    begin_ahead(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 3"));
+    rig_send(rig, 1, CLASS_REPLY);
+    rig_tick(rig);
+    struct effect job = *last_job();
+    rig_sent(rig, &job);
+    jump(-YEAR_MS);
+    for (uint64_t conversation = 2; conversation <= 3; conversation++) {
+        rig_send(rig, conversation, CLASS_REPLY);
+        rig_tick(rig);
+        job = *last_job();
+        rig_sent(rig, &job);
+    }
+    ck_assert_uint_eq(rig_line(rig, 0).fresh_used, 3);
+    rig_restart(rig, 1000);
+    ck_assert_uint_ge(rig_line(rig, 0).fresh_used, 3);
+}
+END_TEST
+
 START_TEST(recipients_written_to_in_a_wrong_year_are_spent_for_an_hour_only)
 {
     begin_ahead(POLICY_CONF("pace_per_min: 0, distinct_recipients_per_hour: 1"));
@@ -114,11 +135,14 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {a_ramp_begun_in_a_wrong_year_goes_on,
-                                         over_a_restart_too,
-                                         a_next_try_set_in_a_wrong_year_comes_within_the_longest_wait,
-                                         the_cadence_counts_from_now_for_a_message_of_a_wrong_year,
-                                         what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts,
-                                  recipients_written_to_in_a_wrong_year_are_spent_for_an_hour_only};
+    const TTest *const tests[] = {
+        a_ramp_begun_in_a_wrong_year_goes_on,
+        over_a_restart_too,
+        a_next_try_set_in_a_wrong_year_comes_within_the_longest_wait,
+        the_cadence_counts_from_now_for_a_message_of_a_wrong_year,
+        what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts,
+        what_is_spent_after_the_clock_went_back_is_known_to_a_restart,
+        recipients_written_to_in_a_wrong_year_are_spent_for_an_hour_only,
+    };
     return run_suite("core_jump", tests, sizeof tests / sizeof *tests);
 }
