@@ -31,6 +31,7 @@ void jump_replayed(struct core *core, int64_t wall_ms)
 {
     for (uint32_t l = 0; l < core->line_count; l++)
         budgets_back(&core->lines[l].known, wall_ms / BUDGET_BUCKET_MS);
+    core->went_back = true;
 }
 
 static void line_back(struct core *core, uint32_t at, struct instant now)
@@ -107,7 +108,7 @@ static bool line_is_ahead(const struct change_line *known, struct instant now)
 
 void jump_restored(struct core *core, struct instant now)
 {
-    bool ahead = false;
+    bool ahead = core->went_back; /* what was noted by then still is, but for budgets */
     core->wall_off_ms = now.wall_ms - now.mono_ms;
     for (uint32_t l = 0; l < core->line_count && !ahead; l++)
         ahead = line_is_ahead(&core->lines[l].known, now);

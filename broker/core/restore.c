@@ -200,8 +200,9 @@ static int64_t bucket_now(struct core *core, int64_t bucket, const struct event_
         core->tries_seq = event->seq;
         core->tries_ms = event->at_ms;
     }
+    /* One that is said anew may well be younger than the newest try that is still there, but not by a day. */
     int64_t latest = core->tries_ms / BUDGET_BUCKET_MS + 1;
-    return core->tries_ms > 0 && bucket > latest ? latest : bucket;
+    return core->tries_ms > 0 && bucket > latest + BUDGET_BUCKETS ? latest : bucket;
 }
 
 /* Which line a conversation lives on follows in the end from those of its jobs that were tried (restore_finish.c): here

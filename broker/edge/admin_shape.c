@@ -9,7 +9,7 @@
 #include "broker/edge/admin_calls.h"
 
 #define LINES_PER_STEP 1024
-#define JOBS_PER_STEP  1024
+#define JOBS_PER_STEP  4096
 #define ROWS_PER_STEP  8192
 #define ROWS_MAX       (1u << 18) /* a power of two; of more, the rest is counted in the total only */
 #define WALKS_MAX      4          /* at once: each has a table */

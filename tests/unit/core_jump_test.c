@@ -115,6 +115,29 @@ START_TEST(what_is_spent_after_the_clock_went_back_is_known_to_a_restart)
 }
 END_TEST
 
+/* Found by the simulation, seed 2347: tries after the clock had gone back hid that a conversation was still ahead. */
+START_TEST(a_cadence_of_a_wrong_year_is_brought_back_by_a_restart_though_tries_came_since)
+{
+    begin_ahead(CONF);
+    rig_send(rig, 1, CLASS_CAMPAIGN);
+    rig_tick(rig);
+    struct effect job = *last_job();
+    rig_sent(rig, &job);
+    rig->now.wall_ms -= YEAR_MS;
+    rig_restart(rig, 100);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 2, 8);
+    rig_send(rig, 2, CLASS_REPLY);
+    rig_pass(rig, 1000);
+    rig_restart(rig, 100);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 3, 8);
+    uint64_t next = rig_send(rig, 1, CLASS_CAMPAIGN);
+    rig_pass(rig, 60000);
+    ck_assert_int_eq(rig_view(rig, next).state, JOB_LEASED);
+}
+END_TEST
+
 START_TEST(recipients_written_to_in_a_wrong_year_are_spent_for_an_hour_only)
 {
     begin_ahead(POLICY_CONF("pace_per_min: 0, distinct_recipients_per_hour: 1"));
@@ -142,6 +165,7 @@ int main(void)
         the_cadence_counts_from_now_for_a_message_of_a_wrong_year,
         what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts,
         what_is_spent_after_the_clock_went_back_is_known_to_a_restart,
+        a_cadence_of_a_wrong_year_is_brought_back_by_a_restart_though_tries_came_since,
         recipients_written_to_in_a_wrong_year_are_spent_for_an_hour_only,
     };
     return run_suite("core_jump", tests, sizeof tests / sizeof *tests);

@@ -43,6 +43,8 @@ START_TEST(control_bytes_never_reach_the_terminal)
                "c\r\n",
                out, sizeof out);
     ck_assert_str_eq(out, "a?[2Jb??c??");
+    text_clean("a\xe2\x80\xae" "b\xe2\x81\xa6" "c\xe2\x80\xa6\xe2\x80", out, sizeof out); /* and none that turns text */
+    ck_assert_str_eq(out, "a?b?c\xe2\x80\xa6\xe2\x80");
 }
 END_TEST
 

@@ -21,14 +21,25 @@ struct screen screen_of(FILE *out, int64_t now_ms)
     return screen;
 }
 
-/* C0 and C1 controls and DEL could move the cursor or worse. C1 is 0xC2 0x80..0x9F in UTF-8. */
+/* U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069: what stands behind them is shown in another direction. Behind a
+ * first byte of 0xE2. */
+static bool turns_text(unsigned char second, unsigned char third)
+{
+    return (second == 0x80 && (third == 0x8e || third == 0x8f || (third >= 0xaa && third <= 0xae))) ||
+           (second == 0x81 && third >= 0xa6 && third <= 0xa9);
+}
+
+/* C0 and C1 controls and DEL could move the cursor or worse, as could marks that turn text. C1 is 0xC2 0x80..0x9F in
+ * UTF-8. */
 static size_t control_bytes(const char *text)
 {
     unsigned char first = (unsigned char)text[0];
     if (first < 0x20 || first == 0x7f)
         return 1;
     unsigned char second = (unsigned char)text[1];
-    return first == 0xc2 && second >= 0x80 && second <= 0x9f ? 2 : 0;
+    if (first == 0xc2)
+        return second >= 0x80 && second <= 0x9f ? 2 : 0;
+    return first == 0xe2 && turns_text((unsigned char)text[1], second == 0 ? 0 : (unsigned char)text[2]) ? 3 : 0;
 }
 
 static bool is_continuation(char byte)
