@@ -247,6 +247,7 @@ static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
 {
     return !a->forgiven && !b->forgiven && a->conversation == b->conversation && a->class == b->class && !a->has_due && !b->has_due &&
            a->pinned < 0 && b->pinned < 0 && /* else a line not known yet may refuse the one, and then take it */
+           !a->fails_if_held &&              /* else it may be refused once, unheard, and be taken when it comes again */
            a->collapse == '\0' && b->collapse == '\0' && a->campaign == '\0' && b->campaign == '\0' && !a->requeued &&
            !b->requeued;
 }
