@@ -7,6 +7,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
+#include "broker/core/move.h"
 #include "broker/core/pair.h"
 #include "broker/core/pause.h"
 #include "broker/core/turns.h"
@@ -183,15 +184,15 @@ static struct verdict by_pinned_placement(const struct core *core, const struct 
     return because(REASON_NONE);
 }
 
-/* As if the job stood first; `first_unsettled`: an attempt of its conversation is unsettled. */
+/* As if the job stood first in the conversation, which has the slot `at` (NOBODY: none yet); `first_unsettled`: an
+ * attempt of it is unsettled. */
 static struct verdict judge(const struct core *core, const struct job *job, const struct conversation *conversation,
-                            bool first_unsettled, struct instant now)
+                            uint32_t at, bool first_unsettled, struct instant now)
 {
     const struct pool *pool = &core->pools[conversation->pool];
     bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
     bool pinned = !bound && (conversation->flags & CONVERSATION_PINNED) != 0;
     const struct line *line = bound || pinned ? &core->lines[conversation->line] : NULL;
-    uint32_t at = conversation->key == 0 ? NOBODY : (uint32_t)(conversation - core->conversations);
     bool waits = job_due_ms(job) > now.wall_ms;
     struct verdict verdict;
 
@@ -261,7 +262,7 @@ static struct verdict shared(const struct core *core, const struct conversation 
                        before->zone != core->jobs[slot].zone ||
                        own.reason == REASON_CAMPAIGN_PAUSED;
         if (before->state == JOB_LEASED ||
-            (special && judge(core, before, conversation, unsettled, now).reason != own.reason))
+            (special && judge(core, before, conversation, before->conversation, unsettled, now).reason != own.reason))
             same = false;
     }
     if (!same)
@@ -278,7 +279,7 @@ struct verdict decide_alone(const struct core *core, uint32_t slot, struct insta
     if (job->state == JOB_LEASED)
         return because(REASON_NONE);
     bool unsettled = first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0 && is_live(&core->jobs[first]);
-    return judge(core, job, conversation, unsettled && job->state != JOB_SCHEDULED, now);
+    return judge(core, job, conversation, job->conversation, unsettled && job->state != JOB_SCHEDULED, now);
 }
 
 struct verdict decide(const struct core *core, uint32_t slot, uint32_t look, struct instant now)
@@ -298,19 +299,21 @@ struct verdict decide_for(const struct core *core, const struct job *job, const 
                        const struct newcomer *who, struct instant now)
 {
     struct conversation home = {.pool = (uint16_t)who->pool, .line = NO_LINE};
+    uint32_t at = conversation == NULL ? NOBODY : (uint32_t)(conversation - core->conversations);
     if (conversation != NULL)
         home = *conversation;
     else if (core->conversations_paused > 0 && pause_find(core, PAUSE_CONVERSATION, who->conversation) != 0)
         home.flags = CONVERSATION_PAUSED;
-    if (who->from_line != 0 && (home.flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {
-        home.key = 0; /* not the one that waits for any line */
+    if (who->from_line == 0 && conversation != NULL && move_would_leave(core, conversation, now)) {
+        home.flags &= (uint8_t)~CONVERSATION_BOUND;
+    } else if (who->from_line != 0 && (home.flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {
+        at = NOBODY; /* not the one that waits for any line */
         home.line = line_find(core, who->from_line) & NO_LINE;
         home.flags |= CONVERSATION_PINNED;
-        conversation = NULL;
     }
     uint32_t first = conversation_first(core, &home);
     bool unsettled = first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0;
-    return judge(core, job, conversation == NULL ? &home : conversation, unsettled, now);
+    return judge(core, job, &home, at, unsettled, now);
 }
 
 enum reason decide_unplaced(const struct core *core, uint32_t pool, struct instant now)

@@ -36,13 +36,28 @@ static bool has_doubtful(const struct core *core, const struct conversation *con
     return false;
 }
 
+static bool is_free(const struct conversation *conversation)
+{
+    bool bound = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == CONVERSATION_BOUND;
+    return bound && conversation->health != CHAT_CRITICAL && conversation->health != CHAT_OPTED_OUT;
+}
+
 bool move_may_leave(const struct core *core, uint32_t at)
 {
     const struct conversation *conversation = &core->conversations[at];
-    bool bound = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == CONVERSATION_BOUND;
-    bool good = conversation->health != CHAT_CRITICAL && conversation->health != CHAT_OPTED_OUT;
-    return bound && good && conversation_first(core, conversation) != NOBODY &&
+    return is_free(conversation) && conversation_first(core, conversation) != NOBODY &&
            !conversation_first_is_fixed(core, conversation) && !has_doubtful(core, conversation);
+}
+
+static bool lets_go(const struct core *core, const struct line *line, struct instant now)
+{
+    return line->moving && !gate_lets_probe(core, line, now);
+}
+
+bool move_would_leave(const struct core *core, const struct conversation *conversation, struct instant now)
+{
+    return is_free(conversation) && conversation_first(core, conversation) == NOBODY &&
+           lets_go(core, &core->lines[conversation->line], now);
 }
 
 void move_leave(struct core *core, uint32_t at, struct instant now)
@@ -59,8 +74,7 @@ void move_settle(struct core *core, uint32_t at, struct instant now)
     const struct conversation *conversation = &core->conversations[at];
     if ((conversation->flags & CONVERSATION_BOUND) == 0)
         return;
-    const struct line *line = &core->lines[conversation->line];
-    if (!line->moving || gate_lets_probe(core, line, now) || !move_may_leave(core, at))
+    if (!lets_go(core, &core->lines[conversation->line], now) || !move_may_leave(core, at))
         return;
     drain_count_move(core, conversation->line);
     move_leave(core, at, now);

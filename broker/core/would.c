@@ -6,16 +6,26 @@
 #include "broker/core/enqueue.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
+#include "broker/core/move.h"
 #include "broker/core/pause.h"
 #include "broker/core/placement.h"
 #include "broker/core/quiet.h"
 
 #define BEFORE_MAX 64u
 
-/* The line that it lives on, waits for, or would be placed on now. NO_LINE: none. */
-static uint32_t line_of(const struct core *core, const struct core_enqueue *job, const struct conversation *conversation)
+/* Would it leave its line, which lets all go? */
+static bool leaves(const struct core *core, const struct core_enqueue *job, const struct conversation *conversation,
+                   struct instant now)
 {
-    if (conversation != NULL && (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0)
+    return conversation != NULL && job->from_line == 0 && move_would_leave(core, conversation, now);
+}
+
+/* The line that it lives on, waits for, or would be placed on now. NO_LINE: none. */
+static uint32_t line_of(const struct core *core, const struct core_enqueue *job, const struct conversation *conversation,
+                        struct instant now)
+{
+    bool placed = conversation != NULL && (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    if (placed && !leaves(core, job, conversation, now))
         return conversation->line;
     return job->from_line != 0 ? line_find(core, job->from_line) : NO_LINE;
 }
@@ -75,11 +85,11 @@ static void foresee(const struct core *core, const struct core_enqueue *job, con
                     struct instant now, struct core_would *out)
 {
     const struct verdict alone = judge_alone(core, job, conversation, now);
-    bool known = is_known(job, conversation);
+    bool known = is_known(job, conversation) && !leaves(core, job, conversation, now);
     uint32_t front = NOBODY;
     out->prospect = (struct prospect){
         .pool = job->pool,
-        .line = line_of(core, job, conversation),
+        .line = line_of(core, job, conversation, now),
         .job = NOBODY,
         .conversation = conversation == NULL ? NOBODY : (uint32_t)(conversation - core->conversations),
         .class = job->class,

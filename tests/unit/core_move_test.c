@@ -749,6 +749,24 @@ START_TEST(a_drain_by_move_goes_on_over_restarts_until_it_is_stopped)
 }
 END_TEST
 
+/* What lets its conversations go says of a new job of theirs what it would say of a new conversation. */
+START_TEST(a_job_that_would_rather_fail_is_judged_where_its_conversation_would_go)
+{
+    begin(MOVES_CONF);
+    placed_on_0(1);
+    struct core_enqueue job = rig_job(1, CLASS_TRANSACTIONAL);
+    job.fail_if_held = true;
+    ck_assert_int_eq(drain(0, DRAIN_MOVE, 0), CODE_NONE);
+    cordon_all_but(0, true);
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_HELD); /* line 0 is open, and no other one takes it */
+    cordon_all_but(0, false);
+    told_service(SERVICE_FLAGGED);
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_NONE); /* line 0 is closed, and others take it */
+    struct effect lease = leased();
+    ck_assert_uint_ne(line_of(&lease), RIG_LINE);
+}
+END_TEST
+
 START_TEST(a_dry_run_counts_what_the_drain_then_does)
 {
     begin(FREE_CONF);
@@ -806,6 +824,7 @@ int main(void)
         a_drain_by_fail_ends_what_waits_now_as_dead_letters_and_nothing_else,
         a_drain_by_replace_gives_back_what_never_began,
         a_drain_by_move_goes_on_over_restarts_until_it_is_stopped,
+        a_job_that_would_rather_fail_is_judged_where_its_conversation_would_go,
         a_dry_run_counts_what_the_drain_then_does,
     };
     return run_suite("core_move", tests, sizeof tests / sizeof *tests);
