@@ -413,8 +413,11 @@ static void settled_unsent(struct core *core, uint32_t slot, struct instant now,
         job_timer(core, slot);
     }
     job->flags &= (uint8_t)~(JOB_UNSETTLED | JOB_DOUBTFUL);
-    if (job->state == JOB_LEASED) { /* the try under way tells by itself */
-        job_record_try(core, slot, &core->leases[job->left], 0, 0, TOPIC_NONE, now, out);
+    if (job->state == JOB_LEASED) { /* the try under way tells by itself, if it has begun */
+        struct lease *lease = &core->leases[job->left];
+        job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
+        if ((job->flags & JOB_CANCEL) != 0) /* which an unknown outcome withstood, and nothing does now */
+            lease_revoke(core, lease, now, out);
         return;
     }
     if (fixed) {

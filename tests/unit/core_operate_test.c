@@ -137,6 +137,22 @@ START_TEST(what_was_cancelled_meanwhile_ends_when_it_is_settled_as_unsent)
 }
 END_TEST
 
+START_TEST(a_try_that_has_not_begun_is_called_back_when_a_cancelled_job_is_settled_as_unsent)
+{
+    uint64_t number = unknown_job();
+    core_cancel(rig->core, 5, 0, number, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_pass(rig, 60000);
+    struct effect job = leased();
+    ck_assert_uint_eq(job.number, number);
+    ck_assert_int_eq(settle(number, false), CODE_NONE);
+    ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->lease, job.lease);
+    struct core_result returned = rig_result(&job, OUTCOME_RETURNED);
+    rig_answer(rig, &returned);
+    ck_assert_int_eq(end_of(number), JOB_CANCELLED);
+}
+END_TEST
+
 START_TEST(only_an_unknown_outcome_can_be_settled)
 {
     uint64_t number = unknown_job();
@@ -364,6 +380,7 @@ int main(void)
         an_unknown_outcome_settled_as_unsent_takes_its_place_by_class_and_keeps_key_and_line,
         a_settled_unsent_job_uses_up_its_attempts_like_any_other,
         what_was_cancelled_meanwhile_ends_when_it_is_settled_as_unsent,
+        a_try_that_has_not_begun_is_called_back_when_a_cancelled_job_is_settled_as_unsent,
         only_an_unknown_outcome_can_be_settled,
         a_try_under_way_is_revoked_when_a_person_says_sent_and_goes_on_when_unsent,
         a_cordoned_line_takes_no_new_conversations_and_keeps_those_it_has,
