@@ -185,6 +185,8 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us
         return;
     }
     tell_change(job, text, json_string(view, "reason"), json_string(view, "line"));
+    if (strcmp(text, "leased") == 0) /* its JOB may have been lost with the broker that granted it */
+        witness.given[cast_jobs[job].conversation] = true;
     if (of_cancel && json_get(view, "cancel") != NULL)
         stops_cancel_taken(job);
     if (strcmp(text, "held") == 0)
