@@ -306,6 +306,7 @@ void core_line_polled(struct core *core, const struct core_line_fact *fact, stru
 static void miss(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     struct line *line = &core->lines[at];
+    line->agreed_begun_mono_ms = INT64_MIN; /* a list without it between two that open it breaks them apart */
     if (line->known.gone || ++line->known.missed_polls < 2)
         return;
     line->known.gone = true;

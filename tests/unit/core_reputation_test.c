@@ -266,6 +266,20 @@ START_TEST(a_poll_that_disagrees_between_two_breaks_them_apart)
 }
 END_TEST
 
+START_TEST(a_list_without_the_line_between_two_polls_breaks_them_apart)
+{
+    poll_says(REPUTATION_CRITICAL);
+    poll_says(REPUTATION_HEALTHY);
+    poll_of_nothing(true);
+    rig_pass(rig, POLL_MS);
+    poll_says(REPUTATION_HEALTHY);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_RECOVERING);
+    rig_pass(rig, POLL_MS);
+    poll_says(REPUTATION_HEALTHY);
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+}
+END_TEST
+
 /* ---- CRITICAL -> AT_RISK is not recovery ---- */
 
 /* covers: key policies.release_at */
@@ -718,6 +732,7 @@ int main(void)
         a_poll_begun_before_the_tightening_is_not_the_first_of_two,
         a_cached_poll_is_not_the_second_of_two,
         a_poll_that_disagrees_between_two_breaks_them_apart,
+        a_list_without_the_line_between_two_polls_breaks_them_apart,
         from_critical_to_at_risk_the_word_changes_and_the_gate_does_not,
         polls_alone_that_go_from_critical_to_at_risk_open_nothing,
         at_risk_and_unknown_are_alike,
