@@ -385,6 +385,7 @@ void witness_deceived(void)
     memset(witness.placed, true, sizeof witness.placed);
     memset(witness.given, true, sizeof witness.given);
     lines_forget();
+    lines_mistaken();
     stops_forget();
     operators_unsure();
 }

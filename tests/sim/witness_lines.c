@@ -282,6 +282,12 @@ void lines_forget(void)
     }
 }
 
+void lines_mistaken(void)
+{
+    for (int line = 0; line < CAST_LINES; line++)
+        eyes[line].ever_flagged = true;
+}
+
 bool lines_is_surely_critical(int line, int64_t *since_us)
 {
     *since_us = eyes[line].critical.since_us;

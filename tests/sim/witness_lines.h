@@ -21,6 +21,9 @@ void lines_hook_arrives(struct hook *hook);
 void lines_hook_taken(const struct hook *hook);
 void lines_polled(int account, int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[]);
 void lines_forget(void); /* the clocks have jumped: nothing is sure any more */
+/* A try may be answered for another line from now on: one that the disk has lied about is given out anew on another line,
+ * and the provider, which knows its key, answers with the chat on the first. */
+void lines_mistaken(void);
 int64_t lines_forgotten_us(void); /* the last time; what was spent before is not counted */
 
 /* Has the broker surely heard that the line is CRITICAL, and no word of it being better? */
