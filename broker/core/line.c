@@ -115,7 +115,7 @@ uint32_t line_get(struct core *core, uint32_t account, uint64_t number, struct i
     line->gate = GATE_SLOW;
     count(core, line, 1);
     join(core, line, account, line_rest_pool(core, account));
-    line->event_mono_ms = line->tightened_mono_ms = line->loosen_event_mono_ms = line->agreed_begun_mono_ms = INT64_MIN;
+    moments_begin(&line->moments);
     line->heard_mono_ms = now.mono_ms;
     line->ring_next = line->ring_prev = 0;
     index_insert(&core->by_number, at + 1);

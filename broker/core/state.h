@@ -11,6 +11,7 @@
 
 #include "broker/core/core.h"
 #include "broker/core/index.h"
+#include "broker/core/merge.h"
 #include "broker/core/texts.h"
 #include "broker/core/timers.h"
 
@@ -123,10 +124,9 @@ struct line {
     struct change_line known; /* what a restart must know */
     uint32_t account, pool;   /* indices; NO_POOL: no pool uses it */
     uint32_t next_account, next_pool; /* while another configuration is taken */
-    /* loosening (DESIGN trap 11) on the steady clock; INT64_MIN: not since the start */
-    int64_t event_mono_ms, tightened_mono_ms, loosen_event_mono_ms, agreed_begun_mono_ms, heard_mono_ms;
+    struct moments moments; /* on the steady clock, in ms */
+    int64_t heard_mono_ms;
     uint64_t seen_poll;
-    uint8_t loosen_tries;
     enum gate gate;
     enum reason gate_reason;
     int64_t next_send_us;      /* steady clock: GCRA */

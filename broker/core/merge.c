@@ -1,0 +1,221 @@
+/* merge.c — see merge.h. */
+#include "broker/core/merge.h"
+
+static const int64_t poll_again_ms[] = {1000, 2000, 5000}; /* while a poll disagrees with a webhook */
+#define POLL_AGAIN_STEPS ((int)(sizeof poll_again_ms / sizeof *poll_again_ms))
+
+void moments_begin(struct moments *moments)
+{
+    *moments = (struct moments){
+        .event = NEVER_SAID, .tightened = NEVER_SAID, .loosen_event = NEVER_SAID, .agreed_begun = NEVER_SAID};
+}
+
+int reputation_badness(enum reputation reputation)
+{
+    static const int rank[REPUTATION_COUNT] = {
+        [REPUTATION_HEALTHY] = 0, [REPUTATION_AT_RISK] = 1, [REPUTATION_UNKNOWN] = 1, [REPUTATION_CRITICAL] = 2};
+    return rank[reputation];
+}
+
+static void forget_proof(struct moments *moments)
+{
+    moments->loosen_event = NEVER_SAID;
+    moments->agreed_begun = NEVER_SAID;
+}
+
+static void set_word(struct change_line *known, enum reputation word, enum source source, int64_t changed_at_ms,
+                     struct merged *merged)
+{
+    merged->word = known->word != word || !known->heard;
+    known->heard = true;
+    if (!merged->word)
+        return;
+    known->previous = known->word;
+    known->word = (uint8_t)word;
+    known->source = (uint8_t)source;
+    known->changed_at_ms = changed_at_ms;
+}
+
+static void prove(struct change_line *known, struct moments *moments, struct merged *merged)
+{
+    known->proven = REPUTATION_HEALTHY;
+    forget_proof(moments);
+    merged->proven = true;
+}
+
+static void tighten(struct change_line *known, struct moments *moments, enum reputation to, struct instant now,
+                    struct merged *merged)
+{
+    known->proven = (uint8_t)to;
+    moments->tightened = now.mono_ms;
+    forget_proof(moments);
+    merged->tighter = true;
+}
+
+/* Worse, or as bad in other words: at once. True if that was all there is to do. */
+static bool take_if_not_better(struct change_line *known, struct moments *moments, enum reputation to,
+                               struct instant now, struct merged *merged)
+{
+    int proven = reputation_badness((enum reputation)known->proven);
+    if (!known->heard) {
+        known->proven = (uint8_t)to; /* the first word ever is taken at once */
+        if (to == REPUTATION_CRITICAL)
+            tighten(known, moments, to, now, merged);
+        return true;
+    }
+    if (reputation_badness(to) > proven) {
+        tighten(known, moments, to, now, merged);
+        return true;
+    }
+    if (reputation_badness(to) < proven)
+        return false;
+    known->proven = (uint8_t)to;
+    forget_proof(moments); /* as bad as before, but newly said: proof gathered earlier no longer counts */
+    /* A hold outlives AT_RISK: a broken-off ramp ends only at HEALTHY. */
+    return to != REPUTATION_HEALTHY || !known->hold;
+}
+
+/* ---- webhooks ---- */
+
+/* Is the event older than what an event told before, or as old and better? */
+static bool is_overtaken(const struct change_line *known, const struct core_line_fact *fact)
+{
+    if (fact->changed_at_ms == 0 || known->event_at_ms == 0)
+        return false;
+    if (fact->changed_at_ms != known->event_at_ms)
+        return fact->changed_at_ms < known->event_at_ms;
+    bool better = fact->has_reputation &&
+                  reputation_badness(fact->reputation) < reputation_badness((enum reputation)known->word);
+    bool lifts = fact->has_service && fact->service != SERVICE_FLAGGED && known->service == SERVICE_FLAGGED;
+    return better || lifts;
+}
+
+static void told_reputation(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
+                            struct instant now, struct merged *merged)
+{
+    bool done = take_if_not_better(known, moments, fact->reputation, now, merged);
+    set_word(known, fact->reputation, SOURCE_WEBHOOK, fact->changed_at_ms, merged);
+    if (done)
+        return;
+    forget_proof(moments);
+    if (fact->reputation != REPUTATION_HEALTHY)
+        return; /* CRITICAL -> AT_RISK or UNKNOWN changes the word and not the gate */
+    moments->loosen_event = fact->arrived_mono_ms;
+    moments->loosen_tries = 0;
+    merged->asks_poll = true;
+}
+
+static void told_service(struct change_line *known, const struct core_line_fact *fact, struct instant now,
+                         struct merged *merged)
+{
+    bool was_flagged = known->service == SERVICE_FLAGGED;
+    if (fact->service == SERVICE_UNKNOWN)
+        return; /* a word nobody documents neither flags nor lifts */
+    if (was_flagged && known->service_source == SOURCE_ERROR && fact->service == SERVICE_ACTIVE &&
+        fact->changed_at_ms != 0 && fact->changed_at_ms < known->flagged_at_ms)
+        return; /* it is of before the error; if clocks merely differ, the probe lifts the flag */
+    known->service = (uint8_t)fact->service;
+    known->service_source = SOURCE_WEBHOOK;
+    merged->service = true;
+    merged->flagged = fact->service == SERVICE_FLAGGED && !was_flagged;
+    merged->lifted = fact->service == SERVICE_ACTIVE && was_flagged;
+    if (merged->flagged)
+        known->flagged_at_ms = now.wall_ms;
+}
+
+struct merged merge_told(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
+                         struct instant now)
+{
+    struct merged merged = {.overtaken = is_overtaken(known, fact)};
+    if (merged.overtaken)
+        return merged;
+    moments->event = fact->arrived_mono_ms;
+    known->event_at_ms = fact->changed_at_ms == 0 ? now.wall_ms : fact->changed_at_ms;
+    known->heard_at_ms = now.wall_ms;
+    if (fact->has_reputation)
+        told_reputation(known, moments, fact, now, &merged);
+    if (fact->has_service)
+        told_service(known, fact, now, &merged);
+    return merged;
+}
+
+/* ---- polls ---- */
+
+/* A poll says HEALTHY of a line that is worse, or held, as far as proven. */
+static void polled_better(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
+                          int64_t poll_interval_ms, struct merged *merged)
+{
+    if (fact->cached)
+        return;
+    if (moments->loosen_event != NEVER_SAID) {
+        if (fact->begun_mono_ms > moments->loosen_event)
+            prove(known, moments, merged);
+        return;
+    }
+    if (fact->begun_mono_ms <= moments->tightened)
+        return;
+    if (moments->agreed_begun == NEVER_SAID)
+        moments->agreed_begun = fact->begun_mono_ms;
+    else if (fact->begun_mono_ms - moments->agreed_begun >= poll_interval_ms)
+        prove(known, moments, merged);
+}
+
+/* A poll begun after a webhook said HEALTHY does not agree yet: ask again soon, a few times. */
+static bool asks_again(struct moments *moments, struct merged *merged)
+{
+    if (moments->loosen_tries >= POLL_AGAIN_STEPS)
+        return false;
+    merged->asks_poll_in_ms = poll_again_ms[moments->loosen_tries++];
+    return true;
+}
+
+static void polled_reputation(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
+                              int64_t poll_interval_ms, struct instant now, struct merged *merged)
+{
+    bool awaited = moments->loosen_event != NEVER_SAID;
+    if (moments->event >= fact->begun_mono_ms) {
+        /* An event that arrived after the poll's start (or in the same moment: who knows) is newer. The poll that a
+         * webhook asked for may have begun within its very millisecond: then it proves nothing and another must. */
+        if (awaited && moments->event == fact->begun_mono_ms)
+            merged->asks_poll_in_ms = poll_again_ms[0];
+        return;
+    }
+    if (awaited && fact->reputation != REPUTATION_HEALTHY &&
+        reputation_badness(fact->reputation) <= reputation_badness((enum reputation)known->proven)) {
+        if (asks_again(moments, merged))
+            return; /* the list lags behind its own webhook: the word stays the webhook's */
+        moments->loosen_event = NEVER_SAID; /* no lag any more: the poll is the newer word */
+    }
+    bool done = take_if_not_better(known, moments, fact->reputation, now, merged);
+    set_word(known, fact->reputation, SOURCE_POLL, now.wall_ms, merged);
+    if (!done && fact->reputation == REPUTATION_HEALTHY)
+        polled_better(known, moments, fact, poll_interval_ms, merged);
+    else if (!done)
+        moments->agreed_begun = NEVER_SAID;
+}
+
+struct merged merge_polled(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
+                           int64_t poll_interval_ms, struct instant now)
+{
+    struct merged merged = {0};
+    known->missed_polls = 0;
+    known->gone = false;
+    known->heard_at_ms = now.wall_ms;
+    polled_reputation(known, moments, fact, poll_interval_ms, now, &merged);
+    if (fact->has_service && fact->service == SERVICE_FLAGGED && known->service != SERVICE_FLAGGED) {
+        known->service = SERVICE_FLAGGED;
+        known->service_source = SOURCE_POLL;
+        known->flagged_at_ms = now.wall_ms;
+        merged.flagged = true;
+    }
+    return merged;
+}
+
+bool merge_missed(struct change_line *known, struct moments *moments)
+{
+    moments->agreed_begun = NEVER_SAID; /* a list without it between two that open it breaks them apart */
+    if (known->gone || ++known->missed_polls < 2)
+        return false;
+    known->gone = true;
+    return true;
+}
