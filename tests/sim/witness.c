@@ -29,6 +29,7 @@ struct seen { /* of a job */
     unsigned arrivals;
     int64_t made_us; /* its message; 0: none */
     int64_t given_us; /* out, for the first time; 0: never */
+    int given_line;   /* the latest time */
     bool begun, superseded;
     char told[80]; /* state, reason and line as last told */
 };
@@ -39,7 +40,7 @@ static struct {
         char key[80];
         int job;
     } keys[KEY_SLOTS];
-    bool wall_jumped;
+    bool wall_jumped, deceived;
     bool given[CAST_CONVERSATIONS];  /* a job of it was given out, ever */
     int64_t given_us[CAST_CONVERSATIONS]; /* the first one */
     bool placed[CAST_CONVERSATIONS]; /* a message of it was made */
@@ -300,7 +301,9 @@ void witness_begun(const struct process *worker, const char *url, const char *bo
     witness.jobs[job].begun = true;
     note(about_job(job), "%s: begins job %d", worker->name, job);
     const char *chat = strstr(url, "/chats/chat-");
-    if (chat == NULL || sscanf(chat, "/chats/chat-%*d-%d-", &line) != 1)
+    if (witness.deceived) /* its conversation may know a chat on another line (lines_mistaken) */
+        line = witness.jobs[job].given_line;
+    else if (chat == NULL || sscanf(chat, "/chats/chat-%*d-%d-", &line) != 1)
         line = line_of_body(body, bytes);
     if (line < 0)
         breach("form", about_job(job), "a request for job %d begins on no line: %s", job, url);
@@ -344,6 +347,7 @@ static void job_given(const struct frame *json)
     cJSON_Delete(document);
     if (witness.jobs[job].given_us == 0)
         witness.jobs[job].given_us = now_us() + 1;
+    witness.jobs[job].given_line = line;
     lines_given(job, line, fresh);
     stops_given(job, unsettled);
     wants_given(job, line, has_chat, unsettled);
@@ -380,6 +384,7 @@ void witness_wall_jumped(int64_t by_us)
 void witness_deceived(void)
 {
     note_world("witness: the disk has lied; what there was until now is not judged any more");
+    witness.deceived = true;
     for (int job = 0; job < cast_job_count; job++)
         cast_jobs[job].forgiven = true;
     memset(witness.placed, true, sizeof witness.placed);
