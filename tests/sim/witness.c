@@ -339,7 +339,7 @@ static void job_given(const struct frame *json)
     int64_t attempt = 0;
     bool unsettled = json_bool(document, "unsettled", true);
     bool has_chat = json_string(document, "chat_id") != NULL;
-    bool fresh = !witness.given[conversation] && !has_chat &&
+    bool fresh = !witness.given[conversation] && !has_chat && !operators_may_have_moved(conversation) &&
                  json_int(document, "attempt", &attempt) && attempt == 1 && !unsettled;
     if (!witness.given[conversation])
         witness.given_us[conversation] = now_us();
