@@ -217,12 +217,12 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return because_until(wait.reason, wait.until_ms == TIME_NEVER ? 0 : wait.until_ms);
     if (line == NULL && (verdict = by_placement(core, conversation->pool, now)).reason != REASON_NONE)
         return verdict;
-    if (line == NULL && (verdict = decide_pair(core, at, now)).reason != REASON_NONE)
-        return verdict; /* it was tried, and taken back from its line since */
     if (pinned && (verdict = by_pinned_placement(core, line, now)).reason != REASON_NONE)
         return verdict;
     if (line != NULL && (verdict = by_budgets(core, line, bound ? at : NOBODY, job, now)).reason != REASON_NONE)
         return verdict;
+    if (!bound && (verdict = decide_pair(core, at, now)).reason != REASON_NONE)
+        return verdict; /* it was tried, and was taken back from its line since, or never began there */
     if (line != NULL && (verdict = by_line_speed(core, line, now)).reason != REASON_NONE)
         return verdict;
     if (waits)

@@ -153,6 +153,27 @@ START_TEST(after_a_restart_the_last_minute_is_known)
 }
 END_TEST
 
+/* A restart cannot know whether the lease's message counts, and the conversation is not begun: its pin is all it has. */
+START_TEST(a_pinned_one_whose_try_never_began_says_that_it_waits_for_the_pair)
+{
+    struct play *play = play_pair(PAIR "1");
+    struct rig *rig = play->rig;
+    struct core_enqueue ask = rig_job(100, CLASS_TRANSACTIONAL);
+    ask.from_line = RIG_LINE;
+    uint64_t number = rig_enqueue(rig, &ask).number;
+    rig_worker(rig, 1, 8);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_told(rig, EFFECT_JOB, 0)->number, number);
+    rig_restart(rig, 1000);
+    rig_worker(rig, 1, 8); /* names no lease */
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    struct job_view view = rig_view(rig, number);
+    ck_assert_int_eq(view.state, JOB_QUEUED);
+    ck_assert_int_eq(view.reason, REASON_BUDGET_PAIR);
+    play_free(&play);
+}
+END_TEST
+
 START_TEST(where_the_table_is_full_the_rest_send_once_a_minute)
 {
     struct rig_options options = {
@@ -193,6 +214,7 @@ int main(void)
     tcase_add_test(tcase, what_surely_made_nothing_does_not_count);
     tcase_add_test(tcase, no_minute_holds_more_over_any_history_with_restarts);
     tcase_add_test(tcase, after_a_restart_the_last_minute_is_known);
+    tcase_add_test(tcase, a_pinned_one_whose_try_never_began_says_that_it_waits_for_the_pair);
     tcase_add_test(tcase, where_the_table_is_full_the_rest_send_once_a_minute);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
