@@ -30,6 +30,7 @@ struct seen { /* of a job */
     int64_t made_us; /* its message; 0: none */
     int64_t given_us; /* out, for the first time; 0: never */
     int given_line;   /* the latest time */
+    int64_t begun_us; /* the latest time */
     bool begun, superseded;
     char told[80]; /* state, reason and line as last told */
 };
@@ -255,6 +256,13 @@ static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
            !b->requeued;
 }
 
+/* A try that was under way when its job expired may still arrive when those behind it, which wait for it no longer, are
+ * through. */
+static bool may_arrive_late(int job, int other)
+{
+    return cast_jobs[job].has_expiry && witness.jobs[job].begun_us < witness.jobs[other].given_us;
+}
+
 void witness_message(int job, int line, bool new_chat)
 {
     struct seen *seen = &witness.jobs[job];
@@ -270,7 +278,8 @@ void witness_message(int job, int line, bool new_chat)
         breach("P4", about_job(job), "a second message of job %d", job);
     seen->made_us = now_us() + 1;
     for (int other = job + 1; other < cast_job_count; other++)
-        if (witness.jobs[other].made_us != 0 && are_in_order(&cast_jobs[job], &cast_jobs[other]))
+        if (witness.jobs[other].made_us != 0 && are_in_order(&cast_jobs[job], &cast_jobs[other]) &&
+            !may_arrive_late(job, other))
             breach("P2", about_job(job), "job %d goes out after job %d of its conversation and class", job, other);
 }
 
@@ -299,6 +308,7 @@ void witness_begun(const struct process *worker, const char *url, const char *bo
     if (job < 0)
         breach("form", NOBODY_ABOUT, "a request for no job begins");
     witness.jobs[job].begun = true;
+    witness.jobs[job].begun_us = now_us();
     note(about_job(job), "%s: begins job %d", worker->name, job);
     const char *chat = strstr(url, "/chats/chat-");
     if (witness.deceived) /* its conversation may know a chat on another line (lines_mistaken) */
