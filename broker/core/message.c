@@ -45,6 +45,13 @@ static bool is_meant(const struct core *core, uint32_t at, const struct core_mes
     return fact->line == 0 || core->conversations[at].line == line_find(core, fact->line);
 }
 
+/* One that has left its line, and waits for the one that its job names: its chat is where it was. */
+static bool has_left(const struct core *core, uint32_t at)
+{
+    unsigned flags = core->conversations[at].flags;
+    return (flags & (CONVERSATION_RECORDED | CONVERSATION_BOUND)) == CONVERSATION_RECORDED;
+}
+
 static int64_t moment_or(int64_t told_ms, struct instant now)
 {
     return told_ms != 0 ? told_ms : now.wall_ms;
@@ -104,7 +111,7 @@ static size_t find_meant(const struct core *core, const struct core_message_fact
     size_t count = 0;
     uint32_t at = fact->chat_hash == 0 ? NOBODY : conversation_find_chat(core, fact->chat_hash);
     for (; at != NOBODY && count < MEANT_MAX; at = conversation_find_chat_next(core, fact->chat_hash, at))
-        if (is_meant(core, at, fact))
+        if (is_meant(core, at, fact) || has_left(core, at))
             meant[count++] = at;
     for (size_t i = 0; fact->line != 0 && i < fact->home_count && count < MEANT_MAX; i++) {
         at = conversation_find(core, fact->homes[i]);

@@ -483,6 +483,46 @@ START_TEST(a_conversation_that_left_and_is_pinned_elsewhere_stays_pinned_there_o
 }
 END_TEST
 
+static void chat_is(uint64_t chat_hash, enum chat_health health)
+{
+    struct core_message_fact fact = {.token = 3,
+                                     .event = ++rig->polls + 5000,
+                                     .chat_hash = chat_hash,
+                                     .line = RIG_LINE,
+                                     .has_health = true,
+                                     .health = health};
+    fact.what = MESSAGE_CHAT;
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_forget(rig);
+}
+
+/* Its chat is on line 0 still, and what is said of it counts. Found by the simulation, seed 39132. */
+START_TEST(a_conversation_that_left_and_is_pinned_elsewhere_hears_of_its_chat)
+{
+    begin(MOVES_CONF);
+    struct effect job = leased_on(0, 1);
+    rig_sent(rig, &job); /* in the chat that the rig makes of the number */
+    rig_forget(rig);
+    told_service(SERVICE_FLAGGED);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    chat_is(job.number * 31 + 7, CHAT_CRITICAL);
+    struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
+    pinned.from_line = RIG_LINE + 1;
+    uint64_t number = rig_enqueue(rig, &pinned).number;
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    rig_tick(rig);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+    rig->now.wall_ms += 2000;
+    chat_is(job.number * 31 + 7, CHAT_HEALTHY);
+    struct effect next = leased();
+    ck_assert_uint_eq(next.number, number);
+    ck_assert_uint_eq(line_of(&next), RIG_LINE + 1);
+}
+END_TEST
+
 START_TEST(a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along)
 {
     begin(MOVES_CONF);
@@ -814,6 +854,7 @@ int main(void)
         a_conversation_that_left_after_a_vain_try_goes_where_its_job_names_after_a_restart,
         a_requeued_job_takes_no_chat_of_a_line_that_its_conversation_left,
         a_conversation_that_left_and_is_pinned_elsewhere_stays_pinned_there_over_a_restart,
+        a_conversation_that_left_and_is_pinned_elsewhere_hears_of_its_chat,
         a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along,
         a_lease_that_never_began_on_the_new_line_gives_its_budget_back_and_is_placed_again,
         conversations_of_a_line_that_is_gone_are_placed_anew,
