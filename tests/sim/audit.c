@@ -9,6 +9,7 @@
 #include "tests/sim/cast.h"
 #include "tests/sim/ground.h"
 #include "tests/sim/house.h"
+#include "tests/sim/reference.h"
 
 #define ALL_EVERY 64 /* turns */
 #define LINES_MAX 64
@@ -16,6 +17,7 @@
 
 struct tally {
     struct core *core;
+    int64_t wall_ms;
     uint64_t jobs, by_state[JOB_STATE_COUNT];
     uint32_t line_waiting[LINES_MAX], line_leased[LINES_MAX];
     uint64_t pool_waiting[POOLS_MAX], pool_leased[POOLS_MAX], pool_unplaced[POOLS_MAX];
@@ -34,6 +36,7 @@ static void count(void *self, const struct job_view *view)
     size_t line;
     tally->jobs++;
     tally->by_state[view->state]++;
+    reference_audit_job(view, tally->wall_ms);
     bool waits = view->state == JOB_QUEUED, leased = view->state == JOB_LEASED;
     if (view->pool < POOLS_MAX) {
         tally->pool_waiting[view->pool] += waits;
@@ -95,8 +98,11 @@ static void audit_all(struct broker *broker)
     uint32_t cursor = 0;
     memset(&tally, 0, sizeof tally);
     tally.core = broker->core;
+    tally.wall_ms = broker->now.wall_ms;
+    reference_audit_begin();
     while (core_jobs_walk(broker->core, &cursor, 100000, broker->now, count, &tally))
         continue;
+    reference_audit_end();
     check_status(&tally, broker);
     check_lines(&tally, broker);
     check_pools(&tally, broker);
@@ -123,4 +129,13 @@ void audit_turn(void)
     audit_little(broker);
     if (draw(&luck, ALL_EVERY) == 0)
         audit_all(broker);
+}
+
+void audit_settle(void)
+{
+    struct broker *broker = house_broker();
+    if (broker == NULL)
+        return;
+    audit_all(broker);
+    reference_settle();
 }

@@ -5,5 +5,7 @@
 void audit_begin(void);
 /* The broker waits for work: its turn is over. */
 void audit_turn(void);
+/* At the end, when all that may go has gone. */
+void audit_settle(void);
 
 #endif

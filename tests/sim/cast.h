@@ -27,6 +27,7 @@ struct cast_job { /* what its producer knows of it */
     bool final;         /* the broker has told its end */
     bool fails_if_held, called_unsent; /* by a person, who may be wrong */
     bool has_due, has_expiry, cancel_asked, cancelled_told, requeued;
+    bool settle_asked;  /* a person may have said how it went */
     enum job_state end; /* as told, of a final one */
     int64_t expires_ms;
     uint64_t number;

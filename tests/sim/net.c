@@ -63,6 +63,7 @@ static struct stream delays, losses;
 static bool calm; /* healed */
 void (*net_broker_says)(const char *to, const struct frame *frames, size_t count);
 void (*net_worker_reads)(const struct process *worker, const struct frame *frames, size_t count);
+void (*net_client_says)(const char *from, const struct frame *frames, size_t count);
 
 struct fake_message { /* what a zmq_msg_t holds */
     void *data;
@@ -293,6 +294,8 @@ static bool send_from_client(struct net_socket *socket, const struct frame *fram
     struct connection *connection = socket->connection_count == 0 ? NULL : socket->connections[0];
     if (connection == NULL || !connection->client.up || connection->server.on_its_way >= QUEUE_MAX)
         return false;
+    if (net_client_says != NULL)
+        net_client_says(connection->name, frames, count);
     struct frame with_id[NET_PARTS_MAX + 1];
     with_id[0] = (struct frame){connection->id, sizeof connection->id};
     memcpy(with_id + 1, frames, count * sizeof *frames);

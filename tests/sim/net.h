@@ -40,6 +40,8 @@ void net_process_gone(const struct process *process, bool in_silence);
 extern void (*net_broker_says)(const char *to, const struct frame *frames, size_t count);
 /* What a worker reads, the moment it does. */
 extern void (*net_worker_reads)(const struct process *worker, const struct frame *frames, size_t count);
+/* What a worker or a producer says, when it leaves. */
+extern void (*net_client_says)(const char *from, const struct frame *frames, size_t count);
 
 /* ---- faults ---- */
 void net_begin(void);

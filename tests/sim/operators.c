@@ -70,7 +70,7 @@ static struct {
     struct known stopped[CAST_CONVERSATIONS]; /* suppressed by an operator */
     bool moved[CAST_CONVERSATIONS];
     bool suppressed[CAST_CONVERSATIONS], ever_suppressed[CAST_CONVERSATIONS];
-    bool ever_drained;
+    bool ever_failed_backlog;
     bool ramped[CAST_LINES]; /* a drain of it may have stopped, and paused the line */
     bool calm;
 } operators;
@@ -372,7 +372,8 @@ static void asking(struct wish *wish)
     wish->begins = known == NULL ? 0 : known->begins;
     if (wish->act == ACT_DRAIN && (wish->drain == DRAIN_MOVE || wish->drain == DRAIN_REPLACE))
         memset(operators.moved, true, sizeof operators.moved);
-    operators.ever_drained = operators.ever_drained || wish->act == ACT_DRAIN;
+    if (wish->act == ACT_DRAIN && wish->drain == DRAIN_FAIL)
+        operators.ever_failed_backlog = true;
     if (wish->act == ACT_DRAIN && wish->drain == DRAIN_RAMP)
         operators.ramped[wish->target] = true;
     if (wish->act == ACT_SUPPRESS)
@@ -381,6 +382,8 @@ static void asking(struct wish *wish)
         stops_may_lift(wish->target);
     if (wish->act == ACT_MOVE)
         operators.moved[wish->target] = true;
+    if (wish->act == ACT_SETTLE)
+        cast_jobs[wish->job].settle_asked = true;
     if (wish->act == ACT_REQUEUE)
         witness_requeued(wish->job);
 }
@@ -766,9 +769,9 @@ bool operators_ever_suppressed(int conversation)
     return operators.ever_suppressed[conversation];
 }
 
-bool operators_ever_drained(void)
+bool operators_ever_failed_backlog(void)
 {
-    return operators.ever_drained;
+    return operators.ever_failed_backlog;
 }
 
 static void unsure(struct known *known)

@@ -26,7 +26,7 @@ bool operators_surely_cordoned(int line, int64_t *since_us);
 bool operators_may_have_moved(int conversation);
 bool operators_ever_suppressed(int conversation);
 int64_t operators_stopped_since_us(int conversation); /* surely, by an operator; US_NEVER: not surely */
-bool operators_ever_drained(void);
+bool operators_ever_failed_backlog(void);
 /* Nothing is surely in force any more. */
 void operators_unsure(void);
 bool operators_may_drain(int line); /* a drain may be under way */

@@ -15,6 +15,7 @@
 #include "tests/sim/house.h"
 #include "tests/sim/net.h"
 #include "tests/sim/posts.h"
+#include "tests/sim/reference.h"
 #include "tests/sim/wants.h"
 #include "tests/sim/witness.h"
 
@@ -161,6 +162,13 @@ static struct frame text_frame(const char *text)
 
 static void take_http_answer(void *self, uint64_t id, const cJSON *results);
 
+static void offer_first(int job)
+{
+    cast_jobs[job].first_sent_us = now_us();
+    cast_jobs[job].sent_ever = true;
+    reference_offered(job);
+}
+
 static void send_batch(struct producer *producer)
 {
     struct json_out texts[BATCH_MAX] = {{0}};
@@ -176,8 +184,7 @@ static void send_batch(struct producer *producer)
         if (cast_jobs[job].sent_ever)
             fault(FAULT_PRODUCER_RESENT);
         else
-            cast_jobs[job].first_sent_us = now_us();
-        cast_jobs[job].sent_ever = true;
+            offer_first(job);
         note(about_job(job), "%s: enqueues job %d of conversation %d, class %s%s, from %d", producer->name, job,
              cast_jobs[job].conversation, job_class_name(cast_jobs[job].class),
              cast_jobs[job].has_due ? ", later" : "", cast_jobs[job].pinned);

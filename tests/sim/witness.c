@@ -14,6 +14,7 @@
 #include "tests/sim/net.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/provider.h"
+#include "tests/sim/reference.h"
 #include "tests/sim/wants.h"
 #include "tests/sim/witness_hands.h"
 #include "tests/sim/witness_lines.h"
@@ -69,6 +70,7 @@ void witness_acked(int job, const char *number, const cJSON *result)
     }
     known->acked = true;
     known->number = value;
+    reference_acked(job);
 }
 
 void witness_refused(int job, const char *code)
@@ -102,8 +104,8 @@ static void check_cause(int job, enum job_state state, const char *code)
     if (state == JOB_SUPPRESSED && !provider_ever_stopped(known->conversation) &&
         !operators_ever_suppressed(known->conversation))
         uncaused(job, state, code, "nobody stopped its recipient");
-    if (state == JOB_FAILED && code != NULL && strcmp(code, "held") == 0 && !operators_ever_drained())
-        uncaused(job, state, code, "no line was drained");
+    if (state == JOB_FAILED && code != NULL && strcmp(code, "held") == 0 && !operators_ever_failed_backlog())
+        uncaused(job, state, code, "no line was drained to fail");
     if (state == JOB_FAILED && number >= 1000 && !provider_ever_answered(job, (int)number))
         uncaused(job, state, code, "the provider never said so");
 }
@@ -197,7 +199,8 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us
         breach("P10", about_job(job), "job %d is %s", job, text);
     if (job_state_is_final(state))
         end(job, state, code);
-    else if (!of_cancel)
+    reference_viewed(job, view);
+    if (!job_state_is_final(state) && !of_cancel)
         views_check(job, state, json_string(view, "reason"), cast_line_of(json_string(view, "line")), asked_us);
 }
 
@@ -336,7 +339,7 @@ void witness_ended(const struct process *worker, const char *body, size_t bytes,
 
 /* ---- the broker ---- */
 
-static void job_given(const struct frame *json)
+static void job_given(const char *worker, struct frame lease, const struct frame *json)
 {
     cJSON *document = json_parse(json->data, json->bytes, NULL);
     const cJSON *parts = json_get(json_get(document, "message"), "parts");
@@ -354,6 +357,7 @@ static void job_given(const struct frame *json)
     if (!witness.given[conversation])
         witness.given_us[conversation] = now_us();
     witness.given[conversation] = true;
+    reference_given(worker, job, lease, document);
     cJSON_Delete(document);
     if (witness.jobs[job].given_us == 0)
         witness.jobs[job].given_us = now_us() + 1;
@@ -371,7 +375,11 @@ static void broker_says(const char *to, const struct frame *frames, size_t count
     if (strcmp(command, "BEAT") != 0 && strcmp(command, "ACK") != 0)
         note_world("broker to %s: %s of %zu parts", to, command, count);
     for (size_t i = 3; strcmp(command, "JOB") == 0 && i < count; i += 2)
-        job_given(&frames[i]);
+        job_given(to, frames[i - 1], &frames[i]);
+    for (size_t i = 2; strcmp(command, "DONE") == 0 && i < count; i++)
+        reference_done(frames[i]);
+    if (strcmp(command, "READY") == 0)
+        reference_ready(to);
     house_may_die(FAULT_CRASH_IN_SAYING);
 }
 
@@ -389,6 +397,7 @@ void witness_wall_jumped(int64_t by_us)
         witness.wall_jumped = true;
     lines_forget();
     stops_forget();
+    reference_wall_jumped();
 }
 
 void witness_deceived(void)
@@ -409,6 +418,7 @@ void witness_begin(void)
 {
     net_broker_says = broker_says;
     hands_begin();
+    reference_begin();
 }
 
 /* ---- P2, looked at when all is over: who takes another's place goes out when that would have ---- */

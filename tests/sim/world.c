@@ -206,4 +206,5 @@ void world_run(uint64_t seed, const struct plan *cut)
     if (!producers_are_done())
         breach("liveness", NOBODY_ABOUT, "a producer still waits for its ACK");
     witness_settle();
+    audit_settle();
 }

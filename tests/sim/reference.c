@@ -1,0 +1,467 @@
+/* reference.c — see reference.h. */
+#include "tests/sim/reference.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lineward/ids.h"
+#include "lineward/json.h"
+#include "tests/sim/cast.h"
+#include "tests/sim/house.h"
+#include "tests/sim/operators.h"
+#include "tests/sim/provider.h"
+
+#define LEASES_MAX      65536
+#define LEASE_TEXT_MAX  65
+#define WORKERS_MAX     1024
+#define WORKER_NAME_MAX 24
+#define NOTHING         (-1)
+#define SURELY_US       (40 * US_S) /* of a lease of 45 s, with clocks that drift: by then it has not lapsed */
+#define SETTLED_US      (10 * US_S) /* what was told so long ago was there when the broker chose */
+#define DUE_MS          5000
+#define ATTEMPTS_LEAST  2 /* that a policy here allows (house.c) */
+
+enum heard { HEARD_NOTHING, HEARD_SENT, HEARD_RETURNED, HEARD_UNKNOWN, HEARD_RETRY, HEARD_REJECTED };
+
+struct given { /* one JOB */
+    char lease[LEASE_TEXT_MAX], worker[WORKER_NAME_MAX];
+    int job;
+    int64_t at_us;
+    bool unsettled, done;
+    bool named_anew;  /* a READY of its worker has come since, or may have: it may be free again */
+    bool cancelled;   /* the answer to a CANCEL had been read when it came back */
+    enum heard heard; /* what its worker has said last */
+};
+
+struct entry {
+    uint64_t number; /* 0: not known yet */
+    int last;        /* its last JOB */
+    int place;       /* among those of its conversation and class; NOTHING: not known */
+    int64_t over_us; /* when it was surely over; 0: it may live */
+    const char *why_over;
+    bool is_placed, cancel_told, may_be_replaced, in_list;
+    bool may_have_failed; /* a RESULT that may have ended it, or an outcome that others may have settled */
+    bool is_unknown;      /* a try of it surely had an unknown outcome */
+    unsigned failures;    /* tries that surely failed */
+};
+
+struct worker { /* one process */
+    char name[WORKER_NAME_MAX];
+    bool asks; /* it has said READY, and has no answer yet */
+};
+
+static struct {
+    struct entry jobs[CAST_JOBS_MAX];
+    struct worker workers[WORKERS_MAX];
+    int worker_count;
+    struct given given[LEASES_MAX];
+    int given_count;
+    uint64_t strangers; /* jobs of the broker's list whose number nobody was told */
+    bool wall_jumped;
+} reference;
+
+static struct entry *entry_of(int job)
+{
+    return &reference.jobs[job];
+}
+
+static struct given *given_of(struct frame lease)
+{
+    for (int i = reference.given_count - 1; i >= 0; i--)
+        if (strlen(reference.given[i].lease) == lease.bytes &&
+            memcmp(reference.given[i].lease, lease.data, lease.bytes) == 0)
+            return &reference.given[i];
+    return NULL;
+}
+
+static struct given *last_given(int job)
+{
+    int last = entry_of(job)->last;
+    return last == NOTHING ? NULL : &reference.given[last];
+}
+
+static struct worker *worker_of(const char *name)
+{
+    for (int i = 0; i < reference.worker_count; i++)
+        if (strcmp(reference.workers[i].name, name) == 0)
+            return &reference.workers[i];
+    assert(reference.worker_count < WORKERS_MAX);
+    struct worker *worker = &reference.workers[reference.worker_count++];
+    snprintf(worker->name, sizeof worker->name, "%s", name);
+    return worker;
+}
+
+/* ---- what is sure of a job ---- */
+
+static bool is_judged(int job)
+{
+    return !cast_jobs[job].forgiven && !cast_jobs[job].requeued;
+}
+
+static void over(int job, const char *why)
+{
+    struct entry *entry = entry_of(job);
+    if (entry->over_us != 0)
+        return;
+    entry->why_over = why;
+    entry->over_us = now_us();
+}
+
+static bool may_be_over(int job)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    const struct entry *entry = entry_of(job);
+    return entry->over_us != 0 || known->final || known->has_expiry || known->cancel_asked || known->settle_asked ||
+           known->requeued || entry->may_be_replaced || entry->may_have_failed || operators_ever_failed_backlog() ||
+           operators_ever_suppressed(known->conversation) || provider_ever_stopped(known->conversation) ||
+           provider_has(job);
+}
+
+static bool surely_lives(int job)
+{
+    return cast_jobs[job].acked && is_judged(job) && !may_be_over(job);
+}
+
+static bool is_current(const struct given *given)
+{
+    return !given->named_anew && now_us() < given->at_us + SURELY_US;
+}
+
+/* Nothing but its lapse or its worker's word takes a job from a worker that has it. */
+static bool surely_leased(int job)
+{
+    const struct given *given = last_given(job);
+    return given != NULL && is_judged(job) && given->heard == HEARD_NOTHING && is_current(given);
+}
+
+/* A worker got it and has not said a word since: it still has it, or the lease has lapsed, and nobody knows. */
+static bool surely_hangs(int job)
+{
+    const struct given *given = last_given(job);
+    return given != NULL && given->heard == HEARD_NOTHING && !given->named_anew;
+}
+
+/* ---- what workers say ---- */
+
+static enum heard heard_of(const struct frame *json)
+{
+    cJSON *document = json_parse(json->data, json->bytes, NULL);
+    const char *outcome = json_string(document, "outcome");
+    enum heard heard = HEARD_REJECTED;
+    if (outcome != NULL && strcmp(outcome, "sent") == 0)
+        heard = HEARD_SENT;
+    else if (outcome != NULL && strcmp(outcome, "returned") == 0)
+        heard = HEARD_RETURNED;
+    else if (outcome != NULL && strcmp(outcome, "retry") == 0)
+        heard = json_bool(document, "unknown", false) ? HEARD_UNKNOWN : HEARD_RETRY;
+    cJSON_Delete(document);
+    return heard;
+}
+
+static void result_said(struct frame lease, const struct frame *json)
+{
+    struct given *given = given_of(lease);
+    if (given == NULL)
+        return;
+    struct entry *entry = entry_of(given->job);
+    bool again = given->heard != HEARD_NOTHING;
+    if (!again)
+        given->cancelled = entry->cancel_told;
+    given->heard = heard_of(json);
+    if (given->heard == HEARD_RETRY && !again && !entry->is_unknown)
+        entry->failures++;
+    if (given->heard == HEARD_REJECTED || given->heard == HEARD_SENT || entry->failures >= ATTEMPTS_LEAST)
+        entry->may_have_failed = true;
+}
+
+/* As soon as a newer one may have come, the older may be over. */
+void reference_offered(int job)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    for (int other = 0; known->collapse != '\0' && other < job; other++)
+        if (cast_jobs[other].conversation == known->conversation && cast_jobs[other].collapse == known->collapse)
+            entry_of(other)->may_be_replaced = true;
+}
+
+/* Until its answer, a READY frees what it does not name, JOBs too that cross it. */
+static void renew(const char *name, bool asks)
+{
+    struct worker *worker = worker_of(name);
+    worker->asks = asks;
+    for (int i = 0; i < reference.given_count; i++)
+        if (strcmp(reference.given[i].worker, name) == 0)
+            reference.given[i].named_anew = true;
+}
+
+static void client_says(const char *from, const struct frame *frames, size_t count)
+{
+    char command[16] = "";
+    if (count > 1)
+        frame_text(frames[1], command, sizeof command);
+    for (size_t i = 2; strcmp(command, "RESULT") == 0 && i + 1 < count; i += 2)
+        result_said(frames[i], &frames[i + 1]);
+    if (strcmp(command, "READY") == 0)
+        renew(from, true);
+}
+
+void reference_ready(const char *worker)
+{
+    renew(worker, false);
+}
+
+/* The result is durable, or no longer matters; that of a lease which is surely in force does. */
+void reference_done(struct frame lease)
+{
+    struct given *given = given_of(lease);
+    if (given == NULL || given->done)
+        return;
+    given->done = true;
+    struct entry *entry = entry_of(given->job);
+    bool matters = is_current(given) && given == last_given(given->job);
+    if (given->heard == HEARD_SENT)
+        over(given->job, "its RESULT sent was answered DONE");
+    else if (matters && given->heard == HEARD_RETURNED && given->cancelled && !given->unsettled)
+        over(given->job, "its CANCEL was answered, then it was returned");
+    else if (matters && given->heard == HEARD_UNKNOWN)
+        entry->is_unknown = true;
+}
+
+/* ---- what producers hear ---- */
+
+/* It waited for its first try when a newer one of its key came, and nothing but that can have ended it. */
+static bool was_there_to_replace(int old, int job)
+{
+    const struct cast_job *was = &cast_jobs[old], *known = &cast_jobs[job];
+    entry_of(old)->may_be_replaced = false;
+    bool lives = surely_lives(old);
+    entry_of(old)->may_be_replaced = true;
+    return lives && entry_of(old)->last == NOTHING && was->class == known->class && !was->has_due &&
+           !known->has_expiry;
+}
+
+/* A newer job with a collapse key has the place of the one that waited. */
+static int place_of(int job)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    int nearest = NOTHING, place = job;
+    for (int other = job - 1; other >= 0 && known->collapse != '\0'; other--) {
+        const struct cast_job *at = &cast_jobs[other];
+        int64_t over_us = entry_of(other)->over_us;
+        bool was_over = at->refused || (over_us != 0 && over_us < known->first_sent_us);
+        if (at->conversation != known->conversation || at->collapse != known->collapse || was_over)
+            continue;
+        if (nearest != NOTHING || !was_there_to_replace(other, job))
+            return NOTHING;
+        nearest = other;
+        place = entry_of(other)->place;
+    }
+    if (nearest != NOTHING)
+        over(nearest, "a newer one took its place");
+    return place;
+}
+
+static void know_number(int job, uint64_t number)
+{
+    struct entry *entry = entry_of(job);
+    if (entry->number != 0 && entry->number != number && is_judged(job))
+        breach("P1", about_job(job), "job %d is two jobs in the broker", job);
+    entry->number = number;
+}
+
+void reference_acked(int job)
+{
+    struct entry *entry = entry_of(job);
+    know_number(job, cast_jobs[job].number);
+    if (entry->is_placed)
+        return;
+    entry->is_placed = true;
+    entry->place = cast_jobs[job].has_due || !is_judged(job) ? NOTHING : place_of(job);
+}
+
+void reference_viewed(int job, const cJSON *view)
+{
+    const char *cancel = json_string(view, "cancel");
+    if (cancel != NULL && strcmp(cancel, "asked") == 0)
+        entry_of(job)->cancel_told = true;
+    if (cast_jobs[job].final && is_judged(job))
+        over(job, "its end was told");
+}
+
+/* ---- a JOB: may it go now? ---- */
+
+/* Both places are known, and that one's is before this one's: earlier class first, then order of acceptance. */
+static bool goes_before(int other, int job)
+{
+    const struct cast_job *a = &cast_jobs[other], *b = &cast_jobs[job];
+    if (entry_of(other)->place == NOTHING || entry_of(job)->place == NOTHING)
+        return false;
+    return a->class != b->class ? a->class < b->class : entry_of(other)->place < entry_of(job)->place;
+}
+
+static void check_others(int job, bool first_try)
+{
+    int64_t now = now_us();
+    for (int other = 0; other < cast_job_count; other++) {
+        const struct cast_job *at = &cast_jobs[other];
+        if (other == job || at->conversation != cast_jobs[job].conversation || !is_judged(other))
+            continue;
+        if (surely_lives(other) && surely_hangs(other))
+            breach("P2", about_job(job), "job %d is given out while %s has job %d of its conversation", job,
+                   last_given(other)->worker, other);
+        if (surely_lives(other) && entry_of(other)->is_unknown)
+            breach("P2", about_job(job), "job %d is given out while nobody knows whether job %d was sent", job,
+                   other);
+        bool stays = at->campaign == '\0' && at->pinned < 0; /* else it may step aside, or wait for its line */
+        if (first_try && stays && surely_lives(other) && now > at->acked_us + SETTLED_US && goes_before(other, job))
+            breach("P2", about_job(job), "job %d is given out before job %d of its conversation, which goes first",
+                   job, other);
+    }
+}
+
+static void check_due(int job)
+{
+    int64_t due_ms = BEGIN_MS + (int64_t)(cast_jobs[job].order % 500) * 1000;
+    if (cast_jobs[job].has_due && !reference.wall_jumped &&
+        machine_wall_us(house_machine()) / US_MS < due_ms - DUE_MS)
+        breach("P2", about_job(job), "job %d is given out before it falls due", job);
+}
+
+static void check_given(int job, bool first_try)
+{
+    const struct entry *entry = entry_of(job);
+    if (entry->over_us != 0 && now_us() > entry->over_us)
+        breach("P7", about_job(job), "job %d is given out, and was over: %s", job, entry->why_over);
+    if (surely_leased(job))
+        breach("P2", about_job(job), "job %d is given out while %s has it", job, last_given(job)->worker);
+    check_due(job);
+    check_others(job, first_try);
+}
+
+static bool is_first_try(const cJSON *document)
+{
+    int64_t attempt = 0;
+    return json_int(document, "attempt", &attempt) && attempt == 1 && !json_bool(document, "unsettled", true);
+}
+
+void reference_given(const char *worker, int job, struct frame lease, const cJSON *document)
+{
+    uint64_t number = 0;
+    struct entry *entry = entry_of(job);
+    const char *name = json_string(document, "job");
+    if (name == NULL || !job_number_parse(name, &number) || lease.bytes >= LEASE_TEXT_MAX)
+        breach("form", about_job(job), "a JOB without job number or lease");
+    know_number(job, number);
+    if (given_of(lease) != NULL && is_judged(job))
+        breach("P4", about_job(job), "a lease is given out twice: %.*s", (int)lease.bytes, (const char *)lease.data);
+    bool unsettled = json_bool(document, "unsettled", false);
+    entry->is_unknown = entry->is_unknown || surely_hangs(job);
+    if (is_judged(job) && entry->is_unknown && !unsettled && !cast_jobs[job].settle_asked)
+        breach("P4", about_job(job), "job %d is given out as settled, though nobody knows how its last try went",
+               job);
+    if (is_judged(job))
+        check_given(job, is_first_try(document));
+    assert(reference.given_count < LEASES_MAX);
+    struct given *given = &reference.given[reference.given_count];
+    *given =
+        (struct given){.job = job, .at_us = now_us(), .unsettled = unsettled, .named_anew = worker_of(worker)->asks};
+    memcpy(given->lease, lease.data, lease.bytes);
+    snprintf(given->worker, sizeof given->worker, "%s", worker);
+    entry->last = reference.given_count++;
+}
+
+/* ---- audits ---- */
+
+void reference_audit_begin(void)
+{
+    reference.strangers = 0;
+    for (int job = 0; job < cast_job_count; job++)
+        entry_of(job)->in_list = false;
+}
+
+static int job_of(uint64_t number)
+{
+    for (int job = cast_job_count - 1; job >= 0; job--)
+        if (entry_of(job)->number == number && !cast_jobs[job].forgiven)
+            return job;
+    return NOTHING;
+}
+
+static void check_state(int job, const struct job_view *view, int64_t wall_ms)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    int64_t due_ms = BEGIN_MS + (int64_t)(known->order % 500) * 1000;
+    const char *state = job_state_name(view->state);
+    if (surely_leased(job) && view->state != JOB_LEASED)
+        breach("audit", about_job(job), "job %d is %s, but %s has it", job, state, last_given(job)->worker);
+    if (entry_of(job)->last != NOTHING)
+        return;
+    if (!known->has_due && view->state == JOB_SCHEDULED)
+        breach("audit", about_job(job), "job %d is scheduled, but is due at once", job);
+    if (known->has_due && !reference.wall_jumped && wall_ms < due_ms - DUE_MS && view->state != JOB_SCHEDULED)
+        breach("audit", about_job(job), "job %d is %s, but not due yet", job, state);
+}
+
+void reference_audit_job(const struct job_view *view, int64_t wall_ms)
+{
+    int job = job_of(view->number);
+    if (job == NOTHING) {
+        reference.strangers++;
+        return;
+    }
+    struct entry *entry = entry_of(job);
+    const struct cast_job *known = &cast_jobs[job];
+    if (entry->in_list)
+        breach("audit", about_job(job), "job %d is in the broker's list twice", job);
+    entry->in_list = true;
+    if (!is_judged(job))
+        return;
+    if (entry->over_us != 0)
+        breach("audit", about_job(job), "job %d lives, but is over: %s", job, entry->why_over);
+    if (view->pool != (uint32_t)cast_pool_of(known->conversation) ||
+        view->expires_ms != (known->has_expiry ? known->expires_ms : 0))
+        breach("audit", about_job(job), "job %d lives with another pool or expiry", job);
+    check_state(job, view, wall_ms);
+}
+
+/* It may be there without anybody having been told its number. */
+static bool may_be_stranger(int job)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    return known->forgiven || (known->sent_ever && entry_of(job)->number == 0 && !known->refused);
+}
+
+void reference_audit_end(void)
+{
+    uint64_t may_be = 0;
+    for (int job = 0; job < cast_job_count; job++) {
+        if (surely_lives(job) && !entry_of(job)->in_list)
+            breach("audit", about_job(job), "job %d was acknowledged, nothing has ended it, and it is not there",
+                   job);
+        may_be += may_be_stranger(job);
+    }
+    if (reference.strangers > may_be)
+        breach("audit", NOBODY_ABOUT, "there are %" PRIu64 " jobs that nobody knows; %" PRIu64 " may be",
+               reference.strangers, may_be);
+}
+
+void reference_settle(void)
+{
+    for (int job = 0; job < cast_job_count; job++)
+        if (is_judged(job) && cast_jobs[job].final && entry_of(job)->in_list)
+            breach("audit", about_job(job), "job %d is left in the broker though its end was told", job);
+}
+
+void reference_wall_jumped(void)
+{
+    reference.wall_jumped = true;
+}
+
+void reference_begin(void)
+{
+    for (int job = 0; job < CAST_JOBS_MAX; job++)
+        reference.jobs[job].last = reference.jobs[job].place = NOTHING;
+    net_client_says = client_says;
+}

@@ -1,0 +1,35 @@
+/* reference.h — a naive queue beside the broker's: what must be in it, as far as anybody outside can know.
+ *
+ * Fed only by what passes between the broker and others: what producers offer and are told, READYs, JOBs, RESULTs and
+ * DONEs. Lists are walked from end to end. Of a job it knows three things, each only when every reading of the
+ * contract says so: it surely lives, it is surely over, a worker surely has it. What lies between (an ACK lost, a
+ * lease that may have lapsed) is left open: whatever the broker then says of the job is right.
+ *
+ * At each JOB it asks whether this job may go now; at an audit it holds the broker's list of jobs against its own. */
+#ifndef TESTS_SIM_REFERENCE_H
+#define TESTS_SIM_REFERENCE_H
+
+#include <cjson/cJSON.h>
+
+#include "broker/core/core.h"
+#include "tests/sim/net.h"
+
+void reference_begin(void);
+
+/* ---- what is seen ---- */
+void reference_offered(int job);                   /* its first ENQUEUE is about to leave, by whichever way */
+void reference_acked(int job);                     /* before the ACK counts as known */
+void reference_viewed(int job, const cJSON *view); /* the answer to STATUS or CANCEL */
+void reference_given(const char *worker, int job, struct frame lease, const cJSON *document); /* a JOB is said */
+void reference_done(struct frame lease);                                                      /* a DONE is said */
+void reference_ready(const char *worker); /* a READY is answered */
+void reference_wall_jumped(void);
+
+/* ---- the broker's own list, job by job ---- */
+void reference_audit_begin(void);
+void reference_audit_job(const struct job_view *view, int64_t wall_ms);
+void reference_audit_end(void);
+/* All is healed, and each job has ended as far as its producer was told: nothing is left. */
+void reference_settle(void);
+
+#endif
