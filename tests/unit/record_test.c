@@ -496,6 +496,109 @@ START_TEST(orders_from_before_drains_had_an_order_are_read)
 }
 END_TEST
 
+/* Lengths of heads in which all is zero: a byte a number or text, eight a hash. Whoever adds a field raises RECORD_VERSION
+ * and adds a ROW with that version and the new length: the rows before it are what lies on disks, and stay. A broker
+ * that writes a longer head under an old version's number is one that the version before it misreads. */
+struct head_length {
+    enum change_kind kind;
+    unsigned since; /* the first version that writes it so */
+    size_t bytes;
+};
+static const struct head_length head_lengths[] = {
+    /* one kind's rows together, the older ones first; 3 of the bytes are the version and the event's mark */
+    {CHANGE_START, 1, 3 + KEY_RANDOM_BYTES + 7 + TOPIC_COUNT}, /* which writes how many topics there are */
+    {CHANGE_START, 4, 3 + KEY_RANDOM_BYTES + 8 + TOPIC_COUNT},
+    {CHANGE_NAME, 1, 5},
+    {CHANGE_JOB, 1, 3 + 5 * 8 + 14},
+    {CHANGE_TRY, 1, 3 + 8 + 14},
+    {CHANGE_TRY, 3, 3 + 8 + 15},
+    {CHANGE_END, 1, 3 + 2 * 8 + 9},
+    {CHANGE_END, 2, 3 + 2 * 8 + 12},
+    {CHANGE_CONVERSATION, 1, 3 + 8 + 10},
+    {CHANGE_LINE, 1, 3 + 22 + 3 * 2 + 1 + LEVEL_DAYS + 2}, /* an empty window has two */
+    {CHANGE_PAUSE, 1, 10},
+    {CHANGE_PAUSE, 2, 12},
+    {CHANGE_ORDERS, 1, 16},
+    {CHANGE_ORDERS, 5, 27},
+    {CHANGE_OUTCOMES, 1, 7},
+    {CHANGE_SEEN, 1, 4},
+    {CHANGE_DELIVERY, 1, 3 + 8 + 2},
+    {CHANGE_GATE, 1, 5},
+    {CHANGE_REPUTATION, 1, 7},
+    {CHANGE_SUPPRESSION, 1, 7},
+    {CHANGE_SUPPRESSION, 2, 11},
+    {CHANGE_CAMPAIGN, 1, 3 + ENDS},
+    {CHANGE_AUDIT, 1, 7},
+};
+
+static struct change zero_change(enum change_kind kind)
+{
+    static struct record_storage zeros; /* a walk may write what it read, the same value */
+    struct change change = {.kind = kind};
+    if (kind == CHANGE_START)
+        change.start = &zeros.start;
+    else if (kind == CHANGE_NAME)
+        change.name = &zeros.name;
+    else if (kind == CHANGE_LINE)
+        change.line = &zeros.line;
+    else if (kind == CHANGE_PAUSE)
+        change.pause = &zeros.pause;
+    else if (kind == CHANGE_ORDERS)
+        change.orders = &zeros.orders;
+    else if (kind == CHANGE_OUTCOMES)
+        change.outcomes = &zeros.outcomes;
+    else if (kind == CHANGE_AUDIT)
+        change.audit = &zeros.audit;
+    return change;
+}
+
+START_TEST(a_head_that_grows_raises_the_version_of_records)
+{
+    const size_t rows = sizeof head_lengths / sizeof *head_lengths;
+    unsigned newest = 0;
+    for (int kind = 1; kind < CHANGE_KIND_COUNT; kind++) {
+        const struct head_length *last = NULL;
+        for (size_t i = 0; i < rows; i++) {
+            if (head_lengths[i].kind != (enum change_kind)kind)
+                continue;
+            ck_assert_msg(last == NULL || (last->since < head_lengths[i].since && last->bytes < head_lengths[i].bytes),
+                          "kind %s: each row of head_lengths is of a later version than the one before it, and longer",
+                          record_kinds()[kind].name);
+            last = &head_lengths[i];
+            newest = last->since > newest ? last->since : newest;
+        }
+        ck_assert_msg(last != NULL, "kind %d has no row in head_lengths", kind);
+        uint8_t head[STORE_HEAD_BYTES_MAX];
+        struct change change = zero_change((enum change_kind)kind);
+        size_t bytes = record_encode(&change, head);
+        ck_assert_msg(bytes == last->bytes,
+                      "the head of kind %s has %zu bytes, pinned are %zu: raise RECORD_VERSION (now %d), then add a row to "
+                      "head_lengths with the new version and length",
+                      record_kinds()[kind].name, bytes, last->bytes, RECORD_VERSION);
+    }
+    ck_assert_msg(newest == RECORD_VERSION, "RECORD_VERSION is %d, the newest row of head_lengths is of version %u",
+                  RECORD_VERSION, newest);
+}
+END_TEST
+
+START_TEST(an_older_version_s_shorter_heads_are_read_and_the_present_one_s_are_not)
+{
+    for (size_t i = 0; i + 1 < sizeof head_lengths / sizeof *head_lengths; i++) {
+        const struct head_length *old = &head_lengths[i], *next = old + 1;
+        if (next->kind != old->kind)
+            continue;
+        uint8_t head[STORE_HEAD_BYTES_MAX];
+        struct record_storage storage;
+        struct change read, change = zero_change(old->kind);
+        record_encode(&change, head);
+        ck_assert(!record_decode(old->kind, 0, 0, head, old->bytes, &storage, &read));
+        head[0] = (uint8_t)(next->since - 1);
+        ck_assert_msg(record_decode(old->kind, 0, 0, head, old->bytes, &storage, &read), "kind %s of version %u",
+                      record_kinds()[old->kind].name, next->since - 1);
+    }
+}
+END_TEST
+
 START_TEST(an_unknown_kind_is_refused)
 {
     struct record_storage storage;
@@ -616,6 +719,8 @@ int main(void)
     tcase_add_test(tcase, a_suppression_of_version_1_has_one_cause_and_no_texts);
     tcase_add_test(tcase, a_try_of_version_2_does_not_tell_when_its_conversation_was_written_to);
     tcase_add_test(tcase, orders_from_before_drains_had_an_order_are_read);
+    tcase_add_test(tcase, a_head_that_grows_raises_the_version_of_records);
+    tcase_add_test(tcase, an_older_version_s_shorter_heads_are_read_and_the_present_one_s_are_not);
     tcase_add_test(tcase, an_unknown_kind_is_refused);
     tcase_add_test(tcase, values_beyond_their_enum_are_refused);
     tcase_add_test(tcase, the_largest_line_pause_and_suppression_fit_a_head);
