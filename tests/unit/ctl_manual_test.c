@@ -121,6 +121,20 @@ START_TEST(bash_completes_with_it)
 }
 END_TEST
 
+START_TEST(an_option_that_takes_a_file_is_listed_once)
+{
+    unsigned count = 0;
+    for (const char *at = strstr(completion, "|--"); at != NULL; at = strstr(at + 3, "|--")) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)(3 + strcspn(at + 3, "|)")), at);
+        for (const char *again = strstr(at + 3, name); again != NULL; again = strstr(again + 3, name))
+            ck_assert_msg(strchr("|)", again[strlen(name)]) == NULL, "listed twice: %s", name + 1);
+        count++;
+    }
+    ck_assert_uint_gt(count, 5);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_manual");
@@ -130,6 +144,7 @@ int main(void)
     tcase_add_test(tests, every_option_of_a_command_is_in_both);
     tcase_add_test(tests, the_manual_has_no_request_that_man_does_not_know);
     tcase_add_test(tests, bash_completes_with_it);
+    tcase_add_test(tests, an_option_that_takes_a_file_is_listed_once);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -125,12 +125,34 @@ static void put_second_words(FILE *out, const struct command *commands)
     }
 }
 
-/* The values of options whose names end so are files: the shell knows those itself. */
-static void put_file_options(FILE *out, const struct option_spec *options)
+/* Is its value a file's name? The shell knows those itself. */
+static bool takes_file(const struct option_spec *option)
+{
+    return option->value != NULL && (strncmp(option->value, "FILE", 4) == 0 || strcmp(option->value, "DIR") == 0);
+}
+
+static bool has_file_option(const struct option_spec *options, const char *name)
 {
     for (; options->name != NULL; options++)
-        if (options->value != NULL && (strncmp(options->value, "FILE", 4) == 0 || strcmp(options->value, "DIR") == 0))
-            fprintf(out, "|--%s", options->name);
+        if (takes_file(options) && strcmp(options->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Each name once, by the first command that has it. */
+static void put_file_options(FILE *out, const struct command *commands, const struct option_spec *common)
+{
+    for (const struct option_spec *option = common; option->name != NULL; option++)
+        if (takes_file(option))
+            fprintf(out, "|--%s", option->name);
+    for (const struct command *c = commands; c->name != NULL; c++)
+        for (const struct option_spec *option = c->options; option->name != NULL; option++) {
+            bool known = !takes_file(option) || has_file_option(common, option->name);
+            for (const struct command *earlier = commands; earlier != c && !known; earlier++)
+                known = has_file_option(earlier->options, option->name);
+            if (!known)
+                fprintf(out, "|--%s", option->name);
+        }
 }
 
 void completion_print(FILE *out, const struct command *commands, const struct option_spec *common)
@@ -140,9 +162,7 @@ void completion_print(FILE *out, const struct command *commands, const struct op
                  "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words= given=\n"
                  "    case $before in\n        ''",
             LINEWARD_VERSION);
-    put_file_options(out, common);
-    for (const struct command *c = commands; c->name != NULL; c++)
-        put_file_options(out, c->options);
+    put_file_options(out, commands, common);
     fputs(") COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n    esac\n"
           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W \"",
           out);
