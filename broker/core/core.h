@@ -444,6 +444,11 @@ struct job_view {
     bool yielded; /* it waits for its campaign, out of the way of its conversation: counted with no line */
     uint64_t conversation_place; /* of its CHANGE_CONVERSATION; UINT64_MAX: none */
     uint32_t pool;
+    enum job_class class;
+    uint16_t campaign;     /* core_name(); 0: none */
+    uint64_t sequence;     /* counted by acceptance: core_accept_mark() */
+    uint64_t order;        /* its place among the jobs of its class in its conversation */
+    uint32_t conversation; /* an index below core_held_conversations(), to tell them apart */
     struct chat_view chat;
     const char *zone; /* as core_zone() got it; NULL: not known */
     /* why */
@@ -463,6 +468,18 @@ uint64_t core_job_by_id(const struct core *core, uint64_t id_hash);
  * `visit` gets each live job's view. */
 bool core_jobs_walk(struct core *core, uint32_t *cursor, uint32_t limit, struct instant now,
                     void (*visit)(void *self, const struct job_view *view), void *self);
+
+/* ---- triage: what waits is taken out of a backlog before it is let go ---- */
+
+enum triage { TRIAGE_CANCEL, TRIAGE_EXPIRE };
+
+/* Jobs that are accepted from now on have at least this sequence. */
+uint64_t core_accept_mark(const struct core *core);
+/* What keeps the job as it is: DRAIN_STAY_LEASED, what is with a worker; DRAIN_STAY_OUTCOME_UNKNOWN, what may have been
+ * sent; NONE: nothing. False: it is not live. */
+bool core_triage_keeps(const struct core *core, uint64_t number, enum drain_stay *out);
+/* Ends it as cancelled or as expired. False: it is not live or is kept, nothing changed. */
+bool core_triage(struct core *core, uint64_t number, enum triage how, struct instant now, struct effects *out);
 
 /* ---- when: an estimate of the moment at which a job goes, see forecast.h ---- */
 

@@ -1,20 +1,7 @@
 /* admin_audit.c — GET /v1/audit: who did what. How records come to be is audit_trail.c's. */
-#include <stdio.h>
 #include <string.h>
 
 #include "broker/edge/admin_calls.h"
-
-/* `since` and `until`. False: answered. */
-static bool read_moment(struct exchange *x, const char *name, int64_t *out)
-{
-    const char *text = query_get(x, name);
-    if (text == NULL || time_parse(text, out))
-        return true;
-    char message[96];
-    snprintf(message, sizeof message, "%s must be a time such as 2026-11-23T10:00:00Z", name);
-    answer_error(x, CODE_INVALID_FIELD, message, name);
-    return false;
-}
 
 /* False: answered. */
 static bool read_filters(struct admin_turn *turn, struct exchange *x, struct lookup_request *request)
@@ -37,7 +24,7 @@ static bool read_filters(struct admin_turn *turn, struct exchange *x, struct loo
         answer_error(x, CODE_INVALID_FIELD, "order must be oldest or newest", "order");
         return false;
     }
-    return read_moment(x, "since", &request->since_ms) && read_moment(x, "until", &request->until_ms);
+    return query_moment(x, "since", &request->since_ms) && query_moment(x, "until", &request->until_ms);
 }
 
 static enum admin_step ask(struct admin_turn *turn, struct exchange *x)

@@ -102,6 +102,17 @@ bool query_number(struct exchange *x, const char *name, uint64_t min, uint64_t m
     return true;
 }
 
+bool query_moment(struct exchange *x, const char *name, int64_t *out)
+{
+    const char *text = query_get(x, name);
+    if (text == NULL || time_parse(text, out))
+        return true;
+    char message[96];
+    snprintf(message, sizeof message, "%s must be a time such as 2026-11-23T10:00:00Z", name);
+    answer_error(x, CODE_INVALID_FIELD, message, name);
+    return false;
+}
+
 enum admin_step answer_error(struct exchange *x, enum code code, const char *message, const char *field)
 {
     json_out_clear(&x->answer.text);

@@ -8,12 +8,12 @@
 
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/admin_route.h"
+#include "broker/edge/admin_select.h"
 #include "broker/edge/admin_state.h"
 #include "lineward/log.h"
 
 #define SLOTS_PER_STEP 256   /* slots of the core looked at in one turn */
 #define SLOTS_PER_PAGE 65536 /* and for one page: a filter that fits nothing must not walk the whole backlog */
-#define TO_BYTES_MAX   (WIRE_RECIPIENTS_MAX * (HANDLE_MAX_BYTES + 1) + 1)
 
 /* ---- one job ---- */
 
@@ -198,15 +198,7 @@ enum { PAGE_WALK = 1, PAGE_LIVE_READ, PAGE_ENDED_ASK, PAGE_ENDED_READ };
 struct page {
     struct admin_turn *turn; /* of the call under way */
     struct exchange *x;
-    /* filters */
-    bool has_pool, has_to;
-    uint32_t pool;
-    uint64_t line;
-    const char *state;
-    enum reason reason; /* REASON_NONE: any */
-    bool only_final, only_live;
-    enum job_state final_state; /* JOB_NONE: any */
-    char to[TO_BYTES_MAX];
+    struct selection select;
     /* the walk */
     uint32_t slot, walked;
     bool walk_over;
@@ -221,78 +213,6 @@ static void page_free(void *memory)
     if (page != NULL)
         free(page->jobs);
     free(page);
-}
-
-static bool read_to(struct exchange *x, struct page *page)
-{
-    const char *text = query_get(x, "to");
-    size_t bytes = 0;
-    unsigned count = 0;
-    for (bool more = text != NULL; more;) {
-        char one[HANDLE_MAX_BYTES + 1], handle[HANDLE_MAX_BYTES + 1];
-        size_t length = strcspn(text, ",");
-        bool ok = length <= HANDLE_MAX_BYTES && ++count <= WIRE_RECIPIENTS_MAX;
-        if (ok) {
-            memcpy(one, text, length);
-            one[length] = '\0';
-            ok = handle_normalize(one, handle);
-        }
-        if (!ok) {
-            answer_error(x, CODE_INVALID_RECIPIENT, NULL, "to");
-            return false;
-        }
-        bytes += (size_t)snprintf(page->to + bytes, sizeof page->to - bytes, "%s%s", count > 1 ? "," : "", handle);
-        more = text[length] == ',';
-        text += length + more;
-    }
-    page->has_to = count > 0;
-    return true;
-}
-
-static bool read_state(struct exchange *x, struct page *page)
-{
-    enum job_state state;
-    page->state = query_get(x, "state");
-    if (page->state == NULL)
-        return true;
-    if (!view_state_is_word(page->state)) {
-        answer_error(x, CODE_INVALID_FIELD, "state must be one of the states of a job", "state");
-        return false;
-    }
-    page->only_final = job_state_parse(page->state, &state) && job_state_is_final(state);
-    page->only_live = !page->only_final;
-    page->final_state = page->only_final ? state : JOB_NONE;
-    return true;
-}
-
-static bool read_reason(struct exchange *x, struct page *page)
-{
-    const char *text = query_get(x, "reason");
-    if (text == NULL)
-        return true;
-    page->only_live = true; /* a finished job has none */
-    if (reason_parse(text, &page->reason) && page->reason != REASON_NONE)
-        return true;
-    answer_error(x, CODE_INVALID_FIELD, "reason must be one of the reasons of a job", "reason");
-    return false;
-}
-
-static bool read_place(struct admin_turn *turn, struct exchange *x, struct page *page)
-{
-    const char *pool = query_get(x, "pool"), *line = query_get(x, "line");
-    if (pool != NULL) {
-        page->has_pool = true;
-        page->pool = conf_pool_find(turn->options->conf, pool);
-        if (page->pool == UINT32_MAX || !grant_sees_name(x, pool)) {
-            answer_error(x, CODE_UNKNOWN_POOL, NULL, "pool");
-            return false;
-        }
-    }
-    if (line != NULL && !line_text_parse(line, &page->line)) {
-        answer_error(x, CODE_INVALID_FIELD, "line must be a number in E.164 form", "line");
-        return false;
-    }
-    return true;
 }
 
 /* `after` is "s" and a slot of the core, or "e" and the number of an event. */
@@ -329,11 +249,11 @@ static bool page_begin(struct admin_turn *turn, struct exchange *x)
         answer_error(x, CODE_BUSY, "out of memory", NULL);
         return false;
     }
-    if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_DEFAULT, &limit) || !read_place(turn, x, page) ||
-        !read_state(x, page) || !read_reason(x, page) || !read_to(x, page) || !read_after(x, page))
+    if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_DEFAULT, &limit) ||
+        !selection_read(turn, x, &page->select) || !read_after(x, page))
         return false;
     page->left = (size_t)limit;
-    page->walk_over = page->walk_over || page->only_final;
+    page->walk_over = page->walk_over || page->select.only_final;
     x->phase = page->walk_over ? PAGE_ENDED_ASK : PAGE_WALK;
     json_open(&x->answer.text, '{');
     json_key(&x->answer.text, "jobs");
@@ -354,10 +274,7 @@ static enum admin_step page_end(struct exchange *x, const char *next)
 static void take_job(void *self, const struct job_view *view)
 {
     struct page *page = self;
-    if ((page->has_pool && view->pool != page->pool) || (page->line != 0 && view->line != page->line) ||
-        (page->reason != REASON_NONE && view->reason != page->reason) ||
-        (page->state != NULL && strcmp(page->state, view_state(view->state, view->reason)) != 0) ||
-        !grant_sees_pool(page->turn, page->x, view->pool))
+    if (!selection_takes(page->turn, page->x, &page->select, view))
         return;
     struct lookup_job *job = &page->jobs[page->job_count++];
     *job = (struct lookup_job){0};
@@ -370,7 +287,7 @@ static enum admin_step ask_live(struct admin_turn *turn, struct exchange *x, str
                                      .form = LOOKUP_VIEW,
                                      .jobs = page->jobs,
                                      .job_count = page->job_count,
-                                     .to = page->has_to ? page->to : NULL};
+                                     .to = selection_to(&page->select)};
     enum admin_step step = exchange_look_up(turn, x, &request);
     if (step == STEP_WAIT)
         page->jobs = NULL; /* the lookup's now */
@@ -385,7 +302,7 @@ static enum admin_step after_live(struct exchange *x, struct page *page)
     snprintf(next, sizeof next, "s%" PRIu32, page->slot);
     if (!page->walk_over)
         return page_end(x, next);
-    if (page->only_live)
+    if (page->select.only_live)
         return page_end(x, NULL);
     if (page->left == 0)
         return page_end(x, "e0");
@@ -447,10 +364,10 @@ static enum admin_step ask_ended(struct admin_turn *turn, struct exchange *x, st
     const struct conf *conf = turn->options->conf;
     struct lookup_request request = {.what = LOOKUP_ENDED,
                                      .form = LOOKUP_VIEW,
-                                     .to = page->has_to ? page->to : NULL,
-                                     .pool = page->has_pool ? conf->pools[page->pool].name : NULL,
-                                     .line = page->line,
-                                     .state = page->final_state,
+                                     .to = selection_to(&page->select),
+                                     .pool = page->select.has_pool ? conf->pools[page->select.pool].name : NULL,
+                                     .line = page->select.line,
+                                     .state = page->select.final_state,
                                      .after = page->ended_after,
                                      .from_oldest = true,
                                      .limit = page->left};

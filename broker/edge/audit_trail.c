@@ -8,6 +8,7 @@
 
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/admin_route.h"
+#include "broker/edge/admin_select.h"
 #include "broker/edge/admin_state.h"
 #include "broker/edge/recipients.h"
 #include "broker/edge/view_put.h"
@@ -113,7 +114,7 @@ static void put_part(struct admin_turn *turn, struct exchange *x, struct json_ou
 
 static void put_target(struct admin_turn *turn, struct exchange *x, struct json_out *out)
 {
-    static const char *const filters[] = {"pool", "code"};
+    static const char *const filters[] = {SELECTION_NAMES, "code"};
     size_t part = 0;
     json_key(out, "target");
     json_open(out, '{');
@@ -133,7 +134,8 @@ static void put_to(struct exchange *x, struct json_out *out)
     struct recipients to;
     struct json_out json = {0};
     const char *path = x->route->path;
-    if (strstr(path, "{to}") != NULL && recipients_split(x->parts[1], &to))
+    const char *text = strstr(path, "{to}") != NULL ? x->parts[1] : query_get(x, "to");
+    if (text != NULL && recipients_split(text, &to))
         recipients_write(&to, &json);
     put_span(out, "to", (struct span){json.failed ? NULL : json.text, json.failed ? 0 : json.bytes});
     json_out_free(&json);

@@ -42,6 +42,7 @@ enum lookup_form {
     LOOKUP_CANCEL,    /* the job view, but a final job answers already_final */
     LOOKUP_DUPLICATE, /* {"id","job","state":"duplicate","current"}; never a refusal: current is null when its
                          history is gone */
+    LOOKUP_CHECK, /* null: do the filters let it through? */
 };
 
 struct lookup_job {                                         /* what the owner's thread knows of one job */
@@ -95,9 +96,10 @@ struct lookup_request {
     size_t limit;
     const char *topic; /* prefix, copied; NULL: all */
     const char *topics; /* comma list of prefixes, copied; NULL: all */
+    int64_t since_ms, until_ms; /* LOOKUP_AUDIT, and LOOKUP_JOBS by their acceptance: at that moment or later, before that
+                                   one; 0: any */
     /* LOOKUP_AUDIT: records behind number `after`, as `pools`, `pool` and `line` let through */
     const char *by;              /* filter, copied; NULL: anybody */
-    int64_t since_ms, until_ms;  /* filter: at that moment or later, before that one; 0: any */
     uint64_t audit_end;          /* one more than the newest number */
     bool newest_first;           /* then `after` is the number that they lie before; 0: none */
 };

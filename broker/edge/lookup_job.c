@@ -345,18 +345,30 @@ static void put_duplicate(const struct lookup_job *job, const struct job_records
     json_out_free(&asked);
 }
 
+/* Of what has no record that is on disk yet nobody knows when it was accepted. */
+static bool fits_moments(const struct lookup_request *request, const struct job_facts *facts)
+{
+    if (request->since_ms == 0 && request->until_ms == 0)
+        return true;
+    int64_t at_ms = facts->job.accepted_at_ms;
+    return facts->has_job && at_ms >= request->since_ms && (request->until_ms == 0 || at_ms < request->until_ms);
+}
+
 static struct lookup_item render(const struct lookup_request *request, const struct lookup_job *job,
                                  const struct job_records *records, struct json_out *text)
 {
     size_t before = text->bytes;
     enum code code = job->number != 0 ? judge(request, job, records) : CODE_NOT_FOUND;
-    if (request->to != NULL && (code != CODE_NONE || !recipients_include(records->facts.recipients, request->to)))
+    if ((request->to != NULL && (code != CODE_NONE || !recipients_include(records->facts.recipients, request->to))) ||
+        !fits_moments(request, &records->facts))
         return (struct lookup_item){CODE_NOT_FOUND, 0};
     text->comma = false;
     if (code != CODE_NONE) {
         put_refusal(job, code, text);
     } else if (request->form == LOOKUP_DUPLICATE) {
         put_duplicate(job, records, text);
+    } else if (request->form == LOOKUP_CHECK) {
+        json_put_null(text);
     } else {
         json_open(text, '{');
         view_job_members(text, &records->facts, request->mask_handles);

@@ -113,6 +113,21 @@ export function adminTests(broker) {
     await ask('POST /v1/lines/{line}/resume', { line });
   });
 
+  test('admin: a backlog is sorted out before it goes', async () => {
+    await ask('POST /v1/lines/{line}/pause', { line }, { body: { reason: 'check' } });
+    const jobs = [1, 2, 3].map((n) => ({ id: `t${n}`, to: `+1415555012${n}`, from: line, class: n === 3 ? 'reply' : 'campaign', message }));
+    await ask('POST /v1/jobs', {}, { body: { jobs } });
+    const query = `?line=${encodeURIComponent(line)}&class=campaign`;
+    const dry = await ask('POST /v1/triage/cancel', {}, { query: `${query}&dry_run=1` });
+    assert.equal(dry.jobs, 2);
+    assert.equal(dry.recipients, 2);
+    const done = await ask('POST /v1/triage/cancel', {}, { query, body: { reason: 'check' } });
+    assert.deepEqual([done.jobs, done.sample], [dry.jobs, dry.sample]);
+    assert.equal((await ask('POST /v1/triage/expire', {}, { query: '?class=reply&pool=default' })).jobs, 1);
+    await ask('POST /v1/triage/cancel', {}, { status: 422 });
+    await ask('POST /v1/lines/{line}/resume', { line });
+  });
+
   test('admin: lines', async () => {
     assert.equal((await ask('GET /v1/lines')).lines.length, LINES.length);
     await ask('POST /v1/lines/{line}/cordon', { line: other });

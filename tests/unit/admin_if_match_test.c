@@ -253,6 +253,7 @@ START_TEST(a_list_of_etags_a_star_and_what_cannot_be_compared)
     expect_if("POST", LINE "/cordon", list, "", 412);
     expect_if("POST", "/v1/lines/+12025550199/cordon", etag, "", 404); /* nothing is there: that is the better word */
     expect_if("POST", "/v1/dead/requeue", etag, "", 412);
+    expect_if("POST", "/v1/triage/cancel?pool=eu", etag, "", 412);
     char much[600];
     memset(much, 'x', sizeof much - 1);
     much[sizeof much - 1] = '\0';

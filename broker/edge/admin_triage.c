@@ -1,0 +1,416 @@
+/* admin_triage.c — POST /v1/triage/…: ends the waiting jobs that the query's filters choose, or only says which those are.
+ *
+ * A call looks at a bounded part of the backlog and goes through it in slices; `next` says where to go on, and up to which
+ * job: what is accepted after the first call is none of its. So a call may be repeated, after a crash as well. A
+ * rehearsal goes the same way, but for the word to the core. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/edge/admin_calls.h"
+#include "broker/edge/admin_route.h"
+#include "broker/edge/admin_select.h"
+#include "broker/edge/view_put.h"
+#include "lineward/log.h"
+
+#define SLOTS_PER_STEP 256     /* of the core, looked at in one turn */
+#define SLOTS_PER_CALL 65536   /* by a call that changes something */
+#define SLOTS_PER_LOOK 1048576 /* by one that does not */
+#define CHOSEN_MAX     128     /* jobs in one slice */
+#define SAMPLE_MAX     10
+
+struct chosen { /* of a job, as it was when it was looked at */
+    uint64_t number, sequence;
+    enum job_class class;
+    enum reason reason;
+    uint32_t conversation;
+};
+
+enum { TRIAGE_WALK = 1, TRIAGE_READ, TRIAGE_OLDEST, TRIAGE_DONE };
+
+struct triage_work {
+    struct admin_turn *turn; /* of the call under way */
+    struct exchange *x;
+    enum triage how;
+    bool dry;
+    struct selection selection;
+    uint64_t mark; /* jobs accepted before it are meant */
+    uint32_t slot, walked;
+    bool walk_over;
+    size_t left; /* jobs that this call may still touch */
+    struct chosen chosen[CHOSEN_MAX];
+    size_t chosen_count;
+    struct lookup_job *jobs; /* the same, for the disk; NULL: it is not asked */
+    uint8_t *seen;           /* a bit for each conversation; NULL: they are not counted */
+    uint32_t seen_max;
+    struct chosen oldest;
+    /* what it comes to */
+    uint64_t touched, recipients, by_class[CLASS_COUNT], by_reason[REASON_COUNT], stays[DRAIN_STAY_COUNT];
+    uint64_t sample[SAMPLE_MAX];
+    int64_t oldest_at_ms;
+};
+
+static const char *const names[] = {[TRIAGE_CANCEL] = "cancel", [TRIAGE_EXPIRE] = "expire"};
+
+static void work_free(void *memory)
+{
+    struct triage_work *work = memory;
+    if (work == NULL)
+        return;
+    free(work->jobs);
+    free(work->seen);
+    free(work);
+}
+
+/* ---- what is asked for ---- */
+
+/* `after` is a slot of the core and, behind a dot, the mark of the first call. False: answered. */
+static bool read_after(struct exchange *x, struct triage_work *work)
+{
+    const char *text = query_get(x, "after");
+    char *end = NULL;
+    if (text == NULL)
+        return true;
+    errno = 0;
+    unsigned long long slot = *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : UINT64_MAX;
+    if (slot <= UINT32_MAX && *end == '.' && end[1] >= '0' && end[1] <= '9') {
+        work->slot = (uint32_t)slot;
+        work->mark = strtoull(end + 1, &end, 10);
+        if (*end == '\0' && errno == 0)
+            return true;
+    }
+    answer_error(x, CODE_INVALID_FIELD, "after must be the `next` of the answer before", "after");
+    return false;
+}
+
+/* The body's `reason`, which is the audit's. False: answered. */
+static bool read_body(struct exchange *x)
+{
+    const char *reason;
+    cJSON *body = exchange_body(x);
+    bool ok = body != NULL && body_reason(x, body, &reason);
+    cJSON_Delete(body);
+    return ok;
+}
+
+static bool make_room(struct admin_turn *turn, struct triage_work *work)
+{
+    work->seen_max = core_held_conversations(turn->core);
+    work->seen = work->dry ? calloc(work->seen_max / 8 + 1, 1) : NULL;
+    return work->seen != NULL || !work->dry;
+}
+
+/* False: answered. */
+static bool begin(struct admin_turn *turn, struct exchange *x)
+{
+    struct triage_work *work = calloc(1, sizeof *work);
+    const char *dry = query_get(x, "dry_run");
+    uint64_t limit;
+    x->memory = work;
+    x->memory_free = work_free;
+    if (work == NULL) {
+        answer_error(x, CODE_BUSY, "out of memory", NULL);
+        return false;
+    }
+    work->how = (enum triage)x->route->detail;
+    work->dry = dry != NULL && strcmp(dry, "1") == 0;
+    work->mark = core_accept_mark(turn->core);
+    if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_MAX, &limit) || !read_after(x, work) ||
+        !selection_read_waiting(turn, x, &work->selection) || !read_body(x))
+        return false;
+    work->left = work->dry ? SIZE_MAX : (size_t)limit;
+    if (!make_room(turn, work)) {
+        answer_error(x, CODE_BUSY, "out of memory", NULL);
+        return false;
+    }
+    x->phase = TRIAGE_WALK;
+    return true;
+}
+
+/* ---- which jobs ---- */
+
+static void choose(void *self, const struct job_view *view)
+{
+    struct triage_work *work = self;
+    if (view->sequence >= work->mark || !selection_takes(work->turn, work->x, &work->selection, view))
+        return;
+    if (work->jobs != NULL) {
+        struct lookup_job *job = &work->jobs[work->chosen_count];
+        *job = (struct lookup_job){0};
+        exchange_fill_job(work->turn, view, false, job);
+    }
+    work->chosen[work->chosen_count++] = (struct chosen){.number = view->number,
+                                                         .sequence = view->sequence,
+                                                         .class = view->class,
+                                                         .reason = view->reason,
+                                                         .conversation = view->conversation};
+}
+
+static uint32_t slots_max(const struct triage_work *work)
+{
+    return work->dry ? SLOTS_PER_LOOK : SLOTS_PER_CALL;
+}
+
+static bool is_over(const struct triage_work *work)
+{
+    return work->walk_over || work->left == 0 || work->walked >= slots_max(work);
+}
+
+/* How many more may be chosen in this slice. */
+static size_t room_of(const struct triage_work *work)
+{
+    size_t most = work->left < CHOSEN_MAX ? work->left : CHOSEN_MAX;
+    return most - work->chosen_count;
+}
+
+/* A slot gives one job at most, so looking at no more slots than there is room for is enough. */
+static void walk(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
+{
+    work->turn = turn;
+    work->x = x;
+    for (uint32_t walked = 0; walked < SLOTS_PER_STEP && room_of(work) > 0 && !is_over(work);) {
+        size_t room = room_of(work);
+        uint32_t slots = room < SLOTS_PER_STEP - walked ? (uint32_t)room : SLOTS_PER_STEP - walked;
+        work->walk_over = !core_jobs_walk(turn->core, &work->slot, slots, turn->now, choose, work);
+        walked += slots;
+        work->walked += slots;
+    }
+}
+
+/* ---- what becomes of them ---- */
+
+static void count_recipients(struct triage_work *work, uint32_t conversation)
+{
+    if (work->seen == NULL || conversation >= work->seen_max)
+        return;
+    uint8_t *byte = &work->seen[conversation / 8], bit = (uint8_t)(1u << conversation % 8);
+    work->recipients += (*byte & bit) == 0;
+    *byte |= bit;
+}
+
+static void count(struct triage_work *work, const struct chosen *job)
+{
+    if (work->touched < SAMPLE_MAX)
+        work->sample[work->touched] = job->number;
+    if (work->touched == 0 || job->sequence < work->oldest.sequence)
+        work->oldest = *job;
+    work->touched++;
+    work->by_class[job->class]++;
+    work->by_reason[job->reason]++;
+    count_recipients(work, job->conversation);
+}
+
+static void touch(struct admin_turn *turn, struct triage_work *work, const struct chosen *job)
+{
+    enum drain_stay stay;
+    if (!core_triage_keeps(turn->core, job->number, &stay))
+        return; /* it has ended meanwhile */
+    work->stays[stay]++;
+    if (stay != DRAIN_STAY_NONE || (!work->dry && !core_triage(turn->core, job->number, work->how, turn->now, turn->out)))
+        return;
+    work->left--;
+    count(work, job);
+}
+
+/* `lookup`: only those that it let through; NULL: all. */
+static void touch_chosen(struct admin_turn *turn, struct triage_work *work, const struct lookup_answer *lookup)
+{
+    for (size_t i = 0; i < work->chosen_count; i++) {
+        bool meant = lookup == NULL ||
+                     (i < lookup->item_count && lookup->items[i].code == CODE_NONE && lookup->items[i].bytes > 0);
+        if (meant)
+            touch(turn, work, &work->chosen[i]);
+    }
+    work->chosen_count = 0;
+}
+
+static enum admin_step ask_disk(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
+{
+    struct lookup_request request = {.what = LOOKUP_JOBS,
+                                     .form = LOOKUP_CHECK,
+                                     .jobs = work->jobs,
+                                     .job_count = work->chosen_count,
+                                     .to = selection_to(&work->selection),
+                                     .since_ms = work->selection.accepted_from_ms,
+                                     .until_ms = work->selection.accepted_to_ms};
+    enum admin_step step = exchange_look_up(turn, x, &request);
+    if (step == STEP_WAIT)
+        work->jobs = NULL; /* the lookup's now */
+    x->phase = TRIAGE_READ;
+    return step;
+}
+
+/* ---- the answer ---- */
+
+static uint64_t kept(const struct triage_work *work)
+{
+    uint64_t jobs = 0;
+    for (enum drain_stay stay = DRAIN_STAY_NONE + 1; stay < DRAIN_STAY_COUNT; stay++)
+        jobs += work->stays[stay];
+    return jobs;
+}
+
+/* What the audit has as the state after it. */
+static void tell(struct exchange *x, const struct triage_work *work)
+{
+    struct json_out *out = &x->trail.told;
+    json_out_clear(out);
+    json_open(out, '{');
+    put_count(out, "jobs", work->touched);
+    put_count(out, "stay", kept(work));
+    json_close(out, '}');
+}
+
+static void put_counts(struct json_out *out, const struct triage_work *work)
+{
+    json_key(out, "by_class");
+    json_open(out, '{');
+    for (enum job_class class = 0; class < CLASS_COUNT; class ++)
+        put_count(out, job_class_name(class), work->by_class[class]);
+    json_close(out, '}');
+    json_key(out, "by_reason");
+    json_open(out, '{');
+    for (enum reason reason = REASON_NONE + 1; reason < REASON_COUNT; reason++)
+        if (work->by_reason[reason] > 0)
+            put_count(out, reason_name(reason), work->by_reason[reason]);
+    json_close(out, '}');
+    put_count(out, "stay", kept(work));
+    json_key(out, "stays");
+    json_open(out, '{');
+    for (enum drain_stay stay = DRAIN_STAY_NONE + 1; stay < DRAIN_STAY_COUNT; stay++)
+        if (work->stays[stay] > 0)
+            put_count(out, drain_stay_name(stay), work->stays[stay]);
+    json_close(out, '}');
+}
+
+static void put_sample(struct json_out *out, const struct triage_work *work)
+{
+    json_key(out, "sample");
+    json_open(out, '[');
+    for (size_t i = 0; i < work->touched && i < SAMPLE_MAX; i++) {
+        char text[JOB_NUMBER_TEXT_MAX];
+        job_number_format(work->sample[i], text);
+        json_put_string(out, text);
+    }
+    json_close(out, ']');
+}
+
+static enum admin_step answer(struct exchange *x, const struct triage_work *work)
+{
+    struct json_out *out = &x->answer.text;
+    char next[48];
+    snprintf(next, sizeof next, "%" PRIu32 ".%" PRIu64, work->slot, work->mark);
+    json_open(out, '{');
+    put_word(out, "action", names[work->how]);
+    json_key(out, "dry_run");
+    json_put_bool(out, work->dry);
+    put_count(out, "jobs", work->touched);
+    json_key(out, "recipients");
+    if (work->dry)
+        json_put_int(out, (int64_t)work->recipients);
+    else
+        json_put_null(out);
+    put_time(out, "oldest_at", work->oldest_at_ms);
+    put_counts(out, work);
+    put_sample(out, work);
+    put_word(out, "next", work->walk_over ? NULL : next);
+    json_close(out, '}');
+    return answer_done(x);
+}
+
+/* Memory knows which is the oldest, the disk since when. */
+static enum admin_step ask_oldest(struct admin_turn *turn, struct exchange *x, const struct triage_work *work)
+{
+    struct lookup_job *job = calloc(1, sizeof *job);
+    struct job_view view;
+    if (job == NULL)
+        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    job->number = work->oldest.number;
+    if (core_job_glance(turn->core, job->number, turn->now, &view))
+        exchange_fill_job(turn, &view, false, job);
+    struct lookup_request request = {.what = LOOKUP_JOBS, .form = LOOKUP_VIEW, .jobs = job, .job_count = 1};
+    enum admin_step step = exchange_look_up(turn, x, &request);
+    if (step != STEP_WAIT)
+        free(job);
+    x->phase = TRIAGE_OLDEST;
+    return step;
+}
+
+static enum admin_step read_oldest(struct exchange *x, struct triage_work *work)
+{
+    struct span text = view_member((struct span){x->lookup.text.text, x->lookup.text.bytes}, "accepted_at");
+    char moment[40];
+    if (x->lookup.err == ERR_NONE && text.bytes > 2 && text.bytes - 2 < sizeof moment) {
+        memcpy(moment, (const char *)text.data + 1, text.bytes - 2);
+        moment[text.bytes - 2] = '\0';
+        (void)time_parse(moment, &work->oldest_at_ms);
+    }
+    return answer(x, work);
+}
+
+/* ---- the call ---- */
+
+static enum admin_step end(struct admin_turn *turn, struct exchange *x, const struct triage_work *work)
+{
+    if (work->dry)
+        return work->touched > 0 ? ask_oldest(turn, x, work) : answer(x, work);
+    log_event(LOG_INFO, "triaged", "by=%s what=%s jobs=%" PRIu64 " stay=%" PRIu64, x->grant.name, names[work->how],
+              work->touched, kept(work));
+    x->phase = TRIAGE_DONE;
+    core_answer(turn->out, x->token);
+    return STEP_WAIT;
+}
+
+/* What was chosen is dealt with: on, or to the end. */
+static enum admin_step go_on(struct admin_turn *turn, struct exchange *x, const struct triage_work *work, uint64_t before)
+{
+    tell(x, work);
+    x->phase = TRIAGE_WALK;
+    if (is_over(work))
+        return end(turn, x, work);
+    x->trail.part = !work->dry && work->touched > before;
+    return STEP_MORE;
+}
+
+static enum admin_step look(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
+{
+    bool asks = selection_asks_disk(&work->selection);
+    uint64_t before = work->touched;
+    if (asks && work->jobs == NULL && (work->jobs = calloc(CHOSEN_MAX, sizeof *work->jobs)) == NULL)
+        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    walk(turn, x, work);
+    if (asks && work->chosen_count > 0)
+        return room_of(work) > 0 && !is_over(work) ? STEP_MORE : ask_disk(turn, x, work);
+    touch_chosen(turn, work, NULL);
+    return go_on(turn, x, work, before);
+}
+
+static enum admin_step read_disk(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
+{
+    uint64_t before = work->touched;
+    if (x->lookup.err != ERR_NONE)
+        return answer_error(x, CODE_BUSY, "the jobs could not be read from disk", NULL);
+    touch_chosen(turn, work, &x->lookup);
+    lookup_answer_free(&x->lookup);
+    x->has_lookup = false;
+    return go_on(turn, x, work, before);
+}
+
+enum admin_step call_triage(struct admin_turn *turn, struct exchange *x)
+{
+    if (x->phase == 0 && !begin(turn, x))
+        return STEP_DONE;
+    struct triage_work *work = x->memory;
+    switch (x->phase) {
+    case TRIAGE_WALK:
+        return look(turn, x, work);
+    case TRIAGE_READ:
+        return read_disk(turn, x, work);
+    case TRIAGE_OLDEST:
+        return read_oldest(x, work);
+    default:
+        return answer(x, work);
+    }
+}

@@ -1,0 +1,349 @@
+/* POST /v1/triage/…: which jobs each filter chooses, that a rehearsal says what is then done, and that nothing else is. */
+#include "tests/unit/admin_rig.h"
+
+#define EU "%2B12025550101"
+
+static void enqueue(const char *id, unsigned recipient, const char *more)
+{
+    char body[512];
+    snprintf(body, sizeof body,
+             "{\"id\":\"%s\",\"to\":\"+1415555%04u\"%s,"
+             "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]}}",
+             id, recipient, more);
+    rig_expect("POST", "/v1/jobs", "admin-token", body, 200);
+}
+
+static void pass(int64_t ms)
+{
+    rig.now.wall_ms += ms;
+    rig.now.mono_ms += ms;
+    core_tick(rig.core, rig.now, &rig.effects);
+    rig_commit();
+}
+
+/* One job an hour, from 10:00 on: two pools, all classes, campaigns, deadlines; the clock stands at 15:00 then. */
+static void backlog(void)
+{
+    rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
+    enqueue("a", 1, ",\"pool\":\"us\",\"class\":\"campaign\",\"campaign\":\"spring\"");
+    pass(3600000);
+    enqueue("b", 2, ",\"pool\":\"us\",\"class\":\"campaign\",\"campaign\":\"spring\",\"expires_at\":\"2026-11-24T00:00:00Z\"");
+    pass(3600000);
+    enqueue("c", 2, ",\"pool\":\"us\",\"class\":\"followup\",\"campaign\":\"autumn\"");
+    pass(3600000);
+    enqueue("d", 3, ",\"pool\":\"us\",\"class\":\"reply\",\"expires_at\":\"2026-11-26T00:00:00Z\"");
+    pass(3600000);
+    enqueue("e", 4, ",\"pool\":\"eu\",\"from\":\"+12025550101\"");
+    pass(3600000);
+    enqueue("f", 5, ",\"pool\":\"eu\",\"send_after\":\"2026-11-25T00:00:00Z\"");
+}
+
+static int64_t number(const cJSON *object, const char *name)
+{
+    int64_t value = -1;
+    json_int(object, name, &value);
+    return value;
+}
+
+static struct reply triage(const char *action, const char *query)
+{
+    char target[320];
+    snprintf(target, sizeof target, "/v1/triage/%s?%s", action, query);
+    struct reply reply = rig_ask("POST", target, "operator-token", "{\"reason\":\"too old\"}");
+    ck_assert_msg(reply.status == 200, "%s: %d %s", target, reply.status, reply.body);
+    return reply;
+}
+
+static bool is(const char *pool, const char *id, const char *state)
+{
+    char target[64];
+    snprintf(target, sizeof target, "/v1/jobs/%s%%2F%s", pool, id);
+    struct reply reply = rig_ask("GET", target, "viewer-token", NULL);
+    bool same = reply.status == 200 && strcmp(json_string(reply.json, "state"), state) == 0;
+    reply_free(&reply);
+    return same;
+}
+
+static const struct {
+    const char *query, *jobs; /* those that it chooses */
+    int recipients;
+} filters[] = {
+    {"pool=us", "abcd", 3},
+    {"line=" EU, "e", 1},
+    {"account=default", "abcdef", 5},
+    {"class=campaign", "ab", 2},
+    {"class=reply", "d", 1},
+    {"campaign=spring", "ab", 2},
+    {"campaign=nobody", "", 0},
+    {"state=scheduled", "f", 1},
+    {"state=held", "abcde", 4},
+    {"reason=paused", "abcde", 4},
+    {"reason=not_yet_due", "f", 1},
+    {"to=%2B14155550002", "bc", 1},
+    {"to=%2B14155550009", "", 0},
+    {"accepted_before=2026-11-23T12:00:00Z", "ab", 2},
+    {"accepted_after=2026-11-23T12:00:00Z", "cdef", 4},
+    {"accepted_after=2026-11-23T11:00:00Z&accepted_before=2026-11-23T13:00:00Z", "bc", 1},
+    {"expires_before=2026-11-25T00:00:00Z", "b", 1},
+    {"expires_after=2026-11-25T00:00:00Z", "d", 1},
+    {"pool=us&class=campaign&accepted_before=2026-11-23T11:00:00Z", "a", 1},
+};
+#define FILTERS (sizeof filters / sizeof *filters)
+
+static const char *pool_of(char id)
+{
+    return id < 'e' ? "us" : "eu";
+}
+
+/* What is in `jobs` is over, the rest waits. */
+static void expect_ended(const char *jobs, const char *state)
+{
+    for (const char *id = "abcdef"; *id != '\0'; id++) {
+        bool ended = strchr(jobs, *id) != NULL;
+        const char *waits = *id == 'f' ? "scheduled" : "held";
+        ck_assert_msg(is(pool_of(*id), (const char[]){*id, '\0'}, ended ? state : waits), "%c of %s", *id, jobs);
+    }
+}
+
+/* covers: call POST /v1/triage/cancel */
+START_TEST(each_filter_chooses_its_jobs_and_a_rehearsal_says_what_is_then_done)
+{
+    char query[200];
+    backlog();
+    snprintf(query, sizeof query, "%s&dry_run=1", filters[_i].query);
+    size_t records = rig.record_count;
+    struct reply dry = triage("cancel", query);
+    ck_assert_uint_eq(rig.record_count, records);
+    ck_assert_int_eq(number(dry.json, "jobs"), (int64_t)strlen(filters[_i].jobs));
+    ck_assert_int_eq(number(dry.json, "recipients"), filters[_i].recipients);
+    ck_assert(json_bool(dry.json, "dry_run", false));
+    ck_assert(cJSON_IsNull(json_get(dry.json, "next")));
+    const char *oldest = json_string(dry.json, "oldest_at");
+    char at[] = "2026-11-23T10:00:00.000Z";
+    at[12] = (char)('0' + (filters[_i].jobs[0] == '\0' ? 0 : filters[_i].jobs[0] - 'a'));
+    ck_assert_str_eq(oldest != NULL ? oldest : "", filters[_i].jobs[0] == '\0' ? "" : at);
+    expect_ended("", "");
+    struct reply done = triage("cancel", filters[_i].query);
+    ck_assert(!json_bool(done.json, "dry_run", true));
+    ck_assert_int_eq(number(done.json, "jobs"), number(dry.json, "jobs"));
+    ck_assert(cJSON_Compare(json_get(done.json, "by_class"), json_get(dry.json, "by_class"), true));
+    ck_assert(cJSON_Compare(json_get(done.json, "by_reason"), json_get(dry.json, "by_reason"), true));
+    ck_assert(cJSON_Compare(json_get(done.json, "sample"), json_get(dry.json, "sample"), true));
+    expect_ended(filters[_i].jobs, "cancelled");
+    reply_free(&done);
+    done = triage("cancel", filters[_i].query); /* again: nothing is left to do */
+    ck_assert_int_eq(number(done.json, "jobs"), 0);
+    expect_ended(filters[_i].jobs, "cancelled");
+    reply_free(&done);
+    reply_free(&dry);
+}
+END_TEST
+
+/* covers: call POST /v1/triage/expire */
+START_TEST(what_is_expired_by_hand_ends_as_if_its_time_had_come)
+{
+    backlog();
+    struct reply reply = triage("expire", "class=campaign");
+    ck_assert_int_eq(number(reply.json, "jobs"), 2);
+    ck_assert_str_eq(json_string(reply.json, "action"), "expire");
+    reply_free(&reply);
+    expect_ended("ab", "expired");
+    reply = triage("expire", "state=scheduled");
+    ck_assert_int_eq(number(reply.json, "jobs"), 1);
+    reply_free(&reply);
+    expect_ended("abf", "expired");
+}
+END_TEST
+
+/* The second call goes on behind the first one and leaves alone what was accepted since; so does a repeat of either. */
+START_TEST(a_long_triage_goes_on_with_next_and_touches_nothing_accepted_since)
+{
+    char query[96];
+    backlog();
+    struct reply reply = triage("cancel", "pool=us&limit=2");
+    ck_assert_int_eq(number(reply.json, "jobs"), 2);
+    const char *next = json_string(reply.json, "next");
+    ck_assert_ptr_nonnull(next);
+    snprintf(query, sizeof query, "pool=us&limit=2&after=%s", next);
+    reply_free(&reply);
+    enqueue("g", 6, ",\"pool\":\"us\"");
+    for (int calls = 0; calls < 3; calls++) { /* the same call again and again */
+        reply = triage("cancel", query);
+        ck_assert_int_eq(number(reply.json, "jobs"), calls == 0 ? 2 : 0);
+        next = json_string(reply.json, "next");
+        if (next != NULL)
+            ck_assert_str_ne(next, strstr(query, "after=") + 6);
+        reply_free(&reply);
+    }
+    expect_ended("abcd", "cancelled");
+    ck_assert(is("us", "g", "held"));
+}
+END_TEST
+
+static uint64_t lease_one(void)
+{
+    struct core_ready ready = {.peer = 1, .instance = 77, .slots = 64, .worker = "w"};
+    core_worker_ready(rig.core, &ready, rig.now, &rig.effects);
+    uint64_t lease = 0;
+    for (int tick = 0; tick < 100 && lease == 0; tick++) {
+        rig.now.wall_ms += 100;
+        rig.now.mono_ms += 100;
+        core_worker_alive(rig.core, 1, rig.now, &rig.effects);
+        core_tick(rig.core, rig.now, &rig.effects);
+        for (size_t i = 0; i < rig.effects.effect_count; i++)
+            if (rig.effects.effects[i].kind == EFFECT_JOB)
+                lease = rig.effects.effects[i].lease;
+        rig_commit();
+    }
+    ck_assert_uint_ne(lease, 0);
+    ck_assert(core_lease_send(rig.core, lease, rig.now));
+    return lease;
+}
+
+START_TEST(what_is_with_a_worker_or_may_have_been_sent_is_left_alone_and_told)
+{
+    enqueue("a", 1, ",\"pool\":\"eu\"");
+    const struct core_result unknown = {
+        .peer = 1, .lease = lease_one(), .outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = 6000000};
+    for (int turn = 0; turn < 2; turn++) {
+        for (int dry = 1; dry >= 0; dry--) {
+            struct reply reply = triage("cancel", dry ? "pool=eu&dry_run=1" : "pool=eu");
+            ck_assert_int_eq(number(reply.json, "jobs"), 0);
+            ck_assert_int_eq(number(reply.json, "stay"), 1);
+            ck_assert_int_eq(number(json_get(reply.json, "stays"), turn == 0 ? "leased" : "outcome_unknown"), 1);
+            reply_free(&reply);
+        }
+        core_worker_result(rig.core, &unknown, rig.now, &rig.effects);
+        rig_commit();
+    }
+    ck_assert(is("eu", "a", "queued"));
+}
+END_TEST
+
+static void expect_code(const char *method, const char *target, const char *token, const char *body, int status,
+                        const char *code)
+{
+    struct reply reply = rig_ask(method, target, token, body);
+    ck_assert_msg(reply.status == status, "%s: %d %s", target, reply.status, reply.body);
+    ck_assert_str_eq(json_string(json_get(reply.json, "error"), "code"), code);
+    reply_free(&reply);
+}
+
+START_TEST(a_triage_says_which_jobs_and_each_filter_is_read_strictly)
+{
+    static const char *const bad[] = {"", "dry_run=1", "limit=5", "class=urgent", "state=sent", "state=parked",
+                                      "reason=because", "accepted_before=yesterday", "accepted_after=5",
+                                      "expires_before=x", "expires_after=", "pool=eu&after=7", "pool=eu&after=x.y",
+                                      "pool=eu&limit=0", "pool=eu&limit=1001", "line=12025550101"};
+    backlog();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char target[128];
+        snprintf(target, sizeof target, "/v1/triage/cancel?%s", bad[i]);
+        expect_code("POST", target, "operator-token", NULL, 422, "invalid_field");
+    }
+    expect_code("POST", "/v1/triage/cancel?pool=mars", "operator-token", NULL, 404, "unknown_pool");
+    expect_code("POST", "/v1/triage/cancel?account=mars", "operator-token", NULL, 404, "not_found");
+    expect_code("POST", "/v1/triage/cancel?to=nobody", "operator-token", NULL, 422, "invalid_recipient");
+    expect_code("POST", "/v1/triage/cancel?pool=eu", "operator-token", "{\"reason\":7}", 422, "invalid_field");
+    expect_code("POST", "/v1/triage/cancel?pool=eu", "viewer-token", NULL, 403, "forbidden");
+    expect_code("POST", "/v1/triage/cancel?pool=eu", "producer-eu-token", NULL, 403, "forbidden");
+    expect_code("POST", "/v1/triage/cancel?pool=us", "operator-eu-token", NULL, 404, "unknown_pool");
+    expect_ended("", "");
+}
+END_TEST
+
+START_TEST(a_token_of_one_pool_touches_nothing_of_another)
+{
+    backlog();
+    struct reply reply = rig_ask("POST", "/v1/triage/cancel?account=default", "operator-eu-token", NULL);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_int_eq(number(reply.json, "jobs"), 2);
+    reply_free(&reply);
+    expect_ended("ef", "cancelled");
+}
+END_TEST
+
+/* Who, what, why, how many; and the recipient where it can be masked. */
+START_TEST(a_triage_leaves_an_audit_record_and_a_rehearsal_none)
+{
+    backlog();
+    struct reply reply = triage("cancel", "to=%2B14155550002&class=campaign&dry_run=1");
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/audit?order=newest&limit=1", "admin-token", NULL);
+    ck_assert_ptr_null(strstr(reply.body, "/v1/triage"));
+    reply_free(&reply);
+    reply = triage("cancel", "to=%2B14155550002&class=campaign");
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/audit?order=newest&limit=1", "admin-token", NULL);
+    const cJSON *record = cJSON_GetArrayItem(json_get(reply.json, "audit"), 0);
+    ck_assert_str_eq(json_string(record, "call"), "POST /v1/triage/cancel");
+    ck_assert_str_eq(json_string(record, "by"), "ops");
+    ck_assert_str_eq(json_string(record, "reason"), "too old");
+    ck_assert_str_eq(json_string(json_get(record, "target"), "class"), "campaign");
+    ck_assert_int_eq(number(json_get(record, "after"), "jobs"), 1);
+    ck_assert_str_eq(cJSON_GetArrayItem(json_get(record, "to"), 0)->valuestring, "+14155550002");
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/audit?order=newest&limit=1", "viewer-token", NULL);
+    ck_assert_ptr_null(strstr(reply.body, "4155550002"));
+    reply_free(&reply);
+}
+END_TEST
+
+/* A call looks at a bounded part of the backlog, and a slice chooses so many: all of them together miss none. */
+START_TEST(a_backlog_of_many_slices_is_cancelled_whole)
+{
+    enum { JOBS = 700 };
+    char id[16];
+    rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
+    for (unsigned i = 0; i < JOBS; i++) {
+        snprintf(id, sizeof id, "j%u", i);
+        enqueue(id, i, i % 7 == 0 ? ",\"pool\":\"us\",\"class\":\"campaign\"" : ",\"pool\":\"us\"");
+    }
+    const char *asks = _i == 0 ? "pool=us&class=transactional" : "pool=us&class=transactional&accepted_after=2026-11-23T00:00:00Z";
+    char query[128];
+    snprintf(query, sizeof query, "%s&dry_run=1", asks);
+    struct reply reply = triage("cancel", query);
+    ck_assert_int_eq(number(reply.json, "jobs"), 600);
+    ck_assert_int_eq(number(reply.json, "recipients"), 600);
+    reply_free(&reply);
+    int64_t done = 0;
+    snprintf(query, sizeof query, "%s&limit=250", asks);
+    for (int calls = 0; calls < 4; calls++) {
+        reply = triage("cancel", query);
+        done += number(reply.json, "jobs");
+        const char *next = json_string(reply.json, "next");
+        if (next != NULL)
+            snprintf(query, sizeof query, "%s&limit=250&after=%s", asks, next);
+        bool over = next == NULL;
+        reply_free(&reply);
+        if (over)
+            break;
+    }
+    ck_assert_int_eq(done, 600);
+    struct core_status status;
+    core_totals_read(rig.core, rig.now, &status);
+    ck_assert_uint_eq(status.cancelled_total, 600);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("triage");
+    tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, each_filter_chooses_its_jobs_and_a_rehearsal_says_what_is_then_done, 0, (int)FILTERS);
+    tcase_add_test(tests, what_is_expired_by_hand_ends_as_if_its_time_had_come);
+    tcase_add_test(tests, a_long_triage_goes_on_with_next_and_touches_nothing_accepted_since);
+    tcase_add_test(tests, what_is_with_a_worker_or_may_have_been_sent_is_left_alone_and_told);
+    tcase_add_test(tests, a_triage_says_which_jobs_and_each_filter_is_read_strictly);
+    tcase_add_test(tests, a_token_of_one_pool_touches_nothing_of_another);
+    tcase_add_test(tests, a_triage_leaves_an_audit_record_and_a_rehearsal_none);
+    tcase_add_loop_test(tests, a_backlog_of_many_slices_is_cancelled_whole, 0, 2);
+    Suite *suite = suite_create("admin_triage");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

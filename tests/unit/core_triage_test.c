@@ -1,0 +1,133 @@
+/* core_triage_test.c — an operator's word on jobs that wait: they end as they would by themselves, over restarts, and what
+ * may have been sent is kept (promises P1, P2, P7). */
+#include "tests/unit/core_suite.h"
+
+#define FAST_CONF POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0")
+
+static bool triage(uint64_t number, enum triage how)
+{
+    bool done = core_triage(rig->core, number, how, rig->now, &rig->out);
+    rig_keep(rig);
+    return done;
+}
+
+static enum drain_stay kept(uint64_t number)
+{
+    enum drain_stay stay = DRAIN_STAY_COUNT;
+    return core_triage_keeps(rig->core, number, &stay) ? stay : DRAIN_STAY_COUNT;
+}
+
+static uint64_t totals_of(enum triage how)
+{
+    struct core_status status;
+    core_totals_read(rig->core, rig->now, &status);
+    return how == TRIAGE_CANCEL ? status.cancelled_total : status.expired_total;
+}
+
+/* From the head, the middle and the end of a conversation, and one that is not due yet: the rest goes in its order. */
+static void take_out_and_send(enum triage how, bool restarts)
+{
+    uint64_t jobs[7];
+    begin_with(FAST_CONF, 1);
+    ck_assert_uint_ne(rig_pause(rig, PAUSE_ALL, 0, 0), 0);
+    for (unsigned i = 0; i < 6; i++)
+        jobs[i] = rig_send(rig, 7, CLASS_TRANSACTIONAL);
+    struct core_enqueue later = rig_job(7, CLASS_TRANSACTIONAL);
+    later.due_ms = rig->now.wall_ms + 60000;
+    jobs[6] = rig_enqueue(rig, &later).number;
+    static const unsigned taken[] = {0, 2, 5, 6};
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_int_eq(kept(jobs[taken[i]]), DRAIN_STAY_NONE);
+        ck_assert(triage(jobs[taken[i]], how));
+        ck_assert(!triage(jobs[taken[i]], how));
+    }
+    ck_assert_uint_eq(totals_of(how), 4);
+    ck_assert_uint_eq(totals_of(how == TRIAGE_CANCEL ? TRIAGE_EXPIRE : TRIAGE_CANCEL), 0);
+    if (restarts)
+        rig_restart(rig, 1000);
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_int_eq(rig_view(rig, jobs[taken[i]]).state, JOB_NONE);
+    ck_assert_int_eq(rig_resume(rig, PAUSE_ALL, 0, 0), CODE_NONE);
+    rig_worker(rig, 1, 8);
+    static const unsigned left[] = {1, 3, 4};
+    for (unsigned i = 0; i < 3; i++) {
+        rig_forget(rig);
+        rig_pass(rig, 1000);
+        ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
+        struct effect job = *rig_told(rig, EFFECT_JOB, 0);
+        ck_assert_uint_eq(job.number, jobs[left[i]]);
+        rig_sent(rig, &job);
+    }
+    rig_forget(rig);
+    rig_pass(rig, 120000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
+}
+
+START_TEST(what_is_leased_or_of_unknown_outcome_is_kept)
+{
+    begin_with(FAST_CONF, 1);
+    rig_worker(rig, 1, 8);
+    uint64_t number = rig_send(rig, 7, CLASS_TRANSACTIONAL);
+    uint64_t next = rig_send(rig, 7, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    const struct effect *lease = rig_told(rig, EFFECT_JOB, 0);
+    ck_assert_ptr_nonnull(lease);
+    ck_assert_int_eq(kept(number), DRAIN_STAY_LEASED);
+    ck_assert(!triage(number, TRIAGE_CANCEL));
+    struct core_result result = rig_result(lease, OUTCOME_RETRY);
+    result.unknown = true;
+    result.retry_after_ms = 600000;
+    rig_answer(rig, &result);
+    for (int starts = 0; starts < 2; starts++) {
+        ck_assert_int_eq(kept(number), DRAIN_STAY_OUTCOME_UNKNOWN);
+        ck_assert(!triage(number, TRIAGE_EXPIRE));
+        ck_assert(!triage(number, TRIAGE_CANCEL));
+        ck_assert_int_eq(kept(next), DRAIN_STAY_NONE);
+        rig_restart(rig, 1000);
+    }
+    ck_assert(triage(next, TRIAGE_CANCEL)); /* what waits behind it surely was not sent */
+    ck_assert(rig_view(rig, number).unsettled);
+}
+END_TEST
+
+START_TEST(the_mark_parts_what_is_accepted_before_and_after_it_over_restarts)
+{
+    begin_with(FAST_CONF, 1);
+    uint64_t before = rig_send(rig, 1, CLASS_CAMPAIGN);
+    uint64_t mark = core_accept_mark(rig->core);
+    uint64_t after = rig_send(rig, 2, CLASS_CAMPAIGN);
+    rig_restart(rig, 1000);
+    uint64_t later = rig_send(rig, 3, CLASS_CAMPAIGN);
+    ck_assert_uint_lt(rig_view(rig, before).sequence, mark);
+    ck_assert_uint_ge(rig_view(rig, after).sequence, mark);
+    ck_assert_uint_gt(rig_view(rig, later).sequence, rig_view(rig, after).sequence);
+    ck_assert_int_eq(kept(0), DRAIN_STAY_COUNT);
+}
+END_TEST
+
+START_TEST(cancelled_jobs_are_not_sent_and_the_rest_keeps_its_order)
+{
+    take_out_and_send(TRIAGE_CANCEL, false);
+    end_rig();
+    take_out_and_send(TRIAGE_CANCEL, true);
+}
+END_TEST
+
+START_TEST(expired_jobs_are_not_sent_and_the_rest_keeps_its_order)
+{
+    take_out_and_send(TRIAGE_EXPIRE, false);
+    end_rig();
+    take_out_and_send(TRIAGE_EXPIRE, true);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        cancelled_jobs_are_not_sent_and_the_rest_keeps_its_order,
+        expired_jobs_are_not_sent_and_the_rest_keeps_its_order,
+        what_is_leased_or_of_unknown_outcome_is_kept,
+        the_mark_parts_what_is_accepted_before_and_after_it_over_restarts,
+    };
+    return run_suite("core_triage", tests, sizeof tests / sizeof *tests);
+}
