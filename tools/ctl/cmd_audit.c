@@ -22,22 +22,6 @@ struct reading {
     struct json_out page; /* with --json */
 };
 
-/* A time, or a span before now. False: neither. */
-static bool read_moment(const struct ctl *ctl, const char *text, char out[TIME_TEXT_MAX])
-{
-    int64_t span_ms;
-    int64_t at_ms;
-    if (text == NULL)
-        return true;
-    if (time_parse(text, &at_ms))
-        time_format(at_ms, out);
-    else if (duration_parse(text, &span_ms))
-        time_format(ctl->view.now_ms - span_ms, out);
-    else
-        return false;
-    return true;
-}
-
 static char *page_path(const struct reading *reading, const char *after)
 {
     char limit[24];
@@ -228,8 +212,8 @@ int command_audit(const struct ctl *ctl, const struct args *args)
     const char *name = args_option(args, "export");
     if (!args_number(args, "limit", 1, LIMIT_MAX, &reading.left))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "--limit is a whole number");
-    if (!read_moment(ctl, args_option(args, "since"), reading.since) ||
-        !read_moment(ctl, args_option(args, "until"), reading.until))
+    if (!ctl_moment(ctl, args_option(args, "since"), -1, reading.since) ||
+        !ctl_moment(ctl, args_option(args, "until"), -1, reading.until))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "--since and --until are times, or spans as 90m or 24h before now");
     if (name != NULL && (reading.file = open_file(ctl, name)) == NULL)
         return ctl_fail(ctl, EXIT_REFUSED, "not_written", "%s: is there already, or cannot be made", name);

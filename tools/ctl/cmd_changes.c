@@ -17,6 +17,21 @@ int ctl_change(const struct ctl *ctl, const struct args *args, const char *metho
     return code;
 }
 
+bool ctl_moment(const struct ctl *ctl, const char *text, int sign, char out[TIME_TEXT_MAX])
+{
+    int64_t span_ms;
+    int64_t at_ms;
+    if (text == NULL)
+        return true;
+    if (time_parse(text, &at_ms))
+        time_format(at_ms, out);
+    else if (duration_parse(text, &span_ms))
+        time_format(ctl->view.now_ms + sign * span_ms, out);
+    else
+        return false;
+    return true;
+}
+
 static void print_cancelled(const struct ctl *ctl, const char *id, const struct http_answer *answer)
 {
     if (ctl->json) {

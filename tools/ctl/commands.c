@@ -197,6 +197,33 @@ static const struct option_spec top_options[] = {
     {NULL, NULL, NULL},
 };
 
+/* Which of the jobs that wait. */
+#define TRIAGE_FILTERS                                                                                               \
+    {"pool", "POOL", "only jobs of this pool"},                                                                      \
+    {"line", "NUMBER", "only jobs on this line"},                                                                    \
+    {"account", "NAME", "only jobs of this account's pools"},                                                        \
+    {"campaign", "NAME", "only jobs of this campaign"},                                                              \
+    {"class", "CLASS", "only reply, transactional, followup or campaign"},                                           \
+    {"state", "STATE", "only scheduled, queued or held ones"},                                                       \
+    {"waits-for", "REASON", "only jobs that wait for this reason"},                                                  \
+    {"to", "RECIPIENT", "only jobs to this recipient"},                                                              \
+    {"older-than", "WHEN", "accepted before a time, or longer ago than a span as 90m, 24h, 2d"},                      \
+    {"younger-than", "WHEN", "accepted then or later"},                                                         \
+    {"expires-before", "WHEN", "expiring before a time, or within 90m, 24h, 2d"},                            \
+    {"expires-after", "WHEN", "expiring then or later, but not never"}
+
+static const struct option_spec triage_options[] = {
+    TRIAGE_FILTERS,
+    {"reason", "TEXT", "with --yes: why; kept in the audit (needed)"},
+    {"yes", NULL, "do it; else it is only said what would be done"},
+    {"after", "NEXT", "with --yes: go on where an earlier one stopped"},
+    {NULL, NULL, NULL},
+};
+
+#define TRIAGE_DETAILS                                                                                                 \
+    "One option at least says which jobs, and all together count. What a worker has and what may have been sent is left\n"  \
+    "alone. To say it again does no harm: what has ended is not ended again, and what came since it began is not touched."
+
 static const struct option_spec no_options[] = {{NULL, NULL, NULL}};
 
 const struct command commands[] = {
@@ -262,6 +289,10 @@ const struct command commands[] = {
     {"requeue", "[ID...]", 0, ARGS_POSITIONAL_MAX, "bring dead letters back, each with its number and idempotency key",
      "A requeued job takes its place behind what waits in its conversation, and is tried on the line where it was.",
      requeue_options, command_requeue, "/v1/dead/{}/requeue"},
+    {"triage cancel", "", 0, 0, "cancel the waiting jobs that the options choose; without --yes only say which", TRIAGE_DETAILS,
+     triage_options, command_triage_cancel, "/v1/triage/cancel"},
+    {"triage expire", "", 0, 0, "likewise, but they end as expired", TRIAGE_DETAILS, triage_options, command_triage_expire,
+     "/v1/triage/expire"},
     {"cordon", "LINE", 1, 1, "no new conversations on a line; those it has go on", NULL, no_options, command_cordon,
      "/v1/lines/{}/cordon"},
     {"uncordon", "LINE", 1, 1, "new conversations on the line again", NULL, no_options, command_cordon,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "args.h"
+#include "lineward/clock.h"
 #include "lineward/json.h"
 #include "view.h"
 
@@ -49,6 +50,9 @@ struct http_answer;
 int ctl_change(const struct ctl *ctl, const struct args *args, const char *method, const char *name,
                const struct json_out *body, struct http_answer *answer);
 
+/* A time, or a span before (sign -1) or after (1) now; NULL leaves *out as it is. False: neither. */
+bool ctl_moment(const struct ctl *ctl, const char *text, int sign, char out[TIME_TEXT_MAX]);
+
 /* The commands, each in the file that its kind has. */
 int command_show(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: status, line, job */
 int command_list(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: pools, lines, workers, pauses ... */
@@ -69,6 +73,8 @@ int command_reputation_end(const struct ctl *ctl, const struct args *args); /* c
 int command_drain(const struct ctl *ctl, const struct args *args); /* cmd_drain.c */
 int command_move(const struct ctl *ctl, const struct args *args);  /* cmd_operate.c */
 int command_requeue(const struct ctl *ctl, const struct args *args); /* cmd_dead.c */
+int command_triage_cancel(const struct ctl *ctl, const struct args *args); /* cmd_triage.c */
+int command_triage_expire(const struct ctl *ctl, const struct args *args); /* cmd_triage.c */
 int command_audit(const struct ctl *ctl, const struct args *args);   /* cmd_audit.c */
 int command_events(const struct ctl *ctl, const struct args *args);  /* cmd_events.c */
 int command_enqueue(const struct ctl *ctl, const struct args *args); /* cmd_enqueue.c */

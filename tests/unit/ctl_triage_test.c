@@ -1,0 +1,119 @@
+/* linewardctl triage: what it asks for, that it does nothing without --yes, and how it adds up what it is told. */
+#include "tests/unit/ctl_server.h"
+
+static void teardown(void)
+{
+    said_free();
+}
+
+static void assert_asked(size_t index, const char *method, const char *url)
+{
+    ck_assert_uint_lt(index, server.seen_count);
+    ck_assert_str_eq(server.seen[index].method, method);
+    ck_assert_str_eq(server.seen[index].url, url);
+}
+
+#define ANSWER(dry, jobs, recipients, oldest, class, stay, sample, next)                                             \
+    "{\"action\":\"cancel\",\"dry_run\":" dry ",\"jobs\":" jobs ",\"recipients\":" recipients ",\"oldest_at\":" oldest \
+    ",\"by_class\":{\"reply\":0,\"campaign\":" class "},\"by_reason\":{\"line_critical\":" class "},\"stay\":" stay    \
+    ",\"stays\":{\"leased\":" stay "},\"sample\":[" sample "],\"next\":" next "}"
+
+START_TEST(without_yes_it_only_says_what_it_would_do)
+{
+    static const struct reply script[] = {
+        {200, ANSWER("true", "1200", "800", "\"2026-11-22T10:00:00.000Z\"", "1200", "2", "\"j_1\",\"j_2\"", "\"5.7\"")},
+        {200, ANSWER("true", "3", "2", "\"2026-11-21T10:00:00.000Z\"", "3", "0", "\"j_3\"", "null")}};
+    SERVER_START(script);
+    RUN_ADMIN("triage", W("cancel"), W("--line"), W("+1202"), W("--class"), W("campaign"), W("--waits-for"),
+              W("line_critical"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_uint_eq(server.seen_count, 2);
+    assert_asked(0, "POST", "/v1/triage/cancel?line=%2B1202&class=campaign&reason=line_critical&dry_run=1");
+    assert_asked(1, "POST", "/v1/triage/cancel?line=%2B1202&class=campaign&reason=line_critical&after=5.7&dry_run=1");
+    assert_says(said.out, "would cancel  1,203 jobs to 802 conversations");
+    assert_says(said.out, "by class      campaign 1,203\n");
+    assert_says(said.out, "stay 2:       leased 2\n");
+    assert_says(said.out, "such as       j_1 j_2 j_3\n");
+    assert_says(said.out, "Nothing was changed");
+    assert_silent(said.out, "reply");
+    server_stop();
+}
+END_TEST
+
+START_TEST(with_yes_it_goes_on_until_none_is_left_and_needs_a_reason)
+{
+    static const struct reply script[] = {{200, ANSWER("false", "1000", "null", "null", "1000", "0", "", "\"9.7\"")},
+                                          {200, ANSWER("false", "5", "null", "null", "5", "1", "", "null")}};
+    SERVER_START(script);
+    RUN_ADMIN("triage", W("cancel"), W("--pool"), W("eu"), W("--yes"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_uint_eq(server.seen_count, 0);
+    RUN_ADMIN("triage", W("cancel"), W("--pool"), W("eu"), W("--yes"), W("--reason"), W("too old"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "POST", "/v1/triage/cancel?pool=eu");
+    assert_asked(1, "POST", "/v1/triage/cancel?pool=eu&after=9.7");
+    ck_assert_str_eq(server.seen[1].body, "{\"reason\":\"too old\"}");
+    assert_says(said.out, "cancelled     1,005 jobs\n");
+    server_stop();
+}
+END_TEST
+
+START_TEST(ages_are_times_or_spans_and_one_filter_is_needed)
+{
+    static const struct reply script[] = {{200, ANSWER("true", "0", "0", "null", "0", "0", "", "null")}};
+    SERVER_START(script);
+    RUN_ADMIN("triage", W("expire"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("triage", W("expire"), W("--older-than"), W("long"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_uint_eq(server.seen_count, 0);
+    RUN_ADMIN("triage", W("expire"), W("--older-than"), W("2026-11-23T10:00:00Z"), W("--expires-before"),
+              W("2026-11-24T10:00:00Z"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "POST", "/v1/triage/expire?accepted_before=2026-11-23T10%3A00%3A00.000Z&"
+                            "expires_before=2026-11-24T10%3A00%3A00.000Z&dry_run=1");
+    assert_says(said.out, "would expire  0 jobs");
+    assert_silent(said.out, "--yes");
+    RUN_ADMIN("triage", W("expire"), W("--younger-than"), W("2h"));
+    assert_says(server.seen[1].url, "accepted_after=20");
+    server_stop();
+}
+END_TEST
+
+START_TEST(what_was_done_before_a_refusal_is_told_and_json_is_one_object)
+{
+    static const struct reply script[] = {{200, ANSWER("false", "1000", "null", "null", "1000", "0", "\"j_1\"", "\"9.7\"")},
+                                          {429, "{\"error\":{\"code\":\"busy\",\"message\":\"later\"}}"},
+                                          {200, ANSWER("true", "4", "4", "null", "4", "0", "\"j_1\"", "null")}};
+    SERVER_START(script);
+    RUN_ADMIN("triage", W("cancel"), W("--pool"), W("eu"), W("--yes"), W("--reason"), W("x"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.out, "cancelled     1,000 jobs\n");
+    assert_says(said.err, "busy");
+    RUN_ADMIN("triage", W("cancel"), W("--pool"), W("eu"), W("--json"));
+    cJSON *json = cJSON_Parse(said.out);
+    int64_t jobs = 0;
+    ck_assert(json_int(json, "jobs", &jobs) && jobs == 4);
+    ck_assert(json_bool(json, "dry_run", false));
+    ck_assert(cJSON_IsNull(json_get(json, "next")));
+    cJSON_Delete(json);
+    server_stop();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ctl_triage");
+    TCase *tests = tcase_create("triage");
+    tcase_add_checked_fixture(tests, NULL, teardown);
+    tcase_add_test(tests, without_yes_it_only_says_what_it_would_do);
+    tcase_add_test(tests, with_yes_it_goes_on_until_none_is_left_and_needs_a_reason);
+    tcase_add_test(tests, ages_are_times_or_spans_and_one_filter_is_needed);
+    tcase_add_test(tests, what_was_done_before_a_refusal_is_told_and_json_is_one_object);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
