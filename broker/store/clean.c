@@ -219,7 +219,7 @@ static bool is_time_to_look(const struct cleaning *cleaning, int64_t now_ms)
 static bool choose(struct store *store, int64_t now_ms)
 {
     struct cleaning *cleaning = &store->cleaning;
-    if (cleaning->turn != CLEAN_IDLE || !is_time_to_look(cleaning, now_ms))
+    if (cleaning->turn != CLEAN_IDLE || pass_is_on(store) || !is_time_to_look(cleaning, now_ms))
         return false;
     cleaning->look = false;
     cleaning->looked_ms = now_ms;

@@ -393,11 +393,27 @@ static void unpin(struct store *store, const struct store_batch *row)
             segment_release(store, row->copies[i].pinned);
 }
 
+/* Somebody wants what is durable to lie in full segments. The lock is held, and let go of meanwhile. */
+static void seal(struct store *store)
+{
+    pthread_mutex_unlock(&store->lock);
+    if (!failed(store))
+        next_segment(store);
+    pthread_mutex_lock(&store->lock);
+    store->seal_wanted = false;
+    pthread_cond_signal(&store->helper_wake);
+}
+
 static struct store_batch *next_row(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
-    while (store->queue == NULL && !store->closing)
+    for (;;) {
+        if (store->seal_wanted)
+            seal(store);
+        if (store->queue != NULL || store->closing)
+            break;
         pthread_cond_wait(&store->commit_wake, &store->lock);
+    }
     struct store_batch *row = store->queue;
     if (row != NULL) {
         store->queue = row->next;

@@ -200,9 +200,9 @@ static bool make_spare(struct store *store)
     return error == 0;
 }
 
-static bool wants_index(const struct segment *segment)
+static bool wants_index(const struct store *store, const struct segment *segment)
 {
-    return segment->state == SEGMENT_SEALED && segment->index_bytes == 0 && !segment->index_failed &&
+    return segment != store->pass.segment && segment->state == SEGMENT_SEALED && segment->index_bytes == 0 && !segment->index_failed &&
            !segment->damaged;
 }
 
@@ -211,10 +211,10 @@ static struct segment *to_index(struct store *store)
 {
     uint64_t durable = atomic_load(&store->durable);
     for (size_t i = 0; i < store->data.count; i++)
-        if (wants_index(store->data.at[i]) && store->data.at[i]->last <= durable)
+        if (wants_index(store, store->data.at[i]) && store->data.at[i]->last <= durable)
             return store->data.at[i];
     for (size_t i = 0; i < store->history.count; i++)
-        if (wants_index(store->history.at[i]))
+        if (wants_index(store, store->history.at[i]))
             return store->history.at[i];
     return NULL;
 }
@@ -261,7 +261,7 @@ void *helper_run(void *arg)
     struct store *store = arg;
     pthread_mutex_lock(&store->lock);
     while (!store->helper_closing && !atomic_load(&store->failed)) {
-        if (make_ready(store) || make_spare(store) || clean_help(store) || make_index(store))
+        if (make_ready(store) || make_spare(store) || clean_help(store) || make_index(store) || pass_help(store))
             continue;
         if (!store->helper_closing)
             wait_for_work(store);

@@ -9,6 +9,7 @@
  *   clean.c    cleaning, the owner's share: what to clean, what is live
  *   gather.c   cleaning, the helper's share: reading the old segment, giving its file back
  *   history.c  writing and dropping history segments
+ *   pass.c     going over all of it, overwriting records where they are
  *   read.c     one record · search.c  searching, events · inspect.c  a stopped store · backup.c  copying one that runs
  *
  * Locking: `lock` guards everything in struct store that is not said to belong to one thread. It is never held over
@@ -171,6 +172,20 @@ struct cleaning {
     uint64_t looked_submitted;
 };
 
+enum pass_step { PASS_NONE, PASS_WAIT, PASS_FILES, PASS_ASK_SEAL, PASS_SEAL, PASS_READ, PASS_TAKE_PLACE, PASS_OVER };
+
+struct pass { /* pass.c: the helper's, but for what begins and shows it */
+    struct store_pass ask;
+    struct store_pass_state state;
+    enum pass_step step;
+    uint64_t through;        /* data segments up to this one are meant */
+    bool history;            /* data is done */
+    uint64_t last;           /* segment that was looked at last */
+    struct segment *segment; /* the one being looked at, counted */
+    int file;                /* its new one; -1: none */
+    bool written, named;     /* there is a new one; and it has the old one's name */
+};
+
 struct store {
     /* set when opened */
     const struct store_io *io;
@@ -221,6 +236,8 @@ struct store {
     struct history_end history_end; /* as last made durable */
     uint64_t history_last;          /* the highest number ever given to a history segment */
     struct cleaning cleaning;
+    struct pass pass;
+    bool seal_wanted; /* of the commit thread, by a pass: to go on in the next segment */
     pthread_mutex_t cache_lock; /* of all search caches */
     struct committer *committer;
 };
@@ -292,6 +309,13 @@ void clean_submitted(struct store *store, uint64_t commit);
 bool clean_help(struct store *store);
 /* The file of a segment that nobody uses becomes a spare, or is removed; frees the segment. */
 int segment_give_back(struct store *store, struct segment *segment);
+
+/* ---- pass.c ---- */
+
+/* The lock is held, and let go of meanwhile. False: there was nothing to do. */
+bool pass_help(struct store *store);
+bool pass_is_on(const struct store *store); /* the lock is held */
+void pass_free(struct store *store);
 
 /* ---- history.c ---- */
 

@@ -78,7 +78,7 @@ static enum err store_new(struct store **out, const struct store_options *option
     store->options = *options;
     store->counts.commit_times.bounds = &histogram_disk;
     store->folder = strdup(options->path);
-    store->lock_file = -1;
+    store->lock_file = store->pass.file = -1;
     *out = store;
     return store->folder != NULL ? committer_new(store) : ERR_NO_MEMORY;
 }
@@ -111,6 +111,7 @@ static void store_free(struct store *store)
         store->io->close(store->io->self, store->lock_file);
     committer_free(store);
     clean_free(store);
+    pass_free(store);
     books_free(store);
     free(store->told.at);
     free(store->collecting.at);

@@ -193,6 +193,36 @@ enum err store_find(struct store *store, unsigned kind, uint64_t key,
 enum err store_events(struct store *store, uint64_t after, size_t limit, uint64_t *oldest,
                       bool (*visit)(void *self, const struct store_record *record), void *self);
 
+/* ---- going over all of it ---- */
+
+enum store_passed {
+    STORE_PASSED_AS_IT_IS,
+    STORE_PASSED_CHANGED, /* bytes of its head or sections were overwritten, where they are */
+    STORE_PASSED_BLANK,   /* likewise, and its sections are to go altogether */
+};
+
+struct store_pass {
+    void *self;
+    /* Each durable record, segment after segment, maybe more than once; on a thread of the store. What it overwrites
+     * counts only in a pass that writes. */
+    enum store_passed (*visit)(void *self, const struct store_record *record, uint8_t *head,
+                               uint8_t *const sections[STORE_SECTIONS]);
+    /* What was durable when the pass began is on the disk only as it was left by visit() when the pass is over: not in
+     * any file of the store's. Nothing is cleaned meanwhile. */
+    bool writes;
+};
+
+struct store_pass_state {
+    bool on;
+    int error; /* once it is over: 0, or a negative errno; then it is to be begun again, later */
+    uint64_t bytes_total, bytes_done; /* of what there is to be read; total 0: not known yet */
+    uint64_t records; /* that were changed */
+};
+
+/* ERR_BUSY: there is one already. wake_fd is written with each segment, and when it is over. */
+enum err store_pass_begin(struct store *store, const struct store_pass *pass);
+void store_pass_state(const struct store *store, struct store_pass_state *out); /* any thread; the newest one */
+
 /* ---- facts for status and metrics; any thread ---- */
 struct store_status {
     uint64_t segments, history_segments, free_segments, bytes_live, bytes_total, bytes_history;
