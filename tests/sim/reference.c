@@ -32,6 +32,7 @@ struct given { /* one JOB */
     int64_t at_us;
     bool unsettled, done;
     bool named_anew;  /* a READY of its worker has come since, or may have: it may be free again */
+    bool forgotten;   /* it may have lapsed before the broker started anew, which then does not know it any more */
     bool cancelled;   /* the answer to a CANCEL had been read when it came back */
     enum heard heard; /* what its worker has said last */
 };
@@ -221,7 +222,7 @@ void reference_done(struct frame lease)
     given->done = true;
     struct entry *entry = entry_of(given->job);
     bool matters = is_current(given) && given == last_given(given->job);
-    if (given->heard == HEARD_SENT)
+    if (given->heard == HEARD_SENT && !given->forgotten)
         over(given->job, "its RESULT sent was answered DONE");
     else if (matters && given->heard == HEARD_RETURNED && given->cancelled && !given->unsettled)
         over(given->job, "its CANCEL was answered, then it was returned");
@@ -452,6 +453,12 @@ void reference_settle(void)
     for (int job = 0; job < cast_job_count; job++)
         if (is_judged(job) && cast_jobs[job].final && entry_of(job)->in_list)
             breach("audit", about_job(job), "job %d is left in the broker though its end was told", job);
+}
+
+void reference_broker_down(void)
+{
+    for (int i = 0; i < reference.given_count; i++)
+        reference.given[i].forgotten = reference.given[i].forgotten || !is_current(&reference.given[i]);
 }
 
 void reference_wall_jumped(void)

@@ -23,6 +23,7 @@ void reference_viewed(int job, const cJSON *view); /* the answer to STATUS or CA
 void reference_given(const char *worker, int job, struct frame lease, const cJSON *document); /* a JOB is said */
 void reference_done(struct frame lease);                                                      /* a DONE is said */
 void reference_ready(const char *worker); /* a READY is answered */
+void reference_broker_down(void);
 void reference_wall_jumped(void);
 
 /* ---- the broker's own list, job by job ---- */

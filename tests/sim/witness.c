@@ -389,6 +389,7 @@ void witness_broker_up(void)
 
 void witness_broker_down(void)
 {
+    reference_broker_down();
 }
 
 void witness_wall_jumped(int64_t by_us)
