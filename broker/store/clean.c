@@ -115,21 +115,37 @@ static bool can_be_cleaned(const struct store *store, const struct segment *segm
     return segment->state == SEGMENT_SEALED && !segment->damaged && segment->last <= store->collected_through;
 }
 
-/* The segment with the smallest part of it to be written again, of which no more than `room` bytes is. One that there
- * was no room for comes after the others: else it might be chosen, and refused, for ever. */
+/* Does it go on with the batch that the one before it ended with? Only it says then that the batch is whole, should the
+ * other's index file be missing: so it is not given back before that one. */
+static bool goes_on(const struct segment *segment, const struct segment *before)
+{
+    return segment->first == before->last;
+}
+
+/* What is to be cleaned so that the segment with the smallest part to be written again, of which no more than `room`
+ * bytes is, can be given back: the segment itself, or the first of those before it whose batches go on up to it. One
+ * that there was no room for comes after the others: else it might be chosen, and refused, for ever. */
 static struct segment *deadest(const struct store *store, int64_t now_ms, uint64_t room)
 {
-    struct segment *best = NULL;
+    struct segment *best = NULL, *head = NULL;
+    uint64_t to_move = 0, total = 0, head_to_move = 0;
     double best_part = 1.0;
     for (size_t i = 0; i < store->data.count; i++) {
         struct segment *segment = store->data.at[i];
-        uint64_t to_move = books_to_move(store, segment, now_ms);
-        double part = (double)to_move / (double)segment_total(segment);
-        if (!can_be_cleaned(store, segment) || part >= 1.0 - 1.0 / GAIN || to_move > room)
+        uint64_t own = books_to_move(store, segment, now_ms);
+        if (i == 0 || !goes_on(segment, store->data.at[i - 1])) {
+            head = segment;
+            head_to_move = own;
+            to_move = total = 0;
+        }
+        to_move += own;
+        total += segment_total(segment);
+        double part = (double)to_move / (double)total;
+        if (!can_be_cleaned(store, segment) || !can_be_cleaned(store, head) || part >= 1.0 - 1.0 / GAIN ||
+            head_to_move > room)
             continue;
-        if (best == NULL || segment->refused < best->refused ||
-            (segment->refused == best->refused && part < best_part)) {
-            best = segment;
+        if (best == NULL || head->refused < best->refused || (head->refused == best->refused && part < best_part)) {
+            best = head;
             best_part = part;
         }
     }

@@ -25,6 +25,7 @@ struct replay {
     enum err (*take)(struct recovery *recovery, struct segment *segment, const uint8_t *bytes, size_t used);
     struct pending *pending;
     size_t pending_count, pending_room;
+    uint64_t pending_batch;
     const struct segment *before; /* the last segment with frames, and how it ended: */
     bool before_sealed, before_open, before_known;
     const struct segment *empty; /* the first segment without frames */
@@ -78,10 +79,13 @@ static enum err tell_owner(struct recovery *recovery, struct segment *segment, c
 
 /* ---- batches that reach over segments ---- */
 
-static enum err pending_add(struct replay *replay, struct segment *segment, const uint8_t *bytes, size_t used)
+static enum err pending_add(struct replay *replay, struct segment *segment, const struct heads *heads, size_t from)
 {
+    const uint8_t *bytes = heads->bytes + from;
+    size_t used = heads->used - from;
     if (used == 0)
         return ERR_NONE;
+    replay->pending_batch = heads->last;
     if (!room_for(&replay->pending, &replay->pending_room, replay->pending_count, 1, sizeof *replay->pending))
         return ERR_NO_MEMORY;
     uint8_t *copy = malloc(used);
@@ -108,17 +112,23 @@ static enum err pending_end(struct replay *replay, bool complete)
     return err;
 }
 
+/* A segment goes on with the batch that waits for its end, not with a later one. */
+static bool ends_pending(const struct replay *replay, uint64_t first, bool has_lead, bool lead_void)
+{
+    return has_lead && !lead_void && first == replay->pending_batch;
+}
+
 static enum err take_heads(struct replay *replay, struct segment *segment, const struct heads *heads)
 {
     if (heads->frames == 0)
         return ERR_NONE;
     if (heads->lead_goes_on)
-        return pending_add(replay, segment, heads->bytes, heads->used);
-    enum err err = pending_end(replay, heads->has_lead && !heads->lead_void);
+        return pending_add(replay, segment, heads, 0);
+    enum err err = pending_end(replay, ends_pending(replay, heads->first, heads->has_lead, heads->lead_void));
     if (err == ERR_NONE)
         err = replay->take(replay->recovery, segment, heads->bytes, heads->open);
     if (err == ERR_NONE)
-        err = pending_add(replay, segment, heads->bytes + heads->open, heads->used - heads->open);
+        err = pending_add(replay, segment, heads, heads->open);
     return err;
 }
 
@@ -212,7 +222,7 @@ static enum err look_at_data(struct replay *replay, struct segment *segment)
         index_read_header(store->io, store->folder, store->id, SEGMENT_DATA, segment->number, &header, &file);
     if (err == ERR_NONE) {
         store->io->close(store->io->self, file);
-        err = pending_end(replay, header.has_lead != 0 && header.lead_void == 0);
+        err = pending_end(replay, ends_pending(replay, header.first, header.has_lead != 0, header.lead_void != 0));
         recovery->has_history_end |= header.has_history_end != 0;
         if (header.has_history_end != 0)
             recovery->history_end = header.history_end;

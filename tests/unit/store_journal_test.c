@@ -299,6 +299,55 @@ START_TEST(what_a_batch_of_several_segments_left_unfinished_stays_void_with_inde
 }
 END_TEST
 
+static void remove_index_files(void)
+{
+    char name[64];
+    for (unsigned number = 0; number < 40; number++) {
+        snprintf(name, sizeof name, "data-%016x.idx", number);
+        remove_file(name);
+    }
+}
+
+static void end(uint64_t key)
+{
+    owner.dead[key] = true;
+    ck_assert_int_eq(store_batch_release(batch, MODEL_JOB, key, owner.places[key]), ERR_NONE);
+}
+
+static void clean_until_gone(const char *name)
+{
+    for (unsigned tries = 0; tries < 20000 && has_file(name); tries++) {
+        store_clean(store, batch, 1000 * (int64_t)tries, 1000000);
+        commit();
+        poll(NULL, 0, 1);
+    }
+    ck_assert(!has_file(name));
+}
+
+/* What a segment begins only the next one can say to be whole: a backup has no index files, and a broker may be killed
+ * before one is made. Found by the simulation. */
+START_TEST(a_segment_that_ends_an_earlier_ones_batch_is_not_given_back_before_it)
+{
+    for (uint64_t key = 1; key <= 18; key++)
+        add_job(key, 100000);
+    commit();
+    for (uint64_t key = 100; key <= 140; key++) {
+        add_job(key, 100000);
+        commit();
+    }
+    for (uint64_t key = 11; key <= 18; key++) /* all that the second segment holds of it */
+        end(key);
+    for (uint64_t key = 100; key <= 140; key++)
+        end(key);
+    clean_until_gone("data-0000000000000002.seg");
+    store_close(&store);
+    remove_index_files();
+    ck_assert_msg(open_it() == ERR_NONE, "%s", problem.text);
+    for (uint64_t key = 1; key <= 10; key++)
+        check_job(key, 100000);
+}
+END_TEST
+
 /* The seal, and the mark of closing, need room at the segment's end too. */
 START_TEST(a_segment_closed_when_it_is_nearly_full_is_gone_on_from)
 {
@@ -626,6 +675,7 @@ int main(void)
     tcase_add_test(tcase, commits_are_numbered_on_and_an_empty_one_is_the_last_one);
     tcase_add_test(tcase, a_batch_larger_than_a_segment_is_one_commit);
     tcase_add_test(tcase, what_a_batch_of_several_segments_left_unfinished_stays_void_with_index_files_too);
+    tcase_add_test(tcase, a_segment_that_ends_an_earlier_ones_batch_is_not_given_back_before_it);
     tcase_add_test(tcase, a_segment_closed_when_it_is_nearly_full_is_gone_on_from);
     tcase_add_test(tcase, a_record_beyond_the_limits_is_refused_and_leaves_the_batch_alone);
     tcase_add_test(tcase, sections_are_copied_from_wherever_the_older_record_is);
