@@ -78,6 +78,7 @@ enum admin_step call_requeue_many(struct admin_turn *turn, struct exchange *x);
 
 /* admin_triage.c; route.detail is the enum triage */
 enum admin_step call_triage(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_export(struct admin_turn *turn, struct exchange *x);
 
 /* admin_line.c; route.detail: 1 cordon, 0 uncordon */
 enum admin_step call_cordon(struct admin_turn *turn, struct exchange *x);

@@ -65,6 +65,7 @@ static const struct route routes[] = {
     {"GET", "/v1/dead", LOOKS, 0, call_dead, 0},
     {"POST", "/v1/dead/requeue", OPERATOR, SMALL, call_requeue_many, 0},
     {"POST", "/v1/dead/{id}/requeue", OPERATOR, SMALL, call_requeue, 0},
+    {"GET", "/v1/triage/export", OPERATOR, 0, call_export, 0},
     {"POST", "/v1/triage/cancel", OPERATOR, SMALL, call_triage, TRIAGE_CANCEL},
     {"POST", "/v1/triage/expire", OPERATOR, SMALL, call_triage, TRIAGE_EXPIRE},
     {"GET", "/v1/audit", LOOKS, 0, call_audit, 0},

@@ -1,4 +1,5 @@
-/* admin_triage.c — POST /v1/triage/…: ends the waiting jobs that the query's filters choose, or only says which those are.
+/* admin_triage.c — POST /v1/triage/…: ends the waiting jobs that the query's filters choose, or only says which those are;
+ * GET /v1/triage/export: shows them as documents that can be enqueued again.
  *
  * A call looks at a bounded part of the backlog and goes through it in slices; `next` says where to go on, and up to which
  * job: what is accepted after the first call is none of its. So a call may be repeated, after a crash as well. A
@@ -18,7 +19,9 @@
 #define SLOTS_PER_STEP 256     /* of the core, looked at in one turn */
 #define SLOTS_PER_CALL 65536   /* by a call that changes something */
 #define SLOTS_PER_LOOK 1048576 /* by one that does not */
-#define CHOSEN_MAX     128     /* jobs in one slice */
+#define CHOSEN_MAX     128     /* jobs in one slice ... */
+#define EXPORTED_MAX   16      /* ... of an export: each may be as large as a job document */
+#define EXPORT_BYTES   4194304 /* of an answer: no slice begins beyond */
 #define SAMPLE_MAX     10
 
 struct chosen { /* of a job, as it was when it was looked at */
@@ -34,7 +37,7 @@ struct triage_work {
     struct admin_turn *turn; /* of the call under way */
     struct exchange *x;
     enum triage how;
-    bool dry;
+    bool dry, exports;
     struct selection selection;
     uint64_t mark; /* jobs accepted before it are meant */
     uint32_t slot, walked;
@@ -114,8 +117,10 @@ static bool begin(struct admin_turn *turn, struct exchange *x)
         answer_error(x, CODE_BUSY, "out of memory", NULL);
         return false;
     }
+    work->x = x;
     work->how = (enum triage)x->route->detail;
-    work->dry = dry != NULL && strcmp(dry, "1") == 0;
+    work->exports = x->route->handle == call_export;
+    work->dry = !work->exports && dry != NULL && strcmp(dry, "1") == 0;
     work->mark = core_accept_mark(turn->core);
     if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_MAX, &limit) || !read_after(x, work) ||
         !selection_read_waiting(turn, x, &work->selection) || !read_body(x))
@@ -155,21 +160,21 @@ static uint32_t slots_max(const struct triage_work *work)
 
 static bool is_over(const struct triage_work *work)
 {
-    return work->walk_over || work->left == 0 || work->walked >= slots_max(work);
+    bool full = work->exports && work->x->answer.text.bytes >= EXPORT_BYTES;
+    return work->walk_over || work->left == 0 || full || work->walked >= slots_max(work);
 }
 
 /* How many more may be chosen in this slice. */
 static size_t room_of(const struct triage_work *work)
 {
-    size_t most = work->left < CHOSEN_MAX ? work->left : CHOSEN_MAX;
-    return most - work->chosen_count;
+    size_t most = work->exports ? EXPORTED_MAX : CHOSEN_MAX;
+    return (work->left < most ? work->left : most) - work->chosen_count;
 }
 
 /* A slot gives one job at most, so looking at no more slots than there is room for is enough. */
-static void walk(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
+static void walk(struct admin_turn *turn, struct triage_work *work)
 {
     work->turn = turn;
-    work->x = x;
     for (uint32_t walked = 0; walked < SLOTS_PER_STEP && room_of(work) > 0 && !is_over(work);) {
         size_t room = room_of(work);
         uint32_t slots = room < SLOTS_PER_STEP - walked ? (uint32_t)room : SLOTS_PER_STEP - walked;
@@ -202,26 +207,32 @@ static void count(struct triage_work *work, const struct chosen *job)
     count_recipients(work, job->conversation);
 }
 
-static void touch(struct admin_turn *turn, struct triage_work *work, const struct chosen *job)
+/* False: it stays as it is, or has ended meanwhile. */
+static bool touch(struct admin_turn *turn, struct triage_work *work, const struct chosen *job)
 {
     enum drain_stay stay;
     if (!core_triage_keeps(turn->core, job->number, &stay))
-        return; /* it has ended meanwhile */
+        return false;
     work->stays[stay]++;
-    if (stay != DRAIN_STAY_NONE || (!work->dry && !core_triage(turn->core, job->number, work->how, turn->now, turn->out)))
-        return;
+    bool looks = work->dry || work->exports;
+    if (stay != DRAIN_STAY_NONE || (!looks && !core_triage(turn->core, job->number, work->how, turn->now, turn->out)))
+        return false;
     work->left--;
     count(work, job);
+    return true;
 }
 
 /* `lookup`: only those that it let through; NULL: all. */
 static void touch_chosen(struct admin_turn *turn, struct triage_work *work, const struct lookup_answer *lookup)
 {
+    const char *at = lookup != NULL ? lookup->text.text : NULL;
     for (size_t i = 0; i < work->chosen_count; i++) {
-        bool meant = lookup == NULL ||
-                     (i < lookup->item_count && lookup->items[i].code == CODE_NONE && lookup->items[i].bytes > 0);
-        if (meant)
-            touch(turn, work, &work->chosen[i]);
+        struct lookup_item item = lookup != NULL && i < lookup->item_count ? lookup->items[i] : (struct lookup_item){CODE_NONE, 0};
+        bool meant = lookup == NULL || (item.code == CODE_NONE && item.bytes > 0);
+        if (meant && touch(turn, work, &work->chosen[i]) && work->exports)
+            json_put_raw(&work->x->answer.text, at, item.bytes);
+        if (lookup != NULL)
+            at += item.bytes;
     }
     work->chosen_count = 0;
 }
@@ -229,7 +240,8 @@ static void touch_chosen(struct admin_turn *turn, struct triage_work *work, cons
 static enum admin_step ask_disk(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
 {
     struct lookup_request request = {.what = LOOKUP_JOBS,
-                                     .form = LOOKUP_CHECK,
+                                     .form = work->exports ? LOOKUP_EXPORT : LOOKUP_CHECK,
+                                     .with_message = work->exports,
                                      .jobs = work->jobs,
                                      .job_count = work->chosen_count,
                                      .to = selection_to(&work->selection),
@@ -263,6 +275,17 @@ static void tell(struct exchange *x, const struct triage_work *work)
     json_close(out, '}');
 }
 
+static void put_stays(struct json_out *out, const struct triage_work *work)
+{
+    put_count(out, "stay", kept(work));
+    json_key(out, "stays");
+    json_open(out, '{');
+    for (enum drain_stay stay = DRAIN_STAY_NONE + 1; stay < DRAIN_STAY_COUNT; stay++)
+        if (work->stays[stay] > 0)
+            put_count(out, drain_stay_name(stay), work->stays[stay]);
+    json_close(out, '}');
+}
+
 static void put_counts(struct json_out *out, const struct triage_work *work)
 {
     json_key(out, "by_class");
@@ -276,13 +299,7 @@ static void put_counts(struct json_out *out, const struct triage_work *work)
         if (work->by_reason[reason] > 0)
             put_count(out, reason_name(reason), work->by_reason[reason]);
     json_close(out, '}');
-    put_count(out, "stay", kept(work));
-    json_key(out, "stays");
-    json_open(out, '{');
-    for (enum drain_stay stay = DRAIN_STAY_NONE + 1; stay < DRAIN_STAY_COUNT; stay++)
-        if (work->stays[stay] > 0)
-            put_count(out, drain_stay_name(stay), work->stays[stay]);
-    json_close(out, '}');
+    put_stays(out, work);
 }
 
 static void put_sample(struct json_out *out, const struct triage_work *work)
@@ -297,11 +314,16 @@ static void put_sample(struct json_out *out, const struct triage_work *work)
     json_close(out, ']');
 }
 
+static void put_next(struct json_out *out, const struct triage_work *work)
+{
+    char next[48];
+    snprintf(next, sizeof next, "%" PRIu32 ".%" PRIu64, work->slot, work->mark);
+    put_word(out, "next", work->walk_over ? NULL : next);
+}
+
 static enum admin_step answer(struct exchange *x, const struct triage_work *work)
 {
     struct json_out *out = &x->answer.text;
-    char next[48];
-    snprintf(next, sizeof next, "%" PRIu32 ".%" PRIu64, work->slot, work->mark);
     json_open(out, '{');
     put_word(out, "action", names[work->how]);
     json_key(out, "dry_run");
@@ -315,7 +337,7 @@ static enum admin_step answer(struct exchange *x, const struct triage_work *work
     put_time(out, "oldest_at", work->oldest_at_ms);
     put_counts(out, work);
     put_sample(out, work);
-    put_word(out, "next", work->walk_over ? NULL : next);
+    put_next(out, work);
     json_close(out, '}');
     return answer_done(x);
 }
@@ -352,8 +374,20 @@ static enum admin_step read_oldest(struct exchange *x, struct triage_work *work)
 
 /* ---- the call ---- */
 
+static enum admin_step end_export(struct exchange *x, const struct triage_work *work)
+{
+    struct json_out *out = &x->answer.text;
+    json_close(out, ']');
+    put_stays(out, work);
+    put_next(out, work);
+    json_close(out, '}');
+    return answer_done(x);
+}
+
 static enum admin_step end(struct admin_turn *turn, struct exchange *x, const struct triage_work *work)
 {
+    if (work->exports)
+        return end_export(x, work);
     if (work->dry)
         return work->touched > 0 ? ask_oldest(turn, x, work) : answer(x, work);
     log_event(LOG_INFO, "triaged", "by=%s what=%s jobs=%" PRIu64 " stay=%" PRIu64, x->grant.name, names[work->how],
@@ -366,21 +400,22 @@ static enum admin_step end(struct admin_turn *turn, struct exchange *x, const st
 /* What was chosen is dealt with: on, or to the end. */
 static enum admin_step go_on(struct admin_turn *turn, struct exchange *x, const struct triage_work *work, uint64_t before)
 {
-    tell(x, work);
     x->phase = TRIAGE_WALK;
+    if (!work->exports)
+        tell(x, work);
     if (is_over(work))
         return end(turn, x, work);
-    x->trail.part = !work->dry && work->touched > before;
+    x->trail.part = !work->dry && !work->exports && work->touched > before;
     return STEP_MORE;
 }
 
 static enum admin_step look(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
 {
-    bool asks = selection_asks_disk(&work->selection);
+    bool asks = work->exports || selection_asks_disk(&work->selection);
     uint64_t before = work->touched;
     if (asks && work->jobs == NULL && (work->jobs = calloc(CHOSEN_MAX, sizeof *work->jobs)) == NULL)
         return answer_error(x, CODE_BUSY, "out of memory", NULL);
-    walk(turn, x, work);
+    walk(turn, work);
     if (asks && work->chosen_count > 0)
         return room_of(work) > 0 && !is_over(work) ? STEP_MORE : ask_disk(turn, x, work);
     touch_chosen(turn, work, NULL);
@@ -413,4 +448,16 @@ enum admin_step call_triage(struct admin_turn *turn, struct exchange *x)
     default:
         return answer(x, work);
     }
+}
+
+enum admin_step call_export(struct admin_turn *turn, struct exchange *x)
+{
+    if (x->phase != 0)
+        return call_triage(turn, x);
+    if (!begin(turn, x))
+        return STEP_DONE;
+    json_open(&x->answer.text, '{');
+    json_key(&x->answer.text, "export");
+    json_open(&x->answer.text, '[');
+    return STEP_MORE;
 }

@@ -43,6 +43,7 @@ enum lookup_form {
     LOOKUP_DUPLICATE, /* {"id","job","state":"duplicate","current"}; never a refusal: current is null when its
                          history is gone */
     LOOKUP_CHECK, /* null: do the filters let it through? */
+    LOOKUP_EXPORT, /* {"job","accepted_at","order","document"}: to be enqueued again (lookup_export.c) */
 };
 
 struct lookup_job {                                         /* what the owner's thread knows of one job */

@@ -43,35 +43,14 @@ static bool is_meant(const struct lookup_request *request, const struct job_fact
 /* ---- the document ---- */
 
 /* What belongs to the time of the first enqueue, and what stands elsewhere. */
-static bool is_left_out(const struct json_member *member)
-{
-    static const char *const names[] = {"send_after", "if_held", "to", "message"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i]) == member->name_bytes && memcmp(names[i], member->name, member->name_bytes) == 0)
-            return true;
-    return false;
-}
+static const char *const left_out[] = {"send_after", "if_held", NULL};
 
 static void put_document(struct json_out *out, const struct job_facts *facts)
 {
-    struct json_member member;
-    size_t at = 0;
     out->comma = false;
     json_open(out, '{');
-    while (json_next_member(facts->envelope.data, facts->envelope.bytes, &at, &member)) {
-        char name[32];
-        if (is_left_out(&member) || member.name_bytes >= sizeof name)
-            continue;
-        memcpy(name, member.name, member.name_bytes);
-        name[member.name_bytes] = '\0';
-        json_key(out, name);
-        json_put_raw(out, member.value, member.value_bytes);
-    }
-    json_key(out, "to");
-    json_put_raw(out, facts->recipients.data, facts->recipients.bytes);
-    json_key(out, "message");
-    json_put_raw(out, facts->payload.data, facts->payload.bytes);
-    json_close(out, '}');
+    job_document_envelope(out, facts, left_out);
+    job_document_end(out, facts);
 }
 
 static int64_t expiry_of(const struct job_facts *facts)

@@ -369,6 +369,9 @@ static struct lookup_item render(const struct lookup_request *request, const str
         put_duplicate(job, records, text);
     } else if (request->form == LOOKUP_CHECK) {
         json_put_null(text);
+    } else if (request->form == LOOKUP_EXPORT) {
+        if (!job_export(text, &records->facts))
+            return (struct lookup_item){CODE_NOT_FOUND, 0};
     } else {
         json_open(text, '{');
         view_job_members(text, &records->facts, request->mask_handles);

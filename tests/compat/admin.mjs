@@ -121,10 +121,16 @@ export function adminTests(broker) {
     const dry = await ask('POST /v1/triage/cancel', {}, { query: `${query}&dry_run=1` });
     assert.equal(dry.jobs, 2);
     assert.equal(dry.recipients, 2);
+    const exported = (await ask('GET /v1/triage/export', {}, { query })).export;
+    assert.equal(exported.length, 2);
     const done = await ask('POST /v1/triage/cancel', {}, { query, body: { reason: 'check' } });
     assert.deepEqual([done.jobs, done.sample], [dry.jobs, dry.sample]);
     assert.equal((await ask('POST /v1/triage/expire', {}, { query: '?class=reply&pool=default' })).jobs, 1);
     await ask('POST /v1/triage/cancel', {}, { status: 422 });
+    const again = () => ask('POST /v1/jobs', {}, { body: { jobs: exported.map((item) => item.document) } });
+    assert.ok((await again()).results.every((result) => result.state === 'held'));
+    assert.ok((await again()).results.every((result) => result.state === 'duplicate'));
+    await ask('POST /v1/triage/cancel', {}, { query });
     await ask('POST /v1/lines/{line}/resume', { line });
   });
 

@@ -326,6 +326,112 @@ START_TEST(a_backlog_of_many_slices_is_cancelled_whole)
 }
 END_TEST
 
+/* ---- export ---- */
+
+static struct reply export(const char *query)
+{
+    char target[256];
+    snprintf(target, sizeof target, "/v1/triage/export?%s", query);
+    struct reply reply = rig_ask("GET", target, "operator-token", NULL);
+    ck_assert_msg(reply.status == 200, "%s: %d %s", target, reply.status, reply.body);
+    return reply;
+}
+
+/* Submits each exported document; how many were taken as new. */
+static int import(const cJSON *list)
+{
+    const cJSON *item;
+    int fresh = 0;
+    cJSON_ArrayForEach(item, list)
+    {
+        char *text = cJSON_PrintUnformatted(json_get(item, "document"));
+        struct reply reply = rig_ask("POST", "/v1/jobs", "operator-token", text);
+        const cJSON *result = cJSON_GetArrayItem(json_get(reply.json, "results"), 0);
+        const char *state = json_string(result, "state");
+        ck_assert_msg(state != NULL, "%s: %s", text, reply.body);
+        fresh += strcmp(state, "duplicate") != 0;
+        reply_free(&reply);
+        cJSON_free(text);
+    }
+    return fresh;
+}
+
+/* covers: call GET /v1/triage/export */
+START_TEST(what_is_exported_and_cancelled_comes_back_once_however_often_it_is_imported)
+{
+    backlog();
+    struct reply all = export("account=default");
+    const cJSON *list = json_get(all.json, "export");
+    ck_assert_int_eq(cJSON_GetArraySize(list), 6);
+    ck_assert(cJSON_IsNull(json_get(all.json, "next")));
+    const cJSON *second = cJSON_GetArrayItem(list, 1), *document = json_get(second, "document");
+    char id[48];
+    snprintf(id, sizeof id, "b~%s", json_string(second, "job"));
+    ck_assert_str_eq(json_string(document, "id"), id);
+    ck_assert_str_eq(json_string(document, "pool"), "us");
+    ck_assert_str_eq(json_string(document, "class"), "campaign");
+    ck_assert_str_eq(json_string(document, "campaign"), "spring");
+    ck_assert_str_eq(json_string(document, "expires_at"), "2026-11-24T00:00:00.000Z");
+    ck_assert_ptr_null(json_string(document, "send_after"));
+    ck_assert_str_eq(json_string(second, "accepted_at"), "2026-11-23T11:00:00.000Z");
+    ck_assert_str_eq(json_string(json_get(cJSON_GetArrayItem(list, 4), "document"), "from"), "+12025550101");
+    ck_assert_str_eq(json_string(json_get(cJSON_GetArrayItem(list, 5), "document"), "send_after"), "2026-11-25T00:00:00.000Z");
+    struct reply done = triage("cancel", "account=default");
+    ck_assert_int_eq(number(done.json, "jobs"), 6);
+    reply_free(&done);
+    ck_assert_int_eq(import(list), 6);
+    ck_assert_int_eq(import(list), 0);
+    expect_ended("abcdef", "cancelled");
+    struct reply again = export("account=default");
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(again.json, "export")), 6);
+    for (int i = 0; i < 6; i++) { /* one number, however often it goes round */
+        const cJSON *item = cJSON_GetArrayItem(json_get(again.json, "export"), i);
+        const char *name = json_string(json_get(item, "document"), "id"), *mark = strchr(name, '~');
+        ck_assert_ptr_eq(mark, strrchr(name, '~'));
+        ck_assert_str_eq(mark + 1, json_string(item, "job"));
+        ck_assert(cJSON_IsArray(json_get(json_get(json_get(item, "document"), "message"), "parts")));
+    }
+    reply_free(&again);
+    reply_free(&all);
+}
+END_TEST
+
+START_TEST(an_export_is_read_page_by_page_and_by_whoever_may_read_messages)
+{
+    char long_id[129], query[64];
+    int jobs = 0;
+    memset(long_id, 'x', sizeof long_id - 1);
+    long_id[sizeof long_id - 1] = '\0';
+    backlog();
+    enqueue(long_id, 7, ",\"pool\":\"us\"");
+    rig_expect("POST", "/v1/jobs", "admin-token", "{\"pool\":\"us\",\"to\":\"+14155550077\",\"message\":{\"a\":1}}", 200);
+    snprintf(query, sizeof query, "pool=us&limit=2");
+    for (int pages = 0; pages < 5; pages++) {
+        struct reply page = export(query);
+        const cJSON *item, *list = json_get(page.json, "export");
+        cJSON_ArrayForEach(item, list)
+        {
+            const char *id = json_string(json_get(item, "document"), "id");
+            ck_assert_uint_le(strlen(id), 128);
+            ck_assert_str_eq(strrchr(id, '~') + 1, json_string(item, "job"));
+            ck_assert(id[0] != '~' || jobs == 5);
+            jobs++;
+        }
+        const char *next = json_string(page.json, "next");
+        bool over = next == NULL;
+        if (!over)
+            snprintf(query, sizeof query, "pool=us&limit=2&after=%s", next);
+        reply_free(&page);
+        if (over)
+            break;
+    }
+    ck_assert_int_eq(jobs, 6);
+    rig_expect("GET", "/v1/triage/export?pool=us", "viewer-token", NULL, 403);
+    rig_expect("GET", "/v1/triage/export?pool=us", "operator-eu-token", NULL, 404);
+    rig_expect("GET", "/v1/triage/export", "operator-token", NULL, 422);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("triage");
@@ -338,6 +444,8 @@ int main(void)
     tcase_add_test(tests, a_triage_says_which_jobs_and_each_filter_is_read_strictly);
     tcase_add_test(tests, a_token_of_one_pool_touches_nothing_of_another);
     tcase_add_test(tests, a_triage_leaves_an_audit_record_and_a_rehearsal_none);
+    tcase_add_test(tests, what_is_exported_and_cancelled_comes_back_once_however_often_it_is_imported);
+    tcase_add_test(tests, an_export_is_read_page_by_page_and_by_whoever_may_read_messages);
     tcase_add_loop_test(tests, a_backlog_of_many_slices_is_cancelled_whole, 0, 2);
     Suite *suite = suite_create("admin_triage");
     suite_add_tcase(suite, tests);

@@ -1,4 +1,7 @@
 /* linewardctl triage: what it asks for, that it does nothing without --yes, and how it adds up what it is told. */
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "tests/unit/ctl_server.h"
 
 static void teardown(void)
@@ -101,6 +104,141 @@ START_TEST(what_was_done_before_a_refusal_is_told_and_json_is_one_object)
 }
 END_TEST
 
+/* ---- export and import ---- */
+
+static char file_name[] = "/tmp/lineward-export-XXXXXX";
+
+static void fresh_name(void)
+{
+    memcpy(strrchr(file_name, '-') + 1, "XXXXXX", 6);
+    int fd = mkstemp(file_name);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    unlink(file_name);
+}
+
+static char *file_text(void)
+{
+    static char text[2048];
+    FILE *file = fopen(file_name, "re");
+    ck_assert_ptr_nonnull(file);
+    size_t bytes = fread(text, 1, sizeof text - 1, file);
+    text[bytes] = '\0';
+    fclose(file);
+    return text;
+}
+
+#define ITEM(job, order, id) \
+    "{\"job\":\"" job "\",\"accepted_at\":null,\"order\":" order ",\"document\":{\"id\":\"" id "\",\"to\":[\"+1415\"]}}"
+
+START_TEST(an_export_is_written_in_the_order_of_acceptance_into_a_new_file)
+{
+    static const struct reply script[] = {
+        {200, "{\"export\":[" ITEM("j_3", "30", "c") "," ITEM("j_1", "10", "a") "],\"stay\":1,\"stays\":{},\"next\":\"4.9\"}"},
+        {200, "{\"export\":[" ITEM("j_2", "20", "b") "],\"stay\":0,\"stays\":{},\"next\":null}"}};
+    SERVER_START(script);
+    fresh_name();
+    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "GET", "/v1/triage/export?pool=eu");
+    assert_asked(1, "GET", "/v1/triage/export?pool=eu&after=4.9");
+    assert_says(said.out, "3 jobs are in");
+    ck_assert_str_eq(file_text(), "{\"exported\":\"j_1\",\"id\":\"a\",\"to\":[\"+1415\"]}\n"
+                                  "{\"exported\":\"j_2\",\"id\":\"b\",\"to\":[\"+1415\"]}\n"
+                                  "{\"exported\":\"j_3\",\"id\":\"c\",\"to\":[\"+1415\"]}\n");
+    struct stat info;
+    ck_assert_int_eq(stat(file_name, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 0777, 0600);
+    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "is there already");
+    ck_assert_uint_eq(server.seen_count, 2);
+    unlink(file_name);
+    server_stop();
+}
+END_TEST
+
+START_TEST(an_export_that_breaks_off_leaves_no_file)
+{
+    static const struct reply script[] = {
+        {200, "{\"export\":[" ITEM("j_1", "10", "a") "],\"stay\":0,\"stays\":{},\"next\":\"4.9\"}"},
+        {429, "{\"error\":{\"code\":\"busy\",\"message\":\"later\"}}"}};
+    SERVER_START(script);
+    fresh_name();
+    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    ck_assert_int_ne(access(file_name, F_OK), 0);
+    server_stop();
+}
+END_TEST
+
+static void write_lines(const char *lines)
+{
+    fresh_name();
+    FILE *file = fopen(file_name, "we");
+    ck_assert_ptr_nonnull(file);
+    fputs(lines, file);
+    fclose(file);
+}
+
+/* Only what surely is not sent any more; the rest is told by its line. */
+START_TEST(an_import_submits_only_what_was_cancelled_or_has_expired)
+{
+    static const struct reply script[] = {{200, "{\"state\":\"cancelled\",\"error\":null}"},
+                                          {200, "{\"state\":\"held\"}"},
+                                          {200, "{\"state\":\"sent\"}"},
+                                          {404, "{\"error\":{\"code\":\"not_found\"}}"},
+                                          {200, "{\"state\":\"cancelled\",\"error\":{\"code\":\"superseded\"}}"},
+                                          {200, "{\"state\":\"expired\"}"},
+                                          {200, "{\"results\":[{\"id\":\"a\",\"job\":\"j_7\",\"state\":\"held\"},"
+                                                "{\"id\":\"f\",\"job\":\"j_8\",\"state\":\"duplicate\",\"current\":\"held\"}]}"}};
+    SERVER_START(script);
+    write_lines("{\"exported\":\"j_1\",\"id\":\"a\"}\n{\"exported\":\"j_2\",\"id\":\"b\"}\n"
+                "{\"exported\":\"j_3\",\"id\":\"c\"}\n{\"exported\":\"j_4\",\"id\":\"d\"}\n"
+                "{\"exported\":\"j_5\",\"id\":\"e\"}\n{\"exported\":\"j_6\",\"id\":\"f\"}\n{\"id\":\"g\"}\n");
+    RUN_ADMIN("triage", W("import"), W(file_name));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    ck_assert_uint_eq(server.seen_count, 7);
+    assert_asked(1, "GET", "/v1/jobs/j_2");
+    assert_asked(6, "POST", "/v1/jobs");
+    assert_says(server.seen[6].body, "\"j_1\"");
+    assert_says(server.seen[6].body, "\"j_6\"");
+    assert_silent(server.seen[6].body, "\"id\":\"b\"");
+    assert_silent(server.seen[6].body, "\"id\":\"g\"");
+    assert_says(said.out, "2 accepted (1 of them were there before), 5 refused");
+    assert_says(said.out, "cancel it first");
+    unlink(file_name);
+    server_stop();
+}
+END_TEST
+
+START_TEST(an_import_stops_where_it_is_not_told_what_became_of_a_job)
+{
+    static const struct reply script[] = {{500, "{}"}};
+    SERVER_START(script);
+    write_lines("{\"exported\":\"j_1\",\"id\":\"a\"}\n");
+    RUN_ADMIN("triage", W("import"), W(file_name));
+    ck_assert_int_eq(said.code, EXIT_UNREACHABLE);
+    ck_assert_uint_eq(server.seen_count, 1);
+    assert_says(said.err, "line 1: ");
+    unlink(file_name);
+    server_stop();
+}
+END_TEST
+
+START_TEST(elsewhere_nobody_is_asked_what_became_of_a_job)
+{
+    static const struct reply script[] = {{200, "{\"results\":[{\"id\":\"a\",\"job\":\"j_7\",\"state\":\"queued\"}]}"}};
+    SERVER_START(script);
+    write_lines("{\"exported\":\"j_1\",\"id\":\"a\"}\n");
+    RUN_ADMIN("triage", W("import"), W(file_name), W("--elsewhere"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_uint_eq(server.seen_count, 1);
+    unlink(file_name);
+    server_stop();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_triage");
@@ -110,6 +248,11 @@ int main(void)
     tcase_add_test(tests, with_yes_it_goes_on_until_none_is_left_and_needs_a_reason);
     tcase_add_test(tests, ages_are_times_or_spans_and_one_filter_is_needed);
     tcase_add_test(tests, what_was_done_before_a_refusal_is_told_and_json_is_one_object);
+    tcase_add_test(tests, an_export_is_written_in_the_order_of_acceptance_into_a_new_file);
+    tcase_add_test(tests, an_export_that_breaks_off_leaves_no_file);
+    tcase_add_test(tests, an_import_submits_only_what_was_cancelled_or_has_expired);
+    tcase_add_test(tests, an_import_stops_where_it_is_not_told_what_became_of_a_job);
+    tcase_add_test(tests, elsewhere_nobody_is_asked_what_became_of_a_job);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

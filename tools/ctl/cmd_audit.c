@@ -183,18 +183,6 @@ static int read_all(struct reading *reading)
     return code;
 }
 
-/* It may hold recipients: nobody else's to read, and nothing that was there is written over. */
-static FILE *open_file(const struct ctl *ctl, const char *name)
-{
-    if (strcmp(name, "-") == 0)
-        return ctl->out;
-    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (fd >= 0 && file == NULL)
-        close(fd);
-    return file;
-}
-
 static int close_file(const struct reading *reading, const char *name, int code)
 {
     FILE *file = reading->file;
@@ -215,7 +203,7 @@ int command_audit(const struct ctl *ctl, const struct args *args)
     if (!ctl_moment(ctl, args_option(args, "since"), -1, reading.since) ||
         !ctl_moment(ctl, args_option(args, "until"), -1, reading.until))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "--since and --until are times, or spans as 90m or 24h before now");
-    if (name != NULL && (reading.file = open_file(ctl, name)) == NULL)
+    if (name != NULL && (reading.file = ctl_create(ctl, name)) == NULL)
         return ctl_fail(ctl, EXIT_REFUSED, "not_written", "%s: is there already, or cannot be made", name);
     int code = read_all(&reading);
     if (reading.file != NULL)

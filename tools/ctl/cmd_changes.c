@@ -1,6 +1,8 @@
 /* cmd_changes.c — commands that change something through the admin API: cancel, settle, and what else is one call. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl.h"
 #include "http.h"
@@ -30,6 +32,17 @@ bool ctl_moment(const struct ctl *ctl, const char *text, int sign, char out[TIME
     else
         return false;
     return true;
+}
+
+FILE *ctl_create(const struct ctl *ctl, const char *name)
+{
+    if (strcmp(name, "-") == 0)
+        return ctl->out;
+    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (fd >= 0 && file == NULL)
+        close(fd);
+    return file;
 }
 
 static void print_cancelled(const struct ctl *ctl, const char *id, const struct http_answer *answer)

@@ -22,6 +22,7 @@
 
 struct enqueue {
     const struct ctl *ctl;
+    admit_line admit; /* NULL: every job is submitted */
     struct submit_link link;
     struct job_reader reader;
     struct refusals refusals;
@@ -72,6 +73,19 @@ static void drop_first(struct enqueue *run, size_t count)
     memmove(run->jobs, run->jobs + count, run->count * sizeof *run->jobs);
 }
 
+/* The command's own judge. What it cannot judge, and all behind it, is not submitted. */
+static enum job_read ask_admit(struct enqueue *run, struct job_line *line, const char **code, const char **why)
+{
+    enum job_read read = run->admit(run->ctl, line, code, why);
+    if (read != JOB_READ_FAILED)
+        return read;
+    char text[400];
+    snprintf(text, sizeof text, "line %" PRIu64 ": %.256s; it and what follows was not submitted", line->number, *why);
+    stop(run, EXIT_UNREACHABLE, text);
+    job_line_free(line);
+    return read;
+}
+
 /* Fills the batch from the file; lines that are no jobs are refused here. */
 static void fill_batch(struct enqueue *run)
 {
@@ -80,7 +94,10 @@ static void fill_batch(struct enqueue *run)
         struct job_line line;
         const char *code = NULL;
         const char *why = NULL;
-        switch (job_reader_next(&run->reader, &line, &code, &why)) {
+        enum job_read read = job_reader_next(&run->reader, &line, &code, &why);
+        if (read == JOB_READ_GOOD && run->admit != NULL)
+            read = ask_admit(run, &line, &code, &why);
+        switch (read) {
         case JOB_READ_GOOD:
             bytes += line.bytes;
             run->jobs[run->count++] = line;
@@ -90,7 +107,8 @@ static void fill_batch(struct enqueue *run)
             job_line_free(&line);
             break;
         case JOB_READ_FAILED:
-            stop(run, EXIT_REFUSED, strerror(errno));
+            if (run->stopped[0] == '\0')
+                stop(run, EXIT_REFUSED, strerror(errno));
             run->at_end = true;
             break;
         case JOB_READ_END:
@@ -350,10 +368,16 @@ static int enqueue_file(struct enqueue *run, const struct args *args)
 
 int command_enqueue(const struct ctl *ctl, const struct args *args)
 {
+    return enqueue_lines(ctl, args, NULL);
+}
+
+int enqueue_lines(const struct ctl *ctl, const struct args *args, admit_line admit)
+{
     struct enqueue *run = calloc(1, sizeof *run);
     if (run == NULL)
         return ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
     run->ctl = ctl;
+    run->admit = admit;
     int code = read_options(run, args);
     if (code == EXIT_DONE)
         code = enqueue_file(run, args);

@@ -220,6 +220,19 @@ static const struct option_spec triage_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec triage_export_options[] = {
+    TRIAGE_FILTERS,
+    {NULL, NULL, NULL},
+};
+
+static const struct option_spec triage_import_options[] = {
+    {"elsewhere", NULL, "another broker had these jobs: do not ask what became of them"},
+    {"batch", "N", "jobs per request, 1 to 1024; default 512"},
+    {"wait", "SPAN", "how long to wait for a broker that is busy or away; default 60s"},
+    {"refused", "FILE", "write the refused lines to FILE"},
+    {NULL, NULL, NULL},
+};
+
 #define TRIAGE_DETAILS                                                                                                 \
     "One option at least says which jobs, and all together count. What a worker has and what may have been sent is left\n"  \
     "alone. To say it again does no harm: what has ended is not ended again, and what came since it began is not touched."
@@ -293,6 +306,14 @@ const struct command commands[] = {
      triage_options, command_triage_cancel, "/v1/triage/cancel"},
     {"triage expire", "", 0, 0, "likewise, but they end as expired", TRIAGE_DETAILS, triage_options, command_triage_expire,
      "/v1/triage/expire"},
+    {"triage export", "FILE.jsonl|-", 1, 1, "write the waiting jobs that the options choose, one document a line",
+     "In the order in which they were accepted, with recipients and messages: FILE is made with mode 0600 and never written\n"
+     "over. Nothing is changed; cancel them next. Each line's id is the producer's with the job's number behind it.",
+     triage_export_options, command_triage_export, "/v1/triage/export"},
+    {"triage import", "FILE.jsonl|-", 1, 1, "submit exported jobs again, each once",
+     "Only those whose job has been cancelled or has expired since: what was sent after all, or waits still, is refused and\n"
+     "told with its line. It may be said again at any time: what is there already answers as a duplicate.",
+     triage_import_options, command_triage_import, "/v1/jobs"},
     {"cordon", "LINE", 1, 1, "no new conversations on a line; those it has go on", NULL, no_options, command_cordon,
      "/v1/lines/{}/cordon"},
     {"uncordon", "LINE", 1, 1, "new conversations on the line again", NULL, no_options, command_cordon,

@@ -53,6 +53,9 @@ int ctl_change(const struct ctl *ctl, const struct args *args, const char *metho
 /* A time, or a span before (sign -1) or after (1) now; NULL leaves *out as it is. False: neither. */
 bool ctl_moment(const struct ctl *ctl, const char *text, int sign, char out[TIME_TEXT_MAX]);
 
+/* A new file that only its owner can read, for what may hold recipients; "-": ctl->out. NULL: it is there, or cannot be made. */
+FILE *ctl_create(const struct ctl *ctl, const char *name);
+
 /* The commands, each in the file that its kind has. */
 int command_show(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: status, line, job */
 int command_list(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: pools, lines, workers, pauses ... */
@@ -75,6 +78,8 @@ int command_move(const struct ctl *ctl, const struct args *args);  /* cmd_operat
 int command_requeue(const struct ctl *ctl, const struct args *args); /* cmd_dead.c */
 int command_triage_cancel(const struct ctl *ctl, const struct args *args); /* cmd_triage.c */
 int command_triage_expire(const struct ctl *ctl, const struct args *args); /* cmd_triage.c */
+int command_triage_export(const struct ctl *ctl, const struct args *args); /* cmd_export.c */
+int command_triage_import(const struct ctl *ctl, const struct args *args); /* cmd_export.c */
 int command_audit(const struct ctl *ctl, const struct args *args);   /* cmd_audit.c */
 int command_events(const struct ctl *ctl, const struct args *args);  /* cmd_events.c */
 int command_enqueue(const struct ctl *ctl, const struct args *args); /* cmd_enqueue.c */

@@ -1,0 +1,91 @@
+/* lookup_export.c — jobs as documents that can be enqueued again: what was given, as it stands now, and what dead letters
+ * are requeued with. */
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/edge/lookup_job.h"
+#include "broker/edge/view_put.h"
+
+static bool is_named(const struct json_member *member, const char *name)
+{
+    return strlen(name) == member->name_bytes && memcmp(name, member->name, member->name_bytes) == 0;
+}
+
+static bool is_left_out(const struct json_member *member, const char *const *left_out)
+{
+    for (; *left_out != NULL; left_out++)
+        if (is_named(member, *left_out))
+            return true;
+    return is_named(member, "to") || is_named(member, "message");
+}
+
+void job_document_envelope(struct json_out *out, const struct job_facts *facts, const char *const *left_out)
+{
+    struct json_member member;
+    size_t at = 0;
+    while (json_next_member(facts->envelope.data, facts->envelope.bytes, &at, &member)) {
+        char name[32];
+        if (is_left_out(&member, left_out) || member.name_bytes >= sizeof name)
+            continue;
+        memcpy(name, member.name, member.name_bytes);
+        name[member.name_bytes] = '\0';
+        json_key(out, name);
+        json_put_raw(out, member.value, member.value_bytes);
+    }
+}
+
+void job_document_end(struct json_out *out, const struct job_facts *facts)
+{
+    json_key(out, "to");
+    json_put_raw(out, facts->recipients.data, facts->recipients.bytes);
+    json_key(out, "message");
+    json_put_raw(out, facts->payload.data, facts->payload.bytes);
+    json_close(out, '}');
+}
+
+/* ---- an export ---- */
+
+/* The producer's id is remembered and would answer `duplicate`, so it goes on with the job's number behind it, which
+ * nothing else ever has: the same job always gets the same one. One that was exported before gets no second number. */
+static void put_id(struct json_out *out, const struct job_facts *facts)
+{
+    struct span given = view_member(facts->envelope, "id");
+    cJSON *json = given.bytes > 0 ? json_parse(given.data, given.bytes, NULL) : NULL;
+    char number[JOB_NUMBER_TEXT_MAX], id[PRODUCER_ID_MAX_BYTES + 1];
+    const char *old = cJSON_IsString(json) ? json->valuestring : "";
+    const char *mark = strrchr(old, '~');
+    size_t bytes = mark != NULL && strncmp(mark, "~j_", 3) == 0 ? (size_t)(mark - old) : strlen(old);
+    job_number_format(facts->number, number);
+    size_t most = PRODUCER_ID_MAX_BYTES - 1 - strlen(number);
+    snprintf(id, sizeof id, "%.*s~%s", (int)(bytes < most ? bytes : most), old, number);
+    json_key(out, "id");
+    json_put_string(out, id);
+    cJSON_Delete(json);
+}
+
+/* A moment that the job has now; none: no member. */
+static void put_moment(struct json_out *out, const char *name, int64_t at_ms)
+{
+    if (at_ms != 0)
+        put_time(out, name, at_ms);
+}
+
+bool job_export(struct json_out *out, const struct job_facts *facts)
+{
+    static const char *const left_out[] = {"id", "send_after", "expires_at", "if_held", NULL};
+    if (!facts->is_live || facts->recipients.bytes == 0 || facts->envelope.bytes == 0 || facts->payload.bytes == 0)
+        return false;
+    json_open(out, '{');
+    put_number(out, facts->number);
+    put_time(out, "accepted_at", facts->has_job ? facts->job.accepted_at_ms : 0);
+    put_count(out, "order", facts->live.order);
+    json_key(out, "document");
+    json_open(out, '{');
+    put_id(out, facts);
+    job_document_envelope(out, facts, left_out);
+    put_moment(out, "send_after", facts->live.state == JOB_SCHEDULED ? facts->live.due_ms : 0);
+    put_moment(out, "expires_at", facts->live.expires_ms);
+    job_document_end(out, facts);
+    json_close(out, '}');
+    return true;
+}

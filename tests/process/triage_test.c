@@ -1,0 +1,159 @@
+/* triage_test.c — a held backlog is sorted out before it goes: what a rehearsal says is what is done, a SIGKILL between two
+ * parts loses nothing, and what is exported, cancelled and imported is sent once. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "lineward/json.h"
+#include "producer.h"
+
+static struct rig rig;
+static struct producer producer;
+
+static void begin(void)
+{
+    rig_open(&rig, NULL);
+    rig_start(&rig, 1);
+    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
+}
+
+static void end(void)
+{
+    producer_close(&producer);
+    rig_close(&rig);
+}
+
+static void enqueue(const char *id, unsigned to, const char *more)
+{
+    char job[320], number[JOB_NUMBER_TEXT_MAX];
+    snprintf(job, sizeof job,
+             "{\"id\":\"%s\",\"to\":\"+1415704%04u\"%s,"
+             "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"#1 default/%s hello\"}]}}",
+             id, to, more, id);
+    producer_enqueue(&producer, job, number, NULL);
+}
+
+static cJSON *operate(const char *method, const char *path, const char *body)
+{
+    long status = 0;
+    cJSON *answer = rig_ask(&rig, method, path, body, &status);
+    MUST(status == 200 && answer != NULL, "%s %s: %ld", method, path, status);
+    return answer;
+}
+
+static void restart_by_force(void)
+{
+    program_kill(&rig.broker);
+    rig_start_broker(&rig);
+    rig_await_ready(&rig);
+    AWAIT(rig_workers_there(&rig) == 1, "the worker does not come back");
+}
+
+#define CAMPAIGN "pool=default&class=campaign"
+
+/* Cancels part by part until the end, with a SIGKILL after each; how many in all. */
+static int64_t cancel_amid_kills(void)
+{
+    int64_t jobs = 0;
+    char path[160] = "/v1/triage/cancel?" CAMPAIGN "&limit=15";
+    for (bool over = false; !over;) {
+        cJSON *answer = operate("POST", path, "{\"reason\":\"too old\"}");
+        const char *next = text_at(answer, "next");
+        jobs += number_at(answer, "jobs");
+        over = next == NULL;
+        if (!over)
+            snprintf(path, sizeof path, "/v1/triage/cancel?" CAMPAIGN "&limit=15&after=%s", next);
+        cJSON_Delete(answer);
+        restart_by_force();
+    }
+    return jobs;
+}
+
+/* covers: call POST /v1/triage/cancel */
+START_TEST(a_triage_amid_kills_ends_what_its_rehearsal_said_and_nothing_else)
+{
+    enum { JOBS = 60, CAMPAIGNS = 40 };
+    char id[16];
+    begin();
+    cJSON_Delete(operate("POST", "/v1/pause", "{\"reason\":\"triage\"}"));
+    for (unsigned i = 0; i < JOBS; i++) {
+        snprintf(id, sizeof id, "t%u", i);
+        enqueue(id, i / 2, i % 3 == 0 ? "" : ",\"class\":\"campaign\"");
+    }
+    cJSON *dry = operate("POST", "/v1/triage/cancel?" CAMPAIGN "&dry_run=1", NULL);
+    MUST(number_at(dry, "jobs") == CAMPAIGNS && number_at(dry, "recipients") == 30, "%lld jobs, %lld recipients",
+         (long long)number_at(dry, "jobs"), (long long)number_at(dry, "recipients"));
+    MUST(text_at(dry, "oldest_at") != NULL, "no word of the oldest");
+    cJSON_Delete(dry);
+    int64_t done = cancel_amid_kills();
+    MUST(done == CAMPAIGNS, "%lld cancelled", (long long)done);
+    cJSON *again = operate("POST", "/v1/triage/cancel?" CAMPAIGN, NULL);
+    MUST(number_at(again, "jobs") == 0, "%lld cancelled again", (long long)number_at(again, "jobs"));
+    cJSON_Delete(again);
+    cJSON_Delete(operate("POST", "/v1/resume", "{}"));
+    for (unsigned i = 0; i < JOBS; i++) {
+        snprintf(id, sizeof id, "t%u", i);
+        AWAIT(producer_is(&producer, id, i % 3 == 0 ? "sent" : "cancelled", NULL), "%s went another way", id);
+    }
+    MUST(rig_accepted(&rig) == JOBS - CAMPAIGNS, "%lld messages", (long long)rig_accepted(&rig));
+    end();
+}
+END_TEST
+
+/* linewardctl triage WORDS…; its exit code. */
+static int triage(const char *const *words)
+{
+    char admin[64], token[PROGRAM_PATH_MAX];
+    const char *arguments[24] = {"triage"};
+    size_t count = 1;
+    snprintf(admin, sizeof admin, "http://127.0.0.1:%u", rig.port.admin);
+    snprintf(token, sizeof token, "%s/tokens.first", rig.folder);
+    for (; *words != NULL; words++)
+        arguments[count++] = *words;
+    arguments[count++] = "--admin";
+    arguments[count++] = admin;
+    arguments[count++] = "--token-file";
+    arguments[count++] = token;
+    return rig_run(&rig, "linewardctl", "ctl.log", arguments);
+}
+#define TRIAGE(...) triage((const char *const[]){__VA_ARGS__, NULL})
+
+/* covers: call GET /v1/triage/export */
+START_TEST(what_is_exported_cancelled_and_imported_twice_amid_kills_is_sent_once)
+{
+    enum { JOBS = 60 };
+    char id[16], file[PROGRAM_PATH_MAX];
+    begin();
+    cJSON_Delete(operate("POST", "/v1/pause", "{\"reason\":\"triage\"}"));
+    for (unsigned i = 0; i < JOBS; i++) {
+        snprintf(id, sizeof id, "x%u", i);
+        enqueue(id, i / 4, i % 5 == 0 ? ",\"class\":\"reply\"" : "");
+    }
+    snprintf(file, sizeof file, "%s/export.jsonl", rig.folder);
+    MUST(TRIAGE("export", file, "--pool", "default") == 0, "the export failed");
+    MUST(TRIAGE("import", file) == 1, "what waits still was imported");
+    restart_by_force();
+    MUST(TRIAGE("cancel", "--pool", "default") == 0, "the rehearsal failed");
+    MUST(producer_is(&producer, "x0", "held", NULL), "a rehearsal cancelled something");
+    MUST(TRIAGE("cancel", "--pool", "default", "--yes", "--reason", "to be imported again") == 0, "the cancel failed");
+    restart_by_force();
+    MUST(TRIAGE("import", file, "--batch", "7") == 0, "the import failed");
+    restart_by_force();
+    cJSON_Delete(operate("POST", "/v1/resume", "{}"));
+    AWAIT(rig_accepted(&rig) == JOBS, "%lld messages", (long long)rig_accepted(&rig));
+    MUST(TRIAGE("import", file) == 0, "the second import failed");
+    for (unsigned i = 0; i < JOBS; i++) {
+        snprintf(id, sizeof id, "x%u", i);
+        MUST(producer_is(&producer, id, "cancelled", NULL), "%s lives again", id);
+    }
+    MUST(rig_accepted(&rig) == JOBS, "%lld messages for %d jobs", (long long)rig_accepted(&rig), JOBS);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    return RUN_TESTS("triage", 120, a_triage_amid_kills_ends_what_its_rehearsal_said_and_nothing_else,
+                     what_is_exported_cancelled_and_imported_twice_amid_kills_is_sent_once);
+}
