@@ -156,7 +156,8 @@ bool witness_is_told_unknown(int job)
 bool witness_waits_for_budget(int job)
 {
     const char *told = witness.jobs[job].told;
-    if (house_is_tight() && strstr(told, "outcome_unknown") != NULL) /* its next try, or the one before it, does */
+    bool masks = strstr(told, "outcome_unknown") != NULL || strstr(told, "provider_down") != NULL;
+    if (house_is_tight() && masks) /* its next try, the one before it, or the probe that would find the provider well does */
         return true;
     return strstr(told, "budget_new") != NULL || strstr(told, "budget_daily") != NULL ||
            strstr(told, "budget_growth") != NULL || strstr(told, "conversation_busy") != NULL;
