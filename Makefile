@@ -94,7 +94,7 @@ test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src) $(
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
-.PHONY: all help deps demo check compat test bench sim plants soak storm man install uninstall clean objects tests bench-tools tidy cppcheck \
+.PHONY: all help deps demo estimates check compat test bench sim plants soak storm man install uninstall clean objects tests bench-tools tidy cppcheck \
         list-unit list-model list-process print-sanitize
 .DEFAULT_GOAL := all
 
@@ -106,6 +106,10 @@ help: ## this list
 
 demo: all $(audit_tool) $(demo_tool) ## the whole path against the sandbox, audited, in under 90 seconds
 	@BUILD=$(BUILD) $(demo_tool) $(DEMO)
+estimates: all $(audit_tool) $(demo_tool) ## when jobs go against what their views said: the demo, without its accidents, and as one backlog
+	@$(demo_tool) --estimates $(DEMO)
+	@$(demo_tool) --estimates --calm $(DEMO)
+	@$(demo_tool) --estimates --calm --at-once $(DEMO)
 
 check: ## everything a commit must pass: tests under sanitizers, static analysis, rules
 	@deploy/install-deps --if-missing build check

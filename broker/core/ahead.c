@@ -1,58 +1,58 @@
-/* ahead.c — how many jobs go before one, see forecast.h. The queues are heaps of conversations' first jobs: those before
- * a job are counted one by one as long as they are few, and beyond that told from its place in the order of acceptance. */
+/* ahead.c — how many jobs go before one, see forecast.h. The queues are heaps of conversations' first jobs: those
+ * before a job are counted one by one as long as they are few, and beyond that told from its place in the order of
+ * acceptance. */
 #include "broker/core/forecast.h"
 
+#include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/ready.h"
 
 #define LOOK_MAX 2048 /* jobs counted one by one for one forecast: some tens of microseconds */
 
-static const double class_weight[CLASS_COUNT] = {
-    [CLASS_REPLY] = 16, [CLASS_TRANSACTIONAL] = 8, [CLASS_FOLLOWUP] = 2, [CLASS_CAMPAIGN] = 1}; /* as in turns.c */
-
-double ahead_by_shares(const double waiting[CLASS_COUNT], unsigned class, double ahead)
-{
-    double left[CLASS_COUNT];
-    double before = 0;
-    double own = ahead + 0.5; /* its turn comes somewhere in the middle of a round */
-    for (unsigned c = 0; c < CLASS_COUNT; c++)
-        left[c] = c == class ? 0 : waiting[c];
-    while (own > 0) { /* until its turn, or until one class more has nothing left */
-        double step = own;
-        for (unsigned c = 0; c < CLASS_COUNT; c++)
-            if (left[c] > 0 && left[c] * class_weight[class] / class_weight[c] < step)
-                step = left[c] * class_weight[class] / class_weight[c];
-        for (unsigned c = 0; c < CLASS_COUNT; c++) {
-            double went = step * class_weight[c] / class_weight[class];
-            went = went < left[c] ? went : left[c];
-            left[c] = left[c] - went < 1e-9 ? 0 : left[c] - went;
-            before += went;
-        }
-        own = own - step < 1e-9 ? 0 : own - step;
-    }
-    return before + ahead;
-}
-
-struct counting {
-    uint32_t job;  /* those before it; NOBODY: all */
-    double count;
-    unsigned left; /* to look at; 0: it was given up */
+struct ahead_queues { /* of a line, or of a pool */
+    const struct ready_set *set[3];
+    size_t count;
+    const uint32_t *waiting; /* all jobs, by class: those set aside as well */
 };
 
+struct counting {
+    uint32_t job;   /* those before it; NOBODY: all */
+    unsigned class; /* of it */
+    enum drain_order order;
+    double count[CLASS_COUNT][CLASS_COUNT]; /* [h][c]: of class c, behind those of class h in their conversations */
+    double firsts, all;                     /* conversations, of all jobs that were looked at */
+    unsigned left;                          /* to look at; 0: it was given up */
+};
+
+/* Those of its own class that go before the job; of the others all, if not age or deadline decide between classes. */
 static bool counts(const struct core *core, const struct counting *counting, uint32_t slot)
 {
-    return slot != counting->job && (counting->job == NOBODY || ready_goes_first(core, slot, counting->job));
+    const struct job *job = &core->jobs[slot];
+    if (job_state_is_final(job->state) || slot == counting->job)
+        return false;
+    if (counting->job == NOBODY)
+        return true;
+    if (counting->order == DRAIN_ORDER_OLDEST && job->class != counting->class)
+        return job_order(core, job) < job_order(core, &core->jobs[counting->job]);
+    if (counting->order == DRAIN_ORDER_DEADLINE || job->class == counting->class)
+        return ready_goes_first(core, slot, counting->job);
+    return true;
 }
 
-/* A first job in a queue, and those behind it in its conversation that are of its class and go before, too. */
+/* A first job in a queue, and those behind it in its conversation, which wait for those of the better class before
+ * them. */
 static void count_conversation(const struct core *core, struct counting *counting, uint32_t first)
 {
     uint32_t slot = first;
+    unsigned class = core->jobs[first].class, behind = class;
+    counting->firsts++;
     do {
         const struct job *job = &core->jobs[slot];
-        if (job->class != core->jobs[first].class || !counts(core, counting, slot))
-            return;
-        counting->count += !job_state_is_final(job->state);
+        if (job->class != class)
+            behind = class;
+        class = job->class;
+        counting->all++;
+        counting->count[behind][class] += counts(core, counting, slot);
         counting->left--;
         slot = job->next;
     } while (slot != first && counting->left > 0);
@@ -67,26 +67,29 @@ static uint32_t past(const struct core *core, uint32_t at)
     return NOBODY;
 }
 
-/* What goes after a job stands below it, so a part of the heap that goes after ours is left alone. */
-static void count_queue(const struct core *core, struct counting *counting, const struct ready_queue *queue)
+/* What goes after a job stands below it, so a part of the heap that goes after ours is left alone where `ordered`. */
+static void count_queue(const struct core *core, struct counting *counting, const struct ready_queue *queue,
+                        bool ordered)
 {
     for (uint32_t at = queue->root; at != NOBODY && counting->left > 0;) {
         const struct job *job = &core->jobs[at];
-        bool before = counts(core, counting, at);
-        if (before)
+        bool deeper = !ordered || counts(core, counting, at) || at == counting->job;
+        if (deeper)
             count_conversation(core, counting, at);
-        at = before && job->left != NOBODY ? job->left : past(core, at);
+        at = deeper && job->left != NOBODY ? job->left : past(core, at);
     }
 }
 
 /* Where the job stands among `waiting` ones that came one after the other since the first of these queues. */
-static double place_by_order(const struct core *core, const struct ready_queue *const queues[], size_t count, uint32_t job,
+static double place_by_order(const struct core *core, const struct ahead_queues *queues, unsigned class, uint32_t job,
                              double waiting)
 {
     uint64_t oldest = core->next_job;
-    for (size_t i = 0; i < count; i++)
-        if (queues[i]->root != NOBODY && job_order(core, &core->jobs[queues[i]->root]) < oldest)
-            oldest = job_order(core, &core->jobs[queues[i]->root]);
+    for (size_t i = 0; i < queues->count; i++) {
+        uint32_t root = queues->set[i]->queue[class].root;
+        if (root != NOBODY && job_order(core, &core->jobs[root]) < oldest)
+            oldest = job_order(core, &core->jobs[root]);
+    }
     if (job == NOBODY || oldest >= core->next_job)
         return waiting;
     uint64_t order = job_order(core, &core->jobs[job]);
@@ -94,35 +97,69 @@ static double place_by_order(const struct core *core, const struct ready_queue *
     return waiting * since / (double)(core->next_job - oldest);
 }
 
-static double before_in(const struct core *core, const struct ready_queue *const queues[], size_t count, uint32_t job,
-                        double waiting)
+static bool by_order(enum drain_order order)
 {
-    struct counting counting = {.job = job, .left = LOOK_MAX};
-    for (size_t i = 0; i < count; i++)
-        count_queue(core, &counting, queues[i]);
-    return counting.left > 0 ? counting.count : place_by_order(core, queues, count, job, waiting);
+    return order == DRAIN_ORDER_OLDEST || order == DRAIN_ORDER_DEADLINE;
 }
 
-void ahead_on_line(const struct core *core, const struct line *line, uint32_t job, unsigned class,
-                   double waiting[CLASS_COUNT], double *own)
+/* What was not looked at is like what was. */
+static void fill_up(struct counting *counting, unsigned class, double told)
 {
-    for (unsigned c = 0; c < CLASS_COUNT; c++) {
-        const struct ready_queue *const queues[] = {&line->ready.queue[c], &line->rested.queue[c], &line->fresh.queue[c]};
-        double before = before_in(core, queues, 3, c == class ? job : NOBODY, line->waiting[c]);
-        waiting[c] += before;
-        if (c == class)
-            *own += before;
-    }
+    double sum = 0;
+    for (unsigned h = 0; h < CLASS_COUNT; h++)
+        sum += counting->count[h][class];
+    if (sum <= 0)
+        counting->count[class][class] = told;
+    for (unsigned h = 0; h < CLASS_COUNT && sum > 0; h++)
+        counting->count[h][class] *= told / sum;
 }
 
-void ahead_in_pool(const struct core *core, const struct pool *pool, uint32_t job, unsigned class,
-                   double waiting[CLASS_COUNT], double *own)
+/* Returns how many conversations there are to a job. */
+static double ahead_count(const struct core *core, const struct ahead_queues *queues, uint32_t job, unsigned class,
+                          enum drain_order order, struct rivals *out)
 {
+    struct counting counting = {.job = job, .class = class, .order = order, .count = {{0}}};
+    bool too_many = false;
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
-        const struct ready_queue *const queues[] = {&pool->fresh.queue[c]};
-        double before = before_in(core, queues, 1, c == class ? job : NOBODY, pool->unplaced_by_class[c]);
-        waiting[c] += before;
-        if (c == class)
-            *own += before;
+        bool ordered = job != NOBODY && (c == class || order == DRAIN_ORDER_DEADLINE);
+        counting.left = LOOK_MAX;
+        for (size_t i = 0; i < queues->count; i++)
+            count_queue(core, &counting, &queues->set[i]->queue[c], ordered);
+        too_many = too_many || counting.left == 0;
     }
+    for (unsigned c = 0; too_many && c < CLASS_COUNT; c++)
+        fill_up(&counting, c,
+                c == class || by_order(order) ? place_by_order(core, queues, c, job, queues->waiting[c])
+                                              : queues->waiting[c]);
+    for (unsigned h = 0; h < CLASS_COUNT; h++)
+        for (unsigned c = 0; c < CLASS_COUNT; c++)
+            *(h == c ? &out->free[c] : &out->behind[h][c]) += counting.count[h][c];
+    return counting.all > 0 ? counting.firsts / counting.all : 1;
+}
+
+double ahead_on_line(const struct core *core, const struct line *line, uint32_t job, unsigned class,
+                     enum drain_order order, struct rivals *out)
+{
+    const struct ahead_queues queues = {
+        .set = {&line->ready, &line->rested, &line->fresh}, .count = 3, .waiting = line->waiting};
+    return ahead_count(core, &queues, job, class, order, out);
+}
+
+double ahead_in_pool(const struct core *core, const struct pool *pool, uint32_t job, unsigned class,
+                     enum drain_order order, struct rivals *out)
+{
+    const struct ahead_queues queues = {.set = {&pool->fresh}, .count = 1, .waiting = pool->unplaced_by_class};
+    return ahead_count(core, &queues, job, class, order, out);
+}
+
+uint32_t ahead_in_conversation(const struct core *core, uint32_t job)
+{
+    const struct conversation *conversation = &core->conversations[core->jobs[job].conversation];
+    uint32_t first = conversation_first(core, conversation), last = NOBODY, at = first;
+    for (unsigned looked = 0; at != NOBODY && at != job && looked < LOOK_MAX; looked++) {
+        if (core->jobs[at].class != core->jobs[job].class && core->jobs[at].state != JOB_LEASED)
+            last = at;
+        at = core->jobs[at].next == first ? NOBODY : core->jobs[at].next;
+    }
+    return at == job ? last : NOBODY;
 }

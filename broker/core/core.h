@@ -503,6 +503,10 @@ struct prospect { /* what is to be known of a job for that; the core's */
     enum reason alone; /* what stops it, as if it stood first in its conversation ... */
     int64_t until_ms;  /* ... and until when; 0: open */
 };
+struct rivals { /* jobs before one, by class */
+    double free[CLASS_COUNT];                /* first in their conversations, or behind such of their own class */
+    double behind[CLASS_COUNT][CLASS_COUNT]; /* [h][c]: of class c, behind a first one of the better class h */
+};
 struct forecast { /* the caller's memory */
     bool done;
     struct estimate said; /* once it is done */
@@ -512,7 +516,15 @@ struct forecast { /* the caller's memory */
     int64_t cap; /* a drain's pace instead of the line's, 0: none */
     int64_t from_ms, floor_ms; /* nothing goes before; it does not go before */
     uint32_t phase, line_at, seen, every;
-    double waiting[CLASS_COUNT], own, need, at_once, saved, unlimited, sending;
+    enum drain_order order;
+    struct rivals rivals;
+    uint32_t gate_class; /* a job before it in its conversation, and those before that: of its class */
+    double gate;         /* 0: there is none */
+    double newcomers;    /* the line's share of the pool's new conversations */
+    double need, at_once, saved, unlimited, sending;
+    double coming_per_ms[CLASS_COUNT], coming; /* jobs still to be enqueued; how many more may go before it for that */
+    int64_t coming_until_ms;
+    double unplaced, begun; /* of the sends before a new conversation's, so many begin one */
     float supply[FORECAST_SLOTS], rate[FORECAST_SLOTS]; /* sends in each slot; and a ms, while there is room */
     bool night[FORECAST_SLOTS];
 };

@@ -9,6 +9,7 @@
 #include "broker/core/decide.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
+#include "broker/core/flow.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
@@ -154,6 +155,7 @@ static void insert(struct core *core, uint32_t slot, struct instant now)
     else
         conversation_insert(core, conversation, slot, false);
     backlog_add(core, slot);
+    flow_note(core, slot, now);
     conversation_settle(core, at, now);
 }
 

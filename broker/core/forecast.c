@@ -1,5 +1,5 @@
-/* forecast.c — see forecast.h. First what nobody can foresee (a person, the provider's next word), then what goes before
- * the job, then when the lines that it waits for have sent that much. */
+/* forecast.c — see forecast.h. First what nobody can foresee (a person, the provider's next word), then what goes
+ * before the job, then when the lines that it waits for have sent that much. */
 #include "broker/core/forecast.h"
 
 #include <string.h>
@@ -7,14 +7,16 @@
 #include "broker/core/conversation.h"
 #include "broker/core/decide.h"
 #include "broker/core/drain.h"
+#include "broker/core/flow.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
 #include "broker/core/quiet.h"
 #include "broker/core/turns.h"
 
-#define LINES_PER_STEP   2048 /* lines passed over in one slice ... */
-#define SUPPLY_PER_STEP  4    /* ... and those of them that are looked at: up to 0.1 ms each */
-#define LADDER_MAX       64
+#define LINES_PER_STEP  2048 /* lines passed over in one slice ... */
+#define SUPPLY_PER_STEP 4    /* ... and those of them that are looked at: up to 0.1 ms each */
+#define BURST_FACTOR    2    /* what comes so many times as fast as it can be sent is a burst */
+#define LADDER_MAX      64
 
 enum { PHASE_COUNT, PHASE_SUPPLY, PHASE_DONE };
 
@@ -77,24 +79,57 @@ static void find_nights(const struct core *core, struct forecast *forecast)
 
 /* ---- what goes before ---- */
 
+/* What comes as it has come of late goes before a job of a lesser class, too. */
+static void count_coming(const struct flow *flow, double share, struct forecast *forecast)
+{
+    int64_t until_ms = forecast->now.wall_ms + flow_lasts_ms(flow, forecast->now);
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        forecast->coming_per_ms[c] += flow_per_ms(flow, c, forecast->now) * share;
+    forecast->coming_until_ms = until_ms > forecast->coming_until_ms ? until_ms : forecast->coming_until_ms;
+}
+
+static double sum_of(const struct rivals *rivals, unsigned class)
+{
+    double sum = rivals->free[class];
+    for (unsigned h = 0; h < CLASS_COUNT; h++)
+        sum += rivals->behind[h][class];
+    return sum;
+}
+
+static double sum_of_all(const struct rivals *rivals)
+{
+    double sum = 0;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        sum += sum_of(rivals, c);
+    return sum;
+}
+
+static void add_rivals(struct rivals *to, const struct rivals *more, double share)
+{
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        to->free[c] += more->free[c] * share;
+        for (unsigned h = 0; h < CLASS_COUNT; h++)
+            to->behind[h][c] += more->behind[h][c] * share;
+    }
+}
+
 /* New conversations of the pool take turns of the line, too, as far as its budget of them goes. */
 static void count_newcomers(const struct core *core, const struct line *line, struct forecast *forecast)
 {
     const struct pool *pool = &core->pools[line->pool];
-    double waiting[CLASS_COUNT] = {0}, own = 0, sum = 0;
+    struct rivals rivals = {.free = {0}};
     if (!line->welcomes || pool->welcoming_mpm <= 0)
         return;
-    ahead_in_pool(core, pool, forecast->job.job, forecast->job.class, waiting, &own);
+    double begun = ahead_in_pool(core, pool, forecast->job.job, forecast->job.class, forecast->order, &rivals);
     double share = (double)line->welcome_mpm / (double)pool->welcoming_mpm;
-    for (unsigned c = 0; c < CLASS_COUNT; c++)
-        sum += waiting[c] * share;
+    double begin = sum_of_all(&rivals) * share * begun;
     struct budget_state fresh = budget_state(core, line, BUDGET_NEW_CONVERSATIONS, forecast->now);
-    double left = fresh.limit == 0 ? sum : (double)fresh.limit - fresh.used;
-    if (sum > left)
-        share *= left / sum;
-    for (unsigned c = 0; c < CLASS_COUNT; c++)
-        forecast->waiting[c] += waiting[c] * share;
-    forecast->own += own * share;
+    double left = fresh.limit == 0 ? begin : (double)fresh.limit - fresh.used;
+    if (begin > left)
+        share *= left / begin;
+    add_rivals(&forecast->rivals, &rivals, share);
+    count_coming(&pool->flow, share, forecast);
+    forecast->newcomers = share;
 }
 
 /* Lines of the pool that may take it have work of their own. */
@@ -105,28 +140,53 @@ static void count_line(const struct core *core, const struct line *line, struct 
     double all = pool->unplaced_by_class[class];
     for (unsigned c = 0; c < CLASS_COUNT; c++)
         if (c != class)
-            forecast->waiting[c] += line->waiting[c];
-    forecast->own += line->waiting[class] * (forecast->job.job == NOBODY || all <= 0 ? 1.0 : forecast->need / all);
+            forecast->rivals.free[c] += line->waiting[c];
+    forecast->rivals.free[class] +=
+        line->waiting[class] * (forecast->job.job == NOBODY || all <= 0 ? 1.0 : forecast->need / all);
+    count_coming(&line->flow, 1, forecast);
     forecast->said.lines++;
 }
 
-static double ahead_by_order(const struct forecast *forecast, enum drain_order order)
+/* It cannot go before those before it in its conversation, and these not before what goes before them. */
+static void count_gate(const struct core *core, struct forecast *forecast)
 {
-    double need = forecast->own;
-    if (order != DRAIN_ORDER_REPLIES)
-        return ahead_by_shares(forecast->waiting, forecast->job.class, forecast->own);
-    for (unsigned c = 0; c < forecast->job.class; c++)
-        need += forecast->waiting[c];
-    return need;
+    uint32_t job = forecast->job.job == NOBODY ? NOBODY : ahead_in_conversation(core, forecast->job.job);
+    struct rivals rivals = {.free = {0}};
+    if (job == NOBODY)
+        return;
+    forecast->gate_class = core->jobs[job].class;
+    unsigned class = core->jobs[job].class;
+    if (forecast->newcomers > 0)
+        ahead_in_pool(core, &core->pools[forecast->job.pool], job, class, forecast->order, &rivals);
+    forecast->gate = 1 + sum_of(&rivals, class) * forecast->newcomers;
+    if (forecast->job.line == NO_LINE)
+        return;
+    struct rivals here = {.free = {0}};
+    ahead_on_line(core, &core->lines[forecast->job.line], job, class, forecast->order, &here);
+    forecast->gate += sum_of(&here, class);
 }
 
-static void count_done(const struct core *core, struct forecast *forecast)
+static double ahead_of(const struct forecast *forecast, bool coming)
 {
-    uint32_t line = forecast->job.line;
-    enum drain_order order = line == NO_LINE ? DRAIN_ORDER_SHARES : drain_order(core, &core->lines[line]);
-    if (forecast->own < forecast->job.before)
-        forecast->own = forecast->job.before; /* a conversation that waits behind its own first job */
-    forecast->need = ahead_by_order(forecast, order);
+    if (forecast->order == DRAIN_ORDER_OLDEST || forecast->order == DRAIN_ORDER_DEADLINE)
+        return sum_of_all(&forecast->rivals); /* what comes later goes later */
+    return ahead_in_race(forecast, coming);
+}
+
+static void count_done(struct forecast *forecast)
+{
+    unsigned class = forecast->job.class;
+    int64_t coming_ms = forecast->coming_until_ms - forecast->now.wall_ms;
+    if (sum_of(&forecast->rivals, class) < forecast->job.before && forecast->gate <= 0)
+        forecast->rivals.free[class] = forecast->job.before; /* a conversation that waits behind its own first job */
+    forecast->need = ahead_of(forecast, false);
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        forecast->coming += c != class && coming_ms > 0 ? forecast->coming_per_ms[c] * (double)coming_ms : 0;
+    double all = sum_of_all(&forecast->rivals);
+    if (forecast->coming > 0 && all > forecast->need)
+        forecast->coming += all - forecast->need; /* while it waits for these, more of the others have their turns */
+    if (all > 0 && forecast->job.line == NO_LINE) /* what the lines have of their own begins none */
+        forecast->begun *= forecast->unplaced / all;
     forecast->said.ahead = (uint64_t)(forecast->need + 0.5);
     forecast->every = forecast->said.lines / FORECAST_LINES_MAX + 1;
     forecast->phase = PHASE_SUPPLY;
@@ -143,7 +203,8 @@ static bool climb_ladder(const struct core *core, struct forecast *forecast)
     bool ladder = policy->cadence_steps > 0 && forecast->job.class >= CLASS_FOLLOWUP;
     bool at_risk = conversation->health == CHAT_AT_RISK && forecast->job.class != CLASS_REPLY;
     unsigned streak = conversation->streak;
-    for (uint32_t i = 0; forecast->job.conversation != NOBODY && (ladder || at_risk) && i < forecast->job.before && i < LADDER_MAX;
+    for (uint32_t i = 0;
+         forecast->job.conversation != NOBODY && (ladder || at_risk) && i < forecast->job.before && i < LADDER_MAX;
          i++) {
         streak++;
         if (ladder && streak > policy->cadence_steps)
@@ -170,6 +231,7 @@ static int64_t moment_of_sends(const struct forecast *forecast, double sends)
 {
     int64_t from_ms = forecast->now.wall_ms;
     double sum = 0;
+    sends = sends > 0 ? sends : 0;
     for (unsigned slot = 0; slot < FORECAST_SLOTS; slot++) {
         int64_t end_ms = supply_slot_end_ms(slot, forecast->now);
         double here = forecast->supply[slot], rate = forecast->rate[slot];
@@ -196,13 +258,20 @@ static void weigh(const struct core *core, struct forecast *forecast)
         end(forecast, 0, reason);
         return;
     }
+    double coming_per_min = 0;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        coming_per_min += forecast->coming_per_ms[c] * 60000;
+    if (coming_per_min > forecast->said.per_min * BURST_FACTOR) /* nobody goes on like that */
+        forecast->coming_until_ms = 0;
     if (forecast->need < forecast->at_once) {
         at(core, forecast, forecast->now.wall_ms);
         return;
     }
     /* Each line sends as soon as its gap is over, so of many half a gap is over on the average. */
-    double sends = forecast->need - forecast->saved - (forecast->sending - 1) / 2;
-    int64_t moment = moment_of_sends(forecast, sends > 0 ? sends : 0);
+    double head_start = forecast->saved + (forecast->sending - 1) / 2;
+    int64_t moment = moment_of_sends(forecast, ahead_of(forecast, true) - head_start);
+    if (moment == 0) /* with all that may come it would never go */
+        moment = moment_of_sends(forecast, forecast->need - head_start);
     if (moment == 0)
         end(forecast, 0, REASON_NONE);
     else
@@ -211,12 +280,14 @@ static void weigh(const struct core *core, struct forecast *forecast)
 
 /* ---- the steps ---- */
 
-static void begin(const struct core *core, const struct prospect *prospect, struct instant now, struct forecast *forecast)
+static void begin(const struct core *core, const struct prospect *prospect, struct instant now,
+                  struct forecast *forecast)
 {
     memset(forecast, 0, sizeof *forecast);
     forecast->now = now;
     forecast->job = *prospect;
     forecast->from_ms = forecast->floor_ms = now.wall_ms;
+    forecast->begun = 1;
     if (prospect->leased) {
         end(forecast, now.wall_ms, REASON_NONE);
         return;
@@ -231,16 +302,26 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
     }
     find_nights(core, forecast);
     if (prospect->line == NO_LINE) {
-        ahead_in_pool(core, &core->pools[prospect->pool], prospect->job, prospect->class, forecast->waiting, &forecast->own);
-        forecast->need = forecast->own; /* of the new ones, while the lines' own are counted */
+        const struct pool *pool = &core->pools[prospect->pool];
+        forecast->begun =
+            ahead_in_pool(core, pool, prospect->job, prospect->class, forecast->order, &forecast->rivals);
+        forecast->unplaced = sum_of_all(&forecast->rivals);
+        count_coming(&pool->flow, 1, forecast);
+        forecast->newcomers = 1;
+        count_gate(core, forecast);
+        forecast->need =
+            sum_of(&forecast->rivals, prospect->class); /* of the new ones, while the lines' own are counted */
         return;
     }
     const struct line *line = &core->lines[prospect->line];
-    ahead_on_line(core, line, prospect->job, prospect->class, forecast->waiting, &forecast->own);
+    forecast->order = drain_order(core, line);
+    ahead_on_line(core, line, prospect->job, prospect->class, forecast->order, &forecast->rivals);
+    count_coming(&line->flow, 1, forecast);
     if (line_has_pool(line))
         count_newcomers(core, line, forecast);
+    count_gate(core, forecast);
     forecast->said.lines = 1;
-    count_done(core, forecast);
+    count_done(forecast);
 }
 
 bool core_forecast_begin(const struct core *core, uint64_t number, struct instant now, struct forecast *out)
@@ -268,7 +349,8 @@ bool core_forecast_begin(const struct core *core, uint64_t number, struct instan
     return true;
 }
 
-void core_forecast_would(const struct core *core, const struct core_would *would, struct instant now, struct forecast *out)
+void core_forecast_would(const struct core *core, const struct core_would *would, struct instant now,
+                         struct forecast *out)
 {
     begin(core, &would->prospect, now, out);
 }
@@ -291,7 +373,7 @@ static void step_pool(const struct core *core, struct forecast *forecast)
     if (forecast->line_at < core->line_count)
         return;
     if (forecast->phase == PHASE_COUNT)
-        count_done(core, forecast);
+        count_done(forecast);
     else
         weigh(core, forecast);
 }
@@ -330,7 +412,10 @@ int64_t core_drain_eta(const struct core *core, size_t at, int64_t pace_per_min,
                                 .from_ms = now.wall_ms,
                                 .floor_ms = now.wall_ms,
                                 .cap = pace_per_min,
-                                .need = (double)jobs - 1, /* that go before its last one */
+                                .begun = 1,
+                                .order = DRAIN_ORDER_OLDEST,
+                                .rivals.free[0] = (double)jobs - 1, /* that go before its last one */
+                                .need = (double)jobs - 1,
                                 .said.lines = 1};
     supply_add(core, line, 1, &forecast);
     weigh(core, &forecast);

@@ -15,13 +15,20 @@ bool supply_add(const struct core *core, const struct line *line, double weight,
 
 /* ---- ahead.c: what goes before ---- */
 
-/* Jobs that the shares of the classes let go before one with `ahead` jobs of its own class before it, while so many of
- * each other class wait. Its own class counts in. */
-double ahead_by_shares(const double waiting[CLASS_COUNT], unsigned class, double ahead);
-/* Jobs on the line, or in the pool, before `job` (NOBODY: one that comes now): by class, and *own those of its class. */
-void ahead_on_line(const struct core *core, const struct line *line, uint32_t job, unsigned class,
-                   double waiting[CLASS_COUNT], double *own);
-void ahead_in_pool(const struct core *core, const struct pool *pool, uint32_t job, unsigned class,
-                   double waiting[CLASS_COUNT], double *own);
+/* Adds the jobs on the line, or in the pool, that go before `job` (NOBODY: one that comes now) if only its class counts,
+ * and all those of the other classes; in the order of age or deadline only those before it. Returns how many of them begin
+ * a conversation: of ten conversations with a hundred jobs, 0.1. */
+double ahead_on_line(const struct core *core, const struct line *line, uint32_t job, unsigned class, enum drain_order order,
+                     struct rivals *out);
+double ahead_in_pool(const struct core *core, const struct pool *pool, uint32_t job, unsigned class, enum drain_order order,
+                     struct rivals *out);
+/* The last job of a better class before it in its conversation; NOBODY: there is none. */
+uint32_t ahead_in_conversation(const struct core *core, uint32_t job);
+
+/* ---- race.c: who of them really does ---- */
+
+/* Sends before the job's turn, while the classes share what is supplied, or while a drain lets the better class go first;
+ * `coming`: and more jobs come as they do now. */
+double ahead_in_race(const struct forecast *forecast, bool coming);
 
 #endif

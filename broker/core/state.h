@@ -119,6 +119,14 @@ struct shares { /* smooth weighted turns between classes */
     int32_t credit[CLASS_COUNT];
 };
 
+#define FLOW_SCALES 2
+#define FLOW_SPANS  16 /* the present one and those before it */
+struct flow { /* see flow.h */
+    int64_t since_ms, last_ms; /* steady; 0: nothing came yet */
+    int64_t newest[FLOW_SCALES];
+    uint16_t count[FLOW_SCALES][CLASS_COUNT][FLOW_SPANS];
+};
+
 #define PAST_DAYS 8 /* this one, which does not count, and the seven before it */
 struct line {
     struct change_line known; /* what a restart must know */
@@ -150,6 +158,7 @@ struct line {
     struct ready_set rested;   /* and those that were not: their next message spends a recipient */
     struct ready_set fresh;    /* new conversations pinned here */
     struct shares shares;
+    struct flow flow;          /* to its conversations */
     uint32_t ring_next, ring_prev; /* lines that can send now; self when not in the ring */
     bool in_ring;
     bool welcomes;      /* counted in the pool's `welcoming` ... */
@@ -198,6 +207,7 @@ struct pool {
     bool all_lines, configured;
     uint32_t pauses;
     struct ready_set fresh; /* new conversations that any line may take */
+    struct flow flow;       /* of those */
     uint32_t *placement; /* heap of lines that may take a new conversation now, smallest pass first */
     uint32_t placement_count;
     double pass;

@@ -24,6 +24,8 @@ struct future { /* of one line */
     unsigned step; /* of the ramp, 0: none is on */
     int64_t step_ends_ms;
     bool fresh, spends_recipient, grows;
+    double begun; /* of the sends, so many begin a conversation, if `fresh` */
+    double begun_owed;
     int64_t from_ms; /* it sends nothing before */
     double owed;     /* sends that are less than one yet */
     int64_t cap;     /* of a drain, a minute; 0: none */
@@ -49,6 +51,7 @@ static bool future_begin(struct future *future, const struct core *core, const s
                               .step = ramp_is_on(core, line) ? line->known.ramp_step : 0,
                               .step_ends_ms = line->known.ramp_until_ms,
                               .fresh = forecast->job.fresh,
+                              .begun = forecast->begun > 0.01 ? forecast->begun : 0.01,
                               .spends_recipient = forecast->job.fresh || forecast->job.rested,
                               .grows = forecast->job.fresh || forecast->job.class != CLASS_REPLY,
                               .from_ms = forecast->from_ms,
@@ -90,6 +93,8 @@ static double room_at(const struct future *future, int64_t wall_ms)
             continue;
         struct budget_state state = budget_state(future->core, &future->line, budget, then);
         double left = state.limit == 0 ? WITHOUT_END : (double)state.limit - state.used;
+        if (future->fresh && (budget == BUDGET_NEW_CONVERSATIONS || budget == BUDGET_RECIPIENTS))
+            left /= future->begun;
         room = left < room ? left : room;
     }
     return room < 0 ? 0 : room;
@@ -107,10 +112,15 @@ static void spend(struct future *future, int64_t wall_ms, double sends)
     level_begin_day(&future->line, (struct instant){.wall_ms = wall_ms});
     budget_add_many(&future->line.known.messages, wall_ms, whole);
     budget_add_many(&future->line.known.out, wall_ms, whole);
-    if (future->fresh)
-        budget_add_many(&future->line.known.fresh, wall_ms, whole);
+    unsigned begun = whole;
+    if (future->fresh) {
+        future->begun_owed += whole * future->begun;
+        begun = (unsigned)future->begun_owed;
+        future->begun_owed -= begun;
+        budget_add_many(&future->line.known.fresh, wall_ms, begun);
+    }
     if (future->spends_recipient)
-        budget_add_many(&future->line.recipients, wall_ms, whole);
+        budget_add_many(&future->line.recipients, wall_ms, begun);
 }
 
 /* Between two moments of one pace. Returns the sends, and adds to *rate. */
@@ -182,7 +192,7 @@ bool supply_add(const struct core *core, const struct line *line, double weight,
         spend(&future, forecast->now.wall_ms, saved);
     double sum = 0;
     int64_t from_ms = forecast->now.wall_ms;
-    for (unsigned slot = 0; slot < FORECAST_SLOTS && sum * weight <= forecast->need; slot++) {
+    for (unsigned slot = 0; slot < FORECAST_SLOTS && sum * weight <= forecast->need + forecast->coming; slot++) {
         int64_t end_ms = supply_slot_end_ms(slot, forecast->now);
         double rate = 0;
         double sends = forecast->night[slot] ? 0 : slot_sends(&future, from_ms, end_ms, &rate);

@@ -258,6 +258,88 @@ START_TEST(nine_of_ten_jobs_of_a_mixed_day_go_within_a_fifth_of_what_was_said)
 }
 END_TEST
 
+static uint64_t draw(uint64_t *chance)
+{
+    *chance = *chance * 6364136223846793005u + 1442695040888963407u;
+    return *chance >> 33;
+}
+
+/* As a platform hands it in: several jobs a conversation, of all classes, so that many stand behind others of their own
+ * conversation, which no queue shows. */
+START_TEST(conversations_with_jobs_of_several_classes_are_foreseen)
+{
+    struct saying *saying = saying_new(play_policy(PACED));
+    struct play *play = saying->play;
+    uint64_t chance = 11, numbers[2000];
+    rig_poll_all(play->rig, 6, REPUTATION_HEALTHY);
+    for (unsigned i = 0; i < 2000; i++) {
+        unsigned kind = (unsigned)(draw(&chance) % 100);
+        enum job_class class = kind < 15 ? CLASS_REPLY : kind < 55 ? CLASS_TRANSACTIONAL : kind < 70 ? CLASS_FOLLOWUP : CLASS_CAMPAIGN;
+        struct core_enqueue job = rig_job(100 + (i < 600 ? i : draw(&chance) % 600), class);
+        struct effect effect = rig_enqueue(play->rig, &job);
+        MUST(effect.code == CODE_NONE);
+        numbers[i] = effect.number;
+    }
+    for (unsigned i = 0; i < 2000; i++)
+        saying->said[saying->count++] = (struct said){numbers[i], play->rig->now.wall_ms, wait_of(play, numbers[i])};
+    play_for(play, 2 * HOUR);
+    ck_assert_double_ge(share_right(saying, "several jobs a conversation", 2200), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
+/* So many seconds in which one job of the class comes at a chance of two in five each two seconds. */
+static void flow_for(struct play *play, int64_t span_ms, enum job_class class, uint64_t *chance)
+{
+    static uint64_t conversation = 5000;
+    for (int64_t gone = 0; gone < span_ms; gone += 2000) {
+        struct core_enqueue job = on_line(conversation++, class, 0);
+        if (draw(chance) % 5 < 2)
+            MUST(rig_enqueue(play->rig, &job).code == CODE_NONE);
+        play_for(play, 2000);
+    }
+}
+
+/* What goes before it and is not there yet: the jobs of a better class that come as they have come of late. */
+START_TEST(a_flow_that_goes_first_is_reckoned_with)
+{
+    struct saying *saying = saying_new(play_policy(PACED));
+    uint64_t chance = 5;
+    rig_poll_all(saying->play->rig, 1, REPUTATION_HEALTHY);
+    flow_for(saying->play, 15 * MINUTE, CLASS_TRANSACTIONAL, &chance);
+    for (unsigned i = 0; i < 120; i++) {
+        struct core_enqueue job = on_line(100 + i, CLASS_CAMPAIGN, 0);
+        send_and_say(saying, &job);
+    }
+    flow_for(saying->play, HOUR, CLASS_TRANSACTIONAL, &chance);
+    ck_assert_double_ge(share_right(saying, "a flow that goes first", 2200), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
+START_TEST(a_burst_is_no_flow_and_a_flow_that_ended_is_none_any_more)
+{
+    struct saying *saying = saying_new(play_policy(PACED));
+    struct play *play = saying->play;
+    uint64_t chance = 5;
+    rig_poll_all(play->rig, 1, REPUTATION_HEALTHY);
+    flow_for(play, 5 * MINUTE, CLASS_TRANSACTIONAL, &chance);
+    play_for(play, 5 * MINUTE); /* silence */
+    for (unsigned i = 0; i < 160; i++) { /* within eight seconds */
+        struct core_enqueue job = on_line(i % 2 == 0 ? 1000 + i : 100 + i, i % 2 == 0 ? CLASS_REPLY : CLASS_CAMPAIGN, 0);
+        MUST(rig_enqueue(play->rig, &job).code == CODE_NONE);
+        play_for(play, 50);
+    }
+    for (unsigned i = 0; i < 40; i++) {
+        struct core_enqueue job = on_line(2000 + i, CLASS_CAMPAIGN, 0);
+        send_and_say(saying, &job);
+    }
+    play_for(play, HOUR);
+    ck_assert_double_ge(share_right(saying, "after a burst", 2200), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_forecast");
@@ -270,6 +352,9 @@ int main(void)
     tcase_add_test(tcase, a_line_at_risk_is_foreseen_at_its_factor);
     tcase_add_test(tcase, budgets_are_foreseen_until_the_day_after_tomorrow);
     tcase_add_test(tcase, new_conversations_beyond_the_day_s_budget_are_foreseen);
+    tcase_add_test(tcase, conversations_with_jobs_of_several_classes_are_foreseen);
+    tcase_add_test(tcase, a_flow_that_goes_first_is_reckoned_with);
+    tcase_add_test(tcase, a_burst_is_no_flow_and_a_flow_that_ended_is_none_any_more);
     tcase_add_test(tcase, nine_of_ten_jobs_of_a_mixed_day_go_within_a_fifth_of_what_was_said);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -158,9 +158,10 @@ bool cast_broker_ready(struct cast *cast)
 /* The token that the broker made for its first admin is there before the broker is ready. */
 static bool take_token(struct cast *cast)
 {
-    char path[STAGE_PATH_MAX], url[STAGE_URL_MAX], token[256] = "";
+    char path[STAGE_PATH_MAX], url[STAGE_URL_MAX];
+    char *token = cast->token;
     FILE *file = fopen(stage_path(&cast->stage, "tokens.first", path), "re");
-    if (file == NULL || fgets(token, sizeof token, file) == NULL)
+    if (file == NULL || fgets(token, sizeof cast->token, file) == NULL)
         token[0] = '\0';
     if (file != NULL)
         fclose(file);

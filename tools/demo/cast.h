@@ -17,7 +17,8 @@ struct cast {
     volatile sig_atomic_t *interrupted; /* waiting ends early; lent */
     struct stage stage;
     struct process sandbox, broker, workers[CAST_WORKERS];
-    struct web *admin;                  /* of the broker, as its first admin */
+    struct web *admin;                  /* of the broker, as its first admin ... */
+    char token[256];                    /* ... whose token this is */
     struct web *control;                /* of the sandbox */
     char problem[STAGE_PATH_MAX + 256]; /* why the last call failed */
 };

@@ -12,6 +12,7 @@
 
 #include "lineward/clock.h"
 #include "tools/demo/cast.h"
+#include "tools/demo/estimates.h"
 #include "tools/demo/plan.h"
 #include "tools/demo/producer.h"
 #include "tools/demo/screen.h"
@@ -23,6 +24,7 @@
 #define KILL_WAIT_MS  500   /* for producers to wait for an ACK, */
 #define KILL_AFTER_MS 1     /* and then: what they handed in may be on disk by now */
 #define DEADLINE_MS   75000 /* since the demo began: stopping and judging take their time, too */
+#define RIGHT_LEAST   0.5   /* what a broken estimate does not reach; a machine that stalls for seconds does */
 #define HOLDS         2     /* lines that turn CRITICAL, at least */
 
 struct demo {
@@ -32,6 +34,7 @@ struct demo {
     struct screen screen;
     struct watch watch;
     struct producer *producers[PLAN_POOLS];
+    struct estimates *estimates; /* NULL: not wanted */
     FILE *acked;
     int64_t begun_ms;      /* the demo */
     int64_t flow_begun_ms; /* the first job */
@@ -67,9 +70,15 @@ static bool start_producers(struct demo *demo)
     demo->acked = fopen(stage_path(&demo->cast.stage, "acked.jsonl", path), "we");
     if (demo->acked == NULL)
         return fail(demo, "%s: %s", path, strerror(errno));
+    if (demo->options->estimates) {
+        stage_url(&demo->cast.stage, "http", PORT_ADMIN, endpoint);
+        demo->estimates = estimates_start(demo->plan, endpoint, demo->cast.token);
+        if (demo->estimates == NULL)
+            return fail(demo, "nobody could be set to ask for estimates");
+    }
     stage_url(&demo->cast.stage, "tcp", PORT_PRODUCERS, endpoint);
     for (size_t pool = 0; pool < PLAN_POOLS; pool++) {
-        demo->producers[pool] = producer_start(demo->plan, pool, endpoint, demo->acked);
+        demo->producers[pool] = producer_start(demo->plan, pool, endpoint, demo->acked, demo->estimates);
         if (demo->producers[pool] == NULL)
             return fail(demo, "no producer could be started");
     }
@@ -132,6 +141,7 @@ static bool do_step(struct demo *demo, const struct plan_step *step)
     struct cast *cast = &demo->cast;
     const char *line = demo->plan->lines[step->line].number;
     bool done = true;
+    estimates_upset(demo->estimates, step->kind == PLAN_TURN ? demo->plan->lines[step->line].pool : PLAN_POOLS);
     switch (step->kind) {
     case PLAN_TURN:
         screen_note(&demo->screen, "the provider turns %s %s", line, reputation_name(step->reputation));
@@ -224,6 +234,8 @@ static bool flow(struct demo *demo)
                         DEADLINE_MS / 1000, count.acked, demo->watch.sent, demo->watch.waiting);
         if (!do_steps(demo))
             return false;
+        if (count.done || !demo->options->at_once) /* a backlog is looked at when it stands */
+            estimates_begin(demo->estimates);
         look(demo);
         poll(NULL, 0, TURN_MS);
     }
@@ -249,7 +261,7 @@ static bool play(struct demo *demo)
 
 static bool judge(struct demo *demo)
 {
-    char program[STAGE_PATH_MAX], log[STAGE_PATH_MAX], acked[STAGE_PATH_MAX], report[STAGE_PATH_MAX];
+    char program[STAGE_PATH_MAX], log[STAGE_PATH_MAX], acked[STAGE_PATH_MAX], report[STAGE_PATH_MAX], details[STAGE_PATH_MAX];
     const struct stage *stage = &demo->cast.stage;
     uint64_t acked_jobs = count_producers(demo).acked;
     if (!close_acked(demo))
@@ -263,8 +275,16 @@ static bool judge(struct demo *demo)
                                   .acked = stage_path(stage, "acked.jsonl", acked),
                                   .report = stage_path(stage, "audit.out", report),
                                   .acked_jobs = acked_jobs,
-                                  .holds = HOLDS};
-    return verdict_print(&files, demo->screen.out) || fail(demo, "the audit found a promise broken");
+                                  .holds = demo->options->calm ? 0 : HOLDS};
+    if (!verdict_print(&files, demo->screen.out))
+        return fail(demo, "the audit found a promise broken");
+    if (demo->estimates == NULL)
+        return true;
+    double share =
+        estimates_print(demo->estimates, log, stage_path(stage, "estimates.txt", details), demo->screen.out);
+    bool foreseeable = demo->options->calm && demo->options->at_once; /* nothing comes that a view could not know of */
+    return !foreseeable || share >= RIGHT_LEAST ||
+           fail(demo, "only %.1f %% of the jobs went within a fifth of what their views said", 100 * share);
 }
 
 static enum demo_end finish(struct demo *demo, bool good)
@@ -273,6 +293,7 @@ static enum demo_end finish(struct demo *demo, bool good)
     if (good)
         screen_note(&demo->screen, "all promises held (seed %" PRIu64 ")", demo->plan->seed);
     close_acked(demo);
+    estimates_free(&demo->estimates);
     cast_free(&demo->cast);
     screen_close(&demo->screen);
     if (!good && !was_interrupted) {
@@ -294,6 +315,9 @@ enum demo_end demo_run(const struct demo_options *options)
     if (demo != NULL && plan != NULL) {
         demo->options = options;
         demo->plan = plan;
+        plan->step_count = options->calm ? 0 : plan->step_count;
+        for (size_t i = 0; options->at_once && i < plan->job_count; i++)
+            plan->jobs[i].at_ms = 0;
         demo->begun_ms = now_ms();
         screen_open(&demo->screen, stdout);
         end = finish(demo, play(demo) && judge(demo));

@@ -25,6 +25,7 @@ struct producer {
     const struct plan *plan;
     size_t pool;
     FILE *acked;
+    struct estimates *estimates;
     struct lineward *client;
     int64_t begun_ms;
     size_t next; /* in plan->jobs: all of this pool before it are acked */
@@ -169,6 +170,7 @@ static bool take_result(struct producer *producer, size_t at, const char *text, 
     bool taken = json_string(result, "job") != NULL && state != NULL;
     if (taken) {
         note_ack(producer, at, result);
+        estimates_ask(producer->estimates, at, json_string(result, "job"));
         pthread_mutex_lock(&producer->lock);
         producer->count.acked++;
         producer->count.repeated += strcmp(state, "duplicate") == 0;
@@ -249,7 +251,8 @@ static bool start_thread(struct producer *producer)
     return started;
 }
 
-struct producer *producer_start(const struct plan *plan, size_t pool, const char *endpoint, FILE *acked)
+struct producer *producer_start(const struct plan *plan, size_t pool, const char *endpoint, FILE *acked,
+                                struct estimates *estimates)
 {
     struct producer *producer = calloc(1, sizeof *producer);
     if (producer == NULL)
@@ -257,6 +260,7 @@ struct producer *producer_start(const struct plan *plan, size_t pool, const char
     producer->plan = plan;
     producer->pool = pool;
     producer->acked = acked;
+    producer->estimates = estimates;
     producer->begun_ms = clock_read().mono_ms;
     pthread_mutex_init(&producer->lock, NULL);
     if (lineward_connect(&producer->client, endpoint) == LINEWARD_OK) {

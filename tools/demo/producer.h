@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "tools/demo/estimates.h"
 #include "tools/demo/plan.h"
 
 struct producer;
@@ -19,9 +20,10 @@ struct producer_count {
     char problem[256];   /* "": none; why it gave up */
 };
 
-/* Begins. `plan` and `acked` (which several producers may share) are lent until producer_stop(). NULL: no thread, or
- * no memory. */
-struct producer *producer_start(const struct plan *plan, size_t pool, const char *endpoint, FILE *acked);
+/* Begins. `plan`, `acked` and `estimates` (NULL: none are wanted), which several producers may share, are lent until
+ * producer_stop(). NULL: no thread, or no memory. */
+struct producer *producer_start(const struct plan *plan, size_t pool, const char *endpoint, FILE *acked,
+                                struct estimates *estimates);
 struct producer_count producer_count(struct producer *producer);
 /* Has it handed in a request that is not answered yet? */
 bool producer_waits(struct producer *producer);

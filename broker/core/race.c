@@ -1,0 +1,185 @@
+/* race.c — which class goes when, until one job has its turn, see forecast.h: a model in which jobs flow. */
+#include "broker/core/forecast.h"
+
+#define HARDLY 1e-6
+#define EVER   1e15
+
+static const double class_weight[CLASS_COUNT] = {
+    [CLASS_REPLY] = 16, [CLASS_TRANSACTIONAL] = 8, [CLASS_FOLLOWUP] = 2, [CLASS_CAMPAIGN] = 1}; /* as in turns.c */
+
+struct race {
+    const struct forecast *forecast;
+    unsigned class; /* of our job: of its class only those before it are in the race */
+    struct rivals left;
+    double gate;   /* sends of its class until our job may go: those before it in its conversation */
+    double before; /* sends so far */
+    bool done;
+};
+
+struct pace {                   /* per send */
+    double coming[CLASS_COUNT]; /* jobs that are enqueued */
+    double part[CLASS_COUNT];   /* what each class takes */
+    double gain[CLASS_COUNT];   /* by what those that may go grow, or shrink */
+};
+
+static bool is_ours(const struct race *race, unsigned class)
+{
+    return class == race->class && race->gate <= 0;
+}
+
+/* A class that has nothing left takes what becomes free to go, but no more than its share; who has more takes the
+ * rest by weight. */
+static void split_by_weight(const struct race *race, const double free[CLASS_COUNT], double part[CLASS_COUNT])
+{
+    bool open[CLASS_COUNT], again = true;
+    double rest = 1, weight = 0;
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        open[c] = is_ours(race, c) || race->left.free[c] > 0 || free[c] > 0;
+        weight += open[c] ? class_weight[c] : 0;
+        part[c] = 0;
+    }
+    while (again) {
+        again = false;
+        for (unsigned c = 0; c < CLASS_COUNT; c++) {
+            if (!open[c] || is_ours(race, c) || race->left.free[c] > 0 || free[c] * weight >= rest * class_weight[c])
+                continue;
+            part[c] = free[c];
+            open[c] = false;
+            rest -= free[c];
+            weight -= class_weight[c];
+            again = true;
+        }
+    }
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        part[c] = open[c] ? rest * class_weight[c] / weight : part[c];
+}
+
+/* All that is of a better class goes before it. */
+static void split_by_rank(const struct race *race, const double free[CLASS_COUNT], double part[CLASS_COUNT])
+{
+    double rest = 1;
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        bool waits = is_ours(race, c) || race->left.free[c] > 0 || free[c] > rest;
+        part[c] = waits ? rest : free[c];
+        rest -= part[c];
+    }
+}
+
+/* All jobs of the class, those that are behind others too: they become free as these go. */
+static double all_of(const struct rivals *rivals, unsigned class)
+{
+    double all = rivals->free[class];
+    for (unsigned h = 0; h < CLASS_COUNT; h++)
+        all += rivals->behind[h][class];
+    return all;
+}
+
+static struct pace pace_of(const struct race *race, const double coming[CLASS_COUNT])
+{
+    struct pace pace;
+    double free[CLASS_COUNT], all[CLASS_COUNT];
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        pace.coming[c] = coming[c];
+        pace.part[c] = 0;
+        all[c] = all_of(&race->left, c);
+    }
+    for (unsigned again = 0; again < CLASS_COUNT; again++) { /* what is freed depends on what goes */
+        for (unsigned c = 0; c < CLASS_COUNT; c++) {
+            free[c] = coming[c];
+            for (unsigned h = 0; h < CLASS_COUNT; h++)
+                free[c] += all[h] > HARDLY ? race->left.behind[h][c] / all[h] * pace.part[h] : 0;
+        }
+        if (race->forecast->order == DRAIN_ORDER_REPLIES)
+            split_by_rank(race, free, pace.part);
+        else
+            split_by_weight(race, free, pace.part);
+    }
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        pace.gain[c] = free[c] - pace.part[c];
+    return pace;
+}
+
+static void advance(struct race *race, const struct pace *pace, double sends)
+{
+    struct rivals *left = &race->left;
+    for (unsigned h = 0; h < CLASS_COUNT; h++) {
+        double all = all_of(left, h), gone = pace->part[h] * sends;
+        for (unsigned c = 0; c < CLASS_COUNT && all > HARDLY; c++)
+            left->behind[h][c] -= gone < all ? left->behind[h][c] / all * gone : left->behind[h][c];
+    }
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        left->free[c] += pace->gain[c] * sends;
+        left->free[c] = left->free[c] < HARDLY ? 0 : left->free[c];
+    }
+    if (race->gate > 0)
+        race->gate -= pace->part[race->forecast->gate_class] * sends;
+    race->gate = race->gate < HARDLY ? 0 : race->gate;
+    race->before += sends;
+}
+
+/* So many sends, while so many of each class come with each of them. */
+static void race_sends(struct race *race, const double coming[CLASS_COUNT], double sends)
+{
+    for (unsigned steps = 0; sends > 0 && steps < 64; steps++) {
+        race->done = race->gate <= 0 && race->left.free[race->class] <= 0;
+        if (race->done)
+            return;
+        struct pace pace = pace_of(race, coming);
+        double step = sends, sum = 0;
+        for (unsigned c = 0; c < CLASS_COUNT; c++) { /* until one class has nothing left */
+            sum += pace.part[c];
+            if (race->left.free[c] > 0 && pace.gain[c] < 0 && race->left.free[c] < step * -pace.gain[c])
+                step = race->left.free[c] / -pace.gain[c];
+        }
+        double gating = race->gate > 0 ? pace.part[race->forecast->gate_class] : 0;
+        if (gating * step > race->gate)
+            step = race->gate / gating;
+        double behind = 0; /* what becomes free changes as it goes */
+        for (unsigned h = 0; h < CLASS_COUNT; h++)
+            for (unsigned c = 0; c < CLASS_COUNT; c++)
+                behind += race->left.behind[h][c];
+        if (behind > HARDLY && step > 1 + all_of(&race->left, race->class) / 4 + race->before / 8)
+            step = 1 + all_of(&race->left, race->class) / 4 + race->before / 8;
+        if (sum <= HARDLY) { /* nobody is there: what it waits for has been counted elsewhere */
+            race->gate = 0;
+            continue;
+        }
+        advance(race, &pace, step);
+        sends -= step;
+    }
+}
+
+/* A stretch of time with one supply, within the time of what is still to come or after it. */
+static void race_stretch(struct race *race, bool comes, double ms, double sends)
+{
+    double coming[CLASS_COUNT] = {0};
+    for (unsigned c = 0; comes && c < CLASS_COUNT; c++) {
+        double more = c == race->class ? 0 : race->forecast->coming_per_ms[c] * ms;
+        if (sends > 0)
+            coming[c] = more / sends;
+        else
+            race->left.free[c] += more;
+    }
+    race_sends(race, coming, sends);
+}
+
+double ahead_in_race(const struct forecast *forecast, bool coming)
+{
+    static const double nothing[CLASS_COUNT];
+    struct race race = {
+        .forecast = forecast, .class = forecast->job.class, .left = forecast->rivals, .gate = forecast->gate};
+    int64_t from_ms = forecast->now.wall_ms, until_ms = coming ? forecast->coming_until_ms : 0;
+    double turn = forecast->order == DRAIN_ORDER_SHARES ? 0.5 : 0; /* comes somewhere in the middle of a round */
+    race.left.free[race.class] += turn;
+    for (unsigned slot = 0; slot < FORECAST_SLOTS && from_ms < until_ms && !race.done; slot++) {
+        int64_t end_ms = supply_slot_end_ms(slot, forecast->now);
+        int64_t turn_ms = end_ms < until_ms ? end_ms : until_ms;
+        double share = (double)(turn_ms - from_ms) / (double)(end_ms - from_ms);
+        race_stretch(&race, true, (double)(turn_ms - from_ms), forecast->supply[slot] * share);
+        if (turn_ms < end_ms)
+            race_stretch(&race, false, 0, forecast->supply[slot] * (1 - share));
+        from_ms = end_ms;
+    }
+    race_sends(&race, nothing, EVER); /* nothing comes any more: when does not matter, only how much */
+    return race.before - turn > 0 ? race.before - turn : 0;
+}
