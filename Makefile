@@ -60,7 +60,7 @@ sim_program  = $(BUILD)/tests/sim/sim
 sim_wrapped  = pthread_create pthread_join pthread_mutex_lock pthread_cond_wait pthread_cond_timedwait \
                pthread_cond_signal pthread_cond_broadcast clock_gettime getrandom randombytes_buf getpid gethostname \
                __gethostname_chk epoll_wait poll __poll_chk write eventfd_write send socketpair posix_spawn waitpid \
-               kill sigprocmask identity_open store_open conf_read_secret conf_load feed_secrets_read log_event
+               kill sigprocmask nice timerfd_create identity_open store_open conf_read_secret conf_load feed_secrets_read log_event
 
 room_sources = $(filter-out %/main.c $(room_programs_$(1)),$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -14,7 +15,7 @@
 #include "lineward/notify.h"
 
 #define MESSAGES_PER_TURN 64   /* of a socket: so that none starves the others */
-#define READ_MS           2    /* likewise: what asks much goes on in the next turn */
+#define READ_US           500  /* likewise: what asks much goes on in the next turn */
 #define CHANGES_PER_TURN  8192 /* before what was gathered is submitted */
 #define CLEAN_US          1000
 #define CLEAN_CALL_MS     60000
@@ -118,31 +119,52 @@ static void read_workers(struct broker *broker)
     broker->reading = true;
 }
 
+/* *now_us: when it began; then, when it was over. */
+static bool enough_refused(struct broker *broker, int64_t *now_us)
+{
+    int64_t begun = *now_us;
+    *now_us = clock_us();
+    return ingress_refused(broker->ingress) && rest_refused(&broker->rest, *now_us - begun);
+}
+
 static void read_producers(struct broker *broker)
 {
     bool full = store_is_full(broker->store);
-    int64_t until_ms = clock_read().mono_ms + READ_MS;
-    for (int i = 0; i < MESSAGES_PER_TURN && room_this_turn(broker) && clock_read().mono_ms < until_ms; i++) {
+    int64_t begun = clock_us(), now = begun;
+    for (int i = 0; i < MESSAGES_PER_TURN && room_this_turn(broker) && now < begun + READ_US; i++) {
         if (!ingress_read(broker->ingress, full, broker->now, &broker->effects))
             return;
         broker_persist(broker, broker->now, &broker->effects);
+        if (enough_refused(broker, &now))
+            break;
     }
-    broker->reading = true;
+    broker->unread = true;
 }
 
 /* A slice at least, whatever else there was to read. */
 static void read_large_requests(struct broker *broker)
 {
     bool full = store_is_full(broker->store);
-    int64_t until_ms = clock_read().mono_ms + READ_MS;
+    int64_t begun = clock_us(), now = begun;
     bool more = true;
-    while (more && room_this_turn(broker)) {
+    while (more && room_this_turn(broker) && now < begun + READ_US) {
         more = ingress_work(broker->ingress, full, broker->now, &broker->effects);
         broker_persist(broker, broker->now, &broker->effects);
-        if (clock_read().mono_ms >= until_ms)
+        if (enough_refused(broker, &now))
             break;
     }
-    broker->reading = broker->reading || more;
+    broker->unread = broker->unread || more;
+}
+
+/* Nothing is read while it rests from refusing: rest.h. */
+static void hear_producers(struct broker *broker)
+{
+    if (rest_left_us(&broker->rest, clock_us()) > 0)
+        return;
+    broker->unread = false;
+    read_producers(broker);
+    read_large_requests(broker);
+    rest_begin(&broker->rest, clock_us());
 }
 
 static void read_lookups(struct broker *broker)
@@ -239,8 +261,7 @@ static bool broker_turn(struct broker *broker)
     act_at_once(broker);
     read_workers(broker);
     act_at_once(broker);
-    read_producers(broker);
-    read_large_requests(broker);
+    hear_producers(broker);
     broker->admin_busy = admin_serve(broker->admin, broker->core, broker->now, &broker->effects);
     broker_persist(broker, broker->now, &broker->effects);
     zones_turn(&broker->zones, broker->core, broker->now);
@@ -274,7 +295,7 @@ enum {
     WAIT_ADMIN,
     WAIT_SIGNAL,
     WAIT_ALWAYS, /* behind these: what is not always there */
-    WAIT_MAX = WAIT_ALWAYS + 3
+    WAIT_MAX = WAIT_ALWAYS + 4
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -282,9 +303,9 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static long timeout_ms(const struct broker *broker)
+static long timeout_ms(const struct broker *broker, int64_t rest_us)
 {
-    if (broker->reading || broker->admin_busy || broker->cleaning || store_batch_records(broker->batch) > 0)
+    if (broker->reading || (broker->unread && rest_us == 0) || broker->admin_busy || broker->cleaning || store_batch_records(broker->batch) > 0)
         return 0;
     struct instant now = clock_read();
     int64_t next = earlier(core_next_mono_ms(broker->core, now), feed_link_next_mono_ms(broker->feed));
@@ -295,6 +316,8 @@ static long timeout_ms(const struct broker *broker)
     if (broker->end_by_ms != 0)
         next = earlier(next, broker->end_by_ms);
     int64_t wait = next - now.mono_ms;
+    if (rest_us > 0)
+        wait = earlier(wait, rest_us / 1000 + 1);
     return wait < 0 ? 0 : wait > CLEAN_CALL_MS ? CLEAN_CALL_MS : (long)wait;
 }
 
@@ -320,10 +343,19 @@ static void take_signal(struct broker *broker)
     }
 }
 
+/* zmq_poll() knows milliseconds; without this timer a rest lasts one. */
+static void set_rest_timer(const struct broker *broker, int64_t rest_us)
+{
+    const struct itimerspec rest = {.it_value = {.tv_nsec = rest_us * 1000}};
+    int set = timerfd_settime(broker->rest_fd, 0, &rest, NULL);
+    (void)set;
+}
+
 static void wait_for_work(struct broker *broker)
 {
+    int64_t rest_us = rest_left_us(&broker->rest, clock_us());
     zmq_pollitem_t items[WAIT_MAX] = {
-        [WAIT_PRODUCERS] = {broker->producers, 0, ZMQ_POLLIN, 0},
+        [WAIT_PRODUCERS] = {broker->producers, 0, rest_us > 0 ? 0 : ZMQ_POLLIN, 0},
         [WAIT_WORKERS] = {broker->workers, 0, ZMQ_POLLIN, 0},
         [WAIT_FOLLOWERS] = {broker->followers, 0, ZMQ_POLLIN, 0},
         [WAIT_STORE] = {NULL, broker->store_fd, ZMQ_POLLIN, 0},
@@ -340,7 +372,11 @@ static void wait_for_work(struct broker *broker)
         items[count++] = (zmq_pollitem_t){NULL, outcomes_fd(broker->outcomes), outcome_events, 0};
     if (broker->access != NULL)
         items[count++] = (zmq_pollitem_t){access_socket(broker->access), 0, ZMQ_POLLIN, 0};
-    if (zmq_poll(items, count, timeout_ms(broker)) < 0)
+    if (rest_us > 0 && broker->rest_fd >= 0) {
+        set_rest_timer(broker, rest_us);
+        items[count++] = (zmq_pollitem_t){NULL, broker->rest_fd, ZMQ_POLLIN, 0};
+    }
+    if (zmq_poll(items, count, timeout_ms(broker, rest_us)) < 0)
         return;
     if (items[WAIT_STORE].revents != 0) {
         drain_fd(broker->store_fd);

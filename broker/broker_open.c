@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -248,6 +249,7 @@ static bool open_wakers(struct broker *broker)
     signal(SIGPIPE, SIG_IGN);
     broker->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     broker->store_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    broker->rest_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     return broker->signal_fd >= 0 && broker->store_fd >= 0;
 }
 
@@ -278,7 +280,7 @@ struct broker *broker_open(const struct broker_options *options)
     }
     broker->conf = broker->started = options->conf;
     broker->source = options->source;
-    broker->signal_fd = broker->store_fd = -1;
+    broker->signal_fd = broker->store_fd = broker->rest_fd = -1;
     if (gethostname(broker->name, sizeof broker->name - 1) != 0 || !name_is_valid(broker->name))
         snprintf(broker->name, sizeof broker->name, "broker");
     warn_of_conf(broker);
@@ -332,6 +334,8 @@ void broker_close(struct broker **broker_p)
         close(broker->store_fd);
     if (broker->signal_fd >= 0)
         close(broker->signal_fd);
+    if (broker->rest_fd >= 0)
+        close(broker->rest_fd);
     memory_give_back(&broker->memory);
     conf_free(&broker->own);
     free(broker);

@@ -18,6 +18,7 @@
 #include "broker/edge/zones.h"
 #include "broker/edge/tokens.h"
 #include "broker/memory.h"
+#include "broker/rest.h"
 #include "broker/store/owner.h"
 #include "broker/store/store.h"
 
@@ -51,11 +52,13 @@ struct broker {
     struct zones zones;
     struct tokens *tokens;
     struct admin *admin;
-    int store_fd, signal_fd;
+    int store_fd, signal_fd, rest_fd; /* rest_fd: a timer; -1: none */
+    struct rest rest;
     uint64_t durable;
     int64_t clean_at_ms;
     int64_t end_by_ms; /* after TERM; 0: it did not come yet */
     bool cleaning, admin_busy, reading, stopping, out_of_memory;
+    bool unread; /* by producers: something, as far as is known */
     bool store_full, store_waits; /* as told in the log */
     bool failed; /* a socket was lost: ends with 1, to be started again */
     struct instant now;

@@ -17,7 +17,7 @@ struct ingress *ingress_new(const struct ingress_options *options)
     ingress->options = *options;
     ingress->replies = replies_new(options->socket, "producers");
     ingress->message = message_new();
-    ingress->waiting_last = &ingress->waiting_first;
+    ingress_looks_init(ingress);
     ingress->queues_last = &ingress->queues_first;
     for (uint32_t i = 0; i < INGRESS_REQUESTS_MAX; i++)
         ingress->free_slots[ingress->free_count++] = INGRESS_REQUESTS_MAX - 1 - i;
@@ -201,13 +201,16 @@ static void take_up(struct ingress *ingress, const struct request *head, enum as
 
 bool ingress_read(struct ingress *ingress, bool store_full, struct instant now, struct effects *out)
 {
+    ingress->refused = false;
     enum err err = message_receive(ingress->message, ingress->options.socket);
     if (err != ERR_NONE && err != ERR_FULL)
         return false;
     struct request head = {0};
     size_t at = read_peer(ingress->message, &head);
-    if (at == 0)
+    if (at == 0) {
+        ingress->refused = true;
         return true;
+    }
     struct form form = read_form(ingress->message, at, err == ERR_FULL, &head);
     struct form admitted = admit(ingress);
     if (admitted.code != CODE_NONE)
@@ -219,6 +222,11 @@ bool ingress_read(struct ingress *ingress, bool store_full, struct instant now, 
     else
         take_up(ingress, &head, (enum ask)form.command, at + 3, store_full, now, out);
     return true;
+}
+
+bool ingress_refused(const struct ingress *ingress)
+{
+    return ingress->refused;
 }
 
 /* ---- what comes back ---- */
@@ -251,7 +259,7 @@ void ingress_retry(struct ingress *ingress, struct instant now)
 int64_t ingress_next_mono_ms(const struct ingress *ingress)
 {
     int64_t next = replies_next_mono_ms(ingress->replies);
-    bool looks = ingress->waiting_first != NULL && ingress->lookups == 0; /* else their answer wakes us */
+    bool looks = ingress->waiting > 0 && ingress->lookups == 0; /* else their answer wakes us */
     int64_t again = looks ? ingress->now_ms + LOOK_AGAIN_MS : TIME_NEVER;
     return again < next ? again : next;
 }

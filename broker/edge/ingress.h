@@ -18,6 +18,7 @@
 #define INGRESS_SLICE_BYTES           (64u * 1024) /* of an ENQUEUE read at a time; a larger one waits for its turns */
 #define INGRESS_QUEUED_BYTES_MAX      (128u * 1024 * 1024) /* of requests that wait for their turns; more: ERR busy */
 #define INGRESS_PEER_QUEUED_BYTES_MAX (16u * 1024 * 1024)  /* of one peer's */
+#define INGRESS_PEER_ASKED_MAX        4096 /* items of one peer's STATUS and CANCEL not answered yet; more: ERR busy */
 #define INGRESS_NAME_BYTES_MAX        256                  /* echoed of what STATUS or CANCEL was asked of */
 
 struct ingress_options {
@@ -43,6 +44,8 @@ void ingress_conf_set(struct ingress *ingress, const struct conf *conf);
 bool ingress_read(struct ingress *ingress, bool store_full, struct instant now, struct effects *out);
 /* Goes on with a large one, by a slice. False: none is left. */
 bool ingress_work(struct ingress *ingress, bool store_full, struct instant now, struct effects *out);
+/* Did the last call of these two nothing but refuse? */
+bool ingress_refused(const struct ingress *ingress);
 bool ingress_owns(uint64_t token);
 /* A durable EFFECT_ENQUEUED, EFFECT_CANCELLED or EFFECT_ANSWER. */
 void ingress_effect(struct ingress *ingress, const struct effect *effect, struct instant now);

@@ -61,6 +61,7 @@ bool ingress_enqueue(struct ingress *ingress, struct request *request, size_t fi
     uint64_t token = request_token(ingress, request, LOOK_NOT);
     size_t bytes = 0;
     offering.closed = at_item->closed;
+    ingress->refused = true; /* until one gets to the core */
     for (; at_item->next < request->count && bytes < INGRESS_SLICE_BYTES; at_item->next++) {
         uint32_t i = at_item->next;
         struct span id;
@@ -68,6 +69,7 @@ bool ingress_enqueue(struct ingress *ingress, struct request *request, size_t fi
         struct frame text = message_frame(ingress->message, first + i);
         bytes += text.bytes;
         if (offer(ingress, &offering, text, token, i, &id, &refusal, now, out)) {
+            ingress->refused = false;
             request_keep_name(request, i, id.data, id.bytes);
             ingress->options.persist(ingress->options.persist_self, now, out); /* its texts are lent until here */
             continue;

@@ -1,15 +1,28 @@
 /* ingress_look.c — results that lie on disk: the readers (lookup.h) are asked for all items of a request at once, a
- * few requests at a time, so that what they answer stays bounded; the others wait in the order in which they came. */
+ * few requests at a time, so that what they answer stays bounded; the others wait. A peer's wait in the order in which
+ * they came; peers take turns, so that whoever asks much waits for itself. */
 #include "broker/edge/ingress_request.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOKUPS_MAX 8
+#define LOOKUPS_MAX      8
+#define LOOKUPS_PEER_MAX 2 /* one is read while the other's answer is taken */
 
 static const enum lookup_form forms[LOOK_COUNT] = {
     [LOOK_VIEW] = LOOKUP_VIEW, [LOOK_FINAL] = LOOKUP_CANCEL, [LOOK_DUPLICATE] = LOOKUP_DUPLICATE};
+
+void ingress_looks_init(struct ingress *ingress)
+{
+    for (size_t i = 0; i < REPLIES_BUCKETS; i++)
+        ingress->looks[i].last = &ingress->looks[i].first;
+}
+
+struct look_queue *ingress_look_queue(struct ingress *ingress, const struct request *request)
+{
+    return &ingress->looks[replies_bucket((struct frame){request->peer, request->peer_bytes})];
+}
 
 /* ---- asking ---- */
 
@@ -84,8 +97,13 @@ static void give_up(struct request *request, enum look look)
 }
 
 /* False: it has to wait for a reader. */
-static bool look_for(struct ingress *ingress, struct request *request, struct instant now)
+static bool look_for(struct ingress *ingress, struct look_queue *queue, struct request *request, struct instant now)
 {
+    if (request->ask == ASK_STATUS &&
+        replies_is_behind(ingress->replies, (struct frame){request->peer, request->peer_bytes})) {
+        request_give_back(ingress, request, CODE_BUSY, "too many answers wait for you to read them");
+        return true;
+    }
     for (enum look look = LOOK_VIEW; look < LOOK_COUNT; look++) {
         if ((request->to_look & 1u << look) == 0)
             continue;
@@ -93,10 +111,12 @@ static bool look_for(struct ingress *ingress, struct request *request, struct in
         if (err == ERR_BUSY)
             return false;
         request->to_look &= ~(1u << look);
-        if (err == ERR_NONE)
+        if (err == ERR_NONE) {
             ingress->lookups++;
-        else
+            queue->under_way++;
+        } else {
             give_up(request, look);
+        }
     }
     request_answer_if_whole(ingress, request);
     return true;
@@ -107,23 +127,40 @@ void ingress_look(struct ingress *ingress, struct request *request, struct insta
     for (uint32_t i = 0; i < request->count; i++)
         if (request->results[i].look != LOOK_NOT)
             request->to_look |= 1u << request->results[i].look;
-    if (ingress->waiting_first == NULL && look_for(ingress, request, now))
-        return;
+    struct look_queue *queue = ingress_look_queue(ingress, request);
     request->next_waiting = NULL;
-    *ingress->waiting_last = request;
-    ingress->waiting_last = &request->next_waiting;
+    *queue->last = request;
+    queue->last = &request->next_waiting;
+    ingress->waiting++;
+    ingress_look_on(ingress, now);
+}
+
+/* NULL: all that wait have lookups enough under way. */
+static struct look_queue *next_queue(struct ingress *ingress)
+{
+    for (size_t i = 0; i < REPLIES_BUCKETS; i++) {
+        struct look_queue *queue = &ingress->looks[(ingress->look_turn + i) % REPLIES_BUCKETS];
+        if (queue->first == NULL || queue->under_way >= LOOKUPS_PEER_MAX)
+            continue;
+        ingress->look_turn = (size_t)(queue - ingress->looks) + 1;
+        return queue;
+    }
+    return NULL;
 }
 
 void ingress_look_on(struct ingress *ingress, struct instant now)
 {
-    while (ingress->waiting_first != NULL) {
-        struct request *request = ingress->waiting_first;
-        struct request *next = request->next_waiting;
-        if (!look_for(ingress, request, now))
+    while (ingress->waiting > 0 && ingress->lookups < LOOKUPS_MAX) {
+        struct look_queue *queue = next_queue(ingress);
+        if (queue == NULL)
             return;
-        ingress->waiting_first = next;
+        struct request *request = queue->first, *next = request->next_waiting;
+        if (!look_for(ingress, queue, request, now))
+            return;
+        ingress->waiting--;
+        queue->first = next;
         if (next == NULL)
-            ingress->waiting_last = &ingress->waiting_first;
+            queue->last = &queue->first;
     }
 }
 
@@ -148,6 +185,8 @@ void ingress_looked_up(struct ingress *ingress, struct lookup_answer *answer, st
     enum look look;
     struct request *request = request_of_token(ingress, answer->token, &look);
     ingress->lookups--;
+    if (request != NULL)
+        ingress_look_queue(ingress, request)->under_way--;
     if (request != NULL && look > LOOK_NOT && look < LOOK_COUNT) {
         if (answer->err == ERR_NONE)
             take(request, look, answer);

@@ -154,6 +154,7 @@ static void rotate(struct ingress *ingress)
 bool ingress_work(struct ingress *ingress, bool store_full, struct instant now, struct effects *out)
 {
     struct peer_queue *queue = ingress->queues_first;
+    ingress->refused = false;
     if (queue == NULL)
         return false;
     struct pending *pending = queue->first;

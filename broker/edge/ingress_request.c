@@ -24,7 +24,10 @@ struct request *request_new(struct ingress *ingress, const struct request *head,
     char *pools = NULL;
     bool asks_later = ask != ASK_ENQUEUE && ingress->pools != NULL; /* when the keys may be others */
     held_bytes += count * sizeof(struct result) + (asks_later ? strlen(ingress->pools) + 1 : 0);
-    if (ingress->free_count == 0 || ingress->held_bytes + held_bytes > INGRESS_HELD_BYTES_MAX)
+    size_t asked = ask == ASK_ENQUEUE ? 0 : count;
+    struct look_queue *queue = ingress_look_queue(ingress, head);
+    if (ingress->free_count == 0 || ingress->held_bytes + held_bytes > INGRESS_HELD_BYTES_MAX ||
+        queue->asked + asked > INGRESS_PEER_ASKED_MAX)
         return NULL;
     struct result *results = calloc(count, sizeof *results);
     if (results == NULL || (asks_later && (pools = strdup(ingress->pools)) == NULL)) {
@@ -35,6 +38,7 @@ struct request *request_new(struct ingress *ingress, const struct request *head,
     struct json_out text = request->text;
     ingress->kept_bytes -= text.room;
     ingress->held_bytes += held_bytes;
+    queue->asked += asked;
     *request = *head;
     request->text = text;
     json_out_clear(&request->text);
@@ -51,6 +55,7 @@ struct request *request_new(struct ingress *ingress, const struct request *head,
 static void finish(struct ingress *ingress, struct request *request)
 {
     request->used = false;
+    ingress_look_queue(ingress, request)->asked -= request->ask == ASK_ENQUEUE ? 0 : request->count;
     free(request->results);
     request->results = NULL;
     free(request->pools);
@@ -176,8 +181,15 @@ void request_send_text(struct ingress *ingress, const struct request *request, c
         replies_send(ingress->replies, ingress->frames, count);
 }
 
+void request_give_back(struct ingress *ingress, struct request *request, enum code code, const char *message)
+{
+    request_send_error(ingress, request, code, message);
+    finish(ingress, request);
+}
+
 void request_send_error(struct ingress *ingress, const struct request *request, enum code code, const char *message)
 {
+    ingress->refused = true;
     struct json_out text = {0};
     struct error_view error = {.code = code, .message = message};
     view_error_body(&text, &error);

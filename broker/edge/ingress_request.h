@@ -52,6 +52,13 @@ struct enqueuing {
     enum code closed; /* busy or store_full: all that follow are refused alike, so that a repeat keeps the order */
 };
 
+/* Requests that wait for a reader, of one peer, or of a few whose ids fall into the same bucket. */
+struct look_queue {
+    struct request *first, **last;
+    unsigned under_way; /* lookups */
+    size_t asked;       /* items of STATUS and CANCEL not answered yet, here or elsewhere */
+};
+
 struct ingress {
     struct ingress_options options;
     struct replies *replies;
@@ -61,8 +68,10 @@ struct ingress {
     uint32_t free_slots[INGRESS_REQUESTS_MAX], free_count;
     uint64_t generation;
     size_t held_bytes, kept_bytes; /* of requests under way; of buffers kept for the next ones */
-    struct request *waiting_first, **waiting_last;
-    unsigned lookups; /* under way */
+    struct look_queue looks[REPLIES_BUCKETS]; /* by bucket of the peer; they take turns */
+    size_t look_turn, waiting;                /* whose turn it is; requests in all of them */
+    unsigned lookups;                         /* under way */
+    bool refused;                             /* the last message or slice, and nothing else was done */
     struct peer_queue *queues_first, **queues_last; /* of large requests, by whose turn it is */
     size_t queued_bytes;
     int64_t now_ms;
@@ -70,7 +79,8 @@ struct ingress {
     struct frame frames[WIRE_ENQUEUE_JOBS_MAX + 8];
 };
 
-/* A slot for the request that `head` describes (peer, request id, delimiter). NULL: too much waits already. */
+/* A slot for the request that `head` describes (peer, request id, delimiter). NULL: too much waits already, of all
+ * peers' or of this one's. */
 struct request *request_new(struct ingress *ingress, const struct request *head, enum ask ask, size_t count,
                             size_t held_bytes);
 /* Tokens for the core; a lookup's carries what it is for. */
@@ -88,6 +98,8 @@ void request_have_result(struct request *request, uint32_t index, size_t at);
 void request_refuse(struct request *request, uint32_t index, enum code code);
 /* Sends the ACK when the last result is there. */
 void request_answer_if_whole(struct ingress *ingress, struct request *request);
+/* Instead of what it asked for; its slot is free then. */
+void request_give_back(struct ingress *ingress, struct request *request, enum code code, const char *message);
 /* `request` need not have a slot. */
 void request_send_error(struct ingress *ingress, const struct request *request, enum code code, const char *message);
 void request_send_text(struct ingress *ingress, const struct request *request, const char *command,
@@ -105,6 +117,8 @@ void ingress_cancel(struct ingress *ingress, struct request *request, size_t fir
                     struct effects *out);
 
 /* ---- what lies on disk (ingress_look.c) ---- */
+void ingress_looks_init(struct ingress *ingress);
+struct look_queue *ingress_look_queue(struct ingress *ingress, const struct request *request);
 /* Asks the readers for all items of the request that are marked so; what they cannot take now waits its turn. */
 void ingress_look(struct ingress *ingress, struct request *request, struct instant now);
 /* Requests that wait for a reader go on, if there is one. */

@@ -11,7 +11,8 @@
 #include "broker/edge/lookup_job.h"
 #include "broker/edge/lookup_page.h"
 
-#define READERS_MAX 8
+#define READERS_MAX  8
+#define READERS_NICE 10 /* who looks things up waits for those who send */
 
 struct entry {
     struct entry *next;
@@ -143,6 +144,8 @@ static void answer_request(const struct archive *archive, const struct lookup_re
 static void *reader_run(void *self)
 {
     struct lookup *lookup = self;
+    int nicer = nice(READERS_NICE); /* on Linux of this thread alone */
+    (void)nicer;                    /* it is as good without */
     pthread_mutex_lock(&lookup->mutex);
     while (!lookup->stopping) {
         struct entry *entry = list_take(&lookup->waiting);

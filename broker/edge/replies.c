@@ -12,7 +12,6 @@
 
 #include "lineward/log.h"
 
-#define BUCKETS        256
 #define PAUSE_MAX_MS   64
 #define PEER_BYTES_MAX 256
 #define LARGE_BYTES    16384 /* a thousand smaller ones are no harm */
@@ -33,7 +32,7 @@ struct lane {
 
 /* Bytes of large replies that have not left yet, by bucket of their peer. Those under way may outlive `replies`. */
 struct flight {
-    atomic_size_t bytes[BUCKETS];
+    atomic_size_t bytes[REPLIES_BUCKETS];
     atomic_size_t users;
 };
 
@@ -46,7 +45,7 @@ struct replies {
     void *socket;
     struct flight *flight;
     const char *name;
-    struct lane *buckets[BUCKETS];
+    struct lane *buckets[REPLIES_BUCKETS];
     size_t bytes, lanes;
     int64_t now_ms, next_ms, pause_ms;
     uint64_t dropped;
@@ -70,17 +69,17 @@ struct replies *replies_new(void *socket, const char *name)
 
 /* ---- lanes ---- */
 
-static size_t bucket_of(struct frame peer)
+size_t replies_bucket(struct frame peer)
 {
     uint32_t hash = 2166136261u; /* FNV-1a: ids are ZeroMQ's own or those of authorised peers */
     for (size_t i = 0; i < peer.bytes; i++)
         hash = (hash ^ ((const uint8_t *)peer.data)[i]) * 16777619u;
-    return hash % BUCKETS;
+    return hash % REPLIES_BUCKETS;
 }
 
 static struct lane **place_of(struct replies *replies, struct frame peer)
 {
-    struct lane **link = &replies->buckets[bucket_of(peer)];
+    struct lane **link = &replies->buckets[replies_bucket(peer)];
     while (*link != NULL && ((*link)->id_bytes != peer.bytes || memcmp((*link)->id, peer.data, peer.bytes) != 0))
         link = &(*link)->next;
     return link;
@@ -120,7 +119,7 @@ void replies_free(struct replies **replies_p)
     *replies_p = NULL;
     if (replies == NULL)
         return;
-    for (size_t b = 0; b < BUCKETS; b++)
+    for (size_t b = 0; b < REPLIES_BUCKETS; b++)
         while (replies->buckets[b] != NULL)
             remove_lane(replies, &replies->buckets[b]);
     let_go(replies->flight);
@@ -208,7 +207,7 @@ static void large_gone(void *self)
 static enum err send_large(struct replies *replies, const struct frame *frames, size_t count, size_t bytes)
 {
     struct flight *flight = replies->flight;
-    size_t bucket = bucket_of(frames[0]);
+    size_t bucket = replies_bucket(frames[0]);
     size_t before = atomic_load(&flight->bytes[bucket]);
     if (before > 0 && before + bytes > REPLIES_FLIGHT_BYTES_MAX)
         return ERR_BUSY;
@@ -280,7 +279,7 @@ void replies_retry(struct replies *replies, struct instant now)
     if (replies->lanes == 0 || now.mono_ms < replies->next_ms)
         return;
     size_t before = replies->bytes;
-    for (size_t b = 0; b < BUCKETS; b++) {
+    for (size_t b = 0; b < REPLIES_BUCKETS; b++) {
         struct lane **link = &replies->buckets[b];
         while (*link != NULL) {
             if (still_waits(replies, *link))

@@ -12,6 +12,7 @@
 #include "lineward/clock.h"
 #include "lineward/wire.h"
 
+#define REPLIES_BUCKETS        256 /* of peers, where so few are told apart */
 #define REPLIES_BYTES_MAX      (64u * 1024 * 1024)
 #define REPLIES_PEER_BYTES_MAX (16u * 1024 * 1024)
 #define REPLIES_FLIGHT_BYTES_MAX (4u * 1024 * 1024) /* of large replies to a peer, in libzmq's hands */
@@ -27,6 +28,7 @@ void replies_free(struct replies **replies_p);
 enum err replies_send(struct replies *replies, const struct frame *frames, size_t count);
 /* The same, but what cannot go now is not kept: ERR_BUSY. */
 enum err replies_try(struct replies *replies, const struct frame *frames, size_t count);
+size_t replies_bucket(struct frame peer); /* the bucket of a peer's id */
 /* Does so much wait for the peer that it should read before it asks for more? */
 bool replies_is_behind(struct replies *replies, struct frame peer);
 /* Once a turn: tries again what waits, when it is time. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,16 +114,16 @@ static void raw(uint16_t port)
         close(fd);
 }
 
-static _Noreturn void misbehave(const struct rig *rig, enum rogue_kind kind, const char *known)
+static _Noreturn void misbehave(uint16_t port, enum rogue_kind kind, const char *known)
 {
     char endpoint[64];
     int soon_ms = 1, few = 1;
     void *context = zmq_ctx_new(), *socket = zmq_socket(context, ZMQ_DEALER);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGTERM, SIG_DFL);
-    if (nice(19) < 0 || socket == NULL)
+    if (setpriority(PRIO_PROCESS, 0, 19) < 0 || socket == NULL)
         _exit(1);
-    snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%u", rig->port.producers);
+    snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%u", port);
     zmq_setsockopt(socket, ZMQ_RECONNECT_IVL, &soon_ms, sizeof soon_ms);
     zmq_setsockopt(socket, ZMQ_RCVHWM, &few, sizeof few); /* answers pile up at the broker's end, not at ours */
     if (zmq_connect(socket, endpoint) != 0)
@@ -137,7 +138,7 @@ static _Noreturn void misbehave(const struct rig *rig, enum rogue_kind kind, con
         else if (kind == ROGUE_DEAF)
             deaf(socket, known);
         else
-            raw(rig->port.producers);
+            raw(port);
     }
 }
 
@@ -148,15 +149,54 @@ static void yield_to_all(void)
     sched_setscheduler(0, SCHED_IDLE, &none);
 }
 
-pid_t rogue_start(const struct rig *rig, enum rogue_kind kind, const char *known)
+pid_t rogue_start(uint16_t port, enum rogue_kind kind, const char *known)
 {
     fflush(stdout);
     pid_t pid = fork();
     MUST(pid >= 0, "fork: %s", strerror(errno));
     if (pid == 0) {
         yield_to_all();
-        misbehave(rig, kind, known);
+        misbehave(port, kind, known);
     }
+    return pid;
+}
+
+/* Takes in what comes, as every ROUTER must, looks at nothing and answers nothing. */
+static _Noreturn void swallow(int tell)
+{
+    char endpoint[64];
+    size_t bytes = sizeof endpoint;
+    void *context = zmq_ctx_new(), *socket = zmq_socket(context, ZMQ_ROUTER);
+    int64_t largest = WIRE_REQUEST_BYTES_MAX;
+    uint16_t port = 0;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGTERM, SIG_DFL);
+    if (socket == NULL || zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &largest, sizeof largest) != 0 ||
+        zmq_bind(socket, "tcp://127.0.0.1:*") != 0 ||
+        zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &bytes) != 0)
+        _exit(1);
+    port = (uint16_t)strtoul(strrchr(endpoint, ':') + 1, NULL, 10);
+    if (write(tell, &port, sizeof port) != sizeof port)
+        _exit(1);
+    for (zmq_msg_t frame;;) {
+        zmq_msg_init(&frame);
+        zmq_msg_recv(&frame, socket, 0);
+        zmq_msg_close(&frame);
+    }
+}
+
+pid_t rogue_sink_start(uint16_t *port)
+{
+    int ends[2];
+    MUST(pipe(ends) == 0, "pipe: %s", strerror(errno));
+    fflush(stdout);
+    pid_t pid = fork();
+    MUST(pid >= 0, "fork: %s", strerror(errno));
+    if (pid == 0)
+        swallow(ends[1]);
+    MUST(read(ends[0], port, sizeof *port) == sizeof *port, "the sink has no port");
+    close(ends[0]);
+    close(ends[1]);
     return pid;
 }
 

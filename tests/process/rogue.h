@@ -18,8 +18,11 @@ enum rogue_kind {
 
 extern const char *const rogue_names[ROGUE_KINDS];
 
-/* Floods the port of producers until it is ended. `known`: an id that exists, for ROGUE_DEAF. */
-pid_t rogue_start(const struct rig *rig, enum rogue_kind kind, const char *known);
+/* Floods a port of producers until it is ended. `known`: an id that exists, for ROGUE_DEAF. */
+pid_t rogue_start(uint16_t port, enum rogue_kind kind, const char *known);
+/* A program that takes in all that a rogue sends to *port and does nothing with it: what a rogue costs others who are
+ * not its prey, on the same processors. Ends as a rogue does. */
+pid_t rogue_sink_start(uint16_t *port);
 void rogue_end(pid_t pid);
 
 #endif

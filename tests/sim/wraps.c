@@ -39,6 +39,8 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *out);
 ssize_t __wrap_getrandom(void *out, size_t bytes, unsigned flags);
 void __wrap_randombytes_buf(void *out, size_t bytes);
 pid_t __wrap_getpid(void);
+int __wrap_nice(int more);
+int __wrap_timerfd_create(int clock, int flags);
 int __wrap_gethostname(char *name, size_t bytes);
 int __wrap___gethostname_chk(char *name, size_t bytes, size_t room);
 int __wrap_epoll_wait(int epoll, struct epoll_event *events, int max, int timeout_ms);
@@ -173,6 +175,20 @@ void __wrap_randombytes_buf(void *out, size_t bytes)
 pid_t __wrap_getpid(void)
 {
     return 4711;
+}
+
+/* Fibers have no priority, and there are no timers of the system's: who wants one does with its timeout. */
+int __wrap_nice(int more)
+{
+    return more;
+}
+
+int __wrap_timerfd_create(int clock, int flags)
+{
+    (void)clock;
+    (void)flags;
+    errno = ENOSYS;
+    return -1;
 }
 
 int __wrap_gethostname(char *name, size_t bytes)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define AT          INT64_C(1795428000000)
 #define RECORDS_MAX 64
@@ -20,6 +21,8 @@ static uint64_t moved_place;                             /* reading there finds 
 static uint64_t oldest_kept;                             /* events before it are gone */
 static enum err broken;                                  /* what every question answers, if not ERR_NONE */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: readers wait */
+
+static int reader_nice; /* that of who found last */
 
 static struct span span_of(const char *text)
 {
@@ -42,6 +45,7 @@ static enum err archive_find(void *self, enum change_kind kind, uint64_t key, ar
 {
     pthread_mutex_lock(&gate);
     pthread_mutex_unlock(&gate);
+    reader_nice = getpriority(PRIO_PROCESS, 0); /* of the thread */
     if (broken != ERR_NONE)
         return broken;
     for (size_t i = 0; i < record_count; i++) {
@@ -142,6 +146,17 @@ static cJSON *item_json(const struct lookup_answer *answer, size_t index)
     ck_assert_msg(json != NULL, "%.*s", (int)answer->items[index].bytes, answer->text.text + at);
     return json;
 }
+
+START_TEST(readers_leave_the_processors_to_those_who_send)
+{
+    int own = getpriority(PRIO_PROCESS, 0);
+    struct lookup_answer answer =
+        answer_of(&(struct lookup_request){.token = 7, .jobs = job_asked("j_10", 36), .job_count = 1});
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), own);
+    ck_assert_int_eq(reader_nice, own + 10 > 19 ? 19 : own + 10);
+    lookup_answer_free(&answer);
+}
+END_TEST
 
 START_TEST(a_finished_job_is_found_by_its_number_with_its_history)
 {
@@ -511,6 +526,7 @@ int main(void)
     tcase_add_test(tests, finished_jobs_are_listed_by_their_end_with_filters);
     tcase_add_test(tests, a_full_queue_answers_busy_and_keeps_the_jobs_with_the_caller);
     tcase_add_test(tests, a_disk_that_fails_is_an_error_not_a_missing_job);
+    tcase_add_test(tests, readers_leave_the_processors_to_those_who_send);
     tcase_add_test(tests, jobs_are_named_by_number_by_id_or_by_pool_and_id);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
