@@ -38,6 +38,10 @@ uint64_t change_key(const struct change *change)
         return change->audit->number / AUDIT_SHELF;
     case CHANGE_OUTCOMES:
         return change->outcomes->pool;
+    case CHANGE_ERASURE:
+        return change->erasure->id;
+    case CHANGE_FORGOTTEN:
+        return change->conversation.key;
     case CHANGE_KIND_COUNT:
         break;
     }

@@ -32,6 +32,8 @@ enum change_kind {
     CHANGE_CAMPAIGN = 15,  /* how a campaign's jobs ended so far */
     CHANGE_AUDIT = 16,     /* who did what (section: result, the rest of it as JSON) */
     CHANGE_OUTCOMES = 17,  /* how far a pool's outcome webhooks were taken */
+    CHANGE_ERASURE = 18,   /* an order to erase a recipient, and how far it is */
+    CHANGE_FORGOTTEN = 19, /* a conversation lives nowhere any more, and nothing is known of it */
     CHANGE_KIND_COUNT
 };
 
@@ -222,6 +224,31 @@ struct change_outcomes {
     uint16_t count;
 };
 
+#define ERASURE_KEYS_MAX       128
+#define ERASURE_RECIPIENTS_MAX 64
+
+enum erasure_state { /* values are on disk */
+    ERASURE_FINDING,   /* the store is gone through for conversations with that recipient */
+    ERASURE_ENDING,    /* their jobs end, and they are forgotten */
+    ERASURE_REWRITING, /* the store is gone through again, and what names the recipient is overwritten */
+    ERASURE_DONE,
+    ERASURE_STATE_COUNT
+};
+
+/* The recipient is in it as keyed hashes alone, and not even so once it is done. */
+struct change_erasure {
+    uint64_t id; /* counted from 1 */
+    uint8_t state;
+    bool more; /* there are conversations that found no room in `keys`: another round follows */
+    int64_t begun_ms, done_ms;
+    uint64_t jobs, conversations, records; /* ended, forgotten, overwritten so far */
+    uint64_t person;                       /* hash of the handle alone */
+    uint16_t recipient_count, key_count;
+    uint64_t recipients[ERASURE_RECIPIENTS_MAX]; /* of account and handle */
+    uint64_t keys[ERASURE_KEYS_MAX];             /* of conversations, sorted */
+    char by[NAME_MAX_BYTES + 1];
+};
+
 struct change_gate {
     uint64_t line;
     uint8_t gate, reason;
@@ -298,12 +325,13 @@ struct change {
         struct change_job job;
         struct change_try try;
         struct change_end end;
-        struct change_conversation conversation;
+        struct change_conversation conversation; /* CHANGE_FORGOTTEN: its key */
         const struct change_line *line;
         const struct change_pause *pause;
         const struct change_orders *orders;
         const struct change_audit *audit;
         const struct change_outcomes *outcomes;
+        const struct change_erasure *erasure;
         struct change_seen seen;
         struct change_delivery delivery;
         struct change_gate gate;

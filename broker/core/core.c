@@ -11,6 +11,7 @@
 #include "broker/core/crews.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
+#include "broker/core/erase.h"
 #include "broker/core/job.h"
 #include "broker/core/jump.h"
 #include "broker/core/leases.h"
@@ -71,7 +72,8 @@ static void number_mono_timers(struct core *core)
         [MONO_LINE] = limits->lines_max,          [MONO_LEASE] = limits->leases_max + 1,
         [MONO_WORKER] = limits->workers_max + 1,  [MONO_ACCOUNT] = CONF_ACCOUNTS_MAX,
         [MONO_POLL_SOON] = CONF_ACCOUNTS_MAX, [MONO_FORGET] = 1,
-        [MONO_AHEAD] = 1, [MONO_PURGE] = 1, [MONO_RECONSIDER] = 1, [MONO_JUMP] = 1};
+        [MONO_AHEAD] = 1, [MONO_PURGE] = 1, [MONO_RECONSIDER] = 1, [MONO_ERASE] = 1,
+        [MONO_JUMP] = 1};
     for (int kind = 0; kind < MONO_KINDS; kind++)
         core->mono_first[kind + 1] = core->mono_first[kind] + owners[kind];
 }
@@ -93,6 +95,7 @@ static void take_tables(struct core *core, struct taker *taker)
     core->workers = take(taker, limits->workers_max + 1ull, sizeof *core->workers);
     core->pauses = take(taker, limits->pauses_max, sizeof *core->pauses);
     core->campaigns = take(taker, limits->names_max, sizeof *core->campaigns);
+    core->erasures = take(taker, ERASURES_MAX, sizeof *core->erasures);
     core->outcomes = take(taker, limits->names_max, sizeof *core->outcomes);
     core->pause_changes = take(taker, limits->pauses_max, sizeof *core->pause_changes);
     core->names = take(taker, limits->names_max, sizeof *core->names);
@@ -158,7 +161,7 @@ enum err core_new(struct core **out, const struct core_limits *limits, const str
         return ERR_NO_MEMORY;
     core->limits = *limits;
     core->random = seed;
-    core->next_job = core->next_lease = core->next_seq = core->next_pause = core->next_audit = 1;
+    core->next_job = core->next_lease = core->next_seq = core->next_pause = core->next_audit = core->next_erasure = 1;
     core->pauses_end = 1;
     core->name_count = 1;
     core->crew_count = core->lane_count = 1;
@@ -241,6 +244,9 @@ static void wake_mono(struct core *core, uint32_t owner, struct instant now, str
         break;
     case MONO_RECONSIDER:
         conversations_reconsider_slice(core, now);
+        break;
+    case MONO_ERASE:
+        erase_wake(core, now, out);
         break;
     case MONO_JUMP:
         jump_slice(core, now);

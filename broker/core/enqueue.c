@@ -380,24 +380,27 @@ void enqueue_wake(struct core *core, uint32_t slot, struct instant now, struct e
     job_record_try(core, slot, NULL, 0, 0, TOPIC_JOB_QUEUED, now, out);
 }
 
+bool job_cancel(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+{
+    core->jobs[slot].flags |= JOB_CANCEL;
+    struct lease *lease = core->jobs[slot].state == JOB_LEASED ? &core->leases[core->jobs[slot].left] : NULL;
+    bool ended = lease == NULL && outcome_withdraw(core, slot, now, out);
+    if (!ended)
+        job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out); /* asked: a restart must not forget it */
+    if (lease != NULL)
+        lease_revoke(core, lease, now, out);
+    return ended;
+}
+
 void core_cancel(struct core *core, uint64_t token, uint32_t index, uint64_t number, struct instant now,
                  struct effects *out)
 {
     uint32_t slot = job_find(core, number);
-    enum code code = slot == NOBODY ? CODE_NOT_FOUND : CODE_NONE;
-    if (slot != NOBODY) {
-        core->jobs[slot].flags |= JOB_CANCEL;
-        struct lease *lease = core->jobs[slot].state == JOB_LEASED ? &core->leases[core->jobs[slot].left] : NULL;
-        if (lease == NULL && outcome_withdraw(core, slot, now, out))
-            code = CODE_NONE;
-        else
-            job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out); /* asked: a restart must not forget it */
-        if (lease != NULL)
-            lease_revoke(core, lease, now, out);
-    }
+    if (slot != NOBODY)
+        job_cancel(core, slot, now, out);
     struct effect *effect = effect_add(out, EFFECT_CANCELLED);
     effect->token = token;
     effect->index = index;
     effect->number = number;
-    effect->code = code;
+    effect->code = slot == NOBODY ? CODE_NOT_FOUND : CODE_NONE;
 }

@@ -25,6 +25,8 @@ struct change *enqueue_record(struct core *core, uint32_t slot, const struct cor
 
 /* An accepted job takes its place: scheduled, in its conversation, or expired at once. */
 void enqueue_start(struct core *core, uint32_t job, struct instant now, struct effects *out);
+/* Asked for by whoever: ends it if it surely was not sent, else asks for it back. True: it has ended. */
+bool job_cancel(struct core *core, uint32_t job, struct instant now, struct effects *out);
 void enqueue_wake(struct core *core, uint32_t job, struct instant now, struct effects *out); /* WALL_JOB */
 
 #endif

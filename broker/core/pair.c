@@ -173,6 +173,17 @@ void pair_return(struct core *core, uint32_t at)
         (*count)--;
 }
 
+/* Its entry stays, as one of nobody, until its minute is over and somebody else takes it. */
+void pair_forget(struct core *core, uint32_t at)
+{
+    uint32_t slot = index_find(&core->by_pair, at);
+    if (slot == 0)
+        return;
+    index_remove(&core->by_pair, slot);
+    core->pairs[slot].conversation = NOBODY;
+    index_insert(&core->by_pair, slot);
+}
+
 void pair_restore(struct core *core, uint32_t at, int64_t at_ms)
 {
     if (core->conversations[at].last_out != 0)

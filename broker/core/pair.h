@@ -21,6 +21,8 @@ struct budget_state pair_state(const struct core *core, uint32_t conversation, s
 void pair_spend(struct core *core, uint32_t conversation, struct instant now);
 /* The try that was leased at conversation.last_out surely made nothing. */
 void pair_return(struct core *core, uint32_t conversation);
+/* The conversation is forgotten: its slot may be another's soon. */
+void pair_forget(struct core *core, uint32_t conversation);
 /* While replaying, in any order, before conversation.last_out is told: a try was leased then. */
 void pair_restore(struct core *core, uint32_t conversation, int64_t at_ms);
 

@@ -8,6 +8,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
+#include "broker/core/erase.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/jump.h"
@@ -407,6 +408,12 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
         return operate_restore(core, change->orders);
     case CHANGE_OUTCOMES:
         outcomes_restore(core, change->outcomes);
+        return ERR_NONE;
+    case CHANGE_ERASURE:
+        erase_restore(core, change->erasure);
+        return ERR_NONE;
+    case CHANGE_FORGOTTEN:
+        erase_restore_forgotten(core, change->conversation.key);
         return ERR_NONE;
     case CHANGE_SEEN:
         if (dedupe_find(core, change->seen.event) == NULL)

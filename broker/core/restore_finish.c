@@ -9,6 +9,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
+#include "broker/core/erase.h"
 #include "broker/core/job.h"
 #include "broker/core/jump.h"
 #include "broker/core/leases.h"
@@ -324,6 +325,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     for (uint32_t l = 0; l < core->line_count; l++)
         turns_touch_line(core, l, now);
     jump_restored(core, now);
+    erase_restored(core, now);
     mono_timer(core, MONO_FORGET, 0, now.mono_ms);
 }
 
@@ -412,6 +414,8 @@ void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct i
             campaign_record(core, campaign, now, out);
     } else if (kind == CHANGE_OUTCOMES) {
         outcomes_renew(core, (uint16_t)key, now, out);
+    } else if (kind == CHANGE_ERASURE) {
+        erase_renew(core, key, now, out);
     } else if (kind == CHANGE_SUPPRESSION) {
         suppression_renew(core, key, now, out);
     }

@@ -370,6 +370,7 @@ enum mono_timer {
     MONO_AHEAD,     /* conversations whose records are behind */
     MONO_PURGE,     /* jobs that end for their recipient's sake */
     MONO_RECONSIDER, /* conversations that wait by rules that have changed */
+    MONO_ERASE,     /* jobs of a recipient who is erased (erase.h) */
     MONO_JUMP,      /* what was noted while the wall clock was ahead (jump.h) */
     MONO_KINDS
 };
@@ -455,6 +456,10 @@ struct core {
     uint32_t pauses_all;
     uint32_t campaigns_paused, conversations_paused; /* how many are; pauses on conversations */
     uint32_t sweep; /* the lease at which to go on looking for those that a pause revokes, 0: all were looked at */
+
+    struct erasure *erasures; /* [ERASURES_MAX] */
+    uint64_t next_erasure;
+    uint32_t erase_at, erase_waits; /* the next job to be looked at for the one in hand; waits so far */
 
     struct change_outcomes *outcomes; /* [names_max], by the pool's name; pool 0: nothing is known of it */
 

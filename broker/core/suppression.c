@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "broker/core/erase.h"
 #include "broker/core/purge.h"
 
 static uint64_t key_of(const void *slots, uint32_t slot)
@@ -150,6 +151,8 @@ static bool learn(struct core *core, struct suppressed *suppressed, const struct
     struct suppression_text known;
     read_text(core, suppressed, &known);
     struct suppression_text whole = known;
+    if (erase_hides(core, suppressed->key))
+        return false;
     if (told->recipient[0] != '\0')
         set(whole.recipient, sizeof whole.recipient, told->recipient);
     if (told->by[0] != '\0') {
@@ -183,6 +186,15 @@ void suppression_add(struct core *core, uint32_t account, uint64_t recipient, en
     bool learnt = learn(core, suppressed, text);
     if (is_new || learnt || later)
         record(core, suppressed, false, now, out);
+}
+
+void suppression_hide(struct core *core, uint64_t recipient, struct instant now, struct effects *out)
+{
+    struct suppressed *suppressed = find(core, recipient);
+    if (suppressed == NULL || suppressed->text == 0)
+        return;
+    keep_text(core, suppressed, NULL);
+    record(core, suppressed, false, now, out);
 }
 
 bool suppression_lift(struct core *core, uint64_t recipient, int64_t at_ms, struct instant now, struct effects *out)

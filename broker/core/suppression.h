@@ -11,6 +11,8 @@ void suppression_text_set(struct suppression_text *text, const char *recipient, 
 /* One more cause. What is known of it already is not written again, unless an operator gives another reason. */
 void suppression_add(struct core *core, uint32_t account, uint64_t recipient, enum suppress cause,
                      int64_t since_ms, const struct suppression_text *text, struct instant now, struct effects *out);
+/* It holds on, but nobody's name is kept with it, nor why. */
+void suppression_hide(struct core *core, uint64_t recipient, struct instant now, struct effects *out);
 /* The recipient wrote again, at `at_ms`: lifts their own older word, not a block of ours. True: nothing is left. */
 bool suppression_lift(struct core *core, uint64_t recipient, int64_t at_ms, struct instant now, struct effects *out);
 void suppression_restore(struct core *core, const struct change_suppression *change);

@@ -358,6 +358,30 @@ static void walk_outcomes(struct cursor *cursor, struct change_outcomes *outcome
     }
 }
 
+static void walk_hashes(struct cursor *cursor, uint64_t *hashes, uint16_t count, unsigned max)
+{
+    cursor->broken |= count > max;
+    for (unsigned i = 0; i < count && i < max; i++)
+        HASH(hashes[i]);
+}
+
+static void walk_erasure(struct cursor *cursor, struct change_erasure *erasure)
+{
+    FIELD(erasure->state);
+    FIELD(erasure->more);
+    SIGNED(erasure->begun_ms);
+    SIGNED(erasure->done_ms);
+    FIELD(erasure->jobs);
+    FIELD(erasure->conversations);
+    FIELD(erasure->records);
+    HASH(erasure->person);
+    FIELD(erasure->recipient_count);
+    walk_hashes(cursor, erasure->recipients, erasure->recipient_count, ERASURE_RECIPIENTS_MAX);
+    FIELD(erasure->key_count);
+    walk_hashes(cursor, erasure->keys, erasure->key_count, ERASURE_KEYS_MAX);
+    walk_text(cursor, erasure->by, sizeof erasure->by);
+}
+
 static void walk_name(struct cursor *cursor, struct change_name *name)
 {
     FIELD(name->kind);
@@ -428,6 +452,11 @@ static bool walk(struct cursor *cursor, struct change *change, struct record_sto
         return true;
     case CHANGE_OUTCOMES:
         walk_outcomes(cursor, storage != NULL ? &storage->outcomes : (struct change_outcomes *)change->outcomes);
+        return true;
+    case CHANGE_ERASURE:
+        walk_erasure(cursor, storage != NULL ? &storage->erasure : (struct change_erasure *)change->erasure);
+        return true;
+    case CHANGE_FORGOTTEN:
         return true;
     case CHANGE_SEEN:
         SIGNED(change->seen.at_ms);
@@ -509,6 +538,13 @@ static void set_key(struct change *change, uint64_t key, struct record_storage *
         storage->outcomes.pool = (uint16_t)key;
         change->outcomes = &storage->outcomes;
         break;
+    case CHANGE_ERASURE:
+        storage->erasure.id = key;
+        change->erasure = &storage->erasure;
+        break;
+    case CHANGE_FORGOTTEN:
+        change->conversation.key = key;
+        break;
     case CHANGE_SEEN:
         change->seen.event = key;
         break;
@@ -581,7 +617,10 @@ static bool is_sane(const struct change *change, const struct record_storage *st
         return change->suppression.cause < SUPPRESS_COUNT && change->suppression.causes < 1u << SUPPRESS_COUNT;
     case CHANGE_AUDIT:
         return change_key(change) == storage->audit.number / AUDIT_SHELF && storage->audit.number != 0;
+    case CHANGE_ERASURE:
+        return storage->erasure.state < ERASURE_STATE_COUNT && storage->erasure.id != 0;
     case CHANGE_START:
+    case CHANGE_FORGOTTEN:
     case CHANGE_SEEN:
     case CHANGE_CAMPAIGN:
     case CHANGE_KIND_COUNT:
@@ -666,6 +705,8 @@ const struct store_kind *record_kinds(void)
         [CHANGE_CAMPAIGN] = {"campaign", STORE_KEEP_RENEW, false, 0, 0},
         [CHANGE_AUDIT] = {"audit", STORE_KEEP_HISTORY, true, RESULT, 0},
         [CHANGE_OUTCOMES] = {"outcomes", STORE_KEEP_RENEW, false, 0, 0},
+        [CHANGE_ERASURE] = {"erasure", STORE_KEEP_RENEW, false, 0, 0},
+        [CHANGE_FORGOTTEN] = {"forgotten", STORE_KEEP_HISTORY, true, 0, 0},
     };
     return kinds;
 }

@@ -21,6 +21,7 @@ struct record_storage {
         struct change_orders orders;
         struct change_audit audit;
         struct change_outcomes outcomes;
+        struct change_erasure erasure;
         struct suppression_text suppression;
     };
 };

@@ -679,6 +679,8 @@ static void show_one(const struct showing *s, const struct change *change)
     case CHANGE_CAMPAIGN:
     case CHANGE_AUDIT:
     case CHANGE_OUTCOMES:
+    case CHANGE_ERASURE:
+    case CHANGE_FORGOTTEN:
     case CHANGE_KIND_COUNT:
         break;
     }

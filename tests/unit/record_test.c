@@ -233,6 +233,26 @@ static void draw_name(struct change_name *name)
     draw_text(name->text, sizeof name->text);
 }
 
+static void draw_erasure(struct change_erasure *erasure)
+{
+    *erasure = (struct change_erasure){.id = number() | 1,
+                                       .state = draw() % ERASURE_STATE_COUNT,
+                                       .more = flip(),
+                                       .begun_ms = moment(),
+                                       .done_ms = moment(),
+                                       .jobs = number(),
+                                       .conversations = number(),
+                                       .records = number(),
+                                       .person = draw(),
+                                       .recipient_count = draw() % (ERASURE_RECIPIENTS_MAX + 1),
+                                       .key_count = draw() % (ERASURE_KEYS_MAX + 1)};
+    for (unsigned i = 0; i < erasure->recipient_count; i++)
+        erasure->recipients[i] = draw();
+    for (unsigned i = 0; i < erasure->key_count; i++)
+        erasure->keys[i] = draw();
+    draw_text(erasure->by, sizeof erasure->by);
+}
+
 /* A change of this kind with values all over their ranges; the larger ones live in *storage. */
 static struct change draw_change(enum change_kind kind, struct record_storage *storage)
 {
@@ -286,6 +306,11 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
     } else if (kind == CHANGE_OUTCOMES) {
         draw_outcomes(&storage->outcomes);
         change.outcomes = &storage->outcomes;
+    } else if (kind == CHANGE_ERASURE) {
+        draw_erasure(&storage->erasure);
+        change.erasure = &storage->erasure;
+    } else if (kind == CHANGE_FORGOTTEN) {
+        change.conversation.key = draw();
     } else if (kind == CHANGE_SEEN) {
         change.seen = (struct change_seen){.event = draw(), .at_ms = moment()};
     } else if (kind == CHANGE_DELIVERY) {
@@ -521,6 +546,8 @@ static const struct head_length head_lengths[] = {
     {CHANGE_ORDERS, 1, 16},
     {CHANGE_ORDERS, 5, 27},
     {CHANGE_OUTCOMES, 1, 7},
+    {CHANGE_ERASURE, 5, 3 + 8 + 10},
+    {CHANGE_FORGOTTEN, 5, 3},
     {CHANGE_SEEN, 1, 4},
     {CHANGE_DELIVERY, 1, 3 + 8 + 2},
     {CHANGE_GATE, 1, 5},
@@ -547,6 +574,8 @@ static struct change zero_change(enum change_kind kind)
         change.orders = &zeros.orders;
     else if (kind == CHANGE_OUTCOMES)
         change.outcomes = &zeros.outcomes;
+    else if (kind == CHANGE_ERASURE)
+        change.erasure = &zeros.erasure;
     else if (kind == CHANGE_AUDIT)
         change.audit = &zeros.audit;
     return change;
@@ -675,6 +704,18 @@ START_TEST(the_largest_line_pause_and_suppression_fit_a_head)
     change = (struct change){
         .kind = CHANGE_OUTCOMES, .outcomes = &outcomes, .event = {.seq = UINT64_MAX, .at_ms = 1LL << 47}};
     check_round_trip(&change);
+    struct change_erasure erasure = {.id = UINT64_MAX,
+                                     .begun_ms = INT64_MAX,
+                                     .done_ms = INT64_MAX,
+                                     .jobs = UINT64_MAX,
+                                     .conversations = UINT64_MAX,
+                                     .records = UINT64_MAX,
+                                     .recipient_count = ERASURE_RECIPIENTS_MAX,
+                                     .key_count = ERASURE_KEYS_MAX};
+    memset(erasure.by, 'b', sizeof erasure.by - 1);
+    change = (struct change){.kind = CHANGE_ERASURE, .erasure = &erasure, .event = {.seq = UINT64_MAX, .at_ms = 1LL << 47}};
+    check_round_trip(&change);
+    ck_assert_uint_le(record_encode(&change, head), STORE_HEAD_BYTES_MAX);
 }
 END_TEST
 

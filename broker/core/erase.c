@@ -1,0 +1,476 @@
+/* erase.c — see erase.h.
+ *
+ * One order is in hand, the oldest that is not done. All jobs are walked in slices, for those that are not due yet stand
+ * in no list, and each of its conversations' jobs is cancelled. Once none is left there the conversations are forgotten. */
+#include "broker/core/erase.h"
+
+#include <string.h>
+
+#include "broker/core/conversation.h"
+#include "broker/core/enqueue.h"
+#include "broker/core/job.h"
+#include "broker/core/line.h"
+#include "broker/core/pair.h"
+#include "broker/core/pause.h"
+#include "broker/core/settle.h"
+#include "broker/core/suppression.h"
+#include "broker/core/turns.h"
+
+#define LOOK_MAX     8192 /* jobs looked at in a slice */
+#define SLICE_GAP_MS 1
+#define WAIT_MS      1000 /* for jobs that are still out */
+#define WALK_AGAIN   10   /* such waits: one of them may be waiting again */
+
+static bool is_open(const struct erasure *erasure)
+{
+    return erasure->used && erasure->change.state != ERASURE_DONE;
+}
+
+static struct erasure *in_hand(const struct core *core)
+{
+    struct erasure *oldest = NULL;
+    for (uint32_t i = 0; i < ERASURES_MAX; i++)
+        if (is_open(&core->erasures[i]) && (oldest == NULL || core->erasures[i].change.id < oldest->change.id))
+            oldest = &core->erasures[i];
+    return oldest;
+}
+
+static struct erasure *by_id(const struct core *core, uint64_t id)
+{
+    for (uint32_t i = 0; i < ERASURES_MAX; i++)
+        if (core->erasures[i].used && core->erasures[i].change.id == id)
+            return &core->erasures[i];
+    return NULL;
+}
+
+/* A free one, or that of the oldest that is done; NULL: all are still to be done. */
+static struct erasure *take(struct core *core)
+{
+    struct erasure *oldest = NULL;
+    for (uint32_t i = 0; i < ERASURES_MAX; i++) {
+        struct erasure *erasure = &core->erasures[i];
+        if (!erasure->used)
+            return erasure;
+        if (!is_open(erasure) && (oldest == NULL || erasure->change.id < oldest->change.id))
+            oldest = erasure;
+    }
+    return oldest;
+}
+
+static void record(const struct erasure *erasure, struct instant now, struct effects *out)
+{
+    if (erasure->dry)
+        return;
+    struct change *change = change_add(out, CHANGE_ERASURE);
+    change->erasure = &erasure->change;
+    change->event.at_ms = now.wall_ms;
+}
+
+static bool has_key(const struct change_erasure *change, uint64_t key)
+{
+    uint32_t low = 0, high = change->key_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (change->keys[middle] < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < change->key_count && change->keys[low] == key;
+}
+
+static void add_key(struct change_erasure *change, uint64_t key)
+{
+    uint32_t at = change->key_count;
+    if (has_key(change, key))
+        return;
+    if (change->key_count == ERASURE_KEYS_MAX) {
+        change->more = true;
+        return;
+    }
+    for (; at > 0 && change->keys[at - 1] > key; at--)
+        change->keys[at] = change->keys[at - 1];
+    change->keys[at] = key;
+    change->key_count++;
+}
+
+bool erase_hides(const struct core *core, uint64_t recipient)
+{
+    for (uint32_t i = 0; i < ERASURES_MAX; i++) {
+        const struct erasure *erasure = &core->erasures[i];
+        for (uint32_t r = 0; is_open(erasure) && !erasure->dry && r < erasure->change.recipient_count; r++)
+            if (erasure->change.recipients[r] == recipient)
+                return true;
+    }
+    return false;
+}
+
+bool erase_holds(const struct core *core, uint64_t conversation)
+{
+    for (uint32_t i = 0; i < ERASURES_MAX; i++)
+        if (is_open(&core->erasures[i]) && !core->erasures[i].dry && has_key(&core->erasures[i].change, conversation))
+            return true;
+    return false;
+}
+
+bool core_erases(const struct core *core, uint64_t person)
+{
+    for (uint32_t i = 0; i < ERASURES_MAX; i++)
+        if (is_open(&core->erasures[i]) && !core->erasures[i].dry && core->erasures[i].change.person == person)
+            return true;
+    return false;
+}
+
+bool core_is_erasing(const struct core *core)
+{
+    return in_hand(core) != NULL;
+}
+
+/* ---- ending its jobs ---- */
+
+struct meant { /* slots of its conversations, sorted */
+    uint32_t slots[ERASURE_KEYS_MAX];
+    uint32_t count;
+};
+
+static void find_meant(const struct core *core, const struct change_erasure *change, struct meant *meant)
+{
+    meant->count = 0;
+    for (uint32_t k = 0; k < change->key_count; k++) {
+        uint32_t slot = conversation_find(core, change->keys[k]);
+        uint32_t at = meant->count;
+        if (slot == NOBODY)
+            continue;
+        for (; at > 0 && meant->slots[at - 1] > slot; at--)
+            meant->slots[at] = meant->slots[at - 1];
+        meant->slots[at] = slot;
+        meant->count++;
+    }
+}
+
+static bool is_meant(const struct meant *meant, uint32_t slot)
+{
+    uint32_t low = 0, high = meant->count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (meant->slots[middle] < slot)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < meant->count && meant->slots[low] == slot;
+}
+
+static void end_job(struct core *core, struct erasure *erasure, uint32_t slot, struct instant now, struct effects *out)
+{
+    const struct job *job = &core->jobs[slot];
+    bool asked = (job->flags & JOB_CANCEL) != 0;
+    bool waits = job_is_waiting(job) && (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) == 0;
+    if (erasure->dry ? waits : (!asked || waits) && job_cancel(core, slot, now, out))
+        erasure->change.jobs++;
+    else
+        erasure->jobs_out++;
+}
+
+static void walk_jobs(struct core *core, struct erasure *erasure, struct instant now, struct effects *out)
+{
+    struct meant meant;
+    find_meant(core, &erasure->change, &meant);
+    for (unsigned looked = 0; core->erase_at <= core->jobs_used && looked < LOOK_MAX && effects_have_room(out); looked++) {
+        uint32_t slot = core->erase_at++;
+        const struct job *job = &core->jobs[slot];
+        if (job->number != 0 && !job_state_is_final(job->state) && is_meant(&meant, job->conversation))
+            end_job(core, erasure, slot, now, out);
+    }
+}
+
+static void walk_again(struct core *core, struct erasure *erasure, struct instant now)
+{
+    core->erase_at = 1;
+    core->erase_waits = 0;
+    erasure->jobs_out = 0;
+    if (erasure->dry)
+        erasure->change.jobs = 0;
+    mono_timer(core, MONO_ERASE, 0, now.mono_ms);
+}
+
+/* ---- forgetting ---- */
+
+static void hide_names(struct core *core, const struct change_erasure *change, struct instant now, struct effects *out)
+{
+    for (uint32_t r = 0; r < change->recipient_count; r++)
+        suppression_hide(core, change->recipients[r], now, out);
+    for (uint32_t p = 1; p < core->pauses_end; p++) {
+        struct change_pause *pause = &core->pauses[p].change;
+        bool named = pause->name[0] != '\0' || pause->reason[0] != '\0';
+        if (!core->pauses[p].used || pause->scope != PAUSE_CONVERSATION || !has_key(change, pause->target) || !named)
+            continue;
+        memset(pause->name, 0, sizeof pause->name);
+        memset(pause->reason, 0, sizeof pause->reason);
+        pause_record(core, pause, false, now, out);
+    }
+}
+
+/* What was sent there within the hour still counts for its line. */
+static void forget(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    struct conversation *conversation = &core->conversations[at];
+    uint64_t key = conversation->key;
+    uint64_t place = conversation_place(conversation);
+    recipient_leaves(core, conversation, now, out);
+    struct change *change = change_add(out, CHANGE_FORGOTTEN);
+    change->event.at_ms = now.wall_ms;
+    change->conversation = (struct change_conversation){.key = key};
+    if ((conversation->flags & CONVERSATION_RECORDED) != 0) {
+        change->release_kind = CHANGE_CONVERSATION;
+        change->release_place = place;
+    }
+    if ((conversation->flags & CONVERSATION_AHEAD) != 0)
+        core->ahead_count--;
+    conversation_set_aside(core, at, TIME_NEVER);
+    pair_forget(core, at);
+    conversation_drop(core, at);
+}
+
+/* True: none is left. One whose record is just being written is forgotten when its place is known. */
+static bool forget_all(struct core *core, struct erasure *erasure, struct instant now, struct effects *out)
+{
+    bool all = true;
+    for (uint32_t k = 0; k < erasure->change.key_count; k++) {
+        uint32_t at = conversation_find(core, erasure->change.keys[k]);
+        if (at == NOBODY)
+            continue;
+        const struct conversation *conversation = &core->conversations[at];
+        bool recorded = (conversation->flags & CONVERSATION_RECORDED) != 0;
+        if ((recorded && conversation_place(conversation) == NOWHERE) || !effects_have_room(out)) {
+            all = false;
+            continue;
+        }
+        forget(core, at, now, out);
+        erasure->change.conversations++;
+    }
+    return all;
+}
+
+static bool has_jobs(const struct core *core, const struct change_erasure *change)
+{
+    for (uint32_t k = 0; k < change->key_count; k++) {
+        uint32_t at = conversation_find(core, change->keys[k]);
+        if (at != NOBODY && (core->conversations[at].tail != NOBODY || core->conversations[at].scheduled > 0))
+            return true;
+    }
+    return false;
+}
+
+static void end_dry_run(struct erasure *erasure, struct instant now)
+{
+    erasure->change.state = ERASURE_DONE;
+    erasure->change.done_ms = now.wall_ms;
+    erasure->change.conversations = erasure->change.key_count;
+}
+
+void erase_wake(struct core *core, struct instant now, struct effects *out)
+{
+    struct erasure *erasure = in_hand(core);
+    if (erasure == NULL || erasure->change.state == ERASURE_REWRITING)
+        return;
+    if (core->erase_at <= core->jobs_used) {
+        walk_jobs(core, erasure, now, out);
+        mono_timer(core, MONO_ERASE, 0, now.mono_ms + SLICE_GAP_MS);
+        return;
+    }
+    if (erasure->change.state == ERASURE_FINDING) /* the shell says what there is */
+        return;
+    if (erasure->dry) {
+        end_dry_run(erasure, now);
+        erase_next(core, now);
+        return;
+    }
+    if (has_jobs(core, &erasure->change)) {
+        if (++core->erase_waits % WALK_AGAIN == 0)
+            walk_again(core, erasure, now);
+        mono_timer(core, MONO_ERASE, 0, now.mono_ms + WAIT_MS);
+        return;
+    }
+    erasure->jobs_out = 0;
+    hide_names(core, &erasure->change, now, out);
+    if (!forget_all(core, erasure, now, out)) {
+        mono_timer(core, MONO_ERASE, 0, now.mono_ms + WAIT_MS);
+        return;
+    }
+    erasure->change.state = ERASURE_REWRITING;
+    record(erasure, now, out);
+}
+
+/* ---- the order ---- */
+
+static struct erasure *same_order(const struct core *core, const struct core_erase *ask)
+{
+    for (uint32_t i = 0; i < ERASURES_MAX; i++)
+        if (is_open(&core->erasures[i]) && core->erasures[i].dry == ask->dry_run &&
+            core->erasures[i].change.person == ask->person)
+            return &core->erasures[i];
+    return NULL;
+}
+
+void erase_next(struct core *core, struct instant now)
+{
+    struct erasure *next = in_hand(core);
+    if (next != NULL)
+        walk_again(core, next, now);
+}
+
+static void begin(struct core *core, struct erasure *erasure, const struct core_erase *ask, struct instant now,
+                  struct effects *out)
+{
+    bool first = in_hand(core) == NULL;
+    *erasure = (struct erasure){.used = true, .dry = ask->dry_run};
+    erasure->change = (struct change_erasure){
+        .id = core->next_erasure++, .begun_ms = now.wall_ms, .person = ask->person, .state = ERASURE_FINDING};
+    memcpy(erasure->change.by, ask->by, strnlen(ask->by, NAME_MAX_BYTES));
+    for (size_t r = 0; r < ask->recipient_count && r < ERASURE_RECIPIENTS_MAX; r++)
+        erasure->change.recipients[erasure->change.recipient_count++] = ask->recipients[r];
+    for (size_t k = 0; k < ask->key_count; k++)
+        if (conversation_find(core, ask->keys[k]) != NOBODY)
+            add_key(&erasure->change, ask->keys[k]);
+    record(erasure, now, out);
+    if (first)
+        walk_again(core, erasure, now);
+}
+
+void core_erase(struct core *core, const struct core_erase *ask, struct instant now, struct effects *out)
+{
+    struct erasure *erasure = same_order(core, ask);
+    struct effect *answer;
+    if (erasure == NULL && (erasure = take(core)) != NULL)
+        begin(core, erasure, ask, now, out);
+    effect_answer(out, ask->token, erasure == NULL ? CODE_BUSY : CODE_NONE);
+    answer = &out->effects[out->effect_count - 1];
+    answer->number = erasure == NULL ? 0 : erasure->change.id;
+}
+
+bool core_erasure_task(const struct core *core, struct erasure_task *out)
+{
+    const struct erasure *erasure = in_hand(core);
+    if (erasure == NULL || (erasure->change.state != ERASURE_FINDING && erasure->change.state != ERASURE_REWRITING))
+        return false;
+    *out = (struct erasure_task){.id = erasure->change.id,
+                                 .rewrites = erasure->change.state == ERASURE_REWRITING,
+                                 .person = erasure->change.person,
+                                 .keys = erasure->change.keys,
+                                 .key_count = erasure->change.key_count};
+    return true;
+}
+
+void core_erasure_found(struct core *core, const struct erasure_found *found, struct instant now, struct effects *out)
+{
+    struct erasure *erasure = by_id(core, found->id);
+    if (erasure == NULL || erasure->change.state != ERASURE_FINDING)
+        return;
+    for (size_t k = 0; k < found->key_count; k++)
+        add_key(&erasure->change, found->keys[k]);
+    erasure->change.more = erasure->change.more || found->more;
+    erasure->change.state = ERASURE_ENDING;
+    erasure->files = found->records;
+    record(erasure, now, out);
+    walk_again(core, erasure, now);
+}
+
+void core_erasure_rewritten(struct core *core, uint64_t id, uint64_t records, struct instant now, struct effects *out)
+{
+    struct erasure *erasure = by_id(core, id);
+    if (erasure == NULL || erasure->change.state != ERASURE_REWRITING)
+        return;
+    struct change_erasure *change = &erasure->change;
+    change->records += records;
+    change->key_count = 0;
+    memset(change->keys, 0, sizeof change->keys);
+    change->state = ERASURE_FINDING; /* another round, if there were more conversations than fit */
+    if (!change->more) {
+        change->state = ERASURE_DONE;
+        change->done_ms = now.wall_ms;
+        change->person = 0;
+        change->recipient_count = 0;
+        memset(change->recipients, 0, sizeof change->recipients);
+    }
+    change->more = false;
+    record(erasure, now, out);
+    erase_next(core, now);
+}
+
+/* ---- views ---- */
+
+static void view_of(const struct erasure *erasure, struct erasure_view *out)
+{
+    *out = (struct erasure_view){.id = erasure->change.id,
+                                 .state = (enum erasure_state)erasure->change.state,
+                                 .dry_run = erasure->dry,
+                                 .begun_ms = erasure->change.begun_ms,
+                                 .done_ms = erasure->change.done_ms,
+                                 .jobs = erasure->change.jobs,
+                                 .jobs_out = erasure->jobs_out,
+                                 .conversations = erasure->change.conversations,
+                                 .records = erasure->dry ? erasure->files : erasure->change.records,
+                                 .by = erasure->change.by};
+}
+
+bool core_erasure_view(const struct core *core, uint64_t id, struct erasure_view *out)
+{
+    const struct erasure *erasure = by_id(core, id);
+    if (erasure != NULL)
+        view_of(erasure, out);
+    return erasure != NULL;
+}
+
+uint64_t core_erasure_before(const struct core *core, uint64_t id)
+{
+    uint64_t before = 0;
+    for (uint32_t i = 0; i < ERASURES_MAX; i++) {
+        const struct erasure *erasure = &core->erasures[i];
+        if (erasure->used && erasure->change.id < id && erasure->change.id > before)
+            before = erasure->change.id;
+    }
+    return before;
+}
+
+/* ---- over a restart ---- */
+
+void erase_renew(struct core *core, uint64_t id, struct instant now, struct effects *out)
+{
+    struct erasure *erasure = by_id(core, id);
+    if (erasure != NULL)
+        record(erasure, now, out);
+}
+
+void erase_restore(struct core *core, const struct change_erasure *change)
+{
+    struct erasure *erasure = by_id(core, change->id);
+    if (change->id >= core->next_erasure)
+        core->next_erasure = change->id + 1;
+    if (erasure == NULL)
+        erasure = take(core);
+    if (erasure == NULL)
+        return;
+    *erasure = (struct erasure){.used = true, .change = *change};
+}
+
+void erase_restored(struct core *core, struct instant now)
+{
+    erase_next(core, now);
+}
+
+void erase_restore_forgotten(struct core *core, uint64_t key)
+{
+    uint32_t at = conversation_find(core, key);
+    if (at == NOBODY)
+        return;
+    struct conversation *conversation = &core->conversations[at];
+    conversation_set_chat(core, at, 0);
+    conversation_find_begun(core, at);
+    conversation->flags &= CONVERSATION_PAUSED;
+    conversation->place = NOWHERE_48;
+    conversation->line = NO_LINE;
+    conversation->health = CHAT_UNKNOWN;
+    conversation->health_at = conversation->last_out = conversation->streak = 0;
+    conversation->last_in = 0;
+}

@@ -1,0 +1,413 @@
+/* core_erase_test.c — a recipient is erased: their jobs end, their conversations are forgotten, and a restart in the middle
+ * goes on with it. What lies on the disk is the shell's (erase_test.c); here the test plays it. */
+#include "tests/unit/core_suite.h"
+
+#include <string.h>
+
+#define PERSON    900
+#define RECIPIENT 7000
+#define HANDLE    "+14155550107"
+#define HOME      1 /* their conversation */
+#define GROUP     2 /* one with others */
+#define OTHER     3
+#define HOUR_MS   INT64_C(3600000)
+
+static uint64_t order(bool dry_run)
+{
+    static const uint64_t homes[] = {HOME, 99};
+    static const uint64_t recipients[] = {RECIPIENT};
+    const struct core_erase ask = {.token = 5,
+                                   .person = PERSON,
+                                   .recipients = recipients,
+                                   .recipient_count = 1,
+                                   .keys = homes,
+                                   .key_count = 2,
+                                   .dry_run = dry_run,
+                                   .by = "ann"};
+    rig_forget(rig);
+    core_erase(rig->core, &ask, rig->now, &rig->out);
+    rig_keep(rig);
+    const struct effect *answer = rig_told(rig, EFFECT_ANSWER, 0);
+    ck_assert_ptr_nonnull(answer);
+    return answer->code == CODE_NONE ? answer->number : 0;
+}
+
+static struct erasure_view view_of(uint64_t id)
+{
+    struct erasure_view view = {.state = ERASURE_STATE_COUNT};
+    ck_assert(core_erasure_view(rig->core, id, &view));
+    return view;
+}
+
+/* The store was gone through: these are theirs. */
+static void found(uint64_t id, const uint64_t *keys, size_t count, bool more)
+{
+    const struct erasure_found news = {.id = id, .keys = keys, .key_count = count, .more = more, .records = 12};
+    core_erasure_found(rig->core, &news, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_pass(rig, 50);
+}
+
+static void found_both(uint64_t id)
+{
+    static const uint64_t keys[] = {GROUP, HOME};
+    found(id, keys, 2, false);
+}
+
+static void rewritten(uint64_t id)
+{
+    core_erasure_rewritten(rig->core, id, 7, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static uint64_t send_later(uint64_t conversation)
+{
+    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
+    job.due_ms = rig->now.wall_ms + HOUR_MS;
+    return rig_enqueue(rig, &job).number;
+}
+
+static bool is_known(uint64_t conversation)
+{
+    struct conversation_view view;
+    return core_conversation_view(rig->core, conversation, &view);
+}
+
+/* A message was sent in it: it lives on a line. */
+static void begin_conversation(uint64_t conversation)
+{
+    rig_forget(rig);
+    rig_send(rig, conversation, CLASS_TRANSACTIONAL);
+    rig_pass(rig, 1000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
+    rig_sent(rig, rig_told(rig, EFFECT_JOB, 0));
+    rig_pass(rig, 10);
+    ck_assert(is_known(conversation));
+}
+
+START_TEST(what_waits_ends_and_the_conversations_are_forgotten)
+{
+    uint64_t waits = rig_send(rig, HOME, CLASS_REPLY);
+    uint64_t later = send_later(HOME);
+    uint64_t group = rig_send(rig, GROUP, CLASS_CAMPAIGN);
+    uint64_t other = rig_send(rig, OTHER, CLASS_REPLY);
+    uint64_t id = order(false);
+    ck_assert_uint_eq(id, 1);
+    rig_pass(rig, 50);
+    ck_job(waits, JOB_NONE, REASON_NONE); /* at once: the direct ones are known without the disk */
+    ck_job(later, JOB_NONE, REASON_NONE);
+    ck_assert_int_eq(view_of(id).state, ERASURE_FINDING);
+    ck_assert(core_erases(rig->core, PERSON));
+    ck_assert(!core_erases(rig->core, PERSON + 1));
+    found_both(id);
+    ck_job(group, JOB_NONE, REASON_NONE);
+    ck_assert(rig_view(rig, other).state != JOB_NONE);
+    ck_assert(!is_known(HOME) && !is_known(GROUP) && is_known(OTHER));
+    struct erasure_task task;
+    ck_assert(core_erasure_task(rig->core, &task));
+    ck_assert(task.rewrites && task.id == id && task.key_count == 2 && task.keys[0] == HOME && task.keys[1] == GROUP);
+    rewritten(id);
+    struct erasure_view view = view_of(id);
+    ck_assert_int_eq(view.state, ERASURE_DONE);
+    ck_assert_uint_eq(view.jobs, 3);
+    ck_assert_uint_eq(view.records, 7);
+    ck_assert_str_eq(view.by, "ann");
+    ck_assert_int_ge(view.done_ms, view.begun_ms);
+    ck_assert(!core_erasure_task(rig->core, &task));
+    ck_assert(!core_erases(rig->core, PERSON));
+}
+END_TEST
+
+START_TEST(the_order_keeps_no_hash_of_the_recipient_once_it_is_done)
+{
+    uint64_t id = order(false);
+    found_both(id);
+    size_t before = rig->record_count;
+    rewritten(id);
+    ck_assert_uint_eq(rig_records(rig, CHANGE_ERASURE, id, before), 1);
+    const struct rig_record *last = &rig->records[rig->record_count - 1];
+    uint64_t person = PERSON;
+    uint64_t recipient = RECIPIENT;
+    for (size_t at = 0; at + 8 <= last->bytes; at++) {
+        ck_assert_int_ne(memcmp(rig->bytes + last->at + at, &person, 8), 0);
+        ck_assert_int_ne(memcmp(rig->bytes + last->at + at, &recipient, 8), 0);
+    }
+}
+END_TEST
+
+START_TEST(a_job_that_a_worker_has_is_waited_for)
+{
+    rig_worker(rig, 1, 4);
+    rig_send(rig, HOME, CLASS_REPLY);
+    rig_pass(rig, 100);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
+    struct effect job = *rig_told(rig, EFFECT_JOB, 0);
+    uint64_t id = order(false);
+    found_both(id);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1); /* if it was not begun it comes back */
+    rig_pass(rig, 3000);
+    ck_assert_int_eq(view_of(id).state, ERASURE_ENDING);
+    ck_assert_uint_eq(view_of(id).jobs_out, 1);
+    rig_sent(rig, &job);
+    rig_pass(rig, 3000);
+    ck_assert_int_eq(view_of(id).state, ERASURE_REWRITING);
+    ck_assert_uint_eq(view_of(id).jobs_out, 0);
+    ck_assert(!is_known(HOME));
+}
+END_TEST
+
+START_TEST(an_unknown_outcome_is_waited_for_until_a_person_settles_it)
+{
+    rig_worker(rig, 1, 4);
+    uint64_t number = rig_send(rig, HOME, CLASS_REPLY);
+    rig_pass(rig, 100);
+    struct core_result result = rig_result(rig_told(rig, EFFECT_JOB, 0), OUTCOME_RETRY);
+    result.unknown = true;
+    result.retry_after_ms = 24 * HOUR_MS;
+    rig_answer(rig, &result);
+    uint64_t id = order(false);
+    found_both(id);
+    rig_pass(rig, 20000);
+    ck_assert_int_eq(view_of(id).state, ERASURE_ENDING);
+    ck_assert_uint_eq(view_of(id).jobs_out, 1);
+    core_settle(rig->core, 9, number, false, (struct span){0}, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_pass(rig, 20000);
+    ck_job(number, JOB_NONE, REASON_NONE);
+    ck_assert_int_eq(view_of(id).state, ERASURE_REWRITING);
+}
+END_TEST
+
+START_TEST(a_long_backlog_ends_in_slices_and_all_of_it)
+{
+    enum { JOBS = 20000 };
+    for (int i = 0; i < JOBS; i++)
+        i % 3 == 0 ? send_later(HOME) : rig_send(rig, HOME, CLASS_CAMPAIGN);
+    uint64_t id = order(false);
+    found_both(id);
+    rig_pass(rig, 1000);
+    ck_assert_int_eq(view_of(id).state, ERASURE_REWRITING);
+    ck_assert_uint_eq(view_of(id).jobs, JOBS);
+}
+END_TEST
+
+START_TEST(a_dry_run_counts_and_changes_nothing)
+{
+    rig_worker(rig, 1, 1);
+    uint64_t first = rig_send(rig, HOME, CLASS_REPLY);
+    rig_pass(rig, 100);
+    uint64_t second = rig_send(rig, HOME, CLASS_REPLY);
+    size_t before = rig->record_count;
+    uint64_t id = order(true);
+    ck_assert(!core_erases(rig->core, PERSON));
+    found_both(id);
+    struct erasure_view view = view_of(id);
+    ck_assert(view.dry_run);
+    ck_assert_int_eq(view.state, ERASURE_DONE);
+    ck_assert_uint_eq(view.jobs, 1);
+    ck_assert_uint_eq(view.jobs_out, 1);
+    ck_assert_uint_eq(view.conversations, 2);
+    ck_assert_uint_eq(view.records, 12);
+    ck_assert_uint_eq(rig_records(rig, CHANGE_ERASURE, 0, before), 0);
+    ck_assert_int_eq(rig_view(rig, first).state, JOB_LEASED);
+    ck_assert(!rig_view(rig, first).cancel_asked);
+    ck_assert_int_eq(rig_view(rig, second).state, JOB_QUEUED);
+}
+END_TEST
+
+START_TEST(asking_again_while_it_is_under_way_is_the_same_order)
+{
+    uint64_t id = order(false);
+    ck_assert_uint_eq(order(false), id);
+    uint64_t dry = order(true);
+    ck_assert_uint_ne(dry, id);
+    found_both(id);
+    ck_assert_uint_eq(order(false), id);
+    rewritten(id);
+    ck_assert_uint_gt(order(false), dry);
+    ck_assert_uint_eq(core_erasure_before(rig->core, UINT64_MAX), dry + 1);
+    ck_assert_uint_eq(core_erasure_before(rig->core, id), 0);
+}
+END_TEST
+
+static uint64_t order_for(uint64_t person)
+{
+    const struct core_erase ask = {.token = 5, .person = person, .by = "ann"};
+    rig_forget(rig);
+    core_erase(rig->core, &ask, rig->now, &rig->out);
+    rig_keep(rig);
+    const struct effect *answer = rig_told(rig, EFFECT_ANSWER, 0);
+    return answer->code == CODE_NONE ? answer->number : 0;
+}
+
+START_TEST(orders_are_done_one_after_the_other_and_too_many_are_refused)
+{
+    struct erasure_task task;
+    for (uint64_t n = 0; n < 64; n++)
+        ck_assert_uint_eq(order_for(100 + n), n + 1);
+    ck_assert_uint_eq(order_for(1000), 0);
+    for (uint64_t n = 0; n < 64; n++) {
+        ck_assert(core_erasure_task(rig->core, &task));
+        ck_assert(!task.rewrites && task.id == n + 1);
+        found(task.id, NULL, 0, false);
+        ck_assert(core_erasure_task(rig->core, &task) && task.rewrites);
+        rewritten(task.id);
+        rig_pass(rig, 10);
+    }
+    ck_assert_uint_eq(order_for(1000), 65); /* the oldest that is done makes room */
+    struct erasure_view view;
+    ck_assert(!core_erasure_view(rig->core, 1, &view));
+}
+END_TEST
+
+START_TEST(more_conversations_than_there_is_room_for_are_done_in_rounds)
+{
+    enum { GROUPS = ERASURE_KEYS_MAX + 40 };
+    uint64_t keys[GROUPS];
+    struct erasure_task task;
+    for (uint64_t i = 0; i < GROUPS; i++)
+        rig_send(rig, keys[i] = 1000 + i, CLASS_REPLY);
+    uint64_t id = order_for(PERSON);
+    found(id, keys, GROUPS, false);
+    ck_assert_uint_eq(view_of(id).jobs, ERASURE_KEYS_MAX);
+    rewritten(id);
+    rig_pass(rig, 10);
+    ck_assert_int_eq(view_of(id).state, ERASURE_FINDING);
+    ck_assert(core_erasure_task(rig->core, &task) && !task.rewrites && task.person == PERSON);
+    found(id, keys + ERASURE_KEYS_MAX, GROUPS - ERASURE_KEYS_MAX, false);
+    rewritten(id);
+    ck_assert_int_eq(view_of(id).state, ERASURE_DONE);
+    ck_assert_uint_eq(view_of(id).jobs, GROUPS);
+}
+END_TEST
+
+START_TEST(a_restart_goes_on_wherever_it_was)
+{
+    struct erasure_task task;
+    rig_send(rig, HOME, CLASS_REPLY);
+    rig_send(rig, GROUP, CLASS_REPLY);
+    uint64_t id = order(false);
+    rig_restart(rig, 10);
+    ck_assert(core_erases(rig->core, PERSON));
+    ck_assert(core_erasure_task(rig->core, &task) && !task.rewrites && task.id == id);
+    rig_pass(rig, 50);
+    const struct erasure_found news = {.id = id, .keys = (const uint64_t[]){GROUP, HOME}, .key_count = 2};
+    core_erasure_found(rig->core, &news, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_restart(rig, 10);
+    rig_pass(rig, 2000);
+    ck_assert_int_eq(view_of(id).state, ERASURE_REWRITING);
+    ck_assert(!is_known(HOME) && !is_known(GROUP));
+    rig_restart(rig, 10);
+    ck_assert(core_erasure_task(rig->core, &task) && task.rewrites && task.key_count == 2);
+    rewritten(id);
+    rig_restart(rig, 10);
+    ck_assert_int_eq(view_of(id).state, ERASURE_DONE);
+    ck_assert(!core_erases(rig->core, PERSON));
+    ck_assert_uint_eq(order(false), id + 1);
+}
+END_TEST
+
+static void clean_all(void)
+{
+    size_t count = rig->record_count;
+    for (size_t i = 0; i < count; i++) {
+        rig_clean(rig, i);
+        rig_keep(rig);
+    }
+}
+
+/* As one that was never there: it lives nowhere, and its next message is a first one. */
+START_TEST(what_was_forgotten_stays_so_over_restarts_and_a_later_job_begins_anew)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, cadence_ms: []"), 1);
+    rig_worker(rig, 1, 4);
+    begin_conversation(HOME);
+    begin_conversation(OTHER);
+    unsigned used = rig_line(rig, 0).recipients_used;
+    uint64_t id = order(false);
+    found_both(id);
+    rewritten(id);
+    ck_assert(!is_known(HOME));
+    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, used); /* they were written to all the same */
+    clean_all();
+    rig_restart(rig, 10);
+    ck_assert(!is_known(HOME) && is_known(OTHER));
+    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, used);
+    rig_worker(rig, 1, 4);
+    unsigned fresh = rig_line(rig, 0).fresh_used;
+    begin_conversation(HOME);
+    ck_assert_uint_eq(rig_line(rig, 0).fresh_used, fresh + 1);
+    clean_all();
+    rig_restart(rig, 10);
+    struct conversation_view view;
+    ck_assert(core_conversation_view(rig->core, HOME, &view));
+    ck_assert(view.placed);
+}
+END_TEST
+
+START_TEST(a_suppression_holds_on_without_a_name)
+{
+    const struct core_suppress suppress = {
+        .token = 3, .recipient = RECIPIENT, .handle = HANDLE, .reason = "asked on the phone", .by = "ann"};
+    struct suppression_view view;
+    core_suppress(rig->core, &suppress, rig->now, &rig->out);
+    rig_keep(rig);
+    uint64_t id = order(false);
+    found_both(id);
+    for (int start = 0; start < 2; start++) {
+        ck_assert(core_suppression_view(rig->core, 0, RECIPIENT, &view));
+        ck_assert_int_eq(view.cause, SUPPRESS_OPERATOR);
+        ck_assert_str_eq(view.text.recipient, "");
+        ck_assert_str_eq(view.text.reason, "");
+        core_suppress(rig->core, &suppress, rig->now, &rig->out); /* nor is it told anew before it is done */
+        rig_keep(rig);
+        rig_restart(rig, 10);
+    }
+}
+END_TEST
+
+START_TEST(a_pause_of_their_conversation_holds_on_without_a_name)
+{
+    const struct core_pause pause = {.token = 4,
+                                     .scope = PAUSE_CONVERSATION,
+                                     .target = HOME,
+                                     .name = HANDLE,
+                                     .reason = "they asked",
+                                     .by = "ann"};
+    struct pause_view view;
+    uint32_t cursor = 0;
+    core_pause(rig->core, &pause, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_send(rig, HOME, CLASS_REPLY);
+    uint64_t id = order(false);
+    found_both(id);
+    rewritten(id);
+    rig_restart(rig, 10);
+    ck_assert_uint_eq(core_pauses(rig->core, &cursor, &view, 1), 1);
+    ck_assert_uint_eq(view.pause.target, HOME);
+    ck_assert_str_eq(view.pause.name, "");
+    ck_assert_str_eq(view.pause.reason, "");
+    ck_job(rig_send(rig, HOME, CLASS_REPLY), JOB_QUEUED, REASON_CONVERSATION_PAUSED);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        what_waits_ends_and_the_conversations_are_forgotten,
+        the_order_keeps_no_hash_of_the_recipient_once_it_is_done,
+        a_job_that_a_worker_has_is_waited_for,
+        an_unknown_outcome_is_waited_for_until_a_person_settles_it,
+        a_long_backlog_ends_in_slices_and_all_of_it,
+        a_dry_run_counts_and_changes_nothing,
+        asking_again_while_it_is_under_way_is_the_same_order,
+        orders_are_done_one_after_the_other_and_too_many_are_refused,
+        more_conversations_than_there_is_room_for_are_done_in_rounds,
+        a_restart_goes_on_wherever_it_was,
+        what_was_forgotten_stays_so_over_restarts_and_a_later_job_begins_anew,
+        a_suppression_holds_on_without_a_name,
+        a_pause_of_their_conversation_holds_on_without_a_name,
+    };
+    return run_suite("core_erase", tests, sizeof tests / sizeof *tests);
+}
