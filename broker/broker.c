@@ -216,6 +216,7 @@ static void speak(struct broker *broker)
 static bool make_durable(struct broker *broker)
 {
     uint64_t commit = store_submit(broker->store, broker->batch);
+    broker->commit = commit;
     outbox_bind(broker->outbox, commit);
     timings_submitted(broker->timings, commit);
     return store_collect(broker->store, &broker->durable) == ERR_NONE && !broker->out_of_memory;
@@ -274,6 +275,7 @@ static bool broker_turn(struct broker *broker)
     uint64_t before = broker->durable;
     if (!make_durable(broker))
         return false;
+    broker_erase_turn(broker);
     read_lookups(broker);
     speak(broker);
     events_turn(broker->events, core_next_seq(broker->core), broker->durable != before, broker->now);
@@ -312,6 +314,7 @@ static long timeout_ms(const struct broker *broker, int64_t rest_us)
     next = earlier(next, earlier(ingress_next_mono_ms(broker->ingress), dispatch_next_mono_ms(broker->dispatch)));
     next = earlier(next, earlier(broker->clean_at_ms, admin_next_mono_ms(broker->admin)));
     next = earlier(next, outcomes_next_mono_ms(broker->outcomes, now));
+    next = earlier(next, broker_erase_next_mono_ms(broker));
     next = earlier(next, notify_next_mono_ms());
     if (broker->end_by_ms != 0)
         next = earlier(next, broker->end_by_ms);

@@ -82,6 +82,11 @@ static bool admin_ready(void *self)
     return feed_link_is_bound(broker->feed);
 }
 
+static bool admin_erasing(void *self, uint64_t id, uint64_t *total, uint64_t *done)
+{
+    return broker_erase_progress(self, id, total, done);
+}
+
 struct admin_shell broker_admin_shell(struct broker *broker)
 {
     return (struct admin_shell){.self = broker,
@@ -90,5 +95,6 @@ struct admin_shell broker_admin_shell(struct broker *broker)
                                 .id_hash = admin_id_hash,
                                 .store_facts = admin_store_facts,
                                 .outcomes = admin_outcomes,
+                                .erasing = admin_erasing,
                                 .ready = admin_ready};
 }

@@ -17,6 +17,7 @@
 #include "broker/edge/timings.h"
 #include "broker/edge/zones.h"
 #include "broker/edge/tokens.h"
+#include "broker/erase.h"
 #include "broker/memory.h"
 #include "broker/rest.h"
 #include "broker/store/owner.h"
@@ -61,6 +62,8 @@ struct broker {
     bool unread; /* by producers: something, as far as is known */
     bool store_full, store_waits; /* as told in the log */
     bool failed; /* a socket was lost: ends with 1, to be started again */
+    uint64_t commit;  /* the last that was submitted */
+    struct broker_erase erase;
     struct instant now;
 };
 
@@ -89,6 +92,13 @@ void broker_reload(struct broker *broker); /* SIGHUP */
 bool broker_is_restored(struct broker *broker, bool *restored);
 /* After core_restored(): makes what follows from it durable. False: the log says why. */
 bool broker_take_backup_over(struct broker *broker);
+
+/* ---- erase.c ---- */
+/* After what was submitted: a pass over the store begins, or has ended. */
+void broker_erase_turn(struct broker *broker);
+int64_t broker_erase_next_mono_ms(const struct broker *broker);
+/* How far the store has been gone through for that order; false: it is not being gone through now. */
+bool broker_erase_progress(struct broker *broker, uint64_t id, uint64_t *total, uint64_t *done);
 
 /* ---- broker_audit.c ---- */
 /* An audit record of the system's own: `what` is start, stop or reload; `reason` NULL: none. */

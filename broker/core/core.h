@@ -273,6 +273,9 @@ void core_suppress(struct core *core, const struct core_suppress *suppress, stru
 /* Whatever the cause; `handle`, `reason` and `by` are not asked for. EFFECT_ANSWER not_found when there was none. */
 void core_unsuppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out);
 
+/* The pause holds on with another reason (which names nobody any more); whichever it lies on. */
+void core_pause_reword(struct core *core, uint64_t id, const char *reason, struct instant now, struct effects *out);
+
 /* ---- erasing a recipient ---- */
 
 struct core_erase {
@@ -309,7 +312,9 @@ struct erasure_found {
     uint64_t records; /* that name them */
 };
 void core_erasure_found(struct core *core, const struct erasure_found *found, struct instant now, struct effects *out);
-void core_erasure_rewritten(struct core *core, uint64_t id, uint64_t records, struct instant now, struct effects *out);
+/* `more`: some of it could not be overwritten, for its conversation is not among those in hand: another round follows. */
+void core_erasure_rewritten(struct core *core, uint64_t id, uint64_t records, bool more, struct instant now,
+                            struct effects *out);
 struct erasure_view {
     uint64_t id;
     enum erasure_state state;

@@ -376,7 +376,8 @@ void core_erasure_found(struct core *core, const struct erasure_found *found, st
     walk_again(core, erasure, now);
 }
 
-void core_erasure_rewritten(struct core *core, uint64_t id, uint64_t records, struct instant now, struct effects *out)
+void core_erasure_rewritten(struct core *core, uint64_t id, uint64_t records, bool more, struct instant now,
+                            struct effects *out)
 {
     struct erasure *erasure = by_id(core, id);
     if (erasure == NULL || erasure->change.state != ERASURE_REWRITING)
@@ -386,7 +387,7 @@ void core_erasure_rewritten(struct core *core, uint64_t id, uint64_t records, st
     change->key_count = 0;
     memset(change->keys, 0, sizeof change->keys);
     change->state = ERASURE_FINDING; /* another round, if there were more conversations than fit */
-    if (!change->more) {
+    if (!change->more && !more) {
         change->state = ERASURE_DONE;
         change->done_ms = now.wall_ms;
         change->person = 0;

@@ -65,6 +65,11 @@ enum admin_step call_suppressions(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_suppress(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_unsuppress(struct admin_turn *turn, struct exchange *x);
 
+/* admin_erase.c */
+enum admin_step call_erase(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_erasures(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_erasure(struct admin_turn *turn, struct exchange *x);
+
 /* What the path's first part names: what memory knows of that job (admin_jobs.c); its view from disk, and the answer. */
 void exchange_job(struct admin_turn *turn, struct exchange *x, bool with_line, struct lookup_job *job);
 void exchange_fill_job(struct admin_turn *turn, const struct job_view *view, bool with_line, struct lookup_job *job);

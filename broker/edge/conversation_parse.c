@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/edge/lookup.h"
+#include "broker/edge/named.h"
 #include "broker/edge/recipients.h"
 #include "broker/edge/view.h"
 #include "lineward/clock.h"
@@ -73,6 +74,8 @@ static bool parse_recipients(struct parse *parse)
     struct json_out *text = &parse->texts->recipients;
     if (!recipients_read(json_get(parse->item, "to"), &to, parse->refusal))
         return false;
+    if (parse->parser->core != NULL && named_erased(parse->parser->core, parse->parser->hash, &to))
+        return refuse(parse, CODE_NOT_ALLOWED, "to", ERASED_TEXT);
     recipients_write(&to, text);
     if (text->failed)
         return refuse(parse, CODE_BUSY, "", "out of memory");

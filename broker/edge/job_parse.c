@@ -10,6 +10,7 @@
 
 #include "broker/edge/lookup.h"
 #include "broker/edge/zones.h"
+#include "broker/edge/named.h"
 #include "broker/edge/recipients.h"
 #include "broker/edge/zones.h"
 #include "lineward/clock.h"
@@ -394,6 +395,16 @@ static uint16_t area_of(const struct recipients *to)
     return (uint16_t)area;
 }
 
+/* A repeat of one that was accepted is the core's to answer. */
+static bool spares_erased(struct parse *parse)
+{
+    const struct job_parser *parser = parse->parser;
+    if (!named_erased(parser->core, parser->hash, &parse->to) ||
+        (parse->out->id_hash != 0 && core_job_by_id(parser->core, parse->out->id_hash) != 0))
+        return true;
+    return refuse(parse, CODE_NOT_ALLOWED, "to", ERASED_TEXT);
+}
+
 bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, struct core_enqueue *out,
                struct job_texts *texts, struct span *id, struct job_refusal *refusal, struct effects *effects)
 {
@@ -424,6 +435,7 @@ bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, 
         out->zone = zones_of_job(parser->core, parse.tz, &parse.to, effects);
         out->area = area_of(&parse.to);
     }
+    good = good && spares_erased(&parse);
     cJSON_Delete(root);
     return good;
 }

@@ -26,7 +26,8 @@ enum keyed_kind {
     KEYED_INSTANCE,
     KEYED_COLLAPSE,
     KEYED_STATE,
-    KEYED_OUTCOME
+    KEYED_OUTCOME,
+    KEYED_PERSON
 };
 
 /* Never 0, which stands for "none". `scope` is a name (a pool, an account) of at most NAME_MAX_BYTES, or NULL. */

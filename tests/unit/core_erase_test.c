@@ -56,7 +56,7 @@ static void found_both(uint64_t id)
 
 static void rewritten(uint64_t id)
 {
-    core_erasure_rewritten(rig->core, id, 7, rig->now, &rig->out);
+    core_erasure_rewritten(rig->core, id, 7, false, rig->now, &rig->out);
     rig_keep(rig);
 }
 

@@ -1,0 +1,25 @@
+/* named.h — does a text name a certain recipient, who is known by a keyed hash alone? And taking the name out of it,
+ * byte for byte, so that what the text is a part of keeps its form. Pure. */
+#ifndef LINEWARD_EDGE_NAMED_H
+#define LINEWARD_EDGE_NAMED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/core/core.h"
+#include "broker/edge/keyed_hash.h"
+#include "broker/edge/recipients.h"
+
+/* Of a handle as handle_normalize() writes it, whichever account or pool. */
+uint64_t named_person(const struct keyed_hash *hash, const char *handle);
+/* Is that one of these (as recipients_write() wrote them)? */
+bool named_among(const struct keyed_hash *hash, uint64_t person, struct span recipients);
+/* How often the text names them: a number with or without its plus, an e-mail address in any case. With `masks` each
+ * such name becomes as many stars. */
+size_t named_in(const struct keyed_hash *hash, uint64_t person, char *text, size_t bytes, bool masks);
+#define ERASED_TEXT "to: a recipient is being erased: not before that is done"
+/* Is one of these being erased now? */
+bool named_erased(const struct core *core, const struct keyed_hash *hash, const struct recipients *to);
+
+#endif

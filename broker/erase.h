@@ -1,0 +1,39 @@
+/* erase.h — erasing a recipient, the shell's share: going through the store for the conversations that have them, and
+ * again to overwrite what names them. What ends and what is forgotten is the core's (core/erase.h). */
+#ifndef LINEWARD_BROKER_ERASE_H
+#define LINEWARD_BROKER_ERASE_H
+
+#include <stdbool.h>
+
+#include "broker/core/core.h"
+#include "broker/edge/keyed_hash.h"
+#include "broker/store/store.h"
+
+#define ERASE_FOUND_MAX (ERASURE_KEYS_MAX + 1) /* one more than an order has room for: then there are more */
+
+struct erasing { /* what a pass looks for, and what it found; the store's thread's while it is on */
+    const struct keyed_hash *hash;
+    uint64_t person;
+    bool rewrites;
+    uint64_t keys[ERASURE_KEYS_MAX]; /* sorted */
+    size_t key_count;
+    uint64_t found[ERASE_FOUND_MAX]; /* conversations with them that are not among `keys` */
+    size_t found_count;
+    uint64_t records; /* that name them, or belong to one of those conversations */
+};
+
+/* store_pass.visit; self is a struct erasing. */
+enum store_passed erasing_visit(void *self, const struct store_record *record, uint8_t *head,
+                                uint8_t *const sections[STORE_SECTIONS]);
+
+struct broker_erase {
+    struct erasing work;
+    bool on;          /* a pass is */
+    uint64_t id;      /* its order */
+    uint64_t bound;     /* a rewriting waits for this commit ... */
+    uint64_t bound_id;  /* ... of this order; 0: none */
+    uint64_t hidden_id; /* and for what was taken out of memory for this one */
+    int64_t again_ms; /* steady: after a pass that failed, not before */
+};
+
+#endif

@@ -1,0 +1,307 @@
+/* erase_test.c — a person asks to be erased: when the broker says that it is done, no file of the store has their number,
+ * whatever was held, sent, failed, paused or moved for them; everybody else's jobs go as they would have; and SIGKILLs in
+ * the middle only make it take longer. */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "lineward/json.h"
+#include "producer.h"
+
+#define PERSON       "+14155550190"
+#define PERSON_BARE  "14155550190"
+#define FRIEND       "+14155550191"
+#define MAIL         "Ann.Example+x@Mail.example.org"
+#define MAIL_BARE    "ann.example+x@mail.example.org"
+#define OTHERS       40
+#define KILLS        12
+#define JOBS_AT_ONCE 64
+#define CLEANED      3 /* segments, before anything is looked at */
+#define ERASE_MS     60000
+#define REASON       "\"reason\":\"" PERSON " asked us in writing\""
+
+static struct rig rig;
+static struct producer producer;
+static unsigned batches;
+
+static const char *const small[] = {"store.segment_mb=1", NULL};
+
+/* ---- what the store's files say ---- */
+
+static bool file_holds(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "rb");
+    size_t bytes = strlen(text), kept = 0, got;
+    static char window[1 << 16];
+    bool found = false;
+    if (file == NULL) /* given up meanwhile */
+        return false;
+    while (!found && (got = fread(window + kept, 1, sizeof window - kept, file)) > 0) {
+        size_t all = kept + got;
+        found = all >= bytes && memmem(window, all, text, bytes) != NULL;
+        kept = all < bytes - 1 ? all : bytes - 1;
+        memmove(window, window + all - kept, kept);
+    }
+    fclose(file);
+    return found;
+}
+
+/* How many of the store's files have the text; the last one's name. */
+static unsigned files_with(const char *text, char name[300])
+{
+    char folder[PROGRAM_PATH_MAX], path[PROGRAM_PATH_MAX + 300];
+    unsigned found = 0;
+    snprintf(folder, sizeof folder, "%s/data", rig.folder);
+    DIR *listing = opendir(folder);
+    MUST(listing != NULL, "no folder %s", folder);
+    for (const struct dirent *entry; (entry = readdir(listing)) != NULL;) {
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (entry->d_name[0] == '.' || !file_holds(path, text))
+            continue;
+        snprintf(name, 300, "%s", entry->d_name);
+        found++;
+    }
+    closedir(listing);
+    return found;
+}
+
+static void must_be_gone(const char *text)
+{
+    char name[300] = "";
+    MUST(files_with(text, name) == 0, "%s is still in %s", text, name);
+}
+
+static void must_be_there(const char *text)
+{
+    char name[300];
+    MUST(files_with(text, name) > 0, "%s is in no file: there is nothing to erase", text);
+}
+
+/* ---- asking ---- */
+
+static cJSON *ask(const char *method, const char *path, const char *body, long wanted)
+{
+    long status = 0;
+    cJSON *answer = rig_ask(&rig, method, path, body, &status);
+    MUST(status == wanted, "%s %s: %ld, not %ld", method, path, status, wanted);
+    return answer;
+}
+
+static void call(const char *method, const char *path, const char *body)
+{
+    cJSON_Delete(ask(method, path, body, 200));
+}
+
+static void order(const char *to, bool dry_run, char id[32])
+{
+    char body[256];
+    snprintf(body, sizeof body, "{\"to\":\"%s\"," REASON ",\"dry_run\":%s}", to, dry_run ? "true" : "false");
+    cJSON *answer = ask("POST", "/v1/erasures", body, 202);
+    snprintf(id, 32, "%s", text_at(answer, "erasure"));
+    cJSON_Delete(answer);
+}
+
+static cJSON *erasure(const char *id)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/v1/erasures/%s", id);
+    return ask("GET", path, NULL, 200);
+}
+
+static bool is_done(const char *id)
+{
+    cJSON *view = erasure(id);
+    bool done = strcmp(text_at(view, "state"), "done") == 0;
+    cJSON_Delete(view);
+    return done;
+}
+
+static cJSON *await_done(const char *id)
+{
+    AWAIT_FOR(ERASE_MS, is_done(id), "%s is not done", id);
+    return erasure(id);
+}
+
+/* ---- what there is of a person ---- */
+
+static void send(const char *to, const char *id, const char *more, const char *state)
+{
+    char job[600], number[JOB_NUMBER_TEXT_MAX];
+    snprintf(job, sizeof job,
+             "{\"id\":\"%s\",\"to\":%s,\"meta\":{\"to\":%s},%s\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]}}",
+             id, to, to, more);
+    producer_enqueue(&producer, job, number, state);
+}
+
+/* Jobs of nobody that end at once: segments fill with what is over, are cleaned, and used again. */
+static void fill(void)
+{
+    char job[1200], padding[900], request[16];
+    memset(padding, 'x', sizeof padding - 1);
+    padding[sizeof padding - 1] = '\0';
+    for (unsigned i = 0; i < JOBS_AT_ONCE; i++) {
+        snprintf(request, sizeof request, "b%u", i);
+        snprintf(job, sizeof job,
+                 "{\"id\":\"f%u-%u\",\"to\":\"%s\",\"expires_at\":\"2020-01-01T00:00:00Z\","
+                 "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"%s\"}]}}",
+                 batches, i, i % 8 == 0 ? PERSON : "+14157070001", padding);
+        SEND(&producer, "LW1", "ENQUEUE", request, job);
+    }
+    for (unsigned i = 0; i < JOBS_AT_ONCE; i++)
+        MUST(producer_receive(&producer, LIMIT_MS), "no ACK");
+    batches++;
+}
+
+static int64_t cleaned(void)
+{
+    long status = 0;
+    char *text = rig_fetch(&rig, rig.token, "GET", "/metrics", NULL, 0, &status);
+    const char *at = strstr(text, "\nlineward_store_cleaned_segments_total ");
+    int64_t count = at == NULL ? -1 : strtoll(strchr(at, ' '), NULL, 10);
+    free(text);
+    return count;
+}
+
+static bool is(const char *id, const char *state)
+{
+    return producer_is(&producer, id, state, NULL);
+}
+
+static void open_rig(void)
+{
+    rig_open(&rig, small);
+    rig_start(&rig, 1);
+    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
+}
+
+static void close_rig(void)
+{
+    producer_close(&producer);
+    rig_close(&rig);
+}
+
+/* Sent, expired, paused, moved, waiting, not due, in a group: and everybody else beside. */
+static void make_past(void)
+{
+    send("\"" PERSON "\"", "sent", "", NULL);
+    send("[\"" PERSON "\",\"" FRIEND "\"]", "group-sent", "", NULL);
+    send("\"" MAIL "\"", "mail-sent", "", NULL);
+    AWAIT(is("sent", "sent") && is("group-sent", "sent") && is("mail-sent", "sent"), "nothing is sent");
+    for (unsigned i = 0; i < 400 && cleaned() < CLEANED; i++)
+        fill();
+    MUST(cleaned() >= CLEANED, "nothing was cleaned");
+    call("POST", "/v1/pause", "{" REASON "}");
+    call("POST", "/v1/conversations/default/" PERSON "/pause", "{" REASON "}");
+    send("\"" PERSON "\"", "waits", "", NULL);
+    send("\"" PERSON "\"", "later", "\"send_after\":\"2030-01-01T00:00:00Z\",", "scheduled");
+    send("[\"" FRIEND "\",\"" PERSON "\"]", "group-waits", "", NULL);
+    send("\"" FRIEND "\"", "friend", "", NULL);
+    for (unsigned i = 0; i < OTHERS; i++) {
+        char id[16], to[24];
+        snprintf(id, sizeof id, "o%u", i);
+        snprintf(to, sizeof to, "\"+141555503%02u\"", i);
+        send(to, id, "", NULL);
+    }
+}
+
+static void resume(void)
+{
+    call("POST", "/v1/resume", NULL);
+}
+
+static bool others_are_sent(void)
+{
+    for (unsigned i = 0; i < OTHERS; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "o%u", i);
+        if (!is(id, "sent"))
+            return false;
+    }
+    return is("friend", "sent");
+}
+
+/* covers: call POST /v1/erasures, GET /v1/erasures, GET /v1/erasures/{erasure} */
+START_TEST(a_person_is_in_no_file_when_it_is_done_and_everybody_else_is_served)
+{
+    char id[32], again[32];
+    open_rig();
+    make_past();
+    must_be_there(PERSON_BARE);
+    order(PERSON, true, id);
+    cJSON *view = await_done(id);
+    MUST(number_at(view, "jobs") == 3 && number_at(view, "jobs_out") == 0, "a dry run finds %lld jobs",
+         (long long)number_at(view, "jobs"));
+    MUST(number_at(view, "conversations") >= 2 && number_at(view, "records") > 10, "a dry run finds too little");
+    cJSON_Delete(view);
+    must_be_there(PERSON_BARE);
+    MUST(is("waits", "held"), "a dry run ended a job");
+
+    order(PERSON, false, id);
+    view = await_done(id);
+    MUST(number_at(view, "jobs") == 3, "%lld jobs ended", (long long)number_at(view, "jobs"));
+    MUST(cJSON_GetArraySize(json_get(view, "elsewhere")) > 0, "it does not say where else they may be");
+    cJSON_Delete(view);
+    must_be_gone(PERSON_BARE);
+    must_be_there(MAIL_BARE);
+    must_be_there(FRIEND);
+    MUST(is("waits", "cancelled") && is("later", "cancelled") && is("group-waits", "cancelled"), "jobs did not end");
+    resume();
+    AWAIT(others_are_sent(), "others wait");
+
+    order(MAIL, false, id);
+    cJSON_Delete(await_done(id));
+    must_be_gone(MAIL_BARE);
+    must_be_gone("Ann.Example");
+    order(PERSON, false, again);
+    cJSON_Delete(await_done(again));
+    MUST(strcmp(id, again) != 0, "one that is done is not the same as another");
+
+    program_end(&rig.broker);
+    must_be_gone(PERSON_BARE);
+    rig_start_broker(&rig);
+    rig_await_ready(&rig);
+    MUST(is("waits", "cancelled") && is("sent", "sent"), "a restart does not know the ends any more");
+    producer_refused(&producer,
+                     "{\"id\":\"waits\",\"to\":\"" PERSON
+                     "\",\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"another\"}]}}",
+                     "id_conflict", NULL);
+    call("POST", "/v1/conversations/default/" PERSON "/resume", NULL); /* its pause was kept */
+    send("\"" PERSON "\"", "anew", "", NULL);
+    AWAIT(is("anew", "sent"), "nothing can be sent to them any more");
+    close_rig();
+}
+END_TEST
+
+START_TEST(a_broker_that_is_killed_in_the_middle_goes_on_with_it)
+{
+    char id[32];
+    open_rig();
+    make_past();
+    order(PERSON, false, id);
+    unsigned kills = 0;
+    for (; kills < KILLS && !is_done(id); kills++) {
+        for (int64_t until = mono_ms() + (int64_t)rig_random(&rig, 12); mono_ms() < until;)
+            ;
+        program_kill(&rig.broker);
+        rig_start_broker(&rig);
+        rig_await_admin(&rig);
+    }
+    rig_await_ready(&rig);
+    cJSON_Delete(await_done(id));
+    fprintf(stderr, "killed %u times\n", kills);
+    must_be_gone(PERSON_BARE);
+    MUST(is("waits", "cancelled") && is("sent", "sent"), "an end is lost");
+    resume();
+    AWAIT(others_are_sent(), "others wait");
+    close_rig();
+}
+END_TEST
+
+int main(void)
+{
+    return RUN_TESTS("erase", 240, a_person_is_in_no_file_when_it_is_done_and_everybody_else_is_served,
+                     a_broker_that_is_killed_in_the_middle_goes_on_with_it);
+}
