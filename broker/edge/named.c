@@ -60,12 +60,13 @@ struct part {
     size_t from, to;
 };
 
+/* No further than what could still be a handle. */
 static struct part around(const char *text, size_t bytes, size_t at, bool (*belongs)(char c))
 {
     struct part part = {at, at + 1};
-    while (part.from > 0 && belongs(text[part.from - 1]))
+    while (part.from > 0 && at - part.from <= HANDLE_MAX_BYTES && belongs(text[part.from - 1]))
         part.from--;
-    while (part.to < bytes && belongs(text[part.to]))
+    while (part.to < bytes && part.to - at <= HANDLE_MAX_BYTES && belongs(text[part.to]))
         part.to++;
     return part;
 }

@@ -178,6 +178,11 @@ export function adminTests(broker) {
     await ask('GET /readyz');
     await ask('GET /v1/status');
     await ask('GET /v1/workers');
+    const dry = await ask('POST /v1/erasures', {}, { body: { to: '+14155550166', dry_run: true }, status: 202 });
+    await ask('POST /v1/erasures', {}, { body: { to: '+14155550166', reason: 'asked' }, status: 202 });
+    await ask('POST /v1/erasures', {}, { body: { to: 'nobody', reason: 'asked' }, status: 422 });
+    await ask('GET /v1/erasures');
+    await ask('GET /v1/erasures/{erasure}', { erasure: dry.erasure });
     await ask('GET /v1/audit');
     assert.ok((await ask('GET /v1/events')).events.length > 10);
     const refused = await fetch(`${broker.admin}/v1/status`);

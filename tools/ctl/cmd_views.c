@@ -108,6 +108,21 @@ static const struct column suppression_columns[] = {
     {"CAUSES", "causes", false}, {"BY", "by", false},      {NULL, NULL, false},
 };
 
+static const struct column erasure_columns[] = {
+    {"ERASURE", "erasure", true},
+    {"STATE", "state", true},
+    {"DRY RUN", "dry_run", false},
+    {"PERCENT", "percent", true},
+    {"JOBS", "jobs", true},
+    {"STILL OUT", "jobs_out", true},
+    {"CONVERSATIONS", "conversations", true},
+    {"RECORDS", "records", false},
+    {"BY", "by", false},
+    {"BEGUN", "begun_at", true},
+    {"DONE", "done_at", true},
+    {NULL, NULL, false},
+};
+
 static const struct column *columns_for(const char *list)
 {
     static const struct {
@@ -121,6 +136,7 @@ static const struct column *columns_for(const char *list)
         {"campaigns", campaign_columns},
         {"pauses", pause_columns},
         {"suppressions", suppression_columns},
+        {"erasures", erasure_columns},
     };
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (strcmp(tables[i].list, list) == 0)

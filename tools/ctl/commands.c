@@ -184,6 +184,13 @@ static const struct option_spec export_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec erase_options[] = {
+    {"yes", NULL, "do it; else only say what it would touch"},
+    {"reason", "TEXT", "why; kept in the audit, without their name (needed with --yes)"},
+    {"no-wait", NULL, "do not wait for its end"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec suppress_options[] = {
     {"reason", "TEXT", "why; kept with it (needed)"},
     {"account", "NAME", "which account; default default"},
@@ -338,6 +345,13 @@ const struct command commands[] = {
      suppress_options, command_suppress, "/v1/suppressions/{}/{}"},
     {"unsuppress", "TO", 1, 1, "lift that, whatever the cause (admins only)", NULL, suppress_options,
      command_unsuppress, "/v1/suppressions/{}/{}"},
+    {"erase", "TO|-", 1, 1, "erase a recipient from all that the broker has (admins only); without --yes only say what",
+     "Their jobs end, their conversations are forgotten, groups with them too, and what names them in the store's files is\n"
+     "overwritten. Until that is done no job to them is taken. A suppression is kept, so that nobody writes to them by\n"
+     "mistake. `-` reads the recipient from standard input, where no list of processes shows it.",
+     erase_options, command_erase, "/v1/erasures"},
+    {"erasures", "", 0, 0, "who asked to be erased: how far each order is, without a name", NULL, no_options, command_list,
+     "/v1/erasures"},
     {"events", "", 0, 0, "what happened, from the broker's journal", NULL, events_options, command_events,
      "/v1/events"},
     {"audit", "", 0, 0, "who changed what, when and why, with the state before and after",

@@ -80,6 +80,7 @@ int command_triage_cancel(const struct ctl *ctl, const struct args *args); /* cm
 int command_triage_expire(const struct ctl *ctl, const struct args *args); /* cmd_triage.c */
 int command_triage_export(const struct ctl *ctl, const struct args *args); /* cmd_export.c */
 int command_triage_import(const struct ctl *ctl, const struct args *args); /* cmd_export.c */
+int command_erase(const struct ctl *ctl, const struct args *args); /* cmd_erase.c */
 int command_audit(const struct ctl *ctl, const struct args *args);   /* cmd_audit.c */
 int command_events(const struct ctl *ctl, const struct args *args);  /* cmd_events.c */
 int command_enqueue(const struct ctl *ctl, const struct args *args); /* cmd_enqueue.c */

@@ -1,0 +1,93 @@
+/* Who a text names: found by a keyed hash alone, and masked byte for byte without touching anybody else. */
+#include "broker/edge/named.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct keyed_hash hash = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
+
+static void check(const char *handle, const char *text, const char *masked, size_t count)
+{
+    char copy[256];
+    uint64_t person = named_person(&hash, handle);
+    memcpy(copy, text, strlen(text) + 1);
+    ck_assert_uint_eq(named_in(&hash, person, copy, strlen(copy), false), count);
+    ck_assert_str_eq(copy, text); /* only looked at */
+    ck_assert_uint_eq(named_in(&hash, person, copy, strlen(copy), true), count);
+    ck_assert_str_eq(copy, masked);
+}
+
+START_TEST(a_number_is_found_however_it_is_written)
+{
+    check("+14155550190", "+14155550190", "+***********", 1);
+    check("+14155550190", "[\"+14155550190\",\"+14155550191\"]", "[\"+***********\",\"+14155550191\"]", 1);
+    check("+14155550190", "cust-14155550190: %2B14155550190", "cust-***********: %2B***********", 2);
+    check("+14155550190", "asked by 14155550190, twice", "asked by ***********, twice", 1);
+    check("+4930123", "+4930123 4930123", "+******* *******", 2);
+}
+END_TEST
+
+START_TEST(a_number_that_is_a_part_of_another_is_another)
+{
+    check("+1415555019", "+14155550190", "+14155550190", 0);
+    check("+14155550190", "+141555501900", "+141555501900", 0);
+    check("+14155550190", "914155550190", "914155550190", 0);
+    check("+4912", "4912 jobs", "4912 jobs", 0); /* without a plus a short one is just a number */
+    check("+4912", "+4912", "+****", 1);
+}
+END_TEST
+
+START_TEST(an_address_is_found_in_any_case_and_whatever_stands_around_it)
+{
+    check("ann.b+x@mail.example", "[\"Ann.B+x@Mail.Example\"]", "[\"********************\"]", 1);
+    check("ann.b+x@mail.example", "wrote to ann.b+x@mail.example.", "wrote to ********************.", 1);
+    check("b@mail.example", "ann.b@mail.example", "ann.b@mail.example", 0);
+    check("o'hara/x=1@mail.example", "a,o'hara/x=1@mail.example,b", "a,***********************,b", 1);
+    check("ann@mail.example", "@ @@ ann@ @mail", "@ @@ ann@ @mail", 0);
+}
+END_TEST
+
+START_TEST(a_list_of_recipients_is_read_as_json)
+{
+    static const char list[] = "[\"+14155550190\",\"a\\\"b@mail.example\"]";
+    struct span span = {list, sizeof list - 1};
+    ck_assert(named_among(&hash, named_person(&hash, "+14155550190"), span));
+    ck_assert(named_among(&hash, named_person(&hash, "a\"b@mail.example"), span));
+    ck_assert(!named_among(&hash, named_person(&hash, "+14155550191"), span));
+    ck_assert(!named_among(&hash, named_person(&hash, "+14155550190"), (struct span){NULL, 0}));
+    ck_assert(!named_among(&hash, named_person(&hash, "+14155550190"), (struct span){"null   ", 7}));
+}
+END_TEST
+
+START_TEST(bytes_of_any_kind_are_no_names)
+{
+    char bytes[4096];
+    uint64_t person = named_person(&hash, "+14155550190");
+    uint32_t x = 1;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)((x = x * 1664525 + 1013904223) >> 24);
+    ck_assert_uint_eq(named_in(&hash, person, bytes, sizeof bytes, true), 0);
+    memset(bytes, '1', sizeof bytes);
+    ck_assert_uint_eq(named_in(&hash, person, bytes, sizeof bytes, true), 0);
+    memset(bytes, '@', sizeof bytes);
+    ck_assert_uint_eq(named_in(&hash, person, bytes, sizeof bytes, true), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("named");
+    TCase *tcase = tcase_create("named");
+    tcase_add_test(tcase, a_number_is_found_however_it_is_written);
+    tcase_add_test(tcase, a_number_that_is_a_part_of_another_is_another);
+    tcase_add_test(tcase, an_address_is_found_in_any_case_and_whatever_stands_around_it);
+    tcase_add_test(tcase, a_list_of_recipients_is_read_as_json);
+    tcase_add_test(tcase, bytes_of_any_kind_are_no_names);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
