@@ -24,6 +24,11 @@ struct counting {
     unsigned left;                          /* to look at; 0: it was given up */
 };
 
+static bool by_order(enum drain_order order)
+{
+    return order == DRAIN_ORDER_OLDEST || order == DRAIN_ORDER_DEADLINE;
+}
+
 /* Those of its own class that go before the job; of the others all, if not age or deadline decide between classes. */
 static bool counts(const struct core *core, const struct counting *counting, uint32_t slot)
 {
@@ -51,9 +56,12 @@ static void count_conversation(const struct core *core, struct counting *countin
         if (job->class != class)
             behind = class;
         class = job->class;
+        bool goes = counts(core, counting, slot);
         counting->all++;
-        counting->count[behind][class] += counts(core, counting, slot);
+        counting->count[behind][class] += goes;
         counting->left--;
+        if (!goes && by_order(counting->order))
+            return; /* and so do those behind it */
         slot = job->next;
     } while (slot != first && counting->left > 0);
 }
@@ -95,11 +103,6 @@ static double place_by_order(const struct core *core, const struct ahead_queues 
     uint64_t order = job_order(core, &core->jobs[job]);
     double since = order > oldest ? (double)(order - oldest) : 0;
     return waiting * since / (double)(core->next_job - oldest);
-}
-
-static bool by_order(enum drain_order order)
-{
-    return order == DRAIN_ORDER_OLDEST || order == DRAIN_ORDER_DEADLINE;
 }
 
 /* What was not looked at is like what was. */

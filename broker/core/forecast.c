@@ -16,6 +16,7 @@
 #define LINES_PER_STEP  2048 /* lines passed over in one slice ... */
 #define SUPPLY_PER_STEP 4    /* ... and those of them that are looked at: up to 0.1 ms each */
 #define BURST_FACTOR    2    /* what comes so many times as fast as it can be sent is a burst */
+#define CHAIN_MAX        8    /* jobs before it in its conversation that are looked at */
 #define LADDER_MAX      64
 
 enum { PHASE_COUNT, PHASE_SUPPLY, PHASE_DONE };
@@ -147,29 +148,47 @@ static void count_line(const struct core *core, const struct line *line, struct 
     forecast->said.lines++;
 }
 
+static double count_before(const struct core *core, const struct forecast *forecast, uint32_t job, bool all)
+{
+    struct rivals rivals = {.free = {0}};
+    unsigned class = core->jobs[job].class;
+    double count = 0;
+    if (forecast->newcomers > 0)
+        ahead_in_pool(core, &core->pools[forecast->job.pool], job, class, forecast->order, &rivals);
+    count = (all ? sum_of_all(&rivals) : sum_of(&rivals, class)) * forecast->newcomers;
+    if (forecast->job.line == NO_LINE)
+        return count;
+    rivals = (struct rivals){.free = {0}};
+    ahead_on_line(core, &core->lines[forecast->job.line], job, class, forecast->order, &rivals);
+    return count + (all ? sum_of_all(&rivals) : sum_of(&rivals, class));
+}
+
+static uint32_t first_of(const struct core *core, uint32_t job)
+{
+    return conversation_first(core, &core->conversations[core->jobs[job].conversation]);
+}
+
 /* It cannot go before those before it in its conversation, and these not before what goes before them. */
 static void count_gate(const struct core *core, struct forecast *forecast)
 {
-    uint32_t job = forecast->job.job == NOBODY ? NOBODY : ahead_in_conversation(core, forecast->job.job);
-    struct rivals rivals = {.free = {0}};
+    bool by_order = forecast->order == DRAIN_ORDER_OLDEST || forecast->order == DRAIN_ORDER_DEADLINE;
+    uint32_t job = forecast->job.job, before = by_order && job != NOBODY ? first_of(core, job) : NOBODY;
+    for (unsigned i = 0; before != NOBODY && before != job && i < CHAIN_MAX; i++, before = core->jobs[before].next) {
+        double count = 1 + count_before(core, forecast, before, true);
+        forecast->gate = count > forecast->gate ? count : forecast->gate;
+    }
+    job = by_order || job == NOBODY ? NOBODY : ahead_in_conversation(core, job);
     if (job == NOBODY)
         return;
     forecast->gate_class = core->jobs[job].class;
-    unsigned class = core->jobs[job].class;
-    if (forecast->newcomers > 0)
-        ahead_in_pool(core, &core->pools[forecast->job.pool], job, class, forecast->order, &rivals);
-    forecast->gate = 1 + sum_of(&rivals, class) * forecast->newcomers;
-    if (forecast->job.line == NO_LINE)
-        return;
-    struct rivals here = {.free = {0}};
-    ahead_on_line(core, &core->lines[forecast->job.line], job, class, forecast->order, &here);
-    forecast->gate += sum_of(&here, class);
+    forecast->gate = 1 + count_before(core, forecast, job, false);
 }
 
 static double ahead_of(const struct forecast *forecast, bool coming)
 {
+    double all = sum_of_all(&forecast->rivals);
     if (forecast->order == DRAIN_ORDER_OLDEST || forecast->order == DRAIN_ORDER_DEADLINE)
-        return sum_of_all(&forecast->rivals); /* what comes later goes later */
+        return all > forecast->gate ? all : forecast->gate; /* what comes later goes later */
     return ahead_in_race(forecast, coming);
 }
 

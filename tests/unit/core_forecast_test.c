@@ -340,6 +340,39 @@ START_TEST(a_burst_is_no_flow_and_a_flow_that_ended_is_none_any_more)
 }
 END_TEST
 
+/* An operator lets a held line go in an order of his own: what goes first by it comes first in the estimate as well. */
+START_TEST(a_drain_s_order_is_foreseen)
+{
+    static const enum drain_order orders[] = {DRAIN_ORDER_REPLIES, DRAIN_ORDER_OLDEST, DRAIN_ORDER_DEADLINE};
+    struct saying *saying = saying_new(play_policy(PACED ", ramp_percent: [100]"));
+    struct play *play = saying->play;
+    uint64_t chance = 3, numbers[400];
+    rig_poll_all(play->rig, 1, REPUTATION_HEALTHY);
+    rig_tell(play->rig, 0, REPUTATION_CRITICAL, play->rig->now.wall_ms);
+    for (unsigned i = 0; i < 400; i++) {
+        struct core_enqueue job = on_line(100 + draw(&chance) % 300, (enum job_class)(draw(&chance) % CLASS_COUNT), 0);
+        if (draw(&chance) % 2 == 0 && orders[_i] != DRAIN_ORDER_OLDEST)
+            job.expires_ms = play->rig->now.wall_ms + DAY + (int64_t)(draw(&chance) % (unsigned)DAY);
+        struct effect effect = rig_enqueue(play->rig, &job);
+        MUST(effect.code == CODE_NONE);
+        numbers[i] = effect.number;
+    }
+    for (int poll = 0; poll < 2; poll++) {
+        play_for(play, MINUTE);
+        rig_poll_all(play->rig, 1, REPUTATION_HEALTHY);
+    }
+    const struct core_drain drain = {
+        .token = 91, .line = RIG_LINE, .mode = DRAIN_RAMP, .pace_per_min = 20, .order = orders[_i], .by = "ann"};
+    core_drain(play->rig->core, &drain, play->rig->now, &play->rig->out);
+    rig_keep(play->rig);
+    for (unsigned i = 0; i < 400; i++)
+        saying->said[saying->count++] = (struct said){numbers[i], play->rig->now.wall_ms, wait_of(play, numbers[i])};
+    play_for(play, HOUR);
+    ck_assert_double_ge(share_right(saying, drain_order_name(orders[_i]), 3300), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_forecast");
@@ -355,6 +388,7 @@ int main(void)
     tcase_add_test(tcase, conversations_with_jobs_of_several_classes_are_foreseen);
     tcase_add_test(tcase, a_flow_that_goes_first_is_reckoned_with);
     tcase_add_test(tcase, a_burst_is_no_flow_and_a_flow_that_ended_is_none_any_more);
+    tcase_add_loop_test(tcase, a_drain_s_order_is_foreseen, 0, 3);
     tcase_add_test(tcase, nine_of_ten_jobs_of_a_mixed_day_go_within_a_fifth_of_what_was_said);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
