@@ -358,7 +358,7 @@ static void wait_for_work(struct broker *broker)
 {
     int64_t rest_us = rest_left_us(&broker->rest, clock_us());
     zmq_pollitem_t items[WAIT_MAX] = {
-        [WAIT_PRODUCERS] = {broker->producers, 0, rest_us > 0 ? 0 : ZMQ_POLLIN, 0},
+        [WAIT_PRODUCERS] = {broker->producers, -1, rest_us > 0 ? 0 : ZMQ_POLLIN, 0},
         [WAIT_WORKERS] = {broker->workers, 0, ZMQ_POLLIN, 0},
         [WAIT_FOLLOWERS] = {broker->followers, 0, ZMQ_POLLIN, 0},
         [WAIT_STORE] = {NULL, broker->store_fd, ZMQ_POLLIN, 0},

@@ -2,7 +2,7 @@
  * producers among good ones. Producers hear `busy`, nothing is lost, good ones go on, and all recovers by itself.
  *
  * OVERLOAD_S is how long each of it lasts: `make soak` asks for half an hour. OVERLOAD_SLACK=1 is for a machine of
- * its own. OVERLOAD_ROGUE=deaf plays that one rogue and nothing else. */
+ * its own. OVERLOAD_ROGUE=deaf plays that one rogue and nothing else; =all, all rogues. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,7 +245,7 @@ static int64_t control_p99(enum rogue_kind kind, int64_t ms)
 static bool is_wanted(enum rogue_kind kind)
 {
     const char *only = getenv("OVERLOAD_ROGUE");
-    return only == NULL || strcmp(only, rogue_names[kind]) == 0;
+    return only == NULL || strcmp(only, "all") == 0 || strcmp(only, rogue_names[kind]) == 0;
 }
 
 /* 2 times, as the promise has it, where nothing else runs: a rogue uses the processors too, as the control shows. */

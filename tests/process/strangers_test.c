@@ -42,6 +42,8 @@ static void begin(unsigned long files_max)
     rig.broker.files_max = files_max;
     rig_start(&rig, 1);
     producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
+    SEND(&producer, "LW1", "PING", "p"); /* it is there before they come, not only on its way */
+    MUST(producer_receive(&producer, LIMIT_MS) && producer_got(&producer, "PONG"), "the producer is not let in");
 }
 
 static void turn(void)
