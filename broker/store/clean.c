@@ -283,6 +283,7 @@ static void survey(struct store *store, int64_t until_us)
         cleaning->look = true;
         cleaning->victim = NULL;
         segment->refs--;
+        pthread_cond_signal(&store->helper_wake); /* a pass may have waited for that */
     }
     pthread_mutex_unlock(&store->lock);
     if (done)
