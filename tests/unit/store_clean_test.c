@@ -495,6 +495,18 @@ static unsigned given_back(char names[][64], unsigned count)
     return gone;
 }
 
+/* The names of those that there are; the writer makes them when it comes to it. */
+static unsigned data_segments(char names[64][64])
+{
+    unsigned count = 0;
+    for (int i = 0; i < sim_name_count(sim) && count < 64; i++) {
+        const char *path = sim_name_at(sim, i), *slash = strrchr(path, '/');
+        if (strncmp(slash == NULL ? path : slash + 1, "data-", 5) == 0)
+            snprintf(names[count++], sizeof names[0], "%s", path);
+    }
+    return count;
+}
+
 START_TEST(no_segment_is_given_back_while_a_backup_is_made)
 {
     char names[64][64];
@@ -505,10 +517,8 @@ START_TEST(no_segment_is_given_back_while_a_backup_is_made)
     while (sim->io.lock(sim->io.self, file) != 0 && tries++ < 100) /* the cleaner has it for a moment */
         turns(1, 1);
     uint64_t before = status_now().cleaned_segments;
-    for (int i = 0; i < sim_name_count(sim) && count < 64; i++)
-        if (strncmp(strrchr(sim_name_at(sim, i), '/') == NULL ? sim_name_at(sim, i) : strrchr(sim_name_at(sim, i), '/') + 1,
-                    "data-", 5) == 0)
-            snprintf(names[count++], sizeof names[0], "%s", sim_name_at(sim, i));
+    for (unsigned i = 0; i < 50 && (count = data_segments(names)) < 2; i++)
+        turns(100, 25);
     ck_assert_uint_ge(count, 2);
     for (unsigned i = 0; i < 50 && status_now().cleaned_segments == before; i++)
         turns(100, 25);
