@@ -634,10 +634,15 @@ struct shape_job {
     enum reason reason; /* its own or its conversation's, else that of its line or pool */
     unsigned age;       /* since it was accepted or fell due: which of SHAPE_AGES */
 };
-/* The jobs of lines that are due and wait, each with its place in the order of acceptance (and of falling due), from slot
- * *cursor on (0 first), at most `limit` visited slots. Advances *cursor; false: the end was reached. */
+struct waiting_job {
+    size_t line;     /* that its conversation lives on, or is pinned to; SIZE_MAX: none yet */
+    uint64_t order;  /* its place in the order of acceptance, and of falling due */
+    bool is_unknown; /* its last try had an outcome that nobody knows */
+};
+/* The jobs that are due and wait, from slot *cursor on (0 first), at most `limit` visited slots. Advances *cursor; false:
+ * the end was reached. */
 bool core_waiting_walk(const struct core *core, uint32_t *cursor, uint32_t limit,
-                       void (*visit)(void *self, size_t line, uint64_t order), void *self);
+                       void (*visit)(void *self, const struct waiting_job *job), void *self);
 /* When a job with that place was accepted, or fell due, to the minute; of one that is older than is remembered (22 h) the
  * earliest minute that is. 0: nothing is known. */
 int64_t core_order_at_ms(const struct core *core, uint64_t order);

@@ -94,7 +94,7 @@ bool core_shape_walk(struct core *core, struct core_shape *shape, const uint8_t 
 }
 
 bool core_waiting_walk(const struct core *core, uint32_t *cursor, uint32_t limit,
-                       void (*visit)(void *self, size_t line, uint64_t order), void *self)
+                       void (*visit)(void *self, const struct waiting_job *job), void *self)
 {
     uint32_t slot = *cursor == NOBODY ? 1 : *cursor;
     uint64_t end = (uint64_t)slot + limit;
@@ -103,8 +103,11 @@ bool core_waiting_walk(const struct core *core, uint32_t *cursor, uint32_t limit
         if (job->number == 0 || job->state != JOB_QUEUED)
             continue;
         const struct conversation *conversation = &core->conversations[job->conversation];
-        if ((conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0)
-            visit(self, conversation->line, job_order(core, job));
+        bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+        const struct waiting_job waiting = {.line = on_line ? conversation->line : SIZE_MAX,
+                                            .order = job_order(core, job),
+                                            .is_unknown = (job->flags & JOB_UNSETTLED) != 0};
+        visit(self, &waiting);
     }
     *cursor = slot;
     return slot <= core->jobs_used;

@@ -12,7 +12,6 @@
 #define ITEMS_PER_STEP   64
 #define POOLS_PER_STEP   64
 #define PAUSES_PER_STEP  64
-#define OLDEST_WAIT_MS   100
 #define PAUSES_SHOWN_MAX 1024 /* pauses looked at for one page of lines */
 
 /* ---- the frame of a page ---- */

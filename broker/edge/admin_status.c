@@ -4,6 +4,7 @@
 
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/metrics.h"
+#include "broker/edge/oldest.h"
 
 #define STATUS_POOLS_MAX 256 /* named on the status page; the rest is under /v1/pools */
 #define POOLS_PER_STEP   64
@@ -116,11 +117,12 @@ enum admin_step call_status(struct admin_turn *turn, struct exchange *x)
 
 /* ---- metrics: the lines are gathered over several turns, then all is written ---- */
 
-enum { METRICS_LINES, METRICS_COUNT, METRICS_WRITE };
+enum { METRICS_ASK, METRICS_LOOK, METRICS_LINES, METRICS_COUNT, METRICS_WRITE };
 
 struct gathered_lines {
     struct counting counting;
     struct metrics metrics;
+    int64_t look_until_ms; /* steady */
     size_t family; /* the next one of the lines' */
     size_t count;
     struct line_view views[METRICS_LINES_MAX];
@@ -173,8 +175,10 @@ static bool gather_lines(struct admin_turn *turn, struct exchange *x, struct gat
     for (unsigned i = 0; i < LINES_PER_STEP && x->cursor < end && lines->count < METRICS_LINES_MAX;
          i++, x->cursor++) {
         struct line_view *view = &lines->views[lines->count];
-        if (core_line_view(turn->core, x->cursor, turn->now, view) && grant_sees_pool(turn, x, view->pool))
-            lines->count++;
+        if (!core_line_view(turn->core, x->cursor, turn->now, view) || !grant_sees_pool(turn, x, view->pool))
+            continue;
+        view->oldest_at_ms = oldest_at_ms(turn->oldest, x->cursor);
+        lines->count++;
     }
     return x->cursor >= end || lines->count == METRICS_LINES_MAX;
 }
@@ -196,6 +200,14 @@ static enum admin_step write_metrics(struct admin_turn *turn, struct exchange *x
     return answer_text(x, 200, "text/plain; version=0.0.4; charset=utf-8", metrics->text, metrics->bytes);
 }
 
+static void take_oldest(const struct admin_turn *turn, struct status_facts *facts)
+{
+    struct oldest_of_all all;
+    facts->waiting_known = oldest_of_all(turn->oldest, &all);
+    facts->oldest_at_ms = all.at_ms;
+    facts->outcomes_unknown = all.unknown;
+}
+
 enum admin_step call_metrics(struct admin_turn *turn, struct exchange *x)
 {
     if (x->memory == NULL) {
@@ -206,10 +218,20 @@ enum admin_step call_metrics(struct admin_turn *turn, struct exchange *x)
     }
     struct gathered_lines *lines = x->memory;
     switch (x->phase) {
+    case METRICS_ASK:
+        oldest_ask(turn->oldest, turn->core, turn->now); /* without memory nothing new is known of them */
+        lines->look_until_ms = turn->now.mono_ms + OLDEST_WAIT_MS;
+        x->phase = METRICS_LOOK;
+        return STEP_MORE;
+    case METRICS_LOOK: /* with millions of jobs it is what the last walk found that is told */
+        if (turn->now.mono_ms >= lines->look_until_ms || !oldest_slice(turn->oldest, turn->core))
+            x->phase = METRICS_LINES;
+        return STEP_MORE;
     case METRICS_LINES:
         if (!gather_lines(turn, x, lines))
             return STEP_MORE;
         lines->counting.facts = status_facts(turn);
+        take_oldest(turn, &lines->counting.facts);
         x->phase = METRICS_COUNT;
         return STEP_MORE;
     case METRICS_COUNT:

@@ -198,6 +198,13 @@ void metrics_put_status(struct metrics *m, const struct status_facts *facts)
     }
     if (facts->timings != NULL)
         put_timings(m, facts->timings);
+    if (facts->waiting_known) {
+        put_value(m, "oldest_job_timestamp_seconds", "gauge",
+                  "When the oldest job that waits was accepted, or fell due, to the minute; 0: none waits.",
+                  (double)facts->oldest_at_ms / 1000);
+        put_value(m, "jobs_outcome_unknown", "gauge", "Jobs that wait with an unknown outcome of their last try.",
+                  (double)facts->outcomes_unknown);
+    }
     put_head(m, "lines_by_gate", "gauge", "Lines by gate.");
     for (enum gate gate = 0; gate < GATE_COUNT; gate++)
         put(m, "lineward_lines_by_gate{gate=\"%s\"} %" PRIu32 "\n", gate_name(gate), core->lines_by_gate[gate]);
@@ -356,6 +363,11 @@ static double growth_limit_value(const struct line_view *line)
     return line->growth_limit > 0 ? (double)line->growth_limit : -1;
 }
 
+static double oldest_value(const struct line_view *line)
+{
+    return (double)line->oldest_at_ms / 1000;
+}
+
 static double heard_value(const struct line_view *line)
 {
     return (double)line->heard_at_ms / 1000;
@@ -378,6 +390,8 @@ static const struct line_family line_families[] = {
     {"line_messages_out", "gauge", "Messages out within the rolling day.", out_value},
     {"line_growth_limit", "gauge", "As many messages out a day as its level lets it grow to; -1: without limit.",
      growth_limit_value},
+    {"line_oldest_job_timestamp_seconds", "gauge",
+     "When the line's oldest job that waits was accepted, or fell due, to the minute; 0: none waits.", oldest_value},
     {"line_heard_timestamp_seconds", "gauge", "When the provider was last heard of the line.", heard_value},
 };
 

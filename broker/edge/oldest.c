@@ -8,9 +8,10 @@
 #define FRESH_MS        1000
 #define SLOTS_A_MS      500 /* the longer a walk was, the longer it is good for: a tenth of the owner's time at most */
 
-struct found { /* by line; 0: none waits */
-    uint64_t *first;
+struct found {
+    uint64_t *first; /* by line; 0: none waits */
     size_t lines;
+    uint64_t first_of_all, unknown;
 };
 
 struct oldest {
@@ -19,6 +20,7 @@ struct oldest {
     uint32_t cursor, walked;
     int64_t begun_mono_ms;
     int64_t *at_ms; /* of `done`, as the core told the numbers then */
+    int64_t all_at_ms;
 };
 
 struct oldest *oldest_new(void)
@@ -48,6 +50,7 @@ bool oldest_ask(struct oldest *oldest, const struct core *core, struct instant n
     oldest->under_way.first = calloc(oldest->under_way.lines + 1, sizeof *oldest->under_way.first);
     if (oldest->under_way.first == NULL)
         return false;
+    oldest->under_way.first_of_all = oldest->under_way.unknown = 0;
     oldest->cursor = 0;
     oldest->begun_mono_ms = now.mono_ms;
     oldest->running = true;
@@ -59,11 +62,19 @@ bool oldest_runs(const struct oldest *oldest)
     return oldest->running;
 }
 
-static void take(void *self, size_t line, uint64_t order)
+static void keep_first(uint64_t *first, uint64_t order)
+{
+    if (*first == 0 || order < *first)
+        *first = order;
+}
+
+static void take(void *self, const struct waiting_job *job)
 {
     struct found *found = self;
-    if (line < found->lines && (found->first[line] == 0 || order < found->first[line]))
-        found->first[line] = order;
+    keep_first(&found->first_of_all, job->order);
+    if (job->line < found->lines)
+        keep_first(&found->first[job->line], job->order);
+    found->unknown += job->is_unknown;
 }
 
 static void finish(struct oldest *oldest, const struct core *core)
@@ -79,6 +90,8 @@ static void finish(struct oldest *oldest, const struct core *core)
             at_ms[line] = core_order_at_ms(core, oldest->under_way.first[line]);
     free(oldest->at_ms);
     oldest->at_ms = at_ms;
+    oldest->all_at_ms =
+        oldest->under_way.first_of_all != 0 ? core_order_at_ms(core, oldest->under_way.first_of_all) : 0;
     oldest->done = oldest->under_way;
     oldest->under_way = before;
     oldest->whole = true;
@@ -97,4 +110,10 @@ bool oldest_slice(struct oldest *oldest, const struct core *core)
 int64_t oldest_at_ms(const struct oldest *oldest, size_t line)
 {
     return oldest->whole && line < oldest->done.lines ? oldest->at_ms[line] : 0;
+}
+
+bool oldest_of_all(const struct oldest *oldest, struct oldest_of_all *out)
+{
+    *out = (struct oldest_of_all){.at_ms = oldest->all_at_ms, .unknown = oldest->done.unknown};
+    return oldest->whole;
 }

@@ -164,6 +164,9 @@ struct status_facts {
     struct core_status core;
     struct store_facts store;
     const struct timings_read *timings; /* lent; NULL: none are kept */
+    bool waiting_known; /* for metrics, as of the last walk over the waiting jobs: */
+    int64_t oldest_at_ms; /* since when the oldest one waits, 0: none waits */
+    uint64_t outcomes_unknown;
 };
 /* The members of GET /v1/status but `pools`, into an object that the caller opens and closes. */
 void view_status_members(struct json_out *out, const struct status_facts *facts);

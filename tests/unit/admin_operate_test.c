@@ -81,6 +81,40 @@ static void expect_code(const char *method, const char *target, const char *toke
     reply_free(&reply);
 }
 
+static void expect_sample(const char *token, const char *sample)
+{
+    struct reply reply = rig_ask("GET", "/metrics", token, NULL);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_msg(strstr(reply.body, sample) != NULL, "no %s in %s", sample, reply.body);
+    reply_free(&reply);
+}
+
+/* covers: call GET /metrics */
+START_TEST(metrics_tell_since_when_the_oldest_job_waits_and_how_many_outcomes_nobody_knows)
+{
+    char sample[128];
+    ready();
+    expect_sample("viewer-token", "\nlineward_oldest_job_timestamp_seconds 0\n");
+    long long minute_s = rig.now.wall_ms / 60000 * 60;
+    enqueue("eu", "a", 1, "");
+    answer(lease_one(), OUTCOME_RETRY, true, "{}");
+    rig.now.wall_ms += 180000;
+    rig.now.mono_ms += 180000;
+    enqueue("eu", "b", 2, ",\"from\":\"+12025550101\"");
+    snprintf(sample, sizeof sample, "\nlineward_oldest_job_timestamp_seconds %lld\n", minute_s);
+    expect_sample("viewer-token", sample);
+    expect_sample("viewer-token", "\nlineward_jobs_outcome_unknown 1\n");
+    snprintf(sample, sizeof sample, "\nlineward_line_oldest_job_timestamp_seconds{line=\"+12025550101\"} %lld\n", minute_s);
+    expect_sample("viewer-token", sample);
+    rig_expect("POST", "/v1/jobs/eu%2Fa/settle", "operator-token", "{\"outcome\":\"sent\"}", 200);
+    rig.now.mono_ms += 2000;
+    expect_sample("viewer-token", "\nlineward_jobs_outcome_unknown 0\n");
+    snprintf(sample, sizeof sample, "\nlineward_line_oldest_job_timestamp_seconds{line=\"+12025550101\"} %lld\n",
+             minute_s + 180);
+    expect_sample("viewer-token", sample);
+}
+END_TEST
+
 /* covers: call POST /v1/jobs/{id}/settle */
 START_TEST(a_person_settles_an_unknown_outcome)
 {
@@ -464,6 +498,7 @@ int main(void)
     TCase *tests = tcase_create("admin_operate");
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
+    tcase_add_test(tests, metrics_tell_since_when_the_oldest_job_waits_and_how_many_outcomes_nobody_knows);
     tcase_add_test(tests, a_person_settles_an_unknown_outcome);
     tcase_add_test(tests, settling_as_unsent_lets_the_job_wait_again_and_only_unknown_ones_can_be_settled);
     tcase_add_test(tests, a_line_is_cordoned_and_uncordoned);

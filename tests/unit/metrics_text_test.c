@@ -32,6 +32,9 @@ static struct status_facts some_facts(void)
     facts.core.queued = 50;
     facts.timings = &some_timings;
     facts.ready = true;
+    facts.waiting_known = true;
+    facts.oldest_at_ms = INT64_C(1795428000000);
+    facts.outcomes_unknown = 3;
     return facts;
 }
 
@@ -81,6 +84,8 @@ START_TEST(numbers_stand_under_their_names)
         "\nlineward_result_seconds_bucket{outcome=\"unknown\",le=\"0.005\"} 0\n",
         "\nlineward_result_seconds_count{outcome=\"returned\"} 0\n",
         "\nlineward_ready 1\n",
+        "\nlineward_oldest_job_timestamp_seconds 1795428000\n",
+        "\nlineward_jobs_outcome_unknown 3\n",
         "\nlineward_build_info{version=\"1.2.3\"} 1\n",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
