@@ -41,7 +41,13 @@ static enum err events(void *self, uint64_t after, size_t limit, uint64_t *oldes
     return store_events(self, after, limit, oldest, show, &shown);
 }
 
+static uint64_t durable_seq(void *self)
+{
+    return store_durable_seq(self);
+}
+
 struct archive archive_of(struct store *store)
 {
-    return (struct archive){.self = store, .read = read_place, .find = find, .events = events};
+    return (struct archive){
+        .self = store, .read = read_place, .find = find, .events = events, .durable_seq = durable_seq};
 }

@@ -519,6 +519,8 @@ bool core_job_view(struct core *core, uint64_t number, struct instant now, struc
 bool core_job_glance(struct core *core, uint64_t number, struct instant now, struct job_view *out);
 /* The number behind a remembered producer id, 0: none. */
 uint64_t core_job_by_id(const struct core *core, uint64_t id_hash);
+/* The event of the last end of a job; 0: none is known. */
+uint64_t core_ended_seq(const struct core *core);
 /* Live jobs from slot *cursor on, at most `limit` visited slots; advances *cursor; false: the end was reached.
  * `visit` gets each live job's view. */
 bool core_jobs_walk(struct core *core, uint32_t *cursor, uint32_t limit, struct instant now,

@@ -92,6 +92,15 @@ bool core_job_glance(struct core *core, uint64_t number, struct instant now, str
     return view_by_number(core, number, DECIDE_QUICK, now, out);
 }
 
+uint64_t core_ended_seq(const struct core *core)
+{
+    uint64_t last = 0;
+    for (int topic = TOPIC_JOB_SENT; topic <= TOPIC_JOB_SUPPRESSED; topic++)
+        if (core->prev_seq[topic] > last)
+            last = core->prev_seq[topic];
+    return last;
+}
+
 uint64_t core_job_by_id(const struct core *core, uint64_t id_hash)
 {
     const struct remembered *found = dedupe_find(core, id_hash);

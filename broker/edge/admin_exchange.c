@@ -198,6 +198,7 @@ enum admin_step exchange_look_up(struct admin_turn *turn, struct exchange *x, st
 {
     request->token = x->token;
     request->now = turn->now;
+    request->ended_seq = core_ended_seq(turn->core);
     request->pools = x->grant.pools;
     request->mask_handles = x->grant.role == ROLE_VIEWER;
     switch (lookup_submit(turn->options->lookup, request)) {

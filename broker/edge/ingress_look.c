@@ -67,6 +67,7 @@ static enum err submit(struct ingress *ingress, const struct request *request, e
                                  .now = now,
                                  .pools = request->pools,
                                  .form = forms[look],
+                                 .ended_seq = core_ended_seq(ingress->options.core),
                                  .jobs = jobs,
                                  .job_count = count};
     enum err err = lookup_submit(ingress->options.lookup, &ask);

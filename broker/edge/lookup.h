@@ -34,6 +34,8 @@ struct archive {
      */
     enum err (*events)(void *self, uint64_t after, size_t limit, uint64_t *oldest, archive_visit visit,
                        void *visitor);
+    /* Events up to this one are durable, or were dropped as too old. */
+    uint64_t (*durable_seq)(void *self);
 };
 
 enum lookup_form {
@@ -81,6 +83,7 @@ struct lookup_request {
     struct lookup_job *jobs; /* from malloc(); taken over if the request is taken */
     size_t job_count;
     bool with_message;
+    uint64_t ended_seq; /* core_ended_seq() as it was when these were found to live or not */
     /* LOOKUP_CONVERSATIONS: those given. */
     struct lookup_conversation *conversations; /* as `jobs` */
     size_t conversation_count;

@@ -101,7 +101,7 @@ static enum err take(const struct archive *archive, const struct lookup_request 
     struct lookup_job job = {.number = number};
     struct job_records records = {0};
     bool whole = request->what == LOOKUP_LETTERS;
-    enum err err = number == 0 ? ERR_NONE : job_records_read(archive, &job, false, whole, &records);
+    enum err err = number == 0 ? ERR_NONE : job_records_read(archive, &job, 0, false, whole, &records);
     const struct job_facts *facts = &records.facts;
     bool readable = facts->recipients.bytes > 0 && facts->envelope.bytes > 0;
     if (err == ERR_NONE && readable && is_dead(facts, life != NULL ? *life : facts->end.life) && is_meant(request, facts)) {

@@ -163,6 +163,12 @@ static enum err find(const struct archive *archive, enum change_kind kind, archi
     return err == ERR_NOT_FOUND ? ERR_NONE : err;
 }
 
+/* Was no end still on its way to the disk when the owner's thread saw who lives? */
+static bool has_all_ends(const struct archive *archive, uint64_t ended_seq)
+{
+    return ended_seq != 0 && archive->durable_seq != NULL && archive->durable_seq(archive->self) >= ended_seq;
+}
+
 /* It was requeued since: its present life has no end, or none that is on disk yet. */
 static void forget_earlier_end(struct job_facts *facts)
 {
@@ -175,24 +181,28 @@ static void forget_earlier_end(struct job_facts *facts)
 
 /* The rest by number: as little as answers the question, since each look may cost a read from disk. TRYs come before
  * the END, so that the history is in order of time. */
-static enum err read_rest(const struct archive *archive, struct job_records *out)
+static enum err read_rest(const struct archive *archive, uint64_t ended_seq, struct job_records *out)
 {
+    bool durable = has_all_ends(archive, ended_seq); /* before it is looked for */
     enum err err = ERR_NONE;
     if (out->with_history)
         err = find(archive, CHANGE_TRY, take_try, out);
     if (err != ERR_NONE || out->facts.is_live) /* memory knows the rest of a live job */
         return err;
     err = find(archive, CHANGE_END, take_end, out);
+    bool forgotten = !out->facts.has_end && durable;
     forget_earlier_end(&out->facts);
     if (err == ERR_NONE && !out->facts.has_end && !out->with_history)
         err = find(archive, CHANGE_TRY, take_try, out);
+    if (forgotten) /* its end was kept as long as it had to be: its own record stays for the sake of its id */
+        out->facts.has_job = out->facts.has_try = false;
     if (err == ERR_NONE && out->facts.has_end && out->facts.end.state == JOB_SENT)
         err = find(archive, CHANGE_DELIVERY, take_delivery, out);
     return err;
 }
 
-enum err job_records_read(const struct archive *archive, const struct lookup_job *job, bool with_history,
-                          bool with_message, struct job_records *out)
+enum err job_records_read(const struct archive *archive, const struct lookup_job *job, uint64_t ended_seq,
+                          bool with_history, bool with_message, struct job_records *out)
 {
     *out = (struct job_records){.with_history = with_history};
     out->facts.number = job->number;
@@ -203,7 +213,7 @@ enum err job_records_read(const struct archive *archive, const struct lookup_job
     if (err == ERR_NONE)
         err = read_conversation(archive, job, out);
     if (err == ERR_NONE)
-        err = read_rest(archive, out);
+        err = read_rest(archive, ended_seq, out);
     if (!with_message)
         out->facts.payload = (struct span){NULL, 0};
     if (err == ERR_NONE && (out->failed || out->history.failed))
@@ -389,7 +399,8 @@ struct lookup_item job_item(const struct archive *archive, const struct lookup_r
     struct lookup_item item = {CODE_NOT_FOUND, 0};
     *err = ERR_NONE;
     if (job->number != 0)
-        *err = job_records_read(archive, job, request->form == LOOKUP_FULL, request->with_message, &records);
+        *err = job_records_read(archive, job, request->ended_seq, request->form == LOOKUP_FULL, request->with_message,
+                                &records);
     if (*err == ERR_NONE)
         item = render(request, job, &records, text);
     job_records_free(&records);

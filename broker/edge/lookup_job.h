@@ -16,9 +16,11 @@ struct job_records {
     bool failed; /* out of memory */
 };
 
-/* Gathers all that the archive knows of `job`. Free with job_records_free() whatever comes. */
-enum err job_records_read(const struct archive *archive, const struct lookup_job *job, bool with_history,
-                          bool with_message, struct job_records *out);
+/* Gathers all that the archive knows of `job`. One that neither lives nor has an end is not known any more, if all ends
+ * up to event `ended_seq` are durable; else (0: nobody can say) its end may be on its way to the disk. Free with
+ * job_records_free() whatever comes. */
+enum err job_records_read(const struct archive *archive, const struct lookup_job *job, uint64_t ended_seq,
+                          bool with_history, bool with_message, struct job_records *out);
 void job_records_free(struct job_records *records);
 
 /* Only the envelope of job `number`; {NULL, 0} if it is not there. The bytes are the caller's (free()). */

@@ -149,6 +149,8 @@ uint64_t store_submit(struct store *store, struct store_batch *batch);
  * there is nothing. *durable: every commit up to this number is durable. */
 enum err store_collect(struct store *store, uint64_t *durable);
 uint64_t store_durable(const struct store *store); /* any thread */
+/* Records with a seq up to this one are durable, or were dropped as too old. Any thread. */
+uint64_t store_durable_seq(struct store *store);
 void store_problem(const struct store *store, struct store_problem *out);
 
 /* Fewer than two segments beyond the one in use could be had: new jobs must be refused `store_full` while results,
