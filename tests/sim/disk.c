@@ -22,6 +22,7 @@ static struct {
     enum sim_call fault_call;
     bool may_lie, lying, lied, deceived; /* in few worlds: what was promised then is not held against the broker */
     bool full;
+    bool gives_back; /* a segment's name has gone, the folder is not synced yet */
     bool dying; /* no sync works any more; then the power goes */
     bool calm;
 } disk;
@@ -145,6 +146,7 @@ static int on_rename(void *self, const char *from, const char *to)
     (void)self;
     take_time(0, 100);
     house_may_die(FAULT_CRASH_IN_WRITE);
+    disk.gives_back = disk.gives_back || (strstr(from, "/data-") != NULL && strstr(to, "/spare-") != NULL);
     return files()->rename(disk.files, from, to);
 }
 
@@ -170,7 +172,11 @@ static int on_sync_dir(void *self, const char *path)
         disk.lied = true;
         return 0;
     }
-    return files()->sync_dir(disk.files, path);
+    int error = files()->sync_dir(disk.files, path);
+    if (disk.gives_back)
+        house_may_die(FAULT_CRASH_IN_CLEANING);
+    disk.gives_back = false;
+    return error;
 }
 
 static int on_list_dir(void *self, const char *path, void (*visit)(void *context, const char *name), void *context)

@@ -76,6 +76,7 @@ void breach(const char *promise, struct about about, const char *format, ...)
     X(WORKER_KILLED, "worker_killed") X(WORKER_STOPPED, "worker_stopped") X(WORKER_ZOMBIE, "worker_zombie")           \
     X(WORKER_ENDED, "worker_ended") X(REQUEST_LOST, "request_lost") X(REQUEST_TWICE, "request_twice")                 \
     X(REQUEST_NOT_CONNECTED, "request_not_connected") X(ANSWER_LOST, "answer_lost") X(ANSWER_LATE, "answer_late")     \
+    X(TIMEOUT_LATE, "timeout_late") X(CRASH_IN_CLEANING, "crash_in_cleaning")                                                                                 \
     X(PROVIDER_CODE, "provider_code") X(PROVIDER_STORM, "provider_storm") X(MESSAGE_DELETED, "message_deleted")       \
     X(KEY_REFUSED, "key_refused") X(WEBHOOK_LATE, "webhook_late") X(WEBHOOK_TWICE, "webhook_twice")                   \
     X(WEBHOOK_LOST, "webhook_lost") X(WEBHOOK_FORGED, "webhook_forged") X(WEBHOOK_REPLAYED, "webhook_replayed")       \

@@ -15,6 +15,7 @@
 #include "tests/sim/flip.h"
 #include "tests/sim/net.h"
 #include "tests/sim/operators.h"
+#include "tests/sim/producers.h"
 #include "tests/sim/wants.h"
 #include "tests/sim/witness.h"
 
@@ -415,9 +416,10 @@ void house_mishap(struct stream *stream)
     } else if (what < 24) {
         kill_it(true);
     } else if (what < 60) {
-        static const enum fault places[] = {FAULT_CRASH_IN_WRITE, FAULT_CRASH_IN_SYNC, FAULT_CRASH_IN_SAYING};
-        house.dies_in = places[draw(stream, 3)];
-        house.dies_after = (unsigned)draw(stream, 12);
+        static const enum fault places[] = {FAULT_CRASH_IN_WRITE, FAULT_CRASH_IN_SYNC, FAULT_CRASH_IN_SAYING,
+                                            FAULT_CRASH_IN_CLEANING};
+        house.dies_in = places[draw(stream, producers_are_heavy() ? 4 : 3)]; /* else hardly anything is cleaned */
+        house.dies_after = (unsigned)draw(stream, house.dies_in == FAULT_CRASH_IN_CLEANING ? 2 : 12);
     } else if (what < 72) {
         fault(FAULT_BROKER_STOPPED);
         note_world("house: the broker stands still");

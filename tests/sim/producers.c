@@ -24,6 +24,7 @@
 #define ASKED_MAX    24
 #define AGAIN_US     (6 * US_S)
 #define JOB_TEXT_MAX 6000
+#define HEAVY_TEXT_MAX 40000 /* so that segments fill and are cleaned */
 #define HOPE_US      (30 * US_MIN)
 
 struct producer {
@@ -52,6 +53,7 @@ static struct {
     bool calm;
     int64_t calm_since_us;
     int big; /* bytes of text that some jobs have */
+    bool heavy; /* all have */
 } producers;
 
 static struct producer *owner_of(int conversation)
@@ -92,9 +94,9 @@ static void put(struct json_out *out, const char *name, const char *text)
 
 static void put_text(struct json_out *out, int job)
 {
-    char text[JOB_TEXT_MAX + 32];
+    static char text[HEAVY_TEXT_MAX + 32];
     int bytes = snprintf(text, sizeof text, "job %d .", job);
-    size_t more = job % 3 == 0 ? (size_t)producers.big : 0;
+    size_t more = job % 3 == 0 || producers.heavy ? (size_t)producers.big : 0;
     memset(text + bytes, 'x', more);
     text[(size_t)bytes + more] = '\0';
     json_key(out, "message");
@@ -407,6 +409,10 @@ void producers_begin(int64_t until_us, int jobs)
     producers.until_us = until_us;
     producers.jobs_max = jobs < CAST_JOBS_MAX ? jobs : CAST_JOBS_MAX;
     producers.big = chance(&producers.luck, 300) ? JOB_TEXT_MAX : (int)draw(&producers.luck, 300);
+    struct stream heavy = stream_of("heavy jobs");
+    producers.heavy = chance(&heavy, 60);
+    if (producers.heavy)
+        producers.big = HEAVY_TEXT_MAX;
     for (unsigned i = 0; i < PRODUCERS; i++) {
         struct producer *producer = &producers.list[i];
         producer->index = i;
@@ -414,6 +420,11 @@ void producers_begin(int64_t until_us, int jobs)
         producer->socket = net_dealer(producer->name, HOUSE_PRODUCERS, readable, producer);
         ground_in(US_S, by_and_by, producer, 0);
     }
+}
+
+bool producers_are_heavy(void)
+{
+    return producers.heavy;
 }
 
 void producers_heal(void)

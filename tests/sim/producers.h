@@ -8,6 +8,7 @@
 
 void producers_begin(int64_t until_us, int jobs); /* no new jobs after that, nor more than that */
 void producers_heal(void);
+bool producers_are_heavy(void); /* all jobs are large, so that segments fill and are cleaned */
 /* Jobs that were acked and whose end was not told yet. */
 int producers_open_jobs(int *example);
 /* All of those were told to wait for a budget of a day (or behind one that does); else `*example` was not. */

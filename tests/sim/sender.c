@@ -48,7 +48,7 @@ struct flight { /* a request on its way: what happens to it there does not depen
     struct provider_reply reply;
 };
 
-static struct stream luck, slow;
+static struct stream luck, slow, lateness;
 static bool begun;
 static bool calm;
 
@@ -86,7 +86,7 @@ enum err sender_open(struct sender **out, int epoll_fd, uint32_t epoll_tag, size
                               .slots = slots};
     assert(sender->sends != NULL);
     if (!begun)
-        luck = stream_of("requests"), slow = stream_of("lost requests");
+        luck = stream_of("requests"), slow = stream_of("lost requests"), lateness = stream_of("late timeouts");
     begun = true;
     *out = sender;
     return ERR_NONE;
@@ -123,6 +123,21 @@ static void on_connected(void *self, uint64_t life)
     wake(send);
 }
 
+/* When it is connected. A library may look at its timeouts late, as one does whose resolver hangs: it is for the worker
+ * to see that its time is over. */
+static int64_t connect_us(struct send *send)
+{
+    int64_t in_us = draw_delay_us(&luck, 100, 40 * US_MS);
+    if (!calm && chance(&luck, 20))
+        in_us += draw_delay_us(&luck, US_S, 12 * US_S);
+    if (calm || !chance(&lateness, 8))
+        return in_us;
+    fault(FAULT_TIMEOUT_LATE);
+    in_us = send->deadline_us - now_us() + draw_delay_us(&lateness, US_S, 40 * US_S);
+    send->deadline_us += US_MIN;
+    return in_us;
+}
+
 enum err sender_start(struct sender *sender, void *owner, const struct sender_route *route,
                       struct provider_request *request, int64_t timeout_ms, struct send **out)
 {
@@ -142,10 +157,7 @@ enum err sender_start(struct sender *sender, void *owner, const struct sender_ro
                           .life = life,
                           .deadline_us = now_us() + timeout_ms * US_MS};
     snprintf(send->key, sizeof send->key, "%s", route->key);
-    int64_t in_us = draw_delay_us(&luck, 100, 40 * US_MS);
-    if (!calm && chance(&luck, 20))
-        in_us += draw_delay_us(&luck, US_S, 12 * US_S);
-    ground_in(in_us, on_connected, send, life);
+    ground_in(connect_us(send), on_connected, send, life);
     *out = send;
     return ERR_NONE;
 }

@@ -6,12 +6,13 @@
 
 #include "lineward/json.h"
 #include "tests/sim/cast.h"
+#include "tests/sim/house.h"
 #include "tests/sim/net.h"
 
 struct hand { /* the last lease of a job that a worker has read of */
     const struct process *worker;
-    char lease[65];
     int64_t over_mono_us; /* on the worker's own clock */
+    char lease[65];
     bool revoked;
 };
 
@@ -25,7 +26,9 @@ static void take_job(const struct process *worker, const struct frame *lease, co
     int64_t lease_ms = 0;
     struct hand hand = {.worker = worker};
     if (job >= 0 && json_int(document, "lease_ms", &lease_ms) && frame_text(*lease, hand.lease, sizeof hand.lease)) {
-        hand.over_mono_us = machine_mono_us(worker->machine) + lease_ms * US_MS;
+        int64_t time_ms = house_conf()->worker.request_timeout_ms;
+        time_ms = lease_ms < time_ms ? lease_ms : time_ms;
+        hand.over_mono_us = machine_mono_us(worker->machine) + time_ms * US_MS;
         hands[job] = hand;
     }
     cJSON_Delete(document);
@@ -59,7 +62,7 @@ void hands_begun(const struct process *worker, int job)
     if (hand->revoked)
         breach("P3", about_job(job), "%s begins job %d, and has read that its lease is revoked", worker->name, job);
     if (machine_mono_us(worker->machine) > hand->over_mono_us + US_MS)
-        breach("P2", about_job(job), "%s begins job %d after its lease has run out", worker->name, job);
+        breach("P2", about_job(job), "%s begins job %d after its time for it has run out", worker->name, job);
 }
 
 void hands_begin(void)
