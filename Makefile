@@ -18,7 +18,7 @@ VERSION = $(shell sed -n 's/.*LINEWARD_VERSION "\(.*\)"/\1/p' include/lineward/v
 # ---- flags ---------------------------------------------------------------------------------------------------
 
 PKGS = libzmq libcurl libcjson libmicrohttpd gnutls libsodium yaml-0.1 libxxhash
-BENCH_PKGS = hiredis
+REDIS_PKGS = hiredis
 
 WARN = -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
        -Wformat=2 -Wundef -Wvla -Wno-unused-parameter
@@ -40,7 +40,7 @@ LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed -pthread $(SAN
 # Asked when linking, not when reading this file: they may have been installed in between.
 LIBS       = $(shell pkg-config --libs $(PKGS)) -lm
 TEST_LIBS  = $(shell pkg-config --libs check)
-BENCH_LIBS = $(shell pkg-config --libs $(BENCH_PKGS))
+REDIS_LIBS = $(shell pkg-config --libs $(REDIS_PKGS))
 
 comma = ,
 
@@ -49,7 +49,7 @@ say = $(if $(V),,@echo '  $(1) $(2)';)
 
 # ---- sources: a folder is a room, a room is an archive ---------------------------------------------------------
 
-rooms = lib broker/core broker/store broker/feed broker/outcomes broker/edge broker workers tools/ctl tools/sandbox/model tools/sandbox tools/demo
+rooms = lib broker/core broker/store broker/feed broker/outcomes broker/cache broker/edge broker workers tools/ctl tools/sandbox/model tools/sandbox tools/demo
 
 # Helpers of tests are rooms too: a test gets only those that it names.
 test_rooms = tests/support tests/unit tests/model tests/process tests/bench tests/fuzz tests/powercut
@@ -229,7 +229,7 @@ $(model_tests): $(BUILD)/tests/model/%: $(BUILD)/tests/model/%.o $(call archives
 
 $(process_tests): $(BUILD)/tests/process/%: $(BUILD)/tests/process/%.o \
     $(call archives,tests/process tests/support $(rooms)) | $(programs) $(audit_tool)
-	$(call link_test,$(TEST_LIBS))
+	$(call link_test,$(TEST_LIBS) $(REDIS_LIBS))
 
 $(sim_program): $(call objects,$(sim_src)) \
     $(call archives,tests/support broker broker/edge broker/outcomes broker/feed broker/store broker/core workers lib)
@@ -241,7 +241,7 @@ $(powercut_tool): $(call objects,tests/powercut/inside.c) $(call archives,tests/
 	$(call link_test,$(TEST_LIBS))
 
 $(bench_tools): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(call archives,tests/bench tests/support $(rooms))
-	$(call link_test,$(BENCH_LIBS))
+	$(call link_test,$(REDIS_LIBS))
 
 # A malloc that fails where it is told to, for alloc_test.
 alloc_library = $(BUILD)/tests/alloc.so
@@ -264,6 +264,14 @@ $(call archive,$(1)): $(call objects,$(call room_sources,$(1)))
 	@mkdir -p $$(@D); rm -f $$@; ar rcs $$@ $$^
 endef
 $(foreach room,$(rooms) $(test_rooms),$(eval $(call room_archive,$(room))))
+
+# The script that Redis runs, as a text in the program.
+$(BUILD)/broker/cache/cache_script.o: broker/cache/cache.lua
+	@mkdir -p $(@D)
+	@{ echo 'extern const char cache_script[];'; echo 'const char cache_script[] ='; \
+	    sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$$/\\n"/' $<; echo ';'; } >$(@:.o=.c)
+	$(call say,cc,$<)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $(@:.o=.c)
+$(call archive,broker/cache): $(BUILD)/broker/cache/cache_script.o
 
 $(BUILD)/lib/%.o: PIC = -fPIC # others may link it into shared objects
 

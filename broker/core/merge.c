@@ -71,8 +71,7 @@ static bool take_if_not_better(struct change_line *known, struct moments *moment
         return false;
     known->proven = (uint8_t)to;
     forget_proof(moments); /* as bad as before, but newly said: proof gathered earlier no longer counts */
-    /* A hold outlives AT_RISK: a broken-off ramp ends only at HEALTHY. */
-    return to != REPUTATION_HEALTHY || !known->hold;
+    return true;
 }
 
 /* ---- webhooks ---- */

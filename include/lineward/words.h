@@ -331,6 +331,7 @@ bool outcome_parse(const char *text, enum outcome *out);
 bool scope_parse(const char *text, enum scope *out);
 bool suppress_parse(const char *text, enum suppress *out);
 bool source_parse(const char *text, enum source *out);
+bool service_parse(const char *text, enum service *out); /* exactly, unlike service_read() */
 bool delivery_parse(const char *text, enum delivery *out);
 bool pause_scope_parse(const char *text, enum pause_scope *out);
 bool drain_parse(const char *text, enum drain *out);

@@ -114,7 +114,10 @@ void program_start(struct program *program, const char *const *arguments)
     char path[PROGRAM_PATH_MAX * 2];
     char *argv[PROGRAM_ARGUMENTS_MAX + 2] = {path};
     size_t count = 1;
-    snprintf(path, sizeof path, "%s/%s", program_folder(), program->name);
+    if (strchr(program->name, '/') != NULL) /* one of the system's */
+        snprintf(path, sizeof path, "%s", program->name);
+    else
+        snprintf(path, sizeof path, "%s/%s", program_folder(), program->name);
     for (; *arguments != NULL && count <= PROGRAM_ARGUMENTS_MAX; arguments++)
         argv[count++] = (char *)(uintptr_t)*arguments;
     MUST(*arguments == NULL, "too many arguments");

@@ -1,0 +1,310 @@
+-- cache.lua — the reputation cache's rules, decided inside Redis in one step: what merge.c does for one broker, for all
+-- brokers of an account (DESIGN section 3, "The reputation cache"; traps 7 and 11). The two must not differ:
+-- tests/process/cache_rules_test holds them against each other.
+--
+--   KEYS[1]  hash: a line's number -> what is known of it, as JSON
+--   KEYS[2]  hash: "clock" (ms, only ever forward), "version" (of the newest change)
+--   KEYS[3]  sorted set: the ids of events that were told, by when
+--   KEYS[4]  string: the nonce of the broker that polls
+--   ARGV[1]  what is stated, as JSON (below)
+--   ARGV[2]  channel on which changes are told
+--
+-- {"what":"told","number":…,"event":…,"reputation":…,"service":…,"changed_at":…}   a webhook; absent members are absent
+-- {"what":"polled","nonce":…,"begun":…,"cached":…,"interval":…,"lines":[[number,reputation,service],…],"missed":[…]}
+--                                              lines of a good list, and known ones that it does not have
+-- {"what":"flagged","number":…}                a try was refused for the line's sake
+-- {"what":"lifted","number":…}                 ... and a probe of such a line went through
+--
+-- Answers {"clock":…,"version":…,"refused":…,"lines":[…]} with each line that was spoken of, as it is now.
+
+local EVENT_MS = 72 * 3600 * 1000
+local EVENTS_AT_ONCE = 100
+local NEVER = -1
+local POLL_AGAIN = {1000, 2000, 5000}
+local BADNESS = {HEALTHY = 0, AT_RISK = 1, UNKNOWN = 1, CRITICAL = 2}
+
+local fact = cjson.decode(ARGV[1])
+
+local function clock()
+    local time = redis.call('TIME')
+    local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+    if fact.now then -- a test's clock
+        now = fact.now
+    end
+    local last = tonumber(redis.call('HGET', KEYS[2], 'clock') or '0')
+    if now < last then
+        now = last
+    end
+    redis.call('HSET', KEYS[2], 'clock', string.format('%.0f', now))
+    return now
+end
+
+local now = clock()
+
+local function new_line(number)
+    return {number = number, version = 0, heard = false, word = 'UNKNOWN', previous = 'UNKNOWN', proven = 'UNKNOWN',
+            source = 'none', service = 'UNKNOWN', service_source = 'none', gone = false, missed = 0, changed_at = 0,
+            heard_at = 0, flagged_at = 0, event_at = 0, event = NEVER, tightened = NEVER, loosen_event = NEVER,
+            agreed_begun = NEVER, loosen_tries = 0, poll_in = 0}
+end
+
+local function read(number)
+    local text = redis.call('HGET', KEYS[1], number)
+    return text and cjson.decode(text) or new_line(number)
+end
+
+-- ---- the rules; the names are merge.c's ----
+
+local function forget_proof(line)
+    line.loosen_event = NEVER
+    line.agreed_begun = NEVER
+end
+
+local function set_word(line, word, source, changed_at)
+    local news = line.word ~= word or not line.heard
+    line.heard = true
+    if not news then
+        return
+    end
+    line.previous = line.word
+    line.word = word
+    line.source = source
+    line.changed_at = changed_at
+end
+
+local function prove(line)
+    line.proven = 'HEALTHY'
+    forget_proof(line)
+end
+
+local function tighten(line, to)
+    line.proven = to
+    line.tightened = now
+    forget_proof(line)
+end
+
+-- Worse, or as bad in other words: at once. True if that was all there is to do.
+local function take_if_not_better(line, to)
+    if not line.heard then
+        line.proven = to
+        if to == 'CRITICAL' then
+            tighten(line, to)
+        end
+        return true
+    end
+    if BADNESS[to] > BADNESS[line.proven] then
+        tighten(line, to)
+        return true
+    end
+    if BADNESS[to] < BADNESS[line.proven] then
+        return false
+    end
+    line.proven = to
+    forget_proof(line)
+    return true
+end
+
+local function is_overtaken(line)
+    if fact.changed_at == 0 or line.event_at == 0 then
+        return false
+    end
+    if fact.changed_at ~= line.event_at then
+        return fact.changed_at < line.event_at
+    end
+    local better = fact.reputation and BADNESS[fact.reputation] < BADNESS[line.word]
+    local lifts = fact.service and fact.service ~= 'FLAGGED' and line.service == 'FLAGGED'
+    return better or lifts
+end
+
+local function told_reputation(line)
+    local done = take_if_not_better(line, fact.reputation)
+    set_word(line, fact.reputation, 'webhook', fact.changed_at)
+    if done then
+        return
+    end
+    forget_proof(line)
+    if fact.reputation ~= 'HEALTHY' then
+        return
+    end
+    line.loosen_event = now
+    line.loosen_tries = 0
+    line.poll_in = NEVER -- at once
+end
+
+local function told_service(line)
+    local was_flagged = line.service == 'FLAGGED'
+    if fact.service == 'UNKNOWN' then
+        return
+    end
+    if was_flagged and line.service_source == 'error' and fact.service == 'ACTIVE' and fact.changed_at ~= 0 and
+        fact.changed_at < line.flagged_at then
+        return
+    end
+    line.service = fact.service
+    line.service_source = 'webhook'
+    if fact.service == 'FLAGGED' and not was_flagged then
+        line.flagged_at = now
+    end
+end
+
+local function told(line)
+    if is_overtaken(line) then
+        return false
+    end
+    line.event = now
+    line.event_at = fact.changed_at == 0 and now or fact.changed_at
+    line.heard_at = now
+    if fact.reputation then
+        told_reputation(line)
+    end
+    if fact.service then
+        told_service(line)
+    end
+    return true
+end
+
+local function polled_better(line)
+    if fact.cached then
+        return
+    end
+    if line.loosen_event ~= NEVER then
+        if fact.begun > line.loosen_event then
+            prove(line)
+        end
+        return
+    end
+    if fact.begun <= line.tightened then
+        return
+    end
+    if line.agreed_begun == NEVER then
+        line.agreed_begun = fact.begun
+    elseif fact.begun - line.agreed_begun >= fact.interval then
+        prove(line)
+    end
+end
+
+local function asks_again(line)
+    if line.loosen_tries >= #POLL_AGAIN then
+        return false
+    end
+    line.loosen_tries = line.loosen_tries + 1
+    line.poll_in = POLL_AGAIN[line.loosen_tries]
+    return true
+end
+
+local function polled_reputation(line, word)
+    local awaited = line.loosen_event ~= NEVER
+    if line.event >= fact.begun then
+        if awaited and line.event == fact.begun then
+            line.poll_in = POLL_AGAIN[1]
+        end
+        return
+    end
+    if awaited and word ~= 'HEALTHY' and BADNESS[word] <= BADNESS[line.proven] then
+        if asks_again(line) then
+            return
+        end
+        line.loosen_event = NEVER
+    end
+    local done = take_if_not_better(line, word)
+    set_word(line, word, 'poll', now)
+    if not done and word == 'HEALTHY' then
+        polled_better(line)
+    elseif not done then
+        line.agreed_begun = NEVER
+    end
+end
+
+local function polled(line, word, service)
+    line.missed = 0
+    line.gone = false
+    line.heard_at = now
+    polled_reputation(line, word)
+    if service == 'FLAGGED' and line.service ~= 'FLAGGED' then
+        line.service = 'FLAGGED'
+        line.service_source = 'poll'
+        line.flagged_at = now
+    end
+end
+
+local function missed(line)
+    line.agreed_begun = NEVER
+    if line.gone then
+        return
+    end
+    line.missed = line.missed + 1
+    line.gone = line.missed >= 2
+end
+
+-- ---- what is stated ----
+
+local lines = {}
+
+local function keep(line)
+    line.version = redis.call('HINCRBY', KEYS[2], 'version', 1)
+    redis.call('HSET', KEYS[1], line.number, cjson.encode(line))
+    table.insert(lines, line)
+end
+
+-- A line as it was, or as a fact has left it: `poll_in` is said once and not kept.
+local function change(number, rule)
+    local line = read(number)
+    line.poll_in = 0
+    if rule(line) == false then
+        table.insert(lines, line)
+        return
+    end
+    local poll_in = line.poll_in
+    line.poll_in = nil
+    keep(line)
+    line.poll_in = poll_in
+end
+
+local function is_known_event()
+    if not fact.event then
+        return false
+    end
+    local old = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now - EVENT_MS, 'LIMIT', 0, EVENTS_AT_ONCE)
+    if #old > 0 then
+        redis.call('ZREM', KEYS[3], unpack(old))
+    end
+    return redis.call('ZADD', KEYS[3], 'NX', now, fact.event) == 0
+end
+
+local refused = false
+if fact.what == 'told' then
+    local again = is_known_event()
+    change(fact.number, function(line) return not again and told(line) end)
+elseif fact.what == 'polled' then
+    if redis.call('GET', KEYS[4]) ~= fact.nonce then
+        refused = true
+    else
+        for _, said in ipairs(fact.lines) do
+            change(said[1], function(line) polled(line, said[2], said[3]) end)
+        end
+        for _, number in ipairs(fact.missed) do
+            change(number, missed)
+        end
+    end
+elseif fact.what == 'flagged' then
+    change(fact.number, function(line)
+        if line.service ~= 'FLAGGED' then
+            line.service_source = 'error'
+        end
+        line.service = 'FLAGGED'
+        line.flagged_at = now
+    end)
+elseif fact.what == 'lifted' then
+    change(fact.number, function(line)
+        if line.service ~= 'FLAGGED' or line.service_source ~= 'error' then
+            return false
+        end
+        line.service = 'ACTIVE'
+    end)
+end
+
+local answer = cjson.encode({clock = now, refused = refused, lines = lines})
+if #lines > 0 and not refused then
+    redis.call('PUBLISH', ARGV[2], answer)
+end
+return answer
