@@ -208,6 +208,21 @@ void core_line_told(struct core *core, uint64_t token, const struct core_line_fa
 /* One line of a good poll, then the poll's end. */
 void core_line_polled(struct core *core, const struct core_line_fact *fact, struct instant now,
                       struct effects *out);
+/* Does it tighten: is it at once, whoever decides about the rest (core_line_shared)? */
+bool core_line_is_worse(const struct core *core, const struct core_line_fact *fact);
+
+/* What a cache that several brokers share has made of a line (DESIGN section 3, "The reputation cache"). */
+struct moments;
+struct core_line_shared {
+    uint32_t account;
+    const struct change_line *known; /* its words, and when; the rest does not count */
+    const struct moments *moments;   /* on our steady clock */
+    int64_t heard_mono_ms;           /* of the line */
+    bool only_worse; /* it does not know yet what was told here since: nothing better is taken over */
+};
+void core_line_shared(struct core *core, const struct core_line_shared *shared, struct instant now,
+                      struct effects *out);
+
 struct core_poll {
     uint32_t account;
     uint64_t poll;

@@ -210,6 +210,61 @@ struct merged merge_polled(struct change_line *known, struct moments *moments, c
     return merged;
 }
 
+/* ---- another body ---- */
+
+static void take_service(struct change_line *known, const struct change_line *theirs, bool only_worse,
+                         struct merged *merged)
+{
+    bool is_flagged = theirs->service == SERVICE_FLAGGED, was_flagged = known->service == SERVICE_FLAGGED;
+    bool same = known->service == theirs->service && known->service_source == theirs->service_source &&
+                known->flagged_at_ms == theirs->flagged_at_ms;
+    if (same || (only_worse && !is_flagged))
+        return;
+    known->service = theirs->service;
+    known->service_source = theirs->service_source;
+    known->flagged_at_ms = theirs->flagged_at_ms;
+    merged->service = true;
+    merged->flagged = is_flagged && !was_flagged;
+    merged->lifted = was_flagged && !is_flagged;
+}
+
+static void take_word(struct change_line *known, const struct change_line *theirs, struct merged *merged)
+{
+    merged->word = theirs->heard && (!known->heard || known->word != theirs->word);
+    known->heard = theirs->heard;
+    known->word = theirs->word;
+    known->previous = theirs->previous;
+    known->source = theirs->source;
+    known->changed_at_ms = theirs->changed_at_ms;
+    known->event_at_ms = theirs->event_at_ms;
+}
+
+struct merged merge_shared(struct change_line *known, struct moments *moments, const struct change_line *theirs,
+                           const struct moments *their_moments, bool only_worse)
+{
+    struct merged merged = {0};
+    bool first = !known->heard;
+    int ours = reputation_badness((enum reputation)known->proven);
+    int said = reputation_badness((enum reputation)theirs->proven);
+    take_service(known, theirs, only_worse, &merged);
+    if (only_worse && !first && said <= ours)
+        return merged;
+    merged.tighter = first ? theirs->proven == REPUTATION_CRITICAL : said > ours;
+    merged.proven = !first && said < ours && theirs->proven == REPUTATION_HEALTHY;
+    take_word(known, theirs, &merged);
+    known->proven = theirs->proven;
+    *moments = *their_moments;
+    if (only_worse)
+        return merged;
+    merged.gone = theirs->gone && !known->gone;
+    merged.listed = !theirs->gone && known->gone;
+    known->gone = theirs->gone;
+    known->missed_polls = theirs->missed_polls;
+    if (theirs->heard_at_ms > known->heard_at_ms)
+        known->heard_at_ms = theirs->heard_at_ms;
+    return merged;
+}
+
 bool merge_missed(struct change_line *known, struct moments *moments)
 {
     moments->agreed_begun = NEVER_SAID; /* a list without it between two that open it breaks them apart */

@@ -28,6 +28,7 @@ struct merged {              /* what a fact has changed */
     bool proven;             /* HEALTHY is proven */
     bool service;            /* its word on the service status was taken ... */
     bool flagged, lifted;    /* ... and so the line is flagged that was not, or the other way round */
+    bool gone, listed;       /* it is gone now, and was not, or the other way round (merge_shared() only) */
     bool asks_poll;          /* a poll should begin as soon as none is under way */
     int64_t asks_poll_in_ms; /* the same, but after so long; 0: no */
 };
@@ -41,6 +42,10 @@ struct merged merge_told(struct change_line *known, struct moments *moments, con
 /* A line of a good poll. */
 struct merged merge_polled(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
                            int64_t poll_interval_ms, struct instant now);
+/* What another body of the cache has made of all that was said of the line: taken over as it is. `only_worse`: there is
+ * something that it does not know yet; what is better than known here waits until it does. */
+struct merged merge_shared(struct change_line *known, struct moments *moments, const struct change_line *theirs,
+                           const struct moments *their_moments, bool only_worse);
 /* A good poll does not list the line. True: it is gone now. */
 bool merge_missed(struct change_line *known, struct moments *moments);
 

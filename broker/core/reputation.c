@@ -57,11 +57,15 @@ static void poll_soon(struct core *core, const struct line *line, int64_t at_mon
         timers_set(&core->mono, owner, at_mono_ms);
 }
 
-static void follow(struct core *core, struct line *line, const struct merged *merged, struct instant now,
-                   struct effects *out)
+static void hear(struct core *core, struct line *line, struct instant now)
 {
     line->heard_mono_ms = now.mono_ms;
     core->accounts[line->account].heard_at_ms = now.wall_ms;
+}
+
+static void follow(struct core *core, struct line *line, const struct merged *merged, struct instant now,
+                   struct effects *out)
+{
     if (merged->tighter)
         tighten(core, line, now);
     if (merged->word)
@@ -95,6 +99,7 @@ void core_line_told(struct core *core, uint64_t token, const struct core_line_fa
     struct merged merged = merge_told(&line->known, &line->moments, fact, now);
     if (merged.overtaken)
         return;
+    hear(core, line, now);
     follow(core, line, &merged, now, out);
     if (unseen)
         ask_poll(line->account, out);
@@ -133,10 +138,46 @@ void core_line_polled(struct core *core, const struct core_line_fact *fact, stru
     struct standing before = standing_of(line);
     line->seen_poll = fact->poll;
     struct merged merged = merge_polled(&line->known, &line->moments, fact, account->poll_interval_ms, now);
+    hear(core, line, now);
     follow(core, line, &merged, now, out);
     struct standing after = standing_of(line);
     bool news = memcmp(&before, &after, sizeof after) != 0;
     /* So that a restart treats what it knows as of its age, without a record per line and poll. */
+    if (news || now.wall_ms - line->recorded_heard_ms > account->stale_after_ms / 2)
+        line_record(core, at, now, out);
+    gate_update(core, at, now, out);
+}
+
+bool core_line_is_worse(const struct core *core, const struct core_line_fact *fact)
+{
+    uint32_t at = line_find(core, fact->number);
+    if (at == NO_LINE)
+        return true; /* the first word of it */
+    const struct change_line *known = &core->lines[at].known;
+    bool worse = fact->has_reputation && reputation_badness(fact->reputation) >
+                                             reputation_badness((enum reputation)known->proven);
+    return worse || !known->heard || (fact->has_service && fact->service == SERVICE_FLAGGED);
+}
+
+void core_line_shared(struct core *core, const struct core_line_shared *shared, struct instant now, struct effects *out)
+{
+    uint32_t at = line_heard_of(core, shared->account, shared->known->number, now);
+    if (at == NO_LINE)
+        return;
+    struct line *line = &core->lines[at];
+    struct standing before = standing_of(line);
+    struct merged merged =
+        merge_shared(&line->known, &line->moments, shared->known, shared->moments, shared->only_worse);
+    if (shared->heard_mono_ms > line->heard_mono_ms)
+        line->heard_mono_ms = shared->heard_mono_ms;
+    struct account *account = &core->accounts[line->account];
+    if (line->known.heard_at_ms > account->heard_at_ms)
+        account->heard_at_ms = line->known.heard_at_ms;
+    follow(core, line, &merged, now, out);
+    if (merged.gone)
+        effect_alert(out, ALERT_LINE_GONE, line->known.number, line->account);
+    struct standing after = standing_of(line);
+    bool news = merged.service || memcmp(&before, &after, sizeof after) != 0;
     if (news || now.wall_ms - line->recorded_heard_ms > account->stale_after_ms / 2)
         line_record(core, at, now, out);
     gate_update(core, at, now, out);
