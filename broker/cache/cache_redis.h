@@ -1,0 +1,59 @@
+/* cache_redis.h — two connections to Redis, one that runs cache.lua and one that listens: opened, authenticated, asked
+ * whether this is a master, opened again when they are lost. hiredis, within the broker's own turn: nothing here waits.
+ *
+ * Addresses are those of cache.redis without a name service: redis://HOST:PORT[/DB] with a numeric host or localhost,
+ * redis+unix://PATH. */
+#ifndef LINEWARD_CACHE_REDIS_H
+#define LINEWARD_CACHE_REDIS_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lineward/clock.h"
+#include "lineward/err.h"
+
+#define CACHE_REDIS_FDS      2
+#define CACHE_REDIS_PREFIX   "lineward:" /* of every key and channel; then {account} */
+#define CACHE_REDIS_SILENT_MS 2000       /* so long without an answer that was due, and the connection is given up */
+
+/* Callbacks, within cache_redis_turn() and cache_redis_run(). */
+struct cache_redis_told {
+    void (*up)(void *self);
+    void (*down)(void *self);
+    /* What another broker's fact, or our own, has changed: an answer of the script, for the account at that index. */
+    void (*changed)(void *self, uint32_t account, const char *text, size_t bytes);
+    /* The script's answer to cache_redis_run(); text NULL: there will be none. */
+    void (*answered)(void *self, uint64_t tag, const char *text, size_t bytes);
+    /* Values of an account's lines, one a call (cache_redis_read()). */
+    void (*line)(void *self, uint32_t account, const char *text, size_t bytes);
+    void *self;
+};
+
+struct cache_redis_options {
+    const char *url, *password_file; /* lent; NULL: no password */
+    const char *const *accounts;     /* names, lent */
+    size_t account_count;
+    struct cache_redis_told told;
+};
+
+struct cache_redis;
+struct cache_redis *cache_redis_new(const struct cache_redis_options *options); /* NULL: out of memory */
+void cache_redis_free(struct cache_redis **redis_p);
+
+bool cache_redis_is_up(const struct cache_redis *redis);
+const char *cache_redis_problem(const struct cache_redis *redis); /* why it is not up; never NULL */
+/* Connects when it is time, reads and writes what there is. */
+void cache_redis_turn(struct cache_redis *redis, struct instant now);
+/* What to wait for. Returns how many. */
+size_t cache_redis_fds(const struct cache_redis *redis, struct pollfd out[CACHE_REDIS_FDS]);
+int64_t cache_redis_next_mono_ms(const struct cache_redis *redis); /* when to turn though nothing is there */
+
+/* Runs the script on a fact of the account. False: not up; nothing was sent, and there will be no answer. */
+bool cache_redis_run(struct cache_redis *redis, uint32_t account, const char *fact, size_t bytes, uint64_t tag,
+                     struct instant now);
+/* Reads all lines of the account, in pieces. */
+void cache_redis_read(struct cache_redis *redis, uint32_t account, struct instant now);
+
+#endif
