@@ -14,8 +14,10 @@
 --                                              lines of a good list, and known ones that it does not have
 -- {"what":"flagged","number":…}                a try was refused for the line's sake
 -- {"what":"lifted","number":…}                 ... and a probe of such a line went through
+-- {"what":"known","lines":[…]}                 what a broker knows of lines, and this Redis perhaps no more: the worse counts
+-- {"what":"hold","nonce":…,"ms":…}             may this broker poll, for so long?
 --
--- Answers {"clock":…,"version":…,"refused":…,"lines":[…]} with each line that was spoken of, as it is now.
+-- Answers {"clock":…,"refused":…,"lines":[…]} with each line that was spoken of, as it is now.
 
 local EVENT_MS = 72 * 3600 * 1000
 local EVENTS_AT_ONCE = 100
@@ -240,8 +242,16 @@ end
 
 local lines = {}
 
+-- Grows, and goes on growing when a failover has lost the newest ones: with the clock.
+local function next_version()
+    local last = tonumber(redis.call('HGET', KEYS[2], 'version') or '0')
+    local version = last + 1 > now and last + 1 or now
+    redis.call('HSET', KEYS[2], 'version', string.format('%.0f', version))
+    return version
+end
+
 local function keep(line)
-    line.version = redis.call('HINCRBY', KEYS[2], 'version', 1)
+    line.version = next_version()
     redis.call('HSET', KEYS[1], line.number, cjson.encode(line))
     table.insert(lines, line)
 end
@@ -269,6 +279,36 @@ local function is_known_event()
         redis.call('ZREM', KEYS[3], unpack(old))
     end
     return redis.call('ZADD', KEYS[3], 'NX', now, fact.event) == 0
+end
+
+-- What a broker was told and Redis has lost since (or never heard: it was away), without the proof gathered since.
+local function learn(line, known)
+    local worse = known.heard and (not line.heard or BADNESS[known.proven] > BADNESS[line.proven]) and
+                  known.tightened > line.tightened
+    local flagged = known.service == 'FLAGGED' and line.service ~= 'FLAGGED' and known.flagged_at > line.flagged_at
+    if worse then
+        line.proven = known.proven
+        line.tightened = known.tightened
+        line.event = math.max(line.event, known.event)
+        line.event_at = math.max(line.event_at, known.event_at)
+        set_word(line, known.word, known.source, known.changed_at)
+        forget_proof(line)
+    end
+    if flagged then
+        line.service = 'FLAGGED'
+        line.service_source = known.service_source
+        line.flagged_at = known.flagged_at
+    end
+    return worse or flagged
+end
+
+local function hold()
+    local holder = redis.call('GET', KEYS[4])
+    if holder and holder ~= fact.nonce then
+        return false
+    end
+    redis.call('SET', KEYS[4], fact.nonce, 'PX', string.format('%.0f', fact.ms))
+    return true
 end
 
 local refused = false
@@ -301,6 +341,14 @@ elseif fact.what == 'lifted' then
         end
         line.service = 'ACTIVE'
     end)
+end
+
+if fact.what == 'known' then
+    for _, known in ipairs(fact.lines) do
+        change(known.number, function(line) return learn(line, known) end)
+    end
+elseif fact.what == 'hold' then
+    refused = not hold()
 end
 
 local answer = cjson.encode({clock = now, refused = refused, lines = lines})

@@ -208,8 +208,9 @@ void core_line_told(struct core *core, uint64_t token, const struct core_line_fa
 /* One line of a good poll, then the poll's end. */
 void core_line_polled(struct core *core, const struct core_line_fact *fact, struct instant now,
                       struct effects *out);
-/* Does it tighten: is it at once, whoever decides about the rest (core_line_shared)? */
-bool core_line_is_worse(const struct core *core, const struct core_line_fact *fact);
+/* The same where a cache that several brokers share decides: only what tightens, and at once; it answers nobody, and
+ * knows no event again, for that is the cache's to do (core_line_shared). */
+void core_line_warned(struct core *core, const struct core_line_fact *fact, struct instant now, struct effects *out);
 
 /* What a cache that several brokers share has made of a line (DESIGN section 3, "The reputation cache"). */
 struct moments;
@@ -219,13 +220,26 @@ struct core_line_shared {
     const struct moments *moments;   /* on our steady clock */
     int64_t heard_mono_ms;           /* of the line */
     bool only_worse; /* it does not know yet what was told here since: nothing better is taken over */
+    uint64_t token;  /* EFFECT_ANSWER once durable; 0: nobody waits */
 };
 void core_line_shared(struct core *core, const struct core_line_shared *shared, struct instant now,
                       struct effects *out);
 
+/* The words of a line, and when each was said on our steady clock. False: it is not known. */
+struct line_words {
+    const struct change_line *known;
+    const struct moments *moments; /* both lent until the core is called again */
+};
+bool core_line_words(const struct core *core, uint64_t number, struct line_words *out);
+
+/* The lines of an account, one after the other: from *at on, which is set to it. False: there is none any more. */
+bool core_line_of_account(const struct core *core, uint32_t account, uint32_t *at, uint64_t *number);
+/* For how long nobody has said anything of its lines. */
+int64_t core_account_silent_ms(const struct core *core, uint32_t account, struct instant now);
+
 struct core_poll {
     uint32_t account;
-    uint64_t poll;
+    uint64_t poll; /* 0: who was missing has been told already */
     int64_t begun_mono_ms;
     bool ok, cached, key_refused;
 };

@@ -148,19 +148,58 @@ void core_line_polled(struct core *core, const struct core_line_fact *fact, stru
     gate_update(core, at, now, out);
 }
 
-bool core_line_is_worse(const struct core *core, const struct core_line_fact *fact)
+static bool is_worse(const struct change_line *known, const struct core_line_fact *fact)
 {
-    uint32_t at = line_find(core, fact->number);
-    if (at == NO_LINE)
-        return true; /* the first word of it */
-    const struct change_line *known = &core->lines[at].known;
     bool worse = fact->has_reputation && reputation_badness(fact->reputation) >
                                              reputation_badness((enum reputation)known->proven);
-    return worse || !known->heard || (fact->has_service && fact->service == SERVICE_FLAGGED);
+    return worse || (!known->heard && fact->has_reputation) ||
+           (fact->has_service && fact->service == SERVICE_FLAGGED && known->service != SERVICE_FLAGGED);
+}
+
+void core_line_warned(struct core *core, const struct core_line_fact *fact, struct instant now, struct effects *out)
+{
+    uint32_t at = line_heard_of(core, fact->account, fact->number, now);
+    if (at == NO_LINE || !is_worse(&core->lines[at].known, fact))
+        return;
+    struct line *line = &core->lines[at];
+    struct merged merged = merge_told(&line->known, &line->moments, fact, now);
+    if (merged.overtaken)
+        return;
+    hear(core, line, now);
+    follow(core, line, &merged, now, out);
+    line_record(core, at, now, out);
+    gate_update(core, at, now, out);
+}
+
+bool core_line_words(const struct core *core, uint64_t number, struct line_words *out)
+{
+    uint32_t at = line_find(core, number);
+    if (at == NO_LINE)
+        return false;
+    *out = (struct line_words){&core->lines[at].known, &core->lines[at].moments};
+    return true;
+}
+
+bool core_line_of_account(const struct core *core, uint32_t account, uint32_t *at, uint64_t *number)
+{
+    while (*at < core->line_count && core->lines[*at].account != account)
+        ++*at;
+    if (*at >= core->line_count)
+        return false;
+    *number = core->lines[*at].known.number;
+    return true;
+}
+
+int64_t core_account_silent_ms(const struct core *core, uint32_t account, struct instant now)
+{
+    int64_t heard_at_ms = core->accounts[account].heard_at_ms;
+    return heard_at_ms == 0 ? INT64_MAX : now.wall_ms - heard_at_ms;
 }
 
 void core_line_shared(struct core *core, const struct core_line_shared *shared, struct instant now, struct effects *out)
 {
+    if (shared->token != 0)
+        effect_answer(out, shared->token, CODE_NONE);
     uint32_t at = line_heard_of(core, shared->account, shared->known->number, now);
     if (at == NO_LINE)
         return;

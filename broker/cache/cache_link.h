@@ -1,0 +1,52 @@
+/* cache_link.h — the reputation cache in its second body: what several brokers share through Redis (DESIGN section 3, "The
+ * reputation cache"). There is none where cache.kind is memory: then the core merges by itself.
+ *
+ * While Redis is there, it decides (cache.lua): a webhook tightens here at once and is told to Redis, and what Redis has
+ * made of it is taken over by every broker; polls go to Redis alone, by the one broker that holds the account's lease.
+ * While it is away each broker goes on with what it knows, merges by itself, and polls by itself once it has not heard of
+ * the account for stale_after_ms and a little more. When it is back, what was told meanwhile is told to it. */
+#ifndef LINEWARD_CACHE_LINK_H
+#define LINEWARD_CACHE_LINK_H
+
+#include <poll.h>
+
+#include "broker/core/core.h"
+
+#define CACHE_LINK_FDS 2
+
+typedef void (*cache_persist)(void *self, struct instant now, struct effects *out);
+
+struct cache_link_options {
+    const struct conf *conf;
+    struct core *core;
+    cache_persist persist; /* after each call of the core; may be called often in a turn */
+    void *persist_self;
+    /* A poll of the account should begin now. */
+    void (*poll)(void *self, uint32_t account);
+    void *poll_self;
+};
+
+struct cache_link;
+struct cache_link *cache_link_new(const struct cache_link_options *options); /* NULL: out of memory */
+void cache_link_free(struct cache_link **link_p);
+
+bool cache_link_is_up(const struct cache_link *link);
+void cache_link_turn(struct cache_link *link, struct instant now, struct effects *out);
+size_t cache_link_fds(const struct cache_link *link, struct pollfd out[CACHE_LINK_FDS]);
+int64_t cache_link_next_mono_ms(const struct cache_link *link);
+
+/* A status webhook: EFFECT_ANSWER with `token` once it is durable here and there. */
+void cache_link_told(struct cache_link *link, uint64_t token, const struct core_line_fact *fact, struct instant now,
+                     struct effects *out);
+/* May this broker poll the account now? */
+bool cache_link_may_poll(const struct cache_link *link, uint32_t account, struct instant now);
+struct cache_polled {
+    uint64_t number;
+    enum reputation reputation;
+    enum service service; /* UNKNOWN: not said */
+};
+/* A good list. False: Redis is away, and the core merges it. */
+bool cache_link_polled(struct cache_link *link, const struct core_poll *poll, const struct cache_polled *lines,
+                       size_t count, struct instant now);
+
+#endif

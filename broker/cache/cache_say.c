@@ -1,0 +1,122 @@
+/* cache_say.c — see cache_say.h. */
+#include "broker/cache/cache_say.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "lineward/words.h"
+
+static void put_text(struct json_out *out, const char *name, const char *text)
+{
+    json_key(out, name);
+    json_put_string(out, text);
+}
+
+static void put_int(struct json_out *out, const char *name, int64_t value)
+{
+    json_key(out, name);
+    json_put_int(out, value);
+}
+
+static void begin(struct json_out *out, const char *what)
+{
+    json_open(out, '{');
+    put_text(out, "what", what);
+}
+
+void cache_say_number(struct json_out *out, uint64_t number)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, number);
+    json_put_string(out, text);
+}
+
+void cache_say_told(struct json_out *out, const struct core_line_fact *fact)
+{
+    begin(out, "told");
+    json_key(out, "number");
+    cache_say_number(out, fact->number);
+    put_int(out, "changed_at", fact->changed_at_ms);
+    if (fact->event != 0) {
+        json_key(out, "event");
+        cache_say_number(out, fact->event);
+    }
+    if (fact->has_reputation)
+        put_text(out, "reputation", reputation_name(fact->reputation));
+    if (fact->has_service)
+        put_text(out, "service", service_name(fact->service));
+    json_close(out, '}');
+}
+
+void cache_say_hold(struct json_out *out, const char *nonce, int64_t ms)
+{
+    begin(out, "hold");
+    put_text(out, "nonce", nonce);
+    put_int(out, "ms", ms);
+    json_close(out, '}');
+}
+
+void cache_say_poll_begin(struct json_out *out, const char *nonce, int64_t begun_ms, int64_t interval_ms, bool cached)
+{
+    begin(out, "polled");
+    put_text(out, "nonce", nonce);
+    put_int(out, "begun", begun_ms);
+    put_int(out, "interval", interval_ms);
+    json_key(out, "cached");
+    json_put_bool(out, cached);
+    json_key(out, "lines");
+    json_open(out, '[');
+}
+
+void cache_say_poll_line(struct json_out *out, uint64_t number, enum reputation reputation, enum service service)
+{
+    json_open(out, '[');
+    cache_say_number(out, number);
+    json_put_string(out, reputation_name(reputation));
+    json_put_string(out, service_name(service));
+    json_close(out, ']');
+}
+
+void cache_say_poll_missed(struct json_out *out)
+{
+    json_close(out, ']');
+    json_key(out, "missed");
+    json_open(out, '[');
+}
+
+void cache_say_poll_end(struct json_out *out)
+{
+    json_close(out, ']');
+    json_close(out, '}');
+}
+
+static int64_t shared(int64_t moment, int64_t ahead_ms)
+{
+    return moment == NEVER_SAID ? -1 : moment + ahead_ms;
+}
+
+void cache_say_known(struct json_out *out, const struct line_words *words, int64_t ahead_ms)
+{
+    const struct change_line *known = words->known;
+    begin(out, "known");
+    json_key(out, "lines");
+    json_open(out, '[');
+    json_open(out, '{');
+    json_key(out, "number");
+    cache_say_number(out, known->number);
+    json_key(out, "heard");
+    json_put_bool(out, known->heard);
+    put_text(out, "word", reputation_name((enum reputation)known->word));
+    put_text(out, "proven", reputation_name((enum reputation)known->proven));
+    put_text(out, "source", source_name((enum source)known->source));
+    put_text(out, "service", service_name((enum service)known->service));
+    put_text(out, "service_source", source_name((enum source)known->service_source));
+    put_int(out, "changed_at", known->changed_at_ms);
+    put_int(out, "flagged_at", known->flagged_at_ms);
+    put_int(out, "event_at", known->event_at_ms);
+    put_int(out, "event", shared(words->moments->event, ahead_ms));
+    put_int(out, "tightened", shared(words->moments->tightened, ahead_ms));
+    json_close(out, '}');
+    json_close(out, ']');
+    json_close(out, '}');
+}

@@ -1,0 +1,20 @@
+/* cache_say.h — what the script is told (cache.lua), written. */
+#ifndef LINEWARD_CACHE_SAY_H
+#define LINEWARD_CACHE_SAY_H
+
+#include "broker/core/core.h"
+#include "broker/core/merge.h"
+#include "lineward/json.h"
+
+void cache_say_told(struct json_out *out, const struct core_line_fact *fact);
+void cache_say_hold(struct json_out *out, const char *nonce, int64_t ms);
+/* A part of a good list: begin, lines, what is missing (in the last part), end. */
+void cache_say_poll_begin(struct json_out *out, const char *nonce, int64_t begun_ms, int64_t interval_ms, bool cached);
+void cache_say_poll_line(struct json_out *out, uint64_t number, enum reputation reputation, enum service service);
+void cache_say_poll_missed(struct json_out *out); /* from now on: cache_say_number() */
+void cache_say_number(struct json_out *out, uint64_t number);
+void cache_say_poll_end(struct json_out *out);
+/* One line that this broker knows something worse of; `ahead_ms`: the shared clock less ours. */
+void cache_say_known(struct json_out *out, const struct line_words *words, int64_t ahead_ms);
+
+#endif
