@@ -17,7 +17,7 @@ VERSION = $(shell sed -n 's/.*LINEWARD_VERSION "\(.*\)"/\1/p' include/lineward/v
 
 # ---- flags ---------------------------------------------------------------------------------------------------
 
-PKGS = libzmq libcurl libcjson libmicrohttpd gnutls libsodium yaml-0.1 libxxhash
+PKGS = libzmq libcurl libcjson libmicrohttpd gnutls libsodium yaml-0.1 libxxhash hiredis
 REDIS_PKGS = hiredis
 
 WARN = -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
@@ -207,7 +207,7 @@ cppcheck:
 	    -D_GNU_SOURCE -D__linux__ -Iinclude -I. --suppressions-list=tests/check-rules/cppcheck.suppress $(all_src)
 
 $(BUILD)/lineward-broker:  $(call objects,broker/main.c) \
-                           $(call archives,broker broker/edge broker/outcomes broker/feed broker/store broker/core lib)
+                           $(call archives,broker broker/edge broker/outcomes broker/cache broker/feed broker/store broker/core lib)
 $(BUILD)/lineward-worker:  $(call objects,workers/main.c) $(call archives,workers lib)
 $(BUILD)/linewardctl:      $(call objects,tools/ctl/main.c) $(call archives,tools/ctl broker/store broker/core lib)
 $(BUILD)/lineward-sandbox: $(call objects,tools/sandbox/main.c) $(call archives,tools/sandbox tools/sandbox/model lib)
@@ -232,7 +232,7 @@ $(process_tests): $(BUILD)/tests/process/%: $(BUILD)/tests/process/%.o \
 	$(call link_test,$(TEST_LIBS) $(REDIS_LIBS))
 
 $(sim_program): $(call objects,$(sim_src)) \
-    $(call archives,tests/support broker broker/edge broker/outcomes broker/feed broker/store broker/core workers lib)
+    $(call archives,tests/support broker broker/edge broker/outcomes broker/cache broker/feed broker/store broker/core workers lib)
 	$(call say,link,$@)mkdir -p $(@D); \
 	$(CC) $(LDFLAGS_ALL) $(addprefix -Wl$(comma)--wrap=,$(sim_wrapped)) -o $@ $(filter %.o,$^) \
 	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(filter-out -lzmq,$(LIBS))

@@ -257,6 +257,8 @@ static bool broker_turn(struct broker *broker)
     timings_turn(broker->timings, clock_us());
     notify_turn(broker->now.mono_ms);
     broker->reading = broker->access != NULL && access_serve(broker->access, broker->now);
+    if (broker->cache != NULL)
+        cache_link_turn(broker->cache, broker->now, &broker->effects);
     feed_link_start(broker->feed, broker->now);
     feed_link_turn(broker->feed, broker->now, &broker->effects);
     act_at_once(broker);
@@ -297,7 +299,7 @@ enum {
     WAIT_ADMIN,
     WAIT_SIGNAL,
     WAIT_ALWAYS, /* behind these: what is not always there */
-    WAIT_MAX = WAIT_ALWAYS + 4
+    WAIT_MAX = WAIT_ALWAYS + 4 + CACHE_LINK_FDS
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -315,6 +317,8 @@ static long timeout_ms(const struct broker *broker, int64_t rest_us)
     next = earlier(next, earlier(broker->clean_at_ms, admin_next_mono_ms(broker->admin)));
     next = earlier(next, outcomes_next_mono_ms(broker->outcomes, now));
     next = earlier(next, broker_erase_next_mono_ms(broker));
+    if (broker->cache != NULL)
+        next = earlier(next, cache_link_next_mono_ms(broker->cache));
     next = earlier(next, notify_next_mono_ms());
     if (broker->end_by_ms != 0)
         next = earlier(next, broker->end_by_ms);
@@ -354,6 +358,17 @@ static void set_rest_timer(const struct broker *broker, int64_t rest_us)
     (void)set;
 }
 
+static int cache_items(const struct broker *broker, zmq_pollitem_t *items)
+{
+    struct pollfd fds[CACHE_LINK_FDS];
+    size_t count = broker->cache == NULL ? 0 : cache_link_fds(broker->cache, fds);
+    for (size_t i = 0; i < count; i++) {
+        short events = ZMQ_POLLIN | ((fds[i].events & POLLOUT) != 0 ? ZMQ_POLLOUT : 0);
+        items[i] = (zmq_pollitem_t){NULL, fds[i].fd, events, 0};
+    }
+    return (int)count;
+}
+
 static void wait_for_work(struct broker *broker)
 {
     int64_t rest_us = rest_left_us(&broker->rest, clock_us());
@@ -379,6 +394,7 @@ static void wait_for_work(struct broker *broker)
         set_rest_timer(broker, rest_us);
         items[count++] = (zmq_pollitem_t){NULL, broker->rest_fd, ZMQ_POLLIN, 0};
     }
+    count += cache_items(broker, items + count);
     if (zmq_poll(items, count, timeout_ms(broker, rest_us)) < 0)
         return;
     if (items[WAIT_STORE].revents != 0) {

@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -152,6 +153,27 @@ static bool open_sockets(struct broker *broker)
            broker_probe_doors(broker);
 }
 
+static void poll_for_cache(void *self, uint32_t account)
+{
+    struct broker *broker = self;
+    feed_link_poll(broker->feed, account);
+}
+
+/* What other brokers know of lines; memory: there is none. */
+static bool open_cache(struct broker *broker)
+{
+    const struct cache_link_options options = {.conf = broker->conf,
+                                               .core = broker->core,
+                                               .persist = broker_persist,
+                                               .persist_self = broker,
+                                               .poll = poll_for_cache,
+                                               .poll_self = broker};
+    if (strcmp(broker->conf->cache.kind, "redis") != 0)
+        return true;
+    broker->cache = cache_link_new(&options);
+    return broker->cache != NULL || no_memory("the shared cache");
+}
+
 static bool open_edges(struct broker *broker, const struct broker_options *options)
 {
     struct archive archive = archive_of(broker->store);
@@ -182,6 +204,7 @@ static bool open_edges(struct broker *broker, const struct broker_options *optio
                                      .core = broker->core,
                                      .child_argv = options->feed_argv,
                                      .timings = broker->timings,
+                                     .cache = broker->cache,
                                      .persist = broker_persist,
                                      .persist_self = broker};
     struct outcomes_options outcomes = {.conf = broker->conf,
@@ -286,7 +309,7 @@ struct broker *broker_open(const struct broker_options *options)
     warn_of_conf(broker);
     if (!open_memory(broker) || !open_wakers(broker) || !broker_open_access(broker) || !open_core(broker) ||
         !open_store(broker) || !begin_start(broker) || !open_sockets(broker) ||
-        !open_edges(broker, options) || !open_admin(broker)) {
+        !open_cache(broker) || !open_edges(broker, options) || !open_admin(broker)) {
         broker_close(&broker);
         return NULL;
     }
@@ -313,6 +336,7 @@ void broker_close(struct broker **broker_p)
     if (broker == NULL)
         return;
     admin_close(&broker->admin);
+    cache_link_free(&broker->cache);
     feed_link_free(&broker->feed);
     outcomes_free(&broker->outcomes);
     dispatch_free(&broker->dispatch);

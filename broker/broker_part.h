@@ -4,6 +4,7 @@
 #define LINEWARD_BROKER_PART_H
 
 #include "broker/broker.h"
+#include "broker/cache/cache_link.h"
 #include "broker/core/core.h"
 #include "broker/edge/access.h"
 #include "broker/edge/admin.h"
@@ -48,6 +49,7 @@ struct broker {
     struct ingress *ingress;
     struct dispatch *dispatch;
     struct events *events;
+    struct cache_link *cache; /* NULL: cache.kind is memory */
     struct feed_link *feed;
     struct outcomes *outcomes;
     struct zones zones;

@@ -240,6 +240,8 @@ static void on_pending(struct cache_link *link, struct pending *pending, const c
 {
     struct pending told = *pending;
     pending->used = false;
+    if (link->out == NULL)
+        return; /* the broker ends: its webhook is not answered, and comes again */
     if (answer != NULL && take_lines(link, told.fact.account, answer, told.token))
         return;
     owe(link, &told.fact); /* whether it was heard there is not known, so it is told again */
@@ -385,6 +387,7 @@ void cache_link_free(struct cache_link **link_p)
     *link_p = NULL;
     if (link == NULL)
         return;
+    link->out = NULL;
     if (link->redis != NULL)
         cache_redis_free(&link->redis);
     json_out_free(&link->text);

@@ -35,6 +35,7 @@ struct feed_link {
     struct feed_buffer out;
     size_t out_sent;
     struct poll_so_far *polls; /* one an account */
+    bool barred[CONF_ACCOUNTS_MAX]; /* told not to poll by itself */
 };
 
 struct feed_link *feed_link_new(const struct feed_link_options *options)
@@ -55,6 +56,7 @@ static void forget_child(struct feed_link *link)
     link->bound = false;
     link->in_bytes = 0;
     link->out.bytes = link->out_sent = 0;
+    memset(link->barred, false, sizeof link->barred);
     for (size_t a = 0; link->polls != NULL && a < link->options.conf->account_count; a++)
         link->polls[a].poll = link->polls[a].count = 0;
 }
@@ -176,6 +178,21 @@ static void line_listed(struct feed_link *link, const struct core_poll *poll, co
     link->options.persist(link->options.persist_self, now, out);
 }
 
+/* The list, to the cache that others share. False: it is none, or away. */
+static bool share_list(struct feed_link *link, const struct core_poll *poll, const struct poll_so_far *list,
+                       struct instant now)
+{
+    struct cache_polled *lines =
+        link->options.cache == NULL ? NULL : malloc((list->count + 1) * sizeof *lines);
+    for (size_t i = 0; lines != NULL && i < list->count; i++)
+        lines[i] = (struct cache_polled){.number = digits_of(list->lines[i].number),
+                                         .reputation = list->lines[i].reputation,
+                                         .service = list->lines[i].service};
+    bool shared = lines != NULL && cache_link_polled(link->options.cache, poll, lines, list->count, now);
+    free(lines);
+    return shared;
+}
+
 static void end_poll(struct feed_link *link, uint32_t account, const struct feed_message *message, struct instant now,
                      struct effects *out)
 {
@@ -190,7 +207,10 @@ static void end_poll(struct feed_link *link, uint32_t account, const struct feed
     if (!end.ok)
         log_event(LOG_WARN, "poll_failed", "account=%s http=%d reason=\"%s\"", message->account, message->http_status,
                   message->ok ? "the list is too long" : message->problem);
-    for (size_t i = 0; end.ok && listed && i < list->count; i++)
+    bool shared = end.ok && listed && share_list(link, &end, list, now);
+    if (shared)
+        end.poll = 0;
+    for (size_t i = 0; end.ok && listed && !shared && i < list->count; i++)
         line_listed(link, &end, &list->lines[i], now, out);
     list->count = 0;
     core_poll_ended(link->options.core, &end, now, out);
@@ -222,6 +242,10 @@ static void status_told(struct feed_link *link, uint32_t account, uint64_t token
                                   .arrived_mono_ms = not_later(webhook->arrived_mono_ms, now.mono_ms),
                                   .event = event_of(link, message)};
     size_t before = out->change_count;
+    if (link->options.cache != NULL) {
+        cache_link_told(link->options.cache, token, &fact, now, out);
+        return;
+    }
     core_line_told(link->options.core, token, &fact, now, out);
     for (size_t i = before; i < out->change_count; i++)
         if (out->changes[i].kind == CHANGE_GATE)
@@ -375,35 +399,62 @@ static bool read_messages(struct feed_link *link, struct instant now, struct eff
     return err == ERR_NOT_FOUND;
 }
 
+bool feed_link_owns(uint64_t token)
+{
+    return token >> TAG_SHIFT == FEED_TOKEN_TAG;
+}
+
+static void say(struct feed_link *link, const struct feed_message *message)
+{
+    if (link->child.fd >= 0 && feed_encode(&link->out, message) == ERR_NONE)
+        flush(link);
+}
+
+void feed_link_poll(struct feed_link *link, uint32_t account)
+{
+    struct feed_message message = {.kind = FEED_POLL_NOW};
+    memcpy(message.account, link->options.conf->accounts[account].name, sizeof message.account);
+    say(link, &message);
+}
+
+static bool may_poll(const struct feed_link *link, uint32_t account, struct instant now)
+{
+    return link->options.cache == NULL || cache_link_may_poll(link->options.cache, account, now);
+}
+
+/* One broker at a time polls an account that several share. */
+static void allow_polls(struct feed_link *link, struct instant now)
+{
+    for (uint32_t a = 0; link->options.cache != NULL && a < link->options.conf->account_count; a++) {
+        struct feed_message message = {.kind = FEED_POLL_ALLOW, .ok = may_poll(link, a, now)};
+        if (link->barred[a] == !message.ok)
+            continue;
+        link->barred[a] = !message.ok;
+        memcpy(message.account, link->options.conf->accounts[a].name, sizeof message.account);
+        say(link, &message);
+    }
+}
+
+void feed_link_effect(struct feed_link *link, const struct effect *effect)
+{
+    struct feed_message message = {.kind = FEED_ANSWER,
+                                   .request = effect->token & 0xFFFFFFFFFFFFFF,
+                                   .http_status = effect->code == CODE_NONE ? 200 : 503};
+    if (effect->kind != EFFECT_POLL)
+        say(link, &message);
+    else if (may_poll(link, effect->account, clock_read()))
+        feed_link_poll(link, effect->account);
+}
+
 void feed_link_turn(struct feed_link *link, struct instant now, struct effects *out)
 {
     if (link->child.fd < 0)
         return;
+    allow_polls(link, now);
     flush(link);
     if (link->out.bytes <= OUT_BYTES_MAX && fill(link) && read_messages(link, now, out))
         return;
     log_event(LOG_ERROR, "feed_child_gone", "restart_in_ms=%lld", (long long)link->child.restart_ms);
     child_lost(&link->child, now);
     forget_child(link);
-}
-
-bool feed_link_owns(uint64_t token)
-{
-    return token >> TAG_SHIFT == FEED_TOKEN_TAG;
-}
-
-void feed_link_effect(struct feed_link *link, const struct effect *effect)
-{
-    struct feed_message message = {.kind = FEED_POLL_NOW};
-    if (link->child.fd < 0)
-        return;
-    if (effect->kind == EFFECT_POLL) {
-        memcpy(message.account, link->options.conf->accounts[effect->account].name, sizeof message.account);
-    } else {
-        message.kind = FEED_ANSWER;
-        message.request = effect->token & 0xFFFFFFFFFFFFFF;
-        message.http_status = effect->code == CODE_NONE ? 200 : 503;
-    }
-    if (feed_encode(&link->out, &message) == ERR_NONE)
-        flush(link);
 }

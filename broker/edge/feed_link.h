@@ -4,6 +4,7 @@
 #ifndef LINEWARD_EDGE_FEED_LINK_H
 #define LINEWARD_EDGE_FEED_LINK_H
 
+#include "broker/cache/cache_link.h"
 #include "broker/core/core.h"
 #include "broker/edge/keyed_hash.h"
 #include "broker/edge/persist.h"
@@ -18,6 +19,7 @@ struct feed_link_options {
     struct core *core;
     char *const *child_argv; /* what this program is started with to be the child; lent */
     struct timings *timings; /* lent; NULL: none are kept */
+    struct cache_link *cache; /* lent; NULL: the core merges what is told of lines by itself */
     effects_persist persist;
     void *persist_self;
 };
@@ -41,6 +43,8 @@ unsigned feed_link_port(const struct feed_link *link);
 /* Reads what is there, carries it out. */
 void feed_link_turn(struct feed_link *link, struct instant now, struct effects *out);
 bool feed_link_owns(uint64_t token);
+/* Polls the account as soon as none is under way. */
+void feed_link_poll(struct feed_link *link, uint32_t account);
 /* A durable EFFECT_ANSWER, or an EFFECT_POLL at once. */
 void feed_link_effect(struct feed_link *link, const struct effect *effect);
 

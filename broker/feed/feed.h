@@ -31,6 +31,7 @@ enum feed_kind {
     FEED_NOTE,       /* child: counts for metrics and the log: account, note, count (since the last such note) */
     FEED_POLL_NOW,   /* broker: account; poll as soon as none is under way */
     FEED_ANSWER,     /* broker: request, http_status (200 durable or known duplicate, 503 can't be stored) */
+    FEED_POLL_ALLOW, /* broker: account, ok: may it poll that account by itself? Yes, until it is told */
     FEED_RELOAD,     /* broker: the configuration and its files are others now (SIGHUP), and good */
     FEED_KIND_COUNT
 };

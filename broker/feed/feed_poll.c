@@ -26,6 +26,7 @@ struct account {
     uint64_t number;
     struct instant begun;
     int64_t due_mono_ms;
+    bool barred; /* polled only when told to */
     int64_t not_before_mono_ms; /* Retry-After */
     struct feed_skew skew;
 };
@@ -328,6 +329,11 @@ enum err feed_poll_follow(struct feed_poll **poll_p, const struct conf *conf, st
 
 /* ---- the turn ---- */
 
+void feed_poll_allow(struct feed_poll *poll, size_t account, bool on)
+{
+    poll->accounts[account].barred = !on;
+}
+
 void feed_poll_now(struct feed_poll *poll, size_t account)
 {
     poll->accounts[account].wanted = true;
@@ -337,7 +343,7 @@ static int64_t account_due(const struct account *account)
 {
     if (account->under_way || account->conf->gone)
         return TIME_NEVER;
-    int64_t due = account->wanted ? 0 : account->due_mono_ms;
+    int64_t due = account->wanted ? 0 : account->barred ? TIME_NEVER : account->due_mono_ms;
     return due > account->not_before_mono_ms ? due : account->not_before_mono_ms;
 }
 

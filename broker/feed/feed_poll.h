@@ -45,6 +45,9 @@ void feed_poll_close(struct feed_poll **poll_p);
 /* Polls this account (an index into conf.accounts) as soon as none is under way. */
 void feed_poll_now(struct feed_poll *poll, size_t account);
 
+/* May the account be polled without being told to? It may at first. */
+void feed_poll_allow(struct feed_poll *poll, size_t account, bool on);
+
 /* Begins what is due, goes on with what is under way, tells what has ended. */
 void feed_poll_step(struct feed_poll *poll, struct instant now);
 /* When step() has to begin a poll, on the steady clock. */

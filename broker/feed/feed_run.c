@@ -90,6 +90,12 @@ static void obey(struct run *run, const struct feed_message *message)
                 feed_poll_now(run->poll, i);
         }
         return;
+    case FEED_POLL_ALLOW:
+        for (size_t i = 0; i < run->conf->account_count; i++) {
+            if (strcmp(run->conf->accounts[i].name, message->account) == 0)
+                feed_poll_allow(run->poll, i, message->ok);
+        }
+        return;
     case FEED_RELOAD:
         run->reload = true;
         return;

@@ -37,7 +37,8 @@ static const char *kind_name(enum feed_kind kind)
         [FEED_READY] = "ready",       [FEED_POLL_LINES] = "poll_lines",
         [FEED_POLL_END] = "poll_end", [FEED_WEBHOOK] = "webhook",
         [FEED_NOTE] = "note",         [FEED_POLL_NOW] = "poll_now",
-        [FEED_ANSWER] = "answer",     [FEED_RELOAD] = "reload",
+        [FEED_ANSWER] = "answer",     [FEED_POLL_ALLOW] = "poll_allow",
+        [FEED_RELOAD] = "reload",
     };
     return (unsigned)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
@@ -76,10 +77,11 @@ WORDS(chat_health, enum chat_health)
 
 static const struct field fields[] = {
     {"port", KIND(READY), TYPE_SMALL, AT(port, 65535), NULL},
-    {"account", POLLED | KIND(WEBHOOK) | KIND(NOTE) | KIND(POLL_NOW), TYPE_NAME, IN(account), NULL},
+    {"account", POLLED | KIND(WEBHOOK) | KIND(NOTE) | KIND(POLL_NOW) | KIND(POLL_ALLOW), TYPE_NAME, IN(account),
+     NULL},
     {"poll", POLLED, TYPE_COUNT, IN(poll), NULL},
     {"begun_mono_ms", KIND(POLL_END), TYPE_INT, IN(begun_mono_ms), NULL},
-    {"ok", KIND(POLL_END), TYPE_FLAG, IN(ok), NULL},
+    {"ok", KIND(POLL_END) | KIND(POLL_ALLOW), TYPE_FLAG, IN(ok), NULL},
     {"cached", KIND(POLL_END), TYPE_FLAG, IN(cached), NULL},
     {"key_refused", KIND(POLL_END), TYPE_FLAG, IN(key_refused), NULL},
     {"skew_ms", KIND(POLL_END), TYPE_INT, IN(skew_ms), NULL},
