@@ -87,6 +87,8 @@ static void act(struct broker *broker, const struct effect *effect)
         feed_link_effect(broker->feed, effect);
     else if (effect->kind == EFFECT_ALERT)
         log_alert(broker, effect);
+    else if (effect->kind == EFFECT_SERVICE && broker->cache != NULL)
+        cache_link_service(broker->cache, effect->account, effect->line, effect->index != 0, broker->now);
     else
         dispatch_effect(broker->dispatch, effect, broker->now, &broker->effects);
 }

@@ -133,6 +133,8 @@ static bool take_conf(struct broker *broker, struct reload *reload)
     if (feed_link_follow(broker->feed, reload->conf) != ERR_NONE ||
         outcomes_follow(broker->outcomes, reload->conf) != ERR_NONE)
         broker->out_of_memory = true; /* half of it is in force: begin again from disk */
+    if (broker->cache != NULL)
+        cache_link_follow(broker->cache, reload->conf);
     struct conf *before = broker->own;
     broker->conf = broker->own = reload->conf;
     reload->conf = NULL;

@@ -46,7 +46,7 @@ local now = clock()
 local function new_line(number)
     return {number = number, version = 0, heard = false, word = 'UNKNOWN', previous = 'UNKNOWN', proven = 'UNKNOWN',
             source = 'none', service = 'UNKNOWN', service_source = 'none', gone = false, missed = 0, changed_at = 0,
-            heard_at = 0, flagged_at = 0, event_at = 0, event = NEVER, tightened = NEVER, loosen_event = NEVER,
+            heard_at = 0, flagged_at = 0, active_at = 0, event_at = 0, event = NEVER, tightened = NEVER, loosen_event = NEVER,
             agreed_begun = NEVER, loosen_tries = 0, poll_in = 0}
 end
 
@@ -144,6 +144,9 @@ local function told_service(line)
     end
     line.service = fact.service
     line.service_source = 'webhook'
+    if fact.service == 'ACTIVE' then
+        line.active_at = now
+    end
     if fact.service == 'FLAGGED' and not was_flagged then
         line.flagged_at = now
     end
@@ -285,7 +288,8 @@ end
 local function learn(line, known)
     local worse = known.heard and (not line.heard or BADNESS[known.proven] > BADNESS[line.proven]) and
                   known.tightened > line.tightened
-    local flagged = known.service == 'FLAGGED' and line.service ~= 'FLAGGED' and known.flagged_at > line.flagged_at
+    local flagged = known.service == 'FLAGGED' and line.service ~= 'FLAGGED' and known.flagged_at > line.flagged_at and
+        known.flagged_at > line.active_at
     if worse then
         line.proven = known.proven
         line.tightened = known.tightened

@@ -90,6 +90,7 @@ bool cache_line_read(const cJSON *object, struct cache_line *out)
                 read_time(object, "changed_at", &known->changed_at_ms) &&
                 read_time(object, "heard_at", &known->heard_at_ms) &&
                 read_time(object, "flagged_at", &known->flagged_at_ms) &&
+                read_time(object, "active_at", &out->active_at_ms) &&
                 read_time(object, "event_at", &known->event_at_ms) && read_moment(object, "event", &moments->event) &&
                 read_moment(object, "tightened", &moments->tightened) &&
                 read_moment(object, "loosen_event", &moments->loosen_event) &&

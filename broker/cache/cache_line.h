@@ -14,6 +14,7 @@ extern const char cache_script[]; /* cache.lua */
 struct cache_line {
     struct change_line known; /* the words of it, and when; ramp, budgets and hold are each broker's own */
     struct moments moments;   /* on the clock that all brokers of the account share */
+    int64_t active_at_ms;     /* a webhook said ACTIVE last; 0: never */
     uint64_t version;         /* of the account's cache when it last changed */
     int64_t poll_in_ms;       /* a poll should begin in so long; 0: need not; -1: at once */
 };

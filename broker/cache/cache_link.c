@@ -41,12 +41,11 @@ struct cache_link {
     struct cache_link_options options;
     struct cache_redis *redis;
     char nonce[NONCE_BYTES * 2 + 1];
-    const char *names[CONF_ACCOUNTS_MAX];
+    char names[CONF_ACCOUNTS_MAX][NAME_MAX_BYTES + 1];
     struct shared_account accounts[CONF_ACCOUNTS_MAX];
     struct pending pending[PENDING_MAX];
     struct core_line_fact owed[OWED_MAX];
     size_t owed_from, owed_count;
-    bool was_up;
     int64_t repair_at_ms;
     int64_t ahead_ms; /* the shared clock less ours, or a little less than that */
     struct json_out text;
@@ -114,8 +113,12 @@ static bool has_lost(const struct line_words *words, const struct cache_line *li
     int ours = reputation_badness((enum reputation)words->known->proven);
     int theirs = reputation_badness((enum reputation)line->known.proven);
     int64_t tightened = words->moments->tightened;
-    return words->known->heard && theirs < ours && tightened != NEVER_SAID &&
-           (line->moments.tightened == NEVER_SAID || line->moments.tightened < tightened - SLACK_MS);
+    bool worse = words->known->heard && theirs < ours && tightened != NEVER_SAID &&
+                 (line->moments.tightened == NEVER_SAID || line->moments.tightened < tightened - SLACK_MS);
+    bool flagged = words->known->service == SERVICE_FLAGGED && line->known.service != SERVICE_FLAGGED &&
+                   words->known->flagged_at_ms > line->known.flagged_at_ms &&
+                   words->known->flagged_at_ms > line->active_at_ms;
+    return worse || flagged;
 }
 
 static void take_over(struct cache_link *link, uint32_t account, struct cache_line *line, uint64_t token)
@@ -288,6 +291,14 @@ void cache_link_told(struct cache_link *link, uint64_t token, const struct core_
     persist(link);
 }
 
+void cache_link_service(struct cache_link *link, uint32_t account, uint64_t number, bool flagged, struct instant now)
+{
+    link->now = now;
+    json_out_clear(&link->text);
+    cache_say_service(&link->text, number, flagged);
+    (void)run(link, account, TAG_PLAIN); /* away: what is worse here is told when the line is read again (has_lost) */
+}
+
 static int by_number(const void *a, const void *b)
 {
     uint64_t left = ((const struct cache_polled *)a)->number, right = ((const struct cache_polled *)b)->number;
@@ -336,8 +347,7 @@ bool cache_link_polled(struct cache_link *link, const struct core_poll *poll, co
 static void on_up(void *self)
 {
     struct cache_link *link = self;
-    log_event(LOG_INFO, "cache_up", "redis=%s", link->options.conf->cache.redis);
-    link->was_up = true;
+    log_event(LOG_INFO, "cache_up", "accounts=%zu", link->options.conf->account_count);
     link->repair_at_ms = 0;
 }
 
@@ -350,6 +360,25 @@ static void on_down(void *self)
         link->accounts[a].held_until_ms = link->accounts[a].hold_again_ms = 0;
 }
 
+static void take_accounts(struct cache_link *link, const struct conf *conf, size_t known)
+{
+    link->options.conf = conf;
+    for (size_t a = known; a < conf->account_count; a++) {
+        int64_t most_ms = conf->accounts[a].stale_after_ms * JITTER_PERCENT / 100;
+        memcpy(link->names[a], conf->accounts[a].name, sizeof link->names[a]);
+        link->accounts[a].poll_at_ms = TIME_NEVER;
+        link->accounts[a].stale_jitter_ms = most_ms <= 0 ? 0 : randombytes_uniform((uint32_t)most_ms);
+    }
+}
+
+void cache_link_follow(struct cache_link *link, const struct conf *conf)
+{
+    size_t known = link->options.conf->account_count;
+    take_accounts(link, conf, known);
+    if (conf->account_count != known)
+        cache_redis_follow(link->redis, conf->account_count);
+}
+
 struct cache_link *cache_link_new(const struct cache_link_options *options)
 {
     struct cache_link *link = calloc(1, sizeof *link);
@@ -359,15 +388,11 @@ struct cache_link *cache_link_new(const struct cache_link_options *options)
     link->options = *options;
     randombytes_buf(random, sizeof random);
     sodium_bin2hex(link->nonce, sizeof link->nonce, random, sizeof random);
-    for (size_t a = 0; a < options->conf->account_count; a++) {
-        int64_t most_ms = options->conf->accounts[a].stale_after_ms * JITTER_PERCENT / 100;
-        link->names[a] = options->conf->accounts[a].name;
-        link->accounts[a].poll_at_ms = TIME_NEVER;
-        link->accounts[a].stale_jitter_ms = most_ms <= 0 ? 0 : randombytes_uniform((uint32_t)most_ms);
-    }
+    take_accounts(link, options->conf, 0);
     const struct cache_redis_options redis = {.url = options->conf->cache.redis,
                                               .password_file = options->conf->cache.redis_password_file,
-                                              .accounts = link->names,
+                                              .accounts = (const char *)link->names,
+                                              .name_room = sizeof *link->names,
                                               .account_count = options->conf->account_count,
                                               .told = {.up = on_up,
                                                        .down = on_down,

@@ -38,6 +38,10 @@ int64_t cache_link_next_mono_ms(const struct cache_link *link);
 /* A status webhook: EFFECT_ANSWER with `token` once it is durable here and there. */
 void cache_link_told(struct cache_link *link, uint64_t token, const struct core_line_fact *fact, struct instant now,
                      struct effects *out);
+/* A try has shown that the line is flagged, or is not any more. */
+void cache_link_service(struct cache_link *link, uint32_t account, uint64_t number, bool flagged, struct instant now);
+/* Another configuration, in which the accounts that were there keep their index. */
+void cache_link_follow(struct cache_link *link, const struct conf *conf);
 /* May this broker poll the account now? */
 bool cache_link_may_poll(const struct cache_link *link, uint32_t account, struct instant now);
 struct cache_polled {

@@ -25,6 +25,7 @@ struct end { /* of one connection, as hiredis sees it */
 struct cache_redis {
     struct cache_redis_options options;
     struct end runs, listens;
+    char *url, *password_file;
     unsigned setup_left;
     bool is_up, is_lost; /* lost: to be closed at the end of the turn, outside of hiredis */
     char sha[SHA_MAX], problem[128];
@@ -40,12 +41,24 @@ struct ask { /* one command under way */
     uint32_t account;
 };
 
+static const char *name_of(const struct cache_redis *redis, size_t account)
+{
+    return redis->options.accounts + account * redis->options.name_room;
+}
+
 struct cache_redis *cache_redis_new(const struct cache_redis_options *options)
 {
     struct cache_redis *redis = calloc(1, sizeof *redis);
     if (redis == NULL)
         return NULL;
     redis->options = *options;
+    redis->options.url = redis->url = strdup(options->url);
+    if (options->password_file != NULL)
+        redis->options.password_file = redis->password_file = strdup(options->password_file);
+    if (redis->url == NULL || (options->password_file != NULL && redis->password_file == NULL))
+        cache_redis_free(&redis);
+    if (redis == NULL)
+        return NULL;
     redis->runs.redis = redis->listens.redis = redis;
     redis->retry_ms = RETRY_FIRST_MS;
     snprintf(redis->problem, sizeof redis->problem, "not connected yet");
@@ -170,7 +183,9 @@ static void close_both(struct cache_redis *redis)
     redis->is_lost = false;
     redis->waiting = 0;
     redis->retry_at_ms = redis->now_ms + redis->retry_ms;
-    redis->retry_ms = redis->retry_ms * 2 > RETRY_CAP_MS ? RETRY_CAP_MS : redis->retry_ms * 2;
+    redis->retry_ms = redis->retry_ms == 0                ? RETRY_FIRST_MS
+                      : redis->retry_ms * 2 > RETRY_CAP_MS ? RETRY_CAP_MS
+                                                           : redis->retry_ms * 2;
     if (was_up)
         redis->options.told.down(redis->options.told.self);
 }
@@ -183,7 +198,16 @@ void cache_redis_free(struct cache_redis **redis_p)
         return;
     close_end(&redis->runs);
     close_end(&redis->listens);
+    free(redis->url);
+    free(redis->password_file);
     free(redis);
+}
+
+void cache_redis_follow(struct cache_redis *redis, size_t account_count)
+{
+    redis->options.account_count = account_count;
+    redis->retry_ms = 0;
+    lose(redis, "there are other accounts");
 }
 
 /* ---- setting up ---- */
@@ -256,7 +280,7 @@ static uint32_t account_of_channel(const struct cache_redis *redis, const char *
 {
     char expected[NAME_MAX_BYTES + 32];
     for (uint32_t a = 0; a < redis->options.account_count; a++) {
-        snprintf(expected, sizeof expected, CACHE_REDIS_PREFIX "{%s}:news", redis->options.accounts[a]);
+        snprintf(expected, sizeof expected, CACHE_REDIS_PREFIX "{%s}:news", name_of(redis, a));
         if (strcmp(channel, expected) == 0)
             return a;
     }
@@ -317,7 +341,7 @@ static void set_up(struct cache_redis *redis)
     redisAsyncCommand(redis->runs.context, on_script, redis, "SCRIPT LOAD %s", cache_script);
     for (size_t a = 0; a < redis->options.account_count; a++)
         redisAsyncCommand(redis->listens.context, on_news, redis, "SUBSCRIBE " CACHE_REDIS_PREFIX "{%s}:news",
-                          redis->options.accounts[a]);
+                          name_of(redis, a));
 }
 
 /* ---- the turn ---- */
@@ -390,7 +414,7 @@ static struct ask *new_ask(struct cache_redis *redis, uint32_t account, uint64_t
 bool cache_redis_run(struct cache_redis *redis, uint32_t account, const char *fact, size_t bytes, uint64_t tag,
                      struct instant now)
 {
-    const char *name = redis->options.accounts[account];
+    const char *name = name_of(redis, account);
     struct ask *ask = redis->is_up && !redis->is_lost ? new_ask(redis, account, tag) : NULL;
     if (ask == NULL)
         return false;
@@ -434,7 +458,7 @@ static void read_from(struct cache_redis *redis, struct ask *ask, const char *cu
     int sent = redis->is_lost ? REDIS_ERR
                               : redisAsyncCommand(redis->runs.context, on_lines, ask,
                                                   "HSCAN " CACHE_REDIS_PREFIX "{%s}:lines %s COUNT " READ_COUNT,
-                                                  redis->options.accounts[ask->account], cursor);
+                                                  name_of(redis, ask->account), cursor);
     if (sent == REDIS_OK)
         due(redis);
     else

@@ -32,15 +32,18 @@ struct cache_redis_told {
 };
 
 struct cache_redis_options {
-    const char *url, *password_file; /* lent; NULL: no password */
-    const char *const *accounts;     /* names, lent */
-    size_t account_count;
+    const char *url, *password_file; /* copied; NULL: no password */
+    const char *accounts;            /* names, each in so much room; lent */
+    size_t name_room, account_count;
     struct cache_redis_told told;
 };
 
 struct cache_redis;
 struct cache_redis *cache_redis_new(const struct cache_redis_options *options); /* NULL: out of memory */
 void cache_redis_free(struct cache_redis **redis_p);
+
+/* There are more accounts now: connects anew, at once. */
+void cache_redis_follow(struct cache_redis *redis, size_t account_count);
 
 bool cache_redis_is_up(const struct cache_redis *redis);
 const char *cache_redis_problem(const struct cache_redis *redis); /* why it is not up; never NULL */

@@ -48,6 +48,14 @@ void cache_say_told(struct json_out *out, const struct core_line_fact *fact)
     json_close(out, '}');
 }
 
+void cache_say_service(struct json_out *out, uint64_t number, bool flagged)
+{
+    begin(out, flagged ? "flagged" : "lifted");
+    json_key(out, "number");
+    cache_say_number(out, number);
+    json_close(out, '}');
+}
+
 void cache_say_hold(struct json_out *out, const char *nonce, int64_t ms)
 {
     begin(out, "hold");

@@ -7,6 +7,7 @@
 #include "lineward/json.h"
 
 void cache_say_told(struct json_out *out, const struct core_line_fact *fact);
+void cache_say_service(struct json_out *out, uint64_t number, bool flagged);
 void cache_say_hold(struct json_out *out, const char *nonce, int64_t ms);
 /* A part of a good list: begin, lines, what is missing (in the last part), end. */
 void cache_say_poll_begin(struct json_out *out, const char *nonce, int64_t begun_ms, int64_t interval_ms, bool cached);

@@ -53,6 +53,7 @@ enum effect_kind {
     EFFECT_UNKNOWN_WORKER, /* peer: ERR unknown_worker */
     EFFECT_POLL,           /* account (conf index): poll now */
     EFFECT_ALERT,          /* alert, line or account: for the log */
+    EFFECT_SERVICE,        /* line, account, index: an error has flagged it (1), or its probe has lifted that (0) */
 };
 
 enum alert { ALERT_KEY_REFUSED, ALERT_LINE_UNKNOWN_WORD, ALERT_BREAKER_OPEN, ALERT_BREAKER_CLOSED, ALERT_LEASE_LAPSED,

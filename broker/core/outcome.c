@@ -216,6 +216,15 @@ void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, 
     turns_touch_line(core, line, now);
 }
 
+/* Others who share what is known of lines cannot see what a try has shown. */
+static void tell_service(const struct line *line, bool flagged, struct effects *out)
+{
+    struct effect *effect = effect_add(out, EFFECT_SERVICE);
+    effect->line = line->known.number;
+    effect->account = line->account;
+    effect->index = flagged;
+}
+
 static void flag_line(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     struct line *line = &core->lines[at];
@@ -225,6 +234,7 @@ static void flag_line(struct core *core, uint32_t at, struct instant now, struct
     line->known.flagged_at_ms = now.wall_ms;
     line->probe_due = line->probing = false;
     effect_alert(out, ALERT_LINE_FLAGGED, line->known.number, line->account);
+    tell_service(line, true, out);
     line_record(core, at, now, out);
     gate_update(core, at, now, out);
 }
@@ -236,6 +246,7 @@ static void lift_flag(struct core *core, uint32_t at, struct instant now, struct
     if (line->known.service != SERVICE_FLAGGED || line->known.service_source != SOURCE_ERROR)
         return;
     line->known.service = SERVICE_ACTIVE;
+    tell_service(line, false, out);
     if (!line_stand(core, line).hold)
         ramp_climb(core, line, now);
     line_record(core, at, now, out);

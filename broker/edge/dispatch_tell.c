@@ -268,6 +268,7 @@ void dispatch_effect(struct dispatch *dispatch, const struct effect *effect, str
     case EFFECT_ADOPTED:
     case EFFECT_POLL:
     case EFFECT_ALERT:
+    case EFFECT_SERVICE:
         break;
     }
 }

@@ -86,7 +86,8 @@ void outbox_free(struct outbox **outbox_p)
 
 bool outbox_waits(enum effect_kind kind)
 {
-    return kind != EFFECT_REVOKE && kind != EFFECT_UNKNOWN_WORKER && kind != EFFECT_POLL && kind != EFFECT_ALERT;
+    return kind != EFFECT_REVOKE && kind != EFFECT_UNKNOWN_WORKER && kind != EFFECT_POLL && kind != EFFECT_ALERT &&
+           kind != EFFECT_SERVICE;
 }
 
 static bool hangs_on_a_commit(const struct effect *effect)

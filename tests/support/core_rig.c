@@ -148,7 +148,8 @@ static void keep_change(struct rig *rig, const struct change *change)
 
 static bool waits(enum effect_kind kind)
 {
-    return kind != EFFECT_REVOKE && kind != EFFECT_UNKNOWN_WORKER && kind != EFFECT_POLL && kind != EFFECT_ALERT;
+    return kind != EFFECT_REVOKE && kind != EFFECT_UNKNOWN_WORKER && kind != EFFECT_POLL && kind != EFFECT_ALERT &&
+           kind != EFFECT_SERVICE;
 }
 
 /* As the edge does: first whether the recipient still may be sent to, then whether the lease still holds. */

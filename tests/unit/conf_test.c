@@ -313,28 +313,11 @@ START_TEST(a_wrong_set_is_refused_and_named)
 }
 END_TEST
 
-static size_t idle_count(const char *name)
-{
-    const char *const *names = NULL;
-    size_t found = 0, count = conf_idle_keys(conf, &names);
-    for (size_t i = 0; i < count; i++)
-        found += strcmp(names[i], name) == 0;
-    return found;
-}
-
-/* covers: key cache.kind, cache.redis, cache.redis_password_file */
-START_TEST(keys_that_do_nothing_yet_are_named_once_and_only_if_set)
+START_TEST(keys_that_do_nothing_yet_are_named)
 {
     const char *const *names = NULL;
     accept(ACCOUNT "broker: {curve_secret_key_file: , jobs_max: 5}\npolicies: {default: {on_flagged: hold}}\n");
     ck_assert_uint_eq(conf_idle_keys(conf, &names), 0);
-    accept(ACCOUNT "cache: {kind: redis, redis: \"redis://h:1/0\", redis_password_file: p}\n");
-    ck_assert_uint_eq(idle_count("cache.kind"), 1);
-    ck_assert_uint_eq(idle_count("cache.redis"), 1);
-    ck_assert_uint_eq(idle_count("cache.redis_password_file"), 1);
-    ck_assert_uint_eq(conf_idle_keys(conf, &names), 3);
-    ck_assert_int_eq(set(ACCOUNT, "cache.redis_password_file=p"), ERR_NONE);
-    ck_assert_uint_eq(idle_count("cache.redis_password_file"), 1);
 }
 END_TEST
 
@@ -357,7 +340,7 @@ int main(void)
     tcase_add_test(tests, outcomes_go_signed_and_where_the_owner_allows);
     tcase_add_test(tests, sets_override_the_file);
     tcase_add_test(tests, a_wrong_set_is_refused_and_named);
-    tcase_add_test(tests, keys_that_do_nothing_yet_are_named_once_and_only_if_set);
+    tcase_add_test(tests, keys_that_do_nothing_yet_are_named);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
