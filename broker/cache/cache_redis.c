@@ -28,7 +28,7 @@ struct cache_redis {
     char *url, *password_file;
     unsigned setup_left;
     bool is_up, is_lost; /* lost: to be closed at the end of the turn, outside of hiredis */
-    char sha[SHA_MAX], problem[128];
+    char sha[SHA_MAX], problem[128], told_problem[128];
     unsigned waiting;            /* answers that are due ... */
     int64_t heard_ms;            /* ... and when one came last, or the first was asked for */
     int64_t retry_ms, retry_at_ms;
@@ -124,10 +124,9 @@ static bool split(const char *rest, char host[HOST_MAX], int *port, int *db)
     *db = 0;
     if (bytes == 0 || bytes >= HOST_MAX)
         return false;
-    memcpy(host, rest, bytes);
-    host[bytes] = '\0';
-    if (strcmp(host, "localhost") == 0)
-        strcpy(host, "127.0.0.1"); /* looking names up would hold the broker up */
+    snprintf(host, HOST_MAX, "%.*s", (int)bytes, rest);
+    if (strcmp(host, "localhost") == 0) /* looking names up would hold the broker up */
+        snprintf(host, HOST_MAX, "127.0.0.1");
     if (rest[bytes] == ':')
         *port = (int)strtol(rest + bytes + 1, NULL, 10);
     const char *slash = strchr(rest, '/');
@@ -186,8 +185,10 @@ static void close_both(struct cache_redis *redis)
     redis->retry_ms = redis->retry_ms == 0                ? RETRY_FIRST_MS
                       : redis->retry_ms * 2 > RETRY_CAP_MS ? RETRY_CAP_MS
                                                            : redis->retry_ms * 2;
-    if (was_up)
-        redis->options.told.down(redis->options.told.self);
+    if (!was_up && strcmp(redis->problem, redis->told_problem) == 0)
+        return; /* said already */
+    memcpy(redis->told_problem, redis->problem, sizeof redis->told_problem);
+    redis->options.told.down(redis->options.told.self);
 }
 
 void cache_redis_free(struct cache_redis **redis_p)

@@ -21,7 +21,7 @@
 /* Callbacks, within cache_redis_turn() and cache_redis_run(). */
 struct cache_redis_told {
     void (*up)(void *self);
-    void (*down)(void *self);
+    void (*down)(void *self); /* also when it still is, for another reason (cache_redis_problem()) */
     /* What another broker's fact, or our own, has changed: an answer of the script, for the account at that index. */
     void (*changed)(void *self, uint32_t account, const char *text, size_t bytes);
     /* The script's answer to cache_redis_run(); text NULL: there will be none. */

@@ -69,6 +69,7 @@ static void end(void)
     redis_end(&redis);
 }
 
+/* covers: key cache.kind, cache.redis */
 START_TEST(a_critical_told_to_one_closes_at_both_and_a_proof_opens_at_both)
 {
     begin();
@@ -134,10 +135,30 @@ START_TEST(while_redis_is_away_each_goes_on_and_then_they_agree)
 }
 END_TEST
 
+/* covers: key cache.redis_password_file */
+START_TEST(a_redis_that_wants_a_password_gets_it)
+{
+    begin();
+    redisContext *context = redis_connect(&redis);
+    freeReplyObject(redisCommand(context, "CONFIG SET requirepass sesame"));
+    freeReplyObject(redisCommand(context, "CLIENT KILL TYPE normal SKIPME yes"));
+    AWAIT(program_said(&rig.broker, "NOAUTH"), "it went on without a password");
+    redisFree(context);
+    rig_write(&rig, "redis.password", "sesame\n");
+    program_end(&other.broker);
+    other.broker.pid = 0;
+    rig.sets[rig.set_count++] = "cache.redis_password_file=redis.password";
+    start_other();
+    AWAIT(program_said(&other.broker, "cache_polls"), "the one that has the password is not let in");
+    end();
+}
+END_TEST
+
 int main(void)
 {
     return RUN_TESTS("cache", 120, a_critical_told_to_one_closes_at_both_and_a_proof_opens_at_both,
                      when_the_one_that_polls_is_killed_the_other_one_polls,
                      one_that_slept_through_its_lease_changes_nothing,
-                     while_redis_is_away_each_goes_on_and_then_they_agree);
+                     while_redis_is_away_each_goes_on_and_then_they_agree,
+                     a_redis_that_wants_a_password_gets_it);
 }
