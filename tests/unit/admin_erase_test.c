@@ -1,0 +1,159 @@
+/* POST /v1/erasures: who may ask, what is refused and in which words, what the audit keeps, and that nobody writes to them
+ * meanwhile. */
+#include "tests/unit/admin_rig.h"
+
+#define PERSON "+14155550190"
+
+static void expect_code(const char *token, const char *body, int status, const char *code, const char *field)
+{
+    struct reply reply = rig_ask("POST", "/v1/erasures", token, body);
+    const cJSON *error = json_get(reply.json, "error");
+    const char *said = json_string(error, "field");
+    ck_assert_msg(reply.status == status, "%s: %d: %s", body, reply.status, reply.body);
+    ck_assert_str_eq(json_string(error, "code"), code);
+    ck_assert_str_eq(said != NULL ? said : "", field != NULL ? field : "");
+    ck_assert_ptr_null(strstr(reply.body, "55550190")); /* no answer repeats whom it is about */
+    reply_free(&reply);
+}
+
+static void order(const char *body, char id[32])
+{
+    struct reply reply = rig_ask("POST", "/v1/erasures", "admin-token", body);
+    ck_assert_msg(reply.status == 202, "%d: %s", reply.status, reply.body);
+    snprintf(id, 32, "%s", json_string(reply.json, "erasure"));
+    ck_assert_ptr_null(strstr(reply.body, "55550190"));
+    reply_free(&reply);
+}
+
+static void found(uint64_t id, const uint64_t *keys, size_t count)
+{
+    const struct erasure_found news = {.id = id, .keys = keys, .key_count = count};
+    core_erasure_found(rig.core, &news, rig.now, &rig.effects);
+    rig_commit();
+    core_tick(rig.core, rig.now, &rig.effects);
+    rig_commit();
+    rig.now.mono_ms += 2;
+    core_tick(rig.core, rig.now, &rig.effects);
+    rig_commit();
+}
+
+START_TEST(only_an_admin_of_all_pools_may)
+{
+    static const char body[] = "{\"to\":\"" PERSON "\",\"reason\":\"asked\"}";
+    expect_code("viewer-token", body, 403, "forbidden", NULL);
+    expect_code("operator-token", body, 403, "forbidden", NULL);
+    rig_expect("GET", "/v1/erasures", "viewer-token", NULL, 403);
+    rig_expect("GET", "/v1/erasures", "operator-token", NULL, 200);
+    rig_expect("GET", "/v1/erasures/e_1", "operator-token", NULL, 404);
+}
+END_TEST
+
+/* covers: call POST /v1/erasures; code invalid_recipient */
+START_TEST(what_makes_no_sense_is_refused)
+{
+    expect_code("admin-token", "{\"reason\":\"asked\"}", 422, "invalid_recipient", "to");
+    expect_code("admin-token", "{\"to\":\"nobody\",\"reason\":\"asked\"}", 422, "invalid_recipient", "to");
+    expect_code("admin-token", "{\"to\":\"" PERSON ",+14155550191\",\"reason\":\"asked\"}", 422, "invalid_recipient", "to");
+    expect_code("admin-token", "{\"to\":\"" PERSON "\"}", 422, "invalid_field", "reason");
+    expect_code("admin-token", "{\"to\":\"" PERSON "\",\"dry_run\":1}", 422, "invalid_field", "dry_run");
+    expect_code("admin-token", "[]", 400, "malformed", NULL);
+    ck_assert(!core_is_erasing(rig.core));
+}
+END_TEST
+
+/* covers: call GET /v1/erasures, GET /v1/erasures/{erasure}; code not_allowed */
+START_TEST(nobody_writes_to_them_before_it_is_done)
+{
+    static const char job[] = "{\"id\":\"x\",\"pool\":\"eu\",\"to\":\"" PERSON "\",\"message\":{}}";
+    static const char group[] = "{\"pool\":\"us\",\"to\":[\"+14155550191\",\"" PERSON "\"],\"message\":{}}";
+    static const char friend[] = "{\"pool\":\"eu\",\"to\":\"+14155550191\",\"message\":{}}";
+    static const char home[] = "{\"conversations\":[{\"pool\":\"eu\",\"line\":\"+12025550101\",\"to\":\"" PERSON "\"}]}";
+    char id[32], again[32];
+    rig_expect("POST", "/v1/jobs", "operator-token", job, 200);
+    order("{\"to\":\"" PERSON "\",\"reason\":\"asked\"}", id);
+    ck_assert_str_eq(id, "e_1");
+    order("{\"to\":\"" PERSON "\",\"reason\":\"asked twice\"}", again);
+    ck_assert_str_eq(again, id);
+    static const struct {
+        const char *body, *code;
+    } jobs[] = {{group, "not_allowed"}, {friend, ""}, {job, "duplicate"}};
+    for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {
+        struct reply reply = rig_ask("POST", "/v1/jobs", "operator-token", jobs[i].body);
+        ck_assert_msg(strstr(reply.body, jobs[i].code) != NULL, "%s: %s", jobs[i].body, reply.body);
+        ck_assert(jobs[i].code[0] != '\0' || strstr(reply.body, "error") == NULL);
+        reply_free(&reply);
+    }
+    struct reply reply = rig_ask("POST", "/v1/conversations/import", "operator-token", home);
+    ck_assert_msg(strstr(reply.body, "not_allowed") != NULL, "%s", reply.body);
+    reply_free(&reply);
+    found(1, NULL, 0);
+    core_erasure_rewritten(rig.core, 1, 9, false, rig.now, &rig.effects);
+    rig_commit();
+    reply = rig_ask("GET", "/v1/erasures/e_1", "operator-token", NULL);
+    ck_assert_str_eq(json_string(reply.json, "state"), "done");
+    ck_assert_int_eq(cJSON_GetNumberValue(json_get(reply.json, "records")), 9);
+    ck_assert_int_eq(cJSON_GetNumberValue(json_get(reply.json, "jobs")), 1);
+    reply_free(&reply);
+    reply = rig_ask("POST", "/v1/conversations/import", "operator-token", home);
+    ck_assert_msg(strstr(reply.body, "imported") != NULL, "%s", reply.body);
+    reply_free(&reply);
+}
+END_TEST
+
+START_TEST(the_list_is_read_page_by_page_the_newest_first)
+{
+    char id[32], body[96], path[64] = "/v1/erasures?limit=2";
+    unsigned seen = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        snprintf(body, sizeof body, "{\"to\":\"+1415555000%u\",\"dry_run\":%s,\"reason\":\"x\"}", i, i == 0 ? "true" : "false");
+        order(body, id);
+    }
+    for (bool more = true; more;) {
+        struct reply reply = rig_ask("GET", path, "operator-token", NULL);
+        const char *next = json_string(reply.json, "next");
+        const cJSON *item;
+        cJSON_ArrayForEach(item, json_get(reply.json, "erasures"))
+        {
+            snprintf(id, sizeof id, "e_%u", 5 - seen++);
+            ck_assert_str_eq(json_string(item, "erasure"), id);
+        }
+        more = next != NULL;
+        snprintf(path, sizeof path, "/v1/erasures?limit=2&after=%s", more ? next : "");
+        reply_free(&reply);
+    }
+    ck_assert_uint_eq(seen, 5);
+}
+END_TEST
+
+START_TEST(the_audit_says_which_order_it_was_and_not_whom_it_is_about)
+{
+    char id[32];
+    order("{\"to\":\"" PERSON "\",\"reason\":\"a letter\"}", id);
+    struct reply reply = rig_ask("GET", "/v1/audit", "operator-token", NULL);
+    const cJSON *record = cJSON_GetArrayItem(json_get(reply.json, "audit"), 0);
+    ck_assert_str_eq(json_string(record, "call"), "POST /v1/erasures");
+    ck_assert_str_eq(json_string(record, "reason"), "a letter");
+    ck_assert_str_eq(json_string(json_get(record, "after"), "erasure"), id);
+    ck_assert_ptr_null(strstr(reply.body, "55550190"));
+    reply_free(&reply);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("admin_erase");
+    TCase *tests = tcase_create("admin_erase");
+    tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
+    tcase_add_test(tests, only_an_admin_of_all_pools_may);
+    tcase_add_test(tests, what_makes_no_sense_is_refused);
+    tcase_add_test(tests, nobody_writes_to_them_before_it_is_done);
+    tcase_add_test(tests, the_list_is_read_page_by_page_the_newest_first);
+    tcase_add_test(tests, the_audit_says_which_order_it_was_and_not_whom_it_is_about);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
