@@ -125,6 +125,7 @@ struct change_try {
     uint16_t bucket_messages, bucket_new, bucket_out;
     /* said anew by cleaning: when its conversation was written to last, -1: never; 0: not told, it was then */
     int64_t out_ms;
+    int64_t expires_told; /* 1 + when the job expires, 1: never; 0, in older records: as its own record says */
 };
 
 struct change_end {

@@ -558,15 +558,24 @@ bool core_jobs_walk(struct core *core, uint32_t *cursor, uint32_t limit, struct 
 
 /* ---- triage: what waits is taken out of a backlog before it is let go ---- */
 
-enum triage { TRIAGE_CANCEL, TRIAGE_EXPIRE };
+enum triage { TRIAGE_CANCEL, TRIAGE_EXPIRE, TRIAGE_REDATE };
+struct core_triage {
+    enum triage how;
+    /* TRIAGE_REDATE: at least one of them */
+    bool has_due, has_expires;
+    int64_t due_ms, expires_ms; /* 0: at once; never */
+};
 
 /* Jobs that are accepted from now on have at least this sequence. */
 uint64_t core_accept_mark(const struct core *core);
 /* What keeps the job as it is: DRAIN_STAY_LEASED, what is with a worker; DRAIN_STAY_OUTCOME_UNKNOWN, what may have been
- * sent; NONE: nothing. False: it is not live. */
-bool core_triage_keeps(const struct core *core, uint64_t number, enum drain_stay *out);
-/* Ends it as cancelled or as expired. False: it is not live or is kept, nothing changed. */
-bool core_triage(struct core *core, uint64_t number, enum triage how, struct instant now, struct effects *out);
+ * sent; DRAIN_STAY_DUE, what stands in its conversation's line already, if its due time is to be another; NONE: nothing.
+ * False: it is not live. */
+bool core_triage_keeps(const struct core *core, uint64_t number, const struct core_triage *what, enum drain_stay *out);
+/* Ends it as cancelled or as expired, or gives it another due time and expiry. False: it is not live or is kept, nothing
+ * changed. */
+bool core_triage(struct core *core, uint64_t number, const struct core_triage *what, struct instant now,
+                 struct effects *out);
 
 /* ---- when: an estimate of the moment at which a job goes, see forecast.h ---- */
 

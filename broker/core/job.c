@@ -192,6 +192,7 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
         .doubtful = (job->flags & JOB_DOUBTFUL) != 0,
         .http_status = (uint16_t)http_status,
         .code = code,
+        .expires_told = 1 + job_expires_ms(job),
     };
     if ((conversation->flags & CONVERSATION_BOUND) != 0) {
         const struct line *line = &core->lines[conversation->line];

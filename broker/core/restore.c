@@ -250,6 +250,8 @@ static void restore_try(struct core *core, const struct change_try *try, const s
     else if ((job->flags & JOB_PINNED) == 0)
         job->next = 0;
     job_set_due(job, try->due_ms);
+    if (try->expires_told != 0)
+        job_set_expires(job, try->expires_told - 1);
     set_order(job, try->order);
     if (job->state == JOB_LEASED && line != NO_LINE) {
         lease_restore(core, try, line);

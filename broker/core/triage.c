@@ -1,35 +1,62 @@
-/* triage.c — an operator's word on jobs that wait, one by one: see core.h. Who chooses them is the edge's affair; here they
- * only end as they would by themselves, so that a restart, a follower and the producer see nothing new. */
+/* triage.c — an operator's word on jobs that wait, one by one: see core.h. Who chooses them is the edge's affair. They end
+ * as they would by themselves, so that a restart, a follower and the producer see nothing new; other dates are kept in the
+ * job's CHANGE_TRY, whose word counts over that of the record with which it was accepted. */
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
+#include "broker/core/settle.h"
+#include "broker/core/turns.h"
 
 uint64_t core_accept_mark(const struct core *core)
 {
     return core->next_job;
 }
 
-static enum drain_stay keeps(const struct job *job)
+static enum drain_stay keeps(const struct job *job, const struct core_triage *what)
 {
     if (job->state == JOB_LEASED)
         return DRAIN_STAY_LEASED;
-    return (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0 ? DRAIN_STAY_OUTCOME_UNKNOWN : DRAIN_STAY_NONE;
+    if ((job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0)
+        return DRAIN_STAY_OUTCOME_UNKNOWN;
+    bool due = what->how == TRIAGE_REDATE && what->has_due && job->state != JOB_SCHEDULED;
+    return due ? DRAIN_STAY_DUE : DRAIN_STAY_NONE;
 }
 
-bool core_triage_keeps(const struct core *core, uint64_t number, enum drain_stay *out)
+bool core_triage_keeps(const struct core *core, uint64_t number, const struct core_triage *what, enum drain_stay *out)
 {
     uint32_t slot = job_find(core, number);
     if (slot == NOBODY)
         return false;
-    *out = keeps(&core->jobs[slot]);
+    *out = keeps(&core->jobs[slot], what);
     return true;
 }
 
-bool core_triage(struct core *core, uint64_t number, enum triage how, struct instant now, struct effects *out)
+/* The deadline is part of its place among the conversations that are ready. */
+static void redate(struct core *core, uint32_t slot, const struct core_triage *what, struct instant now, struct effects *out)
+{
+    struct job *job = job_at(core, slot);
+    int64_t due_ms = !what->has_due ? job_due_ms(job) : what->due_ms < now.wall_ms ? now.wall_ms : what->due_ms;
+    int64_t expires_ms = what->has_expires ? what->expires_ms : job_expires_ms(job);
+    if (due_ms == job_due_ms(job) && expires_ms == job_expires_ms(job))
+        return;
+    turns_withdraw(core, job->conversation, slot);
+    job_set_due(job, due_ms);
+    job_set_expires(job, expires_ms);
+    job_timer(core, slot);
+    core_renew(core, CHANGE_TRY, job->number, now, out);
+    conversation_settle(core, job->conversation, now);
+}
+
+bool core_triage(struct core *core, uint64_t number, const struct core_triage *what, struct instant now,
+                 struct effects *out)
 {
     uint32_t slot = job_find(core, number);
-    if (slot == NOBODY || keeps(&core->jobs[slot]) != DRAIN_STAY_NONE)
+    if (slot == NOBODY || keeps(&core->jobs[slot], what) != DRAIN_STAY_NONE)
         return false;
-    if (how == TRIAGE_CANCEL)
+    if (what->how == TRIAGE_REDATE) {
+        redate(core, slot, what, now, out);
+        return true;
+    }
+    if (what->how == TRIAGE_CANCEL)
         core->jobs[slot].flags |= JOB_CANCEL;
     else
         job_set_expires(&core->jobs[slot], now.wall_ms);

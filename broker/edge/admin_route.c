@@ -69,6 +69,7 @@ static const struct route routes[] = {
     {"GET", "/v1/triage/export", OPERATOR, 0, call_export, 0},
     {"POST", "/v1/triage/cancel", OPERATOR, SMALL, call_triage, TRIAGE_CANCEL},
     {"POST", "/v1/triage/expire", OPERATOR, SMALL, call_triage, TRIAGE_EXPIRE},
+    {"POST", "/v1/triage/redate", OPERATOR, SMALL, call_triage, TRIAGE_REDATE},
     {"POST", "/v1/erasures", ADMIN, SMALL, call_erase, 0},
     {"GET", "/v1/erasures", OPERATOR, 0, call_erasures, 0},
     {"GET", "/v1/erasures/{erasure}", OPERATOR, 0, call_erasure, 0},

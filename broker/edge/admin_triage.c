@@ -13,6 +13,7 @@
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/admin_route.h"
 #include "broker/edge/admin_select.h"
+#include "broker/edge/job_parse.h"
 #include "broker/edge/view_put.h"
 #include "lineward/log.h"
 
@@ -36,7 +37,7 @@ enum { TRIAGE_WALK = 1, TRIAGE_READ, TRIAGE_OLDEST, TRIAGE_DONE };
 struct triage_work {
     struct admin_turn *turn; /* of the call under way */
     struct exchange *x;
-    enum triage how;
+    struct core_triage what;
     bool dry, exports;
     struct selection selection;
     uint64_t mark; /* jobs accepted before it are meant */
@@ -55,7 +56,7 @@ struct triage_work {
     int64_t oldest_at_ms;
 };
 
-static const char *const names[] = {[TRIAGE_CANCEL] = "cancel", [TRIAGE_EXPIRE] = "expire"};
+static const char *const names[] = {[TRIAGE_CANCEL] = "cancel", [TRIAGE_EXPIRE] = "expire", [TRIAGE_REDATE] = "redate"};
 
 static void work_free(void *memory)
 {
@@ -88,12 +89,49 @@ static bool read_after(struct exchange *x, struct triage_work *work)
     return false;
 }
 
-/* The body's `reason`, which is the audit's. False: answered. */
-static bool read_body(struct exchange *x)
+/* A time, or null; the year 6429 is as far as a job's moment goes. False: answered. */
+static bool read_date(struct exchange *x, const cJSON *body, const char *name, bool *given, int64_t *at_ms)
+{
+    const cJSON *value = json_get(body, name);
+    const char *text = json_string(body, name);
+    *given = value != NULL;
+    *at_ms = 0;
+    if (value == NULL || cJSON_IsNull(value))
+        return true;
+    if (text != NULL && time_parse(text, at_ms)) {
+        *at_ms = *at_ms > JOB_MOMENT_MAX_MS ? JOB_MOMENT_MAX_MS : *at_ms;
+        return true;
+    }
+    char message[96];
+    snprintf(message, sizeof message, "%s must be a time such as 2026-11-23T10:00:00Z, or null", name);
+    answer_error(x, CODE_INVALID_FIELD, message, name);
+    return false;
+}
+
+/* False: answered. */
+static bool read_dates(struct exchange *x, const cJSON *body, struct core_triage *what, struct instant now)
+{
+    if (!read_date(x, body, "send_after", &what->has_due, &what->due_ms) ||
+        !read_date(x, body, "expires_at", &what->has_expires, &what->expires_ms))
+        return false;
+    if (what->has_expires && what->expires_ms != 0 && what->expires_ms <= now.wall_ms) {
+        answer_error(x, CODE_INVALID_FIELD, "expires_at must be a time to come, or null for never; expire ends jobs now",
+                     "expires_at");
+        return false;
+    }
+    if (what->has_due || what->has_expires)
+        return true;
+    answer_error(x, CODE_INVALID_FIELD, "say send_after (null: at once) or expires_at (null: never), or both", NULL);
+    return false;
+}
+
+/* `reason` is the audit's. False: answered. */
+static bool read_body(struct exchange *x, struct triage_work *work, struct instant now)
 {
     const char *reason;
     cJSON *body = exchange_body(x);
-    bool ok = body != NULL && body_reason(x, body, &reason);
+    bool ok = body != NULL && body_reason(x, body, &reason) &&
+              (work->what.how != TRIAGE_REDATE || read_dates(x, body, &work->what, now));
     cJSON_Delete(body);
     return ok;
 }
@@ -118,12 +156,12 @@ static bool begin(struct admin_turn *turn, struct exchange *x)
         return false;
     }
     work->x = x;
-    work->how = (enum triage)x->route->detail;
+    work->what.how = (enum triage)x->route->detail;
     work->exports = x->route->handle == call_export;
     work->dry = !work->exports && dry != NULL && strcmp(dry, "1") == 0;
     work->mark = core_accept_mark(turn->core);
     if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_MAX, &limit) || !read_after(x, work) ||
-        !selection_read_waiting(turn, x, &work->selection) || !read_body(x))
+        !selection_read_waiting(turn, x, &work->selection) || !read_body(x, work, turn->now))
         return false;
     work->left = work->dry ? SIZE_MAX : (size_t)limit;
     if (!make_room(turn, work)) {
@@ -211,11 +249,11 @@ static void count(struct triage_work *work, const struct chosen *job)
 static bool touch(struct admin_turn *turn, struct triage_work *work, const struct chosen *job)
 {
     enum drain_stay stay;
-    if (!core_triage_keeps(turn->core, job->number, &stay))
+    if (!core_triage_keeps(turn->core, job->number, &work->what, &stay))
         return false;
     work->stays[stay]++;
     bool looks = work->dry || work->exports;
-    if (stay != DRAIN_STAY_NONE || (!looks && !core_triage(turn->core, job->number, work->how, turn->now, turn->out)))
+    if (stay != DRAIN_STAY_NONE || (!looks && !core_triage(turn->core, job->number, &work->what, turn->now, turn->out)))
         return false;
     work->left--;
     count(work, job);
@@ -325,7 +363,7 @@ static enum admin_step answer(struct exchange *x, const struct triage_work *work
 {
     struct json_out *out = &x->answer.text;
     json_open(out, '{');
-    put_word(out, "action", names[work->how]);
+    put_word(out, "action", names[work->what.how]);
     json_key(out, "dry_run");
     json_put_bool(out, work->dry);
     put_count(out, "jobs", work->touched);
@@ -390,7 +428,7 @@ static enum admin_step end(struct admin_turn *turn, struct exchange *x, const st
         return end_export(x, work);
     if (work->dry)
         return work->touched > 0 ? ask_oldest(turn, x, work) : answer(x, work);
-    log_event(LOG_INFO, "triaged", "by=%s what=%s jobs=%" PRIu64 " stay=%" PRIu64, x->grant.name, names[work->how],
+    log_event(LOG_INFO, "triaged", "by=%s what=%s jobs=%" PRIu64 " stay=%" PRIu64, x->grant.name, names[work->what.how],
               work->touched, kept(work));
     x->phase = TRIAGE_DONE;
     core_answer(turn->out, x->token);

@@ -19,7 +19,6 @@
 
 #define CAMPAIGN_BYTES_MAX 64
 #define WORD_BYTES_MAX     64
-#define MOMENT_MAX_MS      ((1LL << 47) - 1) /* the year 6429: later is as good as then */
 
 /* The members of a job; those from ID to META are kept in its envelope. */
 enum member {
@@ -114,7 +113,7 @@ static bool time_field(struct parse *parse, enum member member, int64_t *out_ms)
         return refuse(parse, CODE_INVALID_FIELD, member_names[member],
                       "%s: must be a time such as \"2026-11-23T10:00:00.000Z\"", member_names[member]);
     if (text != NULL)
-        *out_ms = ms < 1 ? 1 : ms > MOMENT_MAX_MS ? MOMENT_MAX_MS : ms;
+        *out_ms = ms < 1 ? 1 : ms > JOB_MOMENT_MAX_MS ? JOB_MOMENT_MAX_MS : ms;
     return true;
 }
 

@@ -11,6 +11,7 @@
 
 #define CHAT_ID_BYTES_MAX 128
 #define JOB_VALUES_MAX    10000 /* JSON values in a job document: reading them is what a large one costs */
+#define JOB_MOMENT_MAX_MS ((1LL << 47) - 1) /* the year 6429: later is as good as then */
 
 struct job_parser {
     const struct conf *conf;

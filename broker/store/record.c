@@ -231,7 +231,8 @@ static void walk_try(struct cursor *cursor, struct change_try *try)
     FIELD(try->bucket_messages);
     FIELD(try->bucket_new);
     FIELD(try->bucket_out);
-    SIGNED(try->out_ms); /* from version 3 on */
+    SIGNED(try->out_ms);       /* from version 3 on */
+    SIGNED(try->expires_told); /* from version 6 on */
 }
 
 static void walk_end(struct cursor *cursor, struct change_end *end)

@@ -164,7 +164,8 @@
     X(CONVERSATION_PAUSED, "conversation_paused")                                                  \
     X(CAMPAIGN_PAUSED, "campaign_paused")                                                          \
     X(PINNED, "pinned")                                                                            \
-    X(BEGUN, "begun")
+    X(BEGUN, "begun")                                                                              \
+    X(DUE, "due")
 
 /* Error codes on every surface (PROTOCOL, Error codes), with the HTTP status that fits. */
 #define CODE_LIST(X)                                                                               \

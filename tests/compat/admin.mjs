@@ -134,6 +134,8 @@ export function adminTests(broker) {
     const again = () => ask('POST /v1/jobs', {}, { body: { jobs: exported.map((item) => item.document) } });
     assert.ok((await again()).results.every((result) => result.state === 'held'));
     assert.ok((await again()).results.every((result) => result.state === 'duplicate'));
+    assert.equal((await ask('POST /v1/triage/redate', {}, { query, body: { expires_at: '2099-01-01T00:00:00Z' } })).jobs, 2);
+    await ask('POST /v1/triage/redate', {}, { query, body: {}, status: 422 });
     await ask('POST /v1/triage/cancel', {}, { query });
     await ask('POST /v1/lines/{line}/resume', { line });
   });

@@ -326,6 +326,46 @@ START_TEST(a_backlog_of_many_slices_is_cancelled_whole)
 }
 END_TEST
 
+/* covers: call POST /v1/triage/redate */
+START_TEST(a_selection_gets_other_dates_and_what_is_due_keeps_its_place)
+{
+    static const char *const bad[] = {"{}", "{\"expires_at\":5}", "{\"expires_at\":\"2026-11-23T10:00:00Z\"}",
+                                      "{\"send_after\":\"soon\"}"};
+    backlog();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct reply reply = rig_ask("POST", "/v1/triage/redate?pool=us", "operator-token", bad[i]);
+        ck_assert_int_eq(reply.status, 422);
+        reply_free(&reply);
+    }
+    struct reply reply = rig_ask("POST", "/v1/triage/redate?pool=us&dry_run=1", "operator-token", "{\"expires_at\":null}");
+    ck_assert_int_eq(number(reply.json, "jobs"), 4);
+    reply_free(&reply);
+    reply = rig_ask("POST", "/v1/triage/redate?pool=us", "operator-token",
+                    "{\"expires_at\":\"2026-11-23T20:00:00Z\",\"reason\":\"today or never\"}");
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_int_eq(number(reply.json, "jobs"), 4);
+    ck_assert_str_eq(json_string(reply.json, "action"), "redate");
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/audit?order=newest&limit=1", "admin-token", NULL);
+    const cJSON *record = cJSON_GetArrayItem(json_get(reply.json, "audit"), 0);
+    ck_assert_str_eq(json_string(json_get(record, "asked"), "expires_at"), "2026-11-23T20:00:00Z");
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/jobs/us%2Fd", "viewer-token", NULL);
+    ck_assert_str_eq(json_string(reply.json, "expires_at"), "2026-11-23T20:00:00.000Z");
+    reply_free(&reply);
+    reply = rig_ask("POST", "/v1/triage/redate?account=default", "operator-token", "{\"send_after\":\"2026-11-23T15:30:00Z\"}");
+    ck_assert_int_eq(number(reply.json, "jobs"), 1);
+    ck_assert_int_eq(number(json_get(reply.json, "stays"), "due"), 5);
+    reply_free(&reply);
+    pass(3600000);
+    ck_assert(is("eu", "f", "held"));
+    pass(5 * 3600000);
+    for (const char *id = "abcd"; *id != '\0'; id++)
+        ck_assert(is("us", (const char[]){*id, '\0'}, "expired"));
+    ck_assert(is("eu", "e", "held"));
+}
+END_TEST
+
 /* ---- export ---- */
 
 static struct reply export(const char *query)
@@ -444,6 +484,7 @@ int main(void)
     tcase_add_test(tests, a_triage_says_which_jobs_and_each_filter_is_read_strictly);
     tcase_add_test(tests, a_token_of_one_pool_touches_nothing_of_another);
     tcase_add_test(tests, a_triage_leaves_an_audit_record_and_a_rehearsal_none);
+    tcase_add_test(tests, a_selection_gets_other_dates_and_what_is_due_keeps_its_place);
     tcase_add_test(tests, what_is_exported_and_cancelled_comes_back_once_however_often_it_is_imported);
     tcase_add_test(tests, an_export_is_read_page_by_page_and_by_whoever_may_read_messages);
     tcase_add_loop_test(tests, a_backlog_of_many_slices_is_cancelled_whole, 0, 2);

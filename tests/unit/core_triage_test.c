@@ -4,17 +4,33 @@
 
 #define FAST_CONF POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0")
 
-static bool triage(uint64_t number, enum triage how)
+static bool ask(uint64_t number, const struct core_triage *what)
 {
-    bool done = core_triage(rig->core, number, how, rig->now, &rig->out);
+    bool done = core_triage(rig->core, number, what, rig->now, &rig->out);
     rig_keep(rig);
     return done;
+}
+
+static bool triage(uint64_t number, enum triage how)
+{
+    return ask(number, &(struct core_triage){.how = how});
+}
+
+static bool redate_due(uint64_t number, int64_t due_ms)
+{
+    return ask(number, &(struct core_triage){.how = TRIAGE_REDATE, .has_due = true, .due_ms = due_ms});
+}
+
+static bool redate_expiry(uint64_t number, int64_t expires_ms)
+{
+    return ask(number, &(struct core_triage){.how = TRIAGE_REDATE, .has_expires = true, .expires_ms = expires_ms});
 }
 
 static enum drain_stay kept(uint64_t number)
 {
     enum drain_stay stay = DRAIN_STAY_COUNT;
-    return core_triage_keeps(rig->core, number, &stay) ? stay : DRAIN_STAY_COUNT;
+    const struct core_triage what = {.how = TRIAGE_CANCEL};
+    return core_triage_keeps(rig->core, number, &what, &stay) ? stay : DRAIN_STAY_COUNT;
 }
 
 static uint64_t totals_of(enum triage how)
@@ -105,6 +121,123 @@ START_TEST(the_mark_parts_what_is_accepted_before_and_after_it_over_restarts)
 }
 END_TEST
 
+/* ---- other dates ---- */
+
+#define MINUTE 60000
+
+static uint64_t dated(uint64_t conversation, int64_t due_ms, int64_t expires_ms)
+{
+    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
+    job.due_ms = due_ms;
+    job.expires_ms = expires_ms;
+    return rig_enqueue(rig, &job).number;
+}
+
+static void clean_all(void)
+{
+    for (size_t i = 0, count = rig->record_count; i < count; i++) {
+        rig_clean(rig, i);
+        rig_keep(rig);
+    }
+}
+
+/* Later than it was, earlier, never, and for once: each as it says, whatever starts and cleans in between. */
+START_TEST(another_expiry_counts_over_restarts_and_cleaning)
+{
+    for (int starts = 0; starts < 3; starts++) {
+        begin_with(FAST_CONF, 1);
+        ck_assert_uint_ne(rig_pause(rig, PAUSE_ALL, 0, 0), 0);
+        int64_t now_ms = rig->now.wall_ms;
+        uint64_t later = dated(1, 0, now_ms + 10 * MINUTE), sooner = dated(2, 0, now_ms + 10 * MINUTE),
+                 never = dated(3, 0, now_ms + 10 * MINUTE), at_last = dated(4, 0, 0), same = dated(5, 0, now_ms + 10 * MINUTE);
+        ck_assert(redate_expiry(later, now_ms + 30 * MINUTE));
+        ck_assert(redate_expiry(sooner, now_ms + 5 * MINUTE));
+        ck_assert(redate_expiry(never, 0));
+        ck_assert(redate_expiry(at_last, now_ms + 5 * MINUTE));
+        if (starts > 0)
+            rig_restart(rig, 1000);
+        if (starts > 1) {
+            clean_all();
+            rig_restart(rig, 1000);
+        }
+        ck_assert_int_eq(rig_view(rig, later).expires_ms, now_ms + 30 * MINUTE);
+        rig_pass(rig, 7 * MINUTE);
+        ck_assert_int_eq(rig_view(rig, sooner).state, JOB_NONE);
+        ck_assert_int_eq(rig_view(rig, at_last).state, JOB_NONE);
+        ck_assert_int_eq(rig_view(rig, same).state, JOB_QUEUED);
+        rig_pass(rig, 5 * MINUTE);
+        ck_assert_int_eq(rig_view(rig, same).state, JOB_NONE);
+        ck_assert_int_eq(rig_view(rig, later).state, JOB_QUEUED);
+        rig_pass(rig, 60 * MINUTE);
+        ck_assert_int_eq(rig_view(rig, later).state, JOB_NONE);
+        ck_assert_int_eq(rig_view(rig, never).state, JOB_QUEUED);
+        end_rig();
+    }
+    begin_default();
+}
+END_TEST
+
+START_TEST(what_is_not_due_yet_falls_due_at_its_new_time)
+{
+    for (int starts = 0; starts < 2; starts++) {
+        begin_with(FAST_CONF, 1);
+        int64_t now_ms = rig->now.wall_ms;
+        uint64_t later = dated(1, now_ms + 10 * MINUTE, 0), sooner = dated(2, now_ms + 60 * MINUTE, 0),
+                 at_once = dated(3, now_ms + 60 * MINUTE, 0), both = dated(4, now_ms + 60 * MINUTE, 0);
+        ck_assert(redate_due(later, now_ms + 30 * MINUTE));
+        ck_assert(redate_due(sooner, now_ms + 5 * MINUTE));
+        ck_assert(redate_due(at_once, 0));
+        ck_assert(ask(both, &(struct core_triage){.how = TRIAGE_REDATE, .has_due = true, .due_ms = now_ms + 30 * MINUTE,
+                                                  .has_expires = true, .expires_ms = now_ms + 20 * MINUTE}));
+        if (starts > 0)
+            rig_restart(rig, 1000);
+        rig_pass(rig, MINUTE);
+        ck_assert_int_eq(rig_view(rig, at_once).state, JOB_QUEUED);
+        ck_assert_int_eq(rig_view(rig, sooner).state, JOB_SCHEDULED);
+        rig_pass(rig, 5 * MINUTE);
+        ck_assert_int_eq(rig_view(rig, sooner).state, JOB_QUEUED);
+        rig_pass(rig, 15 * MINUTE);
+        ck_assert_int_eq(rig_view(rig, later).state, JOB_SCHEDULED);
+        ck_assert_int_eq(rig_view(rig, both).state, JOB_NONE);
+        rig_pass(rig, 10 * MINUTE);
+        ck_assert_int_eq(rig_view(rig, later).state, JOB_QUEUED);
+        end_rig();
+    }
+    begin_default();
+}
+END_TEST
+
+/* It has its place already; another one would be behind what came later. */
+START_TEST(what_is_due_gets_no_new_due_time_but_another_expiry)
+{
+    begin_with(FAST_CONF, 1);
+    uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    ck_assert(!redate_due(number, rig->now.wall_ms + MINUTE));
+    enum drain_stay stay = DRAIN_STAY_NONE;
+    const struct core_triage what = {.how = TRIAGE_REDATE, .has_due = true};
+    ck_assert(core_triage_keeps(rig->core, number, &what, &stay));
+    ck_assert_int_eq(stay, DRAIN_STAY_DUE);
+    ck_assert(redate_expiry(number, rig->now.wall_ms + MINUTE));
+    size_t records = rig->record_count;
+    ck_assert(redate_expiry(number, rig->now.wall_ms + MINUTE)); /* again: nothing is written */
+    ck_assert_uint_eq(rig->record_count, records);
+}
+END_TEST
+
+/* The earliest deadline goes first, also when it has changed while the conversation stood ready. */
+START_TEST(a_new_deadline_changes_whose_turn_it_is)
+{
+    begin_with(POLICY_CONF("pace_per_min: 60, new_conversations_per_day: 0"), 1);
+    int64_t now_ms = rig->now.wall_ms;
+    uint64_t first = dated(1, 0, now_ms + 10 * MINUTE), second = dated(2, 0, now_ms + 20 * MINUTE);
+    ck_assert(redate_expiry(second, now_ms + 5 * MINUTE));
+    rig_worker(rig, 1, 1);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_told(rig, EFFECT_JOB, 0)->number, second);
+    (void)first;
+}
+END_TEST
+
 START_TEST(cancelled_jobs_are_not_sent_and_the_rest_keeps_its_order)
 {
     take_out_and_send(TRIAGE_CANCEL, false);
@@ -126,6 +259,10 @@ int main(void)
     const TTest *const tests[] = {
         cancelled_jobs_are_not_sent_and_the_rest_keeps_its_order,
         expired_jobs_are_not_sent_and_the_rest_keeps_its_order,
+        another_expiry_counts_over_restarts_and_cleaning,
+        what_is_not_due_yet_falls_due_at_its_new_time,
+        what_is_due_gets_no_new_due_time_but_another_expiry,
+        a_new_deadline_changes_whose_turn_it_is,
         what_is_leased_or_of_unknown_outcome_is_kept,
         the_mark_parts_what_is_accepted_before_and_after_it_over_restarts,
     };

@@ -104,6 +104,27 @@ START_TEST(what_was_done_before_a_refusal_is_told_and_json_is_one_object)
 }
 END_TEST
 
+START_TEST(a_redate_says_the_dates_it_means)
+{
+    static const struct reply script[] = {{200, ANSWER("true", "4", "4", "null", "4", "0", "", "null")}};
+    SERVER_START(script);
+    RUN_ADMIN("triage", W("redate"), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("triage", W("redate"), W("--pool"), W("eu"), W("--send-after"), W("soon"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_uint_eq(server.seen_count, 0);
+    RUN_ADMIN("triage", W("redate"), W("--pool"), W("eu"), W("--send-after"), W("now"), W("--expires-at"),
+              W("2026-11-24T10:00:00Z"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "POST", "/v1/triage/redate?pool=eu&dry_run=1");
+    ck_assert_str_eq(server.seen[0].body, "{\"send_after\":null,\"expires_at\":\"2026-11-24T10:00:00.000Z\"}");
+    RUN_ADMIN("triage", W("redate"), W("--pool"), W("eu"), W("--expires-at"), W("never"), W("--yes"), W("--reason"), W("x"));
+    ck_assert_str_eq(server.seen[1].body, "{\"reason\":\"x\",\"expires_at\":null}");
+    assert_says(said.out, "re-dated      4 jobs\n");
+    server_stop();
+}
+END_TEST
+
 /* ---- export and import ---- */
 
 static char file_name[] = "/tmp/lineward-export-XXXXXX";
@@ -248,6 +269,7 @@ int main(void)
     tcase_add_test(tests, with_yes_it_goes_on_until_none_is_left_and_needs_a_reason);
     tcase_add_test(tests, ages_are_times_or_spans_and_one_filter_is_needed);
     tcase_add_test(tests, what_was_done_before_a_refusal_is_told_and_json_is_one_object);
+    tcase_add_test(tests, a_redate_says_the_dates_it_means);
     tcase_add_test(tests, an_export_is_written_in_the_order_of_acceptance_into_a_new_file);
     tcase_add_test(tests, an_export_that_breaks_off_leaves_no_file);
     tcase_add_test(tests, an_import_submits_only_what_was_cancelled_or_has_expired);

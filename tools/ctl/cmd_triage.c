@@ -244,6 +244,22 @@ static int go_through(const struct ctl *ctl, const char *path, const struct json
     return code;
 }
 
+/* `none` is the word for null. False: it is no time. */
+static bool put_date(const struct ctl *ctl, const struct args *args, const char *option, const char *none, const char *name,
+                     struct json_out *body)
+{
+    const char *text = args_option(args, option);
+    char moment[TIME_TEXT_MAX];
+    if (text == NULL)
+        return true;
+    bool is_none = strcmp(text, none) == 0;
+    if (!is_none && !ctl_moment(ctl, text, 1, moment))
+        return false;
+    json_key(body, name);
+    json_put_string(body, is_none ? NULL : moment);
+    return true;
+}
+
 static int run(const struct ctl *ctl, const struct args *args, const char *verb, const char *done)
 {
     const char *reason = args_option(args, "reason"), *after = args_option(args, "after");
@@ -261,7 +277,14 @@ static int run(const struct ctl *ctl, const struct args *args, const char *verb,
         json_key(&body, "reason");
         json_put_string(&body, reason);
     }
+    bool dated = put_date(ctl, args, "send-after", "now", "send_after", &body) &&
+                 put_date(ctl, args, "expires-at", "never", "expires_at", &body);
     json_close(&body, '}');
+    if (!dated) {
+        json_out_free(&body);
+        free(path);
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--send-after is a time, a span from now or `now`, --expires-at one or `never`");
+    }
     snprintf(sum.next, sizeof sum.next, "%s", after != NULL && !dry ? after : "");
     code = go_through(ctl, path, &body, dry, &sum);
     bool begun = sum.by_class != NULL;
@@ -287,4 +310,11 @@ int command_triage_cancel(const struct ctl *ctl, const struct args *args)
 int command_triage_expire(const struct ctl *ctl, const struct args *args)
 {
     return run(ctl, args, "expire", "expired");
+}
+
+int command_triage_redate(const struct ctl *ctl, const struct args *args)
+{
+    if (args_option(args, "send-after") == NULL && args_option(args, "expires-at") == NULL)
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "redate needs --send-after or --expires-at");
+    return run(ctl, args, "redate", "re-dated");
 }

@@ -255,6 +255,16 @@ static const struct option_spec triage_import_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec triage_redate_options[] = {
+    TRIAGE_FILTERS,
+    {"send-after", "WHEN", "a new send_after: a time, a span from now, or `now`; of scheduled jobs only"},
+    {"expires-at", "WHEN", "a new expires_at: a time, a span from now, or `never`"},
+    {"reason", "TEXT", "with --yes: why; kept in the audit (needed)"},
+    {"yes", NULL, "do it; else it is only said what would be done"},
+    {"after", "NEXT", "with --yes: go on where an earlier one stopped"},
+    {NULL, NULL, NULL},
+};
+
 #define TRIAGE_DETAILS                                                                                                 \
     "One option at least says which jobs, and all together count. What a worker has and what may have been sent is left\n"  \
     "alone. To say it again does no harm: what has ended is not ended again, and what came since it began is not touched."
@@ -332,6 +342,10 @@ const struct command commands[] = {
      triage_options, command_triage_cancel, "/v1/triage/cancel"},
     {"triage expire", "", 0, 0, "likewise, but they end as expired", TRIAGE_DETAILS, triage_options, command_triage_expire,
      "/v1/triage/expire"},
+    {"triage redate", "", 0, 0, "another send_after or expires_at for the waiting jobs that the options choose",
+     "They keep id, number and place. What is due already has its place and gets no other send_after: it stays, as what a\n"
+     "worker has and what may have been sent. Without --yes it is only said which jobs those are.",
+     triage_redate_options, command_triage_redate, "/v1/triage/redate"},
     {"triage export", "FILE.jsonl|-", 1, 1, "write the waiting jobs that the options choose, one document a line",
      "In the order in which they were accepted, with recipients and messages: FILE is made with mode 0600 and never written\n"
      "over. Nothing is changed; cancel them next. Each line's id is the producer's with the job's number behind it.",

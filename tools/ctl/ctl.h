@@ -79,6 +79,7 @@ int command_move(const struct ctl *ctl, const struct args *args);  /* cmd_operat
 int command_requeue(const struct ctl *ctl, const struct args *args); /* cmd_dead.c */
 int command_triage_cancel(const struct ctl *ctl, const struct args *args); /* cmd_triage.c */
 int command_triage_expire(const struct ctl *ctl, const struct args *args); /* cmd_triage.c */
+int command_triage_redate(const struct ctl *ctl, const struct args *args); /* cmd_triage.c */
 int command_triage_export(const struct ctl *ctl, const struct args *args); /* cmd_export.c */
 int command_triage_import(const struct ctl *ctl, const struct args *args); /* cmd_export.c */
 int command_erase(const struct ctl *ctl, const struct args *args); /* cmd_erase.c */
