@@ -558,7 +558,7 @@ bool core_jobs_walk(struct core *core, uint32_t *cursor, uint32_t limit, struct 
 
 /* ---- triage: what waits is taken out of a backlog before it is let go ---- */
 
-enum triage { TRIAGE_CANCEL, TRIAGE_EXPIRE, TRIAGE_REDATE };
+enum triage { TRIAGE_CANCEL, TRIAGE_EXPIRE, TRIAGE_REDATE, TRIAGE_MOVE };
 struct core_triage {
     enum triage how;
     /* TRIAGE_REDATE: at least one of them */
@@ -570,9 +570,12 @@ struct core_triage {
 uint64_t core_accept_mark(const struct core *core);
 /* What keeps the job as it is: DRAIN_STAY_LEASED, what is with a worker; DRAIN_STAY_OUTCOME_UNKNOWN, what may have been
  * sent; DRAIN_STAY_DUE, what stands in its conversation's line already, if its due time is to be another; NONE: nothing.
- * False: it is not live. */
+ * To be moved to another pool a job must be the first of its conversation (DRAIN_STAY_BEHIND), name no line
+ * (DRAIN_STAY_PINNED), and nothing of its conversation may ever have been tried (DRAIN_STAY_BEGUN). False: it is not live. */
 bool core_triage_keeps(const struct core *core, uint64_t number, const struct core_triage *what, enum drain_stay *out);
-/* Ends it as cancelled or as expired, or gives it another due time and expiry. False: it is not live or is kept, nothing
+/* How many jobs go before it in its conversation, the first of them in `out`; more than `room`: SIZE_MAX. */
+size_t core_triage_before(const struct core *core, uint64_t number, uint64_t *out, size_t room);
+/* Ends it as cancelled (TRIAGE_MOVE: superseded) or as expired, or gives it another due time and expiry. False: it is not live or is kept, nothing
  * changed. */
 bool core_triage(struct core *core, uint64_t number, const struct core_triage *what, struct instant now,
                  struct effects *out);

@@ -1,22 +1,41 @@
 /* triage.c — an operator's word on jobs that wait, one by one: see core.h. Who chooses them is the edge's affair. They end
  * as they would by themselves, so that a restart, a follower and the producer see nothing new; other dates are kept in the
  * job's CHANGE_TRY, whose word counts over that of the record with which it was accepted. */
+#include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/settle.h"
 #include "broker/core/turns.h"
+
+static const char moved[] = "{\"error\":{\"code\":\"superseded\",\"message\":\"an operator moved it to another pool, as a new job\"}}";
+static const struct job_ending superseded = {
+    .event = EV_CANCEL, .code = CODE_SUPERSEDED, .result = {moved, sizeof moved - 1}};
 
 uint64_t core_accept_mark(const struct core *core)
 {
     return core->next_job;
 }
 
-static enum drain_stay keeps(const struct job *job, const struct core_triage *what)
+/* What was tried has its line and its key (promise P4), and what was sent its chat. */
+static enum drain_stay keeps_pool(const struct core *core, const struct job *job)
+{
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    if ((job->flags & JOB_PINNED) != 0)
+        return DRAIN_STAY_PINNED;
+    if (job->attempts > 0 || (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0)
+        return DRAIN_STAY_BEGUN;
+    bool first = !job_is_listed(job) || conversation_first(core, conversation) == job_slot(core, job);
+    return first ? DRAIN_STAY_NONE : DRAIN_STAY_BEHIND;
+}
+
+static enum drain_stay keeps(const struct core *core, const struct job *job, const struct core_triage *what)
 {
     if (job->state == JOB_LEASED)
         return DRAIN_STAY_LEASED;
     if ((job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0)
         return DRAIN_STAY_OUTCOME_UNKNOWN;
+    if (what->how == TRIAGE_MOVE)
+        return keeps_pool(core, job);
     bool due = what->how == TRIAGE_REDATE && what->has_due && job->state != JOB_SCHEDULED;
     return due ? DRAIN_STAY_DUE : DRAIN_STAY_NONE;
 }
@@ -26,7 +45,7 @@ bool core_triage_keeps(const struct core *core, uint64_t number, const struct co
     uint32_t slot = job_find(core, number);
     if (slot == NOBODY)
         return false;
-    *out = keeps(&core->jobs[slot], what);
+    *out = keeps(core, &core->jobs[slot], what);
     return true;
 }
 
@@ -46,14 +65,35 @@ static void redate(struct core *core, uint32_t slot, const struct core_triage *w
     conversation_settle(core, job->conversation, now);
 }
 
+size_t core_triage_before(const struct core *core, uint64_t number, uint64_t *out, size_t room)
+{
+    uint32_t slot = job_find(core, number);
+    size_t count = 0;
+    if (slot == NOBODY || !job_is_listed(&core->jobs[slot]))
+        return 0;
+    uint32_t at = conversation_first(core, &core->conversations[core->jobs[slot].conversation]);
+    for (; at != slot; at = core->jobs[at].next) {
+        if (job_state_is_final(core->jobs[at].state)) /* ended, and not taken out yet */
+            continue;
+        if (count == room)
+            return SIZE_MAX;
+        out[count++] = core->jobs[at].number;
+    }
+    return count;
+}
+
 bool core_triage(struct core *core, uint64_t number, const struct core_triage *what, struct instant now,
                  struct effects *out)
 {
     uint32_t slot = job_find(core, number);
-    if (slot == NOBODY || keeps(&core->jobs[slot], what) != DRAIN_STAY_NONE)
+    if (slot == NOBODY || keeps(core, &core->jobs[slot], what) != DRAIN_STAY_NONE)
         return false;
     if (what->how == TRIAGE_REDATE) {
         redate(core, slot, what, now, out);
+        return true;
+    }
+    if (what->how == TRIAGE_MOVE) {
+        job_end(core, slot, &superseded, now, out);
         return true;
     }
     if (what->how == TRIAGE_CANCEL)

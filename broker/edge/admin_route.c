@@ -73,6 +73,7 @@ static const struct route routes[] = {
     {"POST", "/v1/erasures", ADMIN, SMALL, call_erase, 0},
     {"GET", "/v1/erasures", OPERATOR, 0, call_erasures, 0},
     {"GET", "/v1/erasures/{erasure}", OPERATOR, 0, call_erasure, 0},
+    {"POST", "/v1/triage/move", OPERATOR, SMALL, call_triage, TRIAGE_MOVE},
     {"GET", "/v1/audit", LOOKS, 0, call_audit, 0},
     {"GET", "/v1/events", LOOKS, 0, call_events, 0},
     {"GET", "/v1/events/stream", LOOKS, 0, call_stream, 0},

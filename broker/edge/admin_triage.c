@@ -13,6 +13,7 @@
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/admin_route.h"
 #include "broker/edge/admin_select.h"
+#include "broker/edge/admin_triage_move.h"
 #include "broker/edge/job_parse.h"
 #include "broker/edge/view_put.h"
 #include "lineward/log.h"
@@ -21,12 +22,13 @@
 #define SLOTS_PER_CALL 65536   /* by a call that changes something */
 #define SLOTS_PER_LOOK 1048576 /* by one that does not */
 #define CHOSEN_MAX     128     /* jobs in one slice ... */
-#define EXPORTED_MAX   16      /* ... of an export: each may be as large as a job document */
+#define EXPORTED_MAX   32      /* ... where all of it is read: each may be as large as a job document */
 #define EXPORT_BYTES   4194304 /* of an answer: no slice begins beyond */
 #define SAMPLE_MAX     10
+#define BEFORE_MAX     64      /* jobs of its conversation before one that is to be moved */
 
 struct chosen { /* of a job, as it was when it was looked at */
-    uint64_t number, sequence;
+    uint64_t number, sequence, order;
     enum job_class class;
     enum reason reason;
     uint32_t conversation;
@@ -38,6 +40,8 @@ struct triage_work {
     struct admin_turn *turn; /* of the call under way */
     struct exchange *x;
     struct core_triage what;
+    char pool[NAME_MAX_BYTES + 1]; /* TRIAGE_MOVE: where to ... */
+    uint32_t pool_index;
     bool dry, exports;
     struct selection selection;
     uint64_t mark; /* jobs accepted before it are meant */
@@ -51,12 +55,13 @@ struct triage_work {
     uint32_t seen_max;
     struct chosen oldest;
     /* what it comes to */
-    uint64_t touched, recipients, by_class[CLASS_COUNT], by_reason[REASON_COUNT], stays[DRAIN_STAY_COUNT];
+    uint64_t touched, recipients, by_class[CLASS_COUNT], by_reason[REASON_COUNT], stays[DRAIN_STAY_COUNT],
+        refused[CODE_COUNT];
     uint64_t sample[SAMPLE_MAX];
     int64_t oldest_at_ms;
 };
 
-static const char *const names[] = {[TRIAGE_CANCEL] = "cancel", [TRIAGE_EXPIRE] = "expire", [TRIAGE_REDATE] = "redate"};
+static const char *const names[] = {[TRIAGE_CANCEL] = "cancel", [TRIAGE_EXPIRE] = "expire", [TRIAGE_REDATE] = "redate", [TRIAGE_MOVE] = "move"};
 
 static void work_free(void *memory)
 {
@@ -125,13 +130,31 @@ static bool read_dates(struct exchange *x, const cJSON *body, struct core_triage
     return false;
 }
 
+/* False: answered. */
+static bool read_pool(struct admin_turn *turn, struct exchange *x, const cJSON *body, struct triage_work *work)
+{
+    const char *pool = json_string(body, "pool");
+    work->pool_index = pool != NULL ? conf_pool_find(turn->options->conf, pool) : UINT32_MAX;
+    if (pool == NULL) {
+        answer_error(x, CODE_INVALID_FIELD, "say the pool that they go to", "pool");
+        return false;
+    }
+    if (work->pool_index == UINT32_MAX || !grant_sees_name(x, pool)) {
+        answer_error(x, CODE_UNKNOWN_POOL, NULL, "pool");
+        return false;
+    }
+    memcpy(work->pool, pool, strlen(pool) + 1);
+    return true;
+}
+
 /* `reason` is the audit's. False: answered. */
-static bool read_body(struct exchange *x, struct triage_work *work, struct instant now)
+static bool read_body(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
 {
     const char *reason;
     cJSON *body = exchange_body(x);
     bool ok = body != NULL && body_reason(x, body, &reason) &&
-              (work->what.how != TRIAGE_REDATE || read_dates(x, body, &work->what, now));
+              (work->what.how != TRIAGE_REDATE || read_dates(x, body, &work->what, turn->now)) &&
+              (work->what.how != TRIAGE_MOVE || read_pool(turn, x, body, work));
     cJSON_Delete(body);
     return ok;
 }
@@ -161,7 +184,7 @@ static bool begin(struct admin_turn *turn, struct exchange *x)
     work->dry = !work->exports && dry != NULL && strcmp(dry, "1") == 0;
     work->mark = core_accept_mark(turn->core);
     if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_MAX, &limit) || !read_after(x, work) ||
-        !selection_read_waiting(turn, x, &work->selection) || !read_body(x, work, turn->now))
+        !selection_read_waiting(turn, x, &work->selection) || !read_body(turn, x, work))
         return false;
     work->left = work->dry ? SIZE_MAX : (size_t)limit;
     if (!make_room(turn, work)) {
@@ -174,10 +197,16 @@ static bool begin(struct admin_turn *turn, struct exchange *x)
 
 /* ---- which jobs ---- */
 
+static bool is_chosen(const struct triage_work *work, const struct job_view *view)
+{
+    bool there = work->what.how == TRIAGE_MOVE && view->pool == work->pool_index;
+    return view->sequence < work->mark && !there && selection_takes(work->turn, work->x, &work->selection, view);
+}
+
 static void choose(void *self, const struct job_view *view)
 {
     struct triage_work *work = self;
-    if (view->sequence >= work->mark || !selection_takes(work->turn, work->x, &work->selection, view))
+    if (!is_chosen(work, view))
         return;
     if (work->jobs != NULL) {
         struct lookup_job *job = &work->jobs[work->chosen_count];
@@ -186,6 +215,7 @@ static void choose(void *self, const struct job_view *view)
     }
     work->chosen[work->chosen_count++] = (struct chosen){.number = view->number,
                                                          .sequence = view->sequence,
+                                                         .order = view->order,
                                                          .class = view->class,
                                                          .reason = view->reason,
                                                          .conversation = view->conversation};
@@ -202,10 +232,16 @@ static bool is_over(const struct triage_work *work)
     return work->walk_over || work->left == 0 || full || work->walked >= slots_max(work);
 }
 
+/* Is the whole document asked for? */
+static bool reads_all(const struct triage_work *work)
+{
+    return work->exports || work->what.how == TRIAGE_MOVE;
+}
+
 /* How many more may be chosen in this slice. */
 static size_t room_of(const struct triage_work *work)
 {
-    size_t most = work->exports ? EXPORTED_MAX : CHOSEN_MAX;
+    size_t most = reads_all(work) ? EXPORTED_MAX : CHOSEN_MAX;
     return (work->left < most ? work->left : most) - work->chosen_count;
 }
 
@@ -245,41 +281,88 @@ static void count(struct triage_work *work, const struct chosen *job)
     count_recipients(work, job->conversation);
 }
 
-/* False: it stays as it is, or has ended meanwhile. */
-static bool touch(struct admin_turn *turn, struct triage_work *work, const struct chosen *job)
+/* A rehearsal moves nothing, so what goes first is still before what goes behind it. */
+static bool goes_with_those_before(struct admin_turn *turn, const struct triage_work *work, uint64_t number)
+{
+    uint64_t before[BEFORE_MAX];
+    size_t count = core_triage_before(turn->core, number, before, BEFORE_MAX);
+    bool goes = count <= BEFORE_MAX;
+    for (size_t i = 0; goes && i < count; i++) {
+        struct job_view view;
+        enum drain_stay stay;
+        goes = core_job_glance(turn->core, before[i], turn->now, &view) && is_chosen(work, &view) &&
+               core_triage_keeps(turn->core, before[i], &work->what, &stay) &&
+               (stay == DRAIN_STAY_NONE || stay == DRAIN_STAY_BEHIND);
+    }
+    return goes;
+}
+
+/* What the core is told of a job that nothing keeps; false: it stays as it is all the same. */
+static bool act(struct admin_turn *turn, struct triage_work *work, uint64_t number, struct span read)
+{
+    if (work->what.how == TRIAGE_MOVE) {
+        enum code code = triage_move(turn, work->x, work->pool, number, read, work->dry);
+        work->refused[code]++;
+        return code == CODE_NONE;
+    }
+    return work->dry || work->exports || core_triage(turn->core, number, &work->what, turn->now, turn->out);
+}
+
+/* `read`: what the lookup has of it. False: it stays as it is, or has ended meanwhile. */
+static bool touch(struct admin_turn *turn, struct triage_work *work, const struct chosen *job, struct span read)
 {
     enum drain_stay stay;
     if (!core_triage_keeps(turn->core, job->number, &work->what, &stay))
         return false;
+    if (stay == DRAIN_STAY_BEHIND && work->dry && goes_with_those_before(turn, work, job->number))
+        stay = DRAIN_STAY_NONE;
     work->stays[stay]++;
-    bool looks = work->dry || work->exports;
-    if (stay != DRAIN_STAY_NONE || (!looks && !core_triage(turn->core, job->number, &work->what, turn->now, turn->out)))
+    if (stay != DRAIN_STAY_NONE || !act(turn, work, job->number, read))
         return false;
     work->left--;
     count(work, job);
     return true;
 }
 
+struct found {
+    const struct chosen *job;
+    struct span read;
+};
+
+/* As they stand in a conversation: by class, then by place. */
+static int by_place(const void *left, const void *right)
+{
+    const struct chosen *a = ((const struct found *)left)->job, *b = ((const struct found *)right)->job;
+    if (a->class != b->class)
+        return a->class < b->class ? -1 : 1;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
 /* `lookup`: only those that it let through; NULL: all. */
 static void touch_chosen(struct admin_turn *turn, struct triage_work *work, const struct lookup_answer *lookup)
 {
+    struct found found[CHOSEN_MAX];
     const char *at = lookup != NULL ? lookup->text.text : NULL;
-    for (size_t i = 0; i < work->chosen_count; i++) {
-        struct lookup_item item = lookup != NULL && i < lookup->item_count ? lookup->items[i] : (struct lookup_item){CODE_NONE, 0};
-        bool meant = lookup == NULL || (item.code == CODE_NONE && item.bytes > 0);
-        if (meant && touch(turn, work, &work->chosen[i]) && work->exports)
-            json_put_raw(&work->x->answer.text, at, item.bytes);
-        if (lookup != NULL)
-            at += item.bytes;
+    size_t count = 0;
+    for (size_t i = 0; i < work->chosen_count && (lookup == NULL || i < lookup->item_count); i++) {
+        const struct lookup_item *item = lookup != NULL ? &lookup->items[i] : NULL;
+        if (item == NULL || (item->code == CODE_NONE && item->bytes > 0))
+            found[count++] = (struct found){&work->chosen[i], {at, item != NULL ? item->bytes : 0}};
+        if (item != NULL)
+            at += item->bytes;
     }
+    qsort(found, count, sizeof *found, by_place);
+    for (size_t i = 0; i < count; i++)
+        if (touch(turn, work, found[i].job, found[i].read) && work->exports)
+            json_put_raw(&work->x->answer.text, found[i].read.data, found[i].read.bytes);
     work->chosen_count = 0;
 }
 
 static enum admin_step ask_disk(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
 {
     struct lookup_request request = {.what = LOOKUP_JOBS,
-                                     .form = work->exports ? LOOKUP_EXPORT : LOOKUP_CHECK,
-                                     .with_message = work->exports,
+                                     .form = reads_all(work) ? LOOKUP_EXPORT : LOOKUP_CHECK,
+                                     .with_message = reads_all(work),
                                      .jobs = work->jobs,
                                      .job_count = work->chosen_count,
                                      .to = selection_to(&work->selection),
@@ -294,9 +377,17 @@ static enum admin_step ask_disk(struct admin_turn *turn, struct exchange *x, str
 
 /* ---- the answer ---- */
 
-static uint64_t kept(const struct triage_work *work)
+static uint64_t refused(const struct triage_work *work)
 {
     uint64_t jobs = 0;
+    for (enum code code = CODE_NONE + 1; code < CODE_COUNT; code++)
+        jobs += work->refused[code];
+    return jobs;
+}
+
+static uint64_t kept(const struct triage_work *work)
+{
+    uint64_t jobs = refused(work);
     for (enum drain_stay stay = DRAIN_STAY_NONE + 1; stay < DRAIN_STAY_COUNT; stay++)
         jobs += work->stays[stay];
     return jobs;
@@ -321,6 +412,9 @@ static void put_stays(struct json_out *out, const struct triage_work *work)
     for (enum drain_stay stay = DRAIN_STAY_NONE + 1; stay < DRAIN_STAY_COUNT; stay++)
         if (work->stays[stay] > 0)
             put_count(out, drain_stay_name(stay), work->stays[stay]);
+    for (enum code code = CODE_NONE + 1; code < CODE_COUNT; code++) /* what keeps it is that the other pool does not take it */
+        if (work->refused[code] > 0)
+            put_count(out, code_name(code), work->refused[code]);
     json_close(out, '}');
 }
 
@@ -449,7 +543,7 @@ static enum admin_step go_on(struct admin_turn *turn, struct exchange *x, const 
 
 static enum admin_step look(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
 {
-    bool asks = work->exports || selection_asks_disk(&work->selection);
+    bool asks = reads_all(work) || selection_asks_disk(&work->selection);
     uint64_t before = work->touched;
     if (asks && work->jobs == NULL && (work->jobs = calloc(CHOSEN_MAX, sizeof *work->jobs)) == NULL)
         return answer_error(x, CODE_BUSY, "out of memory", NULL);

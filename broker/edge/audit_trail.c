@@ -145,7 +145,7 @@ static void put_to(struct exchange *x, struct json_out *out)
 static void put_asked(struct exchange *x, struct json_out *out)
 {
     static const char *const names[] = {"for_ms", "pause", "status", "outcome", "mode", "pace_per_min", "line",
-                                        "expires_at", "send_after", "cause"};
+                                        "expires_at", "send_after", "pool", "cause"};
     cJSON *body = x->body_bytes == 0 || x->body_bytes > ADMIN_BODY_BYTES_MAX ? NULL : json_parse(x->body, x->body_bytes, NULL);
     const char *reason = json_string(body, "reason");
     json_key(out, "asked");

@@ -165,7 +165,8 @@
     X(CAMPAIGN_PAUSED, "campaign_paused")                                                          \
     X(PINNED, "pinned")                                                                            \
     X(BEGUN, "begun")                                                                              \
-    X(DUE, "due")
+    X(DUE, "due")                                                                                  \
+    X(BEHIND, "behind")
 
 /* Error codes on every surface (PROTOCOL, Error codes), with the HTTP status that fits. */
 #define CODE_LIST(X)                                                                               \

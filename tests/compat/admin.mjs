@@ -136,6 +136,8 @@ export function adminTests(broker) {
     assert.ok((await again()).results.every((result) => result.state === 'duplicate'));
     assert.equal((await ask('POST /v1/triage/redate', {}, { query, body: { expires_at: '2099-01-01T00:00:00Z' } })).jobs, 2);
     await ask('POST /v1/triage/redate', {}, { query, body: {}, status: 422 });
+    const moved = await ask('POST /v1/triage/move', {}, { query: `?to=${encodeURIComponent('+14155550121')}`, body: { pool: 'default' } });
+    assert.equal(moved.jobs, 0); // they are in that pool already
     await ask('POST /v1/triage/cancel', {}, { query });
     await ask('POST /v1/lines/{line}/resume', { line });
   });

@@ -149,6 +149,7 @@ START_TEST(every_call_that_changes_something_is_in_the_audit)
         {"POST", "/v1/triage/cancel?pool=eu"},
         {"POST", "/v1/triage/expire?pool=eu"},
         {"POST", "/v1/triage/redate?pool=eu"},
+        {"POST", "/v1/triage/move?pool=eu"},
         {"POST", "/v1/conversations/import"},
     };
     rig_expect("POST", "/v1/jobs", "operator-token",

@@ -366,6 +366,112 @@ START_TEST(a_selection_gets_other_dates_and_what_is_due_keeps_its_place)
 }
 END_TEST
 
+/* ---- another pool ---- */
+
+static struct reply move(const char *query, const char *pool)
+{
+    char target[200], body[96];
+    snprintf(target, sizeof target, "/v1/triage/move?%s", query);
+    snprintf(body, sizeof body, "{\"pool\":\"%s\",\"reason\":\"the line is gone\"}", pool);
+    struct reply reply = rig_ask("POST", target, "operator-token", body);
+    ck_assert_msg(reply.status == 200, "%s: %d %s", target, reply.status, reply.body);
+    return reply;
+}
+
+static size_t live_in(const char *pool)
+{
+    char target[64];
+    snprintf(target, sizeof target, "/v1/jobs?state=held&pool=%s", pool);
+    struct reply reply = rig_ask("GET", target, "viewer-token", NULL);
+    size_t count = (size_t)cJSON_GetArraySize(json_get(reply.json, "jobs"));
+    reply_free(&reply);
+    return count;
+}
+
+/* covers: call POST /v1/triage/move */
+START_TEST(what_was_never_begun_goes_to_another_pool_once_and_says_where_it_was_that_it_went)
+{
+    backlog();
+    struct reply dry = move("pool=us&dry_run=1", "eu");
+    ck_assert_int_eq(number(dry.json, "jobs"), 4);
+    ck_assert_int_eq(number(dry.json, "recipients"), 3);
+    expect_ended("", "");
+    struct reply done = move("pool=us", "eu");
+    ck_assert_int_eq(number(done.json, "jobs"), 4);
+    ck_assert(cJSON_Compare(json_get(done.json, "sample"), json_get(dry.json, "sample"), true));
+    ck_assert_str_eq(json_string(done.json, "action"), "move");
+    reply_free(&done);
+    reply_free(&dry);
+    expect_ended("abcd", "cancelled");
+    ck_assert_uint_eq(live_in("us"), 0);
+    ck_assert_uint_eq(live_in("eu"), 5);
+    struct reply reply = rig_ask("GET", "/v1/jobs/us%2Fb", "viewer-token", NULL);
+    ck_assert_str_eq(json_string(json_get(reply.json, "error"), "code"), "superseded");
+    char target[96];
+    snprintf(target, sizeof target, "/v1/jobs/eu%%2Fb~%s", json_string(reply.json, "job"));
+    reply_free(&reply);
+    reply = rig_ask("GET", target, "viewer-token", NULL);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_str_eq(json_string(reply.json, "campaign"), "spring");
+    ck_assert_str_eq(json_string(reply.json, "expires_at"), "2026-11-24T00:00:00.000Z");
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/audit?order=newest&limit=1", "admin-token", NULL);
+    ck_assert_str_eq(json_string(json_get(cJSON_GetArrayItem(json_get(reply.json, "audit"), 0), "asked"), "pool"), "eu");
+    reply_free(&reply);
+    done = move("pool=us", "eu"); /* again: nothing is left there */
+    ck_assert_int_eq(number(done.json, "jobs"), 0);
+    ck_assert_int_eq(number(done.json, "stay"), 0);
+    reply_free(&done);
+    ck_assert_uint_eq(live_in("eu"), 5);
+}
+END_TEST
+
+START_TEST(what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_its_pool)
+{
+    enqueue("s", 1, ",\"pool\":\"eu\"");
+    const struct core_result sent = {.peer = 1, .lease = lease_one(), .outcome = OUTCOME_SENT, .retry_after_ms = -1,
+                                     .result = {"{}", 2}};
+    core_worker_result(rig.core, &sent, rig.now, &rig.effects);
+    rig_commit();
+    rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
+    enqueue("begun", 1, ",\"pool\":\"eu\"");
+    enqueue("pinned", 2, ",\"pool\":\"eu\",\"from\":\"+12025550101\"");
+    enqueue("first", 3, ",\"pool\":\"eu\"");
+    enqueue("behind", 3, ",\"pool\":\"eu\",\"class\":\"campaign\"");
+    for (int is_dry = 1; is_dry >= 0; is_dry--) {
+        struct reply reply = move(is_dry ? "pool=eu&dry_run=1&class=campaign" : "pool=eu&class=campaign", "us");
+        ck_assert_int_eq(number(reply.json, "jobs"), 0);
+        ck_assert_int_eq(number(json_get(reply.json, "stays"), "behind"), 1);
+        reply_free(&reply);
+        reply = move(is_dry ? "pool=eu&dry_run=1" : "pool=eu", "us");
+        ck_assert_int_eq(number(reply.json, "jobs"), 2);
+        ck_assert_int_eq(number(json_get(reply.json, "stays"), "begun"), 1);
+        ck_assert_int_eq(number(json_get(reply.json, "stays"), "pinned"), 1);
+        reply_free(&reply);
+    }
+    ck_assert_uint_eq(live_in("us"), 2);
+    ck_assert_uint_eq(live_in("eu"), 2);
+}
+END_TEST
+
+START_TEST(what_the_other_pool_does_not_take_stays_and_only_who_may_see_both_moves)
+{
+    backlog();
+    rig.refuse_busy = true;
+    struct reply reply = move("pool=us", "eu");
+    ck_assert_int_eq(number(reply.json, "jobs"), 0);
+    ck_assert_int_eq(number(json_get(reply.json, "stays"), "busy"), 3);
+    ck_assert_int_eq(number(json_get(reply.json, "stays"), "behind"), 1); /* b, behind c */
+    reply_free(&reply);
+    rig.refuse_busy = false;
+    expect_ended("", "");
+    expect_code("POST", "/v1/triage/move?pool=us", "operator-token", "{}", 422, "invalid_field");
+    expect_code("POST", "/v1/triage/move?pool=us", "operator-token", "{\"pool\":\"mars\"}", 404, "unknown_pool");
+    expect_code("POST", "/v1/triage/move?pool=eu", "operator-eu-token", "{\"pool\":\"us\"}", 404, "unknown_pool");
+    expect_ended("", "");
+}
+END_TEST
+
 /* ---- export ---- */
 
 static struct reply export(const char *query)
@@ -375,6 +481,18 @@ static struct reply export(const char *query)
     struct reply reply = rig_ask("GET", target, "operator-token", NULL);
     ck_assert_msg(reply.status == 200, "%s: %d %s", target, reply.status, reply.body);
     return reply;
+}
+
+/* The one of that producer's id. */
+static const cJSON *exported(const cJSON *list, char id)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list)
+    {
+        if (json_string(json_get(item, "document"), "id")[0] == id)
+            return item;
+    }
+    ck_abort_msg("%c is not exported", id);
 }
 
 /* Submits each exported document; how many were taken as new. */
@@ -404,7 +522,7 @@ START_TEST(what_is_exported_and_cancelled_comes_back_once_however_often_it_is_im
     const cJSON *list = json_get(all.json, "export");
     ck_assert_int_eq(cJSON_GetArraySize(list), 6);
     ck_assert(cJSON_IsNull(json_get(all.json, "next")));
-    const cJSON *second = cJSON_GetArrayItem(list, 1), *document = json_get(second, "document");
+    const cJSON *second = exported(list, 'b'), *document = json_get(second, "document");
     char id[48];
     snprintf(id, sizeof id, "b~%s", json_string(second, "job"));
     ck_assert_str_eq(json_string(document, "id"), id);
@@ -414,8 +532,8 @@ START_TEST(what_is_exported_and_cancelled_comes_back_once_however_often_it_is_im
     ck_assert_str_eq(json_string(document, "expires_at"), "2026-11-24T00:00:00.000Z");
     ck_assert_ptr_null(json_string(document, "send_after"));
     ck_assert_str_eq(json_string(second, "accepted_at"), "2026-11-23T11:00:00.000Z");
-    ck_assert_str_eq(json_string(json_get(cJSON_GetArrayItem(list, 4), "document"), "from"), "+12025550101");
-    ck_assert_str_eq(json_string(json_get(cJSON_GetArrayItem(list, 5), "document"), "send_after"), "2026-11-25T00:00:00.000Z");
+    ck_assert_str_eq(json_string(json_get(exported(list, 'e'), "document"), "from"), "+12025550101");
+    ck_assert_str_eq(json_string(json_get(exported(list, 'f'), "document"), "send_after"), "2026-11-25T00:00:00.000Z");
     struct reply done = triage("cancel", "account=default");
     ck_assert_int_eq(number(done.json, "jobs"), 6);
     reply_free(&done);
@@ -485,6 +603,9 @@ int main(void)
     tcase_add_test(tests, a_token_of_one_pool_touches_nothing_of_another);
     tcase_add_test(tests, a_triage_leaves_an_audit_record_and_a_rehearsal_none);
     tcase_add_test(tests, a_selection_gets_other_dates_and_what_is_due_keeps_its_place);
+    tcase_add_test(tests, what_was_never_begun_goes_to_another_pool_once_and_says_where_it_was_that_it_went);
+    tcase_add_test(tests, what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_its_pool);
+    tcase_add_test(tests, what_the_other_pool_does_not_take_stays_and_only_who_may_see_both_moves);
     tcase_add_test(tests, what_is_exported_and_cancelled_comes_back_once_however_often_it_is_imported);
     tcase_add_test(tests, an_export_is_read_page_by_page_and_by_whoever_may_read_messages);
     tcase_add_loop_test(tests, a_backlog_of_many_slices_is_cancelled_whole, 0, 2);

@@ -238,6 +238,50 @@ START_TEST(a_new_deadline_changes_whose_turn_it_is)
 }
 END_TEST
 
+static enum drain_stay keeps_pool(uint64_t number)
+{
+    enum drain_stay stay = DRAIN_STAY_COUNT;
+    const struct core_triage what = {.how = TRIAGE_MOVE};
+    return core_triage_keeps(rig->core, number, &what, &stay) ? stay : DRAIN_STAY_COUNT;
+}
+
+/* What was tried has its line and key, what was sent its chat, and nobody overtakes. */
+START_TEST(only_the_first_job_of_a_conversation_that_was_never_begun_may_leave_its_pool)
+{
+    begin_with(FAST_CONF, 1);
+    ck_assert_uint_ne(rig_pause(rig, PAUSE_ALL, 0, 0), 0);
+    uint64_t second = rig_send(rig, 1, CLASS_CAMPAIGN), third = rig_send(rig, 1, CLASS_CAMPAIGN),
+             first = rig_send(rig, 1, CLASS_REPLY), known = send_known(0, 2, CLASS_REPLY), before[4];
+    struct core_enqueue pinned = rig_job(3, CLASS_REPLY);
+    pinned.from_line = RIG_LINE;
+    uint64_t named = rig_enqueue(rig, &pinned).number, later = dated(1, rig->now.wall_ms + MINUTE, 0);
+    ck_assert_int_eq(keeps_pool(first), DRAIN_STAY_NONE);
+    ck_assert_int_eq(keeps_pool(second), DRAIN_STAY_BEHIND);
+    ck_assert_int_eq(keeps_pool(later), DRAIN_STAY_NONE); /* it has no place yet */
+    ck_assert_int_eq(keeps_pool(named), DRAIN_STAY_PINNED);
+    ck_assert_int_eq(keeps_pool(known), DRAIN_STAY_PINNED);
+    ck_assert_uint_eq(core_triage_before(rig->core, third, before, 4), 2);
+    ck_assert_uint_eq(before[0], first);
+    ck_assert_uint_eq(before[1], second);
+    ck_assert_uint_eq(core_triage_before(rig->core, third, before, 1), SIZE_MAX);
+    ck_assert(!triage(second, TRIAGE_MOVE));
+    ck_assert(triage(first, TRIAGE_MOVE));
+    ck_assert_int_eq(keeps_pool(second), DRAIN_STAY_NONE);
+    rig_restart(rig, 1000);
+    ck_assert_int_eq(rig_view(rig, first).state, JOB_NONE);
+    ck_assert_int_eq(rig_resume(rig, PAUSE_ALL, 0, 0), CODE_NONE);
+    rig_worker(rig, 1, 8);
+    rig_tick(rig);
+    for (size_t n = 0; rig_told(rig, EFFECT_JOB, n) != NULL; n++) { /* surely made nothing, but was tried */
+        struct core_result result = rig_result(rig_told(rig, EFFECT_JOB, n), OUTCOME_RETRY);
+        result.retry_after_ms = 600000;
+        if (rig_told(rig, EFFECT_JOB, n)->number == second)
+            rig_answer(rig, &result);
+    }
+    ck_assert_int_eq(keeps_pool(second), DRAIN_STAY_BEGUN);
+}
+END_TEST
+
 START_TEST(cancelled_jobs_are_not_sent_and_the_rest_keeps_its_order)
 {
     take_out_and_send(TRIAGE_CANCEL, false);
@@ -263,6 +307,7 @@ int main(void)
         what_is_not_due_yet_falls_due_at_its_new_time,
         what_is_due_gets_no_new_due_time_but_another_expiry,
         a_new_deadline_changes_whose_turn_it_is,
+        only_the_first_job_of_a_conversation_that_was_never_begun_may_leave_its_pool,
         what_is_leased_or_of_unknown_outcome_is_kept,
         the_mark_parts_what_is_accepted_before_and_after_it_over_restarts,
     };

@@ -125,6 +125,27 @@ START_TEST(a_redate_says_the_dates_it_means)
 }
 END_TEST
 
+#define MOVED(jobs, behind)                                                                                            \
+    "{\"action\":\"move\",\"dry_run\":false,\"jobs\":" jobs ",\"by_class\":{},\"by_reason\":{},\"stay\":" behind  \
+    ",\"stays\":{\"behind\":" behind "},\"sample\":[],\"next\":null}"
+
+START_TEST(a_move_goes_on_while_what_was_behind_others_still_goes)
+{
+    static const struct reply script[] = {{200, MOVED("5", "3")}, {200, MOVED("2", "1")}, {200, MOVED("0", "1")}};
+    SERVER_START(script);
+    RUN_ADMIN("triage", W("move"), W("--pool"), W("eu"), W("--yes"), W("--reason"), W("x"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("triage", W("move"), W("--pool"), W("eu"), W("--to-pool"), W("us"), W("--yes"), W("--reason"), W("x"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_uint_eq(server.seen_count, 3);
+    assert_asked(2, "POST", "/v1/triage/move?pool=eu");
+    ck_assert_str_eq(server.seen[0].body, "{\"reason\":\"x\",\"pool\":\"us\"}");
+    assert_says(said.out, "moved         7 jobs\n");
+    assert_says(said.out, "stay 1:       behind 1\n");
+    server_stop();
+}
+END_TEST
+
 /* ---- export and import ---- */
 
 static char file_name[] = "/tmp/lineward-export-XXXXXX";
@@ -270,6 +291,7 @@ int main(void)
     tcase_add_test(tests, ages_are_times_or_spans_and_one_filter_is_needed);
     tcase_add_test(tests, what_was_done_before_a_refusal_is_told_and_json_is_one_object);
     tcase_add_test(tests, a_redate_says_the_dates_it_means);
+    tcase_add_test(tests, a_move_goes_on_while_what_was_behind_others_still_goes);
     tcase_add_test(tests, an_export_is_written_in_the_order_of_acceptance_into_a_new_file);
     tcase_add_test(tests, an_export_that_breaks_off_leaves_no_file);
     tcase_add_test(tests, an_import_submits_only_what_was_cancelled_or_has_expired);

@@ -244,6 +244,27 @@ static int go_through(const struct ctl *ctl, const char *path, const struct json
     return code;
 }
 
+static int64_t behind(const struct triage_sum *sum)
+{
+    return number_of(sum->stays, "behind");
+}
+
+/* What stood behind others of its conversation that have gone since. What stays is what stays in the end. */
+static int go_again(const struct ctl *ctl, const char *path, const struct json_out *body, struct triage_sum *sum)
+{
+    int code = EXIT_DONE;
+    int64_t went = sum->jobs;
+    while (code == EXIT_DONE && went > 0 && behind(sum) > 0) {
+        struct triage_sum more = {0};
+        code = go_through(ctl, path, body, false, &more);
+        went = more.jobs;
+        more.jobs += sum->jobs;
+        triage_sum_free(sum);
+        *sum = more;
+    }
+    return code;
+}
+
 /* `none` is the word for null. False: it is no time. */
 static bool put_date(const struct ctl *ctl, const struct args *args, const char *option, const char *none, const char *name,
                      struct json_out *body)
@@ -277,6 +298,10 @@ static int run(const struct ctl *ctl, const struct args *args, const char *verb,
         json_key(&body, "reason");
         json_put_string(&body, reason);
     }
+    if (args_option(args, "to-pool") != NULL) {
+        json_key(&body, "pool");
+        json_put_string(&body, args_option(args, "to-pool"));
+    }
     bool dated = put_date(ctl, args, "send-after", "now", "send_after", &body) &&
                  put_date(ctl, args, "expires-at", "never", "expires_at", &body);
     json_close(&body, '}');
@@ -287,6 +312,8 @@ static int run(const struct ctl *ctl, const struct args *args, const char *verb,
     }
     snprintf(sum.next, sizeof sum.next, "%s", after != NULL && !dry ? after : "");
     code = go_through(ctl, path, &body, dry, &sum);
+    if (code == EXIT_DONE && !dry && args_option(args, "to-pool") != NULL)
+        code = go_again(ctl, path, &body, &sum);
     bool begun = sum.by_class != NULL;
     if (ctl->json && begun)
         print_json(ctl, verb, dry, &sum);
@@ -317,4 +344,11 @@ int command_triage_redate(const struct ctl *ctl, const struct args *args)
     if (args_option(args, "send-after") == NULL && args_option(args, "expires-at") == NULL)
         return ctl_fail(ctl, EXIT_USAGE, "usage", "redate needs --send-after or --expires-at");
     return run(ctl, args, "redate", "re-dated");
+}
+
+int command_triage_move(const struct ctl *ctl, const struct args *args)
+{
+    if (args_option(args, "to-pool") == NULL)
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "move needs --to-pool");
+    return run(ctl, args, "move", "moved");
 }

@@ -265,6 +265,15 @@ static const struct option_spec triage_redate_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec triage_move_options[] = {
+    TRIAGE_FILTERS,
+    {"to-pool", "POOL", "where to (needed)"},
+    {"reason", "TEXT", "with --yes: why; kept in the audit (needed)"},
+    {"yes", NULL, "do it; else it is only said what would be done"},
+    {"after", "NEXT", "with --yes: go on where an earlier one stopped"},
+    {NULL, NULL, NULL},
+};
+
 #define TRIAGE_DETAILS                                                                                                 \
     "One option at least says which jobs, and all together count. What a worker has and what may have been sent is left\n"  \
     "alone. To say it again does no harm: what has ended is not ended again, and what came since it began is not touched."
@@ -346,6 +355,10 @@ const struct command commands[] = {
      "They keep id, number and place. What is due already has its place and gets no other send_after: it stays, as what a\n"
      "worker has and what may have been sent. Without --yes it is only said which jobs those are.",
      triage_redate_options, command_triage_redate, "/v1/triage/redate"},
+    {"triage move", "", 0, 0, "waiting jobs that the options choose go to another pool, if they were never begun",
+     "There each is a new job, whose id has the old one's number behind it; the old one ends as cancelled, superseded. What\n"
+     "names its line, or of whose conversation something was tried or sent, stays, and so does what the other pool refuses.",
+     triage_move_options, command_triage_move, "/v1/triage/move"},
     {"triage export", "FILE.jsonl|-", 1, 1, "write the waiting jobs that the options choose, one document a line",
      "In the order in which they were accepted, with recipients and messages: FILE is made with mode 0600 and never written\n"
      "over. Nothing is changed; cancel them next. Each line's id is the producer's with the job's number behind it.",

@@ -80,6 +80,7 @@ int command_requeue(const struct ctl *ctl, const struct args *args); /* cmd_dead
 int command_triage_cancel(const struct ctl *ctl, const struct args *args); /* cmd_triage.c */
 int command_triage_expire(const struct ctl *ctl, const struct args *args); /* cmd_triage.c */
 int command_triage_redate(const struct ctl *ctl, const struct args *args); /* cmd_triage.c */
+int command_triage_move(const struct ctl *ctl, const struct args *args);   /* cmd_triage.c */
 int command_triage_export(const struct ctl *ctl, const struct args *args); /* cmd_export.c */
 int command_triage_import(const struct ctl *ctl, const struct args *args); /* cmd_export.c */
 int command_erase(const struct ctl *ctl, const struct args *args); /* cmd_erase.c */
