@@ -11,9 +11,11 @@
 static struct rig rig;
 static struct producer producer;
 
-static void begin(void)
+static void begin(const char *config)
 {
     rig_open(&rig, NULL);
+    if (config != NULL)
+        rig_configure(&rig, config);
     rig_start(&rig, 1);
     producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
 }
@@ -75,7 +77,7 @@ START_TEST(a_triage_amid_kills_ends_what_its_rehearsal_said_and_nothing_else)
 {
     enum { JOBS = 60, CAMPAIGNS = 40 };
     char id[16];
-    begin();
+    begin(NULL);
     cJSON_Delete(operate("POST", "/v1/pause", "{\"reason\":\"triage\"}"));
     for (unsigned i = 0; i < JOBS; i++) {
         snprintf(id, sizeof id, "t%u", i);
@@ -124,7 +126,7 @@ START_TEST(what_is_exported_cancelled_and_imported_twice_amid_kills_is_sent_once
 {
     enum { JOBS = 60 };
     char id[16], file[PROGRAM_PATH_MAX];
-    begin();
+    begin(NULL);
     cJSON_Delete(operate("POST", "/v1/pause", "{\"reason\":\"triage\"}"));
     for (unsigned i = 0; i < JOBS; i++) {
         snprintf(id, sizeof id, "x%u", i);
@@ -152,8 +154,57 @@ START_TEST(what_is_exported_cancelled_and_imported_twice_amid_kills_is_sent_once
 }
 END_TEST
 
+#define MOVE "/v1/triage/move?pool=default&limit=9"
+
+/* covers: call POST /v1/triage/move */
+START_TEST(what_is_moved_to_another_pool_part_by_part_amid_kills_is_sent_once)
+{
+    enum { JOBS = 40 };
+    char id[16], path[160] = MOVE;
+    int64_t moved = 0;
+    begin("pools:\n"
+          "  default: {account: default, lines: [\"+12025550101\"]}\n"
+          "  other: {account: default, lines: [\"+12025550102\"]}\n");
+    enqueue("begun", 0, "");
+    AWAIT(producer_is(&producer, "begun", "sent", NULL), "nothing is sent");
+    cJSON_Delete(operate("POST", "/v1/pause", "{\"reason\":\"triage\"}"));
+    for (unsigned i = 0; i < JOBS; i++) {
+        snprintf(id, sizeof id, "m%u", i);
+        enqueue(id, i / 4, ""); /* the first four are of the conversation that was begun */
+    }
+    for (bool over = false; !over;) {
+        cJSON *answer = operate("POST", path, "{\"pool\":\"other\",\"reason\":\"gone\"}");
+        const char *next = text_at(answer, "next");
+        moved += number_at(answer, "jobs");
+        over = next == NULL && number_at(answer, "jobs") == 0;
+        snprintf(path, sizeof path, "%s%s%s", MOVE, next != NULL ? "&after=" : "", next != NULL ? next : "");
+        cJSON_Delete(answer);
+        restart_by_force();
+    }
+    MUST(moved == JOBS - 4, "%lld moved", (long long)moved);
+    cJSON_Delete(operate("POST", "/v1/resume", "{}"));
+    AWAIT(rig_accepted(&rig) == JOBS + 1, "%lld messages", (long long)rig_accepted(&rig));
+    cJSON *line = operate("GET", "/v1/jobs?pool=other&state=sent&limit=100", NULL);
+    const cJSON *job;
+    int count = 0;
+    cJSON_ArrayForEach(job, json_get(line, "jobs"))
+    {
+        MUST(strcmp(text_at(job, "line"), rig.lines[1]) == 0, "sent on %s", text_at(job, "line"));
+        count++;
+    }
+    MUST(count == JOBS - 4, "%d sent by the other pool", count);
+    cJSON_Delete(line);
+    for (unsigned i = 0; i < JOBS; i++) {
+        snprintf(id, sizeof id, "m%u", i);
+        MUST(producer_is(&producer, id, i < 4 ? "sent" : "cancelled", NULL), "%s went another way", id);
+    }
+    end();
+}
+END_TEST
+
 int main(void)
 {
     return RUN_TESTS("triage", 120, a_triage_amid_kills_ends_what_its_rehearsal_said_and_nothing_else,
+                     what_is_moved_to_another_pool_part_by_part_amid_kills_is_sent_once,
                      what_is_exported_cancelled_and_imported_twice_amid_kills_is_sent_once);
 }
