@@ -52,7 +52,7 @@ static void put_id(struct json_out *out, const struct job_facts *facts)
     struct span given = view_member(facts->envelope, "id");
     cJSON *json = given.bytes > 0 ? json_parse(given.data, given.bytes, NULL) : NULL;
     char number[JOB_NUMBER_TEXT_MAX], id[PRODUCER_ID_MAX_BYTES + 1];
-    const char *old = cJSON_IsString(json) ? json->valuestring : "";
+    const char *text = cJSON_GetStringValue(json), *old = text != NULL ? text : "";
     const char *mark = strrchr(old, '~');
     size_t bytes = mark != NULL && strncmp(mark, "~j_", 3) == 0 ? (size_t)(mark - old) : strlen(old);
     job_number_format(facts->number, number);

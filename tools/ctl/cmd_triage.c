@@ -112,9 +112,12 @@ int triage_call(const struct ctl *ctl, const char *filtered, const struct json_o
 {
     struct http_answer answer = {0};
     char *path = strdup(filtered);
-    bool whole = path != NULL && http_query(&path, "after", sum->next[0] != '\0' ? sum->next : NULL) &&
-                 http_query(&path, "dry_run", dry ? "1" : NULL);
-    int code = whole ? http_ask(ctl, "POST", path, body, &answer) : ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
+    if (path == NULL || !http_query(&path, "after", sum->next[0] != '\0' ? sum->next : NULL) ||
+        !http_query(&path, "dry_run", dry ? "1" : NULL)) {
+        free(path);
+        return ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
+    }
+    int code = http_ask(ctl, "POST", path, body, &answer);
     free(path);
     if (code == EXIT_DONE)
         add_answer(sum, answer.json);
