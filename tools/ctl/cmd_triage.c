@@ -41,7 +41,7 @@ int triage_path(const struct ctl *ctl, const struct args *args, const char *base
         any = true;
         whole = http_query(&path, filters[i].name, filters[i].moment != 0 ? moment : value);
     }
-    if (whole && any) {
+    if (whole && any && path != NULL) {
         *out = path;
         return EXIT_DONE;
     }
@@ -294,7 +294,7 @@ static int run(const struct ctl *ctl, const struct args *args, const char *verb,
     if (!dry && reason == NULL)
         return ctl_fail(ctl, EXIT_USAGE, "usage", "--yes needs a --reason, which the audit keeps");
     int code = triage_path(ctl, args, args->command->path, &path);
-    if (code != EXIT_DONE)
+    if (code != EXIT_DONE || path == NULL)
         return code;
     json_open(&body, '{');
     if (reason != NULL) {
