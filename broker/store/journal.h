@@ -37,7 +37,7 @@ enum segment_state {
     SEGMENT_RETIRED, /* its records have been moved or are not needed */
 };
 
-struct search_cache; /* search.c */
+struct search_cache; /* search_cache.c */
 
 struct segment {
     enum segment_type type;
@@ -328,7 +328,7 @@ void history_accept(struct store *store);
 /* It never will. */
 void history_abandon(struct store *store);
 
-/* ---- search.c ---- */
+/* ---- search_cache.c ---- */
 
 /* Needed no more, for there is an index file now, or the segment goes. */
 void search_cache_free(struct store *store, struct segment *segment);

@@ -1,21 +1,14 @@
 /* search.c — finding what is not in memory any more: records by key, and events by number. For any thread but the
  * owner's, for it reads from the disk.
  *
- * Sealed segments are searched by the sorted lists of their index files. For others the lists are kept in memory,
- * made when first asked for and then only continued with what was written since. */
+ * Sealed segments are searched by the sorted lists of their index files, others by lists in memory: search_cache.c.
+ */
 #include "journal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct search_cache { /* entries in the order of the journal */
-    struct finder_entry *finder;
-    size_t finder_count, finder_room;
-    struct event_entry *events;
-    size_t event_count, event_room;
-    uint64_t end; /* of what is in them */
-    struct open_batch open_finder, open_events;
-};
+#include "search_cache.h"
 
 struct hit {
     uint64_t seq; /* of an event */
@@ -27,78 +20,6 @@ struct hits {
     struct hit *at;
     size_t count, room;
 };
-
-void search_cache_free(struct store *store, struct segment *segment)
-{
-    pthread_mutex_lock(&store->cache_lock);
-    struct search_cache *cache = segment->cache;
-    segment->cache = NULL;
-    pthread_mutex_unlock(&store->cache_lock);
-    if (cache == NULL)
-        return;
-    free(cache->finder);
-    free(cache->events);
-    free(cache);
-}
-
-/* ---- lists of segments without an index file; the cache's lock is held ---- */
-
-static bool cache_record(struct search_cache *cache, const struct record *record, uint64_t offset)
-{
-    uint32_t unit = (uint32_t)(offset / 8);
-    if (record->kind >= STORE_KINDS_MAX)
-        return true;
-    if (!room_for(&cache->finder, &cache->finder_room, cache->finder_count, 1, sizeof *cache->finder) ||
-        !room_for(&cache->events, &cache->event_room, cache->event_count, 1, sizeof *cache->events))
-        return false;
-    cache->finder[cache->finder_count++] = (struct finder_entry){finder_hash(record->kind, record->key), unit};
-    if (record->seq != 0)
-        cache->events[cache->event_count++] =
-            (struct event_entry){(uint32_t)record->seq, (uint32_t)(record->seq >> 32), unit};
-    return true;
-}
-
-static enum err cache_frame(struct search_cache *cache, const struct scan *scan, bool data)
-{
-    size_t at = 0;
-    if (data) {
-        cache->finder_count = open_batch_frame(&cache->open_finder, &scan->frame, cache->finder_count);
-        cache->event_count = open_batch_frame(&cache->open_events, &scan->frame, cache->event_count);
-    }
-    for (const struct record *record; (record = scan_record(scan, &at)) != NULL;)
-        if (!cache_record(cache, record, scan_record_offset(scan, record)))
-            return ERR_NO_MEMORY;
-    cache->end = scan->next;
-    return ERR_NONE;
-}
-
-static enum err cache_continue(struct store *store, struct segment *segment)
-{
-    uint64_t end = atomic_load(&segment->end);
-    if (segment->cache == NULL) {
-        segment->cache = calloc(1, sizeof *segment->cache);
-        if (segment->cache == NULL)
-            return ERR_NO_MEMORY;
-        segment->cache->end = SEGMENT_HEADER_BYTES;
-    }
-    struct search_cache *cache = segment->cache;
-    if (cache->end >= end)
-        return ERR_NONE;
-    struct scan scan;
-    enum err err;
-    scan_begin(&scan, store->io, segment->file, segment->seed, cache->end, end);
-    while ((err = scan_next(&scan)) == ERR_NONE)
-        if ((err = cache_frame(cache, &scan, segment->type == SEGMENT_DATA)) != ERR_NONE)
-            break;
-    if (err == ERR_NOT_FOUND)
-        err = scan.offset == end ? ERR_NONE : ERR_DAMAGED;
-    scan_end(&scan);
-    if (err == ERR_NONE && segment->void_tail && cache->open_finder.more) {
-        cache->finder_count = cache->open_finder.begins;
-        cache->event_count = cache->open_events.begins;
-    }
-    return err;
-}
 
 /* ---- segments with an index file ---- */
 
@@ -131,15 +52,26 @@ static enum err hit_add(struct hits *hits, uint64_t seq, struct segment *segment
     return ERR_NONE;
 }
 
+static enum err hit_found(void *self, uint64_t seq, struct segment *segment, uint32_t unit)
+{
+    return hit_add(self, seq, segment, unit);
+}
+
+/* Hits from `first` on were found newest first. */
+static void turn_round(struct hits *hits, size_t first)
+{
+    for (size_t last = hits->count; first + 1 < last; first++) {
+        struct hit hit = hits->at[first];
+        hits->at[first] = hits->at[--last];
+        hits->at[last] = hit;
+    }
+}
+
 static enum err find_cached(struct store *store, struct segment *segment, uint32_t hash, struct hits *hits)
 {
-    pthread_mutex_lock(&store->cache_lock);
-    enum err err = cache_continue(store, segment);
-    const struct search_cache *cache = segment->cache;
-    for (size_t i = 0; err == ERR_NONE && i < cache->finder_count; i++)
-        if (cache->finder[i].hash == hash)
-            err = hit_add(hits, 0, segment, cache->finder[i].unit);
-    pthread_mutex_unlock(&store->cache_lock);
+    size_t first = hits->count;
+    enum err err = search_cache_find(store, segment, hash, hit_found, hits);
+    turn_round(hits, first);
     return err;
 }
 
@@ -224,18 +156,6 @@ static enum err find_indexed(const struct store_io *io, const struct index_heade
             break;
         err = hit_add(hits, 0, segment, window.at[at - window.first].unit);
     }
-    return err;
-}
-
-static enum err events_cached(struct store *store, struct segment *segment, uint64_t after, struct hits *hits)
-{
-    pthread_mutex_lock(&store->cache_lock);
-    enum err err = cache_continue(store, segment);
-    const struct search_cache *cache = segment->cache;
-    for (size_t i = 0; err == ERR_NONE && i < cache->event_count; i++)
-        if (event_entry_seq(&cache->events[i]) > after)
-            err = hit_add(hits, event_entry_seq(&cache->events[i]), segment, cache->events[i].unit);
-    pthread_mutex_unlock(&store->cache_lock);
     return err;
 }
 
@@ -431,7 +351,7 @@ static enum err find_events(struct search *search, uint64_t after, size_t limit)
         struct index_header header;
         int file;
         if (!open_index(search->store, segment, &header, &file)) {
-            err = events_cached(search->store, segment, after, hits);
+            err = search_cache_events(search->store, segment, after, hit_found, hits);
         } else {
             bool wanted = header.sums.seq_max > after &&
                           (hits->count < limit || header.sums.seq_min < hits->at[hits->count - 1].seq);

@@ -22,7 +22,7 @@ static uint64_t oldest_kept;                             /* events before it are
 static enum err broken;                                  /* what every question answers, if not ERR_NONE */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: readers wait */
 
-static int reader_nice; /* that of who found last */
+static atomic_int reader_nice; /* that of who found last */
 
 static struct span span_of(const char *text)
 {

@@ -4,12 +4,31 @@
 
 #include <check.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SEGMENT_BYTES (1u << 20)
 #define CALLS_MAX     400
+
+/* The store's threads may be at the disk at any moment. */
+static void set_quota(struct sim *sim, uint64_t bytes)
+{
+    pthread_mutex_lock(&sim->lock);
+    sim->quota = bytes;
+    pthread_mutex_unlock(&sim->lock);
+}
+
+static void set_fault(struct sim *sim, enum sim_fault fault, enum sim_call call, uint64_t at, bool once)
+{
+    pthread_mutex_lock(&sim->lock);
+    sim->fault = fault;
+    sim->fault_call = call;
+    sim->fault_at = at;
+    sim->fault_once = once;
+    pthread_mutex_unlock(&sim->lock);
+}
 
 /* Births, ends, a full segment, cleaning. False: the store has failed. */
 static bool scenario(struct model *model)
@@ -57,7 +76,7 @@ static void check_afterwards(struct sim *sim, const struct model *model, const s
     struct model *found = model_new(1);
     struct store_problem problem;
     const char *why = NULL;
-    sim->fault = SIM_FAULT_NONE;
+    set_fault(sim, SIM_FAULT_NONE, SIM_CALL_RESERVE, 0, false);
     ck_assert_msg(model_open(found, sim, SIM_FOLDER, SEGMENT_BYTES, &problem) == ERR_NONE, "%s", problem.text);
     ck_assert_uint_ge(found->durable, outcome->told);
     ck_assert_uint_le(found->durable, outcome->submitted);
@@ -73,10 +92,7 @@ static unsigned fail_each(enum sim_call call, enum sim_fault fault, bool once)
     for (uint64_t n = 1; n <= CALLS_MAX; n += n < 40 ? 1 : 7) {
         struct sim *sim = sim_new();
         struct model *model = model_new(n);
-        sim->fault = fault;
-        sim->fault_call = call;
-        sim->fault_at = n;
-        sim->fault_once = once;
+        set_fault(sim, fault, call, n, once);
         struct outcome outcome = run_with_fault(sim, model);
         bool reached = sim->calls[call] >= n;
         failed += reached && (!outcome.opened || outcome.failed);
@@ -152,7 +168,7 @@ START_TEST(a_full_disk_is_said_and_no_failure_and_it_recovers)
     struct model *model = model_new(5);
     struct store_problem problem;
     const char *why = NULL;
-    sim->quota = 9 * SEGMENT_BYTES;
+    set_quota(sim, 9 * SEGMENT_BYTES);
     model->alive_max = 6000;
     model->body_max = 4000;
     model->heeds_full = true;
@@ -190,7 +206,7 @@ START_TEST(the_reserve_takes_commits_after_the_disk_is_full)
         ck_assert(model_settle(model));
         store_status_read(model->store, &status);
     } while (status.free_segments < 2);
-    sim->quota = sim_bytes(sim);
+    set_quota(sim, sim_bytes(sim));
     ck_assert(!store_is_full(model->store));
     for (unsigned i = 0; i < 20; i++) { /* more than one segment, less than three */
         model_wall_ms += 1000;
@@ -233,7 +249,7 @@ START_TEST(a_reserve_that_is_used_up_is_said_and_all_goes_on_when_there_is_room)
         model_bear(model, 3000);
         ck_assert(model_settle(model));
     } while (status_of(model).free_segments < 2);
-    sim->quota = sim_bytes(sim);
+    set_quota(sim, sim_bytes(sim));
     for (unsigned i = 0; i < 1400; i++) /* four segments, where there are three */
         model_bear(model, 3000);
     ck_assert(model_turn(model, 0));
@@ -242,7 +258,7 @@ START_TEST(a_reserve_that_is_used_up_is_said_and_all_goes_on_when_there_is_room)
     ck_assert(status_of(model).waits);
     ck_assert(model_turn(model, 100)); /* what comes meanwhile is kept */
     ck_assert_uint_lt(store_durable(model->store), model->submitted);
-    sim->quota = 0;
+    set_quota(sim, 0);
     wait_until_it_waits(model, false);
     ck_assert(model_settle(model));
     ck_assert(turns_until_full(model, false));
@@ -294,7 +310,7 @@ START_TEST(on_a_full_disk_a_segment_without_room_for_its_history_keeps_no_other_
         ck_assert(model_settle(model));
         store_status_read(model->store, &status);
     } while (status.free_segments < 2);
-    sim->quota = sim_bytes(sim);
+    set_quota(sim, sim_bytes(sim));
     for (unsigned i = 0; !store_is_full(model->store); i++) {
         ck_assert_uint_lt(i, 2000);
         model_set(model, i % MODEL_VALUES, i + 1);
@@ -342,14 +358,12 @@ START_TEST(a_segment_given_up_and_chosen_again_waits_for_all_its_copies)
     model->bare_ends = true;
     bear_many(model, 370); /* a segment and some more */
     end_most(model);
-    sim->fault = SIM_FAULT_ENOSPC;
-    sim->fault_call = SIM_CALL_RESERVE;
-    sim->fault_at = 1; /* no room for any history */
+    set_fault(sim, SIM_FAULT_ENOSPC, SIM_CALL_RESERVE, 1, false); /* no room for any history */
     do
         status = clean_unheard(model, model_wall_ms + 100);
     while (status.cleaned_bytes_moved == 0 || status.cleaning);
     uint64_t moved = status.cleaned_bytes_moved;
-    sim->fault = SIM_FAULT_NONE;
+    set_fault(sim, SIM_FAULT_NONE, SIM_CALL_RESERVE, 0, false);
     /* On a slow machine the helper may have had both copies made by now: then there is no more to move. */
     for (unsigned i = 0; i < 1500 && status.cleaned_bytes_moved == moved; i++)
         status = clean_unheard(model, model_wall_ms + 100);
@@ -373,7 +387,7 @@ START_TEST(segments_are_an_eighth_of_a_small_disk_at_most)
     struct sim *sim = sim_new();
     struct model *model = model_new(6);
     struct store_problem problem;
-    sim->quota = 24u << 20;
+    set_quota(sim, 24u << 20);
     ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, 64u << 20, &problem), ERR_NONE);
     ck_assert(model_turn(model, 10));
     ck_assert(model_settle(model));

@@ -230,6 +230,40 @@ START_TEST(what_is_sought_is_found_by_few_reads_however_many_records_there_are)
 }
 END_TEST
 
+struct ages {
+    unsigned count;
+    bool in_order;
+};
+
+static bool note_age(void *self, const struct store_record *record)
+{
+    struct ages *ages = self;
+    ages->in_order = ages->in_order && record->sections[1].bytes == ++ages->count;
+    return true;
+}
+
+/* In lists that grow while they are asked, without an index file. */
+START_TEST(records_of_one_key_are_found_oldest_first_whenever_they_are_asked_for)
+{
+    enum { TIMES = 700, OTHERS = 12 };
+    for (unsigned i = 1; i <= TIMES; i++) {
+        add_job(1, i);
+        for (unsigned other = 0; other < OTHERS; other++)
+            add_job(2 + i * OTHERS + other, 0);
+        if (i % 50 != 0)
+            continue;
+        commit();
+        struct ages ages = {0, true};
+        ck_assert_int_eq(store_find(store, MODEL_JOB, 1, note_age, &ages), ERR_NONE);
+        ck_assert_uint_eq(ages.count, i);
+        ck_assert(ages.in_order);
+        for (unsigned other = 2 + OTHERS; other < 2 + (i + 1) * OTHERS; other += 97)
+            ck_assert_uint_eq(count_found(other), 1);
+        ck_assert_uint_eq(count_found(2 + (TIMES + 1) * OTHERS), 0);
+    }
+}
+END_TEST
+
 START_TEST(commits_are_numbered_on_and_an_empty_one_is_the_last_one)
 {
     ck_assert_uint_eq(store_submit(store, batch), 0);
@@ -672,6 +706,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, what_was_committed_is_read_back_and_found_after_a_restart);
     tcase_add_test(tcase, what_is_sought_is_found_by_few_reads_however_many_records_there_are);
+    tcase_add_test(tcase, records_of_one_key_are_found_oldest_first_whenever_they_are_asked_for);
     tcase_add_test(tcase, commits_are_numbered_on_and_an_empty_one_is_the_last_one);
     tcase_add_test(tcase, a_batch_larger_than_a_segment_is_one_commit);
     tcase_add_test(tcase, what_a_batch_of_several_segments_left_unfinished_stays_void_with_index_files_too);
