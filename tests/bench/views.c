@@ -172,7 +172,7 @@ static void open_admin(void)
     bool made_first;
     struct tokens_problem tokens_problem;
     struct admin_problem problem;
-    const struct archive archive = {NULL, read_record, find_nothing, no_events};
+    const struct archive archive = {.read = read_record, .find = find_nothing, .events = no_events};
     snprintf(bench.folder, sizeof bench.folder, "/tmp/lineward-views-XXXXXX");
     if (sodium_init() < 0 || mkdtemp(bench.folder) == NULL)
         fail("no folder");

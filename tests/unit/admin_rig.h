@@ -317,7 +317,7 @@ static void rig_setup(void)
     bool made_first;
     ck_assert_int_eq(tokens_open(&rig.tokens, rig.tokens_path, &made_first, &tokens_problem), ERR_NONE);
     rig_open_core();
-    const struct archive archive = {NULL, rig_read, rig_find, rig_events};
+    const struct archive archive = {.read = rig_read, .find = rig_find, .events = rig_events};
     ck_assert_int_eq(lookup_open(&rig.lookup, &archive, 2), ERR_NONE);
     const struct admin_options options = {.listen = "127.0.0.1:0",
                                           .version = "0.1.0",

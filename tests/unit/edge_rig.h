@@ -302,7 +302,7 @@ static void edge_setup(void)
     edge.producers = edge_bind("inproc://producers");
     edge.workers = edge_bind("inproc://workers");
     edge.outbox = outbox_new();
-    const struct archive archive = {NULL, edge_read, edge_find, edge_events};
+    const struct archive archive = {.read = edge_read, .find = edge_find, .events = edge_events};
     ck_assert_int_eq(lookup_open(&edge.lookup, &archive, 1), ERR_NONE);
     const struct ingress_options ingress = {.socket = edge.producers,
                                             .conf = edge.conf,

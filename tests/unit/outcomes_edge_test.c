@@ -60,7 +60,7 @@ static void setup(void)
     struct conf_problem problem;
     edge_setup();
     oldest = 1;
-    const struct archive archive = {NULL, edge_read, edge_find, events_from_oldest};
+    const struct archive archive = {.read = edge_read, .find = edge_find, .events = events_from_oldest};
     ck_assert_int_eq(lookup_open(&lookup, &archive, 1), ERR_NONE);
     ck_assert_msg(conf_parse(&conf, edge_conf_text, sizeof edge_conf_text - 1, "rig.yaml", "/tmp", sets, 4,
                              &problem) == ERR_NONE,
