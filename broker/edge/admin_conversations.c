@@ -153,7 +153,7 @@ struct page {
     bool has_pool;
     uint32_t pool;
     uint64_t line; /* 0: any */
-    enum chat_health health; /* UNKNOWN: any */
+    unsigned healths; /* mask of enum chat_health; 0: any */
     uint32_t slot, walked;
     bool walk_over;
     struct lookup_conversation *found;
@@ -168,16 +168,24 @@ static void page_free(void *memory)
     free(page);
 }
 
+/* One word, or several joined by commas. */
 static bool read_health(struct exchange *x, struct page *page)
 {
     const char *text = query_get(x, "health");
-    if (text == NULL)
-        return true;
-    page->health = chat_health_read(text);
-    if (page->health != CHAT_UNKNOWN)
-        return true;
-    answer_error(x, CODE_INVALID_FIELD, "health must be HEALTHY, AT_RISK, CRITICAL or OPTED_OUT", "health");
-    return false;
+    while (text != NULL) {
+        char word[16];
+        size_t bytes = strcspn(text, ",");
+        snprintf(word, sizeof word, "%.*s", (int)bytes, text);
+        enum chat_health health = bytes < sizeof word ? chat_health_read(word) : CHAT_UNKNOWN;
+        if (health == CHAT_UNKNOWN) {
+            answer_error(x, CODE_INVALID_FIELD, "health must be of HEALTHY, AT_RISK, CRITICAL and OPTED_OUT, joined by commas",
+                         "health");
+            return false;
+        }
+        page->healths |= 1u << health;
+        text = text[bytes] == ',' ? text + bytes + 1 : NULL;
+    }
+    return true;
 }
 
 /* False: answered. */
@@ -252,7 +260,7 @@ static void take(void *self, const struct conversation_view *view)
 {
     struct page *page = self;
     if ((page->has_pool && view->pool != page->pool) || (page->line != 0 && view->line != page->line) ||
-        (page->health != CHAT_UNKNOWN && view->health != page->health) || !grant_sees_pool(page->turn, page->x, view->pool))
+        (page->healths != 0 && (page->healths & 1u << view->health) == 0) || !grant_sees_pool(page->turn, page->x, view->pool))
         return;
     fill(page->turn, view, &page->found[page->found_count++]);
 }

@@ -162,7 +162,7 @@ export function adminTests(broker) {
 
   test('admin: conversations and suppressions', async () => {
     await ask('GET /v1/conversations');
-    await ask('GET /v1/lines/{line}/conversations', { line }, { query: '?health=CRITICAL' });
+    await ask('GET /v1/lines/{line}/conversations', { line }, { query: '?health=AT_RISK,CRITICAL' });
     await ask('POST /v1/conversations/import', {}, { body: { conversations: [
       { line, to: '+14155550121', chat_id: 'chat-1' }, { line, to: '+14155550121', chat_id: 'chat-1' }, { line }] } });
     await ask('PUT /v1/conversations/{pool}/{to}/line', { pool: 'default', to: '+14155550121' },

@@ -290,6 +290,10 @@ START_TEST(the_conversations_of_a_line_are_listed_by_the_health_of_their_chats)
     reply = rig_ask("GET", "/v1/lines/+12025550101/conversations", "viewer-token", NULL);
     ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "conversations")), 4);
     reply_free(&reply);
+    reply = rig_ask("GET", "/v1/lines/+12025550101/conversations?health=AT_RISK,CRITICAL", "viewer-token", NULL);
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "conversations")), 3);
+    reply_free(&reply);
+    rig_expect("GET", "/v1/lines/+12025550101/conversations?health=CRITICAL,", "viewer-token", NULL, 422);
     rig_expect("GET", "/v1/lines/+12025550101/conversations?health=fine", "viewer-token", NULL, 422);
     rig_expect("GET", "/v1/lines/+12025550101/conversations", "viewer-us-token", NULL, 404);
 }

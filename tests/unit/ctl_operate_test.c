@@ -44,6 +44,23 @@ START_TEST(cordon_and_uncordon_name_the_line)
 }
 END_TEST
 
+START_TEST(the_conversations_of_a_line_are_listed_by_their_health)
+{
+    static const struct reply script[] = {
+        {200, "{\"conversations\":[],\"next\":\"65536\"}"},
+        {200, "{\"conversations\":[{\"pool\":\"eu\",\"to\":[\"+14155550001\"],\"chat_id\":\"c1\",\"health\":{\"status\":"
+              "\"CRITICAL\",\"since\":null},\"streak\":4}],\"next\":null}"}};
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("of"), W("+1202"), W("--health"), W("CRITICAL,AT_RISK"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "GET", "/v1/lines/%2B1202/conversations?limit=100&health=CRITICAL%2CAT_RISK");
+    assert_asked(1, "GET", "/v1/lines/%2B1202/conversations?limit=100&after=65536&health=CRITICAL%2CAT_RISK");
+    assert_says(said.out, "+14155550001");
+    assert_says(said.out, "CRITICAL");
+    server_stop();
+}
+END_TEST
+
 START_TEST(the_list_of_lines_says_which_are_cordoned)
 {
     static const struct reply script[] = {
@@ -256,6 +273,7 @@ int main(void)
     tcase_add_checked_fixture(tests, NULL, teardown);
     tcase_add_test(tests, settle_needs_a_reason_and_an_outcome);
     tcase_add_test(tests, cordon_and_uncordon_name_the_line);
+    tcase_add_test(tests, the_conversations_of_a_line_are_listed_by_their_health);
     tcase_add_test(tests, the_list_of_lines_says_which_are_cordoned);
     tcase_add_test(tests, a_reputation_is_set_for_a_while_with_a_reason_and_ended);
     tcase_add_test(tests, a_drain_says_how_and_may_be_dry);

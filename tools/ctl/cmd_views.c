@@ -103,6 +103,20 @@ static const struct column pause_columns[] = {
     {NULL, NULL, false},
 };
 
+static const struct column conversation_columns[] = {
+    {"TO", "to", true},
+    {"HEALTH", "health.status", true},
+    {"SINCE", "health.since", true},
+    {"UNANSWERED", "streak", false},
+    {"LAST OUT", "last_out", false},
+    {"LAST IN", "last_in", false},
+    {"WAITING", "waiting", false},
+    {"LEASED", "leased", false},
+    {"POOL", "pool", false},
+    {"CHAT", "chat_id", false},
+    {NULL, NULL, false},
+};
+
 static const struct column suppression_columns[] = {
     {"TO", "to", true},          {"CAUSE", "cause", true}, {"SINCE", "since", true}, {"REASON", "reason", false},
     {"CAUSES", "causes", false}, {"BY", "by", false},      {NULL, NULL, false},
@@ -135,6 +149,7 @@ static const struct column *columns_for(const char *list)
         {"pools", pool_columns},
         {"campaigns", campaign_columns},
         {"pauses", pause_columns},
+        {"conversations", conversation_columns},
         {"suppressions", suppression_columns},
         {"erasures", erasure_columns},
     };

@@ -178,6 +178,13 @@ static const struct option_spec shape_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec conversations_options[] = {
+    {"health", "WORDS", "only those whose chat is so: AT_RISK, CRITICAL, HEALTHY, OPTED_OUT, joined by commas"},
+    {"limit", "N", "at most so many; default 100"},
+    {"after", "NEXT", "go on where an earlier answer stopped"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec export_options[] = {
     {"pool", "POOL", "only conversations of this pool"},
     {"line", "NUMBER", "only those that live on this line"},
@@ -330,6 +337,9 @@ const struct command commands[] = {
     {"pauses", "", 0, 0, "the pauses in force", NULL, no_options, command_list, "/v1/pauses"},
     {"conversation", "POOL TO", 2, 2, "one conversation: where it lives, its chat's health, what waits",
      "Several recipients are joined by commas.", no_options, command_conversation, "/v1/conversations/{}/{}"},
+    {"conversations of", "LINE", 1, 1, "the conversations that live on a line, by the health of their chats",
+     "Those that are CRITICAL or AT_RISK are what to mend when the line is.", conversations_options, command_jobs,
+     "/v1/lines/{}/conversations"},
     {"conversations import", "[FILE.csv|-]", 0, 1, "take over conversations that exist already",
      "They live on from now on where they lived, and cost no new-conversation budget. From a file: the columns pool, line,\n"
      "to, chat_id, last_out, last_in, health, health_at, in this order or as a first row names them; several recipients\n"
