@@ -34,6 +34,8 @@ uint64_t change_key(const struct change *change)
         return change->orders->line;
     case CHANGE_CAMPAIGN:
         return (uint64_t)change->campaign.pool << 16 | change->campaign.name;
+    case CHANGE_REPLIES:
+        return (uint64_t)change->replies.class << 32 | (uint64_t)change->replies.pool << 16 | change->replies.campaign;
     case CHANGE_AUDIT:
         return change->audit->number / AUDIT_SHELF;
     case CHANGE_OUTCOMES:

@@ -34,6 +34,7 @@ enum change_kind {
     CHANGE_OUTCOMES = 17,  /* how far a pool's outcome webhooks were taken */
     CHANGE_ERASURE = 18,   /* an order to erase a recipient, and how far it is */
     CHANGE_FORGOTTEN = 19, /* a conversation lives nowhere any more, and nothing is known of it */
+    CHANGE_REPLIES = 20,   /* how many of a pool's or campaign's messages of one class were answered */
     CHANGE_KIND_COUNT
 };
 
@@ -80,6 +81,12 @@ struct budget_window { /* counts per ten minutes; bucket = Unix time / 600 s; sl
 
 #define LEVEL_DAYS   7 /* before the one under way: what a line's recent daily level is made of */
 #define LEVEL_DAY_MS INT64_C(86400000)
+
+#define REPLY_DAYS 7
+struct reply_days { /* see reply_days.h */
+    uint32_t newest; /* day; the counts are of that one and the six before it, each at its number % REPLY_DAYS */
+    uint32_t sent[REPLY_DAYS], answered[REPLY_DAYS];
+};
 
 struct change_job {
     uint64_t number;
@@ -133,6 +140,10 @@ struct change_end {
     uint32_t out_ago_s;  /* and how long before the end its last message went out */
     uint16_t pool, campaign; /* campaign 0: none */
     uint64_t campaign_ended; /* of its jobs, how many ended so: this one included */
+    /* Of a message that went out, or may have: how many did that day, on its line, and of its class in its pool and in
+     * its campaign. 0: not told */
+    uint8_t class;
+    uint32_t line_sent, pool_sent, campaign_sent;
 };
 
 struct change_conversation {
@@ -145,6 +156,9 @@ struct change_conversation {
     bool forgotten_chat;
     bool unbegun; /* it was moved there on purpose, and nothing was sent there yet */
     uint64_t as_of; /* the next event's number when it was written: ends of jobs from it on know more; 0: not told */
+    /* its newest message out, if that has no answer yet (struct last_out); day 0: it has */
+    uint16_t waits_day, waits_campaign;
+    uint8_t waits_class;
 };
 
 struct change_line {
@@ -159,6 +173,7 @@ struct change_line {
     int64_t day;               /* of the newest message out: Unix time / 86400 s */
     uint32_t days[LEVEL_DAYS]; /* messages out on the days before it, the latest first */
     struct budget_window away; /* recipients of conversations that moved elsewhere since */
+    struct reply_days replies;
 };
 
 #define DRAIN_WHY_BYTES 48
@@ -203,6 +218,12 @@ struct change_pause {
 struct change_campaign {
     uint16_t pool, name;
     uint64_t ended[ENDS]; /* by state, from JOB_SENT on */
+};
+
+struct change_replies { /* campaign 0: the pool's, its campaigns included */
+    uint16_t pool, campaign;
+    uint8_t class;
+    struct reply_days days;
 };
 
 #define AUDIT_SHELF 256 /* records under one key: found together, and never more than a page can bear */
@@ -338,6 +359,7 @@ struct change {
         struct change_reputation reputation;
         struct change_suppression suppression;
         struct change_campaign campaign;
+        struct change_replies replies;
     };
 };
 

@@ -55,6 +55,7 @@ uint32_t conversation_new(struct core *core, uint64_t key, uint32_t pool)
         return NOBODY;
     struct conversation *conversation = &core->conversations[slot];
     memset(conversation, 0, sizeof *conversation);
+    core->last_outs[slot] = (struct last_out){0};
     conversation->key = key;
     conversation->place = NOWHERE_48;
     conversation->line = NO_LINE;

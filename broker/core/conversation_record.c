@@ -24,6 +24,12 @@ void conversation_record(struct core *core, uint32_t at, const struct conversati
         .unbegun = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == CONVERSATION_PINNED,
         .as_of = core->next_seq,
     };
+    const struct last_out *last = &core->last_outs[at];
+    if (last->waits) {
+        change->conversation.waits_day = last->day;
+        change->conversation.waits_class = last->class;
+        change->conversation.waits_campaign = last->campaign;
+    }
     change->event.at_ms = now.wall_ms;
     change->sections[SECTION_RESULT] = news->chat_id;
     change->sections[SECTION_RECIPIENTS] = news->recipients;

@@ -21,6 +21,7 @@
 #include "broker/core/pair.h"
 #include "broker/core/pause.h"
 #include "broker/core/purge.h"
+#include "broker/core/replied.h"
 #include "broker/core/settle.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
@@ -87,6 +88,7 @@ static void take_tables(struct core *core, struct taker *taker)
     core->collapse = take(taker, limits->jobs_max + 1ull, sizeof *core->collapse);
     core->job_orders = take(taker, limits->jobs_max + 1ull, sizeof *core->job_orders);
     core->conversations = take(taker, limits->conversations_max + 1ull, sizeof *core->conversations);
+    core->last_outs = take(taker, limits->conversations_max + 1ull, sizeof *core->last_outs);
     core->lines = take(taker, limits->lines_max, sizeof *core->lines);
     core->orders = take(taker, limits->lines_max, sizeof *core->orders);
     core->pools = take(taker, limits->names_max + CONF_POOLS_MAX, sizeof *core->pools);
@@ -96,6 +98,7 @@ static void take_tables(struct core *core, struct taker *taker)
     core->pauses = take(taker, limits->pauses_max, sizeof *core->pauses);
     core->campaigns = take(taker, limits->names_max, sizeof *core->campaigns);
     core->erasures = take(taker, ERASURES_MAX, sizeof *core->erasures);
+    core->replies = take(taker, limits->names_max, sizeof *core->replies);
     core->outcomes = take(taker, limits->names_max, sizeof *core->outcomes);
     core->pause_changes = take(taker, limits->pauses_max, sizeof *core->pause_changes);
     core->names = take(taker, limits->names_max, sizeof *core->names);
@@ -233,7 +236,7 @@ static void wake_mono(struct core *core, uint32_t owner, struct instant now, str
     case MONO_FORGET:
         dedupe_forget(core, now);
         start_refresh(core, now, out);
-        if (!campaigns_refresh(core, now, out))
+        if (!campaigns_refresh(core, now, out) || !replied_refresh(core, now, out))
             mono_timer(core, MONO_FORGET, 0, now.mono_ms + 1);
         break;
     case MONO_AHEAD:

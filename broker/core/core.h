@@ -670,6 +670,16 @@ bool core_conversation_view(const struct core *core, uint64_t key, struct conver
 bool core_conversations_walk(const struct core *core, uint32_t *cursor, uint32_t limit,
                              void (*visit)(void *self, const struct conversation_view *view), void *self);
 
+/* Messages out of today and the six days before it (UTC), and those of them that were answered. */
+struct reply_counts {
+    uint64_t sent, answered;
+};
+/* False: there is no such line, or (from 0 on) campaign. *pool is UINT32_MAX for one that belongs to none configured. */
+bool core_line_replies(const struct core *core, size_t line, struct instant now, uint32_t *pool, struct reply_counts *out);
+bool core_campaign_replies(const struct core *core, uint32_t at, struct instant now, uint32_t *pool,
+                           struct reply_counts *out);
+struct reply_counts core_pool_replies(const struct core *core, uint32_t pool, enum job_class class, struct instant now);
+
 struct line_view {
     uint64_t number;
     uint32_t account, pool; /* conf indices; UINT32_MAX: none */
@@ -689,9 +699,11 @@ struct line_view {
     int64_t messages_limit, fresh_limit, recipients_limit, growth_limit, pair_limit; /* 0: none */
     uint32_t backlog_queued, backlog_held, backlog_leased, backlog_by_class[CLASS_COUNT];
     uint64_t sent_total;
+    struct reply_counts replies;
     int64_t drain_eta_ms; /* 0: nobody can say, or nothing is drained at a pace */
 };
 size_t core_line_count(const struct core *core);
+uint64_t core_line_number(const struct core *core, size_t index); /* digits; of one that there is */
 bool core_line_view(struct core *core, size_t index, struct instant now, struct line_view *out);
 bool core_line_find(const struct core *core, uint64_t number, size_t *index);
 

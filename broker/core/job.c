@@ -8,6 +8,7 @@
 #include "broker/core/collapse.h"
 #include "broker/core/conversation.h"
 #include "broker/core/line.h"
+#include "broker/core/replied.h"
 #include "broker/core/settle.h"
 
 #define WITHDRAWN [EV_EXPIRE] = JOB_EXPIRED, [EV_CANCEL] = JOB_CANCELLED, [EV_SUPPRESS] = JOB_SUPPRESSED
@@ -268,6 +269,8 @@ static void record_end(struct core *core, const struct job *job, const struct jo
     };
     if (job->campaign != 0)
         campaign_end(core, job, &change->end);
+    if (job->state == JOB_SENT || ending->code == CODE_OUTCOME_UNKNOWN)
+        replied_tell(core, job, &change->end, now);
     change->end.line = ending->line;
     if (ending->line == 0 && (conversation->flags & CONVERSATION_BOUND) != 0)
         change->end.line = core->lines[conversation->line].known.number;

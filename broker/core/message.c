@@ -8,6 +8,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/purge.h"
+#include "broker/core/replied.h"
 #include "broker/core/settle.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
@@ -88,8 +89,11 @@ static void hear_in(struct core *core, uint32_t at, const struct core_message_fa
         conversation->health = CHAT_UNKNOWN;
         changed = true;
     }
+    unsigned unanswered = conversation->streak;
     if (is_answer(fact) && chat_count_in(conversation, moment_or(fact->at_ms, now)))
         changed = true;
+    if (unanswered > 0 && conversation->streak == 0)
+        replied_count_in(core, at, now, out);
     if (changed)
         record_known(core, at, now, out);
     else if (is_answer(fact) || conversation->health_at != was_at)

@@ -84,6 +84,7 @@ static void lose_chat(struct core *core, uint32_t at)
 {
     struct conversation *conversation = &core->conversations[at];
     conversation_lose_chat(core, at);
+    core->last_outs[at].waits = false; /* that was another line's */
     if (conversation->health != CHAT_OPTED_OUT) { /* that was the old chat's */
         conversation->health = CHAT_UNKNOWN;
         conversation->health_at = 0;

@@ -12,6 +12,7 @@
 #include "broker/core/operate.h"
 #include "broker/core/pair.h"
 #include "broker/core/purge.h"
+#include "broker/core/replied.h"
 #include "broker/core/reputation.h"
 #include "broker/core/retry.h"
 #include "broker/core/settle.h"
@@ -75,6 +76,7 @@ static void sent(struct core *core, uint32_t slot, const struct core_result *res
     if (result->chat_hash != 0)
         conversation_set_chat(core, at, result->chat_hash);
     chat_count_out(conversation);
+    replied_count_out(core, slot, now);
     if (first || conversation->chat_hash != chat)
         record_conversation(core, at, slot, result, now, out);
     else
@@ -118,6 +120,7 @@ static void remember_home(struct core *core, uint32_t slot, struct instant now, 
     uint32_t at = core->jobs[slot].conversation;
     const struct core_result nothing = {.outcome = OUTCOME_RETRY};
     chat_count_out(&core->conversations[at]);
+    replied_count_out(core, slot, now);
     if ((core->conversations[at].flags & CONVERSATION_RECORDED) == 0)
         record_conversation(core, at, slot, &nothing, now, out);
     else

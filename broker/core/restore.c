@@ -19,6 +19,8 @@
 #include "broker/core/pair.h"
 #include "broker/core/pause.h"
 #include "broker/core/quiet.h"
+#include "broker/core/replied.h"
+#include "broker/core/reply_days.h"
 #include "broker/core/suppression.h"
 
 /* While replaying, a job's `left`/`right` hold its order, `parent` the slot of its lease and `rank` whether its newest
@@ -299,6 +301,7 @@ static void restore_streak(struct core *core, const struct change_end *end, uint
     if (conversation->streak != streak || seq > known_to(conversation))
         conversation->flags |= CONVERSATION_AHEAD;
     conversation->streak = streak & STREAK_MAX;
+    core->last_outs[at] = replied_last(end, at_ms);
     set_known_to(conversation, seq + 1);
 }
 
@@ -308,6 +311,7 @@ static void restore_end(struct core *core, const struct change_end *end, uint64_
     restore_streak(core, end, seq, at_ms);
     if (end->campaign != 0)
         campaign_restore(core, end->pool, end->campaign, (enum job_state)end->state, end->campaign_ended);
+    replied_restore_end(core, end, at_ms);
     if (end->message_hash != 0 && dedupe_find(core, end->message_hash) == NULL)
         dedupe_remember(core, end->message_hash, end->number, 0, at_ms);
     if (job == NULL) {
@@ -348,6 +352,10 @@ static enum err restore_conversation(struct core *core, const struct change_conv
     conversation->last_in = value->last_in_ms == 0 ? 0 : minute_of(value->last_in_ms);
     if (!is_behind) {
         conversation->streak = value->streak & STREAK_MAX;
+        core->last_outs[at] = (struct last_out){.day = value->waits_day & 0x3FFF,
+                                                .class = value->waits_class & 3,
+                                                .campaign = value->waits_campaign & 0x7FFF,
+                                                .waits = value->waits_day != 0};
         set_known_to(conversation, value->as_of);
     }
     if (value->forgotten_chat)
@@ -368,10 +376,12 @@ static enum err restore_line(struct core *core, const struct change_line *value)
     struct budget_window messages = line->known.messages;
     struct budget_window fresh = line->known.fresh;
     struct budget_window sent = line->known.out;
+    struct reply_days replies = line->known.replies;
     line->known = *value;
     budget_merge(&line->known.messages, &messages); /* tries replayed before may know more */
     budget_merge(&line->known.fresh, &fresh);
     budget_merge(&line->known.out, &sent);
+    reply_days_merge(&line->known.replies, &replies);
     return ERR_NONE;
 }
 
@@ -422,6 +432,9 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
     case CHANGE_SUPPRESSION:
         if (!past || change->suppression.over) /* the end of one counts as history too: its beginning may lie there */
             suppression_restore(core, &change->suppression);
+        return ERR_NONE;
+    case CHANGE_REPLIES:
+        replied_restore(core, &change->replies);
         return ERR_NONE;
     case CHANGE_CAMPAIGN:
         for (unsigned end = 0; end < ENDS; end++)

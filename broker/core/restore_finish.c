@@ -21,6 +21,7 @@
 #include "broker/core/past.h"
 #include "broker/core/pause.h"
 #include "broker/core/quiet.h"
+#include "broker/core/replied.h"
 #include "broker/core/settle.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
@@ -412,6 +413,8 @@ void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct i
         uint32_t campaign = campaign_find(core, (uint16_t)(key >> 16), (uint16_t)key);
         if (campaign != NOBODY)
             campaign_record(core, campaign, now, out);
+    } else if (kind == CHANGE_REPLIES) {
+        replied_record(core, (uint16_t)(key >> 16), (uint16_t)key, (unsigned)(key >> 32), now, out);
     } else if (kind == CHANGE_OUTCOMES) {
         outcomes_renew(core, (uint16_t)key, now, out);
     } else if (kind == CHANGE_ERASURE) {

@@ -107,6 +107,23 @@ struct conversation {
 };
 _Static_assert(sizeof(struct conversation) <= 48, "an idle conversation costs at most 48 bytes");
 
+/* Beside a conversation: its newest message out, for whom an answer counts (replied.h). */
+struct last_out {
+    uint32_t day : 14; /* reply_day() */
+    uint32_t class : 2;
+    uint32_t campaign : 15;
+    uint32_t waits : 1; /* has no answer yet */
+};
+_Static_assert(sizeof(struct last_out) == 4, "four bytes a conversation");
+
+struct reply_group {
+    struct reply_days days;
+    bool unrecorded;
+};
+struct reply_groups {
+    struct reply_group of[CLASS_COUNT];
+};
+
 struct ready_queue { /* leftist heap of conversations' first jobs: earliest deadline, then order of acceptance */
     uint32_t root;
 };
@@ -332,6 +349,7 @@ struct campaign {
     bool returning, unrecorded;
     uint64_t live, leased; /* leased ones are live */
     uint64_t ended[ENDS];
+    struct reply_groups replies;
 };
 
 struct name {
@@ -415,6 +433,7 @@ struct core {
     uint64_t requeued[REQUEUED_MEMORY], requeue_count; /* the last ones */
 
     struct conversation *conversations;
+    struct last_out *last_outs; /* by the conversation's slot */
     uint32_t conversations_used, conversations_free;
     struct index by_key, by_chat;
     uint32_t ahead_count, ahead_at; /* with CONVERSATION_AHEAD; how far they were looked for */
@@ -462,6 +481,8 @@ struct core {
     uint32_t erase_at, erase_waits; /* the next job to be looked at for the one in hand; waits so far */
 
     struct change_outcomes *outcomes; /* [names_max], by the pool's name; pool 0: nothing is known of it */
+
+    struct reply_groups *replies; /* [names_max], by the pool's name */
 
     struct campaign *campaigns; /* [names_max], slot 0 unused */
     uint32_t campaigns_used;

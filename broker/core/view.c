@@ -10,6 +10,7 @@
 #include "broker/core/pause.h"
 #include "broker/core/quiet.h"
 #include "broker/core/operate.h"
+#include "broker/core/reply_days.h"
 
 #include <string.h>
 
@@ -154,6 +155,11 @@ static void view_budgets(const struct core *core, const struct line *line, struc
     out->growth_limit = growth.limit;
 }
 
+uint64_t core_line_number(const struct core *core, size_t index)
+{
+    return core->lines[index].known.number;
+}
+
 bool core_line_view(struct core *core, size_t index, struct instant now, struct line_view *out)
 {
     if (index >= core->line_count)
@@ -188,6 +194,7 @@ bool core_line_view(struct core *core, size_t index, struct instant now, struct 
     if (operator_is_heard(core, line))
         view_operators_word(core, line, out);
     view_budgets(core, line, now, out);
+    out->replies = reply_days_sum(&line->known.replies, reply_day(now.wall_ms));
     uint32_t waiting = 0;
     for (int c = 0; c < CLASS_COUNT; c++) {
         out->backlog_by_class[c] = line->waiting[c];

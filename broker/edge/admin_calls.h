@@ -39,6 +39,7 @@ enum admin_step call_settle(struct admin_turn *turn, struct exchange *x);
 
 /* admin_shape.c */
 enum admin_step call_shape(struct admin_turn *turn, struct exchange *x);
+enum admin_step call_replies(struct admin_turn *turn, struct exchange *x);
 
 /* admin_why.c */
 enum admin_step call_why_not(struct admin_turn *turn, struct exchange *x);

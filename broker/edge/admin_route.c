@@ -46,6 +46,7 @@ static const struct route routes[] = {
     {"POST", "/v1/lines/{line}/cordon", OPERATOR, SMALL, call_cordon, 1},
     {"POST", "/v1/lines/{line}/uncordon", OPERATOR, SMALL, call_cordon, 0},
     {"GET", "/v1/shape", LOOKS, 0, call_shape, 0},
+    {"GET", "/v1/replies", LOOKS, 0, call_replies, 0},
     {"GET", "/v1/lines/{line}/conversations", LOOKS, 0, call_conversations, 1},
     {"GET", "/v1/pauses", LOOKS, 0, call_pauses, 0},
     {"GET", "/v1/workers", LOOKS, 0, call_workers, 0},

@@ -116,7 +116,7 @@ enum admin_step call_status(struct admin_turn *turn, struct exchange *x)
 
 /* ---- metrics: the lines are gathered over several turns, then all is written ---- */
 
-enum { METRICS_LINES, METRICS_COUNT, METRICS_WRITE };
+enum { METRICS_LINES, METRICS_COUNT, METRICS_REPLIES, METRICS_WRITE };
 
 struct gathered_lines {
     struct counting counting;
@@ -163,6 +163,29 @@ static bool put_pool_outcomes(struct admin_turn *turn, const struct exchange *x,
     }
     metrics_put_outcomes(metrics, pools, count);
     free(pools);
+    return true;
+}
+
+/* False: out of memory. */
+static bool put_pool_replies(const struct admin_turn *turn, const struct exchange *x, struct metrics *metrics)
+{
+    const struct conf *conf = turn->options->conf;
+    struct pool_replies_named *replies = calloc(METRICS_POOLS_MAX * CLASS_COUNT, sizeof *replies);
+    size_t count = 0;
+    if (replies == NULL)
+        return false;
+    for (uint32_t p = 0, pools = 0; p < conf->pool_count && pools < METRICS_POOLS_MAX; p++) {
+        if (!grant_sees_pool(turn, x, p))
+            continue;
+        pools++;
+        for (enum job_class class = 0; class < CLASS_COUNT; class ++) {
+            struct reply_counts counts = core_pool_replies(turn->core, p, class, turn->now);
+            if (counts.sent > 0)
+                replies[count++] = (struct pool_replies_named){conf->pools[p].name, class, counts};
+        }
+    }
+    metrics_put_replies(metrics, replies, count);
+    free(replies);
     return true;
 }
 
@@ -214,7 +237,12 @@ enum admin_step call_metrics(struct admin_turn *turn, struct exchange *x)
         return STEP_MORE;
     case METRICS_COUNT:
         if (!count_on(turn, &lines->counting))
-            x->phase = METRICS_WRITE;
+            x->phase = METRICS_REPLIES;
+        return STEP_MORE;
+    case METRICS_REPLIES:
+        if (!put_pool_replies(turn, x, &lines->metrics))
+            lines->metrics.failed = true;
+        x->phase = METRICS_WRITE;
         return STEP_MORE;
     default:
         return write_metrics(turn, x, lines);

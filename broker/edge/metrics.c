@@ -304,6 +304,35 @@ void metrics_put_outcomes(struct metrics *m, const struct pool_outcomes_named *p
     }
 }
 
+/* ---- messages of the last days, by class of at most METRICS_POOLS_MAX pools ---- */
+
+static void put_replies(struct metrics *m, const char *name, const char *help, const struct pool_replies_named *replies,
+                        size_t count, uint64_t (*value)(const struct reply_counts *counts))
+{
+    put_head(m, name, "gauge", help);
+    for (size_t i = 0; i < count; i++)
+        put(m, "lineward_%s{pool=\"%s\",class=\"%s\"} %" PRIu64 "\n", name, replies[i].pool,
+            job_class_name(replies[i].class), value(&replies[i].counts));
+}
+
+static uint64_t sent_of(const struct reply_counts *counts)
+{
+    return counts->sent;
+}
+
+static uint64_t answered_of(const struct reply_counts *counts)
+{
+    return counts->answered;
+}
+
+void metrics_put_replies(struct metrics *m, const struct pool_replies_named *replies, size_t count)
+{
+    put_replies(m, "messages_week", "Messages that went out today and on the six days before, UTC.", replies, count,
+                sent_of);
+    put_replies(m, "messages_answered_week", "Those of lineward_messages_week that the recipient answered.", replies,
+                count, answered_of);
+}
+
 /* ---- lines ---- */
 
 static double gate_value(const struct line_view *line)

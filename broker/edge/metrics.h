@@ -29,6 +29,12 @@ struct pool_outcomes_named { /* a pool that has an outcome webhook */
     struct outcome_view view;
 };
 void metrics_put_outcomes(struct metrics *metrics, const struct pool_outcomes_named *pools, size_t count);
+struct pool_replies_named { /* a pool's messages of one class */
+    const char *pool;       /* as accounts' */
+    enum job_class class;
+    struct reply_counts counts;
+};
+void metrics_put_replies(struct metrics *metrics, const struct pool_replies_named *replies, size_t count);
 /* The lines' families, a sample each of the `shown` lines (<= METRICS_LINES_MAX) out of `total`: one family a call, from
  * *family on (0 first), since that many samples take a while. False: that was the last one. */
 bool metrics_put_family(struct metrics *metrics, size_t *family, const struct line_view *lines, size_t shown, size_t total);

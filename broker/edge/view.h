@@ -143,6 +143,8 @@ struct outcome_view { /* of a pool's outcome webhooks */
     int status;                  /* and its HTTP status; 0: no answer */
 };
 /* `outcomes`: NULL, if the pool has no outcome webhook. */
+/* "sent", "answered" and the "share", which is null where nothing was sent. */
+void view_reply_counts(struct json_out *out, const struct reply_counts *counts);
 void view_pool(struct json_out *out, const struct pool_view *pool, const char *name, const char *account,
                const char *policy, const struct outcome_view *outcomes);
 void view_worker(struct json_out *out, const struct worker_view *worker);

@@ -60,6 +60,17 @@ static void put_budget(struct json_out *out, const char *key, unsigned used, int
     json_close(out, '}');
 }
 
+void view_reply_counts(struct json_out *out, const struct reply_counts *counts)
+{
+    put_count(out, "sent", counts->sent);
+    put_count(out, "answered", counts->answered);
+    json_key(out, "share");
+    if (counts->sent > 0)
+        json_put_number(out, (double)((10000 * counts->answered + counts->sent / 2) / counts->sent) / 10000);
+    else
+        json_put_null(out);
+}
+
 static void put_budgets(struct json_out *out, const struct line_view *line)
 {
     json_key(out, "budgets");
@@ -195,6 +206,10 @@ void view_line_members(struct json_out *out, const struct line_view *line, struc
     put_budgets(out, line);
     put_backlog(out, line);
     put_time(out, "oldest_at", line->oldest_at_ms);
+    json_key(out, "replies");
+    json_open(out, '{');
+    view_reply_counts(out, &line->replies);
+    json_close(out, '}');
     json_key(out, "drain");
     view_drain(out, line);
 }

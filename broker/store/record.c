@@ -154,6 +154,17 @@ static void walk_window(struct cursor *cursor, struct budget_window *window)
     }
 }
 
+/* The latest day first. */
+static void walk_reply_days(struct cursor *cursor, struct reply_days *days)
+{
+    FIELD(days->newest);
+    for (uint32_t ago = 0; ago < REPLY_DAYS; ago++) {
+        size_t slot = ((size_t)days->newest + REPLY_DAYS - ago) % REPLY_DAYS;
+        FIELD(days->sent[slot]);
+        FIELD(days->answered[slot]);
+    }
+}
+
 static void walk_start(struct cursor *cursor, struct change_start *start)
 {
     walk_bytes(cursor, start->random, sizeof start->random);
@@ -239,6 +250,10 @@ static void walk_end(struct cursor *cursor, struct change_end *end)
     FIELD(end->pool); /* from version 2 on */
     FIELD(end->campaign);
     FIELD(end->campaign_ended);
+    FIELD(end->class); /* from version 6 on */
+    FIELD(end->line_sent);
+    FIELD(end->pool_sent);
+    FIELD(end->campaign_sent);
 }
 
 static void walk_conversation(struct cursor *cursor, struct change_conversation *conversation)
@@ -254,6 +269,9 @@ static void walk_conversation(struct cursor *cursor, struct change_conversation 
     FIELD(conversation->forgotten_chat);
     FIELD(conversation->unbegun);
     FIELD(conversation->as_of);
+    FIELD(conversation->waits_day); /* from version 6 on */
+    FIELD(conversation->waits_campaign);
+    FIELD(conversation->waits_class);
 }
 
 static void walk_line(struct cursor *cursor, struct change_line *line)
@@ -287,6 +305,7 @@ static void walk_line(struct cursor *cursor, struct change_line *line)
     for (int i = 0; i < LEVEL_DAYS; i++)
         FIELD(line->days[i]);
     walk_window(cursor, &line->away);
+    walk_reply_days(cursor, &line->replies); /* from version 6 on */
 }
 
 static void walk_pause(struct cursor *cursor, struct change_pause *pause)
@@ -479,6 +498,9 @@ static bool walk(struct cursor *cursor, struct change *change, struct record_sto
     case CHANGE_CAMPAIGN:
         walk_campaign(cursor, &change->campaign);
         return true;
+    case CHANGE_REPLIES:
+        walk_reply_days(cursor, &change->replies.days);
+        return true;
     case CHANGE_AUDIT:
         walk_audit(cursor, storage != NULL ? &storage->audit : (struct change_audit *)change->audit);
         return true;
@@ -565,6 +587,11 @@ static void set_key(struct change *change, uint64_t key, struct record_storage *
         change->campaign.pool = (uint16_t)(key >> 16);
         change->campaign.name = (uint16_t)key;
         break;
+    case CHANGE_REPLIES:
+        change->replies.class = (uint8_t)(key >> 32);
+        change->replies.pool = (uint16_t)(key >> 16);
+        change->replies.campaign = (uint16_t)key;
+        break;
     case CHANGE_AUDIT: /* the head has its number: the key is but its shelf */
         change->audit = &storage->audit;
         break;
@@ -584,9 +611,9 @@ static bool is_sane(const struct change *change, const struct record_storage *st
     case CHANGE_TRY:
         return change->try.state < JOB_STATE_COUNT;
     case CHANGE_END:
-        return change->end.state < JOB_STATE_COUNT && change->end.code < CODE_COUNT;
+        return change->end.state < JOB_STATE_COUNT && change->end.code < CODE_COUNT && change->end.class < CLASS_COUNT;
     case CHANGE_CONVERSATION:
-        return change->conversation.health < CHAT_HEALTH_COUNT;
+        return change->conversation.health < CHAT_HEALTH_COUNT && change->conversation.waits_class < CLASS_COUNT;
     case CHANGE_LINE:
         return storage->line.word < REPUTATION_COUNT && storage->line.previous < REPUTATION_COUNT &&
                storage->line.proven < REPUTATION_COUNT && storage->line.service < SERVICE_COUNT &&
@@ -615,6 +642,8 @@ static bool is_sane(const struct change *change, const struct record_storage *st
                change->reputation.source < SOURCE_COUNT;
     case CHANGE_SUPPRESSION:
         return change->suppression.cause < SUPPRESS_COUNT && change->suppression.causes < 1u << SUPPRESS_COUNT;
+    case CHANGE_REPLIES:
+        return change->replies.class < CLASS_COUNT;
     case CHANGE_AUDIT:
         return change_key(change) == storage->audit.number / AUDIT_SHELF && storage->audit.number != 0;
     case CHANGE_ERASURE:
@@ -703,6 +732,7 @@ const struct store_kind *record_kinds(void)
         [CHANGE_SUPPRESSION] = {"suppression", STORE_KEEP_RENEW, true, 0, 0},
         [CHANGE_ORDERS] = {"orders", STORE_KEEP_RENEW, false, 0, 0},
         [CHANGE_CAMPAIGN] = {"campaign", STORE_KEEP_RENEW, false, 0, 0},
+        [CHANGE_REPLIES] = {"replies", STORE_KEEP_RENEW, false, 0, 0},
         [CHANGE_AUDIT] = {"audit", STORE_KEEP_HISTORY, true, RESULT, 0},
         [CHANGE_OUTCOMES] = {"outcomes", STORE_KEEP_RENEW, false, 0, 0},
         [CHANGE_ERASURE] = {"erasure", STORE_KEEP_RENEW, false, 0, 0},

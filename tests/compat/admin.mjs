@@ -89,6 +89,10 @@ export function adminTests(broker) {
       const { total, shape } = await ask('GET /v1/shape', {}, { query: `?by=${by}` });
       assert.ok(total.jobs >= 1 && shape.length >= 1);
     }
+    for (const by of ['line', 'class', 'campaign']) {
+      const { total } = await ask('GET /v1/replies', {}, { query: `?by=${by}` });
+      assert.ok(by === 'campaign' || total.sent >= 1);
+    }
     assert.ok((await ask('GET /v1/jobs')).jobs.length >= 4);
     await ask('POST /v1/jobs/{id}/settle', { id: 'a4' }, { body: { outcome: 'sent', reason: 'seen' }, status: 422 });
     await ask('DELETE /v1/jobs/{id}', { id: 'a4' });

@@ -677,6 +677,7 @@ static void show_one(const struct showing *s, const struct change *change)
     case CHANGE_REPUTATION:
     case CHANGE_ORDERS:
     case CHANGE_CAMPAIGN:
+    case CHANGE_REPLIES:
     case CHANGE_AUDIT:
     case CHANGE_OUTCOMES:
     case CHANGE_ERASURE:

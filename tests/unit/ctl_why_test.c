@@ -98,6 +98,26 @@ START_TEST(shape_shows_a_column_for_each_age)
 }
 END_TEST
 
+START_TEST(replies_show_how_many_were_answered)
+{
+    static const struct reply script[] = {
+        {200, "{\"days\":7,\"total\":{\"sent\":40,\"answered\":5,\"share\":0.125},\"replies\":[{\"pool\":\"eu\",\"class\":"
+              "\"campaign\",\"sent\":30,\"answered\":2,\"share\":0.0667}],\"left_off\":3}"},
+        {200, "{\"days\":7,\"total\":{\"sent\":0,\"answered\":0,\"share\":null},\"replies\":[],\"left_off\":0}"}};
+    SERVER_START(script);
+    RUN_ADMIN("replies", W("--by"), W("class"), W("--below"), W("15"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(0, "GET", "/v1/replies?by=class&below=15");
+    assert_says(said.out, "the last 7 days: 40 sent, 5 answered (12.5 %)");
+    assert_says(said.out, "CLASS      SHARE  ANSWERED  SENT  POOL");
+    assert_says(said.out, "campaign  0.0667         2    30  eu");
+    assert_says(said.out, "3 more");
+    RUN_ADMIN("replies");
+    ck_assert_str_eq(said.out, "the last 7 days: 0 sent, 0 answered\n");
+    server_stop();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_why");
@@ -107,6 +127,7 @@ int main(void)
     tcase_add_test(tests, why_line_and_why_not_show_all_that_stops);
     tcase_add_test(tests, would_send_asks_for_a_dry_run_and_fails_if_one_is_refused);
     tcase_add_test(tests, shape_shows_a_column_for_each_age);
+    tcase_add_test(tests, replies_show_how_many_were_answered);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

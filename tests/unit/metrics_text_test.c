@@ -89,6 +89,17 @@ START_TEST(numbers_stand_under_their_names)
 }
 END_TEST
 
+START_TEST(answers_are_told_by_pool_and_class)
+{
+    struct metrics metrics = {0};
+    metrics_put_replies(&metrics, &(struct pool_replies_named){"eu", CLASS_CAMPAIGN, {100, 7}}, 1);
+    char *text = text_of(&metrics);
+    ck_assert_ptr_nonnull(strstr(text, "\nlineward_messages_week{pool=\"eu\",class=\"campaign\"} 100\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\nlineward_messages_answered_week{pool=\"eu\",class=\"campaign\"} 7\n"));
+    free(text);
+}
+END_TEST
+
 /* Each sample follows the TYPE of its own family, each family comes once, each name is one of ours. */
 START_TEST(every_sample_stands_in_its_own_family_and_counters_end_in_total)
 {
@@ -100,6 +111,8 @@ START_TEST(every_sample_stands_in_its_own_family_and_counters_end_in_total)
     metrics_put_accounts(&metrics, &account, 1);
     const struct pool_outcomes_named pools[] = {{.name = "a", .view = {.down = true}}, {.name = "b"}};
     metrics_put_outcomes(&metrics, pools, 2);
+    const struct pool_replies_named replies[] = {{"a", CLASS_REPLY, {3, 2}}, {"b", CLASS_CAMPAIGN, {1000, 10}}};
+    metrics_put_replies(&metrics, replies, 2);
     put_lines(&metrics, lines, 2, 2);
     char *text = text_of(&metrics);
     char seen[200][64], name[64] = "", type[16];
@@ -188,6 +201,7 @@ static char *whole_text(void)
     metrics_put_status(&metrics, &facts);
     metrics_put_accounts(&metrics, &account, 1);
     metrics_put_outcomes(&metrics, &pool, 1);
+    metrics_put_replies(&metrics, &(struct pool_replies_named){"default", CLASS_CAMPAIGN, {100, 7}}, 1);
     put_lines(&metrics, &line, 1, 1);
     char *text = text_of(&metrics);
     const char *path = getenv("METRICS_TEXT");
@@ -235,6 +249,7 @@ int main(void)
     Suite *suite = suite_create("metrics_text");
     TCase *tests = tcase_create("metrics_text");
     tcase_add_test(tests, numbers_stand_under_their_names);
+    tcase_add_test(tests, answers_are_told_by_pool_and_class);
     tcase_add_test(tests, every_sample_stands_in_its_own_family_and_counters_end_in_total);
     tcase_add_test(tests, lines_say_their_gate_and_how_many_were_left_out);
     tcase_add_test(tests, accounts_are_told_by_name);

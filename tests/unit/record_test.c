@@ -57,39 +57,48 @@ static void draw_window(struct budget_window *window)
     }
 }
 
-static struct change_line draw_line(void)
+static void draw_reply_days(struct reply_days *days)
 {
-    struct change_line line = {.number = number(),
-                               .account = (uint16_t)number(),
-                               .word = draw() % REPUTATION_COUNT,
-                               .previous = draw() % REPUTATION_COUNT,
-                               .proven = draw() % REPUTATION_COUNT,
-                               .source = draw() % SOURCE_COUNT,
-                               .service = draw() % SERVICE_COUNT,
-                               .service_source = draw() % SOURCE_COUNT,
-                               .hold = flip(),
-                               .gone = flip(),
-                               .cordoned = flip(),
-                               .heard = flip(),
-                               .missed_polls = (uint8_t)number(),
-                               .ramp_step = draw() % CONF_RAMP_STEPS_MAX,
-                               .relapses = (uint8_t)number(),
-                               .changed_at_ms = moment(),
-                               .heard_at_ms = moment(),
-                               .first_seen_ms = moment(),
-                               .flagged_at_ms = moment(),
-                               .ramp_until_ms = moment(),
-                               .relapsed_at_ms = moment(),
-                               .gate_since_ms = moment(),
-                               .event_at_ms = moment()};
-    draw_window(&line.messages);
-    draw_window(&line.fresh);
-    draw_window(&line.out);
-    draw_window(&line.away);
-    line.day = moment();
+    days->newest = (uint32_t)number();
+    for (unsigned i = 0; i < REPLY_DAYS; i++) {
+        days->sent[i] = (uint32_t)number();
+        days->answered[i] = (uint32_t)number();
+    }
+}
+
+static void draw_line(struct change_line *line)
+{
+    *line = (struct change_line){.number = number(),
+                                 .account = (uint16_t)number(),
+                                 .word = draw() % REPUTATION_COUNT,
+                                 .previous = draw() % REPUTATION_COUNT,
+                                 .proven = draw() % REPUTATION_COUNT,
+                                 .source = draw() % SOURCE_COUNT,
+                                 .service = draw() % SERVICE_COUNT,
+                                 .service_source = draw() % SOURCE_COUNT,
+                                 .hold = flip(),
+                                 .gone = flip(),
+                                 .cordoned = flip(),
+                                 .heard = flip(),
+                                 .missed_polls = (uint8_t)number(),
+                                 .ramp_step = draw() % CONF_RAMP_STEPS_MAX,
+                                 .relapses = (uint8_t)number(),
+                                 .changed_at_ms = moment(),
+                                 .heard_at_ms = moment(),
+                                 .first_seen_ms = moment(),
+                                 .flagged_at_ms = moment(),
+                                 .ramp_until_ms = moment(),
+                                 .relapsed_at_ms = moment(),
+                                 .gate_since_ms = moment(),
+                                 .event_at_ms = moment()};
+    draw_window(&line->messages);
+    draw_window(&line->fresh);
+    draw_window(&line->out);
+    draw_window(&line->away);
+    line->day = moment();
     for (int i = 0; i < LEVEL_DAYS; i++)
-        line.days[i] = (uint32_t)number();
-    return line;
+        line->days[i] = (uint32_t)number();
+    draw_reply_days(&line->replies);
 }
 
 static void draw_start(struct change_start *start)
@@ -169,7 +178,10 @@ static struct change_conversation draw_conversation(void)
                                         .last_in_ms = moment(),
                                         .forgotten_chat = flip(),
                                         .unbegun = flip(),
-                                        .as_of = number()};
+                                        .as_of = number(),
+                                        .waits_day = (uint16_t)number(),
+                                        .waits_campaign = (uint16_t)number(),
+                                        .waits_class = draw() % CLASS_COUNT};
 }
 
 static void draw_pause(struct change_pause *pause)
@@ -253,6 +265,126 @@ static void draw_erasure(struct change_erasure *erasure)
     draw_text(erasure->by, sizeof erasure->by);
 }
 
+static struct change_end draw_end(void)
+{
+    return (struct change_end){.number = number(),
+                               .line = number(),
+                               .conversation = draw(),
+                               .state = draw() % JOB_STATE_COUNT,
+                               .attempts = (uint8_t)number(),
+                               .code = draw() % CODE_COUNT,
+                               .dead = flip(),
+                               .message_hash = draw(),
+                               .provider_code = any(),
+                               .life = (uint8_t)number(),
+                               .streak_told = (uint8_t)number(),
+                               .out_ago_s = (uint32_t)number(),
+                               .pool = (uint16_t)number(),
+                               .campaign = (uint16_t)number(),
+                               .campaign_ended = number(),
+                               .class = draw() % CLASS_COUNT,
+                               .line_sent = (uint32_t)number(),
+                               .pool_sent = (uint32_t)number(),
+                               .campaign_sent = (uint32_t)number()};
+}
+
+static void draw_suppression(struct change_suppression *suppression, struct suppression_text *text)
+{
+    draw_text(text->recipient, sizeof text->recipient);
+    draw_text(text->reason, sizeof text->reason);
+    draw_text(text->by, sizeof text->by);
+    *suppression = (struct change_suppression){.key = draw(),
+                                               .account = (uint16_t)number(),
+                                               .cause = draw() % SUPPRESS_COUNT,
+                                               .over = flip(),
+                                               .since_ms = moment(),
+                                               .causes = (uint8_t)(draw() % (1u << SUPPRESS_COUNT)),
+                                               .text = flip() ? text : NULL};
+}
+
+static void draw_audit(struct change_audit *audit)
+{
+    *audit = (struct change_audit){.number = number() | 1, .line = number()};
+    draw_text(audit->by, sizeof audit->by);
+    draw_text(audit->pool, sizeof audit->pool);
+}
+
+/* What the change only points to. False: this kind is held by value. */
+static bool draw_lent(struct change *change, struct record_storage *storage)
+{
+    switch (change->kind) {
+    case CHANGE_START:
+        draw_start(&storage->start);
+        change->start = &storage->start;
+        return true;
+    case CHANGE_NAME:
+        draw_name(&storage->name);
+        change->name = &storage->name;
+        return true;
+    case CHANGE_LINE:
+        draw_line(&storage->line);
+        change->line = &storage->line;
+        return true;
+    case CHANGE_PAUSE:
+        draw_pause(&storage->pause);
+        change->pause = &storage->pause;
+        return true;
+    case CHANGE_ORDERS:
+        draw_orders(&storage->orders);
+        change->orders = &storage->orders;
+        return true;
+    case CHANGE_OUTCOMES:
+        draw_outcomes(&storage->outcomes);
+        change->outcomes = &storage->outcomes;
+        return true;
+    case CHANGE_ERASURE:
+        draw_erasure(&storage->erasure);
+        change->erasure = &storage->erasure;
+        return true;
+    case CHANGE_AUDIT:
+        draw_audit(&storage->audit);
+        change->audit = &storage->audit;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void draw_held(struct change *change, struct record_storage *storage)
+{
+    if (change->kind == CHANGE_JOB) {
+        change->job = draw_job();
+    } else if (change->kind == CHANGE_TRY) {
+        change->try = draw_try();
+    } else if (change->kind == CHANGE_END) {
+        change->end = draw_end();
+    } else if (change->kind == CHANGE_CONVERSATION) {
+        change->conversation = draw_conversation();
+    } else if (change->kind == CHANGE_FORGOTTEN) {
+        change->conversation.key = draw();
+    } else if (change->kind == CHANGE_SEEN) {
+        change->seen = (struct change_seen){.event = draw(), .at_ms = moment()};
+    } else if (change->kind == CHANGE_DELIVERY) {
+        change->delivery = (struct change_delivery){
+            .number = number(), .delivery = draw() % DELIVERY_COUNT, .code = any(), .message_hash = draw()};
+    } else if (change->kind == CHANGE_GATE) {
+        change->gate = (struct change_gate){number(), draw() % GATE_COUNT, draw() % REASON_COUNT};
+    } else if (change->kind == CHANGE_REPUTATION) {
+        change->reputation = (struct change_reputation){number(), draw() % REPUTATION_COUNT,
+                                                        draw() % REPUTATION_COUNT, draw() % SOURCE_COUNT, moment()};
+    } else if (change->kind == CHANGE_CAMPAIGN) {
+        change->campaign = (struct change_campaign){.pool = (uint16_t)number(), .name = (uint16_t)number()};
+        for (unsigned end = 0; end < ENDS; end++)
+            change->campaign.ended[end] = number();
+    } else if (change->kind == CHANGE_REPLIES) {
+        change->replies = (struct change_replies){
+            .pool = (uint16_t)number(), .campaign = (uint16_t)number(), .class = draw() % CLASS_COUNT};
+        draw_reply_days(&change->replies.days);
+    } else {
+        draw_suppression(&change->suppression, &storage->suppression);
+    }
+}
+
 /* A change of this kind with values all over their ranges; the larger ones live in *storage. */
 static struct change draw_change(enum change_kind kind, struct record_storage *storage)
 {
@@ -266,82 +398,8 @@ static struct change draw_change(enum change_kind kind, struct record_storage *s
         change.event.prev = draw() % change.event.seq;
         change.event.topic = draw() % TOPIC_COUNT;
     }
-    if (kind == CHANGE_START) {
-        draw_start(&storage->start);
-        change.start = &storage->start;
-    } else if (kind == CHANGE_NAME) {
-        draw_name(&storage->name);
-        change.name = &storage->name;
-    } else if (kind == CHANGE_JOB) {
-        change.job = draw_job();
-    } else if (kind == CHANGE_TRY) {
-        change.try = draw_try();
-    } else if (kind == CHANGE_END) {
-        change.end = (struct change_end){.number = number(),
-                                         .line = number(),
-                                         .conversation = draw(),
-                                         .state = draw() % JOB_STATE_COUNT,
-                                         .attempts = (uint8_t)number(),
-                                         .code = draw() % CODE_COUNT,
-                                         .dead = flip(),
-                                         .message_hash = draw(),
-                                         .provider_code = any(),
-                                         .life = (uint8_t)number(),
-                                         .streak_told = (uint8_t)number(),
-                                         .out_ago_s = (uint32_t)number(),
-                                         .pool = (uint16_t)number(),
-                                         .campaign = (uint16_t)number(),
-                                         .campaign_ended = number()};
-    } else if (kind == CHANGE_CONVERSATION) {
-        change.conversation = draw_conversation();
-    } else if (kind == CHANGE_LINE) {
-        storage->line = draw_line();
-        change.line = &storage->line;
-    } else if (kind == CHANGE_PAUSE) {
-        draw_pause(&storage->pause);
-        change.pause = &storage->pause;
-    } else if (kind == CHANGE_ORDERS) {
-        draw_orders(&storage->orders);
-        change.orders = &storage->orders;
-    } else if (kind == CHANGE_OUTCOMES) {
-        draw_outcomes(&storage->outcomes);
-        change.outcomes = &storage->outcomes;
-    } else if (kind == CHANGE_ERASURE) {
-        draw_erasure(&storage->erasure);
-        change.erasure = &storage->erasure;
-    } else if (kind == CHANGE_FORGOTTEN) {
-        change.conversation.key = draw();
-    } else if (kind == CHANGE_SEEN) {
-        change.seen = (struct change_seen){.event = draw(), .at_ms = moment()};
-    } else if (kind == CHANGE_DELIVERY) {
-        change.delivery =
-            (struct change_delivery){.number = number(), .delivery = draw() % DELIVERY_COUNT, .code = any(), .message_hash = draw()};
-    } else if (kind == CHANGE_GATE) {
-        change.gate = (struct change_gate){number(), draw() % GATE_COUNT, draw() % REASON_COUNT};
-    } else if (kind == CHANGE_REPUTATION) {
-        change.reputation = (struct change_reputation){number(), draw() % REPUTATION_COUNT, draw() % REPUTATION_COUNT,
-                                                       draw() % SOURCE_COUNT, moment()};
-    } else if (kind == CHANGE_CAMPAIGN) {
-        change.campaign = (struct change_campaign){.pool = (uint16_t)number(), .name = (uint16_t)number()};
-        for (unsigned end = 0; end < ENDS; end++)
-            change.campaign.ended[end] = number();
-    } else if (kind == CHANGE_AUDIT) {
-        storage->audit = (struct change_audit){.number = number() | 1, .line = number()};
-        draw_text(storage->audit.by, sizeof storage->audit.by);
-        draw_text(storage->audit.pool, sizeof storage->audit.pool);
-        change.audit = &storage->audit;
-    } else {
-        draw_text(storage->suppression.recipient, sizeof storage->suppression.recipient);
-        draw_text(storage->suppression.reason, sizeof storage->suppression.reason);
-        draw_text(storage->suppression.by, sizeof storage->suppression.by);
-        change.suppression = (struct change_suppression){.key = draw(),
-                                                         .account = (uint16_t)number(),
-                                                         .cause = draw() % SUPPRESS_COUNT,
-                                                         .over = flip(),
-                                                         .since_ms = moment(),
-                                                         .causes = (uint8_t)(draw() % (1u << SUPPRESS_COUNT)),
-                                                         .text = flip() ? &storage->suppression : NULL};
-    }
+    if (!draw_lent(&change, storage))
+        draw_held(&change, storage);
     return change;
 }
 
@@ -508,9 +566,9 @@ END_TEST
 /* As a broker before drains had an order wrote an operator's word: its store must open. */
 START_TEST(orders_from_before_drains_had_an_order_are_read)
 {
-    static const uint8_t head[] = {0x04, 0xf8, 0xec, 0xe9, 0xe3, 0xc3, 0x68, 0x00, 0x01, 0x01, 0xf8,
-                                   0xec, 0xe9, 0xe3, 0xc3, 0x68, 0xf8, 0x8b, 0xb3, 0xe4, 0xc3, 0x68,
-                                   0x00, 0x03, 0x61, 0x64, 0x6d, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
+    static const uint8_t head[] = {0x04, 0xf8, 0xec, 0xe9, 0xe3, 0xc3, 0x68, 0x00, 0x01, 0x01, 0xf8, 0xec,
+                                   0xe9, 0xe3, 0xc3, 0x68, 0xf8, 0x8b, 0xb3, 0xe4, 0xc3, 0x68, 0x00, 0x03,
+                                   0x61, 0x64, 0x6d, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
     struct record_storage storage;
     struct change read;
     ck_assert(record_decode(CHANGE_ORDERS, UINT64_C(12025550101), 0, head, sizeof head, &storage, &read));
@@ -521,9 +579,10 @@ START_TEST(orders_from_before_drains_had_an_order_are_read)
 }
 END_TEST
 
-/* Lengths of heads in which all is zero: a byte a number or text, eight a hash. Whoever adds a field raises RECORD_VERSION
- * and adds a ROW with that version and the new length: the rows before it are what lies on disks, and stay. A broker
- * that writes a longer head under an old version's number is one that the version before it misreads. */
+/* Lengths of heads in which all is zero: a byte a number or text, eight a hash. Whoever adds a field raises
+ * RECORD_VERSION and adds a ROW with that version and the new length: the rows before it are what lies on disks, and
+ * stay. A broker that writes a longer head under an old version's number is one that the version before it misreads.
+ */
 struct head_length {
     enum change_kind kind;
     unsigned since; /* the first version that writes it so */
@@ -539,8 +598,11 @@ static const struct head_length head_lengths[] = {
     {CHANGE_TRY, 3, 3 + 8 + 15},
     {CHANGE_END, 1, 3 + 2 * 8 + 9},
     {CHANGE_END, 2, 3 + 2 * 8 + 12},
+    {CHANGE_END, 6, 3 + 2 * 8 + 16},
     {CHANGE_CONVERSATION, 1, 3 + 8 + 10},
+    {CHANGE_CONVERSATION, 6, 3 + 8 + 13},
     {CHANGE_LINE, 1, 3 + 22 + 3 * 2 + 1 + LEVEL_DAYS + 2}, /* an empty window has two */
+    {CHANGE_LINE, 6, 3 + 22 + 3 * 2 + 1 + LEVEL_DAYS + 2 + 1 + 2 * REPLY_DAYS},
     {CHANGE_PAUSE, 1, 10},
     {CHANGE_PAUSE, 2, 12},
     {CHANGE_ORDERS, 1, 16},
@@ -555,6 +617,7 @@ static const struct head_length head_lengths[] = {
     {CHANGE_SUPPRESSION, 1, 7},
     {CHANGE_SUPPRESSION, 2, 11},
     {CHANGE_CAMPAIGN, 1, 3 + ENDS},
+    {CHANGE_REPLIES, 6, 3 + 1 + 2 * REPLY_DAYS},
     {CHANGE_AUDIT, 1, 7},
 };
 
@@ -590,9 +653,10 @@ START_TEST(a_head_that_grows_raises_the_version_of_records)
         for (size_t i = 0; i < rows; i++) {
             if (head_lengths[i].kind != (enum change_kind)kind)
                 continue;
-            ck_assert_msg(last == NULL || (last->since < head_lengths[i].since && last->bytes < head_lengths[i].bytes),
-                          "kind %s: each row of head_lengths is of a later version than the one before it, and longer",
-                          record_kinds()[kind].name);
+            ck_assert_msg(
+                last == NULL || (last->since < head_lengths[i].since && last->bytes < head_lengths[i].bytes),
+                "kind %s: each row of head_lengths is of a later version than the one before it, and longer",
+                record_kinds()[kind].name);
             last = &head_lengths[i];
             newest = last->since > newest ? last->since : newest;
         }
@@ -600,10 +664,11 @@ START_TEST(a_head_that_grows_raises_the_version_of_records)
         uint8_t head[STORE_HEAD_BYTES_MAX];
         struct change change = zero_change((enum change_kind)kind);
         size_t bytes = record_encode(&change, head);
-        ck_assert_msg(bytes == last->bytes,
-                      "the head of kind %s has %zu bytes, pinned are %zu: raise RECORD_VERSION (now %d), then add a row to "
-                      "head_lengths with the new version and length",
-                      record_kinds()[kind].name, bytes, last->bytes, RECORD_VERSION);
+        ck_assert_msg(
+            bytes == last->bytes,
+            "the head of kind %s has %zu bytes, pinned are %zu: raise RECORD_VERSION (now %d), then add a row to "
+            "head_lengths with the new version and length",
+            record_kinds()[kind].name, bytes, last->bytes, RECORD_VERSION);
     }
     ck_assert_msg(newest == RECORD_VERSION, "RECORD_VERSION is %d, the newest row of head_lengths is of version %u",
                   RECORD_VERSION, newest);

@@ -278,7 +278,7 @@ START_TEST(a_line_view_has_every_member_of_the_contract_and_the_pauses_that_stop
 {
     static const char *const members[] = {"line",         "account", "pool",    "reputation",       "service",
                                           "gate",         "reason",  "pauses",  "cordoned",         "pace_per_min",
-                                          "ramp_percent", "budgets", "backlog", "backlog_by_class", "oldest_at",
+                                          "ramp_percent", "budgets", "backlog", "backlog_by_class", "oldest_at", "replies",
                                           "drain"};
     struct line_view line = {.number = 12025550101,
                              .status = REPUTATION_AT_RISK,

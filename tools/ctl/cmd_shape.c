@@ -1,4 +1,4 @@
-/* cmd_shape.c — shape: the backlog as a table, a column for each age. */
+/* cmd_shape.c — shape: the backlog as a table, a column for each age; replies: how many messages are answered. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +6,8 @@
 #include "http.h"
 #include "lineward/json.h"
 
-static char *shape_path(const struct args *args)
+/* With the options that were given. NULL: out of memory. */
+static char *path_of(const struct args *args)
 {
     char *path = strdup(args->command->path);
     bool whole = path != NULL;
@@ -67,10 +68,11 @@ static void show(const struct ctl *ctl, const cJSON *answer)
         fprintf(ctl->out, "(%.0f smaller rows: --limit)\n", left_off);
 }
 
-int command_shape(const struct ctl *ctl, const struct args *args)
+/* What the command asks, in JSON or as `print` shows it. */
+static int ask(const struct ctl *ctl, const struct args *args, void (*print)(const struct ctl *ctl, const cJSON *answer))
 {
     struct http_answer answer = {0};
-    char *path = shape_path(args);
+    char *path = path_of(args);
     int code = path == NULL ? ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "") : http_ask(ctl, "GET", path, NULL, &answer);
     free(path);
     if (code != EXIT_DONE)
@@ -78,7 +80,47 @@ int command_shape(const struct ctl *ctl, const struct args *args)
     if (ctl->json)
         fprintf(ctl->out, "%s\n", answer.text != NULL ? answer.text : "{}");
     else
-        show(ctl, answer.json);
+        print(ctl, answer.json);
     http_answer_free(&answer);
     return EXIT_DONE;
+}
+
+int command_shape(const struct ctl *ctl, const struct args *args)
+{
+    return ask(ctl, args, show);
+}
+
+/* ---- replies ---- */
+
+/* A column for what the rows are by, then the counts. */
+static void show_reply_rows(const struct ctl *ctl, const cJSON *rows)
+{
+    static const struct column by[] = {{"LINE", "line", true}, {"CLASS", "class", true}, {"CAMPAIGN", "campaign", true}};
+    struct column columns[] = {by[0], {"SHARE", "share", true}, {"ANSWERED", "answered", true},
+                               {"SENT", "sent", true}, {"POOL", "pool", false}, {NULL, NULL, false}};
+    for (size_t i = 0; i < sizeof by / sizeof *by; i++)
+        if (json_get(rows->child, by[i].path) != NULL)
+            columns[0] = by[i];
+    view_table(ctl->out, &ctl->view, columns, rows, 0);
+}
+
+static void show_replies(const struct ctl *ctl, const cJSON *answer)
+{
+    const cJSON *total = json_get(answer, "total"), *rows = json_get(answer, "replies");
+    double sent = cJSON_GetNumberValue(json_get(total, "sent"));
+    fprintf(ctl->out, "the last %.0f days: %.0f sent, %.0f answered", cJSON_GetNumberValue(json_get(answer, "days")), sent,
+            cJSON_GetNumberValue(json_get(total, "answered")));
+    if (sent > 0)
+        fprintf(ctl->out, " (%.1f %%)", 100 * cJSON_GetNumberValue(json_get(total, "share")));
+    fputc('\n', ctl->out);
+    if (rows != NULL && rows->child != NULL)
+        show_reply_rows(ctl, rows);
+    double left_off = cJSON_GetNumberValue(json_get(answer, "left_off"));
+    if (left_off > 0)
+        fprintf(ctl->out, "(%.0f more: --limit)\n", left_off);
+}
+
+int command_replies(const struct ctl *ctl, const struct args *args)
+{
+    return ask(ctl, args, show_replies);
 }

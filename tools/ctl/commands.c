@@ -178,6 +178,14 @@ static const struct option_spec shape_options[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct option_spec replies_options[] = {
+    {"by", "WHAT", "line (default), class or campaign"},
+    {"pool", "POOL", "only those of this pool"},
+    {"below", "PERCENT", "only those of whose messages fewer were answered"},
+    {"limit", "N", "so many rows, those with the most messages; default 100"},
+    {NULL, NULL, NULL},
+};
+
 static const struct option_spec conversations_options[] = {
     {"health", "WORDS", "only those whose chat is so: AT_RISK, CRITICAL, HEALTHY, OPTED_OUT, joined by commas"},
     {"limit", "N", "at most so many; default 100"},
@@ -273,6 +281,10 @@ const struct command commands[] = {
     {"shape", "", 0, 0, "how old the backlog is, by line, pool, campaign or reason",
      "A column for each age in minutes: jobs that wait for less than 5, 10, 20 ... and, last, for longer than 1280.",
      shape_options, command_shape, "/v1/shape"},
+    {"replies", "", 0, 0, "how many of the last days' messages were answered, by line, class or campaign",
+     "A message is answered by the first one that comes in after it and before the next goes out. A provider slows lines\n"
+     "that few people answer: --below 15 shows which.",
+     replies_options, command_replies, "/v1/replies"},
     {"why", "ID", 1, 1, "why a job waits: the rule, what it saw, what releases it, and when it goes", NULL, no_options,
      command_why, "/v1/jobs/{}"},
     {"why-line", "LINE", 1, 1, "why a line is not open, and what would open it", NULL, no_options, command_why_line,

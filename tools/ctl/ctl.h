@@ -61,6 +61,7 @@ int command_show(const struct ctl *ctl, const struct args *args);    /* cmd_view
 int command_list(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: pools, lines, workers, pauses ... */
 int command_jobs(const struct ctl *ctl, const struct args *args);    /* cmd_views.c */
 int command_shape(const struct ctl *ctl, const struct args *args); /* cmd_shape.c */
+int command_replies(const struct ctl *ctl, const struct args *args); /* cmd_shape.c */
 int command_why(const struct ctl *ctl, const struct args *args);        /* cmd_why.c */
 int command_why_line(const struct ctl *ctl, const struct args *args);   /* cmd_why.c */
 int command_why_not(const struct ctl *ctl, const struct args *args);    /* cmd_why.c */
