@@ -13,6 +13,7 @@
 #define ROWS_PER_STEP  8192
 #define ROWS_MAX       (1u << 18) /* a power of two; of more, the rest is counted in the total only */
 #define WALKS_MAX      4          /* at once: each has a table */
+#define PENDING_MAX    32         /* jobs whose rows are on their way from memory */
 
 enum by { BY_LINE, BY_POOL, BY_CAMPAIGN, BY_REASON };
 enum { SHAPE_LINES = 1, SHAPE_JOBS, SHAPE_ROWS };
@@ -21,6 +22,11 @@ struct row {
     uint64_t key; /* of what the rows are by; with `reason`, which is 1 + it: 0 is a free row */
     uint32_t pool, reason, jobs;
     uint32_t ages[SHAPE_AGES];
+};
+
+struct counted { /* a job on its way into its row */
+    uint64_t key;
+    uint32_t pool, reason, age, at; /* at: where its row is looked for first */
 };
 
 struct shape {
@@ -38,6 +44,8 @@ struct shape {
     struct row *rows, **top; /* the largest, the smallest of them last */
     uint32_t total[SHAPE_AGES]; /* there are never more jobs than that */
     uint64_t rows_used, left_off;
+    struct counted pending[PENDING_MAX];
+    unsigned pending_count;
     size_t top_count, limit;
     uint32_t row_at;
 };
@@ -132,23 +140,41 @@ static bool begin(struct admin_turn *turn, struct exchange *x)
 
 /* ---- the walk ---- */
 
-static struct row *row_of(struct shape *shape, uint64_t key, uint32_t pool, enum reason reason)
+static uint32_t first_place(uint64_t key, uint32_t pool, enum reason reason)
 {
     uint64_t hash = (key ^ (uint64_t)reason << 56 ^ (uint64_t)pool << 32) * 0x9E3779B97F4A7C15u;
-    for (uint32_t at = (uint32_t)(hash >> 46) % ROWS_MAX;; at = (at + 1) % ROWS_MAX) {
+    return (uint32_t)(hash >> 46) % ROWS_MAX;
+}
+
+static struct row *row_of(struct shape *shape, const struct counted *job)
+{
+    for (uint32_t at = job->at;; at = (at + 1) % ROWS_MAX) {
         struct row *row = &shape->rows[at];
-        if (row->reason == (uint32_t)reason + 1 && row->key == key && row->pool == pool)
+        if (row->reason == job->reason + 1 && row->key == job->key && row->pool == job->pool)
             return row;
         if (row->reason != 0)
             continue;
         if (shape->rows_used >= ROWS_MAX / 2)
             return NULL;
         shape->rows_used++;
-        *row = (struct row){.key = key, .pool = pool, .reason = (uint32_t)reason + 1};
+        *row = (struct row){.key = job->key, .pool = job->pool, .reason = job->reason + 1};
         return row;
     }
 }
 
+static void count_pending(struct shape *shape)
+{
+    for (unsigned i = 0; i < shape->pending_count; i++) {
+        struct row *row = row_of(shape, &shape->pending[i]);
+        if (row == NULL)
+            continue;
+        row->jobs++;
+        row->ages[shape->pending[i].age]++;
+    }
+    shape->pending_count = 0;
+}
+
+/* Rows lie all over a table that no cache holds: a few are asked for before the first of them is needed. */
 static void take(void *self, const struct shape_job *job)
 {
     struct shape *shape = self;
@@ -158,12 +184,14 @@ static void take(void *self, const struct shape_job *job)
         return;
     const uint64_t keys[] = {[BY_LINE] = (uint64_t)job->line + 1, [BY_POOL] = 0, [BY_CAMPAIGN] = job->campaign, [BY_REASON] = 0};
     uint32_t pool = shape->by == BY_REASON ? 0 : job->pool;
+    uint32_t at = first_place(keys[shape->by], pool, job->reason);
     shape->total[job->age]++;
-    struct row *row = row_of(shape, keys[shape->by], pool, job->reason);
-    if (row == NULL)
-        return;
-    row->jobs++;
-    row->ages[job->age]++;
+    __builtin_prefetch(&shape->rows[at].key, 1);
+    __builtin_prefetch(&shape->rows[at].ages[SHAPE_AGES - 1], 1);
+    shape->pending[shape->pending_count++] =
+        (struct counted){.key = keys[shape->by], .pool = pool, .reason = job->reason, .age = job->age, .at = at};
+    if (shape->pending_count == PENDING_MAX)
+        count_pending(shape);
 }
 
 /* ---- the largest rows ---- */
@@ -268,6 +296,7 @@ enum admin_step call_shape(struct admin_turn *turn, struct exchange *x)
     if (x->phase == SHAPE_JOBS &&
         core_shape_walk(turn->core, &shape->core, shape->reasons, shape->line_count, JOBS_PER_STEP, take, shape))
         return STEP_MORE;
+    count_pending(shape);
     x->phase = SHAPE_ROWS;
     for (unsigned i = 0; i < ROWS_PER_STEP && shape->row_at < ROWS_MAX; i++, shape->row_at++)
         if (shape->rows[shape->row_at].reason != 0)
