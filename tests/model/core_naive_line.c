@@ -123,6 +123,7 @@ void naive_polled(struct naive_line *line, const struct core_line_fact *fact, bo
 
 void naive_missing(struct naive_line *line)
 {
+    line->first_agreed_ms = NEVER; /* a list without it breaks apart those that agree */
     if (!line->gone && ++line->missed >= 2)
         line->gone = true;
 }
