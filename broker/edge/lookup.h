@@ -34,7 +34,7 @@ struct archive {
      */
     enum err (*events)(void *self, uint64_t after, size_t limit, uint64_t *oldest, archive_visit visit,
                        void *visitor);
-    /* Events up to this one are durable, or were dropped as too old. */
+    /* Events up to this one are durable, or were dropped as too old. NULL: nobody can say. */
     uint64_t (*durable_seq)(void *self);
 };
 

@@ -85,7 +85,8 @@ static struct lookup *lookup;
 
 static void setup(void)
 {
-    const struct archive archive = {NULL, archive_read, archive_find, archive_events, archive_durable};
+    const struct archive archive = {
+        .read = archive_read, .find = archive_find, .events = archive_events, .durable_seq = archive_durable};
     record_count = 0;
     oldest_kept = 0;
     moved_place = UINT64_MAX;
