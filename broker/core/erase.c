@@ -233,7 +233,7 @@ static void forget(struct core *core, uint32_t at, struct instant now, struct ef
 }
 
 /* True: none is left. One whose record is just being written is forgotten when its place is known. */
-static bool forget_all(struct core *core, struct erasure *erasure, struct instant now, struct effects *out)
+static bool forget_all(struct core *core, const struct erasure *erasure, struct instant now, struct effects *out)
 {
     bool all = true;
     for (uint32_t k = 0; k < erasure->change.key_count; k++) {
@@ -247,7 +247,6 @@ static bool forget_all(struct core *core, struct erasure *erasure, struct instan
             continue;
         }
         forget(core, at, now, out);
-        erasure->change.conversations++;
     }
     return all;
 }
@@ -298,6 +297,7 @@ void erase_wake(struct core *core, struct instant now, struct effects *out)
         mono_timer(core, MONO_ERASE, 0, now.mono_ms + WAIT_MS);
         return;
     }
+    erasure->change.conversations += erasure->change.key_count; /* those that were nothing but their jobs, too */
     erasure->change.state = ERASURE_REWRITING;
     record(erasure, now, out);
 }

@@ -110,6 +110,7 @@ START_TEST(what_waits_ends_and_the_conversations_are_forgotten)
     struct erasure_view view = view_of(id);
     ck_assert_int_eq(view.state, ERASURE_DONE);
     ck_assert_uint_eq(view.jobs, 3);
+    ck_assert_uint_eq(view.conversations, 2);
     ck_assert_uint_eq(view.records, 7);
     ck_assert_str_eq(view.by, "ann");
     ck_assert_int_ge(view.done_ms, view.begun_ms);
