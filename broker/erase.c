@@ -12,7 +12,9 @@
 #include "broker/store/record.h"
 #include "lineward/log.h"
 
-#define AGAIN_MS 2000 /* after a pass that found no room, or could not read */
+#define AGAIN_MS 2000  /* after a pass that found no room, or could not read */
+#define TOLD_MS  60000 /* outcome webhooks have so long to tell how the jobs ended, with id and meta */
+#define LOOK_MS  100
 
 /* ---- one record ---- */
 
@@ -172,6 +174,10 @@ static bool has_ended(struct broker *broker)
         return true;
     }
     erase->again_ms = broker->now.mono_ms + AGAIN_MS;
+    erase->bound_id = 0;
+    /* So that there is something in the segment in use, which is to be left. */
+    core_renew(broker->core, CHANGE_ERASURE, erase->id, broker->now, &broker->effects);
+    broker_persist(broker, broker->now, &broker->effects);
     log_event(LOG_WARN, "erasure_interrupted", "erasure=%llu reason=\"%s\"", (unsigned long long)erase->id,
               strerror(-state.error));
     return true;
@@ -195,15 +201,41 @@ static bool reword_pauses(struct broker *broker, uint64_t person)
     return any;
 }
 
+/* A platform that is told by webhook hears how the jobs ended before their ids are gone. */
+static bool are_told(const struct broker *broker, uint64_t seq)
+{
+    for (uint32_t p = 0; p < broker->conf->pool_count; p++) {
+        const struct change_outcomes *mark = core_outcomes(broker->core, p);
+        if (broker->conf->pools[p].outcome_url == NULL)
+            continue;
+        if (mark == NULL || mark->read_to + 1 < seq || (mark->count > 0 && mark->waiting[0] < seq))
+            return false;
+    }
+    return true;
+}
+
+static bool await_told(struct broker *broker)
+{
+    struct broker_erase *erase = &broker->erase;
+    if (broker->now.mono_ms >= erase->told_by_ms || are_told(broker, erase->told_seq))
+        return true;
+    erase->again_ms = broker->now.mono_ms + LOOK_MS;
+    return false;
+}
+
 /* Everything that the core said before is to be on the disk first, for what is overwritten is what lies there then. */
 static bool may_rewrite(struct broker *broker, const struct erasure_task *task)
 {
     struct broker_erase *erase = &broker->erase;
     if (erase->hidden_id != task->id) {
         erase->hidden_id = task->id;
+        erase->told_seq = core_next_seq(broker->core);
+        erase->told_by_ms = broker->now.mono_ms + TOLD_MS;
         if (reword_pauses(broker, task->person))
             return false;
     }
+    if (!await_told(broker))
+        return false;
     if (erase->bound_id != task->id) {
         erase->bound_id = task->id;
         erase->bound = broker->commit;

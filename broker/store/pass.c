@@ -114,6 +114,16 @@ static int wipe_behind(struct store *store, int file, uint64_t from, uint64_t to
     return 0;
 }
 
+/* A history file ends with what counts, but for what an interrupted cleaning left in it. */
+static int cut_behind(struct store *store, int file, uint64_t end)
+{
+    int64_t bytes = store->io->size(store->io->self, file);
+    if (bytes < 0 || (uint64_t)bytes <= end)
+        return bytes < 0 ? (int)bytes : 0;
+    int error = store->io->truncate(store->io->self, file, end);
+    return error == 0 ? store->io->sync(store->io->self, file) : error;
+}
+
 static void new_path(const struct store *store, const struct segment *segment, char out[PATH_BYTES_MAX])
 {
     segment_path(out, store->folder, segment->type, segment->number);
@@ -210,7 +220,8 @@ static bool make_files_clean(struct store *store)
     struct segment *ready = store->ready;
     store->ready = NULL;
     pthread_mutex_unlock(&store->lock);
-    if (ready != NULL)
+    error = store->io->sync_dir(store->io->self, store->folder); /* the spare ones are gone for good */
+    if (ready != NULL && error == 0)
         error = wipe_behind(store, ready->file, SEGMENT_HEADER_BYTES, ready->bytes);
     pthread_mutex_lock(&store->lock);
     store->ready = ready;
@@ -298,6 +309,8 @@ static bool look_at_next(struct store *store)
         error = write_new(store, segment);
     else if (error == 0 && pass->ask.writes && segment->type == SEGMENT_DATA)
         error = wipe_behind(store, segment->file, atomic_load(&segment->end), segment->bytes);
+    else if (error == 0 && pass->ask.writes)
+        error = cut_behind(store, segment->file, atomic_load(&segment->end));
     pthread_mutex_lock(&store->lock);
     pass->state.records += changed;
     pass->written = pass->ask.writes && changed > 0;
