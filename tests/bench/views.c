@@ -3,8 +3,9 @@
  *
  *   views [LINES [JOBS]]      default 100000 5000000
  *
- * A real core and the real admin API; the store is played, its records are made up. One line of figures a view. Ends with 1
- * if a view took more than 200 ms or held the core for more than 1 ms. */
+ * A real core and the real admin API; the store is played, its records are made up. One line of figures a view: until the
+ * answer is there, the core's processor time for all of it and for its longest step. Then `slowest_ms N` and `longest_us N`
+ * over all views, for tests/bench/run. Ends with 1 if a view took more than 200 ms or held the core for more than 1 ms. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sodium.h>
@@ -40,7 +41,8 @@ static struct bench {
     struct admin *admin;
     char folder[64];
     int64_t ahead_ms; /* of the steady clock */
-    double held_us; /* the longest call of the owner so far */
+    double held_us, spent_us; /* the longest call of the owner so far, and all of them */
+    double slowest_ms, longest_us; /* of all views */
 } bench;
 
 _Noreturn static void fail(const char *what)
@@ -262,6 +264,7 @@ static bool serve(void)
     bool more = admin_serve(bench.admin, bench.core, bench.now, &bench.out);
     double us = time_us(CLOCK_THREAD_CPUTIME_ID) - start;
     bench.held_us = us > bench.held_us ? us : bench.held_us;
+    bench.spent_us += us;
     clear();
     return more;
 }
@@ -314,11 +317,11 @@ static int receive(int fd, size_t *out, double *end_us)
 static bool measure(const char *target)
 {
     double best_ms = 1e9;
-    double held_us = 1e9;
+    double held_us = 1e9, spent_us = 1e9;
     size_t bytes = 0;
     for (int round = 0; round < ROUNDS; round++) { /* the best of three: another program's turn is no part of it */
         double start = time_us(CLOCK_MONOTONIC);
-        bench.held_us = 0;
+        bench.held_us = bench.spent_us = 0;
         double end = start;
         int status = receive(ask_for(target), &bytes, &end);
         double ms = (end - start) / 1000;
@@ -326,10 +329,14 @@ static bool measure(const char *target)
             fail(target);
         best_ms = ms < best_ms ? ms : best_ms;
         held_us = bench.held_us < held_us ? bench.held_us : held_us;
+        spent_us = bench.spent_us < spent_us ? bench.spent_us : spent_us;
         bench.ahead_ms += 60000; /* a count of a moment ago is old then */
     }
     bool good = best_ms <= VIEW_MS && held_us <= HOLD_US;
-    printf("%-46s %8.1f ms %8.0f us held %9zu bytes%s\n", target, best_ms, held_us, bytes, good ? "" : "   TOO LONG");
+    bench.slowest_ms = best_ms > bench.slowest_ms ? best_ms : bench.slowest_ms;
+    bench.longest_us = held_us > bench.longest_us ? held_us : bench.longest_us;
+    printf("%-46s %8.1f ms %8.1f ms of the core %8.0f us held %9zu bytes%s\n", target, best_ms, spent_us / 1000, held_us,
+           bytes, good ? "" : "   TOO LONG");
     return good;
 }
 
@@ -340,7 +347,8 @@ int main(int argc, char **argv)
         "/v1/workers", "/v1/pauses", "/v1/campaigns", "/v1/conversations?limit=1000",
         "/v1/conversations?line=%2B12025500007", "/v1/conversations/default/+14150000001", "/v1/jobs?limit=1000",
         "/v1/jobs?state=leased", "/v1/jobs?reason=line_flagged", "/v1/suppressions/default", "/v1/audit", "/v1/dead",
-        "/v1/shape", "/v1/shape?by=pool", "/v1/lines/+12025500007/conversations?health=CRITICAL"};
+        "/v1/shape?by=line", "/v1/shape?by=pool", "/v1/replies", "/v1/replies?by=campaign",
+        "/v1/lines/+12025500007/conversations?health=CRITICAL"};
     unsigned lines = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 100000;
     unsigned jobs = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 5000000;
     bool good = lines > 0 && jobs > 1;
@@ -357,6 +365,7 @@ int main(int argc, char **argv)
     printf("%u lines, %u jobs\n", lines, jobs);
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
         good = measure(targets[i]) && good;
+    printf("slowest_ms %.1f\nlongest_us %.0f\n", bench.slowest_ms, bench.longest_us);
     admin_close(&bench.admin);
     lookup_close(&bench.lookup);
     tokens_free(&bench.tokens);
