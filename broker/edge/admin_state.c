@@ -59,11 +59,7 @@ static void put_orders(struct json_out *out, const struct change_orders *orders)
     put_word(out, "mode", drain_name((enum drain)orders->drain));
     put_word(out, "by", orders->drain_by);
     put_time(out, "since", orders->drain_since_ms);
-    json_key(out, "pace_per_min");
-    if (orders->drain == DRAIN_RAMP)
-        json_put_int(out, orders->drain_pace_per_min);
-    else
-        json_put_null(out);
+    put_drain_pace(out, orders);
     put_word(out, "order", orders->drain == DRAIN_RAMP ? drain_order_name((enum drain_order)orders->drain_order) : NULL);
     json_close(out, '}');
 }

@@ -103,6 +103,15 @@ static void put_backlog(struct json_out *out, const struct line_view *line)
     json_close(out, '}');
 }
 
+void put_drain_pace(struct json_out *out, const struct change_orders *orders)
+{
+    json_key(out, "pace_per_min");
+    if (orders->drain_pace_per_min > 0)
+        json_put_int(out, orders->drain_pace_per_min);
+    else
+        json_put_null(out);
+}
+
 /* What only a drain at a pace has. */
 static void put_ramp(struct json_out *out, const struct line_view *line, bool ramp, bool running)
 {
@@ -135,11 +144,7 @@ void view_drain(struct json_out *out, const struct line_view *line)
     put_word(out, "by", orders->drain_by);
     put_time(out, "since", orders->drain_since_ms);
     put_time(out, "ended_at", orders->drain_ended_ms);
-    json_key(out, "pace_per_min");
-    if (orders->drain_pace_per_min > 0)
-        json_put_int(out, orders->drain_pace_per_min);
-    else
-        json_put_null(out);
+    put_drain_pace(out, orders);
     put_ramp(out, line, mode == DRAIN_RAMP, running);
     put_count(out, "jobs", orders->drain_jobs);
     put_count(out, "conversations", orders->drain_conversations);

@@ -10,6 +10,7 @@ void put_count(struct json_out *out, const char *name, uint64_t count);
 void put_time(struct json_out *out, const char *name, int64_t wall_ms); /* 0, TIME_NEVER: null */
 void put_line(struct json_out *out, const char *name, uint64_t line);   /* 0: null */
 void put_number(struct json_out *out, uint64_t number);                 /* "job"; 0: null */
+void put_drain_pace(struct json_out *out, const struct change_orders *orders); /* "pace_per_min"; none: null */
 void put_reason(struct json_out *out, enum reason reason);              /* "reason"; none: null */
 /* "to"; empty: null. `mask`: handles as handle_mask() has them. */
 void put_recipients(struct json_out *out, struct span recipients, bool mask);

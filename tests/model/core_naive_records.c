@@ -259,12 +259,11 @@ static void check_gate(const struct showing *s, const struct naive_job *job, uin
                   reputation_name(known->proven));
 }
 
-static void show_lease(const struct showing *s, struct naive_job *job, const struct change_try *change)
+/* Its turn: the first of its conversation, due, wanted still, and where that lives. */
+static void check_turn(const struct showing *s, const struct naive_job *job, uint64_t line_number)
 {
-    uint32_t line = (uint32_t)(change->line - RIG_LINE);
-    struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
-    bool placed = conversation->home == 0;
-    struct line_view view = rig_line(s->rig, line);
+    const struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
+    uint32_t line = (uint32_t)(line_number - RIG_LINE);
     REFUSE_UNLESS(s->asked->ticked, "a lease outside of a turn");
     REFUSE_UNLESS(line < NAIVE_LINES && naive_pool_of_line(line) == naive_pool_of(job->conversation),
                   "job %llu leased in another pool", ull(job->number));
@@ -278,10 +277,16 @@ static void show_lease(const struct showing *s, struct naive_job *job, const str
     REFUSE_UNLESS(job->expires_ms == 0 || job->expires_ms > s->now_ms, "P7: job %llu leased expired",
                   ull(job->number));
     REFUSE_UNLESS(!job->cancel || job->unsettled || job->doubtful, "P7: job %llu leased though cancelled", ull(job->number));
-    REFUSE_UNLESS(placed || conversation->home == change->line, "P4: job %llu leased on another line",
+    REFUSE_UNLESS(conversation->home == 0 || conversation->home == line_number, "P4: job %llu leased on another line",
                   ull(job->number));
-    REFUSE_UNLESS(conversation->pinned == 0 || conversation->pinned == change->line, "job %llu leaves its pin",
+    REFUSE_UNLESS(conversation->pinned == 0 || conversation->pinned == line_number, "job %llu leaves its pin",
                   ull(job->number));
+}
+
+/* What its chat and its account let go. */
+static void check_account(const struct showing *s, struct naive_job *job)
+{
+    const struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
     uint32_t account = naive_account_of(naive_pool_of(job->conversation));
     int64_t last_out_ms = conversation->last_sent_ms / 1000 * 1000 - 1000; /* rounding apart */
     REFUSE_UNLESS(naive_chat_reason(s->naive, s->rig, job, last_out_ms) == REASON_NONE, "job %llu leased against its chat",
@@ -293,35 +298,53 @@ static void show_lease(const struct showing *s, struct naive_job *job, const str
                           !s->naive->jobs[i].probes_account,
                       "two probes of account %u", account);
     job->probes_account = s->naive->broken[account];
-    for (size_t i = 0; i < s->grants->count; i++)
-        REFUSE_UNLESS(s->grants->list[i].lease != change->lease, "lease %llu used twice", ull(change->lease));
-    check_gate(s, job, line, &view, placed);
+}
 
+static void add_grant(const struct showing *s, const struct grant *grant)
+{
+    for (size_t i = 0; i < s->grants->count; i++)
+        REFUSE_UNLESS(s->grants->list[i].lease != grant->lease, "lease %llu used twice", ull(grant->lease));
     if (s->grants->count == s->grants->room)
         naive_refuse("room for more grants needed");
-    s->grants->list[s->grants->count++] = (struct grant){.lease = change->lease,
-                                                         .number = job->number,
-                                                         .line = line,
-                                                         .conversation = job->conversation,
-                                                         .wall_ms = s->now_ms,
-                                                         .record = s->record,
-                                                         .placed = placed,
-                                                         .probe = view.gate == GATE_CLOSED,
-                                                         .pace_per_min = view.pace_per_min,
-                                                         .gate_since_ms = view.gate_since_ms};
-    check_pace(s, line, &view);
-    check_budget(s, line, placed);
-    check_pair(s, line, job->conversation);
-    check_recipients(s, line);
-    if (placed || job->class != CLASS_REPLY)
-        check_growth(s, line);
+    s->grants->list[s->grants->count++] = *grant;
+}
 
+static void check_key(const struct showing *s, struct naive_job *job)
+{
     uint8_t key[KEY_RANDOM_BYTES];
     core_key_random(s->rig->core, job->number, key);
     REFUSE_UNLESS(!job->key_known || memcmp(job->key, key, sizeof key) == 0, "P4: job %llu has another key",
                   ull(job->number));
     memcpy(job->key, key, sizeof key);
     job->key_known = true;
+}
+
+static void show_lease(const struct showing *s, struct naive_job *job, const struct change_try *change)
+{
+    uint32_t line = (uint32_t)(change->line - RIG_LINE);
+    struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
+    bool placed = conversation->home == 0;
+    struct line_view view = rig_line(s->rig, line);
+    check_turn(s, job, change->line);
+    check_account(s, job);
+    check_gate(s, job, line, &view, placed);
+    add_grant(s, &(struct grant){.lease = change->lease,
+                                 .number = job->number,
+                                 .line = line,
+                                 .conversation = job->conversation,
+                                 .wall_ms = s->now_ms,
+                                 .record = s->record,
+                                 .placed = placed,
+                                 .probe = view.gate == GATE_CLOSED,
+                                 .pace_per_min = view.pace_per_min,
+                                 .gate_since_ms = view.gate_since_ms});
+    check_pace(s, line, &view);
+    check_budget(s, line, placed);
+    check_pair(s, line, job->conversation);
+    check_recipients(s, line);
+    if (placed || job->class != CLASS_REPLY)
+        check_growth(s, line);
+    check_key(s, job);
     job->place = NAIVE_LEASED;
     job->lease = change->lease;
     job->line = line;

@@ -3,7 +3,7 @@
 
 #include "tests/unit/conf_suite.h"
 
-static void check_defaults(const struct conf *c)
+static void check_broker_and_store(const struct conf *c)
 {
     ck_assert_str_eq(c->broker.producers, "tcp://127.0.0.1:7710");
     ck_assert_str_eq(c->broker.workers, "tcp://127.0.0.1:7711");
@@ -25,6 +25,11 @@ static void check_defaults(const struct conf *c)
     ck_assert_str_eq(c->cache.kind, "memory");
     ck_assert_str_eq(c->cache.redis, "redis://127.0.0.1:6379/0");
     ck_assert_ptr_null(c->cache.redis_password_file);
+    ck_assert_uint_eq(c->broker.outcome_host_count, 0);
+}
+
+static void check_account_and_pool(const struct conf *c)
+{
     ck_assert_uint_eq(c->account_count, 1);
     ck_assert_str_eq(c->accounts[0].name, "default");
     ck_assert_str_eq(c->accounts[0].base_url, "https://api.linqapp.com/api/partner");
@@ -39,14 +44,16 @@ static void check_defaults(const struct conf *c)
     ck_assert(c->pools[0].all_lines);
     ck_assert_uint_eq(c->pools[0].line_count, 0);
     ck_assert_uint_eq(c->policy_count, 1);
-    ck_assert_uint_eq(c->broker.outcome_host_count, 0);
     ck_assert_ptr_null(c->pools[0].outcome_url);
     ck_assert_uint_eq(c->pools[0].outcome_topic_count, 6);
     ck_assert_str_eq(c->pools[0].outcome_topics[5], "job.delivery");
     ck_assert_int_eq(c->pools[0].outcome_timeout_ms, 10000);
     ck_assert_int_eq(c->pools[0].outcome_in_flight, 16);
-    const struct conf_policy *p = &c->policies[0];
-    static const int64_t ramp[] = {10, 25, 50, 100}, cadence[] = {86400000, 259200000};
+}
+
+static void check_pace_and_budgets(const struct conf_policy *p)
+{
+    static const int64_t ramp[] = {10, 25, 50, 100};
     ck_assert_str_eq(p->name, "default");
     ck_assert_int_eq(p->pace_per_min, 30);
     ck_assert_int_eq(p->burst, 1);
@@ -65,6 +72,11 @@ static void check_defaults(const struct conf *c)
     ck_assert_int_eq(p->on_flagged, ON_CLOSED_HOLD);
     ck_assert_int_eq(p->flag_probe_ms, 900000);
     ck_assert_int_eq(p->on_gone, ON_CLOSED_HOLD);
+}
+
+static void check_chats_and_tries(const struct conf_policy *p)
+{
+    static const int64_t cadence[] = {86400000, 259200000};
     ck_assert_uint_eq(p->cadence_steps, 2);
     ck_assert_mem_eq(p->cadence_ms, cadence, sizeof cadence);
     ck_assert_int_eq(p->at_risk_chat_gap_ms, 86400000);
@@ -74,11 +86,24 @@ static void check_defaults(const struct conf *c)
     ck_assert_int_eq(p->retry_base_ms, 1000);
     ck_assert_int_eq(p->retry_cap_ms, 300000);
     ck_assert_int_eq(p->lease_ms, 60000);
+}
+
+static void check_worker(const struct conf *c)
+{
     ck_assert_uint_eq(c->worker.broker_count, 1);
     ck_assert_str_eq(c->worker.brokers[0], "tcp://127.0.0.1:7711");
     ck_assert_ptr_null(c->worker.name);
     ck_assert_int_eq(c->worker.slots, 64);
     ck_assert_int_eq(c->worker.request_timeout_ms, 30000);
+}
+
+static void check_defaults(const struct conf *c)
+{
+    check_broker_and_store(c);
+    check_account_and_pool(c);
+    check_pace_and_budgets(&c->policies[0]);
+    check_chats_and_tries(&c->policies[0]);
+    check_worker(c);
 }
 
 START_TEST(the_contracts_own_file_says_the_defaults)

@@ -8,13 +8,6 @@ static void teardown(void)
     unsetenv("LINEWARD_ADMIN");
 }
 
-static void assert_asked(size_t index, const char *method, const char *url)
-{
-    ck_assert_uint_lt(index, server.seen_count);
-    ck_assert_str_eq(server.seen[index].method, method);
-    ck_assert_str_eq(server.seen[index].url, url);
-}
-
 /* ---- reaching the broker ---- */
 
 START_TEST(no_broker_is_exit_code_3)

@@ -1,18 +1,6 @@
 /* linewardctl erase: says what it would touch before it does it, waits for the end, and tells where else somebody may be. */
 #include "tests/unit/ctl_server.h"
 
-static void teardown(void)
-{
-    said_free();
-}
-
-static void assert_asked(size_t index, const char *method, const char *url)
-{
-    ck_assert_uint_lt(index, server.seen_count);
-    ck_assert_str_eq(server.seen[index].method, method);
-    ck_assert_str_eq(server.seen[index].url, url);
-}
-
 #define VIEW(state, dry)                                                                                             \
     "{\"erasure\":\"e_7\",\"state\":\"" state "\",\"dry_run\":" dry ",\"jobs\":3,\"jobs_out\":1,\"conversations\":2,"       \
     "\"records\":1670,\"percent\":null,\"elsewhere\":[\"old backups\"]}"
@@ -93,7 +81,7 @@ int main(void)
 {
     Suite *suite = suite_create("ctl_erase");
     TCase *tcase = tcase_create("erase");
-    tcase_add_checked_fixture(tcase, NULL, teardown);
+    tcase_add_checked_fixture(tcase, NULL, said_free);
     tcase_add_test(tcase, without_yes_it_says_what_it_would_touch);
     tcase_add_test(tcase, with_yes_it_does_it_and_waits_for_the_end);
     tcase_add_test(tcase, it_need_not_be_waited_for);

@@ -1,18 +1,6 @@
 /* linewardctl, an operator's word: what it asks of the admin API, what it insists on, and how it ends. */
 #include "tests/unit/ctl_server.h"
 
-static void teardown(void)
-{
-    said_free();
-}
-
-static void assert_asked(size_t index, const char *method, const char *url)
-{
-    ck_assert_uint_lt(index, server.seen_count);
-    ck_assert_str_eq(server.seen[index].method, method);
-    ck_assert_str_eq(server.seen[index].url, url);
-}
-
 START_TEST(settle_needs_a_reason_and_an_outcome)
 {
     static const struct reply script[] = {{200, "{\"job\":\"j_1\",\"state\":\"sent\"}"}};
@@ -270,7 +258,7 @@ int main(void)
 {
     Suite *suite = suite_create("ctl_operate");
     TCase *tests = tcase_create("ctl_operate");
-    tcase_add_checked_fixture(tests, NULL, teardown);
+    tcase_add_checked_fixture(tests, NULL, said_free);
     tcase_add_test(tests, settle_needs_a_reason_and_an_outcome);
     tcase_add_test(tests, cordon_and_uncordon_name_the_line);
     tcase_add_test(tests, the_conversations_of_a_line_are_listed_by_their_health);

@@ -106,6 +106,14 @@ static void server_stop(void)
         free(server.seen[i].body);
 }
 
+/* The request of that index was this one. */
+static inline void assert_asked(size_t index, const char *method, const char *url)
+{
+    ck_assert_uint_lt(index, server.seen_count);
+    ck_assert_str_eq(server.seen[index].method, method);
+    ck_assert_str_eq(server.seen[index].url, url);
+}
+
 #define RUN_ADMIN(...) RUN(__VA_ARGS__, W("--admin"), server.admin)
 
 #endif

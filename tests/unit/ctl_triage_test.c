@@ -4,18 +4,6 @@
 
 #include "tests/unit/ctl_server.h"
 
-static void teardown(void)
-{
-    said_free();
-}
-
-static void assert_asked(size_t index, const char *method, const char *url)
-{
-    ck_assert_uint_lt(index, server.seen_count);
-    ck_assert_str_eq(server.seen[index].method, method);
-    ck_assert_str_eq(server.seen[index].url, url);
-}
-
 #define ANSWER(dry, jobs, recipients, oldest, class, stay, sample, next)                                             \
     "{\"action\":\"cancel\",\"dry_run\":" dry ",\"jobs\":" jobs ",\"recipients\":" recipients ",\"oldest_at\":" oldest \
     ",\"by_class\":{\"reply\":0,\"campaign\":" class "},\"by_reason\":{\"line_critical\":" class "},\"stay\":" stay    \
@@ -285,7 +273,7 @@ int main(void)
 {
     Suite *suite = suite_create("ctl_triage");
     TCase *tests = tcase_create("triage");
-    tcase_add_checked_fixture(tests, NULL, teardown);
+    tcase_add_checked_fixture(tests, NULL, said_free);
     tcase_add_test(tests, without_yes_it_only_says_what_it_would_do);
     tcase_add_test(tests, with_yes_it_goes_on_until_none_is_left_and_needs_a_reason);
     tcase_add_test(tests, ages_are_times_or_spans_and_one_filter_is_needed);

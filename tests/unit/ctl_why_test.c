@@ -1,18 +1,6 @@
 /* linewardctl's why, why-line, why-not and would-send: what they ask, and what they show. */
 #include "tests/unit/ctl_server.h"
 
-static void teardown(void)
-{
-    said_free();
-}
-
-static void assert_asked(size_t index, const char *method, const char *url)
-{
-    ck_assert_uint_lt(index, server.seen_count);
-    ck_assert_str_eq(server.seen[index].method, method);
-    ck_assert_str_eq(server.seen[index].url, url);
-}
-
 START_TEST(why_shows_the_reason_and_when)
 {
     static const struct reply script[] = {
@@ -122,7 +110,7 @@ int main(void)
 {
     Suite *suite = suite_create("ctl_why");
     TCase *tests = tcase_create("ctl_why");
-    tcase_add_checked_fixture(tests, NULL, teardown);
+    tcase_add_checked_fixture(tests, NULL, said_free);
     tcase_add_test(tests, why_shows_the_reason_and_when);
     tcase_add_test(tests, why_line_and_why_not_show_all_that_stops);
     tcase_add_test(tests, would_send_asks_for_a_dry_run_and_fails_if_one_is_refused);

@@ -359,6 +359,23 @@ static void edge_teardown(void)
 
 /* ---- peers ---- */
 
+/* A job "n1" with that message is accepted; its records are kept, and not durable yet. */
+static inline void edge_enqueue(int number, const char *message)
+{
+    char text[160];
+    struct core_enqueue job;
+    struct job_texts texts = {0};
+    struct job_refusal refusal;
+    struct span id;
+    struct job_parser parser = {.conf = edge.conf, .hash = &edge.hash, .core = edge.core};
+    snprintf(text, sizeof text, "{\"id\":\"n%d\",\"to\":\"+1415555%04d\",\"message\":%s}", number, number, message);
+    ck_assert(job_parse(&parser, text, strlen(text), &job, &texts, &id, &refusal, &edge.effects));
+    core_enqueue(edge.core, &job, false, edge.now, &edge.effects);
+    edge.effects.effect_count = 0;
+    edge_save();
+    job_texts_free(&texts);
+}
+
 static void *edge_connect(const char *endpoint, const char *id)
 {
     int zero = 0;

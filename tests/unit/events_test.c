@@ -60,19 +60,7 @@ static void look_up(void)
 
 static void enqueue(int number)
 {
-    char text[160];
-    struct core_enqueue job;
-    struct job_texts texts = {0};
-    struct job_refusal refusal;
-    struct span id;
-    struct job_parser parser = {.conf = edge.conf, .hash = &edge.hash, .core = edge.core};
-    snprintf(text, sizeof text, "{\"id\":\"n%d\",\"to\":\"+1415555%04d\",\"message\":{\"secret\":1}}", number,
-             number);
-    ck_assert(job_parse(&parser, text, strlen(text), &job, &texts, &id, &refusal, &edge.effects));
-    core_enqueue(edge.core, &job, false, edge.now, &edge.effects);
-    edge.effects.effect_count = 0;
-    edge_save();
-    job_texts_free(&texts);
+    edge_enqueue(number, "{\"secret\":1}");
 }
 
 static void check_queued(int number)
