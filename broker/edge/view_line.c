@@ -65,10 +65,12 @@ void view_reply_counts(struct json_out *out, const struct reply_counts *counts)
     put_count(out, "sent", counts->sent);
     put_count(out, "answered", counts->answered);
     json_key(out, "share");
-    if (counts->sent > 0)
-        json_put_number(out, (double)((10000 * counts->answered + counts->sent / 2) / counts->sent) / 10000);
-    else
+    if (counts->sent == 0) {
         json_put_null(out);
+        return;
+    }
+    uint64_t parts = (10000 * counts->answered + counts->sent / 2) / counts->sent;
+    json_put_number(out, (double)parts / 10000);
 }
 
 static void put_budgets(struct json_out *out, const struct line_view *line)
