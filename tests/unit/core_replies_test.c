@@ -48,6 +48,8 @@ static uint64_t goes_out(uint64_t conversation, enum job_class class, const char
 static void comes_in(uint64_t conversation, uint64_t line, int64_t ago_ms)
 {
     struct core_message_fact fact = {.token = 3, .chat_hash = conversation * 2 + 1, .line = line, .inbound = true};
+    fact.homes = &conversation;
+    fact.home_count = 1;
     fact.event = ++rig->polls + (UINT64_C(1) << 42);
     fact.what = MESSAGE_RECEIVED;
     fact.at_ms = rig->now.wall_ms - ago_ms;
@@ -173,6 +175,20 @@ START_TEST(a_message_counts_for_a_week_and_its_answer_on_the_same_day)
 }
 END_TEST
 
+START_TEST(an_answer_counts_on_the_day_of_its_message)
+{
+    begin_quick();
+    uint64_t line = goes_out(1, CLASS_TRANSACTIONAL, NULL);
+    later(DAY_MS);
+    comes_in(1, line, 0);
+    ck_counts(of_line(line), 1, 1);
+    ck_counts(of_class(CLASS_TRANSACTIONAL), 1, 1);
+    later(6 * DAY_MS); /* both leave together */
+    ck_counts(of_line(line), 0, 0);
+    ck_counts(of_class(CLASS_TRANSACTIONAL), 0, 0);
+}
+END_TEST
+
 START_TEST(a_restart_knows_the_counts_and_who_waits_for_an_answer)
 {
     begin_quick();
@@ -276,6 +292,7 @@ int main(void)
         who_writes_first_or_too_early_answers_nothing,
         what_may_have_been_sent_counts_and_what_was_not_does_not,
         a_message_counts_for_a_week_and_its_answer_on_the_same_day,
+        an_answer_counts_on_the_day_of_its_message,
         a_restart_knows_the_counts_and_who_waits_for_an_answer,
         the_counts_outlive_the_history_of_the_jobs,
         a_conversation_that_moved_answers_nothing_for_its_new_line,
