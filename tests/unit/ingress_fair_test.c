@@ -27,9 +27,9 @@ static void teardown(void)
 static void hear(void *peer, const char *command, const char *request_id, size_t frames)
 {
     edge_hear(peer, &heard);
+    ck_assert_uint_eq(heard.count, 3 + frames);
     ck_assert_str_eq(heard.frames[1], command);
     ck_assert_str_eq(heard.frames[2], request_id);
-    ck_assert_uint_eq(heard.count, 3 + frames);
 }
 
 /* Reads one message and nothing further. */
