@@ -166,7 +166,8 @@ START_TEST(a_long_triage_goes_on_with_next_and_touches_nothing_accepted_since)
     ck_assert_ptr_nonnull(next);
     snprintf(query, sizeof query, "pool=us&limit=2&after=%s", next);
     reply_free(&reply);
-    enqueue("g", 6, ",\"pool\":\"us\"");
+    for (int i = 0; i < 3; i++) /* the first two take the slots that have become free, the third lies behind all */
+        enqueue((const char[]){(char)('g' + i), '\0'}, 6, ",\"pool\":\"us\"");
     for (int calls = 0; calls < 3; calls++) { /* the same call again and again */
         reply = triage("cancel", query);
         ck_assert_int_eq(number(reply.json, "jobs"), calls == 0 ? 2 : 0);
@@ -176,7 +177,8 @@ START_TEST(a_long_triage_goes_on_with_next_and_touches_nothing_accepted_since)
         reply_free(&reply);
     }
     expect_ended("abcd", "cancelled");
-    ck_assert(is("us", "g", "held"));
+    for (int i = 0; i < 3; i++)
+        ck_assert(is("us", (const char[]){(char)('g' + i), '\0'}, "held"));
 }
 END_TEST
 
