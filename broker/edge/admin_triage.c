@@ -22,7 +22,7 @@
 #define SLOTS_PER_CALL 65536   /* by a call that changes something */
 #define SLOTS_PER_LOOK 1048576 /* by one that does not */
 #define CHOSEN_MAX     128     /* jobs in one slice ... */
-#define EXPORTED_MAX   32      /* ... where all of it is read: each may be as large as a job document */
+#define EXPORTED_MAX   16      /* ... where all of it is read: each may be as large as a job document */
 #define EXPORT_BYTES   4194304 /* of an answer: no slice begins beyond */
 #define SAMPLE_MAX     10
 #define BEFORE_MAX     64      /* jobs of its conversation before one that is to be moved */
