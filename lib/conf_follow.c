@@ -144,6 +144,7 @@ size_t conf_fixed_differences(const struct conf *conf, const struct conf *before
     note(&out, "store.dedupe_max", s->dedupe_max != was->dedupe_max);
     note(&out, "cache.kind", differ(conf->cache.kind, before->cache.kind));
     note(&out, "cache.redis", differ(conf->cache.redis, before->cache.redis));
+    note(&out, "cache.redis_password_file", differ(conf->cache.redis_password_file, before->cache.redis_password_file));
     return out.count;
 }
 

@@ -311,6 +311,8 @@ static enum admin_step foresee(struct admin_turn *turn, struct exchange *x, stru
 enum admin_step call_enqueue(struct admin_turn *turn, struct exchange *x)
 {
     struct request *request = x->memory;
+    if (x->if_match[0] != '\0') /* like every call that is about no single thing */
+        return answer_error(x, CODE_CHANGED, "an enqueue is about nothing that is there: leave out If-Match", NULL);
     if (request == NULL)
         return begin(turn, x);
     if (request->rehearsals != NULL)

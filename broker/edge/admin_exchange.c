@@ -37,15 +37,22 @@ static bool split_query(struct exchange *x)
 
 struct exchange *exchange_new(const char *target)
 {
-    struct exchange *x = strlen(target) <= ADMIN_TARGET_BYTES_MAX ? calloc(1, sizeof *x) : NULL;
+    size_t bytes = strlen(target);
+    struct exchange *x = calloc(1, sizeof *x);
     if (x == NULL)
         return NULL;
-    x->target = strdup(target);
+    x->target = strdup(bytes <= ADMIN_TARGET_BYTES_MAX ? target : "/");
     if (x->target == NULL) {
         free(x);
         return NULL;
     }
-    if (!split_query(x)) {
+    if (bytes > ADMIN_TARGET_BYTES_MAX) {
+        char problem[80];
+        snprintf(problem, sizeof problem, "a path with its query of %zu bytes, at most %u", bytes, ADMIN_TARGET_BYTES_MAX);
+        answer_error(x, CODE_TOO_LARGE, problem, NULL);
+        x->answer.status = 414;
+        x->refused = true;
+    } else if (!split_query(x)) {
         answer_error(x, CODE_MALFORMED, "the query could not be read", NULL);
         x->refused = true;
     }

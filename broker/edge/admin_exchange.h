@@ -125,7 +125,8 @@ uint32_t conf_account_find(const struct conf *conf, const char *name);
 
 /* ---- between the two sides ---- */
 
-struct exchange *exchange_new(const char *target); /* NULL: out of memory, or the target is too long */
+/* One whose target is too long, or cannot be read, is answered already (`refused`). NULL: out of memory. */
+struct exchange *exchange_new(const char *target);
 void exchange_free(struct exchange **x_p);
 
 /* HTTP thread: the owner's now. False: the admin is closing; the exchange got its answer. */

@@ -243,7 +243,7 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *connection,
     struct admin_http *http = self;
     struct exchange *x = *exchange_p;
     if (x == NULL)
-        return MHD_NO; /* no memory, or a target beyond all measure */
+        return MHD_NO; /* no memory */
     if (x->handed_over)
         return queue_answer(connection, x);
     if (!x->begun) {

@@ -176,6 +176,30 @@ static struct span written(const struct json_out *json)
     return json->failed ? (struct span){NULL, 0} : (struct span){json->text, json->bytes};
 }
 
+static bool store_is_full(const struct admin_turn *turn)
+{
+    const struct admin_shell *shell = &turn->options->shell;
+    struct store_facts facts;
+    shell->store_facts(shell->self, &facts);
+    return facts.full;
+}
+
+/* On a full disk, what is left there is for what changes something: a call that was granted and left all as it was writes
+ * nothing, for it can be made as often as one likes. */
+static bool leaves_all(struct admin_turn *turn, struct exchange *x)
+{
+    const struct json_out *before = &x->trail.before;
+    if (x->trail.told.bytes > 0 || before->failed || before->bytes == 0 || before->text[0] != '{' || !store_is_full(turn))
+        return false;
+    struct json_out after = {0};
+    state_put(turn, x, x->route->path, x->parts, &after);
+    bool same = !after.failed && after.bytes == before->bytes && memcmp(after.text, before->text, before->bytes) == 0;
+    if (same)
+        state_etag(turn, (struct span){after.text, after.bytes}, x->answer.etag);
+    json_out_free(&after);
+    return same;
+}
+
 /* The state after it, whose ETag the answer carries; a refusal none, which would tell of what it refuses to tell of. */
 static void put_after(struct admin_turn *turn, struct exchange *x, enum code code, struct json_out *out)
 {
@@ -236,14 +260,6 @@ static enum code refusal_of(const struct exchange *x)
     return CODE_MALFORMED;
 }
 
-static bool store_is_full(const struct admin_turn *turn)
-{
-    const struct admin_shell *shell = &turn->options->shell;
-    struct store_facts facts;
-    shell->store_facts(shell->self, &facts);
-    return facts.full;
-}
-
 /* A refusal is written down, too, and then waits like everything else. Not on a full disk: what is left there is for what
  * changes something, and any token can be refused as often as it likes. */
 static enum admin_step end_refused(struct admin_turn *turn, struct exchange *x)
@@ -266,6 +282,8 @@ enum admin_step trail_end(struct admin_turn *turn, struct exchange *x, enum admi
         trail->allowed = true; /* what follows goes on with what was allowed */
         trail->written = answer != NULL;
         trail->part = false;
+        if (answer != NULL && answer->code == CODE_NONE && leaves_all(turn, x))
+            return step;
         write_record(turn, x, answer == NULL ? CODE_NONE : answer->code);
         return step;
     }

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "broker/edge/keyed_hash.h"
 #include "broker/edge/outcomes_part.h"
+#include "broker/feed/feed_secrets.h"
 #include "lineward/log.h"
 #include "lineward/outcome_target.h"
 
@@ -138,13 +140,48 @@ void outcomes_free(struct outcomes **outcomes_p)
     free(outcomes);
 }
 
+/* Of one pool: what the child goes by, its secrets included. */
+static bool put_settings(const struct outcomes *outcomes, const struct conf_pool *pool, struct json_out *out)
+{
+    struct feed_secrets secrets;
+    struct conf_problem problem;
+    memset(&secrets, 0, sizeof secrets); /* its padding is hashed as well */
+    bool good = feed_secrets_read(&secrets, pool->outcome_secrets_file, &problem) == ERR_NONE;
+    json_open(out, '[');
+    json_put_string(out, pool->name);
+    json_put_string(out, pool->outcome_url);
+    json_put_int(out, pool->outcome_timeout_ms);
+    json_put_int(out, (int64_t)keyed_hash(outcomes->options.hash, KEYED_STATE, NULL, &secrets, sizeof secrets));
+    json_close(out, ']');
+    explicit_bzero(&secrets, sizeof secrets);
+    return good;
+}
+
+/* 0: a file cannot be read, or there is no memory. */
+static uint64_t settings_hash(const struct outcomes *outcomes, const struct conf *conf)
+{
+    struct json_out out = {0};
+    bool good = true;
+    json_open(&out, '[');
+    for (size_t i = 0; i < conf->broker.outcome_host_count; i++)
+        json_put_string(&out, conf->broker.outcome_hosts[i]);
+    for (size_t p = 0; p < conf->pool_count && good; p++)
+        good = conf->pools[p].outcome_url == NULL || put_settings(outcomes, &conf->pools[p], &out);
+    json_close(&out, ']');
+    uint64_t hash = good && !out.failed ? keyed_hash(outcomes->options.hash, KEYED_STATE, NULL, out.text, out.bytes) : 0;
+    json_out_free(&out);
+    return hash;
+}
+
 enum err outcomes_follow(struct outcomes *outcomes, const struct conf *conf)
 {
+    uint64_t settings = settings_hash(outcomes, conf);
+    bool knows = settings != 0 && settings == outcomes->child_knows;
     outcomes->asking = NULL; /* what was asked by the old topics is asked again */
     for (size_t i = 0; i < outcomes->count; i++)
         outcomes->hooks[i]->again = true;
     enum err err = take_conf(outcomes, conf);
-    if (err == ERR_NONE && outcomes->child.fd >= 0) {
+    if (err == ERR_NONE && outcomes->child.fd >= 0 && !knows) {
         shutdown(outcomes->child.fd, SHUT_WR);
         outcomes->letting_go = true;
     }
@@ -358,8 +395,11 @@ void outcomes_turn(struct outcomes *outcomes, bool durable_moved, struct instant
 {
     if (outcomes->count == 0 && outcomes->child.fd < 0)
         return;
+    bool had_child = outcomes->child.fd >= 0;
     if (outcomes->count > 0)
         child_start(&outcomes->child, outcomes->options.child_argv, SOCK_SEQPACKET, now);
+    if (!had_child && outcomes->child.fd >= 0)
+        outcomes->child_knows = settings_hash(outcomes, outcomes->options.conf);
     outcomes_ask(outcomes, durable_moved, now);
     if (outcomes->child.fd >= 0 && !(read_results(outcomes, now) && send_held(outcomes) && post(outcomes, now)))
         lose_child(outcomes, now);

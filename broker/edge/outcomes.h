@@ -29,8 +29,9 @@ struct outcomes;
 struct outcomes *outcomes_new(const struct outcomes_options *options); /* NULL: out of memory */
 void outcomes_free(struct outcomes **outcomes_p);
 
-/* Another configuration, in which the pools that were there keep their index. The child ends what is under way, and the
- * next one begins with what the files say now; rests are forgotten. ERR_NO_MEMORY: half of it is in force. */
+/* Another configuration, in which the pools that were there keep their index. If anything that the child goes by is
+ * another, it ends what is under way, and the next one begins with what the files say now; else it goes on. Rests are
+ * forgotten. ERR_NO_MEMORY: half of it is in force. */
 enum err outcomes_follow(struct outcomes *outcomes, const struct conf *conf);
 
 /* Events up to the core's next number exist, though perhaps not yet durable. */

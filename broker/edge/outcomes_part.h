@@ -32,6 +32,7 @@ struct outcomes {
     size_t count, turn; /* turn: whose question, and whose event, is next */
     struct child child;
     bool letting_go; /* the child ends what it has, and begins nothing */
+    uint64_t child_knows; /* hash of all of the configuration and its files that the child goes by; 0: not known */
     uint8_t *held;   /* a packet that the socket had no room for yet */
     size_t held_bytes;
     struct hook *asking;       /* one question at a time */

@@ -222,7 +222,7 @@ START_TEST(a_cancelled_job_is_its_pools_matter)
 END_TEST
 
 /* Whoever is refused again and again must not use up what a full disk keeps for gates and results. */
-START_TEST(on_a_full_disk_what_is_refused_leaves_nothing)
+START_TEST(on_a_full_disk_what_is_refused_or_changes_nothing_leaves_nothing)
 {
     rig.store_full = true;
     rig_expect("POST", "/v1/pools/us/pause", "operator-eu-token", NULL, 404);
@@ -230,9 +230,16 @@ START_TEST(on_a_full_disk_what_is_refused_leaves_nothing)
     ck_assert_int_eq(count("", "admin-token"), 0);
     rig_expect("POST", EU_LINE "/cordon", "operator-token", NULL, 200);
     ck_assert_int_eq(count("", "admin-token"), 1);
-    rig.store_full = false;
-    rig_expect("POST", "/v1/pools/us/pause", "operator-eu-token", NULL, 404);
+    rig_expect("POST", EU_LINE "/cordon", "operator-token", NULL, 200); /* granted, and all is as it was */
+    ck_assert_int_eq(count("", "admin-token"), 1);
+    rig_expect("POST", EU_LINE "/uncordon", "operator-token", NULL, 200);
     ck_assert_int_eq(count("", "admin-token"), 2);
+    rig_expect("POST", EU_LINE "/cordon", "operator-token", NULL, 200);
+    rig.store_full = false;
+    rig_expect("POST", EU_LINE "/cordon", "operator-token", NULL, 200); /* with room it is told who said it again */
+    ck_assert_int_eq(count("", "admin-token"), 4);
+    rig_expect("POST", "/v1/pools/us/pause", "operator-eu-token", NULL, 404);
+    ck_assert_int_eq(count("", "admin-token"), 5);
 }
 END_TEST
 
@@ -342,7 +349,7 @@ int main(void)
     tcase_add_test(tests, viewers_see_recipients_masked_and_operators_whole);
     tcase_add_test(tests, a_token_of_some_pools_sees_only_what_was_about_them);
     tcase_add_test(tests, a_cancelled_job_is_its_pools_matter);
-    tcase_add_test(tests, on_a_full_disk_what_is_refused_leaves_nothing);
+    tcase_add_test(tests, on_a_full_disk_what_is_refused_or_changes_nothing_leaves_nothing);
     tcase_add_test(tests, a_name_that_is_none_is_not_kept_whole);
     tcase_add_test(tests, filters_by_whom_what_and_when);
     tcase_add_test(tests, pages_have_each_record_once_in_order_over_shelves);

@@ -225,6 +225,21 @@ START_TEST(an_accounts_pause_is_shown_to_those_with_a_pool_of_it)
 }
 END_TEST
 
+START_TEST(a_path_beyond_measure_is_refused_with_a_word)
+{
+    char target[7001] = "/v1/jobs/";
+    memset(target + 9, 'a', sizeof target - 10);
+    struct reply reply = rig_ask("GET", target, "admin-token", NULL);
+    ck_assert_int_eq(reply.status, 414);
+    ck_assert_str_eq(json_string(json_get(reply.json, "error"), "code"), "too_large");
+    ck_assert_str_eq(json_string(json_get(reply.json, "error"), "message"), "a path with its query of 7000 bytes, at most 4096");
+    reply_free(&reply);
+    reply = rig_ask("POST", target, NULL, "{}"); /* whoever asks learns nothing from it */
+    ck_assert_int_eq(reply.status, 414);
+    reply_free(&reply);
+}
+END_TEST
+
 /* covers: call GET /metrics */
 START_TEST(metrics_are_text_with_the_lines_that_one_may_see)
 {
@@ -621,6 +636,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, lists_come_in_pages_and_each_sees_only_its_pools);
     tcase_add_test(tests, workers_are_named_to_those_whose_pools_they_serve);
     tcase_add_test(tests, an_accounts_pause_is_shown_to_those_with_a_pool_of_it);
+    tcase_add_test(tests, a_path_beyond_measure_is_refused_with_a_word);
     tcase_add_test(tests, metrics_are_text_with_the_lines_that_one_may_see);
     tcase_add_test(tests, metrics_name_no_line_if_told_so);
     tcase_add_test(tests, a_pause_closes_its_line_until_it_is_lifted);

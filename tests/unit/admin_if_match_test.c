@@ -253,6 +253,10 @@ START_TEST(a_list_of_etags_a_star_and_what_cannot_be_compared)
     expect_if("POST", LINE "/cordon", list, "", 412);
     expect_if("POST", "/v1/lines/+12025550199/cordon", etag, "", 404); /* nothing is there: that is the better word */
     expect_if("POST", "/v1/dead/requeue", etag, "", 412);
+    const char *job = "{\"id\":\"a\",\"pool\":\"eu\",\"to\":\"+14155550101\",\"message\":{}}";
+    expect_if("POST", "/v1/jobs", etag, job, 412);
+    expect_if("POST", "/v1/jobs", "*", job, 412);
+    rig_expect("GET", "/v1/jobs/eu%2Fa", "admin-token", NULL, 404); /* nothing was taken */
     expect_if("POST", "/v1/triage/cancel?pool=eu", etag, "", 412);
     char much[600];
     memset(much, 'x', sizeof much - 1);

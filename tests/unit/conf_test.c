@@ -346,6 +346,21 @@ START_TEST(keys_that_do_nothing_yet_are_named)
 }
 END_TEST
 
+START_TEST(what_only_a_start_can_change_is_named)
+{
+    const char *names[8];
+    struct conf *before = NULL;
+    accept(ACCOUNT "cache: {redis_password_file: p}\n");
+    before = conf;
+    conf = NULL;
+    ck_assert_int_eq(set(ACCOUNT "cache: {redis_password_file: p}\n", "cache.redis_password_file=q"), ERR_NONE);
+    ck_assert_uint_eq(conf_fixed_differences(conf, before, names, 8), 1);
+    ck_assert_str_eq(names[0], "cache.redis_password_file");
+    ck_assert_uint_eq(conf_fixed_differences(before, before, names, 8), 0);
+    conf_free(&before);
+}
+END_TEST
+
 /* Hostile files */
 
 int main(void)
@@ -366,6 +381,7 @@ int main(void)
     tcase_add_test(tests, sets_override_the_file);
     tcase_add_test(tests, a_wrong_set_is_refused_and_named);
     tcase_add_test(tests, keys_that_do_nothing_yet_are_named);
+    tcase_add_test(tests, what_only_a_start_can_change_is_named);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "broker/edge/child.h"
+#include "broker/edge/outcomes_part.h"
 #include "broker/outcomes/outcomes.h"
 #include "edge_rig.h"
 
@@ -234,6 +235,50 @@ START_TEST(a_pool_that_loses_its_webhook_and_gets_it_back_goes_on)
 }
 END_TEST
 
+static void write_secret(const char *path, const char *secret)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_gt(fprintf(file, "%s\n", secret), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+START_TEST(who_reloads_something_else_holds_no_webhook)
+{
+    char path[] = "/tmp/lineward-outcomes-XXXXXX", set[96];
+    ck_assert_int_ge(close(mkstemp(path)), 0);
+    write_secret(path, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    snprintf(set, sizeof set, "pools.default.outcome_secrets_file=%s", path);
+    const char *const sets[] = {"broker.outcome_hosts=[\"http://127.0.0.1\"]", "pools.default.outcome_url=http://127.0.0.1:9/",
+                                set, "pools.default.outcome_topics=[job.]", "pools.default.outcome_timeout_ms=1234"};
+    struct conf *same = NULL, *slower = NULL;
+    struct conf_problem problem;
+    ck_assert_int_eq(conf_parse(&same, edge_conf_text, sizeof edge_conf_text - 1, "r", "/tmp", sets, 4, &problem), ERR_NONE);
+    ck_assert_int_eq(conf_parse(&slower, edge_conf_text, sizeof edge_conf_text - 1, "r", "/tmp", sets, 5, &problem), ERR_NONE);
+    start((char[]){"takes"});
+    ck_assert_int_eq(outcomes_follow(outcomes, same), ERR_NONE);
+    turn();
+    ck_assert_int_ge(outcomes_fd(outcomes), 0);
+    ck_assert_int_eq(outcomes_follow(outcomes, same), ERR_NONE);
+    ck_assert(!outcomes->letting_go);
+    write_secret(path, "whsec_BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=");
+    ck_assert_int_eq(outcomes_follow(outcomes, same), ERR_NONE);
+    ck_assert(outcomes->letting_go); /* the file has another secret */
+    UNTIL(!outcomes->letting_go && outcomes_fd(outcomes) >= 0);
+    ck_assert_int_eq(outcomes_follow(outcomes, same), ERR_NONE);
+    ck_assert(!outcomes->letting_go);
+    ck_assert_int_eq(outcomes_follow(outcomes, slower), ERR_NONE);
+    ck_assert(outcomes->letting_go);
+    UNTIL(!outcomes->letting_go && outcomes_fd(outcomes) >= 0);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(outcomes_follow(outcomes, slower), ERR_NONE);
+    ck_assert(outcomes->letting_go); /* nobody knows what is in it */
+    ck_assert_int_eq(outcomes_follow(outcomes, conf), ERR_NONE);
+    conf_free(&same);
+    conf_free(&slower);
+}
+END_TEST
+
 START_TEST(what_the_child_says_is_checked)
 {
     struct outcome_result result = {.request = 5, .problem = OUTCOME_PROBLEM_STATUS, .status = 500}, read;
@@ -284,6 +329,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, a_child_that_dies_is_started_again_and_nothing_is_lost);
     tcase_add_test(tests, a_child_that_talks_nonsense_is_not_believed);
     tcase_add_test(tests, a_pool_that_loses_its_webhook_and_gets_it_back_goes_on);
+    tcase_add_test(tests, who_reloads_something_else_holds_no_webhook);
     suite_add_tcase(suite, tests);
     TCase *wire = tcase_create("wire");
     tcase_add_test(wire, what_the_child_says_is_checked);
