@@ -327,6 +327,35 @@ START_TEST(only_one_pass_at_a_time)
 }
 END_TEST
 
+/* It copies whole files: none is put in another's place meanwhile. */
+START_TEST(no_file_is_replaced_while_a_backup_is_made)
+{
+    struct seen seen = {.changes = true};
+    struct store_pass ask = {.self = &seen, .visit = visit, .writes = true};
+    struct store_pass_state state;
+    make_all();
+    int file = sim->io.open_read(sim->io.self, SIM_FOLDER "/store");
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(sim->io.lock(sim->io.self, file), 0);
+    uint64_t renamed = sim->calls[SIM_CALL_RENAME];
+    ck_assert_int_eq(store_pass_begin(store, &ask), ERR_NONE);
+    for (unsigned i = 0; i < 60; i++)
+        await(5);
+    store_pass_state(store, &state);
+    ck_assert(state.on);
+    ck_assert_uint_eq(state.bytes_done, 0);
+    ck_assert_uint_le(sim->calls[SIM_CALL_RENAME], renamed + 2); /* but for the segment that is made ready */
+    sim->io.close(sim->io.self, file);
+    for (; state.on; store_pass_state(store, &state)) {
+        settle();
+        await(5);
+    }
+    ck_assert_int_eq(state.error, 0);
+    ck_assert_uint_eq(state.bytes_done, state.bytes_total);
+    check_notes(&seen, NOTES);
+}
+END_TEST
+
 /* The pass reads all of a power cut's leftovers, too. */
 START_TEST(a_power_cut_at_any_moment_loses_nothing_and_the_pass_can_be_made_again)
 {
@@ -385,6 +414,7 @@ int main(void)
     tcase_add_test(tcase, what_a_pass_overwrites_is_in_no_file_and_all_else_is_as_it_was);
     tcase_add_test(tcase, what_is_read_meanwhile_and_afterwards_is_found);
     tcase_add_test(tcase, only_one_pass_at_a_time);
+    tcase_add_test(tcase, no_file_is_replaced_while_a_backup_is_made);
     tcase_add_test(tcase, a_power_cut_at_any_moment_loses_nothing_and_the_pass_can_be_made_again);
     tcase_add_test(tcase, a_pass_that_has_no_room_says_so_and_leaves_all_as_it_was);
     suite_add_tcase(suite, tcase);
