@@ -341,7 +341,7 @@ static int by_place(const void *left, const void *right)
 /* `lookup`: only those that it let through; NULL: all. */
 static void touch_chosen(struct admin_turn *turn, struct triage_work *work, const struct lookup_answer *lookup)
 {
-    struct found found[CHOSEN_MAX];
+    struct found found[CHOSEN_MAX] = {{0}};
     const char *at = lookup != NULL ? lookup->text.text : NULL;
     size_t count = 0;
     for (size_t i = 0; i < work->chosen_count && (lookup == NULL || i < lookup->item_count); i++) {
