@@ -48,7 +48,7 @@ struct exchange *exchange_new(const char *target)
     }
     if (bytes > ADMIN_TARGET_BYTES_MAX) {
         char problem[80];
-        snprintf(problem, sizeof problem, "a path with its query of %zu bytes, at most %u", bytes, ADMIN_TARGET_BYTES_MAX);
+        snprintf(problem, sizeof problem, "a path with its query of %zu bytes, at most %d", bytes, ADMIN_TARGET_BYTES_MAX);
         answer_error(x, CODE_TOO_LARGE, problem, NULL);
         x->answer.status = 414;
         x->refused = true;
