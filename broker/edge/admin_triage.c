@@ -248,7 +248,6 @@ static size_t room_of(const struct triage_work *work)
 /* A slot gives one job at most, so looking at no more slots than there is room for is enough. */
 static void walk(struct admin_turn *turn, struct triage_work *work)
 {
-    work->turn = turn;
     for (uint32_t walked = 0; walked < SLOTS_PER_STEP && room_of(work) > 0 && !is_over(work);) {
         size_t room = room_of(work);
         uint32_t slots = room < SLOTS_PER_STEP - walked ? (uint32_t)room : SLOTS_PER_STEP - walked;
@@ -570,6 +569,7 @@ enum admin_step call_triage(struct admin_turn *turn, struct exchange *x)
     if (x->phase == 0 && !begin(turn, x))
         return STEP_DONE;
     struct triage_work *work = x->memory;
+    work->turn = turn; /* of this step: what the one before lent is gone */
     switch (x->phase) {
     case TRIAGE_WALK:
         return look(turn, x, work);

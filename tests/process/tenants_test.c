@@ -279,6 +279,9 @@ struct call {
     bool names_blue;
 };
 
+/* How the asker's own audit tells what of INTO_BLUE it was asked with. */
+#define ASKED_IN_AUDIT "\"asked\":{\"line\":\"+12025550101\",\"pool\":\"blue\"}"
+
 /* `call` NULL: it names nothing of blue's that might be said again. */
 static char *fetch(const char *token, const char *method, const char *path, const char *body, const struct call *call,
                    long *status)
@@ -289,6 +292,7 @@ static char *fetch(const char *token, const char *method, const char *path, cons
     snprintf(what, sizeof what, "%s %s for %s", method, path, token);
     for (size_t i = 0; call != NULL && i < call->asked_count; i++)
         blank(text, call->asked[i]);
+    blank(text, ASKED_IN_AUDIT);
     search(text, NULL, what);
     return text;
 }
@@ -366,6 +370,7 @@ static void fill_in(struct call *call, const char *pattern, int job)
                  {"{id}", id, id_asked},
                  {"{to}", to, to},
                  {"{campaign}", "campaign-canary-blue", "campaign-canary-blue"},
+                 {"{erasure}", "1", ""}, /* names nobody: orders are for who may do all */
                  {"{account}", "default", ""}};
     for (const char *at = pattern; *at != '\0';) {
         size_t bytes = strlen(call->path);
@@ -376,7 +381,8 @@ static void fill_in(struct call *call, const char *pattern, int job)
             snprintf(call->path + bytes, sizeof call->path - bytes, "%s", parts[i].value);
             MUST(call->asked_count < 2, "%s has too many parts", pattern);
             snprintf(call->asked[call->asked_count++], sizeof call->asked[0], "%s", parts[i].asked);
-            call->names_blue = call->names_blue || strcmp(parts[i].part, "{account}") != 0;
+            bool names_nobody = strcmp(parts[i].part, "{account}") == 0 || strcmp(parts[i].part, "{erasure}") == 0;
+            call->names_blue = call->names_blue || !names_nobody;
             at += strlen(parts[i].part);
             found = true;
         }
