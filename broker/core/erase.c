@@ -16,7 +16,8 @@
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
 
-#define LOOK_MAX     8192 /* jobs looked at in a slice */
+#define LOOK_MAX     8192 /* jobs looked at in a slice ... */
+#define END_MAX      256  /* ... and ended */
 #define SLICE_GAP_MS 1
 #define WAIT_MS      1000 /* for jobs that are still out */
 #define WALK_AGAIN   10   /* such waits: one of them may be waiting again */
@@ -161,26 +162,32 @@ static bool is_meant(const struct meant *meant, uint32_t slot)
     return low < meant->count && meant->slots[low] == slot;
 }
 
-static void end_job(struct core *core, struct erasure *erasure, uint32_t slot, struct instant now, struct effects *out)
+/* True: it ended, which is work. */
+static bool end_job(struct core *core, struct erasure *erasure, uint32_t slot, struct instant now, struct effects *out)
 {
     const struct job *job = &core->jobs[slot];
     bool asked = (job->flags & JOB_CANCEL) != 0;
     bool waits = job_is_waiting(job) && (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) == 0;
-    if (erasure->dry ? waits : (!asked || waits) && job_cancel(core, slot, now, out))
+    bool ended = erasure->dry ? waits : (!asked || waits) && job_cancel(core, slot, now, out);
+    if (ended)
         erasure->change.jobs++;
     else
         erasure->jobs_out++;
+    return ended && !erasure->dry;
 }
 
 static void walk_jobs(struct core *core, struct erasure *erasure, struct instant now, struct effects *out)
 {
     struct meant meant;
     find_meant(core, &erasure->change, &meant);
-    for (unsigned looked = 0; core->erase_at <= core->jobs_used && looked < LOOK_MAX && effects_have_room(out); looked++) {
+    unsigned ended = 0;
+    for (unsigned looked = 0; core->erase_at <= core->jobs_used && looked < LOOK_MAX && ended < END_MAX &&
+                              effects_have_room(out);
+         looked++) {
         uint32_t slot = core->erase_at++;
         const struct job *job = &core->jobs[slot];
         if (job->number != 0 && !job_state_is_final(job->state) && is_meant(&meant, job->conversation))
-            end_job(core, erasure, slot, now, out);
+            ended += end_job(core, erasure, slot, now, out);
     }
 }
 
@@ -320,6 +327,21 @@ void erase_next(struct core *core, struct instant now)
         walk_again(core, next, now);
 }
 
+/* That they want nothing any more may be known from their chat alone, which is about to be forgotten: from now on their
+ * name stands for it. A group's chat says nothing of one of its members. */
+static void keep_opt_out(struct core *core, const struct core_erase *ask, uint64_t key, struct instant now,
+                         struct effects *out)
+{
+    const struct conversation *conversation = &core->conversations[conversation_find(core, key)];
+    uint32_t account = core->pools[conversation->pool].account;
+    struct suppression_text nameless;
+    if (ask->dry_run || conversation->health != CHAT_OPTED_OUT || account >= ask->recipient_count)
+        return;
+    suppression_text_set(&nameless, NULL, NULL, NULL);
+    suppression_add(core, account, ask->recipients[account], SUPPRESS_OPTED_OUT, moment_ms(conversation->health_at),
+                    &nameless, now, out);
+}
+
 static void begin(struct core *core, struct erasure *erasure, const struct core_erase *ask, struct instant now,
                   struct effects *out)
 {
@@ -330,9 +352,12 @@ static void begin(struct core *core, struct erasure *erasure, const struct core_
     memcpy(erasure->change.by, ask->by, strnlen(ask->by, NAME_MAX_BYTES));
     for (size_t r = 0; r < ask->recipient_count && r < ERASURE_RECIPIENTS_MAX; r++)
         erasure->change.recipients[erasure->change.recipient_count++] = ask->recipients[r];
-    for (size_t k = 0; k < ask->key_count; k++)
-        if (conversation_find(core, ask->keys[k]) != NOBODY)
-            add_key(&erasure->change, ask->keys[k]);
+    for (size_t k = 0; k < ask->key_count; k++) {
+        if (conversation_find(core, ask->keys[k]) == NOBODY)
+            continue;
+        add_key(&erasure->change, ask->keys[k]);
+        keep_opt_out(core, ask, ask->keys[k], now, out);
+    }
     record(erasure, now, out);
     if (first)
         walk_again(core, erasure, now);

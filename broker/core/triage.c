@@ -4,6 +4,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
+#include "broker/core/purge.h"
 #include "broker/core/settle.h"
 #include "broker/core/turns.h"
 
@@ -22,8 +23,11 @@ static enum drain_stay keeps_pool(const struct core *core, const struct job *job
     const struct conversation *conversation = &core->conversations[job->conversation];
     if ((job->flags & JOB_PINNED) != 0)
         return DRAIN_STAY_PINNED;
-    if (job->attempts > 0 || (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0)
-        return DRAIN_STAY_BEGUN;
+    if (job->attempts > 0 ||
+        (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0)
+        return DRAIN_STAY_BEGUN; /* or its head is being tried, or was */
+    if ((job->flags & JOB_YIELDED) != 0) /* its place among those of its campaign is known once that goes on */
+        return DRAIN_STAY_BEHIND;
     bool first = !job_is_listed(job) || conversation_first(core, conversation) == job_slot(core, job);
     return first ? DRAIN_STAY_NONE : DRAIN_STAY_BEHIND;
 }
@@ -34,6 +38,8 @@ static enum drain_stay keeps(const struct core *core, const struct job *job, con
         return DRAIN_STAY_LEASED;
     if ((job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0)
         return DRAIN_STAY_OUTCOME_UNKNOWN;
+    if (what->how == TRIAGE_MOVE && purge_ends(core, job)) /* it ends as suppressed, and not elsewhere */
+        return DRAIN_STAY_BEGUN;
     if (what->how == TRIAGE_MOVE)
         return keeps_pool(core, job);
     bool due = what->how == TRIAGE_REDATE && what->has_due && job->state != JOB_SCHEDULED;

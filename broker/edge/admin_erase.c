@@ -74,12 +74,12 @@ static void put_erasure(struct admin_turn *turn, struct json_out *out, const str
 
 /* ---- the order ---- */
 
-/* All accounts and pools: a token of some pools cannot ask for it. False: answered. */
+/* All accounts and pools, in what is done and in what is counted: not for a token of some pools. False: answered. */
 static bool may_erase(struct exchange *x)
 {
     if (x->grant.pools == NULL)
         return true;
-    answer_error(x, CODE_FORBIDDEN, "a recipient is erased from every pool: that needs a token of all pools", NULL);
+    answer_error(x, CODE_FORBIDDEN, "a recipient is erased from every pool: erasures need a token of all pools", NULL);
     return false;
 }
 
@@ -180,6 +180,8 @@ enum admin_step call_erasures(struct admin_turn *turn, struct exchange *x)
     struct json_out *out = &x->answer.text;
     struct erasure_view view;
     uint64_t limit, after;
+    if (!may_erase(x))
+        return STEP_DONE;
     if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_DEFAULT, &limit) ||
         !query_number(x, "after", 1, UINT64_MAX, UINT64_MAX, &after))
         return STEP_DONE;
@@ -205,6 +207,8 @@ enum admin_step call_erasure(struct admin_turn *turn, struct exchange *x)
     char *end = NULL;
     uint64_t id = strtoull(digits, &end, 10);
     bool given = *digits >= '1' && *digits <= '9' && *end == '\0';
+    if (!may_erase(x))
+        return STEP_DONE;
     if (!given || !core_erasure_view(turn->core, id, &view))
         return answer_error(x, CODE_NOT_FOUND, "no erasure of that number is known", NULL);
     put_erasure(turn, &x->answer.text, &view);

@@ -104,7 +104,7 @@ static bool read_date(struct exchange *x, const cJSON *body, const char *name, b
     if (value == NULL || cJSON_IsNull(value))
         return true;
     if (text != NULL && time_parse(text, at_ms)) {
-        *at_ms = *at_ms > JOB_MOMENT_MAX_MS ? JOB_MOMENT_MAX_MS : *at_ms;
+        *at_ms = *at_ms > JOB_MOMENT_MAX_MS ? JOB_MOMENT_MAX_MS : *at_ms < 1 ? 1 : *at_ms; /* 0 is null's */
         return true;
     }
     char message[96];

@@ -145,6 +145,7 @@ enum code ingress_requeue(struct ingress *ingress, const struct admin_requeue *a
                           struct effects *out)
 {
     struct offering offering = offering_of(ingress, ask->pools, store_full);
+    offering.parser.requeues = true;
     struct core_requeue letter = *ask->letter;
     struct job_refusal refusal = {0};
     struct span id;

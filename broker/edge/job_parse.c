@@ -398,8 +398,9 @@ static uint16_t area_of(const struct recipients *to)
 static bool spares_erased(struct parse *parse)
 {
     const struct job_parser *parser = parse->parser;
-    if (!named_erased(parser->core, parser->hash, &parse->to) ||
-        (parse->out->id_hash != 0 && core_job_by_id(parser->core, parse->out->id_hash) != 0))
+    bool repeats = !parser->requeues && parse->out->id_hash != 0 &&
+                   core_job_by_id(parser->core, parse->out->id_hash) != 0;
+    if (repeats || !named_erased(parser->core, parser->hash, &parse->to))
         return true;
     return refuse(parse, CODE_NOT_ALLOWED, "to", ERASED_TEXT);
 }

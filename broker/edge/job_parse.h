@@ -18,6 +18,7 @@ struct job_parser {
     const struct keyed_hash *hash;
     struct core *core; /* for campaigns' numbers */
     const char *pools; /* comma list of what the producer may use; NULL: all */
+    bool requeues;     /* a dead letter comes back: that its id is known makes it no repeat */
 };
 
 struct job_refusal {

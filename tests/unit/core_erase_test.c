@@ -368,6 +368,33 @@ START_TEST(a_suppression_holds_on_without_a_name)
 }
 END_TEST
 
+/* Nothing but their chat says that they want nothing any more. */
+START_TEST(who_opted_out_in_their_chat_is_not_written_to_when_it_is_forgotten)
+{
+    rig_worker(rig, 1, 8);
+    rig_forget(rig);
+    uint64_t number = rig_send(rig, HOME, CLASS_TRANSACTIONAL);
+    rig_pass(rig, 1000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
+    rig_sent(rig, rig_told(rig, EFFECT_JOB, 0)); /* in the chat that the rig makes of the number */
+    struct core_message_fact fact = {
+        .token = 3, .event = 77, .chat_hash = number * 31 + 7, .has_health = true, .health = CHAT_OPTED_OUT};
+    fact.what = MESSAGE_CHAT;
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    uint64_t id = order(false);
+    found_both(id);
+    rewritten(id);
+    ck_assert_int_eq(view_of(id).state, ERASURE_DONE);
+    ck_assert(!is_known(HOME));
+    struct core_enqueue job = rig_job(HOME, CLASS_TRANSACTIONAL);
+    job.recipient = RECIPIENT;
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_OPTED_OUT);
+    rig_restart(rig, 1000);
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_OPTED_OUT);
+}
+END_TEST
+
 START_TEST(a_pause_of_their_conversation_holds_on_without_a_name)
 {
     const struct core_pause pause = {.token = 4,
@@ -408,6 +435,7 @@ int main(void)
         a_restart_goes_on_wherever_it_was,
         what_was_forgotten_stays_so_over_restarts_and_a_later_job_begins_anew,
         a_suppression_holds_on_without_a_name,
+        who_opted_out_in_their_chat_is_not_written_to_when_it_is_forgotten,
         a_pause_of_their_conversation_holds_on_without_a_name,
     };
     return run_suite("core_erase", tests, sizeof tests / sizeof *tests);
