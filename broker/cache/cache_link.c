@@ -47,6 +47,8 @@ struct cache_link {
     struct core_line_fact owed[OWED_MAX];
     size_t owed_from, owed_count;
     int64_t repair_at_ms;
+    int64_t away_ms; /* since when it is, if it is */
+    bool has_clock;   /* since the connection is up */
     int64_t ahead_ms; /* the shared clock less ours, or a little less than that */
     struct json_out text;
     struct instant now;  /* of the turn or call */
@@ -113,8 +115,14 @@ static bool has_lost(const struct line_words *words, const struct cache_line *li
     int ours = reputation_badness((enum reputation)words->known->proven);
     int theirs = reputation_badness((enum reputation)line->known.proven);
     int64_t tightened = words->moments->tightened;
-    bool worse = words->known->heard && theirs < ours && tightened != NEVER_SAID &&
-                 (line->moments.tightened == NEVER_SAID || line->moments.tightened < tightened - SLACK_MS);
+    bool never = line->moments.tightened == NEVER_SAID;
+    /* A restart here has forgotten when: then it is what was said that counts. */
+    bool newer = tightened != NEVER_SAID
+                     ? never || line->moments.tightened < tightened - SLACK_MS
+                     : (never && (words->known->proven == REPUTATION_CRITICAL || words->known->hold)) ||
+                           words->known->event_at_ms > line->known.event_at_ms ||
+                           words->known->changed_at_ms > line->known.changed_at_ms;
+    bool worse = words->known->heard && theirs < ours && newer;
     bool flagged = words->known->service == SERVICE_FLAGGED && line->known.service != SERVICE_FLAGGED &&
                    words->known->flagged_at_ms > line->known.flagged_at_ms &&
                    words->known->flagged_at_ms > line->active_at_ms;
@@ -138,7 +146,7 @@ static void take_over(struct cache_link *link, uint32_t account, struct cache_li
     bool pending = is_pending(link, line->known.number);
     if (!pending && core_line_words(link->options.core, line->known.number, &words) && has_lost(&words, line)) {
         json_out_clear(&link->text);
-        cache_say_known(&link->text, &words, link->ahead_ms);
+        cache_say_known(&link->text, &words, link->now.mono_ms, link->ahead_ms);
         (void)run(link, account, TAG_PLAIN);
         pending = true; /* nothing better is taken over before it is answered */
     }
@@ -161,10 +169,11 @@ static bool take_lines(struct cache_link *link, uint32_t account, const cJSON *a
     cJSON_ArrayForEach(object, json_get(answer, "lines"))
     {
         struct cache_line line;
-        if (cache_line_read(object, &line))
-            take_over(link, account, &line, any ? 0 : token);
-        else
+        if (!cache_line_read(object, &line)) {
             log_event(LOG_WARN, "cache_line_unread", "account=%s", link->names[account]);
+            continue;
+        }
+        take_over(link, account, &line, any ? 0 : token);
         any = true;
     }
     return any;
@@ -176,8 +185,10 @@ static cJSON *read_answer(struct cache_link *link, const char *text, size_t byte
 {
     int64_t clock_ms;
     cJSON *answer = json_parse(text, bytes, NULL);
-    if (answer != NULL && json_int(answer, "clock", &clock_ms))
+    if (answer != NULL && json_int(answer, "clock", &clock_ms)) {
         link->ahead_ms = clock_ms - link->now.mono_ms;
+        link->has_clock = true;
+    }
     return answer;
 }
 
@@ -194,7 +205,7 @@ static void on_line(void *self, uint32_t account, const char *text, size_t bytes
     struct cache_link *link = self;
     struct cache_line line;
     cJSON *object = json_parse(text, bytes, NULL);
-    if (cache_line_read(object, &line))
+    if (link->has_clock && cache_line_read(object, &line))
         take_over(link, account, &line, 0);
     cJSON_Delete(object);
 }
@@ -233,8 +244,7 @@ bool cache_link_may_poll(const struct cache_link *link, uint32_t account, struct
     const struct shared_account *at = &link->accounts[account];
     if (cache_redis_is_up(link->redis))
         return at->held_until_ms > now.mono_ms;
-    int64_t silent_ms = core_account_silent_ms(link->options.core, account, now);
-    return silent_ms > link->options.conf->accounts[account].stale_after_ms + at->stale_jitter_ms;
+    return now.mono_ms >= link->away_ms + link->options.conf->accounts[account].stale_after_ms + at->stale_jitter_ms;
 }
 
 /* ---- answers ---- */
@@ -356,6 +366,9 @@ static void on_down(void *self)
     struct cache_link *link = self;
     log_event(LOG_ERROR, "cache_away", "reason=\"%s; each broker goes on with what it knows\"",
               cache_redis_problem(link->redis));
+    if (link->has_clock)
+        link->away_ms = link->now.mono_ms;
+    link->has_clock = false;
     for (size_t a = 0; a < link->options.conf->account_count; a++)
         link->accounts[a].held_until_ms = link->accounts[a].hold_again_ms = 0;
 }
@@ -389,6 +402,7 @@ struct cache_link *cache_link_new(const struct cache_link_options *options)
     randombytes_buf(random, sizeof random);
     sodium_bin2hex(link->nonce, sizeof link->nonce, random, sizeof random);
     take_accounts(link, options->conf, 0);
+    link->away_ms = clock_read().mono_ms;
     const struct cache_redis_options redis = {.url = options->conf->cache.redis,
                                               .password_file = options->conf->cache.redis_password_file,
                                               .accounts = (const char *)link->names,
@@ -458,10 +472,10 @@ void cache_link_turn(struct cache_link *link, struct instant now, struct effects
         link->repair_at_ms = now.mono_ms + REPAIR_MS;
     for (uint32_t a = 0; a < link->options.conf->account_count; a++) {
         struct shared_account *at = &link->accounts[a];
+        if (now.mono_ms >= at->hold_again_ms)
+            ask_hold(link, a); /* first of all: its answer says what time it is there */
         if (repairs)
             cache_redis_read(link->redis, a, now);
-        if (now.mono_ms >= at->hold_again_ms)
-            ask_hold(link, a);
         if (now.mono_ms < at->poll_at_ms)
             continue;
         at->poll_at_ms = TIME_NEVER;

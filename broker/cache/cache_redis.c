@@ -1,6 +1,7 @@
 /* cache_redis.c — see cache_redis.h. */
 #include "broker/cache/cache_redis.h"
 
+#include <arpa/inet.h>
 #include <hiredis/async.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +133,8 @@ static bool split(const char *rest, char host[HOST_MAX], int *port, int *db)
     const char *slash = strchr(rest, '/');
     if (slash != NULL)
         *db = (int)strtol(slash + 1, NULL, 10);
-    return true;
+    struct in_addr address;
+    return inet_pton(AF_INET, host, &address) == 1;
 }
 
 static bool open_end(struct end *end, int *db)

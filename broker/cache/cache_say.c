@@ -103,8 +103,9 @@ static int64_t shared(int64_t moment, int64_t ahead_ms)
     return moment == NEVER_SAID ? -1 : moment + ahead_ms;
 }
 
-void cache_say_known(struct json_out *out, const struct line_words *words, int64_t ahead_ms)
+void cache_say_known(struct json_out *out, const struct line_words *words, int64_t now_mono_ms, int64_t ahead_ms)
 {
+    int64_t tightened = words->moments->tightened;
     const struct change_line *known = words->known;
     begin(out, "known");
     json_key(out, "lines");
@@ -123,7 +124,7 @@ void cache_say_known(struct json_out *out, const struct line_words *words, int64
     put_int(out, "flagged_at", known->flagged_at_ms);
     put_int(out, "event_at", known->event_at_ms);
     put_int(out, "event", shared(words->moments->event, ahead_ms));
-    put_int(out, "tightened", shared(words->moments->tightened, ahead_ms));
+    put_int(out, "tightened", shared(tightened == NEVER_SAID ? now_mono_ms : tightened, ahead_ms));
     json_close(out, '}');
     json_close(out, ']');
     json_close(out, '}');

@@ -15,7 +15,8 @@ void cache_say_poll_line(struct json_out *out, uint64_t number, enum reputation 
 void cache_say_poll_missed(struct json_out *out); /* from now on: cache_say_number() */
 void cache_say_number(struct json_out *out, uint64_t number);
 void cache_say_poll_end(struct json_out *out);
-/* One line that this broker knows something worse of; `ahead_ms`: the shared clock less ours. */
-void cache_say_known(struct json_out *out, const struct line_words *words, int64_t ahead_ms);
+/* One line that this broker knows something worse of, since now if it has forgotten since when; `ahead_ms`: the shared
+ * clock less ours. */
+void cache_say_known(struct json_out *out, const struct line_words *words, int64_t now_mono_ms, int64_t ahead_ms);
 
 #endif

@@ -235,8 +235,6 @@ bool core_line_words(const struct core *core, uint64_t number, struct line_words
 
 /* The lines of an account, one after the other: from *at on, which is set to it. False: there is none any more. */
 bool core_line_of_account(const struct core *core, uint32_t account, uint32_t *at, uint64_t *number);
-/* For how long nobody has said anything of its lines. */
-int64_t core_account_silent_ms(const struct core *core, uint32_t account, struct instant now);
 
 struct core_poll {
     uint32_t account;

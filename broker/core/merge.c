@@ -247,13 +247,16 @@ struct merged merge_shared(struct change_line *known, struct moments *moments, c
     int ours = reputation_badness((enum reputation)known->proven);
     int said = reputation_badness((enum reputation)theirs->proven);
     take_service(known, theirs, only_worse, &merged);
+    bool speaks = theirs->heard || first; /* of its reputation; else only of its service, or that it is gone */
     if (only_worse && !first && said <= ours)
         return merged;
-    merged.tighter = first ? theirs->proven == REPUTATION_CRITICAL : said > ours;
-    merged.proven = !first && said < ours && theirs->proven == REPUTATION_HEALTHY;
-    take_word(known, theirs, &merged);
-    known->proven = theirs->proven;
-    *moments = *their_moments;
+    if (speaks) {
+        merged.tighter = first ? theirs->proven == REPUTATION_CRITICAL : said > ours;
+        merged.proven = theirs->heard && theirs->proven == REPUTATION_HEALTHY && (first || said < ours);
+        take_word(known, theirs, &merged);
+        known->proven = theirs->proven;
+        *moments = *their_moments;
+    }
     if (only_worse)
         return merged;
     merged.gone = theirs->gone && !known->gone;

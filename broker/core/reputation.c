@@ -190,12 +190,6 @@ bool core_line_of_account(const struct core *core, uint32_t account, uint32_t *a
     return true;
 }
 
-int64_t core_account_silent_ms(const struct core *core, uint32_t account, struct instant now)
-{
-    int64_t heard_at_ms = core->accounts[account].heard_at_ms;
-    return heard_at_ms == 0 ? INT64_MAX : now.wall_ms - heard_at_ms;
-}
-
 void core_line_shared(struct core *core, const struct core_line_shared *shared, struct instant now, struct effects *out)
 {
     if (shared->token != 0)
@@ -217,7 +211,7 @@ void core_line_shared(struct core *core, const struct core_line_shared *shared, 
         effect_alert(out, ALERT_LINE_GONE, line->known.number, line->account);
     struct standing after = standing_of(line);
     bool news = merged.service || memcmp(&before, &after, sizeof after) != 0;
-    if (news || now.wall_ms - line->recorded_heard_ms > account->stale_after_ms / 2)
+    if (news || line->known.heard_at_ms - line->recorded_heard_ms > account->stale_after_ms / 2)
         line_record(core, at, now, out);
     gate_update(core, at, now, out);
 }

@@ -207,7 +207,9 @@ static void end_poll(struct feed_link *link, uint32_t account, const struct feed
     if (!end.ok)
         log_event(LOG_WARN, "poll_failed", "account=%s http=%d reason=\"%s\"", message->account, message->http_status,
                   message->ok ? "the list is too long" : message->problem);
-    bool shared = end.ok && listed && share_list(link, &end, list, now);
+    if (!listed)
+        list->count = 0; /* an empty list comes without a part */
+    bool shared = end.ok && share_list(link, &end, list, now);
     if (shared)
         end.poll = 0;
     for (size_t i = 0; end.ok && listed && !shared && i < list->count; i++)

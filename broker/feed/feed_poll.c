@@ -321,6 +321,7 @@ enum err feed_poll_follow(struct feed_poll **poll_p, const struct conf *conf, st
         next->accounts[i].skew = poll->accounts[i].skew;
         next->accounts[i].wanted = poll->accounts[i].wanted || poll->accounts[i].under_way;
         next->accounts[i].not_before_mono_ms = poll->accounts[i].not_before_mono_ms;
+        next->accounts[i].barred = poll->accounts[i].barred;
     }
     feed_poll_close(poll_p);
     *poll_p = next;
