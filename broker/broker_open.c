@@ -28,6 +28,7 @@
 #define LINGER_MS         1000
 #define REQUESTS_HWM      64 /* of a producer, in libzmq's hands: each may be 8 MiB */
 #define TOPIC_BYTES_MAX   1024 /* of a follower's subscription */
+#define FOLLOWED_HWM      (8 * LOOKUP_EVENTS_MAX) /* events that wait for a follower; they come as many at a time as are read */
 #define EFFECTS_ROOM      (2u * EFFECTS_MAX)
 
 /* As an answer. */
@@ -124,11 +125,14 @@ void *broker_bind(struct broker *broker, int type, enum key_role role, const cha
     int zero = 0;
     int handshake = HANDSHAKE_MS;
     int requests = REQUESTS_HWM;
+    int followed = FOLLOWED_HWM;
     int64_t bytes_max = type == ZMQ_XPUB ? TOPIC_BYTES_MAX : WIRE_REQUEST_BYTES_MAX;
     if (socket == NULL)
         return NULL;
     if (type == ZMQ_ROUTER)
         zmq_setsockopt(socket, ZMQ_ROUTER_MANDATORY, &one, sizeof one);
+    if (type == ZMQ_XPUB)
+        zmq_setsockopt(socket, ZMQ_SNDHWM, &followed, sizeof followed);
     if (role == KEY_PRODUCER)
         zmq_setsockopt(socket, ZMQ_RCVHWM, &requests, sizeof requests);
     zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max); /* of one frame; the whole is checked too */
