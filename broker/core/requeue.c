@@ -8,6 +8,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
+#include "broker/core/erase.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
 #include "broker/core/move.h"
@@ -38,6 +39,8 @@ static enum code judge_mark(const struct core *core, const struct core_requeue *
 
 static enum code judge(const struct core *core, const struct core_requeue *letter)
 {
+    if (erase_holds(core, letter->job.conversation))
+        return CODE_NOT_ALLOWED;
     if (job_find(core, letter->number) != NOBODY)
         return CODE_NOT_FOUND;
     if (!enqueue_line_is_known(core, &letter->job) || (letter->doubtful && line_find(core, letter->line) == NO_LINE))

@@ -8,6 +8,8 @@
 #include "broker/core/settle.h"
 #include "broker/core/turns.h"
 
+#define LOOK_MAX 1024u /* jobs before one, those that have ended included */
+
 static const char moved[] = "{\"error\":{\"code\":\"superseded\",\"message\":\"an operator moved it to another pool, as a new job\"}}";
 static const struct job_ending superseded = {
     .event = EV_CANCEL, .code = CODE_SUPERSEDED, .result = {moved, sizeof moved - 1}};
@@ -78,7 +80,9 @@ size_t core_triage_before(const struct core *core, uint64_t number, uint64_t *ou
     if (slot == NOBODY || !job_is_listed(&core->jobs[slot]))
         return 0;
     uint32_t at = conversation_first(core, &core->conversations[core->jobs[slot].conversation]);
-    for (; at != slot; at = core->jobs[at].next) {
+    for (unsigned looked = 0; at != slot; at = core->jobs[at].next) {
+        if (++looked > LOOK_MAX)
+            return SIZE_MAX;
         if (job_state_is_final(core->jobs[at].state)) /* ended, and not taken out yet */
             continue;
         if (count == room)

@@ -295,6 +295,10 @@ static bool look_at_next(struct store *store)
     struct pass *pass = &store->pass;
     struct segment *segment = next_segment(store);
     uint32_t changed = 0;
+    if (store->no_room != 0 || atomic_load(&store->full)) { /* nothing is cleaned meanwhile, and only that makes room */
+        end_pass(store, -ENOSPC);
+        return true;
+    }
     if (pass->state.bytes_total == 0)
         count_bytes(store);
     if (segment == NULL) {

@@ -368,6 +368,22 @@ START_TEST(a_suppression_holds_on_without_a_name)
 }
 END_TEST
 
+START_TEST(no_dead_letter_comes_back_to_somebody_who_is_being_erased)
+{
+    rig_send(rig, HOME, CLASS_TRANSACTIONAL);
+    struct core_requeue letter = {.number = 1,
+                                  .mark = core_requeue_mark(rig->core),
+                                  .line = RIG_LINE,
+                                  .accepted_at_ms = RIG_START_MS,
+                                  .job = rig_job(HOME, CLASS_REPLY)};
+    ck_assert_uint_eq(order(false), 1);
+    ck_assert_int_eq(core_requeue(rig->core, &letter, false, rig->now, &rig->out), CODE_NOT_ALLOWED);
+    letter.job = rig_job(OTHER, CLASS_REPLY);
+    ck_assert_int_eq(core_requeue(rig->core, &letter, false, rig->now, &rig->out), CODE_NONE);
+    rig_keep(rig);
+}
+END_TEST
+
 /* Nothing but their chat says that they want nothing any more. */
 START_TEST(who_opted_out_in_their_chat_is_not_written_to_when_it_is_forgotten)
 {
@@ -435,6 +451,7 @@ int main(void)
         a_restart_goes_on_wherever_it_was,
         what_was_forgotten_stays_so_over_restarts_and_a_later_job_begins_anew,
         a_suppression_holds_on_without_a_name,
+        no_dead_letter_comes_back_to_somebody_who_is_being_erased,
         who_opted_out_in_their_chat_is_not_written_to_when_it_is_forgotten,
         a_pause_of_their_conversation_holds_on_without_a_name,
     };
