@@ -5,6 +5,7 @@
  * is taken out. */
 #include "broker/erase.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "broker/broker_part.h"
@@ -13,6 +14,7 @@
 #include "lineward/log.h"
 
 #define AGAIN_MS 2000  /* after a pass that found no room, or could not read */
+#define AGAIN_MAX_MS (10 * 60 * 1000) /* the wait doubles up to this: what is wrong may stay so */
 #define TOLD_MS  60000 /* outcome webhooks have so long to tell how the jobs ended, with id and meta */
 #define LOOK_MS  100
 
@@ -139,16 +141,16 @@ static void begin(struct broker *broker, const struct erasure_task *task)
     erase->on = store_pass_begin(broker->store, &pass) == ERR_NONE;
 }
 
-static void report(struct broker *broker)
+/* `changed`: records that the pass has overwritten; it shows those of a segment that changes twice. */
+static void report(struct broker *broker, uint64_t changed)
 {
     struct broker_erase *erase = &broker->erase;
     const struct erasing *work = &erase->work;
     bool more = work->found_count == ERASE_FOUND_MAX;
     if (work->rewrites) {
-        core_erasure_rewritten(broker->core, erase->id, work->records, work->found_count > 0, broker->now,
-                               &broker->effects);
+        core_erasure_rewritten(broker->core, erase->id, changed, work->found_count > 0, broker->now, &broker->effects);
         log_event(LOG_INFO, "erasure_rewritten", "erasure=%llu records=%llu", (unsigned long long)erase->id,
-                  (unsigned long long)work->records);
+                  (unsigned long long)changed);
     } else {
         const struct erasure_found found = {.id = erase->id,
                                             .keys = work->found,
@@ -170,14 +172,17 @@ static bool has_ended(struct broker *broker)
         return false;
     erase->on = false;
     if (state.error == 0) {
-        report(broker);
+        erase->wait_ms = 0;
+        report(broker, state.records);
         return true;
     }
-    erase->again_ms = broker->now.mono_ms + AGAIN_MS;
+    erase->wait_ms = erase->wait_ms == 0 ? AGAIN_MS : erase->wait_ms < AGAIN_MAX_MS ? erase->wait_ms * 2 : AGAIN_MAX_MS;
+    erase->again_ms = broker->now.mono_ms + erase->wait_ms;
     erase->bound_id = 0;
-    /* So that there is something in the segment in use, which is to be left. */
-    core_renew(broker->core, CHANGE_ERASURE, erase->id, broker->now, &broker->effects);
-    broker_persist(broker, broker->now, &broker->effects);
+    if (state.error == -EAGAIN) { /* so that there is something in the segment in use, which is to be left */
+        core_renew(broker->core, CHANGE_ERASURE, erase->id, broker->now, &broker->effects);
+        broker_persist(broker, broker->now, &broker->effects);
+    }
     log_event(LOG_WARN, "erasure_interrupted", "erasure=%llu reason=\"%s\"", (unsigned long long)erase->id,
               strerror(-state.error));
     return true;

@@ -34,6 +34,7 @@ struct broker_erase {
     uint64_t bound_id;  /* ... of this order; 0: none */
     uint64_t hidden_id; /* and for what was taken out of memory for this one */
     int64_t again_ms; /* steady: after a pass that failed, or while outcome webhooks are waited for, not before */
+    int64_t wait_ms; /* the last one before a pass was begun again; 0: none failed */
     uint64_t told_seq; /* these are to have been told all events before this one ... */
     int64_t told_by_ms; /* ... but are waited for no longer than this */
 };
