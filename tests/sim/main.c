@@ -22,7 +22,8 @@
 #include "tests/sim/world.h"
 
 #define AT_A_TIME_MAX 16
-#define SEED_SECONDS  60 /* a seed that goes round in circles is a failure */
+#define SEED_SECONDS  60  /* of a processor: a seed that goes round in circles is a failure */
+#define STUCK_SECONDS 600 /* of the wall: and so is one that waits for ever */
 
 struct shared { /* between the processes of a batch */
     _Atomic uint64_t faults[FAULT_COUNT];
@@ -74,7 +75,9 @@ static pid_t start_seed(uint64_t seed, const struct plan *plan)
     pid_t pid = fork();
     if (pid != 0)
         return pid;
-    alarm(SEED_SECONDS);
+    struct rlimit cpu = {SEED_SECONDS, SEED_SECONDS + 1};
+    setrlimit(RLIMIT_CPU, &cpu);
+    alarm(STUCK_SECONDS);
     world_run(seed, plan);
     add_up();
     _exit(0);
