@@ -25,6 +25,7 @@ static struct load load;
 static struct {
     int64_t begun_ms, kill_ms, report_ms;
     unsigned kills;
+    size_t victim; /* the last */
 } storm;
 
 /* As many as were asked for; 0: a number out of range. */
@@ -45,9 +46,9 @@ static int64_t waiting(void)
 
 static void kill_a_worker(void)
 {
-    size_t victim = rig_random(&rig, WORKERS);
-    program_kill(&rig.worker[victim]);
-    rig_start_worker(&rig, victim);
+    storm.victim = rig_random(&rig, WORKERS);
+    program_kill(&rig.worker[storm.victim]);
+    rig_start_worker(&rig, storm.victim);
     storm.kills++;
     storm.kill_ms = mono_ms() + KILL_EVERY_MS;
 }
@@ -80,6 +81,16 @@ static void must_all_be_sent(void)
     cJSON_Delete(status);
 }
 
+/* Who was started last may be so new that it does not mind the signal yet; it holds nothing then. */
+static void end_workers(void)
+{
+    for (size_t i = 0; i < WORKERS; i++) {
+        program_signal(&rig.worker[i], SIGTERM);
+        int code = program_wait(&rig.worker[i], LIMIT_MS);
+        MUST(code == 0 || (code == -SIGTERM && i == storm.victim), "worker %zu ended with %d", i, code);
+    }
+}
+
 START_TEST(in_a_storm_of_errors_and_dying_workers_every_promise_holds)
 {
     /* Short leases: what a dead worker held is soon tried again. */
@@ -100,8 +111,7 @@ START_TEST(in_a_storm_of_errors_and_dying_workers_every_promise_holds)
            "duplicate\n",
            load.job_count, seconds, storm.kills, (unsigned long long)load.resent,
            (unsigned long long)load.duplicates);
-    for (size_t i = 0; i < WORKERS; i++)
-        program_end(&rig.worker[i]);
+    end_workers();
     program_end(&rig.sandbox);
     rig_audit(&rig, acked, "0");
     load_close(&load);
