@@ -1,4 +1,5 @@
 /* held.c — what pauses hold: a walk over the waiting jobs, in slices that the caller bounds. */
+#include "broker/core/job.h"
 #include "broker/core/pause.h"
 #include "broker/core/state.h"
 
@@ -57,6 +58,7 @@ bool core_held_walk(const struct core *core, uint32_t *cursor, uint32_t limit,
     for (; slot <= core->jobs_used && slot < end; slot++) {
         const struct job *job = &core->jobs[slot];
         struct held_job held;
+        job_conversation_prefetch(core, slot + JOBS_AHEAD);
         if (job->number != 0 && job->state == JOB_QUEUED && look(&walk, job, &held))
             visit(self, &held);
     }

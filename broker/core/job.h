@@ -17,6 +17,18 @@ uint32_t job_new(struct core *core, uint32_t conversation);
 /* The same with a number that it had before; in any free slot. */
 uint32_t job_revive(struct core *core, uint32_t conversation, uint64_t number);
 void job_free(struct core *core, uint32_t slot);
+/* A walk over all jobs will be at that slot soon: asks the memory for its conversation, which may lie anywhere, and of
+ * which what is looked at may lie in two cache lines. Inlined always: gcc takes a function that does nothing but this for
+ * one without an effect, and leaves its calls out. */
+#define JOBS_AHEAD 16u
+__attribute__((always_inline)) static inline void job_conversation_prefetch(const struct core *core, uint32_t slot)
+{
+    if (slot > core->jobs_used)
+        return;
+    const char *conversation = (const char *)&core->conversations[core->jobs[slot].conversation];
+    __builtin_prefetch(conversation + offsetof(struct conversation, key_next) - 1); /* tail, line, pool, health */
+    __builtin_prefetch(conversation + sizeof(struct conversation) - 1);             /* flags */
+}
 /* The slot that has this number, live or not. */
 uint32_t job_slot_of(const struct core *core, uint64_t number);
 /* While replaying: `slot` is that number's now, or nobody's (0). */

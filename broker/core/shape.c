@@ -7,8 +7,6 @@
 #include "broker/core/decide.h"
 #include "broker/core/job.h"
 
-#define PREFETCH 16u
-
 void core_shape_begin(const struct core *core, struct instant now, struct core_shape *shape)
 {
     static const int64_t minutes[SHAPE_LIMITS] = SHAPE_MINUTES;
@@ -69,8 +67,7 @@ bool core_shape_walk(struct core *core, struct core_shape *shape, const uint8_t 
     uint32_t slot = shape->slot == NOBODY ? 1 : shape->slot;
     for (; slot <= core->jobs_used && slots > 0; slot++, slots--) {
         const struct job *job = &core->jobs[slot];
-        if (slot + PREFETCH <= core->jobs_used) /* conversations lie all over the memory */
-            __builtin_prefetch(&core->conversations[core->jobs[slot + PREFETCH].conversation]);
+        job_conversation_prefetch(core, slot + JOBS_AHEAD);
         if (job->number == 0 || !job_is_waiting(job))
             continue;
         const struct conversation *conversation = &core->conversations[job->conversation];
@@ -100,6 +97,7 @@ bool core_waiting_walk(const struct core *core, uint32_t *cursor, uint32_t limit
     uint64_t end = (uint64_t)slot + limit;
     for (; slot <= core->jobs_used && slot < end; slot++) {
         const struct job *job = &core->jobs[slot];
+        job_conversation_prefetch(core, slot + JOBS_AHEAD);
         if (job->number == 0 || job->state != JOB_QUEUED)
             continue;
         const struct conversation *conversation = &core->conversations[job->conversation];
