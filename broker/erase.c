@@ -96,7 +96,8 @@ static enum store_passed pass_head(struct erasing *work, const struct store_reco
 
 static enum store_passed pass_audit(struct erasing *work, const struct store_record *record, uint8_t *document)
 {
-    if (named_in(work->hash, work->person, (char *)document, record->sections[SECTION_RESULT].bytes, true) == 0)
+    size_t bytes = record->sections[SECTION_RESULT].bytes;
+    if (named_in_json(work->hash, work->person, (char *)document, bytes, true) == 0)
         return STORE_PASSED_AS_IT_IS;
     work->records++;
     return STORE_PASSED_CHANGED;

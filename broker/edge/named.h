@@ -15,9 +15,16 @@
 uint64_t named_person(const struct keyed_hash *hash, const char *handle);
 /* Is that one of these (as recipients_write() wrote them)? */
 bool named_among(const struct keyed_hash *hash, uint64_t person, struct span recipients);
-/* How often the text names them: a number with or without its plus, an e-mail address in any case. With `masks` each
- * such name becomes as many stars. */
+/* How often the text names them: a number with or without its plus, or with 00 or 011 in its place, whatever usual
+ * separators stand between its digits, one of North America without its country code too; an e-mail address in any case,
+ * whatever marks touch it. With `masks` each such name, from its first character to its last, becomes as many stars. Takes
+ * time in proportion to the text. */
 size_t named_in(const struct keyed_hash *hash, uint64_t person, char *text, size_t bytes, bool masks);
+/* Likewise in the strings of a JSON document, which stays one. */
+size_t named_in_json(const struct keyed_hash *hash, uint64_t person, char *json, size_t bytes, bool masks);
+/* Likewise everybody who is being erased, in what an operator says meanwhile: before it is kept or written. */
+void named_hide(const struct core *core, const struct keyed_hash *hash, char *text);
+void named_hide_json(const struct core *core, const struct keyed_hash *hash, char *json, size_t bytes);
 #define ERASED_TEXT "to: a recipient is being erased: not before that is done"
 /* Is one of these being erased now? */
 bool named_erased(const struct core *core, const struct keyed_hash *hash, const struct recipients *to);

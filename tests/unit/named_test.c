@@ -48,6 +48,60 @@ START_TEST(an_address_is_found_in_any_case_and_whatever_stands_around_it)
 }
 END_TEST
 
+/* As people write it. */
+START_TEST(a_number_is_found_whatever_stands_between_its_digits)
+{
+    check("+14155550190", "asked +1 (415) 555-0190.", "asked +****************.", 1);
+    check("+14155550190", "1-415-555-0190, 1.415.555.0190; 1 415 5550190", "**************, **************; *************", 3);
+    check("+14155550190", "(+1) 415/555/0190", "(+***************", 1);
+    check("+14155550190", "+1\xc2\xa0" "415\xe2\x80\x91" "555 - 0190", "+*******************", 1);
+    check("+14155550190", "0014155550190 011 1 415 555 0190", "************* ******************", 2);
+    check("+14155550190", "call (415) 555-0190 or 4155550190", "call (************* or **********", 2);
+    check("+442079460018", "+44 (0)20 7946 0018", "+******************", 1);
+    check("+4930123", "+49 30/123", "+*********", 1);
+    check("+14155550190", "job 12 +1 415 555 0190 3 times", "job 12 +************** 3 times", 1);
+}
+END_TEST
+
+START_TEST(digits_that_are_no_number_of_theirs_are_left_alone)
+{
+    check("+14155550190", "+1 (415) 555-0191", "+1 (415) 555-0191", 0);
+    check("+14155550190", "1 415, 555 0190", "1 415, 555 0190", 0); /* two of a list */
+    check("+14155550190", "1 415 ----- 555 0190", "1 415 ----- 555 0190", 0);
+    check("+14155550190", "+1 415 555 01901", "+1 415 555 01901", 0);
+    check("+4912", "49 12 jobs", "49 12 jobs", 0);
+}
+END_TEST
+
+START_TEST(an_address_is_found_whatever_marks_touch_it)
+{
+    check("ann@mail.example", "<ANN@mail.example>, (Ann@Mail.Example): *ann@mail.example*!",
+          "<****************>, (****************): ******************!", 3);
+    check("ann@mail.example", "mailto:ann@mail.example; it is ann@mail.example's -", "mailto:****************; it is ****************'s -",
+          2);
+    check("ann@mail.example", "\xe2\x80\x9c" "ann@mail.example\xe2\x80\x9d...ann@mail.example...",
+          "\xe2\x80\x9c" "****************\xe2\x80\x9d...****************...", 2);
+    check("ann@mail.example", "\xc3\xa4" "ann@mail.example _ann@mail.example", "\xc3\xa4" "ann@mail.example _ann@mail.example", 0);
+    check("a\"b@mail.example", "+4912345678,a\"b@mail.example", "+4912345678,****************", 1);
+}
+END_TEST
+
+START_TEST(a_document_stays_json)
+{
+    static const char json[] = "{\"to\":[\"a\\\"b@mail.example\",\"+14155550190\"],\"n\":14155550190,\"s\":\"1 415\",\"t\":"
+                               "\"555 0190\",\"reason\":\"says \\\"1 (415) 555-0190\\\"\"}";
+    char text[256];
+    memcpy(text, json, sizeof json);
+    ck_assert_uint_eq(named_in_json(&hash, named_person(&hash, "+14155550190"), text, sizeof json - 1, true), 2);
+    ck_assert_uint_eq(named_in_json(&hash, named_person(&hash, "a\"b@mail.example"), text, sizeof json - 1, true), 1);
+    ck_assert_str_eq(text, "{\"to\":[\"*****************\",\"+***********\"],\"n\":14155550190,\"s\":\"1 415\",\"t\":"
+                           "\"555 0190\",\"reason\":\"says \\\"****************\\\"\"}");
+    static const char cut[] = "\"1 415 555 0190 \\";
+    memcpy(text, cut, sizeof cut);
+    ck_assert_uint_eq(named_in_json(&hash, named_person(&hash, "+14155550190"), text, sizeof cut - 1, true), 1);
+}
+END_TEST
+
 START_TEST(a_list_of_recipients_is_read_as_json)
 {
     static const char list[] = "[\"+14155550190\",\"a\\\"b@mail.example\"]";
@@ -72,6 +126,10 @@ START_TEST(bytes_of_any_kind_are_no_names)
     ck_assert_uint_eq(named_in(&hash, person, bytes, sizeof bytes, true), 0);
     memset(bytes, '@', sizeof bytes);
     ck_assert_uint_eq(named_in(&hash, person, bytes, sizeof bytes, true), 0);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)("1 \xe2\x80\x93" "@."[(x = x * 1664525 + 1013904223) >> 24 & 7]);
+    ck_assert_uint_eq(named_in(&hash, person, bytes, sizeof bytes, true), 0);
+    ck_assert_uint_eq(named_in_json(&hash, person, bytes, sizeof bytes, true), 0);
 }
 END_TEST
 
@@ -82,6 +140,10 @@ int main(void)
     tcase_add_test(tcase, a_number_is_found_however_it_is_written);
     tcase_add_test(tcase, a_number_that_is_a_part_of_another_is_another);
     tcase_add_test(tcase, an_address_is_found_in_any_case_and_whatever_stands_around_it);
+    tcase_add_test(tcase, a_number_is_found_whatever_stands_between_its_digits);
+    tcase_add_test(tcase, digits_that_are_no_number_of_theirs_are_left_alone);
+    tcase_add_test(tcase, an_address_is_found_whatever_marks_touch_it);
+    tcase_add_test(tcase, a_document_stays_json);
     tcase_add_test(tcase, a_list_of_recipients_is_read_as_json);
     tcase_add_test(tcase, bytes_of_any_kind_are_no_names);
     suite_add_tcase(suite, tcase);
