@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "broker/edge/admin_route.h"
+#include "broker/edge/named.h"
 
 /* Cuts the target at its '?' and splits what follows. A `+` stays a `+`: numbers are the values that matter here. */
 static bool split_query(struct exchange *x)
@@ -199,6 +200,13 @@ bool body_reason(struct exchange *x, const cJSON *body, const char **out)
     }
     *out = reason == NULL ? "" : reason;
     return true;
+}
+
+void body_hide_reason(const struct admin_turn *turn, cJSON *body)
+{
+    cJSON *reason = cJSON_GetObjectItemCaseSensitive(body, "reason");
+    if (cJSON_IsString(reason))
+        named_hide(turn->core, turn->options->hash, reason->valuestring);
 }
 
 enum admin_step exchange_look_up(struct admin_turn *turn, struct exchange *x, struct lookup_request *request)

@@ -108,6 +108,8 @@ cJSON *exchange_body(struct exchange *x);
 bool body_gives(const cJSON *body, const char *name); /* null counts as absent */
 /* The member `reason`: a text of less than REASON_BYTES_MAX bytes, "" if absent. False: answered. */
 bool body_reason(struct exchange *x, const cJSON *body, const char **out);
+/* Of a reason that is kept with what it is the reason of: nobody who is being erased is named in it any more. */
+void body_hide_reason(const struct admin_turn *turn, cJSON *body);
 
 /* Asks the lookup; STEP_WAIT, or the error that it ends with. `request->token` is set here. */
 enum admin_step exchange_look_up(struct admin_turn *turn, struct exchange *x, struct lookup_request *request);

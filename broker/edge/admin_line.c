@@ -93,6 +93,7 @@ enum admin_step call_reputation(struct admin_turn *turn, struct exchange *x)
     cJSON *body = exchange_body(x);
     if (body == NULL)
         return STEP_DONE;
+    body_hide_reason(turn, body);
     bool ok = read_word(x, body, &word);
     if (ok) {
         log_line(x, "reputation_set");

@@ -4,6 +4,7 @@
 
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/admin_route.h"
+#include "broker/edge/named.h"
 #include "broker/edge/recipients.h"
 #include "lineward/log.h"
 
@@ -159,6 +160,8 @@ enum admin_step call_pause(struct admin_turn *turn, struct exchange *x)
                                .pool = target.pool,
                                .name = target.name,
                                .by = x->grant.name};
+    body_hide_reason(turn, body);
+    named_hide(turn->core, turn->options->hash, target.name);
     bool ok = read_pause(x, body, &pause);
     if (ok)
         core_pause(turn->core, &pause, turn->now, turn->out);

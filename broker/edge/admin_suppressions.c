@@ -5,6 +5,7 @@
 
 #include "broker/edge/admin_calls.h"
 #include "broker/edge/admin_state.h"
+#include "broker/edge/named.h"
 #include "broker/edge/recipients.h"
 #include "lineward/log.h"
 
@@ -97,11 +98,12 @@ static bool find_recipient(struct exchange *x, struct recipients *out)
 }
 
 /* {"cause","reason"}; both words are bounded. NULL: answered. The caller's, to be deleted. */
-static cJSON *read_body(struct exchange *x, const char **reason)
+static cJSON *read_body(struct admin_turn *turn, struct exchange *x, const char **reason)
 {
     const char *why = "a JSON object is expected";
     cJSON *body = json_parse(x->body != NULL ? x->body : "", x->body_bytes, &why);
     const cJSON *cause = json_get(body, "cause");
+    body_hide_reason(turn, body);
     *reason = json_string(body, "reason");
     if (!cJSON_IsObject(body))
         answer_error(x, CODE_MALFORMED, why, NULL);
@@ -140,7 +142,7 @@ enum admin_step call_suppress(struct admin_turn *turn, struct exchange *x)
     const char *reason = NULL;
     if (x->has_effect)
         return answer_change(x, "suppressed", "{\"suppressed\":true}");
-    cJSON *body = find_account(turn, x, &account) && find_recipient(x, &to) ? read_body(x, &reason) : NULL;
+    cJSON *body = find_account(turn, x, &account) && find_recipient(x, &to) ? read_body(turn, x, &reason) : NULL;
     if (body == NULL)
         return STEP_DONE;
     uint64_t conversations[CONF_POOLS_MAX];
@@ -148,7 +150,7 @@ enum admin_step call_suppress(struct admin_turn *turn, struct exchange *x)
         .token = x->token,
         .account = account,
         .recipient = recipients_direct(turn->options->hash, turn->options->conf->accounts[account].name, &to),
-        .handle = to.handles[0],
+        .handle = named_unless_erased(turn->core, turn->options->hash, to.handles[0]),
         .reason = reason,
         .by = x->grant.name,
         .conversations = conversations,
@@ -166,7 +168,7 @@ enum admin_step call_unsuppress(struct admin_turn *turn, struct exchange *x)
     const char *reason = NULL;
     if (x->has_effect)
         return answer_change(x, "unsuppressed", "{\"suppressed\":false}");
-    cJSON *body = find_account(turn, x, &account) && find_recipient(x, &to) ? read_body(x, &reason) : NULL;
+    cJSON *body = find_account(turn, x, &account) && find_recipient(x, &to) ? read_body(turn, x, &reason) : NULL;
     if (body == NULL)
         return STEP_DONE;
     cJSON_Delete(body);

@@ -10,6 +10,7 @@
 #include "broker/edge/admin_route.h"
 #include "broker/edge/admin_select.h"
 #include "broker/edge/admin_state.h"
+#include "broker/edge/named.h"
 #include "broker/edge/recipients.h"
 #include "broker/edge/view_put.h"
 
@@ -234,6 +235,8 @@ static void write_record(struct admin_turn *turn, struct exchange *x, enum code 
     put_word(out, "code", code == CODE_NONE ? NULL : code_name(code));
     json_close(out, '}');
     memcpy(trail->record.by, x->grant.name, sizeof trail->record.by);
+    if (!out->failed)
+        named_hide_json(turn->core, turn->options->hash, out->text, out->bytes);
     core_audit(turn->core, &trail->record, written(out), turn->now, turn->out);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/edge/dispatch_part.h"
+#include "broker/edge/named.h"
 #include "broker/edge/recipients.h"
 #include "lineward/json.h"
 
@@ -282,7 +283,7 @@ static void take_result(struct dispatch *dispatch, uint32_t peer, size_t at, str
     if (result.suppress != SUPPRESS_NONE) {
         find_recipient(dispatch, id, &recipient);
         result.recipient = recipient.hash;
-        result.handle = recipient.handle;
+        result.handle = named_unless_erased(dispatch->options.core, dispatch->options.hash, recipient.handle);
         result.homes = homes;
         if (recipient.hash != 0)
             result.home_count = recipients_homes(dispatch->options.hash, dispatch->options.conf, recipient.of_account,

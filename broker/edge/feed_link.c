@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "broker/edge/child.h"
+#include "broker/edge/named.h"
 #include "broker/edge/recipients.h"
 #include "lineward/json.h"
 #include "lineward/log.h"
@@ -293,7 +294,7 @@ static void message_told(struct feed_link *link, uint32_t account, uint64_t toke
     fact.what = what[webhook->event];
     if (!webhook->group) {
         fact.recipient = hash_of(link, KEYED_RECIPIENT, message->account, webhook->sender);
-        fact.handle = webhook->sender;
+        fact.handle = named_unless_erased(link->options.core, link->options.hash, webhook->sender);
     }
     uint8_t random[KEY_RANDOM_BYTES];
     if (!idempotency_key_parse(webhook->idempotency_key, &fact.number, random) ||

@@ -289,6 +289,12 @@ void named_hide_json(const struct core *core, const struct keyed_hash *hash, cha
         find_in_json(&wanted, json, bytes, true);
 }
 
+const char *named_unless_erased(const struct core *core, const struct keyed_hash *hash, const char *handle)
+{
+    const struct wanted wanted = {.hash = hash, .core = core};
+    return core_is_erasing(core) && handle != NULL && is_wanted(&wanted, handle) ? NULL : handle;
+}
+
 bool named_erased(const struct core *core, const struct keyed_hash *hash, const struct recipients *to)
 {
     if (!core_is_erasing(core))

@@ -1,5 +1,6 @@
 /* POST /v1/erasures: who may ask, what is refused and in which words, what the audit keeps, and that nobody writes to them
  * meanwhile. */
+#include "broker/edge/named.h"
 #include "tests/unit/admin_rig.h"
 
 #define PERSON "+14155550190"
@@ -100,6 +101,61 @@ START_TEST(nobody_writes_to_them_before_it_is_done)
 }
 END_TEST
 
+static bool has(const void *data, size_t bytes)
+{
+    return bytes > 0 && (memmem(data, bytes, "55550190", 8) != NULL || memmem(data, bytes, "555-0190", 8) != NULL);
+}
+
+/* Of all that was written since. */
+static void must_not_be_written(size_t since)
+{
+    for (size_t i = since; i < rig.record_count; i++) {
+        const struct change *change = &rig.records[i];
+        bool named = false;
+        for (unsigned s = 0; s < SECTION_COUNT; s++)
+            named = named || has(change->sections[s].data, change->sections[s].bytes);
+        if (change->kind == CHANGE_PAUSE)
+            named = has(change->pause, sizeof *change->pause);
+        else if (change->kind == CHANGE_ORDERS)
+            named = has(change->orders, sizeof *change->orders);
+        else if (change->kind == CHANGE_SUPPRESSION && change->suppression.text != NULL)
+            named = has(change->suppression.text, sizeof *change->suppression.text);
+        ck_assert_msg(!named, "record %zu of kind %d", i, change->kind);
+    }
+}
+
+/* Nothing that is said while it is under way is gone through any more: so it must not name them. */
+START_TEST(what_operators_say_meanwhile_names_nobody_who_is_being_erased)
+{
+    static const char reason[] = "{\"status\":\"AT_RISK\",\"for_ms\":60000,\"reason\":\"so says +1 (415) 555-0190 of ann\"}";
+    char id[32];
+    rig_expect("POST", "/v1/pause", "admin-token", "{\"reason\":\"" PERSON "\"}", 200);
+    order("{\"to\":\"" PERSON "\",\"reason\":\"letter of 415-555-0190\"}", id);
+    size_t since = rig.record_count - 1; /* the order's own audit record, too */
+    found(1, NULL, 0);
+    rig_expect("POST", "/v1/conversations/eu/+14155550191," PERSON "/pause", "operator-token", reason, 200);
+    rig_expect("POST", "/v1/lines/+12025550101/pause", "operator-token", reason, 200);
+    rig_expect("POST", "/v1/lines/+12025550101/reputation", "operator-token", reason, 200);
+    rig_expect("PUT", "/v1/suppressions/default/+14155550191", "admin-token", "{\"reason\":\"a friend of 4155550190\"}", 200);
+    rig_expect("PUT", "/v1/suppressions/default/" PERSON, "admin-token", "{\"reason\":\"asked\"}", 200);
+    rig_expect("POST", "/v1/conversations/eu/" PERSON "/pause", "operator-token", "{\"reason\":7}", 422);
+    must_not_be_written(since);
+    ck_assert_ptr_null(named_unless_erased(rig.core, &rig.hash, PERSON)); /* of who is heard of by a worker, or a webhook */
+    ck_assert_str_eq(named_unless_erased(rig.core, &rig.hash, "+14155550191"), "+14155550191");
+    struct reply reply = rig_ask("GET", "/v1/pauses", "admin-token", NULL);
+    ck_assert_msg(strstr(reply.body, "eu/+***********,+14155550191") != NULL, "%s", reply.body);
+    ck_assert_ptr_nonnull(strstr(reply.body, "so says +**************** of ann"));
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/suppressions/default", "admin-token", NULL);
+    ck_assert_ptr_nonnull(strstr(reply.body, "a friend of **********"));
+    ck_assert_ptr_null(strstr(reply.body, "5550190"));
+    reply_free(&reply);
+    rig_expect("POST", "/v1/conversations/eu/+14155550191," PERSON "/resume", "operator-token", NULL, 200);
+    rig_expect("DELETE", "/v1/suppressions/default/" PERSON, "admin-token", "{\"reason\":\"wrong\"}", 200);
+    must_not_be_written(since);
+}
+END_TEST
+
 START_TEST(the_list_is_read_page_by_page_the_newest_first)
 {
     char id[32], body[96], path[64] = "/v1/erasures?limit=2";
@@ -147,6 +203,7 @@ int main(void)
     tcase_add_test(tests, only_an_admin_of_all_pools_may);
     tcase_add_test(tests, what_makes_no_sense_is_refused);
     tcase_add_test(tests, nobody_writes_to_them_before_it_is_done);
+    tcase_add_test(tests, what_operators_say_meanwhile_names_nobody_who_is_being_erased);
     tcase_add_test(tests, the_list_is_read_page_by_page_the_newest_first);
     tcase_add_test(tests, the_audit_says_which_order_it_was_and_not_whom_it_is_about);
     suite_add_tcase(suite, tests);
