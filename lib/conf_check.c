@@ -171,6 +171,22 @@ static enum err check_addresses(struct conf_reader *reader)
     return ERR_NONE;
 }
 
+/* One file may serve all brokers: a pool whose owner is this broker's own address is ours. */
+static enum err find_owners(struct conf_reader *reader)
+{
+    struct conf *conf = &reader->whole->conf;
+    const struct conf_broker *broker = &conf->broker;
+    const char *own = broker->producers_address != NULL ? broker->producers_address : broker->producers;
+    for (size_t i = 0; i < conf->pool_count; i++) {
+        struct conf_pool *pool = &conf->pools[i];
+        if (pool->owner_admin != NULL && pool->owner == NULL)
+            return conf_refuse(reader, node_of(reader, "pools", pool->name, "owner_admin"), "pools",
+                               "%s: owner_admin is set without owner, the address for producers", pool->name);
+        pool->elsewhere = pool->owner != NULL && strcmp(pool->owner, own) != 0;
+    }
+    return ERR_NONE;
+}
+
 /* Signed, or not at all; and only to where the owner of the machine allows. */
 static enum err check_outcomes(struct conf_reader *reader)
 {
@@ -216,6 +232,8 @@ enum err conf_check(struct conf_reader *reader)
     if ((err = check_pairs(reader)) != ERR_NONE)
         return err;
     if ((err = check_addresses(reader)) != ERR_NONE)
+        return err;
+    if ((err = find_owners(reader)) != ERR_NONE)
         return err;
     if ((err = check_outcomes(reader)) != ERR_NONE)
         return err;

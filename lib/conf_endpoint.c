@@ -104,6 +104,20 @@ bool conf_endpoint_is_valid(const char *text, const char **why)
            (any_port || is_port(authority.port, authority.port_bytes));
 }
 
+bool conf_address_is_valid(const char *text, const char **why)
+{
+    struct authority authority;
+    if (!conf_endpoint_is_valid(text, why))
+        return false;
+    *why = "an address to connect to, as tcp://10.0.0.1:7710: no *, no port 0, at most 255 bytes";
+    if (strlen(text) > CONF_ADDRESS_MAX)
+        return false;
+    if (strncmp(text, "tcp://", 6) != 0)
+        return true;
+    return authority_parse(text + 6, &authority) && *authority.host != '*' &&
+           port_of_text(authority.port, authority.port_bytes) > 0;
+}
+
 bool conf_base_url_is_valid(const char *text, const char **why)
 {
     struct authority authority;

@@ -23,6 +23,8 @@ static const struct conf_key broker_keys[] = {
     {OTHER(broker, conf_broker, TYPE_ENDPOINT, producers, "tcp://127.0.0.1:7710")},
     {OTHER(broker, conf_broker, TYPE_ENDPOINT, workers, "tcp://127.0.0.1:7711")},
     {OTHER(broker, conf_broker, TYPE_ENDPOINT, events, "tcp://127.0.0.1:7712")},
+    {OTHER(broker, conf_broker, TYPE_ADDRESS, producers_address, NULL)},
+    {OTHER(broker, conf_broker, TYPE_BASE_URL, admin_address, NULL)},
     {OTHER(broker, conf_broker, TYPE_HOST_PORT, webhooks, "127.0.0.1:7780")},
     {OTHER(broker, conf_broker, TYPE_HOST_PORT, admin, "127.0.0.1:7781")},
     {OTHER(broker, conf_broker, TYPE_PATH, admin_tokens_file, "tokens")},
@@ -108,6 +110,8 @@ static const struct conf_key pool_keys[] = {
     {OTHER(pools, conf_pool, TYPE_ACCOUNT, account, "default")},
     {OTHER(pools, conf_pool, TYPE_POLICY, policy, "default")},
     {OTHER(pools, conf_pool, TYPE_LINES, lines, "all"), .min = 0, .max = 1e7}, /* of daily_level */
+    {OTHER(pools, conf_pool, TYPE_ADDRESS, owner, NULL)},
+    {OTHER(pools, conf_pool, TYPE_BASE_URL, owner_admin, NULL)},
     {OTHER(pools, conf_pool, TYPE_OUTCOME_URL, outcome_url, NULL)},
     {OTHER(pools, conf_pool, TYPE_PATH, outcome_secrets_file, NULL)},
     {KEY(pools, TYPE_TOPICS, outcome_topics,

@@ -64,12 +64,13 @@ void conf_take_account(struct core *core, uint32_t a)
     account->gone = conf->gone;
 }
 
-/* A pool gone keeps account and policy: its leases under way still end by them. */
+/* A pool gone keeps account and policy: its leases under way still end by them. One that another broker owns keeps its
+ * lines as well, so that no pool of ours takes them. */
 void conf_take_pool(struct core *core, uint32_t p)
 {
     const struct conf_pool *conf = &core->conf->pools[p];
     struct pool *pool = &core->pools[p];
-    pool->configured = !conf->gone;
+    pool->configured = !conf->gone && !conf->elsewhere;
     pool->all_lines = !conf->gone && conf->all_lines;
     if (conf->gone)
         return;

@@ -295,7 +295,7 @@ bool core_pool_view(struct core *core, uint32_t at, struct pool_view *out)
     if (at >= core->conf->pool_count)
         return false;
     const struct pool *pool = &core->pools[at];
-    if (!pool->configured && pool->waiting + pool->leased == 0)
+    if (core->conf->pools[at].gone && pool->waiting + pool->leased == 0)
         return false; /* gone, and nothing is left of it */
     *out = (struct pool_view){.account = pool->account,
                               .unplaced = pool->unplaced,

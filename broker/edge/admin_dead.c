@@ -205,7 +205,7 @@ enum admin_step call_requeue(struct admin_turn *turn, struct exchange *x)
         x->phase = ONE_REQUEUED;
         return step;
     }
-    return x->has_lookup ? exchange_answer_job(x) : exchange_ask_job(turn, x, LOOKUP_VIEW);
+    return x->has_lookup ? exchange_answer_job(turn, x) : exchange_ask_job(turn, x, LOOKUP_VIEW);
 }
 
 /* ---- POST /v1/dead/requeue ---- */

@@ -12,7 +12,7 @@ struct result {
     struct effect effect;
     enum code code; /* of a refusal ... */
     int64_t retry_after_ms;
-    char *message, *field;
+    char *message, *field, *owner, *owner_admin;
 };
 
 struct rehearsal { /* of a dry run, for each of its jobs */
@@ -36,6 +36,8 @@ static void request_free(void *memory)
     for (size_t i = 0; i < request->count; i++) {
         free(request->results[i].message);
         free(request->results[i].field);
+        free(request->results[i].owner);
+        free(request->results[i].owner_admin);
     }
     free(request->rehearsals);
     free(request);
@@ -120,6 +122,11 @@ static enum code read_body(const struct exchange *x, struct request *request, co
 
 /* ---- asking ---- */
 
+static char *copy(const char *text)
+{
+    return text != NULL ? strdup(text) : NULL;
+}
+
 static void refuse(void *self, uint64_t token, uint32_t index, const struct error_view *error)
 {
     const struct exchange *x = self;
@@ -128,8 +135,10 @@ static void refuse(void *self, uint64_t token, uint32_t index, const struct erro
         return;
     struct result *result = &request->results[index];
     *result = (struct result){.refused = true, .code = error->code, .retry_after_ms = error->retry_after_ms};
-    result->message = error->message != NULL ? strdup(error->message) : NULL;
-    result->field = error->field != NULL ? strdup(error->field) : NULL;
+    result->message = copy(error->message);
+    result->field = copy(error->field);
+    result->owner = copy(error->owner);
+    result->owner_admin = copy(error->owner_admin);
     request->missing--;
 }
 
@@ -213,7 +222,9 @@ static void put_result(struct json_out *out, const struct frame *job, const stru
                      &(struct error_view){.code = result->code,
                                           .message = result->message,
                                           .field = result->field,
-                                          .retry_after_ms = result->retry_after_ms});
+                                          .retry_after_ms = result->retry_after_ms,
+                                          .owner = result->owner,
+                                          .owner_admin = result->owner_admin});
     else
         view_enqueued(out, id, &result->effect);
 }
@@ -227,13 +238,14 @@ static enum admin_step answer_results(struct exchange *x, const struct request *
 {
     struct json_out *out = &x->answer.text;
     const char *read = x->has_lookup ? x->lookup.text.text : NULL;
-    size_t next = 0, busy = 0;
+    size_t next = 0, busy = 0, elsewhere = 0;
     json_open(out, '{');
     json_key(out, "results");
     json_open(out, '[');
     for (size_t i = 0; i < request->count; i++) {
         const struct result *result = &request->results[i];
         busy += result_code(result) == CODE_BUSY;
+        elsewhere += result_code(result) == CODE_NOT_OWNER;
         if (result->duplicate_read && next < x->lookup.item_count) {
             size_t bytes = x->lookup.items[next++].bytes;
             json_put_raw(out, read, bytes);
@@ -247,7 +259,9 @@ static enum admin_step answer_results(struct exchange *x, const struct request *
     }
     json_close(out, ']');
     json_close(out, '}');
-    x->answer.status = busy == request->count ? code_http_status(CODE_BUSY) : 200;
+    x->answer.status = busy == request->count        ? code_http_status(CODE_BUSY)
+                       : elsewhere == request->count ? code_http_status(CODE_NOT_OWNER)
+                                                     : 200;
     x->answer.retry_after_ms = busy == request->count ? VIEW_BUSY_RETRY_MS : 0;
     return STEP_DONE;
 }

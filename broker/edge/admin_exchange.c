@@ -131,6 +131,19 @@ enum admin_step answer_error(struct exchange *x, enum code code, const char *mes
     return STEP_DONE;
 }
 
+enum admin_step answer_not_owner(struct exchange *x, const struct owner_place *owner)
+{
+    char sentence[CONF_ADDRESS_MAX + 64];
+    owners_say(owner, sentence, sizeof sentence);
+    answer_error(x, CODE_NOT_OWNER, NULL, NULL);
+    json_out_clear(&x->answer.text);
+    view_error_body(&x->answer.text, &(struct error_view){.code = CODE_NOT_OWNER,
+                                                          .message = sentence,
+                                                          .owner = owner->producers,
+                                                          .owner_admin = owner->admin});
+    return STEP_DONE;
+}
+
 enum admin_step answer_text(struct exchange *x, int status, const char *type, const char *text, size_t bytes)
 {
     json_out_clear(&x->answer.text);

@@ -7,6 +7,7 @@
 #define LINEWARD_EDGE_ADMIN_EXCHANGE_H
 
 #include "broker/edge/admin.h"
+#include "broker/edge/owners.h"
 
 #define QUERY_MAX 16
 #define REASON_BYTES_MAX 200 /* of an operator's `reason`, terminator included: as a pause keeps it */
@@ -96,6 +97,7 @@ bool query_moment(struct exchange *x, const char *name, int64_t *out);
 
 /* Each ends the exchange. */
 enum admin_step answer_error(struct exchange *x, enum code code, const char *message, const char *field);
+enum admin_step answer_not_owner(struct exchange *x, const struct owner_place *owner);
 enum admin_step answer_text(struct exchange *x, int status, const char *type, const char *text, size_t bytes);
 enum admin_step answer_done(struct exchange *x); /* what the handler wrote into answer.text, 200 */
 /* A page of what the lookup found: {"LIST":[…],"next":…}; busy with that message if it could not be read. */

@@ -75,11 +75,25 @@ enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, en
     return step;
 }
 
-enum admin_step exchange_answer_job(struct exchange *x)
+/* It may be known to the broker that owns its pool. */
+static enum admin_step answer_not_found(const struct admin_turn *turn, struct exchange *x)
+{
+    struct job_ref ref;
+    struct owner_place owner;
+    uint32_t pool;
+    if (!job_ref_parse(x->parts[0], &ref) || ref.number != 0 ||
+        owners_find_pool(turn->options->conf, x->grant.pools, ref.pool, &pool, &owner) != CODE_NOT_OWNER)
+        return answer_error(x, CODE_NOT_FOUND, NULL, NULL);
+    return answer_not_owner(x, &owner);
+}
+
+enum admin_step exchange_answer_job(const struct admin_turn *turn, struct exchange *x)
 {
     const struct lookup_answer *found = &x->lookup;
     if (found->err != ERR_NONE || found->item_count != 1)
         return answer_error(x, CODE_BUSY, "the job could not be read from disk", NULL);
+    if (found->items[0].code == CODE_NOT_FOUND)
+        return answer_not_found(turn, x);
     if (found->items[0].code != CODE_NONE)
         return answer_error(x, found->items[0].code, NULL, NULL);
     answer_text(x, 200, NULL, found->text.text, found->items[0].bytes);
@@ -103,7 +117,7 @@ static bool begin_forecast(struct admin_turn *turn, struct exchange *x)
 enum admin_step call_job(struct admin_turn *turn, struct exchange *x)
 {
     if (x->has_lookup)
-        return exchange_answer_job(x);
+        return exchange_answer_job(turn, x);
     if (x->phase == 0)
         state_etag_of(turn, x, x->route->path, x->parts, x->answer.etag);
     if (x->phase == 0 && !begin_forecast(turn, x))
@@ -118,7 +132,7 @@ enum admin_step call_job(struct admin_turn *turn, struct exchange *x)
 enum admin_step call_cancel(struct admin_turn *turn, struct exchange *x)
 {
     if (x->has_lookup)
-        return exchange_answer_job(x);
+        return exchange_answer_job(turn, x);
     if (x->has_effect) /* durable: the view now says how it went; not_found: it ended just before */
         return exchange_ask_job(turn, x, x->effect.code == CODE_NONE ? LOOKUP_VIEW : LOOKUP_CANCEL);
     struct lookup_job job;
@@ -178,7 +192,7 @@ enum admin_step call_settle(struct admin_turn *turn, struct exchange *x)
 {
     struct lookup_job job;
     if (x->has_lookup)
-        return exchange_answer_job(x);
+        return exchange_answer_job(turn, x);
     if (x->has_effect && x->effect.code == CODE_NOT_ALLOWED)
         return answer_error(x, CODE_NOT_ALLOWED, "the job's outcome is not unknown: there is nothing to settle", NULL);
     if (x->has_effect) {

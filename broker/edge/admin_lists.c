@@ -60,8 +60,11 @@ void put_pool(struct admin_turn *turn, uint32_t at, const struct pool_view *view
     const struct conf_pool *pool = &conf->pools[at];
     struct outcome_view outcomes;
     bool told = shell->outcomes(shell->self, at, turn->now, &outcomes);
-    view_pool(out, view, pool->name, conf->accounts[pool->account].name, conf->policies[pool->policy].name,
-              told ? &outcomes : NULL);
+    const struct pool_names names = {.pool = pool->name,
+                                     .account = conf->accounts[pool->account].name,
+                                     .policy = conf->policies[pool->policy].name,
+                                     .owner = pool->elsewhere ? pool->owner : NULL};
+    view_pool(out, view, &names, told ? &outcomes : NULL);
 }
 
 enum admin_step call_pools(struct admin_turn *turn, struct exchange *x)

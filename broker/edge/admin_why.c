@@ -35,7 +35,7 @@ enum admin_step call_why_not(struct admin_turn *turn, struct exchange *x)
     uint64_t line;
     size_t index, count;
     if (x->has_lookup)
-        return exchange_answer_job(x);
+        return exchange_answer_job(turn, x);
     exchange_job(turn, x, false, &job);
     if (!job.is_live || !grant_sees_pool(turn, x, job.view.pool))
         return exchange_ask_job(turn, x, LOOKUP_CANCEL); /* not_found, or already_final */

@@ -116,14 +116,17 @@ static bool find_pool(const struct parse *parse)
 {
     const struct conf *conf = parse->parser->conf;
     const char *name = parse->pool_name == NULL ? "default" : parse->pool_name;
-    for (size_t p = 0; p < conf->pool_count; p++) {
-        if (strcmp(conf->pools[p].name, name) != 0 || !name_in_list(parse->parser->pools, name))
-            continue;
-        parse->out->pool = (uint32_t)p;
-        parse->out->conversation = recipients_conversation(parse->parser->hash, name, parse->out->recipients);
-        return true;
+    struct owner_place owner;
+    char sentence[sizeof parse->refusal->message];
+    enum code code = owners_find_pool(conf, parse->parser->pools, name, &parse->out->pool, &owner);
+    if (code == CODE_UNKNOWN_POOL)
+        return refuse(parse, code, "pool", "pool: no pool of that name");
+    if (code == CODE_NOT_OWNER) {
+        owners_say(&owner, sentence, sizeof sentence);
+        return refuse(parse, code, "pool", "%s", sentence);
     }
-    return refuse(parse, CODE_UNKNOWN_POOL, "pool", "pool: no pool of that name");
+    parse->out->conversation = recipients_conversation(parse->parser->hash, name, parse->out->recipients);
+    return true;
 }
 
 bool conversation_parse(const struct conversation_parser *parser, const cJSON *item, struct core_adopt *out,

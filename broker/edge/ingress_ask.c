@@ -18,6 +18,25 @@ static uint64_t number_of(const struct ingress *ingress, struct frame name)
     return core_job_by_id(ingress->options.core, job_id_hash(ingress->options.hash, ref.pool, ref.id));
 }
 
+/* One that nobody here has heard of may be known to the broker that owns its pool. */
+static void refuse_unknown(struct ingress *ingress, struct request *request, uint32_t index, struct frame name)
+{
+    char text[PRODUCER_ID_MAX_BYTES + NAME_MAX_BYTES + 2], sentence[200];
+    struct job_ref ref;
+    struct error_view error = {.code = CODE_NOT_FOUND};
+    struct owner_place owner = {NULL, NULL};
+    uint32_t pool;
+    if (frame_text(name, text, sizeof text) && job_ref_parse(text, &ref) && ref.number == 0 &&
+        owners_find_pool(ingress->options.conf, ingress->pools, ref.pool, &pool, &owner) == CODE_NOT_OWNER) {
+        owners_say(&owner, sentence, sizeof sentence);
+        error = (struct error_view){.code = CODE_NOT_OWNER,
+                                    .message = sentence,
+                                    .owner = owner.producers,
+                                    .owner_admin = owner.admin};
+    }
+    request_refuse_with(request, index, &error);
+}
+
 /* What nobody has heard of is answered without asking further. */
 static void read_names(struct ingress *ingress, struct request *request, size_t first)
 {
@@ -27,7 +46,7 @@ static void read_names(struct ingress *ingress, struct request *request, size_t 
         request->results[i].number = number_of(ingress, name);
         request_keep_name(request, i, name.data, bytes);
         if (request->results[i].number == 0)
-            request_refuse(request, i, CODE_NOT_FOUND);
+            refuse_unknown(ingress, request, i, name);
     }
 }
 

@@ -51,7 +51,9 @@ static struct error_view error_of(const struct job_refusal *refusal)
 {
     return (struct error_view){.code = refusal->code,
                                .message = refusal->message[0] == '\0' ? NULL : refusal->message,
-                               .field = refusal->field[0] == '\0' ? NULL : refusal->field};
+                               .field = refusal->field[0] == '\0' ? NULL : refusal->field,
+                               .owner = refusal->owner.producers,
+                               .owner_admin = refusal->owner.admin};
 }
 
 bool ingress_enqueue(struct ingress *ingress, struct request *request, size_t first, struct enqueuing *at_item,

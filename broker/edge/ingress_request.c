@@ -123,15 +123,19 @@ void request_have_result(struct request *request, uint32_t index, size_t at)
 
 void request_refuse(struct request *request, uint32_t index, enum code code)
 {
+    request_refuse_with(request, index, &(struct error_view){.code = code});
+}
+
+void request_refuse_with(struct request *request, uint32_t index, const struct error_view *error)
+{
     struct json_out id = {0};
     struct span name = request_name(request, index);
-    struct error_view error = {.code = code};
     if (request->ask == ASK_ENQUEUE && name.bytes > 0)
         json_put_raw(&id, name.data, name.bytes);
     else
         json_put_bytes(&id, name.bytes == 0 ? "" : name.data, name.bytes);
     size_t at = request->text.bytes;
-    view_refused(&request->text, (struct span){id.text, id.bytes}, &error);
+    view_refused(&request->text, (struct span){id.text, id.bytes}, error);
     request_have_result(request, index, at);
     json_out_free(&id);
 }

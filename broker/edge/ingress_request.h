@@ -96,6 +96,7 @@ struct span request_name(const struct request *request, uint32_t index);
 void request_have_result(struct request *request, uint32_t index, size_t at);
 /* The result of item `index` is that it is refused. */
 void request_refuse(struct request *request, uint32_t index, enum code code);
+void request_refuse_with(struct request *request, uint32_t index, const struct error_view *error);
 /* Sends the ACK when the last result is there. */
 void request_answer_if_whole(struct ingress *ingress, struct request *request);
 /* Instead of what it asked for; its slot is free then. */

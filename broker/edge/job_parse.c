@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "broker/edge/lookup.h"
-#include "broker/edge/zones.h"
 #include "broker/edge/named.h"
 #include "broker/edge/recipients.h"
 #include "broker/edge/zones.h"
@@ -238,18 +237,26 @@ static bool parse_message(struct parse *parse)
 
 /* ---- pool and campaign ---- */
 
+static bool refuse_elsewhere(struct parse *parse, const struct owner_place *owner)
+{
+    char sentence[sizeof parse->refusal->message];
+    owners_say(owner, sentence, sizeof sentence);
+    parse->refusal->owner = *owner;
+    return refuse(parse, CODE_NOT_OWNER, "pool", "%s", sentence);
+}
+
 static bool find_pool(struct parse *parse)
 {
     const struct conf *conf = parse->parser->conf;
     const char *name = parse->pool_name == NULL ? "default" : parse->pool_name;
-    for (size_t p = 0; p < conf->pool_count; p++) {
-        if (strcmp(conf->pools[p].name, name) != 0 || conf->pools[p].gone || !name_in_list(parse->parser->pools, name))
-            continue;
-        parse->pool = &conf->pools[p];
-        parse->out->pool = (uint32_t)p;
-        return true;
-    }
-    return refuse(parse, CODE_UNKNOWN_POOL, "pool", "pool: no pool of that name");
+    struct owner_place owner;
+    enum code code = owners_find_pool(conf, parse->parser->pools, name, &parse->out->pool, &owner);
+    if (code == CODE_UNKNOWN_POOL)
+        return refuse(parse, code, "pool", "pool: no pool of that name");
+    if (code == CODE_NOT_OWNER)
+        return refuse_elsewhere(parse, &owner);
+    parse->pool = &conf->pools[parse->out->pool];
+    return true;
 }
 
 static bool number_campaign(struct parse *parse, struct effects *effects)

@@ -6,6 +6,7 @@
 
 #include "broker/core/core.h"
 #include "broker/edge/keyed_hash.h"
+#include "broker/edge/owners.h"
 #include "lineward/conf.h"
 #include "lineward/json.h"
 
@@ -25,6 +26,7 @@ struct job_refusal {
     enum code code;
     char field[48]; /* "" none */
     char message[200];
+    struct owner_place owner; /* of CODE_NOT_OWNER; lent by the configuration */
 };
 
 /* The texts that a parsed job points into; reused from job to job: good until the next one is parsed. */

@@ -88,6 +88,7 @@ static const char *const code_sentences[] = {
     [CODE_SUPERSEDED] = "a newer job with the same collapse_key took its place",
     [CODE_OUTCOME_UNKNOWN] = "it is not known whether the message went out",
     [CODE_CHANGED] = "somebody has changed it since you looked",
+    [CODE_NOT_OWNER] = "another broker owns this pool",
 };
 _Static_assert(sizeof code_sentences / sizeof *code_sentences == CODE_COUNT, "a sentence for every code");
 
@@ -107,6 +108,10 @@ void view_error(struct json_out *out, const struct error_view *error)
         json_key(out, "retry_after_ms");
         json_put_int(out, retry_after_ms);
     }
+    if (error->owner != NULL)
+        put_word(out, "owner", error->owner);
+    if (error->owner_admin != NULL)
+        put_word(out, "owner_admin", error->owner_admin);
     json_close(out, '}');
 }
 

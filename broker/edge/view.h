@@ -39,6 +39,7 @@ struct error_view {
     const char *message;    /* NULL: the sentence that fits the code */
     const char *field;      /* NULL: none */
     int64_t retry_after_ms; /* 0: none; `busy` always gets one */
+    const char *owner, *owner_admin; /* of `not_owner`: that broker's addresses; NULL: not known */
 };
 #define VIEW_BUSY_RETRY_MS 1000 /* when a `busy` names no other time */
 
@@ -142,11 +143,15 @@ struct outcome_view { /* of a pool's outcome webhooks */
     const char *problem;         /* of the last try that failed */
     int status;                  /* and its HTTP status; 0: no answer */
 };
-/* `outcomes`: NULL, if the pool has no outcome webhook. */
 /* "sent", "answered" and the "share", which is null where nothing was sent. */
 void view_reply_counts(struct json_out *out, const struct reply_counts *counts);
-void view_pool(struct json_out *out, const struct pool_view *pool, const char *name, const char *account,
-               const char *policy, const struct outcome_view *outcomes);
+struct pool_names {
+    const char *pool, *account, *policy;
+    const char *owner; /* of another broker's; NULL: it is ours */
+};
+/* `outcomes`: NULL, if the pool has no outcome webhook. */
+void view_pool(struct json_out *out, const struct pool_view *pool, const struct pool_names *names,
+               const struct outcome_view *outcomes);
 void view_worker(struct json_out *out, const struct worker_view *worker);
 
 struct store_facts { /* the store's numbers, as its owner hands them to the edge */

@@ -286,13 +286,14 @@ static void put_outcomes(struct json_out *out, const struct outcome_view *outcom
     json_close(out, '}');
 }
 
-void view_pool(struct json_out *out, const struct pool_view *pool, const char *name, const char *account,
-               const char *policy, const struct outcome_view *outcomes)
+void view_pool(struct json_out *out, const struct pool_view *pool, const struct pool_names *names,
+               const struct outcome_view *outcomes)
 {
     json_open(out, '{');
-    put_word(out, "pool", name);
-    put_word(out, "account", account);
-    put_word(out, "policy", policy);
+    put_word(out, "pool", names->pool);
+    put_word(out, "account", names->account);
+    put_word(out, "policy", names->policy);
+    put_word(out, "owner", names->owner);
     json_key(out, "paused");
     json_put_bool(out, pool->paused);
     put_count(out, "lines", pool->lines);

@@ -50,7 +50,8 @@ static const struct why whys[] = {
     [REASON_NO_WORKER] = {"no worker has a free slot", "a worker that is READY and free"},
 };
 /* pool_paused that is nobody's pause. */
-static const struct why unconfigured = {"its pool is not in the configuration", "the pool's return to the configuration"};
+static const struct why unconfigured = {"its pool is not in the configuration, or another broker owns it",
+                                        "the pool's return to this broker's configuration"};
 _Static_assert(sizeof whys / sizeof *whys == REASON_COUNT, "explain every reason");
 
 static void put_chat_inputs(struct json_out *out, const struct chat_view *chat)

@@ -20,12 +20,15 @@
 #define CONF_WORKER_BROKERS_MAX 64
 #define CONF_OUTCOME_HOSTS_MAX 64
 #define CONF_OUTCOME_TOPICS_MAX 16
+#define CONF_ADDRESS_MAX 255
 
 enum on_closed { ON_CLOSED_HOLD, ON_CLOSED_MOVE };
 
 struct conf_broker {
     char *producers, *workers, *events; /* ZeroMQ endpoints */
     char *webhooks, *admin;             /* HOST:PORT */
+    char *producers_address;            /* where others find `producers`; NULL: not said */
+    char *admin_address;                /* and `admin`: a URL; NULL: not said */
     char *admin_tokens_file, *admin_tls_cert_file, *admin_tls_key_file;
     char *curve_secret_key_file, *authorized_keys_dir; /* NULL: not set */
     bool insecure;
@@ -74,6 +77,8 @@ struct conf_pool {
     bool all_lines;               /* what no other pool of the account names */
     struct conf_pool_line *lines; /* else these */
     size_t line_count;
+    char *owner, *owner_admin;    /* the broker that owns it: endpoint, URL; NULL: not said, and this one does */
+    bool elsewhere;               /* it is another one */
     char *outcome_url, *outcome_secrets_file;      /* NULL: no outcome webhook */
     char *outcome_topics[CONF_OUTCOME_TOPICS_MAX]; /* prefixes */
     size_t outcome_topic_count;
@@ -153,6 +158,9 @@ void conf_keep_fixed(struct conf *conf, const struct conf *before);
  * Returns how many, *names points to static text. */
 size_t conf_idle_keys(const struct conf *conf, const char *const **names);
 
+/* The shape of an address to connect to, tcp://HOST:PORT or ipc://PATH: no `*`, no port 0, at most CONF_ADDRESS_MAX
+ * bytes. False: *why says what would be right. */
+bool conf_address_is_valid(const char *text, const char **why);
 /* Is `endpoint` (ZeroMQ endpoint, HOST:PORT or URL) on loopback, ipc or inproc? */
 bool conf_endpoint_is_local(const char *endpoint);
 

@@ -194,7 +194,8 @@
     X(FORBIDDEN, "forbidden", 403)                                                                 \
     X(SUPERSEDED, "superseded", 409)                                                               \
     X(OUTCOME_UNKNOWN, "outcome_unknown", 409)                                                     \
-    X(CHANGED, "changed", 412)
+    X(CHANGED, "changed", 412)                                                                     \
+    X(NOT_OWNER, "not_owner", 421)
 
 enum job_state {
 #define X(name, text) JOB_##name,

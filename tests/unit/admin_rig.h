@@ -22,13 +22,17 @@
 #define RIG_RECORDS 20000
 #endif
 #define RIG_ROOM    16384
+#ifndef RIG_MORE_POOLS
+#define RIG_MORE_POOLS ""
+#endif
 #define RIG_LINE_EU 12025550101
 #define RIG_LINE_US 12025550102
 
 static const char rig_conf[] = "accounts:\n  default:\n    api_key_file: key\n"
                                "pools:\n"
                                "  eu: {account: default, lines: [\"+12025550101\"]}\n"
-                               "  us: {account: default, lines: [\"+12025550102\"]}\n";
+                               "  us: {account: default, lines: [\"+12025550102\"]}\n"
+                               RIG_MORE_POOLS;
 
 static struct rig {
     char folder[64], tokens_path[96];
@@ -168,7 +172,9 @@ static void rig_enqueue(void *self, const struct admin_enqueue *ask, struct inst
             ask->refuse(ask->refuse_self, ask->token, i,
                         &(struct error_view){.code = refusal.code,
                                              .message = refusal.message[0] != '\0' ? refusal.message : NULL,
-                                             .field = refusal.field[0] != '\0' ? refusal.field : NULL});
+                                             .field = refusal.field[0] != '\0' ? refusal.field : NULL,
+                                             .owner = refusal.owner.producers,
+                                             .owner_admin = refusal.owner.admin});
             continue;
         }
         job.token = ask->token;

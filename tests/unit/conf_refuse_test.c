@@ -141,6 +141,17 @@ START_TEST(addresses_are_well_formed_or_refused)
     }
     snprintf(text, sizeof text, "broker: {producers: \"ipc:///%0110d\"}\n" ACCOUNT, 1);
     refuse(text, "107 bytes");
+    static const char *const addresses[] = {"tcp://*:7710", "tcp://h:0",  "tcp://h:*", "tcp://h",      "tcp://h:1;h2:2",
+                                            "udp://h:1",    "tcp://u@h:1", "h:1",      "inproc://x", "ipc://"};
+    for (size_t i = 0; i < COUNT(addresses); i++) {
+        snprintf(text, sizeof text, "broker: {producers_address: \"%s\"}\n" ACCOUNT, addresses[i]);
+        refuse(text, "t.yaml:1: broker.producers_address: ");
+        snprintf(text, sizeof text, ACCOUNT "pools: {a: {owner: \"%s\"}}\n", addresses[i]);
+        refuse(text, "t.yaml:2: pools.a.owner: ");
+    }
+    snprintf(text, sizeof text, ACCOUNT "pools: {a: {owner: \"tcp://%0250d:1\"}}\n", 1);
+    refuse(text, "at most 255 bytes");
+    refuse(ACCOUNT "pools: {a: {owner: \"tcp://h:1\", owner_admin: \"http://h:1\"}}\n", "https");
 }
 END_TEST
 

@@ -282,6 +282,34 @@ START_TEST(outcomes_go_signed_and_where_the_owner_allows)
 }
 END_TEST
 
+#define OWNED                                                                                                        \
+    ACCOUNT "pools:\n  eu: {owner: \"tcp://10.0.0.1:7710\", lines: [\"+4915155550101\"]}\n"                            \
+            "  us: {owner: \"tcp://10.0.0.2:7710\", owner_admin: \"https://10.0.0.2:7781/\"}\n"                       \
+            "  own: {lines: [\"+12025550103\"]}\n"
+
+/* covers: key broker.producers_address, broker.admin_address, pools.owner, pools.owner_admin */
+START_TEST(one_file_serves_all_brokers_and_each_knows_its_own_pools)
+{
+    accept(OWNED);
+    ck_assert(conf->pools[0].elsewhere && conf->pools[1].elsewhere && !conf->pools[2].elsewhere);
+    ck_assert_str_eq(conf->pools[1].owner, "tcp://10.0.0.2:7710");
+    ck_assert_str_eq(conf->pools[1].owner_admin, "https://10.0.0.2:7781");
+    ck_assert_ptr_null(conf->pools[2].owner);
+    accept("broker: {producers_address: \"tcp://10.0.0.1:7710\", admin_address: \"https://10.0.0.1:7781\"}\n" OWNED);
+    ck_assert(!conf->pools[0].elsewhere && conf->pools[1].elsewhere && !conf->pools[2].elsewhere);
+    ck_assert_str_eq(conf->broker.admin_address, "https://10.0.0.1:7781");
+    ck_assert_int_eq(set(OWNED, "broker.producers_address=tcp://10.0.0.2:7710"), ERR_NONE);
+    ck_assert(conf->pools[0].elsewhere && !conf->pools[1].elsewhere && !conf->pools[2].elsewhere);
+    accept("broker: {insecure: true, producers: \"tcp://10.0.0.1:7710\"}\n" OWNED); /* where it listens, unless told otherwise */
+    ck_assert(!conf->pools[0].elsewhere && conf->pools[1].elsewhere);
+    accept("pools: {a: {owner: \"ipc://run/a\"}}\n" ACCOUNT);
+    ck_assert_str_eq(conf->pools[0].owner, "ipc:///etc/lineward/run/a");
+    ck_assert(conf->pools[0].elsewhere);
+    refuse(ACCOUNT "pools:\n  a:\n    owner_admin: https://10.0.0.1:7781\n",
+           "t.yaml:4: pools: a: owner_admin is set without owner");
+}
+END_TEST
+
 START_TEST(sets_override_the_file)
 {
     ck_assert_int_eq(set(sample, "broker.admin=127.0.0.1:9000"), ERR_NONE);
@@ -378,6 +406,7 @@ int main(void)
     tcase_add_test(tests, every_shape_of_value_is_read);
     tcase_add_test(tests, quiet_hours_without_a_zone_are_the_recipients);
     tcase_add_test(tests, outcomes_go_signed_and_where_the_owner_allows);
+    tcase_add_test(tests, one_file_serves_all_brokers_and_each_knows_its_own_pools);
     tcase_add_test(tests, sets_override_the_file);
     tcase_add_test(tests, a_wrong_set_is_refused_and_named);
     tcase_add_test(tests, keys_that_do_nothing_yet_are_named);

@@ -148,6 +148,38 @@ START_TEST(jobs_that_wait_when_their_pool_goes_are_not_sent)
 }
 END_TEST
 
+#define POOL_A_OWNED "  a: {lines: [\"+12025550100\"], owner: \"tcp://10.0.0.2:7710\"}\n"
+
+/* Its lines stay its own: a pool of ours that takes all that is left does not take them. */
+START_TEST(a_pool_that_another_broker_owns_sends_nothing_and_lends_no_line)
+{
+    begin(ACCOUNTS "pools:\n" POOL_A POOL_REST POLICY(0), 2);
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_A_OWNED POOL_REST POLICY(0)), ERR_NONE);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    uint64_t left = enqueue("a", 1).number; /* as one that was here before */
+    for (uint64_t i = 10; i < 20; i++) {
+        uint64_t other = enqueue("rest", i).number;
+        ck_assert(is_leased(other));
+        ck_assert_uint_eq(rig_view(rig, other).line, RIG_LINE + 1);
+        end_lease(other);
+        rig_forget(rig);
+    }
+    rig_pass(rig, 200000);
+    ck_assert(!is_leased(left));
+    ck_job(left, JOB_QUEUED, REASON_POOL_PAUSED);
+    rig_restart(rig, 1000);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 64);
+    rig_pass(rig, 20000);
+    ck_assert(!is_leased(left));
+    ck_job(left, JOB_QUEUED, REASON_POOL_PAUSED);
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_A POOL_REST POLICY(0)), ERR_NONE);
+    rig_pass(rig, 1000);
+    ck_assert(is_leased(left));
+    ck_assert_uint_eq(rig_view(rig, left).line, RIG_LINE);
+}
+END_TEST
+
 /* What pools count of their lines is what their lines say. */
 static void ck_line_counts(void)
 {
@@ -358,6 +390,7 @@ int main(void)
         a_new_pool_takes_jobs_and_old_ones_keep_their_place,
         a_pool_gone_keeps_its_jobs_and_gives_them_back,
         jobs_that_wait_when_their_pool_goes_are_not_sent,
+        a_pool_that_another_broker_owns_sends_nothing_and_lends_no_line,
         lines_are_counted_by_pool_and_gate_wherever_they_go,
         a_line_goes_to_the_pool_that_names_it,
         a_conversation_left_on_another_pools_line_is_for_workers_of_both,

@@ -35,6 +35,7 @@ static const char edge_conf_text[] = "broker:\n  jobs_max: 3000\n"
                                      "pools:\n"
                                      "  default: {account: default, lines: all}\n"
                                      "  other: {account: default, lines: [\"+12025550109\"]}\n"
+                                     "  far: {lines: [\"+12025550108\"], owner: \"tcp://10.0.0.2:7710\"}\n"
                                      "policies:\n  default: {pace_per_min: 0, new_conversations_per_day: 0,\n"
                                      "            daily_messages: 0, daily_growth_factor: 0, pair_per_min: 0, distinct_recipients_per_hour: 0}\n";
 

@@ -298,6 +298,30 @@ START_TEST(what_nobody_knows_is_not_found_under_the_name_it_was_asked_for)
 }
 END_TEST
 
+/* covers: code not_owner */
+START_TEST(what_another_broker_owns_is_refused_with_its_address_in_every_request)
+{
+    SAY(producer, "LW1", "ENQUEUE", "r", JOB("a"),
+        "{\"id\":\"b\",\"pool\":\"far\",\"to\":\"+14155550101\",\"message\":{}}", JOB("c"));
+    answer();
+    check_ack("r", 3);
+    ck_assert_has(heard.frames[3], "\"state\":\"queued\"");
+    ck_assert_str_eq(heard.frames[4],
+                     "{\"id\":\"b\",\"error\":{\"code\":\"not_owner\",\"message\":\"pool: another broker owns it, at "
+                     "tcp://10.0.0.2:7710\",\"field\":\"pool\",\"owner\":\"tcp://10.0.0.2:7710\"}}");
+    ck_assert_has(heard.frames[5], "\"state\":\"queued\"");
+    static const char *const commands[] = {"STATUS", "CANCEL"};
+    for (size_t i = 0; i < 2; i++) {
+        SAY(producer, "LW1", commands[i], "s", "far/b", "nowhere/b");
+        answer();
+        check_ack("s", 2);
+        ck_assert_has(heard.frames[3], "{\"id\":\"far/b\",\"error\":{\"code\":\"not_owner\"");
+        ck_assert_has(heard.frames[3], "\"owner\":\"tcp://10.0.0.2:7710\"");
+        ck_assert_has(heard.frames[4], "{\"id\":\"nowhere/b\",\"error\":{\"code\":\"not_found\"");
+    }
+}
+END_TEST
+
 START_TEST(status_waits_for_what_is_not_durable_yet)
 {
     SAY(producer, "LW1", "ENQUEUE", "r", JOB("a"));
@@ -520,6 +544,7 @@ int main(void)
     tcase_add_test(tcase, an_unknown_line_and_a_first_message_with_a_link_are_refused);
     tcase_add_test(tcase, status_tells_jobs_by_number_by_id_and_by_pool);
     tcase_add_test(tcase, what_nobody_knows_is_not_found_under_the_name_it_was_asked_for);
+    tcase_add_test(tcase, what_another_broker_owns_is_refused_with_its_address_in_every_request);
     tcase_add_test(tcase, status_waits_for_what_is_not_durable_yet);
     tcase_add_test(tcase, cancel_ends_a_waiting_job_and_says_so_once);
     tcase_add_test(tcase, cancel_of_a_leased_job_is_asked_and_revokes_it);

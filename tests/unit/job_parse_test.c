@@ -14,7 +14,8 @@
 static const char conf_text[] = "accounts:\n  default:\n    api_key_file: key\n"
                                 "pools:\n"
                                 "  default: {account: default, lines: all}\n"
-                                "  eu.1: {account: default, lines: [\"+12025550109\"]}\n";
+                                "  eu.1: {account: default, lines: [\"+12025550109\"]}\n"
+                                "  far: {lines: [\"+12025550108\"], owner: \"tcp://10.0.0.2:7710\", owner_admin: \"https://h\"}\n";
 
 static struct conf *conf;
 static struct core *core;
@@ -494,6 +495,27 @@ START_TEST(pools_that_the_producer_may_not_use_are_unknown)
 }
 END_TEST
 
+/* covers: code not_owner */
+START_TEST(a_pool_of_another_broker_is_refused_with_that_ones_address)
+{
+    ck_assert(!parse_with("\"pool\":\"far\""));
+    ck_assert_int_eq(refusal.code, CODE_NOT_OWNER);
+    ck_assert_str_eq(refusal.field, "pool");
+    ck_assert_str_eq(refusal.message, "pool: another broker owns it, at tcp://10.0.0.2:7710");
+    ck_assert_str_eq(refusal.owner.producers, "tcp://10.0.0.2:7710");
+    ck_assert_str_eq(refusal.owner.admin, "https://h");
+    parser.pools = "eu.1,far";
+    ck_assert(!parse_with("\"pool\":\"far\""));
+    ck_assert_int_eq(refusal.code, CODE_NOT_OWNER);
+    parser.pools = "eu.1"; /* who may not use it learns nothing */
+    ck_assert(!parse_with("\"pool\":\"far\""));
+    ck_assert_int_eq(refusal.code, CODE_UNKNOWN_POOL);
+    ck_assert_ptr_null(refusal.owner.producers);
+    ck_assert(!parse_with("\"pool\":\"far\",\"meta\":5")); /* form first */
+    ck_assert_int_eq(refusal.code, CODE_INVALID_FIELD);
+}
+END_TEST
+
 START_TEST(moments_long_past_and_far_away_are_moments_all_the_same)
 {
     ck_assert(parse_with("\"expires_at\":\"1969-12-31T23:59:59Z\",\"send_after\":\"1970-01-01T00:00:00Z\""));
@@ -618,6 +640,7 @@ int main(void)
     tcase_add_test(tcase, a_direct_messages_area_is_how_its_number_begins);
     tcase_add_test(tcase, form_comes_before_pool_and_line);
     tcase_add_test(tcase, pools_that_the_producer_may_not_use_are_unknown);
+    tcase_add_test(tcase, a_pool_of_another_broker_is_refused_with_that_ones_address);
     tcase_add_test(tcase, moments_long_past_and_far_away_are_moments_all_the_same);
     tcase_add_test(tcase, a_link_is_seen_wherever_it_stands_and_nothing_else_is_one);
     tcase_add_test(tcase, the_same_job_written_otherwise_is_the_same_and_another_is_not);

@@ -323,7 +323,8 @@ static cJSON *pool_json(const struct outcome_view *outcomes)
 {
     const struct pool_view pool = {.lines = 2, .waiting = 7};
     struct json_out out = {0};
-    view_pool(&out, &pool, "eu", "default", "slow", outcomes);
+    const struct pool_names names = {.pool = "eu", .account = "default", .policy = "slow"};
+    view_pool(&out, &pool, &names, outcomes);
     return read_back(&out);
 }
 
