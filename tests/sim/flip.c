@@ -221,8 +221,9 @@ static void *probe(void *arg)
 /* A place where something was written. */
 static bool choose(struct flip *flip)
 {
-    for (int tries = 0; tries < TRIES; tries++) {
-        const char *name = sim_name_at(flip->flipped.files, (int)draw(&luck, (uint64_t)sim_name_count(flip->flipped.files)));
+    int names = sim_name_count(flip->flipped.files); /* none: the power went before the store made its first */
+    for (int tries = 0; tries < TRIES && names > 0; tries++) {
+        const char *name = sim_name_at(flip->flipped.files, (int)draw(&luck, (uint64_t)names));
         if (strstr(name, ".seg") == NULL && strstr(name, ".idx") == NULL)
             continue;
         struct sim_inode *file = sim_file(flip->flipped.files, name);

@@ -279,7 +279,9 @@ void reference_acked(int job)
     if (entry->is_placed)
         return;
     entry->is_placed = true;
-    entry->place = cast_jobs[job].has_due || !is_judged(job) ? NOTHING : place_of(job);
+    /* A refusal as held may have got lost: what was taken at the second asking stands behind what was at the first. */
+    bool vague = cast_jobs[job].has_due || cast_jobs[job].fails_if_held || !is_judged(job);
+    entry->place = vague ? NOTHING : place_of(job);
 }
 
 void reference_viewed(int job, const cJSON *view)
