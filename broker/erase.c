@@ -17,6 +17,7 @@
 #define AGAIN_MAX_MS (10 * 60 * 1000) /* the wait doubles up to this: what is wrong may stay so */
 #define TOLD_MS  60000 /* outcome webhooks have so long to tell how the jobs ended, with id and meta */
 #define LOOK_MS  100
+#define SLICE_GAP_MS 1
 
 /* ---- one record ---- */
 
@@ -70,7 +71,7 @@ static enum store_passed pass_job(struct erasing *work, const struct store_recor
     return in_hand ? STORE_PASSED_BLANK : STORE_PASSED_AS_IT_IS;
 }
 
-/* The texts of a pause or a suppression stand in its head. */
+/* The texts of a pause, a suppression or an operator's reputation stand in its head. */
 static enum store_passed pass_head(struct erasing *work, const struct store_record *record, struct change *change,
                                    struct record_storage *storage, uint8_t *head)
 {
@@ -79,6 +80,9 @@ static enum store_passed pass_head(struct erasing *work, const struct store_reco
     if (change->kind == CHANGE_PAUSE) {
         count += named_in(work->hash, work->person, storage->pause.name, strlen(storage->pause.name), true);
         count += named_in(work->hash, work->person, storage->pause.reason, strlen(storage->pause.reason), true);
+    } else if (change->kind == CHANGE_ORDERS) {
+        char *reason = storage->orders.word_reason;
+        count += named_in(work->hash, work->person, reason, strlen(reason), true);
     } else {
         struct suppression_text *text = &storage->suppression;
         count += named_in(work->hash, work->person, text->recipient, strlen(text->recipient), true);
@@ -115,6 +119,7 @@ enum store_passed erasing_visit(void *self, const struct store_record *record, u
     case CHANGE_CONVERSATION:
     case CHANGE_PAUSE:
     case CHANGE_SUPPRESSION:
+    case CHANGE_ORDERS:
     case CHANGE_AUDIT:
         break;
     default:
@@ -124,7 +129,7 @@ enum store_passed erasing_visit(void *self, const struct store_record *record, u
         return STORE_PASSED_AS_IT_IS;
     if (record->kind == CHANGE_AUDIT)
         return pass_audit(work, record, sections[SECTION_RESULT]);
-    if (record->kind == CHANGE_PAUSE || record->kind == CHANGE_SUPPRESSION)
+    if (record->kind == CHANGE_PAUSE || record->kind == CHANGE_SUPPRESSION || record->kind == CHANGE_ORDERS)
         return pass_head(work, record, &change, &storage, head);
     return pass_job(work, record, &change);
 }
@@ -189,22 +194,19 @@ static bool has_ended(struct broker *broker)
     return true;
 }
 
-/* Reasons of pauses in force are written anew by cleaning: so they must not name them either. True: one did. */
-static bool reword_pauses(struct broker *broker, uint64_t person)
+static bool mask_name(void *self, char *text)
 {
-    struct pause_view views[64];
-    uint32_t cursor = 0;
-    bool any = false;
-    for (size_t count; (count = core_pauses(broker->core, &cursor, views, sizeof views / sizeof *views)) > 0;)
-        for (size_t i = 0; i < count; i++) {
-            char *reason = views[i].pause.reason;
-            if (named_in(&broker->hash, person, reason, strlen(reason), true) == 0)
-                continue;
-            core_pause_reword(broker->core, views[i].pause.id, reason, broker->now, &broker->effects);
-            broker_persist(broker, broker->now, &broker->effects);
-            any = true;
-        }
-    return any;
+    const struct broker *broker = self;
+    return named_in(&broker->hash, broker->erase.hidden, text, strlen(text), true) > 0;
+}
+
+/* What is in force is written anew by cleaning: so its texts must not name them either. True: that was all. */
+static bool reword(struct broker *broker)
+{
+    struct broker_erase *erase = &broker->erase;
+    bool more = core_reword(broker->core, &erase->rewording, mask_name, broker, broker->now, &broker->effects);
+    broker_persist(broker, broker->now, &broker->effects);
+    return !more;
 }
 
 /* A platform that is told by webhook hears how the jobs ended before their ids are gone. */
@@ -235,10 +237,16 @@ static bool may_rewrite(struct broker *broker, const struct erasure_task *task)
     struct broker_erase *erase = &broker->erase;
     if (erase->hidden_id != task->id) {
         erase->hidden_id = task->id;
+        erase->hidden = task->person;
+        erase->rewording = (struct core_rewording){0};
+        erase->rewords = true;
         erase->told_seq = core_next_seq(broker->core);
         erase->told_by_ms = broker->now.mono_ms + TOLD_MS;
-        if (reword_pauses(broker, task->person))
-            return false;
+    }
+    if (erase->rewords) {
+        erase->rewords = !reword(broker);
+        erase->again_ms = broker->now.mono_ms + SLICE_GAP_MS; /* what it said is in this turn's commit */
+        return false;
     }
     if (!await_told(broker))
         return false;

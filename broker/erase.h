@@ -32,7 +32,10 @@ struct broker_erase {
     uint64_t id;      /* its order */
     uint64_t bound;     /* a rewriting waits for this commit ... */
     uint64_t bound_id;  /* ... of this order; 0: none */
-    uint64_t hidden_id; /* and for what was taken out of memory for this one */
+    uint64_t hidden_id; /* and for what is taken out of memory for this one: */
+    uint64_t hidden;    /* whose name; */
+    bool rewords;       /* there is more of it; */
+    struct core_rewording rewording;
     int64_t again_ms; /* steady: after a pass that failed, or while outcome webhooks are waited for, not before */
     int64_t wait_ms; /* the last one before a pass was begun again; 0: none failed */
     uint64_t told_seq; /* these are to have been told all events before this one ... */

@@ -301,8 +301,14 @@ void core_suppress(struct core *core, const struct core_suppress *suppress, stru
 /* Whatever the cause; `handle`, `reason` and `by` are not asked for. EFFECT_ANSWER not_found when there was none. */
 void core_unsuppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out);
 
-/* The pause holds on with another reason (which names nobody any more); whichever it lies on. */
-void core_pause_reword(struct core *core, uint64_t id, const char *reason, struct instant now, struct effects *out);
+/* Goes through the texts that are kept for people (of pauses, suppressions, an operator's reputations), a slice each time;
+ * zeros begin. `mask` changes one in place, never makes it longer, and says whether it did: what it belongs to is written
+ * anew. False: that was all. */
+struct core_rewording {
+    uint32_t pause, suppression, line; /* looked at so far */
+};
+bool core_reword(struct core *core, struct core_rewording *at, bool (*mask)(void *self, char *text), void *self,
+                 struct instant now, struct effects *out);
 
 /* ---- erasing a recipient ---- */
 

@@ -428,15 +428,15 @@ void pause_recount_pool(struct core *core, uint32_t pool)
     }
 }
 
-void core_pause_reword(struct core *core, uint64_t id, const char *reason, struct instant now, struct effects *out)
+bool pause_reword(struct core *core, uint32_t slot, bool (*mask)(void *self, char *text), void *self, struct instant now,
+                  struct effects *out)
 {
-    for (uint32_t p = 1; p < core->pauses_end; p++) {
-        struct change_pause *pause = &core->pauses[p].change;
-        if (!core->pauses[p].used || pause->id != id)
-            continue;
-        size_t bytes = strnlen(reason, sizeof pause->reason - 1);
-        memset(pause->reason, 0, sizeof pause->reason);
-        memcpy(pause->reason, reason, bytes);
+    struct change_pause *pause = &core->pauses[slot].change;
+    if (!core->pauses[slot].used)
+        return false;
+    bool reworded = mask(self, pause->name);
+    reworded = mask(self, pause->reason) || reworded;
+    if (reworded)
         pause_record(core, pause, false, now, out);
-    }
+    return reworded;
 }

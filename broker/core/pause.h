@@ -24,6 +24,10 @@ void pause_record(struct core *core, const struct change_pause *pause, bool news
                   struct effects *out);
 void pause_restore(struct core *core, const struct change_pause *change, bool past); /* without applying it */
 
+/* It holds on with other words (core_reword()). */
+bool pause_reword(struct core *core, uint32_t slot, bool (*mask)(void *self, char *text), void *self, struct instant now,
+                  struct effects *out);
+
 /* The pauses that lie on a pool of that name, for one that has just come. */
 void pause_recount_pool(struct core *core, uint32_t pool);
 

@@ -400,7 +400,7 @@ struct start {
 #define STARTS_MAX 65536u
 #define NAME_CHANGES 8192u  /* as many as one step may record (every pool and account at the start) */
 #define START_CHANGES 4u
-#define SUPPRESSION_CHANGES 4u
+#define SUPPRESSION_CHANGES 128u /* with texts; likewise (an order to erase: one of each account; reword.c) */
 
 #define REQUEUED_MEMORY 4096u
 

@@ -117,9 +117,11 @@ void suppression_restore(struct core *core, const struct change_suppression *cha
 static void record(struct core *core, const struct suppressed *suppressed, bool over, struct instant now,
                    struct effects *out)
 {
-    struct suppression_text *text =
-        &core->suppression_changes[core->suppression_change_next++ % SUPPRESSION_CHANGES];
-    read_text(core, suppressed, text);
+    struct suppression_text *text = NULL;
+    if (suppressed->text != 0) {
+        text = &core->suppression_changes[core->suppression_change_next++ % SUPPRESSION_CHANGES];
+        read_text(core, suppressed, text);
+    }
     struct change *change = change_add(out, CHANGE_SUPPRESSION);
     change->event.at_ms = now.wall_ms;
     change->suppression = (struct change_suppression){.key = suppressed->key,
@@ -195,6 +197,23 @@ void suppression_hide(struct core *core, uint64_t recipient, struct instant now,
         return;
     keep_text(core, suppressed, NULL);
     record(core, suppressed, false, now, out);
+}
+
+bool suppression_reword(struct core *core, uint32_t slot, bool (*mask)(void *self, char *text), void *self,
+                        struct instant now, struct effects *out)
+{
+    struct suppressed *suppressed = &core->suppressed[slot];
+    struct suppression_text text;
+    if (suppressed->key == 0 || suppressed->text == 0)
+        return false;
+    read_text(core, suppressed, &text);
+    bool reworded = mask(self, text.recipient);
+    reworded = mask(self, text.reason) || reworded;
+    if (!reworded)
+        return false;
+    keep_text(core, suppressed, &text);
+    record(core, suppressed, false, now, out);
+    return true;
 }
 
 bool suppression_lift(struct core *core, uint64_t recipient, int64_t at_ms, struct instant now, struct effects *out)

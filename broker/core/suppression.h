@@ -13,6 +13,9 @@ void suppression_add(struct core *core, uint32_t account, uint64_t recipient, en
                      int64_t since_ms, const struct suppression_text *text, struct instant now, struct effects *out);
 /* It holds on, but nobody's name is kept with it, nor why. */
 void suppression_hide(struct core *core, uint64_t recipient, struct instant now, struct effects *out);
+/* It holds on with other words (core_reword()). */
+bool suppression_reword(struct core *core, uint32_t slot, bool (*mask)(void *self, char *text), void *self,
+                        struct instant now, struct effects *out);
 /* The recipient wrote again, at `at_ms`: lifts their own older word, not a block of ours. True: nothing is left. */
 bool suppression_lift(struct core *core, uint64_t recipient, int64_t at_ms, struct instant now, struct effects *out);
 void suppression_restore(struct core *core, const struct change_suppression *change);

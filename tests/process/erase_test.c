@@ -2,10 +2,13 @@
  * whatever was held, sent, failed, paused or moved for them; everybody else's jobs go as they would have; and SIGKILLs in
  * the middle only make it take longer. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "lineward/json.h"
@@ -19,6 +22,7 @@
 #define OTHERS       40
 #define KILLS        12
 #define JOBS_AT_ONCE 64
+#define TALKS        20
 #define CLEANED      3 /* segments, before anything is looked at */
 #define ERASE_MS     60000
 #define REASON       "\"reason\":\"" PERSON " asked us in writing\""
@@ -26,6 +30,7 @@
 static struct rig rig;
 static struct producer producer;
 static unsigned batches;
+static bool strangers_only; /* what fills up names nobody who was erased */
 
 static const char *const small[] = {"store.segment_mb=1", NULL};
 
@@ -111,12 +116,17 @@ static cJSON *erasure(const char *id)
     return ask("GET", path, NULL, 200);
 }
 
-static bool is_done(const char *id)
+static bool is_in(const char *id, const char *state)
 {
     cJSON *view = erasure(id);
-    bool done = strcmp(text_at(view, "state"), "done") == 0;
+    bool is = strcmp(text_at(view, "state"), state) == 0;
     cJSON_Delete(view);
-    return done;
+    return is;
+}
+
+static bool is_done(const char *id)
+{
+    return is_in(id, "done");
 }
 
 static cJSON *await_done(const char *id)
@@ -147,7 +157,7 @@ static void fill(void)
         snprintf(job, sizeof job,
                  "{\"id\":\"f%u-%u\",\"to\":\"%s\",\"expires_at\":\"2020-01-01T00:00:00Z\","
                  "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"%s\"}]}}",
-                 batches, i, i % 8 == 0 ? PERSON : "+14157070001", padding);
+                 batches, i, i % 8 == 0 && !strangers_only ? PERSON : "+14157070001", padding);
         SEND(&producer, "LW1", "ENQUEUE", request, job);
     }
     for (unsigned i = 0; i < JOBS_AT_ONCE; i++)
@@ -163,6 +173,14 @@ static int64_t cleaned(void)
     int64_t count = at == NULL ? -1 : strtoll(strchr(at, ' '), NULL, 10);
     free(text);
     return count;
+}
+
+static void fill_until_cleaned(int64_t segments)
+{
+    int64_t until = cleaned() + segments;
+    for (unsigned i = 0; i < 400 && cleaned() < until; i++)
+        fill();
+    MUST(cleaned() >= until, "nothing was cleaned");
 }
 
 static bool is(const char *id, const char *state)
@@ -190,9 +208,8 @@ static void make_past(void)
     send("[\"" PERSON "\",\"" FRIEND "\"]", "group-sent", "", NULL);
     send("\"" MAIL "\"", "mail-sent", "", NULL);
     AWAIT(is("sent", "sent") && is("group-sent", "sent") && is("mail-sent", "sent"), "nothing is sent");
-    for (unsigned i = 0; i < 400 && cleaned() < CLEANED; i++)
-        fill();
-    MUST(cleaned() >= CLEANED, "nothing was cleaned");
+    strangers_only = false;
+    fill_until_cleaned(CLEANED);
     call("POST", "/v1/pause", "{" REASON "}");
     call("POST", "/v1/conversations/default/" PERSON "/pause", "{" REASON "}");
     send("\"" PERSON "\"", "waits", "", NULL);
@@ -205,6 +222,32 @@ static void make_past(void)
         snprintf(to, sizeof to, "\"+141555503%02u\"", i);
         send(to, id, "", NULL);
     }
+}
+
+/* Where no job has them: of a conversation that never was, of somebody else, of a line; however it is written. */
+static void talk_of_them(void)
+{
+    call("POST", "/v1/conversations/default/" PERSON ",+14155550177/pause", "{\"for_ms\":3600000}");
+    call("PUT", "/v1/suppressions/default/+14155550178", "{\"reason\":\"of +1 (415) 555-0190's house\"}");
+    call("POST", "/v1/lines/+12025550101/reputation",
+         "{\"status\":\"AT_RISK\",\"for_ms\":600000,\"reason\":\"says 1.415.555.0190\"}");
+}
+
+/* As a backup does: no file gets another one in its place until this is closed. */
+static int hold_files(void)
+{
+    char path[PROGRAM_PATH_MAX];
+    snprintf(path, sizeof path, "%s/data/store", rig.folder);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    MUST(file >= 0 && flock(file, LOCK_SH) == 0, "can't hold %s", path);
+    return file;
+}
+
+static void nobody_talks_of_them(void)
+{
+    must_be_gone(PERSON_BARE);
+    must_be_gone("(415) 555-0190");
+    must_be_gone("415.555.0190");
 }
 
 static void resume(void)
@@ -229,7 +272,9 @@ START_TEST(a_person_is_in_no_file_when_it_is_done_and_everybody_else_is_served)
     char id[32], again[32];
     open_rig();
     make_past();
+    talk_of_them();
     must_be_there(PERSON_BARE);
+    must_be_there("(415) 555-0190");
     order(PERSON, true, id);
     cJSON *view = await_done(id);
     MUST(number_at(view, "jobs") == 3 && number_at(view, "jobs_out") == 0, "a dry run finds %lld jobs",
@@ -239,12 +284,21 @@ START_TEST(a_person_is_in_no_file_when_it_is_done_and_everybody_else_is_served)
     must_be_there(PERSON_BARE);
     MUST(is("waits", "held"), "a dry run ended a job");
 
+    int hold = hold_files();
+    unsigned talks = 0;
     order(PERSON, false, id);
+    talk_of_them(); /* in each of its states, and behind what it has gone through already */
+    while (!is_in(id, "rewriting") || talks++ < TALKS)
+        talk_of_them();
+    close(hold);
     view = await_done(id);
     MUST(number_at(view, "jobs") == 3, "%lld jobs ended", (long long)number_at(view, "jobs"));
     MUST(cJSON_GetArraySize(json_get(view, "elsewhere")) > 0, "it does not say where else they may be");
     cJSON_Delete(view);
-    must_be_gone(PERSON_BARE);
+    nobody_talks_of_them();
+    strangers_only = true;
+    fill_until_cleaned(2 * CLEANED); /* what is in force is written anew */
+    nobody_talks_of_them();
     must_be_there(MAIL_BARE);
     must_be_there(FRIEND);
     MUST(is("waits", "cancelled") && is("later", "cancelled") && is("group-waits", "cancelled"), "jobs did not end");

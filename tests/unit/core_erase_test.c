@@ -2,6 +2,7 @@
  * goes on with it. What lies on the disk is the shell's (erase_test.c); here the test plays it. */
 #include "tests/unit/core_suite.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PERSON    900
@@ -436,6 +437,76 @@ START_TEST(a_pause_of_their_conversation_holds_on_without_a_name)
 }
 END_TEST
 
+static bool mask_handle(void *self, char *text)
+{
+    char *at = strstr(text, HANDLE);
+    if (at != NULL)
+        memset(at + 1, '*', strlen(HANDLE) - 1);
+    return at != NULL;
+}
+
+static void must_be_nameless(unsigned suppressed)
+{
+    struct suppression_view view;
+    struct pause_view pauses[4];
+    uint32_t cursor = 0;
+    char reason[64];
+    ck_assert_uint_eq(core_pauses(rig->core, &cursor, pauses, 4), 2);
+    ck_assert_str_eq(pauses[0].pause.name, "+***********,+14155550199");
+    ck_assert_str_eq(pauses[0].pause.reason, "");
+    ck_assert_str_eq(pauses[1].pause.reason, "asked by +***********");
+    for (unsigned n = 0; n < suppressed; n++) {
+        ck_assert(core_suppression_view(rig->core, 0, RECIPIENT + 1 + n, &view));
+        snprintf(reason, sizeof reason, "%u: friend of +***********", n);
+        ck_assert_str_eq(view.text.reason, reason);
+        ck_assert_str_eq(view.text.by, "ann");
+    }
+    struct line_view line = rig_line(rig, 0);
+    ck_assert_str_eq(line.orders->word_reason, "says +***********");
+}
+
+/* What is in force is written anew by cleaning, long after all files were gone through. */
+START_TEST(what_names_them_in_pauses_and_in_other_peoples_suppressions_is_reworded_for_good)
+{
+    enum { SUPPRESSED = 5000 };
+    char reason[64];
+    struct core_pause pause = {.scope = PAUSE_CONVERSATION, .target = 4711, .name = HANDLE ",+14155550199", .by = "ann"};
+    struct core_word word = {.line = RIG_LINE, .status = REPUTATION_AT_RISK, .for_ms = HOUR_MS, .reason = "says " HANDLE, .by = "ann"};
+    core_pause(rig->core, &pause, rig->now, &rig->out);
+    rig_keep(rig);
+    pause = (struct core_pause){.scope = PAUSE_LINE, .target = RIG_LINE, .reason = "asked by " HANDLE, .by = "ann"};
+    core_pause(rig->core, &pause, rig->now, &rig->out);
+    rig_keep(rig);
+    core_reputation(rig->core, &word, rig->now, &rig->out);
+    rig_keep(rig);
+    for (unsigned n = 0; n < SUPPRESSED; n++) {
+        struct core_suppress suppress = {.recipient = RECIPIENT + 1 + n, .handle = "+14155550199", .reason = reason, .by = "ann"};
+        snprintf(reason, sizeof reason, "%u: friend of " HANDLE, n);
+        core_suppress(rig->core, &suppress, rig->now, &rig->out);
+        rig_keep(rig);
+    }
+    struct core_rewording at = {0};
+    for (bool more = true; more;) {
+        more = core_reword(rig->core, &at, mask_handle, NULL, rig->now, &rig->out);
+        ck_assert_uint_le(rig->out.change_count, 64); /* a slice */
+        rig_keep(rig);
+        rig_forget(rig);
+    }
+    must_be_nameless(SUPPRESSED);
+    rig_restart(rig, 10);
+    must_be_nameless(SUPPRESSED);
+    clean_all();
+    rig_restart(rig, 10);
+    must_be_nameless(SUPPRESSED);
+    size_t before = rig->record_count;
+    at = (struct core_rewording){0};
+    while (core_reword(rig->core, &at, mask_handle, NULL, rig->now, &rig->out))
+        ck_assert_uint_eq(rig->out.change_count, 0); /* nothing is left to say */
+    rig_keep(rig);
+    ck_assert_uint_eq(rig->record_count, before);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -454,6 +525,7 @@ int main(void)
         no_dead_letter_comes_back_to_somebody_who_is_being_erased,
         who_opted_out_in_their_chat_is_not_written_to_when_it_is_forgotten,
         a_pause_of_their_conversation_holds_on_without_a_name,
+        what_names_them_in_pauses_and_in_other_peoples_suppressions_is_reworded_for_good,
     };
     return run_suite("core_erase", tests, sizeof tests / sizeof *tests);
 }

@@ -175,6 +175,21 @@ START_TEST(a_suppression_keeps_all_but_the_name)
 }
 END_TEST
 
+START_TEST(an_operators_reputation_keeps_all_but_the_name)
+{
+    struct change_orders orders = {.line = 12025550101, .word = REPUTATION_AT_RISK, .word_since_ms = 5};
+    struct change change = {.kind = CHANGE_ORDERS, .orders = &orders};
+    struct record_storage storage;
+    strcpy(orders.word_reason, "so says (415) 555-0190");
+    begin(true);
+    show(&change, NULL, NULL, NULL, NULL);
+    ck_assert_int_eq(visit(), STORE_PASSED_CHANGED);
+    read_back(&storage);
+    ck_assert_str_eq(storage.orders.word_reason, "so says (*************");
+    ck_assert_int_eq(storage.orders.word_since_ms, 5);
+}
+END_TEST
+
 /* Written by an older version it lacks what came at the end since, and must not grow. */
 START_TEST(an_older_head_is_masked_where_it_stands)
 {
@@ -216,6 +231,7 @@ int main(void)
     tcase_add_test(tcase, a_conversation_that_is_not_in_hand_waits_for_the_next_round);
     tcase_add_test(tcase, a_pause_keeps_all_but_the_name);
     tcase_add_test(tcase, a_suppression_keeps_all_but_the_name);
+    tcase_add_test(tcase, an_operators_reputation_keeps_all_but_the_name);
     tcase_add_test(tcase, an_older_head_is_masked_where_it_stands);
     tcase_add_test(tcase, an_audit_record_keeps_what_was_done);
     suite_add_tcase(suite, tcase);
