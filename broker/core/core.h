@@ -181,8 +181,8 @@ void core_worker_result(struct core *core, const struct core_result *result, str
 
 /* The JOB of this lease is about to be sent: true, its time runs from now; false: the lease is over, send nothing. */
 bool core_lease_send(struct core *core, uint64_t lease, struct instant now);
-/* Before that: has the recipient (keyed hash of account and handle, as read from the store; 0: a group) opted out
- * since the job was accepted? Then the job ends as suppressed and nothing may be sent: true. A job whose outcome is
+/* Before that: has the recipient (keyed hash of account and handle, as read from the store; 0: a group), or the
+ * conversation, opted out since the job was accepted? Then the job ends as suppressed and nothing may be sent: true. A job whose outcome is
  * unknown goes on: only the provider can say what became of it. */
 bool core_lease_suppressed(struct core *core, uint64_t lease, uint64_t recipient, struct instant now,
                            struct effects *out);
@@ -298,7 +298,8 @@ struct core_suppress { /* an operator's word about a recipient */
 };
 /* EFFECT_ANSWER. To say it again gives it another reason. */
 void core_suppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out);
-/* Whatever the cause; `handle`, `reason` and `by` are not asked for. EFFECT_ANSWER not_found when there was none. */
+/* Whatever the cause; `handle`, `reason` and `by` are not asked for. Recipient 0: of a group, what is kept of its forgotten
+ * conversations. EFFECT_ANSWER not_found when there was none. */
 void core_unsuppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out);
 
 /* Goes through the texts that are kept for people (of pauses, suppressions, an operator's reputations), a slice each time;

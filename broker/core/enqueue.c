@@ -76,7 +76,7 @@ static struct refusal judge(const struct core *core, const struct core_enqueue *
                             const struct conversation *conversation, bool store_full)
 {
     struct refusal refusal;
-    if (suppression_has(core, job->recipient) ||
+    if (suppression_stops(core, job->recipient, job->conversation) ||
         (conversation != NULL && conversation->health == CHAT_OPTED_OUT))
         return refuse(CODE_OPTED_OUT, "to");
     if ((refusal = judge_line(core, job, conversation)).code != CODE_NONE)

@@ -239,6 +239,14 @@ static void forget(struct core *core, uint32_t at, struct instant now, struct ef
     conversation_drop(core, at);
 }
 
+/* Nobody who opted out is written to again, now that their chat is not there to say so. False: there is no room for it. */
+static bool keep_word(struct core *core, const struct conversation *conversation, struct instant now, struct effects *out)
+{
+    uint32_t account = core->pools[conversation->pool].account;
+    return conversation->health != CHAT_OPTED_OUT ||
+           suppression_keep(core, account, conversation->key, moment_ms(conversation->health_at), now, out);
+}
+
 /* True: none is left. One whose record is just being written is forgotten when its place is known. */
 static bool forget_all(struct core *core, const struct erasure *erasure, struct instant now, struct effects *out)
 {
@@ -249,7 +257,8 @@ static bool forget_all(struct core *core, const struct erasure *erasure, struct 
             continue;
         const struct conversation *conversation = &core->conversations[at];
         bool recorded = (conversation->flags & CONVERSATION_RECORDED) != 0;
-        if ((recorded && conversation_place(conversation) == NOWHERE) || !effects_have_room(out)) {
+        if ((recorded && conversation_place(conversation) == NOWHERE) || !effects_have_room(out) ||
+            !keep_word(core, conversation, now, out)) {
             all = false;
             continue;
         }
@@ -327,8 +336,8 @@ void erase_next(struct core *core, struct instant now)
         walk_again(core, next, now);
 }
 
-/* That they want nothing any more may be known from their chat alone, which is about to be forgotten: from now on their
- * name stands for it. A group's chat says nothing of one of its members. */
+/* That they want nothing any more may be known from one of their own chats alone: from now on it is known of them, wherever
+ * they are written to. A group's chat says nothing of one of its members. */
 static void keep_opt_out(struct core *core, const struct core_erase *ask, uint64_t key, struct instant now,
                          struct effects *out)
 {

@@ -162,7 +162,10 @@ static void hear_word(struct core *core, const struct core_message_fact *fact, c
         for (size_t i = 0; i < count; i++)
             purge_begin(core, meant[i], now, out);
         purge_all(core, fact->homes, fact->home_count, now, out);
-    } else if (suppression_lift(core, fact->recipient, at_ms, now, out)) {
+        return;
+    }
+    suppression_lift_kept(core, fact->homes, fact->home_count, at_ms, now, out);
+    if (suppression_lift(core, fact->recipient, at_ms, now, out)) {
         purge_stop(core, fact->homes, fact->home_count);
         for (size_t i = 0; i < count; i++)
             if (core->conversations[meant[i]].health != CHAT_OPTED_OUT)

@@ -351,12 +351,13 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
 bool core_lease_suppressed(struct core *core, uint64_t id, uint64_t recipient, struct instant now, struct effects *out)
 {
     struct lease *lease = lease_find(core, id);
-    if (lease == NULL || lease->over || lease->sent || !suppression_has(core, recipient))
+    if (lease == NULL || lease->over || lease->sent)
         return false;
     uint32_t slot = job_find(core, lease->number);
     uint32_t line = lease->line;
     assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
-    if ((core->jobs[slot].flags & JOB_UNSETTLED) != 0)
+    const struct conversation *conversation = &core->conversations[core->jobs[slot].conversation];
+    if ((core->jobs[slot].flags & JOB_UNSETTLED) != 0 || !suppression_stops(core, recipient, conversation->key))
         return false;
     struct job_ending ending = {.event = EV_SUPPRESS, .code = CODE_OPTED_OUT};
     finish_probes(core, lease, false, now);

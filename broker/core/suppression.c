@@ -33,6 +33,17 @@ bool suppression_has(const struct core *core, uint64_t recipient)
     return find(core, recipient) != NULL;
 }
 
+/* The key of a conversation is no recipient's. */
+static uint64_t kept_as(uint64_t conversation)
+{
+    return conversation ^ UINT64_C(0xC2B2AE3D27D4EB4F);
+}
+
+bool suppression_stops(const struct core *core, uint64_t recipient, uint64_t conversation)
+{
+    return suppression_has(core, recipient) || suppression_has(core, kept_as(conversation));
+}
+
 /* ---- texts ---- */
 
 static void set(char *out, size_t room, const char *text)
@@ -199,6 +210,14 @@ void suppression_hide(struct core *core, uint64_t recipient, struct instant now,
     record(core, suppressed, false, now, out);
 }
 
+bool suppression_keep(struct core *core, uint32_t account, uint64_t conversation, int64_t since_ms, struct instant now,
+                      struct effects *out)
+{
+    static const struct suppression_text nameless;
+    suppression_add(core, account, kept_as(conversation), SUPPRESS_OPTED_OUT, since_ms, &nameless, now, out);
+    return suppression_has(core, kept_as(conversation));
+}
+
 bool suppression_reword(struct core *core, uint32_t slot, bool (*mask)(void *self, char *text), void *self,
                         struct instant now, struct effects *out)
 {
@@ -234,6 +253,13 @@ bool suppression_lift(struct core *core, uint64_t recipient, int64_t at_ms, stru
     return false;
 }
 
+void suppression_lift_kept(struct core *core, const uint64_t *conversations, size_t count, int64_t at_ms,
+                           struct instant now, struct effects *out)
+{
+    for (size_t i = 0; i < count; i++)
+        suppression_lift(core, kept_as(conversations[i]), at_ms, now, out);
+}
+
 void suppression_renew(struct core *core, uint64_t recipient, struct instant now, struct effects *out)
 {
     const struct suppressed *suppressed = find(core, recipient);
@@ -253,14 +279,22 @@ void core_suppress(struct core *core, const struct core_suppress *suppress, stru
     effect_answer(out, suppress->token, there ? CODE_NONE : CODE_BUSY); /* the table is full */
 }
 
+static bool end_by_hand(struct core *core, uint32_t account, uint64_t key, struct instant now, struct effects *out)
+{
+    struct suppressed *suppressed = find(core, key);
+    bool there = suppressed != NULL && suppressed->account == core->accounts[account].name;
+    if (there)
+        end(core, suppressed, now, out);
+    return there;
+}
+
 void core_unsuppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out)
 {
-    struct suppressed *suppressed = find(core, suppress->recipient);
-    bool there = suppressed != NULL && suppressed->account == core->accounts[suppress->account].name;
-    if (there) {
-        end(core, suppressed, now, out);
+    bool there = end_by_hand(core, suppress->account, suppress->recipient, now, out);
+    for (size_t i = 0; i < suppress->conversation_count; i++)
+        there = end_by_hand(core, suppress->account, kept_as(suppress->conversations[i]), now, out) || there;
+    if (there)
         purge_stop(core, suppress->conversations, suppress->conversation_count);
-    }
     effect_answer(out, suppress->token, there ? CODE_NONE : CODE_NOT_FOUND);
 }
 

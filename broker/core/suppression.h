@@ -6,6 +6,11 @@
 #include "broker/core/effects.h"
 
 bool suppression_has(const struct core *core, uint64_t recipient);
+/* Nothing is to be sent to the recipient (0: a group), or in that conversation, which opted out before it was forgotten. */
+bool suppression_stops(const struct core *core, uint64_t recipient, uint64_t conversation);
+/* What is said of a whole conversation, a group's too, outlives it: by its key, without a name. False: there is no room. */
+bool suppression_keep(struct core *core, uint32_t account, uint64_t conversation, int64_t since_ms, struct instant now,
+                      struct effects *out);
 /* What a person will read of it; NULL: not known. Cut to the room there is. */
 void suppression_text_set(struct suppression_text *text, const char *recipient, const char *reason, const char *by);
 /* One more cause. What is known of it already is not written again, unless an operator gives another reason. */
@@ -18,6 +23,9 @@ bool suppression_reword(struct core *core, uint32_t slot, bool (*mask)(void *sel
                         struct instant now, struct effects *out);
 /* The recipient wrote again, at `at_ms`: lifts their own older word, not a block of ours. True: nothing is left. */
 bool suppression_lift(struct core *core, uint64_t recipient, int64_t at_ms, struct instant now, struct effects *out);
+/* Likewise of their direct conversations that were forgotten. */
+void suppression_lift_kept(struct core *core, const uint64_t *conversations, size_t count, int64_t at_ms,
+                           struct instant now, struct effects *out);
 void suppression_restore(struct core *core, const struct change_suppression *change);
 /* Writes its present value anew, if it still holds. */
 void suppression_renew(struct core *core, uint64_t recipient, struct instant now, struct effects *out);

@@ -85,13 +85,20 @@ enum admin_step call_suppressions(struct admin_turn *turn, struct exchange *x)
 
 /* ---- an operator's word ---- */
 
-/* The one recipient that the path names. False: answered. */
-static bool find_recipient(struct exchange *x, struct recipients *out)
+/* Whom the path names. False: answered. */
+static bool find_recipients(struct exchange *x, struct recipients *out)
 {
     if (!recipients_split(x->parts[1], out)) {
         answer_error(x, CODE_INVALID_RECIPIENT, NULL, "to");
         return false;
     }
+    return true;
+}
+
+static bool find_recipient(struct exchange *x, struct recipients *out)
+{
+    if (!find_recipients(x, out))
+        return false;
     if (out->count != 1)
         answer_error(x, CODE_INVALID_FIELD, "a group is never suppressed: name one recipient", "to");
     return out->count == 1;
@@ -161,6 +168,7 @@ enum admin_step call_suppress(struct admin_turn *turn, struct exchange *x)
     return STEP_WAIT;
 }
 
+/* Of a group, what was kept of it when a recipient of it was erased. */
 enum admin_step call_unsuppress(struct admin_turn *turn, struct exchange *x)
 {
     uint32_t account;
@@ -168,7 +176,7 @@ enum admin_step call_unsuppress(struct admin_turn *turn, struct exchange *x)
     const char *reason = NULL;
     if (x->has_effect)
         return answer_change(x, "unsuppressed", "{\"suppressed\":false}");
-    cJSON *body = find_account(turn, x, &account) && find_recipient(x, &to) ? read_body(turn, x, &reason) : NULL;
+    cJSON *body = find_account(turn, x, &account) && find_recipients(x, &to) ? read_body(turn, x, &reason) : NULL;
     if (body == NULL)
         return STEP_DONE;
     cJSON_Delete(body);
@@ -179,7 +187,7 @@ enum admin_step call_unsuppress(struct admin_turn *turn, struct exchange *x)
         .recipient = recipients_direct(turn->options->hash, turn->options->conf->accounts[account].name, &to),
         .conversations = conversations,
         .conversation_count =
-            recipients_homes(turn->options->hash, turn->options->conf, account, to.handles[0], conversations)};
+            recipients_conversations(turn->options->hash, turn->options->conf, account, &to, conversations)};
     core_unsuppress(turn->core, &suppress, turn->now, turn->out);
     return STEP_WAIT;
 }

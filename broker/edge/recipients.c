@@ -107,17 +107,34 @@ uint64_t recipients_direct(const struct keyed_hash *hash, const char *account, c
     return keyed_hash(hash, KEYED_RECIPIENT, account, recipients->handles[0], strlen(recipients->handles[0]));
 }
 
+static size_t in_pools(const struct keyed_hash *hash, const struct conf *conf, uint32_t account, const struct json_out *text,
+                       uint64_t out[CONF_POOLS_MAX])
+{
+    size_t count = 0;
+    for (size_t p = 0; !text->failed && p < conf->pool_count; p++)
+        if (conf->pools[p].account == account)
+            out[count++] = recipients_conversation(hash, conf->pools[p].name, (struct span){text->text, text->bytes});
+    return count;
+}
+
+size_t recipients_conversations(const struct keyed_hash *hash, const struct conf *conf, uint32_t account,
+                                const struct recipients *recipients, uint64_t out[CONF_POOLS_MAX])
+{
+    struct json_out text = {0};
+    recipients_write(recipients, &text);
+    size_t count = in_pools(hash, conf, account, &text, out);
+    json_out_free(&text);
+    return count;
+}
+
 size_t recipients_homes(const struct keyed_hash *hash, const struct conf *conf, uint32_t account, const char *handle,
                         uint64_t out[CONF_POOLS_MAX])
 {
     struct json_out text = {0};
-    size_t count = 0;
     json_open(&text, '[');
     json_put_string(&text, handle);
     json_close(&text, ']');
-    for (size_t p = 0; !text.failed && p < conf->pool_count; p++)
-        if (conf->pools[p].account == account)
-            out[count++] = recipients_conversation(hash, conf->pools[p].name, (struct span){text.text, text.bytes});
+    size_t count = in_pools(hash, conf, account, &text, out);
     json_out_free(&text);
     return count;
 }

@@ -26,7 +26,10 @@ void recipients_write(const struct recipients *recipients, struct json_out *out)
 uint64_t recipients_conversation(const struct keyed_hash *hash, const char *pool, struct span json);
 /* The key of the one recipient of a direct message, account-wide; 0: a group. */
 uint64_t recipients_direct(const struct keyed_hash *hash, const char *account, const struct recipients *recipients);
-/* The keys of the direct conversations that one recipient may have, one for each pool of the account. */
+/* The keys of the conversations that they may have, one for each pool of the account. */
+size_t recipients_conversations(const struct keyed_hash *hash, const struct conf *conf, uint32_t account,
+                                const struct recipients *recipients, uint64_t out[CONF_POOLS_MAX]);
+/* Those of the direct ones that one recipient may have. */
 size_t recipients_homes(const struct keyed_hash *hash, const struct conf *conf, uint32_t account, const char *handle,
                         uint64_t out[CONF_POOLS_MAX]);
 uint64_t chat_id_hash(const struct keyed_hash *hash, const char *chat_id);

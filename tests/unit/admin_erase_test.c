@@ -1,5 +1,6 @@
 /* POST /v1/erasures: who may ask, what is refused and in which words, what the audit keeps, and that nobody writes to them
  * meanwhile. */
+#include "broker/core/suppression.h"
 #include "broker/edge/named.h"
 #include "tests/unit/admin_rig.h"
 
@@ -156,6 +157,32 @@ START_TEST(what_operators_say_meanwhile_names_nobody_who_is_being_erased)
 }
 END_TEST
 
+/* Its chat was forgotten with one of them, and what it said of them all was kept. */
+START_TEST(a_group_that_opted_out_is_let_go_by_naming_all_of_it)
+{
+    static const char to[] = "[\"+14155550191\",\"+14155550192\"]";
+    static const char path[] = "/v1/suppressions/default/+14155550192,+14155550191";
+    static const char job[] = "{\"pool\":\"eu\",\"to\":[\"+14155550192\",\"+14155550191\"],\"message\":{}}";
+    uint64_t key = recipients_conversation(&rig.hash, "eu", (struct span){to, sizeof to - 1});
+    ck_assert(suppression_keep(rig.core, 0, key, rig.now.wall_ms, rig.now, &rig.effects));
+    rig_commit();
+    struct reply reply = rig_ask("POST", "/v1/jobs", "operator-token", job);
+    ck_assert_msg(strstr(reply.body, "opted_out") != NULL, "%s", reply.body);
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/suppressions/default", "admin-token", NULL);
+    const cJSON *entry = cJSON_GetArrayItem(json_get(reply.json, "suppressions"), 0);
+    ck_assert(cJSON_IsNull(json_get(entry, "to")));
+    ck_assert_str_eq(json_string(entry, "cause"), "opted_out");
+    reply_free(&reply);
+    rig_expect("DELETE", path, "operator-token", "{\"reason\":\"they wrote\"}", 403);
+    rig_expect("DELETE", "/v1/suppressions/default/+14155550192,+14155550190", "admin-token", "{\"reason\":\"they wrote\"}", 404);
+    rig_expect("DELETE", path, "admin-token", "{\"reason\":\"they wrote\"}", 200);
+    reply = rig_ask("POST", "/v1/jobs", "operator-token", job);
+    ck_assert_msg(strstr(reply.body, "error") == NULL, "%s", reply.body);
+    reply_free(&reply);
+}
+END_TEST
+
 START_TEST(the_list_is_read_page_by_page_the_newest_first)
 {
     char id[32], body[96], path[64] = "/v1/erasures?limit=2";
@@ -204,6 +231,7 @@ int main(void)
     tcase_add_test(tests, what_makes_no_sense_is_refused);
     tcase_add_test(tests, nobody_writes_to_them_before_it_is_done);
     tcase_add_test(tests, what_operators_say_meanwhile_names_nobody_who_is_being_erased);
+    tcase_add_test(tests, a_group_that_opted_out_is_let_go_by_naming_all_of_it);
     tcase_add_test(tests, the_list_is_read_page_by_page_the_newest_first);
     tcase_add_test(tests, the_audit_says_which_order_it_was_and_not_whom_it_is_about);
     suite_add_tcase(suite, tests);

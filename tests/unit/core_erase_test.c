@@ -385,30 +385,123 @@ START_TEST(no_dead_letter_comes_back_to_somebody_who_is_being_erased)
 }
 END_TEST
 
+/* A message is sent in the conversation, in the chat that the rig makes of the job's number. Returns that chat's hash. */
+static uint64_t send_in(uint64_t conversation)
+{
+    rig_forget(rig);
+    uint64_t number = rig_send(rig, conversation, CLASS_TRANSACTIONAL);
+    rig_pass(rig, 1000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
+    rig_sent(rig, rig_told(rig, EFFECT_JOB, 0));
+    return number * 31 + 7;
+}
+
+static void opts_out(uint64_t chat)
+{
+    struct core_message_fact fact = {
+        .token = 3, .event = chat, .chat_hash = chat, .has_health = true, .health = CHAT_OPTED_OUT};
+    fact.what = MESSAGE_CHAT;
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static enum code code_of_job(uint64_t conversation, uint64_t recipient)
+{
+    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
+    job.recipient = recipient;
+    return rig_enqueue(rig, &job).code;
+}
+
+static enum code unsuppress(uint64_t recipient, uint64_t conversation)
+{
+    const struct core_suppress ask = {
+        .token = 3, .recipient = recipient, .conversations = &conversation, .conversation_count = 1};
+    rig_forget(rig);
+    core_unsuppress(rig->core, &ask, rig->now, &rig->out);
+    rig_keep(rig);
+    return rig_told(rig, EFFECT_ANSWER, 0)->code;
+}
+
 /* Nothing but their chat says that they want nothing any more. */
 START_TEST(who_opted_out_in_their_chat_is_not_written_to_when_it_is_forgotten)
 {
     rig_worker(rig, 1, 8);
-    rig_forget(rig);
-    uint64_t number = rig_send(rig, HOME, CLASS_TRANSACTIONAL);
-    rig_pass(rig, 1000);
-    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
-    rig_sent(rig, rig_told(rig, EFFECT_JOB, 0)); /* in the chat that the rig makes of the number */
-    struct core_message_fact fact = {
-        .token = 3, .event = 77, .chat_hash = number * 31 + 7, .has_health = true, .health = CHAT_OPTED_OUT};
-    fact.what = MESSAGE_CHAT;
-    core_message_told(rig->core, &fact, rig->now, &rig->out);
-    rig_keep(rig);
+    opts_out(send_in(HOME));
     uint64_t id = order(false);
     found_both(id);
     rewritten(id);
     ck_assert_int_eq(view_of(id).state, ERASURE_DONE);
     ck_assert(!is_known(HOME));
-    struct core_enqueue job = rig_job(HOME, CLASS_TRANSACTIONAL);
-    job.recipient = RECIPIENT;
-    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_OPTED_OUT);
+    ck_assert_int_eq(code_of_job(HOME, RECIPIENT), CODE_OPTED_OUT);
+    ck_assert_int_eq(code_of_job(OTHER, RECIPIENT), CODE_OPTED_OUT); /* wherever they are written to */
     rig_restart(rig, 1000);
-    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_OPTED_OUT);
+    ck_assert_int_eq(code_of_job(OTHER, RECIPIENT), CODE_OPTED_OUT);
+    ck_assert_int_eq(unsuppress(RECIPIENT, HOME), CODE_NONE);
+    ck_assert_int_eq(code_of_job(HOME, RECIPIENT), CODE_NONE);
+}
+END_TEST
+
+/* Whoever of them it was that wanted nothing any more: only the chat knew, and it is forgotten with who is erased. */
+START_TEST(a_group_that_opted_out_is_not_written_to_when_one_of_them_was_erased)
+{
+    rig_worker(rig, 1, 8);
+    uint64_t chat = send_in(GROUP);
+    uint64_t id = order(false);
+    opts_out(chat); /* while it is under way */
+    found_both(id);
+    rewritten(id);
+    ck_assert_int_eq(view_of(id).state, ERASURE_DONE);
+    ck_assert(!is_known(GROUP));
+    for (int start = 0; start < 3; start++) {
+        ck_assert_int_eq(code_of_job(GROUP, 0), CODE_OPTED_OUT);
+        ck_assert_int_eq(code_of_job(OTHER, RECIPIENT), CODE_NONE); /* of whom the group's chat says nothing */
+        if (start == 1)
+            clean_all();
+        rig_restart(rig, 1000);
+    }
+    ck_assert_int_eq(unsuppress(0, OTHER), CODE_NOT_FOUND);
+    ck_assert_int_eq(unsuppress(0, GROUP), CODE_NONE);
+    ck_assert_int_eq(code_of_job(GROUP, 0), CODE_NONE);
+}
+END_TEST
+
+START_TEST(who_opts_out_while_they_are_erased_is_not_written_to_until_they_write_themselves)
+{
+    static const uint64_t homes[] = {HOME, 99};
+    rig_worker(rig, 1, 8);
+    uint64_t chat = send_in(HOME);
+    uint64_t id = order(false);
+    rig_pass(rig, 1000);
+    opts_out(chat);
+    found_both(id);
+    rewritten(id);
+    rig_restart(rig, 1000);
+    ck_assert(!is_known(HOME));
+    ck_assert_int_eq(code_of_job(HOME, RECIPIENT), CODE_OPTED_OUT);
+    struct core_message_fact fact = {.token = 3, .event = 5, .recipient = RECIPIENT, .homes = homes, .home_count = 2, .line = RIG_LINE};
+    fact.what = MESSAGE_RECEIVED;
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(code_of_job(HOME, RECIPIENT), CODE_NONE);
+    rig_restart(rig, 1000);
+    ck_assert_int_eq(code_of_job(HOME, RECIPIENT), CODE_NONE);
+}
+END_TEST
+
+START_TEST(no_dead_letter_comes_back_to_a_group_that_opted_out)
+{
+    rig_worker(rig, 1, 8);
+    opts_out(send_in(GROUP));
+    uint64_t id = order(false);
+    found_both(id);
+    rewritten(id);
+    struct core_requeue letter = {.number = 1,
+                                  .mark = core_requeue_mark(rig->core),
+                                  .line = RIG_LINE,
+                                  .accepted_at_ms = RIG_START_MS,
+                                  .job = rig_job(GROUP, CLASS_REPLY)};
+    letter.job.recipient = 0;
+    ck_assert_int_eq(core_requeue(rig->core, &letter, false, rig->now, &rig->out), CODE_OPTED_OUT);
 }
 END_TEST
 
@@ -524,6 +617,9 @@ int main(void)
         a_suppression_holds_on_without_a_name,
         no_dead_letter_comes_back_to_somebody_who_is_being_erased,
         who_opted_out_in_their_chat_is_not_written_to_when_it_is_forgotten,
+        a_group_that_opted_out_is_not_written_to_when_one_of_them_was_erased,
+        who_opts_out_while_they_are_erased_is_not_written_to_until_they_write_themselves,
+        no_dead_letter_comes_back_to_a_group_that_opted_out,
         a_pause_of_their_conversation_holds_on_without_a_name,
         what_names_them_in_pauses_and_in_other_peoples_suppressions_is_reworded_for_good,
     };

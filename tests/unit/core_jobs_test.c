@@ -5,6 +5,7 @@
 
 #include "broker/core/job.h"
 #include "broker/core/random.h"
+#include "broker/core/suppression.h"
 #include "tests/support/core_play.h"
 
 #define SECOND INT64_C(1000)
@@ -574,6 +575,7 @@ START_TEST(an_opt_out_ends_what_waits_and_another_recipient_is_not_touched)
 }
 END_TEST
 
+/* Themselves (0), or what is kept of their conversation (1). */
 START_TEST(a_lease_is_not_sent_to_who_opted_out_before_it_left)
 {
     struct rig_options options = {.hold_commits = true};
@@ -592,7 +594,13 @@ START_TEST(a_lease_is_not_sent_to_who_opted_out_before_it_left)
     ck_assert_uint_ne(lease, 0);
     rig_keep(rig);
     ck_assert(!core_lease_suppressed(rig->core, lease, asked.recipient, rig->now, &rig->out));
-    hear(rig, asked.recipient, 0, true); /* no chat is known yet */
+    ck_assert(suppression_keep(rig->core, 0, 101, 5, rig->now, &rig->out)); /* another conversation's */
+    ck_assert(!core_lease_suppressed(rig->core, lease, asked.recipient, rig->now, &rig->out));
+    rig_keep(rig);
+    if (_i == 1)
+        ck_assert(suppression_keep(rig->core, 0, 100, 5, rig->now, &rig->out));
+    else
+        hear(rig, asked.recipient, 0, true); /* no chat is known yet */
     ck_assert(core_lease_suppressed(rig->core, lease, asked.recipient, rig->now, &rig->out));
     rig_keep(rig);
     rig_commit(rig, rig->record_count);
@@ -627,7 +635,7 @@ int main(void)
     tcase_add_test(tcase, a_full_store_takes_no_job_but_still_knows_those_it_has);
     tcase_add_test(tcase, a_refusal_for_good_suppresses_all_that_waits_for_the_recipient);
     tcase_add_test(tcase, an_opt_out_ends_what_waits_and_another_recipient_is_not_touched);
-    tcase_add_test(tcase, a_lease_is_not_sent_to_who_opted_out_before_it_left);
+    tcase_add_loop_test(tcase, a_lease_is_not_sent_to_who_opted_out_before_it_left, 0, 2);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

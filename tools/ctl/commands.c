@@ -392,7 +392,8 @@ const struct command commands[] = {
      "/v1/suppressions/{}"},
     {"suppress", "TO", 1, 1, "send nothing to a recipient any more", "What waits for it ends as suppressed.",
      suppress_options, command_suppress, "/v1/suppressions/{}/{}"},
-    {"unsuppress", "TO", 1, 1, "lift that, whatever the cause (admins only)", NULL, suppress_options,
+    {"unsuppress", "TO", 1, 1, "lift that, whatever the cause (admins only)",
+     "Of a group (TO,TO,...): that it had opted out when one of its recipients was erased.", suppress_options,
      command_unsuppress, "/v1/suppressions/{}/{}"},
     {"erase", "TO|-", 1, 1, "erase a recipient from all that the broker has (admins only); without --yes only say what",
      "Their jobs end, their conversations are forgotten, groups with them too, and what names them in the store's files is\n"
