@@ -1,6 +1,6 @@
 /* erase.c — see erase.h.
  *
- * One order is in hand, the oldest that is not done. All jobs are walked in slices, for those that are not due yet stand
+ * One order is in hand; one that waits for jobs that are out lets the others go on meanwhile. All jobs are walked in slices, for those that are not due yet stand
  * in no list, and each of its conversations' jobs is cancelled. Once none is left there the conversations are forgotten. */
 #include "broker/core/erase.h"
 
@@ -8,13 +8,11 @@
 
 #include "broker/core/conversation.h"
 #include "broker/core/enqueue.h"
+#include "broker/core/forget.h"
 #include "broker/core/job.h"
-#include "broker/core/line.h"
-#include "broker/core/pair.h"
 #include "broker/core/pause.h"
 #include "broker/core/settle.h"
 #include "broker/core/suppression.h"
-#include "broker/core/turns.h"
 
 #define LOOK_MAX     8192 /* jobs looked at in a slice ... */
 #define END_MAX      256  /* ... and ended */
@@ -27,21 +25,18 @@ static bool is_open(const struct erasure *erasure)
     return erasure->used && erasure->change.state != ERASURE_DONE;
 }
 
-static struct erasure *in_hand(const struct core *core)
-{
-    struct erasure *oldest = NULL;
-    for (uint32_t i = 0; i < ERASURES_MAX; i++)
-        if (is_open(&core->erasures[i]) && (oldest == NULL || core->erasures[i].change.id < oldest->change.id))
-            oldest = &core->erasures[i];
-    return oldest;
-}
-
 static struct erasure *by_id(const struct core *core, uint64_t id)
 {
     for (uint32_t i = 0; i < ERASURES_MAX; i++)
         if (core->erasures[i].used && core->erasures[i].change.id == id)
             return &core->erasures[i];
     return NULL;
+}
+
+static struct erasure *in_hand(const struct core *core)
+{
+    struct erasure *erasure = by_id(core, core->erase_hand);
+    return erasure != NULL && is_open(erasure) ? erasure : NULL;
 }
 
 /* A free one, or that of the oldest that is done; NULL: all are still to be done. */
@@ -124,7 +119,77 @@ bool core_erases(const struct core *core, uint64_t person)
 
 bool core_is_erasing(const struct core *core)
 {
-    return in_hand(core) != NULL;
+    for (uint32_t i = 0; i < ERASURES_MAX; i++)
+        if (is_open(&core->erasures[i]))
+            return true;
+    return false;
+}
+
+/* ---- which one is in hand ---- */
+
+static bool has_jobs(const struct core *core, const struct change_erasure *change)
+{
+    for (uint32_t k = 0; k < change->key_count; k++) {
+        uint32_t at = conversation_find(core, change->keys[k]);
+        if (at != NOBODY && (core->conversations[at].tail != NOBODY || core->conversations[at].scheduled > 0))
+            return true;
+    }
+    return false;
+}
+
+/* What it waits for is not over yet, as far as one sees at a glance. */
+static bool waits(const struct core *core, const struct erasure *erasure)
+{
+    return erasure->waits > 0 && (erasure->stays || has_jobs(core, &erasure->change));
+}
+
+/* By number, in a ring; those that wait after all others. */
+static struct erasure *next_in_turn(const struct core *core)
+{
+    struct erasure *next = NULL;
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < ERASURES_MAX; i++) {
+        struct erasure *erasure = &core->erasures[i];
+        uint64_t turn = (erasure->change.id - core->erase_hand - 1) & (UINT64_MAX >> 1);
+        if (!is_open(erasure))
+            continue;
+        if (waits(core, erasure))
+            turn |= UINT64_C(1) << 63;
+        if (next == NULL || turn < least) {
+            next = erasure;
+            least = turn;
+        }
+    }
+    return next;
+}
+
+/* From the first job on. */
+static void walk_from(struct core *core, struct erasure *erasure)
+{
+    core->erase_at = 1;
+    erasure->jobs_out = 0;
+    if (erasure->dry)
+        erasure->change.jobs = 0;
+}
+
+void erase_next(struct core *core, struct instant now)
+{
+    struct erasure *next = next_in_turn(core);
+    core->erase_hand = next == NULL ? 0 : next->change.id;
+    if (next == NULL)
+        return;
+    if (next->waits % WALK_AGAIN == 0)
+        walk_from(core, next);
+    else
+        core->erase_at = core->jobs_used + 1; /* they were looked at not long ago */
+    mono_timer(core, MONO_ERASE, 0, now.mono_ms + (waits(core, next) ? WAIT_MS : 0));
+}
+
+/* It waits for what may never come: the others go on, and when all of them wait each is looked at in its turn. */
+static void step_aside(struct core *core, struct erasure *erasure, struct instant now)
+{
+    erasure->waits++;
+    erase_next(core, now);
 }
 
 /* ---- ending its jobs ---- */
@@ -191,16 +256,6 @@ static void walk_jobs(struct core *core, struct erasure *erasure, struct instant
     }
 }
 
-static void walk_again(struct core *core, struct erasure *erasure, struct instant now)
-{
-    core->erase_at = 1;
-    core->erase_waits = 0;
-    erasure->jobs_out = 0;
-    if (erasure->dry)
-        erasure->change.jobs = 0;
-    mono_timer(core, MONO_ERASE, 0, now.mono_ms);
-}
-
 /* ---- forgetting ---- */
 
 static void hide_names(struct core *core, const struct change_erasure *change, struct instant now, struct effects *out)
@@ -218,63 +273,16 @@ static void hide_names(struct core *core, const struct change_erasure *change, s
     }
 }
 
-/* What was sent there within the hour still counts for its line. */
-static void forget(struct core *core, uint32_t at, struct instant now, struct effects *out)
-{
-    struct conversation *conversation = &core->conversations[at];
-    uint64_t key = conversation->key;
-    uint64_t place = conversation_place(conversation);
-    recipient_leaves(core, conversation, now, out);
-    struct change *change = change_add(out, CHANGE_FORGOTTEN);
-    change->event.at_ms = now.wall_ms;
-    change->conversation = (struct change_conversation){.key = key};
-    if ((conversation->flags & CONVERSATION_RECORDED) != 0) {
-        change->release_kind = CHANGE_CONVERSATION;
-        change->release_place = place;
-    }
-    if ((conversation->flags & CONVERSATION_AHEAD) != 0)
-        core->ahead_count--;
-    conversation_set_aside(core, at, TIME_NEVER);
-    pair_forget(core, at);
-    conversation_drop(core, at);
-}
-
-/* Nobody who opted out is written to again, now that their chat is not there to say so. False: there is no room for it. */
-static bool keep_word(struct core *core, const struct conversation *conversation, struct instant now, struct effects *out)
-{
-    uint32_t account = core->pools[conversation->pool].account;
-    return conversation->health != CHAT_OPTED_OUT ||
-           suppression_keep(core, account, conversation->key, moment_ms(conversation->health_at), now, out);
-}
-
-/* True: none is left. One whose record is just being written is forgotten when its place is known. */
+/* True: none is left. */
 static bool forget_all(struct core *core, const struct erasure *erasure, struct instant now, struct effects *out)
 {
     bool all = true;
     for (uint32_t k = 0; k < erasure->change.key_count; k++) {
         uint32_t at = conversation_find(core, erasure->change.keys[k]);
-        if (at == NOBODY)
-            continue;
-        const struct conversation *conversation = &core->conversations[at];
-        bool recorded = (conversation->flags & CONVERSATION_RECORDED) != 0;
-        if ((recorded && conversation_place(conversation) == NOWHERE) || !effects_have_room(out) ||
-            !keep_word(core, conversation, now, out)) {
-            all = false;
-            continue;
-        }
-        forget(core, at, now, out);
+        if (at != NOBODY)
+            all = effects_have_room(out) && forget_conversation(core, at, now, out) && all;
     }
     return all;
-}
-
-static bool has_jobs(const struct core *core, const struct change_erasure *change)
-{
-    for (uint32_t k = 0; k < change->key_count; k++) {
-        uint32_t at = conversation_find(core, change->keys[k]);
-        if (at != NOBODY && (core->conversations[at].tail != NOBODY || core->conversations[at].scheduled > 0))
-            return true;
-    }
-    return false;
 }
 
 static void end_dry_run(struct erasure *erasure, struct instant now)
@@ -302,17 +310,17 @@ void erase_wake(struct core *core, struct instant now, struct effects *out)
         return;
     }
     if (has_jobs(core, &erasure->change)) {
-        if (++core->erase_waits % WALK_AGAIN == 0)
-            walk_again(core, erasure, now);
-        mono_timer(core, MONO_ERASE, 0, now.mono_ms + WAIT_MS);
+        step_aside(core, erasure, now);
         return;
     }
     erasure->jobs_out = 0;
     hide_names(core, &erasure->change, now, out);
-    if (!forget_all(core, erasure, now, out)) {
-        mono_timer(core, MONO_ERASE, 0, now.mono_ms + WAIT_MS);
+    erasure->stays = !forget_all(core, erasure, now, out);
+    if (erasure->stays) {
+        step_aside(core, erasure, now);
         return;
     }
+    erasure->waits = 0;
     erasure->change.conversations += erasure->change.key_count; /* those that were nothing but their jobs, too */
     erasure->change.state = ERASURE_REWRITING;
     record(erasure, now, out);
@@ -327,13 +335,6 @@ static struct erasure *same_order(const struct core *core, const struct core_era
             core->erasures[i].change.person == ask->person)
             return &core->erasures[i];
     return NULL;
-}
-
-void erase_next(struct core *core, struct instant now)
-{
-    struct erasure *next = in_hand(core);
-    if (next != NULL)
-        walk_again(core, next, now);
 }
 
 /* That they want nothing any more may be known from one of their own chats alone: from now on it is known of them, wherever
@@ -354,7 +355,8 @@ static void keep_opt_out(struct core *core, const struct core_erase *ask, uint64
 static void begin(struct core *core, struct erasure *erasure, const struct core_erase *ask, struct instant now,
                   struct effects *out)
 {
-    bool first = in_hand(core) == NULL;
+    const struct erasure *hand = in_hand(core);
+    bool first = hand == NULL || hand->waits > 0;
     *erasure = (struct erasure){.used = true, .dry = ask->dry_run};
     erasure->change = (struct change_erasure){
         .id = core->next_erasure++, .begun_ms = now.wall_ms, .person = ask->person, .state = ERASURE_FINDING};
@@ -369,7 +371,7 @@ static void begin(struct core *core, struct erasure *erasure, const struct core_
     }
     record(erasure, now, out);
     if (first)
-        walk_again(core, erasure, now);
+        erase_next(core, now);
 }
 
 void core_erase(struct core *core, const struct core_erase *ask, struct instant now, struct effects *out)
@@ -407,7 +409,8 @@ void core_erasure_found(struct core *core, const struct erasure_found *found, st
     erasure->change.state = ERASURE_ENDING;
     erasure->files = found->records;
     record(erasure, now, out);
-    walk_again(core, erasure, now);
+    walk_from(core, erasure);
+    mono_timer(core, MONO_ERASE, 0, now.mono_ms);
 }
 
 void core_erasure_rewritten(struct core *core, uint64_t id, uint64_t records, bool more, struct instant now,
@@ -492,20 +495,4 @@ void erase_restore(struct core *core, const struct change_erasure *change)
 void erase_restored(struct core *core, struct instant now)
 {
     erase_next(core, now);
-}
-
-void erase_restore_forgotten(struct core *core, uint64_t key)
-{
-    uint32_t at = conversation_find(core, key);
-    if (at == NOBODY)
-        return;
-    struct conversation *conversation = &core->conversations[at];
-    conversation_set_chat(core, at, 0);
-    conversation_find_begun(core, at);
-    conversation->flags &= CONVERSATION_PAUSED;
-    conversation->place = NOWHERE_48;
-    conversation->line = NO_LINE;
-    conversation->health = CHAT_UNKNOWN;
-    conversation->health_at = conversation->last_out = conversation->streak = 0;
-    conversation->last_in = 0;
 }

@@ -9,6 +9,7 @@
 #include "broker/core/dedupe.h"
 #include "broker/core/enqueue.h"
 #include "broker/core/erase.h"
+#include "broker/core/forget.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/jump.h"
@@ -425,7 +426,7 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
         erase_restore(core, change->erasure);
         return ERR_NONE;
     case CHANGE_FORGOTTEN:
-        erase_restore_forgotten(core, change->conversation.key);
+        forget_restore(core, change->conversation.key);
         return ERR_NONE;
     case CHANGE_SEEN:
         if (dedupe_find(core, change->seen.event) == NULL)

@@ -478,7 +478,8 @@ struct core {
 
     struct erasure *erasures; /* [ERASURES_MAX] */
     uint64_t next_erasure;
-    uint32_t erase_at, erase_waits; /* the next job to be looked at for the one in hand; waits so far */
+    uint64_t erase_hand; /* the one that is in hand, 0: none */
+    uint32_t erase_at;   /* the next job to be looked at for it */
 
     struct change_outcomes *outcomes; /* [names_max], by the pool's name; pool 0: nothing is known of it */
 

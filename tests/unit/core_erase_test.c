@@ -262,6 +262,98 @@ START_TEST(orders_are_done_one_after_the_other_and_too_many_are_refused)
 }
 END_TEST
 
+/* Whose only conversation that is. */
+static uint64_t order_of(uint64_t person, uint64_t conversation)
+{
+    const struct core_erase ask = {.token = 5, .person = person, .keys = &conversation, .key_count = 1, .by = "ann"};
+    rig_forget(rig);
+    core_erase(rig->core, &ask, rig->now, &rig->out);
+    rig_keep(rig);
+    return rig_told(rig, EFFECT_ANSWER, 0)->number;
+}
+
+/* The shell is asked for exactly that. */
+static void must_be_asked(uint64_t id, bool rewrites)
+{
+    struct erasure_task task;
+    ck_assert(core_erasure_task(rig->core, &task));
+    ck_assert_uint_eq(task.id, id);
+    ck_assert_int_eq(task.rewrites, rewrites);
+}
+
+static void must_go_through(uint64_t id)
+{
+    must_be_asked(id, false);
+    found(id, NULL, 0, false);
+    must_be_asked(id, true);
+    rewritten(id);
+    ck_assert_int_eq(view_of(id).state, ERASURE_DONE);
+}
+
+/* A job whose outcome nobody knows may be out for days. */
+START_TEST(an_order_that_waits_for_a_job_lets_the_others_go_on)
+{
+    struct erasure_task task;
+    begin_with(POLICY_CONF("pace_per_min: 0, cadence_ms: []"), 1);
+    rig_worker(rig, 1, 8);
+    rig_send(rig, HOME, CLASS_REPLY);
+    rig_send(rig, OTHER, CLASS_REPLY);
+    rig_pass(rig, 100);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 2);
+    struct effect home = *rig_told(rig, EFFECT_JOB, 0), other = *rig_told(rig, EFFECT_JOB, 1);
+    uint64_t stuck = order_of(PERSON, HOME), behind = order_of(901, 44), too = order_of(902, OTHER);
+    found(stuck, NULL, 0, false);
+    must_go_through(behind); /* at once */
+    rig_pass(rig, 10);
+    must_be_asked(too, false);
+    found(too, NULL, 0, false);
+    ck_assert(!core_erasure_task(rig->core, &task)); /* both wait */
+    uint64_t later = order_of(903, 45);
+    must_go_through(later);
+    rig_pass(rig, 60000);
+    ck_assert_int_eq(view_of(stuck).state, ERASURE_ENDING);
+    ck_assert_uint_eq(view_of(stuck).jobs_out, 1);
+    ck_assert_int_eq(view_of(too).state, ERASURE_ENDING);
+    ck_assert(core_is_erasing(rig->core) && core_erases(rig->core, PERSON) && core_erases(rig->core, 902));
+    rig_sent(rig, &other); /* whichever of them is free first */
+    rig_pass(rig, 3000);
+    must_be_asked(too, true);
+    rig_sent(rig, &home);
+    rig_pass(rig, 3000);
+    ck_assert_int_eq(view_of(stuck).state, ERASURE_ENDING); /* one at a time */
+    rewritten(too);
+    rig_pass(rig, 10);
+    must_be_asked(stuck, true);
+    ck_assert_uint_eq(view_of(stuck).jobs_out, 0);
+    rewritten(stuck);
+    ck_assert(!core_is_erasing(rig->core));
+}
+END_TEST
+
+/* One that a worker had, and is to be tried again: it is cancelled when it waits again, whoever else waits. */
+START_TEST(what_comes_back_unsent_ends_though_several_orders_wait)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, cadence_ms: []"), 1);
+    rig_worker(rig, 1, 8);
+    for (uint64_t conversation = 10; conversation < 15; conversation++)
+        rig_send(rig, conversation, CLASS_REPLY);
+    rig_pass(rig, 100);
+    struct effect last = *rig_told(rig, EFFECT_JOB, 4);
+    uint64_t ids[5];
+    for (uint64_t i = 0; i < 5; i++)
+        ids[i] = order_of(901 + i, 10 + i);
+    for (uint64_t i = 0; i < 5; i++)
+        found(ids[i], NULL, 0, false);
+    rig_restart(rig, 10);
+    rig_pass(rig, 5000);
+    rig_worker(rig, 1, 8);
+    struct core_result result = rig_result(&last, OUTCOME_RETURNED);
+    rig_answer(rig, &result);
+    rig_pass(rig, 120000);
+    must_be_asked(ids[4], true);
+}
+END_TEST
+
 START_TEST(more_conversations_than_there_is_room_for_are_done_in_rounds)
 {
     enum { GROUPS = ERASURE_KEYS_MAX + 40 };
@@ -611,6 +703,8 @@ int main(void)
         a_dry_run_counts_and_changes_nothing,
         asking_again_while_it_is_under_way_is_the_same_order,
         orders_are_done_one_after_the_other_and_too_many_are_refused,
+        an_order_that_waits_for_a_job_lets_the_others_go_on,
+        what_comes_back_unsent_ends_though_several_orders_wait,
         more_conversations_than_there_is_room_for_are_done_in_rounds,
         a_restart_goes_on_wherever_it_was,
         what_was_forgotten_stays_so_over_restarts_and_a_later_job_begins_anew,
