@@ -536,7 +536,8 @@ struct job_view {
     uint32_t pool;
     enum job_class class;
     uint16_t campaign;     /* core_name(); 0: none */
-    uint64_t sequence;     /* counted by acceptance: core_accept_mark() */
+    uint64_t sequence;     /* counted by acceptance ... */
+    uint64_t came;         /* ... or, of a dead letter, since it came back: core_accept_mark() */
     uint64_t order;        /* its place among the jobs of its class in its conversation */
     uint32_t conversation; /* an index below core_held_conversations(), to tell them apart */
     struct chat_view chat;
@@ -571,7 +572,7 @@ struct core_triage {
     int64_t due_ms, expires_ms; /* 0: at once; never */
 };
 
-/* Jobs that are accepted from now on have at least this sequence. */
+/* Jobs that are accepted, and dead letters that come back, from now on have at least this as `came`; never 0. */
 uint64_t core_accept_mark(const struct core *core);
 /* What keeps the job as it is: DRAIN_STAY_LEASED, what is with a worker; DRAIN_STAY_OUTCOME_UNKNOWN, what may have been
  * sent; DRAIN_STAY_DUE, what stands in its conversation's line already, if its due time is to be another; NONE: nothing.

@@ -32,7 +32,7 @@ struct admin {
     pthread_mutex_t mutex;
     struct queue arrived; /* under the mutex, as is `closing` */
     bool closing;
-    atomic_size_t body_bytes;
+    atomic_size_t body_bytes, large_bytes;
     /* the owner's */
     struct queue running;
     struct pause_count *count;
@@ -79,18 +79,33 @@ bool exchange_hand_over(struct admin *admin, struct exchange *x)
     return open;
 }
 
+static bool reserve(atomic_size_t *reserved, size_t bytes, size_t most)
+{
+    size_t before = atomic_fetch_add(reserved, bytes);
+    if (before + bytes <= most)
+        return true;
+    atomic_fetch_sub(reserved, bytes);
+    return false;
+}
+
 bool admin_body_reserve(struct admin *admin, size_t bytes)
 {
-    size_t before = atomic_fetch_add(&admin->body_bytes, bytes);
-    if (before + bytes <= ADMIN_BODIES_BYTES_MAX)
-        return true;
-    atomic_fetch_sub(&admin->body_bytes, bytes);
-    return false;
+    return reserve(&admin->body_bytes, bytes, ADMIN_BODIES_BYTES_MAX);
 }
 
 void admin_body_release(struct admin *admin, size_t bytes)
 {
     atomic_fetch_sub(&admin->body_bytes, bytes);
+}
+
+bool admin_large_reserve(struct admin *admin, size_t bytes)
+{
+    return reserve(&admin->large_bytes, bytes, ADMIN_LARGE_BYTES_MAX);
+}
+
+void admin_large_release(struct admin *admin, size_t bytes)
+{
+    atomic_fetch_sub(&admin->large_bytes, bytes);
 }
 
 /* ---- open and close ---- */

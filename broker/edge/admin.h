@@ -26,6 +26,7 @@
 #define ADMIN_TIMEOUT_S              30  /* of silence, while a request is read or an answer written */
 #define ADMIN_BODY_BYTES_MAX         (64u * 1024)
 #define ADMIN_BODIES_BYTES_MAX       (64u * 1024 * 1024) /* of all bodies being read at once; more: 429 */
+#define ADMIN_LARGE_BYTES_MAX        (64u * 1024 * 1024) /* of all exports at once; more: 429 */
 #define ADMIN_TARGET_BYTES_MAX       4096
 #define ADMIN_PAGE_MAX               1000
 #define ADMIN_PAGE_DEFAULT           100

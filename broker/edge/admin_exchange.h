@@ -45,6 +45,7 @@ struct trail { /* of a call that changes something: audit_trail.c */
     bool written, ends; /* its record is; the answer waits for that alone */
     bool allowed;       /* by If-Match, when it began to change things */
     bool part;          /* the handler's word: this step changed something, more is to come */
+    bool looks;         /* likewise: what this step waits for is what others did; it has changed nothing yet */
     struct json_out before, told, document;
     struct change_audit record;
 };
@@ -140,6 +141,9 @@ const struct admin_options *admin_options(const struct admin *admin);
 /* Reserves bytes of all bodies; false: too many are being read already. */
 bool admin_body_reserve(struct admin *admin, size_t bytes);
 void admin_body_release(struct admin *admin, size_t bytes);
+/* Either thread: the same for large answers that are being gathered or on their way. */
+bool admin_large_reserve(struct admin *admin, size_t bytes);
+void admin_large_release(struct admin *admin, size_t bytes);
 
 struct admin_http;
 enum err admin_http_open(struct admin_http **out, struct admin *admin, struct admin_problem *problem);

@@ -278,7 +278,7 @@ static enum admin_step end_refused(struct admin_turn *turn, struct exchange *x)
 enum admin_step trail_end(struct admin_turn *turn, struct exchange *x, enum admin_step step)
 {
     struct trail *trail = &x->trail;
-    if (trail->written)
+    if (trail->written || trail->looks)
         return step;
     const struct effect *answer = answer_of(turn, x);
     if (answer != NULL || trail->part) {

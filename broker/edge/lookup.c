@@ -87,6 +87,8 @@ static enum err render_jobs(const struct archive *archive, const struct lookup_r
 {
     for (size_t i = 0; i < request->job_count; i++) {
         enum err err;
+        if (request->bytes_max != 0 && answer->text.bytes >= request->bytes_max)
+            break;
         struct lookup_item item = job_item(archive, request, &request->jobs[i], &answer->text, &err);
         if (err != ERR_NONE)
             return err;

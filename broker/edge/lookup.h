@@ -83,6 +83,7 @@ struct lookup_request {
     struct lookup_job *jobs; /* from malloc(); taken over if the request is taken */
     size_t job_count;
     bool with_message;
+    size_t bytes_max; /* of text, beyond which no further one is begun: then the answer has less items; 0: all are read */
     uint64_t ended_seq; /* core_ended_seq() as it was when these were found to live or not */
     /* LOOKUP_CONVERSATIONS: those given. */
     struct lookup_conversation *conversations; /* as `jobs` */

@@ -380,8 +380,10 @@ static struct lookup_item render(const struct lookup_request *request, const str
     } else if (request->form == LOOKUP_CHECK) {
         json_put_null(text);
     } else if (request->form == LOOKUP_EXPORT) {
-        if (!job_export(text, &records->facts))
-            return (struct lookup_item){CODE_NOT_FOUND, 0};
+        if (!job_export(text, &records->facts)) { /* not all of it is there: that is told, not passed over */
+            code = CODE_NOT_FOUND;
+            put_refusal(job, code, text);
+        }
     } else {
         json_open(text, '{');
         view_job_members(text, &records->facts, request->mask_handles);

@@ -45,6 +45,8 @@ static struct rig {
     struct lookup *lookup;
     struct admin *admin;
     bool ready, hold_effects, refuse_busy, store_full;
+    bool hold_records, until_asked; /* records from `durable_count` on are not on disk yet; until an answer waits for them */
+    size_t durable_count;
     struct outcome_view outcomes; /* of the first pool; no host: it has none */
     pthread_mutex_t mutex; /* of the records */
     struct change records[RIG_RECORDS];
@@ -100,6 +102,34 @@ static void rig_record(const struct change *change)
     pthread_mutex_unlock(&rig.mutex);
 }
 
+static size_t rig_readable(void)
+{
+    return rig.hold_records ? rig.durable_count : rig.record_count;
+}
+
+static inline void rig_hold_until_asked(void)
+{
+    rig.hold_effects = rig.hold_records = rig.until_asked = true;
+    rig.durable_count = rig.record_count;
+}
+
+static void rig_tell_places(size_t first)
+{
+    for (size_t i = first; i < rig.record_count; i++)
+        core_moved(rig.core, rig.records[i].kind, change_key(&rig.records[i]), UINT64_MAX, i);
+}
+
+static void rig_end_hold(void)
+{
+    bool asked = false;
+    for (size_t i = 0; i < rig.effects.effect_count; i++)
+        asked = asked || (rig.effects.effects[i].kind == EFFECT_ANSWER && admin_owns(rig.effects.effects[i].token));
+    if (!rig.until_asked || !asked)
+        return;
+    rig.hold_effects = rig.hold_records = rig.until_asked = false;
+    rig_tell_places(rig.durable_count);
+}
+
 /* What the core asked for is written and, unless the test holds it back, durable at once. */
 static void rig_commit(void)
 {
@@ -107,8 +137,9 @@ static void rig_commit(void)
     for (size_t i = 0; i < rig.effects.change_count; i++)
         rig_record(&rig.effects.changes[i]);
     rig.effects.change_count = 0;
-    for (size_t i = first; i < rig.record_count; i++)
-        core_moved(rig.core, rig.records[i].kind, change_key(&rig.records[i]), UINT64_MAX, i);
+    if (!rig.hold_records)
+        rig_tell_places(first);
+    rig_end_hold();
     if (rig.hold_effects)
         return;
     for (size_t i = 0; i < rig.effects.effect_count; i++) {
@@ -121,7 +152,7 @@ static void rig_commit(void)
 static enum err rig_read(void *self, uint64_t place, archive_visit visit, void *visitor)
 {
     pthread_mutex_lock(&rig.mutex);
-    bool there = place < rig.record_count;
+    bool there = place < rig_readable();
     if (there)
         visit(visitor, &rig.records[place]);
     pthread_mutex_unlock(&rig.mutex);
@@ -131,7 +162,7 @@ static enum err rig_read(void *self, uint64_t place, archive_visit visit, void *
 static enum err rig_find(void *self, enum change_kind kind, uint64_t key, archive_visit visit, void *visitor)
 {
     pthread_mutex_lock(&rig.mutex);
-    for (size_t i = 0; i < rig.record_count; i++) {
+    for (size_t i = 0; i < rig_readable(); i++) {
         if (rig.records[i].kind == kind && change_key(&rig.records[i]) == key && !visit(visitor, &rig.records[i]))
             break;
     }

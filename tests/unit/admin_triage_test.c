@@ -1,68 +1,5 @@
 /* POST /v1/triage/…: which jobs each filter chooses, that a rehearsal says what is then done, and that nothing else is. */
-#include "tests/unit/admin_rig.h"
-
-#define EU "%2B12025550101"
-
-static void enqueue(const char *id, unsigned recipient, const char *more)
-{
-    char body[512];
-    snprintf(body, sizeof body,
-             "{\"id\":\"%s\",\"to\":\"+1415555%04u\"%s,"
-             "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]}}",
-             id, recipient, more);
-    rig_expect("POST", "/v1/jobs", "admin-token", body, 200);
-}
-
-static void pass(int64_t ms)
-{
-    rig.now.wall_ms += ms;
-    rig.now.mono_ms += ms;
-    core_tick(rig.core, rig.now, &rig.effects);
-    rig_commit();
-}
-
-/* One job an hour, from 10:00 on: two pools, all classes, campaigns, deadlines; the clock stands at 15:00 then. */
-static void backlog(void)
-{
-    rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
-    enqueue("a", 1, ",\"pool\":\"us\",\"class\":\"campaign\",\"campaign\":\"spring\"");
-    pass(3600000);
-    enqueue("b", 2, ",\"pool\":\"us\",\"class\":\"campaign\",\"campaign\":\"spring\",\"expires_at\":\"2026-11-24T00:00:00Z\"");
-    pass(3600000);
-    enqueue("c", 2, ",\"pool\":\"us\",\"class\":\"followup\",\"campaign\":\"autumn\"");
-    pass(3600000);
-    enqueue("d", 3, ",\"pool\":\"us\",\"class\":\"reply\",\"expires_at\":\"2026-11-26T00:00:00Z\"");
-    pass(3600000);
-    enqueue("e", 4, ",\"pool\":\"eu\",\"from\":\"+12025550101\"");
-    pass(3600000);
-    enqueue("f", 5, ",\"pool\":\"eu\",\"send_after\":\"2026-11-25T00:00:00Z\"");
-}
-
-static int64_t number(const cJSON *object, const char *name)
-{
-    int64_t value = -1;
-    json_int(object, name, &value);
-    return value;
-}
-
-static struct reply triage(const char *action, const char *query)
-{
-    char target[320];
-    snprintf(target, sizeof target, "/v1/triage/%s?%s", action, query);
-    struct reply reply = rig_ask("POST", target, "operator-token", "{\"reason\":\"too old\"}");
-    ck_assert_msg(reply.status == 200, "%s: %d %s", target, reply.status, reply.body);
-    return reply;
-}
-
-static bool is(const char *pool, const char *id, const char *state)
-{
-    char target[64];
-    snprintf(target, sizeof target, "/v1/jobs/%s%%2F%s", pool, id);
-    struct reply reply = rig_ask("GET", target, "viewer-token", NULL);
-    bool same = reply.status == 200 && strcmp(json_string(reply.json, "state"), state) == 0;
-    reply_free(&reply);
-    return same;
-}
+#include "tests/unit/admin_triage_rig.h"
 
 static const struct {
     const char *query, *jobs; /* those that it chooses */
@@ -89,21 +26,6 @@ static const struct {
     {"pool=us&class=campaign&accepted_before=2026-11-23T11:00:00Z", "a", 1},
 };
 #define FILTERS (sizeof filters / sizeof *filters)
-
-static const char *pool_of(char id)
-{
-    return id < 'e' ? "us" : "eu";
-}
-
-/* What is in `jobs` is over, the rest waits. */
-static void expect_ended(const char *jobs, const char *state)
-{
-    for (const char *id = "abcdef"; *id != '\0'; id++) {
-        bool ended = strchr(jobs, *id) != NULL;
-        const char *waits = *id == 'f' ? "scheduled" : "held";
-        ck_assert_msg(is(pool_of(*id), (const char[]){*id, '\0'}, ended ? state : waits), "%c of %s", *id, jobs);
-    }
-}
 
 /* covers: call POST /v1/triage/cancel */
 START_TEST(each_filter_chooses_its_jobs_and_a_rehearsal_says_what_is_then_done)
@@ -474,124 +396,6 @@ START_TEST(what_the_other_pool_does_not_take_stays_and_only_who_may_see_both_mov
 }
 END_TEST
 
-/* ---- export ---- */
-
-static struct reply export(const char *query)
-{
-    char target[256];
-    snprintf(target, sizeof target, "/v1/triage/export?%s", query);
-    struct reply reply = rig_ask("GET", target, "operator-token", NULL);
-    ck_assert_msg(reply.status == 200, "%s: %d %s", target, reply.status, reply.body);
-    return reply;
-}
-
-/* The one of that producer's id. */
-static const cJSON *exported(const cJSON *list, char id)
-{
-    const cJSON *item;
-    cJSON_ArrayForEach(item, list)
-    {
-        if (json_string(json_get(item, "document"), "id")[0] == id)
-            return item;
-    }
-    ck_abort_msg("%c is not exported", id);
-}
-
-/* Submits each exported document; how many were taken as new. */
-static int import(const cJSON *list)
-{
-    const cJSON *item;
-    int fresh = 0;
-    cJSON_ArrayForEach(item, list)
-    {
-        char *text = cJSON_PrintUnformatted(json_get(item, "document"));
-        struct reply reply = rig_ask("POST", "/v1/jobs", "operator-token", text);
-        const cJSON *result = cJSON_GetArrayItem(json_get(reply.json, "results"), 0);
-        const char *state = json_string(result, "state");
-        ck_assert_msg(state != NULL, "%s: %s", text, reply.body);
-        fresh += strcmp(state, "duplicate") != 0;
-        reply_free(&reply);
-        cJSON_free(text);
-    }
-    return fresh;
-}
-
-/* covers: call GET /v1/triage/export */
-START_TEST(what_is_exported_and_cancelled_comes_back_once_however_often_it_is_imported)
-{
-    backlog();
-    struct reply all = export("account=default");
-    const cJSON *list = json_get(all.json, "export");
-    ck_assert_int_eq(cJSON_GetArraySize(list), 6);
-    ck_assert(cJSON_IsNull(json_get(all.json, "next")));
-    const cJSON *second = exported(list, 'b'), *document = json_get(second, "document");
-    char id[48];
-    snprintf(id, sizeof id, "b~%s", json_string(second, "job"));
-    ck_assert_str_eq(json_string(document, "id"), id);
-    ck_assert_str_eq(json_string(document, "pool"), "us");
-    ck_assert_str_eq(json_string(document, "class"), "campaign");
-    ck_assert_str_eq(json_string(document, "campaign"), "spring");
-    ck_assert_str_eq(json_string(document, "expires_at"), "2026-11-24T00:00:00.000Z");
-    ck_assert_ptr_null(json_string(document, "send_after"));
-    ck_assert_str_eq(json_string(second, "accepted_at"), "2026-11-23T11:00:00.000Z");
-    ck_assert_str_eq(json_string(json_get(exported(list, 'e'), "document"), "from"), "+12025550101");
-    ck_assert_str_eq(json_string(json_get(exported(list, 'f'), "document"), "send_after"), "2026-11-25T00:00:00.000Z");
-    struct reply done = triage("cancel", "account=default");
-    ck_assert_int_eq(number(done.json, "jobs"), 6);
-    reply_free(&done);
-    ck_assert_int_eq(import(list), 6);
-    ck_assert_int_eq(import(list), 0);
-    expect_ended("abcdef", "cancelled");
-    struct reply again = export("account=default");
-    ck_assert_int_eq(cJSON_GetArraySize(json_get(again.json, "export")), 6);
-    for (int i = 0; i < 6; i++) { /* one number, however often it goes round */
-        const cJSON *item = cJSON_GetArrayItem(json_get(again.json, "export"), i);
-        const char *name = json_string(json_get(item, "document"), "id"), *mark = strchr(name, '~');
-        ck_assert_ptr_eq(mark, strrchr(name, '~'));
-        ck_assert_str_eq(mark + 1, json_string(item, "job"));
-        ck_assert(cJSON_IsArray(json_get(json_get(json_get(item, "document"), "message"), "parts")));
-    }
-    reply_free(&again);
-    reply_free(&all);
-}
-END_TEST
-
-START_TEST(an_export_is_read_page_by_page_and_by_whoever_may_read_messages)
-{
-    char long_id[129], query[64];
-    int jobs = 0;
-    memset(long_id, 'x', sizeof long_id - 1);
-    long_id[sizeof long_id - 1] = '\0';
-    backlog();
-    enqueue(long_id, 7, ",\"pool\":\"us\"");
-    rig_expect("POST", "/v1/jobs", "admin-token", "{\"pool\":\"us\",\"to\":\"+14155550077\",\"message\":{\"a\":1}}", 200);
-    snprintf(query, sizeof query, "pool=us&limit=2");
-    for (int pages = 0; pages < 5; pages++) {
-        struct reply page = export(query);
-        const cJSON *item, *list = json_get(page.json, "export");
-        cJSON_ArrayForEach(item, list)
-        {
-            const char *id = json_string(json_get(item, "document"), "id");
-            ck_assert_uint_le(strlen(id), 128);
-            ck_assert_str_eq(strrchr(id, '~') + 1, json_string(item, "job"));
-            ck_assert(id[0] != '~' || jobs == 5);
-            jobs++;
-        }
-        const char *next = json_string(page.json, "next");
-        bool over = next == NULL;
-        if (!over)
-            snprintf(query, sizeof query, "pool=us&limit=2&after=%s", next);
-        reply_free(&page);
-        if (over)
-            break;
-    }
-    ck_assert_int_eq(jobs, 6);
-    rig_expect("GET", "/v1/triage/export?pool=us", "viewer-token", NULL, 403);
-    rig_expect("GET", "/v1/triage/export?pool=us", "operator-eu-token", NULL, 404);
-    rig_expect("GET", "/v1/triage/export", "operator-token", NULL, 422);
-}
-END_TEST
-
 int main(void)
 {
     TCase *tests = tcase_create("triage");
@@ -608,8 +412,6 @@ int main(void)
     tcase_add_test(tests, what_was_never_begun_goes_to_another_pool_once_and_says_where_it_was_that_it_went);
     tcase_add_test(tests, what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_its_pool);
     tcase_add_test(tests, what_the_other_pool_does_not_take_stays_and_only_who_may_see_both_moves);
-    tcase_add_test(tests, what_is_exported_and_cancelled_comes_back_once_however_often_it_is_imported);
-    tcase_add_test(tests, an_export_is_read_page_by_page_and_by_whoever_may_read_messages);
     tcase_add_loop_test(tests, a_backlog_of_many_slices_is_cancelled_whole, 0, 2);
     Suite *suite = suite_create("admin_triage");
     suite_add_tcase(suite, tests);

@@ -103,6 +103,21 @@ static void come_back(void)
         ck_assert_mem_eq(ck_key, expected, sizeof ck_key);                                                           \
     } while (0)
 
+/* A mark parts those that had come from those that came since (core_accept_mark()); its number is old all the same. */
+START_TEST(a_requeued_job_has_come_when_it_was_requeued_over_restarts)
+{
+    begin();
+    uint64_t number = refused_job(1), mark = core_accept_mark(rig->core);
+    ck_assert_int_eq(requeue(number, 1), CODE_NONE);
+    for (int starts = 0; starts < 2; starts++) {
+        ck_assert_uint_lt(rig_view(rig, number).sequence, mark);
+        ck_assert_uint_ge(rig_view(rig, number).came, mark);
+        ck_assert_uint_lt(rig_view(rig, number).came, core_accept_mark(rig->core));
+        rig_restart(rig, 1000);
+    }
+}
+END_TEST
+
 /* covers: call POST /v1/dead/{id}/requeue */
 START_TEST(a_requeued_job_keeps_number_key_line_and_attempts)
 {
@@ -506,6 +521,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_requeued_job_keeps_number_key_line_and_attempts,
+        a_requeued_job_has_come_when_it_was_requeued_over_restarts,
         a_requeued_job_is_found_though_another_has_its_slot,
         a_requeued_job_is_found_though_its_earlier_life_still_lies_in_the_list,
         slots_of_requeued_jobs_go_to_others_and_a_restart_knows_whose_they_are,

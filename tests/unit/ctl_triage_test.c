@@ -164,8 +164,8 @@ static char *file_text(void)
 START_TEST(an_export_is_written_in_the_order_of_acceptance_into_a_new_file)
 {
     static const struct reply script[] = {
-        {200, "{\"export\":[" ITEM("j_3", "30", "c") "," ITEM("j_1", "10", "a") "],\"stay\":1,\"stays\":{},\"next\":\"4.9\"}"},
-        {200, "{\"export\":[" ITEM("j_2", "20", "b") "],\"stay\":0,\"stays\":{},\"next\":null}"}};
+        {200, "{\"export\":[" ITEM("j_3", "30", "c") "," ITEM("j_1", "10", "a") "],\"stay\":1,\"stays\":{},\"next\":\"4.9\",\"until\":\"9\"}"},
+        {200, "{\"export\":[" ITEM("j_2", "20", "b") "],\"stay\":0,\"stays\":{},\"next\":null,\"until\":\"9\"}"}};
     SERVER_START(script);
     fresh_name();
     RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
@@ -173,6 +173,7 @@ START_TEST(an_export_is_written_in_the_order_of_acceptance_into_a_new_file)
     assert_asked(0, "GET", "/v1/triage/export?pool=eu");
     assert_asked(1, "GET", "/v1/triage/export?pool=eu&after=4.9");
     assert_says(said.out, "3 jobs are in");
+    assert_says(said.out, "1 stay; --until 9 means these\n");
     ck_assert_str_eq(file_text(), "{\"exported\":\"j_1\",\"id\":\"a\",\"to\":[\"+1415\"]}\n"
                                   "{\"exported\":\"j_2\",\"id\":\"b\",\"to\":[\"+1415\"]}\n"
                                   "{\"exported\":\"j_3\",\"id\":\"c\",\"to\":[\"+1415\"]}\n");
@@ -184,6 +185,34 @@ START_TEST(an_export_is_written_in_the_order_of_acceptance_into_a_new_file)
     assert_says(said.err, "is there already");
     ck_assert_uint_eq(server.seen_count, 2);
     unlink(file_name);
+    server_stop();
+}
+END_TEST
+
+START_TEST(an_export_of_which_jobs_could_not_be_read_leaves_no_file)
+{
+    static const struct reply script[] = {
+        {200, "{\"export\":[" ITEM("j_1", "10", "a") "],\"stay\":2,\"stays\":{\"busy\":2},\"next\":null,\"until\":\"9\"}"}};
+    SERVER_START(script);
+    fresh_name();
+    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "2 jobs could not be read");
+    ck_assert_int_ne(access(file_name, F_OK), 0);
+    server_stop();
+}
+END_TEST
+
+START_TEST(what_is_exported_is_cancelled_by_the_mark_that_the_export_told)
+{
+    static const struct reply script[] = {{200, ANSWER("false", "3", "null", "null", "3", "0", "", "null")}};
+    SERVER_START(script);
+    RUN_ADMIN("triage", W("cancel"), W("--until"), W("9"), W("--yes"), W("--reason"), W("exported"));
+    ck_assert_int_eq(said.code, EXIT_USAGE); /* a mark alone chooses nothing */
+    RUN_ADMIN("triage", W("cancel"), W("--pool"), W("eu"), W("--until"), W("9"), W("--yes"), W("--reason"), W("exported"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_uint_eq(server.seen_count, 1);
+    assert_asked(0, "POST", "/v1/triage/cancel?pool=eu&until=9");
     server_stop();
 }
 END_TEST
@@ -282,6 +311,8 @@ int main(void)
     tcase_add_test(tests, a_move_goes_on_while_what_was_behind_others_still_goes);
     tcase_add_test(tests, an_export_is_written_in_the_order_of_acceptance_into_a_new_file);
     tcase_add_test(tests, an_export_that_breaks_off_leaves_no_file);
+    tcase_add_test(tests, an_export_of_which_jobs_could_not_be_read_leaves_no_file);
+    tcase_add_test(tests, what_is_exported_is_cancelled_by_the_mark_that_the_export_told);
     tcase_add_test(tests, an_import_submits_only_what_was_cancelled_or_has_expired);
     tcase_add_test(tests, an_import_stops_where_it_is_not_told_what_became_of_a_job);
     tcase_add_test(tests, elsewhere_nobody_is_asked_what_became_of_a_job);

@@ -19,8 +19,8 @@ struct exported { /* one line, and its place */
 struct export {
     struct exported *lines;
     size_t count, room;
-    int64_t stay;
-    char next[64];
+    int64_t stay, unread;
+    char next[64], until[32];
 };
 
 static void export_free(struct export *export)
@@ -73,7 +73,7 @@ static int read_page(const struct ctl *ctl, const char *filtered, struct export 
 {
     struct http_answer answer = {0};
     const cJSON *item;
-    int64_t stay = 0;
+    int64_t stay = 0, unread = 0;
     char *path = strdup(filtered);
     bool whole = path != NULL && http_query(&path, "after", export->next[0] != '\0' ? export->next : NULL);
     int code = whole ? http_ask(ctl, "GET", path, NULL, &answer) : ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
@@ -83,9 +83,12 @@ static int read_page(const struct ctl *ctl, const char *filtered, struct export 
         if (code == EXIT_DONE && !keep(export, item))
             code = ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
     }
-    const char *next = json_string(answer.json, "next");
+    const char *next = json_string(answer.json, "next"), *until = json_string(answer.json, "until");
     export->stay += json_int(answer.json, "stay", &stay) ? stay : 0;
+    export->unread += json_int(json_get(answer.json, "stays"), "busy", &unread) ? unread : 0;
     snprintf(export->next, sizeof export->next, "%s", next != NULL ? next : "");
+    if (code == EXIT_DONE)
+        snprintf(export->until, sizeof export->until, "%s", until != NULL ? until : "");
     http_answer_free(&answer);
     return code;
 }
@@ -107,6 +110,17 @@ static bool write_lines(const struct export *export, FILE *file)
     return ok;
 }
 
+static void print_done(const struct ctl *ctl, const char *name, const struct export *export)
+{
+    char until[sizeof export->until];
+    text_clean(export->until, until, sizeof until);
+    if (ctl->json)
+        fprintf(ctl->out, "{\"jobs\":%zu,\"stay\":%" PRId64 ",\"until\":\"%s\"}\n", export->count, export->stay, until);
+    else
+        fprintf(ctl->out, "%zu jobs are in %s, %" PRId64 " stay; --until %s means these\n", export->count, name, export->stay,
+                until);
+}
+
 /* On disk before anybody is told: what it holds is cancelled next. */
 static int write_file(const struct ctl *ctl, const char *name, FILE *file, struct export *export)
 {
@@ -118,10 +132,8 @@ static int write_file(const struct ctl *ctl, const char *name, FILE *file, struc
         ok = false;
     if (!ok)
         return ctl_fail(ctl, EXIT_REFUSED, "not_written", "%s could not be written to its end", name);
-    if (own && ctl->json)
-        fprintf(ctl->out, "{\"jobs\":%zu,\"stay\":%" PRId64 "}\n", export->count, export->stay);
-    else if (own)
-        fprintf(ctl->out, "%zu jobs are in %s, %" PRId64 " stay\n", export->count, name, export->stay);
+    if (own)
+        print_done(ctl, name, export);
     return EXIT_DONE;
 }
 
@@ -138,6 +150,8 @@ int command_triage_export(const struct ctl *ctl, const struct args *args)
         code = ctl_fail(ctl, EXIT_REFUSED, "not_written", "%s: is there already, or cannot be made", name);
     while (code == EXIT_DONE && (code = read_page(ctl, path, &export)) == EXIT_DONE && export.next[0] != '\0')
         continue;
+    if (code == EXIT_DONE && export.unread > 0) /* they would be cancelled with the rest, and be nowhere */
+        code = ctl_fail(ctl, EXIT_REFUSED, "busy", "%" PRId64 " jobs could not be read: say it again", export.unread);
     if (code == EXIT_DONE) {
         code = write_file(ctl, name, file, &export);
     } else if (file != NULL && file != ctl->out) { /* nothing rather than a part */

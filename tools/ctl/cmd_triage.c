@@ -23,6 +23,7 @@ static const struct {
     {"waits-for", "reason", 0},    {"to", "to", 0},
     {"older-than", "accepted_before", -1}, {"younger-than", "accepted_after", -1},
     {"expires-before", "expires_before", 1}, {"expires-after", "expires_after", 1},
+    {"until", "until", 0}, /* chooses nothing by itself */
 };
 
 int triage_path(const struct ctl *ctl, const struct args *args, const char *base, char **out)
@@ -38,7 +39,7 @@ int triage_path(const struct ctl *ctl, const struct args *args, const char *base
             free(path);
             return ctl_fail(ctl, EXIT_USAGE, "usage", "--%s is a time, or a span such as 90m, 2d", filters[i].option);
         }
-        any = true;
+        any = any || strcmp(filters[i].name, "until") != 0;
         whole = http_query(&path, filters[i].name, filters[i].moment != 0 ? moment : value);
     }
     if (whole && any && path != NULL) {
@@ -87,7 +88,8 @@ static int64_t number_of(const cJSON *answer, const char *name)
 
 static void add_answer(struct triage_sum *sum, const cJSON *answer)
 {
-    const char *next = json_string(answer, "next"), *oldest = json_string(answer, "oldest_at");
+    const char *next = json_string(answer, "next"), *oldest = json_string(answer, "oldest_at"),
+               *until = json_string(answer, "until");
     const cJSON *sample;
     sum->jobs += number_of(answer, "jobs");
     sum->recipients += number_of(answer, "recipients");
@@ -106,6 +108,7 @@ static void add_answer(struct triage_sum *sum, const cJSON *answer)
     if (oldest != NULL && (sum->oldest_at[0] == '\0' || strcmp(oldest, sum->oldest_at) < 0))
         snprintf(sum->oldest_at, sizeof sum->oldest_at, "%s", oldest);
     snprintf(sum->next, sizeof sum->next, "%s", next != NULL ? next : "");
+    snprintf(sum->until, sizeof sum->until, "%s", until != NULL ? until : "");
 }
 
 int triage_call(const struct ctl *ctl, const char *filtered, const struct json_out *body, bool dry, struct triage_sum *sum)
@@ -223,6 +226,8 @@ static void print_json(const struct ctl *ctl, const char *verb, bool dry, const 
     json_put_value(&out, sum->sample);
     json_key(&out, "next");
     json_put_string(&out, sum->next[0] != '\0' ? sum->next : NULL);
+    json_key(&out, "until");
+    json_put_string(&out, sum->until[0] != '\0' ? sum->until : NULL);
     json_close(&out, '}');
     ctl_print_json(ctl, &out);
 }

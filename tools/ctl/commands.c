@@ -234,16 +234,20 @@ static const struct option_spec top_options[] = {
     {"expires-before", "WHEN", "expiring before a time, or within 90m, 24h, 2d"},                            \
     {"expires-after", "WHEN", "expiring then or later, but not never"}
 
+#define TRIAGE_UNTIL {"until", "MARK", "only what had come when an export, or another triage, said this mark"}
+
 static const struct option_spec triage_options[] = {
     TRIAGE_FILTERS,
     {"reason", "TEXT", "with --yes: why; kept in the audit (needed)"},
     {"yes", NULL, "do it; else it is only said what would be done"},
+    TRIAGE_UNTIL,
     {"after", "NEXT", "with --yes: go on where an earlier one stopped"},
     {NULL, NULL, NULL},
 };
 
 static const struct option_spec triage_export_options[] = {
     TRIAGE_FILTERS,
+    TRIAGE_UNTIL,
     {NULL, NULL, NULL},
 };
 
@@ -261,6 +265,7 @@ static const struct option_spec triage_redate_options[] = {
     {"expires-at", "WHEN", "a new expires_at: a time, a span from now, or `never`"},
     {"reason", "TEXT", "with --yes: why; kept in the audit (needed)"},
     {"yes", NULL, "do it; else it is only said what would be done"},
+    TRIAGE_UNTIL,
     {"after", "NEXT", "with --yes: go on where an earlier one stopped"},
     {NULL, NULL, NULL},
 };
@@ -270,6 +275,7 @@ static const struct option_spec triage_move_options[] = {
     {"to-pool", "POOL", "where to (needed)"},
     {"reason", "TEXT", "with --yes: why; kept in the audit (needed)"},
     {"yes", NULL, "do it; else it is only said what would be done"},
+    TRIAGE_UNTIL,
     {"after", "NEXT", "with --yes: go on where an earlier one stopped"},
     {NULL, NULL, NULL},
 };
@@ -361,7 +367,8 @@ const struct command commands[] = {
      triage_move_options, command_triage_move, "/v1/triage/move"},
     {"triage export", "FILE.jsonl|-", 1, 1, "write the waiting jobs that the options choose, one document a line",
      "In the order in which they were accepted, with recipients and messages: FILE is made with mode 0600 and never written\n"
-     "over. Nothing is changed; cancel them next. Each line's id is the producer's with the job's number behind it.",
+     "over. Nothing is changed; cancel them next, with the --until that it tells: else what came since is cancelled, and in no\n"
+     "file. Each line's id is the producer's with the job's number behind it.",
      triage_export_options, command_triage_export, "/v1/triage/export"},
     {"triage import", "FILE.jsonl|-", 1, 1, "submit exported jobs again, each once",
      "Only those whose job has been cancelled or has expired since: what was sent after all, or waits still, is refused and\n"

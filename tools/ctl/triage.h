@@ -11,7 +11,7 @@
 struct triage_sum { /* of all answers so far */
     int64_t jobs, recipients, stay;
     cJSON *by_class, *by_reason, *stays, *sample; /* NULL: there was none yet */
-    char oldest_at[TIME_TEXT_MAX], next[64];      /* "": none */
+    char oldest_at[TIME_TEXT_MAX], next[64], until[32]; /* "": none */
 };
 void triage_sum_free(struct triage_sum *sum);
 

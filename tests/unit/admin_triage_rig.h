@@ -1,0 +1,85 @@
+/* admin_triage_rig.h — a backlog to be sorted out, over the admin rig. Included once per test program. */
+#ifndef LINEWARD_TESTS_ADMIN_TRIAGE_RIG_H
+#define LINEWARD_TESTS_ADMIN_TRIAGE_RIG_H
+
+#include "tests/unit/admin_rig.h"
+
+#define EU "%2B12025550101"
+
+static void enqueue(const char *id, unsigned recipient, const char *more)
+{
+    char body[512];
+    snprintf(body, sizeof body,
+             "{\"id\":\"%s\",\"to\":\"+1415555%04u\"%s,"
+             "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]}}",
+             id, recipient, more);
+    rig_expect("POST", "/v1/jobs", "admin-token", body, 200);
+}
+
+static void pass(int64_t ms)
+{
+    rig.now.wall_ms += ms;
+    rig.now.mono_ms += ms;
+    core_tick(rig.core, rig.now, &rig.effects);
+    rig_commit();
+}
+
+/* One job an hour, from 10:00 on: two pools, all classes, campaigns, deadlines; the clock stands at 15:00 then. */
+static void backlog(void)
+{
+    rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
+    enqueue("a", 1, ",\"pool\":\"us\",\"class\":\"campaign\",\"campaign\":\"spring\"");
+    pass(3600000);
+    enqueue("b", 2, ",\"pool\":\"us\",\"class\":\"campaign\",\"campaign\":\"spring\",\"expires_at\":\"2026-11-24T00:00:00Z\"");
+    pass(3600000);
+    enqueue("c", 2, ",\"pool\":\"us\",\"class\":\"followup\",\"campaign\":\"autumn\"");
+    pass(3600000);
+    enqueue("d", 3, ",\"pool\":\"us\",\"class\":\"reply\",\"expires_at\":\"2026-11-26T00:00:00Z\"");
+    pass(3600000);
+    enqueue("e", 4, ",\"pool\":\"eu\",\"from\":\"+12025550101\"");
+    pass(3600000);
+    enqueue("f", 5, ",\"pool\":\"eu\",\"send_after\":\"2026-11-25T00:00:00Z\"");
+}
+
+static int64_t number(const cJSON *object, const char *name)
+{
+    int64_t value = -1;
+    json_int(object, name, &value);
+    return value;
+}
+
+static struct reply triage(const char *action, const char *query)
+{
+    char target[320];
+    snprintf(target, sizeof target, "/v1/triage/%s?%s", action, query);
+    struct reply reply = rig_ask("POST", target, "operator-token", "{\"reason\":\"too old\"}");
+    ck_assert_msg(reply.status == 200, "%s: %d %s", target, reply.status, reply.body);
+    return reply;
+}
+
+static bool is(const char *pool, const char *id, const char *state)
+{
+    char target[64];
+    snprintf(target, sizeof target, "/v1/jobs/%s%%2F%s", pool, id);
+    struct reply reply = rig_ask("GET", target, "viewer-token", NULL);
+    bool same = reply.status == 200 && strcmp(json_string(reply.json, "state"), state) == 0;
+    reply_free(&reply);
+    return same;
+}
+
+static const char *pool_of(char id)
+{
+    return id < 'e' ? "us" : "eu";
+}
+
+/* What is in `jobs` is over, the rest waits. */
+static void expect_ended(const char *jobs, const char *state)
+{
+    for (const char *id = "abcdef"; *id != '\0'; id++) {
+        bool ended = strchr(jobs, *id) != NULL;
+        const char *waits = *id == 'f' ? "scheduled" : "held";
+        ck_assert_msg(is(pool_of(*id), (const char[]){*id, '\0'}, ended ? state : waits), "%c of %s", *id, jobs);
+    }
+}
+
+#endif
