@@ -54,7 +54,7 @@ static void poll_soon(struct core *core, const struct line *line, int64_t at_mon
 {
     uint32_t owner = core->mono_first[MONO_POLL_SOON] + line->account;
     if (at_mono_ms < timers_of(&core->mono, owner))
-        timers_set(&core->mono, owner, at_mono_ms);
+        timers_set(&core->mono, owner, at_mono_ms, 0);
 }
 
 static void hear(struct core *core, struct line *line, struct instant now)

@@ -599,17 +599,18 @@ static inline int64_t minute_ms(uint64_t minute)
     return minute == 0 ? 0 : MOMENT_EPOCH_MS + (int64_t)minute * 60000;
 }
 
+/* Jobs that fall due in the same moment do so in the order in which they were accepted. */
 static inline void wall_timer(struct core *core, enum wall_timer kind, uint32_t slot, int64_t at_ms)
 {
     uint32_t first[] = {[WALL_JOB] = 0,
                         [WALL_PAUSE] = core->limits.jobs_max + 1,
                         [WALL_CONVERSATION] = core->limits.jobs_max + 1 + core->limits.pauses_max};
-    timers_set(&core->wall, first[kind] + slot, at_ms);
+    timers_set(&core->wall, first[kind] + slot, at_ms, kind == WALL_JOB ? job_sequence(&core->jobs[slot]) : 0);
 }
 
 static inline void mono_timer(struct core *core, enum mono_timer kind, uint32_t slot, int64_t at_ms)
 {
-    timers_set(&core->mono, core->mono_first[kind] + slot, at_ms);
+    timers_set(&core->mono, core->mono_first[kind] + slot, at_ms, 0);
 }
 
 static inline struct job *job_at(const struct core *core, uint32_t slot)

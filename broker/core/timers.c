@@ -3,6 +3,18 @@
 
 #include "lineward/clock.h"
 
+_Static_assert(sizeof(struct timer) == 16, "a job costs what it did");
+
+static uint64_t rank_of(struct timer timer)
+{
+    return (uint64_t)timer.rank_high << 32 | timer.rank_low;
+}
+
+static bool before(struct timer a, struct timer b)
+{
+    return a.at_ms != b.at_ms ? a.at_ms < b.at_ms : rank_of(a) < rank_of(b);
+}
+
 static void put(struct timers *timers, uint32_t i, struct timer timer)
 {
     timers->heap[i] = timer;
@@ -12,7 +24,7 @@ static void put(struct timers *timers, uint32_t i, struct timer timer)
 /* `timer` belongs at or above the hole `i`. */
 static void sift_up(struct timers *timers, uint32_t i, struct timer timer)
 {
-    while (i > 0 && timers->heap[(i - 1) / 2].at_ms > timer.at_ms) {
+    while (i > 0 && before(timer, timers->heap[(i - 1) / 2])) {
         put(timers, i, timers->heap[(i - 1) / 2]);
         i = (i - 1) / 2;
     }
@@ -25,9 +37,9 @@ static void sift_down(struct timers *timers, uint32_t i, struct timer timer)
         uint32_t child = 2 * i + 1;
         if (child >= timers->count)
             break;
-        if (child + 1 < timers->count && timers->heap[child + 1].at_ms < timers->heap[child].at_ms)
+        if (child + 1 < timers->count && before(timers->heap[child + 1], timers->heap[child]))
             child++;
-        if (timers->heap[child].at_ms >= timer.at_ms)
+        if (!before(timers->heap[child], timer))
             break;
         put(timers, i, timers->heap[child]);
         i = child;
@@ -37,7 +49,7 @@ static void sift_down(struct timers *timers, uint32_t i, struct timer timer)
 
 static void place(struct timers *timers, uint32_t hole, struct timer timer)
 {
-    if (hole > 0 && timers->heap[(hole - 1) / 2].at_ms > timer.at_ms)
+    if (hole > 0 && before(timer, timers->heap[(hole - 1) / 2]))
         sift_up(timers, hole, timer);
     else
         sift_down(timers, hole, timer);
@@ -51,16 +63,19 @@ static void take_out(struct timers *timers, uint32_t hole)
         place(timers, hole, last);
 }
 
-void timers_set(struct timers *timers, uint32_t owner, int64_t at_ms)
+void timers_set(struct timers *timers, uint32_t owner, int64_t at_ms, uint64_t rank)
 {
     uint32_t at = timers->at[owner];
-    struct timer timer = {.at_ms = at_ms, .owner = owner};
+    struct timer timer = {.at_ms = at_ms < TIMERS_FAR_MS ? at_ms : TIMERS_FAR_MS,
+                          .rank_high = rank >> 32 & 0xFF,
+                          .rank_low = (uint32_t)rank,
+                          .owner = owner};
     if (at_ms == TIME_NEVER) {
         if (at != 0)
             take_out(timers, at - 1);
     } else if (at == 0) {
         sift_up(timers, timers->count++, timer);
-    } else if (timers->heap[at - 1].at_ms != at_ms) {
+    } else if (before(timers->heap[at - 1], timer) || before(timer, timers->heap[at - 1])) {
         place(timers, at - 1, timer);
     }
 }

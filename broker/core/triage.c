@@ -61,7 +61,7 @@ bool core_triage_keeps(const struct core *core, uint64_t number, const struct co
 static void redate(struct core *core, uint32_t slot, const struct core_triage *what, struct instant now, struct effects *out)
 {
     struct job *job = job_at(core, slot);
-    int64_t due_ms = !what->has_due ? job_due_ms(job) : what->due_ms < now.wall_ms ? now.wall_ms : what->due_ms;
+    int64_t due_ms = !what->has_due ? job_due_ms(job) : what->due_ms == 0 ? now.wall_ms : what->due_ms;
     int64_t expires_ms = what->has_expires ? what->expires_ms : job_expires_ms(job);
     if (due_ms == job_due_ms(job) && expires_ms == job_expires_ms(job))
         return;

@@ -5,7 +5,8 @@
 
 #include "broker/edge/admin_select.h"
 
-#define TRIAGE_PICKS_MAX  1000  /* jobs in hand at once */
+#define TRIAGE_PICKS_MAX  1000  /* jobs in hand at once ... */
+#define TRIAGE_ORDER_MAX  65536 /* ... if they are the first ones of the whole backlog */
 #define TRIAGE_ASKED_MAX  128   /* of those, whose records are read at once ... */
 #define TRIAGE_READ_MAX   16    /* ... and all of them, message included ... */
 #define TRIAGE_READ_BYTES 65536 /* ... until they are so many bytes */
@@ -25,18 +26,23 @@ struct triage_work {
     char pool[NAME_MAX_BYTES + 1]; /* TRIAGE_MOVE: where to ... */
     uint32_t pool_index;
     bool dry, exports;
+    bool in_order;     /* other due times are given in the order of acceptance, over all calls */
+    int64_t moment_ms; /* of the first call: what is due at once is due then */
     struct selection selection;
     uint64_t mark; /* jobs that came before it are meant: core_accept_mark() */
     /* which jobs */
+    uint64_t from, last; /* in_order: the first sequence that is not dealt with yet, the last one that is ... */
+    bool dropped;        /* ... and there are more than this call has room for */
     uint32_t slot, walked;
     bool walk_over;
     size_t left; /* jobs that this call may still touch */
     struct pick *picks;
-    size_t pick_count, pick_at; /* those before `pick_at` are dealt with */
+    size_t pick_max, pick_count, pick_at; /* those before `pick_at` are dealt with */
+    size_t heap_count;                    /* in_order: of those in hand, the first so many are still to be sorted */
     struct lookup_job *jobs;    /* to be asked for; NULL: taken over */
     uint32_t asked[TRIAGE_ASKED_MAX]; /* picks whose records are read */
     size_t asked_count, item_at, text_at; /* how far the answer is dealt with */
-    struct admin *reserved_of; /* not NULL: of whom memory for a large answer is reserved */
+    struct admin *reserved_of; /* not NULL: of whom memory is reserved, for a large answer or many in hand */
     uint8_t *seen; /* a bit for each conversation; NULL: they are not counted */
     uint32_t seen_max;
     /* what it comes to */

@@ -77,14 +77,22 @@ static void put_sample(struct json_out *out, const struct triage_work *work)
     json_close(out, ']');
 }
 
-/* Those in hand that the answer has no room for are found again. */
+/* Those in hand that the answer has no room for are found again. False: there is nothing more to look at. */
+static bool next_at(const struct triage_work *work, uint64_t *out)
+{
+    bool in_hand = work->pick_at < work->pick_count;
+    *out = work->in_order ? work->last + 1 : in_hand ? work->picks[work->pick_at].slot : work->slot;
+    return work->in_order ? work->dropped : in_hand || !work->walk_over;
+}
+
 static void put_next(struct json_out *out, const struct triage_work *work)
 {
-    char next[64], until[32];
-    bool in_hand = work->pick_at < work->pick_count;
+    char next[72], until[24];
+    uint64_t at;
+    bool more = next_at(work, &at);
     snprintf(until, sizeof until, "%" PRIu64, work->mark);
-    snprintf(next, sizeof next, "%" PRIu32 ".%s", in_hand ? work->picks[work->pick_at].slot : work->slot, until);
-    put_word(out, "next", work->walk_over && !in_hand ? NULL : next);
+    snprintf(next, sizeof next, "%" PRIu64 ".%s.%" PRId64, at, until, work->moment_ms);
+    put_word(out, "next", more ? next : NULL);
     put_word(out, "until", until);
 }
 

@@ -10,7 +10,7 @@
 #include "broker/edge/admin_triage.h"
 #include "broker/edge/job_parse.h"
 
-#define EXPORT_ROOM ((size_t)4 << 20) /* what an export may take, its answer on its way included */
+#define LARGE_ROOM ((size_t)4 << 20) /* what an export may take, its answer on its way included; and many in hand */
 
 static void work_free(void *memory)
 {
@@ -18,7 +18,7 @@ static void work_free(void *memory)
     if (work == NULL)
         return;
     if (work->reserved_of != NULL)
-        admin_large_release(work->reserved_of, EXPORT_ROOM);
+        admin_large_release(work->reserved_of, LARGE_ROOM);
     free(work->picks);
     free(work->jobs);
     free(work->seen);
@@ -67,16 +67,21 @@ static bool read_until(struct admin_turn *turn, struct exchange *x, struct triag
     return refuse(x, "until", "until must be the `until` of an answer");
 }
 
-/* `after` is a slot of the core and, behind a dot, the mark of the first call. */
+/* `after`: where to go on (a slot of the core, or a sequence), the mark and the moment of the first call, with dots. */
 static bool read_after(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
 {
     const char *text = query_get(x, "after");
-    uint64_t slot = 0, mark = 0;
+    uint64_t at = 0, mark = 0, moment = 0;
     if (text == NULL)
         return true;
-    if (read_part(&text, &slot) && slot <= UINT32_MAX && *text++ == '.' && read_part(&text, &mark) && *text == '\0' &&
-        take_mark(turn, work, mark)) {
-        work->slot = (uint32_t)slot;
+    if (read_part(&text, &at) && *text++ == '.' && read_part(&text, &mark) && *text++ == '.' &&
+        read_part(&text, &moment) && *text == '\0' && moment <= JOB_MOMENT_MAX_MS &&
+        (work->in_order || at <= UINT32_MAX) && take_mark(turn, work, mark)) {
+        work->moment_ms = (int64_t)moment;
+        if (work->in_order)
+            work->from = at;
+        else
+            work->slot = (uint32_t)at;
         return true;
     }
     return refuse(x, "after", "after must be the `next` of the answer before");
@@ -137,24 +142,38 @@ static bool read_body(struct admin_turn *turn, struct exchange *x, struct triage
     return ok;
 }
 
-static bool read_query(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
+static void read_kind(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
 {
     const char *dry = query_get(x, "dry_run");
-    uint64_t limit;
+    work->x = x;
     work->what.how = (enum triage)x->route->detail;
     work->exports = x->route->handle == call_export;
     work->dry = !work->exports && dry != NULL && strcmp(dry, "1") == 0;
     work->mark = core_accept_mark(turn->core);
-    if (!query_number(x, "limit", 1, ADMIN_PAGE_MAX, ADMIN_PAGE_MAX, &limit) || !read_until(turn, x, work) ||
-        !read_after(turn, x, work))
+    work->moment_ms = turn->now.wall_ms;
+}
+
+/* What is in_order looks at the whole backlog in each call, so it takes many at a time. */
+static bool read_query(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
+{
+    uint64_t most = work->in_order ? TRIAGE_ORDER_MAX : ADMIN_PAGE_MAX, limit;
+    if (!query_number(x, "limit", 1, most, most, &limit) || !read_until(turn, x, work) || !read_after(turn, x, work))
         return false;
     work->left = work->dry ? SIZE_MAX : (size_t)limit;
+    work->pick_max = work->in_order ? (size_t)limit : TRIAGE_PICKS_MAX;
     return selection_read_waiting(turn, x, &work->selection);
+}
+
+/* Those that are due at once, or were due long ago, are all due in one moment, whatever the clock says meanwhile. */
+static void freeze(struct triage_work *work)
+{
+    if (work->what.has_due && work->what.due_ms < work->moment_ms)
+        work->what.due_ms = work->moment_ms;
 }
 
 static bool make_room(struct admin_turn *turn, struct triage_work *work)
 {
-    work->picks = calloc(TRIAGE_PICKS_MAX, sizeof *work->picks);
+    work->picks = calloc(work->pick_max, sizeof *work->picks);
     work->seen_max = core_held_conversations(turn->core);
     work->seen = work->dry ? calloc(work->seen_max / 8 + 1, 1) : NULL;
     return work->picks != NULL && (work->seen != NULL || !work->dry);
@@ -169,17 +188,22 @@ bool triage_ask(struct admin_turn *turn, struct exchange *x)
         answer_error(x, CODE_BUSY, "out of memory", NULL);
         return false;
     }
-    work->x = x;
-    if (!read_query(turn, x, work) || !read_body(turn, x, work))
+    read_kind(turn, x, work);
+    if (!read_body(turn, x, work))
         return false;
+    work->in_order = work->what.has_due && !work->dry;
+    if (!read_query(turn, x, work))
+        return false;
+    freeze(work);
     if (!make_room(turn, work)) {
         answer_error(x, CODE_BUSY, "out of memory", NULL);
         return false;
     }
-    if (work->exports && !admin_large_reserve(turn->admin, EXPORT_ROOM)) {
-        answer_error(x, CODE_BUSY, "too many exports at once", NULL);
+    bool is_large = work->exports || work->in_order;
+    if (is_large && !admin_large_reserve(turn->admin, LARGE_ROOM)) {
+        answer_error(x, CODE_BUSY, "too many exports or re-dates at once", NULL);
         return false;
     }
-    work->reserved_of = work->exports ? turn->admin : NULL;
+    work->reserved_of = is_large ? turn->admin : NULL;
     return true;
 }

@@ -1,5 +1,9 @@
 /* admin_triage_pick.c — which jobs a triage means: it walks over the backlog in slices until it has a handful, sorts them
- * as they stand in their conversations, and reads of their records what is needed. */
+ * as they stand in their conversations, and reads of their records what is needed.
+ *
+ * Other due times are given in the order of acceptance, for in the same moment jobs go out in that order, and the first of
+ * a conversation that got its new one would go before the rest: so each such call goes through the whole backlog and
+ * takes the first so many of all that are left. */
 #include <stdlib.h>
 
 #include "broker/edge/admin_calls.h"
@@ -9,6 +13,7 @@
 #define SLOTS_PER_CALL 65536   /* by a call that changes something */
 #define SLOTS_PER_LOOK 1048576 /* by one that does not */
 #define EXPORT_BYTES   1048576 /* of an answer: no job is added beyond */
+#define SORTED_PER_STEP 1024
 
 bool triage_reads_all(const struct triage_work *work)
 {
@@ -28,6 +33,8 @@ bool triage_is_chosen(const struct triage_work *work, const struct job_view *vie
 
 static uint32_t slots_max(const struct triage_work *work)
 {
+    if (work->in_order)
+        return UINT32_MAX;
     return work->dry ? SLOTS_PER_LOOK : SLOTS_PER_CALL;
 }
 
@@ -47,23 +54,93 @@ bool triage_is_over(const struct triage_work *work)
     return is_full(work) || (!in_hand && (has_looked(work) || work->left == 0));
 }
 
-static size_t room_of(const struct triage_work *work)
+static bool has_room(const struct triage_work *work)
 {
-    return (work->left < TRIAGE_PICKS_MAX ? work->left : TRIAGE_PICKS_MAX) - work->pick_count;
+    return work->in_order || (work->pick_count < work->pick_max && work->pick_count < work->left);
 }
+
+/* ---- the first ones of all: a heap with the last of them on top ---- */
+
+static void swap(struct pick *a, struct pick *b)
+{
+    struct pick was = *a;
+    *a = *b;
+    *b = was;
+}
+
+static void sift_up(struct pick *heap, size_t at)
+{
+    for (; at > 0 && heap[(at - 1) / 2].sequence < heap[at].sequence; at = (at - 1) / 2)
+        swap(&heap[at], &heap[(at - 1) / 2]);
+}
+
+static void sift_down(struct pick *heap, size_t count)
+{
+    for (size_t at = 0, child; (child = 2 * at + 1) < count; at = child) {
+        child += child + 1 < count && heap[child + 1].sequence > heap[child].sequence;
+        if (heap[child].sequence <= heap[at].sequence)
+            return;
+        swap(&heap[at], &heap[child]);
+    }
+}
+
+static void keep_first(struct triage_work *work, const struct pick *pick)
+{
+    if (work->pick_count < work->pick_max) {
+        work->picks[work->pick_count] = *pick;
+        sift_up(work->picks, work->pick_count++);
+    } else {
+        work->dropped = true;
+        if (pick->sequence > work->picks[0].sequence)
+            return;
+        work->picks[0] = *pick;
+        sift_down(work->picks, work->pick_count);
+    }
+    work->heap_count = work->pick_count;
+}
+
+/* True: they all stand in their order. */
+static bool sort_some(struct triage_work *work)
+{
+    for (unsigned i = 0; i < SORTED_PER_STEP && work->heap_count > 1; i++) {
+        swap(&work->picks[0], &work->picks[--work->heap_count]);
+        sift_down(work->picks, work->heap_count);
+    }
+    if (work->heap_count > 1)
+        return false;
+    work->last = work->pick_count > 0 ? work->picks[work->pick_count - 1].sequence : 0;
+    return true;
+}
+
+/* What stands in its conversation's line already takes no room: it is only counted, once. */
+static bool is_passed_over(struct triage_work *work, const struct job_view *view)
+{
+    enum drain_stay stay;
+    if (view->state == JOB_SCHEDULED || triage_asks_disk(work))
+        return view->sequence < work->from;
+    if (work->from == 0 && core_triage_keeps(work->turn->core, view->number, &work->what, &stay))
+        work->stays[stay]++;
+    return true;
+}
+
+/* ---- the walk ---- */
 
 static void choose(void *self, const struct job_view *view)
 {
     struct triage_work *work = self;
-    if (!triage_is_chosen(work, view))
+    if (!triage_is_chosen(work, view) || (work->in_order && is_passed_over(work, view)))
         return;
-    work->picks[work->pick_count++] = (struct pick){.number = view->number,
-                                                    .sequence = view->sequence,
-                                                    .order = view->order,
-                                                    .conversation = view->conversation,
-                                                    .slot = work->slot,
-                                                    .class = (uint8_t)view->class,
-                                                    .reason = (uint8_t)view->reason};
+    struct pick pick = {.number = view->number,
+                        .sequence = view->sequence,
+                        .order = view->order,
+                        .conversation = view->conversation,
+                        .slot = work->slot,
+                        .class = (uint8_t)view->class,
+                        .reason = (uint8_t)view->reason};
+    if (work->in_order)
+        keep_first(work, &pick);
+    else
+        work->picks[work->pick_count++] = pick;
 }
 
 /* As they stand in a conversation: by class, then by place. */
@@ -79,16 +156,19 @@ static int by_place(const void *left, const void *right)
  * whoever reads it, for it is more than one answer. */
 bool triage_pick(struct triage_work *work)
 {
-    for (unsigned i = 0; i < SLOTS_PER_STEP && room_of(work) > 0 && !has_looked(work); i++) {
+    for (unsigned i = 0; i < SLOTS_PER_STEP && has_room(work) && !has_looked(work); i++) {
         uint32_t next = work->slot;
         work->walk_over = !core_jobs_walk(work->turn->core, &next, 1, work->turn->now, choose, work);
         work->slot = next;
         work->walked++;
     }
-    bool whole = room_of(work) == 0 || has_looked(work);
-    if (whole && !work->exports)
+    if (has_room(work) && !has_looked(work))
+        return false;
+    if (work->in_order)
+        return sort_some(work);
+    if (!work->exports)
         qsort(work->picks, work->pick_count, sizeof *work->picks, by_place);
-    return whole;
+    return true;
 }
 
 /* ---- what the disk knows of them ---- */

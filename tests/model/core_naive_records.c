@@ -495,9 +495,12 @@ static void show_try(const struct showing *s, const struct change_try *change)
         show_back(s, job, change);
     } else if (change->state == JOB_QUEUED && job->place == NAIVE_SCHEDULED) {
         REFUSE_UNLESS(job->due_ms <= s->now_ms, "job %llu falls due too early", ull(job->number));
-        for (int i = 0; i < NAIVE_JOBS; i++)
-            REFUSE_UNLESS(s->naive->jobs[i].place != NAIVE_SCHEDULED || s->naive->jobs[i].due_ms >= job->due_ms,
-                          "job %llu falls due before an earlier one", ull(job->number));
+        for (int i = 0; i < NAIVE_JOBS; i++) { /* in the same moment: the one that was accepted first */
+            const struct naive_job *other = &s->naive->jobs[i];
+            bool earlier = other->due_ms < job->due_ms || (other->due_ms == job->due_ms && other->number < job->number);
+            REFUSE_UNLESS(other->place != NAIVE_SCHEDULED || !earlier, "job %llu falls due before an earlier one",
+                          ull(job->number));
+        }
         job->place = NAIVE_WAITING;
         job->due_ms = 0;
         job->order = ++s->naive->orders;

@@ -1,6 +1,8 @@
 /* POST /v1/triage/…: which jobs each filter chooses, that a rehearsal says what is then done, and that nothing else is. */
 #include "tests/unit/admin_triage_rig.h"
 
+#define US 1 /* its index in rig_conf */
+
 static const struct {
     const char *query, *jobs; /* those that it chooses */
     int recipients;
@@ -290,6 +292,90 @@ START_TEST(a_selection_gets_other_dates_and_what_is_due_keeps_its_place)
 }
 END_TEST
 
+static struct job_view view_of(const char *id)
+{
+    struct job_view view = {.number = 0};
+    uint64_t number = core_job_by_id(rig.core, rig_id_hash(NULL, US, id));
+    ck_assert_uint_ne(number, 0);
+    if (!core_job_view(rig.core, number, rig.now, &view))
+        view.state = JOB_NONE;
+    return view;
+}
+
+/* Slots are given again, the last one first: whoever goes through them meets the youngest first. */
+static void schedule_backwards(unsigned jobs)
+{
+    char id[16], more[96];
+    for (unsigned i = 0; i < jobs; i++) {
+        snprintf(id, sizeof id, "old%u", i);
+        enqueue(id, 9, ",\"pool\":\"us\"");
+    }
+    for (unsigned i = 0; i < jobs; i++) {
+        snprintf(more, sizeof more, "/v1/jobs/us%%2Fold%u", i);
+        rig_expect("DELETE", more, "operator-token", NULL, 200);
+    }
+    for (unsigned i = 0; i < jobs; i++) { /* the youngest is due first */
+        snprintf(id, sizeof id, "j%u", i);
+        snprintf(more, sizeof more, ",\"pool\":\"us\",\"send_after\":\"2026-11-24T%02u:00:00Z\"", 23 - i);
+        enqueue(id, 5, more);
+    }
+}
+
+/* Whatever falls due between two calls, and wherever the clock is put meanwhile. */
+START_TEST(a_conversation_that_is_due_at_once_keeps_the_order_in_which_it_was_accepted)
+{
+    enum { JOBS = 7 };
+    char query[96] = "pool=us&limit=2", target[128], id[16];
+    const char *date = _i == 0 ? "{\"send_after\":null}" : "{\"send_after\":\"2026-11-23T10:00:02Z\"}";
+    int64_t done = 0;
+    rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
+    schedule_backwards(JOBS);
+    for (bool over = false; !over;) {
+        snprintf(target, sizeof target, "/v1/triage/redate?%s", query);
+        struct reply reply = rig_ask("POST", target, "operator-token", date);
+        ck_assert_int_eq(reply.status, 200);
+        done += number(reply.json, "jobs");
+        const char *next = json_string(reply.json, "next");
+        over = next == NULL;
+        snprintf(query, sizeof query, "pool=us&limit=2&after=%s", over ? "" : next);
+        reply_free(&reply);
+        rig.now.wall_ms -= done == 4 ? 60000 : 0; /* before those of this call have fallen due */
+        pass(1000);
+    }
+    ck_assert_int_eq(done, JOBS);
+    pass(120000);
+    for (unsigned i = 0; i < JOBS; i++) {
+        snprintf(id, sizeof id, "j%u", i);
+        struct job_view view = view_of(id);
+        ck_assert_int_eq(view.state, JOB_QUEUED);
+        ck_assert_msg(view.ahead == i, "%s has %u before it", id, view.ahead);
+    }
+}
+END_TEST
+
+/* What is due already is counted once, and takes nobody's room. */
+START_TEST(a_redate_of_many_counts_what_stays_once)
+{
+    int64_t done = 0, stays = 0;
+    char query[96] = "account=default&limit=1", target[128];
+    backlog();
+    enqueue("g", 5, ",\"pool\":\"eu\",\"send_after\":\"2026-11-25T00:00:00Z\"");
+    for (bool over = false; !over;) {
+        snprintf(target, sizeof target, "/v1/triage/redate?%s", query);
+        struct reply reply = rig_ask("POST", target, "operator-token", "{\"send_after\":\"2026-11-26T00:00:00Z\"}");
+        ck_assert_int_eq(reply.status, 200);
+        done += number(reply.json, "jobs");
+        stays += number(reply.json, "stay");
+        const char *next = json_string(reply.json, "next");
+        over = next == NULL;
+        snprintf(query, sizeof query, "account=default&limit=1&after=%s", over ? "" : next);
+        reply_free(&reply);
+    }
+    ck_assert_int_eq(done, 2);
+    ck_assert_int_eq(stays, 5);
+}
+END_TEST
+
 /* ---- another pool ---- */
 
 static struct reply move(const char *query, const char *pool)
@@ -409,6 +495,8 @@ int main(void)
     tcase_add_test(tests, a_token_of_one_pool_touches_nothing_of_another);
     tcase_add_test(tests, a_triage_leaves_an_audit_record_and_a_rehearsal_none);
     tcase_add_test(tests, a_selection_gets_other_dates_and_what_is_due_keeps_its_place);
+    tcase_add_loop_test(tests, a_conversation_that_is_due_at_once_keeps_the_order_in_which_it_was_accepted, 0, 2);
+    tcase_add_test(tests, a_redate_of_many_counts_what_stays_once);
     tcase_add_test(tests, what_was_never_begun_goes_to_another_pool_once_and_says_where_it_was_that_it_went);
     tcase_add_test(tests, what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_its_pool);
     tcase_add_test(tests, what_the_other_pool_does_not_take_stays_and_only_who_may_see_both_moves);

@@ -207,6 +207,48 @@ START_TEST(what_is_not_due_yet_falls_due_at_its_new_time)
 }
 END_TEST
 
+/* As one worker gets them, one by one. */
+static void expect_order(const uint64_t *jobs, unsigned count)
+{
+    rig_worker(rig, 1, 1);
+    for (unsigned i = 0; i < count; i++) {
+        rig_forget(rig);
+        rig_pass(rig, 1000);
+        const struct effect *job = rig_told(rig, EFFECT_JOB, 0);
+        ck_assert_ptr_nonnull(job);
+        ck_assert_uint_eq(job->number, jobs[i]);
+        struct effect copy = *job;
+        rig_sent(rig, &copy);
+    }
+}
+
+/* Of several that fall due in the same moment the one that was accepted first goes first, be that how they came or how they
+ * were re-dated, and over a start. */
+START_TEST(jobs_of_one_moment_go_in_the_order_in_which_they_were_accepted)
+{
+    enum { JOBS = 9 };
+    for (int how = 0; how < 4; how++) {
+        uint64_t jobs[JOBS];
+        begin_with(FAST_CONF, 1);
+        int64_t now_ms = rig->now.wall_ms;
+        bool redated = how >= 2;
+        for (int i = 0; i < JOBS; i++)
+            jobs[i] = dated(7, now_ms + (redated ? (10 + (i * 5) % JOBS) * MINUTE : 5 * MINUTE), 0);
+        for (int i = JOBS; redated && i-- > 0;)
+            ck_assert(redate_due(jobs[i], now_ms + 5 * MINUTE));
+        if (how % 2 == 1)
+            rig_restart(rig, 1000);
+        rig_pass(rig, 6 * MINUTE);
+        if (how % 2 == 1)
+            rig_restart(rig, 1000);
+        rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+        expect_order(jobs, JOBS);
+        end_rig();
+    }
+    begin_default();
+}
+END_TEST
+
 /* It has its place already; another one would be behind what came later. */
 START_TEST(what_is_due_gets_no_new_due_time_but_another_expiry)
 {
@@ -306,6 +348,7 @@ int main(void)
         another_expiry_counts_over_restarts_and_cleaning,
         what_is_not_due_yet_falls_due_at_its_new_time,
         what_is_due_gets_no_new_due_time_but_another_expiry,
+        jobs_of_one_moment_go_in_the_order_in_which_they_were_accepted,
         a_new_deadline_changes_whose_turn_it_is,
         only_the_first_job_of_a_conversation_that_was_never_begun_may_leave_its_pool,
         what_is_leased_or_of_unknown_outcome_is_kept,
