@@ -63,10 +63,16 @@ static bool has_place(const struct job *old, const struct job *job)
     return old->state == JOB_QUEUED && job->state == JOB_QUEUED && old->class == job->class;
 }
 
-bool collapse_waits(const struct core *core, uint32_t conversation, uint64_t hash)
+static bool waits_since(const struct core *core, uint32_t slot, uint32_t conversation, uint64_t since)
+{
+    const struct job *job = &core->jobs[slot];
+    return job->conversation == conversation && can_end(job) && job_came(core, job) >= since;
+}
+
+bool collapse_waits(const struct core *core, uint32_t conversation, uint64_t hash, uint64_t since)
 {
     uint32_t slot = hash == 0 ? 0 : index_find(&core->by_collapse, hash);
-    while (slot != 0 && !(core->jobs[slot].conversation == conversation && can_end(&core->jobs[slot])))
+    while (slot != 0 && !waits_since(core, slot, conversation, since))
         slot = index_find_next(&core->by_collapse, hash, slot);
     return slot != 0;
 }

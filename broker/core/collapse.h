@@ -14,8 +14,8 @@ void collapse_add(struct core *core, uint32_t job, uint64_t hash);
 void collapse_note(struct core *core, uint32_t job, uint64_t hash); /* while replaying; in the index at the end */
 void collapse_restored(struct core *core, uint32_t job);
 void collapse_remove(struct core *core, uint32_t job);
-/* Does a job of the conversation wait that this hash is the key of? */
-bool collapse_waits(const struct core *core, uint32_t conversation, uint64_t hash);
+/* Does a job of the conversation wait that this hash is the key of, and that came (job_came()) at `since` or later? */
+bool collapse_waits(const struct core *core, uint32_t conversation, uint64_t hash, uint64_t since);
 uint64_t collapse_hash(const struct core *core, const struct job *job); /* 0: it has no key */
 
 /* The waiting job whose place the new one takes, which is not in its conversation yet and gets its order; NOBODY:

@@ -103,6 +103,8 @@ struct core_enqueue {
     uint16_t zone;         /* core_zone() of its recipients, 0: not known */
     uint16_t area;         /* the first AREA_DIGITS digits of the recipient's number; 0: a group, or no number */
     uint64_t collapse;     /* keyed hash of conversation and collapse key, 0: none */
+    bool exported;         /* it is another one's that was accepted before: ... */
+    uint64_t exported_as;  /* ... that job's number, 0: a job of another broker's */
     enum job_class class;
     int64_t due_ms, expires_ms; /* 0: none */
     bool fail_if_held, has_link;

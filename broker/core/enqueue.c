@@ -71,6 +71,14 @@ static struct refusal judge_line(const struct core *core, const struct core_enqu
     return refuse(CODE_NONE, NULL);
 }
 
+/* One that was accepted long ago takes the place of nobody who is newer. */
+static bool is_superseded(const struct core *core, const struct core_enqueue *job, const struct conversation *conversation)
+{
+    return job->exported && conversation != NULL &&
+           collapse_waits(core, (uint32_t)(conversation - core->conversations), job->collapse,
+                          job->exported_as >> JOB_SLOT_BITS);
+}
+
 /* What depends on the state of things, in the contract's order. */
 static struct refusal judge(const struct core *core, const struct core_enqueue *job,
                             const struct conversation *conversation, bool store_full)
@@ -85,6 +93,8 @@ static struct refusal judge(const struct core *core, const struct core_enqueue *
     bool knows_chat = begun || (job->chat_hash != 0 && job->from_line != 0);
     if (job->has_link && !knows_chat && !core->pools[job->pool].policy.links_allowed)
         return refuse(CODE_NOT_ALLOWED, "message");
+    if (is_superseded(core, job, conversation))
+        return refuse(CODE_SUPERSEDED, "collapse_key");
     if (core->jobs_live >= core->jobs_max)
         return refuse(CODE_BUSY, NULL);
     if (store_full)

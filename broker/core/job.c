@@ -173,6 +173,11 @@ uint64_t job_order(const struct core *core, const struct job *job)
     return (job->flags & JOB_ORDERED) != 0 ? core->job_orders[job_slot(core, job)] : job_sequence(job);
 }
 
+uint64_t job_came(const struct core *core, const struct job *job)
+{
+    return job->life > 0 ? job_order(core, job) : job_sequence(job);
+}
+
 void job_record_try(struct core *core, uint32_t slot, const struct lease *lease, int http_status, int64_t code,
                     enum topic topic, struct instant now, struct effects *out)
 {

@@ -46,6 +46,8 @@ void job_timer(struct core *core, uint32_t slot);
  * drawn when it falls due. */
 void job_set_order(struct core *core, struct job *job, uint64_t order);
 uint64_t job_order(const struct core *core, const struct job *job);
+/* Of the same count: since when it waits; a dead letter since it came back. */
+uint64_t job_came(const struct core *core, const struct job *job);
 
 /* What CHANGE_TRY says of the job now. */
 void job_record_try(struct core *core, uint32_t slot, const struct lease *lease, int http_status, int64_t code,

@@ -99,7 +99,7 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
     code = enqueue_admit(core, &ask, store_full, now, &at).code;
     if (code != CODE_NONE)
         return code;
-    if (collapse_waits(core, at, ask.collapse))
+    if (collapse_waits(core, at, ask.collapse, 0))
         return CODE_SUPERSEDED; /* a newer one has its place */
     uint32_t line = letter->attempts > 0 || letter->doubtful ? line_find(core, letter->line) : NO_LINE;
     const struct conversation *home = &core->conversations[at];

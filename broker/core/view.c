@@ -62,7 +62,7 @@ static void view_job(struct core *core, uint32_t slot, uint32_t look, struct ins
         .class = (enum job_class)job->class,
         .campaign = (uint16_t)job->campaign,
         .sequence = job_sequence(job),
-        .came = job->life > 0 ? job_order(core, job) : job_sequence(job),
+        .came = job_came(core, job),
         .order = job_order(core, job),
         .conversation = job->conversation,
         .chat = view_chat(conversation),

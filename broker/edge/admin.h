@@ -42,6 +42,8 @@ struct admin_enqueue { /* what POST /v1/jobs asks of the ingress */
     void *refuse_self;
     /* A dry run: to be called, within the call, for each job that is not refused before; nothing is changed. NULL: none. */
     void (*would)(void *self, uint64_t token, uint32_t index, const struct core_would *would);
+    /* To be called, within the call, for each job that the core was asked: what EFFECT_ENQUEUED will say. NULL: nobody asks. */
+    void (*said)(void *self, uint64_t token, uint32_t index, const struct effect *effect);
 };
 
 struct admin_requeue {

@@ -4,25 +4,41 @@
 
 #include <string.h>
 
+#include "broker/edge/view_put.h"
+
 /* Of no exchange: the effect of such a job is nobody's, for the call's own answer waits for all of them. */
 #define TOKEN_OF_NOBODY ((uint64_t)ADMIN_TOKEN_TAG << 56)
 
-/* The document with another pool. */
-static bool write_document(struct json_out *out, struct span document, const char *pool)
+static bool is_one_of(const struct json_member *member, const char *const *names)
 {
+    for (; *names != NULL; names++)
+        if (strlen(*names) == member->name_bytes && memcmp(*names, member->name, member->name_bytes) == 0)
+            return true;
+    return false;
+}
+
+static void put_moment(struct json_out *out, const char *name, int64_t at_ms)
+{
+    if (at_ms != 0)
+        put_time(out, name, at_ms);
+}
+
+/* The document with another pool. Its dates may have changed since it was read. */
+static bool write_document(struct json_out *out, struct span document, const char *pool, const struct job_view *view)
+{
+    static const char *const anew[] = {"pool", "send_after", "expires_at", NULL};
     struct json_member member;
     size_t at = 0;
     json_open(out, '{');
-    json_key(out, "pool");
-    json_put_string(out, pool);
+    put_word(out, "pool", pool);
+    put_moment(out, "send_after", view->state == JOB_SCHEDULED ? view->due_ms : 0);
+    put_moment(out, "expires_at", view->expires_ms);
     while (json_next_member(document.data, document.bytes, &at, &member)) {
         char name[32];
-        if (member.name_bytes >= sizeof name)
+        if (member.name_bytes >= sizeof name || is_one_of(&member, anew))
             continue;
         memcpy(name, member.name, member.name_bytes);
         name[member.name_bytes] = '\0';
-        if (strcmp(name, "pool") == 0)
-            continue;
         json_key(out, name);
         json_put_raw(out, member.value, member.value_bytes);
     }
@@ -36,43 +52,33 @@ static void take_refusal(void *self, uint64_t token, uint32_t index, const struc
     *(enum code *)self = error->code;
 }
 
-static void take_verdict(void *self, uint64_t token, uint32_t index, const struct core_would *would)
+/* One that is there already came before a crash, or with an import. */
+static void take_effect(void *self, uint64_t token, uint32_t index, const struct effect *effect)
 {
     (void)token, (void)index;
-    *(enum code *)self = would->effect.duplicate ? CODE_NONE : would->effect.code;
+    *(enum code *)self = effect->duplicate ? CODE_NONE : effect->code;
 }
 
-/* Judged first, as a dry run judges it: what the core says of a real one comes only when it is durable. */
+static void take_verdict(void *self, uint64_t token, uint32_t index, const struct core_would *would)
+{
+    take_effect(self, token, index, &would->effect);
+}
+
 static enum code offer(struct admin_turn *turn, struct exchange *x, const struct json_out *document, bool dry)
 {
     const struct admin_shell *shell = &turn->options->shell;
     const struct frame job = {document->text, document->bytes};
-    enum code code = CODE_NONE;
-    struct admin_enqueue ask = {.token = TOKEN_OF_NOBODY,
-                                .jobs = &job,
-                                .count = 1,
-                                .pools = x->grant.pools,
-                                .refuse = take_refusal,
-                                .refuse_self = &code,
-                                .would = take_verdict};
-    shell->enqueue(shell->self, &ask, turn->now, turn->out);
-    if (code != CODE_NONE || dry)
-        return code;
-    ask.would = NULL;
+    enum code code = CODE_BUSY;
+    const struct admin_enqueue ask = {.token = TOKEN_OF_NOBODY,
+                                      .jobs = &job,
+                                      .count = 1,
+                                      .pools = x->grant.pools,
+                                      .refuse = take_refusal,
+                                      .refuse_self = &code,
+                                      .would = dry ? take_verdict : NULL,
+                                      .said = take_effect};
     shell->enqueue(shell->self, &ask, turn->now, turn->out);
     return code;
-}
-
-/* Is the new job there? */
-static bool is_there(const struct admin_turn *turn, const struct json_out *document, const char *pool)
-{
-    const struct admin_shell *shell = &turn->options->shell;
-    cJSON *json = json_parse(document->text, document->bytes, NULL);
-    const char *id = json_string(json, "id");
-    bool there = id != NULL &&
-                 core_job_by_id(turn->core, shell->id_hash(shell->self, conf_pool_find(turn->options->conf, pool), id)) != 0;
-    cJSON_Delete(json);
-    return there;
 }
 
 enum code triage_move(struct admin_turn *turn, struct exchange *x, const char *pool, uint64_t number, struct span exported,
@@ -80,12 +86,12 @@ enum code triage_move(struct admin_turn *turn, struct exchange *x, const char *p
 {
     static const struct core_triage moved = {.how = TRIAGE_MOVE};
     struct json_out document = {0};
+    struct job_view view;
     enum code code = CODE_BUSY;
-    if (write_document(&document, view_member(exported, "document"), pool))
+    if (core_job_glance(turn->core, number, turn->now, &view) &&
+        write_document(&document, view_member(exported, "document"), pool, &view))
         code = offer(turn, x, &document, dry);
-    if (code == CODE_NONE && !dry && !is_there(turn, &document, pool))
-        code = CODE_BUSY;
-    if (code == CODE_NONE && !dry) /* if it is gone already, the new one has its collapse_key and took its place */
+    if (code == CODE_NONE && !dry)
         (void)core_triage(turn->core, number, &moved, turn->now, turn->out);
     json_out_free(&document);
     return code;

@@ -5,8 +5,8 @@
 
 #include "broker/edge/admin_exchange.h"
 
-/* `exported`: what LOOKUP_EXPORT has of job `number`. NONE: it is done, or (`dry`) would be; else why the other pool does
- * not take it, and it stays as it is. */
+/* `exported`: what LOOKUP_EXPORT has of job `number`; its dates are those that it has now. NONE: it is done, or (`dry`) would
+ * be; else why the other pool does not take it, and it stays as it is. */
 enum code triage_move(struct admin_turn *turn, struct exchange *x, const char *pool, uint64_t number, struct span exported,
                       bool dry);
 

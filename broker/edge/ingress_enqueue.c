@@ -135,6 +135,8 @@ void ingress_enqueue_http(struct ingress *ingress, const struct admin_enqueue *a
             if (rehearse(ingress, &offering, ask, i, &refusal, now))
                 continue;
         } else if (offer(ingress, &offering, ask->jobs[i], ask->token, i, &id, &refusal, now, out)) {
+            if (ask->said != NULL)
+                ask->said(ask->refuse_self, ask->token, i, &out->effects[out->effect_count - 1]);
             ingress->options.persist(ingress->options.persist_self, now, out);
             continue;
         }

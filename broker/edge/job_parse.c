@@ -35,6 +35,7 @@ enum member {
     MEMBER_POOL,
     MEMBER_TO,
     MEMBER_MESSAGE,
+    MEMBER_EXPORTED, /* ours: a document of an export has it */
     MEMBER_COUNT
 };
 static const char *const member_names[MEMBER_COUNT] = {
@@ -52,6 +53,7 @@ static const char *const member_names[MEMBER_COUNT] = {
     [MEMBER_POOL] = "pool",
     [MEMBER_TO] = "to",
     [MEMBER_MESSAGE] = "message",
+    [MEMBER_EXPORTED] = "exported",
 };
 
 struct given {          /* a member as it came: the first of its name; null counts as absent */
@@ -151,6 +153,17 @@ static bool parse_words(struct parse *parse)
     parse->out->fail_if_held = if_held != NULL && strcmp(if_held, "fail") == 0;
     return time_field(parse, MEMBER_SEND_AFTER, &parse->out->due_ms) &&
            time_field(parse, MEMBER_EXPIRES_AT, &parse->out->expires_ms);
+}
+
+/* Whatever else it may say is a producer's own, as any member that is not known. */
+static void parse_exported(struct parse *parse)
+{
+    const char *text = cJSON_GetStringValue(parse->given[MEMBER_EXPORTED].value);
+    uint64_t number = 0;
+    if (text == NULL || !(strcmp(text, "elsewhere") == 0 || job_number_parse(text, &number)))
+        return;
+    parse->out->exported = true;
+    parse->out->exported_as = number;
 }
 
 static bool parse_meta(struct parse *parse)
@@ -439,6 +452,7 @@ bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, 
     good = good && parse_form(&parse, text, bytes) && find_pool(&parse) && number_campaign(&parse, effects) &&
            write_texts(&parse);
     if (good) {
+        parse_exported(&parse);
         out->zone = zones_of_job(parser->core, parse.tz, &parse.to, effects);
         out->area = area_of(&parse.to);
     }

@@ -63,6 +63,15 @@ static void put_id(struct json_out *out, const struct job_facts *facts)
     cJSON_Delete(json);
 }
 
+/* Whose document it is: the job that it makes is older than it looks. */
+static void put_exported(struct json_out *out, uint64_t number)
+{
+    char text[JOB_NUMBER_TEXT_MAX];
+    job_number_format(number, text);
+    json_key(out, "exported");
+    json_put_string(out, text);
+}
+
 /* A moment that the job has now; none: no member. */
 static void put_moment(struct json_out *out, const char *name, int64_t at_ms)
 {
@@ -81,6 +90,7 @@ bool job_export(struct json_out *out, const struct job_facts *facts)
     put_count(out, "order", facts->live.order);
     json_key(out, "document");
     json_open(out, '{');
+    put_exported(out, facts->number);
     put_id(out, facts);
     job_document_envelope(out, facts, left_out);
     put_moment(out, "send_after", facts->live.state == JOB_SCHEDULED ? facts->live.due_ms : 0);

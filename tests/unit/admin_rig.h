@@ -47,6 +47,7 @@ static struct rig {
     bool ready, hold_effects, refuse_busy, store_full;
     bool hold_records, until_asked; /* records from `durable_count` on are not on disk yet; until an answer waits for them */
     size_t durable_count;
+    void (*looked_up)(void); /* NULL; else called whenever an answer from disk has come, before it is given on */
     struct outcome_view outcomes; /* of the first pool; no host: it has none */
     pthread_mutex_t mutex; /* of the records */
     struct change records[RIG_RECORDS];
@@ -218,6 +219,8 @@ static void rig_enqueue(void *self, const struct admin_enqueue *ask, struct inst
         }
         size_t before = out->change_count;
         core_enqueue(rig.core, &job, false, now, out);
+        if (ask->said != NULL)
+            ask->said(ask->refuse_self, ask->token, i, &out->effects[out->effect_count - 1]);
         for (size_t c = before; c < out->change_count; c++) /* the texts are reused for the next one */
             rig_record(&out->changes[c]);
         out->change_count = before;
@@ -421,6 +424,8 @@ static void rig_serve(void)
 {
     struct lookup_answer answer;
     while (lookup_collect(rig.lookup, &answer)) {
+        if (rig.looked_up != NULL)
+            rig.looked_up();
         if (admin_owns(answer.token))
             admin_looked_up(rig.admin, &answer);
         else

@@ -1,7 +1,7 @@
 /* POST /v1/triage/…: which jobs each filter chooses, that a rehearsal says what is then done, and that nothing else is. */
 #include "tests/unit/admin_triage_rig.h"
 
-#define US 1 /* its index in rig_conf */
+enum { EU_POOL, US_POOL }; /* as in rig_conf */
 
 static const struct {
     const char *query, *jobs; /* those that it chooses */
@@ -292,14 +292,19 @@ START_TEST(a_selection_gets_other_dates_and_what_is_due_keeps_its_place)
 }
 END_TEST
 
-static struct job_view view_of(const char *id)
+static struct job_view view_in(uint32_t pool, const char *id)
 {
     struct job_view view = {.number = 0};
-    uint64_t number = core_job_by_id(rig.core, rig_id_hash(NULL, US, id));
-    ck_assert_uint_ne(number, 0);
-    if (!core_job_view(rig.core, number, rig.now, &view))
+    uint64_t job = core_job_by_id(rig.core, rig_id_hash(NULL, pool, id));
+    ck_assert_uint_ne(job, 0);
+    if (!core_job_view(rig.core, job, rig.now, &view))
         view.state = JOB_NONE;
     return view;
+}
+
+static struct job_view view_of(const char *id)
+{
+    return view_in(US_POOL, id);
 }
 
 /* Slots are given again, the last one first: whoever goes through them meets the youngest first. */
@@ -436,6 +441,59 @@ START_TEST(what_was_never_begun_goes_to_another_pool_once_and_says_where_it_was_
 }
 END_TEST
 
+static void redate_meanwhile(void)
+{
+    const struct core_triage later = {.how = TRIAGE_REDATE, .has_expires = true, .expires_ms = rig.now.wall_ms + 7200000};
+    const struct core_triage due = {.how = TRIAGE_REDATE, .has_due = true, .due_ms = rig.now.wall_ms + 3600000};
+    rig.looked_up = NULL;
+    ck_assert(core_triage(rig.core, view_of("b").number, &later, rig.now, &rig.effects));
+    ck_assert(core_triage(rig.core, view_of("later").number, &due, rig.now, &rig.effects));
+}
+
+START_TEST(what_is_re_dated_while_it_is_moved_keeps_its_new_dates)
+{
+    backlog();
+    enqueue("later", 7, ",\"pool\":\"us\",\"send_after\":\"2026-11-25T00:00:00Z\"");
+    char number_b[JOB_NUMBER_TEXT_MAX], number_later[JOB_NUMBER_TEXT_MAX], target[96];
+    job_number_format(view_of("b").number, number_b);
+    job_number_format(view_of("later").number, number_later);
+    rig.looked_up = redate_meanwhile;
+    struct reply reply = move("pool=us", "eu");
+    ck_assert_int_eq(number(reply.json, "jobs"), 5);
+    reply_free(&reply);
+    snprintf(target, sizeof target, "/v1/jobs/eu%%2Fb~%s", number_b);
+    reply = rig_ask("GET", target, "viewer-token", NULL);
+    ck_assert_str_eq(json_string(reply.json, "expires_at"), "2026-11-23T17:00:00.000Z");
+    reply_free(&reply);
+    snprintf(target, sizeof target, "later~%s", number_later);
+    struct job_view view = view_in(EU_POOL, target);
+    ck_assert_int_eq(view.state, JOB_SCHEDULED);
+    ck_assert_int_eq(view.due_ms, rig.now.wall_ms + 3600000);
+}
+END_TEST
+
+/* In either order of acceptance the newer word counts. */
+START_TEST(a_moved_job_takes_the_place_of_older_ones_only)
+{
+    rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
+    enqueue("old", 1, ",\"pool\":\"us\",\"collapse_key\":\"k\"");
+    enqueue("new", 1, ",\"pool\":\"eu\",\"collapse_key\":\"k\"");
+    for (int dry = 1; dry >= 0; dry--) {
+        struct reply reply = move(dry ? "pool=us&dry_run=1" : "pool=us", "eu");
+        ck_assert_int_eq(number(reply.json, "jobs"), 0);
+        ck_assert_int_eq(number(json_get(reply.json, "stays"), "superseded"), 1);
+        reply_free(&reply);
+    }
+    ck_assert(is("us", "old", "held"));
+    ck_assert(is("eu", "new", "held"));
+    struct reply reply = move("pool=eu", "us");
+    ck_assert_int_eq(number(reply.json, "jobs"), 1);
+    reply_free(&reply);
+    ck_assert(is("us", "old", "cancelled"));
+    ck_assert_uint_eq(live_in("us"), 1);
+}
+END_TEST
+
 START_TEST(what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_its_pool)
 {
     enqueue("s", 1, ",\"pool\":\"eu\"");
@@ -498,6 +556,8 @@ int main(void)
     tcase_add_loop_test(tests, a_conversation_that_is_due_at_once_keeps_the_order_in_which_it_was_accepted, 0, 2);
     tcase_add_test(tests, a_redate_of_many_counts_what_stays_once);
     tcase_add_test(tests, what_was_never_begun_goes_to_another_pool_once_and_says_where_it_was_that_it_went);
+    tcase_add_test(tests, what_is_re_dated_while_it_is_moved_keeps_its_new_dates);
+    tcase_add_test(tests, a_moved_job_takes_the_place_of_older_ones_only);
     tcase_add_test(tests, what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_its_pool);
     tcase_add_test(tests, what_the_other_pool_does_not_take_stays_and_only_who_may_see_both_moves);
     tcase_add_loop_test(tests, a_backlog_of_many_slices_is_cancelled_whole, 0, 2);

@@ -213,10 +213,40 @@ START_TEST(in_a_paused_campaign_it_keeps_the_place)
 }
 END_TEST
 
+/* What is imported, or moved, was accepted before it came: only who is older still gives way to it. */
+START_TEST(an_exported_job_takes_the_place_of_older_ones_only)
+{
+    begin_fast();
+    uint64_t old = offer(1, KEY), other = offer(2, 0), newer = offer(3, KEY + 1);
+    struct core_enqueue job = job_of(1, KEY);
+    struct core_would would;
+    job.exported = true;
+    job.exported_as = other;
+    core_would_enqueue(rig->core, &job, false, rig->now, &would);
+    ck_assert_int_eq(would.effect.code, CODE_NONE);
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_NONE);
+    ck_job(old, JOB_NONE, REASON_NONE);
+    job = job_of(3, KEY + 1);
+    job.exported = true;
+    for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+        job.exported_as = elsewhere ? 0 : other;
+        core_would_enqueue(rig->core, &job, false, rig->now, &would);
+        ck_assert_int_eq(would.effect.code, CODE_SUPERSEDED);
+        struct effect answer = rig_enqueue(rig, &job);
+        ck_assert_int_eq(answer.code, CODE_SUPERSEDED);
+        ck_assert_str_eq(answer.field, "collapse_key");
+    }
+    ck_assert_int_eq(rig_view(rig, newer).state, JOB_QUEUED);
+    job.collapse = KEY + 2; /* no such one waits */
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_NONE);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         the_newer_one_takes_the_place_and_the_older_one_ends,
+        an_exported_job_takes_the_place_of_older_ones_only,
         it_keeps_the_place_through_tries_and_restarts,
         between_conversations_it_keeps_the_place_too,
         one_that_is_leased_or_may_have_been_sent_is_left_alone,
