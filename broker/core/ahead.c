@@ -19,9 +19,10 @@ struct counting {
     uint32_t job;   /* those before it; NOBODY: all */
     unsigned class; /* of it */
     enum drain_order order;
-    double count[CLASS_COUNT][CLASS_COUNT]; /* [h][c]: of class c, behind those of class h in their conversations */
-    double firsts, all;                     /* conversations, of all jobs that were looked at */
-    unsigned left;                          /* to look at; 0: it was given up */
+    uint64_t from[CLASS_COUNT], until[CLASS_COUNT]; /* of each class, by the order of acceptance, those that matter */
+    struct rivals found;
+    double firsts, all; /* conversations, of all jobs that were looked at */
+    unsigned left;      /* to look at; 0: it was given up */
 };
 
 static bool by_order(enum drain_order order)
@@ -44,21 +45,37 @@ static bool counts(const struct core *core, const struct counting *counting, uin
     return true;
 }
 
+/* Where it stands among those of its class; RIVAL_PARTS: behind all that matter. */
+static unsigned part_of(const struct core *core, const struct counting *counting, const struct job *job)
+{
+    uint64_t from = counting->from[job->class], until = counting->until[job->class], order = job_order(core, job);
+    if (order < from)
+        return 0;
+    return order >= until ? RIVAL_PARTS : (unsigned)((order - from) * RIVAL_PARTS / (until - from));
+}
+
 /* A first job in a queue, and those behind it in its conversation, which wait for those of the better class before
  * them. */
 static void count_conversation(const struct core *core, struct counting *counting, uint32_t first)
 {
     uint32_t slot = first;
-    unsigned class = core->jobs[first].class, behind = class;
+    unsigned class = core->jobs[first].class, behind = class, part = 0;
+    const struct job *before = &core->jobs[first];
     counting->firsts++;
     do {
         const struct job *job = &core->jobs[slot];
-        if (job->class != class)
+        if (job->class != class) {
             behind = class;
+            part = part_of(core, counting, before);
+        }
         class = job->class;
+        before = job;
         bool goes = counts(core, counting, slot);
         counting->all++;
-        counting->count[behind][class] += goes;
+        if (behind == class)
+            counting->found.free[class] += goes;
+        else if (part < RIVAL_PARTS)
+            counting->found.behind[behind][class][part] += goes;
         counting->left--;
         if (!goes && by_order(counting->order))
             return; /* and so do those behind it */
@@ -88,9 +105,8 @@ static void count_queue(const struct core *core, struct counting *counting, cons
     }
 }
 
-/* Where the job stands among `waiting` ones that came one after the other since the first of these queues. */
-static double place_by_order(const struct core *core, const struct ahead_queues *queues, unsigned class, uint32_t job,
-                             double waiting)
+/* The first of the class by acceptance; those that will be accepted next if there is none. */
+static uint64_t oldest_of(const struct core *core, const struct ahead_queues *queues, unsigned class)
 {
     uint64_t oldest = core->next_job;
     for (size_t i = 0; i < queues->count; i++) {
@@ -98,6 +114,12 @@ static double place_by_order(const struct core *core, const struct ahead_queues 
         if (root != NOBODY && job_order(core, &core->jobs[root]) < oldest)
             oldest = job_order(core, &core->jobs[root]);
     }
+    return oldest;
+}
+
+/* Where the job stands among `waiting` ones that came one after the other since the first of these queues. */
+static double place_by_order(const struct core *core, uint64_t oldest, uint32_t job, double waiting)
+{
     if (job == NOBODY || oldest >= core->next_job)
         return waiting;
     uint64_t order = job_order(core, &core->jobs[job]);
@@ -106,23 +128,30 @@ static double place_by_order(const struct core *core, const struct ahead_queues 
 }
 
 /* What was not looked at is like what was. */
-static void fill_up(struct counting *counting, unsigned class, double told)
+static void fill_up(struct rivals *found, unsigned class, double told)
 {
-    double sum = 0;
-    for (unsigned h = 0; h < CLASS_COUNT; h++)
-        sum += counting->count[h][class];
+    double sum = rivals_of(found, class);
     if (sum <= 0)
-        counting->count[class][class] = told;
+        found->free[class] = told;
+    else
+        found->free[class] *= told / sum;
     for (unsigned h = 0; h < CLASS_COUNT && sum > 0; h++)
-        counting->count[h][class] *= told / sum;
+        for (unsigned p = 0; p < RIVAL_PARTS; p++)
+            found->behind[h][class][p] *= told / sum;
 }
 
 /* Returns how many conversations there are to a job. */
 static double ahead_count(const struct core *core, const struct ahead_queues *queues, uint32_t job, unsigned class,
                           enum drain_order order, struct rivals *out)
 {
-    struct counting counting = {.job = job, .class = class, .order = order, .count = {{0}}};
+    struct counting counting = {.job = job, .class = class, .order = order};
     bool too_many = false;
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        counting.from[c] = oldest_of(core, queues, c);
+        counting.until[c] = core->next_job;
+    }
+    if (job != NOBODY && !by_order(order)) /* what stands behind those of its class behind it does not go before it */
+        counting.until[class] = job_order(core, &core->jobs[job]);
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
         bool ordered = job != NOBODY && (c == class || order == DRAIN_ORDER_DEADLINE);
         counting.left = LOOK_MAX;
@@ -131,12 +160,10 @@ static double ahead_count(const struct core *core, const struct ahead_queues *qu
         too_many = too_many || counting.left == 0;
     }
     for (unsigned c = 0; too_many && c < CLASS_COUNT; c++)
-        fill_up(&counting, c,
-                c == class || by_order(order) ? place_by_order(core, queues, c, job, queues->waiting[c])
+        fill_up(&counting.found, c,
+                c == class || by_order(order) ? place_by_order(core, counting.from[c], job, queues->waiting[c])
                                               : queues->waiting[c]);
-    for (unsigned h = 0; h < CLASS_COUNT; h++)
-        for (unsigned c = 0; c < CLASS_COUNT; c++)
-            *(h == c ? &out->free[c] : &out->behind[h][c]) += counting.count[h][c];
+    rivals_add(out, &counting.found, 1);
     return counting.all > 0 ? counting.firsts / counting.all : 1;
 }
 
@@ -165,4 +192,25 @@ uint32_t ahead_in_conversation(const struct core *core, uint32_t job)
         at = core->jobs[at].next == first ? NOBODY : core->jobs[at].next;
     }
     return at == job ? last : NOBODY;
+}
+
+/* ---- sums ---- */
+
+double rivals_of(const struct rivals *rivals, unsigned class)
+{
+    double sum = rivals->free[class];
+    for (unsigned h = 0; h < CLASS_COUNT; h++)
+        for (unsigned p = 0; p < RIVAL_PARTS; p++)
+            sum += rivals->behind[h][class][p];
+    return sum;
+}
+
+void rivals_add(struct rivals *to, const struct rivals *more, double share)
+{
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        to->free[c] += more->free[c] * share;
+        for (unsigned h = 0; h < CLASS_COUNT; h++)
+            for (unsigned p = 0; p < RIVAL_PARTS; p++)
+                to->behind[h][c][p] += more->behind[h][c][p] * share;
+    }
 }

@@ -610,9 +610,12 @@ struct prospect { /* what is to be known of a job for that; the core's */
     enum reason alone; /* what stops it, as if it stood first in its conversation ... */
     int64_t until_ms;  /* ... and until when; 0: open */
 };
+#define RIVAL_PARTS 8
 struct rivals { /* jobs before one, by class */
-    double free[CLASS_COUNT];                /* first in their conversations, or behind such of their own class */
-    double behind[CLASS_COUNT][CLASS_COUNT]; /* [h][c]: of class c, behind a first one of the better class h */
+    double free[CLASS_COUNT]; /* first in their conversations, or behind such of their own class */
+    /* [h][c][p]: of class c, behind one of the better class h that stands in that part of those of class h, from the first
+     * to the last of them */
+    double behind[CLASS_COUNT][CLASS_COUNT][RIVAL_PARTS];
 };
 struct forecast { /* the caller's memory */
     bool done;
@@ -625,10 +628,11 @@ struct forecast { /* the caller's memory */
     uint32_t phase, line_at, seen, every;
     enum drain_order order;
     struct rivals rivals;
-    uint32_t gate_class; /* a job before it in its conversation, and those before that: of its class */
-    double gate;         /* 0: there is none */
+    uint32_t gate_job, gate_class; /* a job before it in its conversation, and those before that: of its class */
+    double gate, gate_need;        /* 0: there is none; and those in the pool alone */
     double newcomers;    /* the line's share of the pool's new conversations */
     double need, at_once, saved, unlimited, sending;
+    unsigned counted; /* lines whose queues were looked at */
     double coming_per_ms[CLASS_COUNT], coming; /* jobs still to be enqueued; how many more may go before it for that */
     int64_t coming_until_ms;
     double unplaced, begun; /* of the sends before a new conversation's, so many begin one */

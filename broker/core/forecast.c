@@ -16,8 +16,10 @@
 #define LINES_PER_STEP  2048 /* lines passed over in one slice ... */
 #define SUPPLY_PER_STEP 4    /* ... and those of them that are looked at: up to 0.1 ms each */
 #define BURST_FACTOR    2    /* what comes so many times as fast as it can be sent is a burst */
-#define CHAIN_MAX        8    /* jobs before it in its conversation that are looked at */
+#define CHAIN_MAX       8    /* jobs before it in its conversation that are looked at */
 #define LADDER_MAX      64
+#define COUNTED_LINES   8    /* of a pool's lines, whose queues are looked at job by job ... */
+#define COUNTED_MAX     2048 /* ... if there are no more in them */
 
 enum { PHASE_COUNT, PHASE_SUPPLY, PHASE_DONE };
 
@@ -89,29 +91,12 @@ static void count_coming(const struct flow *flow, double share, struct forecast 
     forecast->coming_until_ms = until_ms > forecast->coming_until_ms ? until_ms : forecast->coming_until_ms;
 }
 
-static double sum_of(const struct rivals *rivals, unsigned class)
-{
-    double sum = rivals->free[class];
-    for (unsigned h = 0; h < CLASS_COUNT; h++)
-        sum += rivals->behind[h][class];
-    return sum;
-}
-
 static double sum_of_all(const struct rivals *rivals)
 {
     double sum = 0;
     for (unsigned c = 0; c < CLASS_COUNT; c++)
-        sum += sum_of(rivals, c);
+        sum += rivals_of(rivals, c);
     return sum;
-}
-
-static void add_rivals(struct rivals *to, const struct rivals *more, double share)
-{
-    for (unsigned c = 0; c < CLASS_COUNT; c++) {
-        to->free[c] += more->free[c] * share;
-        for (unsigned h = 0; h < CLASS_COUNT; h++)
-            to->behind[h][c] += more->behind[h][c] * share;
-    }
 }
 
 /* New conversations of the pool take turns of the line, too, as far as its budget of them goes. */
@@ -128,24 +113,43 @@ static void count_newcomers(const struct core *core, const struct line *line, st
     double left = fresh.limit == 0 ? begin : (double)fresh.limit - fresh.used;
     if (begin > left)
         share *= left / begin;
-    add_rivals(&forecast->rivals, &rivals, share);
+    rivals_add(&forecast->rivals, &rivals, share);
     count_coming(&pool->flow, share, forecast);
     forecast->newcomers = share;
 }
 
-/* Lines of the pool that may take it have work of their own. */
-static void count_line(const struct core *core, const struct line *line, struct forecast *forecast)
+/* What of the line's own work goes before `job`, a new conversation's, of that class: counted, or as in the pool,
+ * where `before` of `all` do. */
+static void rivals_on(const struct core *core, const struct line *line, bool look, uint32_t job, unsigned class,
+                      double before, double all, struct rivals *out)
 {
-    const struct pool *pool = &core->pools[forecast->job.pool];
-    unsigned class = forecast->job.class;
-    double all = pool->unplaced_by_class[class];
+    if (look)
+        ahead_on_line(core, line, job, class, DRAIN_ORDER_SHARES, out);
+    for (unsigned c = 0; !look && c < CLASS_COUNT; c++)
+        out->free[c] = c != class || job == NOBODY || all <= 0 ? line->waiting[c] : line->waiting[c] * before / all;
+}
+
+/* Lines of the pool that may take it have work of their own. True: their queues were looked at. */
+static bool count_line(const struct core *core, const struct line *line, struct forecast *forecast)
+{
+    const uint32_t *unplaced = core->pools[forecast->job.pool].unplaced_by_class;
+    double waiting = 0;
+    struct rivals rivals = {.free = {0}}, gating = {.free = {0}};
     for (unsigned c = 0; c < CLASS_COUNT; c++)
-        if (c != class)
-            forecast->rivals.free[c] += line->waiting[c];
-    forecast->rivals.free[class] +=
-        line->waiting[class] * (forecast->job.job == NOBODY || all <= 0 ? 1.0 : forecast->need / all);
+        waiting += line->waiting[c];
+    bool look = waiting > 0 && waiting <= COUNTED_MAX && forecast->counted < COUNTED_LINES;
+    rivals_on(core, line, look, forecast->job.job, forecast->job.class, forecast->need, unplaced[forecast->job.class],
+              &rivals);
+    rivals_add(&forecast->rivals, &rivals, 1);
+    if (forecast->gate > 0 && waiting > 0) {
+        rivals_on(core, line, look, forecast->gate_job, forecast->gate_class, forecast->gate_need,
+                  unplaced[forecast->gate_class], &gating);
+        forecast->gate += rivals_of(&gating, forecast->gate_class);
+    }
+    forecast->counted += look;
     count_coming(&line->flow, 1, forecast);
     forecast->said.lines++;
+    return look;
 }
 
 static double count_before(const struct core *core, const struct forecast *forecast, uint32_t job, bool all)
@@ -155,12 +159,12 @@ static double count_before(const struct core *core, const struct forecast *forec
     double count = 0;
     if (forecast->newcomers > 0)
         ahead_in_pool(core, &core->pools[forecast->job.pool], job, class, forecast->order, &rivals);
-    count = (all ? sum_of_all(&rivals) : sum_of(&rivals, class)) * forecast->newcomers;
+    count = (all ? sum_of_all(&rivals) : rivals_of(&rivals, class)) * forecast->newcomers;
     if (forecast->job.line == NO_LINE)
         return count;
     rivals = (struct rivals){.free = {0}};
     ahead_on_line(core, &core->lines[forecast->job.line], job, class, forecast->order, &rivals);
-    return count + (all ? sum_of_all(&rivals) : sum_of(&rivals, class));
+    return count + (all ? sum_of_all(&rivals) : rivals_of(&rivals, class));
 }
 
 static uint32_t first_of(const struct core *core, uint32_t job)
@@ -180,8 +184,10 @@ static void count_gate(const struct core *core, struct forecast *forecast)
     job = by_order || job == NOBODY ? NOBODY : ahead_in_conversation(core, job);
     if (job == NOBODY)
         return;
+    forecast->gate_job = job;
     forecast->gate_class = core->jobs[job].class;
-    forecast->gate = 1 + count_before(core, forecast, job, false);
+    forecast->gate_need = count_before(core, forecast, job, false);
+    forecast->gate = 1 + forecast->gate_need;
 }
 
 static double ahead_of(const struct forecast *forecast, bool coming)
@@ -196,7 +202,7 @@ static void count_done(struct forecast *forecast)
 {
     unsigned class = forecast->job.class;
     int64_t coming_ms = forecast->coming_until_ms - forecast->now.wall_ms;
-    if (sum_of(&forecast->rivals, class) < forecast->job.before && forecast->gate <= 0)
+    if (rivals_of(&forecast->rivals, class) < forecast->job.before && forecast->gate <= 0)
         forecast->rivals.free[class] = forecast->job.before; /* a conversation that waits behind its own first job */
     forecast->need = ahead_of(forecast, false);
     for (unsigned c = 0; c < CLASS_COUNT; c++)
@@ -329,7 +335,7 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
         forecast->newcomers = 1;
         count_gate(core, forecast);
         forecast->need =
-            sum_of(&forecast->rivals, prospect->class); /* of the new ones, while the lines' own are counted */
+            rivals_of(&forecast->rivals, prospect->class); /* of the new ones, while the lines' own are counted */
         return;
     }
     const struct line *line = &core->lines[prospect->line];
@@ -383,7 +389,7 @@ static void step_pool(const struct core *core, struct forecast *forecast)
         if (line->pool != forecast->job.pool || !line_welcomes_after_ramp(core, line))
             continue;
         if (forecast->phase == PHASE_COUNT) {
-            count_line(core, line, forecast);
+            supplied += count_line(core, line, forecast) ? SUPPLY_PER_STEP : 0;
         } else if (forecast->seen++ % forecast->every == 0) {
             supply_add(core, line, forecast->every, forecast);
             supplied++;

@@ -22,6 +22,9 @@ double ahead_on_line(const struct core *core, const struct line *line, uint32_t 
                      struct rivals *out);
 double ahead_in_pool(const struct core *core, const struct pool *pool, uint32_t job, unsigned class, enum drain_order order,
                      struct rivals *out);
+/* Those of the class, and the same of others, added. */
+double rivals_of(const struct rivals *rivals, unsigned class);
+void rivals_add(struct rivals *to, const struct rivals *more, double share);
 /* The last job of a better class before it in its conversation; NOBODY: there is none. */
 uint32_t ahead_in_conversation(const struct core *core, uint32_t job);
 

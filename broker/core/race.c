@@ -1,8 +1,9 @@
 /* race.c — which class goes when, until one job has its turn, see forecast.h: a model in which jobs flow. */
 #include "broker/core/forecast.h"
 
-#define HARDLY 1e-6
-#define EVER   1e15
+#define HARDLY    1e-6
+#define EVER      1e15
+#define STEPS_MAX 128 /* each ends with a class or a part of one that has gone: there are fewer */
 
 static const double class_weight[CLASS_COUNT] = {
     [CLASS_REPLY] = 16, [CLASS_TRANSACTIONAL] = 8, [CLASS_FOLLOWUP] = 2, [CLASS_CAMPAIGN] = 1}; /* as in turns.c */
@@ -11,8 +12,11 @@ struct race {
     const struct forecast *forecast;
     unsigned class; /* of our job: of its class only those before it are in the race */
     struct rivals left;
-    double gate;   /* sends of its class until our job may go: those before it in its conversation */
-    double before; /* sends so far */
+    unsigned part[CLASS_COUNT];     /* of each class, where those stand that go now, ... */
+    double part_left[CLASS_COUNT];  /* ... how many of that part have not gone, ... */
+    double whole_part[CLASS_COUNT]; /* ... and how many there are to a part */
+    double gate;                    /* sends of its class until our job may go: those before it in its conversation */
+    double before;                  /* sends so far */
     bool done;
 };
 
@@ -65,29 +69,38 @@ static void split_by_rank(const struct race *race, const double free[CLASS_COUNT
     }
 }
 
-/* All jobs of the class, those that are behind others too: they become free as these go. */
-static double all_of(const struct rivals *rivals, unsigned class)
+/* Jobs of class c that may go when so many of class h have: those behind them, part by part. */
+static double freed_by(const struct race *race, unsigned h, unsigned c, double sends)
 {
-    double all = rivals->free[class];
-    for (unsigned h = 0; h < CLASS_COUNT; h++)
-        all += rivals->behind[h][class];
-    return all;
+    return race->part_left[h] > HARDLY ? race->left.behind[h][c][race->part[h]] * sends / race->part_left[h] : 0;
+}
+
+/* The part of that class has gone; what stood behind none of it goes as well. */
+static void next_part(struct race *race, unsigned h)
+{
+    while (race->part[h] < RIVAL_PARTS && race->part_left[h] <= HARDLY) {
+        for (unsigned c = 0; c < CLASS_COUNT; c++) {
+            race->left.free[c] += race->left.behind[h][c][race->part[h]];
+            race->left.behind[h][c][race->part[h]] = 0;
+        }
+        race->part[h]++;
+        race->part_left[h] = race->part[h] < RIVAL_PARTS ? race->whole_part[h] : 0;
+    }
 }
 
 static struct pace pace_of(const struct race *race, const double coming[CLASS_COUNT])
 {
     struct pace pace;
-    double free[CLASS_COUNT], all[CLASS_COUNT];
+    double free[CLASS_COUNT];
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
         pace.coming[c] = coming[c];
         pace.part[c] = 0;
-        all[c] = all_of(&race->left, c);
     }
     for (unsigned again = 0; again < CLASS_COUNT; again++) { /* what is freed depends on what goes */
         for (unsigned c = 0; c < CLASS_COUNT; c++) {
             free[c] = coming[c];
             for (unsigned h = 0; h < CLASS_COUNT; h++)
-                free[c] += all[h] > HARDLY ? race->left.behind[h][c] / all[h] * pace.part[h] : 0;
+                free[c] += freed_by(race, h, c, pace.part[h]);
         }
         if (race->forecast->order == DRAIN_ORDER_REPLIES)
             split_by_rank(race, free, pace.part);
@@ -103,9 +116,9 @@ static void advance(struct race *race, const struct pace *pace, double sends)
 {
     struct rivals *left = &race->left;
     for (unsigned h = 0; h < CLASS_COUNT; h++) {
-        double all = all_of(left, h), gone = pace->part[h] * sends;
-        for (unsigned c = 0; c < CLASS_COUNT && all > HARDLY; c++)
-            left->behind[h][c] -= gone < all ? left->behind[h][c] / all * gone : left->behind[h][c];
+        for (unsigned c = 0; c < CLASS_COUNT; c++)
+            left->behind[h][c][race->part[h] % RIVAL_PARTS] -= freed_by(race, h, c, pace->part[h] * sends);
+        race->part_left[h] -= pace->part[h] * sends;
     }
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
         left->free[c] += pace->gain[c] * sends;
@@ -115,12 +128,14 @@ static void advance(struct race *race, const struct pace *pace, double sends)
         race->gate -= pace->part[race->forecast->gate_class] * sends;
     race->gate = race->gate < HARDLY ? 0 : race->gate;
     race->before += sends;
+    for (unsigned h = 0; h < CLASS_COUNT; h++)
+        next_part(race, h);
 }
 
 /* So many sends, while so many of each class come with each of them. */
 static void race_sends(struct race *race, const double coming[CLASS_COUNT], double sends)
 {
-    for (unsigned steps = 0; sends > 0 && steps < 64; steps++) {
+    for (unsigned steps = 0; sends > 0 && steps < STEPS_MAX; steps++) {
         race->done = race->gate <= 0 && race->left.free[race->class] <= 0;
         if (race->done)
             return;
@@ -134,12 +149,9 @@ static void race_sends(struct race *race, const double coming[CLASS_COUNT], doub
         double gating = race->gate > 0 ? pace.part[race->forecast->gate_class] : 0;
         if (gating * step > race->gate)
             step = race->gate / gating;
-        double behind = 0; /* what becomes free changes as it goes */
-        for (unsigned h = 0; h < CLASS_COUNT; h++)
-            for (unsigned c = 0; c < CLASS_COUNT; c++)
-                behind += race->left.behind[h][c];
-        if (behind > HARDLY && step > 1 + all_of(&race->left, race->class) / 4 + race->before / 8)
-            step = 1 + all_of(&race->left, race->class) / 4 + race->before / 8;
+        for (unsigned h = 0; h < CLASS_COUNT; h++) /* what becomes free changes from part to part */
+            if (race->part[h] < RIVAL_PARTS && pace.part[h] * step > race->part_left[h])
+                step = race->part_left[h] / pace.part[h];
         if (sum <= HARDLY) { /* nobody is there: what it waits for has been counted elsewhere */
             race->gate = 0;
             continue;
@@ -170,6 +182,10 @@ double ahead_in_race(const struct forecast *forecast, bool coming)
         .forecast = forecast, .class = forecast->job.class, .left = forecast->rivals, .gate = forecast->gate};
     int64_t from_ms = forecast->now.wall_ms, until_ms = coming ? forecast->coming_until_ms : 0;
     double turn = forecast->order == DRAIN_ORDER_SHARES ? 0.5 : 0; /* comes somewhere in the middle of a round */
+    for (unsigned h = 0; h < CLASS_COUNT; h++) {
+        race.whole_part[h] = race.part_left[h] = rivals_of(&forecast->rivals, h) / RIVAL_PARTS;
+        next_part(&race, h);
+    }
     race.left.free[race.class] += turn;
     for (unsigned slot = 0; slot < FORECAST_SLOTS && from_ms < until_ms && !race.done; slot++) {
         int64_t end_ms = supply_slot_end_ms(slot, forecast->now);

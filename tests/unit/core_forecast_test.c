@@ -288,6 +288,40 @@ START_TEST(conversations_with_jobs_of_several_classes_are_foreseen)
 }
 END_TEST
 
+/* The same when the lines are at it already: then half of what goes before a new conversation's job waits on lines, and each
+ * class alone is foreseen, that with the smallest share of the turns as well. Asked of it are views of all moments. */
+START_TEST(a_backlog_under_way_is_foreseen_in_each_class)
+{
+    static const double least[CLASS_COUNT] = {0.9, 0.9, 0.85, 0.9};
+    struct saying *saying = saying_new(play_policy("pace_per_min: 1500, daily_messages: 0, new_conversations_per_day: 0, "
+                                                   "distinct_recipients_per_hour: 0, growth_floor: 0"));
+    struct play *play = saying->play;
+    enum job_class class = (enum job_class)_i;
+    uint64_t chance = 11, numbers[2100], classes[2100];
+    rig_poll_all(play->rig, 4, REPUTATION_HEALTHY);
+    for (unsigned i = 0; i < 2100; i++) {
+        unsigned kind = (unsigned)(draw(&chance) % 100);
+        classes[i] = kind < 15 ? CLASS_REPLY : kind < 57 ? CLASS_TRANSACTIONAL : kind < 72 ? CLASS_FOLLOWUP : CLASS_CAMPAIGN;
+        struct core_enqueue job = rig_job(100 + draw(&chance) % 900, (enum job_class)classes[i]);
+        struct effect effect = rig_enqueue(play->rig, &job);
+        MUST(effect.code == CODE_NONE);
+        numbers[i] = effect.number;
+    }
+    for (unsigned moment = 1; moment <= 3; moment++) {
+        play_for(play, 1000);
+        for (unsigned i = moment; i < 2100; i += 3) {
+            struct job_view view;
+            if (classes[i] == class && core_job_view(play->rig->core, numbers[i], play->rig->now, &view))
+                saying->said[saying->count++] =
+                    (struct said){numbers[i], play->rig->now.wall_ms, wait_of(play, numbers[i])};
+        }
+    }
+    play_for(play, 2 * MINUTE);
+    ck_assert_double_ge(share_right(saying, job_class_name(class), 44), least[class]);
+    saying_free(&saying);
+}
+END_TEST
+
 /* So many seconds in which one job of the class comes at a chance of two in five each two seconds. */
 static void flow_for(struct play *play, int64_t span_ms, enum job_class class, uint64_t *chance)
 {
@@ -386,6 +420,7 @@ int main(void)
     tcase_add_test(tcase, budgets_are_foreseen_until_the_day_after_tomorrow);
     tcase_add_test(tcase, new_conversations_beyond_the_day_s_budget_are_foreseen);
     tcase_add_test(tcase, conversations_with_jobs_of_several_classes_are_foreseen);
+    tcase_add_loop_test(tcase, a_backlog_under_way_is_foreseen_in_each_class, 0, CLASS_COUNT);
     tcase_add_test(tcase, a_flow_that_goes_first_is_reckoned_with);
     tcase_add_test(tcase, a_burst_is_no_flow_and_a_flow_that_ended_is_none_any_more);
     tcase_add_loop_test(tcase, a_drain_s_order_is_foreseen, 0, 3);
