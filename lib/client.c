@@ -1,5 +1,5 @@
-/* client.c — the C client: one request at a time over a DEALER, sent again with the same request id and the same
- * jobs until it is answered. */
+/* client.c — the C client: one call at a time, whose items go to the broker that the client was made for and, if that
+ * one or another says that a pool is owned elsewhere, to its owner; a request to each broker at a time. */
 #include "lineward.h"
 
 #include <errno.h>
@@ -11,41 +11,29 @@
 #include <string.h>
 #include <zmq.h>
 
-#include "json_scan.h"
+#include "client_part.h"
 #include "lineward/clock.h"
-#include "lineward/json.h"
 #include "lineward/wire.h"
 
-#define RESEND_MS     1000
-#define RESEND_MS_MIN 10
-#define RESEND_GROWTH 8
-#define HEAD_FRAMES   3  /* version, command, request id */
-#define KEY_TEXT      41 /* Z85 of a key, and its terminator */
+#define RESEND_MS         1000
+#define RESEND_MS_MIN     10
+#define FOLLOW_HOPS       3
+#define FOLLOW_HOPS_MAX   16
+#define OWNER_PATIENCE_MS 2000 /* for the broker that owned the pool last time, before somebody is asked who does now */
+#define HEAD_BYTES_MAX    64   /* of a request, before its items */
 
 _Static_assert(LINEWARD_BATCH_MAX == WIRE_ENQUEUE_JOBS_MAX, "one call is one request");
 _Static_assert(LINEWARD_BATCH_BYTES_MAX == WIRE_REQUEST_BYTES_MAX, "one call is one request");
 
-struct lineward {
-    char *endpoint;
-    void *context, *socket;
-    uint64_t requests; /* counts the request ids */
-    int resend_ms;
-    bool has_keys;
-    struct message *answer;
-    char *results; /* result_count texts one behind the other, each with its terminator */
-    size_t result_at[LINEWARD_BATCH_MAX];
-    size_t result_count;
-    char error[1024];
-};
-
-/* One request and what is known of it so far. */
-struct request {
-    struct frame frames[HEAD_FRAMES + LINEWARD_BATCH_MAX];
-    size_t frame_count;
-    char id[24];
-    const char *answer;  /* the command that answers it */
-    size_t answer_count; /* with that many results */
-    bool repeatable;     /* a second copy changes nothing */
+struct call {
+    enum { ASKS_JOBS, ASKS_IDS, ASKS_NOTHING } asks;
+    const char *command, *answer;
+    const char *const *items;
+    size_t count;
+    int64_t now_ms, deadline_ms; /* on the steady clock */
+    size_t groups, answered, failed;
+    bool in_doubt; /* some of what failed may have been done */
+    enum lineward_status status; /* of the first that failed */
 };
 
 static enum lineward_status fail(struct lineward *client, enum lineward_status status, const char *format, ...)
@@ -60,75 +48,46 @@ static enum lineward_status fail(struct lineward *client, enum lineward_status s
     return status;
 }
 
-static void set_option(void *socket, int option, int value)
-{
-    zmq_setsockopt(socket, option, &value, sizeof value); /* fails only for options that do not exist */
-}
+/* ---- connecting ---- */
 
-struct curve_keys {
-    const char *secret, *broker; /* NULL: no CURVE */
-};
-
-static bool use_keys(void *socket, const struct curve_keys *keys)
-{
-    char public_key[KEY_TEXT];
-    return strlen(keys->secret) == KEY_TEXT - 1 && strlen(keys->broker) == KEY_TEXT - 1 &&
-           zmq_curve_public(public_key, keys->secret) == 0 &&
-           zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys->broker, KEY_TEXT) == 0 &&
-           zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public_key, KEY_TEXT) == 0 &&
-           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys->secret, KEY_TEXT) == 0;
-}
-
-static enum lineward_status open_socket(struct lineward *client, const struct curve_keys *keys)
-{
-    client->context = zmq_ctx_new();
-    client->socket = client->context != NULL ? zmq_socket(client->context, ZMQ_DEALER) : NULL;
-    if (client->socket == NULL)
-        return LINEWARD_NO_MEMORY;
-    /* What was not sent is ours to send again, so nothing may wait inside the socket: neither for a broker that
-     * is not there, nor when we close. */
-    set_option(client->socket, ZMQ_IMMEDIATE, 1);
-    set_option(client->socket, ZMQ_LINGER, 0);
-    set_option(client->socket, ZMQ_RECONNECT_IVL, 100);
-    set_option(client->socket, ZMQ_RECONNECT_IVL_MAX, 2000);
-    /* A broker's machine that went away without a word is noticed, too. */
-    set_option(client->socket, ZMQ_HEARTBEAT_IVL, 3000);
-    set_option(client->socket, ZMQ_HEARTBEAT_TIMEOUT, 10000);
-    if (keys->secret != NULL && !use_keys(client->socket, keys))
-        return LINEWARD_INVALID;
-    return zmq_connect(client->socket, client->endpoint) == 0 ? LINEWARD_OK : LINEWARD_INVALID;
-}
-
-static enum lineward_status connect_with(struct lineward **out, const char *endpoint, const struct curve_keys *keys)
+static enum lineward_status connect_with(struct lineward **out, const char *endpoint, const struct client_keys *keys)
 {
     enum lineward_status status = LINEWARD_NO_MEMORY;
     struct lineward *client = calloc(1, sizeof *client);
     if (client == NULL)
         return LINEWARD_NO_MEMORY;
     client->resend_ms = RESEND_MS;
-    client->has_keys = keys->secret != NULL;
-    client->answer = message_new();
-    client->endpoint = strdup(endpoint);
-    if (client->answer != NULL && client->endpoint != NULL)
-        status = open_socket(client, keys);
-    if (status == LINEWARD_OK)
+    client->hops_max = FOLLOW_HOPS;
+    client->keys = *keys;
+    client->context = zmq_ctx_new();
+    if (client->context != NULL)
+        status = client_broker_open(client, CLIENT_HOME, endpoint);
+    if (status == LINEWARD_OK) {
+        client->endpoint = client_link_endpoint(client->brokers[CLIENT_HOME]->link);
         *out = client;
-    else
+    } else {
         lineward_close(&client);
+    }
     return status;
 }
 
 enum lineward_status lineward_connect(struct lineward **out, const char *endpoint)
 {
-    struct curve_keys none = {NULL, NULL};
+    struct client_keys none = {"", ""};
     return connect_with(out, endpoint, &none);
 }
 
 enum lineward_status lineward_connect_curve(struct lineward **out, const char *endpoint, const char *secret_key,
                                             const char *broker_key)
 {
-    struct curve_keys keys = {secret_key, broker_key};
-    return connect_with(out, endpoint, &keys);
+    struct client_keys keys;
+    if (strlen(secret_key) != CLIENT_KEY_TEXT - 1 || strlen(broker_key) != CLIENT_KEY_TEXT - 1)
+        return LINEWARD_INVALID;
+    memcpy(keys.secret, secret_key, CLIENT_KEY_TEXT);
+    memcpy(keys.broker, broker_key, CLIENT_KEY_TEXT);
+    enum lineward_status status = connect_with(out, endpoint, &keys);
+    explicit_bzero(&keys, sizeof keys);
+    return status;
 }
 
 void lineward_close(struct lineward **client_p)
@@ -136,12 +95,10 @@ void lineward_close(struct lineward **client_p)
     struct lineward *client = *client_p;
     if (client == NULL)
         return;
-    message_free(&client->answer);
-    if (client->socket != NULL)
-        zmq_close(client->socket);
+    client_brokers_close(client);
     if (client->context != NULL)
         zmq_ctx_term(client->context);
-    free(client->endpoint);
+    explicit_bzero(&client->keys, sizeof client->keys);
     free(client->results);
     free(client);
     *client_p = NULL;
@@ -152,222 +109,302 @@ void lineward_resend_after(struct lineward *client, int resend_ms)
     client->resend_ms = resend_ms < RESEND_MS_MIN ? RESEND_MS_MIN : resend_ms;
 }
 
-/* Answers */
-
-/* Copies the results out of the frames, with terminators. A result that holds a zero byte is no JSON text. */
-static enum lineward_status take_results(struct lineward *client, size_t count)
+void lineward_follow(struct lineward *client, int hops_max)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++)
-        bytes += message_frame(client->answer, HEAD_FRAMES + i).bytes + 1;
-    char *results = malloc(bytes + 1);
-    if (results == NULL)
-        return fail(client, LINEWARD_NO_MEMORY, "no memory for the answer");
-    size_t at = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct frame frame = message_frame(client->answer, HEAD_FRAMES + i);
-        if (!frame_text(frame, results + at, frame.bytes + 1)) {
-            free(results);
-            return fail(client, LINEWARD_IO, "the broker's answer is no text");
-        }
-        client->result_at[i] = at;
-        at += frame.bytes + 1;
-    }
-    client->results = results;
-    client->result_count = count;
-    return LINEWARD_OK;
+    client->hops_max = hops_max < 0 ? 0 : hops_max > FOLLOW_HOPS_MAX ? FOLLOW_HOPS_MAX : hops_max;
 }
 
-/* Is the received message the answer to `request`? Late answers to requests given up are none. */
-static bool read_answer(struct lineward *client, const struct request *request, enum lineward_status *out)
+/* ---- results ---- */
+
+/* Keeps a copy of the text, with a terminator; CLIENT_NO_RESULT: no memory. */
+static size_t keep_text(struct lineward *client, struct frame text)
 {
-    const struct message *answer = client->answer;
-    size_t frames = message_frame_count(answer);
-    if (frames < HEAD_FRAMES || !frame_is(message_frame(answer, 0), WIRE_VERSION) ||
-        !frame_is(message_frame(answer, 2), request->id))
-        return false;
-    if (frame_is(message_frame(answer, 1), "ERR")) {
-        struct frame error = message_frame(answer, HEAD_FRAMES);
-        *out = fail(client, LINEWARD_REFUSED, "%.*s", (int)(error.bytes < 1000 ? error.bytes : 1000),
-                    error.data != NULL ? (const char *)error.data : "");
-        return true;
+    size_t needed = client->results_bytes + text.bytes + 1;
+    if (needed > client->results_room) {
+        size_t room = needed > client->results_room * 2 ? needed : client->results_room * 2;
+        char *results = realloc(client->results, room);
+        if (results == NULL)
+            return CLIENT_NO_RESULT;
+        client->results = results;
+        client->results_room = room;
     }
-    if (!frame_is(message_frame(answer, 1), request->answer))
+    size_t at = client->results_bytes;
+    if (text.bytes > 0)
+        memcpy(client->results + at, text.data, text.bytes);
+    client->results[at + text.bytes] = '\0';
+    client->results_bytes = needed;
+    return at;
+}
+
+static struct client_pool pool_of(const struct call *call, size_t i)
+{
+    return call->asks == ASKS_JOBS ? client_pool_of_job(call->items[i]) : client_pool_of_id(call->items[i]);
+}
+
+enum follow { FOLLOW_NOT, FOLLOW_ON, FOLLOW_LOST };
+
+/* Says the result that it is another broker's? FOLLOW_ON: then the item goes there. FOLLOW_NOT: the result stands.
+ * FOLLOW_LOST: it is nobody's, but somebody who owned it before may have done it. */
+static enum follow follow(struct lineward *client, const struct call *call, size_t i, struct frame result)
+{
+    char address[CONF_ADDRESS_MAX + 1];
+    struct item *item = &client->items[i];
+    unsigned to = CLIENT_HOME;
+    if (call->asks == ASKS_NOTHING || client->hops_max == 0 || result.bytes == 0 ||
+        !client_result_owner(result.data, result.bytes, address))
+        return FOLLOW_NOT;
+    bool follows = item->hops < client->hops_max && address[0] != '\0' &&
+                   client_may_follow(client->endpoint, client->keys.secret[0] != '\0', address) &&
+                   client_broker_at(client, address, &to) && to != item->broker;
+    struct client_pool pool = pool_of(call, i);
+    client_owners_learn(&client->owners, &pool, follows ? to : CLIENT_HOME);
+    if (!follows)
+        return item->in_doubt ? FOLLOW_LOST : FOLLOW_NOT;
+    client->brokers[to]->used = client->calls;
+    item->broker = to;
+    item->hops++;
+    item->told = true;
+    item->state = ITEM_WAITS;
+    return FOLLOW_ON;
+}
+
+static void fail_item(struct lineward *client, struct call *call, size_t i, enum lineward_status status,
+                      const char *error)
+{
+    if (call->failed++ == 0) {
+        call->status = status;
+        fail(client, status, "%s", error);
+    }
+    client->items[i].state = ITEM_FAILED;
+    call->in_doubt = call->in_doubt || client->items[i].in_doubt;
+}
+
+static void take_result(struct lineward *client, struct call *call, size_t i, struct frame result)
+{
+    struct item *item = &client->items[i];
+    enum follow follows = follow(client, call, i, result);
+    if (follows == FOLLOW_ON)
+        return;
+    if (follows == FOLLOW_LOST) {
+        fail_item(client, call, i, LINEWARD_TIMEOUT, "no answer from the broker that owned the pool: it may have been done");
+        return;
+    }
+    item->at = keep_text(client, result);
+    if (item->at == CLIENT_NO_RESULT) {
+        item->in_doubt = true;
+        fail_item(client, call, i, LINEWARD_NO_MEMORY, "no memory for the answer");
+        return;
+    }
+    item->state = ITEM_ANSWERED;
+    call->answered++;
+}
+
+/* ---- requests ---- */
+
+/* All that waits for this broker goes, in order. */
+static void begin_group(struct lineward *client, struct call *call, unsigned at)
+{
+    struct broker *broker = client->brokers[at];
+    struct client_request request = {.command = call->command,
+                                     .answer = call->answer,
+                                     .items = call->asks == ASKS_NOTHING ? NULL : broker->texts,
+                                     .repeatable = true,
+                                     .resend_ms = client->resend_ms,
+                                     .now_ms = call->now_ms,
+                                     .deadline_ms = call->deadline_ms,
+                                     .away_until_ms = call->deadline_ms};
+    int64_t patience_ms = (call->deadline_ms - call->now_ms) / 2;
+    patience_ms = patience_ms < OWNER_PATIENCE_MS ? patience_ms : OWNER_PATIENCE_MS;
+    broker->count = 0;
+    for (size_t i = 0; i < call->count; i++) {
+        struct item *item = &client->items[i];
+        if (item->state != ITEM_WAITS || item->broker != at)
+            continue;
+        item->state = ITEM_GOES;
+        if (at != CLIENT_HOME && !item->told)
+            request.away_until_ms = call->now_ms + patience_ms;
+        if (call->asks == ASKS_JOBS)
+            request.repeatable = request.repeatable && client_job_is_repeatable(call->items[i]);
+        if (call->asks != ASKS_NOTHING)
+            broker->texts[broker->count] = call->items[i];
+        broker->items[broker->count++] = (uint16_t)i;
+    }
+    if (broker->count == 0)
+        return;
+    request.count = broker->count;
+    request.id = ++client->requests;
+    broker->busy = true;
+    broker->used = client->calls;
+    call->groups++;
+    client_link_begin(broker->link, &request);
+}
+
+/* The one that owned these pools does not seem to be there any more: who owns them now? */
+static void ask_anew(struct lineward *client, const struct broker *broker, bool was_sent)
+{
+    for (size_t g = 0; g < broker->count; g++) {
+        struct item *item = &client->items[broker->items[g]];
+        item->state = ITEM_WAITS;
+        item->broker = CLIENT_HOME;
+        item->told = false;
+        item->in_doubt = item->in_doubt || was_sent;
+    }
+}
+
+static void end_group(struct lineward *client, struct call *call, unsigned at, enum lineward_status status)
+{
+    struct broker *broker = client->brokers[at];
+    bool is_away = status == LINEWARD_UNREACHABLE || status == LINEWARD_TIMEOUT;
+    broker->busy = false;
+    if (at != CLIENT_HOME && status != LINEWARD_OK)
+        client_owners_forget(&client->owners, at);
+    if (at != CLIENT_HOME && is_away && call->now_ms < call->deadline_ms) {
+        ask_anew(client, broker, status == LINEWARD_TIMEOUT);
+        return;
+    }
+    for (size_t g = 0; g < broker->count; g++) {
+        size_t i = broker->items[g];
+        if (status == LINEWARD_OK) {
+            take_result(client, call, i, client_link_result(broker->link, g));
+            continue;
+        }
+        client->items[i].in_doubt |= status == LINEWARD_TIMEOUT || status == LINEWARD_IO;
+        fail_item(client, call, i, status, client_link_error(broker->link));
+    }
+}
+
+/* False: waiting failed. */
+static bool wait_for_some(struct lineward *client, struct call *call)
+{
+    zmq_pollitem_t items[CLIENT_BROKERS_MAX];
+    int count = 0;
+    int64_t wake_ms = call->deadline_ms;
+    for (unsigned at = CLIENT_HOME; at < CLIENT_BROKERS_MAX; at++) {
+        int64_t link_wake_ms;
+        if (client->brokers[at] == NULL || !client->brokers[at]->busy)
+            continue;
+        client_link_wait(client->brokers[at]->link, &items[count++], &link_wake_ms);
+        wake_ms = link_wake_ms < wake_ms ? link_wake_ms : wake_ms;
+    }
+    int64_t ms = wake_ms - call->now_ms;
+    if (zmq_poll(items, count, (long)(ms > 0 ? ms : 0)) < 0 && errno != EINTR)
         return false;
-    if (frames != HEAD_FRAMES + request->answer_count)
-        *out = fail(client, LINEWARD_IO, "the broker answered %zu results where %zu were asked for",
-                    frames - HEAD_FRAMES, request->answer_count);
-    else
-        *out = take_results(client, request->answer_count);
+    call->now_ms = clock_read().mono_ms;
     return true;
 }
 
-/* Reads what has come. True: the answer is among it, or the socket failed. */
-static bool receive_answer(struct lineward *client, const struct request *request, enum lineward_status *out)
+/* True: something is on its way. */
+static bool turn(struct lineward *client, struct call *call)
 {
-    for (;;) {
-        enum err err = message_receive(client->answer, client->socket);
-        if (err == ERR_NOT_FOUND)
-            return false;
-        if (err == ERR_IO) {
-            *out = fail(client, LINEWARD_IO, "receiving failed: %s", zmq_strerror(errno));
-            return true;
-        }
-        if (err == ERR_NONE && read_answer(client, request, out))
-            return true;
-    }
-}
-
-/* Requests */
-
-/* When to send, when to stop; all on the steady clock. */
-struct effort {
-    int64_t now_ms, deadline_ms;
-    int64_t send_at_ms, wait_ms; /* the next copy, and how long after it the one after that */
-    bool was_sent;
-};
-
-static enum lineward_status give_up(struct lineward *client, bool was_sent)
-{
-    if (!was_sent)
-        return fail(client, LINEWARD_UNREACHABLE, "no broker at %.200s%s", client->endpoint,
-                    client->has_keys ? " that lets this key in as a producer, and whose own key is the one given" : "");
-    return fail(client, LINEWARD_TIMEOUT, "no answer from %.200s: it may have been done", client->endpoint);
-}
-
-/* Sends a copy if one is due and there is a broker to take it. */
-static enum err send_due(struct lineward *client, const struct request *request, struct effort *effort)
-{
-    if (effort->now_ms < effort->send_at_ms)
-        return ERR_NONE;
-    enum err err = message_send(client->socket, request->frames, request->frame_count);
-    if (err != ERR_NONE)
-        return err;
-    int64_t wait_ms_max = (int64_t)client->resend_ms * RESEND_GROWTH;
-    effort->was_sent = true;
-    effort->send_at_ms = request->repeatable ? effort->now_ms + effort->wait_ms : TIME_NEVER;
-    effort->wait_ms = effort->wait_ms * 2 < wait_ms_max ? effort->wait_ms * 2 : wait_ms_max;
-    return ERR_NONE;
-}
-
-static enum lineward_status exchange(struct lineward *client, const struct request *request, int timeout_ms)
-{
-    int64_t now_ms = clock_read().mono_ms;
-    struct effort effort = {.now_ms = now_ms,
-                            .deadline_ms = now_ms + (timeout_ms > 0 ? timeout_ms : 0),
-                            .send_at_ms = now_ms,
-                            .wait_ms = client->resend_ms};
-    for (;;) {
+    bool busy = false;
+    for (unsigned at = CLIENT_HOME; at < CLIENT_BROKERS_MAX; at++) {
         enum lineward_status status = LINEWARD_OK;
-        enum err err = send_due(client, request, &effort);
-        if (err == ERR_IO)
-            return fail(client, LINEWARD_IO, "sending failed: %s", zmq_strerror(errno));
-        bool is_blocked = err != ERR_NONE;
-        int64_t wake_ms =
-            !is_blocked && effort.send_at_ms < effort.deadline_ms ? effort.send_at_ms : effort.deadline_ms;
-        zmq_pollitem_t item = {.socket = client->socket,
-                               .events = (short)(ZMQ_POLLIN | (is_blocked ? ZMQ_POLLOUT : 0))};
-        if (zmq_poll(&item, 1, (long)(wake_ms > effort.now_ms ? wake_ms - effort.now_ms : 0)) < 0 && errno != EINTR)
+        if (client->brokers[at] == NULL)
+            continue;
+        if (!client->brokers[at]->busy)
+            begin_group(client, call, at);
+        if (client->brokers[at]->busy && client_link_turn(client->brokers[at]->link, call->now_ms, &status))
+            end_group(client, call, at, status);
+        busy = busy || client->brokers[at]->busy;
+    }
+    return busy;
+}
+
+/* Is there one that nothing keeps from going? */
+static bool any_may_go(const struct lineward *client, const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++)
+        if (client->items[i].state == ITEM_WAITS && !client->brokers[client->items[i].broker]->busy)
+            return true;
+    return false;
+}
+
+/* What the call says as a whole. Where some is answered and some is not, nobody may take it for all undone. */
+static enum lineward_status conclude(struct lineward *client, const struct call *call)
+{
+    if (call->failed == 0 || (call->answered > 0 && call->groups > 1))
+        client->result_count = call->count;
+    if (call->failed == 0 || call->groups == 1)
+        return call->failed == 0 ? LINEWARD_OK : call->status;
+    if (call->answered == 0)
+        return call->in_doubt ? LINEWARD_TIMEOUT : call->status;
+    size_t used = strlen(client->error);
+    snprintf(client->error + used, sizeof client->error - used, "; there is an answer to %zu of %zu", call->answered,
+             call->count);
+    return LINEWARD_TIMEOUT;
+}
+
+static enum lineward_status run(struct lineward *client, struct call *call, int timeout_ms)
+{
+    call->now_ms = clock_read().mono_ms;
+    call->deadline_ms = call->now_ms + (timeout_ms > 0 ? timeout_ms : 0);
+    client->calls++;
+    for (unsigned at = CLIENT_HOME; at < CLIENT_BROKERS_MAX; at++)
+        if (client->brokers[at] != NULL)
+            client->brokers[at]->busy = false; /* what a call left that could not wait */
+    for (size_t i = 0; i < call->count; i++) {
+        client->items[i] = (struct item){.state = ITEM_WAITS, .broker = CLIENT_HOME, .at = CLIENT_NO_RESULT};
+        if (client->owners.count == 0 || call->asks == ASKS_NOTHING)
+            continue;
+        struct client_pool pool = pool_of(call, i);
+        client->items[i].broker = client_owners_find(&client->owners, &pool);
+    }
+    for (;;) {
+        bool busy = turn(client, call);
+        if (any_may_go(client, call))
+            continue;
+        if (!busy)
+            return conclude(client, call);
+        if (!wait_for_some(client, call))
             return fail(client, LINEWARD_IO, "waiting failed: %s", zmq_strerror(errno));
-        if (receive_answer(client, request, &status))
-            return status;
-        effort.now_ms = clock_read().mono_ms;
-        if (effort.now_ms >= effort.deadline_ms)
-            return give_up(client, effort.was_sent);
     }
 }
 
-static void begin(struct lineward *client, struct request *request, const char *command, const char *answer,
-                  size_t answer_count)
-{
-    free(client->results);
-    client->results = NULL;
-    client->result_count = 0;
-    client->error[0] = '\0';
-    snprintf(request->id, sizeof request->id, "%llu", (unsigned long long)++client->requests);
-    request->frames[0] = (struct frame){WIRE_VERSION, strlen(WIRE_VERSION)};
-    request->frames[1] = (struct frame){command, strlen(command)};
-    request->frames[2] = (struct frame){request->id, strlen(request->id)};
-    request->frame_count = HEAD_FRAMES;
-    request->answer = answer;
-    request->answer_count = answer_count;
-    request->repeatable = true;
-}
+/* ---- calls ---- */
 
-static enum lineward_status add_items(struct lineward *client, struct request *request, const char *const *items,
-                                      size_t count)
+static enum lineward_status check_items(struct lineward *client, const char *const *items, size_t count)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < HEAD_FRAMES; i++)
-        bytes += request->frames[i].bytes;
-    for (size_t i = 0; i < count; i++) {
-        struct frame frame = {items[i], strlen(items[i])};
-        request->frames[request->frame_count++] = frame;
-        bytes += frame.bytes;
-        if (bytes > LINEWARD_BATCH_BYTES_MAX)
-            return fail(client, LINEWARD_INVALID, "more than %d bytes in one request", LINEWARD_BATCH_BYTES_MAX);
-    }
-    return LINEWARD_OK;
-}
-
-static enum lineward_status check_count(struct lineward *client, size_t count)
-{
+    size_t bytes = HEAD_BYTES_MAX;
     if (count < 1 || count > LINEWARD_BATCH_MAX)
         return fail(client, LINEWARD_INVALID, "%zu in one request: 1 to %d are allowed", count, LINEWARD_BATCH_MAX);
+    for (size_t i = 0; i < count && bytes <= LINEWARD_BATCH_BYTES_MAX; i++)
+        bytes += strlen(items[i]);
+    if (bytes > LINEWARD_BATCH_BYTES_MAX)
+        return fail(client, LINEWARD_INVALID, "more than %d bytes in one request", LINEWARD_BATCH_BYTES_MAX);
     return LINEWARD_OK;
 }
 
-/* Would a second copy of this job be known for one? Without an id it would not; what is no JSON object is refused
- * each time, which is just as well. */
-static bool job_is_repeatable(const char *job)
+static enum lineward_status ask(struct lineward *client, struct call *call, int timeout_ms)
 {
-    const char *value = NULL;
-    size_t bytes = strlen(job), value_bytes = 0;
-    if (json_scan_fault(job, bytes) != NULL || *json_skip_blanks(job, job + bytes) != '{')
-        return true;
-    return json_raw_member(job, bytes, "id", &value, &value_bytes) && *value == '"';
+    client->results_bytes = client->result_count = 0;
+    client->error[0] = '\0';
+    enum lineward_status status =
+        call->asks == ASKS_NOTHING ? LINEWARD_OK : check_items(client, call->items, call->count);
+    return status == LINEWARD_OK ? run(client, call, timeout_ms) : status;
 }
 
 enum lineward_status lineward_enqueue(struct lineward *client, const char *const *jobs, size_t count, int timeout_ms)
 {
-    struct request request;
-    begin(client, &request, "ENQUEUE", "ACK", count);
-    enum lineward_status status = check_count(client, count);
-    if (status == LINEWARD_OK)
-        status = add_items(client, &request, jobs, count);
-    if (status != LINEWARD_OK)
-        return status;
-    for (size_t i = 0; i < count && request.repeatable; i++)
-        request.repeatable = job_is_repeatable(jobs[i]);
-    return exchange(client, &request, timeout_ms);
-}
-
-static enum lineward_status ask(struct lineward *client, const char *command, const char *const *ids, size_t count,
-                                int timeout_ms)
-{
-    struct request request;
-    begin(client, &request, command, "ACK", count);
-    enum lineward_status status = check_count(client, count);
-    if (status == LINEWARD_OK)
-        status = add_items(client, &request, ids, count);
-    return status == LINEWARD_OK ? exchange(client, &request, timeout_ms) : status;
+    struct call call = {.asks = ASKS_JOBS, .command = "ENQUEUE", .answer = "ACK", .items = jobs, .count = count};
+    return ask(client, &call, timeout_ms);
 }
 
 enum lineward_status lineward_get(struct lineward *client, const char *const *ids, size_t count, int timeout_ms)
 {
-    return ask(client, "STATUS", ids, count, timeout_ms);
+    struct call call = {.asks = ASKS_IDS, .command = "STATUS", .answer = "ACK", .items = ids, .count = count};
+    return ask(client, &call, timeout_ms);
 }
 
 enum lineward_status lineward_cancel(struct lineward *client, const char *const *ids, size_t count, int timeout_ms)
 {
-    return ask(client, "CANCEL", ids, count, timeout_ms);
+    struct call call = {.asks = ASKS_IDS, .command = "CANCEL", .answer = "ACK", .items = ids, .count = count};
+    return ask(client, &call, timeout_ms);
 }
 
 enum lineward_status lineward_ping(struct lineward *client, int timeout_ms)
 {
-    struct request request;
-    begin(client, &request, "PING", "PONG", 1);
-    return exchange(client, &request, timeout_ms);
+    struct call call = {.asks = ASKS_NOTHING, .command = "PING", .answer = "PONG", .count = 1};
+    return ask(client, &call, timeout_ms);
 }
 
 size_t lineward_result_count(const struct lineward *client)
@@ -377,7 +414,8 @@ size_t lineward_result_count(const struct lineward *client)
 
 const char *lineward_result(const struct lineward *client, size_t index)
 {
-    return index < client->result_count ? client->results + client->result_at[index] : NULL;
+    bool there = index < client->result_count && client->items[index].at != CLIENT_NO_RESULT;
+    return there ? client->results + client->items[index].at : NULL;
 }
 
 const char *lineward_error(const struct lineward *client)

@@ -61,6 +61,7 @@ static struct lineward *connect_client(void)
     fuzz_check(broker.router != NULL && zmq_bind(broker.router, broker.endpoint) == 0);
     fuzz_check(pthread_create(&broker.thread, NULL, serve, NULL) == 0);
     fuzz_check(lineward_connect(&client, broker.endpoint) == LINEWARD_OK);
+    lineward_follow(client, 0); /* nobody is there; owner_fuzz.c reads where it would go */
     return client;
 }
 
