@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "conf_read.h"
+#include "lineward/redis_url.h"
 #include "port_text.h"
 
 #define HOST_MAX 255
@@ -139,15 +140,6 @@ bool conf_base_url_is_valid(const char *text, const char **why)
 
 bool conf_redis_url_is_valid(const char *text, const char **why)
 {
-    static const char *const schemes[] = {"redis://", "redis+sentinel://", "redis+cluster://", "redis+unix://"};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        size_t bytes = strlen(schemes[i]);
-        if (strncmp(text, schemes[i], bytes) != 0 || text[bytes] == '\0')
-            continue;
-        /* a configuration file is read by more people than a password should be */
-        *why = "an address without a password: that belongs into cache.redis_password_file";
-        return strchr(text, '@') == NULL;
-    }
-    *why = "redis://, redis+sentinel://, redis+cluster:// or redis+unix:// and an address";
-    return false;
+    struct redis_url url;
+    return redis_url_parse(text, &url, why);
 }

@@ -145,6 +145,8 @@ size_t conf_fixed_differences(const struct conf *conf, const struct conf *before
     note(&out, "cache.kind", differ(conf->cache.kind, before->cache.kind));
     note(&out, "cache.redis", differ(conf->cache.redis, before->cache.redis));
     note(&out, "cache.redis_password_file", differ(conf->cache.redis_password_file, before->cache.redis_password_file));
+    note(&out, "cache.sentinel_password_file",
+         differ(conf->cache.sentinel_password_file, before->cache.sentinel_password_file));
     return out.count;
 }
 

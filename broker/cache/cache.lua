@@ -16,6 +16,7 @@
 -- {"what":"lifted","number":…}                 ... and a probe of such a line went through
 -- {"what":"known","lines":[…]}                 what a broker knows of lines, and this Redis perhaps no more: the worse counts
 -- {"what":"hold","nonce":…,"ms":…}             may this broker poll, for so long?
+-- {"what":"trial"}                             nothing: does this Redis take what is written?
 --
 -- Answers {"clock":…,"refused":…,"lines":[…]} with each line that was spoken of, as it is now.
 

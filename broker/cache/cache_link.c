@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "broker/cache/cache_line.h"
-#include "broker/cache/cache_redis.h"
 #include "broker/cache/cache_say.h"
 #include "lineward/conf.h"
 #include "lineward/log.h"
@@ -405,6 +404,7 @@ struct cache_link *cache_link_new(const struct cache_link_options *options)
     link->away_ms = clock_read().mono_ms;
     const struct cache_redis_options redis = {.url = options->conf->cache.redis,
                                               .password_file = options->conf->cache.redis_password_file,
+                                              .sentinel_password_file = options->conf->cache.sentinel_password_file,
                                               .accounts = (const char *)link->names,
                                               .name_room = sizeof *link->names,
                                               .account_count = options->conf->account_count,

@@ -10,9 +10,10 @@
 
 #include <poll.h>
 
+#include "broker/cache/cache_redis.h"
 #include "broker/core/core.h"
 
-#define CACHE_LINK_FDS 2
+#define CACHE_LINK_FDS CACHE_REDIS_FDS
 
 typedef void (*cache_persist)(void *self, struct instant now, struct effects *out);
 

@@ -1,37 +1,32 @@
 /* cache_redis.c — see cache_redis.h. */
 #include "broker/cache/cache_redis.h"
 
-#include <arpa/inet.h>
-#include <hiredis/async.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/cache/cache_end.h"
 #include "broker/cache/cache_line.h"
-#include "lineward/conf.h"
+#include "broker/cache/cache_sentinel.h"
+#include "lineward/redis_url.h"
 
 #define RETRY_FIRST_MS 100
 #define RETRY_CAP_MS   2000
-#define HOST_MAX       256
 #define SHA_MAX        41
 #define READ_COUNT     "500"
-#define SETUP_LEFT     3 /* replies that must come before it is up: the role, the script, the subscription */
-
-struct end { /* of one connection, as hiredis sees it */
-    struct cache_redis *redis;
-    redisAsyncContext *context;
-    bool wants_write;
-};
+#define SETUP_LEFT     3 /* replies that must come before it is up: the role, the script's trial, the subscription */
+#define TRIAL          "{\"what\":\"trial\"}" /* changes nothing but the clock: may we write here? */
 
 struct cache_redis {
     struct cache_redis_options options;
-    struct end runs, listens;
-    char *url, *password_file;
+    struct cache_end runs, listens;
+    struct cache_sentinel *sentinel; /* NULL: the address says where it is */
+    struct redis_url url;
+    struct redis_host target; /* where it is, or was looked for last */
+    char *password_file, *sentinel_password_file;
     unsigned setup_left;
-    bool is_up, is_lost; /* lost: to be closed at the end of the turn, outside of hiredis */
-    char sha[SHA_MAX], problem[128], told_problem[128];
-    unsigned waiting;            /* answers that are due ... */
-    int64_t heard_ms;            /* ... and when one came last, or the first was asked for */
+    bool is_up;
+    char sha[SHA_MAX], problem[256], told_problem[256];
     int64_t retry_ms, retry_at_ms;
     int64_t now_ms;
 };
@@ -42,28 +37,14 @@ struct ask { /* one command under way */
     uint32_t account;
 };
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static const char *name_of(const struct cache_redis *redis, size_t account)
 {
     return redis->options.accounts + account * redis->options.name_room;
-}
-
-struct cache_redis *cache_redis_new(const struct cache_redis_options *options)
-{
-    struct cache_redis *redis = calloc(1, sizeof *redis);
-    if (redis == NULL)
-        return NULL;
-    redis->options = *options;
-    redis->options.url = redis->url = strdup(options->url);
-    if (options->password_file != NULL)
-        redis->options.password_file = redis->password_file = strdup(options->password_file);
-    if (redis->url == NULL || (options->password_file != NULL && redis->password_file == NULL))
-        cache_redis_free(&redis);
-    if (redis == NULL)
-        return NULL;
-    redis->runs.redis = redis->listens.redis = redis;
-    redis->retry_ms = RETRY_FIRST_MS;
-    snprintf(redis->problem, sizeof redis->problem, "not connected yet");
-    return redis;
 }
 
 bool cache_redis_is_up(const struct cache_redis *redis)
@@ -76,121 +57,41 @@ const char *cache_redis_problem(const struct cache_redis *redis)
     return redis->problem;
 }
 
-/* ---- the two ends ---- */
-
-static void add_write(void *data)
+static bool is_lost(const struct cache_redis *redis)
 {
-    ((struct end *)data)->wants_write = true;
-}
-
-static void del_write(void *data)
-{
-    ((struct end *)data)->wants_write = false;
-}
-
-static void nothing(void *data)
-{
-    (void)data;
+    return redis->runs.is_lost || redis->listens.is_lost;
 }
 
 static void lose(struct cache_redis *redis, const char *why)
 {
-    if (!redis->is_lost)
-        snprintf(redis->problem, sizeof redis->problem, "%s", why == NULL || *why == '\0' ? "the connection ended" : why);
-    redis->is_lost = true;
+    cache_end_lose(&redis->runs, why);
 }
 
-/* hiredis frees the context after this. */
-static void on_disconnect(const redisAsyncContext *context, int status)
+static void tell_down(struct cache_redis *redis, bool was_up)
 {
-    struct end *end = context->data;
-    end->context = NULL;
-    lose(end->redis, context->errstr);
-    (void)status;
-}
-
-static void on_connect(const redisAsyncContext *context, int status)
-{
-    struct end *end = context->data;
-    if (status == REDIS_OK)
-        return;
-    end->context = NULL;
-    lose(end->redis, context->errstr);
-}
-
-static bool split(const char *rest, char host[HOST_MAX], int *port, int *db)
-{
-    size_t bytes = strcspn(rest, ":/");
-    *port = 6379;
-    *db = 0;
-    if (bytes == 0 || bytes >= HOST_MAX)
-        return false;
-    snprintf(host, HOST_MAX, "%.*s", (int)bytes, rest);
-    if (strcmp(host, "localhost") == 0) /* looking names up would hold the broker up */
-        snprintf(host, HOST_MAX, "127.0.0.1");
-    if (rest[bytes] == ':')
-        *port = (int)strtol(rest + bytes + 1, NULL, 10);
-    const char *slash = strchr(rest, '/');
-    if (slash != NULL)
-        *db = (int)strtol(slash + 1, NULL, 10);
-    struct in_addr address;
-    return inet_pton(AF_INET, host, &address) == 1;
-}
-
-static bool open_end(struct end *end, int *db)
-{
-    static const char unix_scheme[] = "redis+unix://", tcp_scheme[] = "redis://";
-    const char *url = end->redis->options.url;
-    char host[HOST_MAX];
-    int port = 0;
-    *db = 0;
-    if (strncmp(url, unix_scheme, sizeof unix_scheme - 1) == 0)
-        end->context = redisAsyncConnectUnix(url + sizeof unix_scheme - 1);
-    else if (strncmp(url, tcp_scheme, sizeof tcp_scheme - 1) == 0 && split(url + sizeof tcp_scheme - 1, host, &port, db))
-        end->context = redisAsyncConnect(host, port);
-    if (end->context == NULL)
-        return false;
-    if (end->context->err != 0) {
-        lose(end->redis, end->context->errstr);
-        redisAsyncFree(end->context);
-        end->context = NULL;
-        return false;
-    }
-    end->context->data = end;
-    end->context->ev.data = end;
-    end->context->ev.addRead = end->context->ev.delRead = end->context->ev.cleanup = nothing;
-    end->context->ev.addWrite = add_write;
-    end->context->ev.delWrite = del_write;
-    end->wants_write = true; /* the end of connecting shows as writable */
-    redisAsyncSetConnectCallback(end->context, on_connect);
-    redisAsyncSetDisconnectCallback(end->context, on_disconnect);
-    return true;
-}
-
-static void close_end(struct end *end)
-{
-    redisAsyncContext *context = end->context;
-    end->context = NULL;
-    if (context != NULL)
-        redisAsyncFree(context); /* calls back what is under way, without an answer */
+    if (!was_up && strcmp(redis->problem, redis->told_problem) == 0)
+        return; /* said already */
+    memcpy(redis->told_problem, redis->problem, sizeof redis->told_problem);
+    redis->options.told.down(redis->options.told.self);
 }
 
 static void close_both(struct cache_redis *redis)
 {
     bool was_up = redis->is_up;
+    const struct cache_end *lost = redis->runs.is_lost ? &redis->runs : &redis->listens;
+    if (redis->sentinel != NULL)
+        snprintf(redis->problem, sizeof redis->problem, "%.80s:%u, the master: %s", redis->target.name,
+                 redis->target.port, lost->problem);
+    else
+        snprintf(redis->problem, sizeof redis->problem, "%s", lost->problem);
     redis->is_up = false;
-    close_end(&redis->runs);
-    close_end(&redis->listens);
-    redis->is_lost = false;
-    redis->waiting = 0;
+    cache_end_close(&redis->runs);
+    cache_end_close(&redis->listens);
     redis->retry_at_ms = redis->now_ms + redis->retry_ms;
     redis->retry_ms = redis->retry_ms == 0                ? RETRY_FIRST_MS
                       : redis->retry_ms * 2 > RETRY_CAP_MS ? RETRY_CAP_MS
                                                            : redis->retry_ms * 2;
-    if (!was_up && strcmp(redis->problem, redis->told_problem) == 0)
-        return; /* said already */
-    memcpy(redis->told_problem, redis->problem, sizeof redis->told_problem);
-    redis->options.told.down(redis->options.told.self);
+    tell_down(redis, was_up);
 }
 
 void cache_redis_free(struct cache_redis **redis_p)
@@ -199,11 +100,46 @@ void cache_redis_free(struct cache_redis **redis_p)
     *redis_p = NULL;
     if (redis == NULL)
         return;
-    close_end(&redis->runs);
-    close_end(&redis->listens);
-    free(redis->url);
+    cache_end_close(&redis->runs);
+    cache_end_close(&redis->listens);
+    cache_sentinel_free(&redis->sentinel);
     free(redis->password_file);
+    free(redis->sentinel_password_file);
     free(redis);
+}
+
+static void on_opened_runs(struct cache_end *end);
+static void on_opened_listens(struct cache_end *end);
+
+static char *copy(const char *text, bool *failed)
+{
+    char *out = text == NULL ? NULL : strdup(text);
+    *failed |= text != NULL && out == NULL;
+    return out;
+}
+
+struct cache_redis *cache_redis_new(const struct cache_redis_options *options)
+{
+    struct cache_redis *redis = calloc(1, sizeof *redis);
+    const char *why;
+    bool failed = false;
+    if (redis == NULL)
+        return NULL;
+    redis->options = *options;
+    redis->password_file = copy(options->password_file, &failed);
+    redis->sentinel_password_file = copy(options->sentinel_password_file, &failed);
+    failed |= !redis_url_parse(options->url, &redis->url, &why);
+    if (redis->url.kind == REDIS_SENTINEL)
+        failed |= (redis->sentinel = cache_sentinel_new(&redis->url, redis->sentinel_password_file)) == NULL;
+    else
+        redis->target = redis->url.hosts[0];
+    redis->runs = (struct cache_end){.opened = on_opened_runs, .self = redis};
+    redis->listens = (struct cache_end){.opened = on_opened_listens, .self = redis};
+    redis->retry_ms = RETRY_FIRST_MS;
+    snprintf(redis->problem, sizeof redis->problem, "not connected yet");
+    if (failed)
+        cache_redis_free(&redis);
+    return redis;
 }
 
 void cache_redis_follow(struct cache_redis *redis, size_t account_count)
@@ -215,24 +151,18 @@ void cache_redis_follow(struct cache_redis *redis, size_t account_count)
 
 /* ---- setting up ---- */
 
-static const redisReply *good(struct cache_redis *redis, const void *data, const char *what)
+static int send_script(struct cache_redis *redis, uint32_t account, const char *fact, size_t bytes,
+                       redisCallbackFn *answered, void *self)
 {
-    const redisReply *reply = data;
-    redis->heard_ms = redis->now_ms;
-    if (redis->waiting > 0)
-        redis->waiting--;
-    if (reply == NULL || reply->type != REDIS_REPLY_ERROR)
-        return reply;
-    char why[120];
-    snprintf(why, sizeof why, "%s: %s", what, reply->str);
-    lose(redis, why);
-    return NULL;
-}
-
-static void due(struct cache_redis *redis)
-{
-    if (redis->waiting++ == 0)
-        redis->heard_ms = redis->now_ms;
+    const char *name = name_of(redis, account);
+    int sent = redisAsyncCommand(redis->runs.context, answered, self,
+                                 "EVALSHA %s 4 " CACHE_REDIS_PREFIX "{%s}:lines " CACHE_REDIS_PREFIX
+                                 "{%s}:meta " CACHE_REDIS_PREFIX "{%s}:events " CACHE_REDIS_PREFIX
+                                 "{%s}:poller %b " CACHE_REDIS_PREFIX "{%s}:news",
+                                 redis->sha, name, name, name, name, fact, bytes, name);
+    if (sent == REDIS_OK)
+        cache_end_due(&redis->runs, redis->now_ms);
+    return sent;
 }
 
 static void step(struct cache_redis *redis)
@@ -244,17 +174,10 @@ static void step(struct cache_redis *redis)
     redis->options.told.up(redis->options.told.self);
 }
 
-static void on_plain(redisAsyncContext *context, void *data, void *self)
-{
-    (void)context;
-    (void)good(self, data, "refused");
-}
-
 /* After a failover the old master may still answer, as a replica or about to be one. */
 static void on_role(redisAsyncContext *context, void *data, void *self)
 {
-    (void)context;
-    const redisReply *reply = good(self, data, "ROLE");
+    const redisReply *reply = cache_end_reply(context->data, data, "ROLE");
     if (reply == NULL)
         return;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 || reply->element[0]->type != REDIS_REPLY_STRING ||
@@ -264,11 +187,18 @@ static void on_role(redisAsyncContext *context, void *data, void *self)
         step(self);
 }
 
+/* A master may refuse writes: it has lost its replicas, its disk is full, its ACL knows us not. */
+static void on_trial(redisAsyncContext *context, void *data, void *self)
+{
+    if (cache_end_reply(context->data, data, "the script") != NULL)
+        step(self);
+}
+
 static void on_script(redisAsyncContext *context, void *data, void *self)
 {
-    (void)context;
     struct cache_redis *redis = self;
-    const redisReply *reply = good(redis, data, "SCRIPT LOAD");
+    struct cache_end *end = context->data;
+    const redisReply *reply = cache_end_reply(end, data, "SCRIPT LOAD");
     if (reply == NULL)
         return;
     if (reply->type != REDIS_REPLY_STRING || reply->len + 1 != SHA_MAX) {
@@ -276,7 +206,8 @@ static void on_script(redisAsyncContext *context, void *data, void *self)
         return;
     }
     memcpy(redis->sha, reply->str, SHA_MAX);
-    step(redis);
+    cache_end_due(end, redis->now_ms);
+    send_script(redis, 0, TRIAL, strlen(TRIAL), on_trial, redis);
 }
 
 static uint32_t account_of_channel(const struct cache_redis *redis, const char *channel)
@@ -307,100 +238,129 @@ static void on_news(redisAsyncContext *context, void *data, void *self)
         redis->options.told.changed(redis->options.told.self, account, text->str, text->len);
 }
 
-static void log_in(struct cache_redis *redis, struct end *end, const char *password, int db)
+static void on_opened_runs(struct cache_end *end)
 {
-    if (password != NULL) {
-        due(redis);
-        redisAsyncCommand(end->context, on_plain, redis, "AUTH %s", password);
-    }
-    if (db != 0) {
-        due(redis);
-        redisAsyncCommand(end->context, on_plain, redis, "SELECT %d", db);
-    }
+    struct cache_redis *redis = end->self;
+    cache_end_due(end, redis->now_ms);
+    redisAsyncCommand(end->context, on_role, redis, "ROLE");
+    cache_end_due(end, redis->now_ms);
+    redisAsyncCommand(end->context, on_script, redis, "SCRIPT LOAD %s", cache_script);
+}
+
+static void on_opened_listens(struct cache_end *end)
+{
+    struct cache_redis *redis = end->self;
+    for (size_t a = 0; a < redis->options.account_count; a++)
+        redisAsyncCommand(end->context, on_news, redis, "SUBSCRIBE " CACHE_REDIS_PREFIX "{%s}:news",
+                          name_of(redis, a));
 }
 
 static void set_up(struct cache_redis *redis)
 {
-    int db = 0;
-    char *password = NULL;
+    const struct cache_end_to to = {.path = redis->url.kind == REDIS_UNIX ? redis->url.path : NULL,
+                                    .host = &redis->target,
+                                    .user = redis->url.user,
+                                    .password_file = redis->password_file,
+                                    .db = redis->url.db};
     redis->setup_left = SETUP_LEFT;
-    if (redis->options.password_file != NULL) {
-        password = conf_read_secret(redis->options.password_file);
-        if (password == NULL)
-            lose(redis, "cache.redis_password_file cannot be read");
-    }
-    bool opened = !redis->is_lost && open_end(&redis->runs, &db) && open_end(&redis->listens, &db);
-    if (!opened) {
-        lose(redis, "this address cannot be connected to");
-        free(password);
-        return;
-    }
-    log_in(redis, &redis->runs, password, db);
-    log_in(redis, &redis->listens, password, db);
-    free(password);
-    due(redis);
-    redisAsyncCommand(redis->runs.context, on_role, redis, "ROLE");
-    due(redis);
-    redisAsyncCommand(redis->runs.context, on_script, redis, "SCRIPT LOAD %s", cache_script);
-    for (size_t a = 0; a < redis->options.account_count; a++)
-        redisAsyncCommand(redis->listens.context, on_news, redis, "SUBSCRIBE " CACHE_REDIS_PREFIX "{%s}:news",
-                          name_of(redis, a));
+    cache_end_open(&redis->runs, &to, redis->now_ms);
+    cache_end_open(&redis->listens, &to, redis->now_ms);
 }
 
 /* ---- the turn ---- */
 
-static void serve(struct end *end)
+/* Asks the Sentinels on, and whether they name another one than it is or was tried last. */
+static bool is_elsewhere(struct cache_redis *redis)
 {
-    if (end->context == NULL)
+    struct redis_host master;
+    const char *why;
+    cache_sentinel_turn(redis->sentinel, !redis->is_up, redis->now_ms);
+    if (!cache_sentinel_master(redis->sentinel, &master, &why)) {
+        if (why != NULL && !cache_end_is_there(&redis->runs)) {
+            snprintf(redis->problem, sizeof redis->problem, "%s", why);
+            tell_down(redis, false);
+        }
+        return false;
+    }
+    if (master.port == redis->target.port && strcmp(master.name, redis->target.name) == 0)
+        return false;
+    redis->target = master;
+    return true;
+}
+
+static bool may_open(const struct cache_redis *redis)
+{
+    return redis->now_ms >= redis->retry_at_ms && (redis->sentinel == NULL || redis->target.port != 0);
+}
+
+static size_t all_ends(const struct cache_redis *redis, struct cache_end *out[CACHE_REDIS_FDS])
+{
+    struct cache_redis *it = (struct cache_redis *)redis;
+    size_t count = 0;
+    out[count++] = &it->runs;
+    out[count++] = &it->listens;
+    return redis->sentinel == NULL ? count : count + cache_sentinel_ends(redis->sentinel, out + count);
+}
+
+/* One call of the system for all. */
+static void serve(struct cache_redis *redis)
+{
+    struct cache_end *ends[CACHE_REDIS_FDS];
+    struct pollfd fds[CACHE_REDIS_FDS];
+    size_t count = all_ends(redis, ends);
+    for (size_t i = 0; i < count; i++)
+        if (!cache_end_fd(ends[i], &fds[i]))
+            fds[i] = (struct pollfd){.fd = -1};
+    if (poll(fds, count, 0) < 0)
         return;
-    struct pollfd fd = {.fd = end->context->c.fd, .events = (short)(POLLIN | (end->wants_write ? POLLOUT : 0))};
-    if (poll(&fd, 1, 0) <= 0)
-        return;
-    if ((fd.revents & POLLOUT) != 0)
-        redisAsyncHandleWrite(end->context);
-    if (end->context != NULL && (fd.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
-        redisAsyncHandleRead(end->context);
+    for (size_t i = 0; i < count; i++)
+        cache_end_turn(ends[i], fds[i].revents, redis->now_ms);
 }
 
 void cache_redis_turn(struct cache_redis *redis, struct instant now)
 {
     redis->now_ms = now.mono_ms;
-    if (redis->runs.context == NULL && now.mono_ms >= redis->retry_at_ms)
-        set_up(redis);
-    serve(&redis->runs);
-    serve(&redis->listens);
-    if (redis->waiting > 0 && now.mono_ms - redis->heard_ms > CACHE_REDIS_SILENT_MS)
-        lose(redis, "it does not answer");
-    if (redis->is_lost)
+    serve(redis);
+    if (redis->sentinel != NULL && is_elsewhere(redis)) {
+        redis->retry_ms = 0;
+        if (cache_end_is_there(&redis->runs))
+            lose(redis, "the Sentinels name another one");
+        else
+            redis->retry_at_ms = redis->now_ms;
+    }
+    if (is_lost(redis))
         close_both(redis);
+    else if (!cache_end_is_there(&redis->runs) && may_open(redis))
+        set_up(redis);
 }
 
 size_t cache_redis_fds(const struct cache_redis *redis, struct pollfd out[CACHE_REDIS_FDS])
 {
-    const struct end *const ends[] = {&redis->runs, &redis->listens};
-    size_t count = 0;
-    for (size_t i = 0; i < CACHE_REDIS_FDS; i++)
-        if (ends[i]->context != NULL)
-            out[count++] = (struct pollfd){.fd = ends[i]->context->c.fd,
-                                           .events = (short)(POLLIN | (ends[i]->wants_write ? POLLOUT : 0))};
+    struct cache_end *ends[CACHE_REDIS_FDS];
+    size_t count = 0, all = all_ends(redis, ends);
+    for (size_t i = 0; i < all; i++)
+        count += cache_end_fd(ends[i], &out[count]);
     return count;
 }
 
 int64_t cache_redis_next_mono_ms(const struct cache_redis *redis)
 {
-    if (redis->runs.context == NULL)
-        return redis->retry_at_ms;
-    return redis->waiting > 0 ? redis->heard_ms + CACHE_REDIS_SILENT_MS + 1 : TIME_NEVER;
+    struct cache_end *ends[CACHE_REDIS_FDS];
+    int64_t next = redis->sentinel == NULL ? TIME_NEVER : cache_sentinel_next_ms(redis->sentinel);
+    size_t all = all_ends(redis, ends);
+    for (size_t i = 0; i < all; i++)
+        next = sooner(next, cache_end_next_ms(ends[i]));
+    bool waits = !cache_end_is_there(&redis->runs) && (redis->sentinel == NULL || redis->target.port != 0);
+    return waits ? sooner(next, redis->retry_at_ms) : next;
 }
 
 /* ---- facts ---- */
 
 static void on_answer(redisAsyncContext *context, void *data, void *self)
 {
-    (void)context;
     struct ask ask = *(struct ask *)self;
     free(self);
-    const redisReply *reply = good(ask.redis, data, "the script");
+    const redisReply *reply = cache_end_reply(context->data, data, "the script");
     bool text = reply != NULL && reply->type == REDIS_REPLY_STRING;
     ask.redis->options.told.answered(ask.redis->options.told.self, ask.tag, text ? reply->str : NULL,
                                      text ? reply->len : 0);
@@ -417,32 +377,23 @@ static struct ask *new_ask(struct cache_redis *redis, uint32_t account, uint64_t
 bool cache_redis_run(struct cache_redis *redis, uint32_t account, const char *fact, size_t bytes, uint64_t tag,
                      struct instant now)
 {
-    const char *name = name_of(redis, account);
-    struct ask *ask = redis->is_up && !redis->is_lost ? new_ask(redis, account, tag) : NULL;
+    struct ask *ask = redis->is_up && !is_lost(redis) ? new_ask(redis, account, tag) : NULL;
     if (ask == NULL)
         return false;
     redis->now_ms = now.mono_ms;
-    int sent = redisAsyncCommand(redis->runs.context, on_answer, ask,
-                                 "EVALSHA %s 4 " CACHE_REDIS_PREFIX "{%s}:lines " CACHE_REDIS_PREFIX
-                                 "{%s}:meta " CACHE_REDIS_PREFIX "{%s}:events " CACHE_REDIS_PREFIX
-                                 "{%s}:poller %b " CACHE_REDIS_PREFIX "{%s}:news",
-                                 redis->sha, name, name, name, name, fact, bytes, name);
-    if (sent != REDIS_OK) {
-        free(ask);
-        return false;
-    }
-    due(redis);
-    return true;
+    if (send_script(redis, account, fact, bytes, on_answer, ask) == REDIS_OK)
+        return true;
+    free(ask);
+    return false;
 }
 
 static void read_from(struct cache_redis *redis, struct ask *ask, const char *cursor);
 
 static void on_lines(redisAsyncContext *context, void *data, void *self)
 {
-    (void)context;
     struct ask *ask = self;
     struct cache_redis *redis = ask->redis;
-    const redisReply *reply = good(redis, data, "HSCAN");
+    const redisReply *reply = cache_end_reply(context->data, data, "HSCAN");
     bool whole = reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
                  reply->element[0]->type == REDIS_REPLY_STRING && reply->element[1]->type == REDIS_REPLY_ARRAY;
     for (size_t i = 1; whole && i < reply->element[1]->elements; i += 2) {
@@ -458,12 +409,12 @@ static void on_lines(redisAsyncContext *context, void *data, void *self)
 
 static void read_from(struct cache_redis *redis, struct ask *ask, const char *cursor)
 {
-    int sent = redis->is_lost ? REDIS_ERR
+    int sent = is_lost(redis) ? REDIS_ERR
                               : redisAsyncCommand(redis->runs.context, on_lines, ask,
                                                   "HSCAN " CACHE_REDIS_PREFIX "{%s}:lines %s COUNT " READ_COUNT,
                                                   name_of(redis, ask->account), cursor);
     if (sent == REDIS_OK)
-        due(redis);
+        cache_end_due(&redis->runs, redis->now_ms);
     else
         free(ask);
 }

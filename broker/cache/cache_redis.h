@@ -1,8 +1,6 @@
 /* cache_redis.h — two connections to Redis, one that runs cache.lua and one that listens: opened, authenticated, asked
- * whether this is a master, opened again when they are lost. hiredis, within the broker's own turn: nothing here waits.
- *
- * Addresses are those of cache.redis without a name service: redis://HOST:PORT[/DB] with a numeric host or localhost,
- * redis+unix://PATH. */
+ * whether this is a master that takes what is written, opened again when they are lost. Where it is says cache.redis
+ * (redis_url.h), or Sentinels do. hiredis, within the broker's own turn: nothing here waits. */
 #ifndef LINEWARD_CACHE_REDIS_H
 #define LINEWARD_CACHE_REDIS_H
 
@@ -13,10 +11,10 @@
 
 #include "lineward/clock.h"
 #include "lineward/err.h"
+#include "lineward/redis_url.h"
 
-#define CACHE_REDIS_FDS      2
-#define CACHE_REDIS_PREFIX   "lineward:" /* of every key and channel; then {account} */
-#define CACHE_REDIS_SILENT_MS 2000       /* so long without an answer that was due, and the connection is given up */
+#define CACHE_REDIS_FDS    (2 + REDIS_HOSTS_MAX) /* the Sentinels' are open all the time */
+#define CACHE_REDIS_PREFIX "lineward:"             /* of every key and channel; then {account} */
 
 /* Callbacks, within cache_redis_turn() and cache_redis_run(). */
 struct cache_redis_told {
@@ -33,6 +31,7 @@ struct cache_redis_told {
 
 struct cache_redis_options {
     const char *url, *password_file; /* copied; NULL: no password */
+    const char *sentinel_password_file; /* copied */
     const char *accounts;            /* names, each in so much room; lent */
     size_t name_room, account_count;
     struct cache_redis_told told;

@@ -7,31 +7,14 @@
 
 #include "redis.h"
 #include "rig.h"
+#include "sibling.h"
 
 static struct redis redis;
 static struct rig rig, other; /* the other one's ports and store; what else is in it is the first one's */
 
 static void start_other(void)
 {
-    static char sets[6][128];
-    static const char *const names[] = {"producers", "workers", "events"};
-    const char *arguments[PROGRAM_ARGUMENTS_MAX + 1];
-    size_t count = 0;
-    uint16_t ports[] = {other.port.producers, other.port.workers, other.port.events};
-    rig_broker_arguments(&rig, arguments);
-    while (arguments[count] != NULL)
-        count++;
-    for (size_t i = 0; i < 3; i++)
-        snprintf(sets[i], sizeof sets[i], "broker.%s=tcp://127.0.0.1:%u", names[i], ports[i]);
-    snprintf(sets[3], sizeof sets[3], "broker.admin=127.0.0.1:%u", other.port.admin);
-    snprintf(sets[4], sizeof sets[4], "broker.webhooks=127.0.0.1:%u", other.port.webhooks);
-    snprintf(sets[5], sizeof sets[5], "store.path=%s/other", rig.folder);
-    for (size_t i = 0; i < 6; i++) {
-        arguments[count++] = "--set";
-        arguments[count++] = sets[i];
-    }
-    arguments[count] = NULL;
-    program_start(&other.broker, arguments);
+    sibling_start(&other, &rig);
     rig_await_ready(&other);
 }
 
@@ -49,13 +32,7 @@ static void begin(void)
     const char *const sets[] = {"cache.kind=redis", address, "accounts.default.stale_after_ms=2000", NULL};
     rig_open(&rig, sets);
     rig_start(&rig, 0);
-    other = rig;
-    other.broker = (struct program){.name = "lineward-broker"};
-    snprintf(other.broker.log, sizeof other.broker.log, "%s/other.log", rig.folder);
-    uint16_t *ports[] = {&other.port.producers, &other.port.workers, &other.port.events, &other.port.admin,
-                         &other.port.webhooks};
-    for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
-        *ports[i] = rig_free_port();
+    sibling_open(&other, &rig, "other");
     start_other();
     AWAIT(both(0, "open") && both(1, "open"), "the lines are not open at both");
 }

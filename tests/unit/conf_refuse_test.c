@@ -99,6 +99,7 @@ START_TEST(values_of_another_kind_are_refused_and_say_what_would_be_right)
         {"cache: {kind: disk}", "memory|redis"},
         {"cache: {redis: 127.0.0.1:6379}", "must be redis://"},
         {"cache: {redis: \"redis://\"}", "must be redis://"},
+        {"cache: {redis: \"rediss://h:6379\"}", "stunnel"},
         {"worker: {name: \"a b\"}", "1 to 64 of"},
         {"worker: {broker: tcp://127.0.0.1:7711}", "a list"},
         {"worker: {broker: []}", "a list of 1 to 64 is needed"},
