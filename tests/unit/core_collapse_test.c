@@ -214,6 +214,7 @@ START_TEST(in_a_paused_campaign_it_keeps_the_place)
 END_TEST
 
 /* What is imported, or moved, was accepted before it came: only who is older still gives way to it. */
+/* covers: field exported */
 START_TEST(an_exported_job_takes_the_place_of_older_ones_only)
 {
     begin_fast();
