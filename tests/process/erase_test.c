@@ -4,14 +4,17 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include "lineward/json.h"
+#include "platform.h"
 #include "producer.h"
 
 #define PERSON       "+14155550190"
@@ -25,6 +28,7 @@
 #define TALKS        20
 #define CLEANED      3 /* segments, before anything is looked at */
 #define ERASE_MS     60000
+#define SECRET       "whsec_b3V0Y29tZS1zZWNyZXQtb25lLW91dGNvbWUtMQ=="
 #define REASON       "\"reason\":\"" PERSON " asked us in writing\""
 
 static struct rig rig;
@@ -354,8 +358,94 @@ START_TEST(a_broker_that_is_killed_in_the_middle_goes_on_with_it)
 }
 END_TEST
 
+/* ---- what an erasure waits for, and what gets in its way ---- */
+
+static bool was_told(const struct platform *platform, const char *topic, const char *own)
+{
+    size_t count = 0;
+    bool told = false;
+    struct taken *taken = platform_taken(platform, &count);
+    for (size_t i = 0; i < count; i++)
+        told = told || (strcmp(taken[i].topic, topic) == 0 && strcmp(taken[i].own, own) == 0);
+    free(taken);
+    return told;
+}
+
+START_TEST(a_platform_is_told_how_the_jobs_ended_before_their_ids_are_gone)
+{
+    static const char *const sets[] = {"broker.outcome_hosts=[\"http://127.0.0.1\"]", NULL};
+    struct platform platform;
+    char id[32], *conf, *whole = NULL;
+    rig_open(&rig, sets);
+    rig_write(&rig, "outcome.secrets", SECRET "\n");
+    platform_open(&platform, &rig, "platform", SECRET);
+    atomic_store(&platform.shared->mood, PLATFORM_FAILS);
+    platform_start(&platform);
+    conf = rig_read(&rig, "lineward.yaml");
+    MUST(asprintf(&whole, "%spools: {default: {outcome_url: \"http://127.0.0.1:%u/hook\", outcome_secrets_file: outcome.secrets}}\n",
+                  conf, platform.port) > 0, "out of memory");
+    rig_write(&rig, "lineward.yaml", whole);
+    rig_start(&rig, 1);
+    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
+    call("POST", "/v1/pause", "{" REASON "}");
+    send("\"" PERSON "\"", "waits", "", NULL);
+    order(PERSON, false, id);
+    AWAIT(is_in(id, "rewriting"), "nothing is rewritten");
+    int asked = atomic_load(&platform.shared->requests);
+    AWAIT(atomic_load(&platform.shared->requests) > asked, "the platform is not asked again");
+    MUST(is_in(id, "rewriting"), "it did not wait for the platform");
+    atomic_store(&platform.shared->mood, PLATFORM_GOOD);
+    program_signal(&rig.broker, SIGHUP); /* tried again at once */
+    cJSON_Delete(await_done(id));
+    MUST(was_told(&platform, "job.cancelled", "waits"), "the platform never heard which job it was");
+    must_be_gone(PERSON_BARE);
+    free(conf);
+    free(whole);
+    close_rig();
+}
+END_TEST
+
+/* Folders where the files are to be that take the place of the segments' (`stands`), or none any more. */
+static void obstruct(bool stands)
+{
+    char folder[PROGRAM_PATH_MAX], path[PROGRAM_PATH_MAX + 300];
+    snprintf(folder, sizeof folder, "%s/data", rig.folder);
+    DIR *listing = opendir(folder);
+    MUST(listing != NULL, "no folder %s", folder);
+    for (const struct dirent *entry; (entry = readdir(listing)) != NULL;) {
+        const char *end = strrchr(entry->d_name, '.');
+        if (strcmp(end != NULL ? end : "", stands ? ".seg" : ".tmp") != 0)
+            continue;
+        snprintf(path, sizeof path, "%s/%s%s", folder, entry->d_name, stands ? ".tmp" : "");
+        MUST((stands ? mkdir(path, 0700) : rmdir(path)) == 0, "can't change %s", path);
+    }
+    closedir(listing);
+}
+
+START_TEST(a_pass_that_fails_is_made_again_until_it_does_not)
+{
+    char id[32];
+    open_rig();
+    send("\"" PERSON "\"", "sent", "", NULL);
+    AWAIT(is("sent", "sent"), "nothing is sent");
+    obstruct(true);
+    order(PERSON, false, id);
+    AWAIT(program_said(&rig.broker, "event=erasure_interrupted"), "it did not fail");
+    MUST(is_in(id, "rewriting"), "it is done though it failed");
+    must_be_there(PERSON_BARE);
+    producer_refused(&producer, "{\"id\":\"anew\",\"to\":\"" PERSON "\",\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"a\"}]}}",
+                     "not_allowed", NULL);
+    obstruct(false);
+    cJSON_Delete(await_done(id));
+    must_be_gone(PERSON_BARE);
+    close_rig();
+}
+END_TEST
+
 int main(void)
 {
     return RUN_TESTS("erase", 240, a_person_is_in_no_file_when_it_is_done_and_everybody_else_is_served,
-                     a_broker_that_is_killed_in_the_middle_goes_on_with_it);
+                     a_broker_that_is_killed_in_the_middle_goes_on_with_it,
+                     a_platform_is_told_how_the_jobs_ended_before_their_ids_are_gone,
+                     a_pass_that_fails_is_made_again_until_it_does_not);
 }

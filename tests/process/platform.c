@@ -62,11 +62,12 @@ static void take(const struct platform *platform, const char *id, const struct r
     const cJSON *event = json_get(body, "data");
     int64_t seq = 0;
     const char *job = json_string(event, "job");
+    const char *own = json_string(event, "id");
     const char *type = json_string(body, "type");
     const char *topic = json_string(event, "topic");
     bool same = type != NULL && topic != NULL && strcmp(type, topic) == 0;
-    int bytes = snprintf(line, sizeof line, "%lld %s %s %s\n", json_int(event, "seq", &seq) ? (long long)seq : 0, id,
-                         job != NULL ? job : "-", same ? topic : "no_type");
+    int bytes = snprintf(line, sizeof line, "%lld %s %s %s %.63s\n", json_int(event, "seq", &seq) ? (long long)seq : 0,
+                         id, job != NULL ? job : "-", same ? topic : "no_type", own != NULL ? own : "-");
     int file = open(platform->taken, O_WRONLY | O_APPEND | O_CREAT, 0600);
     if (file < 0 || write(file, line, (size_t)bytes) != bytes)
         _exit(3);
@@ -227,7 +228,7 @@ struct taken *platform_taken(const struct platform *platform, size_t *count)
     unsigned long long seq;
     while (file != NULL && taken != NULL) {
         struct taken *one = &taken[*count];
-        if (fscanf(file, "%llu %63s %39s %31s", &seq, one->id, one->job, one->topic) != 4)
+        if (fscanf(file, "%llu %63s %39s %31s %63s", &seq, one->id, one->job, one->topic, one->own) != 5)
             break;
         one->seq = seq;
         if (++*count == room)

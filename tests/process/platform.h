@@ -41,6 +41,7 @@ void platform_kill(struct platform *platform);
 struct taken {
     uint64_t seq;
     char id[64], job[40], topic[32];
+    char own[64]; /* the job's id, that its producer gave it; "-": it says none */
 };
 /* The caller's, free(). */
 struct taken *platform_taken(const struct platform *platform, size_t *count);

@@ -1,5 +1,6 @@
 /* Going over all of a store: what is overwritten is in no file any more, everything else is where it was, and a power
  * cut at any moment leaves it so that the pass can be made again. */
+#include "broker/store/file.h"
 #include "broker/store/store.h"
 #include "tests/support/store_sim.h"
 
@@ -179,12 +180,13 @@ static enum store_passed visit(void *self, const struct store_record *record, ui
     return STORE_PASSED_BLANK;
 }
 
-static int pass(struct seen *seen, bool writes)
+/* `changes`: it finds something to be overwritten. */
+static int pass_that(struct seen *seen, bool writes, bool changes)
 {
     struct store_pass ask = {.self = seen, .visit = visit, .writes = writes};
     struct store_pass_state state;
     memset(seen, 0, sizeof *seen);
-    seen->changes = writes;
+    seen->changes = changes;
     ck_assert_int_eq(store_pass_begin(store, &ask), ERR_NONE);
     for (;;) {
         store_pass_state(store, &state);
@@ -196,6 +198,11 @@ static int pass(struct seen *seen, bool writes)
     }
     ck_assert(state.error != 0 || state.bytes_done == state.bytes_total);
     return state.error;
+}
+
+static int pass(struct seen *seen, bool writes)
+{
+    return pass_that(seen, writes, writes);
 }
 
 static void check_notes(const struct seen *seen, uint64_t through)
@@ -266,6 +273,44 @@ START_TEST(what_a_pass_overwrites_is_in_no_file_and_all_else_is_as_it_was)
     store_close(&store);
     ck_assert_msg(file_with(sim, "ERASE-ME") == NULL, "%s", file_with(sim, "ERASE-ME"));
     ck_assert_ptr_nonnull(file_with(sim, "KEEP-ME"));
+    open_on(sim);
+    ck_assert_int_eq(pass(&seen, false), 0);
+    check_notes(&seen, NOTES);
+}
+END_TEST
+
+/* Behind the end of each file of history, as a cleaning that was interrupted leaves them; the store is open. How many. */
+static unsigned add_tails(void)
+{
+    static const char text[] = "ERASE-ME";
+    unsigned tails = 0;
+    for (int i = 0; i < sim_name_count(sim); i++) {
+        char path[256];
+        const char *name = sim_name_at(sim, i);
+        if (strncmp(name, "hist-", 5) != 0 || strstr(name, ".seg") == NULL)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", SIM_FOLDER, name);
+        int file = sim->io.open_read(sim->io.self, path);
+        ck_assert_int_eq(file_write(&sim->io, file, text, sizeof text, sim_file(sim, name)->size + SIM_SECTOR_BYTES), 0);
+        sim->io.close(sim->io.self, file);
+        tails++;
+    }
+    return tails;
+}
+
+START_TEST(what_lies_behind_the_end_of_history_goes_too)
+{
+    struct seen seen;
+    make_all();
+    ck_assert_int_eq(pass(&seen, true), 0);
+    ck_assert_uint_gt(add_tails(), 0);
+    keys = 0;
+    add_note(); /* or there is no segment to be left */
+    settle();
+    keys = NOTES;
+    ck_assert_int_eq(pass_that(&seen, true, false), 0);
+    store_close(&store);
+    ck_assert_msg(file_with(sim, "ERASE-ME") == NULL, "%s", file_with(sim, "ERASE-ME"));
     open_on(sim);
     ck_assert_int_eq(pass(&seen, false), 0);
     check_notes(&seen, NOTES);
@@ -415,6 +460,7 @@ int main(void)
     tcase_set_timeout(tcase, 600);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, what_a_pass_overwrites_is_in_no_file_and_all_else_is_as_it_was);
+    tcase_add_test(tcase, what_lies_behind_the_end_of_history_goes_too);
     tcase_add_test(tcase, what_is_read_meanwhile_and_afterwards_is_found);
     tcase_add_test(tcase, only_one_pass_at_a_time);
     tcase_add_test(tcase, no_file_is_replaced_while_a_backup_is_made);
