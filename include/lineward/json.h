@@ -49,6 +49,9 @@ struct json_member {
 };
 bool json_next_member(const char *text, size_t bytes, size_t *at, struct json_member *out);
 
+/* Likewise the items of an array. */
+bool json_next_item(const char *text, size_t bytes, size_t *at, const char **item, size_t *item_bytes);
+
 /* Are the two documents equal as JSON values (member order, white space and escapes do not count)? */
 bool json_equal(const cJSON *a, const cJSON *b);
 

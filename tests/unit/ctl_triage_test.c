@@ -1,5 +1,6 @@
 /* linewardctl triage: what it asks for, that it does nothing without --yes, and how it adds up what it is told. */
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/unit/ctl_server.h"
@@ -136,6 +137,17 @@ END_TEST
 
 /* ---- export and import ---- */
 
+static unsigned files_synced, folders_synced;
+
+/* The program's calls come here: it is linked into this one. */
+int fsync(int fd)
+{
+    struct stat info;
+    if (fstat(fd, &info) == 0)
+        *(S_ISDIR(info.st_mode) ? &folders_synced : &files_synced) += 1;
+    return (int)syscall(SYS_fsync, fd);
+}
+
 static char file_name[] = "/tmp/lineward-export-XXXXXX";
 
 static void fresh_name(void)
@@ -159,7 +171,8 @@ static char *file_text(void)
 }
 
 #define ITEM(job, order, id) \
-    "{\"job\":\"" job "\",\"accepted_at\":null,\"order\":" order ",\"document\":{\"id\":\"" id "\",\"to\":[\"+1415\"]}}"
+    "{\"job\":\"" job "\",\"accepted_at\":null,\"order\":" order                                                          \
+    ",\"document\":{\"exported\":\"" job "\",\"id\":\"" id "\",\"to\":[\"+1415\"]}}"
 
 START_TEST(an_export_is_written_in_the_order_of_acceptance_into_a_new_file)
 {
@@ -168,8 +181,11 @@ START_TEST(an_export_is_written_in_the_order_of_acceptance_into_a_new_file)
         {200, "{\"export\":[" ITEM("j_2", "20", "b") "],\"stay\":0,\"stays\":{},\"next\":null,\"until\":\"9\"}"}};
     SERVER_START(script);
     fresh_name();
+    files_synced = folders_synced = 0;
     RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
     ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_uint_eq(files_synced, 1); /* and its name: what it holds is cancelled next */
+    ck_assert_uint_eq(folders_synced, 1);
     assert_asked(0, "GET", "/v1/triage/export?pool=eu");
     assert_asked(1, "GET", "/v1/triage/export?pool=eu&after=4.9");
     assert_says(said.out, "3 jobs are in");
@@ -213,6 +229,23 @@ START_TEST(what_is_exported_is_cancelled_by_the_mark_that_the_export_told)
     ck_assert_int_eq(said.code, EXIT_DONE);
     ck_assert_uint_eq(server.seen_count, 1);
     assert_asked(0, "POST", "/v1/triage/cancel?pool=eu&until=9");
+    server_stop();
+}
+END_TEST
+
+/* Numbers that no double has, escapes, odd spaces: what goes out is what came in. But a line is a line. */
+START_TEST(an_export_passes_on_every_byte_of_a_document)
+{
+#define ODD "\"meta\":{ \"big\" : 1.00000000000000000001, \"e\":1E3,\"u\":\"\\u00e9\\/\",\"i\":90071992547409931.0}"
+    static const struct reply script[] = {
+        {200, "{\"export\": [ {\"job\":\"j_1\",\"order\":1,\"document\":{\"exported\":\"j_1\"," ODD "," "\n\t\"to\":[]\r\n}} ],"
+              "\"stay\":0,\"stays\":{},\"next\":null,\"until\":\"9\"}"}};
+    SERVER_START(script);
+    fresh_name();
+    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_str_eq(file_text(), "{\"exported\":\"j_1\"," ODD ", \t\"to\":[]  }\n");
+    unlink(file_name);
     server_stop();
 }
 END_TEST
@@ -293,6 +326,7 @@ START_TEST(elsewhere_nobody_is_asked_what_became_of_a_job)
     RUN_ADMIN("triage", W("import"), W(file_name), W("--elsewhere"));
     ck_assert_int_eq(said.code, EXIT_DONE);
     ck_assert_uint_eq(server.seen_count, 1);
+    assert_says(server.seen[0].body, "{\"exported\":\"elsewhere\",\"id\":\"a\"}"); /* its number means nothing there */
     unlink(file_name);
     server_stop();
 }
@@ -310,6 +344,7 @@ int main(void)
     tcase_add_test(tests, a_redate_says_the_dates_it_means);
     tcase_add_test(tests, a_move_goes_on_while_what_was_behind_others_still_goes);
     tcase_add_test(tests, an_export_is_written_in_the_order_of_acceptance_into_a_new_file);
+    tcase_add_test(tests, an_export_passes_on_every_byte_of_a_document);
     tcase_add_test(tests, an_export_that_breaks_off_leaves_no_file);
     tcase_add_test(tests, an_export_of_which_jobs_could_not_be_read_leaves_no_file);
     tcase_add_test(tests, what_is_exported_is_cancelled_by_the_mark_that_the_export_told);

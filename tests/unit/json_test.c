@@ -215,6 +215,26 @@ START_TEST(a_raw_member_is_the_very_bytes_of_its_value)
 }
 END_TEST
 
+START_TEST(the_items_of_an_array_are_the_very_bytes_of_each)
+{
+    static const char text[] = " [ {\"a\":[1,2]} , \"],\" ,3.10,[] ] ";
+    static const char *const items[] = {"{\"a\":[1,2]}", "\"],\"", "3.10", "[]"};
+    size_t at = 0, bytes = 0, count = 0;
+    const char *item = NULL;
+    for (; json_next_item(text, sizeof text - 1, &at, &item, &bytes); count++) {
+        ck_assert_uint_lt(count, 4);
+        ck_assert_uint_eq(bytes, strlen(items[count]));
+        ck_assert_int_eq(memcmp(item, items[count], bytes), 0);
+    }
+    ck_assert_uint_eq(count, 4);
+    static const char *const none[] = {"[]", " [ ] ", "{}", "1", "{\"a\":[1]}"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        at = 0;
+        ck_assert(!json_next_item(none[i], strlen(none[i]), &at, &item, &bytes));
+    }
+}
+END_TEST
+
 START_TEST(a_raw_member_is_found_only_at_the_top_and_by_its_spelled_name)
 {
     static const char text[] =
@@ -559,6 +579,7 @@ int main(void)
     tcase_add_test(tests, a_document_cut_anywhere_is_refused);
     tcase_add_test(tests, changed_bytes_are_refused_or_read_alike_by_all_functions);
     tcase_add_test(tests, a_raw_member_is_the_very_bytes_of_its_value);
+    tcase_add_test(tests, the_items_of_an_array_are_the_very_bytes_of_each);
     tcase_add_test(tests, a_raw_member_is_found_only_at_the_top_and_by_its_spelled_name);
     tcase_add_test(tests, integers_beyond_2_to_the_53_are_noticed_wherever_they_are);
     tcase_add_test(tests, typed_access_takes_nothing_of_another_type);

@@ -64,16 +64,6 @@ static int refuse_errno(const struct ctl *ctl, const char *path)
 
 /* ---- folders and small files ---- */
 
-/* False: errno says why not. */
-static bool sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return good;
-}
-
 /* Made if it is absent; refused unless it is empty. */
 static int make_empty(const struct ctl *ctl, const char *folder)
 {
@@ -103,7 +93,7 @@ static bool write_small(const char *folder, const char *name, const char *text, 
         return false;
     bool good = write(fd, text, bytes) == (ssize_t)bytes && fsync(fd) == 0;
     good = close(fd) == 0 && good;
-    return good && rename(fresh, path) == 0 && sync_folder(folder);
+    return good && rename(fresh, path) == 0 && ctl_sync_folder(folder);
 }
 
 /* ---- the manifest ---- */
@@ -391,7 +381,7 @@ static int do_restore(const struct ctl *ctl, const char *from, const char *to, c
     enum err err = restore_files(from, to, manifest, &problem);
     if (err == ERR_NONE)
         err = verify(to, manifest->taken.taken_ms, &holds, &problem);
-    if (err == ERR_NONE && !sync_folder(to))
+    if (err == ERR_NONE && !ctl_sync_folder(to))
         return refuse_errno(ctl, to);
     if (err != ERR_NONE)
         return refuse(ctl, err, problem.text);

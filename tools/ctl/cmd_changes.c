@@ -45,6 +45,15 @@ FILE *ctl_create(const struct ctl *ctl, const char *name)
     return file;
 }
 
+bool ctl_sync_folder(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
 static void print_cancelled(const struct ctl *ctl, const char *id, const struct http_answer *answer)
 {
     if (ctl->json) {

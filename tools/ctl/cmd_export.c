@@ -32,26 +32,27 @@ static void export_free(struct export *export)
 
 /* ---- reading ---- */
 
-/* {"exported":"j_…", …the document}: an enqueue does not know that member, and lets it pass. */
-static char *line_of(const cJSON *item)
+/* The document as the broker has it, byte for byte, but that it is one line: an end of a line in JSON is a blank. */
+static char *line_of(const char *item, size_t bytes)
 {
-    struct json_out out = {0};
-    const cJSON *member;
-    json_open(&out, '{');
-    json_key(&out, "exported");
-    json_put_string(&out, json_string(item, "job"));
-    cJSON_ArrayForEach(member, json_get(item, "document"))
-    {
-        json_key(&out, member->string);
-        json_put_value(&out, member);
-    }
-    json_close(&out, '}');
-    char *text = out.failed ? NULL : strndup(out.text, out.bytes);
-    json_out_free(&out);
+    const char *document;
+    size_t document_bytes;
+    if (!json_raw_member(item, bytes, "document", &document, &document_bytes))
+        return NULL;
+    char *text = strndup(document, document_bytes);
+    for (char *at = text; at != NULL && (at = strpbrk(at, "\r\n")) != NULL;)
+        *at = ' ';
     return text;
 }
 
-static bool keep(struct export *export, const cJSON *item)
+static int64_t order_of(const char *item, size_t bytes)
+{
+    const char *order;
+    size_t order_bytes;
+    return json_raw_member(item, bytes, "order", &order, &order_bytes) ? strtoll(order, NULL, 10) : 0;
+}
+
+static bool keep(struct export *export, const char *item, size_t bytes)
 {
     if (export->count == export->room) {
         size_t room = export->room == 0 ? 1024 : export->room * 2;
@@ -62,27 +63,34 @@ static bool keep(struct export *export, const cJSON *item)
         export->room = room;
     }
     struct exported *line = &export->lines[export->count];
-    line->order = 0;
-    line->text = line_of(item);
-    json_int(item, "order", &line->order);
+    line->order = order_of(item, bytes);
+    line->text = line_of(item, bytes);
     export->count += line->text != NULL;
     return line->text != NULL;
+}
+
+static bool keep_all(struct export *export, const struct http_answer *answer)
+{
+    const char *list, *item;
+    size_t list_bytes, item_bytes, at = 0;
+    if (!json_raw_member(answer->text, answer->bytes, "export", &list, &list_bytes))
+        return true;
+    while (json_next_item(list, list_bytes, &at, &item, &item_bytes))
+        if (!keep(export, item, item_bytes))
+            return false;
+    return true;
 }
 
 static int read_page(const struct ctl *ctl, const char *filtered, struct export *export)
 {
     struct http_answer answer = {0};
-    const cJSON *item;
     int64_t stay = 0, unread = 0;
     char *path = strdup(filtered);
     bool whole = path != NULL && http_query(&path, "after", export->next[0] != '\0' ? export->next : NULL);
     int code = whole ? http_ask(ctl, "GET", path, NULL, &answer) : ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
     free(path);
-    cJSON_ArrayForEach(item, json_get(answer.json, "export"))
-    {
-        if (code == EXIT_DONE && !keep(export, item))
-            code = ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
-    }
+    if (code == EXIT_DONE && answer.text != NULL && !keep_all(export, &answer))
+        code = ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
     const char *next = json_string(answer.json, "next"), *until = json_string(answer.json, "until");
     export->stay += json_int(answer.json, "stay", &stay) ? stay : 0;
     export->unread += json_int(json_get(answer.json, "stays"), "busy", &unread) ? unread : 0;
@@ -121,7 +129,16 @@ static void print_done(const struct ctl *ctl, const char *name, const struct exp
                 until);
 }
 
-/* On disk before anybody is told: what it holds is cancelled next. */
+static bool sync_name(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    char *folder = slash == NULL ? strdup(".") : strndup(name, slash == name ? 1 : (size_t)(slash - name));
+    bool ok = folder != NULL && ctl_sync_folder(folder);
+    free(folder);
+    return ok;
+}
+
+/* On disk, name and all, before anybody is told: what it holds is cancelled next. */
 static int write_file(const struct ctl *ctl, const char *name, FILE *file, struct export *export)
 {
     if (export->count > 0)
@@ -130,6 +147,7 @@ static int write_file(const struct ctl *ctl, const char *name, FILE *file, struc
     bool ok = write_lines(export, file) && fflush(file) == 0 && (!own || fsync(fileno(file)) == 0);
     if (own && fclose(file) != 0)
         ok = false;
+    ok = ok && (!own || sync_name(name));
     if (!ok)
         return ctl_fail(ctl, EXIT_REFUSED, "not_written", "%s could not be written to its end", name);
     if (own)
@@ -211,7 +229,7 @@ static enum job_read judge(const struct fate *fate, const char **code, const cha
 }
 
 /* A line that was never exported is none of ours. */
-static enum job_read admit(const struct ctl *ctl, const struct job_line *line, const char **code, const char **why)
+static enum job_read admit(const struct ctl *ctl, struct job_line *line, const char **code, const char **why)
 {
     struct fate fate;
     cJSON *json = json_parse(line->text, line->bytes, NULL);
@@ -226,7 +244,31 @@ static enum job_read admit(const struct ctl *ctl, const struct job_line *line, c
     return read;
 }
 
+/* The number is another broker's: it says nothing of how old the job is beside those that are there. */
+static enum job_read admit_elsewhere(const struct ctl *ctl, struct job_line *line, const char **code, const char **why)
+{
+    static const char instead[] = "\"elsewhere\"";
+    const char *number;
+    size_t bytes;
+    (void)ctl;
+    (void)code;
+    if (!json_raw_member(line->text, line->bytes, "exported", &number, &bytes))
+        return JOB_READ_GOOD;
+    size_t before = (size_t)(number - line->text), behind = line->bytes - before - bytes;
+    char *text = malloc(before + sizeof instead + behind);
+    *why = "out of memory";
+    if (text == NULL)
+        return JOB_READ_FAILED;
+    memcpy(text, line->text, before);
+    memcpy(text + before, instead, sizeof instead - 1);
+    memcpy(text + before + sizeof instead - 1, number + bytes, behind + 1); /* its end as well */
+    free(line->text);
+    line->text = text;
+    line->bytes = before + sizeof instead - 1 + behind;
+    return JOB_READ_GOOD;
+}
+
 int command_triage_import(const struct ctl *ctl, const struct args *args)
 {
-    return enqueue_lines(ctl, args, args_flag(args, "elsewhere") ? NULL : admit);
+    return enqueue_lines(ctl, args, args_flag(args, "elsewhere") ? admit_elsewhere : admit);
 }

@@ -55,6 +55,8 @@ bool ctl_moment(const struct ctl *ctl, const char *text, int sign, char out[TIME
 
 /* A new file that only its owner can read, for what may hold recipients; "-": ctl->out. NULL: it is there, or cannot be made. */
 FILE *ctl_create(const struct ctl *ctl, const char *name);
+/* What was made or renamed in it is there after a power cut. False: errno says why not. */
+bool ctl_sync_folder(const char *folder);
 
 /* The commands, each in the file that its kind has. */
 int command_show(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: status, line, job */

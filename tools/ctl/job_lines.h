@@ -35,11 +35,11 @@ enum job_read {
 bool job_reader_open(struct job_reader *reader, const char *path);
 void job_reader_close(struct job_reader *reader);
 
-/* One more judge of a good line: GOOD or BAD as job_reader_next(); FAILED: it cannot
+/* One more judge of a good line, whose text it may replace: GOOD or BAD as job_reader_next(); FAILED: it cannot
  * say (*why), and nothing more is submitted. */
 struct ctl;
 struct args;
-typedef enum job_read (*admit_line)(const struct ctl *ctl, const struct job_line *line, const char **code, const char **why);
+typedef enum job_read (*admit_line)(const struct ctl *ctl, struct job_line *line, const char **code, const char **why);
 /* cmd_enqueue.c: `linewardctl enqueue`, with the options that the command has, of the lines that `admit` lets through. */
 int enqueue_lines(const struct ctl *ctl, const struct args *args, admit_line admit);
 
