@@ -98,7 +98,7 @@ struct change_job {
     int64_t accepted_at_ms, due_ms, expires_ms; /* due 0: at once; expires 0: never */
     uint16_t pool, campaign; /* campaign 0: none */
     uint8_t class;
-    uint8_t flags; /* of struct job, those that last */
+    uint8_t flags; /* of struct job, those that last, and CHANGE_JOB_EXPORTED */
     uint8_t life;  /* how often it was requeued; each time has a record of its own, which begins it anew */
     uint32_t slot; /* where it is in memory, if not where its number says; else 0 */
     uint64_t order;    /* its place in its conversation, if that is not its sequence; else 0 */
@@ -107,6 +107,8 @@ struct change_job {
     uint16_t zone; /* name number of where its recipients are; 0: not known */
     uint16_t area; /* the first AREA_DIGITS digits of its recipient's number; 0: a group, or no number */
 };
+
+#define CHANGE_JOB_EXPORTED 0x40 /* it was imported, or moved: its id is known for longer (dedupe_keep()) */
 
 struct change_try {
     uint64_t number;

@@ -8,6 +8,8 @@
 #define FORGET_MAX 4096 /* a slice */
 enum { DELIVERY_SHIFT = 1, DELIVERY_MASK = 3u << DELIVERY_SHIFT }; /* of a message: how far it got */
 enum { SECOND_LIFE = 1 }; /* its job was final when its window ended, but may have become so only just before */
+enum { KEEP_SHIFT = 8 };  /* above: the hour (of Unix time) until which it is kept; 0: none */
+#define KEEP_MASK UINT32_C(0xFFFFFF00)
 
 static uint64_t hash_of(const void *slots, uint32_t slot)
 {
@@ -82,6 +84,18 @@ void dedupe_remember(struct core *core, uint64_t id_hash, uint64_t number, uint6
         append(core, &value, wall_ms);
 }
 
+/* The other job ended before that, and its end is kept for as long, and for a part of that longer where it is gathered with
+ * younger ones. */
+void dedupe_keep(struct core *core, uint64_t id_hash, int64_t accepted_at_ms)
+{
+    uint32_t slot = id_hash == 0 ? 0 : index_find(&core->dedupe.index, id_hash);
+    int64_t until_ms = accepted_at_ms + 2 * conf_history_ms(&core->conf->store);
+    if (slot == 0 || until_ms < 0)
+        return;
+    struct remembered *known = &core->dedupe.ring[slot];
+    known->flags = (known->flags & ~KEEP_MASK) | ((uint32_t)(until_ms / HOUR_MS) << KEEP_SHIFT & KEEP_MASK);
+}
+
 bool dedupe_remember_event(struct core *core, uint64_t event, struct instant now, struct effects *out)
 {
     if (dedupe_find(core, event) != NULL)
@@ -137,10 +151,11 @@ static void renew_or_forget(struct core *core, struct instant now)
     if (value.id_hash == 0)
         return;
     bool lives = job_find(core, value.number) != NOBODY;
+    bool kept = value.flags >> KEEP_SHIFT > (uint64_t)(now.wall_ms / HOUR_MS);
     bool once_more = value.content_hash != 0 && (value.flags & SECOND_LIFE) == 0;
-    if (!lives && !once_more)
+    if (!lives && !kept && !once_more)
         return;
-    value.flags = (value.flags & DELIVERY_MASK) | (lives ? 0 : SECOND_LIFE);
+    value.flags = (value.flags & (DELIVERY_MASK | KEEP_MASK)) | (lives || kept ? 0 : SECOND_LIFE);
     append(core, &value, now.wall_ms);
 }
 

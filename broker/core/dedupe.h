@@ -7,6 +7,9 @@
 
 const struct remembered *dedupe_find(const struct core *core, uint64_t id_hash);
 void dedupe_remember(struct core *core, uint64_t id_hash, uint64_t number, uint64_t content_hash, int64_t wall_ms);
+/* That id, accepted then, is made of the number of another job, whose history allows to import it: it is not forgotten while
+ * that history may be there. */
+void dedupe_keep(struct core *core, uint64_t id_hash, int64_t accepted_at_ms);
 /* False: it was known. Else it is remembered and recorded. */
 bool dedupe_remember_event(struct core *core, uint64_t event, struct instant now, struct effects *out);
 void dedupe_remember_message(struct core *core, uint64_t message, uint64_t number, struct instant now);

@@ -203,7 +203,7 @@ struct change *enqueue_record(struct core *core, uint32_t slot, const struct cor
         .pool = core->pools[job->pool].name,
         .campaign = job->campaign,
         .class = (uint8_t)job->class,
-        .flags = accepted->flags & JOB_PINNED,
+        .flags = (uint8_t)((accepted->flags & JOB_PINNED) | (job->exported ? CHANGE_JOB_EXPORTED : 0)),
         .life = accepted->life,
         .order = (accepted->flags & JOB_ORDERED) != 0 ? job_order(core, accepted) : 0,
         .collapse = job->collapse,
@@ -239,6 +239,8 @@ static uint32_t accept(struct core *core, uint32_t at, const struct core_enqueue
     job_move(accepted, later ? EV_ACCEPT_LATER : EV_ACCEPT);
     if (job->id_hash != 0)
         dedupe_remember(core, job->id_hash, accepted->number, job->content_hash, now.wall_ms);
+    if (job->exported)
+        dedupe_keep(core, job->id_hash, now.wall_ms);
     return slot;
 }
 

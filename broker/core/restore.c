@@ -115,6 +115,8 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
         ages_note(&core->ages, job->accepted_at_ms, job->number >> JOB_SLOT_BITS);
     if (job->id_hash != 0 && dedupe_find(core, job->id_hash) == NULL)
         dedupe_remember(core, job->id_hash, job->number, job->content_hash, job->accepted_at_ms);
+    if ((job->flags & CHANGE_JOB_EXPORTED) != 0)
+        dedupe_keep(core, job->id_hash, job->accepted_at_ms);
     uint32_t slot = job->slot != 0 ? job->slot : (uint32_t)(job->number & JOB_SLOT_MAX);
     if (past)
         return ERR_NONE;

@@ -181,6 +181,34 @@ START_TEST(an_id_is_remembered_for_its_window_after_the_jobs_end)
 }
 END_TEST
 
+/* The job that it was exported from says `cancelled` as long as its history is there, so whoever imports it again then must
+ * be told that it was, however short the window is and whatever starts in between. */
+START_TEST(the_id_of_an_import_is_remembered_while_the_history_of_the_exported_job_is_there)
+{
+    for (int starts = 0; starts < 2; starts++) {
+        struct rig_options options = {.conf = "accounts:\n  default: {api_key_file: key}\n"
+                                              "store: {dedupe_window_h: 1, history_retention_h: 20}\n"};
+        struct play *play = play_new(&options);
+        struct rig *rig = play->rig;
+        struct core_enqueue job = with_id(100, 55, 66);
+        job.exported = true;
+        uint64_t number = rig_enqueue(rig, &job).number;
+        ck_assert_int_eq(cancel(rig, number), CODE_NONE);
+        for (int hours = 0; hours < 39; hours += 3) {
+            play_for(play, 3 * HOUR);
+            if (starts > 0 && hours % 9 == 0)
+                rig_restart(rig, 1000);
+            struct effect again = rig_enqueue(rig, &job);
+            ck_assert_msg(again.duplicate, "%d hours later it is another job", hours + 3);
+            ck_assert_uint_eq(again.number, number);
+        }
+        play_for(play, 5 * HOUR); /* and not for ever */
+        ck_assert(!rig_enqueue(rig, &job).duplicate);
+        play_free(&play);
+    }
+}
+END_TEST
+
 /* ---- expiry ---- */
 
 START_TEST(a_job_that_is_past_its_expiry_is_accepted_and_expired)
@@ -620,6 +648,7 @@ int main(void)
     tcase_add_test(tcase, whatever_comes_after_the_end_changes_nothing);
     tcase_add_test(tcase, a_repeated_id_is_the_same_job_and_another_content_a_conflict);
     tcase_add_test(tcase, an_id_is_remembered_for_its_window_after_the_jobs_end);
+    tcase_add_test(tcase, the_id_of_an_import_is_remembered_while_the_history_of_the_exported_job_is_there);
     tcase_add_test(tcase, a_job_that_is_past_its_expiry_is_accepted_and_expired);
     tcase_add_test(tcase, no_job_is_leased_at_or_after_its_expiry_and_each_ends_once);
     tcase_add_test(tcase, more_expiries_at_once_than_a_tick_takes_let_nothing_slip_through);
