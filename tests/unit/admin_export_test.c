@@ -117,20 +117,6 @@ START_TEST(an_export_is_read_page_by_page_and_by_whoever_may_read_messages)
 }
 END_TEST
 
-/* Not by HTTP, which would wait for the disk. */
-static void enqueue_at_once(const char *id, unsigned recipient, size_t bytes)
-{
-    char *text = malloc(bytes + 256);
-    int used = snprintf(text, 256, "{\"id\":\"%s\",\"to\":\"+1415555%04u\",\"pool\":\"us\",\"message\":{\"text\":\"", id, recipient);
-    memset(text + used, 'x', bytes);
-    memcpy(text + used + bytes, "\"}}", 4);
-    const struct frame job = {text, strlen(text)};
-    const struct admin_enqueue ask = {.token = 1, .jobs = &job, .count = 1};
-    rig_enqueue(NULL, &ask, rig.now, &rig.effects);
-    rig_commit();
-    free(text);
-}
-
 START_TEST(what_comes_between_an_export_and_its_cancel_is_none_of_either)
 {
     static const char *const bad[] = {"x", "0", "", "1.2", "999999", "-1", "99999999999999999999"};

@@ -47,6 +47,7 @@ static struct rig {
     bool ready, hold_effects, refuse_busy, store_full;
     bool hold_records, until_asked; /* records from `durable_count` on are not on disk yet; until an answer waits for them */
     size_t durable_count;
+    size_t bytes, step_bytes_max; /* of all records' texts; the most that one call of admin_serve() has added */
     void (*looked_up)(void); /* NULL; else called whenever an answer from disk has come, before it is given on */
     struct outcome_view outcomes; /* of the first pool; no host: it has none */
     pthread_mutex_t mutex; /* of the records */
@@ -76,6 +77,7 @@ static void rig_copy_sections(struct change *record, const struct change *change
             if (older->kind == change->copy_kind && change_key(older) == change->copy_key)
                 from = older->sections[s];
         }
+        rig.bytes += from.bytes;
         record->sections[s] = (struct span){from.bytes > 0 ? rig_copy(from.data, from.bytes) : NULL, from.bytes};
     }
 }
@@ -433,8 +435,11 @@ static void rig_serve(void)
     }
     bool more;
     do {
+        size_t before = rig.bytes;
         more = admin_serve(rig.admin, rig.core, rig.now, &rig.effects);
         rig_commit();
+        if (rig.bytes - before > rig.step_bytes_max)
+            rig.step_bytes_max = rig.bytes - before;
     } while (more);
     admin_follow(rig.admin, core_next_seq(rig.core), true, rig.now);
 }

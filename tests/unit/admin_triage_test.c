@@ -307,18 +307,24 @@ static struct job_view view_of(const char *id)
     return view_in(US_POOL, id);
 }
 
-/* Slots are given again, the last one first: whoever goes through them meets the youngest first. */
-static void schedule_backwards(unsigned jobs)
+/* Slots are given again, the last one first: whoever goes through the next ones' meets the youngest first. */
+static void turn_slots(unsigned jobs)
 {
-    char id[16], more[96];
+    char id[16], path[32];
     for (unsigned i = 0; i < jobs; i++) {
         snprintf(id, sizeof id, "old%u", i);
         enqueue(id, 9, ",\"pool\":\"us\"");
     }
     for (unsigned i = 0; i < jobs; i++) {
-        snprintf(more, sizeof more, "/v1/jobs/us%%2Fold%u", i);
-        rig_expect("DELETE", more, "operator-token", NULL, 200);
+        snprintf(path, sizeof path, "/v1/jobs/us%%2Fold%u", i);
+        rig_expect("DELETE", path, "operator-token", NULL, 200);
     }
+}
+
+static void schedule_backwards(unsigned jobs)
+{
+    char id[16], more[96];
+    turn_slots(jobs);
     for (unsigned i = 0; i < jobs; i++) { /* the youngest is due first */
         snprintf(id, sizeof id, "j%u", i);
         snprintf(more, sizeof more, ",\"pool\":\"us\",\"send_after\":\"2026-11-24T%02u:00:00Z\"", 23 - i);
@@ -441,6 +447,34 @@ START_TEST(what_was_never_begun_goes_to_another_pool_once_and_says_where_it_was_
 }
 END_TEST
 
+/* More than are read at once, by their number or by their bytes; and a step takes few, one if that is large. */
+START_TEST(a_conversation_moves_whole_in_one_call_and_in_its_order)
+{
+    enum { JOBS = 40 };
+    static const struct {
+        size_t bytes, step_max;
+    } sizes[] = {{100, 16384}, {20000, 50000}, {100000, 116384}};
+    char id[64], numbers[JOBS][JOB_NUMBER_TEXT_MAX];
+    rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
+    turn_slots(JOBS);
+    for (unsigned i = 0; i < JOBS; i++) {
+        snprintf(id, sizeof id, "m%u", i);
+        enqueue_at_once(id, 1, sizes[_i].bytes);
+        job_number_format(view_of(id).number, numbers[i]);
+    }
+    rig.step_bytes_max = 0;
+    struct reply reply = move("pool=us", "eu");
+    ck_assert_int_eq(number(reply.json, "jobs"), JOBS);
+    ck_assert_int_eq(number(reply.json, "stay"), 0);
+    reply_free(&reply);
+    for (unsigned i = 0; i < JOBS; i++) {
+        snprintf(id, sizeof id, "m%u~%.24s", i, numbers[i]);
+        ck_assert_uint_eq(view_in(EU_POOL, id).ahead, i);
+    }
+    ck_assert_uint_lt(rig.step_bytes_max, sizes[_i].step_max);
+}
+END_TEST
+
 static void redate_meanwhile(void)
 {
     const struct core_triage later = {.how = TRIAGE_REDATE, .has_expires = true, .expires_ms = rig.now.wall_ms + 7200000};
@@ -556,6 +590,7 @@ int main(void)
     tcase_add_loop_test(tests, a_conversation_that_is_due_at_once_keeps_the_order_in_which_it_was_accepted, 0, 2);
     tcase_add_test(tests, a_redate_of_many_counts_what_stays_once);
     tcase_add_test(tests, what_was_never_begun_goes_to_another_pool_once_and_says_where_it_was_that_it_went);
+    tcase_add_loop_test(tests, a_conversation_moves_whole_in_one_call_and_in_its_order, 0, 3);
     tcase_add_test(tests, what_is_re_dated_while_it_is_moved_keeps_its_new_dates);
     tcase_add_test(tests, a_moved_job_takes_the_place_of_older_ones_only);
     tcase_add_test(tests, what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_its_pool);
