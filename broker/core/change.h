@@ -147,6 +147,7 @@ struct change_end {
      * its campaign. 0: not told */
     uint8_t class;
     uint32_t line_sent, pool_sent, campaign_sent;
+    int64_t expires_told; /* as change_try's: a re-date may have changed it since it was accepted */
 };
 
 struct change_conversation {

@@ -272,6 +272,7 @@ static void record_end(struct core *core, const struct job *job, const struct jo
         .provider_code = ending->provider_code,
         .streak_told = (uint8_t)(conversation->streak + 1),
         .out_ago_s = chat_out_ago_s(conversation, now),
+        .expires_told = 1 + job_expires_ms(job),
     };
     if (job->campaign != 0)
         campaign_end(core, job, &change->end);

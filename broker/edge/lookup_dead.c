@@ -58,8 +58,8 @@ static int64_t expiry_of(const struct job_facts *facts)
     char text[64];
     int64_t at_ms = 0;
     struct span given = view_member(facts->envelope, "expires_at");
-    if (facts->has_job)
-        return facts->job.expires_ms;
+    if (facts->has_job || facts->end.expires_told != 0)
+        return view_job_expires_ms(facts);
     if (given.bytes < 2 || given.bytes - 2 >= sizeof text)
         return 0;
     memcpy(text, (const char *)given.data + 1, given.bytes - 2);

@@ -243,6 +243,15 @@ static void put_job_class(struct json_out *out, const struct job_facts *facts)
     put_word(out, "class", job_class_name(facts->job.class));
 }
 
+int64_t view_job_expires_ms(const struct job_facts *facts)
+{
+    if (facts->is_live)
+        return facts->live.expires_ms;
+    if (facts->has_end && facts->end.expires_told != 0)
+        return facts->end.expires_told - 1;
+    return facts->has_job ? facts->job.expires_ms : 0;
+}
+
 /* What changes while a job lives: from memory if it is live, else from its records. */
 static void put_job_progress(struct json_out *out, const struct job_facts *facts)
 {
@@ -257,7 +266,7 @@ static void put_job_progress(struct json_out *out, const struct job_facts *facts
     put_count(out, "attempts", attempts);
     put_time(out, "accepted_at", facts->has_job ? facts->job.accepted_at_ms : 0);
     put_time(out, "due_at", facts->is_live ? live->due_ms : facts->has_job ? facts->job.due_ms : 0);
-    put_time(out, "expires_at", facts->is_live ? live->expires_ms : facts->has_job ? facts->job.expires_ms : 0);
+    put_time(out, "expires_at", view_job_expires_ms(facts));
     put_time(out, "ended_at", !facts->is_live && facts->has_end ? facts->ended_at_ms : 0);
 }
 

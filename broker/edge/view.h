@@ -79,6 +79,8 @@ struct job_facts { /* whatever is known of one job; the spans are lent */
 /* The pool's name: writes it into out, false if it is not known. */
 bool view_job_pool(const struct job_facts *facts, char out[NAME_MAX_BYTES + 1]);
 const char *view_job_state(const struct job_facts *facts);
+/* When it expires, as it was said last; 0: never, or nobody knows. */
+int64_t view_job_expires_ms(const struct job_facts *facts);
 
 /* The job view's members, into an object that the caller opens and closes. `mask`: handles as handle_mask() has
  * them. */

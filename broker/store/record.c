@@ -255,6 +255,7 @@ static void walk_end(struct cursor *cursor, struct change_end *end)
     FIELD(end->line_sent);
     FIELD(end->pool_sent);
     FIELD(end->campaign_sent);
+    SIGNED(end->expires_told); /* from version 7 on */
 }
 
 static void walk_conversation(struct cursor *cursor, struct change_conversation *conversation)

@@ -9,7 +9,7 @@
 #include "broker/store/store.h"
 #include "lineward/conf.h"
 
-#define RECORD_VERSION 6 /* raised with each field that a head gets (record_test: head_lengths): only an older version may lack it */
+#define RECORD_VERSION 7 /* raised with each field that a head gets (record_test: head_lengths): only an older version may lack it */
 
 /* Room for the values that a decoded change points to. */
 struct record_storage {

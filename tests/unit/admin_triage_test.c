@@ -387,6 +387,38 @@ START_TEST(a_redate_of_many_counts_what_stays_once)
 }
 END_TEST
 
+/* It was given longer: what is left of it says so, and a requeue goes by that. */
+START_TEST(a_dead_letter_has_the_expiry_that_it_was_given_last)
+{
+    enqueue("d", 1, ",\"pool\":\"eu\",\"expires_at\":\"2026-11-23T11:00:00Z\"");
+    enqueue("e", 2, ",\"pool\":\"us\",\"expires_at\":\"2026-11-23T11:00:00Z\"");
+    struct reply reply = rig_ask("POST", "/v1/triage/redate?account=default", "operator-token",
+                                 "{\"expires_at\":\"2026-11-23T20:00:00Z\"}");
+    ck_assert_int_eq(number(reply.json, "jobs"), 2);
+    reply_free(&reply);
+    const struct core_result refused = {
+        .peer = 1, .lease = lease_one(), .outcome = OUTCOME_REJECTED, .retry_after_ms = -1, .result = {"{}", 2}};
+    core_worker_result(rig.core, &refused, rig.now, &rig.effects);
+    rig_commit();
+    rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
+    pass(2 * 3600000);
+    for (int turn = 0; turn < 2; turn++) {
+        reply = rig_ask("GET", "/v1/jobs/eu%2Fd", "viewer-token", NULL);
+        ck_assert_str_eq(json_string(reply.json, "state"), turn == 0 ? "failed" : "held");
+        ck_assert_str_eq(json_string(reply.json, "expires_at"), "2026-11-23T20:00:00.000Z");
+        reply_free(&reply);
+        if (turn == 0)
+            rig_expect("POST", "/v1/dead/eu%2Fd/requeue", "operator-token", NULL, 200);
+    }
+    reply = triage("expire", "pool=us");
+    ck_assert_int_eq(number(reply.json, "jobs"), 1);
+    reply_free(&reply);
+    reply = rig_ask("GET", "/v1/jobs/us%2Fe", "viewer-token", NULL);
+    ck_assert_str_eq(json_string(reply.json, "expires_at"), json_string(reply.json, "ended_at")); /* by hand */
+    reply_free(&reply);
+}
+END_TEST
+
 /* ---- another pool ---- */
 
 static struct reply move(const char *query, const char *pool)
@@ -589,6 +621,7 @@ int main(void)
     tcase_add_test(tests, a_selection_gets_other_dates_and_what_is_due_keeps_its_place);
     tcase_add_loop_test(tests, a_conversation_that_is_due_at_once_keeps_the_order_in_which_it_was_accepted, 0, 2);
     tcase_add_test(tests, a_redate_of_many_counts_what_stays_once);
+    tcase_add_test(tests, a_dead_letter_has_the_expiry_that_it_was_given_last);
     tcase_add_test(tests, what_was_never_begun_goes_to_another_pool_once_and_says_where_it_was_that_it_went);
     tcase_add_loop_test(tests, a_conversation_moves_whole_in_one_call_and_in_its_order, 0, 3);
     tcase_add_test(tests, what_is_re_dated_while_it_is_moved_keeps_its_new_dates);

@@ -286,7 +286,8 @@ static struct change_end draw_end(void)
                                .class = draw() % CLASS_COUNT,
                                .line_sent = (uint32_t)number(),
                                .pool_sent = (uint32_t)number(),
-                               .campaign_sent = (uint32_t)number()};
+                               .campaign_sent = (uint32_t)number(),
+                               .expires_told = any()};
 }
 
 static void draw_suppression(struct change_suppression *suppression, struct suppression_text *text)
@@ -601,6 +602,7 @@ static const struct head_length head_lengths[] = {
     {CHANGE_END, 1, 3 + 2 * 8 + 9},
     {CHANGE_END, 2, 3 + 2 * 8 + 12},
     {CHANGE_END, 6, 3 + 2 * 8 + 16},
+    {CHANGE_END, 7, 3 + 2 * 8 + 17},
     {CHANGE_CONVERSATION, 1, 3 + 8 + 10},
     {CHANGE_CONVERSATION, 6, 3 + 8 + 13},
     {CHANGE_LINE, 1, 3 + 22 + 3 * 2 + 1 + LEVEL_DAYS + 2}, /* an empty window has two */
