@@ -6,6 +6,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/ready.h"
+#include "broker/core/turns.h"
 
 #define LOOK_MAX 2048 /* jobs counted one by one for one forecast: some tens of microseconds */
 
@@ -20,6 +21,7 @@ struct counting {
     unsigned class; /* of it */
     enum drain_order order;
     uint64_t from[CLASS_COUNT], until[CLASS_COUNT]; /* of each class, by the order of acceptance, those that matter */
+    double turns[CLASS_COUNT];                      /* until all of them have gone, if the classes share the turns */
     struct rivals found;
     double firsts, all; /* conversations, of all jobs that were looked at */
     unsigned left;      /* to look at; 0: it was given up */
@@ -45,13 +47,23 @@ static bool counts(const struct core *core, const struct counting *counting, uin
     return true;
 }
 
-/* Where it stands among those of its class; RIVAL_PARTS: behind all that matter. */
-static unsigned part_of(const struct core *core, const struct counting *counting, const struct job *job)
+/* Where it stands among those of its class, from 0 to 1; beyond: behind all that matter. */
+static double place_of(const struct core *core, const struct counting *counting, const struct job *job)
 {
     uint64_t from = counting->from[job->class], until = counting->until[job->class], order = job_order(core, job);
     if (order < from)
         return 0;
-    return order >= until ? RIVAL_PARTS : (unsigned)((order - from) * RIVAL_PARTS / (until - from));
+    return order >= until ? 1 : (double)(order - from) / (double)(until - from);
+}
+
+/* The part of its class that it goes with. It goes no sooner than the last of the better class before it in its
+ * conversation, which is so many turns off (*turns: and now it is), whatever its own place. */
+static unsigned part_of(const struct core *core, const struct counting *counting, const struct job *job,
+                        double *turns)
+{
+    double all = counting->turns[job->class], own = place_of(core, counting, job) * all;
+    *turns = own > *turns ? own : *turns;
+    return all <= 0 ? 0 : *turns >= all ? RIVAL_PARTS : (unsigned)(*turns * RIVAL_PARTS / all);
 }
 
 /* A first job in a queue, and those behind it in its conversation, which wait for those of the better class before
@@ -60,13 +72,14 @@ static void count_conversation(const struct core *core, struct counting *countin
 {
     uint32_t slot = first;
     unsigned class = core->jobs[first].class, behind = class, part = 0;
+    double turns = 0;
     const struct job *before = &core->jobs[first];
     counting->firsts++;
     do {
         const struct job *job = &core->jobs[slot];
         if (job->class != class) {
             behind = class;
-            part = part_of(core, counting, before);
+            part = part_of(core, counting, before, &turns);
         }
         class = job->class;
         before = job;
@@ -76,6 +89,8 @@ static void count_conversation(const struct core *core, struct counting *countin
             counting->found.free[class] += goes;
         else if (part < RIVAL_PARTS)
             counting->found.behind[behind][class][part] += goes;
+        else if (behind != counting->class) /* else it is free when our job has gone */
+            counting->found.behind[behind][class][RIVAL_PARTS - 1] += goes;
         counting->left--;
         if (!goes && by_order(counting->order))
             return; /* and so do those behind it */
@@ -152,6 +167,9 @@ static double ahead_count(const struct core *core, const struct ahead_queues *qu
     }
     if (job != NOBODY && !by_order(order)) /* what stands behind those of its class behind it does not go before it */
         counting.until[class] = job_order(core, &core->jobs[job]);
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        counting.turns[c] = place_by_order(core, counting.from[c], c == class ? job : NOBODY, queues->waiting[c]) /
+                            (double)class_weight[c];
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
         bool ordered = job != NOBODY && (c == class || order == DRAIN_ORDER_DEADLINE);
         counting.left = LOOK_MAX;

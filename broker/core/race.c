@@ -1,12 +1,11 @@
 /* race.c — which class goes when, until one job has its turn, see forecast.h: a model in which jobs flow. */
 #include "broker/core/forecast.h"
 
+#include "broker/core/turns.h"
+
 #define HARDLY    1e-6
 #define EVER      1e15
 #define STEPS_MAX 128 /* each ends with a class or a part of one that has gone: there are fewer */
-
-static const double class_weight[CLASS_COUNT] = {
-    [CLASS_REPLY] = 16, [CLASS_TRANSACTIONAL] = 8, [CLASS_FOLLOWUP] = 2, [CLASS_CAMPAIGN] = 1}; /* as in turns.c */
 
 struct race {
     const struct forecast *forecast;
@@ -39,23 +38,24 @@ static void split_by_weight(const struct race *race, const double free[CLASS_COU
     double rest = 1, weight = 0;
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
         open[c] = is_ours(race, c) || race->left.free[c] > 0 || free[c] > 0;
-        weight += open[c] ? class_weight[c] : 0;
+        weight += open[c] ? (double)class_weight[c] : 0;
         part[c] = 0;
     }
     while (again) {
         again = false;
         for (unsigned c = 0; c < CLASS_COUNT; c++) {
-            if (!open[c] || is_ours(race, c) || race->left.free[c] > 0 || free[c] * weight >= rest * class_weight[c])
+            if (!open[c] || is_ours(race, c) || race->left.free[c] > 0 ||
+                free[c] * weight >= rest * (double)class_weight[c])
                 continue;
             part[c] = free[c];
             open[c] = false;
             rest -= free[c];
-            weight -= class_weight[c];
+            weight -= (double)class_weight[c];
             again = true;
         }
     }
     for (unsigned c = 0; c < CLASS_COUNT; c++)
-        part[c] = open[c] ? rest * class_weight[c] / weight : part[c];
+        part[c] = open[c] ? rest * (double)class_weight[c] / weight : part[c];
 }
 
 /* All that is of a better class goes before it. */

@@ -17,7 +17,7 @@
 #include "broker/core/settle.h"
 #include "broker/core/wait.h"
 
-static const int32_t class_weight[CLASS_COUNT] = {
+const int32_t class_weight[CLASS_COUNT] = {
     [CLASS_REPLY] = 16, [CLASS_TRANSACTIONAL] = 8, [CLASS_FOLLOWUP] = 2, [CLASS_CAMPAIGN] = 1};
 
 #define YIELDS_MAX     512  /* of a step: jobs of paused campaigns that step out of the way */

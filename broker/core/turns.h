@@ -7,6 +7,8 @@
 
 #include "broker/core/effects.h"
 
+extern const int32_t class_weight[CLASS_COUNT];
+
 /* Gate, pace, budget, pause or backlog of the line changed: in the ring or not, takes new conversations or not. */
 void turns_touch_line(struct core *core, uint32_t line, struct instant now);
 void turns_touch_pool(struct core *core, uint32_t pool);
