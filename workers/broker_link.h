@@ -30,7 +30,7 @@ struct link_hooks {
 
 struct link_settings {
     const char *endpoint;
-    const char *worker, *instance; /* label, and random per process */
+    const char *worker, *instance; /* label, and random per process and broker */
     size_t slots;
     int64_t heartbeat_ms;                /* until the broker tells its own */
     const char *secret_key, *broker_key; /* Z85; NULL: no CURVE */

@@ -26,6 +26,7 @@
 #define END_WAIT_MS        5000  /* for DONE, once nothing is under way */
 #define END_MAX_MS         9000  /* in all: what then still is under way is tried again by another, with the same key */
 #define NO_ACCOUNT_WAIT_MS 10000 /* until a worker that knows the account may have come */
+#define INSTANCE_TEXT      33    /* random, in hex, and a terminator */
 
 enum event_kind { EVENT_SIGNAL, EVENT_LINK, EVENT_SENDER }; /* upper half of epoll's data */
 
@@ -230,17 +231,24 @@ static void make_label(const struct conf_worker *conf, char out[NAME_MAX_BYTES +
     snprintf(out, NAME_MAX_BYTES + 1, "%.48s-%ld", host, (long)getpid());
 }
 
+/* Random for each broker: one that goes on with another's store must not take what was begun for that one for not begun,
+ * only because we say READY to both. */
+static void make_instance(char out[INSTANCE_TEXT])
+{
+    unsigned char random[INSTANCE_TEXT / 2];
+    randombytes_buf(random, sizeof random);
+    sodium_bin2hex(out, INSTANCE_TEXT, random, sizeof random);
+}
+
 static enum err open_links(struct worker *worker, const struct conf *conf, const struct curve_keys *keys,
                            struct conf_problem *problem)
 {
     static const struct link_hooks hooks = {.job = on_job, .withdraw = on_withdraw};
-    char label[NAME_MAX_BYTES + 1], instance[33];
-    unsigned char random[16];
-    randombytes_buf(random, sizeof random);
-    sodium_bin2hex(instance, sizeof instance, random, sizeof random);
+    char label[NAME_MAX_BYTES + 1], instance[INSTANCE_TEXT];
     make_label(&conf->worker, label);
     for (; worker->link_count < conf->worker.broker_count; worker->link_count++) {
         size_t i = worker->link_count;
+        make_instance(instance);
         struct link_settings settings = {.endpoint = conf->worker.brokers[i],
                                          .worker = label,
                                          .instance = instance,

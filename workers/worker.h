@@ -41,7 +41,7 @@ struct worker_source { /* where the configuration came from */
 void worker_reload(struct worker *worker, const struct worker_source *source);
 
 /* Turns until SIGTERM or SIGINT, read from `signal_fd` (a signalfd), then ends; SIGHUP: worker_reload(). The program's
- * exit code: 0 when all results were acknowledged, 1 when not, or at once at a second signal. */
+ * exit code: 0, though some results may not have been acknowledged (the log says how many), or 1 at a second signal. */
 int worker_run(struct worker *worker, int signal_fd, const struct worker_source *source);
 
 #endif
