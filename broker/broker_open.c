@@ -113,6 +113,7 @@ static bool begin_start(struct broker *broker)
     core_totals_read(broker->core, broker->now, &status);
     log_event(LOG_INFO, "recovered", "jobs=%llu conversations=%llu lines=%u leases=%u",
               (unsigned long long)status.jobs, (unsigned long long)status.conversations, status.lines, status.leases);
+    broker_warn_of_pools_left(broker);
     if (restored && !broker_take_backup_over(broker))
         return false;
     return !broker->out_of_memory || no_memory("what the store said");

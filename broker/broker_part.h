@@ -86,6 +86,10 @@ void broker_warn_of_secrets(const struct conf *conf);
 bool broker_reopen_events(struct broker *broker);
 /* A bound socket for clients of that role (broker_open.c); NULL: the log says why. */
 void *broker_bind(struct broker *broker, int type, enum key_role role, const char *endpoint);
+/* ---- broker_owners.c ---- */
+/* Jobs are here of pools that another broker owns: the log says so, at a start and when the configuration is read anew. */
+void broker_warn_of_pools_left(const struct broker *broker);
+
 /* ---- broker_reload.c ---- */
 void broker_reload(struct broker *broker); /* SIGHUP */
 

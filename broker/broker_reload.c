@@ -185,6 +185,7 @@ void broker_reload(struct broker *broker)
         tls_identity_use(&reload.tls);
         take_keys(broker, &reload, broker->conf->pool_count != pools_before);
         broker_warn_of_secrets(broker->conf);
+        broker_warn_of_pools_left(broker);
         tell(broker, &reload);
         broker_audit(broker, "reload", NULL, CODE_NONE);
     } else {

@@ -385,6 +385,39 @@ START_TEST(a_pool_moves_with_its_store_and_loses_doubles_and_reorders_nothing)
 }
 END_TEST
 
+/* Given away in the file, but not its store: nothing is sent from here, and it is said; given back, all of it goes. */
+START_TEST(jobs_of_a_pool_that_was_given_away_without_its_store_are_held_and_told_of)
+{
+    begin();
+    rig_start_broker(&rig);
+    rig_await_ready(&rig);
+    connect_client(rig.port.producers);
+    for (int i = 0; i < 10; i++)
+        make_job(0);
+    hand_in_all(0, 10);
+    write_owner(heir.rig.port.producers);
+    program_signal(&rig.broker, SIGHUP);
+    AWAIT(program_said(&rig.broker, "event=pool_left_here pool=a jobs=10 owner=tcp://127.0.0.1:"), "it is not said");
+    rig_start_worker(&rig, 0);
+    AWAIT(rig_workers_there(&rig) == 1, "no worker");
+    program_kill(&rig.broker);
+    rig_start_broker(&rig);
+    rig_await_ready(&rig);
+    AWAIT(rig_workers_there(&rig) == 1, "no worker");
+    cJSON *view = rig_ask(&rig, "GET", "/v1/jobs/a%2Fo-0", NULL, NULL);
+    MUST(strcmp(text_at(view, "state"), "held") == 0 && strcmp(text_at(view, "reason"), "pool_paused") == 0 &&
+             strstr(text_at(view, "why.rule"), "another broker owns it") != NULL,
+         "it is %s", text_at(view, "state"));
+    cJSON_Delete(view);
+    MUST(rig_accepted(&rig) == 0, "something was sent");
+    write_owner(rig.port.producers);
+    program_signal(&rig.broker, SIGHUP);
+    await_sent(0);
+    end();
+    rig_close(&rig);
+}
+END_TEST
+
 /* What a worker has begun for the old one is its own until that has surely ended: the new one must not take it for not
  * begun because the same worker is there as well. */
 START_TEST(a_pool_that_moves_while_its_jobs_are_being_sent_sends_none_beside_itself)
@@ -414,5 +447,6 @@ int main(void)
                      a_dead_broker_holds_up_neither_the_worker_nor_the_other_ones_jobs,
                      what_a_worker_learns_goes_to_the_broker_of_the_job,
                      a_pool_moves_with_its_store_and_loses_doubles_and_reorders_nothing,
+                     jobs_of_a_pool_that_was_given_away_without_its_store_are_held_and_told_of,
                      a_pool_that_moves_while_its_jobs_are_being_sent_sends_none_beside_itself);
 }
