@@ -1,8 +1,8 @@
 /* redis.c — see redis.h. */
 #include "redis.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static bool answers(const struct redis *redis)
     return up;
 }
 
-static void open_folder(struct redis *redis, const char *name)
+void redis_open(struct redis *redis, const char *name)
 {
     *redis = (struct redis){.program = {.name = "/usr/bin/redis-server"}};
     snprintf(redis->folder, sizeof redis->folder, "/tmp/lineward-redis-XXXXXX");
@@ -45,13 +45,22 @@ static void add(const char **arguments, size_t *count, const char *const *more)
     }
 }
 
-void redis_restart(struct redis *redis, const char *const *more)
+void redis_run(struct redis *redis, const char *const *arguments)
 {
-    char port[8];
+    program_start(&redis->program, arguments);
+    AWAIT(answers(redis), "Redis does not answer: %s, port %u", redis->socket, redis->port);
+}
+
+void redis_start_with(struct redis *redis, uint16_t port, const char *const *more)
+{
+    char text[8];
     const char *arguments[PROGRAM_ARGUMENTS_MAX + 1] = {NULL};
+    redis_open(redis, "redis");
+    redis->port = port;
+    snprintf(text, sizeof text, "%u", port);
     /* a master waits for its replicas, five seconds when they come and ten when it ends, unless it is told not to */
     const char *const usual[] = {"--port",
-                                 port,
+                                 text,
                                  "--bind",
                                  "127.0.0.1",
                                  "--unixsocket",
@@ -68,20 +77,9 @@ void redis_restart(struct redis *redis, const char *const *more)
                                  "0",
                                  NULL};
     size_t count = 0;
-    snprintf(port, sizeof port, "%u", redis->port);
-    if (more != NULL && **more != '-') /* a configuration file stands first */
-        arguments[count++] = *more++;
     add(arguments, &count, usual);
     add(arguments, &count, more);
-    program_start(&redis->program, arguments);
-    AWAIT(answers(redis), "Redis does not answer on %s", redis->socket);
-}
-
-void redis_start_with(struct redis *redis, uint16_t port, const char *const *more)
-{
-    open_folder(redis, "redis");
-    redis->port = port;
-    redis_restart(redis, more);
+    redis_run(redis, arguments);
 }
 
 void redis_start(struct redis *redis)
@@ -92,7 +90,7 @@ void redis_start(struct redis *redis)
 void redis_start_sentinel(struct redis *redis, uint16_t master_port, const char *more)
 {
     char path[128];
-    open_folder(redis, "sentinel");
+    redis_open(redis, "sentinel");
     redis->port = port_free();
     snprintf(path, sizeof path, "%s/sentinel.conf", redis->folder);
     FILE *file = fopen(path, "w");
@@ -103,30 +101,23 @@ void redis_start_sentinel(struct redis *redis, uint16_t master_port, const char 
             redis->port, redis->folder, master_port, more);
     MUST(fclose(file) == 0, "%s: %s", path, strerror(errno));
     const char *const arguments[] = {path, "--sentinel", NULL};
-    program_start(&redis->program, arguments);
-    AWAIT(answers(redis), "the Sentinel on port %u does not answer", redis->port);
+    redis_run(redis, arguments);
 }
 
-static void remove_folder(const char *folder)
+static int drop(const char *path, const struct stat *status, int type, struct FTW *ftw)
 {
-    char path[512];
-    DIR *dir = opendir(folder);
-    const struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        (void)unlink(path);
-    }
-    if (dir != NULL)
-        closedir(dir);
-    rmdir(folder);
+    (void)status;
+    (void)type;
+    (void)ftw;
+    return remove(path);
 }
 
 void redis_end(struct redis *redis)
 {
     if (redis->program.pid != 0)
-        program_end(&redis->program);
+        program_kill(&redis->program); /* nobody reads what it leaves behind */
     program_forget(&redis->program);
-    remove_folder(redis->folder);
+    (void)nftw(redis->folder, drop, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 redisContext *redis_connect(const struct redis *redis)

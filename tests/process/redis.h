@@ -16,8 +16,10 @@ struct redis {
 void redis_start(struct redis *redis);
 /* The same on a port of 127.0.0.1, with more arguments (NULL last). */
 void redis_start_with(struct redis *redis, uint16_t port, const char *const *more);
-/* Again, after it has ended, with the same port and folder. */
-void redis_restart(struct redis *redis, const char *const *more);
+/* In two steps: its folder and the name of its log; then these arguments (NULL last) and no others, as often as
+ * wanted. */
+void redis_open(struct redis *redis, const char *name);
+void redis_run(struct redis *redis, const char *const *arguments);
 /* A Sentinel on a port of its own, that watches the master on that one under the name `main`; `more` lines of its
  * configuration. Two of three must agree. */
 void redis_start_sentinel(struct redis *redis, uint16_t master_port, const char *more);
