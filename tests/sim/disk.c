@@ -2,6 +2,7 @@
 #include "tests/sim/disk.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "tests/support/store_sim.h"
 
 #define ROOM_BYTES  (INT64_C(24) << 20) /* of the whole disk */
+#define SEARCHED_MAX 64 /* bytes that are looked for */
 #define TIGHT_BYTES (INT64_C(1) << 19)  /* left when it is full */
 
 static struct {
@@ -20,7 +22,7 @@ static struct {
     int64_t worst_us;
     enum sim_fault next_fault; /* of one call to come */
     enum sim_call fault_call;
-    bool may_lie, lying, lied, deceived; /* in few worlds: what was promised then is not held against the broker */
+    bool may_lie, lying, lied, ever_lied, deceived; /* in few worlds: what was promised then is not held against the broker */
     bool full;
     bool gives_back; /* a segment's name has gone, the folder is not synced yet */
     bool dying; /* no sync works any more; then the power goes */
@@ -116,7 +118,7 @@ static int on_sync(void *self, int file)
     }
     if (disk.lying) {
         fault(FAULT_SYNC_LIED);
-        disk.lied = true;
+        disk.lied = disk.ever_lied = true;
         return 0;
     }
     return files()->sync(disk.files, file);
@@ -169,7 +171,7 @@ static int on_sync_dir(void *self, const char *path)
     take_time(100, 3 * US_MS);
     house_may_die(FAULT_CRASH_IN_SYNC);
     if (disk.lying) {
-        disk.lied = true;
+        disk.lied = disk.ever_lied = true;
         return 0;
     }
     int error = files()->sync_dir(disk.files, path);
@@ -320,6 +322,53 @@ bool disk_has_lied(void)
     bool deceived = disk.deceived;
     disk.deceived = false;
     return deceived;
+}
+
+bool disk_has_ever_lied(void)
+{
+    return disk.ever_lied;
+}
+
+static bool file_holds(const struct sim_inode *file, const char *text, size_t bytes)
+{
+    static uint8_t window[SEARCHED_MAX + SIM_PAGE_BYTES]; /* what ends the page before, and a page */
+    size_t kept = 0;
+    for (size_t p = 0; p < file->page_count && p * SIM_PAGE_BYTES < file->size; p++) {
+        if (file->pages[p] == NULL) {
+            kept = 0;
+            continue;
+        }
+        memcpy(window + kept, file->pages[p]->data, SIM_PAGE_BYTES);
+        if (memmem(window, kept + SIM_PAGE_BYTES, text, bytes) != NULL)
+            return true;
+        memmove(window, window + kept + SIM_PAGE_BYTES - (bytes - 1), bytes - 1);
+        kept = bytes - 1;
+    }
+    return false;
+}
+
+static bool files_hold(const struct sim *files_of, const char *text, size_t bytes, char where[DISK_NAME_MAX])
+{
+    for (int i = 0; i < files_of->name_count; i++) {
+        if (!file_holds(&files_of->inodes[files_of->names[i].inode], text, bytes))
+            continue;
+        snprintf(where, DISK_NAME_MAX, "%s", files_of->names[i].name);
+        return true;
+    }
+    return false;
+}
+
+bool disk_holds(const char *text, size_t bytes, char where[DISK_NAME_MAX])
+{
+    uint64_t mark = 0;
+    if (files_hold(disk.files, text, bytes, where))
+        return true;
+    struct sim *after = sim_after_cut(disk.files, SIZE_MAX, SIM_CUT_NONE, false, 0, &mark);
+    bool holds = files_hold(after, text, bytes, where);
+    if (holds)
+        strncat(where, " after a power cut", DISK_NAME_MAX - strlen(where) - 1);
+    sim_free(&after);
+    return holds;
 }
 
 int64_t disk_worst_us(void)

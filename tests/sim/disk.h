@@ -9,6 +9,7 @@
 #include "tests/sim/ground.h"
 
 #define DISK_FOLDER "/sim"
+#define DISK_NAME_MAX 64
 
 struct sim;
 void disk_begin(void);
@@ -24,6 +25,10 @@ void disk_heal(void);
 bool disk_is_full(void);
 /* A sync lied, and a power cut lost what it had promised: whoever trusted the disk was deceived. Asked once. */
 bool disk_has_lied(void);
+/* Has it ever? */
+bool disk_has_ever_lied(void);
+/* Are these bytes in any file, as it is, or as it would be after a power cut? `where`: its name. */
+bool disk_holds(const char *text, size_t bytes, char where[DISK_NAME_MAX]);
 /* The longest time that one call has taken since this was asked last. */
 int64_t disk_worst_us(void);
 

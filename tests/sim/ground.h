@@ -89,7 +89,11 @@ void breach(const char *promise, struct about about, const char *format, ...)
     X(SETTLED, "settled") X(REQUEUED, "requeued") X(SUPPRESSED, "suppressed") X(MOVED, "moved") X(RELOADED, "reloaded")           \
     X(IMPORTED, "imported") X(HELD_REFUSED, "held_refused") X(ENQUEUED_OVER_HTTP, "enqueued_over_http")   \
     X(NEW_LINE, "new_line") X(SECOND_ACCOUNT, "second_account")                                                       \
-    X(WEBHOOK_ASTRAY, "webhook_astray")
+    X(WEBHOOK_ASTRAY, "webhook_astray") X(CALL_ANSWER_LOST, "call_answer_lost") X(ERASED, "erased")                   \
+    X(ERASURE_REHEARSED, "erasure_rehearsed") X(ERASED_ON_DISK, "erased_on_disk")                                     \
+    X(ERASED_STOPPED, "erased_stopped") X(ERASED_WITH_JOBS_OUT, "erased_with_jobs_out")                               \
+    X(ERASURE_OVER_RESTART, "erasure_over_restart") X(ERASED_CAME_AGAIN, "erased_came_again") X(NAMED_ELSEWHERE, "named_elsewhere")                        \
+    X(ANSWERS_COUNTED, "answers_counted")
 enum fault {
 #define X(name, text) FAULT_##name,
     FAULTS(X)

@@ -11,10 +11,10 @@
 #include "tests/sim/audit.h"
 #include "tests/sim/cast.h"
 #include "tests/sim/child.h"
+#include "tests/sim/desk.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/flip.h"
 #include "tests/sim/net.h"
-#include "tests/sim/operators.h"
 #include "tests/sim/producers.h"
 #include "tests/sim/wants.h"
 #include "tests/sim/witness.h"
@@ -243,7 +243,7 @@ static void is_gone(bool power)
     house.dies_in = FAULT_COUNT;
     house.reload = false;
     witness_broker_down();
-    operators_broker_down();
+    desk_broker_down();
     child_gone();
     net_process_gone(house.process, power);
     if (power || (house.sync_failed && chance(&house.luck, 500)))

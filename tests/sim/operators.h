@@ -1,8 +1,10 @@
-/* operators.h — the operators: what they do through the admin API, whose own place in the broker this takes
- * (broker/edge/admin.h, tokens.h). They ask again until they are answered, and know what is surely in force. */
+/* operators.h — the operators: what they set on lines, pools, conversations and jobs. They ask again until they are
+ * answered, and know what is surely in force. */
 #ifndef TESTS_SIM_OPERATORS_H
 #define TESTS_SIM_OPERATORS_H
 
+#include "broker/core/core.h"
+#include "broker/edge/lookup.h"
 #include "lineward/words.h"
 #include "tests/sim/ground.h"
 
@@ -10,7 +12,13 @@ void operators_begin(void);
 void operators_mishap(struct stream *stream); /* one of them does something */
 void operators_heal(void);                    /* everything that was stopped may go */
 bool operators_are_done(void);                /* nothing waits for an answer */
-void operators_broker_down(void);             /* who was not answered asks again */
+
+/* ---- for the admin API (desk.h) ---- */
+bool operators_serve(struct core *core, struct instant now, struct effects *out); /* false: they wish nothing */
+/* False: the token is none of theirs. An answer is taken over. */
+bool operators_effect(const struct effect *effect);
+bool operators_looked_up(const struct lookup_answer *answer);
+void operators_broker_down(void); /* who was not answered asks again */
 
 /* ---- what is known of it, for the witness ---- */
 

@@ -7,6 +7,7 @@
 
 #include "broker/edge/view.h"
 #include "lineward/json.h"
+#include "tests/sim/desk.h"
 #include "tests/sim/ground.h"
 #include "tests/sim/house.h"
 
@@ -109,16 +110,16 @@ static void refuse(void *self, uint64_t token, uint32_t index, const struct erro
     put_result(self, index, &out);
 }
 
-bool posts_serve(const struct admin_shell *shell, uint64_t token, struct instant now, struct effects *out)
+bool posts_serve(const struct admin_shell *shell, struct instant now, struct effects *out)
 {
     for (size_t i = 0; i < PRODUCERS_MAX; i++) {
         struct post *post = &posts[i];
         if (!post->used || post->offered)
             continue;
         post->offered = true;
-        post->token = token;
+        post->token = desk_token();
         const struct admin_enqueue ask = {
-            .token = token, .jobs = post->jobs, .count = post->count, .refuse = refuse, .refuse_self = post};
+            .token = post->token, .jobs = post->jobs, .count = post->count, .refuse = refuse, .refuse_self = post};
         shell->enqueue(shell->self, &ask, now, out);
         return true;
     }
@@ -130,7 +131,7 @@ bool posts_effect(const struct effect *effect)
     struct post *post = effect->kind == EFFECT_ENQUEUED ? post_of(effect->token) : NULL;
     struct json_out out = {0};
     if (post == NULL)
-        return effect->kind == EFFECT_ENQUEUED;
+        return effect->kind == EFFECT_ENQUEUED; /* who asked is gone */
     view_enqueued(&out, (struct span){NULL, 0}, effect);
     put_result(post, effect->index, &out);
     return true;

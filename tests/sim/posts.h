@@ -15,8 +15,8 @@ void posts_send(unsigned producer, const struct frame *jobs, size_t count, uint6
                 void (*answered)(void *self, uint64_t id, const cJSON *results), void *self);
 
 /* ---- for the admin API ---- */
-/* Hands over one request; false: there is none. `token`: to be used for it. */
-bool posts_serve(const struct admin_shell *shell, uint64_t token, struct instant now, struct effects *out);
+/* Hands over one request; false: there is none. */
+bool posts_serve(const struct admin_shell *shell, struct instant now, struct effects *out);
 /* False: the token is none of theirs. */
 bool posts_effect(const struct effect *effect);
 void posts_broker_down(void);

@@ -301,7 +301,7 @@ static void take_results(struct producer *producer, const cJSON *results)
         take_result(producer->batch[i], cJSON_GetArrayItem(results, (int)i), &kept);
         if (kept)
             producer->batch[kept_count++] = producer->batch[i];
-        else if (kept_count > 0 && !cast_jobs[producer->batch[i]].forgiven)
+        else if (kept_count > 0 && !cast_jobs[producer->batch[i]].forgiven && !cast_jobs[producer->batch[i]].refused)
             breach("P2", about_job(producer->batch[i]), "job %d was taken behind one that was refused as busy",
                    producer->batch[i]);
     }

@@ -10,7 +10,9 @@
 #include "lineward/ids.h"
 #include "lineward/json.h"
 #include "tests/sim/cast.h"
+#include "tests/sim/erasures.h"
 #include "tests/sim/house.h"
+#include "tests/sim/looks.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/provider.h"
 
@@ -118,6 +120,7 @@ static bool may_be_over(int job)
     return entry->over_us != 0 || known->final || known->has_expiry || known->cancel_asked || known->settle_asked ||
            known->requeued || entry->may_be_replaced || entry->may_have_failed || operators_ever_failed_backlog() ||
            operators_ever_suppressed(known->conversation) || provider_ever_stopped(known->conversation) ||
+           erasures_may_have_ended(job) ||
            provider_has(job);
 }
 
@@ -222,9 +225,10 @@ void reference_done(struct frame lease)
     given->done = true;
     struct entry *entry = entry_of(given->job);
     bool matters = is_current(given) && given == last_given(given->job);
-    if (given->heard == HEARD_SENT && !given->forgotten)
+    if (given->heard == HEARD_SENT && !given->forgotten) {
         over(given->job, "its RESULT sent was answered DONE");
-    else if (matters && given->heard == HEARD_RETURNED && given->cancelled && !given->unsettled)
+        looks_sent(given->job);
+    } else if (matters && given->heard == HEARD_RETURNED && given->cancelled && !given->unsettled)
         over(given->job, "its CANCEL was answered, then it was returned");
     else if (matters && given->heard == HEARD_UNKNOWN)
         entry->is_unknown = true;
@@ -282,6 +286,11 @@ void reference_acked(int job)
     /* A refusal as held may have got lost: what was taken at the second asking stands behind what was at the first. */
     bool vague = cast_jobs[job].has_due || cast_jobs[job].fails_if_held || !is_judged(job);
     entry->place = vague ? NOTHING : place_of(job);
+}
+
+void reference_ended(int job, const char *why)
+{
+    over(job, why);
 }
 
 void reference_viewed(int job, const cJSON *view)

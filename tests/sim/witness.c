@@ -10,7 +10,9 @@
 #include "broker/broker_part.h"
 #include "lineward/ids.h"
 #include "lineward/json.h"
+#include "tests/sim/erasures.h"
 #include "tests/sim/house.h"
+#include "tests/sim/looks.h"
 #include "tests/sim/net.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/provider.h"
@@ -66,6 +68,7 @@ void witness_acked(int job, const char *number, const cJSON *result)
     if (!known->acked) {
         known->acked_us = now_us();
         stops_acked(job);
+        erasures_acked(job);
         wants_acked(job, result);
     }
     known->acked = true;
@@ -97,6 +100,8 @@ static void check_cause(int job, enum job_state state, const char *code)
     long number = code == NULL ? 0 : strtol(code, NULL, 10);
     if (state == JOB_EXPIRED && (!known->has_expiry || known->requeued))
         uncaused(job, state, code, "it has no expiry");
+    if (state == JOB_CANCELLED && erasures_may_have_ended(job)) /* which takes its code, too */
+        return;
     if (state == JOB_CANCELLED && superseded && known->collapse == '\0')
         uncaused(job, state, code, "it has no collapse key");
     if (state == JOB_CANCELLED && !superseded && !known->cancel_asked)
@@ -201,6 +206,7 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us
     if (job_state_is_final(state))
         end(job, state, code);
     reference_viewed(job, view);
+    erasures_viewed(job, view);
     if (!job_state_is_final(state) && !of_cancel)
         views_check(job, state, json_string(view, "reason"), cast_line_of(json_string(view, "line")), asked_us);
 }
@@ -386,6 +392,7 @@ static void broker_says(const char *to, const struct frame *frames, size_t count
 
 void witness_broker_up(void)
 {
+    erasures_broker_up();
 }
 
 void witness_broker_down(void)
@@ -397,6 +404,7 @@ void witness_wall_jumped(int64_t by_us)
 {
     if (by_us > INT64_C(48) * US_H || by_us < -INT64_C(48) * US_H)
         witness.wall_jumped = true;
+    looks_forget();
     lines_forget();
     stops_forget();
     reference_wall_jumped();
@@ -414,6 +422,8 @@ void witness_deceived(void)
     lines_mistaken();
     stops_forget();
     operators_unsure();
+    erasures_deceived();
+    looks_forget();
 }
 
 void witness_begin(void)

@@ -2,6 +2,7 @@
 #include "tests/sim/witness_stops.h"
 
 #include "tests/sim/cast.h"
+#include "tests/sim/erasures.h"
 #include "tests/sim/house.h"
 #include "tests/sim/operators.h"
 
@@ -25,6 +26,11 @@ static int64_t stopped_since_us(int conversation)
     if (recipients[conversation].sure && recipients[conversation].since_us < since_us)
         since_us = recipients[conversation].since_us;
     return since_us;
+}
+
+bool stops_is_stopped(int conversation)
+{
+    return stopped_since_us(conversation) != US_NEVER;
 }
 
 void stops_given(int job, bool unsettled)
@@ -59,6 +65,7 @@ void stops_hook_arrives(const struct hook *hook)
 {
     if (!counts(hook))
         return;
+    erasures_named(hook->conversation);
     if (!hook->opts_out)
         recipients[hook->conversation].sure = false;
     if (hook->changed_ms > recipients[hook->conversation].newest_ms)

@@ -10,6 +10,7 @@ void stops_cancel_taken(int job);
 /* A JOB is said. `unsettled`: it may have been sent before. */
 void stops_given(int job, bool unsettled);
 void stops_acked(int job);
+bool stops_is_stopped(int conversation); /* surely */
 
 void stops_hook_arrives(const struct hook *hook);
 void stops_hook_taken(const struct hook *hook);

@@ -5,13 +5,16 @@
 #include <unistd.h>
 
 #include "tests/sim/audit.h"
+#include "tests/sim/calls.h"
 #include "tests/sim/cast.h"
 #include "tests/sim/child.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/erasures.h"
 #include "tests/sim/fleet.h"
 #include "tests/sim/flip.h"
 #include "tests/sim/hooks.h"
 #include "tests/sim/house.h"
+#include "tests/sim/looks.h"
 #include "tests/sim/net.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/producers.h"
@@ -41,6 +44,8 @@ static struct mishaps kinds[PLAN_KIND_COUNT] = {
     [PLAN_PROVIDER] = {"provider when", "provider what", 12 * US_S, provider_mishap, {0}, 0},
     [PLAN_HOOKS] = {"hooks when", "hooks what", 20 * US_S, hooks_mishap, {0}, 0},
     [PLAN_OPERATORS] = {"operators when", "operators what", 15 * US_S, operators_mishap, {0}, 0},
+    [PLAN_ERASURES] = {"erasures when", "erasures what", 150 * US_S, erasures_mishap, {0}, 0},
+    [PLAN_LOOKS] = {"looks when", "looks what", 30 * US_S, looks_mishap, {0}, 0},
 };
 
 static const struct plan *plan;
@@ -103,6 +108,7 @@ static void heal(void *self, uint64_t arg)
     hooks_heal();
     provider_heal();
     operators_heal();
+    calls_heal();
     producers_heal();
 }
 
@@ -111,7 +117,8 @@ static void look(void *self, uint64_t arg)
     int example = -1;
     (void)self;
     (void)arg;
-    if (healed && producers_are_done() && operators_are_done() && producers_open_jobs(&example) == 0)
+    if (healed && producers_are_done() && operators_are_done() && erasures_are_done() &&
+        producers_open_jobs(&example) == 0)
         ground_end();
     if (healed && !patient && now_us() > healed_us + (house_is_tight() ? TIGHT_US : LONG_US) && producers_are_done() &&
         producers_wait_for_budgets(&example))
@@ -146,6 +153,8 @@ static void begin(void)
     house_begin();
     fleet_begin();
     operators_begin();
+    erasures_begin();
+    looks_begin();
     calm_models();
     begin_mishaps();
 }
@@ -205,6 +214,8 @@ void world_run(uint64_t seed, const struct plan *cut)
     }
     if (!producers_are_done())
         breach("liveness", NOBODY_ABOUT, "a producer still waits for its ACK");
+    if (!budgets_left)
+        erasures_settle();
     witness_settle();
     audit_settle();
 }

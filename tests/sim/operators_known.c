@@ -1,0 +1,234 @@
+/* operators_known.c — what is known of the operators' pauses, cordons and the rest: maybe from the asking on, surely
+ * from the answer on. */
+#include <string.h>
+
+#include "tests/sim/erasures.h"
+#include "tests/sim/house.h"
+#include "tests/sim/operators.h"
+#include "tests/sim/operators_part.h"
+#include "tests/sim/witness.h"
+#include "tests/sim/witness_stops.h"
+
+struct known { /* of one pause, cordon, ... */
+    bool surely, maybe;
+    int64_t since_us, over_us;
+    unsigned ends, begins; /* that were asked for */
+};
+
+static struct {
+    struct known paused[PAUSE_SCOPE_COUNT][CAST_CONVERSATIONS];
+    struct known cordoned[CAST_LINES], set[CAST_LINES], drained[CAST_LINES];
+    struct known stopped[CAST_CONVERSATIONS]; /* suppressed by an operator */
+    bool moved[CAST_CONVERSATIONS];
+    bool suppressed[CAST_CONVERSATIONS], ever_suppressed[CAST_CONVERSATIONS];
+    bool ever_failed_backlog;
+    bool ramped[CAST_LINES];
+} operators;
+
+static struct known *known_of(const struct wish *wish)
+{
+    switch (wish->act) {
+    case ACT_PAUSE:
+    case ACT_RESUME:
+        return &operators.paused[wish->scope][wish->target];
+    case ACT_CORDON:
+    case ACT_UNCORDON:
+        return &operators.cordoned[wish->target];
+    case ACT_SET:
+    case ACT_UNSET:
+        return &operators.set[wish->target];
+    case ACT_DRAIN:
+    case ACT_UNDRAIN:
+        return &operators.drained[wish->target];
+    case ACT_SUPPRESS:
+    case ACT_UNSUPPRESS:
+        return &operators.stopped[wish->target];
+    default:
+        return NULL;
+    }
+}
+
+bool known_begins(enum act act)
+{
+    return act == ACT_PAUSE || act == ACT_CORDON || act == ACT_SET || act == ACT_DRAIN || act == ACT_SUPPRESS;
+}
+
+void known_asking(struct wish *wish)
+{
+    struct known *known = known_of(wish);
+    wish->asked = true;
+    wish->asked_us = now_us();
+    if (known != NULL && known_begins(wish->act)) {
+        known->maybe = true;
+        known->begins++;
+    } else if (known != NULL) {
+        known->surely = false;
+        known->ends++;
+    }
+    wish->ends = known == NULL ? 0 : known->ends;
+    wish->begins = known == NULL ? 0 : known->begins;
+    if (wish->act == ACT_DRAIN && (wish->drain == DRAIN_MOVE || wish->drain == DRAIN_REPLACE))
+        memset(operators.moved, true, sizeof operators.moved);
+    if (wish->act == ACT_DRAIN && wish->drain == DRAIN_FAIL)
+        operators.ever_failed_backlog = true;
+    if (wish->act == ACT_DRAIN && wish->drain == DRAIN_RAMP)
+        operators.ramped[wish->target] = true;
+    if (wish->act == ACT_SUPPRESS)
+        operators.ever_suppressed[wish->target] = true;
+    if (wish->act == ACT_UNSUPPRESS)
+        stops_may_lift(wish->target);
+    if (wish->act == ACT_MOVE)
+        operators.moved[wish->target] = true;
+    if (wish->act == ACT_SETTLE)
+        cast_jobs[wish->job].settle_asked = true;
+    if (wish->act == ACT_REQUEUE)
+        witness_requeued(wish->job);
+}
+
+void known_answered(const struct wish *wish, enum code code)
+{
+    struct known *known = known_of(wish);
+    if (known == NULL)
+        return;
+    if (known_begins(wish->act) && code == CODE_NONE && wish->for_ms == 0 && known->ends == wish->ends) {
+        if (!known->surely)
+            known->since_us = now_us();
+        known->surely = true;
+    } else if ((!known_begins(wish->act) || wish->unknown) && known->begins == wish->begins) {
+        known->surely = known->maybe = false;
+        known->over_us = now_us();
+    }
+}
+
+bool known_may_hold(enum act act, enum pause_scope scope, int target)
+{
+    const struct wish wish = {.act = act, .scope = scope, .target = target};
+    return known_of(&wish)->maybe;
+}
+
+bool known_is_ramped(int line)
+{
+    return operators.ramped[line];
+}
+
+bool known_is_suppressed(int conversation)
+{
+    return operators.suppressed[conversation];
+}
+
+void known_suppress(int conversation, bool on)
+{
+    operators.suppressed[conversation] = on;
+}
+
+/* ---- for the witness ---- */
+
+static int campaign_of(int conversation, char campaign)
+{
+    return cast_pool_of(conversation) * OPERATORS_CAMPAIGNS + (campaign == 'a' ? 0 : 1);
+}
+
+static const struct known *pause_of(enum pause_scope scope, int line, int conversation, char campaign)
+{
+    switch (scope) {
+    case PAUSE_LINE:
+        return line < 0 ? NULL : &operators.paused[scope][line];
+    case PAUSE_POOL:
+        return &operators.paused[scope][cast_pool_of(conversation)];
+    case PAUSE_CAMPAIGN:
+        return campaign == '\0' ? NULL : &operators.paused[scope][campaign_of(conversation, campaign)];
+    case PAUSE_CONVERSATION:
+        return &operators.paused[scope][conversation];
+    case PAUSE_ACCOUNT:
+        return &operators.paused[scope][cast_account_of(conversation)];
+    default:
+        return &operators.paused[scope][0];
+    }
+}
+
+int64_t operators_paused_since_us(int line, int conversation, char campaign)
+{
+    int64_t since_us = US_NEVER;
+    for (int scope = 0; scope < PAUSE_SCOPE_COUNT; scope++) {
+        const struct known *known = pause_of((enum pause_scope)scope, line, conversation, campaign);
+        if (known != NULL && known->surely && known->since_us < since_us)
+            since_us = known->since_us;
+    }
+    return since_us;
+}
+
+bool operators_may_have_paused(enum pause_scope scope, int line, int conversation, char campaign, int64_t since_us)
+{
+    for (int any = 0; scope == PAUSE_LINE && line < 0 && any < CAST_LINES; any++)
+        if (operators_may_have_paused(scope, any, conversation, campaign, since_us))
+            return true;
+    const struct known *known = pause_of(scope, line, conversation, campaign);
+    bool by_drain = scope == PAUSE_LINE && line >= 0 && operators.ramped[line];
+    return by_drain || (known != NULL && (known->maybe || known->over_us > since_us));
+}
+
+bool operators_may_have_set(int line, int64_t since_us)
+{
+    const struct known *known = &operators.set[line];
+    return known->maybe || known->over_us > since_us;
+}
+
+bool operators_surely_cordoned(int line, int64_t *since_us)
+{
+    *since_us = operators.cordoned[line].since_us;
+    return operators.cordoned[line].surely;
+}
+
+bool operators_may_have_moved(int conversation)
+{
+    return operators.moved[conversation] || house_moves_by_policy() || erasures_may_have_forgotten(conversation);
+}
+
+int64_t operators_stopped_since_us(int conversation)
+{
+    return operators.stopped[conversation].surely ? operators.stopped[conversation].since_us : US_NEVER;
+}
+
+bool operators_ever_suppressed(int conversation)
+{
+    return operators.ever_suppressed[conversation];
+}
+
+bool operators_ever_failed_backlog(void)
+{
+    return operators.ever_failed_backlog;
+}
+
+static void unsure(struct known *known)
+{
+    known->surely = false;
+    known->maybe = known->maybe || known->begins > 0;
+}
+
+void operators_unsure(void)
+{
+    for (int scope = 0; scope < PAUSE_SCOPE_COUNT; scope++)
+        for (int target = 0; target < CAST_CONVERSATIONS; target++)
+            unsure(&operators.paused[scope][target]);
+    for (int line = 0; line < CAST_LINES; line++) {
+        unsure(&operators.cordoned[line]);
+        unsure(&operators.set[line]);
+        unsure(&operators.drained[line]);
+    }
+    for (int conversation = 0; conversation < CAST_CONVERSATIONS; conversation++) {
+        unsure(&operators.stopped[conversation]);
+        operators.suppressed[conversation] =
+            operators.suppressed[conversation] || operators.ever_suppressed[conversation];
+    }
+    memset(operators.moved, true, sizeof operators.moved);
+}
+
+bool operators_may_drain(int line)
+{
+    return operators.drained[line].maybe;
+}
+
+bool operators_ever_drained_line(int line)
+{
+    return operators.drained[line].begins > 0;
+}
