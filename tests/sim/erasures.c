@@ -51,7 +51,7 @@ static const char *handle_of(const struct order *order)
 
 static bool is_about(const struct order *order, int conversation)
 {
-    return order->used && !order->dry && order->conversation == conversation;
+    return order->used && !order->dry && order->conversation == cast_base(conversation);
 }
 
 /* Until it is known to be done, those are gone that were there when it was asked for; what was handed in later may be. */
@@ -83,7 +83,7 @@ bool erasures_may_be_open(int conversation)
 
 void erasures_named(int conversation)
 {
-    erasures.named_us[conversation] = now_us();
+    erasures.named_us[cast_base(conversation)] = now_us();
 }
 
 /* ---- asking ---- */
@@ -156,7 +156,7 @@ static void check_open(const struct order *order, int64_t asked_us)
 {
     for (int job = 0; job < cast_job_count; job++) {
         const struct cast_job *known = &cast_jobs[job];
-        if (known->conversation == order->conversation && is_judged(job) && known->acked &&
+        if (cast_base(known->conversation) == order->conversation && is_judged(job) && known->acked &&
             known->first_sent_us > order->ordered_us && known->acked_us < asked_us)
             breach("P7", about_job(job), "job %d was taken while its recipient was being erased (e_%" PRIu64 ")", job,
                    order->id);
@@ -181,7 +181,7 @@ static bool may_be_named(const struct order *order)
     if (erasures.named_us[order->conversation] >= order->open_us)
         return true;
     for (int job = 0; job < cast_job_count; job++)
-        if (cast_jobs[job].conversation == order->conversation && may_be_new(job, order->open_us))
+        if (cast_base(cast_jobs[job].conversation) == order->conversation && may_be_new(job, order->open_us))
             return true;
     return false;
 }
@@ -209,7 +209,7 @@ static void is_done(struct order *order)
     if (stops_is_stopped(order->conversation))
         fault(FAULT_ERASED_STOPPED);
     for (int job = 0; job < cast_job_count; job++)
-        if (cast_jobs[job].conversation == order->conversation && is_judged(job) && cast_jobs[job].acked &&
+        if (cast_base(cast_jobs[job].conversation) == order->conversation && is_judged(job) && cast_jobs[job].acked &&
             cast_jobs[job].acked_us < order->asked_us)
             reference_ended(job, "its recipient was erased");
     check_disk(order);

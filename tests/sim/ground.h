@@ -93,7 +93,10 @@ void breach(const char *promise, struct about about, const char *format, ...)
     X(ERASURE_REHEARSED, "erasure_rehearsed") X(ERASED_ON_DISK, "erased_on_disk")                                     \
     X(ERASED_STOPPED, "erased_stopped") X(ERASED_WITH_JOBS_OUT, "erased_with_jobs_out")                               \
     X(ERASURE_OVER_RESTART, "erasure_over_restart") X(ERASED_CAME_AGAIN, "erased_came_again") X(NAMED_ELSEWHERE, "named_elsewhere")                        \
-    X(ANSWERS_COUNTED, "answers_counted")
+    X(ANSWERS_COUNTED, "answers_counted") X(TRIAGE_CANCELLED, "triage_cancelled")                                     \
+    X(TRIAGE_EXPIRED, "triage_expired") X(TRIAGE_REDATED, "triage_redated") X(TRIAGE_MOVED, "triage_moved")           \
+    X(TRIAGE_REHEARSED, "triage_rehearsed") X(TRIAGE_AGAIN, "triage_again") X(MOVED_TO_POOL, "moved_to_pool")         \
+    X(EXPORTED, "exported") X(IMPORTED_AGAIN, "imported_again")
 enum fault {
 #define X(name, text) FAULT_##name,
     FAULTS(X)

@@ -16,10 +16,10 @@ struct known { /* of one pause, cordon, ... */
 };
 
 static struct {
-    struct known paused[PAUSE_SCOPE_COUNT][CAST_CONVERSATIONS];
+    struct known paused[PAUSE_SCOPE_COUNT][CAST_ALL];
     struct known cordoned[CAST_LINES], set[CAST_LINES], drained[CAST_LINES];
     struct known stopped[CAST_CONVERSATIONS]; /* suppressed by an operator */
-    bool moved[CAST_CONVERSATIONS];
+    bool moved[CAST_ALL];
     bool suppressed[CAST_CONVERSATIONS], ever_suppressed[CAST_CONVERSATIONS];
     bool ever_failed_backlog;
     bool ramped[CAST_LINES];
@@ -186,12 +186,14 @@ bool operators_may_have_moved(int conversation)
 
 int64_t operators_stopped_since_us(int conversation)
 {
-    return operators.stopped[conversation].surely ? operators.stopped[conversation].since_us : US_NEVER;
+    const struct known *stopped = &operators.stopped[cast_base(conversation)];
+    bool there = stopped->surely && cast_account_of(conversation) == cast_account_of(cast_base(conversation));
+    return there ? stopped->since_us : US_NEVER;
 }
 
 bool operators_ever_suppressed(int conversation)
 {
-    return operators.ever_suppressed[conversation];
+    return operators.ever_suppressed[cast_base(conversation)];
 }
 
 bool operators_ever_failed_backlog(void)

@@ -9,7 +9,8 @@
 
 /* Mishaps, by the model to which they happen. */
 #define PLAN_KINDS(X) X(HOUSE, "house") X(DISK, "disk") X(NET, "net") X(FLEET, "fleet") X(PROVIDER, "provider") \
-                      X(HOOKS, "hooks") X(OPERATORS, "operators") X(ERASURES, "erasures") X(LOOKS, "looks")
+                      X(HOOKS, "hooks") X(OPERATORS, "operators") X(ERASURES, "erasures") X(LOOKS, "looks") \
+                      X(TRIAGE, "triage")
 enum plan_kind {
 #define X(name, text) PLAN_##name,
     PLAN_KINDS(X)

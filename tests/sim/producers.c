@@ -67,7 +67,7 @@ static void new_job(struct producer *producer)
 {
     int conversation = (int)draw(&producers.luck, CAST_CONVERSATIONS / PRODUCERS) * PRODUCERS + (int)producer->index;
     struct cast_job *job = &cast_jobs[cast_job_count];
-    *job = (struct cast_job){.conversation = conversation, .pinned = -1, .order = ++producers.orders};
+    *job = (struct cast_job){.conversation = conversation, .pinned = -1, .copy_of = -1, .order = ++producers.orders};
     job->class = (enum job_class)draw(&producers.luck, CLASS_COUNT);
     if (chance(&producers.luck, 60))
         job->pinned = cast_pool_of(conversation) == 0 ? (int)draw(&producers.luck, 4)

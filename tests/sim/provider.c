@@ -53,7 +53,7 @@ struct chat {
 static struct {
     struct stream luck, codes;
     struct line lines[CAST_LINES];
-    struct chat chats[CAST_CONVERSATIONS];
+    struct chat chats[CAST_ALL];
     struct message messages[CAST_JOBS_MAX];
     int64_t storm_until_us, key_bad_until_us;
     int new_line; /* which the list does not have before then; -1: none */
@@ -104,7 +104,7 @@ void provider_begin(void)
     provider.new_line_us = draw_delay_us(&young, 10 * US_S, 4 * US_MIN);
     if (provider.new_line >= 0)
         fault(FAULT_NEW_LINE);
-    for (int c = 0; c < CAST_CONVERSATIONS; c++) {
+    for (int c = 0; c < CAST_ALL; c++) {
         struct chat *chat = &provider.chats[c];
         int home = wants_home(c);
         chat->health = CHAT_HEALTHY;
@@ -189,16 +189,18 @@ static bool read_request(const char *url, const char *body, size_t bytes, struct
     const cJSON *message = json_get(out->document, "message");
     const cJSON *parts = json_get(message, "parts");
     out->key = json_string(message, "idempotency_key");
-    out->job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"));
-    if (chats == NULL || out->key == NULL || out->job < 0)
+    if (chats == NULL || out->key == NULL)
         return false;
     unsigned life = 0;
     out->new_chat = chats[9] == '\0';
-    if (!out->new_chat)
-        return sscanf(chats + 9, "/chat-%d-%d-%u/messages", &out->conversation, &out->line, &life) == 3;
-    out->line = cast_line_of(json_string(out->document, "from"));
-    out->conversation = out->line < 0 ? -1 : cast_conversation_of(json_get(out->document, "to"), cast_pool_of_line(out->line));
-    return out->line >= 0 && out->conversation >= 0;
+    if (out->new_chat)
+        out->line = cast_line_of(json_string(out->document, "from"));
+    else if (sscanf(chats + 9, "/chat-%d-%d-%u/messages", &out->conversation, &out->line, &life) != 3)
+        return false;
+    if (out->new_chat && out->line >= 0)
+        out->conversation = cast_conversation_of(json_get(out->document, "to"), cast_pool_of_line(out->line));
+    out->job = out->line < 0 ? -1 : cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"), out->line);
+    return out->job >= 0 && out->conversation >= 0;
 }
 
 /* Whatever it answers, what it then knows of the key counts. */
@@ -276,7 +278,7 @@ static void check_account(const struct request *request, const char *key)
 
 struct provider_reply provider_take(const char *key, const char *url, const char *body, size_t bytes)
 {
-    struct request request = {.line = -1};
+    struct request request = {.line = -1, .conversation = -1};
     if (!read_request(url, body, bytes, &request))
         breach("form", NOBODY_ABOUT, "the provider cannot read %s %.*s", url, (int)bytes, body);
     note(about_job(request.job), "provider: job %d comes on line %d%s", request.job, request.line,
@@ -448,12 +450,21 @@ void provider_mishap(struct stream *stream)
     }
 }
 
+static bool has_chats(int conversation)
+{
+    for (int line = 0; line < CAST_LINES; line++)
+        if (provider.chats[conversation].ever[line])
+            return true;
+    return false;
+}
+
 /* The cadence asks for answers. */
 static void all_write(void *self, uint64_t times)
 {
     (void)self;
-    for (int c = 0; c < CAST_CONVERSATIONS; c++)
-        all_is_well_in(c);
+    for (int c = 0; c < CAST_ALL; c++)
+        if (c < CAST_CONVERSATIONS || has_chats(c))
+            all_is_well_in(c);
     ground_in(ANSWERS_US << (times < 20 ? 0 : 5), all_write, NULL, times + 1);
 }
 
@@ -474,7 +485,7 @@ void provider_heal(void)
         turn_line(l, REPUTATION_HEALTHY, false);
     say_active(NULL, 0);
     ground_in(LAST_ANSWERS_US, say_active, NULL, 0); /* and an answer from before may be late */
-    for (int c = 0; c < CAST_CONVERSATIONS; c++) {
+    for (int c = 0; c < CAST_ALL; c++) {
         provider.chats[c].blocked = provider.chats[c].opted_out = false;
         provider.chats[c].health = CHAT_HEALTHY;
     }
@@ -504,7 +515,7 @@ bool provider_ever_answered(int job, int code)
 
 bool provider_ever_stopped(int conversation)
 {
-    return provider.chats[conversation].ever_stopped;
+    return provider.chats[conversation].ever_stopped || provider.chats[cast_base(conversation)].ever_stopped;
 }
 
 bool provider_ever_lost_chat(int conversation)

@@ -15,6 +15,7 @@
 #include "tests/sim/looks.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/provider.h"
+#include "tests/sim/triage.h"
 
 #define LEASES_MAX      65536
 #define LEASE_TEXT_MAX  65
@@ -117,10 +118,10 @@ static bool may_be_over(int job)
 {
     const struct cast_job *known = &cast_jobs[job];
     const struct entry *entry = entry_of(job);
-    return entry->over_us != 0 || known->final || known->has_expiry || known->cancel_asked || known->settle_asked ||
+    return entry->over_us != 0 || known->final || cast_expires_ms(job) != 0 || known->cancel_asked || known->settle_asked ||
            known->requeued || entry->may_be_replaced || entry->may_have_failed || operators_ever_failed_backlog() ||
            operators_ever_suppressed(known->conversation) || provider_ever_stopped(known->conversation) ||
-           erasures_may_have_ended(job) ||
+           erasures_may_have_ended(job) || triage_may_have_ended(job) || triage_dates_are_open(job) ||
            provider_has(job);
 }
 
@@ -181,13 +182,22 @@ static void result_said(struct frame lease, const struct frame *json)
         entry->may_have_failed = true;
 }
 
+static bool is_of_key(int other, const struct cast_job *known)
+{
+    return cast_jobs[other].conversation == known->conversation && cast_jobs[other].collapse == known->collapse;
+}
+
 /* As soon as a newer one may have come, the older may be over. */
 void reference_offered(int job)
 {
     const struct cast_job *known = &cast_jobs[job];
-    for (int other = 0; known->collapse != '\0' && other < job; other++)
-        if (cast_jobs[other].conversation == known->conversation && cast_jobs[other].collapse == known->collapse)
-            entry_of(other)->may_be_replaced = true;
+    for (int other = 0; known->collapse != '\0' && other < job; other++) {
+        if (!is_of_key(other, known))
+            continue;
+        entry_of(other)->may_be_replaced = true;
+        if (cast_jobs[other].source != known->source) /* which of them comes first, nobody knows */
+            entry_of(job)->may_be_replaced = true;
+    }
 }
 
 /* Until its answer, a READY frees what it does not name, JOBs too that cross it. */
@@ -244,7 +254,7 @@ static bool was_there_to_replace(int old, int job)
     bool lives = surely_lives(old);
     entry_of(old)->may_be_replaced = true;
     return lives && entry_of(old)->last == NOTHING && was->class == known->class && !was->has_due &&
-           !known->has_expiry;
+           cast_expires_ms(job) == 0;
 }
 
 /* A newer job with a collapse key has the place of the one that waited. */
@@ -255,6 +265,8 @@ static int place_of(int job)
     for (int other = job - 1; other >= 0 && known->collapse != '\0'; other--) {
         const struct cast_job *at = &cast_jobs[other];
         int64_t over_us = entry_of(other)->over_us;
+        if (at->source != 0 && is_of_key(other, known))
+            return NOTHING;
         bool was_over = at->refused || (over_us != 0 && over_us < known->first_sent_us);
         if (at->conversation != known->conversation || at->collapse != known->collapse || was_over)
             continue;
@@ -284,8 +296,13 @@ void reference_acked(int job)
         return;
     entry->is_placed = true;
     /* A refusal as held may have got lost: what was taken at the second asking stands behind what was at the first. */
-    bool vague = cast_jobs[job].has_due || cast_jobs[job].fails_if_held || !is_judged(job);
-    entry->place = vague ? NOTHING : place_of(job);
+    bool vague = cast_jobs[job].has_due || cast_jobs[job].fails_if_held || cast_jobs[job].source != 0;
+    entry->place = vague || !is_judged(job) ? NOTHING : place_of(job);
+}
+
+bool reference_was_given(int job)
+{
+    return entry_of(job)->last != NOTHING;
 }
 
 void reference_ended(int job, const char *why)
@@ -335,8 +352,8 @@ static void check_others(int job, bool first_try)
 
 static void check_due(int job)
 {
-    int64_t due_ms = BEGIN_MS + (int64_t)(cast_jobs[job].order % 500) * 1000;
-    if (cast_jobs[job].has_due && !reference.wall_jumped &&
+    int64_t due_ms = cast_due_ms(job);
+    if (due_ms != 0 && !triage_dates_are_open(job) && !reference.wall_jumped &&
         machine_wall_us(house_machine()) / US_MS < due_ms - DUE_MS)
         breach("P2", about_job(job), "job %d is given out before it falls due", job);
 }
@@ -393,7 +410,7 @@ void reference_audit_begin(void)
         entry_of(job)->in_list = false;
 }
 
-static int job_of(uint64_t number)
+int reference_job(uint64_t number)
 {
     for (int job = cast_job_count - 1; job >= 0; job--)
         if (entry_of(job)->number == number && !cast_jobs[job].forgiven)
@@ -404,7 +421,7 @@ static int job_of(uint64_t number)
 static void check_state(int job, const struct job_view *view, int64_t wall_ms)
 {
     const struct cast_job *known = &cast_jobs[job];
-    int64_t due_ms = BEGIN_MS + (int64_t)(known->order % 500) * 1000;
+    int64_t due_ms = cast_due_ms(job);
     const char *state = job_state_name(view->state);
     if (surely_leased(job) && view->state != JOB_LEASED)
         breach("audit", about_job(job), "job %d is %s, but %s has it", job, state, last_given(job)->worker);
@@ -412,13 +429,13 @@ static void check_state(int job, const struct job_view *view, int64_t wall_ms)
         return;
     if (!known->has_due && view->state == JOB_SCHEDULED)
         breach("audit", about_job(job), "job %d is scheduled, but is due at once", job);
-    if (known->has_due && !reference.wall_jumped && wall_ms < due_ms - DUE_MS && view->state != JOB_SCHEDULED)
+    if (due_ms != 0 && !triage_dates_are_open(job) && !reference.wall_jumped && wall_ms < due_ms - DUE_MS && view->state != JOB_SCHEDULED)
         breach("audit", about_job(job), "job %d is %s, but not due yet", job, state);
 }
 
 void reference_audit_job(const struct job_view *view, int64_t wall_ms)
 {
-    int job = job_of(view->number);
+    int job = reference_job(view->number);
     if (job == NOTHING) {
         reference.strangers++;
         return;
@@ -433,7 +450,7 @@ void reference_audit_job(const struct job_view *view, int64_t wall_ms)
     if (entry->over_us != 0)
         breach("audit", about_job(job), "job %d lives, but is over: %s", job, entry->why_over);
     if (view->pool != (uint32_t)cast_pool_of(known->conversation) ||
-        view->expires_ms != (known->has_expiry ? known->expires_ms : 0))
+        (view->expires_ms != cast_expires_ms(job) && !triage_dates_are_open(job)))
         breach("audit", about_job(job), "job %d lives with another pool or expiry", job);
     check_state(job, view, wall_ms);
 }
@@ -453,6 +470,7 @@ void reference_audit_end(void)
             breach("audit", about_job(job), "job %d was acknowledged, nothing has ended it, and it is not there",
                    job);
         may_be += may_be_stranger(job);
+        may_be += cast_jobs[job].moved_to == 0 && triage_may_have_moved(job); /* its copy, which nobody has seen */
     }
     if (reference.strangers > may_be)
         breach("audit", NOBODY_ABOUT, "there are %" PRIu64 " jobs that nobody knows; %" PRIu64 " may be",

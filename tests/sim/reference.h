@@ -20,6 +20,8 @@ void reference_begin(void);
 void reference_offered(int job);                   /* its first ENQUEUE is about to leave, by whichever way */
 void reference_acked(int job);                     /* before the ACK counts as known */
 void reference_viewed(int job, const cJSON *view); /* the answer to STATUS or CANCEL */
+int reference_job(uint64_t number); /* -1: nobody was told of it */
+bool reference_was_given(int job);   /* ever */
 void reference_ended(int job, const char *why);     /* surely, by a word that nobody can take back */
 void reference_given(const char *worker, int job, struct frame lease, const cJSON *document); /* a JOB is said */
 void reference_done(struct frame lease);                                                      /* a DONE is said */

@@ -288,7 +288,7 @@ static void finish(struct send *send, bool late)
     } else {
         end.error = late ? "timed out" : "connection lost";
     }
-    witness_ended(send->sender->process, send->request.body, send->request.body_bytes, &end);
+    witness_ended(send->sender->process, send->request.url, send->request.body, send->request.body_bytes, &end);
     send->sender->hooks.ended(send->sender->context, send->owner, &end);
     forget(send);
 }

@@ -31,7 +31,7 @@ static struct {
     int home[CAST_CONVERSATIONS];
     bool named[CAST_CONVERSATIONS];
     bool imported[CAST_CONVERSATIONS]; /* surely: before any job of it was given out */
-    bool given[CAST_CONVERSATIONS];
+    bool given[CAST_ALL];
 } wants;
 
 static void draw_night(void)
@@ -94,7 +94,7 @@ void wants_of_job(int job)
 
 const char *wants_zone(int conversation)
 {
-    size_t zone = wants.zone_of[conversation];
+    size_t zone = wants.zone_of[cast_base(conversation)];
     return !wants.quiet || zone == ZONES ? NULL : zones[zone].name;
 }
 
@@ -105,12 +105,12 @@ bool wants_http(unsigned producer)
 
 int wants_home(int conversation)
 {
-    return wants.home[conversation];
+    return conversation < CAST_CONVERSATIONS ? wants.home[conversation] : NO_HOME;
 }
 
 bool wants_named_home(int conversation)
 {
-    return wants.home[conversation] >= 0 && wants.named[conversation];
+    return wants_home(conversation) >= 0 && wants.named[conversation];
 }
 
 void wants_chat_id(int conversation, char out[64])
@@ -127,7 +127,7 @@ void wants_imported(int conversation, bool taken)
 
 static bool is_night(int conversation, int64_t wall_ms)
 {
-    size_t zone = wants.own_zones ? wants.zone_of[conversation] : wants.night;
+    size_t zone = wants.own_zones ? wants.zone_of[cast_base(conversation)] : wants.night;
     if (!wants.quiet || zone == ZONES)
         return false;
     int64_t minute = (wall_ms / 60000 + zones[zone].east_min) % 1440;
@@ -150,7 +150,7 @@ static void check_night(int job, bool unsettled)
 static void check_home(int job, int line, bool has_chat)
 {
     int conversation = cast_jobs[job].conversation;
-    bool sure = wants.home[conversation] >= 0 && (wants.named[conversation] || wants.imported[conversation]) &&
+    bool sure = wants_home(conversation) >= 0 && (wants.named[conversation] || wants.imported[conversation]) &&
                 !operators_may_have_moved(conversation);
     if (!sure)
         return;

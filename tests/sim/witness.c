@@ -17,6 +17,7 @@
 #include "tests/sim/operators.h"
 #include "tests/sim/provider.h"
 #include "tests/sim/reference.h"
+#include "tests/sim/triage.h"
 #include "tests/sim/wants.h"
 #include "tests/sim/witness_hands.h"
 #include "tests/sim/witness_lines.h"
@@ -45,9 +46,9 @@ static struct {
         int job;
     } keys[KEY_SLOTS];
     bool wall_jumped, deceived;
-    bool given[CAST_CONVERSATIONS];  /* a job of it was given out, ever */
-    int64_t given_us[CAST_CONVERSATIONS]; /* the first one */
-    bool placed[CAST_CONVERSATIONS]; /* a message of it was made */
+    bool given[CAST_ALL];  /* a job of it was given out, ever */
+    int64_t given_us[CAST_ALL]; /* the first one */
+    bool placed[CAST_ALL]; /* a message of it was made */
 } witness;
 
 /* ---- P1: what was acknowledged is there, and ends ---- */
@@ -98,13 +99,14 @@ static void check_cause(int job, enum job_state state, const char *code)
     const struct cast_job *known = &cast_jobs[job];
     bool superseded = code != NULL && strcmp(code, "superseded") == 0;
     long number = code == NULL ? 0 : strtol(code, NULL, 10);
-    if (state == JOB_EXPIRED && (!known->has_expiry || known->requeued))
+    if (state == JOB_EXPIRED && (cast_expires_ms(job) == 0 || known->requeued) && !triage_may_have_expired(job) &&
+        !triage_dates_are_open(job))
         uncaused(job, state, code, "it has no expiry");
     if (state == JOB_CANCELLED && erasures_may_have_ended(job)) /* which takes its code, too */
         return;
-    if (state == JOB_CANCELLED && superseded && known->collapse == '\0')
+    if (state == JOB_CANCELLED && superseded && known->collapse == '\0' && !triage_may_have_moved(job))
         uncaused(job, state, code, "it has no collapse key");
-    if (state == JOB_CANCELLED && !superseded && !known->cancel_asked)
+    if (state == JOB_CANCELLED && !superseded && !known->cancel_asked && !triage_may_have_cancelled(job))
         uncaused(job, state, code, "nobody cancelled it");
     if (state == JOB_SUPPRESSED && !provider_ever_stopped(known->conversation) &&
         !operators_ever_suppressed(known->conversation))
@@ -124,7 +126,8 @@ static void end(int job, enum job_state state, const char *code)
     known->final = true;
     known->end = state;
     known->cancelled_told = state == JOB_CANCELLED;
-    witness.jobs[job].superseded = state == JOB_CANCELLED && code != NULL && strcmp(code, "superseded") == 0;
+    witness.jobs[job].superseded = state == JOB_CANCELLED && code != NULL && strcmp(code, "superseded") == 0 &&
+                                   known->collapse != '\0' && !triage_may_have_moved(job);
     if (known->forgiven)
         return;
     check_cause(job, state, code);
@@ -259,7 +262,8 @@ void witness_arrived(int job, int conversation, int line, const char *key, const
 /* Jobs of one conversation and class whose order their producer defined. */
 static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
 {
-    return !a->forgiven && !b->forgiven && a->conversation == b->conversation && a->class == b->class && !a->has_due && !b->has_due &&
+    return !a->forgiven && !b->forgiven && a->source == b->source && a->source != CAST_LOOSE &&
+           a->conversation == b->conversation && a->class == b->class && !a->has_due && !b->has_due &&
            a->pinned < 0 && b->pinned < 0 && /* else a line not known yet may refuse the one, and then take it */
            !a->fails_if_held &&              /* else it may be refused once, unheard, and be taken when it comes again */
            a->collapse == '\0' && b->collapse == '\0' && a->campaign == '\0' && b->campaign == '\0' && !a->requeued &&
@@ -270,7 +274,8 @@ static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
  * through. */
 static bool may_arrive_late(int job, int other)
 {
-    return cast_jobs[job].has_expiry && witness.jobs[job].begun_us < witness.jobs[other].given_us;
+    bool may_expire = cast_jobs[job].has_expiry || triage_may_have_redated(job);
+    return may_expire && witness.jobs[job].begun_us < witness.jobs[other].given_us;
 }
 
 void witness_message(int job, int line, bool new_chat)
@@ -295,36 +300,29 @@ void witness_message(int job, int line, bool new_chat)
 
 /* ---- P7 ---- */
 
-static int job_of_body(const char *body, size_t bytes)
+/* *line: on which it is, -1: none. */
+static int job_of_request(const char *url, const char *body, size_t bytes, int *line)
 {
     cJSON *document = json_parse(body, bytes, NULL);
     const cJSON *parts = json_get(json_get(document, "message"), "parts");
-    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"));
+    const char *chat = strstr(url, "/chats/chat-");
+    if (chat == NULL || sscanf(chat, "/chats/chat-%*d-%d-", line) != 1)
+        *line = cast_line_of(json_string(document, "from"));
+    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"), *line);
     cJSON_Delete(document);
     return job;
 }
 
-static int line_of_body(const char *body, size_t bytes)
-{
-    cJSON *document = json_parse(body, bytes, NULL);
-    int line = cast_line_of(json_string(document, "from"));
-    cJSON_Delete(document);
-    return line;
-}
-
 void witness_begun(const struct process *worker, const char *url, const char *body, size_t bytes)
 {
-    int job = job_of_body(body, bytes), line = -1;
+    int line = -1, job = job_of_request(url, body, bytes, &line);
     if (job < 0)
         breach("form", NOBODY_ABOUT, "a request for no job begins");
     witness.jobs[job].begun = true;
     witness.jobs[job].begun_us = now_us();
     note(about_job(job), "%s: begins job %d", worker->name, job);
-    const char *chat = strstr(url, "/chats/chat-");
     if (witness.deceived) /* its conversation may know a chat on another line (lines_mistaken) */
         line = witness.jobs[job].given_line;
-    else if (chat == NULL || sscanf(chat, "/chats/chat-%*d-%d-", &line) != 1)
-        line = line_of_body(body, bytes);
     if (line < 0)
         breach("form", about_job(job), "a request for job %d begins on no line: %s", job, url);
     lines_begun(job, line);
@@ -334,13 +332,16 @@ void witness_begun(const struct process *worker, const char *url, const char *bo
     if (cast_jobs[job].final && cast_jobs[job].end != JOB_SENT)
         breach("P7", about_job(job), "job %d begins after it was told to be %s", job,
                job_state_name(cast_jobs[job].end));
-    if (cast_jobs[job].has_expiry && !cast_jobs[job].requeued && machine_wall_us(worker->machine) / US_MS >= cast_jobs[job].expires_ms)
+    int64_t expires_ms = cast_expires_ms(job);
+    if (expires_ms != 0 && !triage_dates_are_open(job) && !cast_jobs[job].requeued &&
+        machine_wall_us(worker->machine) / US_MS >= expires_ms)
         breach("P7", about_job(job), "job %d begins after its expiry", job);
 }
 
-void witness_ended(const struct process *worker, const char *body, size_t bytes, const struct send_end *end_of)
+void witness_ended(const struct process *worker, const char *url, const char *body, size_t bytes,
+                   const struct send_end *end_of)
 {
-    int job = job_of_body(body, bytes);
+    int line = -1, job = job_of_request(url, body, bytes, &line);
     note(about_job(job), "%s: job %d ends with %d/%d", worker->name, job, (int)end_of->transport, end_of->http_status);
 }
 
@@ -350,8 +351,8 @@ static void job_given(const char *worker, struct frame lease, const struct frame
 {
     cJSON *document = json_parse(json->data, json->bytes, NULL);
     const cJSON *parts = json_get(json_get(document, "message"), "parts");
-    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"));
     int line = cast_line_of(json_string(document, "line"));
+    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"), line);
     if (job < 0 || line < 0)
         breach("form", NOBODY_ABOUT, "a JOB that is none: %.*s", (int)json->bytes, (const char *)json->data);
     int conversation = cast_jobs[job].conversation;
@@ -437,7 +438,7 @@ void witness_begin(void)
 
 static bool has_plain_place(const struct cast_job *job)
 {
-    return job->acked && !job->forgiven && !job->has_due && !job->has_expiry && job->pinned < 0 &&
+    return job->acked && !job->forgiven && job->source == 0 && !job->has_due && !job->has_expiry && job->pinned < 0 &&
            job->campaign == '\0' && !job->requeued;
 }
 
@@ -446,6 +447,10 @@ static int heir_of(int job)
 {
     const struct cast_job *old = &cast_jobs[job];
     int heir = job + 1;
+    for (int other = 0; other < cast_job_count; other++) /* it came when nobody knows */
+        if (cast_jobs[other].source != 0 && cast_jobs[other].conversation == old->conversation &&
+            cast_jobs[other].collapse == old->collapse)
+            return -1;
     while (heir < cast_job_count && !(cast_jobs[heir].acked && cast_jobs[heir].conversation == old->conversation &&
                                       cast_jobs[heir].collapse == old->collapse))
         heir++;

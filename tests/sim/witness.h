@@ -25,7 +25,8 @@ bool witness_waits_for_answer(int job); /* as it was told last: for its chat */
 
 /* ---- workers and provider ---- */
 void witness_begun(const struct process *worker, const char *url, const char *body, size_t bytes);
-void witness_ended(const struct process *worker, const char *body, size_t bytes, const struct send_end *end);
+void witness_ended(const struct process *worker, const char *url, const char *body, size_t bytes,
+                   const struct send_end *end);
 void witness_arrived(int job, int conversation, int line, const char *key, const char *body, size_t bytes);
 void witness_message(int job, int line, bool new_chat);
 

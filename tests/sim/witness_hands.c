@@ -22,7 +22,8 @@ static void take_job(const struct process *worker, const struct frame *lease, co
 {
     cJSON *document = json_parse(json->data, json->bytes, NULL);
     const cJSON *parts = json_get(json_get(document, "message"), "parts");
-    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"));
+    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"),
+                               cast_line_of(json_string(document, "line")));
     int64_t lease_ms = 0;
     struct hand hand = {.worker = worker};
     if (job >= 0 && json_int(document, "lease_ms", &lease_ms) && frame_text(*lease, hand.lease, sizeof hand.lease)) {

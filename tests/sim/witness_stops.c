@@ -10,7 +10,7 @@ static struct {
     int64_t newest_ms; /* of the recipient's words that have arrived */
     bool sure;         /* the last of them is STOP, and was answered 200 */
     int64_t since_us;
-} recipients[CAST_CONVERSATIONS];
+} recipients[CAST_ALL];
 
 static bool cancel_taken[CAST_JOBS_MAX];
 
@@ -19,12 +19,19 @@ void stops_cancel_taken(int job)
     cancel_taken[job] = true;
 }
 
+/* Of one account a recipient is one, whichever pool. */
+static int who(int conversation)
+{
+    return cast_has_second ? conversation : cast_base(conversation);
+}
+
 /* US_NEVER: not surely. */
 static int64_t stopped_since_us(int conversation)
 {
     int64_t since_us = operators_stopped_since_us(conversation);
-    if (recipients[conversation].sure && recipients[conversation].since_us < since_us)
-        since_us = recipients[conversation].since_us;
+    int at = who(conversation);
+    if (!cast_is_group(conversation) && recipients[at].sure && recipients[at].since_us < since_us)
+        since_us = recipients[at].since_us;
     return since_us;
 }
 
@@ -65,29 +72,30 @@ void stops_hook_arrives(const struct hook *hook)
 {
     if (!counts(hook))
         return;
+    int at = who(hook->conversation);
     erasures_named(hook->conversation);
     if (!hook->opts_out)
-        recipients[hook->conversation].sure = false;
-    if (hook->changed_ms > recipients[hook->conversation].newest_ms)
-        recipients[hook->conversation].newest_ms = hook->changed_ms;
+        recipients[at].sure = false;
+    if (hook->changed_ms > recipients[at].newest_ms)
+        recipients[at].newest_ms = hook->changed_ms;
 }
 
 void stops_hook_taken(const struct hook *hook)
 {
     if (!counts(hook) || !hook->opts_out || hook->arrivals != 1 || house_machine()->wall_off_us != 0 ||
-        hook->changed_ms != recipients[hook->conversation].newest_ms || recipients[hook->conversation].sure)
+        hook->changed_ms != recipients[who(hook->conversation)].newest_ms || recipients[who(hook->conversation)].sure)
         return;
-    recipients[hook->conversation].sure = true;
-    recipients[hook->conversation].since_us = now_us();
+    recipients[who(hook->conversation)].sure = true;
+    recipients[who(hook->conversation)].since_us = now_us();
 }
 
 void stops_may_lift(int conversation)
 {
-    recipients[conversation].sure = false;
+    recipients[who(conversation)].sure = false;
 }
 
 void stops_forget(void)
 {
-    for (int conversation = 0; conversation < CAST_CONVERSATIONS; conversation++)
+    for (int conversation = 0; conversation < CAST_ALL; conversation++)
         recipients[conversation].sure = false;
 }

@@ -1,0 +1,102 @@
+/* triage_marks.c — which jobs triage may have touched, as far as anybody outside can say. */
+#include "tests/sim/cast.h"
+#include "tests/sim/triage.h"
+#include "tests/sim/triage_part.h"
+
+#define LOST_MAX 512
+#define RUNS     8
+
+static struct {
+    bool here;
+    uint8_t touched[CAST_JOBS_MAX]; /* a bit for each enum triage_what */
+    struct lost {
+        enum triage_what what;
+        struct pick pick;
+        int64_t until_us;
+    } lost[LOST_MAX];
+    int lost_count;
+} marks;
+
+void marks_begin(bool here)
+{
+    marks.here = here;
+}
+
+bool marks_match(const struct pick *pick, int job)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    return cast_pool_of(known->conversation) == pick->pool &&
+           (pick->conversation < 0 || cast_base(known->conversation) == cast_base(pick->conversation)) &&
+           (pick->class < 0 || (int)known->class == pick->class) &&
+           (pick->campaign == '\0' || known->campaign == pick->campaign);
+}
+
+void marks_touched(enum triage_what what, int job)
+{
+    marks.touched[job] |= (uint8_t)(1u << what);
+}
+
+void marks_lost(enum triage_what what, const struct pick *pick)
+{
+    struct lost *lost = &marks.lost[marks.lost_count < LOST_MAX ? marks.lost_count++ : LOST_MAX - 1];
+    *lost = (struct lost){.what = what, .pick = *pick, .until_us = now_us()};
+}
+
+static bool was_lost(enum triage_what what, int job)
+{
+    for (int i = 0; i < marks.lost_count; i++)
+        if (marks.lost[i].what == what && cast_jobs[job].first_sent_us <= marks.lost[i].until_us &&
+            marks_match(&marks.lost[i].pick, job))
+            return true;
+    return false;
+}
+
+static bool is_under_way(enum triage_what what, int job)
+{
+    for (int i = 0; i < RUNS; i++) {
+        const struct run *run = &triage_runs[i];
+        if (run->used && run->is_open && run->what == what && marks_match(&run->pick, job))
+            return true;
+    }
+    return false;
+}
+
+static bool may_have(enum triage_what what, int job)
+{
+    return marks.here &&
+           ((marks.touched[job] & 1u << what) != 0 || is_under_way(what, job) || was_lost(what, job));
+}
+
+bool triage_may_have_cancelled(int job)
+{
+    return may_have(SORT_CANCEL, job);
+}
+
+bool triage_may_have_expired(int job)
+{
+    return may_have(SORT_EXPIRE, job);
+}
+
+bool triage_may_have_moved(int job)
+{
+    return may_have(SORT_MOVE, job);
+}
+
+bool triage_may_have_redated(int job)
+{
+    return may_have(SORT_REDATE, job);
+}
+
+bool triage_may_have_ended(int job)
+{
+    return marks.here && (triage_may_have_cancelled(job) || triage_may_have_expired(job) || triage_may_have_moved(job));
+}
+
+/* A copy came with those of the job that it was made from. */
+bool triage_dates_are_open(int job)
+{
+    if (!marks.here)
+        return false;
+    bool open = is_under_way(SORT_REDATE, job) || was_lost(SORT_REDATE, job);
+    return open || (cast_jobs[job].copy_of >= 0 && triage_dates_are_open(cast_jobs[job].copy_of));
+}
