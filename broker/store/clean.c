@@ -54,6 +54,7 @@ static void begin(struct store *store, enum clean_turn turn, enum clean_step ste
         victim->refs++;
     cleaning->at = 0;
     cleaning->end_next = store->history_end;
+    cleaning->end_said = false;
     cleaning->dropped_seq = store->history_end.dropped_seq;
     if (turn == CLEAN_HELPER)
         pthread_cond_signal(&store->helper_wake);
@@ -402,6 +403,7 @@ static void note_end(struct store *store, struct store_batch *batch)
     cleaning->end_next.dropped_seq = cleaning->dropped_seq;
     if (batch_add_own(batch, KIND_HISTORY_END, 0, &cleaning->end_next, sizeof cleaning->end_next) != ERR_NONE)
         return;
+    cleaning->end_said = true;
     note_batch(store, batch);
     give_turn(store, CLEAN_COMMIT, STEP_END);
 }

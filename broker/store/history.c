@@ -218,7 +218,6 @@ void history_accept(struct store *store)
     cleaning->history = NULL;
 }
 
-/* The lock is held. */
 void history_abandon(struct store *store)
 {
     struct cleaning *cleaning = &store->cleaning;
@@ -231,8 +230,10 @@ void history_abandon(struct store *store)
         segment->refs--; /* what was written beyond its end is written over */
         return;
     }
-    char path[PATH_BYTES_MAX];
-    segment_path(path, store->folder, segment->type, segment->number);
-    store->io->unlink(store->io->self, path);
+    if (!cleaning->end_said) {
+        char path[PATH_BYTES_MAX];
+        segment_path(path, store->folder, segment->type, segment->number);
+        store->io->unlink(store->io->self, path);
+    }
     segment_free(store, segment);
 }

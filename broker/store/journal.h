@@ -162,6 +162,7 @@ struct cleaning {
     uint32_t frame_records;
     struct sums frame_sums, sums; /* of the frame, and of all written for this victim */
     struct history_end end_next;
+    bool end_said; /* the journal may say so already */
     uint64_t dropped_seq;
     bool unsubmitted;     /* what was decided hangs on a batch that was not submitted yet */
     uint64_t wait_commit; /* nor may anything be given back before this one is durable */
@@ -325,7 +326,7 @@ int history_add(struct store *store, const struct record *record, enum verdict v
 int history_flush(struct store *store);
 /* What was added for the victim counts from now on. The lock is held. */
 void history_accept(struct store *store);
-/* It never will. */
+/* It never will, as far as this run goes: the next one will count it if the journal says so. The lock is held. */
 void history_abandon(struct store *store);
 
 /* ---- search_cache.c ---- */

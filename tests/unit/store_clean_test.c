@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/store/batch.h"
+
 #define SEGMENT_BYTES (1u << 20)
 #define HOUR_MS       (3600 * 1000)
 #define SLICE_US_MAX  5000
@@ -319,6 +321,36 @@ START_TEST(nothing_is_given_back_before_its_batch_is_submitted)
 }
 END_TEST
 
+static bool says_history_end(const struct store_batch *batch)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < batch->records; i++) {
+        const struct record *record = (const struct record *)(batch->bytes + at);
+        if (record->kind == KIND_HISTORY_END)
+            return true;
+        at += record_room(record);
+    }
+    return false;
+}
+
+/* The first history file counts as soon as the journal says so: here the store is closed before it takes note of that. */
+START_TEST(what_was_cleaned_is_there_however_soon_the_store_is_closed)
+{
+    struct pollfd wake = {.fd = model->wake_fd, .events = POLLIN};
+    fill_segments(3);
+    model_wall_ms += 2000;
+    for (bool said = false; !said;) {
+        store_clean(model->store, model->batch, model_wall_ms, 1000);
+        said = says_history_end(model->batch);
+        settle();
+        if (!said)
+            poll(&wake, 1, 10);
+    }
+    ck_assert_uint_eq(status_now().cleaned_segments, 0);
+    check_restart();
+}
+END_TEST
+
 /* ---- finding ---- */
 
 struct found {
@@ -548,6 +580,7 @@ int main(void)
     tcase_add_test(tcase, history_is_dropped_when_it_is_too_old);
     tcase_add_test(tcase, a_slice_never_holds_the_owner_up);
     tcase_add_test(tcase, nothing_is_given_back_before_its_batch_is_submitted);
+    tcase_add_test(tcase, what_was_cleaned_is_there_however_soon_the_store_is_closed);
     tcase_add_test(tcase, no_segment_is_given_back_while_a_backup_is_made);
     tcase_add_test(tcase, what_ended_is_found_wherever_it_lies);
     tcase_add_test(tcase, events_are_complete_and_in_order_wherever_they_lie);
