@@ -99,10 +99,12 @@ static bool is_ahead(int64_t moment_ms, struct instant now)
     return moment_ms > now.wall_ms + BACK_MS;
 }
 
-/* A line that was heard of, or sent, after now. */
-static bool line_is_ahead(const struct change_line *known, struct instant now)
+/* A line that was heard of, or sent, or climbed a step of its ramp after now. */
+static bool line_is_ahead(const struct core *core, const struct line *line, struct instant now)
 {
+    const struct change_line *known = &line->known;
     return is_ahead(known->heard_at_ms, now) || is_ahead(known->gate_since_ms, now) ||
+           is_ahead(known->ramp_until_ms - ramp_step_ms(core, line), now) ||
            is_ahead((known->messages.newest - 1) * BUDGET_BUCKET_MS, now);
 }
 
@@ -111,7 +113,7 @@ void jump_restored(struct core *core, struct instant now)
     bool ahead = core->went_back; /* what was noted by then still is, but for budgets */
     core->wall_off_ms = now.wall_ms - now.mono_ms;
     for (uint32_t l = 0; l < core->line_count && !ahead; l++)
-        ahead = line_is_ahead(&core->lines[l].known, now);
+        ahead = line_is_ahead(core, &core->lines[l], now);
     if (ahead)
         begin(core, now);
 }

@@ -48,6 +48,26 @@ START_TEST(over_a_restart_too)
 }
 END_TEST
 
+/* Found by the simulation, seed 70505: nothing was heard, sent or opened in that year, but a step of the ramp ended. */
+START_TEST(over_a_restart_too_if_only_a_step_of_it_is_of_that_year)
+{
+    begin_with(CONF, 1);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+    relapse();
+    uint32_t percent = rig_line(rig, 0).ramp_percent;
+    jump(YEAR_MS);
+    rig_pass(rig, 1000);
+    ck_assert_uint_gt(rig_line(rig, 0).ramp_percent, percent);
+    rig->now.wall_ms -= YEAR_MS;
+    rig_restart(rig, 100);
+    ck_assert_uint_lt(rig_line(rig, 0).ramp_percent, 100);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_pass(rig, 5000);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 100);
+}
+END_TEST
+
 START_TEST(a_next_try_set_in_a_wrong_year_comes_within_the_longest_wait)
 {
     begin_ahead(CONF);
@@ -161,6 +181,7 @@ int main(void)
     const TTest *const tests[] = {
         a_ramp_begun_in_a_wrong_year_goes_on,
         over_a_restart_too,
+        over_a_restart_too_if_only_a_step_of_it_is_of_that_year,
         a_next_try_set_in_a_wrong_year_comes_within_the_longest_wait,
         the_cadence_counts_from_now_for_a_message_of_a_wrong_year,
         what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts,
