@@ -64,6 +64,7 @@ static struct {
     struct given given[LEASES_MAX];
     int given_count;
     uint64_t strangers; /* jobs of the broker's list whose number nobody was told */
+    int64_t down_us; /* when the broker ended last */
     bool wall_jumped;
 } reference;
 
@@ -253,7 +254,8 @@ static bool was_there_to_replace(int old, int job)
     entry_of(old)->may_be_replaced = false;
     bool lives = surely_lives(old);
     entry_of(old)->may_be_replaced = true;
-    return lives && entry_of(old)->last == NOTHING && was->class == known->class && !was->has_due &&
+    bool seen_all = was->first_sent_us > reference.down_us; /* else a lease may be durable whose JOB was never said */
+    return lives && seen_all && entry_of(old)->last == NOTHING && was->class == known->class && !was->has_due &&
            cast_expires_ms(job) == 0;
 }
 
@@ -486,6 +488,7 @@ void reference_settle(void)
 
 void reference_broker_down(void)
 {
+    reference.down_us = now_us();
     for (int i = 0; i < reference.given_count; i++)
         reference.given[i].forgotten = reference.given[i].forgotten || !is_current(&reference.given[i]);
 }
