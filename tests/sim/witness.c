@@ -35,6 +35,7 @@ struct seen { /* of a job */
     int64_t given_us; /* out, for the first time; 0: never */
     int given_line;   /* the latest time */
     int64_t begun_us; /* the latest time */
+    int64_t refused_us; /* when a try of it was last answered with an error */
     bool begun, superseded;
     char told[80]; /* state, reason and line as last told */
 };
@@ -270,12 +271,14 @@ static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
            !b->requeued;
 }
 
-/* A try that was under way when its job expired may still arrive when those behind it, which wait for it no longer, are
- * through. */
+/* A request that was under way when its job expired, or when a later try of it was refused for good, may still arrive when
+ * those behind it, which wait for it no longer, are through. */
 static bool may_arrive_late(int job, int other)
 {
+    const struct seen *seen = &witness.jobs[job];
     bool may_expire = cast_jobs[job].has_expiry || triage_may_have_redated(job);
-    return may_expire && witness.jobs[job].begun_us < witness.jobs[other].given_us;
+    bool was_refused = seen->refused_us > seen->begun_us;
+    return (may_expire || was_refused) && seen->begun_us < witness.jobs[other].given_us;
 }
 
 void witness_message(int job, int line, bool new_chat)
@@ -342,6 +345,8 @@ void witness_ended(const struct process *worker, const char *url, const char *bo
                    const struct send_end *end_of)
 {
     int line = -1, job = job_of_request(url, body, bytes, &line);
+    if (job >= 0 && end_of->http_status >= 400)
+        witness.jobs[job].refused_us = now_us();
     note(about_job(job), "%s: job %d ends with %d/%d", worker->name, job, (int)end_of->transport, end_of->http_status);
 }
 
