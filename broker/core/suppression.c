@@ -23,7 +23,8 @@ void index_suppressed(struct core *core, uint32_t *heads, uint32_t heads_max)
 
 static struct suppressed *find(const struct core *core, uint64_t recipient)
 {
-    uint32_t slot = recipient == 0 ? 0 : index_find(&core->by_suppressed, recipient);
+    bool may_be = recipient != 0 && core->suppressed_used > 0;
+    uint32_t slot = may_be ? index_find(&core->by_suppressed, recipient) : 0;
     assert(core->suppressed != NULL);
     return slot == 0 ? NULL : &core->suppressed[slot];
 }

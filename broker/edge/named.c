@@ -80,7 +80,7 @@ static size_t wide_mark(const char *text, size_t bytes, size_t at)
 /* Of what people put between the digits of one number. */
 static size_t gap_mark(const char *text, size_t bytes, size_t at)
 {
-    return is_one_of(text[at], " -./()\t") ? 1 : wide_mark(text, bytes, at);
+    return is_one_of(text[at], " -./()[]_\t") ? 1 : wide_mark(text, bytes, at);
 }
 
 /* Where its digits go on; `at`: nowhere. */
