@@ -6,7 +6,7 @@
 
 #define EU "%2B12025550101"
 
-static void enqueue(const char *id, unsigned recipient, const char *more)
+static inline void enqueue(const char *id, unsigned recipient, const char *more)
 {
     char body[512];
     snprintf(body, sizeof body,
@@ -16,7 +16,7 @@ static void enqueue(const char *id, unsigned recipient, const char *more)
     rig_expect("POST", "/v1/jobs", "admin-token", body, 200);
 }
 
-static void pass(int64_t ms)
+static inline void pass(int64_t ms)
 {
     rig.now.wall_ms += ms;
     rig.now.mono_ms += ms;
@@ -25,7 +25,7 @@ static void pass(int64_t ms)
 }
 
 /* One job an hour, from 10:00 on: two pools, all classes, campaigns, deadlines; the clock stands at 15:00 then. */
-static void backlog(void)
+static inline void backlog(void)
 {
     rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
     enqueue("a", 1, ",\"pool\":\"us\",\"class\":\"campaign\",\"campaign\":\"spring\"");
@@ -41,14 +41,14 @@ static void backlog(void)
     enqueue("f", 5, ",\"pool\":\"eu\",\"send_after\":\"2026-11-25T00:00:00Z\"");
 }
 
-static int64_t number(const cJSON *object, const char *name)
+static inline int64_t number(const cJSON *object, const char *name)
 {
     int64_t value = -1;
     json_int(object, name, &value);
     return value;
 }
 
-static struct reply triage(const char *action, const char *query)
+static inline struct reply triage(const char *action, const char *query)
 {
     char target[320];
     snprintf(target, sizeof target, "/v1/triage/%s?%s", action, query);
@@ -57,7 +57,7 @@ static struct reply triage(const char *action, const char *query)
     return reply;
 }
 
-static bool is(const char *pool, const char *id, const char *state)
+static inline bool is(const char *pool, const char *id, const char *state)
 {
     char target[64];
     snprintf(target, sizeof target, "/v1/jobs/%s%%2F%s", pool, id);
@@ -67,13 +67,13 @@ static bool is(const char *pool, const char *id, const char *state)
     return same;
 }
 
-static const char *pool_of(char id)
+static inline const char *pool_of(char id)
 {
     return id < 'e' ? "us" : "eu";
 }
 
 /* What is in `jobs` is over, the rest waits. */
-static void expect_ended(const char *jobs, const char *state)
+static inline void expect_ended(const char *jobs, const char *state)
 {
     for (const char *id = "abcdef"; *id != '\0'; id++) {
         bool ended = strchr(jobs, *id) != NULL;
@@ -94,6 +94,66 @@ static inline void enqueue_at_once(const char *id, unsigned recipient, size_t by
     rig_enqueue(NULL, &ask, rig.now, &rig.effects);
     rig_commit();
     free(text);
+}
+
+enum { EU_POOL, US_POOL }; /* as in rig_conf */
+
+static inline uint64_t lease_one(void)
+{
+    struct core_ready ready = {.peer = 1, .instance = 77, .slots = 64, .worker = "w"};
+    core_worker_ready(rig.core, &ready, rig.now, &rig.effects);
+    uint64_t lease = 0;
+    for (int tick = 0; tick < 100 && lease == 0; tick++) {
+        rig.now.wall_ms += 100;
+        rig.now.mono_ms += 100;
+        core_worker_alive(rig.core, 1, rig.now, &rig.effects);
+        core_tick(rig.core, rig.now, &rig.effects);
+        for (size_t i = 0; i < rig.effects.effect_count; i++)
+            if (rig.effects.effects[i].kind == EFFECT_JOB)
+                lease = rig.effects.effects[i].lease;
+        rig_commit();
+    }
+    ck_assert_uint_ne(lease, 0);
+    ck_assert(core_lease_send(rig.core, lease, rig.now));
+    return lease;
+}
+
+static inline void expect_code(const char *method, const char *target, const char *token, const char *body, int status,
+                        const char *code)
+{
+    struct reply reply = rig_ask(method, target, token, body);
+    ck_assert_msg(reply.status == status, "%s: %d %s", target, reply.status, reply.body);
+    ck_assert_str_eq(json_string(json_get(reply.json, "error"), "code"), code);
+    reply_free(&reply);
+}
+
+static inline struct job_view view_in(uint32_t pool, const char *id)
+{
+    struct job_view view = {.number = 0};
+    uint64_t job = core_job_by_id(rig.core, rig_id_hash(NULL, pool, id));
+    ck_assert_uint_ne(job, 0);
+    if (!core_job_view(rig.core, job, rig.now, &view))
+        view.state = JOB_NONE;
+    return view;
+}
+
+static inline struct job_view view_of(const char *id)
+{
+    return view_in(US_POOL, id);
+}
+
+/* Slots are given again, the last one first: whoever goes through the next ones' meets the youngest first. */
+static inline void turn_slots(unsigned jobs)
+{
+    char id[16], path[32];
+    for (unsigned i = 0; i < jobs; i++) {
+        snprintf(id, sizeof id, "old%u", i);
+        enqueue(id, 9, ",\"pool\":\"us\"");
+    }
+    for (unsigned i = 0; i < jobs; i++) {
+        snprintf(path, sizeof path, "/v1/jobs/us%%2Fold%u", i);
+        rig_expect("DELETE", path, "operator-token", NULL, 200);
+    }
 }
 
 #endif
