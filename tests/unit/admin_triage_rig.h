@@ -82,6 +82,12 @@ static inline void expect_ended(const char *jobs, const char *state)
     }
 }
 
+static inline void take_no_refusal(void *self, uint64_t token, uint32_t index, const struct error_view *error)
+{
+    (void)self, (void)token, (void)index;
+    ck_abort_msg("refused: %s", code_name(error->code));
+}
+
 /* Not by HTTP, which would wait for the disk. */
 static inline void enqueue_at_once(const char *id, unsigned recipient, size_t bytes)
 {
@@ -90,7 +96,7 @@ static inline void enqueue_at_once(const char *id, unsigned recipient, size_t by
     memset(text + used, 'x', bytes);
     memcpy(text + used + bytes, "\"}}", 4);
     const struct frame job = {text, strlen(text)};
-    const struct admin_enqueue ask = {.token = 1, .jobs = &job, .count = 1};
+    const struct admin_enqueue ask = {.token = 1, .jobs = &job, .count = 1, .refuse = take_no_refusal};
     rig_enqueue(NULL, &ask, rig.now, &rig.effects);
     rig_commit();
     free(text);

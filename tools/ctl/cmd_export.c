@@ -35,12 +35,13 @@ static void export_free(struct export *export)
 /* The document as the broker has it, byte for byte, but that it is one line: an end of a line in JSON is a blank. */
 static char *line_of(const char *item, size_t bytes)
 {
+    static const char ends[] = "\r\n";
     const char *document;
     size_t document_bytes;
     if (!json_raw_member(item, bytes, "document", &document, &document_bytes))
         return NULL;
     char *text = strndup(document, document_bytes);
-    for (char *at = text; at != NULL && (at = strpbrk(at, "\r\n")) != NULL;)
+    for (char *at = text != NULL ? strpbrk(text, ends) : NULL; at != NULL; at = strpbrk(at, ends))
         *at = ' ';
     return text;
 }
