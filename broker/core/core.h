@@ -632,7 +632,8 @@ struct forecast { /* the caller's memory */
     double gate, gate_need;        /* 0: there is none; and those in the pool alone */
     double newcomers;    /* the line's share of the pool's new conversations */
     double need, at_once, saved, unlimited, sending;
-    unsigned counted; /* lines whose queues were looked at */
+    double of_class, later; /* jobs of its class, and those of them that do not go before it */
+    unsigned counted;       /* lines whose queues were looked at */
     double coming_per_ms[CLASS_COUNT], coming; /* jobs still to be enqueued; how many more may go before it for that */
     int64_t coming_until_ms;
     double unplaced, begun; /* of the sends before a new conversation's, so many begin one */

@@ -114,6 +114,7 @@ static void count_newcomers(const struct core *core, const struct line *line, st
     if (begin > left)
         share *= left / begin;
     rivals_add(&forecast->rivals, &rivals, share);
+    forecast->of_class += pool->unplaced_by_class[forecast->job.class] * share;
     count_coming(&pool->flow, share, forecast);
     forecast->newcomers = share;
 }
@@ -147,6 +148,7 @@ static bool count_line(const struct core *core, const struct line *line, struct 
         forecast->gate += rivals_of(&gating, forecast->gate_class);
     }
     forecast->counted += look;
+    forecast->of_class += line->waiting[forecast->job.class];
     count_coming(&line->flow, 1, forecast);
     forecast->said.lines++;
     return look;
@@ -204,6 +206,8 @@ static void count_done(struct forecast *forecast)
     int64_t coming_ms = forecast->coming_until_ms - forecast->now.wall_ms;
     if (rivals_of(&forecast->rivals, class) < forecast->job.before && forecast->gate <= 0)
         forecast->rivals.free[class] = forecast->job.before; /* a conversation that waits behind its own first job */
+    forecast->later = forecast->of_class - 1 - rivals_of(&forecast->rivals, class);
+    forecast->later = forecast->later > 0 ? forecast->later : 0;
     forecast->need = ahead_of(forecast, false);
     for (unsigned c = 0; c < CLASS_COUNT; c++)
         forecast->coming += c != class && coming_ms > 0 ? forecast->coming_per_ms[c] * (double)coming_ms : 0;
@@ -331,6 +335,7 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
         forecast->begun =
             ahead_in_pool(core, pool, prospect->job, prospect->class, forecast->order, &forecast->rivals);
         forecast->unplaced = sum_of_all(&forecast->rivals);
+        forecast->of_class = pool->unplaced_by_class[prospect->class];
         count_coming(&pool->flow, 1, forecast);
         forecast->newcomers = 1;
         count_gate(core, forecast);
@@ -341,6 +346,7 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
     const struct line *line = &core->lines[prospect->line];
     forecast->order = drain_order(core, line);
     ahead_on_line(core, line, prospect->job, prospect->class, forecast->order, &forecast->rivals);
+    forecast->of_class = line->waiting[prospect->class];
     count_coming(&line->flow, 1, forecast);
     if (line_has_pool(line))
         count_newcomers(core, line, forecast);

@@ -14,8 +14,9 @@ struct race {
     unsigned part[CLASS_COUNT];     /* of each class, where those stand that go now, ... */
     double part_left[CLASS_COUNT];  /* ... how many of that part have not gone, ... */
     double whole_part[CLASS_COUNT]; /* ... and how many there are to a part */
-    double gate;                    /* sends of its class until our job may go: those before it in its conversation */
-    double before;                  /* sends so far */
+    double later;  /* of its class, behind it: until it may go itself, these have the turns of their class */
+    double gate;   /* sends of its class until our job may go: those before it in its conversation */
+    double before; /* sends so far */
     bool done;
 };
 
@@ -30,6 +31,12 @@ static bool is_ours(const struct race *race, unsigned class)
     return class == race->class && race->gate <= 0;
 }
 
+static bool has_jobs(const struct race *race, unsigned class)
+{
+    bool later = class == race->class && race->gate > 0 && race->later > 0;
+    return is_ours(race, class) || race->left.free[class] > 0 || later;
+}
+
 /* A class that has nothing left takes what becomes free to go, but no more than its share; who has more takes the
  * rest by weight. */
 static void split_by_weight(const struct race *race, const double free[CLASS_COUNT], double part[CLASS_COUNT])
@@ -37,15 +44,14 @@ static void split_by_weight(const struct race *race, const double free[CLASS_COU
     bool open[CLASS_COUNT], again = true;
     double rest = 1, weight = 0;
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
-        open[c] = is_ours(race, c) || race->left.free[c] > 0 || free[c] > 0;
+        open[c] = has_jobs(race, c) || free[c] > 0;
         weight += open[c] ? (double)class_weight[c] : 0;
         part[c] = 0;
     }
     while (again) {
         again = false;
         for (unsigned c = 0; c < CLASS_COUNT; c++) {
-            if (!open[c] || is_ours(race, c) || race->left.free[c] > 0 ||
-                free[c] * weight >= rest * (double)class_weight[c])
+            if (!open[c] || has_jobs(race, c) || free[c] * weight >= rest * (double)class_weight[c])
                 continue;
             part[c] = free[c];
             open[c] = false;
@@ -120,6 +126,9 @@ static void advance(struct race *race, const struct pace *pace, double sends)
             left->behind[h][c][race->part[h] % RIVAL_PARTS] -= freed_by(race, h, c, pace->part[h] * sends);
         race->part_left[h] -= pace->part[h] * sends;
     }
+    if (left->free[race->class] <= 0 && race->gate > 0 && pace->gain[race->class] < 0)
+        race->later += pace->gain[race->class] * sends;
+    race->later = race->later < HARDLY ? 0 : race->later;
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
         left->free[c] += pace->gain[c] * sends;
         left->free[c] = left->free[c] < HARDLY ? 0 : left->free[c];
@@ -146,6 +155,9 @@ static void race_sends(struct race *race, const double coming[CLASS_COUNT], doub
             if (race->left.free[c] > 0 && pace.gain[c] < 0 && race->left.free[c] < step * -pace.gain[c])
                 step = race->left.free[c] / -pace.gain[c];
         }
+        double ours = race->left.free[race->class] <= 0 && race->gate > 0 ? -pace.gain[race->class] : 0;
+        if (ours * step > race->later)
+            step = race->later / ours;
         double gating = race->gate > 0 ? pace.part[race->forecast->gate_class] : 0;
         if (gating * step > race->gate)
             step = race->gate / gating;
@@ -187,6 +199,7 @@ double ahead_in_race(const struct forecast *forecast, bool coming)
         next_part(&race, h);
     }
     race.left.free[race.class] += turn;
+    race.later = forecast->later;
     for (unsigned slot = 0; slot < FORECAST_SLOTS && from_ms < until_ms && !race.done; slot++) {
         int64_t end_ms = supply_slot_end_ms(slot, forecast->now);
         int64_t turn_ms = end_ms < until_ms ? end_ms : until_ms;
