@@ -200,16 +200,18 @@ double ahead_in_pool(const struct core *core, const struct pool *pool, uint32_t 
     return ahead_count(core, &queues, job, class, order, out);
 }
 
-uint32_t ahead_in_conversation(const struct core *core, uint32_t job)
+void ahead_in_conversation(const struct core *core, uint32_t job, uint32_t last[CLASS_COUNT])
 {
     const struct conversation *conversation = &core->conversations[core->jobs[job].conversation];
-    uint32_t first = conversation_first(core, conversation), last = NOBODY, at = first;
+    uint32_t first = conversation_first(core, conversation), at = first;
+    uint32_t found[CLASS_COUNT] = {NOBODY, NOBODY, NOBODY, NOBODY};
     for (unsigned looked = 0; at != NOBODY && at != job && looked < LOOK_MAX; looked++) {
         if (core->jobs[at].class != core->jobs[job].class && core->jobs[at].state != JOB_LEASED)
-            last = at;
+            found[core->jobs[at].class] = at;
         at = core->jobs[at].next == first ? NOBODY : core->jobs[at].next;
     }
-    return at == job ? last : NOBODY;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        last[c] = at == job ? found[c] : NOBODY;
 }
 
 /* ---- sums ---- */

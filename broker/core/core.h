@@ -628,8 +628,11 @@ struct forecast { /* the caller's memory */
     uint32_t phase, line_at, seen, every;
     enum drain_order order;
     struct rivals rivals;
-    uint32_t gate_job, gate_class; /* a job before it in its conversation, and those before that: of its class */
-    double gate, gate_need;        /* 0: there is none; and those in the pool alone */
+    struct { /* by class: the last job of it before ours in the conversation */
+        uint32_t job;
+        double need, sends; /* of that class before it in the pool, or on the line; and with it on all lines. 0: there is none */
+    } gates[CLASS_COUNT];
+    double behind; /* by age or deadline: all that goes before those before it in its conversation */
     double newcomers;    /* the line's share of the pool's new conversations */
     double need, at_once, saved, unlimited, sending;
     double of_class, later; /* jobs of its class, and those of them that do not go before it */

@@ -130,23 +130,33 @@ static void rivals_on(const struct core *core, const struct line *line, bool loo
         out->free[c] = c != class || job == NOBODY || all <= 0 ? line->waiting[c] : line->waiting[c] * before / all;
 }
 
+/* ... and before those that our job waits behind in its conversation. */
+static void count_gates_on(const struct core *core, const struct line *line, bool look, struct forecast *forecast)
+{
+    const uint32_t *unplaced = core->pools[forecast->job.pool].unplaced_by_class;
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        struct rivals rivals = {.free = {0}};
+        if (forecast->gates[c].sends <= 0)
+            continue;
+        rivals_on(core, line, look, forecast->gates[c].job, c, forecast->gates[c].need, unplaced[c], &rivals);
+        forecast->gates[c].sends += rivals_of(&rivals, c);
+    }
+}
+
 /* Lines of the pool that may take it have work of their own. True: their queues were looked at. */
 static bool count_line(const struct core *core, const struct line *line, struct forecast *forecast)
 {
     const uint32_t *unplaced = core->pools[forecast->job.pool].unplaced_by_class;
     double waiting = 0;
-    struct rivals rivals = {.free = {0}}, gating = {.free = {0}};
+    struct rivals rivals = {.free = {0}};
     for (unsigned c = 0; c < CLASS_COUNT; c++)
         waiting += line->waiting[c];
     bool look = waiting > 0 && waiting <= COUNTED_MAX && forecast->counted < COUNTED_LINES;
     rivals_on(core, line, look, forecast->job.job, forecast->job.class, forecast->need, unplaced[forecast->job.class],
               &rivals);
     rivals_add(&forecast->rivals, &rivals, 1);
-    if (forecast->gate > 0 && waiting > 0) {
-        rivals_on(core, line, look, forecast->gate_job, forecast->gate_class, forecast->gate_need,
-                  unplaced[forecast->gate_class], &gating);
-        forecast->gate += rivals_of(&gating, forecast->gate_class);
-    }
+    if (waiting > 0)
+        count_gates_on(core, line, look, forecast);
     forecast->counted += look;
     forecast->of_class += line->waiting[forecast->job.class];
     count_coming(&line->flow, 1, forecast);
@@ -175,28 +185,42 @@ static uint32_t first_of(const struct core *core, uint32_t job)
 }
 
 /* It cannot go before those before it in its conversation, and these not before what goes before them. */
-static void count_gate(const struct core *core, struct forecast *forecast)
+static void count_gates(const struct core *core, struct forecast *forecast)
 {
-    bool by_order = forecast->order == DRAIN_ORDER_OLDEST || forecast->order == DRAIN_ORDER_DEADLINE;
-    uint32_t job = forecast->job.job, before = by_order && job != NOBODY ? first_of(core, job) : NOBODY;
-    for (unsigned i = 0; before != NOBODY && before != job && i < CHAIN_MAX; i++, before = core->jobs[before].next) {
-        double count = 1 + count_before(core, forecast, before, true);
-        forecast->gate = count > forecast->gate ? count : forecast->gate;
-    }
-    job = by_order || job == NOBODY ? NOBODY : ahead_in_conversation(core, job);
+    uint32_t job = forecast->job.job, last[CLASS_COUNT];
     if (job == NOBODY)
         return;
-    forecast->gate_job = job;
-    forecast->gate_class = core->jobs[job].class;
-    forecast->gate_need = count_before(core, forecast, job, false);
-    forecast->gate = 1 + forecast->gate_need;
+    bool by_order = forecast->order == DRAIN_ORDER_OLDEST || forecast->order == DRAIN_ORDER_DEADLINE;
+    uint32_t before = by_order ? first_of(core, job) : NOBODY;
+    for (unsigned i = 0; before != NOBODY && before != job && i < CHAIN_MAX; i++, before = core->jobs[before].next) {
+        double count = 1 + count_before(core, forecast, before, true);
+        forecast->behind = count > forecast->behind ? count : forecast->behind;
+    }
+    if (by_order)
+        return;
+    ahead_in_conversation(core, job, last);
+    for (unsigned c = 0; c < CLASS_COUNT; c++) {
+        if (last[c] == NOBODY)
+            continue;
+        forecast->gates[c].job = last[c];
+        forecast->gates[c].need = count_before(core, forecast, last[c], false);
+        forecast->gates[c].sends = 1 + forecast->gates[c].need;
+    }
+}
+
+static bool waits_in_conversation(const struct forecast *forecast)
+{
+    bool waits = forecast->behind > 0;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        waits = waits || forecast->gates[c].sends > 0;
+    return waits;
 }
 
 static double ahead_of(const struct forecast *forecast, bool coming)
 {
     double all = sum_of_all(&forecast->rivals);
     if (forecast->order == DRAIN_ORDER_OLDEST || forecast->order == DRAIN_ORDER_DEADLINE)
-        return all > forecast->gate ? all : forecast->gate; /* what comes later goes later */
+        return all > forecast->behind ? all : forecast->behind; /* what comes later goes later */
     return ahead_in_race(forecast, coming);
 }
 
@@ -204,7 +228,7 @@ static void count_done(struct forecast *forecast)
 {
     unsigned class = forecast->job.class;
     int64_t coming_ms = forecast->coming_until_ms - forecast->now.wall_ms;
-    if (rivals_of(&forecast->rivals, class) < forecast->job.before && forecast->gate <= 0)
+    if (rivals_of(&forecast->rivals, class) < forecast->job.before && !waits_in_conversation(forecast))
         forecast->rivals.free[class] = forecast->job.before; /* a conversation that waits behind its own first job */
     forecast->later = forecast->of_class - 1 - rivals_of(&forecast->rivals, class);
     forecast->later = forecast->later > 0 ? forecast->later : 0;
@@ -338,7 +362,7 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
         forecast->of_class = pool->unplaced_by_class[prospect->class];
         count_coming(&pool->flow, 1, forecast);
         forecast->newcomers = 1;
-        count_gate(core, forecast);
+        count_gates(core, forecast);
         forecast->need =
             rivals_of(&forecast->rivals, prospect->class); /* of the new ones, while the lines' own are counted */
         return;
@@ -350,7 +374,7 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
     count_coming(&line->flow, 1, forecast);
     if (line_has_pool(line))
         count_newcomers(core, line, forecast);
-    count_gate(core, forecast);
+    count_gates(core, forecast);
     forecast->said.lines = 1;
     count_done(forecast);
 }

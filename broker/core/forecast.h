@@ -25,8 +25,8 @@ double ahead_in_pool(const struct core *core, const struct pool *pool, uint32_t 
 /* Those of the class, and the same of others, added. */
 double rivals_of(const struct rivals *rivals, unsigned class);
 void rivals_add(struct rivals *to, const struct rivals *more, double share);
-/* The last job of a better class before it in its conversation; NOBODY: there is none. */
-uint32_t ahead_in_conversation(const struct core *core, uint32_t job);
+/* The last job of each better class before it in its conversation; NOBODY: there is none. */
+void ahead_in_conversation(const struct core *core, uint32_t job, uint32_t last[CLASS_COUNT]);
 
 /* ---- race.c: who of them really does ---- */
 

@@ -1,6 +1,8 @@
 /* race.c — which class goes when, until one job has its turn, see forecast.h: a model in which jobs flow. */
 #include "broker/core/forecast.h"
 
+#include <string.h>
+
 #include "broker/core/turns.h"
 
 #define HARDLY    1e-6
@@ -14,9 +16,10 @@ struct race {
     unsigned part[CLASS_COUNT];     /* of each class, where those stand that go now, ... */
     double part_left[CLASS_COUNT];  /* ... how many of that part have not gone, ... */
     double whole_part[CLASS_COUNT]; /* ... and how many there are to a part */
-    double later;  /* of its class, behind it: until it may go itself, these have the turns of their class */
-    double gate;   /* sends of its class until our job may go: those before it in its conversation */
-    double before; /* sends so far */
+    double later; /* of its class, behind it: until it may go itself, these have the turns of their class */
+    double gate[CLASS_COUNT]; /* sends of each class until our job may go: those before it in its conversation */
+    bool gated;               /* one of them is not over */
+    double before;            /* sends so far */
     bool done;
 };
 
@@ -28,12 +31,12 @@ struct pace {                   /* per send */
 
 static bool is_ours(const struct race *race, unsigned class)
 {
-    return class == race->class && race->gate <= 0;
+    return class == race->class && !race->gated;
 }
 
 static bool has_jobs(const struct race *race, unsigned class)
 {
-    bool later = class == race->class && race->gate > 0 && race->later > 0;
+    bool later = class == race->class && race->gated && race->later > 0;
     return is_ours(race, class) || race->left.free[class] > 0 || later;
 }
 
@@ -118,6 +121,17 @@ static struct pace pace_of(const struct race *race, const double coming[CLASS_CO
     return pace;
 }
 
+/* A class of which nothing is left keeps nobody waiting: what it was counted with has gone elsewhere. */
+static void open_gates(struct race *race)
+{
+    race->gated = false;
+    for (unsigned h = 0; h < CLASS_COUNT; h++) {
+        if (race->gate[h] < HARDLY || rivals_of(&race->left, h) <= HARDLY)
+            race->gate[h] = 0;
+        race->gated = race->gated || race->gate[h] > 0;
+    }
+}
+
 static void advance(struct race *race, const struct pace *pace, double sends)
 {
     struct rivals *left = &race->left;
@@ -126,26 +140,26 @@ static void advance(struct race *race, const struct pace *pace, double sends)
             left->behind[h][c][race->part[h] % RIVAL_PARTS] -= freed_by(race, h, c, pace->part[h] * sends);
         race->part_left[h] -= pace->part[h] * sends;
     }
-    if (left->free[race->class] <= 0 && race->gate > 0 && pace->gain[race->class] < 0)
+    if (left->free[race->class] <= 0 && race->gated && pace->gain[race->class] < 0)
         race->later += pace->gain[race->class] * sends;
     race->later = race->later < HARDLY ? 0 : race->later;
     for (unsigned c = 0; c < CLASS_COUNT; c++) {
         left->free[c] += pace->gain[c] * sends;
         left->free[c] = left->free[c] < HARDLY ? 0 : left->free[c];
     }
-    if (race->gate > 0)
-        race->gate -= pace->part[race->forecast->gate_class] * sends;
-    race->gate = race->gate < HARDLY ? 0 : race->gate;
     race->before += sends;
-    for (unsigned h = 0; h < CLASS_COUNT; h++)
+    for (unsigned h = 0; h < CLASS_COUNT; h++) {
+        race->gate[h] -= pace->part[h] * sends;
         next_part(race, h);
+    }
+    open_gates(race);
 }
 
 /* So many sends, while so many of each class come with each of them. */
 static void race_sends(struct race *race, const double coming[CLASS_COUNT], double sends)
 {
     for (unsigned steps = 0; sends > 0 && steps < STEPS_MAX; steps++) {
-        race->done = race->gate <= 0 && race->left.free[race->class] <= 0;
+        race->done = !race->gated && race->left.free[race->class] <= 0;
         if (race->done)
             return;
         struct pace pace = pace_of(race, coming);
@@ -155,17 +169,18 @@ static void race_sends(struct race *race, const double coming[CLASS_COUNT], doub
             if (race->left.free[c] > 0 && pace.gain[c] < 0 && race->left.free[c] < step * -pace.gain[c])
                 step = race->left.free[c] / -pace.gain[c];
         }
-        double ours = race->left.free[race->class] <= 0 && race->gate > 0 ? -pace.gain[race->class] : 0;
+        double ours = race->left.free[race->class] <= 0 && race->gated ? -pace.gain[race->class] : 0;
         if (ours * step > race->later)
             step = race->later / ours;
-        double gating = race->gate > 0 ? pace.part[race->forecast->gate_class] : 0;
-        if (gating * step > race->gate)
-            step = race->gate / gating;
         for (unsigned h = 0; h < CLASS_COUNT; h++) /* what becomes free changes from part to part */
             if (race->part[h] < RIVAL_PARTS && pace.part[h] * step > race->part_left[h])
                 step = race->part_left[h] / pace.part[h];
+        for (unsigned h = 0; h < CLASS_COUNT; h++)
+            if (race->gate[h] > 0 && pace.part[h] * step > race->gate[h])
+                step = race->gate[h] / pace.part[h];
         if (sum <= HARDLY) { /* nobody is there: what it waits for has been counted elsewhere */
-            race->gate = 0;
+            memset(race->gate, 0, sizeof race->gate);
+            open_gates(race);
             continue;
         }
         advance(race, &pace, step);
@@ -190,8 +205,7 @@ static void race_stretch(struct race *race, bool comes, double ms, double sends)
 double ahead_in_race(const struct forecast *forecast, bool coming)
 {
     static const double nothing[CLASS_COUNT];
-    struct race race = {
-        .forecast = forecast, .class = forecast->job.class, .left = forecast->rivals, .gate = forecast->gate};
+    struct race race = {.forecast = forecast, .class = forecast->job.class, .left = forecast->rivals};
     int64_t from_ms = forecast->now.wall_ms, until_ms = coming ? forecast->coming_until_ms : 0;
     double turn = forecast->order == DRAIN_ORDER_SHARES ? 0.5 : 0; /* comes somewhere in the middle of a round */
     for (unsigned h = 0; h < CLASS_COUNT; h++) {
@@ -200,6 +214,9 @@ double ahead_in_race(const struct forecast *forecast, bool coming)
     }
     race.left.free[race.class] += turn;
     race.later = forecast->later;
+    for (unsigned h = 0; h < CLASS_COUNT; h++)
+        race.gate[h] = forecast->gates[h].sends;
+    open_gates(&race);
     for (unsigned slot = 0; slot < FORECAST_SLOTS && from_ms < until_ms && !race.done; slot++) {
         int64_t end_ms = supply_slot_end_ms(slot, forecast->now);
         int64_t turn_ms = end_ms < until_ms ? end_ms : until_ms;
