@@ -11,10 +11,13 @@ void broker_warn_of_pools_left(const struct broker *broker)
     for (uint32_t p = 0; p < broker->conf->pool_count && told < LEFT_TOLD_MAX; p++) {
         const struct conf_pool *pool = &broker->conf->pools[p];
         struct pool_view view;
-        if (!pool->elsewhere || !core_pool_view(broker->core, p, &view) || view.waiting + view.leased == 0)
+        if (!pool->elsewhere || !core_pool_view(broker->core, p, &view))
             continue;
-        log_event(LOG_WARN, "pool_left_here", "pool=%s jobs=%llu owner=%s reason=\"they are held here\"", pool->name,
-                  (unsigned long long)(view.waiting + view.leased), pool->owner);
+        unsigned long long jobs = view.waiting + view.leased;
+        if (jobs == 0)
+            continue;
+        log_event(LOG_WARN, "pool_left_here", "pool=%s jobs=%llu owner=%s reason=\"they are held here\"", pool->name, jobs,
+                  pool->owner);
         told++;
     }
 }
