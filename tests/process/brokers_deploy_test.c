@@ -196,7 +196,8 @@ static void write_files(void)
     let_in("shop", "producer", &shop);
     rig_write(&rig, "linq.key", "process-test-key\n");
     rig_write(&rig, "linq.secrets", RIG_SECRET "\n");
-    rig_write(&rig, "redis.password", "sesame\n");
+    rig_write(&rig, "lineward.password", "sesame\n");
+    rig_write(&rig, "sentinel.password", "sesame\n");
 }
 
 static void begin(void)
