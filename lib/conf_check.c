@@ -218,10 +218,6 @@ enum err conf_check(struct conf_reader *reader)
     if (strcmp(reader->whole->conf.store.kind, "redis") == 0)
         return conf_refuse(reader, node_of(reader, "store", NULL, "kind"), "store.kind",
                            "redis is not in this version yet: embedded");
-    if (strcmp(reader->whole->conf.cache.kind, "redis") == 0 &&
-        strncmp(reader->whole->conf.cache.redis, "redis+cluster://", 16) == 0)
-        return conf_refuse(reader, node_of(reader, "cache", NULL, "redis"), "cache.redis",
-                           "Cluster is not in this version yet: redis://, redis+sentinel:// or redis+unix://");
     if ((err = check_lines(reader)) != ERR_NONE)
         return err;
     if ((err = check_all_once(reader)) != ERR_NONE)

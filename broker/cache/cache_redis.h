@@ -1,6 +1,7 @@
-/* cache_redis.h — two connections to Redis, one that runs cache.lua and one that listens: opened, authenticated, asked
- * whether this is a master that takes what is written, opened again when they are lost. Where it is says cache.redis
- * (redis_url.h), or Sentinels do. hiredis, within the broker's own turn: nothing here waits. */
+/* cache_redis.h — connections to Redis: one that listens, and to each master that an account lives on one that runs
+ * cache.lua (cache_nodes.h). Opened, authenticated, tried, opened again when one is lost. Where they are says
+ * cache.redis (redis_url.h), or Sentinels do, or a Cluster. hiredis, within the broker's own turn: nothing here
+ * waits. */
 #ifndef LINEWARD_CACHE_REDIS_H
 #define LINEWARD_CACHE_REDIS_H
 
@@ -9,12 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/cache/cache_nodes.h"
 #include "lineward/clock.h"
 #include "lineward/err.h"
 #include "lineward/redis_url.h"
 
-#define CACHE_REDIS_FDS    (2 + REDIS_HOSTS_MAX) /* the Sentinels' are open all the time */
-#define CACHE_REDIS_PREFIX "lineward:"             /* of every key and channel; then {account} */
+#define CACHE_REDIS_FDS    (1 + CACHE_NODES_MAX + REDIS_HOSTS_MAX)
+#define CACHE_REDIS_PREFIX "lineward:" /* of every key and channel; then {account} */
 
 /* Callbacks, within cache_redis_turn() and cache_redis_run(). */
 struct cache_redis_told {
@@ -30,9 +32,9 @@ struct cache_redis_told {
 };
 
 struct cache_redis_options {
-    const char *url, *password_file; /* copied; NULL: no password */
+    const char *url, *password_file;    /* copied; NULL: no password */
     const char *sentinel_password_file; /* copied */
-    const char *accounts;            /* names, each in so much room; lent */
+    const char *accounts;               /* names, each in so much room; lent */
     size_t name_room, account_count;
     struct cache_redis_told told;
 };

@@ -1,0 +1,194 @@
+/* cache_cluster_test.c — two brokers on a real Redis Cluster of three nodes, whose slots move while they are in use.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/cache/cache_cluster.h"
+#include "redis.h"
+#include "rig.h"
+#include "sibling.h"
+
+#define NODES 3
+#define STUCK "an account's keys stay between two nodes"
+
+static struct redis node[NODES];
+static struct rig rig, other;
+static char address[256];
+
+static bool both(size_t line, const char *gate)
+{
+    return rig_line_is(&rig, line, gate, NULL) && rig_line_is(&other, line, gate, NULL);
+}
+
+/* ---- the Cluster ---- */
+
+static redisReply *ask(size_t i, const char *format, ...)
+{
+    va_list values;
+    redisContext *context = redis_connect(&node[i]);
+    va_start(values, format);
+    redisReply *reply = redisvCommand(context, format, values);
+    va_end(values);
+    MUST(reply != NULL && reply->type != REDIS_REPLY_ERROR, "%s: %s", format,
+         reply == NULL ? context->errstr : reply->str);
+    redisFree(context);
+    return reply;
+}
+
+static bool says(size_t i, const char *command, const char *text)
+{
+    redisReply *reply = ask(i, command);
+    bool holds = reply->str != NULL && strstr(reply->str, text) != NULL;
+    freeReplyObject(reply);
+    return holds;
+}
+
+static void start_cluster(void)
+{
+    char bus[8], ports[NODES][24];
+    const char *create[16] = {"--cluster", "create"};
+    for (size_t i = 0; i < NODES; i++) {
+        snprintf(bus, sizeof bus, "%u", rig_free_port());
+        const char *const more[] = {
+            "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000", NULL};
+        redis_start_with(&node[i], rig_free_port(), more);
+        snprintf(ports[i], sizeof ports[i], "127.0.0.1:%u", node[i].port);
+        create[2 + i] = ports[i];
+    }
+    create[2 + NODES] = "--cluster-yes";
+    struct program cli = {.name = "/usr/bin/redis-cli"};
+    snprintf(cli.log, sizeof cli.log, "%s/create.log", node[0].folder);
+    program_start(&cli, create);
+    MUST(program_wait(&cli, LIMIT_MS) == 0, "no Cluster");
+    program_forget(&cli);
+    for (size_t i = 0; i < NODES; i++)
+        AWAIT(says(i, "CLUSTER INFO", "cluster_state:ok"), "node %zu does not think that all is well", i);
+}
+
+static size_t owner_of(const char *account)
+{
+    redisReply *reply = ask(0, "CLUSTER SLOTS");
+    const struct redis_host asked = {.name = "127.0.0.1", .port = node[0].port};
+    struct redis_host host;
+    MUST(cache_cluster_find(reply, cache_cluster_slot(account), &asked, &host), "nobody has the slot");
+    freeReplyObject(reply);
+    size_t i = 0;
+    while (node[i].port != host.port)
+        i++;
+    return i;
+}
+
+static void set_slot(size_t at, const char *how, size_t id_of)
+{
+    redisReply *id = ask(id_of, "CLUSTER MYID");
+    freeReplyObject(ask(at, "CLUSTER SETSLOT %d %s %s", cache_cluster_slot("default"), how, id->str));
+    freeReplyObject(id);
+}
+
+/* At most so many of the account's keys. */
+static void move_keys(size_t from, size_t to, size_t count)
+{
+    redisReply *keys = ask(from, "CLUSTER GETKEYSINSLOT %d 100", cache_cluster_slot("default"));
+    MUST(keys->elements > 0, "the account has no keys there");
+    for (size_t i = 0; i < keys->elements && i < count; i++)
+        freeReplyObject(ask(from, "MIGRATE 127.0.0.1 %d %s 0 5000", node[to].port, keys->element[i]->str));
+    freeReplyObject(keys);
+}
+
+/* ---- the tests ---- */
+
+static void begin(void)
+{
+    start_cluster();
+    /* the first one that is asked is not there any more */
+    snprintf(address, sizeof address, "cache.redis=redis+cluster://127.0.0.1:%u,127.0.0.1:%u", rig_free_port(),
+             node[(owner_of("default") + 1) % NODES].port);
+    const char *const sets[] = {"cache.kind=redis", address, NULL};
+    rig_open(&rig, sets);
+    rig_start(&rig, 0);
+    sibling_open(&other, &rig, "other");
+    sibling_start(&other, &rig);
+    rig_await_ready(&other);
+    AWAIT(both(0, "open") && both(1, "open"), "the lines are not open at both");
+    AWAIT(program_said(&rig.broker, "event=cache_up") && program_said(&other.broker, "event=cache_up"),
+          "not connected");
+}
+
+static void end(void)
+{
+    program_end(&other.broker);
+    program_forget(&other.broker);
+    rig_close(&rig);
+    for (size_t i = 0; i < NODES; i++)
+        redis_end(&node[i]);
+}
+
+/* covers: key cache.redis */
+START_TEST(an_accounts_slot_moves_while_it_is_in_use)
+{
+    begin();
+    size_t from = owner_of("default"), to = (from + 1) % NODES;
+    rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\"");
+    AWAIT(both(0, "closed"), "not closed at both");
+    set_slot(to, "IMPORTING", from);
+    set_slot(from, "MIGRATING", to);
+    move_keys(from, to, 1);
+    rig_set_line(&rig, 1, "\"reputation\":\"CRITICAL\""); /* sent from one to the other: ASK, TRYAGAIN */
+    AWAIT(rig_line_is(&rig, 1, "closed", NULL), "its own webhook does not close it");
+    MUST(rig_line_is(&other, 1, "open", NULL), "it was told before all keys had moved");
+    move_keys(from, to, 100);
+    set_slot(to, "NODE", to);
+    set_slot(from, "NODE", to);
+    AWAIT(both(1, "closed"), "not closed at both after the move");
+    rig_set_line(&rig, 2, "\"reputation\":\"CRITICAL\""); /* MOVED */
+    AWAIT(both(2, "closed"), "not closed at both by the new node");
+    MUST(both(0, "closed") && both(3, "open"), "something was forgotten");
+    MUST(!program_said(&rig.broker, "cache_away") && !program_said(&other.broker, "cache_away"),
+         "the cache was away for it");
+    redisReply *reply = ask(to, "EXISTS lineward:{default}:lines");
+    MUST(reply->integer == 1, "the new node has it not");
+    freeReplyObject(reply);
+    end();
+}
+END_TEST
+
+/* A move that got stuck half-way: the brokers are on their own, and back when it is mended. */
+START_TEST(a_slot_that_stays_between_two_nodes_is_away_until_it_is_settled)
+{
+    begin();
+    size_t from = owner_of("default"), to = (from + 1) % NODES;
+    set_slot(to, "IMPORTING", from);
+    set_slot(from, "MIGRATING", to);
+    move_keys(from, to, 100);
+    AWAIT(program_said(&rig.broker, STUCK) && program_said(&other.broker, STUCK), "nobody says why");
+    rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\"");
+    AWAIT(rig_line_is(&rig, 0, "closed", NULL), "its own webhook does not close it");
+    set_slot(to, "NODE", to);
+    set_slot(from, "NODE", to);
+    AWAIT(both(0, "closed"), "they do not agree when it is settled");
+    end();
+}
+END_TEST
+
+START_TEST(a_node_that_is_away_is_away_and_comes_back)
+{
+    begin();
+    size_t owner = owner_of("default");
+    program_signal(&node[owner].program, SIGSTOP);
+    AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.broker, "cache_away"), "nobody says so");
+    rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
+    AWAIT(rig_line_is(&rig, 0, "closed", NULL), "its own webhook does not close it");
+    program_signal(&node[owner].program, SIGCONT);
+    AWAIT(both(0, "closed"), "they do not agree when it is back");
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    return RUN_TESTS("cache_cluster", 120, an_accounts_slot_moves_while_it_is_in_use,
+                     a_slot_that_stays_between_two_nodes_is_away_until_it_is_settled,
+                     a_node_that_is_away_is_away_and_comes_back);
+}
