@@ -37,6 +37,7 @@ struct seen { /* of a job */
     int64_t begun_us; /* the latest time */
     int64_t refused_us; /* when a try of it was last answered with an error */
     bool begun, superseded;
+    bool made_late;     /* after that: a retry with the same key settles, so nobody reckons with it any more */
     char told[80]; /* state, reason and line as last told */
 };
 
@@ -134,7 +135,7 @@ static void end(int job, enum job_state state, const char *code)
     check_cause(job, state, code);
     if (state == JOB_SENT && !provider_has(job))
         breach("P1", about_job(job), "job %d is told to be sent, but the provider never had it", job);
-    if (state != JOB_SENT && !unknown && !known->called_unsent && provider_has(job))
+    if (state != JOB_SENT && !unknown && !known->called_unsent && !witness.jobs[job].made_late && provider_has(job))
         breach("P7", about_job(job), "job %d is told to be %s, but the provider has its message", job,
                job_state_name(state));
 }
@@ -277,8 +278,7 @@ static bool may_arrive_late(int job, int other)
 {
     const struct seen *seen = &witness.jobs[job];
     bool may_expire = cast_jobs[job].has_expiry || triage_may_have_redated(job);
-    bool was_refused = seen->refused_us > seen->begun_us;
-    return (may_expire || was_refused) && seen->begun_us < witness.jobs[other].given_us;
+    return (may_expire || seen->made_late) && seen->begun_us < witness.jobs[other].given_us;
 }
 
 void witness_message(int job, int line, bool new_chat)
@@ -295,6 +295,7 @@ void witness_message(int job, int line, bool new_chat)
     if (seen->made_us != 0)
         breach("P4", about_job(job), "a second message of job %d", job);
     seen->made_us = now_us() + 1;
+    seen->made_late = seen->refused_us > seen->begun_us;
     for (int other = job + 1; other < cast_job_count; other++)
         if (witness.jobs[other].made_us != 0 && are_in_order(&cast_jobs[job], &cast_jobs[other]) &&
             !may_arrive_late(job, other))
