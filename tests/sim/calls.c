@@ -16,15 +16,17 @@
 
 #define UNDER_WAY_MAX 64
 #define ROOM_NEEDED   8192u /* as admin.c: changes and effects that one handler call may add */
-#define STEPS_MAX     64    /* of both of a pair, in one turn */
+#define PAIR_STEPS    4096  /* of each of a pair, in one turn */
+#define PAIR_TURNS    2     /* the first: until both wait for what they may mean to be on disk */
 
 struct under_way {
     struct call call;
     bool used, arrived, runs;
     uint64_t number;
     struct exchange *x;      /* NULL: not begun */
-    struct under_way *other; /* begins behind this one, in its turn */
-    bool waits_for_other;    /* it is that one */
+    struct under_way *other; /* of a pair; NULL: none, or no longer */
+    bool is_second;
+    unsigned turns;          /* of the pair so far */
     bool is_lost;            /* its answer will be */
 };
 
@@ -45,11 +47,17 @@ static struct stream *delays(void)
 
 /* ---- asking ---- */
 
+static void part(struct under_way *at)
+{
+    if (at->other != NULL)
+        at->other->other = NULL;
+    at->other = NULL;
+}
+
 static void tell(struct under_way *at, int status, const cJSON *answer)
 {
     const struct call call = at->call;
-    if (at->other != NULL)
-        at->other->waits_for_other = false;
+    part(at);
     *at = (struct under_way){.used = false}; /* what the exchange lent may still be in use */
     call.answered(call.self, call.arg, status, answer);
 }
@@ -111,7 +119,8 @@ bool calls_ask_both(const struct call *first, const struct call *second)
         return false;
     }
     before->other = behind;
-    behind->waits_for_other = true;
+    behind->other = before;
+    behind->is_second = true;
     return true;
 }
 
@@ -165,34 +174,41 @@ static bool has_room(const struct effects *out)
     return out->effect_room - out->effect_count >= ROOM_NEEDED && out->change_room - out->change_count >= ROOM_NEEDED;
 }
 
-/* As far as it goes in this turn. */
-static void run(struct under_way *at, struct admin_turn *turn)
+/* So many steps, or as far as it goes. */
+static void run(struct under_way *at, struct admin_turn *turn, unsigned steps_max)
 {
     enum admin_step next = STEP_MORE;
     if (at->x == NULL)
         begin(at);
-    for (unsigned steps = 0; steps < STEPS_MAX && next == STEP_MORE && has_room(turn->out); steps++)
+    for (unsigned steps = 0; steps < steps_max && next == STEP_MORE && has_room(turn->out); steps++)
         next = step(turn, at->x);
     at->runs = next == STEP_MORE;
     if (next == STEP_DONE)
         finish(at);
 }
 
+static void run_both(struct under_way *at, struct admin_turn *turn)
+{
+    struct under_way *other = at->other;
+    if (++at->turns == PAIR_TURNS)
+        part(at);
+    run(at, turn, PAIR_STEPS);
+    run(other, turn, PAIR_STEPS);
+}
+
 bool calls_serve(struct core *core, struct instant now, struct effects *out)
 {
     struct admin_turn turn = {.options = desk_options(), .core = core, .now = now, .out = out};
     for (int i = 0; i < UNDER_WAY_MAX; i++) {
-        struct under_way *at = &calls.list[i], *other = at->other;
-        if (!at->used || !at->runs || at->waits_for_other)
+        struct under_way *at = &calls.list[i];
+        if (!at->used || !at->runs || (at->other != NULL && (at->is_second || !at->other->runs)))
             continue;
         if (!has_room(out))
             return true;
-        at->other = NULL;
-        run(at, &turn);
-        if (other != NULL && other->used) {
-            other->waits_for_other = false;
-            run(other, &turn);
-        }
+        if (at->other != NULL)
+            run_both(at, &turn);
+        else
+            run(at, &turn, 1);
         return true;
     }
     return false;

@@ -23,7 +23,8 @@ struct call {
 
 /* False: too many are under way; `body` is given back. */
 bool calls_ask(const struct call *call);
-/* Two calls that reach the broker at once: the second one begins in the turn in which the first one does, behind it. */
+/* Two calls that reach the broker at once, and are dealt with in the same turns, the second one behind the first, until
+ * both have waited once. */
 bool calls_ask_both(const struct call *first, const struct call *second);
 /* No answer is lost any more. */
 void calls_heal(void);

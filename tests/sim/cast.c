@@ -104,7 +104,8 @@ static int copy_in_pool(int job, int pool)
     if (cast_pool_of(known->conversation) == pool)
         return job;
     if (known->moved_to == 0 && cast_may_have_moved != NULL && cast_may_have_moved(job))
-        (void)cast_copy(job, cast_twin(known->conversation), CAST_LOOSE);
+        note(about_job(job), "job %d is met in the other pool as job %d", job,
+             cast_copy(job, cast_twin(known->conversation), CAST_LOOSE));
     return known->moved_to == 0 ? job : known->moved_to;
 }
 
@@ -132,10 +133,17 @@ int64_t cast_expires_ms(int job)
     return known->redated ? known->until_ms : known->has_expiry ? known->expires_ms : 0;
 }
 
+void cast_name_copy(int copy)
+{
+    const struct cast_job from = cast_jobs[cast_jobs[copy].copy_of];
+    char number[JOB_NUMBER_TEXT_MAX];
+    job_number_format(from.number, number);
+    snprintf(cast_jobs[copy].id, sizeof cast_jobs[copy].id, "%.*s~%s", (int)strcspn(from.id, "~"), from.id, number);
+}
+
 int cast_copy(int job, int conversation, unsigned source)
 {
     const struct cast_job from = cast_jobs[job], *known = &from;
-    char number[JOB_NUMBER_TEXT_MAX];
     int copy = cast_job_count++;
     assert(copy < CAST_JOBS_MAX);
     cast_jobs[copy] = (struct cast_job){.conversation = conversation,
@@ -144,6 +152,8 @@ int cast_copy(int job, int conversation, unsigned source)
                                         .collapse = known->collapse,
                                         .campaign = known->campaign,
                                         .sent_ever = true,
+                                        .forgiven = known->forgiven,
+                                        .requeued = known->requeued, /* with dates that nobody knows */
                                         .has_due = known->has_due,
                                         .has_expiry = cast_expires_ms(job) != 0,
                                         .expires_ms = cast_expires_ms(job),
@@ -154,8 +164,7 @@ int cast_copy(int job, int conversation, unsigned source)
                                         .order = known->order,
                                         .copy_of = job,
                                         .source = source};
-    job_number_format(known->number, number);
-    snprintf(cast_jobs[copy].id, sizeof cast_jobs[copy].id, "%.*s~%s", (int)strcspn(known->id, "~"), known->id, number);
+    cast_name_copy(copy);
     if (conversation != known->conversation)
         cast_jobs[job].moved_to = copy;
     return copy;

@@ -69,6 +69,7 @@ int64_t cast_due_ms(int job);     /* as it stands now; 0: at once */
 int64_t cast_expires_ms(int job); /* 0: never */
 /* A job that is made from another one, in that conversation; its own index. */
 int cast_copy(int job, int conversation, unsigned source);
+void cast_name_copy(int copy); /* anew: its id has the number of the job that it was made from, which may be heard late */
 int cast_base(int conversation);  /* whose recipients it has: itself, or what it is the same as in the other pool */
 int cast_twin(int conversation);  /* the same recipients in the other pool */
 /* Who knows whether a job may have been moved without its copy being known (triage.c). */

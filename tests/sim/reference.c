@@ -115,14 +115,20 @@ static void over(int job, const char *why)
     entry->over_us = now_us();
 }
 
+static bool may_have_expired(int job)
+{
+    int64_t expires_ms = cast_expires_ms(job), wall_ms = machine_wall_us(house_machine()) / US_MS;
+    return triage_dates_are_open(job) || (expires_ms != 0 && (reference.wall_jumped || wall_ms + DUE_MS >= expires_ms));
+}
+
 static bool may_be_over(int job)
 {
     const struct cast_job *known = &cast_jobs[job];
     const struct entry *entry = entry_of(job);
-    return entry->over_us != 0 || known->final || cast_expires_ms(job) != 0 || known->cancel_asked || known->settle_asked ||
+    return entry->over_us != 0 || known->final || may_have_expired(job) || known->cancel_asked || known->settle_asked ||
            known->requeued || entry->may_be_replaced || entry->may_have_failed || operators_ever_failed_backlog() ||
            operators_ever_suppressed(known->conversation) || provider_ever_stopped(known->conversation) ||
-           erasures_may_have_ended(job) || triage_may_have_ended(job) || triage_dates_are_open(job) ||
+           erasures_may_have_ended(job) || triage_may_have_ended(job) ||
            provider_has(job);
 }
 
@@ -298,8 +304,9 @@ void reference_acked(int job)
         return;
     entry->is_placed = true;
     /* A refusal as held may have got lost: what was taken at the second asking stands behind what was at the first. */
-    bool vague = cast_jobs[job].has_due || cast_jobs[job].fails_if_held || cast_jobs[job].source != 0;
-    entry->place = vague || !is_judged(job) ? NOTHING : place_of(job);
+    const struct cast_job *known = &cast_jobs[job];
+    bool vague = known->has_due || known->fails_if_held || known->source != 0 || !is_judged(job);
+    entry->place = vague ? NOTHING : place_of(job);
 }
 
 bool reference_was_given(int job)

@@ -10,9 +10,9 @@
 
 #include "tests/sim/ground.h"
 
-void triage_begin(void);
-void triage_mishap(struct stream *stream);
-bool triage_is_done(void); /* nothing waits for an answer */
+void sorting_begin(void);
+void sorting_mishap(struct stream *stream);
+bool sorting_is_done(void); /* nothing waits for an answer */
 
 /* ---- for the witness: what may have happened to the job so far ---- */
 bool triage_may_have_cancelled(int job);

@@ -11,6 +11,7 @@
 #include "lineward/json.h"
 #include "tests/sim/calls.h"
 #include "tests/sim/cast.h"
+#include "tests/sim/disk.h"
 #include "tests/sim/reference.h"
 #include "tests/sim/triage.h"
 #include "tests/sim/triage_part.h"
@@ -96,42 +97,49 @@ static int by_order(const void *left, const void *right)
 
 static void exported(void *self, uint64_t number, int status, const cJSON *answer)
 {
-    struct run *run = &triage_runs[number];
+    struct run *run = &sorting_runs[number];
     const cJSON *item;
     (void)self;
-    if (triage_comes_again(status)) {
-        triage_later(run, import_ask_export);
+    if (sorting_comes_again(status)) {
+        sorting_later(run, sorting_export);
+        return;
+    }
+    if (status == 422 && disk_has_ever_lied()) { /* a mark of before */
+        sorting_end(run);
         return;
     }
     if (status != 200)
         breach("form", NOBODY_ABOUT, "an export is answered %d", status);
     cJSON_ArrayForEach(item, json_get(answer, "export"))
         keep(run, item);
-    const char *next = json_string(answer, "next");
+    const char *next = json_string(answer, "next"), *until = json_string(answer, "until");
     snprintf(run->after, sizeof run->after, "%s", next == NULL ? "" : next);
+    if (until == NULL)
+        breach("form", NOBODY_ABOUT, "an export does not say up to which job");
+    snprintf(run->until, sizeof run->until, "%s", until);
     if (next != NULL) {
-        import_ask_export(NULL, number);
+        sorting_export(NULL, number);
         return;
     }
     if (run->count > 0)
         qsort(run->list, (size_t)run->count, sizeof *run->list, by_order);
-    triage_ask(NULL, number);
+    sorting_ask(NULL, number);
 }
 
-void import_ask_export(void *self, uint64_t number)
+void sorting_export(void *self, uint64_t number)
 {
-    struct run *run = &triage_runs[number];
+    struct run *run = &sorting_runs[number];
     struct call call = {.method = "GET", .answered = exported, .arg = number};
     (void)self;
     if (run->export_us == 0)
         run->export_us = now_us();
-    triage_target(run, "export", PAGE, call.target, sizeof call.target);
+    sorting_target(run, "export", PAGE, call.target, sizeof call.target);
     if (!calls_ask(&call))
-        triage_later(run, import_ask_export);
+        sorting_later(run, sorting_export);
 }
 
 /* It was there when the export began, and has waited ever since. */
-void import_check(const struct run *run, int job)
+void sorting_check(const struct run *run, int job)
 {
     const struct cast_job *known = &cast_jobs[job];
     if (known->forgiven || known->requeued || !known->acked || known->acked_us >= run->export_us || reference_was_given(job))
@@ -148,9 +156,9 @@ static void enqueue(void *self, uint64_t number);
 
 static void go_on(struct run *run, ground_action action)
 {
-    if (action == import_next)
+    if (action == sorting_import)
         run->at++;
-    triage_later(run, action);
+    sorting_later(run, action);
 }
 
 static int copy_of(const struct run *run)
@@ -163,13 +171,13 @@ static int copy_of(const struct run *run)
 
 static void enqueued(void *self, uint64_t number, int status, const cJSON *answer)
 {
-    struct run *run = &triage_runs[number];
+    struct run *run = &sorting_runs[number];
     const cJSON *results = json_get(answer, "results"), *result = results == NULL ? NULL : results->child;
     const char *name = json_string(result, "job"), *code = json_string(json_get(result, "error"), "code");
     int copy = copy_of(run);
     (void)self;
-    if (triage_comes_again(status) || (code != NULL && (strcmp(code, "busy") == 0 || strcmp(code, "store_full") == 0))) {
-        triage_later(run, enqueue);
+    if (sorting_comes_again(status) || (code != NULL && (strcmp(code, "busy") == 0 || strcmp(code, "store_full") == 0))) {
+        sorting_later(run, enqueue);
         return;
     }
     if (status != 200 || (name == NULL && code == NULL))
@@ -179,7 +187,7 @@ static void enqueued(void *self, uint64_t number, int status, const cJSON *answe
     else
         witness_refused(copy, code);
     fault(FAULT_IMPORTED_AGAIN);
-    go_on(run, import_next);
+    go_on(run, sorting_import);
 }
 
 /* Its document, with another text. */
@@ -199,7 +207,7 @@ static char *document_of(const struct exported *item, int copy)
 
 static void enqueue(void *self, uint64_t number)
 {
-    struct run *run = &triage_runs[number];
+    struct run *run = &sorting_runs[number];
     struct exported *item = &run->list[run->at];
     struct call call = {.method = "POST", .target = "/v1/jobs", .answered = enqueued, .arg = number};
     int copy = copy_of(run);
@@ -216,35 +224,35 @@ static void enqueue(void *self, uint64_t number)
     }
     call.body = document_of(item, copy);
     if (!calls_ask(&call))
-        triage_later(run, enqueue);
+        sorting_later(run, enqueue);
 }
 
 /* Only what is over is enqueued again, or it would go out twice. */
 static void viewed(void *self, uint64_t number, int status, const cJSON *view)
 {
-    struct run *run = &triage_runs[number];
+    struct run *run = &sorting_runs[number];
     const char *state = json_string(view, "state");
     (void)self;
-    if (triage_comes_again(status))
-        triage_later(run, import_next);
+    if (sorting_comes_again(status))
+        sorting_later(run, sorting_import);
     else if (status == 200 && state != NULL && strcmp(state, "cancelled") == 0)
         enqueue(NULL, number);
     else
-        go_on(run, import_next);
+        go_on(run, sorting_import);
 }
 
-void import_next(void *self, uint64_t number)
+void sorting_import(void *self, uint64_t number)
 {
-    struct run *run = &triage_runs[number];
+    struct run *run = &sorting_runs[number];
     struct call call = {.method = "GET", .answered = viewed, .arg = number};
     char name[JOB_NUMBER_TEXT_MAX];
     (void)self;
     if (run->at >= run->count) {
-        triage_end(run);
+        sorting_end(run);
         return;
     }
     job_number_format(cast_jobs[run->list[run->at].job].number, name);
     snprintf(call.target, sizeof call.target, "/v1/jobs/%s", name);
     if (!calls_ask(&call))
-        triage_later(run, import_next);
+        sorting_later(run, sorting_import);
 }

@@ -54,7 +54,7 @@ static bool was_lost(enum triage_what what, int job)
 static bool is_under_way(enum triage_what what, int job)
 {
     for (int i = 0; i < RUNS; i++) {
-        const struct run *run = &triage_runs[i];
+        const struct run *run = &sorting_runs[i];
         if (run->used && run->is_open && run->what == what && marks_match(&run->pick, job))
             return true;
     }

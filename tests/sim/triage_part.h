@@ -31,14 +31,15 @@ struct run { /* one operator, from the first call to the last answer */
     bool is_open; /* a call that may touch something is under way */
     int64_t asked_us;
     char after[64]; /* where to go on; "": the beginning */
-    unsigned tries, passes, touched;
+    char until[64]; /* the mark of its export; "": none */
+    unsigned passes, touched;
     /* SORT_REDATE */
     bool has_due, has_until;
     int64_t due_ms, until_ms; /* 0: null */
     cJSON *rehearsed, *done;  /* their answers */
     bool answered_one;
     /* an export, then the cancel, then the import */
-    bool exports, was_exported;
+    bool exports;
     int64_t export_us;
     unsigned source;
     struct exported *list;
@@ -46,14 +47,14 @@ struct run { /* one operator, from the first call to the last answer */
 };
 
 /* ---- triage.c ---- */
-extern struct run triage_runs[];
-void triage_later(struct run *run, ground_action action);
-int triage_number(const struct run *run);
-void triage_ask(void *self, uint64_t number); /* its next call */
-void triage_end(struct run *run);
+extern struct run sorting_runs[];
+void sorting_later(struct run *run, ground_action action);
+int sorting_number(const struct run *run);
+void sorting_ask(void *self, uint64_t number); /* its next call */
+void sorting_end(struct run *run);
 /* Path and query, with `limit` and where to go on. */
-void triage_target(const struct run *run, const char *path, unsigned limit, char *out, size_t room);
-bool triage_comes_again(int status);
+void sorting_target(const struct run *run, const char *path, unsigned limit, char *out, size_t room);
+bool sorting_comes_again(int status);
 
 /* ---- triage_marks.c ---- */
 void marks_begin(bool here);
@@ -63,9 +64,9 @@ void marks_touched(enum triage_what what, int job);
 void marks_lost(enum triage_what what, const struct pick *pick);
 
 /* ---- triage_import.c ---- */
-void import_ask_export(void *self, uint64_t number);
+void sorting_export(void *self, uint64_t number);
 /* The cancel behind an export has touched it. */
-void import_check(const struct run *run, int job);
-void import_next(void *self, uint64_t number);
+void sorting_check(const struct run *run, int job);
+void sorting_import(void *self, uint64_t number);
 
 #endif

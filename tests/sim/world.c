@@ -46,7 +46,7 @@ static struct mishaps kinds[PLAN_KIND_COUNT] = {
     [PLAN_HOOKS] = {"hooks when", "hooks what", 20 * US_S, hooks_mishap, {0}, 0},
     [PLAN_OPERATORS] = {"operators when", "operators what", 15 * US_S, operators_mishap, {0}, 0},
     [PLAN_ERASURES] = {"erasures when", "erasures what", 150 * US_S, erasures_mishap, {0}, 0},
-    [PLAN_TRIAGE] = {"triage when", "triage what", 100 * US_S, triage_mishap, {0}, 0},
+    [PLAN_TRIAGE] = {"triage when", "triage what", 100 * US_S, sorting_mishap, {0}, 0},
     [PLAN_LOOKS] = {"looks when", "looks what", 30 * US_S, looks_mishap, {0}, 0},
 };
 
@@ -119,7 +119,7 @@ static void look(void *self, uint64_t arg)
     int example = -1;
     (void)self;
     (void)arg;
-    if (healed && producers_are_done() && operators_are_done() && erasures_are_done() && triage_is_done() &&
+    if (healed && producers_are_done() && operators_are_done() && erasures_are_done() && sorting_is_done() &&
         producers_open_jobs(&example) == 0)
         ground_end();
     if (healed && !patient && now_us() > healed_us + (house_is_tight() ? TIGHT_US : LONG_US) && producers_are_done() &&
@@ -157,7 +157,7 @@ static void begin(void)
     operators_begin();
     erasures_begin();
     looks_begin();
-    triage_begin();
+    sorting_begin();
     calm_models();
     begin_mishaps();
 }
