@@ -61,6 +61,7 @@ static const struct column pool_columns[] = {
     {"POOL", "pool", true},
     {"ACCOUNT", "account", false},
     {"POLICY", "policy", false},
+    {"OWNER", "owner", false}, /* of another broker's */
     {"PAUSED", "paused", false},
     {"LINES", "lines", true},
     {"OPEN", "lines_by_gate.open", true},
