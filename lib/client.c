@@ -162,6 +162,7 @@ static enum follow follow(struct lineward *client, const struct call *call, size
         return item->in_doubt ? FOLLOW_LOST : FOLLOW_NOT;
     client->brokers[to]->used = client->calls;
     item->broker = to;
+    item->fallback = CLIENT_HOME;
     item->hops++;
     item->told = true;
     item->state = ITEM_WAITS;
@@ -197,6 +198,10 @@ static void take_result(struct lineward *client, struct call *call, size_t i, st
     }
     item->state = ITEM_ANSWERED;
     call->answered++;
+    if (item->searched) { /* and found: whoever answers has it */
+        struct client_pool pool = pool_of(call, i);
+        client_owners_learn(&client->owners, &pool, item->broker);
+    }
 }
 
 /* ---- requests ---- */
@@ -221,7 +226,7 @@ static void begin_group(struct lineward *client, struct call *call, unsigned at)
         if (item->state != ITEM_WAITS || item->broker != at)
             continue;
         item->state = ITEM_GOES;
-        if (at != CLIENT_HOME && !item->told)
+        if (at == CLIENT_HOME ? item->fallback != CLIENT_HOME : !item->told)
             request.away_until_ms = call->now_ms + patience_ms;
         if (call->asks == ASKS_JOBS)
             request.repeatable = request.repeatable && client_job_is_repeatable(call->items[i]);
@@ -239,14 +244,18 @@ static void begin_group(struct lineward *client, struct call *call, unsigned at)
     client_link_begin(broker->link, &request);
 }
 
-/* The one that owned these pools does not seem to be there any more: who owns them now? */
-static void ask_anew(struct lineward *client, const struct broker *broker, bool was_sent)
+/* Who owned these pools does not seem to be there any more: who owns them now? Or, if there is nobody to ask either, back
+ * to that one: it may be starting anew. */
+static void look_elsewhere(struct lineward *client, unsigned at, bool was_sent)
 {
+    const struct broker *broker = client->brokers[at];
     for (size_t g = 0; g < broker->count; g++) {
         struct item *item = &client->items[broker->items[g]];
         item->state = ITEM_WAITS;
-        item->broker = CLIENT_HOME;
+        item->broker = at == CLIENT_HOME ? item->fallback : CLIENT_HOME;
+        item->fallback = at;
         item->told = false;
+        item->searched = true;
         item->in_doubt = item->in_doubt || was_sent;
     }
 }
@@ -256,12 +265,12 @@ static void end_group(struct lineward *client, struct call *call, unsigned at, e
     struct broker *broker = client->brokers[at];
     bool is_away = status == LINEWARD_UNREACHABLE || status == LINEWARD_TIMEOUT;
     broker->busy = false;
-    if (at != CLIENT_HOME && status != LINEWARD_OK)
-        client_owners_forget(&client->owners, at);
-    if (at != CLIENT_HOME && is_away && call->now_ms < call->deadline_ms) {
-        ask_anew(client, broker, status == LINEWARD_TIMEOUT);
+    if (is_away && call->now_ms < call->deadline_ms) {
+        look_elsewhere(client, at, status == LINEWARD_TIMEOUT);
         return;
     }
+    if (at != CLIENT_HOME && status != LINEWARD_OK)
+        client_owners_doubt(&client->owners, at);
     for (size_t g = 0; g < broker->count; g++) {
         size_t i = broker->items[g];
         if (status == LINEWARD_OK) {
@@ -334,6 +343,22 @@ static enum lineward_status conclude(struct lineward *client, const struct call 
     return LINEWARD_TIMEOUT;
 }
 
+/* Whom it goes to first. */
+static void place_item(struct lineward *client, const struct call *call, size_t i)
+{
+    bool doubted = false;
+    struct client_pool pool = pool_of(call, i);
+    unsigned owner = client_owners_find(&client->owners, &pool, &doubted);
+    if (owner == CLIENT_HOME)
+        return;
+    client->brokers[owner]->used = client->calls;
+    client->items[i].searched = doubted;
+    if (doubted)
+        client->items[i].fallback = owner;
+    else
+        client->items[i].broker = owner;
+}
+
 static enum lineward_status run(struct lineward *client, struct call *call, int timeout_ms)
 {
     call->now_ms = clock_read().mono_ms;
@@ -346,8 +371,7 @@ static enum lineward_status run(struct lineward *client, struct call *call, int 
         client->items[i] = (struct item){.state = ITEM_WAITS, .broker = CLIENT_HOME, .at = CLIENT_NO_RESULT};
         if (client->owners.count == 0 || call->asks == ASKS_NOTHING)
             continue;
-        struct client_pool pool = pool_of(call, i);
-        client->items[i].broker = client_owners_find(&client->owners, &pool);
+        place_item(client, call, i);
     }
     for (;;) {
         bool busy = turn(client, call);

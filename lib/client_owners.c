@@ -82,11 +82,15 @@ bool client_may_follow(const char *home, bool has_keys, const char *address)
     return false;
 }
 
-unsigned client_owners_find(const struct client_owners *owners, const struct client_pool *pool)
+unsigned client_owners_find(const struct client_owners *owners, const struct client_pool *pool, bool *doubted)
 {
-    for (size_t i = 0; pool->name[0] != '\0' && i < owners->count; i++)
-        if (strcmp(owners->pools[i].name, pool->name) == 0)
-            return owners->brokers[i];
+    *doubted = false;
+    for (size_t i = 0; pool->name[0] != '\0' && i < owners->count; i++) {
+        if (strcmp(owners->pools[i].name, pool->name) != 0)
+            continue;
+        *doubted = owners->doubted[i];
+        return owners->brokers[i];
+    }
     return 0;
 }
 
@@ -105,6 +109,13 @@ void client_owners_learn(struct client_owners *owners, const struct client_pool 
     }
     owners->pools[at] = *pool;
     owners->brokers[at] = broker;
+    owners->doubted[at] = false;
+}
+
+void client_owners_doubt(struct client_owners *owners, unsigned broker)
+{
+    for (size_t i = 0; i < owners->count; i++)
+        owners->doubted[i] = owners->doubted[i] || owners->brokers[i] == broker;
 }
 
 void client_owners_forget(struct client_owners *owners, unsigned broker)
@@ -114,6 +125,7 @@ void client_owners_forget(struct client_owners *owners, unsigned broker)
         if (owners->brokers[i] == broker)
             continue;
         owners->pools[kept] = owners->pools[i];
+        owners->doubted[kept] = owners->doubted[i];
         owners->brokers[kept++] = owners->brokers[i];
     }
     owners->count = kept;

@@ -32,12 +32,15 @@ bool client_may_follow(const char *home, bool has_keys, const char *address);
 struct client_owners {
     struct client_pool pools[CLIENT_POOLS_MAX];
     unsigned brokers[CLIENT_POOLS_MAX];
+    bool doubted[CLIENT_POOLS_MAX];
     size_t count, oldest;
 };
 
-/* 0: not known. */
-unsigned client_owners_find(const struct client_owners *owners, const struct client_pool *pool);
+/* 0: not known. *doubted: that one did not answer the last time. */
+unsigned client_owners_find(const struct client_owners *owners, const struct client_pool *pool, bool *doubted);
 void client_owners_learn(struct client_owners *owners, const struct client_pool *pool, unsigned broker);
-void client_owners_forget(struct client_owners *owners, unsigned broker); /* all pools of it */
+/* All pools of that broker. */
+void client_owners_doubt(struct client_owners *owners, unsigned broker);
+void client_owners_forget(struct client_owners *owners, unsigned broker);
 
 #endif

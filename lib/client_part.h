@@ -17,9 +17,11 @@ enum item_state { ITEM_WAITS, ITEM_GOES, ITEM_ANSWERED, ITEM_FAILED };
 
 struct item { /* one of a call's */
     enum item_state state;
-    unsigned broker; /* whom it is for */
+    unsigned broker;   /* whom it is for */
+    unsigned fallback; /* who owned its pool the last time, if CLIENT_HOME is asked who does now; CLIENT_HOME: nobody */
     int hops;
     bool told;     /* in this call, that it is that one's */
+    bool searched; /* for its owner, in this call */
     bool in_doubt; /* one that went away without an answer may have done it */
     size_t at;     /* of its result's text; CLIENT_NO_RESULT */
 };

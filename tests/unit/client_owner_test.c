@@ -13,6 +13,7 @@
 #include "lib/client_owners.h"
 #include "lineward/json.h"
 #include "lineward/wire.h"
+#include "tests/support/ports.h"
 
 #define LONG_MS     20000 /* far more than anything takes that succeeds */
 #define SHORT_MS    400
@@ -135,6 +136,25 @@ static void start(void)
     lineward_resend_after(client, LONG_MS); /* each request once, however slow the machine */
 }
 
+/* Gone from its address; and there again. */
+static void leave(struct stub *stub)
+{
+    pthread_mutex_lock(&farm.mutex);
+    zmq_close(stub->router);
+    stub->router = zmq_socket(farm.context, ZMQ_ROUTER);
+    pthread_mutex_unlock(&farm.mutex);
+}
+
+static void come_back(struct stub *stub)
+{
+    int linger = 0;
+    pthread_mutex_lock(&farm.mutex);
+    zmq_setsockopt(stub->router, ZMQ_LINGER, &linger, sizeof linger);
+    while (zmq_bind(stub->router, stub->endpoint) != 0) /* until libzmq has let go of it */
+        ck_assert_int_eq(errno, EADDRINUSE);
+    pthread_mutex_unlock(&farm.mutex);
+}
+
 static int requests_of(const struct stub *stub)
 {
     pthread_mutex_lock(&farm.mutex);
@@ -168,14 +188,11 @@ static void teardown(void)
     zmq_ctx_term(farm.context);
 }
 
-/* A port that nobody listens on: one that was just given back. */
 static void dead_endpoint(char out[128])
 {
-    size_t bytes = 128;
-    void *router = zmq_socket(farm.context, ZMQ_ROUTER);
-    ck_assert_int_eq(zmq_bind(router, "tcp://127.0.0.1:*"), 0);
-    zmq_getsockopt(router, ZMQ_LAST_ENDPOINT, out, &bytes);
-    zmq_close(router);
+    uint16_t port = port_free();
+    ck_assert_uint_ne(port, 0);
+    snprintf(out, 128, "tcp://127.0.0.1:%u", port);
 }
 
 #define JOB(pool, id) "{\"id\":\"" id "\",\"pool\":\"" pool "\"}"
@@ -394,12 +411,7 @@ START_TEST(a_remembered_owner_that_has_gone_is_asked_for_anew_within_the_same_ca
     ck_assert_int_eq(hand_in(JOB("b", "1"), LONG_MS), LINEWARD_OK);
     ck_assert_int_eq(requests_of(old), 1);
     says(home, new->endpoint);
-    ck_assert_int_eq(zmq_unbind(old->router, old->endpoint), 0);
-    zmq_disconnect(old->router, old->endpoint);
-    pthread_mutex_lock(&farm.mutex);
-    zmq_close(old->router);
-    old->router = zmq_socket(farm.context, ZMQ_ROUTER);
-    pthread_mutex_unlock(&farm.mutex);
+    leave(old);
     ck_assert_int_eq(hand_in(JOB("b", "2"), LONG_MS), LINEWARD_OK);
     ck_by(0, 'b');
     ck_assert_str_eq(new->taken[0], JOB("b", "2"));
@@ -421,6 +433,29 @@ START_TEST(a_home_that_is_silent_does_not_hold_up_what_another_broker_owns)
     set_silent(home, false);
     ck_assert_int_eq(lineward_enqueue(client, jobs, 2, LONG_MS), LINEWARD_OK);
     ck_by(0, 'a');
+}
+END_TEST
+
+/* Whoever was made for a broker that has gone for good still reaches the others, also after one of them was away. */
+START_TEST(with_nobody_to_ask_the_known_owner_stays_known)
+{
+    struct stub *home = add('a'), *owner = add('b');
+    says(home, owner->endpoint);
+    start();
+    ck_assert_int_eq(hand_in(JOB("b", "1"), LONG_MS), LINEWARD_OK);
+    leave(home);
+    set_silent(owner, true);
+    ck_assert_int_eq(hand_in(JOB("b", "2"), SHORT_MS), LINEWARD_TIMEOUT);
+    set_silent(owner, false);
+    ck_assert_int_eq(hand_in(JOB("b", "2"), LONG_MS), LINEWARD_OK); /* asks the one that is not there, then this one */
+    ck_by(0, 'b');
+    leave(owner);
+    ck_assert_int_ne(hand_in(JOB("b", "3"), SHORT_MS), LINEWARD_OK);
+    come_back(owner);
+    ck_assert_int_eq(hand_in(JOB("b", "3"), LONG_MS), LINEWARD_OK);
+    ck_by(0, 'b');
+    ck_assert_int_eq(hand_in(JOB("b", "4"), LONG_MS), LINEWARD_OK);
+    ck_by(0, 'b');
 }
 END_TEST
 
@@ -480,18 +515,27 @@ START_TEST(pools_are_remembered_within_bounds)
 {
     struct client_owners owners = {.count = 0};
     struct client_pool pool;
+    bool doubted;
     for (unsigned i = 0; i < CLIENT_POOLS_MAX + 10; i++) {
         snprintf(pool.name, sizeof pool.name, "p%u", i);
         client_owners_learn(&owners, &pool, 1 + i % 2);
     }
     ck_assert_uint_eq(owners.count, CLIENT_POOLS_MAX);
-    ck_assert_uint_eq(client_owners_find(&owners, &pool), 1 + (CLIENT_POOLS_MAX + 9) % 2);
-    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){"p9"}), 0); /* the oldest went */
-    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){"p10"}), 1);
-    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){""}), 0);
+    ck_assert_uint_eq(client_owners_find(&owners, &pool, &doubted), 1 + (CLIENT_POOLS_MAX + 9) % 2);
+    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){"p9"}, &doubted), 0); /* the oldest went */
+    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){"p10"}, &doubted), 1);
+    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){""}, &doubted), 0);
+    client_owners_doubt(&owners, 2);
+    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){"p10"}, &doubted), 1);
+    ck_assert(!doubted);
+    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){"p11"}, &doubted), 2);
+    ck_assert(doubted);
+    client_owners_learn(&owners, &(struct client_pool){"p11"}, 2);
+    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){"p11"}, &doubted), 2);
+    ck_assert(!doubted);
     client_owners_forget(&owners, 1);
-    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){"p10"}), 0);
-    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){"p11"}), 2);
+    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){"p10"}, &doubted), 0);
+    ck_assert_uint_eq(client_owners_find(&owners, &(struct client_pool){"p11"}, &doubted), 2);
     ck_assert_uint_eq(owners.count, CLIENT_POOLS_MAX / 2);
 }
 END_TEST
@@ -533,6 +577,7 @@ int main(void)
         when_a_pool_has_moved_whoever_was_its_owner_is_given_up_for_the_new_one,
         a_remembered_owner_that_has_gone_is_asked_for_anew_within_the_same_call,
         a_home_that_is_silent_does_not_hold_up_what_another_broker_owns,
+        with_nobody_to_ask_the_known_owner_stays_known,
         a_job_without_an_id_is_handed_to_its_owner_once_whatever_comes_of_it,
         an_owner_that_refuses_the_request_is_heard,
         more_owners_than_there_is_room_for_take_turns,
