@@ -1,10 +1,25 @@
 /* core_run_producers.c — see core_run.h: what producers hand in and take back, and who imports. */
 #include "core_run.h"
 
+#define RUN_SLOT_BITS 25 /* of a job's number, below its sequence */
+
 static uint32_t line_for(uint32_t conversation)
 {
     uint32_t pool = naive_pool_of(conversation);
     return pool == 0 ? (uint32_t)run_draw(6) : pool == 1 ? 6 + (uint32_t)run_draw(2) : 8;
+}
+
+/* Does one wait with its collapse key that was accepted after the job that this one was exported from? */
+static bool is_superseded(const struct core_enqueue *job, uint32_t conversation)
+{
+    for (int i = 0; i < NAIVE_JOBS && job->exported && job->collapse != 0; i++) {
+        const struct naive_job *other = &run.naive.jobs[i];
+        bool waits = (other->place == NAIVE_WAITING || other->place == NAIVE_SCHEDULED) && !other->unsettled && !other->doubtful;
+        if (waits && other->conversation == conversation && other->collapse == job->collapse &&
+            other->number >> RUN_SLOT_BITS >= job->exported_as >> RUN_SLOT_BITS)
+            return true;
+    }
+    return false;
 }
 
 static void check_answer(const struct core_enqueue *job, uint32_t conversation, const struct effect *answer)
@@ -28,6 +43,8 @@ static void check_answer(const struct core_enqueue *job, uint32_t conversation, 
         return; /* the views are held against the model elsewhere */
     else if (job->has_link && !begun && (job->from_line == 0 || job->chat_hash == 0))
         code = CODE_NOT_ALLOWED;
+    else if (is_superseded(job, conversation))
+        code = CODE_SUPERSEDED;
     else if (run_live_jobs() >= 230)
         code = CODE_BUSY;
     if (answer->code == CODE_UNKNOWN_LINE && job->from_line != 0 &&
@@ -60,8 +77,14 @@ void event_enqueue(void)
     }
     if (run_chance(25))
         job.collapse = 7000000 + conversation * 2 + run_draw(2);
+    if (job.collapse != 0 && run.world.ids % 3 == 0) { /* no draw of its own: the seeds stay what they were */
+        job.exported = true;
+        job.exported_as = run.naive.jobs[run.world.ids % NAIVE_JOBS].number; /* 0: of another broker */
+    }
     if (run_chance(25))
         job.due_ms = run_now_ms() + (int64_t)run_draw(20000) * (run_chance(10) ? 60 : 1);
+    if (job.due_ms != 0 && conversation % 2 == 0)
+        job.due_ms -= job.due_ms % 8000; /* many in the same moment */
     if (run_chance(25))
         job.expires_ms = run_now_ms() + (int64_t)run_draw(40000) * (run_chance(20) ? 100 : 1) - 500;
     if (run_chance(10))
