@@ -1,4 +1,6 @@
 /* linewardctl triage: what it asks for, that it does nothing without --yes, and how it adds up what it is told. */
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -205,6 +207,39 @@ START_TEST(an_export_is_written_in_the_order_of_acceptance_into_a_new_file)
 }
 END_TEST
 
+START_TEST(an_export_to_the_output_tells_its_mark_beside_it)
+{
+    static const struct reply script[] = {
+        {200, "{\"export\":[" ITEM("j_1", "10", "a") "],\"stay\":0,\"stays\":{},\"next\":null,\"until\":\"9\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("triage", W("export"), W("-"), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_str_eq(said.out, "{\"exported\":\"j_1\",\"id\":\"a\",\"to\":[\"+1415\"]}\n");
+    assert_says(said.err, "--until 9");
+    server_stop();
+}
+END_TEST
+
+START_TEST(an_export_that_there_is_no_room_for_leaves_no_file)
+{
+    static char body[20000] = "{\"export\":[{\"job\":\"j_1\",\"order\":1,\"document\":{\"text\":\"";
+    static const char end[] = "\"}}],\"stay\":0,\"stays\":{},\"next\":null,\"until\":\"9\"}";
+    const struct reply script[] = {{200, body}};
+    struct rlimit limit = {8192, RLIM_INFINITY};
+    memset(body + strlen(body), 'x', 12000);
+    memcpy(body + strlen(body), end, sizeof end);
+    SERVER_START(script);
+    fresh_name();
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "not_written");
+    ck_assert_int_ne(access(file_name, F_OK), 0);
+    server_stop();
+}
+END_TEST
+
 START_TEST(an_export_of_which_jobs_could_not_be_read_leaves_no_file)
 {
     static const struct reply script[] = {
@@ -345,6 +380,8 @@ int main(void)
     tcase_add_test(tests, a_move_goes_on_while_what_was_behind_others_still_goes);
     tcase_add_test(tests, an_export_is_written_in_the_order_of_acceptance_into_a_new_file);
     tcase_add_test(tests, an_export_passes_on_every_byte_of_a_document);
+    tcase_add_test(tests, an_export_to_the_output_tells_its_mark_beside_it);
+    tcase_add_test(tests, an_export_that_there_is_no_room_for_leaves_no_file);
     tcase_add_test(tests, an_export_that_breaks_off_leaves_no_file);
     tcase_add_test(tests, an_export_of_which_jobs_could_not_be_read_leaves_no_file);
     tcase_add_test(tests, what_is_exported_is_cancelled_by_the_mark_that_the_export_told);

@@ -1,6 +1,7 @@
 /* cmd_export.c — `linewardctl triage export` and `import`: jobs that wait, as lines that can be enqueued again. An export
  * changes nothing. What is then cancelled is imported once: the ids of its lines are made of the jobs' numbers, and a line
  * whose job was sent after all, or waits still, is not submitted. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,23 +12,44 @@
 #include "lineward/json.h"
 #include "triage.h"
 
-struct exported { /* one line, and its place */
+struct exported { /* one line: its place, and where it lies in the spool */
     int64_t order;
-    char *text;
+    off_t at;
+    size_t bytes;
 };
 
 struct export {
+    FILE *spool; /* lines as they came, which may be more than fit into memory; it has no name */
+    off_t spooled;
     struct exported *lines;
-    size_t count, room;
+    size_t count, room, longest;
     int64_t stay, unread;
     char next[64], until[32];
 };
 
 static void export_free(struct export *export)
 {
-    for (size_t i = 0; i < export->count; i++)
-        free(export->lines[i].text);
+    if (export->spool != NULL)
+        fclose(export->spool);
     free(export->lines);
+}
+
+/* Beside the file, where there is room for as much again; it holds what that one holds. */
+static FILE *spool_open(const char *name)
+{
+    char *path = NULL;
+    if (strcmp(name, "-") == 0)
+        return tmpfile();
+    if (asprintf(&path, "%s.XXXXXX", name) < 0)
+        return NULL;
+    int fd = mkostemp(path, O_CLOEXEC);
+    FILE *spool = fd < 0 ? NULL : fdopen(fd, "w+");
+    if (fd >= 0)
+        unlink(path);
+    if (fd >= 0 && spool == NULL)
+        close(fd);
+    free(path);
+    return spool;
 }
 
 /* ---- reading ---- */
@@ -53,6 +75,7 @@ static int64_t order_of(const char *item, size_t bytes)
     return json_raw_member(item, bytes, "order", &order, &order_bytes) ? strtoll(order, NULL, 10) : 0;
 }
 
+/* False: no room, in memory or on disk. */
 static bool keep(struct export *export, const char *item, size_t bytes)
 {
     if (export->count == export->room) {
@@ -63,11 +86,15 @@ static bool keep(struct export *export, const char *item, size_t bytes)
         export->lines = lines;
         export->room = room;
     }
-    struct exported *line = &export->lines[export->count];
-    line->order = order_of(item, bytes);
-    line->text = line_of(item, bytes);
-    export->count += line->text != NULL;
-    return line->text != NULL;
+    char *text = line_of(item, bytes);
+    size_t length = text != NULL ? strlen(text) : 0;
+    bool ok = length > 0 && fwrite(text, 1, length, export->spool) == length;
+    free(text);
+    export->lines[export->count] = (struct exported){order_of(item, bytes), export->spooled, length};
+    export->count += ok;
+    export->spooled += (off_t)length;
+    export->longest = length > export->longest ? length : export->longest;
+    return ok;
 }
 
 static bool keep_all(struct export *export, const struct http_answer *answer)
@@ -91,7 +118,7 @@ static int read_page(const struct ctl *ctl, const char *filtered, struct export 
     int code = whole ? http_ask(ctl, "GET", path, NULL, &answer) : ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
     free(path);
     if (code == EXIT_DONE && answer.text != NULL && !keep_all(export, &answer))
-        code = ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
+        code = ctl_fail(ctl, EXIT_REFUSED, "not_written", "there is no room for what was exported");
     const char *next = json_string(answer.json, "next"), *until = json_string(answer.json, "until");
     export->stay += json_int(answer.json, "stay", &stay) ? stay : 0;
     export->unread += json_int(json_get(answer.json, "stays"), "busy", &unread) ? unread : 0;
@@ -113,9 +140,14 @@ static int by_order(const void *left, const void *right)
 
 static bool write_lines(const struct export *export, FILE *file)
 {
-    bool ok = true;
-    for (size_t i = 0; ok && i < export->count; i++)
-        ok = fputs(export->lines[i].text, file) >= 0 && fputc('\n', file) != EOF;
+    char *text = malloc(export->longest + 1);
+    bool ok = text != NULL && fflush(export->spool) == 0;
+    for (size_t i = 0; ok && i < export->count; i++) {
+        const struct exported *line = &export->lines[i];
+        ok = pread(fileno(export->spool), text, line->bytes, line->at) == (ssize_t)line->bytes &&
+             fwrite(text, 1, line->bytes, file) == line->bytes && fputc('\n', file) != EOF;
+    }
+    free(text);
     return ok;
 }
 
@@ -123,11 +155,13 @@ static void print_done(const struct ctl *ctl, const char *name, const struct exp
 {
     char until[sizeof export->until];
     text_clean(export->until, until, sizeof until);
+    bool own = strcmp(name, "-") != 0; /* else the lines are what goes to the output */
+    FILE *out = own ? ctl->out : ctl->err;
     if (ctl->json)
-        fprintf(ctl->out, "{\"jobs\":%zu,\"stay\":%" PRId64 ",\"until\":\"%s\"}\n", export->count, export->stay, until);
+        fprintf(out, "{\"jobs\":%zu,\"stay\":%" PRId64 ",\"until\":\"%s\"}\n", export->count, export->stay, until);
     else
-        fprintf(ctl->out, "%zu jobs are in %s, %" PRId64 " stay; --until %s means these\n", export->count, name, export->stay,
-                until);
+        fprintf(out, "%zu jobs are in %s, %" PRId64 " stay; --until %s means these\n", export->count,
+                own ? name : "the output", export->stay, until);
 }
 
 static bool sync_name(const char *name)
@@ -149,10 +183,11 @@ static int write_file(const struct ctl *ctl, const char *name, FILE *file, struc
     if (own && fclose(file) != 0)
         ok = false;
     ok = ok && (!own || sync_name(name));
+    if (!ok && own)
+        unlink(name);
     if (!ok)
         return ctl_fail(ctl, EXIT_REFUSED, "not_written", "%s could not be written to its end", name);
-    if (own)
-        print_done(ctl, name, export);
+    print_done(ctl, name, export);
     return EXIT_DONE;
 }
 
@@ -167,6 +202,8 @@ int command_triage_export(const struct ctl *ctl, const struct args *args)
     FILE *file = ctl_create(ctl, name);
     if (file == NULL)
         code = ctl_fail(ctl, EXIT_REFUSED, "not_written", "%s: is there already, or cannot be made", name);
+    if (code == EXIT_DONE && (export.spool = spool_open(name)) == NULL)
+        code = ctl_fail(ctl, EXIT_REFUSED, "not_written", "%s: no file can be made beside it", name);
     while (code == EXIT_DONE && (code = read_page(ctl, path, &export)) == EXIT_DONE && export.next[0] != '\0')
         continue;
     if (code == EXIT_DONE && export.unread > 0) /* they would be cancelled with the rest, and be nowhere */
