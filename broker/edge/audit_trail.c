@@ -115,7 +115,7 @@ static void put_part(struct admin_turn *turn, struct exchange *x, struct json_ou
 
 static void put_target(struct admin_turn *turn, struct exchange *x, struct json_out *out)
 {
-    static const char *const filters[] = {SELECTION_NAMES, "code"};
+    static const char *const filters[] = {SELECTION_NAMES, "code", "until"};
     size_t part = 0;
     json_key(out, "target");
     json_open(out, '{');

@@ -145,6 +145,10 @@ START_TEST(what_comes_between_an_export_and_its_cancel_is_none_of_either)
     reply_free(&done);
     expect_ended("abcdef", "cancelled");
     ck_assert(is("us", "late", "held"));
+    struct reply audit = rig_ask("GET", "/v1/audit?order=newest&limit=2", "admin-token", NULL);
+    const cJSON *first = cJSON_GetArrayItem(json_get(audit.json, "audit"), 1);
+    ck_assert_str_eq(json_string(json_get(first, "target"), "until"), until);
+    reply_free(&audit);
     reply_free(&all);
 }
 END_TEST
