@@ -38,13 +38,23 @@ cJSON *json_parse(const char *text, size_t bytes, const char **why)
     return json_parse_bounded(text, bytes, SIZE_MAX, why);
 }
 
-cJSON *json_parse_bounded(const char *text, size_t bytes, size_t values_max, const char **why)
+static cJSON *build(const char *text, size_t bytes, const char *fault, const char **why)
 {
-    const char *fault = has_more_values(text, bytes, values_max) ? too_many_values : json_scan_fault(text, bytes);
     cJSON *document = fault == NULL ? cJSON_ParseWithLength(text, bytes) : NULL;
     if (document == NULL && why != NULL)
         *why = fault != NULL ? fault : no_memory;
     return document;
+}
+
+cJSON *json_parse_bounded(const char *text, size_t bytes, size_t values_max, const char **why)
+{
+    const char *fault = has_more_values(text, bytes, values_max) ? too_many_values : json_scan_fault(text, bytes);
+    return build(text, bytes, fault, why);
+}
+
+cJSON *json_parse_answer(const char *text, size_t bytes, const char **why)
+{
+    return build(text, bytes, json_scan_answer_fault(text, bytes), why);
 }
 
 enum json_fault json_fault_of(const char *why)

@@ -18,6 +18,7 @@ const char json_fault_range[] = "a number out of range";
 struct scan {
     const char *at, *end;
     const char *fault;
+    size_t depth_max;
 };
 
 static bool fail(struct scan *s, const char *fault)
@@ -276,7 +277,7 @@ static bool scan_after_value(struct scan *s, const bool *is_object, size_t *dept
 /* One document. is_object[] is the stack of open brackets. */
 static bool scan_document(struct scan *s)
 {
-    bool is_object[JSON_DEPTH_MAX];
+    bool is_object[JSON_ANSWER_DEPTH_MAX];
     size_t depth = 0;
     do {
         skip_blanks(s);
@@ -287,7 +288,7 @@ static bool scan_document(struct scan *s)
             if (!scan_scalar(s))
                 return false;
         } else {
-            if (depth == JSON_DEPTH_MAX)
+            if (depth == s->depth_max)
                 return fail(s, "nested too deeply");
             is_object[depth++] = c == '{';
             s->at++;
@@ -308,12 +309,22 @@ static bool scan_document(struct scan *s)
     return s->at == s->end || fail(s, "bytes after the document");
 }
 
-const char *json_scan_fault(const char *text, size_t bytes)
+static const char *scan_fault(const char *text, size_t bytes, size_t depth_max)
 {
     if (bytes == 0) /* then there may be no text to point into */
         text = "";
-    struct scan s = {.at = text, .end = text + bytes};
+    struct scan s = {.at = text, .end = text + bytes, .depth_max = depth_max};
     return scan_document(&s) ? NULL : s.fault;
+}
+
+const char *json_scan_fault(const char *text, size_t bytes)
+{
+    return scan_fault(text, bytes, JSON_DEPTH_MAX);
+}
+
+const char *json_scan_answer_fault(const char *text, size_t bytes)
+{
+    return scan_fault(text, bytes, JSON_ANSWER_DEPTH_MAX);
 }
 
 /* A quote ends the string unless an odd number of backslashes stands before it. */

@@ -8,6 +8,7 @@
 /* Is text[0..bytes) one JSON document (RFC 8259), whole, UTF-8, at most JSON_DEPTH_MAX deep, with no \u0000, no
  * half surrogate pair and no number that overflows a double? NULL: yes; else a sentence of static lifetime. */
 const char *json_scan_fault(const char *text, size_t bytes);
+const char *json_scan_answer_fault(const char *text, size_t bytes); /* at most JSON_ANSWER_DEPTH_MAX deep */
 /* The faults of values that JSON allows and we do not take. */
 extern const char json_fault_nul[], json_fault_digits[], json_fault_range[];
 

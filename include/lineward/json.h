@@ -10,13 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JSON_DEPTH_MAX 64
+#define JSON_DEPTH_MAX        64
+#define JSON_ANSWER_DEPTH_MAX 72 /* of our own answers, in which documents of that depth lie */
 
 /* Parses exactly `bytes` bytes as one JSON document: whole input, valid UTF-8, depth <= JSON_DEPTH_MAX, no
  * \u0000. NULL otherwise, and *why (if asked) a sentence with static lifetime. Free with cJSON_Delete(). */
 cJSON *json_parse(const char *text, size_t bytes, const char **why);
 /* The same, for documents whose number of values is bounded too: each costs more than a hundred times its bytes. */
 cJSON *json_parse_bounded(const char *text, size_t bytes, size_t values_max, const char **why);
+/* What a broker has answered: depth <= JSON_ANSWER_DEPTH_MAX. */
+cJSON *json_parse_answer(const char *text, size_t bytes, const char **why);
 
 /* What kind of fault *why named. */
 enum json_fault {

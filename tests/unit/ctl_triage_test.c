@@ -207,6 +207,23 @@ START_TEST(an_export_is_written_in_the_order_of_acceptance_into_a_new_file)
 }
 END_TEST
 
+/* As deep as a producer may make it; the answer is deeper. */
+START_TEST(an_export_takes_a_document_as_deep_as_there_are)
+{
+    static char body[1000] = "{\"export\":[{\"job\":\"j_1\",\"order\":1,\"document\":{\"message\":";
+    static const char end[] = "}}],\"stay\":0,\"stays\":{},\"next\":null,\"until\":\"9\"}";
+    const struct reply script[] = {{200, body}};
+    memset(body + strlen(body), '[', JSON_DEPTH_MAX - 1);
+    memset(body + strlen(body), ']', JSON_DEPTH_MAX - 1);
+    memcpy(body + strlen(body), end, sizeof end);
+    SERVER_START(script);
+    RUN_ADMIN("triage", W("export"), W("-"), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_says(said.out, "{\"message\":[[");
+    server_stop();
+}
+END_TEST
+
 START_TEST(an_export_to_the_output_tells_its_mark_beside_it)
 {
     static const struct reply script[] = {
@@ -380,6 +397,7 @@ int main(void)
     tcase_add_test(tests, a_move_goes_on_while_what_was_behind_others_still_goes);
     tcase_add_test(tests, an_export_is_written_in_the_order_of_acceptance_into_a_new_file);
     tcase_add_test(tests, an_export_passes_on_every_byte_of_a_document);
+    tcase_add_test(tests, an_export_takes_a_document_as_deep_as_there_are);
     tcase_add_test(tests, an_export_to_the_output_tells_its_mark_beside_it);
     tcase_add_test(tests, an_export_that_there_is_no_room_for_leaves_no_file);
     tcase_add_test(tests, an_export_that_breaks_off_leaves_no_file);

@@ -150,6 +150,12 @@ START_TEST(depth_is_bounded)
     cJSON_Delete(document);
     ck_assert_ptr_null(parse(deeper));
     ck_assert_ptr_null(parse(absurd));
+    document = json_parse_answer(deeper, strlen(deeper), NULL);
+    ck_assert_ptr_nonnull(document);
+    cJSON_Delete(document);
+    free(deeper);
+    deeper = nested(JSON_ANSWER_DEPTH_MAX + 1);
+    ck_assert_ptr_null(json_parse_answer(deeper, strlen(deeper), NULL));
     free(deepest);
     free(deeper);
     free(absurd);

@@ -118,7 +118,7 @@ static enum http_end perform(CURL *curl, const struct ctl *ctl, struct http_answ
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     out->status = (int)status;
     if (out->text != NULL)
-        out->json = json_parse(out->text, out->bytes, NULL);
+        out->json = json_parse_answer(out->text, out->bytes, NULL);
     return HTTP_ANSWERED;
 }
 
