@@ -403,6 +403,11 @@ static bool refuse_unread(struct parse *parse, const char *why)
     return refuse(parse, codes[json_fault_of(why)], "", "%s", why);
 }
 
+static bool refuse_large(struct parse *parse, size_t bytes)
+{
+    return refuse(parse, CODE_TOO_LARGE, "", "a job document of %zu bytes, at most %u", bytes, WIRE_JOB_BYTES_MAX);
+}
+
 /* The first digits of a direct message's number; 0: a group, or an e-mail handle. */
 static uint16_t area_of(const struct recipients *to)
 {
@@ -438,15 +443,16 @@ bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, 
     *id = (struct span){0};
     *out = (struct core_enqueue){0};
     refusal->field[0] = '\0';
-    if (bytes > WIRE_JOB_BYTES_MAX)
-        return refuse(&parse, CODE_TOO_LARGE, "", "a job document of %zu bytes, at most %u", bytes,
-                      WIRE_JOB_BYTES_MAX);
+    if (bytes > WIRE_JOB_BYTES_MAX + WIRE_EXPORTED_BYTES_MORE)
+        return refuse_large(&parse, bytes);
     cJSON *root = json_parse_bounded(text, bytes, JOB_VALUES_MAX, &why);
     if (root == NULL)
         return refuse_unread(&parse, why);
     bool good = cJSON_IsObject(root) || refuse(&parse, CODE_MALFORMED, "", "a job is a JSON object");
     if (good)
         gather(&parse, root, text, bytes);
+    if (good && bytes > WIRE_JOB_BYTES_MAX && parse.given[MEMBER_EXPORTED].value == NULL)
+        good = refuse_large(&parse, bytes);
     if (parse.given[MEMBER_ID].text.bytes <= JOB_ID_TEXT_MAX)
         *id = parse.given[MEMBER_ID].text;
     good = good && parse_form(&parse, text, bytes) && find_pool(&parse) && number_campaign(&parse, effects) &&

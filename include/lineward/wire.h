@@ -12,6 +12,7 @@
 #define WIRE_VERSION "LW1"
 #define WIRE_REQUEST_BYTES_MAX (8u * 1024 * 1024)
 #define WIRE_JOB_BYTES_MAX (256u * 1024)
+#define WIRE_EXPORTED_BYTES_MORE 512 /* an exported document has its number, another id and its dates besides */
 #define WIRE_REQUEST_ID_BYTES_MAX 64
 #define WIRE_ENQUEUE_JOBS_MAX 1024
 #define WIRE_WORKER_ITEMS_MAX 256

@@ -119,6 +119,21 @@ START_TEST(what_is_re_dated_while_it_is_moved_keeps_its_new_dates)
 }
 END_TEST
 
+START_TEST(the_largest_job_that_there_is_goes_to_another_pool_and_back)
+{
+    static const char head[] = "{\"id\":\"huge\",\"to\":\"+14155550001\",\"pool\":\"us\",\"message\":{\"text\":\"";
+    rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
+    enqueue_at_once("huge", 1, WIRE_JOB_BYTES_MAX - (sizeof head - 1) - 3);
+    struct reply reply = move("pool=us", "eu");
+    ck_assert_int_eq(number(reply.json, "jobs"), 1);
+    reply_free(&reply);
+    ck_assert_uint_eq(live_in("eu"), 1);
+    reply = move("pool=eu", "us");
+    ck_assert_int_eq(number(reply.json, "jobs"), 1);
+    reply_free(&reply);
+}
+END_TEST
+
 /* In either order of acceptance the newer word counts. */
 START_TEST(a_moved_job_takes_the_place_of_older_ones_only)
 {
@@ -195,6 +210,7 @@ int main(void)
     tcase_add_test(tests, what_was_never_begun_goes_to_another_pool_once_and_says_where_it_was_that_it_went);
     tcase_add_loop_test(tests, a_conversation_moves_whole_in_one_call_and_in_its_order, 0, 3);
     tcase_add_test(tests, what_is_re_dated_while_it_is_moved_keeps_its_new_dates);
+    tcase_add_test(tests, the_largest_job_that_there_is_goes_to_another_pool_and_back);
     tcase_add_test(tests, a_moved_job_takes_the_place_of_older_ones_only);
     tcase_add_test(tests, what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_its_pool);
     tcase_add_test(tests, what_the_other_pool_does_not_take_stays_and_only_who_may_see_both_moves);

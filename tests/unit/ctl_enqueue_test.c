@@ -78,6 +78,29 @@ START_TEST(lines_keep_their_numbers_over_blank_and_bad_ones)
 }
 END_TEST
 
+START_TEST(an_exported_line_may_be_a_little_longer)
+{
+    static const char *const heads[] = {"{\"exported\":\"j_1\",\"a\":\"", "{\"a\":\""};
+    for (int i = 0; i < 2; i++) {
+        struct job_reader reader;
+        struct job_line line;
+        const char *code = NULL;
+        const char *why = NULL;
+        FILE *file = fopen(jobs_path, "w");
+        fputs(heads[i], file);
+        for (unsigned n = 0; n < WIRE_JOB_BYTES_MAX; n++)
+            fputc('x', file);
+        fputs("\"}\n", file);
+        fclose(file);
+        ck_assert(job_reader_open(&reader, jobs_path));
+        ck_assert_int_eq(job_reader_next(&reader, &line, &code, &why), i == 0 ? JOB_READ_GOOD : JOB_READ_BAD);
+        ck_assert(i == 0 || strcmp(code, "too_large") == 0);
+        job_line_free(&line);
+        job_reader_close(&reader);
+    }
+}
+END_TEST
+
 START_TEST(a_line_beyond_the_limit_is_refused_and_the_next_one_read)
 {
     struct job_reader reader;
@@ -471,6 +494,7 @@ int main(void)
     tcase_add_checked_fixture(file, setup, teardown);
     tcase_add_test(file, lines_keep_their_numbers_over_blank_and_bad_ones);
     tcase_add_test(file, a_line_beyond_the_limit_is_refused_and_the_next_one_read);
+    tcase_add_test(file, an_exported_line_may_be_a_little_longer);
     tcase_add_test(file, a_folder_or_a_missing_file_is_wrong_usage);
     suite_add_tcase(suite, file);
     TCase *http = tcase_create("over the admin API");

@@ -377,6 +377,27 @@ START_TEST(every_cut_of_a_good_job_is_refused_and_none_is_read_beyond_its_end)
 }
 END_TEST
 
+/* A job that was accepted is not refused for what its export has added. */
+START_TEST(an_exported_document_may_be_a_little_longer)
+{
+    const size_t most = WIRE_JOB_BYTES_MAX + WIRE_EXPORTED_BYTES_MORE;
+    static const char *const heads[] = {"{\"exported\":\"j_abc\",\"to\":\"+14155550101\",\"message\":{\"v\":\"",
+                                        "{\"exported\":null,\"to\":\"+14155550101\",\"message\":{\"v\":\""};
+    char *text = malloc(most + 8);
+    ck_assert_ptr_nonnull(text);
+    for (int i = 0; i < 2; i++) {
+        memset(text, 'x', most + 8);
+        memcpy(text, heads[i], strlen(heads[i]));
+        memcpy(text + most - 3, "\"}}", 3);
+        ck_assert_int_eq(parse_bytes(text, most), i == 0);
+        memcpy(text + most - 3, "x\"}}", 4);
+        ck_assert(!parse_bytes(text, most + 1));
+        ck_assert_int_eq(refusal.code, CODE_TOO_LARGE);
+    }
+    free(text);
+}
+END_TEST
+
 START_TEST(sizes_are_bounded_exactly)
 {
     size_t room = WIRE_JOB_BYTES_MAX + 8;
@@ -633,6 +654,7 @@ int main(void)
     tcase_add_test(tcase, what_is_no_object_is_malformed);
     tcase_add_test(tcase, every_cut_of_a_good_job_is_refused_and_none_is_read_beyond_its_end);
     tcase_add_test(tcase, sizes_are_bounded_exactly);
+    tcase_add_test(tcase, an_exported_document_may_be_a_little_longer);
     tcase_add_test(tcase, values_are_bounded_exactly);
     tcase_add_test(tcase, commas_in_a_text_are_no_values);
     tcase_add_test(tcase, texts_are_bounded_exactly);

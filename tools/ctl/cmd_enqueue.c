@@ -90,7 +90,7 @@ static enum job_read ask_admit(struct enqueue *run, struct job_line *line, const
 static void fill_batch(struct enqueue *run)
 {
     size_t bytes = 0;
-    while (run->count < run->batch_max && bytes + WIRE_JOB_BYTES_MAX <= BATCH_BYTES_MAX && !run->at_end) {
+    while (run->count < run->batch_max && bytes + WIRE_JOB_BYTES_MAX + WIRE_EXPORTED_BYTES_MORE <= BATCH_BYTES_MAX && !run->at_end) {
         struct job_line line;
         const char *code = NULL;
         const char *why = NULL;

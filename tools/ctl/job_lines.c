@@ -65,14 +65,18 @@ static bool is_blank(const char *text, size_t bytes)
     return true;
 }
 
+static enum job_read judge_large(struct job_line *line, const char **code, const char **why)
+{
+    line->bytes = WIRE_JOB_BYTES_MAX;
+    *code = "too_large";
+    *why = "longer than 256 KiB";
+    return JOB_READ_BAD;
+}
+
 static enum job_read judge(struct job_line *line, const char **code, const char **why)
 {
-    if (line->bytes > WIRE_JOB_BYTES_MAX) {
-        line->bytes = WIRE_JOB_BYTES_MAX;
-        *code = "too_large";
-        *why = "longer than 256 KiB";
-        return JOB_READ_BAD;
-    }
+    if (line->bytes > WIRE_JOB_BYTES_MAX + WIRE_EXPORTED_BYTES_MORE)
+        return judge_large(line, code, why);
     *code = "malformed";
     cJSON *job = json_parse(line->text, line->bytes, why);
     if (job == NULL)
@@ -80,15 +84,17 @@ static enum job_read judge(struct job_line *line, const char **code, const char 
     const char *id = json_string(job, "id");
     if (id != NULL && strlen(id) < sizeof line->id)
         snprintf(line->id, sizeof line->id, "%s", id);
-    bool is_object = cJSON_IsObject(job);
+    bool is_object = cJSON_IsObject(job), exported = json_get(job, "exported") != NULL;
     cJSON_Delete(job);
+    if (line->bytes > WIRE_JOB_BYTES_MAX && !exported)
+        return judge_large(line, code, why);
     *why = "a job is a JSON object";
     return is_object ? JOB_READ_GOOD : JOB_READ_BAD;
 }
 
 enum job_read job_reader_next(struct job_reader *reader, struct job_line *out, const char **code, const char **why)
 {
-    const size_t room = WIRE_JOB_BYTES_MAX + 1;
+    const size_t room = WIRE_JOB_BYTES_MAX + WIRE_EXPORTED_BYTES_MORE + 1;
     char *text = malloc(room + 1);
     int64_t bytes = 0;
     if (text == NULL)
