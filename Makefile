@@ -94,7 +94,7 @@ test_src = $(foreach room,$(test_rooms),$(wildcard $(room)/*.c)) $(audit_src) $(
 
 # ---- what there is to type ---------------------------------------------------------------------------------------
 
-.PHONY: all help deps demo estimates check compat test bench sim plants soak storm man install uninstall clean objects tests bench-tools tidy cppcheck \
+.PHONY: all help deps demo estimates check compat test bench sim plants several soak storm man install uninstall clean objects tests bench-tools tidy cppcheck \
         list-unit list-model list-process print-sanitize
 .DEFAULT_GOAL := all
 
@@ -168,6 +168,9 @@ fuzz: ## each fuzz target for FUZZ_S (60) seconds, under the sanitizers; FUZZ="j
 
 storm: all $(audit_tool) $(BUILD)/tests/process/storm_test ## 10,000 conversations x 20 jobs amid errors and dying workers
 	LINEWARD_STORM=$(or $(LINEWARD_STORM),10000) $(BUILD)/tests/process/storm_test
+
+several: all $(BUILD)/tests/process/several_test ## three brokers in network namespaces, cut off, killed, failed over: CHANGES (100), ROUNDS (20); takes root
+	LINEWARD_SEVERAL=$(or $(CHANGES),100),$(or $(ROUNDS),20) $(BUILD)/tests/process/several_test
 
 powercut: all $(powercut_tool) ## CUTS (200) power cuts of a whole machine, with user-mode Linux
 	@deploy/install-deps --if-missing powercut

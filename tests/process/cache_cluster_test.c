@@ -8,18 +8,19 @@
 #include "broker/cache/cache_cluster.h"
 #include "redis.h"
 #include "rig.h"
-#include "sibling.h"
+#include "second.h"
 
 #define NODES 3
 #define STUCK "an account's keys stay between two nodes"
 
 static struct redis node[NODES];
-static struct rig rig, other;
+static struct rig rig;
+static struct second other;
 static char address[256];
 
 static bool both(size_t line, const char *gate)
 {
-    return rig_line_is(&rig, line, gate, NULL) && rig_line_is(&other, line, gate, NULL);
+    return rig_line_is(&rig, line, gate, NULL) && rig_line_is(&other.rig, line, gate, NULL);
 }
 
 /* ---- the Cluster ---- */
@@ -108,18 +109,17 @@ static void begin(void)
     const char *const sets[] = {"cache.kind=redis", address, NULL};
     rig_open(&rig, sets);
     rig_start(&rig, 0);
-    sibling_open(&other, &rig, "other");
-    sibling_start(&other, &rig);
-    rig_await_ready(&other);
+    second_open(&other, &rig, "other");
+    second_start(&other);
+    rig_await_ready(&other.rig);
     AWAIT(both(0, "open") && both(1, "open"), "the lines are not open at both");
-    AWAIT(program_said(&rig.broker, "event=cache_up") && program_said(&other.broker, "event=cache_up"),
+    AWAIT(program_said(&rig.broker, "event=cache_up") && program_said(&other.rig.broker, "event=cache_up"),
           "not connected");
 }
 
 static void end(void)
 {
-    program_end(&other.broker);
-    program_forget(&other.broker);
+    second_close(&other);
     rig_close(&rig);
     for (size_t i = 0; i < NODES; i++)
         redis_end(&node[i]);
@@ -137,7 +137,7 @@ START_TEST(an_accounts_slot_moves_while_it_is_in_use)
     move_keys(from, to, 1);
     rig_set_line(&rig, 1, "\"reputation\":\"CRITICAL\""); /* sent from one to the other: ASK, TRYAGAIN */
     AWAIT(rig_line_is(&rig, 1, "closed", NULL), "its own webhook does not close it");
-    MUST(rig_line_is(&other, 1, "open", NULL), "it was told before all keys had moved");
+    MUST(rig_line_is(&other.rig, 1, "open", NULL), "it was told before all keys had moved");
     move_keys(from, to, 100);
     set_slot(to, "NODE", to);
     set_slot(from, "NODE", to);
@@ -145,7 +145,7 @@ START_TEST(an_accounts_slot_moves_while_it_is_in_use)
     rig_set_line(&rig, 2, "\"reputation\":\"CRITICAL\""); /* MOVED */
     AWAIT(both(2, "closed"), "not closed at both by the new node");
     MUST(both(0, "closed") && both(3, "open"), "something was forgotten");
-    MUST(!program_said(&rig.broker, "cache_away") && !program_said(&other.broker, "cache_away"),
+    MUST(!program_said(&rig.broker, "cache_away") && !program_said(&other.rig.broker, "cache_away"),
          "the cache was away for it");
     redisReply *reply = ask(to, "EXISTS lineward:{default}:lines");
     MUST(reply->integer == 1, "the new node has it not");
@@ -162,7 +162,7 @@ START_TEST(a_slot_that_stays_between_two_nodes_is_away_until_it_is_settled)
     set_slot(to, "IMPORTING", from);
     set_slot(from, "MIGRATING", to);
     move_keys(from, to, 100);
-    AWAIT(program_said(&rig.broker, STUCK) && program_said(&other.broker, STUCK), "nobody says why");
+    AWAIT(program_said(&rig.broker, STUCK) && program_said(&other.rig.broker, STUCK), "nobody says why");
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\"");
     AWAIT(rig_line_is(&rig, 0, "closed", NULL), "its own webhook does not close it");
     set_slot(to, "NODE", to);
@@ -177,7 +177,7 @@ START_TEST(a_node_that_is_away_is_away_and_comes_back)
     begin();
     size_t owner = owner_of("default");
     program_signal(&node[owner].program, SIGSTOP);
-    AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.broker, "cache_away"), "nobody says so");
+    AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.rig.broker, "cache_away"), "nobody says so");
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
     AWAIT(rig_line_is(&rig, 0, "closed", NULL), "its own webhook does not close it");
     program_signal(&node[owner].program, SIGCONT);

@@ -11,14 +11,15 @@
 
 #include "redis.h"
 #include "rig.h"
-#include "sibling.h"
+#include "second.h"
 
 #define FROM      "deploy/redis/"
 #define SENTINELS 3
 #define TEXT_MAX  16384
 
 static struct redis server[2], sentinel[SENTINELS];
-static struct rig rig, other;
+static struct rig rig;
+static struct second other;
 static char address[256];
 
 /* ---- the files ---- */
@@ -211,20 +212,19 @@ static void start_brokers(void)
     rig_write(&rig, "lineward.password", "lineward-sesame\n");
     rig_write(&rig, "sentinels.password", "guards-sesame\n");
     rig_start(&rig, 0);
-    sibling_open(&other, &rig, "other");
-    sibling_start(&other, &rig);
-    rig_await_ready(&other);
+    second_open(&other, &rig, "other");
+    second_start(&other);
+    rig_await_ready(&other.rig);
 }
 
 static bool both(size_t line, const char *gate)
 {
-    return rig_line_is(&rig, line, gate, NULL) && rig_line_is(&other, line, gate, NULL);
+    return rig_line_is(&rig, line, gate, NULL) && rig_line_is(&other.rig, line, gate, NULL);
 }
 
 static void end_brokers(void)
 {
-    program_end(&other.broker);
-    program_forget(&other.broker);
+    second_close(&other);
     rig_close(&rig);
 }
 
@@ -365,7 +365,7 @@ START_TEST(brokers_and_their_redis_speak_tls_by_stunnel)
     start_brokers();
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
     AWAIT(both(0, "closed"), "not closed at both");
-    AWAIT(program_said(&rig.broker, "cache_up") && program_said(&other.broker, "cache_up"), "not by Redis");
+    AWAIT(program_said(&rig.broker, "cache_up") && program_said(&other.rig.broker, "cache_up"), "not by Redis");
     end_tunnel();
 }
 END_TEST

@@ -7,17 +7,18 @@
 
 #include "redis.h"
 #include "rig.h"
-#include "sibling.h"
+#include "second.h"
 
 #define SENTINELS 3
 
 static struct redis master, replica, sentinel[SENTINELS];
-static struct rig rig, other;
+static struct rig rig;
+static struct second other;
 static char address[256];
 
 static bool both(size_t line, const char *gate)
 {
-    return rig_line_is(&rig, line, gate, NULL) && rig_line_is(&other, line, gate, NULL);
+    return rig_line_is(&rig, line, gate, NULL) && rig_line_is(&other.rig, line, gate, NULL);
 }
 
 static bool is_up(const struct rig *broker)
@@ -30,16 +31,15 @@ static void start_brokers(const char *more)
     const char *const sets[] = {"cache.kind=redis", address, more, NULL};
     rig_open(&rig, sets);
     rig_start(&rig, 0);
-    sibling_open(&other, &rig, "other");
-    sibling_start(&other, &rig);
-    rig_await_ready(&other);
+    second_open(&other, &rig, "other");
+    second_start(&other);
+    rig_await_ready(&other.rig);
     AWAIT(both(0, "open") && both(1, "open"), "the lines are not open at both");
 }
 
 static void end_brokers(void)
 {
-    program_end(&other.broker);
-    program_forget(&other.broker);
+    second_close(&other);
     rig_close(&rig);
 }
 
@@ -148,7 +148,7 @@ START_TEST(without_sentinels_the_master_that_is_known_stays_in_use)
     for (size_t i = 0; i < SENTINELS; i++)
         sentinel[i].program.pid = 0;
     AWAIT(!is_up(&rig) || mono_ms() - rig.opened_mono_ms > 6000, "no time goes by");
-    MUST(!program_said(&rig.broker, "cache_away") && !program_said(&other.broker, "cache_away"),
+    MUST(!program_said(&rig.broker, "cache_away") && !program_said(&other.rig.broker, "cache_away"),
          "it was given up with its Sentinels");
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
     AWAIT(both(0, "closed"), "not closed at both");
@@ -213,7 +213,8 @@ START_TEST(what_became_a_replica_is_left_and_taken_up_again_as_a_master)
     start_brokers("accounts.default.stale_after_ms=2000");
     redisContext *context = redis_connect(&master);
     freeReplyObject(redis_ask(context, "REPLICAOF 127.0.0.1 %d", 1));
-    AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.broker, "cache_away"), "they stay with it");
+    AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.rig.broker, "cache_away"),
+          "they stay with it");
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
     AWAIT(rig_line_is(&rig, 0, "closed", NULL), "not closed by its own webhook");
     freeReplyObject(redis_ask(context, "REPLICAOF NO ONE"));

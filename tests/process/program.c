@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,6 +104,8 @@ static _Noreturn void become(const struct program *program, char *const *argv)
     talk_to_the_log(program);
     const struct rlimit files = {program->files_max, program->files_max};
     if (program->files_max != 0 && setrlimit(RLIMIT_NOFILE, &files) != 0)
+        _exit(126);
+    if (program->network != 0 && setns(program->network, CLONE_NEWNET) != 0)
         _exit(126);
     execv(argv[0], argv);
     dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));

@@ -20,9 +20,10 @@
 struct program {
     const char *name; /* of the executable in the build folder */
     char log[PROGRAM_PATH_MAX];
-    pid_t pid; /* 0: does not run */
-    bool dumped; /* it left a core when it ended */
+    pid_t pid;               /* 0: does not run */
+    bool dumped;             /* it left a core when it ended */
     unsigned long files_max; /* descriptors that it may have; 0: as many as we */
+    int network;             /* of a namespace that it lives in (net.h); 0: ours */
 };
 
 /* Fails the test with this sentence and the end of every log. */

@@ -13,7 +13,9 @@
 
 static redisContext *try_connect(const struct redis *redis)
 {
-    return redis->port != 0 ? redisConnect("127.0.0.1", redis->port) : redisConnectUnix(redis->socket);
+    const struct timeval limit = {.tv_sec = 1};
+    const char *host = redis->host[0] == '\0' ? "127.0.0.1" : redis->host;
+    return redis->port != 0 ? redisConnectWithTimeout(host, redis->port, limit) : redisConnectUnix(redis->socket);
 }
 
 static bool answers(const struct redis *redis)

@@ -9,6 +9,7 @@
 struct redis {
     struct program program;
     char folder[64], socket[96];
+    char host[16]; /* "": 127.0.0.1 */
     uint16_t port; /* 0: only the socket */
 };
 
