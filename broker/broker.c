@@ -44,12 +44,13 @@ static bool accepts(const struct effect *effect)
 void broker_persist(void *self, struct instant now, struct effects *out)
 {
     struct broker *broker = self;
-    (void)now;
     for (size_t i = 0; i < out->change_count; i++) {
         if (record_add(broker->batch, &out->changes[i]) != ERR_NONE)
             broker->out_of_memory = true;
         if (out->changes[i].kind == CHANGE_GATE)
             log_gate(&out->changes[i].gate);
+        if (out->changes[i].kind == CHANGE_SUPPRESSION && broker->cache != NULL)
+            cache_link_person(broker->cache, &out->changes[i].suppression, now);
     }
     for (size_t i = 0; i < out->effect_count; i++) {
         if (accepts(&out->effects[i]))

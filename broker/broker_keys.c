@@ -30,6 +30,7 @@ void broker_warn_of_secrets(const struct conf *conf)
     }
     for (size_t p = 0; p < conf->pool_count; p++)
         warn_of_open_file("outcome_secrets_file", conf->pools[p].outcome_secrets_file);
+    warn_of_open_file("cache.secret_file", conf->cache.secret_file);
     if (conf->broker.admin_tls_cert_file == NULL && !conf_endpoint_is_local(conf->broker.admin))
         log_event(LOG_WARN, "no_tls", "reason=\"insecure: tokens go over the network in clear\"");
 }

@@ -164,18 +164,55 @@ static void poll_for_cache(void *self, uint32_t account)
     feed_link_poll(broker->feed, account);
 }
 
-/* What other brokers know of lines; memory: there is none. */
+static size_t keys_of(void *self, uint32_t account, const char *handle, uint64_t *recipient,
+                      uint64_t conversations[CONF_POOLS_MAX])
+{
+    const struct broker *broker = self;
+    *recipient = keyed_hash(&broker->hash, KEYED_RECIPIENT, broker->conf->accounts[account].name, handle, strlen(handle));
+    return recipients_homes(&broker->hash, broker->conf, account, handle, conversations);
+}
+
+/* False: the file is there and no good. */
+static bool read_cache_secret(const struct broker *broker, struct cache_seal *seal)
+{
+    const char *path = broker->conf->cache.secret_file;
+    char *secret = path == NULL ? NULL : conf_read_secret(path);
+    if (path == NULL)
+        log_event(LOG_WARN, "cache_people_apart",
+                  "reason=\"without cache.secret_file who opted out at one broker is not closed at the others\"");
+    else if (secret == NULL)
+        log_event(LOG_ERROR, "cache_secret_not_read", "file=%s reason=\"%s\"", path, strerror(errno));
+    else if (!cache_seal_make(seal, secret))
+        log_event(LOG_ERROR, "cache_secret_not_read", "file=%s reason=\"one line of %d or more characters is needed\"", path,
+                  CACHE_SECRET_MIN);
+    else
+        path = NULL;
+    if (secret != NULL)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+    return path == NULL;
+}
+
+/* What other brokers know of lines and recipients; memory: there is none. */
 static bool open_cache(struct broker *broker)
 {
+    struct cache_seal seal;
+    bool sealed = broker->conf->cache.secret_file != NULL;
     const struct cache_link_options options = {.conf = broker->conf,
                                                .core = broker->core,
                                                .persist = broker_persist,
                                                .persist_self = broker,
                                                .poll = poll_for_cache,
-                                               .poll_self = broker};
+                                               .poll_self = broker,
+                                               .seal = sealed ? &seal : NULL,
+                                               .keys = keys_of,
+                                               .keys_self = broker};
     if (strcmp(broker->conf->cache.kind, "redis") != 0)
         return true;
+    if (!read_cache_secret(broker, &seal))
+        return false;
     broker->cache = cache_link_new(&options);
+    explicit_bzero(&seal, sizeof seal);
     return broker->cache != NULL || no_memory("the shared cache");
 }
 

@@ -147,6 +147,7 @@ size_t conf_fixed_differences(const struct conf *conf, const struct conf *before
     note(&out, "cache.redis_password_file", differ(conf->cache.redis_password_file, before->cache.redis_password_file));
     note(&out, "cache.sentinel_password_file",
          differ(conf->cache.sentinel_password_file, before->cache.sentinel_password_file));
+    note(&out, "cache.secret_file", differ(conf->cache.secret_file, before->cache.secret_file));
     return out.count;
 }
 

@@ -55,6 +55,7 @@ static const struct conf_key cache_keys[] = {
     {OTHER(cache, conf_cache, TYPE_REDIS_URL, redis, "redis://127.0.0.1:6379/0")},
     {OTHER(cache, conf_cache, TYPE_PATH, redis_password_file, NULL)},
     {OTHER(cache, conf_cache, TYPE_PATH, sentinel_password_file, NULL)},
+    {OTHER(cache, conf_cache, TYPE_PATH, secret_file, NULL)},
 };
 
 static const struct conf_key account_keys[] = {

@@ -6,6 +6,9 @@
 --   KEYS[2]  hash: "clock" (ms, only ever forward), "version" (of the newest change)
 --   KEYS[3]  sorted set: the ids of events that were told, by when
 --   KEYS[4]  string: the nonce of the broker that polls
+--   KEYS[5]  hash: a recipient's id (cache_seal.h) -> why they must not be sent to, as JSON
+--   KEYS[6]  sorted set: those ids, by version
+--   KEYS[7]  sorted set: the ids of those that may be sent to again, by when; forgotten later
 --   ARGV[1]  what is stated, as JSON (below)
 --   ARGV[2]  channel on which changes are told
 --
@@ -17,8 +20,14 @@
 -- {"what":"known","lines":[…]}                 what a broker knows of lines, and this Redis perhaps no more: the worse counts
 -- {"what":"hold","nonce":…,"ms":…}             may this broker poll, for so long?
 -- {"what":"trial"}                             nothing: does this Redis take what is written?
+-- {"what":"people","told":[{"id","cause","since","sealed"},…]}          must not be sent to from now on
+-- {"what":"people","known":[{"id","sealed","since","opted_out",…},…]}   ... as a broker knows; since when, each cause
+-- {"what":"people","ended":[{"id","cause","wrote"},{"id","told"},…]}    one cause, by what they wrote; all, by an operator
+-- {"what":"people","hide":[id,…]}              nobody is to keep their name
+-- {"what":"people","after":version,"limit":…}  who has changed since
 --
--- Answers {"clock":…,"refused":…,"lines":[…]} with each line that was spoken of, as it is now.
+-- Answers {"clock":…,"refused":…,"lines":[…],"people":[…]} with each line and recipient that was spoken of, as they are
+-- now; to `after`: {"read":[…],"upto":version,"more":…,"epoch":…}.
 
 local EVENT_MS = 72 * 3600 * 1000
 local EVENTS_AT_ONCE = 100
@@ -51,9 +60,14 @@ local function new_line(number)
             agreed_begun = NEVER, loosen_tries = 0, poll_in = 0}
 end
 
+-- What is no JSON was not written by us, and is as good as lost.
+local function decode(text)
+    local good, value = pcall(cjson.decode, text or '')
+    return good and type(value) == 'table' and value or nil
+end
+
 local function read(number)
-    local text = redis.call('HGET', KEYS[1], number)
-    return text and cjson.decode(text) or new_line(number)
+    return decode(redis.call('HGET', KEYS[1], number)) or new_line(number)
 end
 
 -- ---- the rules; the names are merge.c's ----
@@ -307,6 +321,167 @@ local function learn(line, known)
     return worse or flagged
 end
 
+-- ---- who must not be sent to ----
+
+local CAUSES = {'opted_out', 'blocked', 'operator'}
+local PEOPLE_MAX = 10000000
+local ENDED_MS = 30 * 24 * 3600 * 1000
+local ENDED_AT_ONCE = 100
+
+local people = {}
+local people_full = false
+
+local function holds(person)
+    return person.opted_out or person.blocked or person.operator
+end
+
+local function read_person(id)
+    return decode(redis.call('HGET', KEYS[5], id)) or {id = id}
+end
+
+local function keep_person(person)
+    if not person.version and redis.call('HLEN', KEYS[5]) >= PEOPLE_MAX then
+        people_full = true
+        return
+    end
+    person.version = next_version()
+    redis.call('HSET', KEYS[5], person.id, cjson.encode(person))
+    redis.call('ZADD', KEYS[6], string.format('%.0f', person.version), person.id)
+    if holds(person) then
+        redis.call('ZREM', KEYS[7], person.id)
+    else
+        redis.call('ZADD', KEYS[7], string.format('%.0f', now), person.id)
+    end
+    table.insert(people, person)
+end
+
+-- What was written before they let themselves be sent to again comes late.
+local function is_overtaken_word(person, cause, since)
+    return cause == 'opted_out' and (person.lifted or 0) > since
+end
+
+local function add_cause(person, cause, since)
+    local newer = not person[cause] or (cause == 'opted_out' and since > person[cause])
+    if newer then
+        person[cause] = since
+        person.added = now
+    end
+    return newer
+end
+
+-- Just said: whatever was ended before, it holds.
+local function told_person(said)
+    local person = read_person(said.id)
+    if is_overtaken_word(person, said.cause, said.since) then
+        table.insert(people, person)
+        return
+    end
+    local news = add_cause(person, said.cause, said.since)
+    if said.sealed and (person.hidden or not person.sealed) then
+        person.sealed = said.sealed
+        person.hidden = nil
+        news = true
+    end
+    if news then
+        keep_person(person)
+    end
+end
+
+-- Is this what was ended, and the broker has not heard of that? By what was ended, not by clocks, which differ. 0: a cause
+-- since when the broker does not know.
+local function was_ended(person, cause, since)
+    local over = person.over and person.over[cause]
+    return is_overtaken_word(person, cause, since) or (over and since <= over)
+end
+
+-- As a broker has it in its store.
+local function known_person(said)
+    local person = read_person(said.id)
+    local news = false
+    for _, cause in ipairs(CAUSES) do
+        local since = said[cause]
+        if since and not was_ended(person, cause, since) and (since > 0 or not person[cause]) then
+            news = add_cause(person, cause, since > 0 and since or said.since) or news
+        end
+    end
+    if not person.sealed then
+        person.sealed = said.sealed
+        news = true
+    end
+    if news and (holds(person) or person.version) then
+        keep_person(person)
+    end
+end
+
+local function end_person(said)
+    local person = read_person(said.id)
+    if said.cause == 'opted_out' then
+        if person.opted_out and said.wrote < person.opted_out then
+            return -- they said it again since
+        end
+        person.opted_out = nil
+        person.lifted = math.max(person.lifted or 0, said.wrote)
+    elseif (person.added or 0) > said.told then
+        return
+    else
+        person.over = person.over or {}
+        for _, cause in ipairs(CAUSES) do
+            if person[cause] then
+                person.over[cause] = math.max(person.over[cause] or 0, person[cause])
+                person[cause] = nil
+            end
+        end
+    end
+    keep_person(person)
+end
+
+local function hide_person(id)
+    local person = read_person(id)
+    if person.version and not person.hidden then
+        person.hidden = true
+        keep_person(person)
+    end
+end
+
+local function forget_ended()
+    local old = redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', string.format('%.0f', now - ENDED_MS), 'LIMIT', 0, ENDED_AT_ONCE)
+    if #old > 0 then
+        redis.call('HDEL', KEYS[5], unpack(old))
+        redis.call('ZREM', KEYS[6], unpack(old))
+        redis.call('ZREM', KEYS[7], unpack(old))
+    end
+end
+
+local function read_people(answer)
+    local after = string.format('(%.0f', fact.after)
+    local ids = redis.call('ZRANGEBYSCORE', KEYS[6], after, '+inf', 'WITHSCORES', 'LIMIT', 0, fact.limit)
+    redis.call('HSETNX', KEYS[2], 'epoch', string.format('%.0f', now)) -- another one after everything was lost
+    answer.epoch = tonumber(redis.call('HGET', KEYS[2], 'epoch'))
+    answer.read = {}
+    answer.upto = fact.after
+    for at = 1, #ids, 2 do
+        table.insert(answer.read, read_person(ids[at]))
+        answer.upto = tonumber(ids[at + 1])
+    end
+    answer.more = #ids / 2 == fact.limit
+end
+
+local function state_people()
+    forget_ended()
+    for _, said in ipairs(fact.ended or {}) do
+        end_person(said)
+    end
+    for _, said in ipairs(fact.told or {}) do
+        told_person(said)
+    end
+    for _, said in ipairs(fact.known or {}) do
+        known_person(said)
+    end
+    for _, id in ipairs(fact.hide or {}) do
+        hide_person(id)
+    end
+end
+
 local function hold()
     local holder = redis.call('GET', KEYS[4])
     if holder and holder ~= fact.nonce then
@@ -354,10 +529,15 @@ if fact.what == 'known' then
     end
 elseif fact.what == 'hold' then
     refused = not hold()
+elseif fact.what == 'people' then
+    state_people()
 end
 
-local answer = cjson.encode({clock = now, refused = refused, lines = lines})
-if #lines > 0 and not refused then
-    redis.call('PUBLISH', ARGV[2], answer)
+local answer = {clock = now, refused = refused, lines = lines, people = people, people_full = people_full}
+if (#lines > 0 or #people > 0) and not refused then
+    redis.call('PUBLISH', ARGV[2], cjson.encode(answer))
 end
-return answer
+if fact.after then
+    read_people(answer)
+end
+return cjson.encode(answer)

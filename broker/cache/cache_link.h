@@ -11,11 +11,17 @@
 #include <poll.h>
 
 #include "broker/cache/cache_redis.h"
+#include "broker/cache/cache_seal.h"
 #include "broker/core/core.h"
+#include "lineward/conf.h"
 
 #define CACHE_LINK_FDS CACHE_REDIS_FDS
 
 typedef void (*cache_persist)(void *self, struct instant now, struct effects *out);
+/* This store's own keyed hash of an account's recipient, and those of the direct conversations that there may be with them;
+ * returns how many these are. */
+typedef size_t (*cache_keys)(void *self, uint32_t account, const char *handle, uint64_t *recipient,
+                             uint64_t conversations[CONF_POOLS_MAX]);
 
 struct cache_link_options {
     const struct conf *conf;
@@ -25,6 +31,9 @@ struct cache_link_options {
     /* A poll of the account should begin now. */
     void (*poll)(void *self, uint32_t account);
     void *poll_self;
+    const struct cache_seal *seal; /* copied; NULL: who must not be sent to is not shared */
+    cache_keys keys;
+    void *keys_self;
 };
 
 struct cache_link;
@@ -41,6 +50,8 @@ void cache_link_told(struct cache_link *link, uint64_t token, const struct core_
                      struct effects *out);
 /* A try has shown that the line is flagged, or is not any more. */
 void cache_link_service(struct cache_link *link, uint32_t account, uint64_t number, bool flagged, struct instant now);
+/* The core has changed what it knows of a recipient: to be called with each such change, when it is persisted. */
+void cache_link_person(struct cache_link *link, const struct change_suppression *change, struct instant now);
 /* Another configuration, in which the accounts that were there keep their index. */
 void cache_link_follow(struct cache_link *link, const struct conf *conf);
 /* May this broker poll the account now? */

@@ -186,9 +186,10 @@ static bool send_script(struct cache_redis *redis, uint32_t account, const char 
     struct cache_command command = {.account = account, .what = "the script", .answered = answered, .self = self};
 #define KEY(what) CACHE_REDIS_PREFIX "{%s}:" what " "
     command.bytes = redisFormatCommand(&command.text,
-                                       "EVALSHA %s 4 " KEY("lines") KEY("meta") KEY("events")
-                                           KEY("poller") "%b " CACHE_REDIS_PREFIX "{%s}:news",
-                                       cache_nodes_sha(redis->nodes), name, name, name, name, fact, bytes, name);
+                                       "EVALSHA %s 7 " KEY("lines") KEY("meta") KEY("events") KEY("poller") KEY("people")
+                                           KEY("changed") KEY("ended") "%b " CACHE_REDIS_PREFIX "{%s}:news",
+                                       cache_nodes_sha(redis->nodes), name, name, name, name, name, name, name, fact,
+                                       bytes, name);
 #undef KEY
     return cache_nodes_send(redis->nodes, &command, redis->now_ms);
 }

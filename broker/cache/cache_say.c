@@ -98,6 +98,62 @@ void cache_say_poll_end(struct json_out *out)
     json_close(out, '}');
 }
 
+void cache_say_people(struct json_out *out, const char *list)
+{
+    begin(out, "people");
+    json_key(out, list);
+    json_open(out, '[');
+}
+
+void cache_say_people_end(struct json_out *out)
+{
+    json_close(out, ']');
+    json_close(out, '}');
+}
+
+void cache_say_cause(struct json_out *out, enum suppress cause, int64_t since_ms)
+{
+    put_text(out, "cause", suppress_name(cause));
+    put_int(out, "since", since_ms);
+}
+
+void cache_say_known_since(struct json_out *out, int64_t since_ms)
+{
+    put_int(out, "since", since_ms);
+}
+
+void cache_say_since(struct json_out *out, enum suppress cause, int64_t since_ms)
+{
+    put_int(out, suppress_name(cause), since_ms);
+}
+
+void cache_say_ended(struct json_out *out, const char *id, int64_t wrote_ms, int64_t told_ms)
+{
+    cache_say_people(out, "ended");
+    json_open(out, '{');
+    put_text(out, "id", id);
+    if (wrote_ms != 0)
+        put_text(out, "cause", suppress_name(SUPPRESS_OPTED_OUT));
+    put_int(out, wrote_ms != 0 ? "wrote" : "told", wrote_ms != 0 ? wrote_ms : told_ms);
+    json_close(out, '}');
+    cache_say_people_end(out);
+}
+
+void cache_say_hidden(struct json_out *out, const char *id)
+{
+    cache_say_people(out, "hide");
+    json_put_string(out, id);
+    cache_say_people_end(out);
+}
+
+void cache_say_people_after(struct json_out *out, int64_t version, int64_t limit)
+{
+    begin(out, "people");
+    put_int(out, "after", version);
+    put_int(out, "limit", limit);
+    json_close(out, '}');
+}
+
 static int64_t shared(int64_t moment, int64_t ahead_ms)
 {
     return moment == NEVER_SAID ? -1 : moment + ahead_ms;

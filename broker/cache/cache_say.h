@@ -15,6 +15,17 @@ void cache_say_poll_line(struct json_out *out, uint64_t number, enum reputation 
 void cache_say_poll_missed(struct json_out *out); /* from now on: cache_say_number() */
 void cache_say_number(struct json_out *out, uint64_t number);
 void cache_say_poll_end(struct json_out *out);
+/* {"what":"people", and a list of them that is called `list`; end. */
+void cache_say_people(struct json_out *out, const char *list);
+void cache_say_people_end(struct json_out *out);
+/* Members of one of them: why, since when; since when the hardest cause to lift holds, and the others (0: not known). */
+void cache_say_cause(struct json_out *out, enum suppress cause, int64_t since_ms);
+void cache_say_known_since(struct json_out *out, int64_t since_ms);
+void cache_say_since(struct json_out *out, enum suppress cause, int64_t since_ms);
+/* The recipient with that id may be sent to again: by what they wrote then; 0: by an operator, who said so at told_ms. */
+void cache_say_ended(struct json_out *out, const char *id, int64_t wrote_ms, int64_t told_ms);
+void cache_say_hidden(struct json_out *out, const char *id);
+void cache_say_people_after(struct json_out *out, int64_t version, int64_t limit);
 /* One line that this broker knows something worse of, since now if it has forgotten since when; `ahead_ms`: the shared
  * clock less ours. */
 void cache_say_known(struct json_out *out, const struct line_words *words, int64_t now_mono_ms, int64_t ahead_ms);

@@ -134,3 +134,11 @@ void account_answer(struct core *core, uint32_t at, uint32_t conversation, bool 
     effect_alert(out, ALERT_BREAKER_OPEN, 0, at);
     account_touch_lines(core, at, now);
 }
+
+uint32_t core_account_named(const struct core *core, uint64_t name)
+{
+    for (uint32_t a = 0; a < core->account_count; a++)
+        if (core->accounts[a].name == name)
+            return a;
+    return UINT32_MAX;
+}

@@ -306,6 +306,13 @@ struct change_suppression {
     int64_t since_ms;
     uint8_t causes; /* bit mask of enum suppress; 0, in older records: `cause` alone */
     const struct suppression_text *text; /* lent; NULL: nothing is known */
+    /* Not recorded; for a cache that other brokers share: */
+    uint8_t added;       /* bit mask of the cause that is new, or was said again; since when: */
+    int64_t added_ms;
+    uint8_t lifted;      /* of the causes that have ended ... */
+    int64_t lifted_ms;   /* ... by what the recipient wrote then; 0: by an operator */
+    bool hides;          /* the name is no longer kept */
+    const char *handle;  /* lent: of whom, where `text` does not say; NULL: not known */
 };
 
 struct change_start {

@@ -300,9 +300,25 @@ struct core_suppress { /* an operator's word about a recipient */
 };
 /* EFFECT_ANSWER. To say it again gives it another reason. */
 void core_suppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out);
-/* Whatever the cause; `handle`, `reason` and `by` are not asked for. Recipient 0: of a group, what is kept of its forgotten
+/* Whatever the cause; `reason` and `by` are not asked for. Recipient 0: of a group, what is kept of its forgotten
  * conversations. EFFECT_ANSWER not_found when there was none. */
 void core_unsuppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out);
+
+/* What the brokers of the account know together of a recipient: taken over as it is. */
+struct core_suppression_shared {
+    uint32_t account;
+    uint64_t recipient;                /* keyed hash of account and handle */
+    const char *handle;                /* NULL: their name is not kept */
+    int64_t since_ms[SUPPRESS_COUNT];  /* of each cause that holds; 0: it does not */
+    bool only_more;                    /* what holds here and not there has not been told yet: it stays */
+    const uint64_t *conversations;     /* as in core_suppress */
+    size_t conversation_count;
+};
+/* False: the table is full. */
+bool core_suppression_shared(struct core *core, const struct core_suppression_shared *shared, struct instant now,
+                             struct effects *out);
+/* The conf index of the account whose name has that number; UINT32_MAX: there is none. */
+uint32_t core_account_named(const struct core *core, uint64_t name);
 
 /* Goes through the texts that are kept for people (of pauses, suppressions, an operator's reputations), a slice each time;
  * zeros begin. `mask` changes one in place, never makes it longer, and says whether it did: what it belongs to is written

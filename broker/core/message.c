@@ -165,7 +165,7 @@ static void hear_word(struct core *core, const struct core_message_fact *fact, c
         return;
     }
     suppression_lift_kept(core, fact->homes, fact->home_count, at_ms, now, out);
-    if (suppression_lift(core, fact->recipient, at_ms, now, out)) {
+    if (suppression_lift(core, fact->recipient, fact->handle, at_ms, now, out)) {
         purge_stop(core, fact->homes, fact->home_count);
         for (size_t i = 0; i < count; i++)
             if (core->conversations[meant[i]].health != CHAT_OPTED_OUT)

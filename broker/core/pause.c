@@ -136,14 +136,6 @@ static uint32_t pool_by_name(const struct core *core, uint64_t name)
     return NO_POOL;
 }
 
-static uint32_t account_by_name(const struct core *core, uint64_t name)
-{
-    for (uint32_t a = 0; a < core->account_count; a++)
-        if (core->accounts[a].name == name)
-            return a;
-    return UINT32_MAX;
-}
-
 /* What the pause lies on: its count and its index. NULL: nothing that is here. */
 static uint32_t *count_of(struct core *core, const struct change_pause *pause, uint32_t *at)
 {
@@ -151,7 +143,7 @@ static uint32_t *count_of(struct core *core, const struct change_pause *pause, u
     case PAUSE_ALL:
         return &core->pauses_all;
     case PAUSE_ACCOUNT:
-        *at = account_by_name(core, pause->target);
+        *at = core_account_named(core, pause->target);
         return *at == UINT32_MAX ? NULL : &core->accounts[*at].pauses;
     case PAUSE_POOL:
         *at = pool_by_name(core, pause->target);

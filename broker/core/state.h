@@ -495,7 +495,8 @@ struct core {
     struct change_start start_changes[START_CHANGES];
     struct change_pause *pause_changes; /* [pauses_max]: no step ends or begins more */
     struct suppression_text suppression_changes[SUPPRESSION_CHANGES];
-    uint32_t name_change_next, start_change_next, pause_change_next, suppression_change_next;
+    char suppression_handles[SUPPRESSION_CHANGES][HANDLE_MAX_BYTES + 1]; /* of whom, where the texts do not say */
+    uint32_t name_change_next, start_change_next, pause_change_next, suppression_change_next, suppression_handle_next;
 
     struct name *names;
     uint32_t name_count;

@@ -126,8 +126,8 @@ void suppression_restore(struct core *core, const struct change_suppression *cha
     keep_text(core, suppressed, change->text);
 }
 
-static void record(struct core *core, const struct suppressed *suppressed, bool over, struct instant now,
-                   struct effects *out)
+static struct change_suppression *record(struct core *core, const struct suppressed *suppressed, bool over,
+                                         struct instant now, struct effects *out)
 {
     struct suppression_text *text = NULL;
     if (suppressed->text != 0) {
@@ -143,11 +143,25 @@ static void record(struct core *core, const struct suppressed *suppressed, bool 
                                                       .since_ms = suppressed->since_ms,
                                                       .causes = suppressed->causes,
                                                       .text = text};
+    return &change->suppression;
 }
 
-static void end(struct core *core, struct suppressed *suppressed, struct instant now, struct effects *out)
+/* For a cache that others share; `handle` NULL or "": not known. */
+static void name(struct core *core, struct change_suppression *change, const char *handle)
 {
-    record(core, suppressed, true, now, out);
+    char *copy = core->suppression_handles[core->suppression_handle_next++ % SUPPRESSION_CHANGES];
+    set(copy, sizeof *core->suppression_handles, handle);
+    change->handle = *copy == '\0' ? NULL : copy;
+}
+
+static void end(struct core *core, struct suppressed *suppressed, const char *handle, int64_t wrote_ms,
+                struct instant now, struct effects *out)
+{
+    uint8_t causes = suppressed->causes;
+    struct change_suppression *change = record(core, suppressed, true, now, out);
+    change->lifted = causes;
+    change->lifted_ms = wrote_ms;
+    name(core, change, handle);
     forget(core, suppressed);
 }
 
@@ -198,8 +212,12 @@ void suppression_add(struct core *core, uint32_t account, uint64_t recipient, en
     if (suppressed->cause != was || later)
         suppressed->since_ms = since_ms;
     bool learnt = learn(core, suppressed, text);
-    if (is_new || learnt || later)
-        record(core, suppressed, false, now, out);
+    if (!is_new && !learnt && !later)
+        return;
+    struct change_suppression *change = record(core, suppressed, false, now, out);
+    change->added = is_new || later ? (uint8_t)(1u << cause) : 0;
+    change->added_ms = since_ms;
+    name(core, change, text->recipient);
 }
 
 void suppression_hide(struct core *core, uint64_t recipient, struct instant now, struct effects *out)
@@ -207,8 +225,12 @@ void suppression_hide(struct core *core, uint64_t recipient, struct instant now,
     struct suppressed *suppressed = find(core, recipient);
     if (suppressed == NULL || suppressed->text == 0)
         return;
+    struct suppression_text known;
+    read_text(core, suppressed, &known);
     keep_text(core, suppressed, NULL);
-    record(core, suppressed, false, now, out);
+    struct change_suppression *change = record(core, suppressed, false, now, out);
+    change->hides = true;
+    name(core, change, known.recipient); /* the same one in every account, if there are many */
 }
 
 bool suppression_keep(struct core *core, uint32_t account, uint64_t conversation, int64_t since_ms, struct instant now,
@@ -227,16 +249,19 @@ bool suppression_reword(struct core *core, uint32_t slot, bool (*mask)(void *sel
     if (suppressed->key == 0 || suppressed->text == 0)
         return false;
     read_text(core, suppressed, &text);
-    bool reworded = mask(self, text.recipient);
-    reworded = mask(self, text.reason) || reworded;
-    if (!reworded)
+    struct suppression_text known = text;
+    bool hides = mask(self, text.recipient);
+    if (!mask(self, text.reason) && !hides)
         return false;
     keep_text(core, suppressed, &text);
-    record(core, suppressed, false, now, out);
+    struct change_suppression *change = record(core, suppressed, false, now, out);
+    change->hides = hides;
+    name(core, change, hides ? known.recipient : NULL);
     return true;
 }
 
-bool suppression_lift(struct core *core, uint64_t recipient, int64_t at_ms, struct instant now, struct effects *out)
+bool suppression_lift(struct core *core, uint64_t recipient, const char *handle, int64_t at_ms, struct instant now,
+                      struct effects *out)
 {
     struct suppressed *suppressed = find(core, recipient);
     if (suppressed == NULL)
@@ -246,11 +271,14 @@ bool suppression_lift(struct core *core, uint64_t recipient, int64_t at_ms, stru
         return false;
     unsigned left = suppressed->causes & ~(1u << SUPPRESS_OPTED_OUT);
     if (left == 0) {
-        end(core, suppressed, now, out);
+        end(core, suppressed, handle, at_ms, now, out);
         return true;
     }
     suppressed->causes = (uint8_t)left;
-    record(core, suppressed, false, now, out);
+    struct change_suppression *change = record(core, suppressed, false, now, out);
+    change->lifted = 1u << SUPPRESS_OPTED_OUT;
+    change->lifted_ms = at_ms;
+    name(core, change, handle);
     return false;
 }
 
@@ -258,14 +286,14 @@ void suppression_lift_kept(struct core *core, const uint64_t *conversations, siz
                            struct instant now, struct effects *out)
 {
     for (size_t i = 0; i < count; i++)
-        suppression_lift(core, kept_as(conversations[i]), at_ms, now, out);
+        suppression_lift(core, kept_as(conversations[i]), NULL, at_ms, now, out);
 }
 
 void suppression_renew(struct core *core, uint64_t recipient, struct instant now, struct effects *out)
 {
     const struct suppressed *suppressed = find(core, recipient);
     if (suppressed != NULL)
-        record(core, suppressed, false, now, out);
+        (void)record(core, suppressed, false, now, out);
 }
 
 /* ---- an operator's word, and what operators see ---- */
@@ -280,23 +308,71 @@ void core_suppress(struct core *core, const struct core_suppress *suppress, stru
     effect_answer(out, suppress->token, there ? CODE_NONE : CODE_BUSY); /* the table is full */
 }
 
-static bool end_by_hand(struct core *core, uint32_t account, uint64_t key, struct instant now, struct effects *out)
+static bool end_by_hand(struct core *core, uint32_t account, uint64_t key, const char *handle, struct instant now,
+                        struct effects *out)
 {
     struct suppressed *suppressed = find(core, key);
     bool there = suppressed != NULL && suppressed->account == core->accounts[account].name;
     if (there)
-        end(core, suppressed, now, out);
+        end(core, suppressed, handle, 0, now, out);
     return there;
 }
 
 void core_unsuppress(struct core *core, const struct core_suppress *suppress, struct instant now, struct effects *out)
 {
-    bool there = end_by_hand(core, suppress->account, suppress->recipient, now, out);
+    bool there = end_by_hand(core, suppress->account, suppress->recipient, suppress->handle, now, out);
     for (size_t i = 0; i < suppress->conversation_count; i++)
-        there = end_by_hand(core, suppress->account, kept_as(suppress->conversations[i]), now, out) || there;
+        there = end_by_hand(core, suppress->account, kept_as(suppress->conversations[i]), NULL, now, out) || there;
     if (there)
         purge_stop(core, suppress->conversations, suppress->conversation_count);
     effect_answer(out, suppress->token, there ? CODE_NONE : CODE_NOT_FOUND);
+}
+
+/* ---- what other brokers know ---- */
+
+static unsigned causes_of(const struct core_suppression_shared *shared)
+{
+    unsigned causes = 0;
+    for (unsigned cause = SUPPRESS_NONE + 1; cause < SUPPRESS_COUNT; cause++)
+        if (shared->since_ms[cause] != 0)
+            causes |= 1u << cause;
+    return causes;
+}
+
+static void share_end(struct core *core, struct suppressed *suppressed, unsigned causes,
+                      const struct core_suppression_shared *shared, struct instant now, struct effects *out)
+{
+    if (causes != 0) {
+        suppressed->causes = (uint8_t)causes;
+        suppressed->cause = hardest(causes);
+        suppressed->since_ms = shared->since_ms[suppressed->cause];
+        (void)record(core, suppressed, false, now, out);
+        return;
+    }
+    end(core, suppressed, NULL, 0, now, out);
+    purge_stop(core, shared->conversations, shared->conversation_count);
+}
+
+bool core_suppression_shared(struct core *core, const struct core_suppression_shared *shared, struct instant now,
+                             struct effects *out)
+{
+    struct suppression_text text;
+    unsigned causes = causes_of(shared);
+    bool was = suppression_has(core, shared->recipient);
+    suppression_text_set(&text, shared->handle, NULL, NULL);
+    for (unsigned cause = SUPPRESS_NONE + 1; cause < SUPPRESS_COUNT; cause++)
+        if (shared->since_ms[cause] != 0)
+            suppression_add(core, shared->account, shared->recipient, (enum suppress)cause, shared->since_ms[cause],
+                            &text, now, out);
+    struct suppressed *suppressed = find(core, shared->recipient);
+    if (suppressed == NULL)
+        return causes == 0;
+    if (!was)
+        purge_all(core, shared->conversations, shared->conversation_count, now, out);
+    unsigned more = suppressed->causes & ~causes;
+    if (more != 0 && !shared->only_more)
+        share_end(core, suppressed, causes, shared, now, out);
+    return true;
 }
 
 static struct suppression_view view_of(const struct core *core, uint32_t account, const struct suppressed *suppressed)

@@ -21,8 +21,10 @@ void suppression_hide(struct core *core, uint64_t recipient, struct instant now,
 /* It holds on with other words (core_reword()). */
 bool suppression_reword(struct core *core, uint32_t slot, bool (*mask)(void *self, char *text), void *self,
                         struct instant now, struct effects *out);
-/* The recipient wrote again, at `at_ms`: lifts their own older word, not a block of ours. True: nothing is left. */
-bool suppression_lift(struct core *core, uint64_t recipient, int64_t at_ms, struct instant now, struct effects *out);
+/* The recipient (`handle` NULL: not told) wrote again, at `at_ms`: lifts their own older word, not a block of ours. True:
+ * nothing is left. */
+bool suppression_lift(struct core *core, uint64_t recipient, const char *handle, int64_t at_ms, struct instant now,
+                      struct effects *out);
 /* Likewise of their direct conversations that were forgotten. */
 void suppression_lift_kept(struct core *core, const uint64_t *conversations, size_t count, int64_t at_ms,
                            struct instant now, struct effects *out);

@@ -185,6 +185,7 @@ enum admin_step call_unsuppress(struct admin_turn *turn, struct exchange *x)
         .token = x->token,
         .account = account,
         .recipient = recipients_direct(turn->options->hash, turn->options->conf->accounts[account].name, &to),
+        .handle = to.handles[0],
         .conversations = conversations,
         .conversation_count =
             recipients_conversations(turn->options->hash, turn->options->conf, account, &to, conversations)};

@@ -56,7 +56,7 @@ static inline int64_t conf_history_ms(const struct conf_store *store)
 }
 
 struct conf_cache {
-    char *kind, *redis, *redis_password_file, *sentinel_password_file;
+    char *kind, *redis, *redis_password_file, *sentinel_password_file, *secret_file;
 };
 
 struct conf_account {

@@ -1,5 +1,6 @@
 /* cache_rules_test.c — one set of rules, two bodies: whatever a line is told, merge.c and the script in Redis make the
  * same of it (DESIGN traps 7 and 11). */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +29,9 @@ struct pair { /* the line, as each of the two has it */
 
 static void state(const struct json_out *fact, struct pair *pair)
 {
-    redisReply *reply = redisCommand(context, "EVAL %s 4 {a}lines {a}meta {a}events {a}poller %b news", cache_script,
-                                     fact->text, fact->bytes);
+    redisReply *reply = redisCommand(context,
+                                     "EVAL %s 7 {a}lines {a}meta {a}events {a}poller {a}people {a}changed {a}ended %b news",
+                                     cache_script, fact->text, fact->bytes);
     MUST(reply != NULL && reply->type == REDIS_REPLY_STRING, "the script says: %s",
          reply == NULL ? context->errstr : reply->str);
     cJSON *answer = json_parse(reply->str, reply->len, NULL);
@@ -208,7 +210,136 @@ START_TEST(the_script_and_merge_make_the_same_of_any_facts)
 }
 END_TEST
 
+/* ---- who must not be sent to ---- */
+
+#define DAY_MS INT64_C(86400000)
+
+/* What the script answers to a fact about people; the caller's. */
+static cJSON *people(int64_t now_ms, const char *members)
+{
+    char fact[1024];
+    snprintf(fact, sizeof fact, "{\"what\":\"people\",\"now\":%lld,%s}", (long long)now_ms, members);
+    redisReply *reply = redisCommand(context,
+                                     "EVAL %s 7 {a}lines {a}meta {a}events {a}poller {a}people {a}changed {a}ended %s news",
+                                     cache_script, fact);
+    MUST(reply != NULL && reply->type == REDIS_REPLY_STRING, "the script says: %s",
+         reply == NULL ? context->errstr : reply->str);
+    cJSON *answer = json_parse(reply->str, reply->len, NULL);
+    freeReplyObject(reply);
+    return answer;
+}
+
+static void state_people(int64_t now_ms, const char *members)
+{
+    cJSON_Delete(people(now_ms, members));
+}
+
+/* Since when that cause holds of recipient `id`; 0: it does not. */
+static int64_t since(int64_t now_ms, const char *id, const char *cause)
+{
+    cJSON *answer = people(now_ms, "\"after\":0,\"limit\":100");
+    const cJSON *person;
+    int64_t found = 0;
+    cJSON_ArrayForEach(person, json_get(answer, "read")) if (strcmp(json_string(person, "id"), id) == 0)
+        (void)json_int(person, cause, &found);
+    cJSON_Delete(answer);
+    return found;
+}
+
+static void begin_people(void)
+{
+    redis_start(&redis);
+    context = redis_connect(&redis);
+}
+
+static void end_people(void)
+{
+    redisFree(context);
+    redis_end(&redis);
+}
+
+START_TEST(what_an_operator_has_ended_does_not_come_back_from_a_broker_that_has_not_heard_of_it)
+{
+    begin_people();
+    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"operator\",\"since\":900,\"sealed\":\"s\"}]");
+    MUST(since(5000, "a", "operator") == 900, "not taken");
+    state_people(6000, "\"ended\":[{\"id\":\"a\",\"told\":6000}]");
+    state_people(7000, "\"known\":[{\"id\":\"a\",\"since\":900,\"operator\":900,\"sealed\":\"s\"}]");
+    MUST(since(7000, "a", "operator") == 0, "it came back");
+    state_people(7000, "\"known\":[{\"id\":\"a\",\"since\":901,\"operator\":901,\"blocked\":0,\"sealed\":\"s\"}]");
+    MUST(since(7000, "a", "operator") == 901 && since(7000, "a", "blocked") == 901, "what was said since is lost");
+    state_people(8000, "\"ended\":[{\"id\":\"a\",\"told\":6500}]");
+    MUST(since(8000, "a", "operator") == 901, "an older word than theirs has ended it");
+    end_people();
+}
+END_TEST
+
+START_TEST(the_later_of_their_words_counts_whichever_comes_first)
+{
+    begin_people();
+    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"since\":900,\"sealed\":\"s\"}]");
+    state_people(5000, "\"ended\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"wrote\":899}]");
+    MUST(since(5000, "a", "opted_out") == 900, "an older message lifts it");
+    state_people(5000, "\"ended\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"wrote\":950}]");
+    MUST(since(5000, "a", "opted_out") == 0, "a newer message does not lift it");
+    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"since\":940,\"sealed\":\"s\"}]");
+    MUST(since(5000, "a", "opted_out") == 0, "a keyword of before that message comes late and counts");
+    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"since\":960,\"sealed\":\"s\"}]");
+    MUST(since(5000, "a", "opted_out") == 960, "a keyword after it does not count");
+    end_people();
+}
+END_TEST
+
+START_TEST(changes_are_read_in_parts_and_what_has_ended_is_forgotten_after_a_month)
+{
+    begin_people();
+    for (int i = 0; i < 5; i++) {
+        char fact[160];
+        snprintf(fact, sizeof fact, "\"told\":[{\"id\":\"p%d\",\"cause\":\"blocked\",\"since\":9,\"sealed\":\"s\"}]", i);
+        state_people(5000, fact);
+    }
+    cJSON *first = people(5000, "\"after\":0,\"limit\":3");
+    int64_t upto = 0;
+    char rest[64];
+    MUST(cJSON_GetArraySize(json_get(first, "read")) == 3 && json_bool(first, "more", false), "not in parts");
+    MUST(json_int(first, "upto", &upto), "no version");
+    cJSON_Delete(first);
+    snprintf(rest, sizeof rest, "\"after\":%lld,\"limit\":3", (long long)upto);
+    cJSON *second = people(5000, rest);
+    MUST(cJSON_GetArraySize(json_get(second, "read")) == 2 && !json_bool(second, "more", true), "not the rest");
+    cJSON_Delete(second);
+    state_people(6000, "\"ended\":[{\"id\":\"p1\",\"told\":6000}]");
+    state_people(6000 + 31 * DAY_MS, "\"hide\":[]");
+    redisReply *left = redisCommand(context, "HLEN {a}people");
+    MUST(left->integer == 4, "%lld are left", left->integer);
+    freeReplyObject(left);
+    MUST(since(6000 + 31 * DAY_MS, "p2", "blocked") == 9, "one that holds is forgotten, too");
+    end_people();
+}
+END_TEST
+
+START_TEST(a_name_that_is_not_to_be_kept_is_kept_by_nobody_until_they_are_heard_of_again)
+{
+    begin_people();
+    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"blocked\",\"since\":9,\"sealed\":\"s\"}]");
+    state_people(5000, "\"hide\":[\"a\"]");
+    state_people(5000, "\"known\":[{\"id\":\"a\",\"since\":9,\"blocked\":9,\"sealed\":\"t\"}]");
+    cJSON *answer = people(5000, "\"after\":0,\"limit\":3");
+    MUST(json_bool(json_get(answer, "read")->child, "hidden", false), "a broker that knows the name brings it back");
+    cJSON_Delete(answer);
+    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"since\":9,\"sealed\":\"t\"}]");
+    answer = people(5000, "\"after\":0,\"limit\":3");
+    MUST(!json_bool(json_get(answer, "read")->child, "hidden", false), "their own new word is nameless");
+    cJSON_Delete(answer);
+    end_people();
+}
+END_TEST
+
 int main(void)
 {
-    return RUN_TESTS("cache_rules", 60, the_script_and_merge_make_the_same_of_any_facts);
+    return RUN_TESTS("cache_rules", 60, the_script_and_merge_make_the_same_of_any_facts,
+                     what_an_operator_has_ended_does_not_come_back_from_a_broker_that_has_not_heard_of_it,
+                     the_later_of_their_words_counts_whichever_comes_first,
+                     changes_are_read_in_parts_and_what_has_ended_is_forgotten_after_a_month,
+                     a_name_that_is_not_to_be_kept_is_kept_by_nobody_until_they_are_heard_of_again);
 }

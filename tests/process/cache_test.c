@@ -23,14 +23,18 @@ static bool both(size_t line, const char *gate)
     return rig_line_is(&rig, line, gate, NULL) && rig_line_is(&other, line, gate, NULL);
 }
 
+#define SECRET "one line that all the brokers of an account have"
+
 /* Webhooks go to the first one only. */
 static void begin(void)
 {
     static char address[128];
     redis_start(&redis);
     snprintf(address, sizeof address, "cache.redis=redis+unix://%s", redis.socket);
-    const char *const sets[] = {"cache.kind=redis", address, "accounts.default.stale_after_ms=2000", NULL};
+    const char *const sets[] = {"cache.kind=redis", address, "cache.secret_file=cache.secret",
+                                "accounts.default.stale_after_ms=2000", NULL};
     rig_open(&rig, sets);
+    rig_write(&rig, "cache.secret", SECRET "\n");
     rig_start(&rig, 0);
     sibling_open(&other, &rig, "other");
     start_other();
@@ -131,11 +135,206 @@ START_TEST(a_redis_that_wants_a_password_gets_it)
 }
 END_TEST
 
+/* ---- who must not be sent to ---- */
+
+#define PERSON  "+14155550163"
+#define PATH    "/v1/suppressions/default/" PERSON
+#define MESSAGE "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hello\"}]}"
+
+static long suppress(struct rig *at, const char *method)
+{
+    long status;
+    cJSON_Delete(rig_ask(at, method, PATH, "{\"reason\":\"asked by letter\"}", &status));
+    return status;
+}
+
+static bool lists(struct rig *at, bool expected)
+{
+    cJSON *answer = rig_ask(at, "GET", "/v1/suppressions/default", NULL, NULL);
+    bool there = false;
+    const cJSON *one;
+    cJSON_ArrayForEach(one, cJSON_GetObjectItem(answer, "suppressions"))
+    {
+        const char *to = cJSON_GetStringValue(cJSON_GetObjectItem(one, "to"));
+        there |= to != NULL && strcmp(to, PERSON) == 0;
+    }
+    bool good = answer != NULL && there == expected;
+    cJSON_Delete(answer);
+    return good;
+}
+
+static bool both_list(bool expected)
+{
+    return lists(&rig, expected) && lists(&other, expected);
+}
+
+/* Is a job to them refused there? */
+static bool refuses(struct rig *at)
+{
+    long status;
+    char *answer = rig_fetch(at, at->token, "POST", "/v1/jobs", "{\"to\":\"" PERSON "\"," MESSAGE "}", 0, &status);
+    bool refused = strstr(answer, "\"opted_out\"") != NULL;
+    free(answer);
+    return refused;
+}
+
+static void must_hide(redisContext *context, const redisReply *reply)
+{
+    for (size_t i = 0; i < reply->elements; i++)
+        must_hide(context, reply->element[i]);
+    if (reply->str != NULL)
+        MUST(strstr(reply->str, PERSON + 1) == NULL, "Redis holds a recipient: %s", reply->str);
+}
+
+static void nobody_is_named_in_redis(void)
+{
+    static const char *const asks[] = {"KEYS *", "HGETALL lineward:{default}:people", "HGETALL lineward:{default}:meta",
+                                       "ZRANGE lineward:{default}:changed 0 -1", "HGETALL lineward:{default}:lines"};
+    redisContext *context = redis_connect(&redis);
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        redisReply *reply = redisCommand(context, asks[i]);
+        must_hide(context, reply);
+        freeReplyObject(reply);
+    }
+    redisFree(context);
+}
+
+/* covers: key cache.secret_file */
+START_TEST(who_is_not_to_be_sent_to_at_one_broker_is_not_sent_to_at_any)
+{
+    begin();
+    MUST(suppress(&rig, "PUT") == 200, "not taken");
+    AWAIT(both_list(true), "the other one does not know them");
+    MUST(refuses(&rig) && refuses(&other), "a job to them is taken");
+    nobody_is_named_in_redis();
+    MUST(suppress(&other, "DELETE") == 200, "not ended");
+    AWAIT(both_list(false), "the first one does not let them go");
+    MUST(suppress(&other, "PUT") == 200, "not taken anew");
+    AWAIT(both_list(true), "the first one does not hear of it again");
+    end();
+}
+END_TEST
+
+static bool job_is(struct rig *at, const char *id, const char *expected)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/v1/jobs/%s", id);
+    cJSON *answer = rig_ask(at, "GET", path, NULL, NULL);
+    const char *state = text_at(answer, "state");
+    bool is = state != NULL && strcmp(state, expected) == 0;
+    cJSON_Delete(answer);
+    return is;
+}
+
+static void enqueue(struct rig *at, const char *id)
+{
+    char job[256];
+    snprintf(job, sizeof job, "{\"id\":\"%s\",\"to\":\"" PERSON "\"," MESSAGE "}", id);
+    cJSON_Delete(rig_ask(at, "POST", "/v1/jobs", job, NULL));
+}
+
+/* The provider says so to one broker; a message of theirs that another has heard of lets them go. */
+START_TEST(a_providers_opt_out_ends_what_waits_at_another_broker_and_their_answer_lets_go_at_all)
+{
+    begin();
+    rig_start_worker(&rig, 0);
+    enqueue(&rig, "first");
+    AWAIT(job_is(&rig, "first", "sent"), "not sent");
+    enqueue(&other, "waits");
+    MUST(job_is(&other, "waits", "queued"), "ended too early");
+    cJSON_Delete(rig_control(&rig, "POST", "/recipients/" PERSON, "{\"opted_out\":true}"));
+    enqueue(&rig, "tried");
+    AWAIT(job_is(&rig, "tried", "suppressed"), "403/2024 does not suppress the job");
+    AWAIT(job_is(&other, "waits", "suppressed"), "what waits at the other one still waits");
+    MUST(refuses(&other), "the other one takes a job to them");
+    cJSON_Delete(rig_control(&rig, "POST", "/answers", "{\"recipient\":\"" PERSON "\",\"text\":\"hello again\"}"));
+    AWAIT(both_list(false), "their answer lets them go nowhere else");
+    MUST(!refuses(&other), "the other one still takes no job to them");
+    end();
+}
+END_TEST
+
+static bool erased(void)
+{
+    cJSON *answer = rig_ask(&rig, "GET", "/v1/erasures", NULL, NULL);
+    const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItem(answer, "erasures"), 0);
+    const char *state = cJSON_GetStringValue(cJSON_GetObjectItem(first, "state"));
+    bool done = state != NULL && strcmp(state, "done") == 0;
+    cJSON_Delete(answer);
+    return done;
+}
+
+/* A broker that comes later must not send to them either, and learns no name; who has the number can end it. */
+START_TEST(who_was_erased_is_still_not_sent_to_by_a_broker_that_comes_later)
+{
+    begin();
+    program_end(&other.broker);
+    other.broker.pid = 0;
+    MUST(suppress(&rig, "PUT") == 200, "not taken");
+    long status;
+    cJSON_Delete(rig_ask(&rig, "POST", "/v1/erasures", "{\"to\":\"" PERSON "\",\"reason\":\"asked by letter\"}", &status));
+    MUST(status == 202, "the erasure is not taken: %ld", status);
+    AWAIT(erased(), "not erased");
+    char command[160];
+    snprintf(command, sizeof command, "rm -r '%s/other'", rig.folder);
+    MUST(system(command) == 0, "the other store is still there");
+    start_other();
+    AWAIT(refuses(&other), "the one that came later sends to them");
+    MUST(lists(&other, false), "it knows their name");
+    MUST(suppress(&rig, "DELETE") == 200, "not ended");
+    AWAIT(!refuses(&other), "not ended there");
+    end();
+}
+END_TEST
+
+START_TEST(who_opts_out_while_redis_is_away_has_opted_out_at_both_when_it_is_back)
+{
+    begin();
+    MUST(suppress(&rig, "PUT") == 200, "not taken");
+    AWAIT(both_list(true), "the other one does not know them");
+    program_signal(&redis.program, SIGSTOP);
+    AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.broker, "cache_away"), "nobody notices");
+    MUST(suppress(&rig, "DELETE") == 200, "not ended");
+    program_signal(&redis.program, SIGCONT);
+    AWAIT(both_list(false), "that it has ended is lost");
+    program_signal(&redis.program, SIGSTOP);
+    MUST(suppress(&other, "PUT") == 200, "not taken");
+    program_signal(&redis.program, SIGCONT);
+    AWAIT(both_list(true), "that they opted out is lost");
+    end();
+}
+END_TEST
+
+/* A Redis that has lost everything, without as much as a lost connection, and a broker that comes with an empty store. */
+START_TEST(a_redis_that_was_emptied_is_told_again_and_a_new_broker_hears_of_it)
+{
+    begin();
+    MUST(suppress(&rig, "PUT") == 200, "not taken");
+    AWAIT(both_list(true), "the other one does not know them");
+    program_end(&other.broker);
+    other.broker.pid = 0;
+    redisContext *context = redis_connect(&redis);
+    freeReplyObject(redisCommand(context, "FLUSHALL"));
+    redisFree(context);
+    char command[160];
+    snprintf(command, sizeof command, "rm -r '%s/other'", rig.folder);
+    MUST(system(command) == 0, "the other store is still there");
+    start_other();
+    AWAIT(both_list(true), "they are forgotten");
+    end();
+}
+END_TEST
+
 int main(void)
 {
     return RUN_TESTS("cache", 120, a_critical_told_to_one_closes_at_both_and_a_proof_opens_at_both,
                      when_the_one_that_polls_is_killed_the_other_one_polls,
                      one_that_slept_through_its_lease_changes_nothing,
                      while_redis_is_away_each_goes_on_and_then_they_agree,
+                     who_is_not_to_be_sent_to_at_one_broker_is_not_sent_to_at_any,
+                     a_providers_opt_out_ends_what_waits_at_another_broker_and_their_answer_lets_go_at_all,
+                     who_was_erased_is_still_not_sent_to_by_a_broker_that_comes_later,
+                     who_opts_out_while_redis_is_away_has_opted_out_at_both_when_it_is_back,
+                     a_redis_that_was_emptied_is_told_again_and_a_new_broker_hears_of_it,
                      a_redis_that_wants_a_password_gets_it);
 }

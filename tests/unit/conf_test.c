@@ -26,6 +26,7 @@ static void check_broker_and_store(const struct conf *c)
     ck_assert_str_eq(c->cache.redis, "redis://127.0.0.1:6379/0");
     ck_assert_ptr_null(c->cache.redis_password_file);
     ck_assert_ptr_null(c->cache.sentinel_password_file);
+    ck_assert_ptr_null(c->cache.secret_file);
     ck_assert_uint_eq(c->broker.outcome_host_count, 0);
 }
 

@@ -283,6 +283,54 @@ START_TEST(another_accounts_are_not_listed_nor_lifted)
 }
 END_TEST
 
+/* ---- what other brokers know ---- */
+
+static void shared(int64_t opted_out_ms, int64_t operator_ms, bool only_more)
+{
+    const uint64_t conversation = 7;
+    struct core_suppression_shared shared = {
+        .recipient = RECIPIENT(7),
+        .handle = HANDLE,
+        .since_ms = {[SUPPRESS_OPTED_OUT] = opted_out_ms, [SUPPRESS_OPERATOR] = operator_ms},
+        .only_more = only_more,
+        .conversations = &conversation,
+        .conversation_count = 1};
+    ck_assert(core_suppression_shared(rig->core, &shared, rig->now, &rig->out));
+    rig_keep(rig);
+}
+
+START_TEST(what_another_broker_was_told_holds_here_and_ends_here)
+{
+    uint64_t waiting = rig_send(rig, 7, CLASS_CAMPAIGN);
+    shared(5000, 0, false);
+    ck_job(waiting, JOB_NONE, REASON_NONE); /* it has ended */
+    ck_listed(SUPPRESS_OPTED_OUT, BIT(OPTED_OUT), HANDLE, "");
+    ck_assert_int_eq(list().views[0].since_ms, 5000);
+    shared(5000, 6000, false);
+    ck_listed(SUPPRESS_OPERATOR, BIT(OPTED_OUT) | BIT(OPERATOR), HANDLE, "");
+    shared(5000, 0, false);
+    ck_listed(SUPPRESS_OPTED_OUT, BIT(OPTED_OUT), HANDLE, "");
+    rig_restart(rig, 0);
+    ck_listed(SUPPRESS_OPTED_OUT, BIT(OPTED_OUT), HANDLE, "");
+    shared(0, 0, true); /* they do not know it yet */
+    ck_assert_int_eq(asked(7), CODE_OPTED_OUT);
+    shared(0, 0, false);
+    ck_assert_uint_eq(list().count, 0);
+    ck_assert_int_eq(asked(7), CODE_NONE);
+    rig_restart(rig, 0);
+    ck_assert_uint_eq(list().count, 0);
+}
+END_TEST
+
+START_TEST(what_is_shared_again_is_not_written_again)
+{
+    shared(5000, 6000, false);
+    size_t before = rig_records(rig, CHANGE_SUPPRESSION, 0, 0);
+    shared(5000, 6000, false);
+    ck_assert_uint_eq(rig_records(rig, CHANGE_SUPPRESSION, 0, 0), before);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {the_recipients_own_word_is_listed_and_lifted_by_the_next_message,
@@ -295,6 +343,8 @@ int main(void)
                                          a_restart_and_the_cleaner_keep_texts_and_causes,
                                          a_record_of_an_older_version_has_its_one_cause_and_no_recipient,
                                          many_come_and_go_in_little_memory,
-                                         another_accounts_are_not_listed_nor_lifted};
+                                         another_accounts_are_not_listed_nor_lifted,
+                                         what_another_broker_was_told_holds_here_and_ends_here,
+                                         what_is_shared_again_is_not_written_again};
     return run_suite("core_suppression", tests, sizeof tests / sizeof *tests);
 }
