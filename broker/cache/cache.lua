@@ -15,8 +15,8 @@
 -- {"what":"told","number":…,"event":…,"reputation":…,"service":…,"changed_at":…}   a webhook; absent members are absent
 -- {"what":"polled","nonce":…,"begun":…,"cached":…,"interval":…,"lines":[[number,reputation,service],…],"missed":[…]}
 --                                              lines of a good list, and known ones that it does not have
--- {"what":"flagged","number":…}                a try was refused for the line's sake
--- {"what":"lifted","number":…}                 ... and a probe of such a line went through
+-- {"what":"flagged","number":…,"at":…}         a try was refused for the line's sake, then
+-- {"what":"lifted","number":…,"at":…}          ... and a probe of such a line went through
 -- {"what":"known","lines":[…]}                 what a broker knows of lines, and this Redis perhaps no more: the worse counts
 -- {"what":"hold","nonce":…,"ms":…}             may this broker poll, for so long?
 -- {"what":"trial"}                             nothing: does this Redis take what is written?
@@ -26,7 +26,7 @@
 -- {"what":"people","hide":[id,…]}              nobody is to keep their name
 -- {"what":"people","after":version,"limit":…}  who has changed since
 --
--- Answers {"clock":…,"refused":…,"lines":[…],"people":[…]} with each line and recipient that was spoken of, as they are
+-- Answers {"clock":…,"refused":…,"event":…,"again":…,"lines":[…],"people":[…]} with each line and recipient that was spoken of, as they are
 -- now; to `after`: {"read":[…],"upto":version,"more":…,"epoch":…}.
 
 local EVENT_MS = 72 * 3600 * 1000
@@ -289,14 +289,19 @@ local function change(number, rule)
 end
 
 local function is_known_event()
+    return fact.event and redis.call('ZSCORE', KEYS[3], fact.event)
+end
+
+-- After what it says was taken: what fails half way is told again, and is not a known event then.
+local function remember_event()
     if not fact.event then
-        return false
+        return
     end
     local old = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now - EVENT_MS, 'LIMIT', 0, EVENTS_AT_ONCE)
     if #old > 0 then
         redis.call('ZREM', KEYS[3], unpack(old))
     end
-    return redis.call('ZADD', KEYS[3], 'NX', now, fact.event) == 0
+    redis.call('ZADD', KEYS[3], string.format('%.0f', now), fact.event)
 end
 
 -- What a broker was told and Redis has lost since (or never heard: it was away), without the proof gathered since.
@@ -492,9 +497,13 @@ local function hold()
 end
 
 local refused = false
+local again = false
 if fact.what == 'told' then
-    local again = is_known_event()
+    again = is_known_event() and true or false
     change(fact.number, function(line) return not again and told(line) end)
+    if not again then
+        remember_event()
+    end
 elseif fact.what == 'polled' then
     if redis.call('GET', KEYS[4]) ~= fact.nonce then
         refused = true
@@ -508,6 +517,9 @@ elseif fact.what == 'polled' then
     end
 elseif fact.what == 'flagged' then
     change(fact.number, function(line)
+        if line.active_at > fact.at then
+            return false -- it is told late
+        end
         if line.service ~= 'FLAGGED' then
             line.service_source = 'error'
         end
@@ -516,7 +528,7 @@ elseif fact.what == 'flagged' then
     end)
 elseif fact.what == 'lifted' then
     change(fact.number, function(line)
-        if line.service ~= 'FLAGGED' or line.service_source ~= 'error' then
+        if line.service ~= 'FLAGGED' or line.service_source ~= 'error' or line.flagged_at > fact.at then
             return false
         end
         line.service = 'ACTIVE'
@@ -533,7 +545,7 @@ elseif fact.what == 'people' then
     state_people()
 end
 
-local answer = {clock = now, refused = refused, lines = lines, people = people, people_full = people_full}
+local answer = {clock = now, refused = refused, event = fact.event, again = again, lines = lines, people = people, people_full = people_full}
 if (#lines > 0 or #people > 0) and not refused then
     redis.call('PUBLISH', ARGV[2], cjson.encode(answer))
 end

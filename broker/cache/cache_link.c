@@ -40,9 +40,9 @@ static void say_owed(struct cache_link *link, const struct cache_owed_fact *owed
     if (owed->kind == OWED_TOLD)
         cache_say_told(&link->text, &owed->fact);
     else if (owed->kind == OWED_SERVICE)
-        cache_say_service(&link->text, owed->fact.number, owed->flagged);
+        cache_say_service(&link->text, owed->fact.number, owed->flagged, owed->since_mono_ms + link->clock.ahead_ms);
     else if (owed->kind == OWED_ENDED)
-        cache_say_ended(&link->text, owed->id, owed->wrote_ms, owed->since_mono_ms + link->ahead_ms + SLACK_MS);
+        cache_say_ended(&link->text, owed->id, owed->wrote_ms, owed->since_mono_ms + link->clock.ahead_ms + SLACK_MS);
     else
         cache_say_hidden(&link->text, owed->id);
 }
@@ -52,7 +52,7 @@ static void pay(struct cache_link *link)
 {
     const struct cache_owed_fact *owed;
     uint32_t number;
-    while (link->has_clock && (owed = cache_owed_next(&link->owed, link->now.mono_ms, &number)) != NULL) {
+    while (link->clock.is_known && (owed = cache_owed_next(&link->owed, link->now.mono_ms, &number)) != NULL) {
         say_owed(link, owed);
         if (!cache_link_run(link, owed->fact.account, TAG_OWED | number)) {
             cache_owed_unanswered(&link->owed, number, link->now.mono_ms);
@@ -69,32 +69,37 @@ void cache_link_persist(struct cache_link *link)
 static void on_changed(void *self, uint32_t account, const char *text, size_t bytes)
 {
     struct cache_link *link = self;
-    cJSON *answer = cache_take_answer(link, text, bytes);
-    (void)cache_take_lines(link, account, answer, 0);
+    const struct cache_asked nobody = {0};
+    /* How long it was under way nobody knows: what time it is there is taken from answers only. */
+    cJSON *news = link->clock.is_known ? json_parse(text, bytes, NULL) : NULL;
+    (void)cache_take_lines(link, account, news, &nobody);
     if (link->people != NULL)
-        cache_people_heard(link->people, account, answer, link->now, link->out);
-    cJSON_Delete(answer);
+        cache_people_heard(link->people, account, news, link->now, link->out);
+    cJSON_Delete(news);
 }
 
 static void on_line(void *self, uint32_t account, const char *text, size_t bytes)
 {
     struct cache_link *link = self;
+    const struct cache_asked nobody = {0};
     struct cache_line line;
     cJSON *object = json_parse(text, bytes, NULL);
-    if (link->has_clock && cache_line_read(object, &line))
-        cache_take_line(link, account, &line, 0);
+    if (link->clock.is_known && cache_line_read(object, &line))
+        cache_take_line(link, account, &line, &nobody);
     cJSON_Delete(object);
 }
 
 /* ---- answers ---- */
 
-static void on_pending(struct cache_link *link, struct pending *pending, const cJSON *answer)
+static void on_pending(struct cache_link *link, uint32_t place, const cJSON *answer)
 {
-    struct pending told = *pending;
-    pending->used = false;
+    struct cache_pending_fact told = *cache_pending_at(&link->pending, place);
+    cache_pending_remove(&link->pending, place);
     if (link->out == NULL)
         return; /* the broker ends: its webhook is not answered, and comes again */
-    if (answer != NULL && cache_take_lines(link, told.fact.account, answer, told.token))
+    const struct cache_asked asked = {.token = told.token,
+                                      .undoes = told.warned && json_bool(answer, "again", false)};
+    if (answer != NULL && cache_take_lines(link, told.fact.account, answer, &asked))
         return;
     owe_told(link, &told.fact); /* whether it was heard there is not known, so it is told again */
     core_line_told(link->options.core, told.token, &told.fact, link->now, link->out);
@@ -106,7 +111,7 @@ static void on_answered(void *self, uint64_t tag, const char *text, size_t bytes
     struct cache_link *link = self;
     cJSON *answer = text == NULL ? NULL : cache_take_answer(link, text, bytes);
     if ((tag & TAG_PENDING) != 0)
-        on_pending(link, &link->pending[tag & UINT32_MAX], answer);
+        on_pending(link, (uint32_t)tag, answer);
     else if ((tag & TAG_HOLD) != 0)
         cache_poll_answered(link, (uint32_t)(tag & UINT32_MAX), answer);
     else if ((tag & TAG_PEOPLE) != 0)
@@ -120,29 +125,21 @@ static void on_answered(void *self, uint64_t tag, const char *text, size_t bytes
 
 /* ---- what is stated here ---- */
 
-static struct pending *free_pending(struct cache_link *link)
-{
-    for (size_t i = 0; i < PENDING_MAX; i++)
-        if (!link->pending[i].used)
-            return &link->pending[i];
-    return NULL;
-}
-
 void cache_link_told(struct cache_link *link, uint64_t token, const struct core_line_fact *fact, struct instant now,
                      struct effects *out)
 {
     link->now = now;
     link->out = out;
-    struct pending *pending = cache_redis_is_up(link->redis) ? free_pending(link) : NULL;
-    bool sent = pending != NULL && tell(link, fact, TAG_PENDING | (uint64_t)(pending - link->pending));
-    if (!sent) {
+    uint32_t place = cache_redis_is_up(link->redis) ? cache_pending_add(&link->pending, token, fact) : 0;
+    if (place == 0 || !tell(link, fact, TAG_PENDING | place)) {
+        if (place != 0)
+            cache_pending_remove(&link->pending, place);
         owe_told(link, fact);
         core_line_told(link->options.core, token, fact, now, out);
         cache_link_persist(link);
         return;
     }
-    *pending = (struct pending){.used = true, .token = token, .fact = *fact};
-    core_line_warned(link->options.core, fact, now, out);
+    cache_pending_at(&link->pending, place)->warned = core_line_warned(link->options.core, fact, now, out);
     cache_link_persist(link);
 }
 
@@ -175,6 +172,7 @@ static void on_up(void *self)
     struct cache_link *link = self;
     log_event(LOG_INFO, "cache_up", "accounts=%zu", link->options.conf->account_count);
     link->repair_at_ms = 0;
+    link->connections++;
     if (link->people != NULL)
         cache_people_up(link->people);
 }
@@ -184,9 +182,9 @@ static void on_down(void *self)
     struct cache_link *link = self;
     log_event(LOG_ERROR, "cache_away", "reason=\"%s; each broker goes on with what it knows\"",
               cache_redis_problem(link->redis));
-    if (link->has_clock)
+    if (link->clock.is_known)
         link->away_ms = link->now.mono_ms;
-    link->has_clock = false;
+    link->clock.is_known = false;
     cache_owed_lost(&link->owed);
     for (size_t a = 0; a < link->options.conf->account_count; a++)
         link->accounts[a].held_until_ms = link->accounts[a].hold_again_ms = 0;
@@ -296,9 +294,9 @@ int64_t cache_link_next_mono_ms(const struct cache_link *link)
     if (!cache_redis_is_up(link->redis))
         return next;
     next = sooner(next, link->repair_at_ms);
-    if (link->has_clock)
+    if (link->clock.is_known)
         next = sooner(next, cache_owed_next_mono_ms(&link->owed));
-    if (link->has_clock && link->people != NULL)
+    if (link->clock.is_known && link->people != NULL)
         next = sooner(next, cache_people_next_mono_ms(link->people));
     for (size_t a = 0; a < link->options.conf->account_count; a++)
         next = sooner(next, sooner(link->accounts[a].hold_again_ms, link->accounts[a].poll_at_ms));
@@ -328,6 +326,6 @@ void cache_link_turn(struct cache_link *link, struct instant now, struct effects
         if (cache_link_may_poll(link, a, now))
             link->options.poll(link->options.poll_self, a);
     }
-    if (link->people != NULL && link->has_clock) /* what has ended is told first */
+    if (link->people != NULL && link->clock.is_known) /* what has ended is told first */
         cache_people_turn(link->people, now);
 }

@@ -51,39 +51,84 @@ static int by_number(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* Those that the core knows of the account, and the list does not have. */
-static void say_missed(struct cache_link *link, uint32_t account, const struct cache_polled *sorted, size_t count)
+/* One step of the script under way: which has room for so many lines more. */
+struct part {
+    struct cache_link *link;
+    const struct core_poll *poll;
+    int64_t begun_ms, interval_ms;
+    size_t left;
+    bool missing; /* from now on those that the list does not have */
+};
+
+static void begin_part(struct part *part)
 {
+    json_out_clear(&part->link->text);
+    cache_say_poll_begin(&part->link->text, part->link->nonce, part->begun_ms, part->interval_ms, part->poll->cached);
+    if (part->missing)
+        cache_say_poll_missed(&part->link->text);
+    part->left = CHUNK_LINES;
+}
+
+static void end_part(struct part *part)
+{
+    if (!part->missing)
+        cache_say_poll_missed(&part->link->text);
+    cache_say_poll_end(&part->link->text);
+    (void)cache_link_run(part->link, part->poll->account, TAG_PLAIN);
+}
+
+static void make_room(struct part *part)
+{
+    if (part->left == 0) {
+        end_part(part);
+        begin_part(part);
+    }
+    part->left--;
+}
+
+/* Those that the core knows of the account, and the list does not have. */
+static void say_missed(struct part *part, const struct cache_polled *sorted, size_t count)
+{
+    const struct core *core = part->link->options.core;
     uint64_t number;
-    for (uint32_t at = 0; core_line_of_account(link->options.core, account, &at, &number); at++)
-        if (bsearch(&(struct cache_polled){.number = number}, sorted, count, sizeof *sorted, by_number) == NULL)
-            cache_say_number(&link->text, number);
+    cache_say_poll_missed(&part->link->text);
+    part->missing = true;
+    for (uint32_t at = 0; core_line_of_account(core, part->poll->account, &at, &number); at++) {
+        if (bsearch(&(struct cache_polled){.number = number}, sorted, count, sizeof *sorted, by_number) != NULL)
+            continue;
+        make_room(part);
+        cache_say_number(&part->link->text, number);
+    }
+}
+
+static void say_list(struct part *part, const struct cache_polled *sorted, size_t count)
+{
+    begin_part(part);
+    for (size_t at = 0; at < count; at++) {
+        make_room(part);
+        cache_say_poll_line(&part->link->text, sorted[at].number, sorted[at].reputation, sorted[at].service);
+    }
+    say_missed(part, sorted, count);
+    end_part(part);
 }
 
 bool cache_link_polled(struct cache_link *link, const struct core_poll *poll, const struct cache_polled *lines,
                        size_t count, struct instant now)
 {
+    struct part part = {.link = link,
+                        .poll = poll,
+                        .interval_ms = link->options.conf->accounts[poll->account].poll_interval_ms};
     link->now = now;
     struct cache_polled *sorted = malloc((count + 1) * sizeof *sorted);
     if (!cache_redis_is_up(link->redis) || sorted == NULL) {
         free(sorted);
         return false;
     }
-    int64_t interval_ms = link->options.conf->accounts[poll->account].poll_interval_ms;
     memcpy(sorted, lines, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, by_number);
-    size_t at = 0;
-    do {
-        json_out_clear(&link->text);
-        cache_say_poll_begin(&link->text, link->nonce, poll->begun_mono_ms + link->ahead_ms, interval_ms, poll->cached);
-        for (size_t end = at + CHUNK_LINES; at < count && at < end; at++)
-            cache_say_poll_line(&link->text, sorted[at].number, sorted[at].reputation, sorted[at].service);
-        cache_say_poll_missed(&link->text);
-        if (at == count)
-            say_missed(link, poll->account, sorted, count);
-        cache_say_poll_end(&link->text);
-        (void)cache_link_run(link, poll->account, TAG_PLAIN);
-    } while (at < count);
+    /* Begun before it is known what time it was there, it could prove what it does not know; the next one comes soon. */
+    if (cache_clock_at(&link->clock, poll->begun_mono_ms, &part.begun_ms))
+        say_list(&part, sorted, count);
     free(sorted);
     return true;
 }

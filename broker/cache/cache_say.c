@@ -48,11 +48,12 @@ void cache_say_told(struct json_out *out, const struct core_line_fact *fact)
     json_close(out, '}');
 }
 
-void cache_say_service(struct json_out *out, uint64_t number, bool flagged)
+void cache_say_service(struct json_out *out, uint64_t number, bool flagged, int64_t at_ms)
 {
     begin(out, flagged ? "flagged" : "lifted");
     json_key(out, "number");
     cache_say_number(out, number);
+    put_int(out, "at", at_ms);
     json_close(out, '}');
 }
 
@@ -156,12 +157,30 @@ void cache_say_people_after(struct json_out *out, int64_t version, int64_t limit
 
 static int64_t shared(int64_t moment, int64_t ahead_ms)
 {
-    return moment == NEVER_SAID ? -1 : moment + ahead_ms;
+    return moment == NEVER_SAID ? NEVER_SAID : moment + ahead_ms;
+}
+
+static void put_moment(struct json_out *out, const char *name, int64_t moment)
+{
+    put_int(out, name, moment == NEVER_SAID ? -1 : moment);
+}
+
+int64_t cache_say_flagged_at(const struct line_words *words, int64_t ahead_ms)
+{
+    int64_t flagged = words->moments->flagged;
+    return flagged == NEVER_SAID ? words->known->flagged_at_ms : flagged + ahead_ms;
+}
+
+int64_t cache_say_tightened(const struct line_words *words, int64_t ahead_ms)
+{
+    if (words->shared_tightened_ms != NEVER_SAID)
+        return words->shared_tightened_ms;
+    return shared(words->moments->tightened, ahead_ms);
 }
 
 void cache_say_known(struct json_out *out, const struct line_words *words, int64_t now_mono_ms, int64_t ahead_ms)
 {
-    int64_t tightened = words->moments->tightened;
+    int64_t tightened = cache_say_tightened(words, ahead_ms);
     const struct change_line *known = words->known;
     begin(out, "known");
     json_key(out, "lines");
@@ -177,10 +196,10 @@ void cache_say_known(struct json_out *out, const struct line_words *words, int64
     put_text(out, "service", service_name((enum service)known->service));
     put_text(out, "service_source", source_name((enum source)known->service_source));
     put_int(out, "changed_at", known->changed_at_ms);
-    put_int(out, "flagged_at", known->flagged_at_ms);
+    put_int(out, "flagged_at", cache_say_flagged_at(words, ahead_ms));
     put_int(out, "event_at", known->event_at_ms);
-    put_int(out, "event", shared(words->moments->event, ahead_ms));
-    put_int(out, "tightened", shared(tightened == NEVER_SAID ? now_mono_ms : tightened, ahead_ms));
+    put_moment(out, "event", shared(words->moments->event, ahead_ms));
+    put_moment(out, "tightened", tightened == NEVER_SAID ? now_mono_ms + ahead_ms : tightened);
     json_close(out, '}');
     json_close(out, ']');
     json_close(out, '}');

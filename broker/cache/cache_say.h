@@ -7,7 +7,7 @@
 #include "lineward/json.h"
 
 void cache_say_told(struct json_out *out, const struct core_line_fact *fact);
-void cache_say_service(struct json_out *out, uint64_t number, bool flagged);
+void cache_say_service(struct json_out *out, uint64_t number, bool flagged, int64_t at_ms);
 void cache_say_hold(struct json_out *out, const char *nonce, int64_t ms);
 /* A part of a good list: begin, lines, what is missing (in the last part), end. */
 void cache_say_poll_begin(struct json_out *out, const char *nonce, int64_t begun_ms, int64_t interval_ms, bool cached);
@@ -29,5 +29,8 @@ void cache_say_people_after(struct json_out *out, int64_t version, int64_t limit
 /* One line that this broker knows something worse of, since now if it has forgotten since when; `ahead_ms`: the shared
  * clock less ours. */
 void cache_say_known(struct json_out *out, const struct line_words *words, int64_t now_mono_ms, int64_t ahead_ms);
+/* When the line was flagged, or became worse, on the shared clock; 0 and NEVER_SAID: never. */
+int64_t cache_say_flagged_at(const struct line_words *words, int64_t ahead_ms);
+int64_t cache_say_tightened(const struct line_words *words, int64_t ahead_ms);
 
 #endif

@@ -211,9 +211,11 @@ void core_line_told(struct core *core, uint64_t token, const struct core_line_fa
 /* One line of a good poll, then the poll's end. */
 void core_line_polled(struct core *core, const struct core_line_fact *fact, struct instant now,
                       struct effects *out);
-/* The same where a cache that several brokers share decides: only what tightens, and at once; it answers nobody, and
- * knows no event again, for that is the cache's to do (core_line_shared). */
-void core_line_warned(struct core *core, const struct core_line_fact *fact, struct instant now, struct effects *out);
+/* The same where a cache that several brokers share decides: only what tightens, and at once. It answers nobody, and does
+ * not remember the event, for whether it is new is the cache's to say. True: the line is worse than before. */
+bool core_line_warned(struct core *core, const struct core_line_fact *fact, struct instant now, struct effects *out);
+/* The cache has heard of that event. */
+void core_event_shared(struct core *core, uint64_t event, struct instant now, struct effects *out);
 
 /* What a cache that several brokers share has made of a line (DESIGN section 3, "The reputation cache"). */
 struct moments;
@@ -222,6 +224,8 @@ struct core_line_shared {
     const struct change_line *known; /* its words, and when; the rest does not count */
     const struct moments *moments;   /* on our steady clock */
     int64_t heard_mono_ms;           /* of the line */
+    uint64_t version;                /* what is of an older one than was taken over is passed by */
+    int64_t tightened_ms;            /* moments->tightened, on the cache's clock */
     bool only_worse; /* it does not know yet what was told here since: nothing better is taken over */
     uint64_t token;  /* EFFECT_ANSWER once durable; 0: nobody waits */
 };
@@ -232,6 +236,9 @@ void core_line_shared(struct core *core, const struct core_line_shared *shared, 
 struct line_words {
     const struct change_line *known;
     const struct moments *moments; /* both lent until the core is called again */
+    /* When it became worse, on the clock of the cache that has said so; NEVER_SAID: this broker has found that out. Two
+     * clocks drift, so what is compared later must be what was said. */
+    int64_t shared_tightened_ms;
 };
 bool core_line_words(const struct core *core, uint64_t number, struct line_words *out);
 

@@ -7,7 +7,8 @@ static const int64_t poll_again_ms[] = {1000, 2000, 5000}; /* while a poll disag
 void moments_begin(struct moments *moments)
 {
     *moments = (struct moments){
-        .event = NEVER_SAID, .tightened = NEVER_SAID, .loosen_event = NEVER_SAID, .agreed_begun = NEVER_SAID};
+        .event = NEVER_SAID, .tightened = NEVER_SAID, .loosen_event = NEVER_SAID, .agreed_begun = NEVER_SAID,
+        .flagged = NEVER_SAID};
 }
 
 int reputation_badness(enum reputation reputation)
@@ -104,8 +105,8 @@ static void told_reputation(struct change_line *known, struct moments *moments, 
     merged->asks_poll = true;
 }
 
-static void told_service(struct change_line *known, const struct core_line_fact *fact, struct instant now,
-                         struct merged *merged)
+static void told_service(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
+                         struct instant now, struct merged *merged)
 {
     bool was_flagged = known->service == SERVICE_FLAGGED;
     if (fact->service == SERVICE_UNKNOWN)
@@ -118,8 +119,18 @@ static void told_service(struct change_line *known, const struct core_line_fact 
     merged->service = true;
     merged->flagged = fact->service == SERVICE_FLAGGED && !was_flagged;
     merged->lifted = fact->service == SERVICE_ACTIVE && was_flagged;
-    if (merged->flagged)
-        known->flagged_at_ms = now.wall_ms;
+    if (!merged->flagged)
+        return;
+    known->flagged_at_ms = now.wall_ms;
+    moments->flagged = now.mono_ms;
+}
+
+bool merge_only_worse(const struct change_line *known, struct core_line_fact *fact)
+{
+    int proven = reputation_badness((enum reputation)known->proven);
+    fact->has_reputation &= !known->heard || reputation_badness(fact->reputation) > proven;
+    fact->has_service &= fact->service == SERVICE_FLAGGED && known->service != SERVICE_FLAGGED;
+    return fact->has_reputation || fact->has_service;
 }
 
 struct merged merge_told(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
@@ -134,7 +145,7 @@ struct merged merge_told(struct change_line *known, struct moments *moments, con
     if (fact->has_reputation)
         told_reputation(known, moments, fact, now, &merged);
     if (fact->has_service)
-        told_service(known, fact, now, &merged);
+        told_service(known, moments, fact, now, &merged);
     return merged;
 }
 
@@ -205,6 +216,7 @@ struct merged merge_polled(struct change_line *known, struct moments *moments, c
         known->service = SERVICE_FLAGGED;
         known->service_source = SOURCE_POLL;
         known->flagged_at_ms = now.wall_ms;
+        moments->flagged = now.mono_ms;
         merged.flagged = true;
     }
     return merged;
@@ -212,8 +224,8 @@ struct merged merge_polled(struct change_line *known, struct moments *moments, c
 
 /* ---- another body ---- */
 
-static void take_service(struct change_line *known, const struct change_line *theirs, bool only_worse,
-                         struct merged *merged)
+static void take_service(struct change_line *known, struct moments *moments, const struct change_line *theirs,
+                         bool only_worse, struct merged *merged)
 {
     bool is_flagged = theirs->service == SERVICE_FLAGGED, was_flagged = known->service == SERVICE_FLAGGED;
     bool same = known->service == theirs->service && known->service_source == theirs->service_source &&
@@ -223,6 +235,7 @@ static void take_service(struct change_line *known, const struct change_line *th
     known->service = theirs->service;
     known->service_source = theirs->service_source;
     known->flagged_at_ms = theirs->flagged_at_ms;
+    moments->flagged = NEVER_SAID;
     merged->service = true;
     merged->flagged = is_flagged && !was_flagged;
     merged->lifted = was_flagged && !is_flagged;
@@ -246,7 +259,7 @@ struct merged merge_shared(struct change_line *known, struct moments *moments, c
     bool first = !known->heard;
     int ours = reputation_badness((enum reputation)known->proven);
     int said = reputation_badness((enum reputation)theirs->proven);
-    take_service(known, theirs, only_worse, &merged);
+    take_service(known, moments, theirs, only_worse, &merged);
     bool speaks = theirs->heard || first; /* of its reputation; else only of its service, or that it is gone */
     if (only_worse && !first && said <= ours)
         return merged;
@@ -255,7 +268,9 @@ struct merged merge_shared(struct change_line *known, struct moments *moments, c
         merged.proven = theirs->heard && theirs->proven == REPUTATION_HEALTHY && (first || said < ours);
         take_word(known, theirs, &merged);
         known->proven = theirs->proven;
+        int64_t flagged = moments->flagged;
         *moments = *their_moments;
+        moments->flagged = flagged;
     }
     if (only_worse)
         return merged;

@@ -17,6 +17,7 @@ struct moments {
     int64_t tightened;    /* the proven status became worse */
     int64_t loosen_event; /* a webhook said HEALTHY, and no poll has agreed yet */
     int64_t agreed_begun; /* the first of two polls that agree was begun */
+    int64_t flagged;      /* the line was flagged, or was so once more; NEVER_SAID also if another body said so */
     uint8_t loosen_tries; /* polls since loosen_event that did not agree */
 };
 void moments_begin(struct moments *moments);
@@ -33,6 +34,8 @@ struct merged {              /* what a fact has changed */
     int64_t asks_poll_in_ms; /* the same, but after so long; 0: no */
 };
 
+/* What of a webhook makes the line worse: the rest of it is taken out. False: nothing does. */
+bool merge_only_worse(const struct change_line *known, struct core_line_fact *fact);
 /* From good to bad: HEALTHY, AT_RISK and UNKNOWN alike, CRITICAL (DESIGN trap 11). */
 int reputation_badness(enum reputation reputation);
 

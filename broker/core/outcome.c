@@ -235,6 +235,7 @@ static void flag_line(struct core *core, uint32_t at, struct instant now, struct
         line->known.service_source = SOURCE_ERROR;
     line->known.service = SERVICE_FLAGGED;
     line->known.flagged_at_ms = now.wall_ms;
+    line->moments.flagged = now.mono_ms;
     line->probe_due = line->probing = false;
     effect_alert(out, ALERT_LINE_FLAGGED, line->known.number, line->account);
     tell_service(line, true, out);

@@ -148,27 +148,29 @@ void core_line_polled(struct core *core, const struct core_line_fact *fact, stru
     gate_update(core, at, now, out);
 }
 
-static bool is_worse(const struct change_line *known, const struct core_line_fact *fact)
+bool core_line_warned(struct core *core, const struct core_line_fact *fact, struct instant now, struct effects *out)
 {
-    bool worse = fact->has_reputation && reputation_badness(fact->reputation) >
-                                             reputation_badness((enum reputation)known->proven);
-    return worse || (!known->heard && fact->has_reputation) ||
-           (fact->has_service && fact->service == SERVICE_FLAGGED && known->service != SERVICE_FLAGGED);
-}
-
-void core_line_warned(struct core *core, const struct core_line_fact *fact, struct instant now, struct effects *out)
-{
+    struct core_line_fact worse = *fact;
+    if (fact->event != 0 && dedupe_find(core, fact->event) != NULL)
+        return false;
     uint32_t at = line_heard_of(core, fact->account, fact->number, now);
-    if (at == NO_LINE || !is_worse(&core->lines[at].known, fact))
-        return;
+    if (at == NO_LINE || !merge_only_worse(&core->lines[at].known, &worse))
+        return false;
     struct line *line = &core->lines[at];
-    struct merged merged = merge_told(&line->known, &line->moments, fact, now);
+    struct merged merged = merge_told(&line->known, &line->moments, &worse, now);
     if (merged.overtaken)
-        return;
+        return false;
     hear(core, line, now);
     follow(core, line, &merged, now, out);
     line_record(core, at, now, out);
     gate_update(core, at, now, out);
+    return true;
+}
+
+void core_event_shared(struct core *core, uint64_t event, struct instant now, struct effects *out)
+{
+    if (event != 0)
+        (void)dedupe_remember_event(core, event, now, out);
 }
 
 bool core_line_words(const struct core *core, uint64_t number, struct line_words *out)
@@ -176,7 +178,9 @@ bool core_line_words(const struct core *core, uint64_t number, struct line_words
     uint32_t at = line_find(core, number);
     if (at == NO_LINE)
         return false;
-    *out = (struct line_words){&core->lines[at].known, &core->lines[at].moments};
+    const struct line *line = &core->lines[at];
+    bool shared = line->shared_version != 0 && line->moments.tightened == line->shared_tightened_here;
+    *out = (struct line_words){&line->known, &line->moments, shared ? line->shared_tightened_ms : NEVER_SAID};
     return true;
 }
 
@@ -198,6 +202,9 @@ void core_line_shared(struct core *core, const struct core_line_shared *shared, 
     if (at == NO_LINE)
         return;
     struct line *line = &core->lines[at];
+    if (shared->version < line->shared_version)
+        return; /* two messages have overtaken each other */
+    line->shared_version = shared->version;
     struct standing before = standing_of(line);
     struct merged merged =
         merge_shared(&line->known, &line->moments, shared->known, shared->moments, shared->only_worse);
@@ -206,6 +213,10 @@ void core_line_shared(struct core *core, const struct core_line_shared *shared, 
     struct account *account = &core->accounts[line->account];
     if (line->known.heard_at_ms > account->heard_at_ms)
         account->heard_at_ms = line->known.heard_at_ms;
+    if (line->moments.tightened == shared->moments->tightened) {
+        line->shared_tightened_ms = shared->tightened_ms;
+        line->shared_tightened_here = shared->moments->tightened;
+    }
     follow(core, line, &merged, now, out);
     if (merged.gone)
         effect_alert(out, ALERT_LINE_GONE, line->known.number, line->account);

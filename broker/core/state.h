@@ -150,6 +150,8 @@ struct line {
     uint32_t account, pool;   /* indices; NO_POOL: no pool uses it */
     uint32_t next_account, next_pool; /* while another configuration is taken */
     struct moments moments; /* on the steady clock, in ms */
+    uint64_t shared_version; /* of what was taken over last (core_line_shared) ... */
+    int64_t shared_tightened_ms, shared_tightened_here; /* ... and when it became worse, on both clocks */
     int64_t heard_mono_ms;
     uint64_t seen_poll;
     enum gate gate;

@@ -14,6 +14,9 @@
 #include "lineward/log.h"
 
 #define TAG_SHIFT        56
+#define START_SHIFT      40 /* which child has asked: the next one counts from the start again */
+#define START_MASK       UINT64_C(0xFFFF)
+#define REQUEST_MASK     ((UINT64_C(1) << START_SHIFT) - 1)
 #define READ_BYTES       65536
 #define OUT_BYTES_MAX    (4u * 1024 * 1024) /* not read by the child: it hangs */
 #define POLL_LINES_MAX   262144             /* of an account */
@@ -224,11 +227,23 @@ static uint64_t hash_of(const struct feed_link *link, enum keyed_kind kind, cons
     return *text == '\0' ? 0 : keyed_hash(link->options.hash, kind, scope, text, strlen(text));
 }
 
-static uint64_t event_of(const struct feed_link *link, const struct feed_message *message)
+static const char *event_id(const struct feed_message *message)
 {
     const struct feed_webhook *webhook = &message->webhook;
-    const char *id = webhook->event_id[0] != '\0' ? webhook->event_id : webhook->webhook_id;
-    return hash_of(link, KEYED_EVENT, message->account, id);
+    return webhook->event_id[0] != '\0' ? webhook->event_id : webhook->webhook_id;
+}
+
+static uint64_t event_of(const struct feed_link *link, const struct feed_message *message)
+{
+    return hash_of(link, KEYED_EVENT, message->account, event_id(message));
+}
+
+/* By the same hash at every broker, so that what one was told is known at all; only the provider can sign an id. */
+static uint64_t shared_event_of(const struct feed_message *message)
+{
+    static const struct keyed_hash same = {{0}};
+    const char *id = event_id(message);
+    return *id == '\0' ? 0 : keyed_hash(&same, KEYED_EVENT, message->account, id, strlen(id));
 }
 
 static void status_told(struct feed_link *link, uint32_t account, uint64_t token, const struct feed_message *message,
@@ -243,7 +258,8 @@ static void status_told(struct feed_link *link, uint32_t account, uint64_t token
                                   .service = webhook->service,
                                   .changed_at_ms = not_later(webhook->changed_at_ms, now.wall_ms + AHEAD_MAX_MS),
                                   .arrived_mono_ms = not_later(webhook->arrived_mono_ms, now.mono_ms),
-                                  .event = event_of(link, message)};
+                                  .event = link->options.cache != NULL ? shared_event_of(message)
+                                                                       : event_of(link, message)};
     size_t before = out->change_count;
     if (link->options.cache != NULL) {
         cache_link_told(link->options.cache, token, &fact, now, out);
@@ -314,7 +330,8 @@ static void message_told(struct feed_link *link, uint32_t account, uint64_t toke
 static void webhook_told(struct feed_link *link, uint32_t account, const struct feed_message *message,
                          struct instant now, struct effects *out)
 {
-    uint64_t token = (uint64_t)FEED_TOKEN_TAG << TAG_SHIFT | (message->webhook.request & 0xFFFFFFFFFFFFFF);
+    uint64_t token = (uint64_t)FEED_TOKEN_TAG << TAG_SHIFT | (link->child.starts & START_MASK) << START_SHIFT |
+                     (message->webhook.request & REQUEST_MASK);
     if (message->webhook.event == FEED_EVENT_STATUS)
         status_told(link, account, token, message, now, out);
     else
@@ -441,10 +458,13 @@ static void allow_polls(struct feed_link *link, struct instant now)
 void feed_link_effect(struct feed_link *link, const struct effect *effect)
 {
     struct feed_message message = {.kind = FEED_ANSWER,
-                                   .request = effect->token & 0xFFFFFFFFFFFFFF,
+                                   .request = effect->token & REQUEST_MASK,
                                    .http_status = effect->code == CODE_NONE ? 200 : 503};
-    if (effect->kind != EFFECT_POLL)
+    bool asked = (effect->token >> START_SHIFT & START_MASK) == (link->child.starts & START_MASK);
+    if (effect->kind != EFFECT_POLL && asked)
         say(link, &message);
+    else if (effect->kind != EFFECT_POLL)
+        return; /* the child that waited for it is gone, and so is who had asked that one */
     else if (may_poll(link, effect->account, clock_read()))
         feed_link_poll(link, effect->account);
 }

@@ -145,6 +145,9 @@ static void compare(const struct pair *pair, uint64_t seed, int at)
     SAME(heard_at_ms);
     SAME(flagged_at_ms);
     SAME(event_at_ms);
+    MUST(pair->known.service != SERVICE_FLAGGED || pair->moments.flagged == pair->line.known.flagged_at_ms,
+         "seed %llu, fact %d: flagged at %lld here, at %lld in Redis", (unsigned long long)seed, at,
+         (long long)pair->moments.flagged, (long long)pair->line.known.flagged_at_ms);
     SAME_MOMENT(event);
     SAME_MOMENT(tightened);
     SAME_MOMENT(loosen_event);
@@ -205,6 +208,32 @@ START_TEST(the_script_and_merge_make_the_same_of_any_facts)
     context = redis_connect(&redis);
     for (uint64_t seed = 1; seed <= SEEDS; seed++)
         play(seed);
+    redisFree(context);
+    redis_end(&redis);
+}
+END_TEST
+
+/* What failed half way (no room, say) is told again: it must not be known by then. */
+START_TEST(an_event_that_was_not_taken_is_not_known)
+{
+    static const char fact[] = "{\"what\":\"told\",\"number\":\"" NUMBER_TEXT "\",\"event\":\"5\",\"changed_at\":0,"
+                               "\"reputation\":\"CRITICAL\"}";
+    static const char eval[] =
+        "EVAL %s 7 {a}lines {a}meta {a}events {a}poller {a}people {a}changed {a}ended %s news";
+    redis_start(&redis);
+    context = redis_connect(&redis);
+    freeReplyObject(redisCommand(context, "SET {a}lines x")); /* writing the line fails */
+    redisReply *failed = redisCommand(context, eval, cache_script, fact);
+    MUST(failed->type == REDIS_REPLY_ERROR, "it did not fail");
+    freeReplyObject(failed);
+    freeReplyObject(redisCommand(context, "DEL {a}lines"));
+    for (int again = 0; again < 2; again++) {
+        redisReply *reply = redisCommand(context, eval, cache_script, fact);
+        MUST(reply->type == REDIS_REPLY_STRING, "the script says: %s", reply->str);
+        MUST(strstr(reply->str, "\"proven\":\"CRITICAL\"") != NULL, "it is lost: %s", reply->str);
+        MUST(strstr(reply->str, again ? "\"again\":true" : "\"again\":false") != NULL, "known: %s", reply->str);
+        freeReplyObject(reply);
+    }
     redisFree(context);
     redis_end(&redis);
 }
@@ -338,6 +367,7 @@ END_TEST
 int main(void)
 {
     return RUN_TESTS("cache_rules", 60, the_script_and_merge_make_the_same_of_any_facts,
+                     an_event_that_was_not_taken_is_not_known,
                      what_an_operator_has_ended_does_not_come_back_from_a_broker_that_has_not_heard_of_it,
                      the_later_of_their_words_counts_whichever_comes_first,
                      changes_are_read_in_parts_and_what_has_ended_is_forgotten_after_a_month,

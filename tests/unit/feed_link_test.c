@@ -61,6 +61,26 @@ static void child_webhook(uint64_t request, enum reputation reputation)
     child_send(&message);
 }
 
+/* Ends when it is answered, for it has asked nothing; asked to poll, it does. */
+static void child_picky(void)
+{
+    uint8_t in[4096];
+    size_t bytes = 0;
+    ssize_t got;
+    while ((got = read(CHILD_FD, in + bytes, sizeof in - bytes)) > 0) {
+        struct feed_message message = {0};
+        size_t used = 0;
+        bytes += (size_t)got;
+        while (feed_decode(in, bytes, &used, &message) == ERR_NONE) {
+            memmove(in, in + used, bytes - used);
+            bytes -= used;
+            if (message.kind == FEED_ANSWER)
+                _exit(4);
+            child_poll(1, "+12025550102", REPUTATION_HEALTHY, true);
+        }
+    }
+}
+
 /* Tells all that comes as notes: an answer's status, 1 for being asked to poll. */
 static void child_echo(void)
 {
@@ -113,6 +133,13 @@ static int child(const char *mode)
         snprintf(end.account, sizeof end.account, "nobody");
         child_send(&end);
         child_ready();
+    } else if (strcmp(mode, "asks_and_dies") == 0) {
+        child_ready();
+        child_webhook(7, REPUTATION_CRITICAL);
+        return 1;
+    } else if (strcmp(mode, "picky") == 0) {
+        child_ready();
+        child_picky();
     } else if (strcmp(mode, "deaf") == 0) {
         child_ready();
         for (;;)
@@ -192,12 +219,13 @@ static void teardown(void)
     conf_free(&conf);
 }
 
+static char *feed_argv[4] = {"feed", "--child", NULL, NULL};
+
 static void start(const char *mode)
 {
-    static char *argv[4] = {"feed", "--child", NULL, NULL};
-    argv[2] = (char *)(uintptr_t)mode;
+    feed_argv[2] = (char *)(uintptr_t)mode;
     struct feed_link_options options = {
-        .conf = conf, .hash = &hash, .core = core, .child_argv = argv, .persist = persist};
+        .conf = conf, .hash = &hash, .core = core, .child_argv = feed_argv, .persist = persist};
     feed = feed_link_new(&options);
     ck_assert_ptr_nonnull(feed);
     feed_link_start(feed, now);
@@ -265,6 +293,25 @@ START_TEST(a_webhook_closes_the_line_and_is_answered_when_durable)
     ck_assert(feed_link_owns(answers[0].token));
     feed_link_effect(feed, &answers[0]);
     turn(); /* the child says that it heard */
+    ck_assert_int_ge(feed_link_fd(feed), 0);
+}
+END_TEST
+
+/* Both count their requests from the start: the answer to the one that is gone is not the other's. */
+START_TEST(an_answer_is_for_the_child_that_asked)
+{
+    start("asks_and_dies");
+    while (feed_link_fd(feed) >= 0)
+        turn();
+    ck_assert_uint_eq(answer_count, 1);
+    feed_argv[2] = (char *)(uintptr_t) "picky";
+    now.mono_ms += 60000;
+    feed_link_start(feed, now);
+    turn_until_ready();
+    feed_link_effect(feed, &answers[0]);
+    feed_link_poll(feed, 0);
+    while (feed_link_fd(feed) >= 0 && core_line_count(core) < 2)
+        turn();
     ck_assert_int_ge(feed_link_fd(feed), 0);
 }
 END_TEST
@@ -354,6 +401,7 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, a_list_counts_once_its_poll_has_ended_well);
     tcase_add_test(tcase, a_list_whose_poll_failed_counts_for_nothing);
     tcase_add_test(tcase, a_webhook_closes_the_line_and_is_answered_when_durable);
+    tcase_add_test(tcase, an_answer_is_for_the_child_that_asked);
     tcase_add_test(tcase, facts_of_an_unknown_account_are_passed_over);
     tcase_add_test(tcase, a_child_that_breaks_its_word_is_ended_and_started_again_later_and_later);
     tcase_add_test(tcase, a_child_that_dies_is_noticed);
