@@ -1,5 +1,6 @@
 /* broker_answers.c — what the store (how far opening it is) and the admin API ask of the broker. */
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "broker/broker_part.h"
@@ -76,6 +77,25 @@ static bool admin_outcomes(void *self, uint32_t pool, struct instant now, struct
     return outcomes_view(broker->outcomes, pool, now, out);
 }
 
+static bool admin_cache(void *self, struct instant now, struct cache_facts *out)
+{
+    const struct broker *broker = self;
+    struct cache_view view;
+    if (broker->cache == NULL)
+        return false;
+    cache_link_view(broker->cache, now, &view);
+    *out = (struct cache_facts){.is_shared = true,
+                                .up = view.up,
+                                .shares_people = view.shares_people,
+                                .versions_differ = view.versions_differ,
+                                .since_ms = view.up ? 0 : now.wall_ms - view.away_ms,
+                                .brokers = view.brokers,
+                                .owed = view.owed};
+    if (!view.up)
+        snprintf(out->problem, sizeof out->problem, "%s", view.problem);
+    return true;
+}
+
 static bool admin_ready(void *self)
 {
     const struct broker *broker = self;
@@ -96,5 +116,6 @@ struct admin_shell broker_admin_shell(struct broker *broker)
                                 .store_facts = admin_store_facts,
                                 .outcomes = admin_outcomes,
                                 .erasing = admin_erasing,
+                                .cache = admin_cache,
                                 .ready = admin_ready};
 }

@@ -18,7 +18,7 @@
 -- {"what":"flagged","number":…,"at":…}         a try was refused for the line's sake, then
 -- {"what":"lifted","number":…,"at":…}          ... and a probe of such a line went through
 -- {"what":"known","lines":[…]}                 what a broker knows of lines, and this Redis perhaps no more: the worse counts
--- {"what":"hold","nonce":…,"ms":…}             may this broker poll, for so long?
+-- {"what":"hold","nonce":…,"ms":…,"version":…,"rules":…}   may this broker poll, for so long? And what it runs
 -- {"what":"trial"}                             nothing: does this Redis take what is written?
 -- {"what":"people","told":[{"id","cause","since","sealed"},…]}          must not be sent to from now on
 -- {"what":"people","known":[{"id","sealed","since","opted_out",…},…]}   ... as a broker knows; since when, each cause
@@ -27,7 +27,8 @@
 -- {"what":"people","after":version,"limit":…}  who has changed since
 --
 -- Answers {"clock":…,"refused":…,"event":…,"again":…,"lines":[…],"people":[…]} with each line and recipient that was spoken of, as they are
--- now; to `after`: {"read":[…],"upto":version,"more":…,"epoch":…}.
+-- now; to `after`: {"read":[…],"upto":version,"more":…,"epoch":…}; to `hold`:
+-- {"brokers":[{"version":…,"rules":…},…]} with the others that were heard of lately.
 
 local EVENT_MS = 72 * 3600 * 1000
 local EVENTS_AT_ONCE = 100
@@ -487,6 +488,26 @@ local function state_people()
     end
 end
 
+local BROKER_MS = 600000
+local BROKER = 'broker:'
+
+-- Says which brokers there are; those that have not been heard of for a while are forgotten.
+local function meet_others()
+    local others = {}
+    local fields = redis.call('HGETALL', KEYS[2])
+    redis.call('HSET', KEYS[2], BROKER .. fact.nonce, cjson.encode({at = now, version = fact.version, rules = fact.rules}))
+    for at = 1, #fields, 2 do
+        local nonce = string.sub(fields[at], 1, #BROKER) == BROKER and string.sub(fields[at], #BROKER + 1)
+        local other = nonce and decode(fields[at + 1])
+        if nonce and (not other or now - (other.at or 0) > BROKER_MS) then
+            redis.call('HDEL', KEYS[2], fields[at])
+        elseif nonce and nonce ~= fact.nonce then
+            table.insert(others, {version = other.version, rules = other.rules})
+        end
+    end
+    return others
+end
+
 local function hold()
     local holder = redis.call('GET', KEYS[4])
     if holder and holder ~= fact.nonce then
@@ -498,6 +519,7 @@ end
 
 local refused = false
 local again = false
+local others = nil
 if fact.what == 'told' then
     again = is_known_event() and true or false
     change(fact.number, function(line) return not again and told(line) end)
@@ -540,12 +562,13 @@ if fact.what == 'known' then
         change(known.number, function(line) return learn(line, known) end)
     end
 elseif fact.what == 'hold' then
+    others = meet_others()
     refused = not hold()
 elseif fact.what == 'people' then
     state_people()
 end
 
-local answer = {clock = now, refused = refused, event = fact.event, again = again, lines = lines, people = people, people_full = people_full}
+local answer = {clock = now, refused = refused, event = fact.event, again = again, brokers = others, lines = lines, people = people, people_full = people_full}
 if (#lines > 0 or #people > 0) and not refused then
     redis.call('PUBLISH', ARGV[2], cjson.encode(answer))
 end

@@ -239,6 +239,8 @@ struct cache_link *cache_link_new(const struct cache_link_options *options)
     link->options = *options;
     randombytes_buf(random, sizeof random);
     sodium_bin2hex(link->nonce, sizeof link->nonce, random, sizeof random);
+    crypto_generichash(random, sizeof random, (const uint8_t *)cache_script, strlen(cache_script), NULL, 0);
+    sodium_bin2hex(link->rules, sizeof link->rules, random, sizeof random);
     take_accounts(link, options->conf, 0);
     link->away_ms = clock_read().mono_ms;
     const struct cache_redis_options redis = {.url = options->conf->cache.redis,
@@ -276,6 +278,22 @@ void cache_link_free(struct cache_link **link_p)
 bool cache_link_is_up(const struct cache_link *link)
 {
     return cache_redis_is_up(link->redis);
+}
+
+void cache_link_view(const struct cache_link *link, struct instant now, struct cache_view *out)
+{
+    *out = (struct cache_view){.up = cache_link_is_up(link),
+                               .shares_people = link->people != NULL,
+                               .problem = cache_redis_problem(link->redis),
+                               .owed = link->owed.end - link->owed.from};
+    if (!out->up)
+        out->away_ms = now.mono_ms > link->away_ms ? now.mono_ms - link->away_ms : 1;
+    for (size_t a = 0; a < link->options.conf->account_count; a++) {
+        const struct shared_account *at = &link->accounts[a];
+        if (at->brokers > out->brokers)
+            out->brokers = at->brokers;
+        out->versions_differ |= at->differs;
+    }
 }
 
 size_t cache_link_fds(const struct cache_link *link, struct pollfd out[CACHE_LINK_FDS])

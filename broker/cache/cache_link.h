@@ -41,6 +41,15 @@ struct cache_link *cache_link_new(const struct cache_link_options *options); /* 
 void cache_link_free(struct cache_link **link_p);
 
 bool cache_link_is_up(const struct cache_link *link);
+struct cache_view { /* for people */
+    bool up, shares_people;
+    int64_t away_ms;     /* it has not been up for so long; 0: it is */
+    const char *problem; /* why; lent until the next turn */
+    unsigned brokers;    /* with this one, that were heard of lately */
+    bool versions_differ;
+    size_t owed;         /* facts that Redis has not answered yet */
+};
+void cache_link_view(const struct cache_link *link, struct instant now, struct cache_view *out);
 void cache_link_turn(struct cache_link *link, struct instant now, struct effects *out);
 size_t cache_link_fds(const struct cache_link *link, struct pollfd out[CACHE_LINK_FDS]);
 int64_t cache_link_next_mono_ms(const struct cache_link *link);

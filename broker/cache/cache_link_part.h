@@ -13,6 +13,7 @@
 #include "lineward/json.h"
 
 #define NONCE_BYTES    16
+#define RULES_BYTES    16
 #define SLACK_MS       1000 /* two clocks that were compared at different times */
 #define VERSION_BITS   48 /* of what Redis counts, in a line's version */
 #define TAG_PLAIN      0    /* nobody waits for the answer */
@@ -25,12 +26,14 @@ struct shared_account {
     int64_t held_until_ms, hold_asked_ms, hold_again_ms; /* the lease to poll */
     int64_t poll_at_ms;                                  /* asked for by the script; TIME_NEVER: not */
     int64_t stale_jitter_ms;
+    unsigned brokers;      /* that were heard of lately, with this one */
+    bool differs;          /* one of them decides by other rules, or is of another version */
 };
 
 struct cache_link {
     struct cache_link_options options;
     struct cache_redis *redis;
-    char nonce[NONCE_BYTES * 2 + 1];
+    char nonce[NONCE_BYTES * 2 + 1], rules[RULES_BYTES * 2 + 1];
     char names[CONF_ACCOUNTS_MAX][NAME_MAX_BYTES + 1];
     struct shared_account accounts[CONF_ACCOUNTS_MAX];
     struct cache_pending pending; /* what comes beyond them is merged here */

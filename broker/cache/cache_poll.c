@@ -1,11 +1,14 @@
 /* cache_poll.c — one broker at a time polls an account that several share: the lease for that, and the lists. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/cache/cache_link_part.h"
 #include "broker/cache/cache_say.h"
 #include "lineward/log.h"
+#include "lineward/version.h"
 
+#define VERSION_TEXT 32
 #define CHUNK_LINES 200 /* of a list, in one step of the script, so that nobody waits long for another's */
 
 static int64_t lease_ms(const struct cache_link *link, uint32_t account)
@@ -17,16 +20,53 @@ void cache_poll_ask(struct cache_link *link, uint32_t account)
 {
     struct shared_account *at = &link->accounts[account];
     json_out_clear(&link->text);
-    cache_say_hold(&link->text, link->nonce, lease_ms(link, account));
+    cache_say_hold(&link->text, link->nonce, lease_ms(link, account), link->rules);
     at->hold_asked_ms = link->now.mono_ms;
     at->hold_again_ms = link->now.mono_ms + lease_ms(link, account) / 4;
     (void)cache_link_run(link, account, TAG_HOLD | account);
+}
+
+static bool is_like_us(const struct cache_link *link, const cJSON *other)
+{
+    const char *version = json_string(other, "version"), *rules = json_string(other, "rules");
+    return version != NULL && rules != NULL && strcmp(version, LINEWARD_VERSION) == 0 && strcmp(rules, link->rules) == 0;
+}
+
+/* What it runs, as a word for the log: a byte from outside. */
+static void version_of(const cJSON *other, char out[VERSION_TEXT])
+{
+    const char *version = json_string(other, "version");
+    bool good = version != NULL && *version != '\0' && strlen(version) < VERSION_TEXT &&
+                strspn(version, "0123456789.abcdefghijklmnopqrstuvwxyz-+~") == strlen(version);
+    snprintf(out, VERSION_TEXT, "%s", good ? version : "unknown");
+}
+
+/* Brokers that decide by other rules disagree, and nobody would see why. */
+static void meet(struct cache_link *link, uint32_t account, const cJSON *answer)
+{
+    struct shared_account *at = &link->accounts[account];
+    const cJSON *others = json_get(answer, "brokers"), *other, *odd = NULL;
+    if (answer == NULL)
+        return;
+    at->brokers = 1 + (unsigned)cJSON_GetArraySize(others);
+    cJSON_ArrayForEach(other, others) if (!is_like_us(link, other))
+        odd = other;
+    if (odd != NULL && !at->differs) {
+        char version[VERSION_TEXT];
+        version_of(odd, version);
+        log_event(LOG_WARN, "cache_other_version",
+                  "account=%s version=%s here=%s reason=\"brokers of an account must run one version: these decide by "
+                  "different rules, or may\"",
+                  link->names[account], version, LINEWARD_VERSION);
+    }
+    at->differs = odd != NULL;
 }
 
 void cache_poll_answered(struct cache_link *link, uint32_t account, const cJSON *answer)
 {
     struct shared_account *at = &link->accounts[account];
     bool had = at->held_until_ms > link->now.mono_ms;
+    meet(link, account, answer);
     bool holds = answer != NULL && !json_bool(answer, "refused", true);
     at->held_until_ms = holds ? at->hold_asked_ms + lease_ms(link, account) : 0;
     if (holds && !had) {

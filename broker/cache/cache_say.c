@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "lineward/version.h"
 #include "lineward/words.h"
 
 static void put_text(struct json_out *out, const char *name, const char *text)
@@ -57,11 +58,13 @@ void cache_say_service(struct json_out *out, uint64_t number, bool flagged, int6
     json_close(out, '}');
 }
 
-void cache_say_hold(struct json_out *out, const char *nonce, int64_t ms)
+void cache_say_hold(struct json_out *out, const char *nonce, int64_t ms, const char *rules)
 {
     begin(out, "hold");
     put_text(out, "nonce", nonce);
     put_int(out, "ms", ms);
+    put_text(out, "version", LINEWARD_VERSION);
+    put_text(out, "rules", rules);
     json_close(out, '}');
 }
 

@@ -8,7 +8,8 @@
 
 void cache_say_told(struct json_out *out, const struct core_line_fact *fact);
 void cache_say_service(struct json_out *out, uint64_t number, bool flagged, int64_t at_ms);
-void cache_say_hold(struct json_out *out, const char *nonce, int64_t ms);
+/* `rules`: of the script that this broker runs. */
+void cache_say_hold(struct json_out *out, const char *nonce, int64_t ms, const char *rules);
 /* A part of a good list: begin, lines, what is missing (in the last part), end. */
 void cache_say_poll_begin(struct json_out *out, const char *nonce, int64_t begun_ms, int64_t interval_ms, bool cached);
 void cache_say_poll_line(struct json_out *out, uint64_t number, enum reputation reputation, enum service service);

@@ -66,6 +66,8 @@ struct admin_shell { /* what the admin API asks of the broker; called on the own
     bool (*outcomes)(void *self, uint32_t pool, struct instant now, struct outcome_view *out);
     /* Of an order to erase: how far the store has been gone through; false: it is not being gone through now. */
     bool (*erasing)(void *self, uint64_t id, uint64_t *total, uint64_t *done);
+    /* Of the cache that brokers share; false: there is none. NULL: the same. */
+    bool (*cache)(void *self, struct instant now, struct cache_facts *out);
     /* Store open and sockets bound? */
     bool (*ready)(void *self);
 };

@@ -11,6 +11,7 @@ enum admin_step call_healthz(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_readyz(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_metrics(struct admin_turn *turn, struct exchange *x);
 enum admin_step call_status(struct admin_turn *turn, struct exchange *x);
+void admin_cache_facts(const struct admin_turn *turn, struct cache_facts *out);
 
 /* admin_lists.c */
 enum admin_step call_pools(struct admin_turn *turn, struct exchange *x);

@@ -67,6 +67,7 @@ enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, en
     exchange_job(turn, x, form == LOOKUP_FULL, job);
     if (form == LOOKUP_FULL && x->memory != NULL)
         job->more.estimate = ((const struct forecast *)x->memory)->said;
+    admin_cache_facts(turn, &job->more.cache);
     struct lookup_request request = {
         .what = LOOKUP_JOBS, .form = form, .jobs = job, .job_count = 1, .with_message = with_message};
     enum admin_step step = exchange_look_up(turn, x, &request);

@@ -16,6 +16,13 @@ struct counting { /* the numbers, while what waits for what is added in slices *
     struct backlog_cursor at;
 };
 
+void admin_cache_facts(const struct admin_turn *turn, struct cache_facts *out)
+{
+    const struct admin_shell *shell = &turn->options->shell;
+    *out = (struct cache_facts){0};
+    out->is_shared = shell->cache != NULL && shell->cache(shell->self, turn->now, out);
+}
+
 static struct status_facts status_facts(struct admin_turn *turn)
 {
     const struct admin_options *options = turn->options;
@@ -28,6 +35,7 @@ static struct status_facts status_facts(struct admin_turn *turn)
                                  .timings = options->timings};
     core_totals_read(turn->core, turn->now, &facts.core);
     options->shell.store_facts(options->shell.self, &facts.store);
+    admin_cache_facts(turn, &facts.cache);
     facts.ready = facts.core.reputation_known && options->shell.ready(options->shell.self);
     return facts;
 }

@@ -170,6 +170,17 @@ static void put_jobs(struct metrics *m, const struct core_status *core)
             core->backlog_by_reason[reason]);
 }
 
+static void put_cache(struct metrics *m, const struct cache_facts *cache)
+{
+    if (!cache->is_shared)
+        return;
+    put_value(m, "cache_up", "gauge", "1: the Redis that brokers share is there.", cache->up);
+    put_value(m, "cache_brokers", "gauge", "Brokers that share it, with this one, heard of within ten minutes.",
+              cache->brokers);
+    put_value(m, "cache_versions_differ", "gauge", "1: they are of different versions.", cache->versions_differ);
+    put_value(m, "cache_owed", "gauge", "Facts told to it and not confirmed yet.", (double)cache->owed);
+}
+
 void metrics_put_status(struct metrics *m, const struct status_facts *facts)
 {
     const struct core_status *core = &facts->core;
@@ -182,6 +193,7 @@ void metrics_put_status(struct metrics *m, const struct status_facts *facts)
     put_value(m, "jobs_max", "gauge", "At that many jobs enqueues are refused busy.", (double)facts->jobs_max);
     put_value(m, "workers", "gauge", "Workers that are READY.", core->workers);
     put_value(m, "leases", "gauge", "Leases granted and not over.", core->leases);
+    put_cache(m, &facts->cache);
     put_value(m, "store_full", "gauge", "1: enqueues are refused store_full.", store->full);
     put_value(m, "store_waits", "gauge", "1: nothing becomes durable before the disk has room.", store->waits);
     put_value(m, "store_disk_free_bytes", "gauge", "That the store may still take of its disk; -1: not known.",

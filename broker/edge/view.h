@@ -89,7 +89,17 @@ void view_job_members(struct json_out *out, const struct job_facts *facts, bool 
 /* One entry of a job's history: a CHANGE_JOB, CHANGE_TRY, CHANGE_END or CHANGE_DELIVERY. */
 void view_history_entry(struct json_out *out, const struct change *change);
 
+struct cache_facts { /* of the cache that brokers share, as its owner hands them to the edge */
+    bool is_shared;      /* false: there is none, and the rest means nothing */
+    bool up, shares_people, versions_differ;
+    int64_t since_ms;    /* when it went away; 0: it is up */
+    char problem[160];   /* why; "": it is up */
+    unsigned brokers;    /* with this one */
+    uint64_t owed;
+};
+
 struct why_more { /* of a live job */
+    struct cache_facts cache;
     struct estimate estimate;
     bool paused; /* by ... */
     char pause_by[NAME_MAX_BYTES + 1], pause_reason[200];
@@ -172,6 +182,7 @@ struct status_facts {
     int64_t jobs_max, dedupe_max;
     struct core_status core;
     struct store_facts store;
+    struct cache_facts cache;
     const struct timings_read *timings; /* lent; NULL: none are kept */
     bool waiting_known; /* for metrics, as of the last walk over the waiting jobs: */
     int64_t oldest_at_ms; /* since when the oldest one waits, 0: none waits */

@@ -376,6 +376,26 @@ static void put_status_lines(struct json_out *out, const struct core_status *cor
     json_close(out, '}');
 }
 
+static void put_cache(struct json_out *out, const struct cache_facts *cache)
+{
+    json_key(out, "cache");
+    json_open(out, '{');
+    put_word(out, "kind", cache->is_shared ? "redis" : "memory");
+    if (cache->is_shared) {
+        json_key(out, "up");
+        json_put_bool(out, cache->up);
+        put_time(out, "away_since", cache->since_ms);
+        put_word(out, "problem", cache->problem[0] != '\0' ? cache->problem : NULL);
+        put_count(out, "brokers", cache->brokers);
+        json_key(out, "versions_differ");
+        json_put_bool(out, cache->versions_differ);
+        json_key(out, "shares_suppressions");
+        json_put_bool(out, cache->shares_people);
+        put_count(out, "owed", cache->owed);
+    }
+    json_close(out, '}');
+}
+
 static void put_status_jobs(struct json_out *out, const struct core_status *core, int64_t jobs_max)
 {
     json_key(out, "backlog");
@@ -438,6 +458,7 @@ void view_status_members(struct json_out *out, const struct status_facts *facts)
     json_key(out, "reputation_known");
     json_put_bool(out, facts->core.reputation_known);
     put_store(out, &facts->store);
+    put_cache(out, &facts->cache);
     put_status_lines(out, &facts->core);
     put_status_jobs(out, &facts->core, facts->jobs_max);
     put_status_rest(out, &facts->core);

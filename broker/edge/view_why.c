@@ -63,6 +63,15 @@ static void put_chat_inputs(struct json_out *out, const struct chat_view *chat)
     put_time(out, "last_in_at", chat->last_in_ms);
 }
 
+/* While it is away, what is known of the line is this broker's own, and of its age. */
+static void put_cache_inputs(struct json_out *out, const struct cache_facts *cache)
+{
+    if (!cache->is_shared)
+        return;
+    put_word(out, "cache", cache->up ? "up" : "away");
+    put_time(out, "cache_away_since", cache->since_ms);
+}
+
 static void put_line_inputs(struct json_out *out, const struct line_view *line, struct instant now)
 {
     put_line(out, "line", line->number);
@@ -189,6 +198,7 @@ void view_why(struct json_out *out, const struct job_view *job, const struct lin
     put_budget_inputs(out, reason, &job->budget);
     if (line != NULL)
         put_line_inputs(out, line, now);
+    put_cache_inputs(out, &more->cache);
     json_close(out, '}');
     put_word(out, "release", leased ? "the worker's result, or the lease's end" : why->release);
     put_time(out, "release_at", job->release_at_ms);

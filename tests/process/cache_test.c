@@ -9,6 +9,10 @@
 #include "rig.h"
 #include "sibling.h"
 
+#define PERSON  "+14155550163"
+#define PATH    "/v1/suppressions/default/" PERSON
+#define MESSAGE "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hello\"}]}"
+
 static struct redis redis;
 static struct rig rig, other; /* the other one's ports and store; what else is in it is the first one's */
 
@@ -102,16 +106,35 @@ START_TEST(one_that_slept_through_its_lease_changes_nothing)
 }
 END_TEST
 
+static bool says(struct rig *at, const char *path, const char *text)
+{
+    long status;
+    char *answer = rig_fetch(at, at->token, "GET", path, NULL, 0, &status);
+    bool there = strstr(answer, text) != NULL;
+    free(answer);
+    return there;
+}
+
 START_TEST(while_redis_is_away_each_goes_on_and_then_they_agree)
 {
     begin();
+    AWAIT(says(&rig, "/metrics", "\nlineward_cache_up 1\n") && says(&rig, "/metrics", "\nlineward_cache_brokers 2\n"),
+          "not up, or not both are seen");
+    MUST(says(&rig, "/v1/status", "\"problem\":null,\"brokers\":2,\"versions_differ\":false,\"shares_suppressions\":true"),
+         "its state is not told");
     program_signal(&redis.program, SIGSTOP);
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
     AWAIT(rig_line_is(&rig, 0, "closed", "line_critical"), "its own webhook did not close it");
     rig_set_line(&rig, 1, "\"reputation\":\"CRITICAL\",\"webhook\":false");
     AWAIT(both(1, "closed"), "they do not poll by themselves"); /* after stale_after_ms and a little more */
+    MUST(says(&rig, "/metrics", "\nlineward_cache_up 0\n"), "that it is away is not measured");
+    MUST(says(&rig, "/v1/status", "\"problem\":\"it does not answer"), "why it is away is not told");
+    cJSON_Delete(rig_ask(&rig, "POST", "/v1/jobs", "{\"id\":\"w\",\"to\":\"" PERSON "\",\"from\":\"+12025550101\"," MESSAGE "}", NULL));
+    MUST(says(&rig, "/v1/jobs/w", "\"cache\":\"away\",\"cache_away_since\":\""), "why does not say that it is away");
     program_signal(&redis.program, SIGCONT);
     AWAIT(both(0, "closed"), "they do not agree on what was told meanwhile");
+    AWAIT(says(&rig, "/metrics", "\nlineward_cache_up 1\n") && says(&rig, "/metrics", "\nlineward_cache_owed 0\n"),
+          "that it is back is not measured");
     end();
 }
 END_TEST
@@ -136,10 +159,6 @@ START_TEST(a_redis_that_wants_a_password_gets_it)
 END_TEST
 
 /* ---- who must not be sent to ---- */
-
-#define PERSON  "+14155550163"
-#define PATH    "/v1/suppressions/default/" PERSON
-#define MESSAGE "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hello\"}]}"
 
 static long suppress(struct rig *at, const char *method)
 {

@@ -13,7 +13,7 @@
 static struct fake_redis fake;
 static struct cache_link *link;
 static struct conf *conf;
-static unsigned polls;
+static unsigned polls[2]; /* asked for, by account */
 
 static void persist(void *self, struct instant now, struct effects *out)
 {
@@ -26,8 +26,7 @@ static void persist(void *self, struct instant now, struct effects *out)
 static void asks_poll(void *self, uint32_t account)
 {
     (void)self;
-    (void)account;
-    polls++;
+    polls[account]++;
 }
 
 /* Both ends, until nothing is under way any more. */
@@ -56,13 +55,13 @@ static void reconnect(void)
     ck_assert(cache_link_is_up(link));
 }
 
-static void begin(void)
+static void begin_accounts(const char *accounts)
 {
     char text[512];
     struct conf_problem problem;
-    polls = 0;
+    polls[0] = polls[1] = 0;
     fake_redis_open(&fake);
-    int bytes = snprintf(text, sizeof text, ACCOUNT_CONF "cache: {kind: redis, redis: \"redis+unix://%s\"}\n", fake.path);
+    int bytes = snprintf(text, sizeof text, "%scache: {kind: redis, redis: \"redis+unix://%s\"}\n", accounts, fake.path);
     ck_assert_int_eq(conf_parse(&conf, text, (size_t)bytes, "t.yaml", "/tmp", NULL, 0, &problem), ERR_NONE);
     begin_with(text, 1);
     const struct cache_link_options options = {
@@ -71,6 +70,11 @@ static void begin(void)
     turn();
     ck_assert(cache_link_is_up(link));
     rig_forget(rig);
+}
+
+static void begin(void)
+{
+    begin_accounts(ACCOUNT_CONF);
 }
 
 static void end(void)
@@ -142,7 +146,7 @@ static const char *lines(struct redis_line line)
 
 static void news(struct redis_line line)
 {
-    fake_redis_publish(&fake, lines(line));
+    fake_redis_publish(&fake, "default", lines(line));
     turn();
 }
 
@@ -152,6 +156,41 @@ static int64_t number_of(const cJSON *fact, const char *name)
     ck_assert(cJSON_IsNumber(number));
     return (int64_t)number->valuedouble;
 }
+
+static struct cache_view view(void)
+{
+    struct cache_view out;
+    cache_link_view(link, rig->now, &out);
+    return out;
+}
+
+START_TEST(what_is_seen_of_it_is_how_many_there_are_and_whether_it_is_away_and_why)
+{
+    begin();
+    fake.hold = "\"refused\":false,\"brokers\":[]";
+    pass(15000);
+    ck_assert(view().up);
+    ck_assert_uint_eq(view().brokers, 1);
+    ck_assert(!view().versions_differ);
+    fake.hold = "\"refused\":false,\"brokers\":[{\"version\":\"0.0.9\",\"rules\":\"other\"},{\"version\":7}]";
+    pass(15000);
+    ck_assert_uint_eq(view().brokers, 3);
+    ck_assert(view().versions_differ);
+    fake.hold = "\"refused\":false,\"brokers\":[]";
+    pass(15000);
+    ck_assert(!view().versions_differ);
+    fake.mute = true;
+    pass(15000);
+    pass(5000); /* it is noticed */
+    pass(5000);
+    tell_word(REPUTATION_AT_RISK, 9);
+    ck_assert(!view().up);
+    ck_assert_int_ge(view().away_ms, 5000);
+    ck_assert_ptr_nonnull(strstr(view().problem, "answer"));
+    ck_assert_uint_eq(view().owed, 1);
+    end();
+}
+END_TEST
 
 START_TEST(a_connection_over_which_nothing_is_to_be_said_stays)
 {
@@ -198,7 +237,7 @@ START_TEST(a_repeated_critical_closes_nothing_once_any_broker_has_heard_of_it)
     int64_t critical_ms = fake.clock_ms;
     snprintf(members, sizeof members, "\"event\":\"5\",%s",
              lines((struct redis_line){"CRITICAL", "CRITICAL", .version = 5, .tightened = critical_ms}));
-    fake_redis_publish(&fake, members); /* another broker was told event 5 */
+    fake_redis_publish(&fake, "default", members); /* another broker was told event 5 */
     turn();
     ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
     pass(60000);
@@ -343,6 +382,122 @@ START_TEST(a_line_was_heard_of_as_long_ago_here_as_there)
 }
 END_TEST
 
+/* ---- away ---- */
+
+static void go_away(void)
+{
+    fake_redis_drop(&fake);
+    fake.mute = true;
+    turn();
+    ck_assert(!cache_link_is_up(link));
+}
+
+START_TEST(while_it_is_away_a_broker_polls_by_itself_after_a_while_that_is_not_every_brokers)
+{
+    int64_t first = INT64_MAX, last = 0;
+    for (int broker = 0; broker < 8; broker++) {
+        begin();
+        fake.hold = "\"refused\":true";
+        pass(15000);
+        ck_assert(!cache_link_may_poll(link, 0, rig->now)); /* another one does */
+        go_away();
+        int64_t waits_ms = 0;
+        for (; !cache_link_may_poll(link, 0, rig->now); waits_ms += 500) {
+            rig->now.mono_ms += 500;
+            ck_assert_int_le(waits_ms, 180000 * 5 / 4 + 500);
+        }
+        ck_assert_int_ge(waits_ms, 180000);
+        first = waits_ms < first ? waits_ms : first;
+        last = waits_ms > last ? waits_ms : last;
+        end();
+    }
+    ck_assert_int_gt(last, first);
+}
+END_TEST
+
+START_TEST(while_it_is_away_webhooks_close_at_once_and_open_only_when_a_poll_agrees)
+{
+    begin();
+    go_away();
+    tell_word(REPUTATION_CRITICAL, 5);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+    rig->now.mono_ms += 1000;
+    rig->now.wall_ms += 1000;
+    tell_word(REPUTATION_HEALTHY, 6);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_RECOVERING);
+    ck_assert_uint_gt(rig_count(rig, EFFECT_POLL), 0);
+    rig->now.mono_ms += 1000;
+    rig->now.wall_ms += 1000;
+    const struct core_poll poll = {.poll = 9, .begun_mono_ms = rig->now.mono_ms, .ok = true};
+    const struct cache_polled polled = {.number = NUMBER, .reputation = REPUTATION_HEALTHY};
+    ck_assert(!cache_link_polled(link, &poll, &polled, 1, rig->now)); /* it is merged here */
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    ck_assert_int_ne(rig_line(rig, 0).gate, GATE_CLOSED);
+    fake.mute = false;
+    fake.answer = "\"lines\":[]";
+    pass(5000);
+    pass(5000);
+    ck_assert_int_eq(number_of(fake_redis_fact(&fake, "told", 0), "changed_at"), RIG_START_MS);
+    ck_assert_ptr_nonnull(fake_redis_fact(&fake, "told", 1)); /* in their order */
+    end();
+}
+END_TEST
+
+/* ---- several accounts ---- */
+
+#define TWO_ACCOUNTS                                                                                                \
+    "accounts:\n  one:\n    api_key_file: key\n  two:\n    api_key_file: key\n"                                      \
+    "pools:\n  x: {account: one, lines: [\"+12025550100\"]}\n  y: {account: two, lines: [\"+12025550177\"]}\n"
+#define OF_TWO UINT64_C(12025550177)
+
+static bool closed(uint64_t number)
+{
+    size_t index;
+    struct line_view line;
+    return core_line_find(rig->core, number, &index) && core_line_view(rig->core, index, rig->now, &line) &&
+           line.gate == GATE_CLOSED;
+}
+
+START_TEST(what_is_told_of_an_account_concerns_that_one_only)
+{
+    begin_accounts(TWO_ACCOUNTS);
+    struct core_line_fact fact = fact_of(5);
+    fact.account = 1;
+    fact.number = OF_TWO;
+    fact.has_reputation = true;
+    fact.reputation = REPUTATION_CRITICAL;
+    tell(&fact);
+    turn();
+    const char *key = cJSON_GetStringValue(cJSON_GetObjectItem(fake_redis_fact(&fake, "told", 0), "key"));
+    ck_assert_str_eq(key, "lineward:{two}:lines");
+    ck_assert(closed(OF_TWO));
+    ck_assert(!closed(NUMBER));
+    fake_redis_publish(&fake, "one", lines((struct redis_line){"CRITICAL", "CRITICAL", .version = 9, .tightened = fake.clock_ms}));
+    turn();
+    ck_assert(closed(NUMBER));
+    end();
+}
+END_TEST
+
+START_TEST(each_account_is_polled_by_the_broker_that_has_its_lease)
+{
+    begin_accounts(TWO_ACCOUNTS);
+    fake.hold = "\"refused\":false";
+    fake.held_by_others = "{two}";
+    pass(15000);
+    ck_assert(cache_link_may_poll(link, 0, rig->now));
+    ck_assert(!cache_link_may_poll(link, 1, rig->now));
+    ck_assert_uint_eq(polls[0], 1);
+    ck_assert_uint_eq(polls[1], 0);
+    fake.held_by_others = "{one}";
+    pass(15000);
+    ck_assert(!cache_link_may_poll(link, 0, rig->now));
+    ck_assert(cache_link_may_poll(link, 1, rig->now));
+    ck_assert_uint_eq(polls[1], 1);
+    end();
+}
+END_TEST
+
 /* ---- lists ---- */
 
 static void list(int64_t begun_mono_ms, size_t count)
@@ -420,7 +575,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {a_connection_over_which_nothing_is_to_be_said_stays,
+    const TTest *const tests[] = {what_is_seen_of_it_is_how_many_there_are_and_whether_it_is_away_and_why,
+                                  a_connection_over_which_nothing_is_to_be_said_stays,
                                   what_redis_took_and_did_not_answer_is_told_again,
                                   a_repeated_critical_closes_nothing_once_any_broker_has_heard_of_it,
                                   what_redis_knows_again_is_taken_back_and_not_told_as_something_that_it_lost,
@@ -431,6 +587,10 @@ int main(void)
                                   what_redis_has_lost_is_told_again_and_what_it_has_loosened_is_not,
                                   a_flag_is_compared_by_how_long_ago_it_was_and_not_by_two_clocks,
                                   a_line_was_heard_of_as_long_ago_here_as_there,
+                                  while_it_is_away_a_broker_polls_by_itself_after_a_while_that_is_not_every_brokers,
+                                  while_it_is_away_webhooks_close_at_once_and_open_only_when_a_poll_agrees,
+                                  what_is_told_of_an_account_concerns_that_one_only,
+                                  each_account_is_polled_by_the_broker_that_has_its_lease,
                                   a_poll_seems_begun_no_later_than_it_was_however_clocks_are_set,
                                   a_poll_begun_before_the_connection_proves_nothing,
                                   a_delayed_message_does_not_set_the_clock_back,

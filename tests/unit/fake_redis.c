@@ -97,22 +97,27 @@ static void put_script_answer(const struct fake_redis *fake, const struct fake_p
     put_bulk(peer, text);
 }
 
-static void answer_fact(struct fake_redis *fake, struct fake_peer *peer, const struct argument *text)
+static void answer_fact(struct fake_redis *fake, struct fake_peer *peer, const struct argument *text,
+                        const struct argument *key)
 {
+    char first[128];
+    snprintf(first, sizeof first, "%.*s", (int)key->bytes, key->text);
     cJSON *fact = cJSON_ParseWithLength(text->text, text->bytes);
     const char *what = cJSON_GetStringValue(cJSON_GetObjectItem(fact, "what"));
     ck_assert_ptr_nonnull(what);
     if (strcmp(what, "hold") == 0 || strcmp(what, "trial") == 0 || cJSON_GetObjectItem(fact, "after") != NULL) {
         bool holds = strcmp(what, "hold") == 0;
         fake->holds += holds;
+        bool others = fake->held_by_others != NULL && strstr(first, fake->held_by_others) != NULL;
         cJSON_Delete(fact);
         if (fake->error != NULL)
             put(peer, fake->error);
         else
-            put_script_answer(fake, peer, holds && fake->hold != NULL ? fake->hold : "\"refused\":true,\"epoch\":1");
+            put_script_answer(fake, peer, holds && !others && fake->hold != NULL ? fake->hold : "\"refused\":true,\"epoch\":1");
         return;
     }
     ck_assert_uint_lt(fake->fact_count, FAKE_FACTS_MAX);
+    cJSON_AddStringToObject(fact, "key", first);
     fake->facts[fake->fact_count++] = fact;
     if (fake->no_facts)
         end(peer);
@@ -162,7 +167,7 @@ static void obey(struct fake_redis *fake, struct fake_peer *peer, const struct a
     } else if (is(&arguments[0], "SUBSCRIBE") && count == 2) {
         answer_subscribe(peer, &arguments[1]);
     } else if (is(&arguments[0], "EVALSHA")) {
-        answer_fact(fake, peer, &arguments[count - 2]);
+        answer_fact(fake, peer, &arguments[count - 2], &arguments[3]);
     } else if (is(&arguments[0], "HSCAN")) {
         answer_scan(fake, peer);
     } else {
@@ -226,16 +231,17 @@ void fake_redis_turn(struct fake_redis *fake)
             serve(fake, &fake->peers[i]);
 }
 
-void fake_redis_publish(struct fake_redis *fake, const char *members)
+void fake_redis_publish(struct fake_redis *fake, const char *account, const char *members)
 {
-    char text[8192];
+    char text[8192], channel[128];
+    snprintf(channel, sizeof channel, "lineward:{%s}:news", account);
     snprintf(text, sizeof text, "{\"clock\":%lld,%s}", (long long)fake->clock_ms, members);
     for (size_t i = 0; i < FAKE_PEERS_MAX; i++) {
         if (fake->peers[i].fd < 0 || !fake->peers[i].listens)
             continue;
         put(&fake->peers[i], "*3\r\n");
         put_bulk(&fake->peers[i], "message");
-        put_bulk(&fake->peers[i], "lineward:{default}:news");
+        put_bulk(&fake->peers[i], channel);
         put_bulk(&fake->peers[i], text);
     }
 }

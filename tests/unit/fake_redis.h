@@ -22,7 +22,7 @@ struct fake_redis {
     char folder[64], path[96];
     int listener;
     struct fake_peer peers[FAKE_PEERS_MAX];
-    cJSON *facts[FAKE_FACTS_MAX]; /* what the script was told, but for `hold` and `people` with `after` */
+    cJSON *facts[FAKE_FACTS_MAX]; /* what the script was told, but for `hold` and `people` with `after`; and the first key */
     size_t fact_count;
     unsigned connections, holds, scans;
     int64_t clock_ms;
@@ -31,6 +31,7 @@ struct fake_redis {
     const char *error;         /* the answer to every fact; NULL: a good one */
     const char *answer;        /* members of a good answer to a fact that is kept: "\"again\":true"; NULL: none */
     const char *hold;          /* members of the answer to `hold` */
+    const char *held_by_others; /* the account that another broker polls; NULL: none */
     const char *line;          /* the one value that HSCAN gives; NULL: none */
 };
 
@@ -38,8 +39,8 @@ void fake_redis_open(struct fake_redis *fake);
 void fake_redis_close(struct fake_redis *fake);
 /* Accepts, reads and answers what there is. */
 void fake_redis_turn(struct fake_redis *fake);
-/* A message on the channel of account `default`: {"clock":…, and these members}. */
-void fake_redis_publish(struct fake_redis *fake, const char *members);
+/* A message on the account's channel: {"clock":…, and these members}. */
+void fake_redis_publish(struct fake_redis *fake, const char *account, const char *members);
 /* Ends all connections. */
 void fake_redis_drop(struct fake_redis *fake);
 void fake_redis_forget(struct fake_redis *fake); /* the facts */

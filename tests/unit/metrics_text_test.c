@@ -21,6 +21,7 @@ static struct status_facts some_facts(void)
                                  .now = {.wall_ms = INT64_C(1795428060500), .mono_ms = 61500},
                                  .started_mono_ms = 1000};
     facts.core.jobs = 42;
+    facts.cache = (struct cache_facts){.is_shared = true, .brokers = 3, .versions_differ = true, .owed = 5};
     facts.core.sent_total = 7;
     facts.core.backlog_by_reason[REASON_LINE_CRITICAL] = 40;
     facts.core.lines_by_gate[GATE_CLOSED] = 3;
@@ -62,6 +63,10 @@ START_TEST(numbers_stand_under_their_names)
     char *text = text_of(&metrics);
     static const char *const lines[] = {
         "\nlineward_jobs 42\n",
+        "\nlineward_cache_up 0\n",
+        "\nlineward_cache_brokers 3\n",
+        "\nlineward_cache_versions_differ 1\n",
+        "\nlineward_cache_owed 5\n",
         "\nlineward_jobs_ended_total{state=\"sent\"} 7\n",
         "\nlineward_jobs_by_reason{reason=\"line_critical\"} 40\n",
         "\nlineward_lines_by_gate{gate=\"closed\"} 3\n",

@@ -359,6 +359,27 @@ START_TEST(a_pools_outcomes_say_how_far_they_are_and_why_they_are_not_further)
 }
 END_TEST
 
+START_TEST(why_says_whether_the_cache_that_brokers_share_is_away)
+{
+    struct job_view job = {.state = JOB_QUEUED, .reason = REASON_LINE_STALE};
+    struct line_view line = {.number = 12025550101};
+    struct why_more more = {0};
+    for (int shared = 0; shared < 3; shared++) {
+        struct json_out out = {0};
+        more.cache = (struct cache_facts){.is_shared = shared > 0, .up = shared == 1, .since_ms = shared == 2 ? AT : 0};
+        view_why(&out, &job, &line, &more, (struct instant){.wall_ms = AT});
+        cJSON *why = read_back(&out);
+        const cJSON *inputs = json_get(why, "inputs");
+        ck_assert_int_eq(json_get(inputs, "cache") != NULL, shared > 0);
+        if (shared > 0)
+            ck_assert_str_eq(json_string(inputs, "cache"), shared == 1 ? "up" : "away");
+        if (shared == 2)
+            ck_assert_str_eq(json_string(inputs, "cache_away_since"), "2026-11-23T10:00:00.000Z");
+        cJSON_Delete(why);
+    }
+}
+END_TEST
+
 START_TEST(every_reason_explains_itself)
 {
     for (enum reason reason = REASON_NONE; reason < REASON_COUNT; reason++) {
@@ -439,6 +460,7 @@ int main(void)
     tcase_add_test(tests, a_line_view_has_every_member_of_the_contract_and_the_pauses_that_stop_it);
     tcase_add_test(tests, a_pools_outcomes_say_how_far_they_are_and_why_they_are_not_further);
     tcase_add_test(tests, every_reason_explains_itself);
+    tcase_add_test(tests, why_says_whether_the_cache_that_brokers_share_is_away);
     tcase_add_test(tests, where_nothing_can_be_estimated_a_word_says_why);
     tcase_add_test(tests, pauses_and_lines_are_read_as_they_are_written);
     suite_add_tcase(suite, tests);
