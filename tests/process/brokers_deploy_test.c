@@ -198,6 +198,7 @@ static void write_files(void)
     rig_write(&rig, "linq.secrets", RIG_SECRET "\n");
     rig_write(&rig, "lineward.password", "sesame\n");
     rig_write(&rig, "sentinel.password", "sesame\n");
+    rig_write(&rig, "cache.secret", "one line that all three of them have\n");
 }
 
 static void begin(void)
