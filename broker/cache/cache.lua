@@ -363,7 +363,7 @@ end
 
 -- What was written before they let themselves be sent to again comes late.
 local function is_overtaken_word(person, cause, since)
-    return cause == 'opted_out' and (person.lifted or 0) > since
+    return cause == 'opted_out' and (person.lifted or 0) >= since
 end
 
 local function add_cause(person, cause, since)

@@ -104,6 +104,31 @@ static void put_person(struct cache_people *people, uint32_t account, const char
     json_put_string(&people->text, sealed);
 }
 
+static void put_causes(struct cache_people *people, const struct suppression_view *view, unsigned causes)
+{
+    cache_say_known_since(&people->text, view->since_ms);
+    for (enum suppress cause = SUPPRESS_NONE + 1; cause < SUPPRESS_COUNT; cause++)
+        if ((causes & 1u << cause) != 0)
+            cache_say_since(&people->text, cause, cause == view->cause ? view->since_ms : 0);
+}
+
+/* One that was not told by name yet, for this broker did not know the name. */
+static void tell_known(struct cache_people *people, uint32_t account, const char *handle, unsigned causes,
+                       uint64_t recipient, struct instant now)
+{
+    struct suppression_view view;
+    if (!core_suppression_view(people->options.core, account, recipient, &view))
+        return;
+    json_out_clear(&people->text);
+    cache_say_people(&people->text, "known");
+    json_open(&people->text, '{');
+    put_person(people, account, handle);
+    put_causes(people, &view, causes);
+    json_close(&people->text, '}');
+    cache_say_people_end(&people->text);
+    people->accounts[account].telling += run(people, account, KIND_TOLD, now);
+}
+
 static void tell_all(struct known *at)
 {
     at->walks_again |= at->walks;
@@ -167,10 +192,7 @@ static void put_known(void *self, const struct suppression_view *view)
         return; /* erased, or of before names were kept: only this store's hash is left of them */
     json_open(out, '{');
     put_person(walk->people, walk->account, handle);
-    cache_say_known_since(out, view->since_ms);
-    for (enum suppress cause = SUPPRESS_NONE + 1; cause < SUPPRESS_COUNT; cause++)
-        if ((view->causes & 1u << cause) != 0)
-            cache_say_since(out, cause, cause == view->cause ? view->since_ms : 0);
+    put_causes(walk->people, view, view->causes);
     json_close(out, '}');
     walk->count++;
 }
@@ -230,12 +252,25 @@ int64_t cache_people_next_mono_ms(const struct cache_people *people)
 
 /* ---- taking over ---- */
 
-static bool read_causes(const cJSON *object, int64_t since_ms[SUPPRESS_COUNT])
+/* Moments by cause; false: one is none. */
+static bool read_causes(const cJSON *object, int64_t out[SUPPRESS_COUNT])
 {
     for (enum suppress cause = SUPPRESS_NONE + 1; cause < SUPPRESS_COUNT; cause++)
         if (json_get(object, suppress_name(cause)) != NULL &&
-            (!json_int(object, suppress_name(cause), &since_ms[cause]) || since_ms[cause] <= 0))
+            (!json_int(object, suppress_name(cause), &out[cause]) || out[cause] <= 0))
             return false;
+    return true;
+}
+
+static bool read_person(const cJSON *object, struct core_suppression_shared *out)
+{
+    int64_t lifted_ms = 0;
+    if (!read_causes(object, out->since_ms) || !read_causes(json_get(object, "over"), out->ended_ms))
+        return false;
+    if (json_get(object, "lifted") != NULL && (!json_int(object, "lifted", &lifted_ms) || lifted_ms < 0))
+        return false;
+    if (lifted_ms > out->ended_ms[SUPPRESS_OPTED_OUT])
+        out->ended_ms[SUPPRESS_OPTED_OUT] = lifted_ms;
     return true;
 }
 
@@ -259,7 +294,7 @@ static void take(struct cache_people *people, uint32_t account, const cJSON *obj
     struct core_suppression_shared shared = {.account = account, .conversations = homes};
     if (sealed == NULL)
         return; /* one that has ended, and that nobody who is there knew by name */
-    if (id == NULL || !read_causes(object, shared.since_ms) ||
+    if (id == NULL || !read_person(object, &shared) ||
         !cache_seal_open(&options->seal, name_of(people, account), id, sealed, handle)) {
         note_unread(people, account);
         return;
@@ -270,7 +305,8 @@ static void take(struct cache_people *people, uint32_t account, const cJSON *obj
     shared.conversation_count = options->keys(options->keys_self, account, handle, &shared.recipient, homes);
     shared.handle = json_bool(object, "hidden", false) ? NULL : handle;
     shared.only_more = at->walks || at->telling > 0;
-    if (!core_suppression_shared(options->core, &shared, now, out) && !people->said_full) {
+    unsigned untold;
+    if (!core_suppression_shared(options->core, &shared, &untold, now, out) && !people->said_full) {
         log_event(LOG_ERROR, "cache_people_full", "account=%s reason=\"this broker can know no more recipients\"",
                   name_of(people, account));
         people->said_full = true;
@@ -278,6 +314,8 @@ static void take(struct cache_people *people, uint32_t account, const cJSON *obj
     people->taking = true;
     options->persist(options->persist_self, now, out);
     people->taking = false;
+    if (untold != 0)
+        tell_known(people, account, handle, untold, shared.recipient, now);
 }
 
 static void take_all(struct cache_people *people, uint32_t account, const cJSON *list, struct instant now,

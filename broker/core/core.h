@@ -317,13 +317,15 @@ struct core_suppression_shared {
     uint64_t recipient;                /* keyed hash of account and handle */
     const char *handle;                /* NULL: their name is not kept */
     int64_t since_ms[SUPPRESS_COUNT];  /* of each cause that holds; 0: it does not */
+    int64_t ended_ms[SUPPRESS_COUNT];  /* of each that was ended: the newest that was; 0: none was */
     bool only_more;                    /* what holds here and not there has not been told yet: it stays */
     const uint64_t *conversations;     /* as in core_suppress */
     size_t conversation_count;
 };
-/* False: the table is full. */
-bool core_suppression_shared(struct core *core, const struct core_suppression_shared *shared, struct instant now,
-                             struct effects *out);
+/* What holds here ends if just that was ended there. *untold: causes that hold here, and that they have never heard of.
+ * False: the table is full. */
+bool core_suppression_shared(struct core *core, const struct core_suppression_shared *shared, unsigned *untold,
+                             struct instant now, struct effects *out);
 /* The conf index of the account whose name has that number; UINT32_MAX: there is none. */
 uint32_t core_account_named(const struct core *core, uint64_t name);
 

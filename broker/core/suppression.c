@@ -339,26 +339,45 @@ static unsigned causes_of(const struct core_suppression_shared *shared)
     return causes;
 }
 
-static void share_end(struct core *core, struct suppressed *suppressed, unsigned causes,
-                      const struct core_suppression_shared *shared, struct instant now, struct effects *out)
+/* Of what holds here and not there, what was ended. Since when a cause that is not the hardest to lift holds is not
+ * known here. */
+static unsigned ended_of(const struct suppressed *suppressed, const struct core_suppression_shared *shared)
 {
-    if (causes != 0) {
-        suppressed->causes = (uint8_t)causes;
-        suppressed->cause = hardest(causes);
-        suppressed->since_ms = shared->since_ms[suppressed->cause];
-        (void)record(core, suppressed, false, now, out);
-        return;
+    unsigned ended = 0;
+    for (unsigned cause = SUPPRESS_NONE + 1; cause < SUPPRESS_COUNT; cause++) {
+        bool newer = cause == suppressed->cause && suppressed->since_ms > shared->ended_ms[cause];
+        if ((suppressed->causes & 1u << cause) != 0 && shared->since_ms[cause] == 0 && shared->ended_ms[cause] != 0 && !newer)
+            ended |= 1u << cause;
     }
-    end(core, suppressed, NULL, 0, now, out);
-    purge_stop(core, shared->conversations, shared->conversation_count);
+    return ended;
 }
 
-bool core_suppression_shared(struct core *core, const struct core_suppression_shared *shared, struct instant now,
-                             struct effects *out)
+static void share_end(struct core *core, struct suppressed *suppressed, const struct core_suppression_shared *shared,
+                      struct instant now, struct effects *out)
+{
+    unsigned ended = ended_of(suppressed, shared), left = suppressed->causes & ~ended;
+    if (ended == 0)
+        return;
+    if (left == 0) {
+        end(core, suppressed, NULL, 0, now, out);
+        purge_stop(core, shared->conversations, shared->conversation_count);
+        return;
+    }
+    bool falls = (ended & 1u << suppressed->cause) != 0;
+    suppressed->causes = (uint8_t)left;
+    suppressed->cause = hardest(left);
+    if (falls && shared->since_ms[suppressed->cause] != 0)
+        suppressed->since_ms = shared->since_ms[suppressed->cause];
+    (void)record(core, suppressed, false, now, out);
+}
+
+bool core_suppression_shared(struct core *core, const struct core_suppression_shared *shared, unsigned *untold,
+                             struct instant now, struct effects *out)
 {
     struct suppression_text text;
     unsigned causes = causes_of(shared);
     bool was = suppression_has(core, shared->recipient);
+    *untold = 0;
     suppression_text_set(&text, shared->handle, NULL, NULL);
     for (unsigned cause = SUPPRESS_NONE + 1; cause < SUPPRESS_COUNT; cause++)
         if (shared->since_ms[cause] != 0)
@@ -369,9 +388,10 @@ bool core_suppression_shared(struct core *core, const struct core_suppression_sh
         return causes == 0;
     if (!was)
         purge_all(core, shared->conversations, shared->conversation_count, now, out);
-    unsigned more = suppressed->causes & ~causes;
-    if (more != 0 && !shared->only_more)
-        share_end(core, suppressed, causes, shared, now, out);
+    if (shared->only_more)
+        return true;
+    *untold = suppressed->causes & ~causes & ~ended_of(suppressed, shared);
+    share_end(core, suppressed, shared, now, out);
     return true;
 }
 

@@ -315,6 +315,9 @@ START_TEST(the_later_of_their_words_counts_whichever_comes_first)
     MUST(since(5000, "a", "opted_out") == 0, "a keyword of before that message comes late and counts");
     state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"since\":960,\"sealed\":\"s\"}]");
     MUST(since(5000, "a", "opted_out") == 960, "a keyword after it does not count");
+    state_people(5000, "\"ended\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"wrote\":960}]");
+    state_people(5000, "\"known\":[{\"id\":\"a\",\"since\":960,\"opted_out\":960,\"sealed\":\"s\"}]");
+    MUST(since(5000, "a", "opted_out") == 0, "what a message of the same moment has lifted comes back");
     end_people();
 }
 END_TEST

@@ -285,36 +285,46 @@ END_TEST
 
 /* ---- what other brokers know ---- */
 
-static void shared(int64_t opted_out_ms, int64_t operator_ms, bool only_more)
+static unsigned untold; /* of the last call */
+
+static void shared_as(struct core_suppression_shared shared)
 {
     const uint64_t conversation = 7;
-    struct core_suppression_shared shared = {
-        .recipient = RECIPIENT(7),
-        .handle = HANDLE,
-        .since_ms = {[SUPPRESS_OPTED_OUT] = opted_out_ms, [SUPPRESS_OPERATOR] = operator_ms},
-        .only_more = only_more,
-        .conversations = &conversation,
-        .conversation_count = 1};
-    ck_assert(core_suppression_shared(rig->core, &shared, rig->now, &rig->out));
+    shared.recipient = RECIPIENT(7);
+    shared.handle = HANDLE;
+    shared.conversations = &conversation;
+    shared.conversation_count = 1;
+    ck_assert(core_suppression_shared(rig->core, &shared, &untold, rig->now, &rig->out));
     rig_keep(rig);
+}
+
+static void shared(int64_t opted_out_ms, int64_t operator_ms)
+{
+    shared_as((struct core_suppression_shared){
+        .since_ms = {[SUPPRESS_OPTED_OUT] = opted_out_ms, [SUPPRESS_OPERATOR] = operator_ms}});
 }
 
 START_TEST(what_another_broker_was_told_holds_here_and_ends_here)
 {
     uint64_t waiting = rig_send(rig, 7, CLASS_CAMPAIGN);
-    shared(5000, 0, false);
+    shared(5000, 0);
     ck_job(waiting, JOB_NONE, REASON_NONE); /* it has ended */
     ck_listed(SUPPRESS_OPTED_OUT, BIT(OPTED_OUT), HANDLE, "");
     ck_assert_int_eq(list().views[0].since_ms, 5000);
-    shared(5000, 6000, false);
+    shared(5000, 6000);
     ck_listed(SUPPRESS_OPERATOR, BIT(OPTED_OUT) | BIT(OPERATOR), HANDLE, "");
-    shared(5000, 0, false);
+    shared_as((struct core_suppression_shared){.since_ms = {[SUPPRESS_OPTED_OUT] = 5000},
+                                               .ended_ms = {[SUPPRESS_OPERATOR] = 6000}});
     ck_listed(SUPPRESS_OPTED_OUT, BIT(OPTED_OUT), HANDLE, "");
+    ck_assert_int_eq(list().views[0].since_ms, 5000);
     rig_restart(rig, 0);
     ck_listed(SUPPRESS_OPTED_OUT, BIT(OPTED_OUT), HANDLE, "");
-    shared(0, 0, true); /* they do not know it yet */
+    const struct core_suppression_shared ended = {.ended_ms = {[SUPPRESS_OPTED_OUT] = 5000}};
+    struct core_suppression_shared unheard = ended;
+    unheard.only_more = true; /* they do not know it yet */
+    shared_as(unheard);
     ck_assert_int_eq(asked(7), CODE_OPTED_OUT);
-    shared(0, 0, false);
+    shared_as(ended);
     ck_assert_uint_eq(list().count, 0);
     ck_assert_int_eq(asked(7), CODE_NONE);
     rig_restart(rig, 0);
@@ -322,11 +332,31 @@ START_TEST(what_another_broker_was_told_holds_here_and_ends_here)
 }
 END_TEST
 
+/* A name that was erased here is told by another broker: what holds here for another cause is nothing that has ended. */
+START_TEST(what_others_have_never_heard_of_stays_and_is_told_to_them)
+{
+    writes(7, true);
+    int64_t since = list().views[0].since_ms;
+    shared_as((struct core_suppression_shared){.since_ms = {[SUPPRESS_BLOCKED] = 9000}});
+    ck_listed(SUPPRESS_BLOCKED, BIT(OPTED_OUT) | BIT(BLOCKED), HANDLE, "");
+    ck_assert_uint_eq(untold, BIT(OPTED_OUT));
+    rig_free(&rig);
+    begin_default();
+    writes(7, true);
+    shared_as((struct core_suppression_shared){.ended_ms = {[SUPPRESS_OPTED_OUT] = since - 1}}); /* an older one was ended */
+    ck_listed(SUPPRESS_OPTED_OUT, BIT(OPTED_OUT), HANDLE, "");
+    ck_assert_uint_eq(untold, BIT(OPTED_OUT));
+    shared_as((struct core_suppression_shared){.ended_ms = {[SUPPRESS_OPTED_OUT] = since}});
+    ck_assert_uint_eq(list().count, 0);
+    ck_assert_uint_eq(untold, 0);
+}
+END_TEST
+
 START_TEST(what_is_shared_again_is_not_written_again)
 {
-    shared(5000, 6000, false);
+    shared(5000, 6000);
     size_t before = rig_records(rig, CHANGE_SUPPRESSION, 0, 0);
-    shared(5000, 6000, false);
+    shared(5000, 6000);
     ck_assert_uint_eq(rig_records(rig, CHANGE_SUPPRESSION, 0, 0), before);
 }
 END_TEST
@@ -345,6 +375,7 @@ int main(void)
                                          many_come_and_go_in_little_memory,
                                          another_accounts_are_not_listed_nor_lifted,
                                          what_another_broker_was_told_holds_here_and_ends_here,
+                                         what_others_have_never_heard_of_stays_and_is_told_to_them,
                                          what_is_shared_again_is_not_written_again};
     return run_suite("core_suppression", tests, sizeof tests / sizeof *tests);
 }
