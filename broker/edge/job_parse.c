@@ -447,7 +447,7 @@ bool job_parse(const struct job_parser *parser, const char *text, size_t bytes, 
         return refuse_large(&parse, bytes);
     cJSON *root = json_parse_bounded(text, bytes, JOB_VALUES_MAX, &why);
     if (root == NULL)
-        return refuse_unread(&parse, why);
+        return bytes > WIRE_JOB_BYTES_MAX ? refuse_large(&parse, bytes) : refuse_unread(&parse, why);
     bool good = cJSON_IsObject(root) || refuse(&parse, CODE_MALFORMED, "", "a job is a JSON object");
     if (good)
         gather(&parse, root, text, bytes);
