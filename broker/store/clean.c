@@ -232,16 +232,27 @@ static bool is_time_to_look(const struct cleaning *cleaning, int64_t now_ms)
     return cleaning->look || now_ms >= cleaning->looked_ms + LOOK_EVERY_MS || now_ms < cleaning->looked_ms;
 }
 
+/* A pass that waits lets that go first, but nothing once nothing was due. */
+static bool pass_allows(const struct store *store)
+{
+    return !pass_is_on(store) || (store->pass.step == PASS_WAIT && store->pass.cleanings > 0);
+}
+
 /* Finds the next thing to do; false: nothing. */
 static bool choose(struct store *store, int64_t now_ms)
 {
     struct cleaning *cleaning = &store->cleaning;
-    if (cleaning->turn != CLEAN_IDLE || pass_is_on(store) || !is_time_to_look(cleaning, now_ms))
+    if (cleaning->turn != CLEAN_IDLE || !pass_allows(store) || !is_time_to_look(cleaning, now_ms))
         return false;
     cleaning->look = false;
     cleaning->looked_ms = now_ms;
-    return choose_survey(store) || choose_history(store, now_ms) || choose_segment(store, now_ms) ||
-           choose_trim(store);
+    bool chosen = choose_survey(store) || choose_history(store, now_ms) || choose_segment(store, now_ms) ||
+                  choose_trim(store);
+    if (pass_is_on(store)) {
+        store->pass.cleanings = chosen ? store->pass.cleanings - 1 : 0;
+        pthread_cond_signal(&store->helper_wake);
+    }
+    return chosen;
 }
 
 /* ---- the owner's steps; they end when `until_us` is reached ---- */

@@ -179,6 +179,7 @@ struct pass { /* pass.c: the helper's, but for what begins and shows it */
     struct store_pass ask;
     struct store_pass_state state;
     enum pass_step step;
+    size_t cleanings;        /* that may still begin before it does */
     uint64_t through;        /* data segments up to this one are meant */
     bool history;            /* data is done */
     uint64_t last;           /* segment that was looked at last */

@@ -1,8 +1,9 @@
 /* pass.c — going over everything that is durable, the helper's work: each record is shown, and where one is to be
  * overwritten its segment's file is written anew, with every record at the place where it was.
  *
- *   wait     what is being cleaned is finished first, and nothing more is cleaned before the pass is over: a record
- *            that moves could slip from where nobody has looked yet to where nobody looks again
+ *   wait     what is due to be cleaned is cleaned first, or passes that follow each other would keep the store from it;
+ *            then nothing is before the pass is over: a record that moves could slip from where nobody has looked yet
+ *            to where nobody looks again
  *   files    (a pass that writes) spare files are given up, and the one that is used next holds nothing but zeros
  *   seal     (likewise) the segment in use is left for that one: what was durable before lies in full segments
  *   read     segment after segment: shown, written to a file of its own, which then takes the place of the old one
@@ -383,7 +384,7 @@ bool pass_help(struct store *store)
     struct pass *pass = &store->pass;
     switch (pass->step) {
     case PASS_WAIT:
-        if (store->cleaning.turn != CLEAN_IDLE)
+        if (store->cleaning.turn != CLEAN_IDLE || (pass->cleanings > 0 && store->cleaning.look))
             return false;
         pass->step = pass->ask.writes ? PASS_FILES : PASS_READ;
         return true;
@@ -427,7 +428,9 @@ enum err store_pass_begin(struct store *store, const struct store_pass *ask)
     bool busy = pass_is_on(store);
     if (!busy) {
         store->pass = (struct pass){.ask = *ask, .step = PASS_WAIT, .file = -1};
-        pthread_cond_signal(&store->helper_wake);
+        store->pass.cleanings = store->data.count + store->history.count + 1; /* each once, and not for ever */
+        store->cleaning.look = true;
+        store_wake(store);
     }
     pthread_mutex_unlock(&store->lock);
     return busy ? ERR_BUSY : ERR_NONE;

@@ -210,7 +210,8 @@ struct store_pass {
     enum store_passed (*visit)(void *self, const struct store_record *record, uint8_t *head,
                                uint8_t *const sections[STORE_SECTIONS]);
     /* What was durable when the pass began is on the disk only as it was left by visit() when the pass is over: not in
-     * any file of the store's. Nothing is cleaned meanwhile. */
+     * any file of the store's. Nothing is cleaned meanwhile; what is due to be is cleaned before, so the owner is to go on
+     * with store_clean(). */
     bool writes;
 };
 

@@ -317,6 +317,29 @@ START_TEST(what_lies_behind_the_end_of_history_goes_too)
 }
 END_TEST
 
+/* Or a store would run full while one order after the other is done. */
+START_TEST(what_is_due_is_cleaned_between_passes_that_follow_each_other)
+{
+    struct seen seen;
+    struct store_status before, after;
+    fill(200);
+    store_status_read(store, &before);
+    for (unsigned round = 0; round < 6; round++) {
+        for (unsigned i = 0; i < 600; i++) { /* some segments of what is over */
+            add_thing();
+            if (i % 50 == 0)
+                settle();
+        }
+        settle();
+        ck_assert_int_eq(pass_that(&seen, round % 2 == 0, false), 0);
+    }
+    store_status_read(store, &after);
+    ck_assert_uint_ge(after.cleaned_segments, before.cleaned_segments + 6);
+    ck_assert_uint_lt(after.segments, 12);
+    check_notes(&seen, keys);
+}
+END_TEST
+
 static bool count_blank(void *self, const struct store_record *record)
 {
     unsigned *blank = self;
@@ -362,8 +385,10 @@ START_TEST(only_one_pass_at_a_time)
     ck_assert_int_eq(store_pass_begin(store, &ask), ERR_NONE);
     ck_assert_int_eq(store_pass_begin(store, &ask), ERR_BUSY);
     ck_assert_int_eq(write(gate, &go, sizeof go), sizeof go);
-    for (store_pass_state(store, &state); state.on; store_pass_state(store, &state))
+    for (store_pass_state(store, &state); state.on; store_pass_state(store, &state)) {
+        store_clean(store, batch, now_ms, 1000);
         await(5);
+    }
     ck_assert_int_eq(state.error, 0);
     ck_assert_int_eq(store_pass_begin(store, &ask), ERR_NONE);
     store_close(&store);
@@ -461,6 +486,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, what_a_pass_overwrites_is_in_no_file_and_all_else_is_as_it_was);
     tcase_add_test(tcase, what_lies_behind_the_end_of_history_goes_too);
+    tcase_add_test(tcase, what_is_due_is_cleaned_between_passes_that_follow_each_other);
     tcase_add_test(tcase, what_is_read_meanwhile_and_afterwards_is_found);
     tcase_add_test(tcase, only_one_pass_at_a_time);
     tcase_add_test(tcase, no_file_is_replaced_while_a_backup_is_made);
