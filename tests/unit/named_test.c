@@ -114,6 +114,39 @@ START_TEST(a_list_of_recipients_is_read_as_json)
 }
 END_TEST
 
+/* Whatever stands beside what: once masked, nothing is found any more, and a document is one still. */
+START_TEST(what_is_masked_is_masked_whole)
+{
+    static const char *const pieces[] = {"+1",   "1",    "415",  "555",          "0190", "(415)", "5550190", "00", "011", " ",
+                                         "-",    ".",    ") ",   "+",            "@",    "ann",   "ANN",     ",",  "<",   "\xc2\xa0",
+                                         "(0)",  "x",    "9",    "mail.example", "*",    "_",     "\\\"",    "/",  "\xe2\x80\x93", "0"};
+    static const char *const names[] = {"+14155550190", "ann@mail.example"};
+    unsigned found = 0;
+    uint32_t x = 7;
+    for (unsigned round = 0; round < 50000; round++) {
+        char text[256] = "\"", copy[256];
+        for (unsigned n = 0; n < 12; n++)
+            strcat(text, pieces[((x = x * 1664525 + 1013904223) >> 16) % (sizeof pieces / sizeof *pieces)]);
+        strcat(text, "\"");
+        size_t bytes = strlen(text);
+        uint64_t person = named_person(&hash, names[round % 2]);
+        memcpy(copy, text, bytes + 1);
+        size_t count = named_in_json(&hash, person, text, bytes, false);
+        ck_assert_uint_eq(named_in_json(&hash, person, text, bytes, true), count);
+        ck_assert_msg(named_in_json(&hash, person, text, bytes, false) == 0, "%s: %s", copy, text);
+        bool same = true;
+        for (size_t i = 0; i < bytes; i++)
+            same = same && (text[i] == copy[i] || text[i] == '*');
+        ck_assert_msg(same, "%s: %s", copy, text);
+        cJSON *json = json_parse(text, bytes, NULL);
+        ck_assert_msg(json != NULL, "%s: %s", copy, text);
+        cJSON_Delete(json);
+        found += count > 0;
+    }
+    ck_assert_uint_gt(found, 20);
+}
+END_TEST
+
 START_TEST(bytes_of_any_kind_are_no_names)
 {
     char bytes[4096];
@@ -145,6 +178,7 @@ int main(void)
     tcase_add_test(tcase, an_address_is_found_whatever_marks_touch_it);
     tcase_add_test(tcase, a_document_stays_json);
     tcase_add_test(tcase, a_list_of_recipients_is_read_as_json);
+    tcase_add_test(tcase, what_is_masked_is_masked_whole);
     tcase_add_test(tcase, bytes_of_any_kind_are_no_names);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
