@@ -806,6 +806,9 @@ struct suppression_view {
 };
 /* The one of that recipient (keyed hash of account and handle); false: there is none. */
 bool core_suppression_view(const struct core *core, uint32_t account, uint64_t recipient, struct suppression_view *out);
+/* What is kept of the first of these conversations that opted out before they were forgotten; false: of none. */
+bool core_suppression_kept(const struct core *core, uint32_t account, const uint64_t *conversations, size_t count,
+                           struct suppression_view *out);
 /* Those of the account, from slot *cursor on (0 first), at most `limit` visited slots. Advances *cursor; false: the end
  * was reached. */
 bool core_suppressions_walk(const struct core *core, uint32_t account, uint32_t *cursor, uint32_t limit,

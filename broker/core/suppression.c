@@ -414,6 +414,15 @@ bool core_suppression_view(const struct core *core, uint32_t account, uint64_t r
     return true;
 }
 
+bool core_suppression_kept(const struct core *core, uint32_t account, const uint64_t *conversations, size_t count,
+                           struct suppression_view *out)
+{
+    for (size_t i = 0; i < count; i++)
+        if (core_suppression_view(core, account, kept_as(conversations[i]), out))
+            return true;
+    return false;
+}
+
 bool core_suppressions_walk(const struct core *core, uint32_t account, uint32_t *cursor, uint32_t limit,
                             void (*visit)(void *self, const struct suppression_view *view), void *self)
 {

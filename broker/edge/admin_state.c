@@ -172,6 +172,19 @@ static bool put_job_state(struct admin_turn *turn, struct exchange *x, char *con
     return true;
 }
 
+/* Of a group, or if they are not suppressed themselves, what is kept of their conversations. */
+static bool find_suppression(const struct admin_turn *turn, uint32_t account, const struct recipients *to,
+                             struct suppression_view *out)
+{
+    const struct conf *conf = turn->options->conf;
+    const struct keyed_hash *hash = turn->options->hash;
+    uint64_t recipient = recipients_direct(hash, conf->accounts[account].name, to);
+    uint64_t keys[CONF_POOLS_MAX];
+    if (core_suppression_view(turn->core, account, recipient, out))
+        return true;
+    return core_suppression_kept(turn->core, account, keys, recipients_conversations(hash, conf, account, to, keys), out);
+}
+
 static bool put_suppression_state(struct admin_turn *turn, struct exchange *x, char *const parts[2],
                                   struct json_out *out)
 {
@@ -179,12 +192,11 @@ static bool put_suppression_state(struct admin_turn *turn, struct exchange *x, c
     struct recipients to;
     struct suppression_view view;
     uint32_t account = conf_account_find(conf, parts[0]);
-    if (x->grant.pools != NULL || account == UINT32_MAX || !recipients_split(parts[1], &to) || to.count != 1)
+    if (x->grant.pools != NULL || account == UINT32_MAX || !recipients_split(parts[1], &to))
         return false;
-    uint64_t recipient = recipients_direct(turn->options->hash, conf->accounts[account].name, &to);
     json_open(out, '{');
     json_key(out, "suppression");
-    if (core_suppression_view(turn->core, account, recipient, &view))
+    if (find_suppression(turn, account, &to, &view))
         view_suppression(out, &view, true);
     else
         json_put_null(out);

@@ -177,6 +177,12 @@ START_TEST(a_group_that_opted_out_is_let_go_by_naming_all_of_it)
     rig_expect("DELETE", path, "operator-token", "{\"reason\":\"they wrote\"}", 403);
     rig_expect("DELETE", "/v1/suppressions/default/+14155550192,+14155550190", "admin-token", "{\"reason\":\"they wrote\"}", 404);
     rig_expect("DELETE", path, "admin-token", "{\"reason\":\"they wrote\"}", 200);
+    reply = rig_ask("GET", "/v1/audit", "admin-token", NULL);
+    const cJSON *records = json_get(reply.json, "audit");
+    const cJSON *record = cJSON_GetArrayItem(records, cJSON_GetArraySize(records) - 1);
+    ck_assert_str_eq(json_string(json_get(json_get(record, "before"), "suppression"), "cause"), "opted_out");
+    ck_assert(cJSON_IsNull(json_get(json_get(record, "after"), "suppression")));
+    reply_free(&reply);
     reply = rig_ask("POST", "/v1/jobs", "operator-token", job);
     ck_assert_msg(strstr(reply.body, "error") == NULL, "%s", reply.body);
     reply_free(&reply);
