@@ -20,6 +20,7 @@
 #define FOLLOW_HOPS       3
 #define FOLLOW_HOPS_MAX   16
 #define OWNER_PATIENCE_MS 2000 /* for the broker that owned the pool last time, before somebody is asked who does now */
+#define OWNER_PATIENCE_MIN 10 /* with less time than twice that left, nobody else is asked any more */
 #define HEAD_BYTES_MAX    64   /* of a request, before its items */
 
 _Static_assert(LINEWARD_BATCH_MAX == WIRE_ENQUEUE_JOBS_MAX, "one call is one request");
@@ -226,7 +227,8 @@ static void begin_group(struct lineward *client, struct call *call, unsigned at)
         if (item->state != ITEM_WAITS || item->broker != at)
             continue;
         item->state = ITEM_GOES;
-        if (at == CLIENT_HOME ? item->fallback != CLIENT_HOME : !item->told)
+        bool may_look = at == CLIENT_HOME ? item->fallback != CLIENT_HOME : !item->told;
+        if (may_look && patience_ms >= OWNER_PATIENCE_MIN)
             request.away_until_ms = call->now_ms + patience_ms;
         if (call->asks == ASKS_JOBS)
             request.repeatable = request.repeatable && client_job_is_repeatable(call->items[i]);
@@ -375,8 +377,10 @@ static enum lineward_status run(struct lineward *client, struct call *call, int 
     }
     for (;;) {
         bool busy = turn(client, call);
-        if (any_may_go(client, call))
+        if (any_may_go(client, call)) {
+            call->now_ms = clock_read().mono_ms;
             continue;
+        }
         if (!busy)
             return conclude(client, call);
         if (!wait_for_some(client, call))

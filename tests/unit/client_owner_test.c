@@ -21,10 +21,13 @@
 #define POOL_ROOM   32
 #define JOBS_MAX    64
 
+enum stub_order { ORDER_NONE, ORDER_LEAVE, ORDER_COME_BACK };
+
 struct stub { /* a broker: of a pool that begins with its letter it takes jobs, of another one it says `owner` */
     char letter;
     char owner[400]; /* as JSON; "": unknown_pool */
     bool silent, refuses;
+    enum stub_order order;
     void *router;
     char endpoint[128];
     int requests, jobs;
@@ -35,11 +38,12 @@ static struct {
     void *context;
     pthread_t thread;
     pthread_mutex_t mutex;
+    pthread_cond_t done; /* an order */
     atomic_bool stop;
     struct stub stubs[BROKERS_MAX];
     size_t count;
     struct message *message;
-} farm = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+} farm = {.mutex = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
 static struct lineward *client;
 
@@ -91,6 +95,20 @@ static void answer(struct stub *stub)
         answer_item(stub, message_frame(message, i), i + 1 < frames);
 }
 
+static void carry_out(struct stub *stub)
+{
+    int linger = 0;
+    if (stub->order == ORDER_LEAVE) {
+        zmq_close(stub->router);
+        stub->router = zmq_socket(farm.context, ZMQ_ROUTER);
+        zmq_setsockopt(stub->router, ZMQ_LINGER, &linger, sizeof linger);
+    } else if (zmq_bind(stub->router, stub->endpoint) != 0) {
+        return; /* libzmq has not let go of it yet */
+    }
+    stub->order = ORDER_NONE;
+    pthread_cond_signal(&farm.done);
+}
+
 static void *farm_run(void *self)
 {
     (void)self;
@@ -98,9 +116,11 @@ static void *farm_run(void *self)
         zmq_pollitem_t items[BROKERS_MAX];
         for (size_t i = 0; i < farm.count; i++)
             items[i] = (zmq_pollitem_t){.socket = farm.stubs[i].router, .events = ZMQ_POLLIN};
-        if (zmq_poll(items, (int)farm.count, 10) <= 0)
-            continue;
+        (void)zmq_poll(items, (int)farm.count, 10);
         pthread_mutex_lock(&farm.mutex);
+        for (size_t i = 0; i < farm.count; i++)
+            if (farm.stubs[i].order != ORDER_NONE)
+                carry_out(&farm.stubs[i]);
         for (size_t i = 0; i < farm.count; i++)
             while (message_receive(farm.message, farm.stubs[i].router) == ERR_NONE)
                 answer(&farm.stubs[i]);
@@ -109,15 +129,22 @@ static void *farm_run(void *self)
     return NULL;
 }
 
+/* Where nobody listens; and where no attempt to connect meets itself while nobody does. */
+static void free_endpoint(char out[128])
+{
+    uint16_t port = port_free();
+    ck_assert_uint_ne(port, 0);
+    snprintf(out, 128, "tcp://127.0.0.1:%u", port);
+}
+
 static struct stub *add(char letter)
 {
     struct stub *stub = &farm.stubs[farm.count++];
-    size_t bytes = sizeof stub->endpoint;
     int linger = 0;
     *stub = (struct stub){.letter = letter, .router = zmq_socket(farm.context, ZMQ_ROUTER)};
+    free_endpoint(stub->endpoint);
     zmq_setsockopt(stub->router, ZMQ_LINGER, &linger, sizeof linger);
-    ck_assert_int_eq(zmq_bind(stub->router, "tcp://127.0.0.1:*"), 0);
-    zmq_getsockopt(stub->router, ZMQ_LAST_ENDPOINT, stub->endpoint, &bytes);
+    ck_assert_int_eq(zmq_bind(stub->router, stub->endpoint), 0);
     return stub;
 }
 
@@ -136,22 +163,13 @@ static void start(void)
     lineward_resend_after(client, LONG_MS); /* each request once, however slow the machine */
 }
 
-/* Gone from its address; and there again. */
-static void leave(struct stub *stub)
+/* Gone from its address, or there again; its thread does it, for its socket is that one's. */
+static void order(struct stub *stub, enum stub_order what)
 {
     pthread_mutex_lock(&farm.mutex);
-    zmq_close(stub->router);
-    stub->router = zmq_socket(farm.context, ZMQ_ROUTER);
-    pthread_mutex_unlock(&farm.mutex);
-}
-
-static void come_back(struct stub *stub)
-{
-    int linger = 0;
-    pthread_mutex_lock(&farm.mutex);
-    zmq_setsockopt(stub->router, ZMQ_LINGER, &linger, sizeof linger);
-    while (zmq_bind(stub->router, stub->endpoint) != 0) /* until libzmq has let go of it */
-        ck_assert_int_eq(errno, EADDRINUSE);
+    stub->order = what;
+    while (stub->order != ORDER_NONE)
+        pthread_cond_wait(&farm.done, &farm.mutex);
     pthread_mutex_unlock(&farm.mutex);
 }
 
@@ -186,13 +204,6 @@ static void teardown(void)
         zmq_close(farm.stubs[i].router);
     message_free(&farm.message);
     zmq_ctx_term(farm.context);
-}
-
-static void dead_endpoint(char out[128])
-{
-    uint16_t port = port_free();
-    ck_assert_uint_ne(port, 0);
-    snprintf(out, 128, "tcp://127.0.0.1:%u", port);
 }
 
 #define JOB(pool, id) "{\"id\":\"" id "\",\"pool\":\"" pool "\"}"
@@ -364,7 +375,7 @@ START_TEST(an_owner_that_is_not_there_is_said_and_nothing_was_sent)
 {
     char dead[128];
     struct stub *home = add('a');
-    dead_endpoint(dead);
+    free_endpoint(dead);
     says(home, dead);
     start();
     ck_assert_int_eq(hand_in(JOB("b", "1"), SHORT_MS), LINEWARD_UNREACHABLE);
@@ -384,12 +395,11 @@ START_TEST(when_a_pool_has_moved_whoever_was_its_owner_is_given_up_for_the_new_o
 {
     struct stub *home = add('a'), *new = add('b');
     char gone[128];
-    size_t bytes = sizeof gone;
     void *old = zmq_socket(farm.context, ZMQ_ROUTER);
     int linger = 0;
     zmq_setsockopt(old, ZMQ_LINGER, &linger, sizeof linger);
-    ck_assert_int_eq(zmq_bind(old, "tcp://127.0.0.1:*"), 0);
-    zmq_getsockopt(old, ZMQ_LAST_ENDPOINT, gone, &bytes);
+    free_endpoint(gone);
+    ck_assert_int_eq(zmq_bind(old, gone), 0);
     says(home, gone);
     start();
     ck_assert_int_eq(hand_in(JOB("b", "1"), SHORT_MS), LINEWARD_TIMEOUT); /* it took it, and says nothing */
@@ -411,7 +421,7 @@ START_TEST(a_remembered_owner_that_has_gone_is_asked_for_anew_within_the_same_ca
     ck_assert_int_eq(hand_in(JOB("b", "1"), LONG_MS), LINEWARD_OK);
     ck_assert_int_eq(requests_of(old), 1);
     says(home, new->endpoint);
-    leave(old);
+    order(old, ORDER_LEAVE);
     ck_assert_int_eq(hand_in(JOB("b", "2"), LONG_MS), LINEWARD_OK);
     ck_by(0, 'b');
     ck_assert_str_eq(new->taken[0], JOB("b", "2"));
@@ -443,15 +453,15 @@ START_TEST(with_nobody_to_ask_the_known_owner_stays_known)
     says(home, owner->endpoint);
     start();
     ck_assert_int_eq(hand_in(JOB("b", "1"), LONG_MS), LINEWARD_OK);
-    leave(home);
+    order(home, ORDER_LEAVE);
     set_silent(owner, true);
     ck_assert_int_eq(hand_in(JOB("b", "2"), SHORT_MS), LINEWARD_TIMEOUT);
     set_silent(owner, false);
     ck_assert_int_eq(hand_in(JOB("b", "2"), LONG_MS), LINEWARD_OK); /* asks the one that is not there, then this one */
     ck_by(0, 'b');
-    leave(owner);
+    order(owner, ORDER_LEAVE);
     ck_assert_int_ne(hand_in(JOB("b", "3"), SHORT_MS), LINEWARD_OK);
-    come_back(owner);
+    order(owner, ORDER_COME_BACK);
     ck_assert_int_eq(hand_in(JOB("b", "3"), LONG_MS), LINEWARD_OK);
     ck_by(0, 'b');
     ck_assert_int_eq(hand_in(JOB("b", "4"), LONG_MS), LINEWARD_OK);
