@@ -80,7 +80,7 @@ static enum job_read judge(struct job_line *line, const char **code, const char 
     *code = "malformed";
     cJSON *job = json_parse(line->text, line->bytes, why);
     if (job == NULL)
-        return JOB_READ_BAD;
+        return line->bytes > WIRE_JOB_BYTES_MAX ? judge_large(line, code, why) : JOB_READ_BAD;
     const char *id = json_string(job, "id");
     if (id != NULL && strlen(id) < sizeof line->id)
         snprintf(line->id, sizeof line->id, "%s", id);
