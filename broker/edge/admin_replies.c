@@ -11,7 +11,8 @@ enum by { BY_LINE, BY_CLASS, BY_CAMPAIGN };
 
 struct row {
     uint32_t pool;
-    size_t at; /* line or campaign: its index; class */
+    size_t at;   /* line or campaign: its index; class */
+    size_t seen; /* of two with as many messages the one that was seen first goes first */
     struct reply_counts counts;
 };
 
@@ -21,7 +22,7 @@ struct replies {
     uint32_t pool;
     uint64_t below; /* per cent; 0: all */
     size_t at;      /* the next to be looked at */
-    struct row *top; /* the one with the most messages first */
+    struct row *top; /* those with the most messages, and behind `limit` those of the step under way */
     size_t top_count, limit;
     uint64_t left_off;
     struct reply_counts total;
@@ -76,7 +77,7 @@ static bool begin(const struct admin_turn *turn, struct exchange *x)
     if (replies != NULL && !read_question(turn, x, replies))
         return false;
     if (replies != NULL)
-        replies->top = calloc(replies->limit, sizeof *replies->top);
+        replies->top = calloc(replies->limit + ROWS_PER_STEP, sizeof *replies->top);
     x->phase = 1;
     if (replies != NULL && replies->top != NULL)
         return true;
@@ -86,19 +87,22 @@ static bool begin(const struct admin_turn *turn, struct exchange *x)
 
 /* ---- the walk ---- */
 
-static void rank(struct replies *replies, const struct row *row)
+static int by_messages(const void *left, const void *right)
 {
-    size_t at = replies->top_count;
-    if (at < replies->limit) {
-        replies->top_count++;
-    } else {
-        replies->left_off++;
-        if (replies->top[--at].counts.sent >= row->counts.sent)
-            return;
-    }
-    for (; at > 0 && replies->top[at - 1].counts.sent < row->counts.sent; at--)
-        replies->top[at] = replies->top[at - 1];
-    replies->top[at] = *row;
+    const struct row *a = left, *b = right;
+    if (a->counts.sent != b->counts.sent)
+        return a->counts.sent > b->counts.sent ? -1 : 1;
+    return (a->seen > b->seen) - (a->seen < b->seen);
+}
+
+/* Once a step: to put each row into its place would move a thousand others, and hold up the core. */
+static void rank(struct replies *replies)
+{
+    qsort(replies->top, replies->top_count, sizeof *replies->top, by_messages);
+    if (replies->top_count <= replies->limit)
+        return;
+    replies->left_off += replies->top_count - replies->limit;
+    replies->top_count = replies->limit;
 }
 
 static void take(const struct admin_turn *turn, const struct exchange *x, struct replies *replies, const struct row *row)
@@ -109,14 +113,14 @@ static void take(const struct admin_turn *turn, const struct exchange *x, struct
     replies->total.sent += row->counts.sent;
     replies->total.answered += row->counts.answered;
     if (replies->below == 0 || 100 * row->counts.answered < replies->below * row->counts.sent)
-        rank(replies, row);
+        replies->top[replies->top_count++] = *row;
 }
 
 /* The one at replies->at. False: there is none any more. */
 static bool read_row(const struct admin_turn *turn, const struct replies *replies, struct row *row)
 {
     const struct core *core = turn->core;
-    *row = (struct row){.at = replies->at};
+    *row = (struct row){.at = replies->at, .seen = replies->at};
     switch (replies->by) {
     case BY_LINE:
         return core_line_replies(core, replies->at, turn->now, &row->pool, &row->counts);
@@ -185,9 +189,12 @@ enum admin_step call_replies(struct admin_turn *turn, struct exchange *x)
     struct replies *replies = x->memory;
     for (unsigned i = 0; i < ROWS_PER_STEP; i++, replies->at++) {
         struct row row;
-        if (!read_row(turn, replies, &row))
+        if (!read_row(turn, replies, &row)) {
+            rank(replies);
             return answer(turn, x, replies);
+        }
         take(turn, x, replies, &row);
     }
+    rank(replies);
     return STEP_MORE;
 }

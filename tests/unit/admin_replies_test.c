@@ -106,6 +106,23 @@ START_TEST(only_rows_that_were_asked_for_are_shown)
 }
 END_TEST
 
+/* Those with the most messages, wherever they are met, and of those with as many the ones that are met first. */
+START_TEST(the_rows_with_the_most_messages_are_shown_in_order)
+{
+    for (unsigned i = 0; i < 4; i++) /* c0 1, c1 2, c2 1, c3 2 */
+        for (unsigned n = 0; n <= i % 2; n++) {
+            char more[64];
+            snprintf(more, sizeof more, ",\"class\":\"campaign\",\"campaign\":\"c%u\"", i);
+            goes_out("eu", 10 + i * 2 + n, more, false);
+        }
+    expect_rows("?by=campaign", "viewer-token", "campaign",
+                "may 2/1 0.5, c1 2/0 0, c3 2/0 0, june 1/0 0, c0 1/0 0, c2 1/0 0, left 0 of 9/1");
+    expect_rows("?by=campaign&limit=4", "viewer-token", "campaign",
+                "may 2/1 0.5, c1 2/0 0, c3 2/0 0, june 1/0 0, left 2 of 9/1");
+    expect_rows("?by=campaign&limit=2&below=50", "viewer-token", "campaign", "c1 2/0 0, c3 2/0 0, left 3 of 9/1");
+}
+END_TEST
+
 /* covers: call GET /v1/lines/{line} */
 START_TEST(a_line_s_view_and_the_metrics_tell_them)
 {
@@ -132,6 +149,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, rig_teardown);
     tcase_add_test(tests, answers_are_counted_by_line_class_and_campaign);
     tcase_add_test(tests, only_rows_that_were_asked_for_are_shown);
+    tcase_add_test(tests, the_rows_with_the_most_messages_are_shown_in_order);
     tcase_add_test(tests, a_line_s_view_and_the_metrics_tell_them);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
