@@ -17,7 +17,6 @@
 #define UNDER_WAY_MAX 64
 #define ROOM_NEEDED   8192u /* as admin.c: changes and effects that one handler call may add */
 #define PAIR_STEPS    4096  /* of each of a pair, in one turn */
-#define PAIR_TURNS    2     /* the first: until both wait for what they may mean to be on disk */
 
 struct under_way {
     struct call call;
@@ -26,7 +25,7 @@ struct under_way {
     struct exchange *x;      /* NULL: not begun */
     struct under_way *other; /* of a pair; NULL: none, or no longer */
     bool is_second;
-    unsigned turns;          /* of the pair so far */
+    unsigned turns;          /* of the pair, that are left */
     bool is_lost;            /* its answer will be */
 };
 
@@ -107,7 +106,7 @@ bool calls_ask(const struct call *call)
     return ask(call, delay_us()) != NULL;
 }
 
-bool calls_ask_both(const struct call *first, const struct call *second)
+bool calls_ask_both(const struct call *first, const struct call *second, unsigned turns)
 {
     int64_t in_us = delay_us();
     struct under_way *behind = ask(second, in_us), *before = behind == NULL ? NULL : ask(first, in_us);
@@ -119,6 +118,7 @@ bool calls_ask_both(const struct call *first, const struct call *second)
         return false;
     }
     before->other = behind;
+    before->turns = turns;
     behind->other = before;
     behind->is_second = true;
     return true;
@@ -190,7 +190,7 @@ static void run(struct under_way *at, struct admin_turn *turn, unsigned steps_ma
 static void run_both(struct under_way *at, struct admin_turn *turn)
 {
     struct under_way *other = at->other;
-    if (++at->turns == PAIR_TURNS)
+    if (--at->turns == 0)
         part(at);
     run(at, turn, PAIR_STEPS);
     run(other, turn, PAIR_STEPS);

@@ -23,9 +23,9 @@ struct call {
 
 /* False: too many are under way; `body` is given back. */
 bool calls_ask(const struct call *call);
-/* Two calls that reach the broker at once, and are dealt with in the same turns, the second one behind the first, until
- * both have waited once. */
-bool calls_ask_both(const struct call *first, const struct call *second);
+/* Two calls that reach the broker at once, and are dealt with in the same turns, the second one behind the first: in the
+ * first `turns` of them, between which both wait for something. */
+bool calls_ask_both(const struct call *first, const struct call *second, unsigned turns);
 /* No answer is lost any more. */
 void calls_heal(void);
 

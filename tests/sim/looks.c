@@ -113,7 +113,7 @@ void looks_mishap(struct stream *stream)
     if (campaigns)
         calls_ask(&campaign);
     else
-        calls_ask_both(&line, &class);
+        calls_ask_both(&line, &class, 1);
 }
 
 void looks_sent(int job)
