@@ -606,7 +606,8 @@ uint64_t core_accept_mark(const struct core *core);
  * To be moved to another pool a job must be the first of its conversation (DRAIN_STAY_BEHIND), name no line
  * (DRAIN_STAY_PINNED), and nothing of its conversation may ever have been tried (DRAIN_STAY_BEGUN). False: it is not live. */
 bool core_triage_keeps(const struct core *core, uint64_t number, const struct core_triage *what, enum drain_stay *out);
-/* How many jobs go before it in its conversation, the first of them in `out`; more than `room`: SIZE_MAX. */
+/* How many jobs go before it in its conversation, the first of them in `out`; more than `room`, or it has stepped aside for
+ * its campaign, so that nobody knows: SIZE_MAX. */
 size_t core_triage_before(const struct core *core, uint64_t number, uint64_t *out, size_t room);
 /* Ends it as cancelled (TRIAGE_MOVE: superseded) or as expired, or gives it another due time and expiry. False: it is not live or is kept, nothing
  * changed. */

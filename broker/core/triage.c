@@ -77,6 +77,8 @@ size_t core_triage_before(const struct core *core, uint64_t number, uint64_t *ou
 {
     uint32_t slot = job_find(core, number);
     size_t count = 0;
+    if (slot != NOBODY && (core->jobs[slot].flags & JOB_YIELDED) != 0) /* those of its campaign, and whatever comes meanwhile */
+        return SIZE_MAX;
     if (slot == NOBODY || !job_is_listed(&core->jobs[slot]))
         return 0;
     uint32_t at = conversation_first(core, &core->conversations[core->jobs[slot].conversation]);
