@@ -106,10 +106,10 @@ help: ## this list
 
 demo: all $(audit_tool) $(demo_tool) ## the whole path against the sandbox, audited, in under 90 seconds
 	@BUILD=$(BUILD) $(demo_tool) $(DEMO)
-estimates: all $(audit_tool) $(demo_tool) ## when jobs go against what their views said: the demo, without its accidents, and as one backlog
+estimates: all $(audit_tool) $(demo_tool) ## when jobs go against what their views said: the demo, without its accidents, and without its backlog
 	@$(demo_tool) --estimates $(DEMO)
 	@$(demo_tool) --estimates --calm $(DEMO)
-	@$(demo_tool) --estimates --calm --at-once $(DEMO)
+	@$(demo_tool) --estimates --calm --spread $(DEMO)
 
 check: ## everything a commit must pass: tests under sanitizers, static analysis, rules
 	@deploy/install-deps --if-missing build check

@@ -636,7 +636,7 @@ struct prospect { /* what is to be known of a job for that; the core's */
     enum reason alone; /* what stops it, as if it stood first in its conversation ... */
     int64_t until_ms;  /* ... and until when; 0: open */
 };
-#define RIVAL_PARTS 8
+#define RIVAL_PARTS 16
 struct rivals { /* jobs before one, by class */
     double free[CLASS_COUNT]; /* first in their conversations, or behind such of their own class */
     /* [h][c][p]: of class c, behind one of the better class h that stands in that part of those of class h, from the first

@@ -7,7 +7,7 @@
 
 #define HARDLY    1e-6
 #define EVER      1e15
-#define STEPS_MAX 128 /* each ends with a class or a part of one that has gone: there are fewer */
+#define STEPS_MAX 200 /* each ends with a class or a part of one that has gone: there are fewer */
 
 struct race {
     const struct forecast *forecast;

@@ -136,6 +136,43 @@ START_TEST(both_pools_keep_enough_healthy_lines)
 }
 END_TEST
 
+/* What a user asks is when a backlog will have gone; what the audit asks is where new conversations begin meanwhile. */
+START_TEST(most_jobs_are_handed_in_at_once_and_conversations_begin_while_lines_are_down)
+{
+    struct plan *plan = plan_new((uint64_t)_i);
+    bool *begun = calloc(plan->conversation_count, sizeof *begun);
+    int down_ms = plan->steps[0].at_ms, up_ms = plan->steps[plan->step_count - 1].at_ms;
+    size_t begin_then = 0;
+    ck_assert_uint_gt(plan->backlog_count, plan->job_count * 9 / 10);
+    ck_assert_uint_lt(plan->backlog_count, plan->job_count);
+    for (size_t i = 0; i < plan->job_count; i++) {
+        const struct plan_job *job = &plan->jobs[i];
+        ck_assert(i >= plan->backlog_count || job->at_ms < down_ms / 10);
+        begin_then += !begun[job->conversation] && job->at_ms > down_ms && job->at_ms < up_ms;
+        begun[job->conversation] = true;
+    }
+    ck_assert_uint_ge(begin_then, 10);
+    free(begun);
+    plan_free(&plan);
+}
+END_TEST
+
+START_TEST(without_a_backlog_the_same_jobs_come_one_after_the_other)
+{
+    struct plan *plan = plan_new(1), *spread = plan_new(1);
+    plan_spread(spread);
+    ck_assert_uint_eq(spread->backlog_count, 0);
+    ck_assert_uint_eq(spread->job_count, plan->job_count);
+    for (size_t i = 0; i < plan->job_count; i++) {
+        ck_assert(i == 0 || spread->jobs[i].at_ms - spread->jobs[i - 1].at_ms <= 10);
+        ck_assert_uint_eq(spread->jobs[i].conversation, plan->jobs[i].conversation);
+        ck_assert_uint_eq(spread->jobs[i].n, plan->jobs[i].n);
+    }
+    plan_free(&plan);
+    plan_free(&spread);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("demo_plan");
@@ -145,6 +182,8 @@ int main(void)
     tcase_add_loop_test(all, jobs_are_in_order_of_time_and_counted_by_conversation_and_class, 0, SEEDS);
     tcase_add_loop_test(all, the_broker_dies_while_two_lines_are_critical_and_one_at_risk_and_all_recover, 0, SEEDS);
     tcase_add_loop_test(all, both_pools_keep_enough_healthy_lines, 0, SEEDS);
+    tcase_add_loop_test(all, most_jobs_are_handed_in_at_once_and_conversations_begin_while_lines_are_down, 0, SEEDS);
+    tcase_add_test(all, without_a_backlog_the_same_jobs_come_one_after_the_other);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -15,6 +15,7 @@
 #include "tools/demo/estimates.h"
 #include "tools/demo/plan.h"
 #include "tools/demo/producer.h"
+#include "tools/demo/promise.h"
 #include "tools/demo/screen.h"
 #include "tools/demo/verdict.h"
 #include "tools/demo/watch.h"
@@ -24,7 +25,7 @@
 #define KILL_WAIT_MS  500   /* for producers to wait for an ACK, */
 #define KILL_AFTER_MS 1     /* and then: what they handed in may be on disk by now */
 #define DEADLINE_MS   75000 /* since the demo began: stopping and judging take their time, too */
-#define RIGHT_LEAST   0.5   /* what a broken estimate does not reach; a machine that stalls for seconds does */
+#define RIGHT_LEAST   0.6   /* what a broken estimate does not reach; a machine that stalls for seconds does */
 #define HOLDS         2     /* lines that turn CRITICAL, at least */
 
 struct demo {
@@ -35,6 +36,8 @@ struct demo {
     struct watch watch;
     struct producer *producers[PLAN_POOLS];
     struct estimates *estimates; /* NULL: not wanted */
+    struct promise promises[PLAN_POOLS];
+    bool asked; /* for them */
     FILE *acked;
     int64_t begun_ms;      /* the demo */
     int64_t flow_begun_ms; /* the first job */
@@ -216,6 +219,35 @@ static void look(struct demo *demo)
     screen_draw(&demo->screen, demo->plan, watch, head(demo));
 }
 
+static double seconds(int64_t ms)
+{
+    return (double)ms / 1000;
+}
+
+static void ask_promises(struct demo *demo)
+{
+    demo->asked = true;
+    for (size_t pool = 0; pool < PLAN_POOLS && demo->plan->backlog_count > 0; pool++) {
+        struct promise *promise = &demo->promises[pool];
+        if (promise_ask(promise, demo->plan, pool, demo->cast.admin))
+            screen_note(&demo->screen, "the view of %s, the last of a campaign, says: in %.1f s, after %" PRId64 " others",
+                        promise->id, seconds(promise->at_ms - promise->asked_ms), promise->ahead);
+    }
+}
+
+static void tell_promises(struct demo *demo)
+{
+    for (size_t pool = 0; pool < PLAN_POOLS; pool++) {
+        const struct promise *promise = &demo->promises[pool];
+        bool fell;
+        int64_t went_ms = promise_went_ms(promise, demo->plan, demo->cast.admin, &fell);
+        if (went_ms > 0)
+            screen_note(&demo->screen, "%s went after %.1f s; its view had said %.1f s%s", promise->id,
+                        seconds(went_ms - promise->asked_ms), seconds(promise->at_ms - promise->asked_ms),
+                        fell ? " (then its line turned CRITICAL)" : "");
+    }
+}
+
 /* ---- the run ---- */
 
 static bool flow(struct demo *demo)
@@ -234,8 +266,10 @@ static bool flow(struct demo *demo)
                         DEADLINE_MS / 1000, count.acked, demo->watch.sent, demo->watch.waiting);
         if (!do_steps(demo))
             return false;
-        if (count.done || !demo->options->at_once) /* a backlog is looked at when it stands */
+        if (count.acked >= demo->plan->backlog_count && !demo->asked) { /* a backlog is looked at when it stands */
+            ask_promises(demo);
             estimates_begin(demo->estimates);
+        }
         look(demo);
         poll(NULL, 0, TURN_MS);
     }
@@ -243,6 +277,7 @@ static bool flow(struct demo *demo)
     screen_close(&demo->screen);
     uint64_t repeated = count_producers(demo).repeated;
     screen_note(&demo->screen, "nothing waits any more");
+    tell_promises(demo);
     if (repeated > 0)
         screen_note(&demo->screen, "%" PRIu64 " jobs were handed in again, their ACK being lost, and taken once",
                     repeated);
@@ -254,8 +289,8 @@ static bool play(struct demo *demo)
     if (!cast_start(&demo->cast, demo->options->programs, demo->options->interrupted, demo->plan))
         return fail(demo, "%s", demo->cast.problem);
     screen_note(&demo->screen, "sandbox, broker and %d workers run in %s", CAST_WORKERS, demo->cast.stage.folder);
-    screen_note(&demo->screen, "%zu jobs for %d recipients over %d lines in %d pools begin to flow",
-                demo->plan->job_count, PLAN_RECIPIENTS, PLAN_LINES, PLAN_POOLS);
+    screen_note(&demo->screen, "%zu jobs for %d recipients over %d lines in %d pools begin to flow, %zu of them at once",
+                demo->plan->job_count, PLAN_RECIPIENTS, PLAN_LINES, PLAN_POOLS, demo->plan->backlog_count);
     return start_producers(demo) && flow(demo);
 }
 
@@ -282,8 +317,7 @@ static bool judge(struct demo *demo)
         return true;
     double share =
         estimates_print(demo->estimates, log, stage_path(stage, "estimates.txt", details), demo->screen.out);
-    bool foreseeable = demo->options->calm && demo->options->at_once; /* nothing comes that a view could not know of */
-    return !foreseeable || share >= RIGHT_LEAST ||
+    return demo->options->spread || share >= RIGHT_LEAST || /* of waits of less than a turn nobody knows a fifth */
            fail(demo, "only %.1f %% of the jobs went within a fifth of what their views said", 100 * share);
 }
 
@@ -316,8 +350,8 @@ enum demo_end demo_run(const struct demo_options *options)
         demo->options = options;
         demo->plan = plan;
         plan->step_count = options->calm ? 0 : plan->step_count;
-        for (size_t i = 0; options->at_once && i < plan->job_count; i++)
-            plan->jobs[i].at_ms = 0;
+        if (options->spread)
+            plan_spread(plan);
         demo->begun_ms = now_ms();
         screen_open(&demo->screen, stdout);
         end = finish(demo, play(demo) && judge(demo));

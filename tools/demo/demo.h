@@ -11,7 +11,7 @@ struct demo_options {
     uint64_t seed;
     const char *programs;               /* the folder that the programs are in */
     bool calm;                          /* no line changes, no broker dies */
-    bool at_once;                       /* all jobs are handed in at the start */
+    bool spread;                        /* jobs are handed in one after the other: no backlog */
     bool estimates;                     /* each job's view is asked when it will go, and judged by when it went */
     bool keep;                          /* the temporary folder stays, whatever comes of it */
     volatile sig_atomic_t *interrupted; /* set by a signal: stop and clean up */

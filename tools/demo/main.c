@@ -12,18 +12,19 @@
 
 enum { EXIT_HOLDS, EXIT_DOES_NOT, EXIT_USAGE, EXIT_INTERRUPTED = 130 };
 
-static const char usage[] = "usage: lineward-demo [--seed N] [--programs FOLDER] [--keep] [--calm] [--at-once]\n"
+static const char usage[] = "usage: lineward-demo [--seed N] [--programs FOLDER] [--keep] [--calm] [--spread]\n"
                             "                     [--estimates]\n"
                             "       lineward-demo --help | --version\n"
                             "\n"
-                            "Runs sandbox, broker and two workers in a temporary folder, sends 5,000 jobs and more\n"
-                            "through them, lets lines lose and regain their reputation, kills the broker once, and\n"
-                            "has lineward-audit judge the provider's log. Takes about a minute; loopback only.\n"
+                            "Runs sandbox, broker and two workers in a temporary folder, hands in 6,000 jobs and more,\n"
+                            "most of them at once, lets lines lose and regain their reputation while they go, kills\n"
+                            "the broker once, and has lineward-audit judge the provider's log. Takes about a minute;\n"
+                            "loopback only.\n"
                             "  --seed N            another mix of recipients, classes, lines and moments (1)\n"
                             "  --programs FOLDER   where the programs are (beside this one)\n"
                             "  --keep              leave the temporary folder even if all goes well\n"
                             "  --calm              no line loses its reputation, and the broker lives\n"
-                            "  --at-once           all jobs are handed in at the start, not within half a minute\n"
+                            "  --spread            jobs are handed in over half a minute, not most of them at once: hardly any waits\n"
                             "  --estimates         ask each job's view when it will go, and judge that by when it went\n"
                             "Exit codes: 0 all promises held, 1 not, 2 wrong usage, 130 interrupted.\n";
 
@@ -73,7 +74,7 @@ static int options_read(struct demo_options *out, int argc, char **argv)
 {
     static const struct option options[] = {
         {"seed", required_argument, NULL, 's'}, {"programs", required_argument, NULL, 'p'},
-        {"keep", no_argument, NULL, 'k'},       {"estimates", no_argument, NULL, 'e'}, {"calm", no_argument, NULL, 'c'}, {"at-once", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
+        {"keep", no_argument, NULL, 'k'},       {"estimates", no_argument, NULL, 'e'}, {"calm", no_argument, NULL, 'c'}, {"spread", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},    {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -90,7 +91,7 @@ static int options_read(struct demo_options *out, int argc, char **argv)
         else if (option == 'c')
             out->calm = true;
         else if (option == 'o')
-            out->at_once = true;
+            out->spread = true;
         else if (option == 'e')
             out->estimates = true;
         else

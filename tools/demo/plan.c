@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define JOBS_LEAST    5400
-#define JOBS_SPREAD   1200
+#define JOBS_LEAST    6900 /* what the lines send in half a minute, at the pace that stage.c gives them */
+#define JOBS_SPREAD   400
 #define GROUPS        40
-#define FLOW_MS       30000
-#define FIRST_SHARE   0.7 /* of the flow: by then everybody has been written to once */
-#define STEP_SHIFT_MS 600 /* steps come so much earlier or later, at most */
+#define BACKLOG_MS    1000 /* what a night has gathered is handed in at once ... */
+#define BACKLOG_SHARE 0.985 /* ... and is most of it; the rest comes one by one */
+#define BEGUN_SHARE   0.96 /* of the conversations begin with it */
+#define FLOW_MS       38500
+#define SPREAD_MS     30000 /* without a backlog: the lines send a little more in that time */
+#define STEP_SHIFT_MS 600   /* steps come so much earlier or later, at most */
 #define EMAIL_SHARE   0.05
 
 /* ---- chance ---- */
@@ -67,7 +70,7 @@ static void plan_recipients(struct plan *plan, uint64_t *random)
 
 static void plan_conversations(struct plan *plan, uint64_t *random)
 {
-    double care_share = between(random, 0.35, 0.42); /* it has four of the ten lines */
+    double care_share = between(random, 0.38, 0.41); /* it has four of the ten lines */
     for (size_t i = 0; i < PLAN_RECIPIENTS; i++)
         plan->conversations[plan->conversation_count++] = (struct plan_conversation){
             .pool = share(random) < care_share ? 0 : 1, .recipients = {i}, .recipient_count = 1};
@@ -100,6 +103,8 @@ static bool number_jobs(struct plan *plan)
     for (size_t i = 0; i < plan->job_count; i++)
         plan->jobs[i].n = ++counts[plan->jobs[i].conversation * CLASS_COUNT + plan->jobs[i].class];
     free(counts);
+    while (plan->backlog_count < plan->job_count && plan->jobs[plan->backlog_count].at_ms < BACKLOG_MS)
+        plan->backlog_count++;
     return true;
 }
 
@@ -112,7 +117,14 @@ static bool plan_jobs(struct plan *plan, uint64_t *random)
         bool is_first = i < plan->conversation_count;
         double kind = share(random);
         job->conversation = is_first ? i : below(random, plan->conversation_count);
-        job->at_ms = (int)(share(random) * plan->flow_ms * (is_first ? FIRST_SHARE : 1.0));
+        struct plan_conversation *conversation = &plan->conversations[job->conversation];
+        bool later = share(random) >= (is_first ? BEGUN_SHARE : BACKLOG_SHARE);
+        int from_ms = conversation->begins_ms > BACKLOG_MS ? conversation->begins_ms : BACKLOG_MS;
+        job->at_ms = !later && conversation->begins_ms == 0
+                         ? (int)(share(random) * BACKLOG_MS)
+                         : from_ms + (int)(share(random) * (plan->flow_ms - from_ms));
+        if (is_first && later)
+            conversation->begins_ms = job->at_ms;
         job->class = kind < reply                              ? CLASS_REPLY
                      : kind < reply + transactional            ? CLASS_TRANSACTIONAL
                      : kind < reply + transactional + followup ? CLASS_FOLLOWUP
@@ -135,24 +147,25 @@ static void add_turn(struct plan *plan, uint64_t *random, int at_ms, size_t line
              (struct plan_step){.at_ms = at_ms, .kind = PLAN_TURN, .line = line, .reputation = reputation});
 }
 
-/* One line of each pool turns CRITICAL, another one AT_RISK; the broker dies while all three are down. One of the
- * CRITICAL ones becomes AT_RISK first, which is no recovery. The spans between steps are wider than two shifts. */
+/* When most of the backlog has gone, one line of each pool turns CRITICAL, another one AT_RISK; the broker dies while
+ * all three are down. One of the CRITICAL ones becomes AT_RISK first, which is no recovery. The spans between steps
+ * are wider than two shifts. */
 static void plan_steps(struct plan *plan, uint64_t *random)
 {
     size_t critical_care = below(random, 4), critical_news = 4 + below(random, 6);
     size_t at_risk = 4 + (critical_news - 4 + 1 + below(random, 5)) % 6; /* of the same pool, but another one */
-    add_turn(plan, random, 5000, at_risk, REPUTATION_AT_RISK);
-    add_turn(plan, random, 7000, critical_news, REPUTATION_CRITICAL);
-    add_turn(plan, random, 9000, critical_care, REPUTATION_CRITICAL);
-    add_step(plan, random, (struct plan_step){.at_ms = 13500, .kind = PLAN_KILL});
+    add_turn(plan, random, 24800, critical_news, REPUTATION_CRITICAL);
+    add_turn(plan, random, 26200, critical_care, REPUTATION_CRITICAL);
+    add_turn(plan, random, 27600, at_risk, REPUTATION_AT_RISK);
+    add_step(plan, random, (struct plan_step){.at_ms = 29000, .kind = PLAN_KILL});
     struct plan_step start = plan->steps[plan->step_count - 1];
     start.kind = PLAN_START;
     start.at_ms += 1000;
     plan->steps[plan->step_count++] = start;
-    add_turn(plan, random, 18500, critical_news, REPUTATION_AT_RISK);
-    add_turn(plan, random, 20500, at_risk, REPUTATION_HEALTHY);
-    add_turn(plan, random, 22500, critical_news, REPUTATION_HEALTHY);
-    add_turn(plan, random, 24500, critical_care, REPUTATION_HEALTHY);
+    add_turn(plan, random, 32800, critical_news, REPUTATION_AT_RISK);
+    add_turn(plan, random, 34200, at_risk, REPUTATION_HEALTHY);
+    add_turn(plan, random, 35600, critical_news, REPUTATION_HEALTHY);
+    add_turn(plan, random, 37000, critical_care, REPUTATION_HEALTHY);
 }
 
 struct plan *plan_new(uint64_t seed)
@@ -193,4 +206,11 @@ void plan_free(struct plan **plan_p)
     free(plan->conversations);
     free(plan);
     *plan_p = NULL;
+}
+
+void plan_spread(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->job_count; i++)
+        plan->jobs[i].at_ms = (int)(i * SPREAD_MS / plan->job_count);
+    plan->backlog_count = 0;
 }

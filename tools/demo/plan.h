@@ -25,6 +25,7 @@ struct plan_conversation {
     size_t pool;
     size_t recipients[PLAN_GROUP];
     size_t recipient_count;
+    int begins_ms; /* 0: with the backlog */
 };
 
 struct plan_job {
@@ -61,6 +62,7 @@ struct plan {
     size_t conversation_count;
     struct plan_job *jobs; /* by at_ms */
     size_t job_count;
+    size_t backlog_count; /* the first ones, handed in at the start */
     struct plan_step steps[PLAN_STEPS_MAX]; /* by at_ms */
     size_t step_count;
     struct plan_faults faults;
@@ -69,6 +71,8 @@ struct plan {
 
 /* NULL: out of memory. Release with plan_free(). */
 struct plan *plan_new(uint64_t seed);
+/* The same jobs one after the other, evenly, with no backlog. */
+void plan_spread(struct plan *plan);
 void plan_free(struct plan **plan_p); /* sets *plan_p to NULL; NULL is fine */
 
 #endif
