@@ -660,6 +660,7 @@ struct forecast { /* the caller's memory */
     } gates[CLASS_COUNT];
     double behind; /* by age or deadline: all that goes before those before it in its conversation */
     double newcomers;    /* the line's share of the pool's new conversations */
+    double turns; /* that a job takes: some tries fail */
     double need, at_once, saved, unlimited, sending;
     double of_class, later; /* jobs of its class, and those of them that do not go before it */
     unsigned counted;       /* lines whose queues were looked at */

@@ -3,10 +3,13 @@
 
 #include "broker/core/job.h"
 
-#define PAUSE_MS   60000 /* nothing for so long: what comes then is another flow */
-#define ENOUGH     12    /* jobs that make the finer spans worth believing */
-#define KNOWN_MIN  3     /* whole spans */
-#define OVER_SPANS 3     /* nothing for so many of them: it is over */
+#define PAUSE_MS      60000  /* nothing for so long: what comes then is another flow */
+#define ENOUGH        12     /* jobs that make the finer spans worth believing */
+#define KNOWN_MIN     3      /* whole spans */
+#define OVER_SPANS    3      /* nothing for so many of them: it is over */
+#define TRIES_HALF_MS 120000 /* what tries came to so long ago counts half */
+#define TRIES_GOOD    10     /* so many good ones are taken for granted: one failure proves nothing */
+#define TURNS_MAX     2      /* an outage will end */
 
 static const int64_t span_ms[FLOW_SCALES] = {1000, 30000};
 
@@ -92,4 +95,31 @@ double flow_per_ms(const struct flow *flow, unsigned class, struct instant now)
 int64_t flow_lasts_ms(const struct flow *flow, struct instant now)
 {
     return flow->last_ms == 0 ? 0 : now.mono_ms - flow->since_ms;
+}
+
+/* ---- tries ---- */
+
+static struct tries faded(const struct tries *tries, struct instant now)
+{
+    int64_t halves = (now.mono_ms - tries->since_ms) / TRIES_HALF_MS;
+    if (halves <= 0)
+        return *tries;
+    unsigned shift = halves < 31 ? (unsigned)halves : 31;
+    return (struct tries){.all = tries->all >> shift,
+                          .again = tries->again >> shift,
+                          .since_ms = tries->since_ms + halves * TRIES_HALF_MS};
+}
+
+void tries_note(struct tries *tries, bool again, struct instant now)
+{
+    *tries = faded(tries, now);
+    tries->all++;
+    tries->again += again;
+}
+
+double tries_per_job(const struct tries *tries, struct instant now)
+{
+    struct tries of_late = faded(tries, now);
+    double turns = 1 / (1 - (double)of_late.again / (double)(of_late.all + TRIES_GOOD));
+    return turns < TURNS_MAX ? turns : TURNS_MAX;
 }

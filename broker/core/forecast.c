@@ -69,6 +69,11 @@ static bool has_worker(const struct core *core, uint32_t pool)
     return core->lanes[core->pools[pool].lane].crews != 0;
 }
 
+static double turns_per_job(const struct core *core, uint32_t pool, struct instant now)
+{
+    return tries_per_job(&core->accounts[core->pools[pool].account].tries, now);
+}
+
 static void find_nights(const struct core *core, struct forecast *forecast)
 {
     const struct policy *policy = &core->pools[forecast->job.pool].policy;
@@ -322,9 +327,9 @@ static void weigh(const struct core *core, struct forecast *forecast)
     }
     /* Each line sends as soon as its gap is over, so of many half a gap is over on the average. */
     double head_start = forecast->saved + (forecast->sending - 1) / 2;
-    int64_t moment = moment_of_sends(forecast, ahead_of(forecast, true) - head_start);
+    int64_t moment = moment_of_sends(forecast, ahead_of(forecast, true) * forecast->turns - head_start);
     if (moment == 0) /* with all that may come it would never go */
-        moment = moment_of_sends(forecast, forecast->need - head_start);
+        moment = moment_of_sends(forecast, forecast->need * forecast->turns - head_start);
     if (moment == 0)
         end(forecast, 0, REASON_NONE);
     else
@@ -341,6 +346,7 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
     forecast->job = *prospect;
     forecast->from_ms = forecast->floor_ms = now.wall_ms;
     forecast->begun = 1;
+    forecast->turns = turns_per_job(core, prospect->pool, now);
     if (prospect->leased) {
         end(forecast, now.wall_ms, REASON_NONE);
         return;
@@ -468,6 +474,7 @@ int64_t core_drain_eta(const struct core *core, size_t at, int64_t pace_per_min,
                                 .floor_ms = now.wall_ms,
                                 .cap = pace_per_min,
                                 .begun = 1,
+                                .turns = turns_per_job(core, line->pool, now),
                                 .order = DRAIN_ORDER_OLDEST,
                                 .rivals.free[0] = (double)jobs - 1, /* that go before its last one */
                                 .need = (double)jobs - 1,

@@ -6,6 +6,7 @@
 #include "broker/core/conversation_record.h"
 #include "broker/core/dedupe.h"
 #include "broker/core/drain.h"
+#include "broker/core/flow.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
@@ -208,6 +209,7 @@ void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, 
     uint32_t line = lease->line;
     assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
     core->totals.lapsed_total++;
+    tries_note(&core->accounts[lease->account].tries, true, now);
     finish_probes(core, lease, true, now);
     if (lease->probe_account)
         account_answer(core, lease->account, core->jobs[slot].conversation, true, true, now, out);
@@ -466,6 +468,8 @@ static void current_result(struct core *core, struct lease *lease, const struct 
     uint32_t slot = job_find(core, lease->number);
     assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
     uint32_t line = lease->line;
+    if (result->outcome != OUTCOME_RETURNED || result->malformed)
+        tries_note(&core->accounts[lease->account].tries, result->malformed || result->outcome == OUTCOME_RETRY, now);
     if (result->malformed) {
         struct core_result unknown = {.outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = -1};
         finish_probes(core, lease, true, now);

@@ -246,6 +246,11 @@ struct pool {
 };
 
 #define BREAKER_MEMORY 8
+struct tries { /* of late, see flow.h */
+    uint32_t all, again;
+    int64_t since_ms; /* steady: of this half-life */
+};
+
 struct account {
     uint16_t name;
     int64_t poll_interval_ms, stale_after_ms, blind_after_ms;
@@ -262,6 +267,7 @@ struct account {
     uint8_t trouble_distinct, probe_step;
     bool broken, probing;
     uint32_t probed; /* conversation of the last probe */
+    struct tries tries;
 };
 
 struct lease {

@@ -190,9 +190,9 @@ bool supply_add(const struct core *core, const struct line *line, double weight,
     forecast->saved += saved * weight;
     if (saved > 0)
         spend(&future, forecast->now.wall_ms, saved);
-    double sum = 0;
+    double sum = 0, most = (forecast->need + forecast->coming) * forecast->turns;
     int64_t from_ms = forecast->now.wall_ms;
-    for (unsigned slot = 0; slot < FORECAST_SLOTS && sum * weight <= forecast->need + forecast->coming; slot++) {
+    for (unsigned slot = 0; slot < FORECAST_SLOTS && sum * weight <= most; slot++) {
         int64_t end_ms = supply_slot_end_ms(slot, forecast->now);
         double rate = 0;
         double sends = forecast->night[slot] ? 0 : slot_sends(&future, from_ms, end_ms, &rate);

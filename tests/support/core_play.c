@@ -60,6 +60,12 @@ static void answer_all(struct play *play)
         const struct effect job = rig->told[i];
         if (job.kind != EFFECT_JOB)
             continue;
+        if (play->fail_each > 0 && ++play->tried % play->fail_each == 0) {
+            struct core_result failed = rig_result(&job, OUTCOME_RETRY);
+            failed.http_status = 429;
+            rig_answer(rig, &failed);
+            continue;
+        }
         assert(play->count < PLAY_SENDS_MAX);
         play->sends[play->count++] = (struct play_send){.mono_ms = rig->now.mono_ms,
                                                         .wall_ms = rig->now.wall_ms,

@@ -24,6 +24,8 @@ struct play {
     struct rig *rig;
     struct play_send sends[PLAY_SENDS_MAX];
     size_t count;
+    unsigned fail_each; /* every so many tries one fails, and goes again; 0: none does */
+    unsigned tried;
 };
 
 struct play *play_new(const struct rig_options *options); /* with one worker of 1024 slots */

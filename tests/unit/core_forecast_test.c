@@ -374,6 +374,36 @@ START_TEST(a_burst_is_no_flow_and_a_flow_that_ended_is_none_any_more)
 }
 END_TEST
 
+/* What fails goes again and has another turn: one of four does here, and after a while that is known, and later forgotten. */
+START_TEST(tries_that_fail_are_reckoned_with)
+{
+    struct saying *saying = saying_new(play_policy(PACED));
+    struct play *play = saying->play;
+    uint64_t numbers[600];
+    rig_poll_all(play->rig, 1, REPUTATION_HEALTHY);
+    play->fail_each = 4;
+    for (unsigned i = 0; i < 600; i++) {
+        struct core_enqueue job = on_line(100 + i, CLASS_TRANSACTIONAL, 0);
+        numbers[i] = rig_enqueue(play->rig, &job).number;
+    }
+    play_for(play, 10 * MINUTE);
+    for (unsigned i = 300; i < 600; i++)
+        saying->said[saying->count++] = (struct said){numbers[i], play->rig->now.wall_ms, wait_of(play, numbers[i])};
+    play_for(play, HOUR);
+    ck_assert_double_ge(share_right(saying, "one of four tries fails", 2200), 0.9);
+    play->fail_each = 0;
+    saying->count = 0;
+    play_for(play, HOUR);
+    for (unsigned i = 0; i < 300; i++) {
+        struct core_enqueue job = on_line(1000 + i, CLASS_TRANSACTIONAL, 0);
+        send_and_say(saying, &job);
+    }
+    play_for(play, HOUR);
+    ck_assert_double_ge(share_right(saying, "and none does any more", 2200), 0.9);
+    saying_free(&saying);
+}
+END_TEST
+
 /* An operator lets a held line go in an order of his own: what goes first by it comes first in the estimate as well. */
 START_TEST(a_drain_s_order_is_foreseen)
 {
@@ -423,6 +453,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_backlog_under_way_is_foreseen_in_each_class, 0, CLASS_COUNT);
     tcase_add_test(tcase, a_flow_that_goes_first_is_reckoned_with);
     tcase_add_test(tcase, a_burst_is_no_flow_and_a_flow_that_ended_is_none_any_more);
+    tcase_add_test(tcase, tries_that_fail_are_reckoned_with);
     tcase_add_loop_test(tcase, a_drain_s_order_is_foreseen, 0, 3);
     tcase_add_test(tcase, nine_of_ten_jobs_of_a_mixed_day_go_within_a_fifth_of_what_was_said);
     suite_add_tcase(suite, tcase);
