@@ -182,6 +182,7 @@ void several_start(struct several *several)
         rig_start_worker(rig, i);
     AWAIT(several_agree(several), "the lines are not open everywhere");
     several_watch(several);
+    AWAIT(several_agree(several), "the lines are not open everywhere any more");
 }
 
 void several_close(struct several *several)

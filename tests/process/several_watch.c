@@ -25,7 +25,7 @@ static struct {
     } gates[SEVERAL_BROKERS][RIG_LINES];
     bool critical[RIG_LINES];
     unsigned wrong;
-    atomic_bool ends;
+    atomic_bool ends, heard[SEVERAL_BROKERS];
 } watch = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 int64_t several_now_us(void)
@@ -53,6 +53,7 @@ static void take(size_t broker, const struct message *message)
     cJSON *event = text.data == NULL ? NULL : json_parse(text.data, text.bytes, NULL);
     const char *number = json_string(event, "line"), *word = json_string(event, "gate");
     int64_t now_us = several_now_us();
+    atomic_store(&watch.heard[broker], true);
     pthread_mutex_lock(&watch.lock);
     for (size_t line = 0; line < RIG_LINES && number != NULL && word != NULL; line++)
         if (strcmp(watch.lines[line], number) == 0)
@@ -79,6 +80,15 @@ static void *run(void *self)
     return NULL;
 }
 
+/* A subscription takes a moment: something is told again and again until it is heard. */
+static bool is_heard(struct several *several, size_t broker)
+{
+    struct rig *rig = &several->broker[broker].rig;
+    cJSON_Delete(rig_ask(rig, "POST", "/v1/pools/default/pause", "{}", NULL));
+    cJSON_Delete(rig_ask(rig, "POST", "/v1/pools/default/resume", "{}", NULL));
+    return atomic_load(&watch.heard[broker]);
+}
+
 void several_watch(struct several *several)
 {
     char endpoint[64];
@@ -89,12 +99,15 @@ void several_watch(struct several *several)
         watch.socket[i] = zmq_socket(watch.context, ZMQ_SUB);
         zmq_setsockopt(watch.socket[i], ZMQ_LINGER, &none, sizeof none);
         zmq_setsockopt(watch.socket[i], ZMQ_SUBSCRIBE, "line.gate", 9);
+        zmq_setsockopt(watch.socket[i], ZMQ_SUBSCRIBE, "pool.", 5);
         snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%u", several->broker[i].rig.port.events);
         MUST(zmq_connect(watch.socket[i], endpoint) == 0, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
         for (size_t line = 0; line < RIG_LINES; line++)
             snprintf(watch.gates[i][line].word, sizeof watch.gates[i][line].word, "open");
     }
     MUST(pthread_create(&watch.thread, NULL, run, NULL) == 0, "no thread to watch with");
+    for (size_t i = 0; i < SEVERAL_BROKERS; i++)
+        AWAIT(is_heard(several, i), "broker %zu's events are not heard", i + 1);
 }
 
 void several_watch_end(void)
