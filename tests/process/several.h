@@ -41,9 +41,12 @@ bool several_is_critical(size_t line);
 /* ---- the watch ---- */
 
 int64_t several_now_us(void);
-/* When did that broker's gate of the line become so, if it is so since then? 0: it is not. */
+/* When did that broker tell that its gate of the line has become so, if it is so since then? 0: it is not. It tells
+ * what is on disk. */
 int64_t several_closed_us(size_t broker, size_t line, int64_t since_us);
 int64_t several_open_us(size_t broker, size_t line, int64_t since_us);
+/* When did it become what it is? */
+int64_t several_gate_wall_ms(size_t broker, size_t line);
 /* How often has a gate left `closed` while the line was CRITICAL? */
 unsigned several_wrong_releases(void);
 

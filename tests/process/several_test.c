@@ -13,12 +13,14 @@
 #include "load.h"
 #include "several.h"
 
-#define CYCLING (RIG_LINES - 1) /* lines that change; the last one is open all the time, so that something is sent   \
-                                 */
+#define CYCLING                                                                                                      \
+    (RIG_LINES - 1) /* lines that change; the last one is open all the time, so that something is sent               \
+                     */
 #define HELD_MS     1300
 #define OPEN_MS     150
 #define LATE_MS     1000 /* a send begun on a held line later than this is one too many */
 #define AGREE_MS    20000
+#define SLOW_MS     50 /* to act everywhere */
 #define CHANGES_MAX 1000
 #define LOAD_MS     30 /* between two requests of a producer, on average */
 
@@ -32,7 +34,7 @@ struct samples {
     int64_t us[CHANGES_MAX * 2];
     size_t count;
 };
-static struct samples closing, opening, healing, taking_over, coming_back, failing_over;
+static struct samples acting, closing, opening, healing, taking_over, coming_back, failing_over;
 
 static void sample(struct samples *samples, int64_t us)
 {
@@ -84,7 +86,8 @@ static size_t any_broker(void)
 
 static struct cycle {
     enum { OPEN, CLOSING, HELD, OPENING } at;
-    int64_t told_us, told_ms, until_ms;
+    size_t broker; /* that was told */
+    int64_t told_us, told_ms, told_wall_ms, until_ms;
 } cycles[CYCLING];
 
 static struct held { /* told to be CRITICAL, and to be HEALTHY again */
@@ -111,11 +114,29 @@ static void change(size_t line, bool critical)
 {
     struct cycle *cycle = &cycles[line];
     several_set_truth(&several, line, critical);
+    cycle->broker = any_broker();
     cycle->told_us = several_now_us();
     cycle->told_ms = mono_ms();
-    several_tell(&several, any_broker(), line, critical);
+    cycle->told_wall_ms = clock_read().wall_ms;
+    several_tell(&several, cycle->broker, line, critical);
     cycle->until_ms = mono_ms() + AGREE_MS;
     cycle->at = critical ? CLOSING : OPENING;
+}
+
+/* The clock of events is one of milliseconds. */
+static void note_acted(size_t line, const struct cycle *cycle)
+{
+    int64_t last_ms = 0;
+    for (size_t i = 0; i < SEVERAL_BROKERS; i++) {
+        int64_t ms = several_gate_wall_ms(i, line) - cycle->told_wall_ms;
+        last_ms = ms > last_ms ? ms : last_ms;
+    }
+    sample(&acting, last_ms * 1000);
+    if (last_ms > SLOW_MS)
+        printf("told to broker %zu, closed after %lld, %lld and %lld ms\n", cycle->broker + 1,
+               (long long)(several_gate_wall_ms(0, line) - cycle->told_wall_ms),
+               (long long)(several_gate_wall_ms(1, line) - cycle->told_wall_ms),
+               (long long)(several_gate_wall_ms(2, line) - cycle->told_wall_ms));
 }
 
 static void turn_cycle(size_t line, unsigned *left)
@@ -127,6 +148,7 @@ static void turn_cycle(size_t line, unsigned *left)
         change(line, true);
     } else if (cycle->at == CLOSING && (us = all_since(line, several_closed_us, cycle->told_us)) != 0) {
         sample(&closing, us - cycle->told_us);
+        note_acted(line, cycle);
         cycle->until_ms = mono_ms() + HELD_MS;
         cycle->at = HELD;
     } else if (cycle->at == HELD && is_past(cycle->until_ms)) {
@@ -155,7 +177,8 @@ static void lines_change(void)
 {
     unsigned left = changes;
     MEANWHILE((int64_t)changes * 5000 + LIMIT_MS, all_open(&left), "the changes do not end");
-    print("CRITICAL told to one, closed at all", &closing);
+    print("CRITICAL told to one, closed at all", &acting);
+    print("CRITICAL told to one, closed on disk and told by all", &closing);
     print("HEALTHY told to one, proven by a poll, open at all", &opening);
 }
 

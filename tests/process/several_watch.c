@@ -20,7 +20,8 @@ static struct {
     char lines[RIG_LINES][16];
     struct gate {
         char word[8];
-        int64_t us;    /* since when */
+        int64_t us;    /* when that was told */
+        int64_t at_ms; /* and when it became so, by the event */
         bool has_shut; /* since the line is CRITICAL */
     } gates[SEVERAL_BROKERS][RIG_LINES];
     bool critical[RIG_LINES];
@@ -33,7 +34,7 @@ int64_t several_now_us(void)
     return clock_us();
 }
 
-static void note(size_t broker, size_t line, const char *word, int64_t now_us)
+static void note(size_t broker, size_t line, const char *word, int64_t at_ms, int64_t now_us)
 {
     struct gate *gate = &watch.gates[broker][line];
     bool shut = strcmp(word, "closed") == 0;
@@ -42,8 +43,10 @@ static void note(size_t broker, size_t line, const char *word, int64_t now_us)
         printf("broker %zu makes line %zu %s, which is CRITICAL\n", broker + 1, line + 1, word);
     }
     gate->has_shut |= shut;
-    if (strcmp(gate->word, word) != 0)
+    if (strcmp(gate->word, word) != 0) {
         gate->us = now_us;
+        gate->at_ms = at_ms;
+    }
     snprintf(gate->word, sizeof gate->word, "%s", word);
 }
 
@@ -52,12 +55,14 @@ static void take(size_t broker, const struct message *message)
     struct frame text = message_frame(message, 1);
     cJSON *event = text.data == NULL ? NULL : json_parse(text.data, text.bytes, NULL);
     const char *number = json_string(event, "line"), *word = json_string(event, "gate");
-    int64_t now_us = several_now_us();
+    const char *at = json_string(event, "at");
+    int64_t now_us = several_now_us(), at_ms = 0;
+    MUST(at != NULL && time_parse(at, &at_ms), "an event without a time");
     atomic_store(&watch.heard[broker], true);
     pthread_mutex_lock(&watch.lock);
     for (size_t line = 0; line < RIG_LINES && number != NULL && word != NULL; line++)
         if (strcmp(watch.lines[line], number) == 0)
-            note(broker, line, word, now_us);
+            note(broker, line, word, at_ms, now_us);
     pthread_mutex_unlock(&watch.lock);
     cJSON_Delete(event);
 }
@@ -140,6 +145,14 @@ static int64_t since(size_t broker, size_t line, const char *word, int64_t since
 int64_t several_closed_us(size_t broker, size_t line, int64_t since_us)
 {
     return since(broker, line, "closed", since_us);
+}
+
+int64_t several_gate_wall_ms(size_t broker, size_t line)
+{
+    pthread_mutex_lock(&watch.lock);
+    int64_t at_ms = watch.gates[broker][line].at_ms;
+    pthread_mutex_unlock(&watch.lock);
+    return at_ms;
 }
 
 int64_t several_open_us(size_t broker, size_t line, int64_t since_us)
