@@ -11,6 +11,7 @@ address_of()
 {
     case $1 in
     lineward) echo "ipc://$sockets/producers ipc://$sockets/workers" ;;
+    shared) echo "ipc://$sockets/shared-producers ipc://$sockets/shared-workers" ;;
     redis) echo "$sockets/redis -" ;;
     esac
 }
@@ -29,6 +30,11 @@ start_queue()
         write_config
         "$tools/start" lineward "$2" 60 "$pids/lineward" "$logs/broker.log" \
             "$build/lineward-broker" --config "$disk/lineward/lineward.yaml" >"$logs/ready"
+        ;;
+    shared)
+        write_shared_config
+        "$tools/start" lineward "$2" 60 "$pids/shared" "$logs/shared.log" \
+            "$build/lineward-broker" --config "$disk/shared/lineward.yaml" >"$logs/ready"
         ;;
     redis)
         # Each command is flushed before it is answered. No snapshots beside that, and no rewriting of the log while
@@ -79,10 +85,26 @@ EOF
     chmod 600 "$disk/lineward/provider.key" "$disk/lineward/webhook.secrets"
 }
 
+# The same beside it, but what is known of lines is in a Redis of its own.
+write_shared_config()
+{
+    sed -e "s|$sockets/|$sockets/shared-|" -e "s|:$port_webhooks\$|:$port_shared_webhooks|" \
+        -e "s|:$port_admin\$|:$port_shared_admin|" "$disk/lineward/lineward.yaml" >"$disk/shared/lineward.yaml"
+    printf 'cache:\n  kind: redis\n  redis: redis+unix://%s\n' "$sockets/cache" >>"$disk/shared/lineward.yaml"
+    cp -p "$disk/lineward/provider.key" "$disk/lineward/webhook.secrets" "$disk/shared/"
+}
+
+start_cache()
+{
+    mkdir -p "$disk/cache"
+    run_beside cache redis-server --port 0 --unixsocket "$sockets/cache" --dir "$disk/cache" --appendonly yes \
+        --appendfsync everysec --save ''
+}
+
 # The lines are known: from here on jobs find one.
 await_lines()
 {
-    "$tools/http_ask" await "http://127.0.0.1:$port_admin/readyz" 20
+    "$tools/http_ask" await "http://127.0.0.1:${1:-$port_admin}/readyz" 20
 }
 
 pid_of()
