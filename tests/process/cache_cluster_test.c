@@ -98,16 +98,45 @@ static void move_keys(size_t from, size_t to, size_t count)
     freeReplyObject(keys);
 }
 
+/* The user of deploy/redis, with a password; nobody else may do anything. */
+static void let_in_few(void)
+{
+    char line[1024], password[] = ">sesame", *words[64] = {(char[]){"ACL"}, (char[]){"SETUSER"}};
+    size_t count = 2;
+    FILE *file = fopen("deploy/redis/users.acl", "r");
+    MUST(file != NULL, "no deploy/redis/users.acl");
+    while (fgets(line, sizeof line, file) != NULL && strncmp(line, "user lineward ", 14) != 0)
+        continue;
+    fclose(file);
+    char *rest = line + 5;
+    for (char *word; (word = strsep(&rest, " \n")) != NULL && count < 62;)
+        if (*word != '\0')
+            words[count++] = word;
+    words[count++] = password;
+    for (size_t i = 0; i < NODES; i++) {
+        redisContext *context = redis_connect(&node[i]);
+        redisReply *reply = redisCommandArgv(context, (int)count, (const char **)words, NULL);
+        MUST(reply != NULL && reply->type == REDIS_REPLY_STATUS, "no user: %s", reply == NULL ? "" : reply->str);
+        freeReplyObject(reply);
+        freeReplyObject(redis_ask(context, "ACL SETUSER default nocommands +acl"));
+        redisFree(context);
+    }
+}
+
 /* ---- the tests ---- */
 
-static void begin(void)
+static void begin_as(const char *user)
 {
     start_cluster();
     /* the first one that is asked is not there any more */
-    snprintf(address, sizeof address, "cache.redis=redis+cluster://127.0.0.1:%u,127.0.0.1:%u", rig_free_port(),
-             node[(owner_of("default") + 1) % NODES].port);
-    const char *const sets[] = {"cache.kind=redis", address, NULL};
-    rig_open(&rig, sets);
+    snprintf(address, sizeof address, "cache.redis=redis+cluster://%s127.0.0.1:%u,127.0.0.1:%u", user,
+             rig_free_port(), node[(owner_of("default") + 1) % NODES].port);
+    if (*user != '\0')
+        let_in_few();
+    const char *const sets[] = {"cache.kind=redis", address, "cache.redis_password_file=redis.password", NULL};
+    const char *const plain[] = {"cache.kind=redis", address, NULL};
+    rig_open(&rig, *user == '\0' ? plain : sets);
+    rig_write(&rig, "redis.password", "sesame\n");
     rig_start(&rig, 0);
     second_open(&other, &rig, "other");
     second_start(&other);
@@ -115,6 +144,11 @@ static void begin(void)
     AWAIT(both(0, "open") && both(1, "open"), "the lines are not open at both");
     AWAIT(program_said(&rig.broker, "event=cache_up") && program_said(&other.rig.broker, "event=cache_up"),
           "not connected");
+}
+
+static void begin(void)
+{
+    begin_as("");
 }
 
 static void end(void)
@@ -186,9 +220,18 @@ START_TEST(a_node_that_is_away_is_away_and_comes_back)
 }
 END_TEST
 
+START_TEST(the_brokers_user_is_enough_for_a_cluster)
+{
+    begin_as("lineward@");
+    rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
+    AWAIT(both(0, "closed"), "not closed at both");
+    end();
+}
+END_TEST
+
 int main(void)
 {
     return RUN_TESTS("cache_cluster", 120, an_accounts_slot_moves_while_it_is_in_use,
                      a_slot_that_stays_between_two_nodes_is_away_until_it_is_settled,
-                     a_node_that_is_away_is_away_and_comes_back);
+                     a_node_that_is_away_is_away_and_comes_back, the_brokers_user_is_enough_for_a_cluster);
 }
