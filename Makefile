@@ -170,7 +170,7 @@ storm: all $(audit_tool) $(BUILD)/tests/process/storm_test ## 10,000 conversatio
 	LINEWARD_STORM=$(or $(LINEWARD_STORM),10000) $(BUILD)/tests/process/storm_test
 
 several: all $(BUILD)/tests/process/several_test ## three brokers in network namespaces, cut off, killed, failed over: CHANGES (100), ROUNDS (20); takes root
-	LINEWARD_SEVERAL=$(or $(CHANGES),100),$(or $(ROUNDS),20) $(BUILD)/tests/process/several_test
+	LINEWARD_SEVERAL=$(or $(CHANGES),100),$(or $(ROUNDS),20),$(or $(ROUNDS),20),$(or $(ROUNDS),20) $(BUILD)/tests/process/several_test
 
 powercut: all $(powercut_tool) ## CUTS (200) power cuts of a whole machine, with user-mode Linux
 	@deploy/install-deps --if-missing powercut

@@ -72,9 +72,10 @@ static void start_sentinel(struct several *several, size_t i)
     snprintf(path, sizeof path, "%s/sentinel.conf", redis->folder);
     FILE *file = fopen(path, "w");
     MUST(file != NULL, "no %s", path);
+    /* after a failover there is no other for twice this */
     fprintf(file,
             "port %d\nbind %s\nprotected-mode no\ndir %s\nsentinel monitor main %s %d 2\n"
-            "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 4000\n",
+            "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 2000\n",
             SENTINEL_PORT, redis->host, redis->folder, several->redis[0].host, REDIS_PORT);
     MUST(fclose(file) == 0, "no %s", path);
     redis_run(redis, (const char *const[]){path, "--sentinel", NULL});

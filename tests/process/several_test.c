@@ -22,11 +22,14 @@
 #define AGREE_MS    20000
 #define SLOW_MS     50 /* to act everywhere */
 #define CHANGES_MAX 1000
+#define ROUNDS_MAX  100
 #define LOAD_MS     30 /* between two requests of a producer, on average */
 
 static struct several several;
 static struct load load[SEVERAL_BROKERS];
-static unsigned changes, rounds;
+static struct {
+    unsigned changes, cuts, kills, failovers;
+} asked = {6, 1, 1, 1};
 
 /* ---- figures ---- */
 
@@ -175,8 +178,8 @@ static bool all_open(unsigned *left)
 
 static void lines_change(void)
 {
-    unsigned left = changes;
-    MEANWHILE((int64_t)changes * 5000 + LIMIT_MS, all_open(&left), "the changes do not end");
+    unsigned left = asked.changes;
+    MEANWHILE((int64_t)asked.changes * 5000 + LIMIT_MS, all_open(&left), "the changes do not end");
     print("CRITICAL told to one, closed at all", &acting);
     print("CRITICAL told to one, closed on disk and told by all", &closing);
     print("HEALTHY told to one, proven by a poll, open at all", &opening);
@@ -286,14 +289,14 @@ static void fail_over(unsigned round)
 
 static void things_go_wrong(void)
 {
-    for (unsigned i = 0; i < rounds * SEVERAL_BROKERS; i++)
+    for (unsigned i = 0; i < asked.cuts * SEVERAL_BROKERS; i++)
         cut_off(i % SEVERAL_BROKERS, i);
     print("cut off from Redis, mended: agreed after", &healing);
-    for (unsigned i = 0; i < rounds; i++)
+    for (unsigned i = 0; i < asked.kills; i++)
         kill_the_poller(i);
     print("the poller killed: the others have polled after", &taking_over);
     print("it started again: agreed after", &coming_back);
-    for (unsigned i = 0; i < rounds; i++)
+    for (unsigned i = 0; i < asked.failovers; i++)
         fail_over(i);
     print("the master killed: agreed by the new one after", &failing_over);
 }
@@ -350,19 +353,26 @@ START_TEST(three_brokers_agree_whatever_happens_to_them_and_to_redis)
 }
 END_TEST
 
+/* False: it is not said as it should be. */
+static bool read_asked(const char *text)
+{
+    if (text == NULL)
+        return true;
+    return sscanf(text, "%u,%u,%u,%u", &asked.changes, &asked.cuts, &asked.kills, &asked.failovers) == 4 &&
+           asked.changes <= CHANGES_MAX && asked.cuts <= ROUNDS_MAX && asked.kills <= ROUNDS_MAX &&
+           asked.failovers <= ROUNDS_MAX;
+}
+
 int main(void)
 {
-    const char *asked = getenv("LINEWARD_SEVERAL");
-    changes = 6;
-    rounds = 1;
-    if (asked != NULL && (sscanf(asked, "%u,%u", &changes, &rounds) != 2 || changes > CHANGES_MAX || rounds > 100)) {
-        fprintf(stderr, "LINEWARD_SEVERAL=CHANGES,ROUNDS: up to %d and 100\n", CHANGES_MAX);
+    if (!read_asked(getenv("LINEWARD_SEVERAL"))) {
+        fprintf(stderr, "LINEWARD_SEVERAL=CHANGES,CUTS,KILLS,FAILOVERS: up to %d and %d\n", CHANGES_MAX, ROUNDS_MAX);
         return EXIT_FAILURE;
     }
     if (!net_is_allowed()) {
         printf("left out: network namespaces take root, and the program ip\n");
         return EXIT_SUCCESS;
     }
-    return RUN_TESTS("several", 120 + (int)changes * 5 + (int)rounds * 60,
-                     three_brokers_agree_whatever_happens_to_them_and_to_redis);
+    unsigned limit_s = 120 + asked.changes * 5 + (asked.cuts + asked.kills + asked.failovers) * 40;
+    return RUN_TESTS("several", (int)limit_s, three_brokers_agree_whatever_happens_to_them_and_to_redis);
 }
