@@ -157,6 +157,7 @@ static void answer_subscribe(struct fake_peer *peer, const struct argument *chan
 
 static void obey(struct fake_redis *fake, struct fake_peer *peer, const struct argument *arguments, size_t count)
 {
+    ck_assert_uint_gt(count, 0);
     if (fake->mute || (fake->mute_listens && (peer->listens || is(&arguments[0], "subscribe"))))
         return;
     if (is(&arguments[0], "ROLE")) {
@@ -166,7 +167,7 @@ static void obey(struct fake_redis *fake, struct fake_peer *peer, const struct a
         put_bulk(peer, SHA);
     } else if (is(&arguments[0], "SUBSCRIBE") && count == 2) {
         answer_subscribe(peer, &arguments[1]);
-    } else if (is(&arguments[0], "EVALSHA")) {
+    } else if (is(&arguments[0], "EVALSHA") && count > 3) {
         answer_fact(fake, peer, &arguments[count - 2], &arguments[3]);
     } else if (is(&arguments[0], "HSCAN")) {
         answer_scan(fake, peer);
@@ -199,7 +200,7 @@ static size_t read_command(const struct fake_peer *peer, struct argument argumen
 
 static void serve(struct fake_redis *fake, struct fake_peer *peer)
 {
-    struct argument arguments[ARGUMENTS_MAX];
+    struct argument arguments[ARGUMENTS_MAX] = {{NULL, 0}};
     size_t count = 0;
     ssize_t got = recv(peer->fd, peer->in + peer->bytes, sizeof peer->in - peer->bytes, MSG_DONTWAIT);
     if (got == 0)
