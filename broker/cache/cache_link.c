@@ -172,6 +172,7 @@ static void on_up(void *self)
     struct cache_link *link = self;
     log_event(LOG_INFO, "cache_up", "accounts=%zu", link->options.conf->account_count);
     link->repair_at_ms = 0;
+    link->repair_next = 0;
     link->connections++;
     if (link->people != NULL)
         cache_people_up(link->people);
@@ -321,6 +322,20 @@ int64_t cache_link_next_mono_ms(const struct cache_link *link)
     return next;
 }
 
+/* One account after the other, and not before the last time is over. */
+static void repair(struct cache_link *link)
+{
+    size_t count = link->options.conf->account_count;
+    if (link->now.mono_ms >= link->repair_at_ms) {
+        link->repair_at_ms = link->now.mono_ms + REPAIR_MS;
+        if (link->repair_next >= count)
+            link->repair_next = 0;
+    }
+    while (link->clock.is_known && link->repair_next < count &&
+           cache_redis_read(link->redis, (uint32_t)link->repair_next, link->now))
+        link->repair_next++;
+}
+
 void cache_link_turn(struct cache_link *link, struct instant now, struct effects *out)
 {
     link->now = now;
@@ -329,15 +344,11 @@ void cache_link_turn(struct cache_link *link, struct instant now, struct effects
     if (!cache_redis_is_up(link->redis))
         return;
     pay(link);
-    bool repairs = now.mono_ms >= link->repair_at_ms;
-    if (repairs)
-        link->repair_at_ms = now.mono_ms + REPAIR_MS;
+    repair(link);
     for (uint32_t a = 0; a < link->options.conf->account_count; a++) {
         struct shared_account *at = &link->accounts[a];
         if (now.mono_ms >= at->hold_again_ms)
             cache_poll_ask(link, a); /* first of all: its answer says what time it is there */
-        if (repairs)
-            cache_redis_read(link->redis, a, now);
         if (now.mono_ms < at->poll_at_ms)
             continue;
         at->poll_at_ms = TIME_NEVER;

@@ -40,6 +40,7 @@ struct cache_link {
     struct cache_owed owed;
     struct cache_people *people; /* NULL: not shared */
     int64_t repair_at_ms;
+    size_t repair_next; /* the account that is read next; their count: all are */
     int64_t away_ms; /* since when it is, if it is */
     uint64_t connections; /* so far: what was taken over in an earlier one is of an older version, whatever it says */
     struct cache_clock clock;

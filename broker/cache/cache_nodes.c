@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "broker/cache/cache_cluster.h"
+#include "broker/cache/cache_fault.h"
 #include "broker/cache/cache_line.h"
 #include "lineward/clock.h"
 #include "lineward/conf.h"
+#include "lineward/log.h"
 
 #define AGAIN_MS  20  /* between two tries of what is between two nodes */
 #define TRIES_MAX 100 /* then something is wrong with the Cluster */
@@ -40,7 +42,7 @@ struct cache_nodes {
     uint8_t of[CONF_ACCOUNTS_MAX]; /* place in `all`, plus one; 0: nowhere */
     struct cache_end_to to;        /* as whom; the host is each one's */
     struct sending *waiting;
-    bool was_ready;
+    bool was_ready, said_failed;
     int64_t now_ms;
     char sha[CACHE_SHA_MAX];
 };
@@ -202,17 +204,43 @@ static bool follow(struct sending *sending, const char *error, const struct redi
     return deliver(sending);
 }
 
+/* Who is answered nothing tells it again; by then the script is there. */
+static void on_reloaded(redisAsyncContext *context, void *data, void *self)
+{
+    (void)self;
+    (void)cache_end_reply(context->data, data, "SCRIPT LOAD");
+}
+
+static void take_error(struct sending *sending, struct cache_end *end, const char *error)
+{
+    struct cache_nodes *nodes = sending->nodes;
+    char why[sizeof end->problem];
+    cache_fault_text(sending->command.what, error, why, sizeof why);
+    switch (cache_fault_of(error)) {
+    case CACHE_FAULT_SCRIPT:
+        cache_end_due(end, nodes->now_ms);
+        redisAsyncCommand(end->context, on_reloaded, NULL, "SCRIPT LOAD %s", cache_script);
+        break;
+    case CACHE_FAULT_FACT:
+        if (!nodes->said_failed)
+            log_event(LOG_ERROR, "cache_script_failed", "reason=\"%s; it is tried again, and others are taken\"", why);
+        nodes->said_failed = true;
+        break;
+    case CACHE_FAULT_PLACE:
+        cache_end_lose(end, why);
+        break;
+    }
+}
+
 static void on_reply(redisAsyncContext *context, void *data, void *self)
 {
     struct sending *sending = self;
     struct cache_end *end = context->data;
     const redisReply *reply = cache_end_any_reply(end, data);
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
-        char why[sizeof end->problem];
         if (sending->nodes->options.is_cluster && follow(sending, reply->str, &end->host))
             return;
-        snprintf(why, sizeof why, "%s: %s", sending->command.what, reply->str);
-        cache_end_lose(end, why);
+        take_error(sending, end, reply->str);
         reply = NULL;
     }
     end_sending(sending, reply);
@@ -294,7 +322,7 @@ void cache_nodes_close(struct cache_nodes *nodes)
         nodes->all[i].has_script = false;
     }
     memset(nodes->of, 0, sizeof nodes->of);
-    nodes->was_ready = false;
+    nodes->was_ready = nodes->said_failed = false;
     while (waiting != NULL) {
         struct sending *sending = waiting;
         waiting = sending->next;

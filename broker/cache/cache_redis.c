@@ -29,7 +29,7 @@ struct cache_redis {
     unsigned seeds_lost;      /* ... and how many did not answer, in turn */
     char *password_file, *sentinel_password_file;
     size_t setup_left; /* answers before it is up: to each account's trial, and to the subscription */
-    bool is_up;
+    bool is_up, reading;
     char problem[256], told_problem[256];
     int64_t retry_ms, retry_at_ms, beat_at_ms;
     int64_t now_ms;
@@ -209,6 +209,8 @@ static void on_trial(void *self, const redisReply *reply)
 {
     if (reply != NULL)
         step(self);
+    else
+        lose(self, "the script's trial went wrong"); /* unless it is lost for a better reason */
 }
 
 static void on_ready(void *self)
@@ -446,6 +448,7 @@ static void on_lines(void *self, const redisReply *reply)
 {
     struct ask *ask = self;
     struct cache_redis *redis = ask->redis;
+    redis->reading = false;
     bool whole = reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
                  reply->element[0]->type == REDIS_REPLY_STRING && reply->element[1]->type == REDIS_REPLY_ARRAY;
     for (size_t i = 1; whole && i < reply->element[1]->elements; i += 2) {
@@ -466,14 +469,17 @@ static void read_from(struct cache_redis *redis, struct ask *ask, const char *cu
                                    : redisFormatCommand(&command.text,
                                                         "HSCAN " CACHE_REDIS_PREFIX "{%s}:lines %s COUNT " READ_COUNT,
                                                         name_of(redis, ask->account), cursor);
-    if (!cache_nodes_send(redis->nodes, &command, redis->now_ms))
+    redis->reading = cache_nodes_send(redis->nodes, &command, redis->now_ms);
+    if (!redis->reading)
         free(ask);
 }
 
-void cache_redis_read(struct cache_redis *redis, uint32_t account, struct instant now)
+bool cache_redis_read(struct cache_redis *redis, uint32_t account, struct instant now)
 {
-    struct ask *ask = redis->is_up ? new_ask(redis, account, 0) : NULL;
+    struct ask *ask = redis->is_up && !redis->reading ? new_ask(redis, account, 0) : NULL;
     redis->now_ms = now.mono_ms;
-    if (ask != NULL)
-        read_from(redis, ask, "0");
+    if (ask == NULL)
+        return false;
+    read_from(redis, ask, "0");
+    return true;
 }

@@ -57,7 +57,7 @@ int64_t cache_redis_next_mono_ms(const struct cache_redis *redis); /* when to tu
 /* Runs the script on a fact of the account. False: not up; nothing was sent, and there will be no answer. */
 bool cache_redis_run(struct cache_redis *redis, uint32_t account, const char *fact, size_t bytes, uint64_t tag,
                      struct instant now);
-/* Reads all lines of the account, in pieces. */
-void cache_redis_read(struct cache_redis *redis, uint32_t account, struct instant now);
+/* Reads all lines of the account, in pieces. False: not up, or the reading of another one is not over yet. */
+bool cache_redis_read(struct cache_redis *redis, uint32_t account, struct instant now);
 
 #endif

@@ -9,6 +9,9 @@
 #include "tests/unit/fake_redis.h"
 
 #define NUMBER RIG_LINE
+#define TWO_ACCOUNTS                                                                                                \
+    "accounts:\n  one:\n    api_key_file: key\n  two:\n    api_key_file: key\n"                                      \
+    "pools:\n  x: {account: one, lines: [\"+12025550100\"]}\n  y: {account: two, lines: [\"+12025550177\"]}\n"
 
 static struct fake_redis fake;
 static struct cache_link *link;
@@ -200,6 +203,95 @@ START_TEST(a_connection_over_which_nothing_is_to_be_said_stays)
         pass(1000);
     ck_assert_uint_eq(fake.connections, connections);
     ck_assert(cache_link_is_up(link));
+    end();
+}
+END_TEST
+
+/* ---- errors ---- */
+
+#define OOM      "-OOM command not allowed when used memory > 'maxmemory'. script: 0123456789, on @user_script:1.\r\n"
+#define HALF_WAY "-ERR user_script:123: attempt to index a nil value script: 0123456789, on @user_script:123.\r\n"
+
+START_TEST(a_redis_that_has_forgotten_the_script_gets_it_and_what_was_told_again)
+{
+    begin();
+    unsigned connections = fake.connections;
+    fake.no_script = true;
+    tell_service(SERVICE_FLAGGED, 5);
+    turn();
+    ck_assert_uint_eq(rig_count(rig, EFFECT_ANSWER), 1); /* the journal has it */
+    pass(1500);
+    ck_assert_ptr_nonnull(fake_redis_fact(&fake, "told", 0));
+    ck_assert_uint_eq(fake.connections, connections);
+    end();
+}
+END_TEST
+
+START_TEST(a_script_that_is_forgotten_while_it_is_tried_is_tried_again)
+{
+    begin();
+    fake_redis_drop(&fake);
+    turn();
+    fake.forgets = 1;
+    for (int i = 0; i < 5; i++)
+        pass(1000);
+    ck_assert(cache_link_is_up(link));
+    end();
+}
+END_TEST
+
+START_TEST(a_fact_that_the_script_fails_on_does_not_stop_the_others)
+{
+    begin();
+    unsigned connections = fake.connections;
+    fake.error = HALF_WAY;
+    tell_service(SERVICE_FLAGGED, 5);
+    turn();
+    ck_assert(cache_link_is_up(link));
+    fake.error = NULL;
+    fake_redis_forget(&fake);
+    pass(1500);
+    ck_assert_ptr_nonnull(fake_redis_fact(&fake, "told", 0));
+    ck_assert_uint_eq(fake.connections, connections);
+    ck_assert_uint_eq(view().owed, 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_redis_that_takes_nothing_is_away_until_it_does_and_says_what_would_help)
+{
+    begin();
+    fake.error = OOM;
+    tell_service(SERVICE_FLAGGED, 5);
+    turn();
+    for (int i = 0; i < 10; i++) {
+        pass(1000);
+        ck_assert(!cache_link_is_up(link));
+        ck_assert_ptr_nonnull(strstr(view().problem, "raise maxmemory"));
+    }
+    fake_redis_forget(&fake);
+    fake.error = NULL;
+    pass(3000);
+    pass(1000);
+    ck_assert(cache_link_is_up(link));
+    ck_assert_ptr_nonnull(fake_redis_fact(&fake, "told", 0));
+    end();
+}
+END_TEST
+
+START_TEST(all_lines_are_read_every_few_seconds_and_one_account_at_a_time)
+{
+    begin_accounts(TWO_ACCOUNTS);
+    unsigned scans = fake.scans;
+    pass(5000);
+    ck_assert_uint_eq(fake.scans, scans + 2);
+    fake.endless = true;
+    for (int i = 0; i < 4; i++)
+        pass(5000);
+    ck_assert_uint_eq(fake.scans, scans + 3);
+    fake.endless = false;
+    pass(1);
+    ck_assert_uint_eq(fake.scans, scans + 4); /* the other account's turn */
     end();
 }
 END_TEST
@@ -445,9 +537,6 @@ END_TEST
 
 /* ---- several accounts ---- */
 
-#define TWO_ACCOUNTS                                                                                                \
-    "accounts:\n  one:\n    api_key_file: key\n  two:\n    api_key_file: key\n"                                      \
-    "pools:\n  x: {account: one, lines: [\"+12025550100\"]}\n  y: {account: two, lines: [\"+12025550177\"]}\n"
 #define OF_TWO UINT64_C(12025550177)
 
 static bool closed(uint64_t number)
@@ -575,7 +664,12 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {what_is_seen_of_it_is_how_many_there_are_and_whether_it_is_away_and_why,
+    const TTest *const tests[] = {a_redis_that_has_forgotten_the_script_gets_it_and_what_was_told_again,
+                                  a_script_that_is_forgotten_while_it_is_tried_is_tried_again,
+                                  a_fact_that_the_script_fails_on_does_not_stop_the_others,
+                                  a_redis_that_takes_nothing_is_away_until_it_does_and_says_what_would_help,
+                                  all_lines_are_read_every_few_seconds_and_one_account_at_a_time,
+                                  what_is_seen_of_it_is_how_many_there_are_and_whether_it_is_away_and_why,
                                   a_connection_over_which_nothing_is_to_be_said_stays,
                                   what_redis_took_and_did_not_answer_is_told_again,
                                   a_repeated_critical_closes_nothing_once_any_broker_has_heard_of_it,

@@ -102,6 +102,10 @@ static void answer_fact(struct fake_redis *fake, struct fake_peer *peer, const s
 {
     char first[128];
     snprintf(first, sizeof first, "%.*s", (int)key->bytes, key->text);
+    if (fake->no_script) {
+        put(peer, "-NOSCRIPT No matching script. Please use EVAL.\r\n");
+        return;
+    }
     cJSON *fact = cJSON_ParseWithLength(text->text, text->bytes);
     const char *what = cJSON_GetStringValue(cJSON_GetObjectItem(fact, "what"));
     ck_assert_ptr_nonnull(what);
@@ -127,21 +131,21 @@ static void answer_fact(struct fake_redis *fake, struct fake_peer *peer, const s
         put_script_answer(fake, peer, fake->answer);
 }
 
-static void answer_scan(struct fake_redis *fake, struct fake_peer *peer)
+static bool is(const struct argument *argument, const char *word)
 {
-    fake->scans++;
+    return argument->bytes == strlen(word) && strncasecmp(argument->text, word, argument->bytes) == 0;
+}
+
+static void answer_scan(struct fake_redis *fake, struct fake_peer *peer, const struct argument *cursor)
+{
+    fake->scans += is(cursor, "0");
     put(peer, "*2\r\n");
-    put_bulk(peer, "0");
+    put_bulk(peer, fake->endless ? "1" : "0");
     put(peer, fake->line == NULL ? "*0\r\n" : "*2\r\n");
     if (fake->line == NULL)
         return;
     put_bulk(peer, "12025550100");
     put_bulk(peer, fake->line);
-}
-
-static bool is(const struct argument *argument, const char *word)
-{
-    return argument->bytes == strlen(word) && strncasecmp(argument->text, word, argument->bytes) == 0;
 }
 
 static void answer_subscribe(struct fake_peer *peer, const struct argument *channel)
@@ -165,12 +169,14 @@ static void obey(struct fake_redis *fake, struct fake_peer *peer, const struct a
         put_bulk(peer, "master");
     } else if (is(&arguments[0], "SCRIPT")) {
         put_bulk(peer, SHA);
+        fake->no_script = fake->forgets > 0;
+        fake->forgets -= fake->forgets > 0;
     } else if (is(&arguments[0], "SUBSCRIBE") && count == 2) {
         answer_subscribe(peer, &arguments[1]);
     } else if (is(&arguments[0], "EVALSHA") && count > 3) {
         answer_fact(fake, peer, &arguments[count - 2], &arguments[3]);
-    } else if (is(&arguments[0], "HSCAN")) {
-        answer_scan(fake, peer);
+    } else if (is(&arguments[0], "HSCAN") && count > 2) {
+        answer_scan(fake, peer, &arguments[2]);
     } else {
         put(peer, "+OK\r\n");
     }

@@ -24,11 +24,15 @@ struct fake_redis {
     struct fake_peer peers[FAKE_PEERS_MAX];
     cJSON *facts[FAKE_FACTS_MAX]; /* what the script was told, but for `hold` and `people` with `after`; and the first key */
     size_t fact_count;
-    unsigned connections, holds, scans;
+    unsigned connections, holds;
+    unsigned scans; /* that were begun */
     int64_t clock_ms;
     bool mute, mute_listens;   /* answers nothing; to those that listen only */
     bool no_facts;             /* the connection ends instead of an answer to a fact that is kept */
     const char *error;         /* the answer to every fact; NULL: a good one */
+    bool no_script;            /* it has forgotten the script, until that is loaded */
+    bool endless;              /* reading never comes to an end */
+    unsigned forgets;          /* so many loaded scripts are forgotten at once */
     const char *answer;        /* members of a good answer to a fact that is kept: "\"again\":true"; NULL: none */
     const char *hold;          /* members of the answer to `hold` */
     const char *held_by_others; /* the account that another broker polls; NULL: none */
