@@ -488,18 +488,19 @@ local function state_people()
     end
 end
 
-local BROKER_MS = 600000
+local BROKER_MS = 120000
 local BROKER = 'broker:'
 
 -- Says which brokers there are; those that have not been heard of for a while are forgotten.
 local function meet_others()
     local others = {}
     local fields = redis.call('HGETALL', KEYS[2])
+    local lately = math.max(BROKER_MS, fact.ms) -- each asks four times within what it asks for
     redis.call('HSET', KEYS[2], BROKER .. fact.nonce, cjson.encode({at = now, version = fact.version, rules = fact.rules}))
     for at = 1, #fields, 2 do
         local nonce = string.sub(fields[at], 1, #BROKER) == BROKER and string.sub(fields[at], #BROKER + 1)
         local other = nonce and decode(fields[at + 1])
-        if nonce and (not other or now - (other.at or 0) > BROKER_MS) then
+        if nonce and (not other or now - (other.at or 0) > lately) then
             redis.call('HDEL', KEYS[2], fields[at])
         elseif nonce and nonce ~= fact.nonce then
             table.insert(others, {version = other.version, rules = other.rules})

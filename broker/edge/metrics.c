@@ -175,7 +175,7 @@ static void put_cache(struct metrics *m, const struct cache_facts *cache)
     if (!cache->is_shared)
         return;
     put_value(m, "cache_up", "gauge", "1: the Redis that brokers share is there.", cache->up);
-    put_value(m, "cache_brokers", "gauge", "Brokers that share it, with this one, heard of within ten minutes.",
+    put_value(m, "cache_brokers", "gauge", "Brokers that share it, with this one, heard of within two minutes.",
               cache->brokers);
     put_value(m, "cache_versions_differ", "gauge", "1: they are of different versions.", cache->versions_differ);
     put_value(m, "cache_owed", "gauge", "Facts told to it and not confirmed yet.", (double)cache->owed);

@@ -239,6 +239,35 @@ START_TEST(an_event_that_was_not_taken_is_not_known)
 }
 END_TEST
 
+/* What the answer to a broker that asks whether it may poll has of the others. */
+static int others(const char *nonce, int64_t now_ms)
+{
+    char fact[256];
+    snprintf(fact, sizeof fact,
+             "{\"what\":\"hold\",\"nonce\":\"%s\",\"ms\":1000,\"version\":\"1\",\"rules\":\"%s\",\"now\":%lld}", nonce, nonce,
+             (long long)now_ms);
+    redisReply *reply = redisCommand(
+        context, "EVAL %s 7 {a}lines {a}meta {a}events {a}poller {a}people {a}changed {a}ended %s news", cache_script, fact);
+    MUST(reply->type == REDIS_REPLY_STRING, "the script says: %s", reply->str);
+    cJSON *answer = json_parse(reply->str, reply->len, NULL);
+    int count = cJSON_GetArraySize(json_get(answer, "brokers"));
+    cJSON_Delete(answer);
+    freeReplyObject(reply);
+    return count;
+}
+
+START_TEST(brokers_hear_of_each_other_and_of_none_that_is_gone)
+{
+    redis_start(&redis);
+    context = redis_connect(&redis);
+    MUST(others("one", 1000000) == 0 && others("two", 1000000) == 1 && others("one", 1001000) == 1, "not heard of");
+    MUST(others("one", 1119000) == 1, "forgotten too early");
+    MUST(others("one", 1121000) == 0, "one that is gone is still there");
+    redisFree(context);
+    redis_end(&redis);
+}
+END_TEST
+
 /* ---- who must not be sent to ---- */
 
 #define DAY_MS INT64_C(86400000)
@@ -370,7 +399,7 @@ END_TEST
 int main(void)
 {
     return RUN_TESTS("cache_rules", 60, the_script_and_merge_make_the_same_of_any_facts,
-                     an_event_that_was_not_taken_is_not_known,
+                     an_event_that_was_not_taken_is_not_known, brokers_hear_of_each_other_and_of_none_that_is_gone,
                      what_an_operator_has_ended_does_not_come_back_from_a_broker_that_has_not_heard_of_it,
                      the_later_of_their_words_counts_whichever_comes_first,
                      changes_are_read_in_parts_and_what_has_ended_is_forgotten_after_a_month,

@@ -112,10 +112,14 @@ static void answer_fact(struct fake_redis *fake, struct fake_peer *peer, const s
     if (strcmp(what, "hold") == 0 || strcmp(what, "trial") == 0 || cJSON_GetObjectItem(fact, "after") != NULL) {
         bool holds = strcmp(what, "hold") == 0;
         fake->holds += holds;
+        bool reads = cJSON_GetObjectItem(fact, "after") != NULL;
+        fake->reads += reads;
         bool others = fake->held_by_others != NULL && strstr(first, fake->held_by_others) != NULL;
         cJSON_Delete(fact);
         if (fake->error != NULL)
             put(peer, fake->error);
+        else if (reads && fake->read != NULL)
+            put_script_answer(fake, peer, fake->read);
         else
             put_script_answer(fake, peer, holds && !others && fake->hold != NULL ? fake->hold : "\"refused\":true,\"epoch\":1");
         return;

@@ -35,6 +35,8 @@ struct fake_redis {
     unsigned forgets;          /* so many loaded scripts are forgotten at once */
     const char *answer;        /* members of a good answer to a fact that is kept: "\"again\":true"; NULL: none */
     const char *hold;          /* members of the answer to `hold` */
+    const char *read;          /* members of the answer to `people` with `after` */
+    unsigned reads;
     const char *held_by_others; /* the account that another broker polls; NULL: none */
     const char *line;          /* the one value that HSCAN gives; NULL: none */
 };

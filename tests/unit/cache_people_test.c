@@ -1,0 +1,323 @@
+/* cache_people_test.c — who must not be sent to, at one broker, with a Redis that does as the test says: what is lost, late,
+ * not answered, sealed with another secret. */
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/cache/cache_link.h"
+#include "tests/unit/core_suite.h"
+#include "tests/unit/fake_redis.h"
+
+#define SECRET "one line that all the brokers of an account have"
+#define HANDLE "+14155550107"
+
+static struct fake_redis fake;
+static struct cache_link *link;
+static struct conf *conf;
+static struct cache_seal seal;
+
+static void persist(void *self, struct instant now, struct effects *out)
+{
+    (void)self;
+    for (size_t i = 0; i < out->change_count; i++)
+        if (out->changes[i].kind == CHANGE_SUPPRESSION && link != NULL)
+            cache_link_person(link, &out->changes[i].suppression, now);
+    rig_keep(rig);
+}
+
+/* In this store a recipient is known by the digits of the number. */
+static uint64_t key_of(const char *handle)
+{
+    return strtoull(handle + 1, NULL, 10);
+}
+
+static size_t keys(void *self, uint32_t account, const char *handle, uint64_t *recipient,
+                   uint64_t conversations[CONF_POOLS_MAX])
+{
+    (void)self;
+    (void)account;
+    *recipient = key_of(handle);
+    conversations[0] = key_of(handle);
+    return 1;
+}
+
+static void asks_poll(void *self, uint32_t account)
+{
+    (void)self;
+    (void)account;
+}
+
+static void turn(void)
+{
+    for (int i = 0; i < 16; i++) {
+        cache_link_turn(link, rig->now, &rig->out);
+        persist(NULL, rig->now, &rig->out);
+        fake_redis_turn(&fake);
+    }
+}
+
+static void pass(int64_t ms)
+{
+    rig->now.mono_ms += ms;
+    rig->now.wall_ms += ms;
+    fake.clock_ms += ms;
+    turn();
+}
+
+static void suppress(const char *handle)
+{
+    struct core_suppress ask = {.token = 5, .recipient = key_of(handle), .handle = handle, .reason = "r", .by = "ops"};
+    core_suppress(rig->core, &ask, rig->now, &rig->out);
+    persist(NULL, rig->now, &rig->out);
+}
+
+static void unsuppress(const char *handle)
+{
+    struct core_suppress ask = {.token = 6, .recipient = key_of(handle), .handle = handle};
+    core_unsuppress(rig->core, &ask, rig->now, &rig->out);
+    persist(NULL, rig->now, &rig->out);
+}
+
+static bool is_suppressed(const char *handle)
+{
+    struct suppression_view view;
+    return core_suppression_view(rig->core, 0, key_of(handle), &view);
+}
+
+static void open_link(void)
+{
+    const struct cache_link_options options = {.conf = conf,
+                                               .core = rig->core,
+                                               .persist = persist,
+                                               .poll = asks_poll,
+                                               .seal = &seal,
+                                               .keys = keys};
+    link = cache_link_new(&options);
+    turn();
+    ck_assert(cache_link_is_up(link));
+}
+
+static void begin_store(void)
+{
+    char text[512];
+    struct conf_problem problem;
+    ck_assert_int_ge(sodium_init(), 0);
+    ck_assert(cache_seal_make(&seal, SECRET));
+    fake_redis_open(&fake);
+    int bytes = snprintf(text, sizeof text, ACCOUNT_CONF "cache: {kind: redis, redis: \"redis+unix://%s\"}\n", fake.path);
+    ck_assert_int_eq(conf_parse(&conf, text, (size_t)bytes, "t.yaml", "/tmp", NULL, 0, &problem), ERR_NONE);
+    begin_with(text, 1);
+}
+
+static void begin(void)
+{
+    begin_store();
+    open_link();
+}
+
+static void reconnect(void)
+{
+    fake_redis_drop(&fake);
+    turn();
+    pass(5000);
+    ck_assert(cache_link_is_up(link));
+}
+
+static void end(void)
+{
+    cache_link_free(&link);
+    fake_redis_close(&fake);
+    conf_free(&conf);
+}
+
+/* As Redis has one: `members` say why. */
+static const char *person(const struct cache_seal *by, const char *account, const char *handle, const char *members)
+{
+    static char text[1024];
+    char id[CACHE_ID_TEXT], sealed[CACHE_SEALED_TEXT];
+    cache_seal_id(by, account, handle, id);
+    cache_seal_close(by, handle, sealed);
+    snprintf(text, sizeof text, "{\"id\":\"%s\",\"sealed\":\"%s\",\"version\":5,%s}", id, sealed, members);
+    return text;
+}
+
+static const char *read_of(const char *one, int64_t upto)
+{
+    static char text[1200];
+    snprintf(text, sizeof text, "\"epoch\":1,\"more\":false,\"upto\":%lld,\"read\":[%s]", (long long)upto, one);
+    return text;
+}
+
+static void news(const char *one)
+{
+    char text[1200];
+    snprintf(text, sizeof text, "\"people\":[%s]", one);
+    fake_redis_publish(&fake, "default", text);
+    turn();
+}
+
+/* The list of that name of the nth fact about people that has it; its size, 0: there is no such fact. */
+static int said(const char *list, size_t nth)
+{
+    const cJSON *fact;
+    for (size_t i = 0; (fact = fake_redis_fact(&fake, "people", i)) != NULL; i++) {
+        const cJSON *found = cJSON_GetObjectItem(fact, list);
+        if (found != NULL && nth-- == 0)
+            return cJSON_GetArraySize(found);
+    }
+    return 0;
+}
+
+START_TEST(a_message_that_is_lost_is_made_up_for_by_the_next_reading)
+{
+    begin();
+    fake.read = read_of(person(&seal, "default", HANDLE, "\"blocked\":900"), 5);
+    ck_assert(!is_suppressed(HANDLE));
+    pass(5000);
+    ck_assert(is_suppressed(HANDLE));
+    unsigned reads = fake.reads;
+    pass(5000);
+    ck_assert_uint_eq(fake.reads, reads + 1);
+    fake.read = read_of(person(&seal, "default", HANDLE, "\"over\":{\"blocked\":900}"), 6);
+    pass(5000);
+    ck_assert(!is_suppressed(HANDLE));
+    ck_assert_int_eq(said("known", 0), 0);
+    end();
+}
+END_TEST
+
+START_TEST(what_is_not_answered_is_told_again_with_all_the_rest)
+{
+    begin();
+    fake.no_facts = true;
+    suppress(HANDLE);
+    turn();
+    ck_assert_int_eq(said("told", 0), 1);
+    fake.no_facts = false;
+    fake_redis_forget(&fake);
+    reconnect();
+    ck_assert_int_eq(said("known", 0), 1);
+    fake_redis_forget(&fake);
+    pass(5000);
+    ck_assert_int_eq(said("known", 0), 0); /* once is enough */
+    end();
+}
+END_TEST
+
+START_TEST(what_the_script_fails_on_is_told_again_over_the_same_connection)
+{
+    begin();
+    unsigned connections = fake.connections;
+    fake.error = "-ERR user_script:1: no script: 0, on @user_script:1.\r\n";
+    suppress(HANDLE);
+    turn();
+    fake.error = NULL;
+    fake_redis_forget(&fake);
+    pass(1500);
+    ck_assert_int_eq(said("known", 0), 1);
+    ck_assert_uint_eq(fake.connections, connections);
+    end();
+}
+END_TEST
+
+START_TEST(what_was_known_before_the_first_connection_is_told_in_parts)
+{
+    begin_store();
+    for (int i = 0; i < 300; i++) {
+        char handle[16];
+        snprintf(handle, sizeof handle, "+1415555%04d", i);
+        suppress(handle);
+    }
+    open_link();
+    turn();
+    int all = 0;
+    for (size_t n = 0; said("known", n) > 0; n++) {
+        ck_assert_int_le(said("known", n), 128);
+        all += said("known", n);
+    }
+    ck_assert_int_eq(all, 300);
+    end();
+}
+END_TEST
+
+START_TEST(what_is_sealed_with_another_secret_or_of_another_account_stops_nobody)
+{
+    struct cache_seal other;
+    begin();
+    ck_assert(cache_seal_make(&other, SECRET "."));
+    news(person(&other, "default", HANDLE, "\"blocked\":900"));
+    ck_assert(!is_suppressed(HANDLE));
+    news(person(&seal, "second", HANDLE, "\"blocked\":900"));
+    ck_assert(!is_suppressed(HANDLE));
+    news(person(&seal, "default", HANDLE, "\"blocked\":\"now\""));
+    ck_assert(!is_suppressed(HANDLE));
+    news(person(&seal, "default", HANDLE, "\"blocked\":900"));
+    ck_assert(is_suppressed(HANDLE));
+    end();
+}
+END_TEST
+
+START_TEST(what_is_told_right_now_is_not_ended_by_older_news)
+{
+    begin();
+    fake.mute = true;
+    rig->now.wall_ms = 800; /* this broker's clock is far behind */
+    suppress(HANDLE);
+    news(person(&seal, "default", HANDLE, "\"over\":{\"operator\":900}"));
+    ck_assert(is_suppressed(HANDLE));
+    end();
+}
+END_TEST
+
+START_TEST(what_has_ended_here_does_not_come_back_before_redis_knows)
+{
+    begin();
+    suppress(HANDLE);
+    turn();
+    fake.mute = true;
+    unsuppress(HANDLE);
+    turn();
+    news(person(&seal, "default", HANDLE, "\"operator\":900"));
+    ck_assert(!is_suppressed(HANDLE));
+    fake.mute = false;
+    fake_redis_forget(&fake);
+    fake_redis_drop(&fake);
+    turn();
+    fake.read = read_of(person(&seal, "default", HANDLE, "\"operator\":900"), 5); /* as it was before it is told */
+    fake.no_facts = true;
+    for (int i = 0; i < 4; i++)
+        pass(3000);
+    ck_assert_int_eq(said("ended", 0), 1);
+    ck_assert(!is_suppressed(HANDLE));
+    end();
+}
+END_TEST
+
+/* Everything is lost there, without as much as a lost connection. */
+START_TEST(an_emptied_redis_is_told_everything_again)
+{
+    begin();
+    suppress(HANDLE);
+    turn();
+    pass(5000);
+    fake_redis_forget(&fake);
+    fake.read = "\"epoch\":2,\"more\":false,\"upto\":0,\"read\":[]";
+    pass(5000);
+    ck_assert_int_eq(said("known", 0), 1);
+    ck_assert(is_suppressed(HANDLE));
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {a_message_that_is_lost_is_made_up_for_by_the_next_reading,
+                                  what_is_not_answered_is_told_again_with_all_the_rest,
+                                  what_the_script_fails_on_is_told_again_over_the_same_connection,
+                                  what_was_known_before_the_first_connection_is_told_in_parts,
+                                  what_is_sealed_with_another_secret_or_of_another_account_stops_nobody,
+                                  what_is_told_right_now_is_not_ended_by_older_news,
+                                  what_has_ended_here_does_not_come_back_before_redis_knows,
+                                  an_emptied_redis_is_told_everything_again};
+    return run_suite("cache_people", tests, sizeof tests / sizeof *tests);
+}
