@@ -196,7 +196,7 @@ static bool read_cache_secret(const struct broker *broker, struct cache_seal *se
 /* What other brokers know of lines and recipients; memory: there is none. */
 static bool open_cache(struct broker *broker)
 {
-    struct cache_seal seal;
+    struct cache_seal seal = {{0}, {0}};
     bool sealed = broker->conf->cache.secret_file != NULL;
     const struct cache_link_options options = {.conf = broker->conf,
                                                .core = broker->core,

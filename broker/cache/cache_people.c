@@ -322,7 +322,10 @@ static void take_all(struct cache_people *people, uint32_t account, const cJSON 
                      struct effects *out)
 {
     const cJSON *object;
-    cJSON_ArrayForEach(object, list) take(people, account, object, now, out);
+    cJSON_ArrayForEach(object, list)
+    {
+        take(people, account, object, now, out);
+    }
 }
 
 void cache_people_heard(struct cache_people *people, uint32_t account, const cJSON *news, struct instant now,

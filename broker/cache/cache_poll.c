@@ -49,8 +49,11 @@ static void meet(struct cache_link *link, uint32_t account, const cJSON *answer)
     if (answer == NULL)
         return;
     at->brokers = 1 + (unsigned)cJSON_GetArraySize(others);
-    cJSON_ArrayForEach(other, others) if (!is_like_us(link, other))
-        odd = other;
+    cJSON_ArrayForEach(other, others)
+    {
+        if (!is_like_us(link, other))
+            odd = other;
+    }
     if (odd != NULL && !at->differs) {
         char version[VERSION_TEXT];
         version_of(odd, version);

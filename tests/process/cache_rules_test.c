@@ -298,8 +298,11 @@ static int64_t since(int64_t now_ms, const char *id, const char *cause)
     cJSON *answer = people(now_ms, "\"after\":0,\"limit\":100");
     const cJSON *person;
     int64_t found = 0;
-    cJSON_ArrayForEach(person, json_get(answer, "read")) if (strcmp(json_string(person, "id"), id) == 0)
-        (void)json_int(person, cause, &found);
+    cJSON_ArrayForEach(person, json_get(answer, "read"))
+    {
+        if (strcmp(json_string(person, "id"), id) == 0)
+            (void)json_int(person, cause, &found);
+    }
     cJSON_Delete(answer);
     return found;
 }
