@@ -224,7 +224,7 @@ START_TEST(what_was_known_before_the_first_connection_is_told_in_parts)
 {
     begin_store();
     for (int i = 0; i < 300; i++) {
-        char handle[16];
+        char handle[32];
         snprintf(handle, sizeof handle, "+1415555%04d", i);
         suppress(handle);
     }
