@@ -284,6 +284,13 @@ static void note_unread(struct cache_people *people, uint32_t account)
     people->said_unread = true;
 }
 
+/* Somebody who was erased here, and Redis has not heard of that, or not any more. */
+static bool is_nameless(const struct cache_people *people, uint32_t account, uint64_t recipient)
+{
+    struct suppression_view view;
+    return core_suppression_view(people->options.core, account, recipient, &view) && view.text.recipient[0] == '\0';
+}
+
 static void take(struct cache_people *people, uint32_t account, const cJSON *object, struct instant now,
                  struct effects *out)
 {
@@ -316,6 +323,8 @@ static void take(struct cache_people *people, uint32_t account, const cJSON *obj
     people->taking = false;
     if (untold != 0)
         tell_known(people, account, handle, untold, shared.recipient, now);
+    if (shared.handle != NULL && is_nameless(people, account, shared.recipient))
+        owe(people, account, OWED_HIDDEN, handle, 0, now);
 }
 
 static void take_all(struct cache_people *people, uint32_t account, const cJSON *list, struct instant now,

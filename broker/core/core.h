@@ -315,7 +315,7 @@ void core_unsuppress(struct core *core, const struct core_suppress *suppress, st
 struct core_suppression_shared {
     uint32_t account;
     uint64_t recipient;                /* keyed hash of account and handle */
-    const char *handle;                /* NULL: their name is not kept */
+    const char *handle;                /* NULL: their name is not kept; taken only for one who is not known yet */
     int64_t since_ms[SUPPRESS_COUNT];  /* of each cause that holds; 0: it does not */
     int64_t ended_ms[SUPPRESS_COUNT];  /* of each that was ended: the newest that was; 0: none was */
     bool only_more;                    /* what holds here and not there has not been told yet: it stays */

@@ -378,7 +378,8 @@ bool core_suppression_shared(struct core *core, const struct core_suppression_sh
     unsigned causes = causes_of(shared);
     bool was = suppression_has(core, shared->recipient);
     *untold = 0;
-    suppression_text_set(&text, shared->handle, NULL, NULL);
+    /* A name that is not kept here was taken out (an erasure): it does not come back by another broker. */
+    suppression_text_set(&text, was ? NULL : shared->handle, NULL, NULL);
     for (unsigned cause = SUPPRESS_NONE + 1; cause < SUPPRESS_COUNT; cause++)
         if (shared->since_ms[cause] != 0)
             suppression_add(core, shared->account, shared->recipient, (enum suppress)cause, shared->since_ms[cause],

@@ -58,6 +58,15 @@ static void reconnect(void)
     ck_assert(cache_link_is_up(link));
 }
 
+static void open_link(void)
+{
+    const struct cache_link_options options = {
+        .conf = conf, .core = rig->core, .persist = persist, .poll = asks_poll};
+    link = cache_link_new(&options);
+    turn();
+    ck_assert(cache_link_is_up(link));
+}
+
 static void begin_accounts(const char *accounts)
 {
     char text[512];
@@ -67,11 +76,7 @@ static void begin_accounts(const char *accounts)
     int bytes = snprintf(text, sizeof text, "%scache: {kind: redis, redis: \"redis+unix://%s\"}\n", accounts, fake.path);
     ck_assert_int_eq(conf_parse(&conf, text, (size_t)bytes, "t.yaml", "/tmp", NULL, 0, &problem), ERR_NONE);
     begin_with(text, 1);
-    const struct cache_link_options options = {
-        .conf = conf, .core = rig->core, .persist = persist, .poll = asks_poll};
-    link = cache_link_new(&options);
-    turn();
-    ck_assert(cache_link_is_up(link));
+    open_link();
     rig_forget(rig);
 }
 
@@ -587,6 +592,42 @@ START_TEST(each_account_is_polled_by_the_broker_that_has_its_lease)
 }
 END_TEST
 
+START_TEST(an_account_that_is_added_is_heard_of_over_a_new_connection)
+{
+    char text[512];
+    struct conf_problem problem;
+    begin_accounts(TWO_ACCOUNTS);
+    cache_link_free(&link);
+    struct conf *both = conf;
+    int bytes = snprintf(text, sizeof text,
+                         "accounts: {one: {api_key_file: key}}\npools: {x: {account: one}}\n"
+                         "cache: {kind: redis, redis: \"redis+unix://%s\"}\n",
+                         fake.path);
+    ck_assert_int_eq(conf_parse(&conf, text, (size_t)bytes, "t.yaml", "/tmp", NULL, 0, &problem), ERR_NONE);
+    open_link();
+    fake_redis_publish(&fake, "two", lines((struct redis_line){"CRITICAL", "CRITICAL", .version = 9}));
+    turn();
+    ck_assert(!closed(NUMBER)); /* of that account this one has not been told to know */
+    cache_link_follow(link, both);
+    turn();
+    pass(3000);
+    ck_assert(cache_link_is_up(link));
+    struct core_line_fact fact = fact_of(5);
+    fact.account = 1;
+    fact.number = OF_TWO;
+    fact.has_service = true;
+    fact.service = SERVICE_FLAGGED;
+    tell(&fact);
+    turn();
+    const char *key = cJSON_GetStringValue(cJSON_GetObjectItem(fake_redis_fact(&fake, "told", 0), "key"));
+    ck_assert_str_eq(key, "lineward:{two}:lines");
+    cache_link_free(&link);
+    conf_free(&both);
+    open_link();
+    end();
+}
+END_TEST
+
 /* ---- lists ---- */
 
 static void list(int64_t begun_mono_ms, size_t count)
@@ -685,6 +726,7 @@ int main(void)
                                   while_it_is_away_webhooks_close_at_once_and_open_only_when_a_poll_agrees,
                                   what_is_told_of_an_account_concerns_that_one_only,
                                   each_account_is_polled_by_the_broker_that_has_its_lease,
+                                  an_account_that_is_added_is_heard_of_over_a_new_connection,
                                   a_poll_seems_begun_no_later_than_it_was_however_clocks_are_set,
                                   a_poll_begun_before_the_connection_proves_nothing,
                                   a_delayed_message_does_not_set_the_clock_back,

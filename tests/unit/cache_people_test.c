@@ -293,6 +293,36 @@ START_TEST(what_has_ended_here_does_not_come_back_before_redis_knows)
 }
 END_TEST
 
+static const char *name_kept(void)
+{
+    static struct suppression_view view;
+    ck_assert(core_suppression_view(rig->core, 0, key_of(HANDLE), &view));
+    return view.text.recipient;
+}
+
+/* Erased here, and by a restart it was forgotten that Redis is to be told so. */
+START_TEST(a_name_that_was_erased_here_does_not_come_back_and_is_hidden_there_too)
+{
+    begin_store();
+    struct core_suppress nameless = {.token = 5, .recipient = key_of(HANDLE), .reason = "r", .by = "ops"};
+    core_suppress(rig->core, &nameless, rig->now, &rig->out);
+    persist(NULL, rig->now, &rig->out);
+    open_link();
+    news(person(&seal, "default", HANDLE, "\"opted_out\":900"));
+    ck_assert_str_eq(name_kept(), "");
+    turn();
+    ck_assert_int_eq(said("hide", 0), 1);
+    fake_redis_forget(&fake);
+    news(person(&seal, "default", HANDLE, "\"hidden\":true,\"opted_out\":900"));
+    ck_assert_int_eq(said("hide", 0), 0);
+    end();
+    begin(); /* who is new here is known by name */
+    news(person(&seal, "default", HANDLE, "\"opted_out\":900"));
+    ck_assert_str_eq(name_kept(), HANDLE);
+    end();
+}
+END_TEST
+
 /* Everything is lost there, without as much as a lost connection. */
 START_TEST(an_emptied_redis_is_told_everything_again)
 {
@@ -318,6 +348,7 @@ int main(void)
                                   what_is_sealed_with_another_secret_or_of_another_account_stops_nobody,
                                   what_is_told_right_now_is_not_ended_by_older_news,
                                   what_has_ended_here_does_not_come_back_before_redis_knows,
+                                  a_name_that_was_erased_here_does_not_come_back_and_is_hidden_there_too,
                                   an_emptied_redis_is_told_everything_again};
     return run_suite("cache_people", tests, sizeof tests / sizeof *tests);
 }
