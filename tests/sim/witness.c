@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_part.h"
 #include "lineward/ids.h"
 #include "lineward/json.h"
 #include "tests/sim/erasures.h"
@@ -95,14 +94,20 @@ static void uncaused(int job, enum job_state state, const char *code, const char
            code == NULL ? "-" : code, why);
 }
 
+/* One that came back from the dead letters did so without its expiry. */
+static bool may_have_expired(int job)
+{
+    bool redated = cast_jobs[job].requeued ? triage_may_have_redated(job) : triage_dates_are_open(job);
+    return redated || (cast_expires_ms(job) != 0 && !cast_jobs[job].requeued) || triage_may_have_expired(job);
+}
+
 /* No job ends without a cause that somebody outside knows of. */
 static void check_cause(int job, enum job_state state, const char *code)
 {
     const struct cast_job *known = &cast_jobs[job];
     bool superseded = code != NULL && strcmp(code, "superseded") == 0;
     long number = code == NULL ? 0 : strtol(code, NULL, 10);
-    if (state == JOB_EXPIRED && (cast_expires_ms(job) == 0 || known->requeued) && !triage_may_have_expired(job) &&
-        !triage_dates_are_open(job))
+    if (state == JOB_EXPIRED && !may_have_expired(job))
         uncaused(job, state, code, "it has no expiry");
     if (state == JOB_CANCELLED && erasures_may_have_ended(job)) /* which takes its code, too */
         return;
@@ -484,32 +489,5 @@ void witness_settle(void)
         int heir = witness.jobs[job].superseded && has_plain_place(&cast_jobs[job]) ? heir_of(job) : -1;
         if (heir >= 0)
             check_place(job, heir);
-    }
-}
-
-/* ---- for whoever has to find out why ---- */
-
-void witness_explain(int job)
-{
-    struct broker *broker = house_broker();
-    struct job_view view;
-    if (broker == NULL || !core_job_view(broker->core, cast_jobs[job].number, broker->now, &view)) {
-        note(about_job(job), "the core does not know job %d", job);
-        return;
-    }
-    note(about_job(job), "now %" PRId64 "/%" PRId64 ": job %d %s %s line %" PRIu64 " due %" PRId64 " attempts %u ahead %u",
-         broker->now.wall_ms - BEGIN_MS, broker->now.mono_ms, job, job_state_name(view.state), reason_name(view.reason),
-         view.line, view.due_ms == 0 ? 0 : view.due_ms - BEGIN_MS, view.attempts, view.ahead);
-    note(about_job(job), "its chat %s since %" PRId64 ", %u unanswered, last out %" PRId64 " in %" PRId64 ", release %" PRId64,
-         chat_health_name(view.chat.health), view.chat.health_at_ms - BEGIN_MS, view.chat.unanswered,
-         view.chat.last_out_ms - BEGIN_MS, view.chat.last_in_ms - BEGIN_MS, view.release_at_ms - BEGIN_MS);
-    for (size_t l = 0; l < core_line_count(broker->core); l++) {
-        struct line_view line;
-        if (!core_line_view(broker->core, l, broker->now, &line))
-            continue;
-        note(about_job(job), "line %" PRIu64 " %s/%s %s gate %s %s heard %" PRId64 " ramp %u pace %.1f", line.number % 10,
-             reputation_name(line.status), reputation_name(line.proven), service_name(line.service),
-             gate_name(line.gate), reason_name(line.reason), line.heard_at_ms - BEGIN_MS, line.ramp_percent,
-             line.pace_per_min);
     }
 }
