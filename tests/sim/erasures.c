@@ -303,9 +303,20 @@ void erasures_begin(void)
     erasures.pace = stream_of("erasures pace");
 }
 
+/* Rather one who has stopped: the first behind that one, if there is any. */
+static int stopped_behind(int conversation)
+{
+    for (int i = 0; i < CAST_CONVERSATIONS; i++)
+        if (stops_is_stopped((conversation + i) % CAST_CONVERSATIONS))
+            return (conversation + i) % CAST_CONVERSATIONS;
+    return conversation;
+}
+
 void erasures_mishap(struct stream *stream)
 {
     int conversation = (int)draw(stream, CAST_CONVERSATIONS), handle = (int)draw(stream, 2);
+    if (chance(stream, 300))
+        conversation = stopped_behind(conversation);
     bool dry = chance(stream, 150), names = chance(stream, 350), resumes = chance(stream, 300);
     handle = cast_is_group(conversation) ? handle : 0;
     if (names && erasures.here)
