@@ -355,14 +355,14 @@ void erasures_settle(void)
 /* ---- for the witness ---- */
 
 /* Of one that an erasure ended nothing tells any more whom it was for. */
-void erasures_viewed(int job, const cJSON *view)
+void erasures_viewed(int job, const cJSON *view, int64_t asked_us)
 {
     const struct cast_job *known = &cast_jobs[job];
     const cJSON *to = json_get(view, "to");
     for (int i = 0; i < ORDERS_MAX; i++) {
         const struct order *order = &erasures.orders[i];
-        bool was_erased = is_about(order, known->conversation) && order->done && !order->unsure && is_judged(job) &&
-                          known->acked_us < order->asked_us;
+        bool was_erased = is_about(order, known->conversation) && order->done && order->done_us < asked_us &&
+                          !order->unsure && is_judged(job) && known->acked_us < order->asked_us;
         if (was_erased && to != NULL && !cJSON_IsNull(to))
             breach("erasure", about_job(job), "job %d is told with its recipient, who was erased (e_%" PRIu64 ")", job,
                    order->id);

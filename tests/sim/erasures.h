@@ -22,7 +22,7 @@ bool erasures_may_have_forgotten(int conversation);
 bool erasures_may_be_open(int conversation);
 /* Somebody names the conversation's recipients to the broker, which then may write them down. */
 void erasures_named(int conversation);
-void erasures_viewed(int job, const cJSON *view);
+void erasures_viewed(int job, const cJSON *view, int64_t asked_us); /* the answer may have been long on its way */
 void erasures_acked(int job); /* for the first time */
 void erasures_broker_up(void);
 void erasures_deceived(void); /* the disk forgot what it had promised */

@@ -216,7 +216,7 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us
     if (job_state_is_final(state))
         end(job, state, code);
     reference_viewed(job, view);
-    erasures_viewed(job, view);
+    erasures_viewed(job, view, asked_us);
     if (!job_state_is_final(state) && !of_cancel)
         views_check(job, state, json_string(view, "reason"), cast_line_of(json_string(view, "line")), asked_us);
 }
