@@ -216,6 +216,11 @@ static bool open_cache(struct broker *broker)
     return broker->cache != NULL || no_memory("the shared cache");
 }
 
+static const struct cache_owners *owners_of(const struct broker *broker)
+{
+    return broker->cache == NULL ? NULL : cache_link_owners(broker->cache);
+}
+
 static bool open_edges(struct broker *broker, const struct broker_options *options)
 {
     struct archive archive = archive_of(broker->store);
@@ -226,6 +231,7 @@ static bool open_edges(struct broker *broker, const struct broker_options *optio
                                       .hash = &broker->hash,
                                       .core = broker->core,
                                       .lookup = broker->lookup,
+                                      .owners = owners_of(broker),
                                       .access = broker->access,
                                       .version = LINEWARD_VERSION,
                                       .broker = broker->name,
@@ -284,6 +290,7 @@ static bool open_admin(struct broker *broker)
                                     .broker = broker->name,
                                     .conf = broker->conf,
                                     .hash = &broker->hash,
+                                    .owners = owners_of(broker),
                                     .tokens = broker->tokens,
                                     .lookup = broker->lookup,
                                     .shell = broker_admin_shell(broker),

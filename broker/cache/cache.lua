@@ -3,7 +3,7 @@
 -- tests/process/cache_rules_test holds them against each other.
 --
 --   KEYS[1]  hash: a line's number -> what is known of it, as JSON
---   KEYS[2]  hash: "clock" (ms, only ever forward), "version" (of the newest change)
+--   KEYS[2]  hash: "clock" (ms, only ever forward), "version" (of the newest change), "owners" (brokers, by nonce, as JSON)
 --   KEYS[3]  sorted set: the ids of events that were told, by when
 --   KEYS[4]  string: the nonce of the broker that polls
 --   KEYS[5]  hash: a recipient's id (cache_seal.h) -> why they must not be sent to, as JSON
@@ -19,6 +19,7 @@
 -- {"what":"lifted","number":…,"at":…}          ... and a probe of such a line went through
 -- {"what":"known","lines":[…]}                 what a broker knows of lines, and this Redis perhaps no more: the worse counts
 -- {"what":"hold","nonce":…,"ms":…,"version":…,"rules":…}   may this broker poll, for so long? And what it runs
+-- {"what":"own","nonce":…,"ms":…,"address":…,"admin":…,"pools":[name,…]}   what this broker owns, for so long; or only asks
 -- {"what":"trial"}                             nothing: does this Redis take what is written?
 -- {"what":"people","told":[{"id","cause","since","sealed"},…]}          must not be sent to from now on
 -- {"what":"people","known":[{"id","sealed","since","opted_out",…},…]}   ... as a broker knows; since when, each cause
@@ -29,6 +30,7 @@
 -- Answers {"clock":…,"refused":…,"event":…,"again":…,"lines":[…],"people":[…]} with each line and recipient that was spoken of, as they are
 -- now; to `after`: {"read":[…],"upto":version,"more":…,"epoch":…}; to `hold`:
 -- {"brokers":[{"version":…,"rules":…},…]} with the others that were heard of lately.
+-- To `own`: {"owners":{nonce:{"address":…,"admin":…,"till":…,"pools":[…]},…}}.
 
 local EVENT_MS = 72 * 3600 * 1000
 local EVENTS_AT_ONCE = 100
@@ -518,9 +520,29 @@ local function hold()
     return true
 end
 
+-- ---- who owns which pool ----
+
+-- What each broker says of itself, until it lapses; one that has started anew at an address takes the old one's place.
+local function own()
+    local text = redis.call('HGET', KEYS[2], 'owners')
+    local owners, known = {}, text and cjson.decode(text) or {}
+    for by, owner in pairs(known) do
+        if owner.till > now and owner.address ~= fact.address and by ~= fact.nonce then
+            owners[by] = owner
+        end
+    end
+    if fact.address and #fact.pools > 0 then
+        owners[fact.nonce] = {address = fact.address, admin = fact.admin, till = now + fact.ms, pools = fact.pools}
+    end
+    redis.call('HSET', KEYS[2], 'owners', cjson.encode(owners))
+    local mine, was = owners[fact.nonce], known[fact.nonce]
+    return owners, mine and not (was and was.address == mine.address and cjson.encode(was.pools) == cjson.encode(mine.pools))
+end
+
 local refused = false
 local again = false
 local others = nil
+local owners, owns_more = nil, false
 if fact.what == 'told' then
     again = is_known_event() and true or false
     change(fact.number, function(line) return not again and told(line) end)
@@ -567,10 +589,13 @@ elseif fact.what == 'hold' then
     refused = not hold()
 elseif fact.what == 'people' then
     state_people()
+elseif fact.what == 'own' then
+    owners, owns_more = own()
 end
 
-local answer = {clock = now, refused = refused, event = fact.event, again = again, brokers = others, lines = lines, people = people, people_full = people_full}
-if (#lines > 0 or #people > 0) and not refused then
+local answer = {clock = now, refused = refused, event = fact.event, again = again, brokers = others, lines = lines, people = people,
+                people_full = people_full, owners = owners}
+if (#lines > 0 or #people > 0 or owns_more) and not refused then
     redis.call('PUBLISH', ARGV[2], cjson.encode(answer))
 end
 if fact.after then

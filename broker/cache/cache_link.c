@@ -75,6 +75,7 @@ static void on_changed(void *self, uint32_t account, const char *text, size_t by
     (void)cache_take_lines(link, account, news, &nobody);
     if (link->people != NULL)
         cache_people_heard(link->people, account, news, link->now, link->out);
+    cache_owners_answered(link->owners, account, news); /* a broker is new, or owns something else than before */
     cJSON_Delete(news);
 }
 
@@ -116,6 +117,8 @@ static void on_answered(void *self, uint64_t tag, const char *text, size_t bytes
         cache_poll_answered(link, (uint32_t)(tag & UINT32_MAX), answer);
     else if ((tag & TAG_PEOPLE) != 0)
         cache_people_answered(link->people, tag, answer, link->now, link->out);
+    else if ((tag & TAG_OWNERS) != 0)
+        cache_owners_answered(link->owners, (uint32_t)tag, answer);
     else if ((tag & TAG_OWED) != 0 && answer != NULL)
         cache_owed_answered(&link->owed, (uint32_t)tag);
     else if ((tag & TAG_OWED) != 0)
@@ -174,6 +177,7 @@ static void on_up(void *self)
     link->repair_at_ms = 0;
     link->repair_next = 0;
     link->connections++;
+    cache_owners_up(link->owners, link->now);
     if (link->people != NULL)
         cache_people_up(link->people);
 }
@@ -206,10 +210,24 @@ void cache_link_follow(struct cache_link *link, const struct conf *conf)
 {
     size_t known = link->options.conf->account_count;
     take_accounts(link, conf, known);
+    cache_owners_follow(link->owners, conf, link->now);
     if (link->people != NULL)
         cache_people_follow(link->people, conf);
     if (conf->account_count != known)
         cache_redis_follow(link->redis, conf->account_count);
+}
+
+static bool share_owners(struct cache_link *link)
+{
+    const struct cache_owners_options options = {
+        .conf = link->options.conf, .redis = link->redis, .tag = TAG_OWNERS, .nonce = link->nonce};
+    link->owners = cache_owners_new(&options);
+    return link->owners != NULL;
+}
+
+const struct cache_owners *cache_link_owners(const struct cache_link *link)
+{
+    return link->owners;
 }
 
 static bool share_people(struct cache_link *link)
@@ -257,7 +275,7 @@ struct cache_link *cache_link_new(const struct cache_link_options *options)
                                                        .line = on_line,
                                                        .self = link}};
     link->redis = cache_redis_new(&redis);
-    if (link->redis == NULL || !share_people(link))
+    if (link->redis == NULL || !share_owners(link) || !share_people(link))
         cache_link_free(&link);
     return link;
 }
@@ -272,6 +290,7 @@ void cache_link_free(struct cache_link **link_p)
     if (link->redis != NULL)
         cache_redis_free(&link->redis);
     cache_people_free(&link->people);
+    cache_owners_free(&link->owners);
     json_out_free(&link->text);
     free(link);
 }
@@ -312,7 +331,7 @@ int64_t cache_link_next_mono_ms(const struct cache_link *link)
     int64_t next = cache_redis_next_mono_ms(link->redis);
     if (!cache_redis_is_up(link->redis))
         return next;
-    next = sooner(next, link->repair_at_ms);
+    next = sooner(next, sooner(link->repair_at_ms, cache_owners_next_mono_ms(link->owners)));
     if (link->clock.is_known)
         next = sooner(next, cache_owed_next_mono_ms(&link->owed));
     if (link->clock.is_known && link->people != NULL)
@@ -355,6 +374,7 @@ void cache_link_turn(struct cache_link *link, struct instant now, struct effects
         if (cache_link_may_poll(link, a, now))
             link->options.poll(link->options.poll_self, a);
     }
+    cache_owners_turn(link->owners, now);
     if (link->people != NULL && link->clock.is_known) /* what has ended is told first */
         cache_people_turn(link->people, now);
 }

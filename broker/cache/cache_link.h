@@ -12,6 +12,7 @@
 
 #include "broker/cache/cache_redis.h"
 #include "broker/cache/cache_seal.h"
+#include "broker/cache/cache_owners.h"
 #include "broker/core/core.h"
 #include "lineward/conf.h"
 
@@ -63,6 +64,8 @@ void cache_link_service(struct cache_link *link, uint32_t account, uint64_t numb
 void cache_link_person(struct cache_link *link, const struct change_suppression *change, struct instant now);
 /* Another configuration, in which the accounts that were there keep their index. */
 void cache_link_follow(struct cache_link *link, const struct conf *conf);
+/* What the other brokers say of pools and where they are; lent for the link's life. */
+const struct cache_owners *cache_link_owners(const struct cache_link *link);
 /* May this broker poll the account now? */
 bool cache_link_may_poll(const struct cache_link *link, uint32_t account, struct instant now);
 struct cache_polled {

@@ -7,6 +7,7 @@
 #include "broker/cache/cache_line.h"
 #include "broker/cache/cache_link.h"
 #include "broker/cache/cache_owed.h"
+#include "broker/cache/cache_owners.h"
 #include "broker/cache/cache_pending.h"
 #include "broker/cache/cache_people.h"
 #include "broker/cache/cache_redis.h"
@@ -21,6 +22,7 @@
 #define TAG_PENDING    (UINT64_C(1) << 33) /* and its place */
 #define TAG_OWED       (UINT64_C(1) << 34) /* and its number */
 #define TAG_PEOPLE     (UINT64_C(1) << 35) /* and what cache_people.c makes of it */
+#define TAG_OWNERS     (UINT64_C(1) << 36) /* and the account */
 
 struct shared_account {
     int64_t held_until_ms, hold_asked_ms, hold_again_ms; /* the lease to poll */
@@ -39,6 +41,7 @@ struct cache_link {
     struct cache_pending pending; /* what comes beyond them is merged here */
     struct cache_owed owed;
     struct cache_people *people; /* NULL: not shared */
+    struct cache_owners *owners;
     int64_t repair_at_ms;
     size_t repair_next; /* the account that is read next; their count: all are */
     int64_t away_ms; /* since when it is, if it is */

@@ -80,6 +80,7 @@ struct admin_options {
     struct tokens *tokens;                    /* lent */
     struct lookup *lookup;                    /* lent */
     const struct keyed_hash *hash;            /* lent */
+    const struct cache_owners *owners;              /* lent; NULL: other brokers tell nothing */
     struct admin_shell shell;
     const struct timings_read *timings; /* lent; NULL: none are kept */
     struct instant started;

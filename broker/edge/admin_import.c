@@ -61,7 +61,7 @@ static void offer(struct admin_turn *turn, struct exchange *x, struct import *im
                   struct conversation_texts *texts)
 {
     const struct conversation_parser parser = {
-        .conf = turn->options->conf, .hash = turn->options->hash, .core = turn->core, .pools = x->grant.pools};
+        .conf = turn->options->conf, .hash = turn->options->hash, .core = turn->core, .owners = turn->options->owners, .pools = x->grant.pools};
     struct result *result = &import->results[import->next];
     struct core_adopt adopt;
     if (conversation_parse(&parser, import->at, &adopt, texts, &result->refusal)) {

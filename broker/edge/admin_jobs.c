@@ -83,7 +83,7 @@ static enum admin_step answer_not_found(const struct admin_turn *turn, struct ex
     struct owner_place owner;
     uint32_t pool;
     if (!job_ref_parse(x->parts[0], &ref) || ref.number != 0 ||
-        owners_find_pool(turn->options->conf, x->grant.pools, ref.pool, &pool, &owner) != CODE_NOT_OWNER)
+        owners_find_pool(turn->options->conf, turn->options->owners, x->grant.pools, ref.pool, &pool, &owner) != CODE_NOT_OWNER)
         return answer_error(x, CODE_NOT_FOUND, NULL, NULL);
     return answer_not_owner(x, &owner);
 }

@@ -118,7 +118,7 @@ static bool find_pool(const struct parse *parse)
     const char *name = parse->pool_name == NULL ? "default" : parse->pool_name;
     struct owner_place owner;
     char sentence[sizeof parse->refusal->message];
-    enum code code = owners_find_pool(conf, parse->parser->pools, name, &parse->out->pool, &owner);
+    enum code code = owners_find_pool(conf, parse->parser->owners, parse->parser->pools, name, &parse->out->pool, &owner);
     if (code == CODE_UNKNOWN_POOL)
         return refuse(parse, code, "pool", "pool: no pool of that name");
     if (code == CODE_NOT_OWNER) {

@@ -9,6 +9,7 @@ struct conversation_parser {
     const struct conf *conf;
     const struct keyed_hash *hash;
     const struct core *core; /* who is being erased is refused; NULL: nobody is */
+    const struct cache_owners *owners; /* what other brokers have told; NULL: nothing */
     const char *pools; /* comma list of what the caller may use; NULL: all */
 };
 

@@ -9,6 +9,7 @@
 #include "broker/edge/admin.h"
 #include "broker/edge/keyed_hash.h"
 #include "broker/edge/lookup.h"
+#include "broker/edge/owners.h"
 #include "broker/edge/persist.h"
 #include "lineward/conf.h"
 
@@ -27,6 +28,7 @@ struct ingress_options {
     const struct keyed_hash *hash;
     struct core *core;
     struct lookup *lookup;
+    const struct cache_owners *owners; /* lent; NULL: other brokers tell nothing */
     struct access *access; /* lent; NULL: no keys are in force, everybody is let in */
     const char *version, *broker;
     effects_persist persist;

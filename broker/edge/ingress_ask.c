@@ -27,7 +27,7 @@ static void refuse_unknown(struct ingress *ingress, struct request *request, uin
     struct owner_place owner = {NULL, NULL};
     uint32_t pool;
     if (frame_text(name, text, sizeof text) && job_ref_parse(text, &ref) && ref.number == 0 &&
-        owners_find_pool(ingress->options.conf, ingress->pools, ref.pool, &pool, &owner) == CODE_NOT_OWNER) {
+        owners_find_pool(ingress->options.conf, ingress->options.owners, ingress->pools, ref.pool, &pool, &owner) == CODE_NOT_OWNER) {
         owners_say(&owner, sentence, sizeof sentence);
         error = (struct error_view){.code = CODE_NOT_OWNER,
                                     .message = sentence,

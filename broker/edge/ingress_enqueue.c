@@ -15,6 +15,7 @@ static struct offering offering_of(const struct ingress *ingress, const char *po
     return (struct offering){.parser = {.conf = ingress->options.conf,
                                         .hash = ingress->options.hash,
                                         .core = ingress->options.core,
+                                        .owners = ingress->options.owners,
                                         .pools = pools},
                              .store_full = store_full};
 }

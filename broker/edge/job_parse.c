@@ -263,7 +263,7 @@ static bool find_pool(struct parse *parse)
     const struct conf *conf = parse->parser->conf;
     const char *name = parse->pool_name == NULL ? "default" : parse->pool_name;
     struct owner_place owner;
-    enum code code = owners_find_pool(conf, parse->parser->pools, name, &parse->out->pool, &owner);
+    enum code code = owners_find_pool(conf, parse->parser->owners, parse->parser->pools, name, &parse->out->pool, &owner);
     if (code == CODE_UNKNOWN_POOL)
         return refuse(parse, code, "pool", "pool: no pool of that name");
     if (code == CODE_NOT_OWNER)

@@ -18,6 +18,7 @@ struct job_parser {
     const struct conf *conf;
     const struct keyed_hash *hash;
     struct core *core; /* for campaigns' numbers */
+    const struct cache_owners *owners; /* what other brokers have told; NULL: nothing */
     const char *pools; /* comma list of what the producer may use; NULL: all */
     bool requeues;     /* a dead letter comes back: that its id is known makes it no repeat */
 };
@@ -26,7 +27,7 @@ struct job_refusal {
     enum code code;
     char field[48]; /* "" none */
     char message[200];
-    struct owner_place owner; /* of CODE_NOT_OWNER; lent by the configuration */
+    struct owner_place owner; /* of CODE_NOT_OWNER; lent for the turn */
 };
 
 /* The texts that a parsed job points into; reused from job to job: good until the next one is parsed. */

@@ -6,21 +6,34 @@
 
 #include "broker/edge/lookup.h"
 
-enum code owners_find_pool(const struct conf *conf, const char *pools, const char *name, uint32_t *pool,
-                           struct owner_place *out)
+static const struct conf_pool *find_configured(const struct conf *conf, const char *name, uint32_t *at)
 {
-    *out = (struct owner_place){NULL, NULL};
     for (size_t p = 0; p < conf->pool_count; p++) {
-        const struct conf_pool *at = &conf->pools[p];
-        if (strcmp(at->name, name) != 0 || at->gone || !name_in_list(pools, name))
+        if (strcmp(conf->pools[p].name, name) != 0 || conf->pools[p].gone)
             continue;
-        *pool = (uint32_t)p;
-        if (!at->elsewhere)
-            return CODE_NONE;
-        *out = (struct owner_place){at->owner, at->owner_admin};
-        return CODE_NOT_OWNER;
+        *at = (uint32_t)p;
+        return &conf->pools[p];
     }
-    return CODE_UNKNOWN_POOL;
+    return NULL;
+}
+
+enum code owners_find_pool(const struct conf *conf, const struct cache_owners *told, const char *pools, const char *name,
+                           uint32_t *pool, struct owner_place *out)
+{
+    struct cache_owner owner;
+    *out = (struct owner_place){NULL, NULL};
+    if (!name_in_list(pools, name))
+        return CODE_UNKNOWN_POOL;
+    const struct conf_pool *configured = find_configured(conf, name, pool);
+    if (configured != NULL && !configured->elsewhere)
+        return CODE_NONE;
+    if (told != NULL && cache_owners_find(told, name, &owner))
+        *out = (struct owner_place){owner.producers, owner.admin};
+    else if (configured != NULL)
+        *out = (struct owner_place){configured->owner, configured->owner_admin};
+    else
+        return CODE_UNKNOWN_POOL;
+    return CODE_NOT_OWNER;
 }
 
 void owners_say(const struct owner_place *place, char *out, size_t room)

@@ -1,0 +1,236 @@
+/* cache_owners.c — see cache_owners.h. */
+#include "broker/cache/cache_owners.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lineward/ids.h"
+#include "lineward/json.h"
+#include "lineward/log.h"
+
+#define TELL_MS         5000  /* what we own is told so often ... */
+#define LEASE_MS        15000 /* ... and lapses so long after */
+#define NONCE_BYTES_MAX 64
+
+struct other {
+    bool used, heard; /* heard: in this answer */
+    bool told;        /* the log has said that we both own a pool */
+    uint32_t account;
+    char nonce[NONCE_BYTES_MAX + 1];
+    int64_t till_ms; /* by the shared clock */
+    char producers[CONF_ADDRESS_MAX + 1], admin[CONF_ADDRESS_MAX + 1]; /* "": none */
+};
+
+struct other_pool {
+    char name[NAME_MAX_BYTES + 1];
+    uint16_t other;
+};
+
+struct cache_owners {
+    struct cache_owners_options options;
+    int64_t tell_at_ms;
+    struct json_out text;
+    struct other others[CACHE_OWNERS_MAX];
+    struct other_pool pools[CACHE_OWNERS_POOLS_MAX];
+    size_t pool_count;
+};
+
+struct cache_owners *cache_owners_new(const struct cache_owners_options *options)
+{
+    struct cache_owners *owners = calloc(1, sizeof *owners);
+    if (owners != NULL)
+        owners->options = *options;
+    return owners;
+}
+
+void cache_owners_free(struct cache_owners **owners_p)
+{
+    if (*owners_p != NULL)
+        json_out_free(&(*owners_p)->text);
+    free(*owners_p);
+    *owners_p = NULL;
+}
+
+void cache_owners_follow(struct cache_owners *owners, const struct conf *conf, struct instant now)
+{
+    owners->options.conf = conf;
+    owners->tell_at_ms = now.mono_ms;
+}
+
+void cache_owners_up(struct cache_owners *owners, struct instant now)
+{
+    owners->tell_at_ms = now.mono_ms;
+}
+
+int64_t cache_owners_next_mono_ms(const struct cache_owners *owners)
+{
+    return owners->tell_at_ms;
+}
+
+/* ---- telling ---- */
+
+static bool is_ours(const struct conf_pool *pool)
+{
+    return !pool->gone && !pool->elsewhere;
+}
+
+/* Without an address that others can use we only listen. */
+static void say_own(struct cache_owners *owners, uint32_t account)
+{
+    const struct conf *conf = owners->options.conf;
+    struct json_out *out = &owners->text;
+    json_out_clear(out);
+    json_open(out, '{');
+    json_key(out, "what");
+    json_put_string(out, "own");
+    json_key(out, "nonce");
+    json_put_string(out, owners->options.nonce);
+    json_key(out, "ms");
+    json_put_int(out, LEASE_MS);
+    if (conf->broker.producers_address != NULL) {
+        json_key(out, "address");
+        json_put_string(out, conf->broker.producers_address);
+    }
+    if (conf->broker.admin_address != NULL) {
+        json_key(out, "admin");
+        json_put_string(out, conf->broker.admin_address);
+    }
+    json_key(out, "pools");
+    json_open(out, '[');
+    for (size_t p = 0; p < conf->pool_count; p++)
+        if (conf->pools[p].account == account && is_ours(&conf->pools[p]))
+            json_put_string(out, conf->pools[p].name);
+    json_close(out, ']');
+    json_close(out, '}');
+}
+
+void cache_owners_turn(struct cache_owners *owners, struct instant now)
+{
+    if (now.mono_ms < owners->tell_at_ms)
+        return;
+    owners->tell_at_ms = now.mono_ms + TELL_MS;
+    for (uint32_t a = 0; a < owners->options.conf->account_count; a++) {
+        say_own(owners, a);
+        if (!owners->text.failed)
+            (void)cache_redis_run(owners->options.redis, a, owners->text.text, owners->text.bytes,
+                                  owners->options.tag | a, now);
+    }
+}
+
+/* ---- what the others tell ---- */
+
+/* http only to loopback, as in the configuration. */
+static bool is_admin(const char *text)
+{
+    if (strlen(text) > CONF_ADDRESS_MAX)
+        return false;
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c <= 0x20 || *c > 0x7e)
+            return false;
+    return strncmp(text, "https://", 8) == 0 || (strncmp(text, "http://", 7) == 0 && conf_endpoint_is_local(text));
+}
+
+static struct other *find_other(struct cache_owners *owners, uint32_t account, const char *nonce)
+{
+    struct other *unused = NULL;
+    for (size_t i = 0; i < CACHE_OWNERS_MAX; i++) {
+        struct other *other = &owners->others[i];
+        if (other->used && other->account == account && strcmp(other->nonce, nonce) == 0)
+            return other;
+        if (!other->used && unused == NULL)
+            unused = other;
+    }
+    if (unused != NULL)
+        *unused = (struct other){.account = account};
+    return unused;
+}
+
+/* Two brokers that both go on saying that a pool is theirs would both send on its lines. One that was moved or started
+ * anew has the old word beside it for a while, which nobody says again. */
+static void warn_if_twice(const struct cache_owners *owners, struct other *other, const char *pool)
+{
+    const struct conf *conf = owners->options.conf;
+    for (size_t p = 0; p < conf->pool_count && !other->told; p++) {
+        if (!is_ours(&conf->pools[p]) || strcmp(conf->pools[p].name, pool) != 0)
+            continue;
+        log_event(LOG_ERROR, "pool_owned_twice", "pool=%s other=%s reason=\"both send on its lines\"", pool,
+                  other->producers);
+        other->told = true;
+    }
+}
+
+static void take_pools(struct cache_owners *owners, struct other *other, const cJSON *pools, bool renewed)
+{
+    const cJSON *name;
+    cJSON_ArrayForEach(name, pools)
+    {
+        if (!cJSON_IsString(name) || !name_is_valid(name->valuestring) ||
+            owners->pool_count == CACHE_OWNERS_POOLS_MAX)
+            continue;
+        struct other_pool *pool = &owners->pools[owners->pool_count++];
+        pool->other = (uint16_t)(other - owners->others);
+        memcpy(pool->name, name->valuestring, strlen(name->valuestring) + 1);
+        if (renewed)
+            warn_if_twice(owners, other, pool->name);
+    }
+}
+
+static void take_other(struct cache_owners *owners, uint32_t account, const cJSON *said)
+{
+    const char *producers = json_string(said, "address"), *admin = json_string(said, "admin"), *why = NULL;
+    const cJSON *pools = json_get(said, "pools");
+    int64_t till_ms = 0;
+    if (said->string == NULL || strlen(said->string) > NONCE_BYTES_MAX || producers == NULL ||
+        !conf_address_is_valid(producers, &why) || (admin != NULL && !is_admin(admin)) || !cJSON_IsArray(pools) ||
+        !json_int(said, "till", &till_ms)) {
+        log_event(LOG_WARN, "cache_owner_unread", "account=%s", owners->options.conf->accounts[account].name);
+        return;
+    }
+    struct other *other = find_other(owners, account, said->string);
+    if (other == NULL)
+        return;
+    bool renewed = other->used && till_ms > other->till_ms;
+    other->used = other->heard = true;
+    other->till_ms = till_ms;
+    memcpy(other->nonce, said->string, strlen(said->string) + 1);
+    memcpy(other->producers, producers, strlen(producers) + 1);
+    other->admin[0] = '\0';
+    if (admin != NULL)
+        memcpy(other->admin, admin, strlen(admin) + 1);
+    take_pools(owners, other, pools, renewed);
+}
+
+void cache_owners_answered(struct cache_owners *owners, uint32_t account, const cJSON *answer)
+{
+    const cJSON *all = json_get(answer, "owners"), *said;
+    size_t kept = 0;
+    if (!cJSON_IsObject(all) || account >= owners->options.conf->account_count)
+        return;
+    for (size_t i = 0; i < owners->pool_count; i++)
+        if (owners->others[owners->pools[i].other].account != account)
+            owners->pools[kept++] = owners->pools[i];
+    owners->pool_count = kept;
+    for (size_t i = 0; i < CACHE_OWNERS_MAX; i++)
+        owners->others[i].heard = owners->others[i].account != account;
+    cJSON_ArrayForEach(said, all)
+    {
+        if (said->string == NULL || strcmp(said->string, owners->options.nonce) != 0)
+            take_other(owners, account, said);
+    }
+    for (size_t i = 0; i < CACHE_OWNERS_MAX; i++)
+        owners->others[i].used = owners->others[i].used && owners->others[i].heard;
+}
+
+bool cache_owners_find(const struct cache_owners *owners, const char *pool, struct cache_owner *out)
+{
+    const struct other *newest = NULL;
+    for (size_t i = 0; i < owners->pool_count; i++) {
+        const struct other *other = &owners->others[owners->pools[i].other];
+        if (strcmp(owners->pools[i].name, pool) == 0 && (newest == NULL || other->till_ms > newest->till_ms))
+            newest = other; /* a dead one's word stands for a while beside that of its heir */
+    }
+    if (newest == NULL)
+        return false;
+    *out = (struct cache_owner){newest->producers, newest->admin[0] != '\0' ? newest->admin : NULL};
+    return true;
+}

@@ -1,0 +1,196 @@
+/* What other brokers say of themselves through Redis: read within bounds, whatever stands there. */
+#include "broker/cache/cache_owners.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/edge/owners.h"
+#include "lineward/json.h"
+
+static struct conf *conf;
+static struct cache_owners *owners;
+
+static const char conf_text[] = "broker: {producers_address: \"tcp://10.0.0.1:7710\"}\n"
+                                "accounts:\n  x: {api_key_file: k}\n  y: {api_key_file: k}\n"
+                                "pools:\n"
+                                "  mine: {account: x}\n"
+                                "  far: {account: y, owner: \"tcp://10.0.0.9:7710\", owner_admin: \"https://h9\"}\n";
+
+static void setup(void)
+{
+    struct conf_problem problem;
+    ck_assert_int_eq(conf_parse(&conf, conf_text, sizeof conf_text - 1, "t.yaml", "/tmp", NULL, 0, &problem), ERR_NONE);
+    const struct cache_owners_options options = {.conf = conf, .nonce = "me"};
+    owners = cache_owners_new(&options);
+    ck_assert_ptr_nonnull(owners);
+}
+
+static void teardown(void)
+{
+    cache_owners_free(&owners);
+    conf_free(&conf);
+}
+
+static void answer(uint32_t account, const char *text)
+{
+    cJSON *json = json_parse(text, strlen(text), NULL);
+    ck_assert_ptr_nonnull(json);
+    cache_owners_answered(owners, account, json);
+    cJSON_Delete(json);
+}
+
+#define BROKER(by, address, till, pools)                                                                             \
+    "\"" by "\":{\"address\":\"" address "\",\"till\":" till ",\"pools\":[" pools "]}"
+#define ALL(...) "{\"owners\":{" __VA_ARGS__ "}}"
+
+static void ck_at(const char *pool, const char *address)
+{
+    struct cache_owner owner;
+    bool found = cache_owners_find(owners, pool, &owner);
+    ck_assert_msg(found == (address != NULL), "%s: %s", pool, found ? owner.producers : "not found");
+    if (found)
+        ck_assert_str_eq(owner.producers, address);
+}
+
+START_TEST(what_others_own_is_known_until_they_say_otherwise)
+{
+    answer(0, ALL(BROKER("b", "tcp://10.0.0.2:7710", "5", "\"p\",\"q\"") "," BROKER("c", "tcp://10.0.0.3:7710", "5", "\"r\"")));
+    answer(1, ALL(BROKER("b", "tcp://10.0.0.2:7710", "5", "\"s\"")));
+    ck_at("p", "tcp://10.0.0.2:7710");
+    ck_at("r", "tcp://10.0.0.3:7710");
+    ck_at("s", "tcp://10.0.0.2:7710");
+    ck_at("t", NULL);
+    answer(0, ALL(BROKER("b", "tcp://10.0.0.4:7710", "6", "\"q\",\"t\"")));
+    ck_at("p", NULL);
+    ck_at("r", NULL);
+    ck_at("q", "tcp://10.0.0.4:7710");
+    ck_at("t", "tcp://10.0.0.4:7710");
+    ck_at("s", "tcp://10.0.0.2:7710"); /* of the other account */
+    cache_owners_answered(owners, 0, NULL); /* Redis is away: what is known stands */
+    answer(0, "{\"refused\":true}");
+    ck_at("t", "tcp://10.0.0.4:7710");
+    answer(0, ALL());
+    ck_at("t", NULL);
+}
+END_TEST
+
+START_TEST(the_heir_of_a_dead_broker_is_believed_and_our_own_word_is_not_heard_back)
+{
+    answer(0, ALL(BROKER("old", "tcp://10.0.0.2:7710", "9", "\"p\"") "," BROKER("new", "tcp://10.0.0.3:7710", "8", "\"p\"")));
+    ck_at("p", "tcp://10.0.0.2:7710");
+    answer(0, ALL(BROKER("old", "tcp://10.0.0.2:7710", "9", "\"p\"") "," BROKER("new", "tcp://10.0.0.3:7710", "13", "\"p\"")));
+    ck_at("p", "tcp://10.0.0.3:7710");
+    answer(0, ALL(BROKER("me", "tcp://10.0.0.1:7710", "9", "\"mine\"")));
+    ck_at("mine", NULL);
+}
+END_TEST
+
+START_TEST(what_no_broker_writes_there_is_passed_over)
+{
+    static const char *const wrong[] = {
+        BROKER("b", "tcp://*:7710", "5", "\"p\""),
+        BROKER("b", "http://h:1", "5", "\"p\""),
+        BROKER("b", "", "5", "\"p\""),
+        BROKER("b", "tcp://h:1", "\"5\"", "\"p\""),
+        BROKER("b", "tcp://h:1", "5", "\"p q\",\"\",5,null,{}"),
+        "\"b\":{\"address\":5,\"till\":5,\"pools\":[\"p\"]}",
+        "\"b\":{\"address\":\"tcp://h:1\",\"till\":5,\"pools\":\"p\"}",
+        "\"b\":{\"address\":\"tcp://h:1\",\"till\":5,\"pools\":[\"p\"],\"admin\":\"http://10.0.0.2:1\"}",
+        "\"b\":{\"address\":\"tcp://h:1\",\"till\":5,\"pools\":[\"p\"],\"admin\":\"https://a b\"}",
+        "\"b\":5",
+        "\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\":{\"address\":\"tcp://h:1\","
+        "\"till\":5,\"pools\":[\"p\"]}"};
+    char text[512];
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(text, sizeof text, "{\"owners\":{%s}}", wrong[i]);
+        answer(0, text);
+        ck_at("p", NULL);
+    }
+    answer(0, "{\"owners\":[1,2]}");
+    answer(9, ALL(BROKER("b", "tcp://h:1", "5", "\"p\"")));
+    ck_at("p", NULL);
+}
+END_TEST
+
+START_TEST(more_brokers_and_pools_than_there_is_room_for_are_not_heard)
+{
+    struct json_out out = {0};
+    char name[32];
+    json_open(&out, '{');
+    json_key(&out, "owners");
+    json_open(&out, '{');
+    for (int b = 0; b < CACHE_OWNERS_MAX + 3; b++) {
+        snprintf(name, sizeof name, "b%d", b);
+        json_key(&out, name);
+        json_open(&out, '{');
+        json_key(&out, "address");
+        json_put_string(&out, "tcp://10.0.0.2:7710");
+        json_key(&out, "till");
+        json_put_int(&out, 5);
+        json_key(&out, "pools");
+        json_open(&out, '[');
+        for (int p = 0; p < 20; p++) {
+            snprintf(name, sizeof name, "p%d.%d", b, p);
+            json_put_string(&out, name);
+        }
+        json_close(&out, ']');
+        json_close(&out, '}');
+    }
+    json_close(&out, '}');
+    json_close(&out, '}');
+    out.comma = false;
+    json_put_raw(&out, "", 1); /* a terminator */
+    answer(0, out.text);
+    json_out_free(&out);
+    ck_at("p0.0", "tcp://10.0.0.2:7710");
+    ck_at("p203.0", "tcp://10.0.0.2:7710");
+    ck_at("p204.19", NULL); /* the 4,097th and on */
+    answer(0, ALL());
+    ck_at("p0.0", NULL);
+}
+END_TEST
+
+START_TEST(a_living_word_is_newer_than_the_file_and_ours_is_ours)
+{
+    struct owner_place place;
+    uint32_t pool = 99;
+    answer(0, ALL(BROKER("b", "tcp://10.0.0.2:7710", "5", "\"far\",\"mine\",\"p\"")));
+    ck_assert_int_eq(owners_find_pool(conf, owners, NULL, "mine", &pool, &place), CODE_NONE);
+    ck_assert_uint_eq(pool, 0);
+    ck_assert_int_eq(owners_find_pool(conf, owners, NULL, "far", &pool, &place), CODE_NOT_OWNER);
+    ck_assert_str_eq(place.producers, "tcp://10.0.0.2:7710");
+    ck_assert_ptr_null(place.admin);
+    ck_assert_int_eq(owners_find_pool(conf, owners, NULL, "p", &pool, &place), CODE_NOT_OWNER);
+    ck_assert_int_eq(owners_find_pool(conf, owners, "mine,far", "p", &pool, &place), CODE_UNKNOWN_POOL);
+    ck_assert_int_eq(owners_find_pool(conf, owners, NULL, "q", &pool, &place), CODE_UNKNOWN_POOL);
+    answer(0, ALL());
+    ck_assert_int_eq(owners_find_pool(conf, owners, NULL, "far", &pool, &place), CODE_NOT_OWNER);
+    ck_assert_str_eq(place.producers, "tcp://10.0.0.9:7710");
+    ck_assert_str_eq(place.admin, "https://h9");
+    ck_assert_int_eq(owners_find_pool(conf, NULL, NULL, "p", &pool, &place), CODE_UNKNOWN_POOL);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        what_others_own_is_known_until_they_say_otherwise,
+        the_heir_of_a_dead_broker_is_believed_and_our_own_word_is_not_heard_back,
+        what_no_broker_writes_there_is_passed_over,
+        more_brokers_and_pools_than_there_is_room_for_are_not_heard,
+        a_living_word_is_newer_than_the_file_and_ours_is_ours,
+    };
+    Suite *suite = suite_create("cache_owners");
+    TCase *tcase = tcase_create("all");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+        tcase_add_test(tcase, tests[i]);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
