@@ -1,6 +1,7 @@
 /* race.c — which class goes when, until one job has its turn, see forecast.h: a model in which jobs flow. */
 #include "broker/core/forecast.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "broker/core/turns.h"
@@ -16,6 +17,7 @@ struct race {
     unsigned part[CLASS_COUNT];     /* of each class, where those stand that go now, ... */
     double part_left[CLASS_COUNT];  /* ... how many of that part have not gone, ... */
     double whole_part[CLASS_COUNT]; /* ... and how many there are to a part */
+    double of_class;                /* sends of its class so far */
     double later; /* of its class, behind it: until it may go itself, these have the turns of their class */
     double gate[CLASS_COUNT]; /* sends of each class until our job may go: those before it in its conversation */
     bool gated;               /* one of them is not over */
@@ -27,6 +29,7 @@ struct pace {                   /* per send */
     double coming[CLASS_COUNT]; /* jobs that are enqueued */
     double part[CLASS_COUNT];   /* what each class takes */
     double gain[CLASS_COUNT];   /* by what those that may go grow, or shrink */
+    double freed;               /* of its class, as those before them in their conversations go */
 };
 
 static bool is_ours(const struct race *race, unsigned class)
@@ -118,6 +121,7 @@ static struct pace pace_of(const struct race *race, const double coming[CLASS_CO
     }
     for (unsigned c = 0; c < CLASS_COUNT; c++)
         pace.gain[c] = free[c] - pace.part[c];
+    pace.freed = free[race->class] - coming[race->class];
     return pace;
 }
 
@@ -148,11 +152,25 @@ static void advance(struct race *race, const struct pace *pace, double sends)
         left->free[c] = left->free[c] < HARDLY ? 0 : left->free[c];
     }
     race->before += sends;
+    race->of_class += pace->part[race->class] * sends;
     for (unsigned h = 0; h < CLASS_COUNT; h++) {
         race->gate[h] -= pace->part[h] * sends;
         next_part(race, h);
     }
     open_gates(race);
+}
+
+/* The first job of a new conversation goes on any line of its pool, the first that has nothing of its class before
+ * it: it passes what waits for other lines then. So many of those that become free wait at a time, as in a queue that
+ * is served turn by turn; when turns hardly suffice, as many as chance has gathered in the turns so far. */
+static double passed_by(const struct race *race, const struct pace *pace)
+{
+    double lines = race->forecast->said.lines, turns = pace->part[race->class];
+    if (race->forecast->job.line != NO_LINE || race->forecast->job.before > 0 || lines < 2 || turns <= HARDLY)
+        return 0;
+    double busy = pace->freed / turns, gathered = 0.8 * sqrt(race->of_class / lines);
+    double waits = busy < 0.99 ? busy / 2 + busy * busy / (2 * (1 - busy)) : gathered;
+    return lines * (waits < gathered ? waits : gathered);
 }
 
 /* So many sends, while so many of each class come with each of them. */
@@ -164,7 +182,13 @@ static void race_sends(struct race *race, const double coming[CLASS_COUNT], doub
             return;
         struct pace pace = pace_of(race, coming);
         double step = sends, sum = 0;
-        for (unsigned c = 0; c < CLASS_COUNT; c++) { /* until one class has nothing left */
+        double passed = passed_by(race, &pace), before = race->left.free[race->class] - passed;
+        race->done = passed > 0 && before <= 0;
+        if (race->done)
+            return;
+        if (passed > 0 && pace.gain[race->class] < 0 && before < step * -pace.gain[race->class])
+            step = 0.5 + before / -pace.gain[race->class]; /* and a little further: it changes as they go */
+        for (unsigned c = 0; c < CLASS_COUNT; c++) {       /* until one class has nothing left */
             sum += pace.part[c];
             if (race->left.free[c] > 0 && pace.gain[c] < 0 && race->left.free[c] < step * -pace.gain[c])
                 step = race->left.free[c] / -pace.gain[c];

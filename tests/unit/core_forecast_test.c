@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "tests/support/core_play.h"
+#include "tools/demo/plan.h"
 
 #define MINUTE INT64_C(60000)
 #define HOUR   (60 * MINUTE)
@@ -288,13 +289,18 @@ START_TEST(conversations_with_jobs_of_several_classes_are_foreseen)
 }
 END_TEST
 
+static struct saying *saying_of_quick_lines(void)
+{
+    return saying_new(play_policy("pace_per_min: 1500, daily_messages: 0, new_conversations_per_day: 0, "
+                                  "distinct_recipients_per_hour: 0, growth_floor: 0"));
+}
+
 /* The same when the lines are at it already: then half of what goes before a new conversation's job waits on lines, and each
- * class alone is foreseen, that with the smallest share of the turns as well. Asked of it are views of all moments. */
+ * class alone is foreseen, that with the smallest share of the turns as well. */
 START_TEST(a_backlog_under_way_is_foreseen_in_each_class)
 {
     static const double least[CLASS_COUNT] = {0.95, 0.97, 0.9, 0.92};
-    struct saying *saying = saying_new(play_policy("pace_per_min: 1500, daily_messages: 0, new_conversations_per_day: 0, "
-                                                   "distinct_recipients_per_hour: 0, growth_floor: 0"));
+    struct saying *saying = saying_of_quick_lines();
     struct play *play = saying->play;
     enum job_class class = (enum job_class)_i;
     uint64_t chance = 11, numbers[2100], classes[2100];
@@ -319,6 +325,49 @@ START_TEST(a_backlog_under_way_is_foreseen_in_each_class)
     play_for(play, 2 * MINUTE);
     ck_assert_double_ge(share_right(saying, job_class_name(class), 44), least[class]);
     saying_free(&saying);
+}
+END_TEST
+
+/* What the demo hands in at once to one of its pools, asked a second later: all of it, or only followups that begin a
+ * conversation, which go on the first line that has nothing of their class before them, and pass what waits on others. */
+static double share_of_demo(uint64_t seed, size_t pool, bool begin)
+{
+    struct saying *saying = saying_of_quick_lines();
+    struct play *play = saying->play;
+    struct plan *plan = plan_new(seed);
+    uint64_t numbers[8000];
+    enum job_class classes[8000];
+    size_t count = 0;
+    ck_assert_ptr_nonnull(plan);
+    rig_poll_all(play->rig, pool == 0 ? 4 : 6, REPUTATION_HEALTHY);
+    for (size_t i = 0; i < plan->backlog_count; i++) {
+        const struct plan_job *planned = &plan->jobs[i];
+        if (plan->conversations[planned->conversation].pool != pool)
+            continue;
+        while (play->rig->now.mono_ms % 100000 < planned->at_ms)
+            play_for(play, 20);
+        struct core_enqueue job = rig_job(100 + planned->conversation, planned->class);
+        classes[count] = planned->class;
+        numbers[count++] = rig_enqueue(play->rig, &job).number;
+    }
+    play_for(play, 1000);
+    for (size_t i = 0; i < count; i++) {
+        struct job_view view;
+        if (core_job_view(play->rig->core, numbers[i], play->rig->now, &view) &&
+            (!begin || (classes[i] == CLASS_FOLLOWUP && view.line == 0 && view.ahead == 0)))
+            saying->said[saying->count++] = (struct said){numbers[i], play->rig->now.wall_ms, wait_of(play, numbers[i])};
+    }
+    play_for(play, 2 * MINUTE);
+    double share = share_right(saying, begin ? "followups that begin a conversation" : "the demo's backlog", 44);
+    plan_free(&plan);
+    saying_free(&saying);
+    return share;
+}
+
+START_TEST(the_demo_s_backlog_is_foreseen)
+{
+    ck_assert_double_ge(share_of_demo(1, (size_t)_i, false), 0.94);
+    ck_assert_double_ge(share_of_demo(1, (size_t)_i, true), 0.6);
 }
 END_TEST
 
@@ -451,6 +500,7 @@ int main(void)
     tcase_add_test(tcase, new_conversations_beyond_the_day_s_budget_are_foreseen);
     tcase_add_test(tcase, conversations_with_jobs_of_several_classes_are_foreseen);
     tcase_add_loop_test(tcase, a_backlog_under_way_is_foreseen_in_each_class, 0, CLASS_COUNT);
+    tcase_add_loop_test(tcase, the_demo_s_backlog_is_foreseen, 0, 2);
     tcase_add_test(tcase, a_flow_that_goes_first_is_reckoned_with);
     tcase_add_test(tcase, a_burst_is_no_flow_and_a_flow_that_ended_is_none_any_more);
     tcase_add_test(tcase, tries_that_fail_are_reckoned_with);
