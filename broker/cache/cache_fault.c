@@ -10,7 +10,6 @@ static const struct {
     {"OOM", "raise maxmemory, or see what else it holds"},
     {"MISCONF", "it cannot write its disk: its own log says why"},
     {"READONLY", "it is a replica now"},
-    {"NOREPLICAS", "its replicas are away (min-replicas-to-write)"},
     {"LOADING", "it is starting"},
     {"BUSY", "a script runs for too long there: whose?"},
     {"NOAUTH", "cache.redis_password_file"},
@@ -37,11 +36,11 @@ void cache_fault_text(const char *what, const char *error, char *out, size_t roo
 {
     const char *help = NULL, *rest = strstr(error, " script: ");
     size_t bytes = rest == NULL ? strlen(error) : (size_t)(rest - error);
-    if (bytes > 0 && error[bytes - 1] == '.')
-        bytes--;
     for (size_t i = 0; help == NULL && i < sizeof helps / sizeof *helps; i++)
         if (begins(error, helps[i].begins))
             help = helps[i].help;
+    if (help != NULL && bytes > 0 && error[bytes - 1] == '.')
+        bytes--; /* it goes on */
     snprintf(out, room, "%s: %.*s%s%s", what, (int)(bytes < 80 ? bytes : 80), error, help == NULL ? "" : ": ",
              help == NULL ? "" : help);
 }
