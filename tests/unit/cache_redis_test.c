@@ -307,7 +307,7 @@ START_TEST(one_that_takes_nothing_is_not_up)
         turn_for(2000);
     ck_assert_uint_eq(ups, 1);
     ck_assert_uint_eq(downs, 1);
-    ck_assert_str_eq(cache_redis_problem(redis), "the script: NOREPLICAS Not enough good replicas to write: its replicas are away (min-replicas-to-write)");
+    ck_assert_str_eq(cache_redis_problem(redis), "the script: NOREPLICAS Not enough good replicas to write.");
     server[0].to_script = "$2\r\n{}\r\n";
     turn_for(2000);
     ck_assert_uint_eq(ups, 2);
