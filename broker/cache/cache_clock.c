@@ -20,10 +20,20 @@ void cache_clock_set(struct cache_clock *clock, int64_t ahead_ms, int64_t now_mo
         clock->low_ms = ahead_ms;
 }
 
+static int64_t low(const struct cache_clock *clock)
+{
+    return clock->low_before_ms < clock->low_ms ? clock->low_before_ms : clock->low_ms;
+}
+
 bool cache_clock_at(const struct cache_clock *clock, int64_t mono_ms, int64_t *out_ms)
 {
     if (!clock->is_known || mono_ms < clock->before_ms)
         return false;
-    *out_ms = mono_ms + (clock->low_before_ms < clock->low_ms ? clock->low_before_ms : clock->low_ms);
+    *out_ms = mono_ms + low(clock);
     return true;
+}
+
+int64_t cache_clock_after(const struct cache_clock *clock, int64_t shared_ms)
+{
+    return shared_ms - low(clock) + 1;
 }

@@ -19,5 +19,7 @@ void cache_clock_set(struct cache_clock *clock, int64_t ahead_ms, int64_t now_mo
 /* What the shared clock said at that moment, or a little less; false: it was longer ago than that is known. Never more,
  * even if the clock has been set forward in between: a poll must not seem begun after what it does not know. */
 bool cache_clock_at(const struct cache_clock *clock, int64_t mono_ms, int64_t *out_ms);
+/* From when on that says something later than this moment of the shared clock, on our steady one. */
+int64_t cache_clock_after(const struct cache_clock *clock, int64_t shared_ms);
 
 #endif

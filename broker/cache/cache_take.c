@@ -6,6 +6,8 @@
 #include "broker/cache/cache_say.h"
 #include "lineward/log.h"
 
+#define PROOF_WAIT_MS 1000 /* at most; if its clock was set forward by more, another poll must */
+
 static int64_t here(int64_t moment, const struct cache_link *link)
 {
     return moment == NEVER_SAID ? NEVER_SAID : moment - link->clock.ahead_ms;
@@ -37,23 +39,32 @@ static bool has_lost(const struct line_words *words, const struct cache_line *li
     return worse || flagged;
 }
 
-static void poll_in(struct shared_account *at, int64_t wait_ms, int64_t now_mono_ms)
-{
-    int64_t poll_at_ms = now_mono_ms + (wait_ms < 0 ? 0 : wait_ms);
-    if (wait_ms != 0 && poll_at_ms < at->poll_at_ms)
-        at->poll_at_ms = poll_at_ms;
-}
-
 static int64_t not_later(int64_t moment_ms, int64_t now_ms)
 {
     return moment_ms < now_ms ? moment_ms : now_ms;
+}
+
+/* A poll that is to prove what a webhook said must be one that seems begun after it: answers of Redis that were under way
+ * for long make ours seem earlier than they are. */
+static void poll_in(struct cache_link *link, uint32_t account, const struct cache_line *line)
+{
+    struct shared_account *at = &link->accounts[account];
+    int64_t now_ms = link->now.mono_ms;
+    int64_t poll_at_ms = now_ms + (line->poll_in_ms < 0 ? 0 : line->poll_in_ms);
+    int64_t proves_ms = line->moments.loosen_event == NEVER_SAID
+                            ? poll_at_ms
+                            : cache_clock_after(&link->clock, line->moments.loosen_event);
+    if (proves_ms > poll_at_ms)
+        poll_at_ms = not_later(proves_ms, poll_at_ms + PROOF_WAIT_MS);
+    if (line->poll_in_ms != 0 && poll_at_ms < at->poll_at_ms)
+        at->poll_at_ms = poll_at_ms;
 }
 
 void cache_take_line(struct cache_link *link, uint32_t account, struct cache_line *line, const struct cache_asked *asked)
 {
     int64_t ahead_ms = link->clock.ahead_ms;
     struct line_words words;
-    poll_in(&link->accounts[account], line->poll_in_ms, link->now.mono_ms);
+    poll_in(link, account, line);
     bool waits = cache_pending_has(&link->pending, line->known.number);
     bool lost = !waits && !asked->undoes && core_line_words(link->options.core, line->known.number, &words) &&
                 has_lost(&words, line, ahead_ms);

@@ -126,7 +126,7 @@ static void tell_service(enum service service, uint64_t event)
 
 struct redis_line { /* as Redis has it */
     const char *word, *proven, *service;
-    int64_t version, tightened, flagged_at, active_at, heard_at;
+    int64_t version, tightened, flagged_at, active_at, heard_at, loosen_event, poll_in;
 };
 
 static const char *line_json(struct redis_line line)
@@ -138,10 +138,11 @@ static const char *line_json(struct redis_line line)
              "{\"number\":\"%llu\",\"version\":%lld,\"heard\":true,\"word\":\"%s\",\"previous\":\"UNKNOWN\",\"proven\":\"%s\","
              "\"source\":\"webhook\",\"service\":\"%s\",\"service_source\":\"webhook\",\"gone\":false,\"missed\":0,"
              "\"changed_at\":0,\"heard_at\":%lld,\"flagged_at\":%lld,\"active_at\":%lld,\"event_at\":0,\"event\":-1,"
-             "\"tightened\":%lld,\"loosen_event\":-1,\"agreed_begun\":-1,\"loosen_tries\":0}",
+             "\"tightened\":%lld,\"loosen_event\":%lld,\"agreed_begun\":-1,\"loosen_tries\":0,\"poll_in\":%lld}",
              (unsigned long long)NUMBER, (long long)line.version, line.word, line.proven,
              line.service == NULL ? "ACTIVE" : line.service, (long long)line.heard_at, (long long)line.flagged_at,
-             (long long)line.active_at, line.tightened == 0 ? -1 : (long long)line.tightened);
+             (long long)line.active_at, line.tightened == 0 ? -1 : (long long)line.tightened,
+             line.loosen_event == 0 ? -1 : (long long)line.loosen_event, (long long)line.poll_in);
     return out;
 }
 
@@ -654,6 +655,41 @@ START_TEST(a_poll_seems_begun_no_later_than_it_was_however_clocks_are_set)
 }
 END_TEST
 
+/* An answer was under way for long, so that what time it is there is known a little less well: the poll that is to prove
+ * what a webhook said waits for just so long, and then proves it. */
+START_TEST(a_poll_that_is_to_prove_something_seems_begun_after_that)
+{
+    begin();
+    fake.hold = "\"refused\":false";
+    pass(15000);
+    rig->now.mono_ms += 12000;
+    fake.clock_ms += 12000;
+    cache_link_turn(link, rig->now, &rig->out); /* asks ... */
+    cache_link_turn(link, rig->now, &rig->out); /* ... and sends it */
+    fake_redis_turn(&fake);                     /* is answered */
+    rig->now.mono_ms += 200;
+    fake.clock_ms += 200;
+    turn();
+    pass(12000);
+    polls[0] = 0;
+    int64_t said = fake.clock_ms;
+    news((struct redis_line){"HEALTHY", "CRITICAL", .version = 9, .tightened = said - 9000, .loosen_event = said, .poll_in = -1});
+    pass(199);
+    ck_assert_uint_eq(polls[0], 0);
+    pass(2);
+    ck_assert_uint_eq(polls[0], 1);
+    list(rig->now.mono_ms, 1);
+    ck_assert_int_gt(number_of(fake_redis_fact(&fake, "polled", 0), "begun"), said);
+    fake.clock_ms += 3600000; /* set forward: nobody waits for an hour */
+    pass(12000);
+    said = fake.clock_ms;
+    news((struct redis_line){"HEALTHY", "CRITICAL", .version = 10, .tightened = said - 9000, .loosen_event = said, .poll_in = -1});
+    pass(1001);
+    ck_assert_uint_eq(polls[0], 2);
+    end();
+}
+END_TEST
+
 START_TEST(a_poll_begun_before_the_connection_proves_nothing)
 {
     begin();
@@ -728,6 +764,7 @@ int main(void)
                                   each_account_is_polled_by_the_broker_that_has_its_lease,
                                   an_account_that_is_added_is_heard_of_over_a_new_connection,
                                   a_poll_seems_begun_no_later_than_it_was_however_clocks_are_set,
+                                  a_poll_that_is_to_prove_something_seems_begun_after_that,
                                   a_poll_begun_before_the_connection_proves_nothing,
                                   a_delayed_message_does_not_set_the_clock_back,
                                   a_list_and_what_it_does_not_have_go_in_parts};
