@@ -83,6 +83,7 @@ START_TEST(the_owner_is_found_by_what_it_says_itself_also_where_it_has_moved)
     AWAIT(is_taken(JOB("3")), "it is not found where it has moved: %s", lineward_error(client));
     MUST(is_taken(JOB("1")) && strstr(lineward_result(client, 0), "\"state\":\"duplicate\"") != NULL,
          "it knows nothing of what it was given before: %s", lineward_result(client, 0));
+    MUST(!program_said(&heir.rig.broker, "pool_owned_twice"), "a dead broker's last word counts as one that goes on");
     end();
 }
 END_TEST
