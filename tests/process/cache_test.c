@@ -7,26 +7,27 @@
 
 #include "redis.h"
 #include "rig.h"
-#include "sibling.h"
+#include "second.h"
 
 #define PERSON  "+14155550163"
 #define PATH    "/v1/suppressions/default/" PERSON
 #define MESSAGE "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hello\"}]}"
 
 static struct redis redis;
-static struct rig rig, other; /* the other one's ports and store; what else is in it is the first one's */
+static struct rig rig;
+static struct second other;
 
 static const char *other_store = "other";
 
 static void start_other(void)
 {
-    sibling_start(&other, &rig);
-    rig_await_ready(&other);
+    second_start(&other);
+    rig_await_ready(&other.rig);
 }
 
 static bool both(size_t line, const char *gate)
 {
-    return rig_line_is(&rig, line, gate, NULL) && rig_line_is(&other, line, gate, NULL);
+    return rig_line_is(&rig, line, gate, NULL) && rig_line_is(&other.rig, line, gate, NULL);
 }
 
 #define SECRET "one line that all the brokers of an account have"
@@ -42,16 +43,14 @@ static void begin(void)
     rig_open(&rig, sets);
     rig_write(&rig, "cache.secret", SECRET "\n");
     rig_start(&rig, 0);
-    sibling_open(&other, &rig, "other");
+    second_open(&other, &rig, "other");
     start_other();
     AWAIT(both(0, "open") && both(1, "open"), "the lines are not open at both");
 }
 
 static void end(void)
 {
-    if (other.broker.pid != 0)
-        program_end(&other.broker);
-    program_forget(&other.broker);
+    second_close(&other);
     rig_close(&rig);
     redis_end(&redis);
 }
@@ -65,7 +64,7 @@ START_TEST(a_critical_told_to_one_closes_at_both_and_a_proof_opens_at_both)
     MUST(both(1, "open"), "another line moved");
     rig_set_line(&rig, 0, "\"reputation\":\"HEALTHY\"");
     AWAIT(rig_line_is(&rig, 0, "slow", "ramp") || rig_line_is(&rig, 0, "open", NULL), "not opened here");
-    AWAIT(!rig_line_is(&other, 0, "closed", NULL), "not opened there");
+    AWAIT(!rig_line_is(&other.rig, 0, "closed", NULL), "not opened there");
     end();
 }
 END_TEST
@@ -75,9 +74,9 @@ START_TEST(when_the_one_that_polls_is_killed_the_other_one_polls)
 {
     begin();
     bool first = program_said(&rig.broker, "cache_polls");
-    MUST(first != program_said(&other.broker, "cache_polls"), "both poll, or none");
-    struct rig *left = first ? &other : &rig;
-    program_kill(first ? &rig.broker : &other.broker);
+    MUST(first != program_said(&other.rig.broker, "cache_polls"), "both poll, or none");
+    struct rig *left = first ? &other.rig : &rig;
+    program_kill(first ? &rig.broker : &other.rig.broker);
     rig_set_line(&rig, 1, "\"reputation\":\"CRITICAL\",\"webhook\":false");
     AWAIT(rig_line_is(left, 1, "closed", "line_critical"), "nobody polls any more");
     if (first) {
@@ -95,8 +94,8 @@ END_TEST
 START_TEST(one_that_slept_through_its_lease_changes_nothing)
 {
     begin();
-    struct rig *holder = program_said(&rig.broker, "cache_polls") ? &rig : &other;
-    struct rig *left = holder == &rig ? &other : &rig;
+    struct rig *holder = program_said(&rig.broker, "cache_polls") ? &rig : &other.rig;
+    struct rig *left = holder == &rig ? &other.rig : &rig;
     program_signal(&holder->broker, SIGSTOP);
     AWAIT(program_said(&left->broker, "cache_polls"), "nobody took over");
     rig_set_line(&rig, 1, "\"reputation\":\"CRITICAL\",\"webhook\":false");
@@ -151,11 +150,11 @@ START_TEST(a_redis_that_wants_a_password_gets_it)
     AWAIT(program_said(&rig.broker, "NOAUTH"), "it went on without a password");
     redisFree(context);
     rig_write(&rig, "redis.password", "sesame\n");
-    program_end(&other.broker);
-    other.broker.pid = 0;
-    rig.sets[rig.set_count++] = "cache.redis_password_file=redis.password";
+    program_end(&other.rig.broker);
+    other.rig.broker.pid = 0;
+    second_set(&other, "cache.redis_password_file=redis.password");
     start_other();
-    AWAIT(program_said(&other.broker, "cache_polls"), "the one that has the password is not let in");
+    AWAIT(program_said(&other.rig.broker, "cache_polls"), "the one that has the password is not let in");
     end();
 }
 END_TEST
@@ -186,7 +185,7 @@ static bool lists(struct rig *at, bool expected)
 
 static bool both_list(bool expected)
 {
-    return lists(&rig, expected) && lists(&other, expected);
+    return lists(&rig, expected) && lists(&other.rig, expected);
 }
 
 /* Is a job to them refused there? */
@@ -226,11 +225,11 @@ START_TEST(who_is_not_to_be_sent_to_at_one_broker_is_not_sent_to_at_any)
     begin();
     MUST(suppress(&rig, "PUT") == 200, "not taken");
     AWAIT(both_list(true), "the other one does not know them");
-    MUST(refuses(&rig) && refuses(&other), "a job to them is taken");
+    MUST(refuses(&rig) && refuses(&other.rig), "a job to them is taken");
     nobody_is_named_in_redis();
-    MUST(suppress(&other, "DELETE") == 200, "not ended");
+    MUST(suppress(&other.rig, "DELETE") == 200, "not ended");
     AWAIT(both_list(false), "the first one does not let them go");
-    MUST(suppress(&other, "PUT") == 200, "not taken anew");
+    MUST(suppress(&other.rig, "PUT") == 200, "not taken anew");
     AWAIT(both_list(true), "the first one does not hear of it again");
     end();
 }
@@ -261,16 +260,16 @@ START_TEST(a_providers_opt_out_ends_what_waits_at_another_broker_and_their_answe
     rig_start_worker(&rig, 0);
     enqueue(&rig, "first");
     AWAIT(job_is(&rig, "first", "sent"), "not sent");
-    enqueue(&other, "waits");
-    MUST(job_is(&other, "waits", "queued"), "ended too early");
+    enqueue(&other.rig, "waits");
+    MUST(job_is(&other.rig, "waits", "queued"), "ended too early");
     cJSON_Delete(rig_control(&rig, "POST", "/recipients/" PERSON, "{\"opted_out\":true}"));
     enqueue(&rig, "tried");
     AWAIT(job_is(&rig, "tried", "suppressed"), "403/2024 does not suppress the job");
-    AWAIT(job_is(&other, "waits", "suppressed"), "what waits at the other one still waits");
-    MUST(refuses(&other), "the other one takes a job to them");
+    AWAIT(job_is(&other.rig, "waits", "suppressed"), "what waits at the other one still waits");
+    MUST(refuses(&other.rig), "the other one takes a job to them");
     cJSON_Delete(rig_control(&rig, "POST", "/answers", "{\"recipient\":\"" PERSON "\",\"text\":\"hello again\"}"));
     AWAIT(both_list(false), "their answer lets them go nowhere else");
-    MUST(!refuses(&other), "the other one still takes no job to them");
+    MUST(!refuses(&other.rig), "the other one still takes no job to them");
     end();
 }
 END_TEST
@@ -289,8 +288,8 @@ static bool erased(void)
 START_TEST(who_was_erased_is_still_not_sent_to_by_a_broker_that_comes_later)
 {
     begin();
-    program_end(&other.broker);
-    other.broker.pid = 0;
+    program_end(&other.rig.broker);
+    other.rig.broker.pid = 0;
     MUST(suppress(&rig, "PUT") == 200, "not taken");
     long status;
     cJSON_Delete(rig_ask(&rig, "POST", "/v1/erasures", "{\"to\":\"" PERSON "\",\"reason\":\"asked by letter\"}", &status));
@@ -298,10 +297,10 @@ START_TEST(who_was_erased_is_still_not_sent_to_by_a_broker_that_comes_later)
     AWAIT(erased(), "not erased");
     other_store = "another"; /* an empty one */
     start_other();
-    AWAIT(refuses(&other), "the one that came later sends to them");
-    MUST(lists(&other, false), "it knows their name");
+    AWAIT(refuses(&other.rig), "the one that came later sends to them");
+    MUST(lists(&other.rig, false), "it knows their name");
     MUST(suppress(&rig, "DELETE") == 200, "not ended");
-    AWAIT(!refuses(&other), "not ended there");
+    AWAIT(!refuses(&other.rig), "not ended there");
     end();
 }
 END_TEST
@@ -312,12 +311,12 @@ START_TEST(who_opts_out_while_redis_is_away_has_opted_out_at_both_when_it_is_bac
     MUST(suppress(&rig, "PUT") == 200, "not taken");
     AWAIT(both_list(true), "the other one does not know them");
     program_signal(&redis.program, SIGSTOP);
-    AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.broker, "cache_away"), "nobody notices");
+    AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.rig.broker, "cache_away"), "nobody notices");
     MUST(suppress(&rig, "DELETE") == 200, "not ended");
     program_signal(&redis.program, SIGCONT);
     AWAIT(both_list(false), "that it has ended is lost");
     program_signal(&redis.program, SIGSTOP);
-    MUST(suppress(&other, "PUT") == 200, "not taken");
+    MUST(suppress(&other.rig, "PUT") == 200, "not taken");
     program_signal(&redis.program, SIGCONT);
     AWAIT(both_list(true), "that they opted out is lost");
     end();
@@ -330,8 +329,8 @@ START_TEST(a_redis_that_was_emptied_is_told_again_and_a_new_broker_hears_of_it)
     begin();
     MUST(suppress(&rig, "PUT") == 200, "not taken");
     AWAIT(both_list(true), "the other one does not know them");
-    program_end(&other.broker);
-    other.broker.pid = 0;
+    program_end(&other.rig.broker);
+    other.rig.broker.pid = 0;
     redisContext *context = redis_connect(&redis);
     freeReplyObject(redisCommand(context, "FLUSHALL"));
     redisFree(context);
