@@ -6,14 +6,14 @@
 #include <stdlib.h>
 
 #define JOBS_LEAST    6900 /* what the lines send in half a minute, at the pace that stage.c gives them */
-#define JOBS_SPREAD   400
+#define JOBS_SPREAD   100  /* few more: as much is left when lines fall, whatever the seed */
 #define GROUPS        40
-#define BACKLOG_MS    1000 /* what a night has gathered is handed in at once ... */
+#define BACKLOG_MS    1000  /* what a night has gathered is handed in at once ... */
 #define BACKLOG_SHARE 0.985 /* ... and is most of it; the rest comes one by one */
-#define BEGUN_SHARE   0.96 /* of the conversations begin with it */
+#define BEGUN_SHARE   0.96  /* of the conversations begin with it */
 #define FLOW_MS       38500
 #define SPREAD_MS     30000 /* without a backlog: the lines send a little more in that time */
-#define STEP_SHIFT_MS 600   /* steps come so much earlier or later, at most */
+#define STEP_SHIFT_MS 300   /* steps come so much earlier or later, at most */
 #define EMAIL_SHARE   0.05
 
 /* ---- chance ---- */
