@@ -651,14 +651,16 @@ struct forecast { /* the caller's memory */
     struct prospect job;
     int64_t cap; /* a drain's pace instead of the line's, 0: none */
     int64_t from_ms, floor_ms; /* nothing goes before; it does not go before */
-    uint32_t phase, line_at, seen, every;
+    uint64_t number; /* of the job; 0: one that would come */
+    uint32_t phase, gate_at, line_at, seen, every;
     enum drain_order order;
     struct rivals rivals;
     struct { /* by class: the last job of it before ours in the conversation */
         uint32_t job;
         double need, sends; /* of that class before it in the pool, or on the line; and with it on all lines. 0: there is none */
     } gates[CLASS_COUNT];
-    double behind; /* by age or deadline: all that goes before those before it in its conversation */
+    double behind, chain; /* by age or deadline: all that goes before those before it in its conversation; before one of them */
+    bool met;             /* new conversations that share its line's turns are counted */
     double newcomers;    /* the line's share of the pool's new conversations */
     double turns; /* that a job takes: some tries fail */
     double need, at_once, saved, unlimited, sending;

@@ -21,7 +21,7 @@
 #define COUNTED_LINES   8    /* of a pool's lines, whose queues are looked at job by job ... */
 #define COUNTED_MAX     2048 /* ... if there are no more in them */
 
-enum { PHASE_COUNT, PHASE_SUPPLY, PHASE_DONE };
+enum { PHASE_GATES, PHASE_COUNT, PHASE_SUPPLY, PHASE_DONE };
 
 static void end(struct forecast *forecast, int64_t at_ms, enum reason unknown)
 {
@@ -169,19 +169,17 @@ static bool count_line(const struct core *core, const struct line *line, struct 
     return look;
 }
 
-static double count_before(const struct core *core, const struct forecast *forecast, uint32_t job, bool all)
+/* What goes before that job, of its own class or of all: among the pool's new conversations, or on its line. */
+static double count_before(const struct core *core, const struct forecast *forecast, uint32_t job, bool all,
+                           bool in_pool)
 {
     struct rivals rivals = {.free = {0}};
     unsigned class = core->jobs[job].class;
-    double count = 0;
-    if (forecast->newcomers > 0)
+    if (in_pool && forecast->newcomers > 0)
         ahead_in_pool(core, &core->pools[forecast->job.pool], job, class, forecast->order, &rivals);
-    count = (all ? sum_of_all(&rivals) : rivals_of(&rivals, class)) * forecast->newcomers;
-    if (forecast->job.line == NO_LINE)
-        return count;
-    rivals = (struct rivals){.free = {0}};
-    ahead_on_line(core, &core->lines[forecast->job.line], job, class, forecast->order, &rivals);
-    return count + (all ? sum_of_all(&rivals) : rivals_of(&rivals, class));
+    if (!in_pool && forecast->job.line != NO_LINE)
+        ahead_on_line(core, &core->lines[forecast->job.line], job, class, forecast->order, &rivals);
+    return (all ? sum_of_all(&rivals) : rivals_of(&rivals, class)) * (in_pool ? forecast->newcomers : 1);
 }
 
 static uint32_t first_of(const struct core *core, uint32_t job)
@@ -189,28 +187,53 @@ static uint32_t first_of(const struct core *core, uint32_t job)
     return conversation_first(core, &core->conversations[core->jobs[job].conversation]);
 }
 
-/* It cannot go before those before it in its conversation, and these not before what goes before them. */
-static void count_gates(const struct core *core, struct forecast *forecast)
+static bool goes_by_order(const struct forecast *forecast)
 {
-    uint32_t job = forecast->job.job, last[CLASS_COUNT];
-    if (job == NOBODY)
-        return;
-    bool by_order = forecast->order == DRAIN_ORDER_OLDEST || forecast->order == DRAIN_ORDER_DEADLINE;
-    uint32_t before = by_order ? first_of(core, job) : NOBODY;
-    for (unsigned i = 0; before != NOBODY && before != job && i < CHAIN_MAX; i++, before = core->jobs[before].next) {
-        double count = 1 + count_before(core, forecast, before, true);
-        forecast->behind = count > forecast->behind ? count : forecast->behind;
-    }
-    if (by_order)
-        return;
-    ahead_in_conversation(core, job, last);
-    for (unsigned c = 0; c < CLASS_COUNT; c++) {
-        if (last[c] == NOBODY)
-            continue;
+    return forecast->order == DRAIN_ORDER_OLDEST || forecast->order == DRAIN_ORDER_DEADLINE;
+}
+
+/* It cannot go before those before it in its conversation: the last of each better class. */
+static void find_gates(const struct core *core, struct forecast *forecast)
+{
+    uint32_t last[CLASS_COUNT] = {NOBODY, NOBODY, NOBODY, NOBODY};
+    if (forecast->job.job != NOBODY && !goes_by_order(forecast))
+        ahead_in_conversation(core, forecast->job.job, last);
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
         forecast->gates[c].job = last[c];
-        forecast->gates[c].need = count_before(core, forecast, last[c], false);
-        forecast->gates[c].sends = 1 + forecast->gates[c].need;
+}
+
+/* The job in that place of its conversation; NOBODY: our job, or the end, comes first. */
+static uint32_t nth_before(const struct core *core, uint32_t job, unsigned n)
+{
+    uint32_t before = job != NOBODY && n < CHAIN_MAX ? first_of(core, job) : NOBODY;
+    for (; n > 0 && before != NOBODY && before != job; n--)
+        before = core->jobs[before].next;
+    return before == job ? NOBODY : before;
+}
+
+/* And these not before what goes before them: the next of them is looked at, in the pool first and then on the line.
+ * False: there is none. */
+static bool count_gate(const struct core *core, struct forecast *forecast)
+{
+    bool by_order = goes_by_order(forecast), in_pool = forecast->gate_at % 2 == 0;
+    unsigned at = forecast->gate_at / 2;
+    while (!by_order && at < CLASS_COUNT && forecast->gates[at].job == NOBODY)
+        at++;
+    uint32_t job = by_order           ? nth_before(core, forecast->job.job, at)
+                   : at < CLASS_COUNT ? forecast->gates[at].job
+                                      : NOBODY;
+    forecast->gate_at = 2 * at + (in_pool ? 1 : 2);
+    if (job == NOBODY)
+        return false;
+    double count = count_before(core, forecast, job, by_order, in_pool);
+    if (by_order) {
+        forecast->chain = in_pool ? 1 + count : forecast->chain + count;
+        forecast->behind = forecast->chain > forecast->behind ? forecast->chain : forecast->behind;
+    } else {
+        forecast->gates[at].need += count;
+        forecast->gates[at].sends = 1 + forecast->gates[at].need;
     }
+    return true;
 }
 
 static bool waits_in_conversation(const struct forecast *forecast)
@@ -224,7 +247,7 @@ static bool waits_in_conversation(const struct forecast *forecast)
 static double ahead_of(const struct forecast *forecast, bool coming)
 {
     double all = sum_of_all(&forecast->rivals);
-    if (forecast->order == DRAIN_ORDER_OLDEST || forecast->order == DRAIN_ORDER_DEADLINE)
+    if (goes_by_order(forecast))
         return all > forecast->behind ? all : forecast->behind; /* what comes later goes later */
     return ahead_in_race(forecast, coming);
 }
@@ -347,6 +370,7 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
     forecast->from_ms = forecast->floor_ms = now.wall_ms;
     forecast->begun = 1;
     forecast->turns = turns_per_job(core, prospect->pool, now);
+    forecast->number = prospect->job != NOBODY ? core->jobs[prospect->job].number : 0;
     if (prospect->leased) {
         end(forecast, now.wall_ms, REASON_NONE);
         return;
@@ -368,9 +392,7 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
         forecast->of_class = pool->unplaced_by_class[prospect->class];
         count_coming(&pool->flow, 1, forecast);
         forecast->newcomers = 1;
-        count_gates(core, forecast);
-        forecast->need =
-            rivals_of(&forecast->rivals, prospect->class); /* of the new ones, while the lines' own are counted */
+        find_gates(core, forecast);
         return;
     }
     const struct line *line = &core->lines[prospect->line];
@@ -378,11 +400,8 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
     ahead_on_line(core, line, prospect->job, prospect->class, forecast->order, &forecast->rivals);
     forecast->of_class = line->waiting[prospect->class];
     count_coming(&line->flow, 1, forecast);
-    if (line_has_pool(line))
-        count_newcomers(core, line, forecast);
-    count_gates(core, forecast);
+    find_gates(core, forecast);
     forecast->said.lines = 1;
-    count_done(forecast);
 }
 
 bool core_forecast_begin(const struct core *core, uint64_t number, struct instant now, struct forecast *out)
@@ -439,10 +458,38 @@ static void step_pool(const struct core *core, struct forecast *forecast)
         weigh(core, forecast);
 }
 
+/* One count a slice: with long queues each takes some tenths of a millisecond. */
+static void step_gates(const struct core *core, struct forecast *forecast)
+{
+    if (forecast->job.line != NO_LINE && !forecast->met) {
+        forecast->met = true;
+        if (line_has_pool(&core->lines[forecast->job.line]))
+            count_newcomers(core, &core->lines[forecast->job.line], forecast);
+        return;
+    }
+    if (count_gate(core, forecast))
+        return;
+    if (forecast->job.line != NO_LINE) {
+        count_done(forecast);
+        return;
+    }
+    forecast->need =
+        rivals_of(&forecast->rivals, forecast->job.class); /* of the new ones, while the lines' own are counted */
+    forecast->phase = PHASE_COUNT;
+}
+
 void core_forecast_step(const struct core *core, struct forecast *forecast)
 {
     if (forecast->done)
         return;
+    if (forecast->number != 0 && core->jobs[forecast->job.job].number != forecast->number) { /* meanwhile it went */
+        end(forecast, forecast->now.wall_ms, REASON_NONE);
+        return;
+    }
+    if (forecast->phase == PHASE_GATES) {
+        step_gates(core, forecast);
+        return;
+    }
     if (forecast->job.line == NO_LINE) {
         step_pool(core, forecast);
         return;
