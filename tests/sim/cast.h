@@ -42,6 +42,7 @@ struct cast_job { /* what its producer knows of it */
     unsigned source;   /* jobs of one source come in their order; 0: its producer's own */
     bool redated;      /* `due_ms` and `until_ms` count, not what it came with */
     int64_t due_ms, until_ms; /* 0: at once, never */
+    bool dates_vague;  /* nobody can say whether it was copied before or after its original got others */
     uint64_t order; /* in which it was accepted, as far as that is defined: within one producer */
 };
 

@@ -150,6 +150,8 @@ static void redated(const struct run *run, int job)
     struct cast_job *known = &cast_jobs[job];
     int64_t due_ms = run->has_due ? run->due_ms : cast_due_ms(job);
     int64_t until_ms = run->has_until ? run->until_ms : cast_expires_ms(job);
+    if (known->moved_to != 0) /* the answers may come in another order than the calls */
+        cast_jobs[known->moved_to].dates_vague = true;
     known->redated = true;
     known->due_ms = due_ms;
     known->until_ms = until_ms;

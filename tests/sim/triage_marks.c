@@ -97,6 +97,6 @@ bool triage_dates_are_open(int job)
 {
     if (!marks.here)
         return false;
-    bool open = is_under_way(SORT_REDATE, job) || was_lost(SORT_REDATE, job);
+    bool open = cast_jobs[job].dates_vague || is_under_way(SORT_REDATE, job) || was_lost(SORT_REDATE, job);
     return open || (cast_jobs[job].copy_of >= 0 && triage_dates_are_open(cast_jobs[job].copy_of));
 }
