@@ -26,6 +26,7 @@ struct known { /* of one account */
     bool walk_ends;        /* ... and it is the last ... */
     bool walks_again;      /* ... of this time */
     bool reading;
+    bool passed_over;      /* somebody, in what is read: they are read again */
     double after, epoch;   /* read up to that version, of that beginning */
     int64_t walk_at_ms, read_at_ms;
 };
@@ -306,9 +307,11 @@ static void take(struct cache_people *people, uint32_t account, const cJSON *obj
         note_unread(people, account);
         return;
     }
-    if (cache_owed_ends(options->owed, id))
-        return; /* it comes again when Redis knows that */
     struct known *at = &people->accounts[account];
+    if (cache_owed_ends(options->owed, id)) {
+        at->passed_over = true; /* until Redis knows that; what was said since may hold all the same */
+        return;
+    }
     shared.conversation_count = options->keys(options->keys_self, account, handle, &shared.recipient, homes);
     shared.handle = json_bool(object, "hidden", false) ? NULL : handle;
     shared.only_more = at->walks || at->telling > 0;
@@ -371,8 +374,9 @@ static void take_read(struct cache_people *people, uint32_t account, const cJSON
         return;
     }
     at->epoch = epoch;
+    at->passed_over = false;
     take_all(people, account, json_get(answer, "read"), now, out);
-    if (at->telling > 0 || at->walks)
+    if (at->telling > 0 || at->walks || at->passed_over)
         return; /* what is not told yet was not taken back: the same again, later */
     at->after = number_in(answer, "upto");
     if (json_bool(answer, "more", false))

@@ -293,6 +293,33 @@ START_TEST(what_has_ended_here_does_not_come_back_before_redis_knows)
 }
 END_TEST
 
+/* Another broker was told that they opted out after we had ended something older: Redis keeps to that, and says nothing
+ * of it anew. */
+START_TEST(who_is_passed_over_because_something_of_theirs_ends_is_read_again)
+{
+    begin();
+    suppress(HANDLE);
+    turn();
+    fake.error = "-ERR user_script:1: no script: 0, on @user_script:1.\r\n";
+    fake.error_for = "ended";
+    unsuppress(HANDLE);
+    turn();
+    fake.read = read_of(person(&seal, "default", HANDLE, "\"opted_out\":900"), 5);
+    pass(5000);
+    ck_assert(!is_suppressed(HANDLE));
+    fake.error = NULL;
+    pass(1000);
+    pass(5000);
+    ck_assert(fake.read_after < 1); /* from where it had begun, for they come by nothing else any more */
+    ck_assert(is_suppressed(HANDLE));
+    fake.read = read_of("", 5);
+    pass(5000);
+    pass(5000);
+    ck_assert(fake.read_after > 4); /* and then no more */
+    end();
+}
+END_TEST
+
 static const char *name_kept(void)
 {
     static struct suppression_view view;
@@ -348,6 +375,7 @@ int main(void)
                                   what_is_sealed_with_another_secret_or_of_another_account_stops_nobody,
                                   what_is_told_right_now_is_not_ended_by_older_news,
                                   what_has_ended_here_does_not_come_back_before_redis_knows,
+                                  who_is_passed_over_because_something_of_theirs_ends_is_read_again,
                                   a_name_that_was_erased_here_does_not_come_back_and_is_hidden_there_too,
                                   an_emptied_redis_is_told_everything_again};
     return run_suite("cache_people", tests, sizeof tests / sizeof *tests);

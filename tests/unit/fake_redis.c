@@ -110,16 +110,19 @@ static void answer_fact(struct fake_redis *fake, struct fake_peer *peer, const s
     }
     cJSON *fact = cJSON_ParseWithLength(text->text, text->bytes);
     const char *what = cJSON_GetStringValue(cJSON_GetObjectItem(fact, "what"));
+    const char *error = fake->error_for == NULL || cJSON_HasObjectItem(fact, fake->error_for) ? fake->error : NULL;
     ck_assert_ptr_nonnull(what);
     if (strcmp(what, "hold") == 0 || strcmp(what, "trial") == 0 || cJSON_GetObjectItem(fact, "after") != NULL) {
         bool holds = strcmp(what, "hold") == 0;
         fake->holds += holds;
         bool reads = cJSON_GetObjectItem(fact, "after") != NULL;
         fake->reads += reads;
+        if (reads)
+            fake->read_after = cJSON_GetNumberValue(cJSON_GetObjectItem(fact, "after"));
         bool others = fake->held_by_others != NULL && strstr(first, fake->held_by_others) != NULL;
         cJSON_Delete(fact);
-        if (fake->error != NULL)
-            put(peer, fake->error);
+        if (error != NULL)
+            put(peer, error);
         else if (reads && fake->read != NULL)
             put_script_answer(fake, peer, fake->read);
         else
@@ -131,8 +134,8 @@ static void answer_fact(struct fake_redis *fake, struct fake_peer *peer, const s
     fake->facts[fake->fact_count++] = fact;
     if (fake->no_facts && strcmp(what, "own") != 0) /* that is told at once whenever the cache is up */
         end(peer);
-    else if (fake->error != NULL)
-        put(peer, fake->error);
+    else if (error != NULL)
+        put(peer, error);
     else
         put_script_answer(fake, peer, fake->answer);
 }

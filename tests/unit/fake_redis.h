@@ -30,6 +30,7 @@ struct fake_redis {
     bool mute, mute_listens;   /* answers nothing; to those that listen only */
     bool no_facts;             /* the connection ends instead of an answer to a fact that is kept */
     const char *error;         /* the answer to every fact; NULL: a good one */
+    const char *error_for;     /* ... to those only that have a member of that name; NULL: to all */
     bool no_script;            /* it has forgotten the script, until that is loaded */
     bool endless;              /* reading never comes to an end */
     unsigned forgets;          /* so many loaded scripts are forgotten at once */
@@ -37,6 +38,7 @@ struct fake_redis {
     const char *hold;          /* members of the answer to `hold` */
     const char *read;          /* members of the answer to `people` with `after` */
     unsigned reads;
+    double read_after;         /* what the last of them asked for */
     const char *held_by_others; /* the account that another broker polls; NULL: none */
     const char *line;          /* the one value that HSCAN gives; NULL: none */
 };
