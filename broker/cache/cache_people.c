@@ -27,7 +27,7 @@ struct known { /* of one account */
     bool walks_again;      /* ... of this time */
     bool reading;
     bool passed_over;      /* somebody, in what is read: they are read again */
-    double after, epoch;   /* read up to that version, of that beginning */
+    int64_t after, epoch;  /* read up to that version, of that beginning */
     int64_t walk_at_ms, read_at_ms;
 };
 
@@ -222,7 +222,7 @@ static void read_more(struct cache_people *people, uint32_t account, struct inst
 {
     struct known *at = &people->accounts[account];
     json_out_clear(&people->text);
-    cache_say_people_after(&people->text, (int64_t)at->after, READ_LIMIT);
+    cache_say_people_after(&people->text, at->after, READ_LIMIT);
     at->read_at_ms = now.mono_ms + REPAIR_MS;
     at->reading = run(people, account, KIND_READ, now);
 }
@@ -353,17 +353,18 @@ void cache_people_heard(struct cache_people *people, uint32_t account, const cJS
     }
 }
 
-static double number_in(const cJSON *object, const char *name)
+/* A whole number; 0: it is none. */
+static int64_t number_in(const cJSON *object, const char *name)
 {
-    const cJSON *number = json_get(object, name);
-    return cJSON_IsNumber(number) && number->valuedouble >= 0 ? number->valuedouble : 0;
+    int64_t number;
+    return json_int(object, name, &number) && number > 0 ? number : 0;
 }
 
 static void take_read(struct cache_people *people, uint32_t account, const cJSON *answer, struct instant now,
                       struct effects *out)
 {
     struct known *at = &people->accounts[account];
-    double epoch = number_in(answer, "epoch");
+    int64_t epoch = number_in(answer, "epoch");
     at->reading = false;
     if (answer == NULL) {
         at->read_at_ms = now.mono_ms + AGAIN_MS;
