@@ -203,7 +203,7 @@ static void must_hide(redisContext *context, const redisReply *reply)
     for (size_t i = 0; i < reply->elements; i++)
         must_hide(context, reply->element[i]);
     if (reply->str != NULL)
-        MUST(strstr(reply->str, PERSON + 1) == NULL, "Redis holds a recipient: %s", reply->str);
+        MUST(strstr(reply->str, &PERSON[1]) == NULL, "Redis holds a recipient: %s", reply->str);
 }
 
 static void nobody_is_named_in_redis(void)

@@ -100,8 +100,8 @@ START_TEST(what_no_broker_writes_there_is_passed_over)
         "\"b\":{\"address\":\"tcp://h:1\",\"till\":5,\"pools\":[\"p\"],\"admin\":\"http://10.0.0.2:1\"}",
         "\"b\":{\"address\":\"tcp://h:1\",\"till\":5,\"pools\":[\"p\"],\"admin\":\"https://a b\"}",
         "\"b\":5",
-        "\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\":{\"address\":\"tcp://h:1\","
-        "\"till\":5,\"pools\":[\"p\"]}"};
+        ("\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\":{\"address\":\"tcp://h:1\","
+         "\"till\":5,\"pools\":[\"p\"]}")};
     char text[512];
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         snprintf(text, sizeof text, "{\"owners\":{%s}}", wrong[i]);
