@@ -6,7 +6,7 @@
 #include "lineward/ids.h"
 #include "tools/demo/plan.h"
 
-#define SEEDS 50
+#define SEEDS 10
 
 static bool same_jobs(const struct plan *a, const struct plan *b)
 {
