@@ -82,9 +82,11 @@ bool triage_may_have_moved(int job)
     return may_have(SORT_MOVE, job);
 }
 
+/* Or the job that it was made from. */
 bool triage_may_have_redated(int job)
 {
-    return may_have(SORT_REDATE, job);
+    int from = cast_jobs[job].copy_of;
+    return may_have(SORT_REDATE, job) || (marks.here && from >= 0 && triage_may_have_redated(from));
 }
 
 bool triage_may_have_ended(int job)
