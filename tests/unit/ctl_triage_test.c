@@ -117,9 +117,10 @@ START_TEST(a_redate_says_the_dates_it_means)
 END_TEST
 
 #define MOVED(jobs, behind)                                                                                            \
-    "{\"action\":\"move\",\"dry_run\":false,\"jobs\":" jobs ",\"by_class\":{},\"by_reason\":{},\"stay\":" behind  \
-    ",\"stays\":{\"behind\":" behind "},\"sample\":[],\"next\":null}"
+    "{\"action\":\"move\",\"dry_run\":false,\"jobs\":" jobs ",\"by_class\":{\"reply\":" jobs "},\"by_reason\":{},\"stay\":" behind  \
+    ",\"stays\":{\"behind\":" behind "},\"sample\":[],\"next\":null,\"until\":\"9\"}"
 
+/* ... and with that alone: what comes meanwhile is not meant. */
 START_TEST(a_move_goes_on_while_what_was_behind_others_still_goes)
 {
     static const struct reply script[] = {{200, MOVED("5", "3")}, {200, MOVED("2", "1")}, {200, MOVED("0", "1")}};
@@ -129,10 +130,25 @@ START_TEST(a_move_goes_on_while_what_was_behind_others_still_goes)
     RUN_ADMIN("triage", W("move"), W("--pool"), W("eu"), W("--to-pool"), W("us"), W("--yes"), W("--reason"), W("x"));
     ck_assert_int_eq(said.code, EXIT_DONE);
     ck_assert_uint_eq(server.seen_count, 3);
-    assert_asked(2, "POST", "/v1/triage/move?pool=eu");
+    assert_asked(0, "POST", "/v1/triage/move?pool=eu");
+    assert_asked(1, "POST", "/v1/triage/move?pool=eu&until=9");
+    assert_asked(2, "POST", "/v1/triage/move?pool=eu&until=9");
     ck_assert_str_eq(server.seen[0].body, "{\"reason\":\"x\",\"pool\":\"us\"}");
     assert_says(said.out, "moved         7 jobs\n");
     assert_says(said.out, "stay 1:       behind 1\n");
+    server_stop();
+}
+END_TEST
+
+START_TEST(what_a_move_says_of_its_jobs_is_of_all_of_them)
+{
+    static const struct reply script[] = {{200, MOVED("5", "3")}, {200, MOVED("2", "1")}, {200, MOVED("0", "1")}};
+    SERVER_START(script);
+    RUN_ADMIN("triage", W("move"), W("--pool"), W("eu"), W("--to-pool"), W("us"), W("--yes"), W("--reason"), W("x"),
+              W("--json"));
+    assert_says(said.out, "\"jobs\":7");
+    assert_says(said.out, "\"by_class\":{\"reply\":7}");
+    assert_says(said.out, "\"stays\":{\"behind\":1}");
     server_stop();
 }
 END_TEST
@@ -395,6 +411,7 @@ int main(void)
     tcase_add_test(tests, what_was_done_before_a_refusal_is_told_and_json_is_one_object);
     tcase_add_test(tests, a_redate_says_the_dates_it_means);
     tcase_add_test(tests, a_move_goes_on_while_what_was_behind_others_still_goes);
+    tcase_add_test(tests, what_a_move_says_of_its_jobs_is_of_all_of_them);
     tcase_add_test(tests, an_export_is_written_in_the_order_of_acceptance_into_a_new_file);
     tcase_add_test(tests, an_export_passes_on_every_byte_of_a_document);
     tcase_add_test(tests, an_export_takes_a_document_as_deep_as_there_are);

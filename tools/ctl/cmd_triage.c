@@ -257,16 +257,31 @@ static int64_t behind(const struct triage_sum *sum)
     return number_of(sum->stays, "behind");
 }
 
-/* What stood behind others of its conversation that have gone since. What stays is what stays in the end. */
-static int go_again(const struct ctl *ctl, const char *path, const struct json_out *body, struct triage_sum *sum)
+/* What went before, too; its first jobs are the sample. */
+static void add_done(struct triage_sum *sum, struct triage_sum *before)
+{
+    cJSON *sample = before->sample;
+    sum->jobs += before->jobs;
+    add_counts(&sum->by_class, before->by_class);
+    add_counts(&sum->by_reason, before->by_reason);
+    before->sample = sum->sample;
+    sum->sample = sample;
+}
+
+/* What stood behind others of its conversation that have gone since; not what was accepted since, or it would go on for as
+ * long as jobs come. What stays is what stays in the end. */
+static int go_again(const struct ctl *ctl, char **path, const struct json_out *body, struct triage_sum *sum)
 {
     int code = EXIT_DONE;
     int64_t went = sum->jobs;
+    bool marked = http_query(path, "until", sum->until[0] != '\0' ? sum->until : NULL); /* the first one counts */
+    if (!marked)
+        return ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
     while (code == EXIT_DONE && went > 0 && behind(sum) > 0) {
         struct triage_sum more = {0};
-        code = go_through(ctl, path, body, false, &more);
+        code = go_through(ctl, *path, body, false, &more);
         went = more.jobs;
-        more.jobs += sum->jobs;
+        add_done(&more, sum);
         triage_sum_free(sum);
         *sum = more;
     }
@@ -321,7 +336,7 @@ static int run(const struct ctl *ctl, const struct args *args, const char *verb,
     snprintf(sum.next, sizeof sum.next, "%s", after != NULL && !dry ? after : "");
     code = go_through(ctl, path, &body, dry, &sum);
     if (code == EXIT_DONE && !dry && args_option(args, "to-pool") != NULL)
-        code = go_again(ctl, path, &body, &sum);
+        code = go_again(ctl, &path, &body, &sum);
     bool begun = sum.by_class != NULL;
     if (ctl->json && begun)
         print_json(ctl, verb, dry, &sum);
