@@ -168,6 +168,12 @@ static void report(struct broker *broker, uint64_t changed)
     broker_persist(broker, broker->now, &broker->effects);
 }
 
+int64_t erasing_wait_ms(int64_t last_ms)
+{
+    int64_t wait_ms = last_ms == 0 ? AGAIN_MS : last_ms * 2;
+    return wait_ms < AGAIN_MAX_MS ? wait_ms : AGAIN_MAX_MS;
+}
+
 /* False: it goes on. */
 static bool has_ended(struct broker *broker)
 {
@@ -182,7 +188,7 @@ static bool has_ended(struct broker *broker)
         report(broker, state.records);
         return true;
     }
-    erase->wait_ms = erase->wait_ms == 0 ? AGAIN_MS : erase->wait_ms < AGAIN_MAX_MS ? erase->wait_ms * 2 : AGAIN_MAX_MS;
+    erase->wait_ms = erasing_wait_ms(erase->wait_ms);
     erase->again_ms = broker->now.mono_ms + erase->wait_ms;
     erase->bound_id = 0;
     if (state.error == -EAGAIN) { /* so that there is something in the segment in use, which is to be left */

@@ -26,6 +26,9 @@ struct erasing { /* what a pass looks for, and what it found; the store's thread
 enum store_passed erasing_visit(void *self, const struct store_record *record, uint8_t *head,
                                 uint8_t *const sections[STORE_SECTIONS]);
 
+/* Before a pass that failed is begun again, after the wait before that (0: it was the first to fail). */
+int64_t erasing_wait_ms(int64_t last_ms);
+
 struct broker_erase {
     struct erasing work;
     bool on;          /* a pass is */

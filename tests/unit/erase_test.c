@@ -220,6 +220,19 @@ START_TEST(an_audit_record_keeps_what_was_done)
 }
 END_TEST
 
+START_TEST(a_pass_that_fails_is_waited_for_twice_as_long_each_time_up_to_ten_minutes)
+{
+    int64_t wait_ms = 0;
+    ck_assert_int_eq(erasing_wait_ms(0), 2000);
+    ck_assert_int_eq(erasing_wait_ms(2000), 4000);
+    for (unsigned times = 0; times < 100; times++) {
+        wait_ms = erasing_wait_ms(wait_ms);
+        ck_assert_int_le(wait_ms, 600000);
+    }
+    ck_assert_int_eq(wait_ms, 600000);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("erase");
@@ -234,6 +247,7 @@ int main(void)
     tcase_add_test(tcase, an_operators_reputation_keeps_all_but_the_name);
     tcase_add_test(tcase, an_older_head_is_masked_where_it_stands);
     tcase_add_test(tcase, an_audit_record_keeps_what_was_done);
+    tcase_add_test(tcase, a_pass_that_fails_is_waited_for_twice_as_long_each_time_up_to_ten_minutes);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
