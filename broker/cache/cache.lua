@@ -20,6 +20,7 @@
 -- {"what":"known","lines":[…]}                 what a broker knows of lines, and this Redis perhaps no more: the worse counts
 -- {"what":"hold","nonce":…,"ms":…,"version":…,"rules":…}   may this broker poll, for so long? And what it runs
 -- {"what":"own","nonce":…,"ms":…,"address":…,"admin":…,"pools":[name,…]}   what this broker owns, for so long; or only asks
+--                                              (a day longer, until another one says that a pool is its own: see "till")
 -- {"what":"trial"}                             nothing: does this Redis take what is written?
 -- {"what":"people","told":[{"id","cause","since","sealed"},…]}          must not be sent to from now on
 -- {"what":"people","known":[{"id","sealed","since","opted_out",…},…]}   ... as a broker knows; since when, each cause
@@ -522,13 +523,33 @@ end
 
 -- ---- who owns which pool ----
 
--- What each broker says of itself, until it lapses; one that has started anew at an address takes the old one's place.
+local OWNER_KEPT_MS = 24 * 3600 * 1000
+
+local function is_owner(owner)
+    return type(owner) == 'table' and type(owner.till) == 'number' and type(owner.pools) == 'table'
+end
+
+-- A word that has lapsed stands for what nobody else has called their own since.
+local function take_over(owner)
+    local mine, rest = {}, {}
+    for _, pool in ipairs(owner.till <= now and fact.address and fact.pools or {}) do
+        mine[pool] = true
+    end
+    for _, pool in ipairs(owner.pools) do
+        if not mine[pool] then
+            table.insert(rest, pool)
+        end
+    end
+    owner.pools = rest
+    return #rest > 0 and owner or nil
+end
+
+-- What each broker says of itself; one that has started anew at an address takes the old one's place.
 local function own()
-    local text = redis.call('HGET', KEYS[2], 'owners')
-    local owners, known = {}, text and cjson.decode(text) or {}
+    local owners, known = {}, decode(redis.call('HGET', KEYS[2], 'owners')) or {}
     for by, owner in pairs(known) do
-        if owner.till > now and owner.address ~= fact.address and by ~= fact.nonce then
-            owners[by] = owner
+        if is_owner(owner) and owner.till > now - OWNER_KEPT_MS and owner.address ~= fact.address and by ~= fact.nonce then
+            owners[by] = take_over(owner)
         end
     end
     if fact.address and #fact.pools > 0 then
@@ -536,7 +557,8 @@ local function own()
     end
     redis.call('HSET', KEYS[2], 'owners', cjson.encode(owners))
     local mine, was = owners[fact.nonce], known[fact.nonce]
-    return owners, mine and not (was and was.address == mine.address and cjson.encode(was.pools) == cjson.encode(mine.pools))
+    local same = mine and is_owner(was) and was.address == mine.address and cjson.encode(was.pools) == cjson.encode(mine.pools)
+    return owners, mine and not same
 end
 
 local refused = false

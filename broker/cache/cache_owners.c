@@ -15,6 +15,7 @@
 struct other {
     bool used, heard; /* heard: in this answer */
     bool told;        /* the log has said that we both own a pool */
+    bool has_lapsed;
     uint32_t account;
     char nonce[NONCE_BYTES_MAX + 1];
     int64_t till_ms; /* by the shared clock */
@@ -30,6 +31,7 @@ struct cache_owners {
     struct cache_owners_options options;
     int64_t tell_at_ms;
     struct json_out text;
+    bool said_unread;
     struct other others[CACHE_OWNERS_MAX];
     struct other_pool pools[CACHE_OWNERS_POOLS_MAX];
     size_t pool_count;
@@ -60,6 +62,7 @@ void cache_owners_follow(struct cache_owners *owners, const struct conf *conf, s
 void cache_owners_up(struct cache_owners *owners, struct instant now)
 {
     owners->tell_at_ms = now.mono_ms;
+    owners->said_unread = false;
 }
 
 int64_t cache_owners_next_mono_ms(const struct cache_owners *owners)
@@ -119,15 +122,20 @@ void cache_owners_turn(struct cache_owners *owners, struct instant now)
 
 /* ---- what the others tell ---- */
 
+/* What may stand in a log and in a sentence. */
+static bool is_plain(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c <= 0x20 || *c > 0x7e || *c == '"')
+            return false;
+    return strlen(text) <= CONF_ADDRESS_MAX;
+}
+
 /* http only to loopback, as in the configuration. */
 static bool is_admin(const char *text)
 {
-    if (strlen(text) > CONF_ADDRESS_MAX)
-        return false;
-    for (const char *c = text; *c != '\0'; c++)
-        if (*c <= 0x20 || *c > 0x7e)
-            return false;
-    return strncmp(text, "https://", 8) == 0 || (strncmp(text, "http://", 7) == 0 && conf_endpoint_is_local(text));
+    bool is_http = strncmp(text, "http://", 7) == 0;
+    return is_plain(text) && (is_http ? conf_endpoint_is_local(text) : strncmp(text, "https://", 8) == 0);
 }
 
 static struct other *find_other(struct cache_owners *owners, uint32_t account, const char *nonce)
@@ -175,15 +183,17 @@ static void take_pools(struct cache_owners *owners, struct other *other, const c
     }
 }
 
-static void take_other(struct cache_owners *owners, uint32_t account, const cJSON *said)
+static void take_other(struct cache_owners *owners, uint32_t account, const cJSON *said, int64_t clock_ms)
 {
     const char *producers = json_string(said, "address"), *admin = json_string(said, "admin"), *why = NULL;
     const cJSON *pools = json_get(said, "pools");
     int64_t till_ms = 0;
-    if (said->string == NULL || strlen(said->string) > NONCE_BYTES_MAX || producers == NULL ||
+    if (said->string == NULL || strlen(said->string) > NONCE_BYTES_MAX || producers == NULL || !is_plain(producers) ||
         !conf_address_is_valid(producers, &why) || (admin != NULL && !is_admin(admin)) || !cJSON_IsArray(pools) ||
         !json_int(said, "till", &till_ms)) {
-        log_event(LOG_WARN, "cache_owner_unread", "account=%s", owners->options.conf->accounts[account].name);
+        if (!owners->said_unread)
+            log_event(LOG_WARN, "cache_owner_unread", "account=%s", owners->options.conf->accounts[account].name);
+        owners->said_unread = true; /* it is read every few seconds */
         return;
     }
     struct other *other = find_other(owners, account, said->string);
@@ -192,6 +202,7 @@ static void take_other(struct cache_owners *owners, uint32_t account, const cJSO
     bool renewed = other->used && till_ms > other->till_ms;
     other->used = other->heard = true;
     other->till_ms = till_ms;
+    other->has_lapsed = till_ms <= clock_ms;
     memcpy(other->nonce, said->string, strlen(said->string) + 1);
     memcpy(other->producers, producers, strlen(producers) + 1);
     other->admin[0] = '\0';
@@ -203,7 +214,9 @@ static void take_other(struct cache_owners *owners, uint32_t account, const cJSO
 void cache_owners_answered(struct cache_owners *owners, uint32_t account, const cJSON *answer)
 {
     const cJSON *all = json_get(answer, "owners"), *said;
+    int64_t clock_ms = 0;
     size_t kept = 0;
+    (void)json_int(answer, "clock", &clock_ms);
     if (!cJSON_IsObject(all) || account >= owners->options.conf->account_count)
         return;
     for (size_t i = 0; i < owners->pool_count; i++)
@@ -215,7 +228,7 @@ void cache_owners_answered(struct cache_owners *owners, uint32_t account, const 
     cJSON_ArrayForEach(said, all)
     {
         if (said->string == NULL || strcmp(said->string, owners->options.nonce) != 0)
-            take_other(owners, account, said);
+            take_other(owners, account, said, clock_ms);
     }
     for (size_t i = 0; i < CACHE_OWNERS_MAX; i++)
         owners->others[i].used = owners->others[i].used && owners->others[i].heard;
@@ -231,6 +244,6 @@ bool cache_owners_find(const struct cache_owners *owners, const char *pool, stru
     }
     if (newest == NULL)
         return false;
-    *out = (struct cache_owner){newest->producers, newest->admin[0] != '\0' ? newest->admin : NULL};
+    *out = (struct cache_owner){newest->producers, newest->admin[0] != '\0' ? newest->admin : NULL, newest->has_lapsed};
     return true;
 }

@@ -1,6 +1,7 @@
 /* cache_owners.h — which broker owns which pool, as the brokers of an account tell each other through Redis (cache.lua): each
  * says of itself where producers find it and which pools it owns, and says so again before that lapses. What the others
- * say is kept here until they say otherwise; while Redis is away it stands. */
+ * say is kept here until they say otherwise; while Redis is away it stands. Of one that is not heard of any more Redis
+ * keeps the word for a day, for pools that nobody else says to own. */
 #ifndef LINEWARD_CACHE_OWNERS_H
 #define LINEWARD_CACHE_OWNERS_H
 
@@ -36,6 +37,7 @@ void cache_owners_answered(struct cache_owners *owners, uint32_t account, const 
 struct cache_owner { /* lent until the next answer */
     const char *producers; /* ZeroMQ endpoint */
     const char *admin;     /* URL; NULL: not told */
+    bool has_lapsed;       /* it has not been heard of for a while, and nobody else says so */
 };
 /* False: none of the others says that it owns this pool. */
 bool cache_owners_find(const struct cache_owners *owners, const char *pool, struct cache_owner *out);

@@ -27,7 +27,8 @@ enum code owners_find_pool(const struct conf *conf, const struct cache_owners *t
     const struct conf_pool *configured = find_configured(conf, name, pool);
     if (configured != NULL && !configured->elsewhere)
         return CODE_NONE;
-    if (told != NULL && cache_owners_find(told, name, &owner))
+    bool is_told = told != NULL && cache_owners_find(told, name, &owner);
+    if (is_told && (configured == NULL || !owner.has_lapsed))
         *out = (struct owner_place){owner.producers, owner.admin};
     else if (configured != NULL)
         *out = (struct owner_place){configured->owner, configured->owner_admin};

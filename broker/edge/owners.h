@@ -1,5 +1,6 @@
 /* owners.h — whose is a pool: ours, another broker's and then where that one is, or nobody's. The configuration says so,
- * and, where brokers share a cache, they tell each other: what a living one says of itself is the newer word. */
+ * and, where brokers share a cache, they tell each other: what a living one says of itself is the newer word; what a dead one
+ * said is the last one, of a pool that is not in the file. So its jobs wait for it, and are not refused for good. */
 #ifndef LINEWARD_EDGE_OWNERS_H
 #define LINEWARD_EDGE_OWNERS_H
 

@@ -239,6 +239,21 @@ START_TEST(an_event_that_was_not_taken_is_not_known)
 }
 END_TEST
 
+#define DAY_MS INT64_C(86400000)
+
+/* What the script answers to a fact that is written; the caller's. */
+static cJSON *run_script(const char *fact)
+{
+    redisReply *reply = redisCommand(context,
+                                     "EVAL %s 7 {a}lines {a}meta {a}events {a}poller {a}people {a}changed {a}ended %s news",
+                                     cache_script, fact);
+    MUST(reply != NULL && reply->type == REDIS_REPLY_STRING, "the script says: %s",
+         reply == NULL ? context->errstr : reply->str);
+    cJSON *answer = json_parse(reply->str, reply->len, NULL);
+    freeReplyObject(reply);
+    return answer;
+}
+
 /* What the answer to a broker that asks whether it may poll has of the others. */
 static int others(const char *nonce, int64_t now_ms)
 {
@@ -246,13 +261,9 @@ static int others(const char *nonce, int64_t now_ms)
     snprintf(fact, sizeof fact,
              "{\"what\":\"hold\",\"nonce\":\"%s\",\"ms\":1000,\"version\":\"1\",\"rules\":\"%s\",\"now\":%lld}", nonce, nonce,
              (long long)now_ms);
-    redisReply *reply = redisCommand(
-        context, "EVAL %s 7 {a}lines {a}meta {a}events {a}poller {a}people {a}changed {a}ended %s news", cache_script, fact);
-    MUST(reply->type == REDIS_REPLY_STRING, "the script says: %s", reply->str);
-    cJSON *answer = json_parse(reply->str, reply->len, NULL);
+    cJSON *answer = run_script(fact);
     int count = cJSON_GetArraySize(json_get(answer, "brokers"));
     cJSON_Delete(answer);
-    freeReplyObject(reply);
     return count;
 }
 
@@ -268,23 +279,68 @@ START_TEST(brokers_hear_of_each_other_and_of_none_that_is_gone)
 }
 END_TEST
 
-/* ---- who must not be sent to ---- */
+/* ---- who owns which pool ---- */
 
-#define DAY_MS INT64_C(86400000)
+/* A broker says what it owns ("" for an address: it only asks). Where is pool p then? "" if nowhere. */
+static const char *where_is_p(int64_t now_ms, const char *nonce, const char *address, const char *pools)
+{
+    static char found[64];
+    char fact[512], place[96] = "";
+    if (*address != '\0')
+        snprintf(place, sizeof place, "\"address\":\"%s\",", address);
+    snprintf(fact, sizeof fact, "{\"what\":\"own\",\"nonce\":\"%s\",\"ms\":15000,%s\"pools\":[%s],\"now\":%lld}", nonce,
+             place, pools, (long long)now_ms);
+    cJSON *answer = run_script(fact);
+    const cJSON *owner, *pool;
+    double till = 0;
+    found[0] = '\0';
+    cJSON_ArrayForEach(owner, json_get(answer, "owners"))
+    {
+        cJSON_ArrayForEach(pool, json_get(owner, "pools"))
+        {
+            if (strcmp(pool->valuestring, "p") != 0 || json_get(owner, "till")->valuedouble < till)
+                continue;
+            till = json_get(owner, "till")->valuedouble;
+            snprintf(found, sizeof found, "%s", json_string(owner, "address"));
+        }
+    }
+    cJSON_Delete(answer);
+    return found;
+}
+
+#define IS_AT(address, ...) MUST(strcmp(where_is_p(__VA_ARGS__), address) == 0, "it is not at \"" address "\"")
+
+START_TEST(a_dead_brokers_pools_are_where_it_was_until_another_says_that_they_are_its_own)
+{
+    redis_start(&redis);
+    context = redis_connect(&redis);
+    IS_AT("a", 1000000, "one", "a", "\"p\",\"q\"");
+    IS_AT("a", 1020000, "asks", "", ""); /* lapsed five seconds ago */
+    IS_AT("a", 1021000, "two", "b", "\"r\"");
+    IS_AT("a", 1022000, "asks", "", "\"p\""); /* without an address it is of no use to anybody */
+    IS_AT("c", 1023000, "three", "c", "\"p\"");
+    IS_AT("", 1024000, "four", "c", "\"s\""); /* at the same address, and p is not its own any more */
+    IS_AT("a", 1025000, "one", "a", "\"p\"");
+    IS_AT("", 1025000 + 15000 + DAY_MS, "asks", "", "");
+    redisReply *reply = redisCommand(context, "HSET {a}meta owners %s", "{\"x\":5,\"y\":{\"till\":1e15}}");
+    freeReplyObject(reply);
+    IS_AT("a", 1025000 + 16000 + DAY_MS, "one", "a", "\"p\"");
+    reply = redisCommand(context, "HSET {a}meta owners nonsense");
+    freeReplyObject(reply);
+    IS_AT("a", 1025000 + 17000 + DAY_MS, "one", "a", "\"p\"");
+    redisFree(context);
+    redis_end(&redis);
+}
+END_TEST
+
+/* ---- who must not be sent to ---- */
 
 /* What the script answers to a fact about people; the caller's. */
 static cJSON *people(int64_t now_ms, const char *members)
 {
     char fact[1024];
     snprintf(fact, sizeof fact, "{\"what\":\"people\",\"now\":%lld,%s}", (long long)now_ms, members);
-    redisReply *reply = redisCommand(context,
-                                     "EVAL %s 7 {a}lines {a}meta {a}events {a}poller {a}people {a}changed {a}ended %s news",
-                                     cache_script, fact);
-    MUST(reply != NULL && reply->type == REDIS_REPLY_STRING, "the script says: %s",
-         reply == NULL ? context->errstr : reply->str);
-    cJSON *answer = json_parse(reply->str, reply->len, NULL);
-    freeReplyObject(reply);
-    return answer;
+    return run_script(fact);
 }
 
 static void state_people(int64_t now_ms, const char *members)
@@ -403,6 +459,7 @@ int main(void)
 {
     return RUN_TESTS("cache_rules", 60, the_script_and_merge_make_the_same_of_any_facts,
                      an_event_that_was_not_taken_is_not_known, brokers_hear_of_each_other_and_of_none_that_is_gone,
+                     a_dead_brokers_pools_are_where_it_was_until_another_says_that_they_are_its_own,
                      what_an_operator_has_ended_does_not_come_back_from_a_broker_that_has_not_heard_of_it,
                      the_later_of_their_words_counts_whichever_comes_first,
                      changes_are_read_in_parts_and_what_has_ended_is_forgotten_after_a_month,

@@ -93,6 +93,8 @@ START_TEST(what_no_broker_writes_there_is_passed_over)
         BROKER("b", "tcp://*:7710", "5", "\"p\""),
         BROKER("b", "http://h:1", "5", "\"p\""),
         BROKER("b", "", "5", "\"p\""),
+        BROKER("b", "ipc:///a\\nevent=forged", "5", "\"p\""),
+        BROKER("b", "ipc:///a\\\" x=\\\"", "5", "\"p\""),
         BROKER("b", "tcp://h:1", "\"5\"", "\"p\""),
         BROKER("b", "tcp://h:1", "5", "\"p q\",\"\",5,null,{}"),
         "\"b\":{\"address\":5,\"till\":5,\"pools\":[\"p\"]}",
@@ -170,6 +172,22 @@ START_TEST(a_living_word_is_newer_than_the_file_and_ours_is_ours)
     ck_assert_str_eq(place.producers, "tcp://10.0.0.9:7710");
     ck_assert_str_eq(place.admin, "https://h9");
     ck_assert_int_eq(owners_find_pool(conf, NULL, NULL, "p", &pool, &place), CODE_UNKNOWN_POOL);
+    ck_assert_int_eq(owners_find_pool(conf, owners, NULL, "p", &pool, &place), CODE_UNKNOWN_POOL);
+}
+END_TEST
+
+START_TEST(a_dead_brokers_word_stands_for_pools_of_which_nobody_else_says_anything)
+{
+    struct owner_place place;
+    uint32_t pool = 99;
+    answer(0, "{\"clock\":15,\"owners\":{" BROKER("b", "tcp://10.0.0.2:7710", "15", "\"far\",\"p\"") "}}");
+    ck_assert_int_eq(owners_find_pool(conf, owners, NULL, "far", &pool, &place), CODE_NOT_OWNER);
+    ck_assert_str_eq(place.producers, "tcp://10.0.0.9:7710"); /* the file's */
+    ck_assert_int_eq(owners_find_pool(conf, owners, NULL, "p", &pool, &place), CODE_NOT_OWNER);
+    ck_assert_str_eq(place.producers, "tcp://10.0.0.2:7710");
+    answer(0, "{\"clock\":16,\"owners\":{" BROKER("b", "tcp://10.0.0.2:7710", "31", "\"far\",\"p\"") "}}");
+    ck_assert_int_eq(owners_find_pool(conf, owners, NULL, "far", &pool, &place), CODE_NOT_OWNER);
+    ck_assert_str_eq(place.producers, "tcp://10.0.0.2:7710");
 }
 END_TEST
 
@@ -181,6 +199,7 @@ int main(void)
         what_no_broker_writes_there_is_passed_over,
         more_brokers_and_pools_than_there_is_room_for_are_not_heard,
         a_living_word_is_newer_than_the_file_and_ours_is_ours,
+        a_dead_brokers_word_stands_for_pools_of_which_nobody_else_says_anything,
     };
     Suite *suite = suite_create("cache_owners");
     TCase *tcase = tcase_create("all");
