@@ -182,6 +182,14 @@ static void on_up(void *self)
         cache_people_up(link->people);
 }
 
+/* Lines are read every few seconds, and what is missing of them is told again; of recipients only changes are. */
+static void on_moved(void *self, uint32_t account)
+{
+    struct cache_link *link = self;
+    if (link->people != NULL)
+        cache_people_moved(link->people, account);
+}
+
 static void on_down(void *self)
 {
     struct cache_link *link = self;
@@ -270,6 +278,7 @@ struct cache_link *cache_link_new(const struct cache_link_options *options)
                                               .account_count = options->conf->account_count,
                                               .told = {.up = on_up,
                                                        .down = on_down,
+                                                       .moved = on_moved,
                                                        .changed = on_changed,
                                                        .answered = on_answered,
                                                        .line = on_line,

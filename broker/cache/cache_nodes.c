@@ -179,6 +179,14 @@ static void wait(struct sending *sending, int64_t after_ms)
 
 static bool deliver(struct sending *sending);
 
+static void move(struct cache_nodes *nodes, uint32_t account, struct node *node)
+{
+    bool elsewhere = node != node_of(nodes, account);
+    settle(nodes, account, node);
+    if (elsewhere)
+        nodes->options.moved(nodes->options.self, account);
+}
+
 /* True: it goes on. */
 static bool follow(struct sending *sending, const char *error, const struct redis_host *asked)
 {
@@ -195,7 +203,7 @@ static bool follow(struct sending *sending, const char *error, const struct redi
     if (node == NULL)
         return false;
     if (redirect == CACHE_MOVED)
-        settle(nodes, sending->command.account, node);
+        move(nodes, sending->command.account, node);
     sending->asking = redirect == CACHE_ASK;
     if (redirect == CACHE_AGAIN || sending->tries > AT_ONCE) {
         wait(sending, AGAIN_MS);

@@ -17,6 +17,8 @@ struct cache_nodes_options {
     bool is_cluster;
     /* All masters are there and have the script, for the first time since one was opened. In a callback. */
     void (*ready)(void *self);
+    /* The account lives on another node than it did (MOVED). In a callback. */
+    void (*moved)(void *self, uint32_t account);
     void *self;
 };
 

@@ -74,6 +74,18 @@ void cache_people_up(struct cache_people *people)
     people->said_full = people->said_unread = false;
 }
 
+/* Told and read from the beginning; what is under way is answered still. */
+static void begin_anew(struct known *at, double epoch)
+{
+    *at = (struct known){
+        .walks = true, .telling = at->telling, .walking = at->walking, .reading = at->reading, .epoch = epoch};
+}
+
+void cache_people_moved(struct cache_people *people, uint32_t account)
+{
+    begin_anew(&people->accounts[account], 0);
+}
+
 static bool run(struct cache_people *people, uint32_t account, enum kind kind, struct instant now)
 {
     uint64_t tag = people->options.tag | (uint64_t)kind << KIND_SHIFT | account;
@@ -371,7 +383,7 @@ static void take_read(struct cache_people *people, uint32_t account, const cJSON
         return;
     }
     if (at->epoch != 0 && at->epoch != epoch) { /* all that was there is lost */
-        *at = (struct known){.walks = true, .telling = at->telling, .walking = at->walking, .epoch = epoch};
+        begin_anew(at, epoch);
         return;
     }
     at->epoch = epoch;

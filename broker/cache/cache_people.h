@@ -38,6 +38,8 @@ void cache_people_follow(struct cache_people *people, const struct conf *conf);
 void cache_people_changed(struct cache_people *people, const struct change_suppression *change, struct instant now);
 /* The connection is up. */
 void cache_people_up(struct cache_people *people);
+/* What Redis knows of the account may not be all that it was told. */
+void cache_people_moved(struct cache_people *people, uint32_t account);
 /* While it is up. */
 void cache_people_turn(struct cache_people *people, struct instant now);
 int64_t cache_people_next_mono_ms(const struct cache_people *people);

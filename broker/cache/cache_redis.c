@@ -131,6 +131,7 @@ void cache_redis_free(struct cache_redis **redis_p)
 }
 
 static void on_ready(void *self);
+static void on_moved(void *self, uint32_t account);
 static void on_opened(struct cache_end *end);
 
 static char *copy(const char *text, bool *failed)
@@ -155,7 +156,7 @@ struct cache_redis *cache_redis_new(const struct cache_redis_options *options)
         failed |= (redis->sentinel = cache_sentinel_new(&redis->url, redis->sentinel_password_file)) == NULL;
     else
         redis->target = redis->url.hosts[0];
-    const struct cache_nodes_options nodes = {redis->url.kind == REDIS_CLUSTER, on_ready, redis};
+    const struct cache_nodes_options nodes = {redis->url.kind == REDIS_CLUSTER, on_ready, on_moved, redis};
     failed |= (redis->nodes = cache_nodes_new(&nodes)) == NULL;
     redis->listens = (struct cache_end){.opened = on_opened, .self = redis};
     redis->to = (struct cache_end_to){.path = redis->url.kind == REDIS_UNIX ? redis->url.path : NULL,
@@ -219,6 +220,12 @@ static void on_ready(void *self)
     for (uint32_t a = 0; a < redis->options.account_count; a++)
         if (!send_script(redis, a, TRIAL, strlen(TRIAL), on_trial, redis))
             lose(redis, "the script cannot be sent");
+}
+
+static void on_moved(void *self, uint32_t account)
+{
+    const struct cache_redis *redis = self;
+    redis->options.told.moved(redis->options.told.self, account);
 }
 
 static uint32_t account_of_channel(const struct cache_redis *redis, const char *channel)

@@ -22,6 +22,8 @@
 struct cache_redis_told {
     void (*up)(void *self);
     void (*down)(void *self); /* also when it still is, for another reason (cache_redis_problem()) */
+    /* The account has moved to another node of the Cluster: by a failover perhaps, without what was told last. */
+    void (*moved)(void *self, uint32_t account);
     /* What another broker's fact, or our own, has changed: an answer of the script, for the account at that index. */
     void (*changed)(void *self, uint32_t account, const char *text, size_t bytes);
     /* The script's answer to cache_redis_run(); text NULL: there will be none. */

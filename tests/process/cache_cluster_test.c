@@ -133,10 +133,12 @@ static void begin_as(const char *user)
              rig_free_port(), node[(owner_of("default") + 1) % NODES].port);
     if (*user != '\0')
         let_in_few();
-    const char *const sets[] = {"cache.kind=redis", address, "cache.redis_password_file=redis.password", NULL};
-    const char *const plain[] = {"cache.kind=redis", address, NULL};
+    const char *const sets[] = {"cache.kind=redis", address, "cache.secret_file=cache.secret",
+                                "cache.redis_password_file=redis.password", NULL};
+    const char *const plain[] = {"cache.kind=redis", address, "cache.secret_file=cache.secret", NULL};
     rig_open(&rig, *user == '\0' ? plain : sets);
     rig_write(&rig, "redis.password", "sesame\n");
+    rig_write(&rig, "cache.secret", "what all the brokers of an account have\n");
     rig_start(&rig, 0);
     second_open(&other, &rig, "other");
     second_start(&other);
@@ -188,6 +190,36 @@ START_TEST(an_accounts_slot_moves_while_it_is_in_use)
 }
 END_TEST
 
+static bool holds_people(size_t at, long long expected)
+{
+    redisReply *reply = ask(at, "HLEN lineward:{default}:people");
+    bool holds = reply->integer == expected;
+    freeReplyObject(reply);
+    return holds;
+}
+
+/* A failover has lost who was told of last, and the brokers' connections did not end by it. */
+START_TEST(who_is_missing_at_a_slots_new_node_is_told_again)
+{
+    long status;
+    begin();
+    size_t from = owner_of("default"), to = (from + 1) % NODES;
+    cJSON_Delete(rig_ask(&rig, "PUT", "/v1/suppressions/default/%2B14155550107", "{\"reason\":\"by letter\"}", &status));
+    MUST(status == 200, "not taken: %ld", status);
+    AWAIT(holds_people(from, 1), "Redis does not hear of them");
+    freeReplyObject(ask(from, "DEL lineward:{default}:people lineward:{default}:changed"));
+    set_slot(to, "IMPORTING", from);
+    set_slot(from, "MIGRATING", to);
+    move_keys(from, to, 100);
+    set_slot(to, "NODE", to);
+    set_slot(from, "NODE", to);
+    AWAIT(holds_people(to, 1), "nobody tells it again");
+    MUST(!program_said(&rig.broker, "cache_away") && !program_said(&other.rig.broker, "cache_away"),
+         "the cache was away for it");
+    end();
+}
+END_TEST
+
 /* A move that got stuck half-way: the brokers are on their own, and back when it is mended. */
 START_TEST(a_slot_that_stays_between_two_nodes_is_away_until_it_is_settled)
 {
@@ -232,6 +264,7 @@ END_TEST
 int main(void)
 {
     return RUN_TESTS("cache_cluster", 120, an_accounts_slot_moves_while_it_is_in_use,
+                     who_is_missing_at_a_slots_new_node_is_told_again,
                      a_slot_that_stays_between_two_nodes_is_away_until_it_is_settled,
                      a_node_that_is_away_is_away_and_comes_back, the_brokers_user_is_enough_for_a_cluster);
 }

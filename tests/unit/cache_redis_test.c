@@ -171,7 +171,7 @@ static bool serve(void)
 static struct cache_redis *redis;
 static char names[ACCOUNTS][NAME_MAX_BYTES + 1] = {"default"};
 static struct instant now;
-static unsigned ups, downs, answers, lost_answers;
+static unsigned ups, downs, moves, answers, lost_answers;
 static char last_answer[64];
 
 static void on_up(void *self)
@@ -184,6 +184,13 @@ static void on_down(void *self)
 {
     (void)self;
     downs++;
+}
+
+static void on_moved(void *self, uint32_t account)
+{
+    (void)self;
+    (void)account;
+    moves++;
 }
 
 static void on_changed(void *self, uint32_t account, const char *text, size_t bytes)
@@ -225,7 +232,7 @@ static void start(const char *scheme)
                                                 .accounts = (const char *)names,
                                                 .name_room = sizeof *names,
                                                 .account_count = ACCOUNTS,
-                                                .told = {on_up, on_down, on_changed, on_answered, on_line, NULL}};
+                                                .told = {on_up, on_down, on_moved, on_changed, on_answered, on_line, NULL}};
     now.mono_ms = 1000000;
     redis = cache_redis_new(&options);
     ck_assert_ptr_nonnull(redis);
@@ -347,6 +354,7 @@ START_TEST(what_has_moved_is_asked_for_there_from_then_on)
     ck_assert_uint_eq(server[1].asked, 0);
     ck_assert_uint_eq(answers, 2);
     ck_assert_uint_eq(downs, 0);
+    ck_assert_uint_eq(moves, 1);
     end();
 }
 END_TEST
@@ -363,6 +371,7 @@ START_TEST(what_is_about_to_move_is_asked_for_there_this_once)
     run();
     ck_assert_str_eq(last_answer, "here");
     ck_assert_uint_eq(server[1].scripts, 1);
+    ck_assert_uint_eq(moves, 0);
     end();
 }
 END_TEST
