@@ -236,6 +236,8 @@ static void compare(struct run *run)
     size_t count = sizeof members / sizeof *members - (jobs + stay > FEW); /* reasons of the rest change with the first */
     if (run->has_due && run->what == SORT_REDATE) /* in the order of their times, and by then not in that of their places */
         count = 5;
+    if (run->pick.word != NULL) /* states and reasons of the rest change with the first, and with them what is chosen */
+        return;
     if (run->what == SORT_MOVE && is_refused(run->rehearsed)) /* then those behind it stay, which a rehearsal does not see */
         return;
     if (run->what == SORT_MOVE && jobs + stay > (producers_are_heavy() ? 1 : FEW_READ)) /* the rest is read in another turn */
