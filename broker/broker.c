@@ -261,7 +261,8 @@ static bool broker_turn(struct broker *broker)
     notify_turn(broker->now.mono_ms);
     broker->reading = broker->access != NULL && access_serve(broker->access, broker->now);
     if (broker->cache != NULL)
-        cache_link_turn(broker->cache, broker->now, &broker->effects);
+        cache_link_turn(broker->cache, broker->now, broker->cache_woken, &broker->effects);
+    broker->cache_woken = false;
     feed_link_start(broker->feed, broker->now);
     feed_link_turn(broker->feed, broker->now, &broker->effects);
     act_at_once(broker);
@@ -397,9 +398,11 @@ static void wait_for_work(struct broker *broker)
         set_rest_timer(broker, rest_us);
         items[count++] = (zmq_pollitem_t){NULL, broker->rest_fd, ZMQ_POLLIN, 0};
     }
-    count += cache_items(broker, items + count);
-    if (zmq_poll(items, count, timeout_ms(broker, rest_us)) < 0)
+    int caches = cache_items(broker, items + count);
+    if (zmq_poll(items, count + caches, timeout_ms(broker, rest_us)) < 0)
         return;
+    for (int i = count; i < count + caches; i++)
+        broker->cache_woken = broker->cache_woken || items[i].revents != 0;
     if (items[WAIT_STORE].revents != 0) {
         drain_fd(broker->store_fd);
         broker->clean_at_ms = 0;

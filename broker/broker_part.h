@@ -50,6 +50,7 @@ struct broker {
     struct dispatch *dispatch;
     struct events *events;
     struct cache_link *cache; /* NULL: cache.kind is memory */
+    bool cache_woken; /* one of its files was ready */
     struct feed_link *feed;
     struct outcomes *outcomes;
     struct zones zones;

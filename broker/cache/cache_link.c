@@ -364,10 +364,13 @@ static void repair(struct cache_link *link)
         link->repair_next++;
 }
 
-void cache_link_turn(struct cache_link *link, struct instant now, struct effects *out)
+void cache_link_turn(struct cache_link *link, struct instant now, bool woken, struct effects *out)
 {
     link->now = now;
     link->out = out;
+    cache_redis_at(link->redis, now);
+    if (!woken && now.mono_ms < cache_link_next_mono_ms(link))
+        return;
     cache_redis_turn(link->redis, now);
     if (!cache_redis_is_up(link->redis))
         return;

@@ -51,7 +51,8 @@ struct cache_view { /* for people */
     size_t owed;         /* facts that Redis has not answered yet */
 };
 void cache_link_view(const struct cache_link *link, struct instant now, struct cache_view *out);
-void cache_link_turn(struct cache_link *link, struct instant now, struct effects *out);
+/* `woken`: one of its files is ready. Without that, and before its next moment, it does nothing but note the time. */
+void cache_link_turn(struct cache_link *link, struct instant now, bool woken, struct effects *out);
 size_t cache_link_fds(const struct cache_link *link, struct pollfd out[CACHE_LINK_FDS]);
 int64_t cache_link_next_mono_ms(const struct cache_link *link);
 

@@ -375,9 +375,14 @@ static void serve(struct cache_redis *redis)
         cache_end_turn(ends[i], fds[i].revents, redis->now_ms);
 }
 
-void cache_redis_turn(struct cache_redis *redis, struct instant now)
+void cache_redis_at(struct cache_redis *redis, struct instant now)
 {
     redis->now_ms = now.mono_ms;
+}
+
+void cache_redis_turn(struct cache_redis *redis, struct instant now)
+{
+    cache_redis_at(redis, now);
     serve(redis);
     cache_nodes_turn(redis->nodes, now.mono_ms);
     if (redis->sentinel != NULL && is_elsewhere(redis)) {

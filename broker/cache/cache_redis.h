@@ -50,6 +50,8 @@ void cache_redis_follow(struct cache_redis *redis, size_t account_count);
 
 bool cache_redis_is_up(const struct cache_redis *redis);
 const char *cache_redis_problem(const struct cache_redis *redis); /* why it is not up; never NULL */
+/* What is sent from now on is sent at that time. */
+void cache_redis_at(struct cache_redis *redis, struct instant now);
 /* Connects when it is time, reads and writes what there is. */
 void cache_redis_turn(struct cache_redis *redis, struct instant now);
 /* What to wait for. Returns how many. */

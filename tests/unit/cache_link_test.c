@@ -36,7 +36,7 @@ static void asks_poll(void *self, uint32_t account)
 static void turn(void)
 {
     for (int i = 0; i < 12; i++) {
-        cache_link_turn(link, rig->now, &rig->out);
+        cache_link_turn(link, rig->now, true, &rig->out);
         rig_keep(rig);
         fake_redis_turn(&fake);
     }
@@ -574,6 +574,21 @@ START_TEST(what_is_told_of_an_account_concerns_that_one_only)
 }
 END_TEST
 
+/* Nine of ten turns are about jobs alone. */
+START_TEST(a_turn_that_nothing_woke_reads_nothing_before_its_time)
+{
+    begin();
+    fake_redis_publish(&fake, "default", lines((struct redis_line){"CRITICAL", "CRITICAL", .version = 9}));
+    fake_redis_turn(&fake);
+    ck_assert_int_gt(cache_link_next_mono_ms(link), rig->now.mono_ms);
+    cache_link_turn(link, rig->now, false, &rig->out);
+    ck_assert(!closed(NUMBER));
+    cache_link_turn(link, rig->now, true, &rig->out);
+    ck_assert(closed(NUMBER));
+    end();
+}
+END_TEST
+
 START_TEST(each_account_is_polled_by_the_broker_that_has_its_lease)
 {
     begin_accounts(TWO_ACCOUNTS);
@@ -664,8 +679,8 @@ START_TEST(a_poll_that_is_to_prove_something_seems_begun_after_that)
     pass(15000);
     rig->now.mono_ms += 12000;
     fake.clock_ms += 12000;
-    cache_link_turn(link, rig->now, &rig->out); /* asks ... */
-    cache_link_turn(link, rig->now, &rig->out); /* ... and sends it */
+    cache_link_turn(link, rig->now, true, &rig->out); /* asks ... */
+    cache_link_turn(link, rig->now, true, &rig->out); /* ... and sends it */
     fake_redis_turn(&fake);                     /* is answered */
     rig->now.mono_ms += 200;
     fake.clock_ms += 200;
@@ -761,7 +776,8 @@ int main(void)
                                   while_it_is_away_a_broker_polls_by_itself_after_a_while_that_is_not_every_brokers,
                                   while_it_is_away_webhooks_close_at_once_and_open_only_when_a_poll_agrees,
                                   what_is_told_of_an_account_concerns_that_one_only,
-                                  each_account_is_polled_by_the_broker_that_has_its_lease,
+                                  a_turn_that_nothing_woke_reads_nothing_before_its_time,
+        each_account_is_polled_by_the_broker_that_has_its_lease,
                                   an_account_that_is_added_is_heard_of_over_a_new_connection,
                                   a_poll_seems_begun_no_later_than_it_was_however_clocks_are_set,
                                   a_poll_that_is_to_prove_something_seems_begun_after_that,

@@ -50,7 +50,7 @@ static void asks_poll(void *self, uint32_t account)
 static void turn(void)
 {
     for (int i = 0; i < 16; i++) {
-        cache_link_turn(link, rig->now, &rig->out);
+        cache_link_turn(link, rig->now, true, &rig->out);
         persist(NULL, rig->now, &rig->out);
         fake_redis_turn(&fake);
     }
