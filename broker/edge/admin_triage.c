@@ -143,19 +143,21 @@ static void end_reading(struct exchange *x, struct triage_work *work)
 
 /* ---- the call ---- */
 
+/* An export, too, waits for the disk: what it left out, because others had just ended it, lives again if the broker dies
+ * before that is durable; then nobody may have an answer that lacks it. */
 static enum admin_step end(struct admin_turn *turn, struct exchange *x, const struct triage_work *work)
 {
-    if (work->exports)
-        return triage_answer_export(x, work);
-    if (work->dry && work->touched == 0)
+    if (work->dry && work->touched == 0 && !work->exports)
         return triage_answer(x, work);
-    if (work->dry) {
+    if (work->dry && !work->exports) {
         x->phase = TRIAGE_OLDEST;
         return triage_ask_oldest(turn, x, work);
     }
-    log_event(LOG_INFO, "triaged", "by=%s what=%s jobs=%" PRIu64 " stay=%" PRIu64, x->grant.name,
-              triage_name(work->what.how), work->touched, triage_kept(work));
+    if (!work->exports)
+        log_event(LOG_INFO, "triaged", "by=%s what=%s jobs=%" PRIu64 " stay=%" PRIu64, x->grant.name,
+                  triage_name(work->what.how), work->touched, triage_kept(work));
     x->phase = TRIAGE_DONE;
+    x->trail.looks = work->exports;
     core_answer(turn->out, x->token);
     return STEP_WAIT;
 }
@@ -249,7 +251,7 @@ enum admin_step call_triage(struct admin_turn *turn, struct exchange *x)
         triage_take_oldest(x, work);
         return triage_answer(x, work);
     default:
-        return triage_answer(x, work);
+        return work->exports ? triage_answer_export(x, work) : triage_answer(x, work);
     }
 }
 

@@ -169,6 +169,18 @@ START_TEST(an_export_waits_until_what_was_accepted_before_it_is_on_disk)
 }
 END_TEST
 
+/* Found by the simulation, seed 82856: what others had just ended lived again after a crash, and was in no file. */
+START_TEST(an_export_waits_once_more_for_what_it_left_out_because_it_had_ended)
+{
+    rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
+    enqueue_at_once("a", 1, 10);
+    unsigned before = rig.waited;
+    struct reply reply = export("pool=us");
+    ck_assert_uint_eq(rig.waited - before, 2); /* for what was accepted, and for what was decided until it looked */
+    reply_free(&reply);
+}
+END_TEST
+
 START_TEST(what_cannot_be_read_is_left_out_of_an_export_and_told)
 {
     rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
@@ -220,6 +232,7 @@ int main(void)
     tcase_add_test(tests, an_export_is_read_page_by_page_and_by_whoever_may_read_messages);
     tcase_add_test(tests, what_comes_between_an_export_and_its_cancel_is_none_of_either);
     tcase_add_test(tests, an_export_waits_until_what_was_accepted_before_it_is_on_disk);
+    tcase_add_test(tests, an_export_waits_once_more_for_what_it_left_out_because_it_had_ended);
     tcase_add_test(tests, what_cannot_be_read_is_left_out_of_an_export_and_told);
     tcase_add_test(tests, large_documents_fill_many_pages_and_each_is_there_once);
     Suite *suite = suite_create("admin_export");

@@ -47,6 +47,7 @@ static struct rig {
     bool ready, hold_effects, refuse_busy, store_full;
     bool hold_records, until_asked; /* records from `durable_count` on are not on disk yet; until an answer waits for them */
     size_t durable_count;
+    unsigned waited; /* times that a call waited for all that was decided by then to be on disk */
     size_t bytes, step_bytes_max; /* of all records' texts; the most that one call of admin_serve() has added */
     void (*looked_up)(void); /* NULL; else called whenever an answer from disk has come, before it is given on */
     struct outcome_view outcomes; /* of the first pool; no host: it has none */
@@ -146,8 +147,10 @@ static void rig_commit(void)
     if (rig.hold_effects)
         return;
     for (size_t i = 0; i < rig.effects.effect_count; i++) {
-        if (admin_owns(rig.effects.effects[i].token))
+        if (admin_owns(rig.effects.effects[i].token)) {
+            rig.waited += rig.effects.effects[i].kind == EFFECT_ANSWER;
             admin_effect(rig.admin, &rig.effects.effects[i]);
+        }
     }
     rig.effects.effect_count = 0;
 }
