@@ -40,6 +40,7 @@ struct cast_job { /* what its producer knows of it */
     int moved_to;      /* the copy that is known of; 0: none */
     int copy_of;       /* -1: it is none */
     unsigned source;   /* jobs of one source come in their order; 0: its producer's own */
+    int64_t redated_us; /* when that was answered last */
     bool redated;      /* `due_ms` and `until_ms` count, not what it came with */
     int64_t due_ms, until_ms; /* 0: at once, never */
     bool dates_vague;  /* nobody can say whether it was copied before or after its original got others */

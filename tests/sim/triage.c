@@ -150,9 +150,12 @@ static void redated(const struct run *run, int job)
     struct cast_job *known = &cast_jobs[job];
     int64_t due_ms = run->has_due ? run->due_ms : cast_due_ms(job);
     int64_t until_ms = run->has_until ? run->until_ms : cast_expires_ms(job);
+    bool at_once = known->redated_us > run->asked_us; /* as another call: nobody knows which of them was the last */
     if (known->moved_to != 0) /* the answers may come in another order than the calls */
         cast_jobs[known->moved_to].dates_vague = true;
+    known->dates_vague = at_once || (known->copy_of >= 0 && known->dates_vague);
     known->redated = true;
+    known->redated_us = now_us();
     known->due_ms = due_ms;
     known->until_ms = until_ms;
 }
