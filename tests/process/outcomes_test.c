@@ -164,6 +164,9 @@ static bool is_complete(const struct platform *platform, const char *topic, size
 #define HOOK(port_format)                                                                                            \
     "outcome_url: \"http://127.0.0.1:" port_format "/hook\", outcome_secrets_file: outcome.secrets"
 
+/* One event a job: what is delivered later is none. */
+#define ONE_HOOK HOOK("%u") ", outcome_topics: [job.sent]"
+
 #define ROUNDS    8
 #define PER_ROUND 25
 
@@ -298,7 +301,7 @@ START_TEST(gone_is_told_and_asked_again_when_the_operator_says_so)
     atomic_store(&platform.shared->mood, PLATFORM_GONE);
     platform_start(&platform);
     platform_start(&other);
-    snprintf(more, sizeof more, "pools: {default: {" HOOK("%u") "}}\n", platform.port);
+    snprintf(more, sizeof more, "pools: {default: {" ONE_HOOK "}}\n", platform.port);
     begin(more, 1);
     enqueue("default", 1);
     AWAIT(pool_is("default", true, "status"), "410 is not told");
@@ -306,7 +309,7 @@ START_TEST(gone_is_told_and_asked_again_when_the_operator_says_so)
     MUST(number_at(view, "http_status") == 410 && text_at(view, "next_try_at") != NULL, "410 is not told");
     cJSON_Delete(view);
     rig_write(&rig, "outcome.secrets", OTHER_SECRET "\n"); /* and only that one */
-    snprintf(more, sizeof more, "pools: {default: {" HOOK("%u") "}}\n", other.port);
+    snprintf(more, sizeof more, "pools: {default: {" ONE_HOOK "}}\n", other.port);
     configure(more);
     hup();
     AWAIT(platform_count(&other) == 1, "the new target is not told");
@@ -329,7 +332,7 @@ START_TEST(nothing_but_a_2xx_is_a_yes_and_no_answer_leads_elsewhere)
     atomic_store(&platform.shared->mood, PLATFORM_ELSEWHERE);
     platform_start(&platform);
     platform_start(&other);
-    snprintf(more, sizeof more, "pools: {default: {" HOOK("%u") ", outcome_topics: [job.sent]}}\n", platform.port);
+    snprintf(more, sizeof more, "pools: {default: {" ONE_HOOK "}}\n", platform.port);
     begin(more, 1);
     enqueue("default", 1);
     AWAIT(pool_is("default", false, "status"), "a redirect is no failure");
@@ -361,7 +364,7 @@ START_TEST(a_status_counts_whatever_becomes_of_the_answers_body)
     platform_open(&platform, &rig, "platform", SECRET);
     atomic_store(&platform.shared->mood, PLATFORM_STOPS);
     platform_start(&platform);
-    snprintf(more, sizeof more, "pools: {default: {" HOOK("%u") "}}\n", platform.port);
+    snprintf(more, sizeof more, "pools: {default: {" ONE_HOOK "}}\n", platform.port);
     begin(more, 1);
     enqueue("default", 1);
     AWAIT(platform_count(&platform) == 1, "it was not told");
@@ -381,7 +384,7 @@ START_TEST(a_bad_file_of_secrets_changes_nothing_and_nothing_goes_out_unsigned)
     prepare(sets);
     platform_open(&platform, &rig, "platform", SECRET);
     platform_start(&platform);
-    snprintf(more, sizeof more, "pools: {default: {" HOOK("%u") "}}\n", platform.port);
+    snprintf(more, sizeof more, "pools: {default: {" ONE_HOOK "}}\n", platform.port);
     rig_write(&rig, "outcome.secrets", "\n");
     begin(more, 1);
     enqueue("default", 1);
