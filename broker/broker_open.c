@@ -172,25 +172,26 @@ static size_t keys_of(void *self, uint32_t account, const char *handle, uint64_t
     return recipients_homes(&broker->hash, broker->conf, account, handle, conversations);
 }
 
-/* False: the file is there and no good. */
+/* False: the file that is named is no good. */
 static bool read_cache_secret(const struct broker *broker, struct cache_seal *seal)
 {
     const char *path = broker->conf->cache.secret_file;
-    char *secret = path == NULL ? NULL : conf_read_secret(path);
-    if (path == NULL)
+    if (path == NULL) {
         log_event(LOG_WARN, "cache_people_apart",
                   "reason=\"without cache.secret_file who opted out at one broker is not closed at the others\"");
-    else if (secret == NULL)
+        return true;
+    }
+    char *secret = conf_read_secret(path);
+    bool good = secret != NULL && cache_seal_make(seal, secret);
+    if (secret == NULL)
         log_event(LOG_ERROR, "cache_secret_not_read", "file=%s reason=\"%s\"", path, strerror(errno));
-    else if (!cache_seal_make(seal, secret))
+    else if (!good)
         log_event(LOG_ERROR, "cache_secret_not_read", "file=%s reason=\"one line of %d or more characters is needed\"", path,
                   CACHE_SECRET_MIN);
-    else
-        path = NULL;
     if (secret != NULL)
         explicit_bzero(secret, strlen(secret));
     free(secret);
-    return path == NULL;
+    return good;
 }
 
 /* What other brokers know of lines and recipients; memory: there is none. */
