@@ -457,16 +457,16 @@ static void allow_polls(struct feed_link *link, struct instant now)
 
 void feed_link_effect(struct feed_link *link, const struct effect *effect)
 {
-    struct feed_message message = {.kind = FEED_ANSWER,
-                                   .request = effect->token & REQUEST_MASK,
-                                   .http_status = effect->code == CODE_NONE ? 200 : 503};
-    bool asked = (effect->token >> START_SHIFT & START_MASK) == (link->child.starts & START_MASK);
-    if (effect->kind != EFFECT_POLL && asked)
-        say(link, &message);
-    else if (effect->kind != EFFECT_POLL)
+    if (effect->kind == EFFECT_POLL) {
+        if (may_poll(link, effect->account, clock_read()))
+            feed_link_poll(link, effect->account);
+        return;
+    }
+    if ((effect->token >> START_SHIFT & START_MASK) != (link->child.starts & START_MASK))
         return; /* the child that waited for it is gone, and so is who had asked that one */
-    else if (may_poll(link, effect->account, clock_read()))
-        feed_link_poll(link, effect->account);
+    say(link, &(struct feed_message){.kind = FEED_ANSWER,
+                                     .request = effect->token & REQUEST_MASK,
+                                     .http_status = effect->code == CODE_NONE ? 200 : 503});
 }
 
 void feed_link_turn(struct feed_link *link, struct instant now, struct effects *out)
