@@ -12,6 +12,7 @@
 #include "tests/sim/calls.h"
 #include "tests/sim/cast.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/erasures.h"
 #include "tests/sim/house.h"
 #include "tests/sim/producers.h"
 #include "tests/sim/reference.h"
@@ -64,6 +65,12 @@ void sorting_end(struct run *run)
 
 /* ---- asking ---- */
 
+void sorting_named(const struct run *run)
+{
+    if (run->pick.conversation >= 0)
+        erasures_named(run->pick.conversation);
+}
+
 void sorting_target(const struct run *run, const char *path, unsigned limit, char *out, size_t room)
 {
     const struct pick *pick = &run->pick;
@@ -83,6 +90,7 @@ void sorting_target(const struct run *run, const char *path, unsigned limit, cha
     for (int i = 0; pick->conversation >= 0 && i < cast_recipients(pick->conversation, handles); i++)
         PUT("%s%%2B%s", i == 0 ? "&to=" : ",", handles[i] + 1);
 #undef PUT
+    sorting_named(run);
 }
 
 static void put_date(struct json_out *out, const char *name, bool given, int64_t at_ms)
@@ -271,6 +279,7 @@ static void rehearsed(void *self, uint64_t number, int status, const cJSON *answ
 {
     struct run *run = &sorting_runs[number];
     (void)self;
+    sorting_named(run);
     if (status == 200)
         run->rehearsed = cJSON_Duplicate(answer, true);
     both_answered(run);
@@ -297,6 +306,7 @@ static void answered(void *self, uint64_t number, int status, const cJSON *answe
     struct run *run = &sorting_runs[number];
     (void)self;
     run->is_open = false;
+    sorting_named(run);
     if (sorting_comes_again(status))
         marks_lost(run->what, &run->pick);
     else if (status == 200)

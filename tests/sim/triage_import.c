@@ -100,6 +100,7 @@ static void exported(void *self, uint64_t number, int status, const cJSON *answe
     struct run *run = &sorting_runs[number];
     const cJSON *item;
     (void)self;
+    sorting_named(run);
     if (sorting_comes_again(status)) {
         sorting_later(run, sorting_export);
         return;

@@ -52,8 +52,10 @@ void sorting_later(struct run *run, ground_action action);
 int sorting_number(const struct run *run);
 void sorting_ask(void *self, uint64_t number); /* its next call */
 void sorting_end(struct run *run);
-/* Path and query, with `limit` and where to go on. */
+/* Path and query, with `limit` and where to go on: naming whom it is for. */
 void sorting_target(const struct run *run, const char *path, unsigned limit, char *out, size_t room);
+/* Whoever it chooses is named in the audit of its calls, up to this moment. */
+void sorting_named(const struct run *run);
 bool sorting_comes_again(int status);
 
 /* ---- triage_marks.c ---- */
