@@ -23,6 +23,11 @@ static uint64_t next_random(uint64_t *seed)
 
 /* ---- files ---- */
 
+static bool all_zero(const uint8_t *data, size_t bytes)
+{
+    return bytes > 0 && data[0] == 0 && memcmp(data, data + 1, bytes - 1) == 0;
+}
+
 static int inode_new(struct sim *sim)
 {
     sim->inodes = must(realloc(sim->inodes, (size_t)(sim->inode_count + 1) * sizeof *sim->inodes));
@@ -173,11 +178,6 @@ static const char *base(const char *path)
 
 /* ---- the record ---- */
 
-static bool all_zero(const uint8_t *data, size_t bytes)
-{
-    return bytes > 0 && data[0] == 0 && memcmp(data, data + 1, bytes - 1) == 0;
-}
-
 static void record(struct sim *sim, struct sim_event event, const uint8_t *data, const char *name, const char *other)
 {
     if (!sim->recording)
@@ -186,7 +186,7 @@ static void record(struct sim *sim, struct sim_event event, const uint8_t *data,
         sim->event_room = sim->event_room * 2 + 256;
         sim->events = must(realloc(sim->events, sim->event_room * sizeof *sim->events));
     }
-    if (data != NULL && !all_zero(data, event.bytes))
+    if (data != NULL)
         event.data = memcpy(must(malloc(event.bytes + 1)), data, event.bytes);
     event.name = name != NULL ? must(strdup(name)) : NULL;
     event.other = other != NULL ? must(strdup(other)) : NULL;
@@ -202,7 +202,8 @@ void sim_record(struct sim *sim)
         record(sim, (struct sim_event){.what = SIM_CREATE, .inode = inode}, NULL, sim->names[i].name, NULL);
         uint8_t *data = must(malloc(file->size + 1));
         inode_get(file, 0, data, file->size);
-        record(sim, (struct sim_event){.what = SIM_WRITE, .inode = inode, .bytes = file->size}, data, NULL, NULL);
+        record(sim, (struct sim_event){.what = SIM_WRITE, .inode = inode, .bytes = file->size},
+               all_zero(data, file->size) ? NULL : data, NULL, NULL);
         free(data);
         record(sim, (struct sim_event){.what = SIM_SYNC, .inode = inode}, NULL, NULL, NULL);
     }
@@ -340,9 +341,10 @@ static int64_t sim_pwritev(void *self, int file, const struct iovec *parts, int 
     else if (!fits(sim, inode, offset + bytes))
         answer = -ENOSPC;
     if (answer > 0) {
-        inode_put(inode, offset, data, (size_t)answer);
+        const uint8_t *kept = all_zero(data, (size_t)answer) ? NULL : data;
+        inode_put(inode, offset, kept, (size_t)answer);
         record(sim, (struct sim_event){.what = SIM_WRITE, .inode = at, .offset = offset, .bytes = (size_t)answer},
-               data, NULL, NULL);
+               kept, NULL, NULL);
     }
     pthread_mutex_unlock(&sim->lock);
     free(data);
