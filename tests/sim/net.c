@@ -1,60 +1,16 @@
-/* net.c — see net.h. The calls of libzmq that the product makes, and what lies between two sockets. */
-#include "tests/sim/net.h"
+/* net.c — see net.h: what lies between two sockets. */
+#include "tests/sim/net_part.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <zmq.h>
 
-#include "tests/sim/house.h"
-
-#define QUEUE_MAX        1000 /* libzmq's high-water mark */
 #define CONNECT_AGAIN_US (100 * US_MS)
 #define HANDSHAKE_US     (2 * US_MS)
 #define SOCKETS_MAX      256
-#define CONNECTIONS_MAX  64   /* of a ROUTER that it still believes in */
-#define POLL_MAX         16
-
-struct queue {
-    struct packet *first, **last;
-    size_t count;
-};
-
-struct end { /* of a connection: what comes to it */
-    struct net_socket *socket; /* NULL: gone */
-    bool up;                   /* it believes in the connection */
-    int64_t last_us;           /* when the newest packet on its way to it arrives */
-    int64_t held_until_us;     /* nothing arrives before */
-    size_t on_its_way;
-};
-
-struct connection {
-    struct end client, server;
-    uint8_t id[5]; /* by which the ROUTER knows it */
-    char name[24]; /* the client's */
-    bool lost;     /* nothing arrives any more, at either end */
-};
-
-struct net_socket {
-    int type;
-    char endpoint[64], name[24];
-    struct process *process; /* NULL: a model's */
-    void (*readable)(void *self);
-    void *self;
-    struct fiber *owner;
-    struct queue inbox;
-    struct packet *reading; /* its parts are handed out one by one */
-    size_t read;
-    struct frame writing[NET_PARTS_MAX];
-    size_t written;
-    struct connection *connections[CONNECTIONS_MAX]; /* a DEALER has one */
-    size_t connection_count;
-    bool closed;
-};
 
 static struct net_socket *sockets[SOCKETS_MAX];
 static size_t socket_count;
@@ -64,15 +20,6 @@ static bool calm; /* healed */
 void (*net_broker_says)(const char *to, const struct frame *frames, size_t count);
 void (*net_worker_reads)(const struct process *worker, const struct frame *frames, size_t count);
 void (*net_client_says)(const char *from, const struct frame *frames, size_t count);
-
-struct fake_message { /* what a zmq_msg_t holds */
-    void *data;
-    size_t bytes;
-    bool more;
-    zmq_free_fn *let_go; /* NULL: it is ours */
-    void *hint;
-};
-_Static_assert(sizeof(struct fake_message) <= sizeof(zmq_msg_t), "it fits");
 
 void net_begin(void)
 {
@@ -135,7 +82,7 @@ static void tell(const struct net_socket *socket)
         process_wake(socket->process);
 }
 
-static struct net_socket *socket_new(int type)
+struct net_socket *net_socket_new(int type)
 {
     struct net_socket *socket = calloc(1, sizeof *socket);
     assert(socket != NULL && socket_count < SOCKETS_MAX);
@@ -240,6 +187,19 @@ static void connect_later(struct net_socket *client, int64_t in_us)
     ground_in(in_us, connect_now, client, 0);
 }
 
+void net_connect(struct net_socket *socket, const char *name, const char *endpoint)
+{
+    snprintf(socket->endpoint, sizeof socket->endpoint, "%s", endpoint);
+    snprintf(socket->name, sizeof socket->name, "%s", name);
+    connect_later(socket, HANDSHAKE_US);
+}
+
+bool net_has_room(const struct net_socket *client)
+{
+    return client->connection_count > 0 && client->connections[0]->client.up &&
+           client->connections[0]->server.on_its_way < QUEUE_MAX;
+}
+
 /* ---- on its way ---- */
 
 struct flight {
@@ -289,11 +249,11 @@ static void fly(struct connection *connection, struct end *to, struct packet *pa
     ground_at(at_us, arrive, flight, 0);
 }
 
-static bool send_from_client(struct net_socket *socket, const struct frame *frames, size_t count)
+bool net_send(struct net_socket *socket, const struct frame *frames, size_t count)
 {
-    struct connection *connection = socket->connection_count == 0 ? NULL : socket->connections[0];
-    if (connection == NULL || !connection->client.up || connection->server.on_its_way >= QUEUE_MAX)
+    if (!net_has_room(socket))
         return false;
+    struct connection *connection = socket->connections[0];
     if (net_client_says != NULL)
         net_client_says(connection->name, frames, count);
     struct frame with_id[NET_PARTS_MAX + 1];
@@ -303,33 +263,37 @@ static bool send_from_client(struct net_socket *socket, const struct frame *fram
     return true;
 }
 
-/* 0, or an errno. */
-static int send_from_server(struct net_socket *socket, const struct frame *frames, size_t count)
+struct connection *net_connection_of(const struct net_socket *server, const void *id, size_t bytes)
 {
-    for (size_t i = 0; i < socket->connection_count; i++) {
-        struct connection *connection = socket->connections[i];
-        if (frames[0].bytes != sizeof connection->id || memcmp(frames[0].data, connection->id, frames[0].bytes) != 0)
-            continue;
-        if (connection->client.on_its_way >= QUEUE_MAX)
-            return EAGAIN;
-        if (net_broker_says != NULL)
-            net_broker_says(connection->name, frames + 1, count - 1);
-        fly(connection, &connection->client, packet_new(frames + 1, count - 1));
-        return 0;
+    for (size_t i = 0; i < server->connection_count; i++) {
+        struct connection *connection = server->connections[i];
+        if (bytes == sizeof connection->id && memcmp(id, connection->id, bytes) == 0)
+            return connection;
     }
-    return EHOSTUNREACH;
+    return NULL;
+}
+
+int net_send_from_server(struct net_socket *socket, const struct frame *frames, size_t count)
+{
+    struct connection *connection = net_connection_of(socket, frames[0].data, frames[0].bytes);
+    if (connection == NULL)
+        return EHOSTUNREACH;
+    if (connection->client.on_its_way >= QUEUE_MAX)
+        return EAGAIN;
+    if (net_broker_says != NULL)
+        net_broker_says(connection->name, frames + 1, count - 1);
+    fly(connection, &connection->client, packet_new(frames + 1, count - 1));
+    return 0;
 }
 
 /* ---- for models ---- */
 
 struct net_socket *net_dealer(const char *name, const char *endpoint, void (*readable)(void *self), void *self)
 {
-    struct net_socket *socket = socket_new(ZMQ_DEALER);
+    struct net_socket *socket = net_socket_new(ZMQ_DEALER);
     socket->readable = readable;
     socket->self = self;
-    snprintf(socket->endpoint, sizeof socket->endpoint, "%s", endpoint);
-    snprintf(socket->name, sizeof socket->name, "%s", name);
-    connect_later(socket, HANDSHAKE_US);
+    net_connect(socket, name, endpoint);
     return socket;
 }
 
@@ -338,17 +302,12 @@ bool net_is_up(const struct net_socket *socket)
     return socket->connection_count > 0;
 }
 
-bool net_send(struct net_socket *socket, const struct frame *frames, size_t count)
-{
-    return send_from_client(socket, frames, count);
-}
-
 struct packet *net_receive(struct net_socket *socket)
 {
     return queue_take(&socket->inbox);
 }
 
-static void socket_gone(struct net_socket *socket, bool in_silence)
+void net_socket_gone(struct net_socket *socket, bool in_silence)
 {
     int64_t heard_us = in_silence ? draw_delay_us(&losses, US_S, 40 * US_S) : draw_delay_us(&losses, 100, 5 * US_MS);
     while (socket->connection_count > 0) {
@@ -368,7 +327,7 @@ void net_process_gone(const struct process *process, bool in_silence)
 {
     for (size_t i = 0; i < socket_count;)
         if (sockets[i]->process == process)
-            socket_gone(sockets[i], in_silence);
+            net_socket_gone(sockets[i], in_silence);
         else
             i++;
 }
@@ -402,7 +361,8 @@ void net_mishap(struct stream *stream)
         break;
     case 2:
         fault(FAULT_PARTITION_ONE_WAY);
-        note_world("net: nothing reaches the broker from %s for %lld ms", connection->name, (long long)(for_us / US_MS));
+        note_world("net: nothing reaches the broker from %s for %lld ms", connection->name,
+                   (long long)(for_us / US_MS));
         hold(&connection->server, for_us);
         break;
     case 3:
@@ -439,307 +399,4 @@ void net_heal(void)
             sockets[i]->connections[j]->server.held_until_us = 0;
         }
     }
-}
-
-/* ---- libzmq, as the product calls it ---- */
-
-void *zmq_ctx_new(void)
-{
-    return malloc(1);
-}
-
-int zmq_ctx_term(void *context)
-{
-    free(context);
-    return 0;
-}
-
-void *zmq_socket(void *context, int type)
-{
-    (void)context;
-    return socket_new(type);
-}
-
-int zmq_close(void *at)
-{
-    socket_gone(at, false);
-    return 0;
-}
-
-int zmq_bind(void *at, const char *endpoint)
-{
-    struct net_socket *socket = at;
-    snprintf(socket->endpoint, sizeof socket->endpoint, "%s", endpoint);
-    return 0;
-}
-
-int zmq_connect(void *at, const char *endpoint)
-{
-    struct net_socket *socket = at;
-    snprintf(socket->endpoint, sizeof socket->endpoint, "%s", endpoint);
-    snprintf(socket->name, sizeof socket->name, "%s", process_current()->name);
-    connect_later(socket, HANDSHAKE_US);
-    return 0;
-}
-
-int zmq_setsockopt(void *at, int option, const void *value, size_t bytes)
-{
-    (void)at;
-    (void)option;
-    (void)value;
-    (void)bytes;
-    return 0;
-}
-
-static int events_of(const struct net_socket *socket)
-{
-    int events = socket->inbox.first != NULL || socket->reading != NULL ? ZMQ_POLLIN : 0;
-    if (socket->type == ZMQ_DEALER && socket->connection_count > 0 &&
-        socket->connections[0]->server.on_its_way < QUEUE_MAX)
-        events |= ZMQ_POLLOUT;
-    return events;
-}
-
-/* A file that is never ready: whoever waits is woken by name. */
-static int idle_file(void)
-{
-    static int file = -1;
-    if (file < 0)
-        file = eventfd(0, EFD_CLOEXEC);
-    return file;
-}
-
-int zmq_getsockopt(void *at, int option, void *value, size_t *bytes)
-{
-    int answer = option == ZMQ_FD ? idle_file() : events_of(at);
-    assert(*bytes == sizeof answer && (option == ZMQ_FD || option == ZMQ_EVENTS));
-    memcpy(value, &answer, sizeof answer);
-    return 0;
-}
-
-int zmq_msg_init(zmq_msg_t *message)
-{
-    *(struct fake_message *)message = (struct fake_message){NULL, 0, false, NULL, NULL};
-    return 0;
-}
-
-int zmq_msg_close(zmq_msg_t *message)
-{
-    struct fake_message *fake = (struct fake_message *)message;
-    if (fake->let_go != NULL)
-        fake->let_go(fake->data, fake->hint);
-    else
-        free(fake->data);
-    *fake = (struct fake_message){NULL, 0, false, NULL, NULL};
-    return 0;
-}
-
-int zmq_msg_init_data(zmq_msg_t *message, void *data, size_t bytes, zmq_free_fn *let_go, void *hint)
-{
-    *(struct fake_message *)message = (struct fake_message){data, bytes, false, let_go, hint};
-    return 0;
-}
-
-void *zmq_msg_data(zmq_msg_t *message)
-{
-    return ((struct fake_message *)message)->data;
-}
-
-size_t zmq_msg_size(const zmq_msg_t *message)
-{
-    return ((const struct fake_message *)message)->bytes;
-}
-
-int zmq_msg_more(const zmq_msg_t *message)
-{
-    return ((const struct fake_message *)message)->more;
-}
-
-const char *zmq_msg_gets(const zmq_msg_t *message, const char *property)
-{
-    (void)message;
-    (void)property;
-    return NULL;
-}
-
-int zmq_msg_recv(zmq_msg_t *message, void *at, int flags)
-{
-    struct net_socket *socket = at;
-    (void)flags;
-    if (socket->reading == NULL) {
-        socket->reading = queue_take(&socket->inbox);
-        socket->read = 0;
-    }
-    if (socket->reading == NULL) {
-        errno = EAGAIN;
-        return -1;
-    }
-    if (socket->read == 0 && socket->type == ZMQ_DEALER)
-        net_worker_reads(process_current(), socket->reading->parts, socket->reading->count);
-    struct frame part = socket->reading->parts[socket->read++];
-    struct fake_message *fake = (struct fake_message *)message;
-    fake->let_go = NULL;
-    fake->data = malloc(part.bytes + 1);
-    assert(fake->data != NULL);
-    if (part.bytes > 0)
-        memcpy(fake->data, part.data, part.bytes);
-    fake->bytes = part.bytes;
-    fake->more = socket->read < socket->reading->count;
-    if (!fake->more) {
-        packet_free(socket->reading);
-        socket->reading = NULL;
-    }
-    return (int)part.bytes;
-}
-
-static void forget_written(struct net_socket *socket)
-{
-    for (size_t i = 0; i < socket->written; i++)
-        free((void *)(uintptr_t)socket->writing[i].data);
-    socket->written = 0;
-}
-
-static int send_whole(struct net_socket *socket)
-{
-    if (socket->type == ZMQ_ROUTER)
-        return send_from_server(socket, socket->writing, socket->written);
-    if (socket->type == ZMQ_DEALER)
-        return send_from_client(socket, socket->writing, socket->written) ? 0 : EAGAIN;
-    return 0; /* XPUB: nobody follows */
-}
-
-/* Whether it can be sent is known at the first part of a message. */
-static int refusal(const struct net_socket *socket, const void *id, size_t bytes)
-{
-    if (socket->type == ZMQ_DEALER)
-        return (events_of(socket) & ZMQ_POLLOUT) != 0 ? 0 : EAGAIN;
-    for (size_t i = 0; i < socket->connection_count; i++) {
-        const struct connection *connection = socket->connections[i];
-        if (bytes == sizeof connection->id && memcmp(id, connection->id, bytes) == 0)
-            return connection->client.on_its_way >= QUEUE_MAX ? EAGAIN : 0;
-    }
-    return socket->type == ZMQ_ROUTER ? EHOSTUNREACH : 0;
-}
-
-int zmq_send(void *at, const void *data, size_t bytes, int flags)
-{
-    struct net_socket *socket = at;
-    assert(socket->written < NET_PARTS_MAX);
-    if (socket->written == 0) {
-        int why = refusal(socket, data, bytes);
-        if (why != 0) {
-            errno = why;
-            return -1;
-        }
-    }
-    void *copy = malloc(bytes + 1);
-    assert(copy != NULL);
-    if (bytes > 0)
-        memcpy(copy, data, bytes);
-    socket->writing[socket->written++] = (struct frame){copy, bytes};
-    if ((flags & ZMQ_SNDMORE) != 0)
-        return (int)bytes;
-    int why = send_whole(socket);
-    forget_written(socket);
-    errno = why;
-    return why == 0 ? (int)bytes : -1;
-}
-
-int zmq_msg_send(zmq_msg_t *message, void *at, int flags)
-{
-    int sent = zmq_send(at, zmq_msg_data(message), zmq_msg_size(message), flags);
-    if (sent >= 0)
-        zmq_msg_close(message);
-    return sent;
-}
-
-static int look(zmq_pollitem_t *items, int count)
-{
-    struct pollfd files[POLL_MAX];
-    nfds_t file_count = 0;
-    int found = 0;
-    for (int i = 0; i < count; i++) {
-        items[i].revents = 0;
-        if (items[i].socket != NULL)
-            items[i].revents = (short)(events_of(items[i].socket) & items[i].events);
-        else
-            files[file_count++] = (struct pollfd){.fd = items[i].fd, .events = POLLIN};
-        found += items[i].revents != 0;
-    }
-    poll(files, file_count, 0);
-    for (int i = 0, at = 0; i < count; i++) {
-        if (items[i].socket != NULL)
-            continue;
-        items[i].revents = (files[at++].revents & POLLIN) != 0 ? ZMQ_POLLIN : 0;
-        found += items[i].revents != 0;
-    }
-    return found;
-}
-
-int zmq_poll(zmq_pollitem_t *items, int count, long timeout_ms)
-{
-    assert(count <= POLL_MAX);
-    int found = look(items, count);
-    if (found > 0 || timeout_ms == 0)
-        return found;
-    fiber_wait(timeout_ms < 0 ? US_NEVER : now_us() + timeout_ms * US_MS);
-    house_in_wait();
-    return look(items, count);
-}
-
-const char *zmq_strerror(int number)
-{
-    return strerror(number);
-}
-
-/* ---- what it calls only where keys are in force, which they are not here ---- */
-
-int zmq_has(const char *capability)
-{
-    (void)capability;
-    abort();
-}
-
-int zmq_curve_public(char *public_key, const char *secret_key)
-{
-    (void)public_key;
-    (void)secret_key;
-    abort();
-}
-
-int zmq_curve_keypair(char *public_key, char *secret_key)
-{
-    (void)public_key;
-    (void)secret_key;
-    abort();
-}
-
-int zmq_socket_monitor(void *at, const char *endpoint, int events)
-{
-    (void)at;
-    (void)endpoint;
-    (void)events;
-    abort();
-}
-
-int zmq_unbind(void *at, const char *endpoint)
-{
-    (void)at;
-    (void)endpoint;
-    abort();
-}
-
-char *zmq_z85_encode(char *out, const uint8_t *data, size_t bytes)
-{
-    (void)out;
-    (void)data;
-    (void)bytes;
-    abort();
-}
-
-uint8_t *zmq_z85_decode(uint8_t *out, const char *text)
-{
-    (void)out;
-    (void)text;
-    abort();
 }

@@ -1,5 +1,5 @@
 /* net.h — the network between broker, workers and producers: libzmq's calls, with connections that delay, hold back,
- * lose and come again, unseen by one end or both (net.c has the calls themselves).
+ * lose and come again, unseen by one end or both (net_zmq.c has the calls themselves).
  *
  * A connection keeps the order of what it carries, as TCP does; what is lost with one, and what an old one still
  * carries beside a new one, is lost and comes late. */
@@ -18,7 +18,6 @@
 
 struct packet { /* a whole message */
     struct packet *next;
-    int64_t at_us; /* when it arrives */
     size_t count;
     struct frame *parts;
 };
