@@ -9,14 +9,28 @@
 #include "tests/sim/house.h"
 #include "tests/sim/net.h"
 
-struct hand { /* the last lease of a job that a worker has read of */
+#define HANDS 8 /* leases of one job that somebody may still act on */
+
+struct hand { /* a lease that a worker has read of */
     const struct process *worker;
     int64_t over_mono_us; /* on the worker's own clock */
     char lease[65];
     bool revoked;
 };
 
-static struct hand hands[CAST_JOBS_MAX];
+/* Not the last one only: who was stopped, or cut off, and goes on when another has the job long since, is what it is about. */
+static struct {
+    struct hand last[HANDS];
+    unsigned count;
+} hands[CAST_JOBS_MAX];
+
+static struct hand *hand_of(const struct process *worker, int job)
+{
+    for (unsigned i = hands[job].count; i-- > 0 && hands[job].count - i <= HANDS;)
+        if (hands[job].last[i % HANDS].worker == worker)
+            return &hands[job].last[i % HANDS];
+    return NULL;
+}
 
 static void take_job(const struct process *worker, const struct frame *lease, const struct frame *json)
 {
@@ -30,7 +44,7 @@ static void take_job(const struct process *worker, const struct frame *lease, co
         int64_t time_ms = house_conf()->worker.request_timeout_ms;
         time_ms = lease_ms < time_ms ? lease_ms : time_ms;
         hand.over_mono_us = machine_mono_us(worker->machine) + time_ms * US_MS;
-        hands[job] = hand;
+        hands[job].last[hands[job].count++ % HANDS] = hand;
     }
     cJSON_Delete(document);
 }
@@ -40,8 +54,9 @@ static void take_revoke(const struct process *worker, const struct frame *lease)
     char text[65] = "";
     frame_text(*lease, text, sizeof text);
     for (int job = 0; job < cast_job_count; job++)
-        if (hands[job].worker == worker && strcmp(hands[job].lease, text) == 0)
-            hands[job].revoked = true;
+        for (unsigned i = 0; i < HANDS; i++)
+            if (hands[job].last[i].worker == worker && strcmp(hands[job].last[i].lease, text) == 0)
+                hands[job].last[i].revoked = true;
 }
 
 static void worker_reads(const struct process *worker, const struct frame *frames, size_t count)
@@ -57,8 +72,10 @@ static void worker_reads(const struct process *worker, const struct frame *frame
 /* Neither the first time nor when a request is written again. */
 void hands_begun(const struct process *worker, int job)
 {
-    struct hand *hand = &hands[job];
-    if (hand->worker != worker)
+    const struct hand *hand = hand_of(worker, job);
+    if (hand == NULL && hands[job].count <= HANDS)
+        breach("P2", about_job(job), "%s begins job %d, and has never read of a lease of it", worker->name, job);
+    if (hand == NULL)
         return;
     if (hand->revoked)
         breach("P3", about_job(job), "%s begins job %d, and has read that its lease is revoked", worker->name, job);
