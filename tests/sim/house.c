@@ -149,9 +149,9 @@ static void write_conf(void)
     house.growth_factor = factor, house.growth_floor = floor, house.level = level;
 }
 
-bool house_moves_by_policy(void)
+bool house_moves_by_policy(int pool)
 {
-    return house.moves;
+    return house.moves && pool == 0;
 }
 
 bool house_is_tight(void)

@@ -21,7 +21,7 @@ unsigned house_growth_most(int line);  /* on the first day; 0: no limit */
 int64_t house_ramp_step_us(int pool);
 unsigned house_ramp_percent(int pool); /* of its first step */
 /* Do policies move conversations off lines that cannot send; may new ones begin on AT_RISK lines? */
-bool house_moves_by_policy(void);
+bool house_moves_by_policy(int pool);
 bool house_places_at_risk(void);
 /* Are a day's budgets so small that some jobs would wait for days? */
 bool house_is_tight(void);

@@ -30,14 +30,11 @@ bool operators_may_have_paused(enum pause_scope scope, int line, int conversatio
 /* Did somebody give the line a reputation that may have been in force since then? Did somebody cordon it? */
 bool operators_may_have_set(int line, int64_t since_us);
 bool operators_surely_cordoned(int line, int64_t *since_us);
-/* May the conversation have been moved off a line on purpose, ever? */
-bool operators_may_have_moved(int conversation);
 bool operators_ever_suppressed(int conversation);
 int64_t operators_stopped_since_us(int conversation); /* surely, by an operator; US_NEVER: not surely */
-bool operators_ever_failed_backlog(void);
+bool operators_may_have_failed(int job); /* with all that waited on a line */
 /* Nothing is surely in force any more. */
 void operators_unsure(void);
-bool operators_may_drain(int line); /* a drain may be under way */
 bool operators_ever_drained_line(int line);
 
 #endif

@@ -1,11 +1,8 @@
 /* operators_known.c — what is known of the operators' pauses, cordons and the rest: maybe from the asking on, surely
  * from the answer on. */
-#include <string.h>
-
-#include "tests/sim/erasures.h"
-#include "tests/sim/house.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/operators_part.h"
+#include "tests/sim/whereabouts.h"
 #include "tests/sim/witness.h"
 #include "tests/sim/witness_stops.h"
 
@@ -19,9 +16,8 @@ static struct {
     struct known paused[PAUSE_SCOPE_COUNT][CAST_ALL];
     struct known cordoned[CAST_LINES], set[CAST_LINES], drained[CAST_LINES];
     struct known stopped[CAST_CONVERSATIONS]; /* suppressed by an operator */
-    bool moved[CAST_ALL];
     bool suppressed[CAST_CONVERSATIONS], ever_suppressed[CAST_CONVERSATIONS];
-    bool ever_failed_backlog;
+    int64_t failed_us[CAST_LINES]; /* what waited there, the last time it was asked for; 0: never */
     bool ramped[CAST_LINES];
 } operators;
 
@@ -68,9 +64,9 @@ void known_asking(struct wish *wish)
     wish->ends = known == NULL ? 0 : known->ends;
     wish->begins = known == NULL ? 0 : known->begins;
     if (wish->act == ACT_DRAIN && (wish->drain == DRAIN_MOVE || wish->drain == DRAIN_REPLACE))
-        memset(operators.moved, true, sizeof operators.moved);
+        whereabouts_drained(wish->target);
     if (wish->act == ACT_DRAIN && wish->drain == DRAIN_FAIL)
-        operators.ever_failed_backlog = true;
+        operators.failed_us[wish->target] = now_us();
     if (wish->act == ACT_DRAIN && wish->drain == DRAIN_RAMP)
         operators.ramped[wish->target] = true;
     if (wish->act == ACT_SUPPRESS)
@@ -78,7 +74,7 @@ void known_asking(struct wish *wish)
     if (wish->act == ACT_UNSUPPRESS)
         stops_may_lift(wish->target);
     if (wish->act == ACT_MOVE)
-        operators.moved[wish->target] = true;
+        whereabouts_moved(wish->target);
     if (wish->act == ACT_SETTLE)
         cast_jobs[wish->job].settle_asked = true;
     if (wish->act == ACT_REQUEUE)
@@ -179,11 +175,6 @@ bool operators_surely_cordoned(int line, int64_t *since_us)
     return operators.cordoned[line].surely;
 }
 
-bool operators_may_have_moved(int conversation)
-{
-    return operators.moved[conversation] || house_moves_by_policy() || erasures_may_have_forgotten(conversation);
-}
-
 int64_t operators_stopped_since_us(int conversation)
 {
     const struct known *stopped = &operators.stopped[cast_base(conversation)];
@@ -196,9 +187,15 @@ bool operators_ever_suppressed(int conversation)
     return operators.ever_suppressed[cast_base(conversation)];
 }
 
-bool operators_ever_failed_backlog(void)
+/* What is handed in later is not meant. */
+bool operators_may_have_failed(int job)
 {
-    return operators.ever_failed_backlog;
+    const struct cast_job *known = &cast_jobs[job];
+    for (int line = 0; line < CAST_LINES; line++)
+        if (operators.failed_us[line] != 0 && operators.failed_us[line] >= known->first_sent_us &&
+            cast_pool_of_line(line) == cast_pool_of(known->conversation))
+            return true;
+    return false;
 }
 
 static void unsure(struct known *known)
@@ -222,12 +219,6 @@ void operators_unsure(void)
         operators.suppressed[conversation] =
             operators.suppressed[conversation] || operators.ever_suppressed[conversation];
     }
-    memset(operators.moved, true, sizeof operators.moved);
-}
-
-bool operators_may_drain(int line)
-{
-    return operators.drained[line].maybe;
 }
 
 bool operators_ever_drained_line(int line)

@@ -31,7 +31,7 @@ enum heard { HEARD_NOTHING, HEARD_SENT, HEARD_RETURNED, HEARD_UNKNOWN, HEARD_RET
 
 struct given { /* one JOB */
     char lease[LEASE_TEXT_MAX], worker[WORKER_NAME_MAX];
-    int job;
+    int job, line;
     int64_t at_us;
     bool unsettled, done;
     bool named_anew;  /* a READY of its worker has come since, or may have: it may be free again */
@@ -126,7 +126,7 @@ static bool may_be_over(int job)
     const struct cast_job *known = &cast_jobs[job];
     const struct entry *entry = entry_of(job);
     return entry->over_us != 0 || known->final || may_have_expired(job) || known->cancel_asked || known->settle_asked ||
-           known->requeued || entry->may_be_replaced || entry->may_have_failed || operators_ever_failed_backlog() ||
+           known->requeued || entry->may_be_replaced || entry->may_have_failed || operators_may_have_failed(job) ||
            operators_ever_suppressed(known->conversation) || provider_ever_stopped(known->conversation) ||
            erasures_may_have_ended(job) || triage_may_have_ended(job) ||
            provider_has(job);
@@ -384,7 +384,20 @@ static bool is_first_try(const cJSON *document)
     return json_int(document, "attempt", &attempt) && attempt == 1 && !json_bool(document, "unsettled", true);
 }
 
-void reference_given(const char *worker, int job, struct frame lease, const cJSON *document)
+/* What nobody knows is settled with the same key, where that is known (promise P4). */
+static void check_unknown(int job, int line, bool unsettled)
+{
+    const struct given *last = last_given(job);
+    if (!is_judged(job) || !entry_of(job)->is_unknown || cast_jobs[job].settle_asked)
+        return;
+    if (!unsettled)
+        breach("P4", about_job(job), "job %d is given out as settled, though nobody knows how its last try went", job);
+    if (last != NULL && last->line != line)
+        breach("P4", about_job(job), "job %d is given out on line %d, though nobody knows how its try on line %d went", job,
+               line, last->line);
+}
+
+void reference_given(const char *worker, int job, int line, struct frame lease, const cJSON *document)
 {
     uint64_t number = 0;
     struct entry *entry = entry_of(job);
@@ -396,15 +409,13 @@ void reference_given(const char *worker, int job, struct frame lease, const cJSO
         breach("P4", about_job(job), "a lease is given out twice: %.*s", (int)lease.bytes, (const char *)lease.data);
     bool unsettled = json_bool(document, "unsettled", false);
     entry->is_unknown = entry->is_unknown || surely_hangs(job);
-    if (is_judged(job) && entry->is_unknown && !unsettled && !cast_jobs[job].settle_asked)
-        breach("P4", about_job(job), "job %d is given out as settled, though nobody knows how its last try went",
-               job);
+    check_unknown(job, line, unsettled);
     if (is_judged(job))
         check_given(job, is_first_try(document));
     assert(reference.given_count < LEASES_MAX);
     struct given *given = &reference.given[reference.given_count];
     *given =
-        (struct given){.job = job, .at_us = now_us(), .unsettled = unsettled, .named_anew = worker_of(worker)->asks};
+        (struct given){.job = job, .line = line, .at_us = now_us(), .unsettled = unsettled, .named_anew = worker_of(worker)->asks};
     memcpy(given->lease, lease.data, lease.bytes);
     snprintf(given->worker, sizeof given->worker, "%s", worker);
     entry->last = reference.given_count++;

@@ -23,8 +23,9 @@ void reference_viewed(int job, const cJSON *view); /* the answer to STATUS or CA
 int reference_job(uint64_t number); /* -1: nobody was told of it */
 bool reference_was_given(int job);   /* ever */
 void reference_ended(int job, const char *why);     /* surely, by a word that nobody can take back */
-void reference_given(const char *worker, int job, struct frame lease, const cJSON *document); /* a JOB is said */
-void reference_done(struct frame lease);                                                      /* a DONE is said */
+/* A JOB is said. */
+void reference_given(const char *worker, int job, int line, struct frame lease, const cJSON *document);
+void reference_done(struct frame lease); /* a DONE is said */
 void reference_ready(const char *worker); /* a READY is answered */
 void reference_broker_down(void);
 void reference_wall_jumped(void);

@@ -7,8 +7,8 @@
 #include "lineward/json.h"
 #include "tests/sim/cast.h"
 #include "tests/sim/house.h"
-#include "tests/sim/operators.h"
 #include "tests/sim/provider.h"
+#include "tests/sim/whereabouts.h"
 #include "tests/sim/witness_lines.h"
 
 #define SURELY_US (30 * US_S) /* from the grant to the JOB it takes less */
@@ -151,7 +151,7 @@ static void check_home(int job, int line, bool has_chat)
 {
     int conversation = cast_jobs[job].conversation;
     bool sure = wants_home(conversation) >= 0 && (wants.named[conversation] || wants.imported[conversation]) &&
-                !operators_may_have_moved(conversation);
+                !whereabouts_may_have_left(conversation);
     if (!sure)
         return;
     struct about about = {job, conversation, line};

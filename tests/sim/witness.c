@@ -18,6 +18,7 @@
 #include "tests/sim/reference.h"
 #include "tests/sim/triage.h"
 #include "tests/sim/wants.h"
+#include "tests/sim/whereabouts.h"
 #include "tests/sim/witness_hands.h"
 #include "tests/sim/witness_lines.h"
 #include "tests/sim/witness_stops.h"
@@ -118,7 +119,7 @@ static void check_cause(int job, enum job_state state, const char *code)
     if (state == JOB_SUPPRESSED && !provider_ever_stopped(known->conversation) &&
         !operators_ever_suppressed(known->conversation))
         uncaused(job, state, code, "nobody stopped its recipient");
-    if (state == JOB_FAILED && code != NULL && strcmp(code, "held") == 0 && !operators_ever_failed_backlog())
+    if (state == JOB_FAILED && code != NULL && strcmp(code, "held") == 0 && !operators_may_have_failed(job))
         uncaused(job, state, code, "no line was drained to fail");
     if (state == JOB_FAILED && number >= 1000 && !provider_ever_answered(job, (int)number))
         uncaused(job, state, code, "the provider never said so");
@@ -205,6 +206,7 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us
         return;
     }
     tell_change(job, text, json_string(view, "reason"), json_string(view, "line"));
+    whereabouts_seen(cast_jobs[job].conversation, cast_line_of(json_string(view, "line")));
     if (strcmp(text, "leased") == 0) /* its JOB may have been lost with the broker that granted it */
         witness.given[cast_jobs[job].conversation] = true;
     if (of_cancel && json_get(view, "cancel") != NULL)
@@ -260,7 +262,7 @@ void witness_arrived(int job, int conversation, int line, const char *key, const
     }
     if (strcmp(seen->key, key) != 0)
         breach("P4", about_job(job), "job %d comes with key %s, and came with %s", job, key, seen->key);
-    if (seen->line != line && !operators_may_have_moved(conversation) && !cast_jobs[job].requeued)
+    if (seen->line != line && !whereabouts_may_have_left(conversation) && !cast_jobs[job].requeued)
         breach("P4", about_job(job), "job %d comes on line %d, and came on %d", job, line, seen->line);
 }
 
@@ -291,7 +293,7 @@ void witness_message(int job, int line, bool new_chat)
     struct seen *seen = &witness.jobs[job];
     int conversation = cast_jobs[job].conversation;
     bool known = witness.placed[conversation] || wants_home(conversation) == line; /* its chat may have vanished since */
-    bool first = new_chat && !known && !operators_may_have_moved(conversation);
+    bool first = new_chat && !known && !whereabouts_may_have_left(conversation);
     if (first && witness.given_us[conversation] > lines_forgotten_us())
         lines_placed(job, line);
     witness.placed[conversation] = true;
@@ -371,12 +373,13 @@ static void job_given(const char *worker, struct frame lease, const struct frame
     int64_t attempt = 0;
     bool unsettled = json_bool(document, "unsettled", true);
     bool has_chat = json_string(document, "chat_id") != NULL;
-    bool fresh = !witness.given[conversation] && !has_chat && !operators_may_have_moved(conversation) &&
+    bool fresh = !witness.given[conversation] && !has_chat && !whereabouts_may_have_left(conversation) &&
                  json_int(document, "attempt", &attempt) && attempt == 1 && !unsettled;
     if (!witness.given[conversation])
         witness.given_us[conversation] = now_us();
     witness.given[conversation] = true;
-    reference_given(worker, job, lease, document);
+    whereabouts_seen(conversation, line);
+    reference_given(worker, job, line, lease, document);
     cJSON_Delete(document);
     if (witness.jobs[job].given_us == 0)
         witness.jobs[job].given_us = now_us() + 1;
@@ -434,6 +437,7 @@ void witness_deceived(void)
     lines_mistaken();
     stops_forget();
     operators_unsure();
+    whereabouts_deceived();
     erasures_deceived();
     looks_forget();
 }

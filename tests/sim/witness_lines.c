@@ -29,7 +29,7 @@ struct word { /* that is surely in force */
 struct eye {
     int64_t newest_ms; /* changed_at of the newest event that arrived */
     struct word critical, at_risk, flagged;
-    bool ever_critical, ever_flagged, refused;
+    bool ever_critical, ever_flagged, ever_missing, refused;
     int64_t given_us[GIVEN_MAX];
     unsigned given;
     int64_t placed_us[PLACED_MAX];
@@ -258,6 +258,7 @@ void lines_polled(int account, int64_t begun_mono_ms, bool good, bool cached, co
             continue;
         bool healthy = words[line] == REPUTATION_HEALTHY;
         eyes[line].ever_critical = eyes[line].ever_critical || words[line] == REPUTATION_CRITICAL;
+        eyes[line].ever_missing = eyes[line].ever_missing || words[line] == REPUTATION_UNKNOWN;
         bool was_sure = eyes[line].critical.sure;
         weigh_poll(&eyes[line].critical, begun_mono_ms, cached, healthy);
         if (was_sure && !eyes[line].critical.sure)
@@ -297,6 +298,11 @@ bool lines_is_surely_critical(int line, int64_t *since_us)
 bool lines_was_ever_critical(int line)
 {
     return eyes[line].ever_critical;
+}
+
+bool lines_was_ever_missing(int line)
+{
+    return eyes[line].ever_missing;
 }
 
 bool lines_was_ever_flagged(int line)

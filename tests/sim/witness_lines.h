@@ -26,6 +26,7 @@ void lines_forget(void); /* the clocks have jumped: nothing is sure any more */
 void lines_mistaken(void);
 int64_t lines_forgotten_us(void); /* the last time; what was spent before is not counted */
 
+bool lines_was_ever_missing(int line); /* in a list */
 /* Has the broker surely heard that the line is CRITICAL, and no word of it being better? */
 bool lines_is_surely_critical(int line, int64_t *since_us);
 bool lines_was_ever_critical(int line);
