@@ -17,7 +17,6 @@
 
 struct tally {
     struct core *core;
-    int64_t wall_ms;
     uint64_t jobs, by_state[JOB_STATE_COUNT];
     uint32_t line_waiting[LINES_MAX], line_leased[LINES_MAX];
     uint64_t pool_waiting[POOLS_MAX], pool_leased[POOLS_MAX], pool_unplaced[POOLS_MAX];
@@ -36,7 +35,7 @@ static void count(void *self, const struct job_view *view)
     size_t line;
     tally->jobs++;
     tally->by_state[view->state]++;
-    reference_audit_job(view, tally->wall_ms);
+    reference_audit_job(view);
     bool waits = view->state == JOB_QUEUED, leased = view->state == JOB_LEASED;
     if (view->pool < POOLS_MAX) {
         tally->pool_waiting[view->pool] += waits;
@@ -98,7 +97,6 @@ static void audit_all(struct broker *broker)
     uint32_t cursor = 0;
     memset(&tally, 0, sizeof tally);
     tally.core = broker->core;
-    tally.wall_ms = broker->now.wall_ms;
     reference_audit_begin();
     while (core_jobs_walk(broker->core, &cursor, 100000, broker->now, count, &tally))
         continue;

@@ -13,6 +13,7 @@
 #include "lineward/signature.h"
 #include "tests/sim/cast.h"
 #include "tests/sim/provider.h"
+#include "tests/sim/reference.h"
 #include "tests/sim/witness_lines.h"
 #include "tests/sim/witness_stops.h"
 
@@ -262,6 +263,7 @@ void child_post(struct hook *hook)
     child.waiting[child.waiting_count++] = (struct waiting){child.requests, hook, child.life};
     lines_hook_arrives(hook);
     stops_hook_arrives(hook);
+    reference_hook_arrives(hook);
     ground_in(ANSWER_US, give_up, NULL, child.requests);
     say(&message);
 }

@@ -86,7 +86,7 @@ static struct hook *post(int account, char *body)
     assert(hook != NULL && body != NULL);
     hook->body = body;
     hook->account = account;
-    hook->line = hook->conversation = -1;
+    hook->line = hook->conversation = hook->job = -1;
     snprintf(hook->id, sizeof hook->id, "msg_%" PRIu64, ++hooks.count);
     hooks.old[hooks.old_count++ % OLD_MAX] = hook;
     if (!hooks.calm && chance(&hooks.luck, 60)) {
@@ -208,7 +208,8 @@ void hooks_message_sent(int job, int conversation, int line, const char *key, co
         put_handle(&out, "sender_handle", number);
         put(&out, "idempotency_key", key);
         put_now(&out, moments[i]);
-        post(cast_account_of_line(line), end_body(&out));
+        struct hook *hook = post(cast_account_of_line(line), end_body(&out));
+        hook->job = job;
     }
 }
 

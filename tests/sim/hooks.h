@@ -14,7 +14,7 @@ struct hook { /* one webhook */
     bool forged; /* or signed by another account, which is no better */
     bool astray;
     /* what it says, for the witness: a line's turn (line >= 0) or an opt-out */
-    int line, conversation;
+    int line, conversation, job; /* job: its message; -1: none */
     enum reputation word;
     int64_t changed_ms;
     unsigned arrivals; /* counted by the witness */

@@ -41,7 +41,7 @@ static struct {
 } house;
 
 static char conf_text[4096];
-static unsigned pace_most[2], new_most[2], daily_most[2], ramp_percent[2];
+static unsigned pace_most[2], new_most[2], daily_most[2], ramp_percent[2], attempts_least[2];
 static int64_t ramp_step_us[2];
 
 /* What the witness holds against what goes out. */
@@ -56,6 +56,7 @@ static void note_limits(const struct conf *conf)
             new_most[at] = (unsigned)policy->new_conversations_per_day;
         daily_most[at] = (unsigned)policy->daily_messages;
         ramp_step_us[at] = policy->ramp_step_ms * US_MS;
+        attempts_least[at] = (unsigned)policy->attempts_max;
         ramp_percent[at] = (unsigned)policy->ramp_percent[0];
     }
 }
@@ -73,6 +74,11 @@ unsigned house_new_conversations_most(int pool)
 unsigned house_daily_most(int pool)
 {
     return daily_most[pool];
+}
+
+unsigned house_attempts_least(int pool)
+{
+    return attempts_least[pool];
 }
 
 unsigned house_growth_most(int line)
@@ -384,9 +390,9 @@ static void go_on(void *self, uint64_t arg)
 
 static void jump(int64_t by_us)
 {
+    witness_wall_jumps(by_us);
     house.machine.wall_off_us += by_us;
     note_world("house: the wall clock jumps by %lld s", (long long)(by_us / US_S));
-    witness_wall_jumped(by_us);
 }
 
 static void clock_mishap(void)

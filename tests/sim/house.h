@@ -18,6 +18,7 @@ unsigned house_pace_most(int pool);
 unsigned house_new_conversations_most(int pool);
 unsigned house_daily_most(int pool); /* 0: no limit */
 unsigned house_growth_most(int line);  /* on the first day; 0: no limit */
+unsigned house_attempts_least(int pool); /* after which a job fails */
 int64_t house_ramp_step_us(int pool);
 unsigned house_ramp_percent(int pool); /* of its first step */
 /* Do policies move conversations off lines that cannot send; may new ones begin on AT_RISK lines? */

@@ -25,7 +25,6 @@
 #define SURELY_US       (40 * US_S) /* of a lease of 45 s, with clocks that drift: by then it has not lapsed */
 #define SETTLED_US      (10 * US_S) /* what was told so long ago was there when the broker chose */
 #define DUE_MS          5000
-#define ATTEMPTS_LEAST  2 /* that a policy here allows (house.c) */
 
 enum heard { HEARD_NOTHING, HEARD_SENT, HEARD_RETURNED, HEARD_UNKNOWN, HEARD_RETRY, HEARD_REJECTED };
 
@@ -47,6 +46,7 @@ struct entry {
     int64_t over_us; /* when it was surely over; 0: it may live */
     const char *why_over;
     bool is_placed, cancel_told, may_be_replaced, in_list;
+    bool may_be_told;     /* a webhook that knows its message has come */
     bool may_have_failed; /* a RESULT that may have ended it, or an outcome that others may have settled */
     bool is_unknown;      /* a try of it surely had an unknown outcome */
     unsigned failures;    /* tries that surely failed */
@@ -65,7 +65,7 @@ static struct {
     int given_count;
     uint64_t strangers; /* jobs of the broker's list whose number nobody was told */
     int64_t down_us; /* when the broker ended last */
-    bool wall_jumped;
+    int64_t wall_most_ms; /* that the broker's clock has said before it jumped */
 } reference;
 
 static struct entry *entry_of(int job)
@@ -115,12 +115,21 @@ static void over(int job, const char *why)
     entry->over_us = now_us();
 }
 
-static bool may_have_expired(int job)
+/* The latest time that the broker has ever seen, if its clock was ahead for a while: then it may have done by then what was
+ * to be done at that time. */
+static int64_t wall_most_ms(void)
 {
-    int64_t expires_ms = cast_expires_ms(job), wall_ms = machine_wall_us(house_machine()) / US_MS;
-    return triage_dates_are_open(job) || (expires_ms != 0 && (reference.wall_jumped || wall_ms + DUE_MS >= expires_ms));
+    int64_t wall_ms = machine_wall_us(house_machine()) / US_MS;
+    return wall_ms > reference.wall_most_ms ? wall_ms : reference.wall_most_ms;
 }
 
+static bool may_have_expired(int job)
+{
+    int64_t expires_ms = cast_expires_ms(job);
+    return triage_dates_are_open(job) || (expires_ms != 0 && wall_most_ms() + DUE_MS >= expires_ms);
+}
+
+/* That the provider has its message ends no job by itself: the broker has to hear of it. */
 static bool may_be_over(int job)
 {
     const struct cast_job *known = &cast_jobs[job];
@@ -128,8 +137,12 @@ static bool may_be_over(int job)
     return entry->over_us != 0 || known->final || may_have_expired(job) || known->cancel_asked || known->settle_asked ||
            known->requeued || entry->may_be_replaced || entry->may_have_failed || operators_may_have_failed(job) ||
            operators_ever_suppressed(known->conversation) || provider_ever_stopped(known->conversation) ||
-           erasures_may_have_ended(job) || triage_may_have_ended(job) ||
-           provider_has(job);
+           erasures_may_have_ended(job) || triage_may_have_ended(job) || entry->may_be_told;
+}
+
+bool reference_may_be_over(int job)
+{
+    return !cast_jobs[job].acked || !is_judged(job) || may_be_over(job);
 }
 
 static bool surely_lives(int job)
@@ -185,7 +198,7 @@ static void result_said(struct frame lease, const struct frame *json)
     given->heard = heard_of(json);
     if (given->heard == HEARD_RETRY && !again && !entry->is_unknown)
         entry->failures++;
-    if (given->heard == HEARD_REJECTED || given->heard == HEARD_SENT || entry->failures >= ATTEMPTS_LEAST)
+    if (given->heard == HEARD_REJECTED || given->heard == HEARD_SENT || entry->failures >= house_attempts_least(cast_pool_of(cast_jobs[given->job].conversation)))
         entry->may_have_failed = true;
 }
 
@@ -362,8 +375,7 @@ static void check_others(int job, bool first_try)
 static void check_due(int job)
 {
     int64_t due_ms = cast_due_ms(job);
-    if (due_ms != 0 && !triage_dates_are_open(job) && !reference.wall_jumped &&
-        machine_wall_us(house_machine()) / US_MS < due_ms - DUE_MS)
+    if (due_ms != 0 && !triage_dates_are_open(job) && wall_most_ms() < due_ms - DUE_MS)
         breach("P2", about_job(job), "job %d is given out before it falls due", job);
 }
 
@@ -438,7 +450,7 @@ int reference_job(uint64_t number)
     return NOTHING;
 }
 
-static void check_state(int job, const struct job_view *view, int64_t wall_ms)
+static void check_state(int job, const struct job_view *view)
 {
     const struct cast_job *known = &cast_jobs[job];
     int64_t due_ms = cast_due_ms(job);
@@ -449,11 +461,11 @@ static void check_state(int job, const struct job_view *view, int64_t wall_ms)
         return;
     if (!known->has_due && view->state == JOB_SCHEDULED)
         breach("audit", about_job(job), "job %d is scheduled, but is due at once", job);
-    if (due_ms != 0 && !triage_dates_are_open(job) && !reference.wall_jumped && wall_ms < due_ms - DUE_MS && view->state != JOB_SCHEDULED)
+    if (due_ms != 0 && !triage_dates_are_open(job) && wall_most_ms() < due_ms - DUE_MS && view->state != JOB_SCHEDULED)
         breach("audit", about_job(job), "job %d is %s, but not due yet", job, state);
 }
 
-void reference_audit_job(const struct job_view *view, int64_t wall_ms)
+void reference_audit_job(const struct job_view *view)
 {
     int job = reference_job(view->number);
     if (job == NOTHING) {
@@ -472,7 +484,7 @@ void reference_audit_job(const struct job_view *view, int64_t wall_ms)
     if (view->pool != (uint32_t)cast_pool_of(known->conversation) ||
         (view->expires_ms != cast_expires_ms(job) && !triage_dates_are_open(job)))
         breach("audit", about_job(job), "job %d lives with another pool or expiry", job);
-    check_state(job, view, wall_ms);
+    check_state(job, view);
 }
 
 /* It may be there without anybody having been told its number. */
@@ -504,6 +516,12 @@ void reference_settle(void)
             breach("audit", about_job(job), "job %d is left in the broker though its end was told", job);
 }
 
+void reference_hook_arrives(const struct hook *hook)
+{
+    if (hook->job >= 0)
+        entry_of(hook->job)->may_be_told = true;
+}
+
 void reference_broker_down(void)
 {
     reference.down_us = now_us();
@@ -511,9 +529,9 @@ void reference_broker_down(void)
         reference.given[i].forgotten = reference.given[i].forgotten || !is_current(&reference.given[i]);
 }
 
-void reference_wall_jumped(void)
+void reference_wall_jumps(void)
 {
-    reference.wall_jumped = true;
+    reference.wall_most_ms = wall_most_ms();
 }
 
 void reference_begin(void)

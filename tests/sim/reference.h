@@ -12,6 +12,7 @@
 #include <cjson/cJSON.h>
 
 #include "broker/core/core.h"
+#include "tests/sim/hooks.h"
 #include "tests/sim/net.h"
 
 void reference_begin(void);
@@ -20,6 +21,7 @@ void reference_begin(void);
 void reference_offered(int job);                   /* its first ENQUEUE is about to leave, by whichever way */
 void reference_acked(int job);                     /* before the ACK counts as known */
 void reference_viewed(int job, const cJSON *view); /* the answer to STATUS or CANCEL */
+bool reference_may_be_over(int job); /* or gone */
 int reference_job(uint64_t number); /* -1: nobody was told of it */
 bool reference_was_given(int job);   /* ever */
 void reference_ended(int job, const char *why);     /* surely, by a word that nobody can take back */
@@ -27,12 +29,13 @@ void reference_ended(int job, const char *why);     /* surely, by a word that no
 void reference_given(const char *worker, int job, int line, struct frame lease, const cJSON *document);
 void reference_done(struct frame lease); /* a DONE is said */
 void reference_ready(const char *worker); /* a READY is answered */
+void reference_hook_arrives(const struct hook *hook);
 void reference_broker_down(void);
-void reference_wall_jumped(void);
+void reference_wall_jumps(void); /* from where it is */
 
 /* ---- the broker's own list, job by job ---- */
 void reference_audit_begin(void);
-void reference_audit_job(const struct job_view *view, int64_t wall_ms);
+void reference_audit_job(const struct job_view *view);
 void reference_audit_end(void);
 /* All is healed, and each job has ended as far as its producer was told: nothing is left. */
 void reference_settle(void);

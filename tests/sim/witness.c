@@ -200,7 +200,7 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us
         return;
     }
     if (text == NULL) {
-        if (!witness.wall_jumped)
+        if (!witness.wall_jumped || !reference_may_be_over(job))
             breach("P1", about_job(job), "job %d was acknowledged and is %s", job, code == NULL ? "?" : code);
         cast_jobs[job].forgiven = true; /* it ended more than three days ago, as the clock had it */
         return;
@@ -415,14 +415,14 @@ void witness_broker_down(void)
     reference_broker_down();
 }
 
-void witness_wall_jumped(int64_t by_us)
+void witness_wall_jumps(int64_t by_us)
 {
     if (by_us > INT64_C(48) * US_H || by_us < -INT64_C(48) * US_H)
         witness.wall_jumped = true;
     looks_forget();
     lines_forget();
     stops_forget();
-    reference_wall_jumped();
+    reference_wall_jumps();
 }
 
 void witness_deceived(void)

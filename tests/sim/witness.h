@@ -35,7 +35,7 @@ void witness_broker_up(void);
 void witness_broker_down(void);
 /* The disk forgot what it had promised: of jobs and pauses until now nothing is sure any more. */
 void witness_deceived(void);
-void witness_wall_jumped(int64_t by_us);
+void witness_wall_jumps(int64_t by_us); /* from where it is */
 
 /* What the core says of a job and the lines, for a person. */
 void witness_explain(int job);
