@@ -261,6 +261,8 @@ void child_post(struct hook *hook)
     }
     message.webhook.request = ++child.requests;
     child.waiting[child.waiting_count++] = (struct waiting){child.requests, hook, child.life};
+    if (hook->arrived_us == 0)
+        hook->arrived_us = now_us();
     lines_hook_arrives(hook);
     stops_hook_arrives(hook);
     reference_hook_arrives(hook);

@@ -66,8 +66,6 @@ static void deliver_in(struct hook *hook, int64_t in_us)
 
 void hooks_answered(struct hook *hook, int status)
 {
-    if (status == 0)
-        hook->arrivals++; /* it may have been heard all the same */
     bool again = status == 0 || status >= 500;
     if (!again && !hooks.calm && chance(&hooks.luck, 40)) {
         fault(FAULT_WEBHOOK_TWICE);

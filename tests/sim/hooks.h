@@ -17,7 +17,7 @@ struct hook { /* one webhook */
     int line, conversation, job; /* job: its message; -1: none */
     enum reputation word;
     int64_t changed_ms;
-    unsigned arrivals; /* counted by the witness */
+    int64_t arrived_us; /* for the first time; 0: not yet */
     bool flagged, closes, opts_out;
 };
 

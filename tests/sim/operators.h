@@ -29,10 +29,13 @@ int64_t operators_paused_since_us(int line, int conversation, char campaign);
 bool operators_may_have_paused(enum pause_scope scope, int line, int conversation, char campaign, int64_t since_us);
 /* Did somebody give the line a reputation that may have been in force since then? Did somebody cordon it? */
 bool operators_may_have_set(int line, int64_t since_us);
+/* And may it be a better one than that, now? */
+bool operators_may_have_bettered(int line, enum reputation than);
 bool operators_surely_cordoned(int line, int64_t *since_us);
 bool operators_ever_suppressed(int conversation);
 int64_t operators_stopped_since_us(int conversation); /* surely, by an operator; US_NEVER: not surely */
 bool operators_may_have_failed(int job); /* with all that waited on a line */
+void operators_wall_jumps(void); /* what has an end may end at another time */
 /* Nothing is surely in force any more. */
 void operators_unsure(void);
 bool operators_ever_drained_line(int line);

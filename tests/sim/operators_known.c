@@ -6,15 +6,18 @@
 #include "tests/sim/witness.h"
 #include "tests/sim/witness_stops.h"
 
+#define ENDS_EARLY_US US_S /* at most, what has an end: clocks drift */
+
 struct known { /* of one pause, cordon, ... */
     bool surely, maybe;
-    int64_t since_us, over_us;
+    int64_t since_us, until_us, over_us; /* until: surely, if nobody ends it before */
     unsigned ends, begins; /* that were asked for */
 };
 
 static struct {
     struct known paused[PAUSE_SCOPE_COUNT][CAST_ALL];
     struct known cordoned[CAST_LINES], set[CAST_LINES], drained[CAST_LINES];
+    enum reputation best[CAST_LINES]; /* that may be set */
     struct known stopped[CAST_CONVERSATIONS]; /* suppressed by an operator */
     bool suppressed[CAST_CONVERSATIONS], ever_suppressed[CAST_CONVERSATIONS];
     int64_t failed_us[CAST_LINES]; /* what waited there, the last time it was asked for; 0: never */
@@ -52,6 +55,8 @@ bool known_begins(enum act act)
 void known_asking(struct wish *wish)
 {
     struct known *known = known_of(wish);
+    if (wish->act == ACT_SET && (!known->maybe || wish->word < operators.best[wish->target]))
+        operators.best[wish->target] = wish->word;
     wish->asked = true;
     wish->asked_us = now_us();
     if (known != NULL && known_begins(wish->act)) {
@@ -81,15 +86,21 @@ void known_asking(struct wish *wish)
         witness_requeued(wish->job);
 }
 
+static bool is_sure(const struct known *known)
+{
+    return known->surely && now_us() < known->until_us;
+}
+
 void known_answered(const struct wish *wish, enum code code)
 {
     struct known *known = known_of(wish);
     if (known == NULL)
         return;
-    if (known_begins(wish->act) && code == CODE_NONE && wish->for_ms == 0 && known->ends == wish->ends) {
-        if (!known->surely)
+    if (known_begins(wish->act) && code == CODE_NONE && known->ends == wish->ends) {
+        if (!is_sure(known))
             known->since_us = now_us();
         known->surely = true;
+        known->until_us = wish->for_ms == 0 ? US_NEVER : wish->asked_us + wish->for_ms * US_MS - ENDS_EARLY_US;
     } else if ((!known_begins(wish->act) || wish->unknown) && known->begins == wish->begins) {
         known->surely = known->maybe = false;
         known->over_us = now_us();
@@ -147,7 +158,7 @@ int64_t operators_paused_since_us(int line, int conversation, char campaign)
     int64_t since_us = US_NEVER;
     for (int scope = 0; scope < PAUSE_SCOPE_COUNT; scope++) {
         const struct known *known = pause_of((enum pause_scope)scope, line, conversation, campaign);
-        if (known != NULL && known->surely && known->since_us < since_us)
+        if (known != NULL && is_sure(known) && known->since_us < since_us)
             since_us = known->since_us;
     }
     return since_us;
@@ -167,6 +178,11 @@ bool operators_may_have_set(int line, int64_t since_us)
 {
     const struct known *known = &operators.set[line];
     return known->maybe || known->over_us > since_us;
+}
+
+bool operators_may_have_bettered(int line, enum reputation than)
+{
+    return operators.set[line].maybe && operators.best[line] < than;
 }
 
 bool operators_surely_cordoned(int line, int64_t *since_us)
@@ -196,6 +212,19 @@ bool operators_may_have_failed(int job)
             cast_pool_of_line(line) == cast_pool_of(known->conversation))
             return true;
     return false;
+}
+
+static void forget_end(struct known *known)
+{
+    if (known->until_us != US_NEVER)
+        known->surely = false;
+}
+
+void operators_wall_jumps(void)
+{
+    for (int scope = 0; scope < PAUSE_SCOPE_COUNT; scope++)
+        for (int target = 0; target < CAST_ALL; target++)
+            forget_end(&operators.paused[scope][target]);
 }
 
 static void unsure(struct known *known)

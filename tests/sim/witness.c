@@ -332,7 +332,7 @@ void witness_begun(const struct process *worker, const char *url, const char *bo
     witness.jobs[job].begun = true;
     witness.jobs[job].begun_us = now_us();
     note(about_job(job), "%s: begins job %d", worker->name, job);
-    if (witness.deceived) /* its conversation may know a chat on another line (lines_mistaken) */
+    if (witness.deceived) /* its conversation may know a chat on another line (lines_deceived) */
         line = witness.jobs[job].given_line;
     if (line < 0)
         breach("form", about_job(job), "a request for job %d begins on no line: %s", job, url);
@@ -420,8 +420,8 @@ void witness_wall_jumps(int64_t by_us)
     if (by_us > INT64_C(48) * US_H || by_us < -INT64_C(48) * US_H)
         witness.wall_jumped = true;
     looks_forget();
-    lines_forget();
-    stops_forget();
+    lines_wall_jumps();
+    operators_wall_jumps();
     reference_wall_jumps();
 }
 
@@ -433,9 +433,8 @@ void witness_deceived(void)
         cast_jobs[job].forgiven = true;
     memset(witness.placed, true, sizeof witness.placed);
     memset(witness.given, true, sizeof witness.given);
-    lines_forget();
-    lines_mistaken();
-    stops_forget();
+    lines_deceived();
+    stops_deceived();
     operators_unsure();
     whereabouts_deceived();
     erasures_deceived();

@@ -36,6 +36,7 @@ struct eye {
     unsigned placed;
     int64_t made_us[MADE_MAX]; /* messages, by the provider */
     unsigned made;
+    int64_t bettered_us;  /* when a list said so last; what had arrived by then may have been overtaken */
     int64_t recovered_us; /* surely CRITICAL until then, and not opened before; 0: not known */
     unsigned recovered_starts, recovered_given; /* of the broker by then, of JOBs since */
 };
@@ -50,9 +51,15 @@ static int64_t mono_ms(void)
 
 /* ---- what is given out and begins ---- */
 
-static bool is_in_force(int line, const struct word *word)
+/* An operator's word stands above the provider's, as long as it lasts. It lifts no flag, which is another matter. */
+static bool is_critical(int line)
 {
-    return word->sure && !operators_may_have_set(line, now_us());
+    return eyes[line].critical.sure && !operators_may_have_bettered(line, REPUTATION_CRITICAL);
+}
+
+static bool is_at_risk(int line)
+{
+    return eyes[line].at_risk.sure && !operators_may_have_bettered(line, REPUTATION_AT_RISK);
 }
 
 static void check_closed(int job, int line, int64_t grace_us, const char *what)
@@ -60,10 +67,10 @@ static void check_closed(int job, int line, int64_t grace_us, const char *what)
     const struct eye *eye = &eyes[line];
     const struct cast_job *known = &cast_jobs[job];
     struct about about = {job, known->conversation, line};
-    if (is_in_force(line, &eye->critical) && now_us() > eye->critical.since_us + grace_us)
+    if (is_critical(line) && now_us() > eye->critical.since_us + grace_us)
         breach("P3", about, "job %d %s on line %d, which was accepted to be CRITICAL at %.6f", job, what, line,
                (double)eye->critical.since_us / 1e6);
-    if (is_in_force(line, &eye->flagged) && !eye->refused && now_us() > eye->flagged.since_us + grace_us)
+    if (eye->flagged.sure && now_us() > eye->flagged.since_us + grace_us)
         breach("P3", about, "job %d %s on line %d, which was accepted to be FLAGGED at %.6f", job, what, line,
                (double)eye->flagged.since_us / 1e6);
     int64_t paused_us = operators_paused_since_us(line, known->conversation, known->campaign);
@@ -77,7 +84,7 @@ static void check_new(int job, int line)
     const struct eye *eye = &eyes[line];
     struct about about = {job, cast_jobs[job].conversation, line};
     int64_t cordoned_us;
-    if (!house_places_at_risk() && is_in_force(line, &eye->at_risk) && now_us() > eye->at_risk.since_us)
+    if (!house_places_at_risk() && is_at_risk(line) && now_us() > eye->at_risk.since_us)
         breach("P5", about, "job %d begins a conversation on line %d, accepted to be AT_RISK at %.6f", job, line,
                (double)eye->at_risk.since_us / 1e6);
     if (operators_surely_cordoned(line, &cordoned_us) && now_us() > cordoned_us)
@@ -194,12 +201,11 @@ static void hear_healthy(struct word *word)
     word->healthy_told = true;
 }
 
-void lines_hook_arrives(struct hook *hook)
+void lines_hook_arrives(const struct hook *hook)
 {
     struct eye *eye = hook->line < 0 ? NULL : &eyes[hook->line];
     if (eye == NULL || hook->forged)
         return;
-    hook->arrivals++;
     eye->ever_critical = eye->ever_critical || hook->word == REPUTATION_CRITICAL;
     eye->ever_flagged = eye->ever_flagged || hook->flagged;
     if (hook->changed_ms <= eye->newest_ms)
@@ -218,17 +224,14 @@ void lines_hook_arrives(struct hook *hook)
 void lines_hook_taken(const struct hook *hook)
 {
     struct eye *eye = hook->line < 0 ? NULL : &eyes[hook->line];
-    if (eye == NULL || hook->arrivals != 1 || hook->changed_ms != eye->newest_ms ||
-        house_machine()->wall_off_us != 0)
+    if (eye == NULL || hook->changed_ms != eye->newest_ms || eye->bettered_us >= hook->arrived_us)
         return;
     if (hook->word == REPUTATION_CRITICAL)
         begin(&eye->critical);
     if (hook->word == REPUTATION_AT_RISK)
         begin(&eye->at_risk);
-    if (hook->flagged) {
+    if (hook->flagged)
         begin(&eye->flagged);
-        eye->refused = false;
-    }
 }
 
 static void weigh_poll(struct word *word, int64_t begun_mono_ms, bool cached, bool healthy)
@@ -257,6 +260,8 @@ void lines_polled(int account, int64_t begun_mono_ms, bool good, bool cached, co
         if (cast_account_of_line(line) != account)
             continue;
         bool healthy = words[line] == REPUTATION_HEALTHY;
+        if (healthy)
+            eyes[line].bettered_us = now_us();
         eyes[line].ever_critical = eyes[line].ever_critical || words[line] == REPUTATION_CRITICAL;
         eyes[line].ever_missing = eyes[line].ever_missing || words[line] == REPUTATION_UNKNOWN;
         bool was_sure = eyes[line].critical.sure;
@@ -272,27 +277,30 @@ int64_t lines_forgotten_us(void)
     return forgotten_us;
 }
 
-void lines_forget(void)
+/* What was heard stands, whatever time it is. */
+void lines_wall_jumps(void)
 {
     forgotten_us = now_us();
     for (int line = 0; line < CAST_LINES; line++) {
-        eyes[line].critical.sure = eyes[line].at_risk.sure = eyes[line].flagged.sure = false;
         eyes[line].made = 0;
         eyes[line].recovered_us = 0;
         eyes[line].placed = 0; /* a clock that was a day ahead has let a day's budget pass */
     }
 }
 
-void lines_mistaken(void)
+void lines_deceived(void)
 {
-    for (int line = 0; line < CAST_LINES; line++)
+    lines_wall_jumps();
+    for (int line = 0; line < CAST_LINES; line++) {
+        eyes[line].critical.sure = eyes[line].at_risk.sure = eyes[line].flagged.sure = false;
         eyes[line].ever_flagged = true;
+    }
 }
 
 bool lines_is_surely_critical(int line, int64_t *since_us)
 {
     *since_us = eyes[line].critical.since_us;
-    return is_in_force(line, &eyes[line].critical);
+    return is_critical(line);
 }
 
 bool lines_was_ever_critical(int line)

@@ -17,13 +17,13 @@ void lines_message(int job, int line);
 /* The provider has answered that the line cannot send. */
 void lines_refused(int line);
 
-void lines_hook_arrives(struct hook *hook);
+void lines_hook_arrives(const struct hook *hook);
 void lines_hook_taken(const struct hook *hook);
 void lines_polled(int account, int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[]);
-void lines_forget(void); /* the clocks have jumped: nothing is sure any more */
-/* A try may be answered for another line from now on: one that the disk has lied about is given out anew on another line,
- * and the provider, which knows its key, answers with the chat on the first. */
-void lines_mistaken(void);
+void lines_wall_jumps(void); /* what was spent before is not counted any more */
+/* Nothing that was heard is sure. And a try may be answered for another line from now on: one that the disk has lied about
+ * is given out anew on another line, and the provider, which knows its key, answers with the chat on the first. */
+void lines_deceived(void);
 int64_t lines_forgotten_us(void); /* the last time; what was spent before is not counted */
 
 bool lines_was_ever_missing(int line); /* in a list */

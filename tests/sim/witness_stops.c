@@ -3,13 +3,12 @@
 
 #include "tests/sim/cast.h"
 #include "tests/sim/erasures.h"
-#include "tests/sim/house.h"
 #include "tests/sim/operators.h"
 
 static struct {
     int64_t newest_ms; /* of the recipient's words that have arrived */
     bool sure;         /* the last of them is STOP, and was answered 200 */
-    int64_t since_us;
+    int64_t since_us, lifted_us; /* lifted: by an operator, maybe */
 } recipients[CAST_ALL];
 
 static bool cancel_taken[CAST_JOBS_MAX];
@@ -43,9 +42,9 @@ bool stops_is_stopped(int conversation)
 void stops_given(int job, bool unsettled)
 {
     const struct cast_job *known = &cast_jobs[job];
-    if (known->forgiven || known->requeued || unsettled)
+    if (known->forgiven || unsettled)
         return;
-    if (cancel_taken[job])
+    if (cancel_taken[job] && !known->requeued) /* which it came back from */
         breach("P7", about_job(job), "job %d is given out anew, though its cancel was taken", job);
     int64_t since_us = stopped_since_us(known->conversation);
     if (now_us() > since_us)
@@ -74,7 +73,7 @@ void stops_hook_arrives(const struct hook *hook)
         return;
     int at = who(hook->conversation);
     erasures_named(hook->conversation);
-    if (!hook->opts_out)
+    if (!hook->opts_out && hook->changed_ms >= recipients[at].newest_ms) /* the later of the two counts */
         recipients[at].sure = false;
     if (hook->changed_ms > recipients[at].newest_ms)
         recipients[at].newest_ms = hook->changed_ms;
@@ -82,7 +81,7 @@ void stops_hook_arrives(const struct hook *hook)
 
 void stops_hook_taken(const struct hook *hook)
 {
-    if (!counts(hook) || !hook->opts_out || hook->arrivals != 1 || house_machine()->wall_off_us != 0 ||
+    if (!counts(hook) || !hook->opts_out || recipients[who(hook->conversation)].lifted_us >= hook->arrived_us ||
         hook->changed_ms != recipients[who(hook->conversation)].newest_ms || recipients[who(hook->conversation)].sure)
         return;
     recipients[who(hook->conversation)].sure = true;
@@ -92,9 +91,10 @@ void stops_hook_taken(const struct hook *hook)
 void stops_may_lift(int conversation)
 {
     recipients[who(conversation)].sure = false;
+    recipients[who(conversation)].lifted_us = now_us();
 }
 
-void stops_forget(void)
+void stops_deceived(void)
 {
     for (int conversation = 0; conversation < CAST_ALL; conversation++)
         recipients[conversation].sure = false;

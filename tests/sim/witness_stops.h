@@ -16,6 +16,6 @@ void stops_hook_arrives(const struct hook *hook);
 void stops_hook_taken(const struct hook *hook);
 /* An operator may have lifted what stops the recipient. */
 void stops_may_lift(int conversation);
-void stops_forget(void);
+void stops_deceived(void);
 
 #endif
