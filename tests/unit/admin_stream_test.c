@@ -248,7 +248,11 @@ START_TEST(so_many_may_follow_and_who_leaves_makes_room)
 }
 END_TEST
 
-enum { BATCHES = 100, BATCH = 20 }; /* more than the sockets' buffers take */
+enum {
+    BATCHES = 100, /* more than the sockets' buffers take */
+    BATCH = 20,
+    TURNS = 1000 /* in each the HTTP thread, which answers meanwhile, may send a chunk: until the buffers are full */
+};
 
 static void offer_much(void)
 {
@@ -272,9 +276,10 @@ START_TEST(a_follower_that_reads_nothing_is_cut_and_told_why)
     hear_until(&one, ": events follow");
     for (int i = 0; i < BATCHES; i++)
         offer_much();
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < TURNS; i++) {
         rig.now.mono_ms += STREAM_STUCK_MS / 3 + 1;
         rig_serve();
+        rig_expect("GET", "/healthz", NULL, NULL, 200);
     }
     while (hear(&one) && strstr(one.text, "you read too slowly") == NULL)
         continue;
