@@ -39,6 +39,7 @@ struct cast_job { /* what its producer knows of it */
     /* What an operator made of it, or from another one: a copy in another pool has the same text, an imported one its own. */
     int moved_to;      /* the copy that is known of; 0: none */
     int copy_of;       /* -1: it is none */
+    int64_t copied_us; /* when the call that moved it here was answered; 0: none was */
     unsigned source;   /* jobs of one source come in their order; 0: its producer's own */
     int64_t redated_us; /* when that was answered last */
     bool redated;      /* `due_ms` and `until_ms` count, not what it came with */

@@ -174,6 +174,7 @@ static void moved(const struct run *run, int job)
     if (cast_jobs[job].moved_to == 0) {
         int copy = cast_copy(job, cast_twin(cast_jobs[job].conversation), 1);
         cast_jobs[copy].first_sent_us = run->asked_us;
+        cast_jobs[copy].copied_us = now_us();
         reference_offered(copy);
     }
     note(about_job(job), "triage: job %d goes to the other pool as job %d", job, cast_jobs[job].moved_to);

@@ -268,10 +268,16 @@ void witness_arrived(int job, int conversation, int line, const char *key, const
 
 /* ---- P2 ---- */
 
-/* Jobs of one conversation and class whose order their producer defined. */
+/* Of two calls under way at once nobody knows which moved its jobs first. */
+static bool may_have_changed_places(const struct cast_job *a, const struct cast_job *b)
+{
+    return a->copied_us > b->first_sent_us && a->first_sent_us != b->first_sent_us;
+}
+
+/* Jobs of one conversation and class whose order their producer, or who moved them, defined. */
 static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
 {
-    return !a->forgiven && !b->forgiven && a->source == b->source && a->source != CAST_LOOSE &&
+    return !may_have_changed_places(a, b) && !a->forgiven && !b->forgiven && a->source == b->source && a->source != CAST_LOOSE &&
            a->conversation == b->conversation && a->class == b->class && !a->has_due && !b->has_due &&
            a->pinned < 0 && b->pinned < 0 && /* else a line not known yet may refuse the one, and then take it */
            !a->fails_if_held &&              /* else it may be refused once, unheard, and be taken when it comes again */
