@@ -50,6 +50,7 @@ struct heads {
     bool has_lead;            /* there are such */
     bool lead_goes_on;        /* not even that batch's end is in this segment (then lead == used) */
     bool lead_void;           /* that batch was never completed */
+    bool tail_void;           /* the batch it ends with was never completed: known of one with an index file only */
     uint64_t first, last;     /* batches; in history: lowest and highest source segment. first > last: none */
     uint32_t part;            /* of the last frame */
     bool more, sealed, clean; /* of the last frame */

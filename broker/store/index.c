@@ -8,7 +8,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define INDEX_MAGIC 0x31584449574c0d0aull /* "\n\rLWIDX1" */
+#define INDEX_MAGIC 0x32584449574c0d0aull /* "\n\rLWIDX2"; 1 did not know `tail_void` */
 
 uint32_t finder_hash(unsigned kind, uint64_t key)
 {
@@ -150,6 +150,7 @@ enum err index_write(const struct store_io *io, const char *folder, struct store
                                   .sums = heads->sums,
                                   .has_lead = heads->has_lead,
                                   .lead_void = heads->lead_void,
+                                  .tail_void = heads->tail_void,
                                   .heads_bytes = type == SEGMENT_DATA ? heads->open : 0};
     enum err err = lists_make(&lists, heads);
     if (err != ERR_NONE) {
@@ -227,6 +228,7 @@ enum err index_read(const struct store_io *io, const char *folder, struct store_
     heads->has_history_end = header.has_history_end != 0;
     heads->has_lead = header.has_lead != 0;
     heads->lead_void = header.lead_void != 0;
+    heads->tail_void = header.tail_void != 0;
     heads->sealed = true;
     *bytes = index_size(&header);
     return ERR_NONE;

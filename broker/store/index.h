@@ -18,7 +18,7 @@ struct index_header {
     uint64_t heads_bytes, finder_count, event_count;
     struct sums sums;
     struct history_end history_end; /* the last one in the segment */
-    uint64_t has_history_end, has_lead, lead_void;
+    uint64_t has_history_end, has_lead, lead_void, tail_void;
     uint64_t heads_check, finder_check, event_check;
     uint64_t check; /* of all before it */
 };

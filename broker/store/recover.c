@@ -27,7 +27,7 @@ struct replay {
     size_t pending_count, pending_room;
     uint64_t pending_batch;
     const struct segment *before; /* the last segment with frames, and how it ended: */
-    bool before_sealed, before_open, before_known;
+    bool before_sealed, before_open, before_known, before_void;
     const struct segment *empty; /* the first segment without frames */
     uint64_t last;               /* batch */
 };
@@ -169,8 +169,9 @@ static void note_segment(struct replay *replay, struct segment *segment, const s
     }
     replay->before = segment;
     replay->before_sealed = heads->sealed;
-    replay->before_open = heads->open < heads->used || heads->lead_goes_on;
-    replay->before_known = index_bytes == 0;
+    replay->before_open = heads->open < heads->used || heads->lead_goes_on || heads->tail_void;
+    replay->before_known = index_bytes == 0 || heads->tail_void;
+    replay->before_void = heads->tail_void;
     replay->last = heads->last;
     replay->recovery->store->was_closed = heads->clean;
 }
@@ -195,6 +196,7 @@ static enum err replay_data(struct replay *replay, struct segment *segment)
     if (err != ERR_NONE)
         return err;
     segment->index_bytes = index_bytes;
+    segment->void_tail = heads.tail_void; /* of others the segments behind it will say */
     segment->state = heads.sealed ? SEGMENT_SEALED : heads.frames > 0 ? SEGMENT_ACTIVE : SEGMENT_READY;
     segment_learn(segment, &heads);
     err = check_not_empty(replay, &heads);
@@ -297,7 +299,7 @@ static enum err replay_all(struct recovery *recovery, uint64_t *last)
             data->at[i++]->state = SEGMENT_RETIRED;
         err = replay_run(recovery, &recovery->runs[run++]);
     }
-    *last = replay.last - (replay.pending_count > 0); /* a number that was not used in the end */
+    *last = replay.last - (replay.pending_count > 0 || replay.before_void); /* a number that was not used in the end */
     pending_end(&replay, false);
     free(replay.pending);
     return err;

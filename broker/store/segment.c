@@ -147,6 +147,7 @@ enum err segment_heads(const struct store *store, const struct segment *segment,
         heads_free(heads);
         return err;
     }
+    heads->tail_void = segment->void_tail;
     if (segment->void_tail && heads->lead_goes_on) { /* all of it is of a batch that was never completed */
         heads->lead = heads->open = heads->used = 0;
         heads->lead_void = true;
