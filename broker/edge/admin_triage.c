@@ -23,7 +23,9 @@
 #define MOVE_COST   2048
 #define BEFORE_COST 8192 /* a rehearsal of a move: looks at those before it */
 
-enum { TRIAGE_DURABLE = 1, TRIAGE_WALK, TRIAGE_TOUCH, TRIAGE_READ, TRIAGE_OLDEST, TRIAGE_DONE };
+enum { TRIAGE_DURABLE = 1, TRIAGE_WALK, TRIAGE_CHECK, TRIAGE_CHECKED, TRIAGE_TOUCH, TRIAGE_READ, TRIAGE_OLDEST, TRIAGE_DONE };
+
+static const char unread[] = "the jobs could not be read from disk";
 
 /* ---- what becomes of a job ---- */
 
@@ -36,8 +38,9 @@ static void count_recipients(struct triage_work *work, uint32_t conversation)
     *byte |= bit;
 }
 
-static void count(struct triage_work *work, const struct pick *job)
+static void count(struct triage_work *work, struct pick *job)
 {
+    job->goes = true;
     if (work->touched < TRIAGE_SAMPLE_MAX)
         work->sample[work->touched] = job->number;
     if (work->touched == 0 || job->sequence < work->oldest.sequence)
@@ -48,19 +51,28 @@ static void count(struct triage_work *work, const struct pick *job)
     count_recipients(work, job->conversation);
 }
 
+/* Of those in hand it was said; those of another handful are not read again. */
+static bool would_go(struct admin_turn *turn, const struct triage_work *work, uint64_t number)
+{
+    struct job_view view;
+    enum drain_stay stay;
+    if (!core_job_glance(turn->core, number, turn->now, &view))
+        return false;
+    const struct pick *job = triage_in_hand(work, &view);
+    if (job != NULL)
+        return job->goes;
+    return triage_is_chosen(work, &view) && core_triage_keeps(turn->core, number, &work->what, &stay) &&
+           (stay == DRAIN_STAY_NONE || stay == DRAIN_STAY_BEHIND);
+}
+
 /* A rehearsal moves nothing, so what goes first is still before what goes behind it. */
 static bool goes_with_those_before(struct admin_turn *turn, const struct triage_work *work, uint64_t number)
 {
     uint64_t before[BEFORE_MAX];
     size_t count = core_triage_before(turn->core, number, before, BEFORE_MAX);
     bool goes = count <= BEFORE_MAX;
-    for (size_t i = 0; goes && i < count; i++) {
-        struct job_view view;
-        enum drain_stay stay;
-        goes = core_job_glance(turn->core, before[i], turn->now, &view) && triage_is_chosen(work, &view) &&
-               core_triage_keeps(turn->core, before[i], &work->what, &stay) &&
-               (stay == DRAIN_STAY_NONE || stay == DRAIN_STAY_BEHIND);
-    }
+    for (size_t i = 0; goes && i < count; i++)
+        goes = would_go(turn, work, before[i]);
     return goes;
 }
 
@@ -76,7 +88,7 @@ static bool act(struct admin_turn *turn, struct triage_work *work, uint64_t numb
 }
 
 /* `read`: what the lookup has of it. False: it stays as it is, or has ended meanwhile. */
-static bool touch(struct admin_turn *turn, struct triage_work *work, const struct pick *job, struct span read)
+static bool touch(struct admin_turn *turn, struct triage_work *work, struct pick *job, struct span read)
 {
     enum drain_stay stay;
     if (!core_triage_keeps(turn->core, job->number, &work->what, &stay))
@@ -86,7 +98,6 @@ static bool touch(struct admin_turn *turn, struct triage_work *work, const struc
     work->stays[stay]++;
     if (stay != DRAIN_STAY_NONE || !act(turn, work, job->number, read))
         return false;
-    work->left--;
     count(work, job);
     return true;
 }
@@ -102,16 +113,11 @@ static size_t cost_of(const struct triage_work *work, size_t bytes)
 
 static void touch_some(struct admin_turn *turn, struct triage_work *work)
 {
-    for (size_t cost = 0; work->pick_at < work->pick_count && cost < STEP_COST; cost += cost_of(work, 0)) {
-        struct job_view view;
-        const struct pick *job = &work->picks[work->pick_at++];
-        if (core_job_glance(turn->core, job->number, turn->now, &view) && triage_is_chosen(work, &view))
-            touch(turn, work, job, (struct span){NULL, 0});
-    }
+    for (size_t cost = 0; work->pick_at < work->pick_count && cost < STEP_COST; cost += cost_of(work, 0))
+        touch(turn, work, &work->picks[work->pick_at++], (struct span){NULL, 0});
 }
 
-/* It waits, and what is on disk of it could not be read: it is left out, and that is told. */
-static void count_unread(struct admin_turn *turn, struct triage_work *work, uint64_t number)
+void triage_count_unread(struct admin_turn *turn, struct triage_work *work, uint64_t number)
 {
     struct job_view view;
     work->refused[CODE_BUSY] += core_job_glance(turn->core, number, turn->now, &view);
@@ -121,11 +127,11 @@ static void count_unread(struct admin_turn *turn, struct triage_work *work, uint
 static size_t touch_read(struct admin_turn *turn, struct triage_work *work, const struct lookup_answer *lookup)
 {
     const struct lookup_item *item = &lookup->items[work->item_at];
-    const struct pick *job = &work->picks[work->asked[work->item_at++]];
+    struct pick *job = &work->picks[work->asked[work->item_at++]];
     struct span read = {item->bytes > 0 ? lookup->text.text + work->text_at : NULL, item->bytes};
     work->text_at += item->bytes;
     if (item->code != CODE_NONE && item->bytes > 0)
-        count_unread(turn, work, job->number);
+        triage_count_unread(turn, work, job->number);
     else if (item->bytes > 0 && touch(turn, work, job, read) && work->exports)
         json_put_raw(&work->x->answer.text, read.data, read.bytes);
     return item->bytes;
@@ -176,7 +182,28 @@ static enum admin_step go_on(struct admin_turn *turn, struct exchange *x, struct
 static enum admin_step walk(struct triage_work *work, struct exchange *x)
 {
     if (triage_pick(work))
-        x->phase = TRIAGE_TOUCH;
+        x->phase = TRIAGE_CHECK;
+    return STEP_MORE;
+}
+
+static enum admin_step check(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
+{
+    enum admin_step step = triage_check(turn, x, work);
+    if (step != STEP_MORE)
+        x->phase = TRIAGE_CHECKED;
+    else
+        x->phase = triage_has_picked(work) ? TRIAGE_TOUCH : TRIAGE_WALK;
+    return step;
+}
+
+static enum admin_step take_checked(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
+{
+    if (x->lookup.err != ERR_NONE)
+        return answer_error(x, CODE_BUSY, unread, NULL);
+    triage_take_checked(turn, work, &x->lookup);
+    lookup_answer_free(&x->lookup);
+    x->has_lookup = false;
+    x->phase = TRIAGE_CHECK;
     return STEP_MORE;
 }
 
@@ -184,11 +211,11 @@ static enum admin_step deal(struct admin_turn *turn, struct exchange *x, struct 
 {
     uint64_t before = work->touched;
     if (work->pick_at == work->pick_count) { /* none is left in hand: more of them, or the end */
-        work->pick_at = work->pick_count = 0;
+        work->pick_at = work->pick_count = work->check_at = work->checked = 0;
         x->phase = TRIAGE_WALK;
         return go_on(turn, x, work, before);
     }
-    if (triage_asks_disk(work)) {
+    if (triage_reads_all(work)) {
         x->phase = TRIAGE_READ;
         enum admin_step step = triage_read(turn, x, work);
         if (step == STEP_MORE)
@@ -203,7 +230,7 @@ static enum admin_step read_disk(struct admin_turn *turn, struct exchange *x, st
 {
     uint64_t before = work->touched;
     if (x->lookup.err != ERR_NONE)
-        return answer_error(x, CODE_BUSY, "the jobs could not be read from disk", NULL);
+        return answer_error(x, CODE_BUSY, unread, NULL);
     for (size_t cost = 0; work->item_at < x->lookup.item_count && cost < STEP_COST;)
         cost += cost_of(work, touch_read(turn, work, &x->lookup));
     if (work->item_at == x->lookup.item_count)
@@ -243,6 +270,10 @@ enum admin_step call_triage(struct admin_turn *turn, struct exchange *x)
         return STEP_MORE;
     case TRIAGE_WALK:
         return walk(work, x);
+    case TRIAGE_CHECK:
+        return check(turn, x, work);
+    case TRIAGE_CHECKED:
+        return take_checked(turn, x, work);
     case TRIAGE_TOUCH:
         return deal(turn, x, work);
     case TRIAGE_READ:

@@ -16,6 +16,8 @@ struct pick { /* a job, as it was when it was found */
     uint64_t number, sequence, order;
     uint32_t conversation, slot;
     uint8_t class, reason;
+    bool is_out; /* the disk says that it is not meant: in hand only to be known to stay */
+    bool goes;   /* it was told to, or would be */
 };
 
 struct triage_work {
@@ -35,9 +37,10 @@ struct triage_work {
     bool dropped;        /* ... and there are more than this call has room for */
     uint32_t slot, walked;
     bool walk_over;
-    size_t left; /* jobs that this call may still touch */
+    size_t left; /* jobs that this call may still choose */
     struct pick *picks;
     size_t pick_max, pick_count, pick_at; /* those before `pick_at` are dealt with */
+    size_t check_at, checked;             /* those before `check_at` the disk was asked for; so many of them are meant */
     size_t heap_count;                    /* in_order: of those in hand, the first so many are still to be sorted */
     struct lookup_job *jobs;    /* to be asked for; NULL: taken over */
     uint32_t asked[TRIAGE_ASKED_MAX]; /* picks whose records are read */
@@ -60,16 +63,27 @@ bool triage_ask(struct admin_turn *turn, struct exchange *x);
 
 /* ---- admin_triage_pick.c ---- */
 
-/* Is the whole document asked for? Else, is the disk asked at all? */
+/* Is the whole document of each asked for? */
 bool triage_reads_all(const struct triage_work *work);
-bool triage_asks_disk(const struct triage_work *work);
 bool triage_is_chosen(const struct triage_work *work, const struct job_view *view);
-/* Goes on looking for jobs, a slice; true: those in hand are to be dealt with now, first things first. */
+/* Goes on looking for jobs, a slice; true: as far as memory knows, it has them. */
 bool triage_pick(struct triage_work *work);
+/* Asks the disk which of those in hand are meant, for some of them; STEP_MORE: it is known of all. */
+enum admin_step triage_check(struct admin_turn *turn, struct exchange *x, struct triage_work *work);
+void triage_take_checked(struct admin_turn *turn, struct triage_work *work, const struct lookup_answer *lookup);
+/* The one in hand that this is, NULL: none. They stand as they are dealt with. */
+const struct pick *triage_in_hand(const struct triage_work *work, const struct job_view *view);
+/* True: they are chosen, and to be dealt with now, first things first. False: there is room for more. */
+bool triage_has_picked(struct triage_work *work);
 /* Has the call looked at as much as it may, or is its answer full? */
 bool triage_is_over(const struct triage_work *work);
-/* Begins to read the records of the next ones in hand; STEP_MORE: there is none any more that is still meant. */
+/* Begins to read the documents of the next ones in hand; STEP_MORE: there is none any more. */
 enum admin_step triage_read(struct admin_turn *turn, struct exchange *x, struct triage_work *work);
+
+/* ---- admin_triage.c ---- */
+
+/* It waits, and what is on disk of it could not be read: it is left out, and that is told. */
+void triage_count_unread(struct admin_turn *turn, struct triage_work *work, uint64_t number);
 
 /* ---- admin_triage_answer.c ---- */
 

@@ -1,5 +1,6 @@
-/* admin_triage_pick.c — which jobs a triage means: it walks over the backlog in slices until it has a handful, sorts them
- * as they stand in their conversations, and reads of their records what is needed.
+/* admin_triage_pick.c — which jobs a triage means: it walks over the backlog in slices until it has as many as the call
+ * touches, asks the disk which of them are meant, and sorts them as they stand in their conversations. Only then the first
+ * of them is touched: what becomes of one changes the state and the reason of those behind it.
  *
  * Other due times are given in the order of acceptance, for in the same moment jobs go out in that order, and the first of
  * a conversation that got its new one would go before the rest: so each such call goes through the whole backlog and
@@ -18,11 +19,6 @@
 bool triage_reads_all(const struct triage_work *work)
 {
     return work->exports || work->what.how == TRIAGE_MOVE;
-}
-
-bool triage_asks_disk(const struct triage_work *work)
-{
-    return triage_reads_all(work) || selection_asks_disk(&work->selection);
 }
 
 bool triage_is_chosen(const struct triage_work *work, const struct job_view *view)
@@ -112,15 +108,18 @@ static bool sort_some(struct triage_work *work)
     return true;
 }
 
-/* What stands in its conversation's line already takes no room: it is only counted, once. */
+/* What stays whatever becomes of others takes no room: it is only counted, once. With a filter that the disk answers it is
+ * not known yet whether it is meant; and an export's answer may be full before it. */
 static bool is_passed_over(struct triage_work *work, const struct job_view *view)
 {
     enum drain_stay stay;
-    if (view->state == JOB_SCHEDULED || triage_asks_disk(work))
-        return view->sequence < work->from;
-    if (work->from == 0 && core_triage_keeps(work->turn->core, view->number, &work->what, &stay))
-        work->stays[stay]++;
-    return true;
+    if (!selection_asks_disk(&work->selection) && !work->exports &&
+        core_triage_keeps(work->turn->core, view->number, &work->what, &stay) && stay != DRAIN_STAY_NONE &&
+        stay != DRAIN_STAY_BEHIND) {
+        work->stays[stay] += work->from == 0;
+        return true;
+    }
+    return work->in_order && view->sequence < work->from;
 }
 
 /* ---- the walk ---- */
@@ -128,7 +127,7 @@ static bool is_passed_over(struct triage_work *work, const struct job_view *view
 static void choose(void *self, const struct job_view *view)
 {
     struct triage_work *work = self;
-    if (!triage_is_chosen(work, view) || (work->in_order && is_passed_over(work, view)))
+    if (!triage_is_chosen(work, view) || is_passed_over(work, view))
         return;
     struct pick pick = {.number = view->number,
                         .sequence = view->sequence,
@@ -152,8 +151,14 @@ static int by_place(const void *left, const void *right)
     return (a->order > b->order) - (a->order < b->order);
 }
 
-/* The next slots, one by one, so that an answer that gets full can say at which of them to go on. An export is sorted by
- * whoever reads it, for it is more than one answer. */
+const struct pick *triage_in_hand(const struct triage_work *work, const struct job_view *view)
+{
+    const struct pick key = {.class = (uint8_t)view->class, .order = view->order};
+    const struct pick *pick = bsearch(&key, work->picks, work->pick_count, sizeof key, by_place);
+    return pick != NULL && pick->number == view->number ? pick : NULL;
+}
+
+/* The next slots, one by one, so that an answer that gets full can say at which of them to go on. */
 bool triage_pick(struct triage_work *work)
 {
     for (unsigned i = 0; i < SLOTS_PER_STEP && has_room(work) && !has_looked(work); i++) {
@@ -164,56 +169,94 @@ bool triage_pick(struct triage_work *work)
     }
     if (has_room(work) && !has_looked(work))
         return false;
-    if (work->in_order)
-        return sort_some(work);
-    if (!work->exports)
+    return !work->in_order || sort_some(work);
+}
+
+/* An export is sorted by whoever reads it, for it is more than one answer. */
+bool triage_has_picked(struct triage_work *work)
+{
+    if (!work->in_order && has_room(work) && !has_looked(work)) /* the disk has thrown some out */
+        return false;
+    if (!work->in_order && !work->exports)
         qsort(work->picks, work->pick_count, sizeof *work->picks, by_place);
+    work->left -= work->pick_count;
     return true;
 }
 
 /* ---- what the disk knows of them ---- */
 
-static size_t asked_max(const struct triage_work *work)
-{
-    return triage_reads_all(work) ? TRIAGE_READ_MAX : TRIAGE_ASKED_MAX;
-}
-
-/* What is not there any more, or not meant any more, is passed over. */
-static void fill_jobs(struct admin_turn *turn, struct triage_work *work)
+/* From `at` on; what is not there any more is passed over. The index behind the last one. */
+static size_t fill_jobs(struct admin_turn *turn, struct triage_work *work, size_t at, size_t most)
 {
     work->asked_count = work->item_at = work->text_at = 0;
-    for (size_t at = work->pick_at; at < work->pick_count && work->asked_count < asked_max(work); at++) {
+    for (; at < work->pick_count && work->asked_count < most; at++) {
         struct job_view view;
-        if (!core_job_glance(turn->core, work->picks[at].number, turn->now, &view) || !triage_is_chosen(work, &view))
+        if (work->picks[at].is_out || !core_job_glance(turn->core, work->picks[at].number, turn->now, &view))
             continue;
         struct lookup_job *job = &work->jobs[work->asked_count];
         *job = (struct lookup_job){0};
         exchange_fill_job(turn, &view, false, job);
         work->asked[work->asked_count++] = (uint32_t)at;
     }
+    return at;
+}
+
+static enum admin_step ask(struct admin_turn *turn, struct exchange *x, struct triage_work *work,
+                           struct lookup_request *request)
+{
+    request->what = LOOKUP_JOBS;
+    request->jobs = work->jobs;
+    request->job_count = work->asked_count;
+    enum admin_step step = exchange_look_up(turn, x, request);
+    if (step == STEP_WAIT)
+        work->jobs = NULL; /* the lookup's now */
+    return step;
+}
+
+static bool has_jobs(struct triage_work *work)
+{
+    return work->jobs != NULL || (work->jobs = calloc(TRIAGE_ASKED_MAX, sizeof *work->jobs)) != NULL;
+}
+
+enum admin_step triage_check(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
+{
+    struct lookup_request request = {.form = LOOKUP_CHECK,
+                                     .to = selection_to(&work->selection),
+                                     .since_ms = work->selection.accepted_from_ms,
+                                     .until_ms = work->selection.accepted_to_ms};
+    if (!selection_asks_disk(&work->selection))
+        return STEP_MORE;
+    if (!has_jobs(work))
+        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    work->check_at = fill_jobs(turn, work, work->check_at, TRIAGE_ASKED_MAX);
+    if (work->asked_count > 0)
+        return ask(turn, x, work, &request);
+    work->pick_count = work->check_at = work->checked;
+    return STEP_MORE;
+}
+
+/* A rehearsal of a move remembers that it was there: what is not meant does not go, and those behind it stay. */
+void triage_take_checked(struct admin_turn *turn, struct triage_work *work, const struct lookup_answer *lookup)
+{
+    for (size_t i = 0; i < lookup->item_count; i++) {
+        const struct lookup_item *item = &lookup->items[i];
+        struct pick pick = work->picks[work->asked[i]];
+        pick.is_out = item->bytes == 0 || item->code != CODE_NONE;
+        if (item->code != CODE_NONE && item->bytes > 0)
+            triage_count_unread(turn, work, pick.number);
+        if (!pick.is_out || (work->dry && work->what.how == TRIAGE_MOVE))
+            work->picks[work->checked++] = pick;
+    }
 }
 
 enum admin_step triage_read(struct admin_turn *turn, struct exchange *x, struct triage_work *work)
 {
-    bool all = triage_reads_all(work);
-    if (work->jobs == NULL && (work->jobs = calloc(TRIAGE_ASKED_MAX, sizeof *work->jobs)) == NULL)
+    struct lookup_request request = {.form = LOOKUP_EXPORT, .with_message = true, .bytes_max = TRIAGE_READ_BYTES};
+    if (!has_jobs(work))
         return answer_error(x, CODE_BUSY, "out of memory", NULL);
-    fill_jobs(turn, work);
-    if (work->asked_count == 0) {
-        work->pick_at = work->pick_count;
-        return STEP_MORE;
-    }
-    struct lookup_request request = {.what = LOOKUP_JOBS,
-                                     .form = all ? LOOKUP_EXPORT : LOOKUP_CHECK,
-                                     .with_message = all,
-                                     .bytes_max = all ? TRIAGE_READ_BYTES : 0,
-                                     .jobs = work->jobs,
-                                     .job_count = work->asked_count,
-                                     .to = selection_to(&work->selection),
-                                     .since_ms = work->selection.accepted_from_ms,
-                                     .until_ms = work->selection.accepted_to_ms};
-    enum admin_step step = exchange_look_up(turn, x, &request);
-    if (step == STEP_WAIT)
-        work->jobs = NULL; /* the lookup's now */
-    return step;
+    (void)fill_jobs(turn, work, work->pick_at, TRIAGE_READ_MAX);
+    if (work->asked_count > 0)
+        return ask(turn, x, work, &request);
+    work->pick_at = work->pick_count;
+    return STEP_MORE;
 }

@@ -22,8 +22,7 @@
 #define RUNS       8
 #define PAGE       10  /* jobs that a call touches at most: it names as many */
 #define PASSES     3   /* of a move: what stood behind another one goes the next time */
-#define FEW        100 /* so many are chosen before any of them is touched, */
-#define FEW_READ   8   /* so many read from disk; one, if they are large */
+#define FEW_READ   8   /* so many are read from disk at once; one, if they are large */
 #define TOUCH_MAX  1000
 #define FIND_US    (5 * US_S)
 
@@ -223,21 +222,6 @@ static void take_sample(struct run *run, const cJSON *answer)
 
 /* ---- the answers ---- */
 
-/* Does the other pool refuse one of them? */
-static bool is_refused(const cJSON *answer)
-{
-    const cJSON *stay;
-    cJSON_ArrayForEach(stay, json_get(answer, "stays"))
-    {
-        enum code code = CODE_NONE;
-        while (code < CODE_COUNT && strcmp(code_name(code), stay->string) != 0)
-            code++;
-        if (code < CODE_COUNT)
-            return true;
-    }
-    return false;
-}
-
 /* What a rehearsal said, and what the call did in the same turn. */
 static void compare(struct run *run)
 {
@@ -245,13 +229,9 @@ static void compare(struct run *run)
     int64_t jobs = 0, stay = 0;
     json_int(run->rehearsed, "jobs", &jobs);
     json_int(run->rehearsed, "stay", &stay);
-    size_t count = sizeof members / sizeof *members - (jobs + stay > FEW); /* reasons of the rest change with the first */
+    size_t count = sizeof members / sizeof *members;
     if (run->has_due && run->what == SORT_REDATE) /* in the order of their times, and by then not in that of their places */
         count = 5;
-    if (run->pick.word != NULL) /* states and reasons of the rest change with the first, and with them what is chosen */
-        return;
-    if (run->what == SORT_MOVE && is_refused(run->rehearsed)) /* then those behind it stay, which a rehearsal does not see */
-        return;
     if (run->what == SORT_MOVE && jobs + stay > (producers_are_heavy() ? 1 : FEW_READ)) /* the rest is read in another turn */
         return;
     fault(FAULT_TRIAGE_REHEARSED);

@@ -184,15 +184,33 @@ START_TEST(what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_it
 }
 END_TEST
 
+/* c goes before b, and only the disk knows that it is not meant. */
+START_TEST(what_stands_behind_one_that_is_not_meant_stays_and_a_rehearsal_says_so)
+{
+    backlog();
+    for (int dry = 1; dry >= 0; dry--) {
+        struct reply reply = move(dry ? "pool=us&accepted_before=2026-11-23T12:00:00Z&dry_run=1"
+                                      : "pool=us&accepted_before=2026-11-23T12:00:00Z", "eu");
+        ck_assert_int_eq(number(reply.json, "jobs"), 1);
+        ck_assert_int_eq(number(reply.json, "stay"), 1);
+        ck_assert_int_eq(number(json_get(reply.json, "stays"), "behind"), 1);
+        reply_free(&reply);
+    }
+    expect_ended("a", "cancelled");
+}
+END_TEST
+
 START_TEST(what_the_other_pool_does_not_take_stays_and_only_who_may_see_both_moves)
 {
     backlog();
     rig.refuse_busy = true;
-    struct reply reply = move("pool=us", "eu");
-    ck_assert_int_eq(number(reply.json, "jobs"), 0);
-    ck_assert_int_eq(number(json_get(reply.json, "stays"), "busy"), 3);
-    ck_assert_int_eq(number(json_get(reply.json, "stays"), "behind"), 1); /* b, behind c */
-    reply_free(&reply);
+    for (int dry = 1; dry >= 0; dry--) {
+        struct reply reply = move(dry ? "pool=us&dry_run=1" : "pool=us", "eu");
+        ck_assert_int_eq(number(reply.json, "jobs"), 0);
+        ck_assert_int_eq(number(json_get(reply.json, "stays"), "busy"), 3);
+        ck_assert_int_eq(number(json_get(reply.json, "stays"), "behind"), 1); /* b, behind c */
+        reply_free(&reply);
+    }
     rig.refuse_busy = false;
     expect_ended("", "");
     expect_code("POST", "/v1/triage/move?pool=us", "operator-token", "{}", 422, "invalid_field");
@@ -213,6 +231,7 @@ int main(void)
     tcase_add_test(tests, the_largest_job_that_there_is_goes_to_another_pool_and_back);
     tcase_add_test(tests, a_moved_job_takes_the_place_of_older_ones_only);
     tcase_add_test(tests, what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_its_pool);
+    tcase_add_test(tests, what_stands_behind_one_that_is_not_meant_stays_and_a_rehearsal_says_so);
     tcase_add_test(tests, what_the_other_pool_does_not_take_stays_and_only_who_may_see_both_moves);
     Suite *suite = suite_create("admin_move");
     suite_add_tcase(suite, tests);

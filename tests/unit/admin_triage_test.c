@@ -124,6 +124,28 @@ START_TEST(what_is_with_a_worker_or_may_have_been_sent_is_left_alone_and_told)
 }
 END_TEST
 
+/* Once the one before it has gone, "late" is held, for its campaign is paused: it was queued when it was chosen. */
+START_TEST(which_jobs_are_meant_is_settled_before_the_first_of_them_is_touched)
+{
+    static const char *const queries[] = {
+        "state=queued", "state=queued&accepted_after=2026-11-23T00:00:00Z"};
+    char query[96];
+    enqueue("first", 1, ",\"pool\":\"us\"");
+    enqueue("late", 1, ",\"pool\":\"us\",\"class\":\"campaign\",\"campaign\":\"spring\"");
+    enqueue("held", 2, ",\"pool\":\"us\",\"class\":\"campaign\",\"campaign\":\"spring\"");
+    rig_expect("POST", "/v1/campaigns/us/spring/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
+    for (int dry = 1; dry >= 0; dry--) {
+        snprintf(query, sizeof query, "%s%s", queries[_i], dry ? "&dry_run=1" : "");
+        struct reply reply = triage("cancel", query);
+        ck_assert_int_eq(number(reply.json, "jobs"), 2);
+        ck_assert_int_eq(number(json_get(reply.json, "by_reason"), "conversation_busy"), 1);
+        reply_free(&reply);
+    }
+    ck_assert(is("us", "late", "cancelled"));
+    ck_assert(is("us", "held", "held"));
+}
+END_TEST
+
 START_TEST(a_triage_says_which_jobs_and_each_filter_is_read_strictly)
 {
     static const char *const bad[] = {"", "dry_run=1", "limit=5", "class=urgent", "state=sent", "state=parked",
@@ -368,6 +390,7 @@ int main(void)
     tcase_add_test(tests, what_is_expired_by_hand_ends_as_if_its_time_had_come);
     tcase_add_test(tests, a_long_triage_goes_on_with_next_and_touches_nothing_accepted_since);
     tcase_add_test(tests, what_is_with_a_worker_or_may_have_been_sent_is_left_alone_and_told);
+    tcase_add_loop_test(tests, which_jobs_are_meant_is_settled_before_the_first_of_them_is_touched, 0, 2);
     tcase_add_test(tests, a_triage_says_which_jobs_and_each_filter_is_read_strictly);
     tcase_add_test(tests, a_token_of_one_pool_touches_nothing_of_another);
     tcase_add_test(tests, a_triage_leaves_an_audit_record_and_a_rehearsal_none);
