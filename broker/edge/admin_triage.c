@@ -84,7 +84,15 @@ static bool act(struct admin_turn *turn, struct triage_work *work, uint64_t numb
         work->refused[code]++;
         return code == CODE_NONE;
     }
-    return work->dry || work->exports || core_triage(turn->core, number, &work->what, turn->now, turn->out);
+    return work->dry || core_triage(turn->core, number, &work->what, turn->now, turn->out);
+}
+
+/* What a worker has may come back, and the cancel behind the export would take it: so that one is shown as well; not what
+ * ends as soon as it comes back. */
+static bool is_shown(struct admin_turn *turn, uint64_t number)
+{
+    struct job_view view;
+    return core_job_glance(turn->core, number, turn->now, &view) && !view.cancel_asked;
 }
 
 /* `read`: what the lookup has of it. False: it stays as it is, or has ended meanwhile. */
@@ -96,7 +104,8 @@ static bool touch(struct admin_turn *turn, struct triage_work *work, struct pick
     if (stay == DRAIN_STAY_BEHIND && work->dry && goes_with_those_before(turn, work, job->number))
         stay = DRAIN_STAY_NONE;
     work->stays[stay]++;
-    if (stay != DRAIN_STAY_NONE || !act(turn, work, job->number, read))
+    bool takes = work->exports ? is_shown(turn, job->number) : stay == DRAIN_STAY_NONE && act(turn, work, job->number, read);
+    if (!takes)
         return false;
     count(work, job);
     return true;

@@ -79,6 +79,14 @@ static void put_moment(struct json_out *out, const char *name, int64_t at_ms)
         put_time(out, name, at_ms);
 }
 
+/* The word for what keeps a cancel from it at this moment, NULL: nothing. */
+static const char *stay_of(const struct job_view *view)
+{
+    if (view->state == JOB_LEASED)
+        return drain_stay_name(DRAIN_STAY_LEASED);
+    return view->unsettled ? drain_stay_name(DRAIN_STAY_OUTCOME_UNKNOWN) : NULL;
+}
+
 bool job_export(struct json_out *out, const struct job_facts *facts)
 {
     static const char *const left_out[] = {"id", "send_after", "expires_at", "if_held", NULL};
@@ -88,6 +96,7 @@ bool job_export(struct json_out *out, const struct job_facts *facts)
     put_number(out, facts->number);
     put_time(out, "accepted_at", facts->has_job ? facts->job.accepted_at_ms : 0);
     put_count(out, "order", facts->live.order);
+    put_word(out, "stay", stay_of(&facts->live));
     json_key(out, "document");
     json_open(out, '{');
     put_exported(out, facts->number);

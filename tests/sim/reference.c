@@ -322,11 +322,6 @@ void reference_acked(int job)
     entry->place = vague ? NOTHING : place_of(job);
 }
 
-bool reference_was_given(int job)
-{
-    return entry_of(job)->last != NOTHING;
-}
-
 void reference_ended(int job, const char *why)
 {
     over(job, why);

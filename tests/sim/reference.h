@@ -23,7 +23,6 @@ void reference_acked(int job);                     /* before the ACK counts as k
 void reference_viewed(int job, const cJSON *view); /* the answer to STATUS or CANCEL */
 bool reference_may_be_over(int job); /* or gone */
 int reference_job(uint64_t number); /* -1: nobody was told of it */
-bool reference_was_given(int job);   /* ever */
 void reference_ended(int job, const char *why);     /* surely, by a word that nobody can take back */
 /* A JOB is said. */
 void reference_given(const char *worker, int job, int line, struct frame lease, const cJSON *document);

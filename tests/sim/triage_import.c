@@ -139,11 +139,11 @@ void sorting_export(void *self, uint64_t number)
         sorting_later(run, sorting_export);
 }
 
-/* It was there when the export began, and has waited ever since. */
+/* It was there when the export began; a worker may have had it. */
 void sorting_check(const struct run *run, int job)
 {
     const struct cast_job *known = &cast_jobs[job];
-    if (known->forgiven || known->requeued || !known->acked || known->acked_us >= run->export_us || reference_was_given(job))
+    if (known->forgiven || known->requeued || !known->acked || known->acked_us >= run->export_us)
         return;
     for (int i = 0; i < run->count; i++)
         if (run->list[i].job == job)

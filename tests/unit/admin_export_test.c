@@ -181,6 +181,42 @@ START_TEST(an_export_waits_once_more_for_what_it_left_out_because_it_had_ended)
 }
 END_TEST
 
+/* Else it would be cancelled behind the export, and be in no file. */
+START_TEST(what_a_worker_has_is_exported_with_that_word_for_it_may_come_back)
+{
+    char query[64];
+    enqueue("a", 1, ",\"pool\":\"eu\"");
+    const struct core_result retry = {.peer = 1, .lease = lease_one(), .outcome = OUTCOME_RETRY, .retry_after_ms = 600000};
+    enqueue("b", 2, ",\"pool\":\"eu\"");
+    struct reply reply = export("pool=eu");
+    const cJSON *list = json_get(reply.json, "export");
+    ck_assert_int_eq(cJSON_GetArraySize(list), 2);
+    ck_assert_str_eq(json_string(exported(list, 'a'), "stay"), "leased");
+    ck_assert(cJSON_IsNull(json_get(exported(list, 'b'), "stay")));
+    ck_assert_int_eq(number(reply.json, "stay"), 1);
+    ck_assert_int_eq(number(json_get(reply.json, "stays"), "leased"), 1);
+    snprintf(query, sizeof query, "pool=eu&until=%s", json_string(reply.json, "until"));
+    reply_free(&reply);
+    core_worker_result(rig.core, &retry, rig.now, &rig.effects);
+    rig_commit();
+    reply = triage("cancel", query);
+    ck_assert_int_eq(number(reply.json, "jobs"), 2);
+    reply_free(&reply);
+}
+END_TEST
+
+START_TEST(what_ends_as_soon_as_it_comes_back_is_in_no_export)
+{
+    enqueue("a", 1, ",\"pool\":\"eu\"");
+    (void)lease_one();
+    rig_expect("DELETE", "/v1/jobs/eu%2Fa", "operator-token", NULL, 200);
+    struct reply reply = export("pool=eu");
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "export")), 0);
+    ck_assert_int_eq(number(json_get(reply.json, "stays"), "leased"), 1);
+    reply_free(&reply);
+}
+END_TEST
+
 START_TEST(what_cannot_be_read_is_left_out_of_an_export_and_told)
 {
     rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
@@ -233,6 +269,8 @@ int main(void)
     tcase_add_test(tests, what_comes_between_an_export_and_its_cancel_is_none_of_either);
     tcase_add_test(tests, an_export_waits_until_what_was_accepted_before_it_is_on_disk);
     tcase_add_test(tests, an_export_waits_once_more_for_what_it_left_out_because_it_had_ended);
+    tcase_add_test(tests, what_a_worker_has_is_exported_with_that_word_for_it_may_come_back);
+    tcase_add_test(tests, what_ends_as_soon_as_it_comes_back_is_in_no_export);
     tcase_add_test(tests, what_cannot_be_read_is_left_out_of_an_export_and_told);
     tcase_add_test(tests, large_documents_fill_many_pages_and_each_is_there_once);
     Suite *suite = suite_create("admin_export");

@@ -207,7 +207,7 @@ START_TEST(an_export_is_written_in_the_order_of_acceptance_into_a_new_file)
     assert_asked(0, "GET", "/v1/triage/export?pool=eu");
     assert_asked(1, "GET", "/v1/triage/export?pool=eu&after=4.9");
     assert_says(said.out, "3 jobs are in");
-    assert_says(said.out, "1 stay; --until 9 means these\n");
+    assert_says(said.out, "1 of them with a worker or perhaps sent; --until 9 means these\n");
     ck_assert_str_eq(file_text(), "{\"exported\":\"j_1\",\"id\":\"a\",\"to\":[\"+1415\"]}\n"
                                   "{\"exported\":\"j_2\",\"id\":\"b\",\"to\":[\"+1415\"]}\n"
                                   "{\"exported\":\"j_3\",\"id\":\"c\",\"to\":[\"+1415\"]}\n");
@@ -372,6 +372,37 @@ START_TEST(an_import_submits_only_what_was_cancelled_or_has_expired)
 }
 END_TEST
 
+/* It may come back and be cancelled, so it is in the file; or be sent, so only its own broker may take it again. */
+START_TEST(what_a_worker_had_is_exported_with_that_word_and_imported_where_its_end_is_known)
+{
+#define LEASED_LINE "{\"stay\":\"leased\",\"exported\":\"j_1\",\"id\":\"a\"}\n"
+    static const struct reply script[] = {
+        {200, "{\"export\":[{\"job\":\"j_1\",\"order\":1,\"stay\":\"leased\",\"document\":{\"exported\":\"j_1\",\"id\":\"a\"}},"
+              "{\"job\":\"j_2\",\"order\":2,\"stay\":null,\"document\":{\"exported\":\"j_2\",\"id\":\"b\"}}],"
+              "\"stay\":1,\"stays\":{\"leased\":1},\"next\":null,\"until\":\"9\"}"},
+        {200, "{\"results\":[{\"id\":\"b\",\"job\":\"j_8\",\"state\":\"queued\"}]}"},
+        {200, "{\"state\":\"cancelled\",\"error\":null}"},
+        {200, "{\"state\":\"sent\"}"},
+        {200, "{\"results\":[{\"id\":\"a\",\"job\":\"j_7\",\"state\":\"queued\"}]}"}};
+    SERVER_START(script);
+    fresh_name();
+    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+    ck_assert_str_eq(file_text(), LEASED_LINE "{\"exported\":\"j_2\",\"id\":\"b\"}\n");
+    RUN_ADMIN("triage", W("import"), W(file_name), W("--elsewhere"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.out, "1 accepted, 1 refused");
+    assert_says(said.out, "only the broker that had it can say");
+    assert_silent(server.seen[1].body, "\"id\":\"a\"");
+    RUN_ADMIN("triage", W("import"), W(file_name));
+    assert_says(said.out, "1 accepted, 1 refused");
+    ck_assert_uint_eq(server.seen_count, 5);
+    assert_says(server.seen[4].body, "{\"exported\":\"j_1\",\"id\":\"a\"}");
+    assert_silent(server.seen[4].body, "stay");
+    unlink(file_name);
+    server_stop();
+}
+END_TEST
+
 START_TEST(an_import_stops_where_it_is_not_told_what_became_of_a_job)
 {
     static const struct reply script[] = {{500, "{}"}};
@@ -421,6 +452,7 @@ int main(void)
     tcase_add_test(tests, an_export_of_which_jobs_could_not_be_read_leaves_no_file);
     tcase_add_test(tests, what_is_exported_is_cancelled_by_the_mark_that_the_export_told);
     tcase_add_test(tests, an_import_submits_only_what_was_cancelled_or_has_expired);
+    tcase_add_test(tests, what_a_worker_had_is_exported_with_that_word_and_imported_where_its_end_is_known);
     tcase_add_test(tests, an_import_stops_where_it_is_not_told_what_became_of_a_job);
     tcase_add_test(tests, elsewhere_nobody_is_asked_what_became_of_a_job);
     suite_add_tcase(suite, tests);

@@ -1,6 +1,7 @@
 /* cmd_export.c — `linewardctl triage export` and `import`: jobs that wait, as lines that can be enqueued again. An export
  * changes nothing. What is then cancelled is imported once: the ids of its lines are made of the jobs' numbers, and a line
- * whose job was sent after all, or waits still, is not submitted. */
+ * whose job was sent after all, or waits still, is not submitted. A line of what a worker had, or may have sent, begins with
+ * that word, so that it goes nowhere where nobody can say what became of it. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -54,15 +55,28 @@ static FILE *spool_open(const char *name)
 
 /* ---- reading ---- */
 
+static const char stay_before[] = "{\"stay\":\"", stay_behind[] = "\",";
+
+/* A copy of the document; with the word for what keeps its job in front, if there is one. */
+static char *told_of(const char *stay, size_t stay_bytes, const char *document, size_t bytes)
+{
+    char *text = NULL;
+    if (stay_bytes <= 2 || stay[0] != '"' || bytes < 2)
+        return strndup(document, bytes);
+    return asprintf(&text, "%s%.*s%s%.*s", stay_before, (int)stay_bytes - 2, stay + 1, stay_behind, (int)bytes - 1,
+                    document + 1) < 0 ? NULL : text;
+}
+
 /* The document as the broker has it, byte for byte, but that it is one line: an end of a line in JSON is a blank. */
 static char *line_of(const char *item, size_t bytes)
 {
     static const char ends[] = "\r\n";
-    const char *document;
-    size_t document_bytes;
+    const char *document, *stay = "";
+    size_t document_bytes, stay_bytes = 0;
     if (!json_raw_member(item, bytes, "document", &document, &document_bytes))
         return NULL;
-    char *text = strndup(document, document_bytes);
+    (void)json_raw_member(item, bytes, "stay", &stay, &stay_bytes);
+    char *text = told_of(stay, stay_bytes, document, document_bytes);
     for (char *at = text != NULL ? strpbrk(text, ends) : NULL; at != NULL; at = strpbrk(at, ends))
         *at = ' ';
     return text;
@@ -160,8 +174,8 @@ static void print_done(const struct ctl *ctl, const char *name, const struct exp
     if (ctl->json)
         fprintf(out, "{\"jobs\":%zu,\"stay\":%" PRId64 ",\"until\":\"%s\"}\n", export->count, export->stay, until);
     else
-        fprintf(out, "%zu jobs are in %s, %" PRId64 " stay; --until %s means these\n", export->count,
-                own ? name : "the output", export->stay, until);
+        fprintf(out, "%zu jobs are in %s, %" PRId64 " of them with a worker or perhaps sent; --until %s means these\n",
+                export->count, own ? name : "the output", export->stay, until);
 }
 
 static bool sync_name(const char *name)
@@ -266,6 +280,18 @@ static enum job_read judge(const struct fate *fate, const char **code, const cha
     return JOB_READ_BAD;
 }
 
+/* The document without the word in front of it. */
+static void take_word_out(struct job_line *line)
+{
+    bool is_there = strncmp(line->text, stay_before, sizeof stay_before - 1) == 0;
+    const char *behind = is_there ? strstr(line->text, stay_behind) : NULL;
+    if (behind == NULL)
+        return;
+    size_t bytes = (size_t)(behind - line->text) + sizeof stay_behind - 1;
+    memmove(line->text + 1, line->text + bytes, line->bytes - bytes + 1); /* its end as well */
+    line->bytes -= bytes - 1;
+}
+
 /* A line that was never exported is none of ours. */
 static enum job_read admit(const struct ctl *ctl, struct job_line *line, const char **code, const char **why)
 {
@@ -274,6 +300,7 @@ static enum job_read admit(const struct ctl *ctl, struct job_line *line, const c
     const char *job = json_string(json, "exported");
     enum job_read read = job == NULL ? JOB_READ_BAD : read_fate(ctl, job, &fate) ? JOB_READ_GOOD : JOB_READ_FAILED;
     cJSON_Delete(json);
+    take_word_out(line);
     if (read == JOB_READ_GOOD)
         return judge(&fate, code, why);
     *code = "malformed";
@@ -289,7 +316,11 @@ static enum job_read admit_elsewhere(const struct ctl *ctl, struct job_line *lin
     const char *number;
     size_t bytes;
     (void)ctl;
-    (void)code;
+    if (json_raw_member(line->text, line->bytes, "stay", &number, &bytes)) {
+        *code = "not_allowed";
+        *why = "a worker had it when it was exported, or it may have been sent: only the broker that had it can say";
+        return JOB_READ_BAD;
+    }
     if (!json_raw_member(line->text, line->bytes, "exported", &number, &bytes))
         return JOB_READ_GOOD;
     size_t before = (size_t)(number - line->text), behind = line->bytes - before - bytes;
