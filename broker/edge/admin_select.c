@@ -37,7 +37,8 @@ static bool read_state(struct exchange *x, struct selection *selection)
     if (selection->state == NULL)
         return true;
     if (!view_state_is_word(selection->state)) {
-        answer_error(x, CODE_INVALID_FIELD, "state must be one of the states of a job", "state");
+        answer_error(x, CODE_INVALID_FIELD, "state must be scheduled, queued, held, leased, sent, failed, expired, cancelled or "
+                                            "suppressed", "state");
         return false;
     }
     selection->only_final = job_state_parse(selection->state, &state) && job_state_is_final(state);
@@ -54,7 +55,8 @@ static bool read_reason(struct exchange *x, struct selection *selection)
     selection->only_live = true; /* a finished job has none */
     if (reason_parse(text, &selection->reason) && selection->reason != REASON_NONE)
         return true;
-    answer_error(x, CODE_INVALID_FIELD, "reason must be one of the reasons of a job", "reason");
+    answer_error(x, CODE_INVALID_FIELD, "reason must be one that a job waits for, such as paused, line_critical or not_yet_due",
+                 "reason");
     return false;
 }
 
@@ -90,7 +92,7 @@ static bool read_class(struct exchange *x, struct selection *selection)
     selection->has_class = text != NULL;
     if (text == NULL || job_class_parse(text, &selection->class))
         return true;
-    answer_error(x, CODE_INVALID_FIELD, "class must be one of the classes of a job", "class");
+    answer_error(x, CODE_INVALID_FIELD, "class must be reply, transactional, followup or campaign", "class");
     return false;
 }
 
@@ -135,7 +137,7 @@ bool selection_read_waiting(struct admin_turn *turn, struct exchange *x, struct 
     selection->campaign = query_get(x, "campaign");
     if (!selection->only_final)
         return true;
-    answer_error(x, CODE_INVALID_FIELD, "state must be one in which a job waits: it is over in that one", "state");
+    answer_error(x, CODE_INVALID_FIELD, "state must be scheduled, queued or held: in that one a job is over", "state");
     return false;
 }
 

@@ -158,6 +158,17 @@ START_TEST(a_triage_says_which_jobs_and_each_filter_is_read_strictly)
         snprintf(target, sizeof target, "/v1/triage/cancel?%s", bad[i]);
         expect_code("POST", target, "operator-token", NULL, 422, "invalid_field");
     }
+    static const char *const would_be_right[][2] = {{"class=urgent", "reply, transactional, followup or campaign"},
+                                                    {"state=parked", "scheduled, queued, held"},
+                                                    {"state=sent", "scheduled, queued or held"},
+                                                    {"reason=because", "such as paused"}};
+    for (size_t i = 0; i < sizeof would_be_right / sizeof *would_be_right; i++) {
+        char target[128];
+        snprintf(target, sizeof target, "/v1/triage/cancel?%s", would_be_right[i][0]);
+        struct reply reply = rig_ask("POST", target, "operator-token", NULL);
+        ck_assert_ptr_nonnull(strstr(json_string(json_get(reply.json, "error"), "message"), would_be_right[i][1]));
+        reply_free(&reply);
+    }
     expect_code("POST", "/v1/triage/cancel?pool=mars", "operator-token", NULL, 404, "unknown_pool");
     expect_code("POST", "/v1/triage/cancel?account=mars", "operator-token", NULL, 404, "not_found");
     expect_code("POST", "/v1/triage/cancel?to=nobody", "operator-token", NULL, 422, "invalid_recipient");

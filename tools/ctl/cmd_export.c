@@ -24,6 +24,7 @@ struct export {
     off_t spooled;
     struct exported *lines;
     size_t count, room, longest;
+    size_t stayed; /* lines of what a cancel would leave now */
     int64_t stay, unread;
     char next[64], until[32];
 };
@@ -57,18 +58,16 @@ static FILE *spool_open(const char *name)
 
 static const char stay_before[] = "{\"stay\":\"", stay_behind[] = "\",";
 
-/* A copy of the document; with the word for what keeps its job in front, if there is one. */
+/* The document with the word for what keeps its job in front. */
 static char *told_of(const char *stay, size_t stay_bytes, const char *document, size_t bytes)
 {
     char *text = NULL;
-    if (stay_bytes <= 2 || stay[0] != '"' || bytes < 2)
-        return strndup(document, bytes);
-    return asprintf(&text, "%s%.*s%s%.*s", stay_before, (int)stay_bytes - 2, stay + 1, stay_behind, (int)bytes - 1,
+    return bytes < 2 || asprintf(&text, "%s%.*s%s%.*s", stay_before, (int)stay_bytes - 2, stay + 1, stay_behind, (int)bytes - 1,
                     document + 1) < 0 ? NULL : text;
 }
 
 /* The document as the broker has it, byte for byte, but that it is one line: an end of a line in JSON is a blank. */
-static char *line_of(const char *item, size_t bytes)
+static char *line_of(const char *item, size_t bytes, bool *stays)
 {
     static const char ends[] = "\r\n";
     const char *document, *stay = "";
@@ -76,7 +75,8 @@ static char *line_of(const char *item, size_t bytes)
     if (!json_raw_member(item, bytes, "document", &document, &document_bytes))
         return NULL;
     (void)json_raw_member(item, bytes, "stay", &stay, &stay_bytes);
-    char *text = told_of(stay, stay_bytes, document, document_bytes);
+    *stays = stay_bytes > 2 && *stay == '"';
+    char *text = *stays ? told_of(stay, stay_bytes, document, document_bytes) : strndup(document, document_bytes);
     for (char *at = text != NULL ? strpbrk(text, ends) : NULL; at != NULL; at = strpbrk(at, ends))
         *at = ' ';
     return text;
@@ -100,12 +100,14 @@ static bool keep(struct export *export, const char *item, size_t bytes)
         export->lines = lines;
         export->room = room;
     }
-    char *text = line_of(item, bytes);
+    bool stays = false;
+    char *text = line_of(item, bytes, &stays);
     size_t length = text != NULL ? strlen(text) : 0;
     bool ok = length > 0 && fwrite(text, 1, length, export->spool) == length;
     free(text);
     export->lines[export->count] = (struct exported){order_of(item, bytes), export->spooled, length};
     export->count += ok;
+    export->stayed += ok && stays;
     export->spooled += (off_t)length;
     export->longest = length > export->longest ? length : export->longest;
     return ok;
@@ -171,11 +173,14 @@ static void print_done(const struct ctl *ctl, const char *name, const struct exp
     text_clean(export->until, until, sizeof until);
     bool own = strcmp(name, "-") != 0; /* else the lines are what goes to the output */
     FILE *out = own ? ctl->out : ctl->err;
+    char stayed[64] = "";
+    if (export->stayed > 0)
+        snprintf(stayed, sizeof stayed, ", %zu of them with a worker or perhaps sent", export->stayed);
     if (ctl->json)
         fprintf(out, "{\"jobs\":%zu,\"stay\":%" PRId64 ",\"until\":\"%s\"}\n", export->count, export->stay, until);
     else
-        fprintf(out, "%zu jobs are in %s, %" PRId64 " of them with a worker or perhaps sent; --until %s means these\n",
-                export->count, own ? name : "the output", export->stay, until);
+        fprintf(out, "%zu %s in %s%s; --until %s means %s\n", export->count, export->count == 1 ? "job is" : "jobs are",
+                own ? name : "the output", stayed, until, export->count == 1 ? "it" : "these");
 }
 
 static bool sync_name(const char *name)

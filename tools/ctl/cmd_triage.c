@@ -311,7 +311,7 @@ static int run(const struct ctl *ctl, const struct args *args, const char *verb,
     struct triage_sum sum = {0};
     struct json_out body = {0};
     char *path = NULL;
-    if (!dry && reason == NULL)
+    if (!dry && (reason == NULL || *reason == '\0'))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "--yes needs a --reason, which the audit keeps");
     int code = triage_path(ctl, args, args->command->path, &path);
     if (code != EXIT_DONE || path == NULL)
@@ -371,7 +371,10 @@ int command_triage_redate(const struct ctl *ctl, const struct args *args)
 
 int command_triage_move(const struct ctl *ctl, const struct args *args)
 {
-    if (args_option(args, "to-pool") == NULL)
+    const char *from = args_option(args, "pool"), *to = args_option(args, "to-pool");
+    if (to == NULL)
         return ctl_fail(ctl, EXIT_USAGE, "usage", "move needs --to-pool");
+    if (from != NULL && strcmp(from, to) == 0)
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--pool and --to-pool are the same: they are there already");
     return run(ctl, args, "move", "moved");
 }
