@@ -2,46 +2,20 @@
  * import, left both of them, the second call finds the new one there and ends the old one. */
 #include "broker/edge/admin_triage_move.h"
 
-#include <string.h>
-
 #include "broker/edge/view_put.h"
 
 /* Of no exchange: the effect of such a job is nobody's, for the call's own answer waits for all of them. */
 #define TOKEN_OF_NOBODY ((uint64_t)ADMIN_TOKEN_TAG << 56)
 
-static bool is_one_of(const struct json_member *member, const char *const *names)
-{
-    for (; *names != NULL; names++)
-        if (strlen(*names) == member->name_bytes && memcmp(*names, member->name, member->name_bytes) == 0)
-            return true;
-    return false;
-}
-
-static void put_moment(struct json_out *out, const char *name, int64_t at_ms)
-{
-    if (at_ms != 0)
-        put_time(out, name, at_ms);
-}
-
 /* The document with another pool. Its dates may have changed since it was read. */
 static bool write_document(struct json_out *out, struct span document, const char *pool, const struct job_view *view)
 {
     static const char *const anew[] = {"pool", "send_after", "expires_at", NULL};
-    struct json_member member;
-    size_t at = 0;
     json_open(out, '{');
     put_word(out, "pool", pool);
     put_moment(out, "send_after", view->state == JOB_SCHEDULED ? view->due_ms : 0);
     put_moment(out, "expires_at", view->expires_ms);
-    while (json_next_member(document.data, document.bytes, &at, &member)) {
-        char name[32];
-        if (member.name_bytes >= sizeof name || is_one_of(&member, anew))
-            continue;
-        memcpy(name, member.name, member.name_bytes);
-        name[member.name_bytes] = '\0';
-        json_key(out, name);
-        json_put_raw(out, member.value, member.value_bytes);
-    }
+    put_members(out, document, anew);
     json_close(out, '}');
     return !out->failed;
 }

@@ -5,6 +5,7 @@
 
 #include "broker/edge/lookup_job.h"
 #include "broker/edge/lookup_page.h"
+#include "broker/edge/view_put.h"
 
 /* Is this end still the last word on its job? */
 static bool is_dead(const struct job_facts *facts, uint8_t life)
@@ -43,13 +44,13 @@ static bool is_meant(const struct lookup_request *request, const struct job_fact
 /* ---- the document ---- */
 
 /* What belongs to the time of the first enqueue, and what stands elsewhere. */
-static const char *const left_out[] = {"send_after", "if_held", NULL};
+static const char *const left_out[] = {"send_after", "if_held", "to", "message", NULL};
 
 static void put_document(struct json_out *out, const struct job_facts *facts)
 {
     out->comma = false;
     json_open(out, '{');
-    job_document_envelope(out, facts, left_out);
+    put_members(out, facts->envelope, left_out);
     job_document_end(out, facts);
 }
 

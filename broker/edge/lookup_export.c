@@ -6,34 +6,6 @@
 #include "broker/edge/lookup_job.h"
 #include "broker/edge/view_put.h"
 
-static bool is_named(const struct json_member *member, const char *name)
-{
-    return strlen(name) == member->name_bytes && memcmp(name, member->name, member->name_bytes) == 0;
-}
-
-static bool is_left_out(const struct json_member *member, const char *const *left_out)
-{
-    for (; *left_out != NULL; left_out++)
-        if (is_named(member, *left_out))
-            return true;
-    return is_named(member, "to") || is_named(member, "message");
-}
-
-void job_document_envelope(struct json_out *out, const struct job_facts *facts, const char *const *left_out)
-{
-    struct json_member member;
-    size_t at = 0;
-    while (json_next_member(facts->envelope.data, facts->envelope.bytes, &at, &member)) {
-        char name[32];
-        if (is_left_out(&member, left_out) || member.name_bytes >= sizeof name)
-            continue;
-        memcpy(name, member.name, member.name_bytes);
-        name[member.name_bytes] = '\0';
-        json_key(out, name);
-        json_put_raw(out, member.value, member.value_bytes);
-    }
-}
-
 void job_document_end(struct json_out *out, const struct job_facts *facts)
 {
     json_key(out, "to");
@@ -72,13 +44,6 @@ static void put_exported(struct json_out *out, uint64_t number)
     json_put_string(out, text);
 }
 
-/* A moment that the job has now; none: no member. */
-static void put_moment(struct json_out *out, const char *name, int64_t at_ms)
-{
-    if (at_ms != 0)
-        put_time(out, name, at_ms);
-}
-
 /* The word for what keeps a cancel from it at this moment, NULL: nothing. */
 static const char *stay_of(const struct job_view *view)
 {
@@ -89,7 +54,7 @@ static const char *stay_of(const struct job_view *view)
 
 bool job_export(struct json_out *out, const struct job_facts *facts)
 {
-    static const char *const left_out[] = {"id", "send_after", "expires_at", "if_held", NULL};
+    static const char *const left_out[] = {"id", "send_after", "expires_at", "if_held", "to", "message", NULL};
     if (!facts->is_live || facts->recipients.bytes == 0 || facts->envelope.bytes == 0 || facts->payload.bytes == 0)
         return false;
     json_open(out, '{');
@@ -101,7 +66,7 @@ bool job_export(struct json_out *out, const struct job_facts *facts)
     json_open(out, '{');
     put_exported(out, facts->number);
     put_id(out, facts);
-    job_document_envelope(out, facts, left_out);
+    put_members(out, facts->envelope, left_out);
     put_moment(out, "send_after", facts->live.state == JOB_SCHEDULED ? facts->live.due_ms : 0);
     put_moment(out, "expires_at", facts->live.expires_ms);
     job_document_end(out, facts);

@@ -29,9 +29,7 @@ enum err job_envelope_read(const struct archive *archive, uint64_t number, struc
 /* Are all handles of the comma list `to` among the recipients? */
 bool recipients_include(struct span recipients, const char *to);
 
-/* The job as it was enqueued, but for the members in `left_out` (NULL last), `to` and `message`, into an object that is
- * open; then those two, and the object's end. */
-void job_document_envelope(struct json_out *out, const struct job_facts *facts, const char *const *left_out);
+/* `to` and `message` of the job, and the end of the object: its document. */
 void job_document_end(struct json_out *out, const struct job_facts *facts);
 
 /* lookup_export.c: a live job, as LOOKUP_EXPORT has it; false: not all of it was read. */

@@ -1,6 +1,8 @@
 /* view_put.c — members that several views write alike. */
 #include "broker/edge/view_put.h"
 
+#include <string.h>
+
 void put_span(struct json_out *out, const char *name, struct span value)
 {
     json_key(out, name);
@@ -26,6 +28,35 @@ void put_time(struct json_out *out, const char *name, int64_t wall_ms)
 {
     json_key(out, name);
     json_put_time(out, wall_ms);
+}
+
+void put_moment(struct json_out *out, const char *name, int64_t wall_ms)
+{
+    if (wall_ms != 0)
+        put_time(out, name, wall_ms);
+}
+
+static bool is_one_of(const struct json_member *member, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (strlen(*names) == member->name_bytes && memcmp(*names, member->name, member->name_bytes) == 0)
+            return true;
+    return false;
+}
+
+void put_members(struct json_out *out, struct span object, const char *const *left_out)
+{
+    struct json_member member;
+    size_t at = 0;
+    while (json_next_member(object.data, object.bytes, &at, &member)) {
+        char name[32];
+        if (member.name_bytes >= sizeof name || is_one_of(&member, left_out))
+            continue;
+        memcpy(name, member.name, member.name_bytes);
+        name[member.name_bytes] = '\0';
+        json_key(out, name);
+        json_put_raw(out, member.value, member.value_bytes);
+    }
 }
 
 void put_line(struct json_out *out, const char *name, uint64_t line)
