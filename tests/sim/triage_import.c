@@ -124,7 +124,7 @@ static void exported(void *self, uint64_t number, int status, const cJSON *answe
     }
     if (run->count > 0)
         qsort(run->list, (size_t)run->count, sizeof *run->list, by_order);
-    sorting_ask(NULL, number);
+    sorting_later(run, sorting_ask); /* what a worker had may have come back by then */
 }
 
 void sorting_export(void *self, uint64_t number)
