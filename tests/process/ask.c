@@ -81,6 +81,14 @@ cJSON *rig_ask(struct rig *rig, const char *method, const char *path, const char
     return answer;
 }
 
+cJSON *rig_operate(struct rig *rig, const char *method, const char *path, const char *body)
+{
+    long status = 0;
+    cJSON *answer = rig_ask(rig, method, path, body, &status);
+    MUST(status == 200 && answer != NULL, "%s %s: %ld", method, path, status);
+    return answer;
+}
+
 cJSON *rig_control(struct rig *rig, const char *method, const char *path, const char *body)
 {
     char url[URL_MAX];

@@ -36,9 +36,7 @@ static void enqueue(const char *id, size_t line, const char *state)
 /* Makes the call, which must succeed; its `pause`, if it has one, goes into out[32]. */
 static void operate(const char *path, const char *body, char out[32])
 {
-    long status = 0;
-    cJSON *answer = rig_ask(&rig, "POST", path, body, &status);
-    MUST(status == 200 && answer != NULL, "POST %s: %ld", path, status);
+    cJSON *answer = rig_operate(&rig, "POST", path, body);
     if (out != NULL)
         snprintf(out, 32, "%s", text_at(answer, "pause"));
     cJSON_Delete(answer);
@@ -52,14 +50,6 @@ static int pauses_in_force(void)
     return count;
 }
 
-static void restart_by_force(void)
-{
-    program_kill(&rig.broker);
-    rig_start_broker(&rig);
-    rig_await_ready(&rig);
-    AWAIT(rig_workers_there(&rig) == 1, "the worker does not come back");
-}
-
 START_TEST(a_paused_line_stays_paused_over_sigkill_until_resumed)
 {
     char path[64], pause[32];
@@ -68,7 +58,7 @@ START_TEST(a_paused_line_stays_paused_over_sigkill_until_resumed)
     AWAIT(producer_is(&producer, "first-0", "sent", NULL), "the line does not send");
     snprintf(path, sizeof path, "/v1/lines/%s/pause", rig.lines[0]);
     operate(path, "{\"reason\":\"test\"}", pause);
-    restart_by_force(); /* right after the answer */
+    rig_restart_by_force(&rig); /* right after the answer */
     MUST(pauses_in_force() == 1, "%d pauses in force", pauses_in_force());
     MUST(rig_line_is(&rig, 0, "closed", "line_paused"), "the paused line is not closed");
     enqueue("second-0", 0, "held");
@@ -78,7 +68,7 @@ START_TEST(a_paused_line_stays_paused_over_sigkill_until_resumed)
 
     snprintf(path, sizeof path, "/v1/lines/%s/resume", rig.lines[0]);
     operate(path, "{}", NULL);
-    restart_by_force();
+    rig_restart_by_force(&rig);
     AWAIT(producer_is(&producer, "second-0", "sent", NULL), "the resumed line does not send");
     MUST(pauses_in_force() == 0, "%d pauses in force", pauses_in_force());
     end();
@@ -103,7 +93,7 @@ START_TEST(pauses_of_all_scopes_survive_sigkill_and_each_must_be_lifted)
     for (size_t i = 1; i < count; i++)
         operate(scopes[i].pause, "{\"reason\":\"test\"}", NULL);
     for (size_t i = 0; i < count; i++) {
-        restart_by_force();
+        rig_restart_by_force(&rig);
         MUST(pauses_in_force() == (int)(count - i), "%d pauses in force", pauses_in_force());
         MUST(producer_is(&producer, "job", "held", scopes[i].reason), "the job does not wait for %s",
              scopes[i].reason);

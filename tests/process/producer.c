@@ -122,6 +122,16 @@ void producer_enqueue(struct producer *producer, const char *job, char out[JOB_N
     cJSON_Delete(result);
 }
 
+void producer_greet(struct producer *producer, const char *id, unsigned to, const char *more, const char *state)
+{
+    char job[320], number[JOB_NUMBER_TEXT_MAX];
+    snprintf(job, sizeof job,
+             "{\"id\":\"%s\",\"to\":\"+1415704%04u\"%s,"
+             "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"#1 default/%s hello\"}]}}",
+             id, to, more, id);
+    producer_enqueue(producer, job, number, state);
+}
+
 void producer_refused(struct producer *producer, const char *job, const char *code, const char *field)
 {
     cJSON *result = producer_ask(producer, "ENQUEUE", job);

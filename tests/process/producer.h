@@ -43,6 +43,9 @@ cJSON *producer_json(const struct producer *producer, size_t index);
 cJSON *producer_ask(struct producer *producer, const char *command, const char *item);
 /* One job that must be taken; its number goes into out[33]. The answer's `state` must be `state` (NULL: any). */
 void producer_enqueue(struct producer *producer, const char *job, char out[JOB_NUMBER_TEXT_MAX], const char *state);
+/* Likewise one that says whose it is: `to` is the end of its recipient's number, `more` further members with a comma
+ * before them. */
+void producer_greet(struct producer *producer, const char *id, unsigned to, const char *more, const char *state);
 /* One job that must be refused with this code (and field, unless NULL). */
 void producer_refused(struct producer *producer, const char *job, const char *code, const char *field);
 /* The state of a job by STATUS; out[16] */

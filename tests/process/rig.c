@@ -272,6 +272,14 @@ void rig_await_ready(struct rig *rig)
     AWAIT(answers(rig, "/readyz"), "the broker does not become ready");
 }
 
+void rig_restart_by_force(struct rig *rig)
+{
+    program_kill(&rig->broker);
+    rig_start_broker(rig);
+    rig_await_ready(rig);
+    AWAIT(rig_workers_there(rig) == 1, "the worker does not come back");
+}
+
 void rig_start(struct rig *rig, size_t workers)
 {
     rig_start_sandbox(rig);

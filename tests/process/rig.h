@@ -50,6 +50,7 @@ void rig_close(struct rig *rig);
 
 void rig_start_sandbox(struct rig *rig);
 void rig_start_broker(struct rig *rig); /* does not wait */
+void rig_restart_by_force(struct rig *rig); /* waits until it is ready and its one worker is back */
 void rig_start_worker(struct rig *rig, size_t index);
 void rig_await_admin(struct rig *rig); /* until the broker answers on its admin port */
 void rig_await_ready(struct rig *rig); /* and knows its lines */
@@ -67,6 +68,8 @@ uint64_t rig_random(struct rig *rig, uint64_t bound);
 
 /* The admin API. `body` NULL: none. NULL: no answer, or no JSON; *status (if asked) is then 0 or the status. */
 cJSON *rig_ask(struct rig *rig, const char *method, const char *path, const char *body, long *status);
+/* The same, which must succeed. */
+cJSON *rig_operate(struct rig *rig, const char *method, const char *path, const char *body);
 /* The same with another token (NULL: none), and the answer as it came: "" if there is none. `limit_ms` 0: as usual;
  * else what came until then, for calls that do not end. */
 char *rig_fetch(struct rig *rig, const char *token, const char *method, const char *path, const char *body,

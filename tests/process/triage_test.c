@@ -26,32 +26,6 @@ static void end(void)
     rig_close(&rig);
 }
 
-static void enqueue(const char *id, unsigned to, const char *more)
-{
-    char job[320], number[JOB_NUMBER_TEXT_MAX];
-    snprintf(job, sizeof job,
-             "{\"id\":\"%s\",\"to\":\"+1415704%04u\"%s,"
-             "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"#1 default/%s hello\"}]}}",
-             id, to, more, id);
-    producer_enqueue(&producer, job, number, NULL);
-}
-
-static cJSON *operate(const char *method, const char *path, const char *body)
-{
-    long status = 0;
-    cJSON *answer = rig_ask(&rig, method, path, body, &status);
-    MUST(status == 200 && answer != NULL, "%s %s: %ld", method, path, status);
-    return answer;
-}
-
-static void restart_by_force(void)
-{
-    program_kill(&rig.broker);
-    rig_start_broker(&rig);
-    rig_await_ready(&rig);
-    AWAIT(rig_workers_there(&rig) == 1, "the worker does not come back");
-}
-
 #define CAMPAIGN "pool=default&class=campaign"
 
 /* Cancels part by part until the end, with a SIGKILL after each; how many in all. */
@@ -60,14 +34,14 @@ static int64_t cancel_amid_kills(void)
     int64_t jobs = 0;
     char path[160] = "/v1/triage/cancel?" CAMPAIGN "&limit=15";
     for (bool over = false; !over;) {
-        cJSON *answer = operate("POST", path, "{\"reason\":\"too old\"}");
+        cJSON *answer = rig_operate(&rig, "POST", path, "{\"reason\":\"too old\"}");
         const char *next = text_at(answer, "next");
         jobs += number_at(answer, "jobs");
         over = next == NULL;
         if (!over)
             snprintf(path, sizeof path, "/v1/triage/cancel?" CAMPAIGN "&limit=15&after=%s", next);
         cJSON_Delete(answer);
-        restart_by_force();
+        rig_restart_by_force(&rig);
     }
     return jobs;
 }
@@ -78,22 +52,22 @@ START_TEST(a_triage_amid_kills_ends_what_its_rehearsal_said_and_nothing_else)
     enum { JOBS = 60, CAMPAIGNS = 40 };
     char id[16];
     begin(NULL);
-    cJSON_Delete(operate("POST", "/v1/pause", "{\"reason\":\"triage\"}"));
+    cJSON_Delete(rig_operate(&rig, "POST", "/v1/pause", "{\"reason\":\"triage\"}"));
     for (unsigned i = 0; i < JOBS; i++) {
         snprintf(id, sizeof id, "t%u", i);
-        enqueue(id, i / 2, i % 3 == 0 ? "" : ",\"class\":\"campaign\"");
+        producer_greet(&producer, id, i / 2, i % 3 == 0 ? "" : ",\"class\":\"campaign\"", NULL);
     }
-    cJSON *dry = operate("POST", "/v1/triage/cancel?" CAMPAIGN "&dry_run=1", NULL);
+    cJSON *dry = rig_operate(&rig, "POST", "/v1/triage/cancel?" CAMPAIGN "&dry_run=1", NULL);
     MUST(number_at(dry, "jobs") == CAMPAIGNS && number_at(dry, "recipients") == 30, "%lld jobs, %lld recipients",
          (long long)number_at(dry, "jobs"), (long long)number_at(dry, "recipients"));
     MUST(text_at(dry, "oldest_at") != NULL, "no word of the oldest");
     cJSON_Delete(dry);
     int64_t done = cancel_amid_kills();
     MUST(done == CAMPAIGNS, "%lld cancelled", (long long)done);
-    cJSON *again = operate("POST", "/v1/triage/cancel?" CAMPAIGN, NULL);
+    cJSON *again = rig_operate(&rig, "POST", "/v1/triage/cancel?" CAMPAIGN, NULL);
     MUST(number_at(again, "jobs") == 0, "%lld cancelled again", (long long)number_at(again, "jobs"));
     cJSON_Delete(again);
-    cJSON_Delete(operate("POST", "/v1/resume", "{}"));
+    cJSON_Delete(rig_operate(&rig, "POST", "/v1/resume", "{}"));
     for (unsigned i = 0; i < JOBS; i++) {
         snprintf(id, sizeof id, "t%u", i);
         AWAIT(producer_is(&producer, id, i % 3 == 0 ? "sent" : "cancelled", NULL), "%s went another way", id);
@@ -127,28 +101,28 @@ START_TEST(what_is_exported_cancelled_and_imported_twice_amid_kills_is_sent_once
     enum { JOBS = 60 };
     char id[16], file[PROGRAM_PATH_MAX], until[32];
     begin(NULL);
-    cJSON_Delete(operate("POST", "/v1/pause", "{\"reason\":\"triage\"}"));
+    cJSON_Delete(rig_operate(&rig, "POST", "/v1/pause", "{\"reason\":\"triage\"}"));
     for (unsigned i = 0; i < JOBS; i++) {
         snprintf(id, sizeof id, "x%u", i);
-        enqueue(id, i / 4, i % 5 == 0 ? ",\"class\":\"reply\"" : "");
+        producer_greet(&producer, id, i / 4, i % 5 == 0 ? ",\"class\":\"reply\"" : "", NULL);
     }
     snprintf(file, sizeof file, "%s/export.jsonl", rig.folder);
     MUST(TRIAGE("export", file, "--pool", "default") == 0, "the export failed");
-    cJSON *page = operate("GET", "/v1/triage/export?pool=default&limit=1", NULL);
+    cJSON *page = rig_operate(&rig, "GET", "/v1/triage/export?pool=default&limit=1", NULL);
     MUST(text_at(page, "until") != NULL, "an export tells no mark");
     snprintf(until, sizeof until, "%s", text_at(page, "until"));
     cJSON_Delete(page);
     MUST(TRIAGE("import", file) == 1, "what waits still was imported");
-    restart_by_force();
-    enqueue("late", 99, ""); /* and is in no file */
+    rig_restart_by_force(&rig);
+    producer_greet(&producer, "late", 99, "", NULL); /* and is in no file */
     MUST(TRIAGE("cancel", "--pool", "default") == 0, "the rehearsal failed");
     MUST(producer_is(&producer, "x0", "held", NULL), "a rehearsal cancelled something");
     MUST(TRIAGE("cancel", "--pool", "default", "--until", until, "--yes", "--reason", "to be imported again") == 0,
          "the cancel failed");
-    restart_by_force();
+    rig_restart_by_force(&rig);
     MUST(TRIAGE("import", file, "--batch", "7") == 0, "the import failed");
-    restart_by_force();
-    cJSON_Delete(operate("POST", "/v1/resume", "{}"));
+    rig_restart_by_force(&rig);
+    cJSON_Delete(rig_operate(&rig, "POST", "/v1/resume", "{}"));
     AWAIT(rig_accepted(&rig) == JOBS + 1, "%lld messages", (long long)rig_accepted(&rig));
     MUST(producer_is(&producer, "late", "sent", NULL), "what came since the export is not sent");
     MUST(TRIAGE("import", file) == 0, "the second import failed");
@@ -164,7 +138,7 @@ END_TEST
 /* Whose results the broker knows: the provider has them before. */
 static int sent_by_the_other(void)
 {
-    cJSON *page = operate("GET", "/v1/jobs?pool=other&state=sent&limit=100", NULL);
+    cJSON *page = rig_operate(&rig, "GET", "/v1/jobs?pool=other&state=sent&limit=100", NULL);
     const cJSON *job;
     int count = 0;
     cJSON_ArrayForEach(job, json_get(page, "jobs"))
@@ -187,24 +161,24 @@ START_TEST(what_is_moved_to_another_pool_part_by_part_amid_kills_is_sent_once)
     begin("pools:\n"
           "  default: {account: default, lines: [\"+12025550101\"]}\n"
           "  other: {account: default, lines: [\"+12025550102\"]}\n");
-    enqueue("begun", 0, "");
+    producer_greet(&producer, "begun", 0, "", NULL);
     AWAIT(producer_is(&producer, "begun", "sent", NULL), "nothing is sent");
-    cJSON_Delete(operate("POST", "/v1/pause", "{\"reason\":\"triage\"}"));
+    cJSON_Delete(rig_operate(&rig, "POST", "/v1/pause", "{\"reason\":\"triage\"}"));
     for (unsigned i = 0; i < JOBS; i++) {
         snprintf(id, sizeof id, "m%u", i);
-        enqueue(id, i / 4, ""); /* the first four are of the conversation that was begun */
+        producer_greet(&producer, id, i / 4, "", NULL); /* the first four are of the conversation that was begun */
     }
     for (bool over = false; !over;) {
-        cJSON *answer = operate("POST", path, "{\"pool\":\"other\",\"reason\":\"gone\"}");
+        cJSON *answer = rig_operate(&rig, "POST", path, "{\"pool\":\"other\",\"reason\":\"gone\"}");
         const char *next = text_at(answer, "next");
         moved += number_at(answer, "jobs");
         over = next == NULL && number_at(answer, "jobs") == 0;
         snprintf(path, sizeof path, "%s%s%s", MOVE, next != NULL ? "&after=" : "", next != NULL ? next : "");
         cJSON_Delete(answer);
-        restart_by_force();
+        rig_restart_by_force(&rig);
     }
     MUST(moved == JOBS - 4, "%lld moved", (long long)moved);
-    cJSON_Delete(operate("POST", "/v1/resume", "{}"));
+    cJSON_Delete(rig_operate(&rig, "POST", "/v1/resume", "{}"));
     AWAIT(rig_accepted(&rig) == JOBS + 1, "%lld messages", (long long)rig_accepted(&rig));
     AWAIT(sent_by_the_other() == JOBS - 4, "%d sent by the other pool", sent_by_the_other());
     for (unsigned i = 0; i < JOBS; i++) {
