@@ -261,9 +261,7 @@ END_TEST
 
 int main(void)
 {
-    TCase *tests = tcase_create("export");
-    tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
-    tcase_set_timeout(tests, 60);
+    TCase *tests = triage_case("export");
     tcase_add_test(tests, what_is_exported_and_cancelled_comes_back_once_however_often_it_is_imported);
     tcase_add_test(tests, an_export_is_read_page_by_page_and_by_whoever_may_read_messages);
     tcase_add_test(tests, what_comes_between_an_export_and_its_cancel_is_none_of_either);
@@ -273,11 +271,5 @@ int main(void)
     tcase_add_test(tests, what_ends_as_soon_as_it_comes_back_is_in_no_export);
     tcase_add_test(tests, what_cannot_be_read_is_left_out_of_an_export_and_told);
     tcase_add_test(tests, large_documents_fill_many_pages_and_each_is_there_once);
-    Suite *suite = suite_create("admin_export");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return triage_run("admin_export", tests);
 }

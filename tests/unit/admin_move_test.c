@@ -222,9 +222,7 @@ END_TEST
 
 int main(void)
 {
-    TCase *tests = tcase_create("move");
-    tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
-    tcase_set_timeout(tests, 60);
+    TCase *tests = triage_case("move");
     tcase_add_test(tests, what_was_never_begun_goes_to_another_pool_once_and_says_where_it_was_that_it_went);
     tcase_add_loop_test(tests, a_conversation_moves_whole_in_one_call_and_in_its_order, 0, 3);
     tcase_add_test(tests, what_is_re_dated_while_it_is_moved_keeps_its_new_dates);
@@ -233,11 +231,5 @@ int main(void)
     tcase_add_test(tests, what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_its_pool);
     tcase_add_test(tests, what_stands_behind_one_that_is_not_meant_stays_and_a_rehearsal_says_so);
     tcase_add_test(tests, what_the_other_pool_does_not_take_stays_and_only_who_may_see_both_moves);
-    Suite *suite = suite_create("admin_move");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return triage_run("admin_move", tests);
 }

@@ -162,4 +162,23 @@ static inline void turn_slots(unsigned jobs)
     }
 }
 
+static inline TCase *triage_case(const char *name)
+{
+    TCase *tests = tcase_create(name);
+    tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
+    tcase_set_timeout(tests, 60);
+    return tests;
+}
+
+static inline int triage_run(const char *name, TCase *tests)
+{
+    Suite *suite = suite_create(name);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 #endif

@@ -394,9 +394,7 @@ END_TEST
 
 int main(void)
 {
-    TCase *tests = tcase_create("triage");
-    tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
-    tcase_set_timeout(tests, 60);
+    TCase *tests = triage_case("triage");
     tcase_add_loop_test(tests, each_filter_chooses_its_jobs_and_a_rehearsal_says_what_is_then_done, 0, (int)FILTERS);
     tcase_add_test(tests, what_is_expired_by_hand_ends_as_if_its_time_had_come);
     tcase_add_test(tests, a_long_triage_goes_on_with_next_and_touches_nothing_accepted_since);
@@ -410,11 +408,5 @@ int main(void)
     tcase_add_test(tests, a_redate_of_many_counts_what_stays_once);
     tcase_add_test(tests, a_dead_letter_has_the_expiry_that_it_was_given_last);
     tcase_add_loop_test(tests, a_backlog_of_many_slices_is_cancelled_whole, 0, 2);
-    Suite *suite = suite_create("admin_triage");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return triage_run("admin_triage", tests);
 }

@@ -61,8 +61,8 @@ static void child_webhook(uint64_t request, enum reputation reputation)
     child_send(&message);
 }
 
-/* Ends when it is answered, for it has asked nothing; asked to poll, it does. */
-static void child_picky(void)
+/* All that comes, until the other end is closed. */
+static void child_hears(void (*take)(const struct feed_message *message))
 {
     uint8_t in[4096];
     size_t bytes = 0;
@@ -74,30 +74,24 @@ static void child_picky(void)
         while (feed_decode(in, bytes, &used, &message) == ERR_NONE) {
             memmove(in, in + used, bytes - used);
             bytes -= used;
-            if (message.kind == FEED_ANSWER)
-                _exit(4);
-            child_poll(1, "+12025550102", REPUTATION_HEALTHY, true);
+            take(&message);
         }
     }
 }
 
-/* Tells all that comes as notes: an answer's status, 1 for being asked to poll. */
-static void child_echo(void)
+/* Ends when it is answered, for it has asked nothing; asked to poll, it does. */
+static void pick(const struct feed_message *message)
 {
-    uint8_t in[4096];
-    size_t bytes = 0;
-    ssize_t got;
-    while ((got = read(CHILD_FD, in + bytes, sizeof in - bytes)) > 0) {
-        struct feed_message message = {0};
-        size_t used = 0;
-        bytes += (size_t)got;
-        while (feed_decode(in, bytes, &used, &message) == ERR_NONE) {
-            memmove(in, in + used, bytes - used);
-            bytes -= used;
-            uint64_t count = message.kind == FEED_ANSWER ? (uint64_t)message.http_status : 1;
-            child_send(&(struct feed_message){.kind = FEED_POLL_END, .account = "default", .poll = 1000 + count});
-        }
-    }
+    if (message->kind == FEED_ANSWER)
+        _exit(4);
+    child_poll(1, "+12025550102", REPUTATION_HEALTHY, true);
+}
+
+/* Tells all that comes as notes: an answer's status, 1 for being asked to poll. */
+static void echo(const struct feed_message *message)
+{
+    uint64_t count = message->kind == FEED_ANSWER ? (uint64_t)message->http_status : 1;
+    child_send(&(struct feed_message){.kind = FEED_POLL_END, .account = "default", .poll = 1000 + count});
 }
 
 static int open_files(void)
@@ -127,7 +121,7 @@ static int child(const char *mode)
         child_poll(1, LINE, REPUTATION_HEALTHY, true);
         child_webhook(7, REPUTATION_CRITICAL);
         child_ready();
-        child_echo();
+        child_hears(echo);
     } else if (strcmp(mode, "stranger") == 0) {
         struct feed_message end = {.kind = FEED_POLL_END, .poll = 1, .ok = true};
         snprintf(end.account, sizeof end.account, "nobody");
@@ -139,7 +133,7 @@ static int child(const char *mode)
         return 1;
     } else if (strcmp(mode, "picky") == 0) {
         child_ready();
-        child_picky();
+        child_hears(pick);
     } else if (strcmp(mode, "deaf") == 0) {
         child_ready();
         for (;;)
@@ -147,7 +141,7 @@ static int child(const char *mode)
     } else if (strcmp(mode, "dies") == 0) {
         return 1;
     }
-    child_echo();
+    child_hears(echo);
     return 0;
 }
 
