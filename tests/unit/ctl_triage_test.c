@@ -197,11 +197,20 @@ static char *file_text(void)
     "{\"job\":\"" job "\",\"accepted_at\":null,\"order\":" order                                                          \
     ",\"document\":{\"exported\":\"" job "\",\"id\":\"" id "\",\"to\":[\"+1415\"]}}"
 
+#define PAGE(items, stay, stays, next)                                                                                \
+    "{\"export\":[" items "],\"stay\":" stay ",\"stays\":{" stays "},\"next\":" next ",\"until\":\"9\"}"
+
+static void export_to_file(void)
+{
+    fresh_name();
+    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+}
+
 START_TEST(an_export_is_written_in_the_order_of_acceptance_into_a_new_file)
 {
     static const struct reply script[] = {
-        {200, "{\"export\":[" ITEM("j_3", "30", "c") "," ITEM("j_1", "10", "a") "],\"stay\":1,\"stays\":{},\"next\":\"4.9\",\"until\":\"9\"}"},
-        {200, "{\"export\":[" ITEM("j_2", "20", "b") "],\"stay\":0,\"stays\":{},\"next\":null,\"until\":\"9\"}"}};
+        {200, PAGE(ITEM("j_3", "30", "c") "," ITEM("j_1", "10", "a"), "1", "", "\"4.9\"")},
+        {200, PAGE(ITEM("j_2", "20", "b"), "0", "", "null")}};
     SERVER_START(script);
     fresh_name();
     files_synced = folders_synced = 0;
@@ -248,8 +257,7 @@ END_TEST
 
 START_TEST(an_export_to_the_output_tells_its_mark_beside_it)
 {
-    static const struct reply script[] = {
-        {200, "{\"export\":[" ITEM("j_1", "10", "a") "],\"stay\":0,\"stays\":{},\"next\":null,\"until\":\"9\"}"}};
+    static const struct reply script[] = {{200, PAGE(ITEM("j_1", "10", "a"), "0", "", "null")}};
     SERVER_START(script);
     RUN_ADMIN("triage", W("export"), W("-"), W("--pool"), W("eu"));
     ck_assert_int_eq(said.code, EXIT_DONE);
@@ -281,11 +289,9 @@ END_TEST
 
 START_TEST(an_export_of_which_jobs_could_not_be_read_leaves_no_file)
 {
-    static const struct reply script[] = {
-        {200, "{\"export\":[" ITEM("j_1", "10", "a") "],\"stay\":2,\"stays\":{\"busy\":2},\"next\":null,\"until\":\"9\"}"}};
+    static const struct reply script[] = {{200, PAGE(ITEM("j_1", "10", "a"), "2", "\"busy\":2", "null")}};
     SERVER_START(script);
-    fresh_name();
-    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+    export_to_file();
     ck_assert_int_eq(said.code, EXIT_REFUSED);
     assert_says(said.err, "2 jobs could not be read");
     ck_assert_int_ne(access(file_name, F_OK), 0);
@@ -315,8 +321,7 @@ START_TEST(an_export_passes_on_every_byte_of_a_document)
         {200, "{\"export\": [ {\"job\":\"j_1\",\"order\":1,\"document\":{\"exported\":\"j_1\"," ODD "," "\n\t\"to\":[]\r\n}} ],"
               "\"stay\":0,\"stays\":{},\"next\":null,\"until\":\"9\"}"}};
     SERVER_START(script);
-    fresh_name();
-    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+    export_to_file();
     ck_assert_int_eq(said.code, EXIT_DONE);
     ck_assert_str_eq(file_text(), "{\"exported\":\"j_1\"," ODD ", \t\"to\":[]  }\n");
     unlink(file_name);
@@ -330,8 +335,7 @@ START_TEST(an_export_that_breaks_off_leaves_no_file)
         {200, "{\"export\":[" ITEM("j_1", "10", "a") "],\"stay\":0,\"stays\":{},\"next\":\"4.9\"}"},
         {429, "{\"error\":{\"code\":\"busy\",\"message\":\"later\"}}"}};
     SERVER_START(script);
-    fresh_name();
-    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+    export_to_file();
     ck_assert_int_eq(said.code, EXIT_REFUSED);
     ck_assert_int_ne(access(file_name, F_OK), 0);
     server_stop();
@@ -391,8 +395,7 @@ START_TEST(what_a_worker_had_is_exported_with_that_word_and_imported_where_its_e
         {200, "{\"state\":\"sent\"}"},
         {200, "{\"results\":[{\"id\":\"a\",\"job\":\"j_7\",\"state\":\"queued\"}]}"}};
     SERVER_START(script);
-    fresh_name();
-    RUN_ADMIN("triage", W("export"), W(file_name), W("--pool"), W("eu"));
+    export_to_file();
     assert_says(said.out, ", 1 of them with a worker or perhaps sent; --until 9 means these\n");
     ck_assert_str_eq(file_text(), LEASED_LINE "{\"exported\":\"j_2\",\"id\":\"b\"}\n");
     RUN_ADMIN("triage", W("import"), W(file_name), W("--elsewhere"));
