@@ -127,7 +127,10 @@ static void tell_witness(const struct poll *poll, bool good, const struct linq_l
     for (size_t i = 0; good && i < list->count; i++)
         if (cast_line_of(list->lines[i].number) >= 0)
             words[cast_line_of(list->lines[i].number)] = list->lines[i].reputation;
-    lines_polled(poll->poller->account, poll->begun_mono_ms, good && list->count > 0, poll->how == POLL_CACHED, words);
+    if (good && list->count == 0)
+        lines_listed_none(poll->poller->account);
+    else if (good)
+        lines_polled(poll->poller->account, poll->begun_mono_ms, poll->how == POLL_CACHED, words);
 }
 
 static void poll_ends(void *self, uint64_t arg)

@@ -84,7 +84,7 @@ static struct hook *post(int account, char *body)
     assert(hook != NULL && body != NULL);
     hook->body = body;
     hook->account = account;
-    hook->line = hook->conversation = hook->job = -1;
+    hook->line = hook->conversation = hook->job = hook->wrote_on = -1;
     snprintf(hook->id, sizeof hook->id, "msg_%" PRIu64, ++hooks.count);
     hooks.old[hooks.old_count++ % OLD_MAX] = hook;
     if (!hooks.calm && chance(&hooks.luck, 60)) {
@@ -233,6 +233,7 @@ void hooks_message_received(int conversation, int line, const char *chat_id, boo
     struct hook *hook = post(cast_account_of_line(line), end_body(&out));
     hook->conversation = conversation;
     hook->opts_out = stop;
+    hook->wrote_on = line;
     hook->changed_ms = BEGIN_MS + now_us() / US_MS;
 }
 

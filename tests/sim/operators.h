@@ -27,6 +27,8 @@ void operators_broker_down(void); /* who was not answered asks again */
 int64_t operators_paused_since_us(int line, int conversation, char campaign);
 /* May a pause of that scope that stops it have been in force at any time since then? */
 bool operators_may_have_paused(enum pause_scope scope, int line, int conversation, char campaign, int64_t since_us);
+/* May it ever have stepped aside for those behind it, as jobs of paused campaigns do? */
+bool operators_may_have_held_back(int job);
 /* Did somebody give the line a reputation that may have been in force since then? Did somebody cordon it? */
 bool operators_may_have_set(int line, int64_t since_us);
 /* And may it be a better one than that, now? */

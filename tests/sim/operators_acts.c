@@ -10,6 +10,7 @@
 #include "tests/sim/operators_part.h"
 #include "tests/sim/provider.h"
 #include "tests/sim/wants.h"
+#include "tests/sim/witness.h"
 
 static uint64_t campaign_target(const struct core *core, int target)
 {
@@ -193,6 +194,8 @@ void acts_requeue(struct wish *wish, struct instant now, struct effects *out)
         const struct admin_requeue ask = {.letter = &letter->requeue,
                                           .document = {answer->text.text + letter->at, letter->bytes}};
         code = shell->requeue(shell->self, &ask, now, out);
+        if (code == CODE_NONE) /* else it is as dead as it was */
+            witness_requeued(wish->job);
     }
     note(about_job(wish->job), "operators: job %d is requeued: %s", wish->job, code_name(code));
     lookup_answer_free(answer);

@@ -3,7 +3,6 @@
 #include "tests/sim/operators.h"
 #include "tests/sim/operators_part.h"
 #include "tests/sim/whereabouts.h"
-#include "tests/sim/witness.h"
 #include "tests/sim/witness_stops.h"
 
 #define ENDS_EARLY_US US_S /* at most, what has an end: clocks drift */
@@ -82,8 +81,6 @@ void known_asking(struct wish *wish)
         whereabouts_moved(wish->target);
     if (wish->act == ACT_SETTLE)
         cast_jobs[wish->job].settle_asked = true;
-    if (wish->act == ACT_REQUEUE)
-        witness_requeued(wish->job);
 }
 
 static bool is_sure(const struct known *known)
@@ -172,6 +169,12 @@ bool operators_may_have_paused(enum pause_scope scope, int line, int conversatio
     const struct known *known = pause_of(scope, line, conversation, campaign);
     bool by_drain = scope == PAUSE_LINE && line >= 0 && operators.ramped[line];
     return by_drain || (known != NULL && (known->maybe || known->over_us > since_us));
+}
+
+bool operators_may_have_held_back(int job)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    return known->campaign != '\0' && operators_may_have_paused(PAUSE_CAMPAIGN, -1, known->conversation, known->campaign, 0);
 }
 
 bool operators_may_have_set(int line, int64_t since_us)

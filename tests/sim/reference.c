@@ -123,7 +123,7 @@ static int64_t wall_most_ms(void)
     return wall_ms > reference.wall_most_ms ? wall_ms : reference.wall_most_ms;
 }
 
-static bool may_have_expired(int job)
+bool reference_may_have_expired(int job)
 {
     int64_t expires_ms = cast_expires_ms(job);
     return triage_dates_are_open(job) || (expires_ms != 0 && wall_most_ms() + DUE_MS >= expires_ms);
@@ -134,7 +134,7 @@ static bool may_be_over(int job)
 {
     const struct cast_job *known = &cast_jobs[job];
     const struct entry *entry = entry_of(job);
-    return entry->over_us != 0 || known->final || may_have_expired(job) || known->cancel_asked || known->settle_asked ||
+    return entry->over_us != 0 || known->final || reference_may_have_expired(job) || known->cancel_asked || known->settle_asked ||
            known->requeued || entry->may_be_replaced || entry->may_have_failed || operators_may_have_failed(job) ||
            operators_ever_suppressed(known->conversation) || provider_ever_stopped(known->conversation) ||
            erasures_may_have_ended(job) || triage_may_have_ended(job) || entry->may_be_told;
@@ -360,7 +360,7 @@ static void check_others(int job, bool first_try)
         if (surely_lives(other) && entry_of(other)->is_unknown)
             breach("P2", about_job(job), "job %d is given out while nobody knows whether job %d was sent", job,
                    other);
-        bool stays = at->campaign == '\0' && at->pinned < 0; /* else it may step aside, or wait for its line */
+        bool stays = !operators_may_have_held_back(other) && at->pinned < 0; /* else it may wait for its line */
         if (first_try && stays && surely_lives(other) && now > at->acked_us + SETTLED_US && goes_before(other, job))
             breach("P2", about_job(job), "job %d is given out before job %d of its conversation, which goes first",
                    job, other);

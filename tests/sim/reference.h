@@ -22,6 +22,7 @@ void reference_offered(int job);                   /* its first ENQUEUE is about
 void reference_acked(int job);                     /* before the ACK counts as known */
 void reference_viewed(int job, const cJSON *view); /* the answer to STATUS or CANCEL */
 bool reference_may_be_over(int job); /* or gone */
+bool reference_may_have_expired(int job);
 int reference_job(uint64_t number); /* -1: nobody was told of it */
 void reference_ended(int job, const char *why);     /* surely, by a word that nobody can take back */
 /* A JOB is said. */

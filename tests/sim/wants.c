@@ -135,6 +135,18 @@ static bool is_night(int conversation, int64_t wall_ms)
     return since_min < (wants.to_min - wants.from_min + 1440) % 1440;
 }
 
+bool wants_may_be_night(int conversation, int64_t since_us)
+{
+    int64_t wall_ms = machine_wall_us(house_machine()) / US_MS;
+    int64_t from_ms = wall_ms - (now_us() - since_us + SURELY_US) / US_MS;
+    if (lines_forgotten_us() >= 0 && lines_forgotten_us() > since_us - SURELY_US) /* it was another time of day */
+        return true;
+    for (int64_t at_ms = from_ms; at_ms < wall_ms + SURELY_US / US_MS; at_ms += SURELY_US / US_MS)
+        if (is_night(conversation, at_ms))
+            return true;
+    return is_night(conversation, wall_ms + SURELY_US / US_MS);
+}
+
 static void check_night(int job, bool unsettled)
 {
     const struct cast_job *known = &cast_jobs[job];

@@ -26,6 +26,7 @@ void wants_chat_id(int conversation, char out[64]);
 void wants_imported(int conversation, bool taken);
 
 /* ---- the witness ---- */
+bool wants_may_be_night(int conversation, int64_t since_us); /* at any time since then */
 void wants_given(int job, int line, bool has_chat, bool unsettled);
 void wants_acked(int job, const cJSON *result);
 void wants_refused(int job, const char *code);

@@ -39,6 +39,8 @@ struct seen { /* of a job */
     bool begun, superseded;
     bool made_late;     /* after that: a retry with the same key settles, so nobody reckons with it any more */
     char told[80]; /* state, reason and line as last told */
+    enum reason told_reason;
+    int told_line;
 };
 
 static struct {
@@ -98,8 +100,8 @@ static void uncaused(int job, enum job_state state, const char *code, const char
 /* One that came back from the dead letters did so without its expiry. */
 static bool may_have_expired(int job)
 {
-    bool redated = cast_jobs[job].requeued ? triage_may_have_redated(job) : triage_dates_are_open(job);
-    return redated || (cast_expires_ms(job) != 0 && !cast_jobs[job].requeued) || triage_may_have_expired(job);
+    bool by_itself = cast_jobs[job].requeued ? triage_may_have_redated(job) : reference_may_have_expired(job);
+    return by_itself || triage_may_have_expired(job);
 }
 
 /* No job ends without a cause that somebody outside knows of. */
@@ -109,7 +111,7 @@ static void check_cause(int job, enum job_state state, const char *code)
     bool superseded = code != NULL && strcmp(code, "superseded") == 0;
     long number = code == NULL ? 0 : strtol(code, NULL, 10);
     if (state == JOB_EXPIRED && !may_have_expired(job))
-        uncaused(job, state, code, "it has no expiry");
+        uncaused(job, state, code, "it has no expiry, or not yet");
     if (state == JOB_CANCELLED && erasures_may_have_ended(job)) /* which takes its code, too */
         return;
     if (state == JOB_CANCELLED && superseded && known->collapse == '\0' && !triage_may_have_moved(job))
@@ -121,6 +123,10 @@ static void check_cause(int job, enum job_state state, const char *code)
         uncaused(job, state, code, "nobody stopped its recipient");
     if (state == JOB_FAILED && code != NULL && strcmp(code, "held") == 0 && !operators_may_have_failed(job))
         uncaused(job, state, code, "no line was drained to fail");
+    if (state == JOB_FAILED && code != NULL && strcmp(code, "outcome_unknown") == 0 && !may_have_expired(job))
+        uncaused(job, state, code, "what is unknown waits until it expires");
+    if (state == JOB_FAILED && code != NULL && strncmp(code, "http_", 5) == 0 && !provider_ever_answered(job, 0))
+        uncaused(job, state, code, "the provider never said so");
     if (state == JOB_FAILED && number >= 1000 && !provider_ever_answered(job, (int)number))
         uncaused(job, state, code, "the provider never said so");
 }
@@ -151,6 +157,9 @@ static void tell_change(int job, const char *state, const char *reason, const ch
     struct seen *seen = &witness.jobs[job];
     char told[80];
     snprintf(told, sizeof told, "%s %s on %d", state, reason == NULL ? "-" : reason, cast_line_of(line));
+    seen->told_line = cast_line_of(line);
+    if (reason == NULL || !reason_parse(reason, &seen->told_reason))
+        seen->told_reason = REASON_NONE;
     if (strcmp(told, seen->told) == 0)
         return;
     memcpy(seen->told, told, sizeof told);
@@ -166,22 +175,50 @@ void witness_requeued(int job)
 
 bool witness_is_told_unknown(int job)
 {
-    return cast_jobs[job].acked && !cast_jobs[job].final && strstr(witness.jobs[job].told, "outcome_unknown") != NULL;
+    return cast_jobs[job].acked && !cast_jobs[job].final && witness.jobs[job].told_reason == REASON_OUTCOME_UNKNOWN;
+}
+
+/* Not behind another one. Where messages are few, the next try of an unknown one waits for their budget, too, and so does
+ * the probe that would find the provider well. */
+static bool waits_for_budget(int job)
+{
+    const struct seen *seen = &witness.jobs[job];
+    switch (seen->told_reason) {
+    case REASON_BUDGET_NEW_CONVERSATIONS:
+    case REASON_BUDGET_DAILY:
+    case REASON_BUDGET_GROWTH:
+        return true;
+    case REASON_OUTCOME_UNKNOWN:
+        return house_is_tight() && lines_may_be_spent(seen->told_line);
+    case REASON_PROVIDER_DOWN:
+        return house_is_tight();
+    default:
+        return false;
+    }
+}
+
+/* Of one that the disk has lied about, or that nobody knows of yet, nobody asks. */
+static bool may_wait(int job)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    return known->forgiven || !known->acked ? !known->refused : !known->final && waits_for_budget(job);
 }
 
 bool witness_waits_for_budget(int job)
 {
-    const char *told = witness.jobs[job].told;
-    bool masks = strstr(told, "outcome_unknown") != NULL || strstr(told, "provider_down") != NULL;
-    if (house_is_tight() && masks) /* its next try, the one before it, or the probe that would find the provider well does */
-        return true;
-    return strstr(told, "budget_new") != NULL || strstr(told, "budget_daily") != NULL ||
-           strstr(told, "budget_growth") != NULL || strstr(told, "conversation_busy") != NULL;
+    if (witness.jobs[job].told_reason != REASON_CONVERSATION_BUSY)
+        return waits_for_budget(job);
+    for (int other = 0; other < cast_job_count; other++)
+        if (other != job && cast_jobs[other].conversation == cast_jobs[job].conversation && may_wait(other))
+            return true;
+    return false;
 }
 
 bool witness_waits_for_answer(int job)
 {
-    return strstr(witness.jobs[job].told, "conversation_") != NULL && strstr(witness.jobs[job].told, "_busy") == NULL;
+    enum reason reason = witness.jobs[job].told_reason;
+    return reason == REASON_CONVERSATION_CRITICAL || reason == REASON_CONVERSATION_AT_RISK ||
+           reason == REASON_CONVERSATION_CADENCE;
 }
 
 void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us)
@@ -281,8 +318,7 @@ static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
            a->conversation == b->conversation && a->class == b->class && !a->has_due && !b->has_due &&
            a->pinned < 0 && b->pinned < 0 && /* else a line not known yet may refuse the one, and then take it */
            !a->fails_if_held &&              /* else it may be refused once, unheard, and be taken when it comes again */
-           a->collapse == '\0' && b->collapse == '\0' && a->campaign == '\0' && b->campaign == '\0' && !a->requeued &&
-           !b->requeued;
+           a->collapse == '\0' && b->collapse == '\0' && !a->requeued && !b->requeued;
 }
 
 /* A request that was under way when its job expired, or when a later try of it was refused for good, may still arrive when
@@ -290,7 +326,7 @@ static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
 static bool may_arrive_late(int job, int other)
 {
     const struct seen *seen = &witness.jobs[job];
-    bool may_expire = cast_jobs[job].has_expiry || triage_may_have_redated(job);
+    bool may_expire = reference_may_have_expired(job) || triage_may_have_redated(job);
     return (may_expire || seen->made_late) && seen->begun_us < witness.jobs[other].given_us;
 }
 
@@ -311,7 +347,7 @@ void witness_message(int job, int line, bool new_chat)
     seen->made_late = seen->refused_us > seen->begun_us;
     for (int other = job + 1; other < cast_job_count; other++)
         if (witness.jobs[other].made_us != 0 && are_in_order(&cast_jobs[job], &cast_jobs[other]) &&
-            !may_arrive_late(job, other))
+            !operators_may_have_held_back(job) && !may_arrive_late(job, other))
             breach("P2", about_job(job), "job %d goes out after job %d of its conversation and class", job, other);
 }
 

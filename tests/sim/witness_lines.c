@@ -15,6 +15,7 @@
 #define MADE_MAX    4096
 #define DAY_US      (24 * US_H)
 #define FIRST_DAY_US (13 * US_H) /* the world begins at ten */
+#define UNSAID_MOST 16 /* JOBs of one start: a worker has as many slots */
 #define STALL_S     6 /* commits may take so long, and what was leased meanwhile is said together */
 
 struct word { /* that is surely in force */
@@ -31,7 +32,7 @@ struct eye {
     struct word critical, at_risk, flagged;
     bool ever_critical, ever_flagged, ever_missing, refused;
     int64_t given_us[GIVEN_MAX];
-    unsigned given;
+    unsigned given, written; /* written: by recipients */
     int64_t placed_us[PLACED_MAX];
     unsigned placed;
     int64_t made_us[MADE_MAX]; /* messages, by the provider */
@@ -182,6 +183,17 @@ void lines_message(int job, int line)
                "%u messages are made on line %d within a day, %u may", count, line, limit);
 }
 
+/* What recipients write counts as well. JOBs count from their lease on: some of those may have got lost with the broker that granted them. */
+bool lines_may_be_spent(int line)
+{
+    for (int any = 0; line < 0 && any < CAST_LINES; any++)
+        if (lines_may_be_spent(any))
+            return true;
+    unsigned daily = line < 0 ? 0 : house_daily_most(cast_pool_of_line(line)), growth = line < 0 ? 0 : house_growth_most(line);
+    unsigned most = daily == 0 || (growth > 0 && growth < daily) ? growth : daily;
+    return line >= 0 && most > 0 && eyes[line].given + eyes[line].written + UNSAID_MOST * house_starts() >= most;
+}
+
 void lines_refused(int line)
 {
     eyes[line].refused = true;
@@ -204,6 +216,8 @@ static void hear_healthy(struct word *word)
 void lines_hook_arrives(const struct hook *hook)
 {
     struct eye *eye = hook->line < 0 ? NULL : &eyes[hook->line];
+    if (hook->wrote_on >= 0 && !hook->forged)
+        eyes[hook->wrote_on].written++;
     if (eye == NULL || hook->forged)
         return;
     eye->ever_critical = eye->ever_critical || hook->word == REPUTATION_CRITICAL;
@@ -254,9 +268,15 @@ static void recovers(int line)
     eye->recovered_given = 0;
 }
 
-void lines_polled(int account, int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[])
+void lines_listed_none(int account)
 {
-    for (int line = 0; good && line < CAST_LINES; line++) {
+    for (int line = 0; line < CAST_LINES; line++)
+        eyes[line].ever_missing = eyes[line].ever_missing || cast_account_of_line(line) == account;
+}
+
+void lines_polled(int account, int64_t begun_mono_ms, bool cached, const enum reputation words[])
+{
+    for (int line = 0; line < CAST_LINES; line++) {
         if (cast_account_of_line(line) != account)
             continue;
         bool healthy = words[line] == REPUTATION_HEALTHY;

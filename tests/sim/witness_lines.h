@@ -19,13 +19,16 @@ void lines_refused(int line);
 
 void lines_hook_arrives(const struct hook *hook);
 void lines_hook_taken(const struct hook *hook);
-void lines_polled(int account, int64_t begun_mono_ms, bool good, bool cached, const enum reputation words[]);
+void lines_polled(int account, int64_t begun_mono_ms, bool cached, const enum reputation words[]);
+void lines_listed_none(int account); /* an empty list */
 void lines_wall_jumps(void); /* what was spent before is not counted any more */
 /* Nothing that was heard is sure. And a try may be answered for another line from now on: one that the disk has lied about
  * is given out anew on another line, and the provider, which knows its key, answers with the chat on the first. */
 void lines_deceived(void);
 int64_t lines_forgotten_us(void); /* the last time; what was spent before is not counted */
 
+/* May the messages of a day, or what they may grow by, be used up? -1: of any line. */
+bool lines_may_be_spent(int line);
 bool lines_was_ever_missing(int line); /* in a list */
 /* Has the broker surely heard that the line is CRITICAL, and no word of it being better? */
 bool lines_is_surely_critical(int line, int64_t *since_us);

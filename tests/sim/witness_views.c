@@ -5,6 +5,7 @@
 
 #include "tests/sim/cast.h"
 #include "tests/sim/operators.h"
+#include "tests/sim/wants.h"
 #include "tests/sim/witness_lines.h"
 
 #define SILENT_US     (40 * US_S) /* without a reason, from view to view */
@@ -50,6 +51,12 @@ static void check_causes(const struct look *look)
     if (look->reason == REASON_LINE_CRITICAL && !lines_was_ever_critical(look->line) &&
         !operators_may_have_set(look->line, look->asked_us - SLACK_US))
         wrong(look, "nobody ever called the line CRITICAL");
+    if ((look->reason == REASON_BUDGET_DAILY || look->reason == REASON_BUDGET_GROWTH) && !lines_may_be_spent(look->line))
+        wrong(look, "the line has not sent so much");
+    if (look->reason == REASON_LINE_GONE && !lines_was_ever_missing(look->line))
+        wrong(look, "each list has the line");
+    if (look->reason == REASON_QUIET_HOURS && !wants_may_be_night(look->known->conversation, look->asked_us))
+        wrong(look, "it is day");
     if (look->reason == REASON_LINE_FLAGGED && !lines_was_ever_flagged(look->line))
         wrong(look, "nobody ever called the line FLAGGED");
 }
