@@ -123,7 +123,10 @@ static void deceived(const struct flip *flip, const char *how)
 static void compare_read(const struct flip *flip, store_place place)
 {
     struct store_record a, b;
-    if (store_read(flip->whole.store, place, &a) != ERR_NONE)
+    enum err err = store_read(flip->whole.store, place, &a);
+    if (err != ERR_NONE && !disk_has_ever_lied())
+        breach("damage", NOBODY_ABOUT, "a record that is there can't be read: %s", err_name(err));
+    if (err != ERR_NONE)
         return;
     if (store_read(flip->flipped.store, place, &b) == ERR_NONE) {
         for (int s = 0; s < STORE_SECTIONS; s++)
@@ -200,8 +203,10 @@ static void compare(const struct flip *flip)
 static void judge(const struct flip *flip)
 {
     const struct copy *whole = &flip->whole, *flipped = &flip->flipped;
+    if (whole->err != ERR_NONE && !disk_has_ever_lied())
+        breach("damage", NOBODY_ABOUT, "what lies on the disk after a crash can't be opened: %s", err_name(whole->err));
     if (whole->err != ERR_NONE)
-        return; /* the disk had lied before */
+        return;
     if (flipped->err == ERR_DAMAGED)
         return;
     if (flipped->err != ERR_NONE)

@@ -30,7 +30,6 @@ static struct {
     enum fault dies_in; /* FAULT_COUNT: nowhere */
     unsigned dies_after;
     unsigned starts;
-    int64_t up_since_us;
     bool sync_failed;
     bool moves, at_risk_new, tight; /* as the configuration says */
     int growth_factor, growth_floor, level;
@@ -200,11 +199,6 @@ unsigned house_starts(void)
     return house.starts;
 }
 
-int64_t house_up_since_us(void)
-{
-    return house.up_since_us;
-}
-
 void house_poke(void)
 {
     if (house.process != NULL && house.process->alive)
@@ -226,7 +220,6 @@ static void *broker_main(void *arg)
     if (broker == NULL)
         return (void *)1;
     house.broker = broker;
-    house.up_since_us = now_us();
     note_world("house: the broker is up");
     witness_broker_up();
     int code = broker_run(broker);

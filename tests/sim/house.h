@@ -34,7 +34,6 @@ bool house_told_damage(void); /* by a disk that lied: nothing more happens */
 struct broker *house_broker(void); /* NULL: not up */
 unsigned house_starts(void);
 /* When it came up last. */
-int64_t house_up_since_us(void);
 
 void house_cut_power(void);
 /* Within a call of its: may it be the last one? */

@@ -9,6 +9,7 @@
 #include "tests/sim/calls.h"
 #include "tests/sim/cast.h"
 #include "tests/sim/provider.h"
+#include "tests/sim/reference.h"
 
 static struct {
     bool here, forgotten;
@@ -52,6 +53,15 @@ static struct counts total_of(const cJSON *answer)
     return total;
 }
 
+/* What has expired with its outcome unknown counts, too, for it may have been sent; and may then have been requeued. */
+static int64_t most_sent(void)
+{
+    int64_t count = 0;
+    for (int job = 0; job < cast_job_count; job++)
+        count += provider_has(job) + (reference_may_have_expired(job) || cast_jobs[job].requeued);
+    return count;
+}
+
 /* Each job has one message at most, and each lapsed or unknown try may have made it. */
 static void check_sent(int64_t sent)
 {
@@ -60,6 +70,9 @@ static void check_sent(int64_t sent)
     if (sent < looks.surely_sent)
         breach("P10", NOBODY_ABOUT, "replies tell of %" PRId64 " messages, and %" PRId64 " were surely sent by then", sent,
                looks.surely_sent);
+    if (sent > most_sent())
+        breach("P10", NOBODY_ABOUT, "replies tell of %" PRId64 " messages, and there are %" PRId64 " at most", sent,
+               most_sent());
 }
 
 static void by_line(void *self, uint64_t arg, int status, const cJSON *answer)

@@ -494,16 +494,6 @@ void provider_heal(void)
 
 /* ---- for the witness ---- */
 
-enum reputation provider_reputation(int line)
-{
-    return provider.lines[line].word;
-}
-
-bool provider_is_flagged(int line)
-{
-    return provider.lines[line].flagged;
-}
-
 bool provider_ever_answered(int job, int code)
 {
     const struct message *message = &provider.messages[job];
@@ -529,15 +519,4 @@ bool provider_ever_lost_chat(int conversation)
 bool provider_has(int job)
 {
     return provider.messages[job].here;
-}
-
-const char *provider_key_of(int job)
-{
-    return provider.messages[job].key[0] == '\0' ? NULL : provider.messages[job].key;
-}
-
-bool provider_chat_is_stopped(int conversation)
-{
-    const struct chat *chat = &provider.chats[conversation];
-    return chat->opted_out || chat->blocked || chat->health == CHAT_CRITICAL;
 }

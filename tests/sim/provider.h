@@ -24,13 +24,9 @@ void provider_mishap(struct stream *stream);
 void provider_heal(void);
 
 /* What it really is, for the witness. */
-enum reputation provider_reputation(int line);
-bool provider_is_flagged(int line);
 bool provider_ever_answered(int job, int code);   /* with that code */
 bool provider_ever_stopped(int conversation);     /* its recipient opted out, or was blocked, at some time */
 bool provider_ever_lost_chat(int conversation); /* one of its chats is not there any more */
-bool provider_has(int job);                   /* the message exists, or did */
-const char *provider_key_of(int job);         /* NULL: it never came */
-bool provider_chat_is_stopped(int conversation); /* its health says so, or the recipient has opted out */
+bool provider_has(int job); /* the message exists, or did */
 
 #endif

@@ -117,7 +117,7 @@ static void over(int job, const char *why)
 
 /* The latest time that the broker has ever seen, if its clock was ahead for a while: then it may have done by then what was
  * to be done at that time. */
-static int64_t wall_most_ms(void)
+int64_t reference_wall_most_ms(void)
 {
     int64_t wall_ms = machine_wall_us(house_machine()) / US_MS;
     return wall_ms > reference.wall_most_ms ? wall_ms : reference.wall_most_ms;
@@ -126,7 +126,7 @@ static int64_t wall_most_ms(void)
 bool reference_may_have_expired(int job)
 {
     int64_t expires_ms = cast_expires_ms(job);
-    return triage_dates_are_open(job) || (expires_ms != 0 && wall_most_ms() + DUE_MS >= expires_ms);
+    return triage_dates_are_open(job) || (expires_ms != 0 && reference_wall_most_ms() + DUE_MS >= expires_ms);
 }
 
 /* That the provider has its message ends no job by itself: the broker has to hear of it. */
@@ -370,7 +370,7 @@ static void check_others(int job, bool first_try)
 static void check_due(int job)
 {
     int64_t due_ms = cast_due_ms(job);
-    if (due_ms != 0 && !triage_dates_are_open(job) && wall_most_ms() < due_ms - DUE_MS)
+    if (due_ms != 0 && !triage_dates_are_open(job) && reference_wall_most_ms() < due_ms - DUE_MS)
         breach("P2", about_job(job), "job %d is given out before it falls due", job);
 }
 
@@ -456,7 +456,7 @@ static void check_state(int job, const struct job_view *view)
         return;
     if (!known->has_due && view->state == JOB_SCHEDULED)
         breach("audit", about_job(job), "job %d is scheduled, but is due at once", job);
-    if (due_ms != 0 && !triage_dates_are_open(job) && wall_most_ms() < due_ms - DUE_MS && view->state != JOB_SCHEDULED)
+    if (due_ms != 0 && !triage_dates_are_open(job) && reference_wall_most_ms() < due_ms - DUE_MS && view->state != JOB_SCHEDULED)
         breach("audit", about_job(job), "job %d is %s, but not due yet", job, state);
 }
 
@@ -526,7 +526,7 @@ void reference_broker_down(void)
 
 void reference_wall_jumps(void)
 {
-    reference.wall_most_ms = wall_most_ms();
+    reference.wall_most_ms = reference_wall_most_ms();
 }
 
 void reference_begin(void)

@@ -23,6 +23,7 @@ void reference_acked(int job);                     /* before the ACK counts as k
 void reference_viewed(int job, const cJSON *view); /* the answer to STATUS or CANCEL */
 bool reference_may_be_over(int job); /* or gone */
 bool reference_may_have_expired(int job);
+int64_t reference_wall_most_ms(void);
 int reference_job(uint64_t number); /* -1: nobody was told of it */
 void reference_ended(int job, const char *why);     /* surely, by a word that nobody can take back */
 /* A JOB is said. */

@@ -206,7 +206,7 @@ static void take_sample(struct run *run, const cJSON *answer)
     if (jobs < 0 || named != (jobs < PAGE ? jobs : PAGE))
         breach("form", NOBODY_ABOUT, "triage says that it touched %" PRId64 " jobs, and names %d", jobs, named);
     run->touched += (unsigned)jobs;
-    bool sure = jobs <= PAGE;
+    bool strangers = false;
     cJSON_ArrayForEach(item, sample)
     {
         uint64_t number = 0;
@@ -214,10 +214,12 @@ static void take_sample(struct run *run, const cJSON *answer)
         int job = cJSON_IsString(item) && job_number_parse(item->valuestring, &number) ? reference_job(number) : -1;
         if (job >= 0)
             touched(run, job);
-        sure = sure && job >= 0;
+        strangers = strangers || job < 0;
     }
-    if (!sure)
+    if (jobs > PAGE)
         marks_lost(run->what, &run->pick);
+    else if (strangers)
+        marks_strangers(run->what, &run->pick);
 }
 
 /* ---- the answers ---- */
@@ -282,6 +284,12 @@ static void go_on(struct run *run, const cJSON *answer)
         sorting_end(run);
 }
 
+/* The expiry that they ask for, by now. */
+static bool has_passed(const struct run *run)
+{
+    return run->what == SORT_REDATE && run->has_until && run->until_ms != 0 && run->until_ms <= reference_wall_most_ms();
+}
+
 static void answered(void *self, uint64_t number, int status, const cJSON *answer)
 {
     struct run *run = &sorting_runs[number];
@@ -292,7 +300,7 @@ static void answered(void *self, uint64_t number, int status, const cJSON *answe
         marks_lost(run->what, &run->pick);
     else if (status == 200)
         take_sample(run, answer);
-    else if (status != 422 || (run->what != SORT_REDATE && !disk_has_ever_lied())) /* a date that has passed, a mark of before */
+    else if (status != 422 || !(has_passed(run) || disk_has_ever_lied())) /* then a mark may be of before */
         breach("form", NOBODY_ABOUT, "triage is answered %d", status);
     if (run->at_once) {
         run->done = status == 200 ? cJSON_Duplicate(answer, true) : NULL;

@@ -60,6 +60,10 @@ static void check_document(int job, const cJSON *document)
         wrong(job, "class, collapse_key, campaign or tz", document);
     if (!triage_dates_are_open(job) && moment_of(document, "expires_at") != cast_expires_ms(job))
         wrong(job, "expires_at", document);
+    int64_t due_ms = moment_of(document, "send_after");
+    if (!triage_dates_are_open(job) && due_ms != cast_due_ms(job) &&
+        (due_ms != 0 || cast_due_ms(job) > reference_wall_most_ms())) /* else it was due by then, and says nothing */
+        wrong(job, "send_after", document);
     const cJSON *parts = json_get(json_get(document, "message"), "parts");
     int text = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"), -1);
     if (text != job && text != known->copy_of)

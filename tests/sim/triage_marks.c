@@ -1,4 +1,6 @@
 /* triage_marks.c — which jobs triage may have touched, as far as anybody outside can say. */
+#include <assert.h>
+
 #include "tests/sim/cast.h"
 #include "tests/sim/triage.h"
 #include "tests/sim/triage_part.h"
@@ -13,6 +15,7 @@ static struct {
         enum triage_what what;
         struct pick pick;
         int64_t until_us;
+        bool strangers; /* only such as nobody had been told of */
     } lost[LOST_MAX];
     int lost_count;
 } marks;
@@ -31,22 +34,49 @@ bool marks_match(const struct pick *pick, int job)
            (pick->campaign == '\0' || known->campaign == pick->campaign);
 }
 
+static bool are_same(const struct pick *a, const struct pick *b)
+{
+    return a->pool == b->pool && a->conversation == b->conversation && a->class == b->class && a->campaign == b->campaign;
+}
+
 void marks_touched(enum triage_what what, int job)
 {
     marks.touched[job] |= (uint8_t)(1u << what);
 }
 
+/* One that is asked again and again, of a broker that is not there, is lost once: until the last time. */
+static void lose(enum triage_what what, const struct pick *pick, bool strangers)
+{
+    int i = 0;
+    while (i < marks.lost_count && (marks.lost[i].what != what || marks.lost[i].strangers != strangers ||
+                                    !are_same(&marks.lost[i].pick, pick)))
+        i++;
+    assert(i < LOST_MAX);
+    marks.lost[i] = (struct lost){.what = what, .pick = *pick, .until_us = now_us(), .strangers = strangers};
+    marks.lost_count += i == marks.lost_count;
+}
+
 void marks_lost(enum triage_what what, const struct pick *pick)
 {
-    struct lost *lost = &marks.lost[marks.lost_count < LOST_MAX ? marks.lost_count++ : LOST_MAX - 1];
-    *lost = (struct lost){.what = what, .pick = *pick, .until_us = now_us()};
+    lose(what, pick, false);
+}
+
+void marks_strangers(enum triage_what what, const struct pick *pick)
+{
+    lose(what, pick, true);
+}
+
+static bool may_be_meant(const struct lost *lost, int job)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    bool was_known = known->acked && known->acked_us < lost->until_us;
+    return known->first_sent_us <= lost->until_us && !(lost->strangers && was_known) && marks_match(&lost->pick, job);
 }
 
 static bool was_lost(enum triage_what what, int job)
 {
     for (int i = 0; i < marks.lost_count; i++)
-        if (marks.lost[i].what == what && cast_jobs[job].first_sent_us <= marks.lost[i].until_us &&
-            marks_match(&marks.lost[i].pick, job))
+        if (marks.lost[i].what == what && may_be_meant(&marks.lost[i], job))
             return true;
     return false;
 }

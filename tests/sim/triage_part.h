@@ -64,6 +64,8 @@ bool marks_match(const struct pick *pick, int job);
 void marks_touched(enum triage_what what, int job);
 /* What it touched is not known: it may have been any job of those that were there. */
 void marks_lost(enum triage_what what, const struct pick *pick);
+/* It named jobs whose numbers nobody has been told yet. */
+void marks_strangers(enum triage_what what, const struct pick *pick);
 
 /* ---- triage_import.c ---- */
 void sorting_export(void *self, uint64_t number);
