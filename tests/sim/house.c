@@ -239,7 +239,8 @@ static void start_later(int64_t in_us)
 static void is_gone(bool power)
 {
     house.broker = NULL;
-    house.dies_in = FAULT_COUNT;
+    if (house.dies_in != FAULT_CRASH_IN_CLEANING)
+        house.dies_in = FAULT_COUNT;
     house.reload = false;
     witness_broker_down();
     desk_broker_down();
@@ -304,6 +305,7 @@ void house_may_die(enum fault where)
     if (house.dies_after-- > 0)
         return;
     fault(where);
+    house.dies_in = FAULT_COUNT;
     kill_it(chance(&house.luck, 600));
 }
 
@@ -417,7 +419,10 @@ void house_mishap(struct stream *stream)
     } else if (what < 60) {
         static const enum fault places[] = {FAULT_CRASH_IN_WRITE, FAULT_CRASH_IN_SYNC, FAULT_CRASH_IN_SAYING,
                                             FAULT_CRASH_IN_CLEANING};
-        house.dies_in = places[draw(stream, producers_are_heavy() ? 4 : 3)]; /* else hardly anything is cleaned */
+        if (house.dies_in == FAULT_CRASH_IN_CLEANING) /* is seldom, and waited for: over other deaths, too */
+            return;
+        uint64_t place = draw(stream, producers_are_heavy() ? 6 : 3); /* else hardly anything is cleaned */
+        house.dies_in = places[place < 3 ? place : 3];
         house.dies_after = (unsigned)draw(stream, house.dies_in == FAULT_CRASH_IN_CLEANING ? 2 : 12);
     } else if (what < 72) {
         fault(FAULT_BROKER_STOPPED);
