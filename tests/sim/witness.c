@@ -1,10 +1,7 @@
 /* witness.c — see witness.h. */
 #include "tests/sim/witness.h"
 
-#include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lineward/ids.h"
@@ -14,37 +11,26 @@
 #include "tests/sim/looks.h"
 #include "tests/sim/net.h"
 #include "tests/sim/operators.h"
-#include "tests/sim/provider.h"
 #include "tests/sim/reference.h"
 #include "tests/sim/triage.h"
 #include "tests/sim/wants.h"
 #include "tests/sim/whereabouts.h"
 #include "tests/sim/witness_hands.h"
 #include "tests/sim/witness_lines.h"
+#include "tests/sim/witness_part.h"
 #include "tests/sim/witness_stops.h"
 #include "tests/sim/witness_views.h"
 
 #define KEY_SLOTS 16384
 
-struct seen { /* of a job */
-    uint64_t body_hash;
-    char key[80];
-    int conversation, line; /* of its first try */
-    unsigned arrivals;
-    int64_t made_us; /* its message; 0: none */
-    int64_t given_us; /* out, for the first time; 0: never */
-    int given_line;   /* the latest time */
-    int64_t begun_us; /* the latest time */
-    int64_t refused_us; /* when a try of it was last answered with an error */
-    bool begun, superseded;
-    bool made_late;     /* after that: a retry with the same key settles, so nobody reckons with it any more */
-    char told[80]; /* state, reason and line as last told */
-    enum reason told_reason;
-    int told_line;
-};
+static struct seen jobs[CAST_JOBS_MAX];
+
+struct seen *seen_of(int job)
+{
+    return &jobs[job];
+}
 
 static struct {
-    struct seen jobs[CAST_JOBS_MAX];
     struct {
         char key[80];
         int job;
@@ -91,134 +77,11 @@ void witness_refused(int job, const char *code)
     wants_refused(job, code);
 }
 
-static void uncaused(int job, enum job_state state, const char *code, const char *why)
-{
-    breach("P10", about_job(job), "job %d is told to be %s (%s), but %s", job, job_state_name(state),
-           code == NULL ? "-" : code, why);
-}
-
-/* One that came back from the dead letters did so without its expiry. */
-static bool may_have_expired(int job)
-{
-    bool by_itself = cast_jobs[job].requeued ? triage_may_have_redated(job) : reference_may_have_expired(job);
-    return by_itself || triage_may_have_expired(job);
-}
-
-/* No job ends without a cause that somebody outside knows of. */
-static void check_cause(int job, enum job_state state, const char *code)
-{
-    const struct cast_job *known = &cast_jobs[job];
-    bool superseded = code != NULL && strcmp(code, "superseded") == 0;
-    long number = code == NULL ? 0 : strtol(code, NULL, 10);
-    if (state == JOB_EXPIRED && !may_have_expired(job))
-        uncaused(job, state, code, "it has no expiry, or not yet");
-    if (state == JOB_CANCELLED && erasures_may_have_ended(job)) /* which takes its code, too */
-        return;
-    if (state == JOB_CANCELLED && superseded && known->collapse == '\0' && !triage_may_have_moved(job))
-        uncaused(job, state, code, "it has no collapse key");
-    if (state == JOB_CANCELLED && !superseded && !known->cancel_asked && !triage_may_have_cancelled(job))
-        uncaused(job, state, code, "nobody cancelled it");
-    if (state == JOB_SUPPRESSED && !provider_ever_stopped(known->conversation) &&
-        !operators_ever_suppressed(known->conversation))
-        uncaused(job, state, code, "nobody stopped its recipient");
-    if (state == JOB_FAILED && code != NULL && strcmp(code, "held") == 0 && !operators_may_have_failed(job))
-        uncaused(job, state, code, "no line was drained to fail");
-    if (state == JOB_FAILED && code != NULL && strcmp(code, "outcome_unknown") == 0 && !may_have_expired(job))
-        uncaused(job, state, code, "what is unknown waits until it expires");
-    if (state == JOB_FAILED && code != NULL && strncmp(code, "http_", 5) == 0 && !provider_ever_answered(job, 0))
-        uncaused(job, state, code, "the provider never said so");
-    if (state == JOB_FAILED && number >= 1000 && !provider_ever_answered(job, (int)number))
-        uncaused(job, state, code, "the provider never said so");
-}
-
-static void end(int job, enum job_state state, const char *code)
-{
-    struct cast_job *known = &cast_jobs[job];
-    bool unknown = code != NULL && strcmp(code, "outcome_unknown") == 0;
-    note(about_job(job), "job %d is told to be %s%s%s", job, job_state_name(state), code == NULL ? "" : " ",
-         code == NULL ? "" : code);
-    known->final = true;
-    known->end = state;
-    known->cancelled_told = state == JOB_CANCELLED;
-    witness.jobs[job].superseded = state == JOB_CANCELLED && code != NULL && strcmp(code, "superseded") == 0 &&
-                                   known->collapse != '\0' && !triage_may_have_moved(job);
-    if (known->forgiven)
-        return;
-    check_cause(job, state, code);
-    if (state == JOB_SENT && !provider_has(job))
-        breach("P1", about_job(job), "job %d is told to be sent, but the provider never had it", job);
-    if (state != JOB_SENT && !unknown && !known->called_unsent && !witness.jobs[job].made_late && provider_has(job))
-        breach("P7", about_job(job), "job %d is told to be %s, but the provider has its message", job,
-               job_state_name(state));
-}
-
-static void tell_change(int job, const char *state, const char *reason, const char *line)
-{
-    struct seen *seen = &witness.jobs[job];
-    char told[80];
-    snprintf(told, sizeof told, "%s %s on %d", state, reason == NULL ? "-" : reason, cast_line_of(line));
-    seen->told_line = cast_line_of(line);
-    if (reason == NULL || !reason_parse(reason, &seen->told_reason))
-        seen->told_reason = REASON_NONE;
-    if (strcmp(told, seen->told) == 0)
-        return;
-    memcpy(seen->told, told, sizeof told);
-    note(about_job(job), "job %d is %s", job, told);
-}
-
 void witness_requeued(int job)
 {
     cast_jobs[job].requeued = true;
     cast_jobs[job].final = false;
     cast_jobs[job].end = JOB_NONE;
-}
-
-bool witness_is_told_unknown(int job)
-{
-    return cast_jobs[job].acked && !cast_jobs[job].final && witness.jobs[job].told_reason == REASON_OUTCOME_UNKNOWN;
-}
-
-/* Not behind another one. Where messages are few, the next try of an unknown one waits for their budget, too, and so does
- * the probe that would find the provider well. */
-static bool waits_for_budget(int job)
-{
-    const struct seen *seen = &witness.jobs[job];
-    switch (seen->told_reason) {
-    case REASON_BUDGET_NEW_CONVERSATIONS:
-    case REASON_BUDGET_DAILY:
-    case REASON_BUDGET_GROWTH:
-        return true;
-    case REASON_OUTCOME_UNKNOWN:
-        return house_is_tight() && lines_may_be_spent(seen->told_line);
-    case REASON_PROVIDER_DOWN:
-        return house_is_tight();
-    default:
-        return false;
-    }
-}
-
-/* Of one that the disk has lied about, or that nobody knows of yet, nobody asks. */
-static bool may_wait(int job)
-{
-    const struct cast_job *known = &cast_jobs[job];
-    return known->forgiven || !known->acked ? !known->refused : !known->final && waits_for_budget(job);
-}
-
-bool witness_waits_for_budget(int job)
-{
-    if (witness.jobs[job].told_reason != REASON_CONVERSATION_BUSY)
-        return waits_for_budget(job);
-    for (int other = 0; other < cast_job_count; other++)
-        if (other != job && cast_jobs[other].conversation == cast_jobs[job].conversation && may_wait(other))
-            return true;
-    return false;
-}
-
-bool witness_waits_for_answer(int job)
-{
-    enum reason reason = witness.jobs[job].told_reason;
-    return reason == REASON_CONVERSATION_CRITICAL || reason == REASON_CONVERSATION_AT_RISK ||
-           reason == REASON_CONVERSATION_CADENCE;
 }
 
 void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us)
@@ -233,7 +96,7 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us
         if (text == NULL)
             cast_jobs[job].final = true;
         else if (job_state_parse(text, &state) && job_state_is_final(state))
-            end(job, state, code);
+            ends_told(job, state, code);
         return;
     }
     if (text == NULL) {
@@ -242,7 +105,7 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us
         cast_jobs[job].forgiven = true; /* it ended more than three days ago, as the clock had it */
         return;
     }
-    tell_change(job, text, json_string(view, "reason"), json_string(view, "line"));
+    told_change(job, text, json_string(view, "reason"), json_string(view, "line"));
     whereabouts_seen(cast_jobs[job].conversation, cast_line_of(json_string(view, "line")));
     if (strcmp(text, "leased") == 0) /* its JOB may have been lost with the broker that granted it */
         witness.given[cast_jobs[job].conversation] = true;
@@ -253,7 +116,7 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us
     else if (!job_state_parse(text, &state))
         breach("P10", about_job(job), "job %d is %s", job, text);
     if (job_state_is_final(state))
-        end(job, state, code);
+        ends_told(job, state, code);
     reference_viewed(job, view);
     erasures_viewed(job, view, asked_us);
     if (!job_state_is_final(state) && !of_cancel)
@@ -283,7 +146,7 @@ static void check_key(int job, const char *key)
 
 void witness_arrived(int job, int conversation, int line, const char *key, const char *body, size_t bytes)
 {
-    struct seen *seen = &witness.jobs[job];
+    struct seen *seen = seen_of(job);
     (void)body;
     (void)bytes;
     if (conversation != cast_jobs[job].conversation)
@@ -303,36 +166,9 @@ void witness_arrived(int job, int conversation, int line, const char *key, const
         breach("P4", about_job(job), "job %d comes on line %d, and came on %d", job, line, seen->line);
 }
 
-/* ---- P2 ---- */
-
-/* Of two calls under way at once nobody knows which moved its jobs first. */
-static bool may_have_changed_places(const struct cast_job *a, const struct cast_job *b)
-{
-    return a->copied_us > b->first_sent_us && a->first_sent_us != b->first_sent_us;
-}
-
-/* Jobs of one conversation and class whose order their producer, or who moved them, defined. */
-static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
-{
-    return !may_have_changed_places(a, b) && !a->forgiven && !b->forgiven && a->source == b->source && a->source != CAST_LOOSE &&
-           a->conversation == b->conversation && a->class == b->class && !a->has_due && !b->has_due &&
-           a->pinned < 0 && b->pinned < 0 && /* else a line not known yet may refuse the one, and then take it */
-           !a->fails_if_held &&              /* else it may be refused once, unheard, and be taken when it comes again */
-           a->collapse == '\0' && b->collapse == '\0' && !a->requeued && !b->requeued;
-}
-
-/* A request that was under way when its job expired, or when a later try of it was refused for good, may still arrive when
- * those behind it, which wait for it no longer, are through. */
-static bool may_arrive_late(int job, int other)
-{
-    const struct seen *seen = &witness.jobs[job];
-    bool may_expire = reference_may_have_expired(job) || triage_may_have_redated(job);
-    return (may_expire || seen->made_late) && seen->begun_us < witness.jobs[other].given_us;
-}
-
 void witness_message(int job, int line, bool new_chat)
 {
-    struct seen *seen = &witness.jobs[job];
+    struct seen *seen = seen_of(job);
     int conversation = cast_jobs[job].conversation;
     bool known = witness.placed[conversation] || wants_home(conversation) == line; /* its chat may have vanished since */
     bool first = new_chat && !known && !whereabouts_may_have_left(conversation);
@@ -345,10 +181,7 @@ void witness_message(int job, int line, bool new_chat)
         breach("P4", about_job(job), "a second message of job %d", job);
     seen->made_us = now_us() + 1;
     seen->made_late = seen->refused_us > seen->begun_us;
-    for (int other = job + 1; other < cast_job_count; other++)
-        if (witness.jobs[other].made_us != 0 && are_in_order(&cast_jobs[job], &cast_jobs[other]) &&
-            !operators_may_have_held_back(job) && !may_arrive_late(job, other))
-            breach("P2", about_job(job), "job %d goes out after job %d of its conversation and class", job, other);
+    order_made(job);
 }
 
 /* ---- P7 ---- */
@@ -371,11 +204,11 @@ void witness_begun(const struct process *worker, const char *url, const char *bo
     int line = -1, job = job_of_request(url, body, bytes, &line);
     if (job < 0)
         breach("form", NOBODY_ABOUT, "a request for no job begins");
-    witness.jobs[job].begun = true;
-    witness.jobs[job].begun_us = now_us();
+    seen_of(job)->begun = true;
+    seen_of(job)->begun_us = now_us();
     note(about_job(job), "%s: begins job %d", worker->name, job);
     if (witness.deceived) /* its conversation may know a chat on another line (lines_deceived) */
-        line = witness.jobs[job].given_line;
+        line = seen_of(job)->given_line;
     if (line < 0)
         breach("form", about_job(job), "a request for job %d begins on no line: %s", job, url);
     lines_begun(job, line);
@@ -396,7 +229,7 @@ void witness_ended(const struct process *worker, const char *url, const char *bo
 {
     int line = -1, job = job_of_request(url, body, bytes, &line);
     if (job >= 0 && end_of->http_status >= 400)
-        witness.jobs[job].refused_us = now_us();
+        seen_of(job)->refused_us = now_us();
     note(about_job(job), "%s: job %d ends with %d/%d", worker->name, job, (int)end_of->transport, end_of->http_status);
 }
 
@@ -423,9 +256,9 @@ static void job_given(const char *worker, struct frame lease, const struct frame
     whereabouts_seen(conversation, line);
     reference_given(worker, job, line, lease, document);
     cJSON_Delete(document);
-    if (witness.jobs[job].given_us == 0)
-        witness.jobs[job].given_us = now_us() + 1;
-    witness.jobs[job].given_line = line;
+    if (seen_of(job)->given_us == 0)
+        seen_of(job)->given_us = now_us() + 1;
+    seen_of(job)->given_line = line;
     lines_given(job, line, fresh);
     stops_given(job, unsettled);
     wants_given(job, line, has_chat, unsettled);
@@ -488,51 +321,4 @@ void witness_begin(void)
     net_broker_says = broker_says;
     hands_begin();
     reference_begin();
-}
-
-/* ---- P2, looked at when all is over: who takes another's place goes out when that would have ---- */
-
-static bool has_plain_place(const struct cast_job *job)
-{
-    return job->acked && !job->forgiven && job->source == 0 && !job->has_due && !job->has_expiry && job->pinned < 0 &&
-           job->campaign == '\0' && !job->requeued;
-}
-
-/* The next one with its key, -1: none that stands where it stood. */
-static int heir_of(int job)
-{
-    const struct cast_job *old = &cast_jobs[job];
-    int heir = job + 1;
-    for (int other = 0; other < cast_job_count; other++) /* it came when nobody knows */
-        if (cast_jobs[other].source != 0 && cast_jobs[other].conversation == old->conversation &&
-            cast_jobs[other].collapse == old->collapse)
-            return -1;
-    while (heir < cast_job_count && !(cast_jobs[heir].acked && cast_jobs[heir].conversation == old->conversation &&
-                                      cast_jobs[heir].collapse == old->collapse))
-        heir++;
-    bool stands = heir < cast_job_count && has_plain_place(&cast_jobs[heir]) && cast_jobs[heir].class == old->class &&
-                  witness.jobs[heir].given_us != 0;
-    return stands ? heir : -1;
-}
-
-static void check_place(int old, int heir)
-{
-    for (int job = old + 1; job < heir; job++) {
-        const struct cast_job *between = &cast_jobs[job];
-        if (between->conversation == cast_jobs[old].conversation && between->class == cast_jobs[old].class &&
-            between->collapse == '\0' && has_plain_place(between) &&
-            witness.jobs[job].given_us > cast_jobs[heir].acked_us + 1 &&
-            witness.jobs[job].given_us < witness.jobs[heir].given_us)
-            breach("P2", about_job(heir), "job %d took the place of job %d, and job %d, which came later, went out first",
-                   heir, old, job);
-    }
-}
-
-void witness_settle(void)
-{
-    for (int job = 0; job < cast_job_count; job++) {
-        int heir = witness.jobs[job].superseded && has_plain_place(&cast_jobs[job]) ? heir_of(job) : -1;
-        if (heir >= 0)
-            check_place(job, heir);
-    }
 }
