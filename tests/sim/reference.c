@@ -2,12 +2,9 @@
 #include "tests/sim/reference.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "lineward/ids.h"
 #include "lineward/json.h"
 #include "tests/sim/cast.h"
 #include "tests/sim/erasures.h"
@@ -15,42 +12,12 @@
 #include "tests/sim/looks.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/provider.h"
+#include "tests/sim/reference_part.h"
 #include "tests/sim/triage.h"
 
 #define LEASES_MAX      65536
-#define LEASE_TEXT_MAX  65
 #define WORKERS_MAX     1024
-#define WORKER_NAME_MAX 24
-#define NOTHING         (-1)
 #define SURELY_US       (40 * US_S) /* of a lease of 45 s, with clocks that drift: by then it has not lapsed */
-#define SETTLED_US      (10 * US_S) /* what was told so long ago was there when the broker chose */
-#define DUE_MS          5000
-
-enum heard { HEARD_NOTHING, HEARD_SENT, HEARD_RETURNED, HEARD_UNKNOWN, HEARD_RETRY, HEARD_REJECTED };
-
-struct given { /* one JOB */
-    char lease[LEASE_TEXT_MAX], worker[WORKER_NAME_MAX];
-    int job, line;
-    int64_t at_us;
-    bool unsettled, done;
-    bool named_anew;  /* a READY of its worker has come since, or may have: it may be free again */
-    bool forgotten;   /* it may have lapsed before the broker started anew, which then does not know it any more */
-    bool cancelled;   /* the answer to a CANCEL had been read when it came back */
-    enum heard heard; /* what its worker has said last */
-};
-
-struct entry {
-    uint64_t number; /* 0: not known yet */
-    int last;        /* its last JOB */
-    int place;       /* among those of its conversation and class; NOTHING: not known */
-    int64_t over_us; /* when it was surely over; 0: it may live */
-    const char *why_over;
-    bool is_placed, cancel_told, may_be_replaced, in_list;
-    bool may_be_told;     /* a webhook that knows its message has come */
-    bool may_have_failed; /* a RESULT that may have ended it, or an outcome that others may have settled */
-    bool is_unknown;      /* a try of it surely had an unknown outcome */
-    unsigned failures;    /* tries that surely failed */
-};
 
 struct worker { /* one process */
     char name[WORKER_NAME_MAX];
@@ -63,17 +30,16 @@ static struct {
     int worker_count;
     struct given given[LEASES_MAX];
     int given_count;
-    uint64_t strangers; /* jobs of the broker's list whose number nobody was told */
     int64_t down_us; /* when the broker ended last */
     int64_t wall_most_ms; /* that the broker's clock has said before it jumped */
 } reference;
 
-static struct entry *entry_of(int job)
+struct entry *entry_of(int job)
 {
     return &reference.jobs[job];
 }
 
-static struct given *given_of(struct frame lease)
+struct given *given_of(struct frame lease)
 {
     for (int i = reference.given_count - 1; i >= 0; i--)
         if (strlen(reference.given[i].lease) == lease.bytes &&
@@ -82,7 +48,7 @@ static struct given *given_of(struct frame lease)
     return NULL;
 }
 
-static struct given *last_given(int job)
+struct given *given_last(int job)
 {
     int last = entry_of(job)->last;
     return last == NOTHING ? NULL : &reference.given[last];
@@ -99,9 +65,20 @@ static struct worker *worker_of(const char *name)
     return worker;
 }
 
+void given_add(const char *worker, int job, int line, struct frame lease, bool unsettled)
+{
+    assert(reference.given_count < LEASES_MAX);
+    struct given *given = &reference.given[reference.given_count];
+    *given = (struct given){
+        .job = job, .line = line, .at_us = now_us(), .unsettled = unsettled, .named_anew = worker_of(worker)->asks};
+    memcpy(given->lease, lease.data, lease.bytes);
+    snprintf(given->worker, sizeof given->worker, "%s", worker);
+    entry_of(job)->last = reference.given_count++;
+}
+
 /* ---- what is sure of a job ---- */
 
-static bool is_judged(int job)
+bool entry_is_judged(int job)
 {
     return !cast_jobs[job].forgiven && !cast_jobs[job].requeued;
 }
@@ -142,12 +119,12 @@ static bool may_be_over(int job)
 
 bool reference_may_be_over(int job)
 {
-    return !cast_jobs[job].acked || !is_judged(job) || may_be_over(job);
+    return !cast_jobs[job].acked || !entry_is_judged(job) || may_be_over(job);
 }
 
-static bool surely_lives(int job)
+bool entry_surely_lives(int job)
 {
-    return cast_jobs[job].acked && is_judged(job) && !may_be_over(job);
+    return cast_jobs[job].acked && entry_is_judged(job) && !may_be_over(job);
 }
 
 static bool is_current(const struct given *given)
@@ -156,16 +133,15 @@ static bool is_current(const struct given *given)
 }
 
 /* Nothing but its lapse or its worker's word takes a job from a worker that has it. */
-static bool surely_leased(int job)
+bool entry_surely_leased(int job)
 {
-    const struct given *given = last_given(job);
-    return given != NULL && is_judged(job) && given->heard == HEARD_NOTHING && is_current(given);
+    const struct given *given = given_last(job);
+    return given != NULL && entry_is_judged(job) && given->heard == HEARD_NOTHING && is_current(given);
 }
 
-/* A worker got it and has not said a word since: it still has it, or the lease has lapsed, and nobody knows. */
-static bool surely_hangs(int job)
+bool entry_surely_hangs(int job)
 {
-    const struct given *given = last_given(job);
+    const struct given *given = given_last(job);
     return given != NULL && given->heard == HEARD_NOTHING && !given->named_anew;
 }
 
@@ -254,7 +230,7 @@ void reference_done(struct frame lease)
         return;
     given->done = true;
     struct entry *entry = entry_of(given->job);
-    bool matters = is_current(given) && given == last_given(given->job);
+    bool matters = is_current(given) && given == given_last(given->job);
     if (given->heard == HEARD_SENT && !given->forgotten) {
         over(given->job, "its RESULT sent was answered DONE");
         looks_sent(given->job);
@@ -271,7 +247,7 @@ static bool was_there_to_replace(int old, int job)
 {
     const struct cast_job *was = &cast_jobs[old], *known = &cast_jobs[job];
     entry_of(old)->may_be_replaced = false;
-    bool lives = surely_lives(old);
+    bool lives = entry_surely_lives(old);
     entry_of(old)->may_be_replaced = true;
     bool seen_all = was->first_sent_us > reference.down_us; /* else a lease may be durable whose JOB was never said */
     return lives && seen_all && entry_of(old)->last == NOTHING && was->class == known->class && !was->has_due &&
@@ -301,10 +277,10 @@ static int place_of(int job)
     return place;
 }
 
-static void know_number(int job, uint64_t number)
+void entry_number(int job, uint64_t number)
 {
     struct entry *entry = entry_of(job);
-    if (entry->number != 0 && entry->number != number && is_judged(job))
+    if (entry->number != 0 && entry->number != number && entry_is_judged(job))
         breach("P1", about_job(job), "job %d is two jobs in the broker", job);
     entry->number = number;
 }
@@ -312,14 +288,22 @@ static void know_number(int job, uint64_t number)
 void reference_acked(int job)
 {
     struct entry *entry = entry_of(job);
-    know_number(job, cast_jobs[job].number);
+    entry_number(job, cast_jobs[job].number);
     if (entry->is_placed)
         return;
     entry->is_placed = true;
     /* A refusal as held may have got lost: what was taken at the second asking stands behind what was at the first. */
     const struct cast_job *known = &cast_jobs[job];
-    bool vague = known->has_due || known->fails_if_held || known->source != 0 || !is_judged(job);
+    bool vague = known->has_due || known->fails_if_held || known->source != 0 || !entry_is_judged(job);
     entry->place = vague ? NOTHING : place_of(job);
+}
+
+int reference_job(uint64_t number)
+{
+    for (int job = cast_job_count - 1; job >= 0; job--)
+        if (entry_of(job)->number == number && !cast_jobs[job].forgiven)
+            return job;
+    return NOTHING;
 }
 
 void reference_ended(int job, const char *why)
@@ -332,183 +316,8 @@ void reference_viewed(int job, const cJSON *view)
     const char *cancel = json_string(view, "cancel");
     if (cancel != NULL && strcmp(cancel, "asked") == 0)
         entry_of(job)->cancel_told = true;
-    if (cast_jobs[job].final && is_judged(job))
+    if (cast_jobs[job].final && entry_is_judged(job))
         over(job, "its end was told");
-}
-
-/* ---- a JOB: may it go now? ---- */
-
-/* Both places are known, and that one's is before this one's: earlier class first, then order of acceptance. */
-static bool goes_before(int other, int job)
-{
-    const struct cast_job *a = &cast_jobs[other], *b = &cast_jobs[job];
-    if (entry_of(other)->place == NOTHING || entry_of(job)->place == NOTHING)
-        return false;
-    return a->class != b->class ? a->class < b->class : entry_of(other)->place < entry_of(job)->place;
-}
-
-static void check_others(int job, bool first_try)
-{
-    int64_t now = now_us();
-    for (int other = 0; other < cast_job_count; other++) {
-        const struct cast_job *at = &cast_jobs[other];
-        if (other == job || at->conversation != cast_jobs[job].conversation || !is_judged(other))
-            continue;
-        if (surely_lives(other) && surely_hangs(other))
-            breach("P2", about_job(job), "job %d is given out while %s has job %d of its conversation", job,
-                   last_given(other)->worker, other);
-        if (surely_lives(other) && entry_of(other)->is_unknown)
-            breach("P2", about_job(job), "job %d is given out while nobody knows whether job %d was sent", job,
-                   other);
-        bool stays = !operators_may_have_held_back(other) && at->pinned < 0; /* else it may wait for its line */
-        if (first_try && stays && surely_lives(other) && now > at->acked_us + SETTLED_US && goes_before(other, job))
-            breach("P2", about_job(job), "job %d is given out before job %d of its conversation, which goes first",
-                   job, other);
-    }
-}
-
-static void check_due(int job)
-{
-    int64_t due_ms = cast_due_ms(job);
-    if (due_ms != 0 && !triage_dates_are_open(job) && reference_wall_most_ms() < due_ms - DUE_MS)
-        breach("P2", about_job(job), "job %d is given out before it falls due", job);
-}
-
-static void check_given(int job, bool first_try)
-{
-    const struct entry *entry = entry_of(job);
-    if (entry->over_us != 0 && now_us() > entry->over_us)
-        breach("P7", about_job(job), "job %d is given out, and was over: %s", job, entry->why_over);
-    if (surely_leased(job))
-        breach("P2", about_job(job), "job %d is given out while %s has it", job, last_given(job)->worker);
-    check_due(job);
-    check_others(job, first_try);
-}
-
-static bool is_first_try(const cJSON *document)
-{
-    int64_t attempt = 0;
-    return json_int(document, "attempt", &attempt) && attempt == 1 && !json_bool(document, "unsettled", true);
-}
-
-/* What nobody knows is settled with the same key, where that is known (promise P4). */
-static void check_unknown(int job, int line, bool unsettled)
-{
-    const struct given *last = last_given(job);
-    if (!is_judged(job) || !entry_of(job)->is_unknown || cast_jobs[job].settle_asked)
-        return;
-    if (!unsettled)
-        breach("P4", about_job(job), "job %d is given out as settled, though nobody knows how its last try went", job);
-    if (last != NULL && last->line != line)
-        breach("P4", about_job(job), "job %d is given out on line %d, though nobody knows how its try on line %d went", job,
-               line, last->line);
-}
-
-void reference_given(const char *worker, int job, int line, struct frame lease, const cJSON *document)
-{
-    uint64_t number = 0;
-    struct entry *entry = entry_of(job);
-    const char *name = json_string(document, "job");
-    if (name == NULL || !job_number_parse(name, &number) || lease.bytes >= LEASE_TEXT_MAX)
-        breach("form", about_job(job), "a JOB without job number or lease");
-    know_number(job, number);
-    if (given_of(lease) != NULL && is_judged(job))
-        breach("P4", about_job(job), "a lease is given out twice: %.*s", (int)lease.bytes, (const char *)lease.data);
-    bool unsettled = json_bool(document, "unsettled", false);
-    entry->is_unknown = entry->is_unknown || surely_hangs(job);
-    check_unknown(job, line, unsettled);
-    if (is_judged(job))
-        check_given(job, is_first_try(document));
-    assert(reference.given_count < LEASES_MAX);
-    struct given *given = &reference.given[reference.given_count];
-    *given =
-        (struct given){.job = job, .line = line, .at_us = now_us(), .unsettled = unsettled, .named_anew = worker_of(worker)->asks};
-    memcpy(given->lease, lease.data, lease.bytes);
-    snprintf(given->worker, sizeof given->worker, "%s", worker);
-    entry->last = reference.given_count++;
-}
-
-/* ---- audits ---- */
-
-void reference_audit_begin(void)
-{
-    reference.strangers = 0;
-    for (int job = 0; job < cast_job_count; job++)
-        entry_of(job)->in_list = false;
-}
-
-int reference_job(uint64_t number)
-{
-    for (int job = cast_job_count - 1; job >= 0; job--)
-        if (entry_of(job)->number == number && !cast_jobs[job].forgiven)
-            return job;
-    return NOTHING;
-}
-
-static void check_state(int job, const struct job_view *view)
-{
-    const struct cast_job *known = &cast_jobs[job];
-    int64_t due_ms = cast_due_ms(job);
-    const char *state = job_state_name(view->state);
-    if (surely_leased(job) && view->state != JOB_LEASED)
-        breach("audit", about_job(job), "job %d is %s, but %s has it", job, state, last_given(job)->worker);
-    if (entry_of(job)->last != NOTHING)
-        return;
-    if (!known->has_due && view->state == JOB_SCHEDULED)
-        breach("audit", about_job(job), "job %d is scheduled, but is due at once", job);
-    if (due_ms != 0 && !triage_dates_are_open(job) && reference_wall_most_ms() < due_ms - DUE_MS && view->state != JOB_SCHEDULED)
-        breach("audit", about_job(job), "job %d is %s, but not due yet", job, state);
-}
-
-void reference_audit_job(const struct job_view *view)
-{
-    int job = reference_job(view->number);
-    if (job == NOTHING) {
-        reference.strangers++;
-        return;
-    }
-    struct entry *entry = entry_of(job);
-    const struct cast_job *known = &cast_jobs[job];
-    if (entry->in_list)
-        breach("audit", about_job(job), "job %d is in the broker's list twice", job);
-    entry->in_list = true;
-    if (!is_judged(job))
-        return;
-    if (entry->over_us != 0)
-        breach("audit", about_job(job), "job %d lives, but is over: %s", job, entry->why_over);
-    if (view->pool != (uint32_t)cast_pool_of(known->conversation) ||
-        (view->expires_ms != cast_expires_ms(job) && !triage_dates_are_open(job)))
-        breach("audit", about_job(job), "job %d lives with another pool or expiry", job);
-    check_state(job, view);
-}
-
-/* It may be there without anybody having been told its number. */
-static bool may_be_stranger(int job)
-{
-    const struct cast_job *known = &cast_jobs[job];
-    return known->forgiven || (known->sent_ever && entry_of(job)->number == 0 && !known->refused);
-}
-
-void reference_audit_end(void)
-{
-    uint64_t may_be = 0;
-    for (int job = 0; job < cast_job_count; job++) {
-        if (surely_lives(job) && !entry_of(job)->in_list)
-            breach("audit", about_job(job), "job %d was acknowledged, nothing has ended it, and it is not there",
-                   job);
-        may_be += may_be_stranger(job);
-        may_be += cast_jobs[job].moved_to == 0 && triage_may_have_moved(job); /* its copy, which nobody has seen */
-    }
-    if (reference.strangers > may_be)
-        breach("audit", NOBODY_ABOUT, "there are %" PRIu64 " jobs that nobody knows; %" PRIu64 " may be",
-               reference.strangers, may_be);
-}
-
-void reference_settle(void)
-{
-    for (int job = 0; job < cast_job_count; job++)
-        if (is_judged(job) && cast_jobs[job].final && entry_of(job)->in_list)
-            breach("audit", about_job(job), "job %d is left in the broker though its end was told", job);
 }
 
 void reference_hook_arrives(const struct hook *hook)
