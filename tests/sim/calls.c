@@ -101,6 +101,11 @@ static int64_t delay_us(void)
     return draw_delay_us(delays(), 100, 300 * US_MS);
 }
 
+bool calls_come_again(int status)
+{
+    return status == 0 || status == 429 || status >= 500;
+}
+
 bool calls_ask(const struct call *call)
 {
     return ask(call, delay_us()) != NULL;

@@ -26,6 +26,8 @@ bool calls_ask(const struct call *call);
 /* Two calls that reach the broker at once, and are dealt with in the same turns, the second one behind the first: in the
  * first `turns` of them, between which both wait for something. */
 bool calls_ask_both(const struct call *first, const struct call *second, unsigned turns);
+/* Is a call that was answered so asked again? (0, 429, 5xx) */
+bool calls_come_again(int status);
 /* No answer is lost any more. */
 void calls_heal(void);
 

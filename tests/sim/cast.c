@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "lineward/ids.h"
-#include "lineward/json.h"
 
 struct cast_job cast_jobs[CAST_JOBS_MAX];
 int cast_job_count;
@@ -84,6 +83,16 @@ int cast_recipients(int conversation, char out[2][CAST_HANDLE_MAX])
     return cast_is_group(conversation) ? 2 : 1;
 }
 
+void cast_put_recipients(struct json_out *out, int conversation)
+{
+    char handles[2][CAST_HANDLE_MAX];
+    int count = cast_recipients(conversation, handles);
+    json_open(out, '[');
+    for (int i = 0; i < count; i++)
+        json_put_string(out, handles[i]);
+    json_close(out, ']');
+}
+
 int cast_conversation_of(const cJSON *to, int pool)
 {
     const cJSON *first = cJSON_IsArray(to) ? to->child : to;
@@ -117,6 +126,12 @@ int cast_job_of_text(const char *text, int line)
     if (job < 0 || job >= cast_job_count)
         return -1;
     return line < 0 ? (int)job : copy_in_pool((int)job, cast_pool_of_line(line));
+}
+
+int cast_job_of_message(const cJSON *document, int line)
+{
+    const cJSON *parts = json_get(json_get(document, "message"), "parts");
+    return cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"), line);
 }
 
 int64_t cast_due_ms(int job)

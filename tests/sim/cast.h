@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lineward/json.h"
 #include "lineward/words.h"
 #include "tests/sim/ground.h"
 
@@ -65,9 +66,11 @@ void cast_line_number(int line, char out[CAST_HANDLE_MAX]);      /* E.164 */
 uint64_t cast_line_digits(int line);
 int cast_line_of(const char *number);                            /* -1: none of ours */
 int cast_recipients(int conversation, char out[2][CAST_HANDLE_MAX]); /* how many */
+void cast_put_recipients(struct json_out *out, int conversation); /* as a list */
 int cast_conversation_of(const cJSON *to, int pool);             /* -1: none of ours */
 /* "job 17 ..." -> 17, or its copy in that line's pool; -1: no such. line -1: none is known. */
 int cast_job_of_text(const char *text, int line);
+int cast_job_of_message(const cJSON *document, int line); /* by the first part of its `message` */
 int64_t cast_due_ms(int job);     /* as it stands now; 0: at once */
 int64_t cast_expires_ms(int job); /* 0: never */
 /* A job that is made from another one, in that conversation; its own index. */

@@ -101,11 +101,6 @@ static void later(struct order *order, ground_action action)
     ground_in(pause_us(), action, NULL, (uint64_t)(order - erasures.orders));
 }
 
-static bool comes_again(int status)
-{
-    return status == 0 || status == 429 || status >= 500;
-}
-
 /* "e_17" */
 static uint64_t id_of(const cJSON *view)
 {
@@ -117,7 +112,7 @@ static void ordered(void *self, uint64_t number, int status, const cJSON *view)
 {
     struct order *order = &erasures.orders[number];
     (void)self;
-    if (comes_again(status)) {
+    if (calls_come_again(status)) {
         later(order, order_again);
         return;
     }
@@ -234,7 +229,7 @@ static void looked(void *self, uint64_t number, int status, const cJSON *view)
     const char *state = json_string(view, "state");
     int64_t out = 0;
     (void)self;
-    if (comes_again(status)) {
+    if (calls_come_again(status)) {
         later(order, look_again);
         return;
     }

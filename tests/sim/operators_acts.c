@@ -23,10 +23,7 @@ static uint64_t conversation_key(int conversation, char name[2 * CAST_HANDLE_MAX
     char handles[2][CAST_HANDLE_MAX];
     struct json_out text = {0};
     int count = cast_recipients(conversation, handles);
-    json_open(&text, '[');
-    for (int i = 0; i < count; i++)
-        json_put_string(&text, handles[i]);
-    json_close(&text, ']');
+    cast_put_recipients(&text, conversation);
     uint64_t key = recipients_conversation(desk_options()->hash, cast_pool_name(cast_pool_of(conversation)),
                                            (struct span){text.text, text.bytes});
     json_out_free(&text);
@@ -148,12 +145,7 @@ static void import(struct core *core, struct wish *wish, struct instant now, str
         return;
     }
     struct json_out to = {0}, chat_json = {0};
-    char handles[2][CAST_HANDLE_MAX];
-    int count = cast_recipients(wish->target, handles);
-    json_open(&to, '[');
-    for (int i = 0; i < count; i++)
-        json_put_string(&to, handles[i]);
-    json_close(&to, ']');
+    cast_put_recipients(&to, wish->target);
     wants_chat_id(wish->target, chat);
     json_put_string(&chat_json, chat);
     struct core_adopt adopt = {.token = wish->token,

@@ -115,16 +115,12 @@ static void put_text(struct json_out *out, int job)
 static void write_job(struct json_out *out, int at)
 {
     const struct cast_job *job = &cast_jobs[at];
-    char to[2][CAST_HANDLE_MAX], line[CAST_HANDLE_MAX];
-    int count = cast_recipients(job->conversation, to);
+    char line[CAST_HANDLE_MAX];
     json_open(out, '{');
     put(out, "id", job->id);
     put(out, "pool", cast_pool_name(cast_pool_of(job->conversation)));
     json_key(out, "to");
-    json_open(out, '[');
-    for (int i = 0; i < count; i++)
-        json_put_string(out, to[i]);
-    json_close(out, ']');
+    cast_put_recipients(out, job->conversation);
     put(out, "class", job_class_name(job->class));
     if (job->pinned >= 0) {
         cast_line_number(job->pinned, line);
@@ -271,7 +267,7 @@ static bool cancel_hopeless(struct producer *producer)
 
 /* ---- answers ---- */
 
-static bool comes_again(const char *code)
+bool producers_come_again(const char *code)
 {
     return strcmp(code, "busy") == 0 || strcmp(code, "store_full") == 0;
 }
@@ -285,7 +281,7 @@ static void take_result(int job, const cJSON *result, bool *kept)
         witness_acked(job, number, result);
         return;
     }
-    *kept = code != NULL && comes_again(code);
+    *kept = code != NULL && producers_come_again(code);
     if (!*kept)
         witness_refused(job, code == NULL ? "?" : code);
 }

@@ -15,5 +15,7 @@ int producers_open_jobs(int *example);
 bool producers_wait_for_budgets(int *example);
 /* Nothing is asked any more whose answer counts. */
 bool producers_are_done(void);
+/* Is a job that is refused so handed in again? */
+bool producers_come_again(const char *code);
 
 #endif

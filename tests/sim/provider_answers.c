@@ -94,7 +94,6 @@ static bool read_request(const char *url, const char *body, size_t bytes, struct
     const char *chats = strstr(url, "/v3/chats");
     out->document = json_parse(body, bytes, NULL);
     const cJSON *message = json_get(out->document, "message");
-    const cJSON *parts = json_get(message, "parts");
     out->key = json_string(message, "idempotency_key");
     if (chats == NULL || out->key == NULL)
         return false;
@@ -106,7 +105,7 @@ static bool read_request(const char *url, const char *body, size_t bytes, struct
         return false;
     if (out->new_chat && out->line >= 0)
         out->conversation = cast_conversation_of(json_get(out->document, "to"), cast_pool_of_line(out->line));
-    out->job = out->line < 0 ? -1 : cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"), out->line);
+    out->job = out->line < 0 ? -1 : cast_job_of_message(out->document, out->line);
     return out->job >= 0 && out->conversation >= 0;
 }
 

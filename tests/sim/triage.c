@@ -19,14 +19,13 @@
 #include "tests/sim/triage_part.h"
 #include "tests/sim/witness.h"
 
-#define RUNS       8
 #define PAGE       10  /* jobs that a call touches at most: it names as many */
 #define PASSES     3   /* of a move: what stood behind another one goes the next time */
 #define FEW_READ   8   /* so many are read from disk at once; one, if they are large */
 #define TOUCH_MAX  1000
 #define FIND_US    (5 * US_S)
 
-struct run sorting_runs[RUNS];
+struct run sorting_runs[SORTING_RUNS];
 
 static struct {
     bool here;
@@ -45,11 +44,6 @@ int sorting_number(const struct run *run)
 void sorting_later(struct run *run, ground_action action)
 {
     ground_in(US_S + draw_delay_us(&triage.pace, 0, 8 * US_S), action, NULL, (uint64_t)sorting_number(run));
-}
-
-bool sorting_comes_again(int status)
-{
-    return status == 0 || status == 429 || status >= 500;
 }
 
 void sorting_end(struct run *run)
@@ -296,7 +290,7 @@ static void answered(void *self, uint64_t number, int status, const cJSON *answe
     (void)self;
     run->is_open = false;
     sorting_named(run);
-    if (sorting_comes_again(status))
+    if (calls_come_again(status))
         marks_lost(run->what, &run->pick);
     else if (status == 200)
         take_sample(run, answer);
@@ -305,7 +299,7 @@ static void answered(void *self, uint64_t number, int status, const cJSON *answe
     if (run->at_once) {
         run->done = status == 200 ? cJSON_Duplicate(answer, true) : NULL;
         both_answered(run);
-    } else if (sorting_comes_again(status)) {
+    } else if (calls_come_again(status)) {
         fault(FAULT_TRIAGE_AGAIN);
         sorting_later(run, sorting_ask);
     } else if (status == 200) {
@@ -332,7 +326,7 @@ static void found(void *self, uint64_t copy, int status, const cJSON *view)
     const char *number = json_string(view, "job");
     (void)self;
     triage.finding = 0;
-    if (!sorting_comes_again(status) && is_to_be_found(job)) {
+    if (!calls_come_again(status) && is_to_be_found(job)) {
         if (status != 200 || number == NULL)
             breach("P1", about_job(job), "job %d went to another pool as job %d, and is not there (%d)",
                    cast_jobs[job].copy_of, job, status);
@@ -425,7 +419,7 @@ void sorting_mishap(struct stream *stream)
     }
     if (run.exports)
         run.pick.word = NULL;
-    for (int i = 0; i < RUNS && triage.here; i++) {
+    for (int i = 0; i < SORTING_RUNS && triage.here; i++) {
         if (sorting_runs[i].used)
             continue;
         run.source = ++triage.sources;
@@ -440,7 +434,7 @@ void sorting_mishap(struct stream *stream)
 
 bool sorting_is_done(void)
 {
-    for (int i = 0; i < RUNS; i++)
+    for (int i = 0; i < SORTING_RUNS; i++)
         if (sorting_runs[i].used)
             return false;
     for (int job = 1; job < cast_job_count && triage.here; job++)

@@ -12,6 +12,7 @@
 #include "tests/sim/calls.h"
 #include "tests/sim/cast.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/producers.h"
 #include "tests/sim/reference.h"
 #include "tests/sim/triage.h"
 #include "tests/sim/triage_part.h"
@@ -64,8 +65,7 @@ static void check_document(int job, const cJSON *document)
     if (!triage_dates_are_open(job) && due_ms != cast_due_ms(job) &&
         (due_ms != 0 || cast_due_ms(job) > reference_wall_most_ms())) /* else it was due by then, and says nothing */
         wrong(job, "send_after", document);
-    const cJSON *parts = json_get(json_get(document, "message"), "parts");
-    int text = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"), -1);
+    int text = cast_job_of_message(document, -1);
     if (text != job && text != known->copy_of)
         wrong(job, "message", document);
 }
@@ -105,7 +105,7 @@ static void exported(void *self, uint64_t number, int status, const cJSON *answe
     const cJSON *item;
     (void)self;
     sorting_named(run);
-    if (sorting_comes_again(status)) {
+    if (calls_come_again(status)) {
         sorting_later(run, sorting_export);
         return;
     }
@@ -181,7 +181,7 @@ static void enqueued(void *self, uint64_t number, int status, const cJSON *answe
     const char *name = json_string(result, "job"), *code = json_string(json_get(result, "error"), "code");
     int copy = copy_of(run);
     (void)self;
-    if (sorting_comes_again(status) || (code != NULL && (strcmp(code, "busy") == 0 || strcmp(code, "store_full") == 0))) {
+    if (calls_come_again(status) || (code != NULL && producers_come_again(code))) {
         sorting_later(run, enqueue);
         return;
     }
@@ -238,7 +238,7 @@ static void viewed(void *self, uint64_t number, int status, const cJSON *view)
     struct run *run = &sorting_runs[number];
     const char *state = json_string(view, "state");
     (void)self;
-    if (sorting_comes_again(status))
+    if (calls_come_again(status))
         sorting_later(run, sorting_import);
     else if (status == 200 && state != NULL && strcmp(state, "cancelled") == 0)
         enqueue(NULL, number);

@@ -6,7 +6,6 @@
 #include "tests/sim/triage_part.h"
 
 #define LOST_MAX 512
-#define RUNS     8
 
 static struct {
     bool here;
@@ -83,7 +82,7 @@ static bool was_lost(enum triage_what what, int job)
 
 static bool is_under_way(enum triage_what what, int job)
 {
-    for (int i = 0; i < RUNS; i++) {
+    for (int i = 0; i < SORTING_RUNS; i++) {
         const struct run *run = &sorting_runs[i];
         if (run->used && run->is_open && run->what == what && marks_match(&run->pick, job))
             return true;

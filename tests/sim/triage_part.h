@@ -8,6 +8,8 @@
 #include "lineward/words.h"
 #include "tests/sim/ground.h"
 
+#define SORTING_RUNS 8 /* operators at once */
+
 enum triage_what { SORT_CANCEL, SORT_EXPIRE, SORT_REDATE, SORT_MOVE, SORT_WHATS };
 
 struct pick { /* which jobs, as the query says it */
@@ -47,7 +49,7 @@ struct run { /* one operator, from the first call to the last answer */
 };
 
 /* ---- triage.c ---- */
-extern struct run sorting_runs[];
+extern struct run sorting_runs[SORTING_RUNS];
 void sorting_later(struct run *run, ground_action action);
 int sorting_number(const struct run *run);
 void sorting_ask(void *self, uint64_t number); /* its next call */
@@ -56,7 +58,6 @@ void sorting_end(struct run *run);
 void sorting_target(const struct run *run, const char *path, unsigned limit, char *out, size_t room);
 /* Whoever it chooses is named in the audit of its calls, up to this moment. */
 void sorting_named(const struct run *run);
-bool sorting_comes_again(int status);
 
 /* ---- triage_marks.c ---- */
 void marks_begin(bool here);

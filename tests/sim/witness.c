@@ -190,11 +190,10 @@ void witness_message(int job, int line, bool new_chat)
 static int job_of_request(const char *url, const char *body, size_t bytes, int *line)
 {
     cJSON *document = json_parse(body, bytes, NULL);
-    const cJSON *parts = json_get(json_get(document, "message"), "parts");
     const char *chat = strstr(url, "/chats/chat-");
     if (chat == NULL || sscanf(chat, "/chats/chat-%*d-%d-", line) != 1)
         *line = cast_line_of(json_string(document, "from"));
-    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"), *line);
+    int job = cast_job_of_message(document, *line);
     cJSON_Delete(document);
     return job;
 }
@@ -238,9 +237,8 @@ void witness_ended(const struct process *worker, const char *url, const char *bo
 static void job_given(const char *worker, struct frame lease, const struct frame *json)
 {
     cJSON *document = json_parse(json->data, json->bytes, NULL);
-    const cJSON *parts = json_get(json_get(document, "message"), "parts");
     int line = cast_line_of(json_string(document, "line"));
-    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"), line);
+    int job = cast_job_of_message(document, line);
     if (job < 0 || line < 0)
         breach("form", NOBODY_ABOUT, "a JOB that is none: %.*s", (int)json->bytes, (const char *)json->data);
     int conversation = cast_jobs[job].conversation;

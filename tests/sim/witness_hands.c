@@ -35,9 +35,7 @@ static struct hand *hand_of(const struct process *worker, int job)
 static void take_job(const struct process *worker, const struct frame *lease, const struct frame *json)
 {
     cJSON *document = json_parse(json->data, json->bytes, NULL);
-    const cJSON *parts = json_get(json_get(document, "message"), "parts");
-    int job = cast_job_of_text(parts == NULL ? NULL : json_string(parts->child, "value"),
-                               cast_line_of(json_string(document, "line")));
+    int job = cast_job_of_message(document, cast_line_of(json_string(document, "line")));
     int64_t lease_ms = 0;
     struct hand hand = {.worker = worker};
     if (job >= 0 && json_int(document, "lease_ms", &lease_ms) && frame_text(*lease, hand.lease, sizeof hand.lease)) {
