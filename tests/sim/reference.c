@@ -18,6 +18,7 @@
 #define LEASES_MAX      65536
 #define WORKERS_MAX     1024
 #define SURELY_US       (40 * US_S) /* of a lease of 45 s, with clocks that drift: by then it has not lapsed */
+#define KEPT_LEAST_US   (INT64_C(48) * US_H) /* so long a job is known after its end, and its id */
 
 struct worker { /* one process */
     char name[WORKER_NAME_MAX];
@@ -32,6 +33,7 @@ static struct {
     int given_count;
     int64_t down_us; /* when the broker ended last */
     int64_t wall_most_ms; /* that the broker's clock has said before it jumped */
+    bool wall_jumped_far;
 } reference;
 
 struct entry *entry_of(int job)
@@ -114,7 +116,8 @@ static bool may_be_over(int job)
     return entry->over_us != 0 || known->final || reference_may_have_expired(job) || known->cancel_asked || known->settle_asked ||
            known->requeued || entry->may_be_replaced || entry->may_have_failed || operators_may_have_failed(job) ||
            operators_ever_suppressed(known->conversation) || provider_ever_stopped(known->conversation) ||
-           erasures_may_have_ended(job) || triage_may_have_ended(job) || entry->may_be_told;
+           erasures_may_have_ended(job) || triage_may_have_ended(job) || triage_may_bring_another(job) ||
+           entry->may_be_told;
 }
 
 bool reference_may_be_over(int job)
@@ -280,7 +283,7 @@ static int place_of(int job)
 void entry_number(int job, uint64_t number)
 {
     struct entry *entry = entry_of(job);
-    if (entry->number != 0 && entry->number != number && entry_is_judged(job))
+    if (entry->number != 0 && entry->number != number && entry_is_judged(job) && !reference_may_be_forgotten(job))
         breach("P1", about_job(job), "job %d is two jobs in the broker", job);
     entry->number = number;
 }
@@ -333,9 +336,18 @@ void reference_broker_down(void)
         reference.given[i].forgotten = reference.given[i].forgotten || !is_current(&reference.given[i]);
 }
 
-void reference_wall_jumps(void)
+void reference_wall_jumps(int64_t by_us)
 {
     reference.wall_most_ms = reference_wall_most_ms();
+    if (by_us > KEPT_LEAST_US || by_us < -KEPT_LEAST_US)
+        reference.wall_jumped_far = true;
+}
+
+bool reference_may_be_forgotten(int job)
+{
+    bool may_be = reference.wall_jumped_far && reference_may_be_over(job);
+    cast_jobs[job].forgiven = cast_jobs[job].forgiven || may_be;
+    return may_be;
 }
 
 void reference_begin(void)

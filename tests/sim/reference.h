@@ -32,7 +32,10 @@ void reference_done(struct frame lease); /* a DONE is said */
 void reference_ready(const char *worker); /* a READY is answered */
 void reference_hook_arrives(const struct hook *hook);
 void reference_broker_down(void);
-void reference_wall_jumps(void); /* from where it is */
+void reference_wall_jumps(int64_t by_us); /* from where it is */
+/* It may have ended days ago, as a clock had it that jumped, so that neither it nor its id is known any more. Then it is
+ * judged no longer. */
+bool reference_may_be_forgotten(int job);
 
 /* ---- the broker's own list, job by job ---- */
 void reference_audit_begin(void);

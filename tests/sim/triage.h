@@ -18,6 +18,8 @@ bool sorting_is_done(void); /* nothing waits for an answer */
 bool triage_may_have_cancelled(int job);
 bool triage_may_have_expired(int job);
 bool triage_may_have_moved(int job);
+/* One of its collapse key, to where it is, by a call whose answer nobody has yet. */
+bool triage_may_bring_another(int job);
 bool triage_may_have_redated(int job);
 bool triage_may_have_ended(int job); /* one of the first three */
 bool triage_dates_are_open(int job); /* nobody can say which count */

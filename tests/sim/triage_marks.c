@@ -111,6 +111,16 @@ bool triage_may_have_moved(int job)
     return may_have(SORT_MOVE, job);
 }
 
+bool triage_may_bring_another(int job)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    for (int other = 0; marks.here && known->collapse != '\0' && other < cast_job_count; other++)
+        if (cast_jobs[other].collapse == known->collapse && cast_twin(cast_jobs[other].conversation) == known->conversation &&
+            (is_under_way(SORT_MOVE, other) || was_lost(SORT_MOVE, other)))
+            return true;
+    return false;
+}
+
 /* Or the job that it was made from. */
 bool triage_may_have_redated(int job)
 {

@@ -35,7 +35,7 @@ static struct {
         char key[80];
         int job;
     } keys[KEY_SLOTS];
-    bool wall_jumped, deceived;
+    bool deceived;
     bool given[CAST_ALL];  /* a job of it was given out, ever */
     int64_t given_us[CAST_ALL]; /* the first one */
     bool placed[CAST_ALL]; /* a message of it was made */
@@ -51,7 +51,7 @@ void witness_acked(int job, const char *number, const cJSON *result)
         breach("form", about_job(job), "job number %s", number);
     if (known->refused && !known->forgiven)
         breach("P1", about_job(job), "job %d was refused and is acknowledged", job);
-    if (known->acked && known->number != value && !known->forgiven)
+    if (known->acked && known->number != value && !known->forgiven && !reference_may_be_forgotten(job))
         breach("P1", about_job(job), "job %d is acknowledged as another one", job);
     const char *state = json_string(result, "state");
     note(about_job(job), "job %d is acked: %s %s %s", job, number, state,
@@ -100,9 +100,8 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us
         return;
     }
     if (text == NULL) {
-        if (!witness.wall_jumped || !reference_may_be_over(job))
+        if (!reference_may_be_forgotten(job))
             breach("P1", about_job(job), "job %d was acknowledged and is %s", job, code == NULL ? "?" : code);
-        cast_jobs[job].forgiven = true; /* it ended more than three days ago, as the clock had it */
         return;
     }
     told_change(job, text, json_string(view, "reason"), json_string(view, "line"));
@@ -290,12 +289,10 @@ void witness_broker_down(void)
 
 void witness_wall_jumps(int64_t by_us)
 {
-    if (by_us > INT64_C(48) * US_H || by_us < -INT64_C(48) * US_H)
-        witness.wall_jumped = true;
     looks_forget();
     lines_wall_jumps();
     operators_wall_jumps();
-    reference_wall_jumps();
+    reference_wall_jumps(by_us);
 }
 
 void witness_deceived(void)
