@@ -71,13 +71,18 @@ static void happen(void *self, uint64_t arg)
     ground_in(draw_delay_us(&kind->when, 1, 2 * kind->every_us), happen, kind, 0);
 }
 
-/* A world in which one thing never goes wrong finds other faults than one in which everything does. */
+#define OFTEN 6 /* times as often, where a kind comes often */
+
+/* A world in which one thing never goes wrong finds other faults than one in which everything does; and so does one in
+ * which it goes wrong all the time. */
 static void begin_mishaps(void)
 {
-    struct stream luck = stream_of("mishaps");
+    struct stream luck = stream_of("mishaps"), often = stream_of("mishaps that come often");
     for (int i = 0; i < PLAN_KIND_COUNT; i++) {
         kinds[i].when = stream_of(kinds[i].when_name);
         kinds[i].every_us <<= draw(&luck, 3);
+        if (chance(&often, 100))
+            kinds[i].every_us /= OFTEN;
         if (!chance(&luck, 200))
             ground_in(draw_delay_us(&kinds[i].when, 1, kinds[i].every_us), happen, &kinds[i], 0);
     }
