@@ -56,6 +56,11 @@ bool campaign_holds(const struct core *core, const struct job *job)
     return slot != NOBODY && core->campaigns[slot].pauses > 0;
 }
 
+bool campaign_sets_aside(const struct core *core, const struct job *job)
+{
+    return job->state == JOB_QUEUED && !conversation_fixes(job) && campaign_holds(core, job);
+}
+
 void campaign_pause(struct core *core, uint32_t slot, int delta)
 {
     struct campaign *campaign = &core->campaigns[slot];

@@ -17,6 +17,8 @@ void index_campaigns(struct core *core, uint32_t *heads, uint32_t heads_max);
 
 /* Its campaign is paused, or has not come to it yet since it was resumed. */
 bool campaign_holds(const struct core *core, const struct job *job);
+/* It waits for its campaign, and steps out of the way of those behind it as soon as it comes first. */
+bool campaign_sets_aside(const struct core *core, const struct job *job);
 /* One pause more (1) or less (-1) lies on it. */
 void campaign_pause(struct core *core, uint32_t campaign, int delta);
 /* The job, first of its conversation and in no ready queue, waits for its campaign. */

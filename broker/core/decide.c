@@ -235,12 +235,10 @@ static bool is_live(const struct job *job)
     return !job_state_is_final(job->state);
 }
 
-/* It waits for its campaign, and will step out of the way when it comes first (at once, but for one that waits for
- * its next try). */
+/* One that is first already steps out of the way at once, but for one that waits for its next try. */
 static bool gives_way(const struct core *core, const struct job *job, bool first, struct instant now)
 {
-    return job->state == JOB_QUEUED && campaign_holds(core, job) && !conversation_fixes(job) &&
-           !(first && job_due_ms(job) > now.wall_ms);
+    return campaign_sets_aside(core, job) && !(first && job_due_ms(job) > now.wall_ms);
 }
 
 /* What the job behind `first` says: its own reason, if all before it have the same. */

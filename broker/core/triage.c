@@ -1,6 +1,7 @@
 /* triage.c — an operator's word on jobs that wait, one by one: see core.h. Who chooses them is the edge's affair. They end
  * as they would by themselves, so that a restart, a follower and the producer see nothing new; other dates are kept in the
  * job's CHANGE_TRY, whose word counts over that of the record with which it was accepted. */
+#include "broker/core/campaign.h"
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
@@ -81,11 +82,15 @@ size_t core_triage_before(const struct core *core, uint64_t number, uint64_t *ou
         return SIZE_MAX;
     if (slot == NOBODY || !job_is_listed(&core->jobs[slot]))
         return 0;
-    uint32_t at = conversation_first(core, &core->conversations[core->jobs[slot].conversation]);
+    uint32_t first = conversation_first(core, &core->conversations[core->jobs[slot].conversation]), at = first;
+    if (at != slot && campaign_sets_aside(core, &core->jobs[slot])) /* then it yields, as soon as those have gone */
+        return SIZE_MAX;
     for (unsigned looked = 0; at != slot; at = core->jobs[at].next) {
         if (++looked > LOOK_MAX)
             return SIZE_MAX;
         if (job_state_is_final(core->jobs[at].state)) /* ended, and not taken out yet */
+            continue;
+        if (at != first && campaign_sets_aside(core, &core->jobs[at]))
             continue;
         if (count == room)
             return SIZE_MAX;

@@ -51,7 +51,7 @@ static uint32_t count_before(const struct core *core, const struct conversation 
     for (unsigned looked = 0; looked < BEFORE_MAX; looked++) {
         const struct job *job = &core->jobs[slot];
         bool fixed = slot == first && conversation_fixes(job);
-        bool yields = job->state == JOB_QUEUED && campaign_holds(core, job) && !fixed;
+        bool yields = campaign_sets_aside(core, job);
         bool goes_before = !job_state_is_final(job->state) && !yields && (fixed || job->class <= class);
         if (goes_before && count++ == 0)
             *front = slot;

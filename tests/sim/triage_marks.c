@@ -68,7 +68,7 @@ void marks_strangers(enum triage_what what, const struct pick *pick)
 static bool may_be_meant(const struct lost *lost, int job)
 {
     const struct cast_job *known = &cast_jobs[job];
-    bool was_known = known->acked && known->acked_us < lost->until_us;
+    bool was_known = known->acked && !known->forgiven && known->acked_us < lost->until_us;
     return known->first_sent_us <= lost->until_us && !(lost->strangers && was_known) && marks_match(&lost->pick, job);
 }
 

@@ -342,6 +342,29 @@ START_TEST(what_has_stepped_aside_for_its_campaign_stays_and_nobody_tells_what_g
 }
 END_TEST
 
+/* It steps aside when those before it have been moved; then it stays, and those behind it go. Found by the simulation. */
+START_TEST(what_will_step_aside_for_its_campaign_stays_and_holds_back_nobody)
+{
+    begin_with(FAST_CONF, 1);
+    ck_assert_uint_ne(rig_pause(rig, PAUSE_ALL, 0, 0), 0);
+    struct core_enqueue job = rig_job(1, CLASS_REPLY);
+    job.campaign = core_campaign(rig->core, "spring", &rig->out);
+    rig_keep(rig);
+    uint64_t before[4], first = rig_send(rig, 1, CLASS_REPLY), of_it = rig_enqueue(rig, &job).number,
+             last = rig_send(rig, 1, CLASS_REPLY);
+    ck_assert_uint_eq(core_triage_before(rig->core, last, before, 4), 2);
+    ck_assert_uint_ne(rig_pause(rig, PAUSE_CAMPAIGN, job.campaign, 0), 0);
+    rig_tick(rig);
+    ck_assert(!rig_view(rig, of_it).yielded);
+    ck_assert_uint_eq(core_triage_before(rig->core, of_it, before, 4), SIZE_MAX);
+    ck_assert_uint_eq(core_triage_before(rig->core, last, before, 4), 1);
+    ck_assert_uint_eq(before[0], first);
+    ck_assert(triage(first, TRIAGE_MOVE));
+    ck_assert_int_eq(keeps_pool(of_it), DRAIN_STAY_BEHIND);
+    ck_assert_int_eq(keeps_pool(last), DRAIN_STAY_NONE);
+}
+END_TEST
+
 START_TEST(cancelled_jobs_are_not_sent_and_the_rest_keeps_its_order)
 {
     take_out_and_send(TRIAGE_CANCEL, false);
@@ -370,6 +393,7 @@ int main(void)
         a_new_deadline_changes_whose_turn_it_is,
         only_the_first_job_of_a_conversation_that_was_never_begun_may_leave_its_pool,
         what_has_stepped_aside_for_its_campaign_stays_and_nobody_tells_what_goes_before_it,
+        what_will_step_aside_for_its_campaign_stays_and_holds_back_nobody,
         what_is_leased_or_of_unknown_outcome_is_kept,
         the_mark_parts_what_is_accepted_before_and_after_it_over_restarts,
     };
