@@ -205,6 +205,20 @@ START_TEST(what_a_worker_has_is_exported_with_that_word_for_it_may_come_back)
 }
 END_TEST
 
+START_TEST(what_may_have_been_sent_is_exported_with_that_word)
+{
+    enqueue("a", 1, ",\"pool\":\"eu\"");
+    const struct core_result unknown = {
+        .peer = 1, .lease = lease_one(), .outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = 6000000};
+    core_worker_result(rig.core, &unknown, rig.now, &rig.effects);
+    rig_commit();
+    struct reply reply = export("pool=eu");
+    ck_assert_str_eq(json_string(exported(json_get(reply.json, "export"), 'a'), "stay"), "outcome_unknown");
+    ck_assert_int_eq(number(json_get(reply.json, "stays"), "outcome_unknown"), 1);
+    reply_free(&reply);
+}
+END_TEST
+
 START_TEST(what_ends_as_soon_as_it_comes_back_is_in_no_export)
 {
     enqueue("a", 1, ",\"pool\":\"eu\"");
@@ -268,6 +282,7 @@ int main(void)
     tcase_add_test(tests, an_export_waits_until_what_was_accepted_before_it_is_on_disk);
     tcase_add_test(tests, an_export_waits_once_more_for_what_it_left_out_because_it_had_ended);
     tcase_add_test(tests, what_a_worker_has_is_exported_with_that_word_for_it_may_come_back);
+    tcase_add_test(tests, what_may_have_been_sent_is_exported_with_that_word);
     tcase_add_test(tests, what_ends_as_soon_as_it_comes_back_is_in_no_export);
     tcase_add_test(tests, what_cannot_be_read_is_left_out_of_an_export_and_told);
     tcase_add_test(tests, large_documents_fill_many_pages_and_each_is_there_once);
