@@ -75,6 +75,8 @@ void known_asking(struct wish *wish)
         operators.ramped[wish->target] = true;
     if (wish->act == ACT_SUPPRESS)
         operators.ever_suppressed[wish->target] = true;
+    if (wish->act == ACT_SUPPRESS)
+        stops_may_come(wish->target);
     if (wish->act == ACT_UNSUPPRESS)
         stops_may_lift(wish->target);
     if (wish->act == ACT_MOVE)
@@ -199,11 +201,6 @@ int64_t operators_stopped_since_us(int conversation)
     const struct known *stopped = &operators.stopped[cast_base(conversation)];
     bool there = stopped->surely && cast_account_of(conversation) == cast_account_of(cast_base(conversation));
     return there ? stopped->since_us : US_NEVER;
-}
-
-bool operators_ever_suppressed(int conversation)
-{
-    return operators.ever_suppressed[cast_base(conversation)];
 }
 
 /* What is handed in later is not meant. */

@@ -177,7 +177,6 @@ static void recipient_writes(struct stream *stream)
     if (stop)
         fault(FAULT_OPTED_OUT);
     provider.chats[at].opted_out = stop;
-    provider.chats[at].ever_stopped = provider.chats[at].ever_stopped || stop;
     note(about_conversation(at), "provider: the recipient of conversation %d writes%s", at, stop ? " STOP" : "");
     recipient_wrote(at, stop);
 }
@@ -263,11 +262,6 @@ bool provider_ever_answered(int job, int code)
         if (message->codes[i] == code)
             return true;
     return message->code_count > ANSWERS_MAX;
-}
-
-bool provider_ever_stopped(int conversation)
-{
-    return provider.chats[conversation].ever_stopped || provider.chats[cast_base(conversation)].ever_stopped;
 }
 
 bool provider_ever_lost_chat(int conversation)

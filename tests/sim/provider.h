@@ -25,7 +25,6 @@ void provider_heal(void);
 
 /* What it really is, for the witness. */
 bool provider_ever_answered(int job, int code);   /* with that code */
-bool provider_ever_stopped(int conversation);     /* its recipient opted out, or was blocked, at some time */
 bool provider_ever_lost_chat(int conversation); /* one of its chats is not there any more */
 bool provider_has(int job); /* the message exists, or did */
 

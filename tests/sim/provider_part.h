@@ -37,7 +37,7 @@ struct chat {
     bool open[CAST_LINES], ever[CAST_LINES];
     unsigned lives[CAST_LINES]; /* how often it was begun anew: its id */
     enum chat_health health;
-    bool opted_out, blocked, ever_stopped;
+    bool opted_out, blocked;
     int last_line;
 };
 

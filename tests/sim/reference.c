@@ -14,6 +14,7 @@
 #include "tests/sim/provider.h"
 #include "tests/sim/reference_part.h"
 #include "tests/sim/triage.h"
+#include "tests/sim/witness_stops.h"
 
 #define LEASES_MAX      65536
 #define WORKERS_MAX     1024
@@ -115,9 +116,8 @@ static bool may_be_over(int job)
     const struct entry *entry = entry_of(job);
     return entry->over_us != 0 || known->final || reference_may_have_expired(job) || known->cancel_asked || known->settle_asked ||
            known->requeued || entry->may_be_replaced || entry->may_have_failed || operators_may_have_failed(job) ||
-           operators_ever_suppressed(known->conversation) || provider_ever_stopped(known->conversation) ||
-           erasures_may_have_ended(job) || triage_may_have_ended(job) || triage_may_bring_another(job) ||
-           entry->may_be_told;
+           stops_may_have_ended(job) || erasures_may_have_ended(job) || triage_may_have_ended(job) ||
+           triage_may_bring_another(job) || entry->may_be_told;
 }
 
 bool reference_may_be_over(int job)
@@ -150,11 +150,12 @@ bool entry_surely_hangs(int job)
 
 /* ---- what workers say ---- */
 
-static enum heard heard_of(const struct frame *json)
+static enum heard heard_of(const struct frame *json, bool *stops)
 {
     cJSON *document = json_parse(json->data, json->bytes, NULL);
     const char *outcome = json_string(document, "outcome");
     enum heard heard = HEARD_REJECTED;
+    *stops = json_get(document, "suppress") != NULL;
     if (outcome != NULL && strcmp(outcome, "sent") == 0)
         heard = HEARD_SENT;
     else if (outcome != NULL && strcmp(outcome, "returned") == 0)
@@ -174,10 +175,14 @@ static void result_said(struct frame lease, const struct frame *json)
     bool again = given->heard != HEARD_NOTHING;
     if (!again)
         given->cancelled = entry->cancel_told;
-    given->heard = heard_of(json);
+    bool stopped = given->stops;
+    given->heard = heard_of(json, &given->stops);
+    if (given->stops && !stopped && !given->done)
+        stops_result_said(cast_jobs[given->job].conversation);
     if (given->heard == HEARD_RETRY && !again && !entry->is_unknown)
         entry->failures++;
-    if (given->heard == HEARD_REJECTED || given->heard == HEARD_SENT || entry->failures >= house_attempts_least(cast_pool_of(cast_jobs[given->job].conversation)))
+    unsigned attempts = house_attempts_least(cast_pool_of(cast_jobs[given->job].conversation));
+    if (given->heard == HEARD_REJECTED || given->heard == HEARD_SENT || entry->failures >= attempts)
         entry->may_have_failed = true;
 }
 
@@ -232,6 +237,8 @@ void reference_done(struct frame lease)
     if (given == NULL || given->done)
         return;
     given->done = true;
+    if (given->stops)
+        stops_result_done(cast_jobs[given->job].conversation);
     struct entry *entry = entry_of(given->job);
     bool matters = is_current(given) && given == given_last(given->job);
     if (given->heard == HEARD_SENT && !given->forgotten) {

@@ -17,7 +17,7 @@ struct given { /* one JOB */
     char lease[LEASE_TEXT_MAX], worker[WORKER_NAME_MAX];
     int job, line;
     int64_t at_us;
-    bool unsettled, done;
+    bool unsettled, done, stops; /* stops: its RESULT says that its recipient wants nothing more */
     bool named_anew;  /* a READY of its worker has come since, or may have: it may be free again */
     bool forgotten;   /* it may have lapsed before the broker started anew, which then does not know it any more */
     bool cancelled;   /* the answer to a CANCEL had been read when it came back */

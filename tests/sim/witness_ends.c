@@ -10,6 +10,7 @@
 #include "tests/sim/reference.h"
 #include "tests/sim/triage.h"
 #include "tests/sim/witness_part.h"
+#include "tests/sim/witness_stops.h"
 
 static void uncaused(int job, enum job_state state, const char *code, const char *why)
 {
@@ -38,8 +39,7 @@ static void check_cause(int job, enum job_state state, const char *code)
         uncaused(job, state, code, "it has no collapse key");
     if (state == JOB_CANCELLED && !superseded && !known->cancel_asked && !triage_may_have_cancelled(job))
         uncaused(job, state, code, "nobody cancelled it");
-    if (state == JOB_SUPPRESSED && !provider_ever_stopped(known->conversation) &&
-        !operators_ever_suppressed(known->conversation))
+    if (state == JOB_SUPPRESSED && !stops_may_have_ended(job))
         uncaused(job, state, code, "nobody stopped its recipient");
     if (state == JOB_FAILED && code != NULL && strcmp(code, "held") == 0 && !operators_may_have_failed(job))
         uncaused(job, state, code, "no line was drained to fail");

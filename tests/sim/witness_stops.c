@@ -5,10 +5,15 @@
 #include "tests/sim/erasures.h"
 #include "tests/sim/operators.h"
 
+#define LATE_US (2 * US_MIN) /* from a word's arrival until all that it ends has ended */
+
 static struct {
     int64_t newest_ms; /* of the recipient's words that have arrived */
     bool sure;         /* the last of them is STOP, and was answered 200 */
     int64_t since_us, lifted_us; /* lifted: by an operator, maybe */
+    bool may_be;                 /* stopped at some time, by anybody, */
+    int64_t last_us;             /* the last time then */
+    unsigned under_way;          /* RESULTs that say so */
 } recipients[CAST_ALL];
 
 static bool cancel_taken[CAST_JOBS_MAX];
@@ -37,6 +42,32 @@ static int64_t stopped_since_us(int conversation)
 bool stops_is_stopped(int conversation)
 {
     return stopped_since_us(conversation) != US_NEVER;
+}
+
+void stops_may_come(int conversation)
+{
+    recipients[who(conversation)].may_be = true;
+    recipients[who(conversation)].last_us = now_us();
+}
+
+void stops_result_said(int conversation)
+{
+    stops_may_come(conversation);
+    recipients[who(conversation)].under_way++;
+}
+
+void stops_result_done(int conversation)
+{
+    stops_may_come(conversation);
+    recipients[who(conversation)].under_way--;
+}
+
+/* What was handed in long after the last word that stops is none of what that ends: it would have been refused. */
+bool stops_may_have_ended(int job)
+{
+    int at = who(cast_jobs[job].conversation);
+    return recipients[at].may_be &&
+           (recipients[at].under_way > 0 || recipients[at].last_us + LATE_US >= cast_jobs[job].first_sent_us);
 }
 
 void stops_given(int job, bool unsettled)
@@ -73,6 +104,8 @@ void stops_hook_arrives(const struct hook *hook)
         return;
     int at = who(hook->conversation);
     erasures_named(hook->conversation);
+    if (hook->opts_out)
+        stops_may_come(hook->conversation);
     if (!hook->opts_out && hook->changed_ms >= recipients[at].newest_ms) /* the later of the two counts */
         recipients[at].sure = false;
     if (hook->changed_ms > recipients[at].newest_ms)
@@ -98,4 +131,6 @@ void stops_deceived(void)
 {
     for (int conversation = 0; conversation < CAST_ALL; conversation++)
         recipients[conversation].sure = false;
+    for (int conversation = 0; conversation < CAST_ALL; conversation++)
+        stops_may_come(conversation);
 }

@@ -11,6 +11,13 @@ void stops_cancel_taken(int job);
 void stops_given(int job, bool unsettled);
 void stops_acked(int job);
 bool stops_is_stopped(int conversation); /* surely */
+/* May somebody who stops its recipient have ended it? */
+bool stops_may_have_ended(int job);
+/* Something that stops them is about to reach the broker, or has. */
+void stops_may_come(int conversation);
+/* A RESULT that stops them is under way, for as long as it likes; and was answered. */
+void stops_result_said(int conversation);
+void stops_result_done(int conversation);
 
 void stops_hook_arrives(const struct hook *hook);
 void stops_hook_taken(const struct hook *hook);
