@@ -66,7 +66,7 @@ void cast_line_number(int line, char out[CAST_HANDLE_MAX]);      /* E.164 */
 uint64_t cast_line_digits(int line);
 int cast_line_of(const char *number);                            /* -1: none of ours */
 int cast_recipients(int conversation, char out[2][CAST_HANDLE_MAX]); /* how many */
-void cast_put_recipients(struct json_out *out, int conversation); /* as a list */
+void cast_put_recipients(struct json_out *out, int conversation);    /* as a list */
 int cast_conversation_of(const cJSON *to, int pool);             /* -1: none of ours */
 /* "job 17 ..." -> 17, or its copy in that line's pool; -1: no such. line -1: none is known. */
 int cast_job_of_text(const char *text, int line);

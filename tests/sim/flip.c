@@ -204,7 +204,8 @@ static void judge(const struct flip *flip)
 {
     const struct copy *whole = &flip->whole, *flipped = &flip->flipped;
     if (whole->err != ERR_NONE && !disk_has_ever_lied())
-        breach("damage", NOBODY_ABOUT, "what lies on the disk after a crash can't be opened: %s", err_name(whole->err));
+        breach("damage", NOBODY_ABOUT, "what lies on the disk after a crash can't be opened: %s",
+               err_name(whole->err));
     if (whole->err != ERR_NONE)
         return;
     if (flipped->err == ERR_DAMAGED)

@@ -18,7 +18,7 @@ struct hook { /* one webhook */
     enum reputation word;
     int64_t changed_ms;
     int64_t arrived_us; /* for the first time; 0: not yet */
-    int wrote_on; /* a recipient wrote on that line; -1: none did */
+    int wrote_on;       /* a recipient wrote on that line; -1: none did */
     bool flagged, closes, opts_out;
 };
 

@@ -53,7 +53,8 @@ static struct counts total_of(const cJSON *answer)
     return total;
 }
 
-/* What has expired with its outcome unknown counts, too, for it may have been sent; and may then have been requeued. */
+/* What has expired with its outcome unknown counts, too, for it may have been sent; and may then have been
+ * requeued. */
 static int64_t most_sent(void)
 {
     int64_t count = 0;

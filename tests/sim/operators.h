@@ -35,8 +35,8 @@ bool operators_may_have_set(int line, int64_t since_us);
 bool operators_may_have_bettered(int line, enum reputation than);
 bool operators_surely_cordoned(int line, int64_t *since_us);
 int64_t operators_stopped_since_us(int conversation); /* surely, by an operator; US_NEVER: not surely */
-bool operators_may_have_failed(int job); /* with all that waited on a line */
-void operators_wall_jumps(void); /* what has an end may end at another time */
+bool operators_may_have_failed(int job);              /* with all that waited on a line */
+void operators_wall_jumps(void);                      /* what has an end may end at another time */
 /* Nothing is surely in force any more. */
 void operators_unsure(void);
 bool operators_ever_drained_line(int line);

@@ -16,7 +16,7 @@ struct known { /* of one pause, cordon, ... */
 static struct {
     struct known paused[PAUSE_SCOPE_COUNT][CAST_ALL];
     struct known cordoned[CAST_LINES], set[CAST_LINES], drained[CAST_LINES];
-    enum reputation best[CAST_LINES]; /* that may be set */
+    enum reputation best[CAST_LINES];         /* that may be set */
     struct known stopped[CAST_CONVERSATIONS]; /* suppressed by an operator */
     bool suppressed[CAST_CONVERSATIONS], ever_suppressed[CAST_CONVERSATIONS];
     int64_t failed_us[CAST_LINES]; /* what waited there, the last time it was asked for; 0: never */
@@ -176,7 +176,8 @@ bool operators_may_have_paused(enum pause_scope scope, int line, int conversatio
 bool operators_may_have_held_back(int job)
 {
     const struct cast_job *known = &cast_jobs[job];
-    return known->campaign != '\0' && operators_may_have_paused(PAUSE_CAMPAIGN, -1, known->conversation, known->campaign, 0);
+    return known->campaign != '\0' &&
+           operators_may_have_paused(PAUSE_CAMPAIGN, -1, known->conversation, known->campaign, 0);
 }
 
 bool operators_may_have_set(int line, int64_t since_us)

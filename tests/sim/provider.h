@@ -24,8 +24,8 @@ void provider_mishap(struct stream *stream);
 void provider_heal(void);
 
 /* What it really is, for the witness. */
-bool provider_ever_answered(int job, int code);   /* with that code */
+bool provider_ever_answered(int job, int code); /* with that code */
 bool provider_ever_lost_chat(int conversation); /* one of its chats is not there any more */
-bool provider_has(int job); /* the message exists, or did */
+bool provider_has(int job);                     /* the message exists, or did */
 
 #endif

@@ -1,5 +1,5 @@
-/* provider_answers.c — requests that arrive at the provider, and what each is answered: by what it knows of the key, line, chat
- * and recipient, or by chance. */
+/* provider_answers.c — requests that arrive at the provider, and what each is answered: by what it knows of the key,
+ * line, chat and recipient, or by chance. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +19,13 @@ struct error_code {
 /* Every code of linq-api.md 4.2, and answers without one. */
 static const struct error_code codes[] = {
     {1001, 400}, {1002, 400}, {1003, 400}, {1004, 400}, {1005, 400}, {1006, 409}, {1007, 429}, {1008, 400},
-    {2003, 404}, {2005, 403}, {2006, 403}, {2007, 404}, {2008, 403}, {2009, 409}, {2010, 404},
-    {2011, 403}, {2012, 404}, {2013, 409}, {2014, 409}, {2015, 409}, {2016, 409}, {2017, 409}, {2018, 409},
-    {2019, 404}, {2021, 404}, {2022, 500}, {2023, 409}, {2027, 403}, {2028, 400}, {3001, 500}, {3002, 500},
-    {3003, 500}, {3004, 500}, {3005, 504}, {3006, 500}, {3007, 500}, {4001, 500}, {4002, 500}, {4003, 500},
-    {4004, 503}, {4005, 422}, {4006, 500}, {4007, 500}, {4008, 500}, {4009, 503}, {4010, 503}, {5001, 500},
-    {5002, 500}, {5003, 500}, {5004, 400}, {5005, 400}, {5006, 400}, {5007, 400}, {0, 408},    {0, 425},
-    {0, 429},    {0, 500},    {0, 502},    {0, 503},    {0, 504},    {0, 404},    {0, 301},    {2999, 403},
+    {2003, 404}, {2005, 403}, {2006, 403}, {2007, 404}, {2008, 403}, {2009, 409}, {2010, 404}, {2011, 403},
+    {2012, 404}, {2013, 409}, {2014, 409}, {2015, 409}, {2016, 409}, {2017, 409}, {2018, 409}, {2019, 404},
+    {2021, 404}, {2022, 500}, {2023, 409}, {2027, 403}, {2028, 400}, {3001, 500}, {3002, 500}, {3003, 500},
+    {3004, 500}, {3005, 504}, {3006, 500}, {3007, 500}, {4001, 500}, {4002, 500}, {4003, 500}, {4004, 503},
+    {4005, 422}, {4006, 500}, {4007, 500}, {4008, 500}, {4009, 503}, {4010, 503}, {5001, 500}, {5002, 500},
+    {5003, 500}, {5004, 400}, {5005, 400}, {5006, 400}, {5007, 400}, {0, 408},    {0, 425},    {0, 429},
+    {0, 500},    {0, 502},    {0, 503},    {0, 504},    {0, 404},    {0, 301},    {2999, 403},
 };
 #define CODE_TOTAL (sizeof codes / sizeof *codes)
 
@@ -77,14 +77,15 @@ static void make_message(const struct request *request)
     message->here = true;
     message->line = request->line;
     message->status = request->new_chat ? 201 : 202;
-    int bytes = request->new_chat
-                    ? asprintf(&message->answer, "{\"chat\":{\"id\":\"%s\",\"message\":{\"id\":\"msg-%d\"}}}", id,
-                               request->job)
-                    : asprintf(&message->answer, "{\"chat_id\":\"%s\",\"message\":{\"id\":\"msg-%d\"}}", id,
-                               request->job);
+    int bytes =
+        request->new_chat
+            ? asprintf(&message->answer, "{\"chat\":{\"id\":\"%s\",\"message\":{\"id\":\"msg-%d\"}}}", id,
+                       request->job)
+            : asprintf(&message->answer, "{\"chat_id\":\"%s\",\"message\":{\"id\":\"msg-%d\"}}", id, request->job);
     assert(bytes > 0);
     (void)bytes;
-    note(about_job(request->job), "provider: message of job %d made on line %d in %s", request->job, request->line, id);
+    note(about_job(request->job), "provider: message of job %d made on line %d in %s", request->job, request->line,
+         id);
     witness_message(request->job, request->line, fresh);
     hooks_message_sent(request->job, request->conversation, request->line, message->key, id);
 }

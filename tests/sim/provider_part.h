@@ -6,7 +6,7 @@
 #include "tests/sim/cast.h"
 #include "tests/sim/ground.h"
 
-#define TURNS_MAX  512
+#define TURNS_MAX   512
 #define ANSWERS_MAX 32
 
 struct turn { /* of a line, for lists as they were some time ago */
@@ -21,7 +21,7 @@ struct line {
     unsigned turn_count;
 };
 
-struct message { /* of a job */
+struct message {  /* of a job */
     bool here;    /* a message was made of it */
     bool deleted; /* and is gone since */
     int line;

@@ -95,8 +95,8 @@ static void over(int job, const char *why)
     entry->over_us = now_us();
 }
 
-/* The latest time that the broker has ever seen, if its clock was ahead for a while: then it may have done by then what was
- * to be done at that time. */
+/* The latest time that the broker has ever seen, if its clock was ahead for a while: then it may have done by then
+ * what was to be done at that time. */
 int64_t reference_wall_most_ms(void)
 {
     int64_t wall_ms = machine_wall_us(house_machine()) / US_MS;

@@ -21,14 +21,14 @@ void reference_begin(void);
 void reference_offered(int job);                   /* its first ENQUEUE is about to leave, by whichever way */
 void reference_acked(int job);                     /* before the ACK counts as known */
 void reference_viewed(int job, const cJSON *view); /* the answer to STATUS or CANCEL */
-bool reference_may_be_over(int job); /* or gone */
+bool reference_may_be_over(int job);               /* or gone */
 bool reference_may_have_expired(int job);
 int64_t reference_wall_most_ms(void);
 int reference_job(uint64_t number); /* -1: nobody was told of it */
 void reference_ended(int job, const char *why);     /* surely, by a word that nobody can take back */
 /* A JOB is said. */
 void reference_given(const char *worker, int job, int line, struct frame lease, const cJSON *document);
-void reference_done(struct frame lease); /* a DONE is said */
+void reference_done(struct frame lease);  /* a DONE is said */
 void reference_ready(const char *worker); /* a READY is answered */
 void reference_hook_arrives(const struct hook *hook);
 void reference_broker_down(void);

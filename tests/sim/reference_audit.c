@@ -26,7 +26,8 @@ static void check_state(int job, const struct job_view *view)
         return;
     if (!known->has_due && view->state == JOB_SCHEDULED)
         breach("audit", about_job(job), "job %d is scheduled, but is due at once", job);
-    if (due_ms != 0 && !triage_dates_are_open(job) && reference_wall_most_ms() < due_ms - DUE_MS && view->state != JOB_SCHEDULED)
+    if (due_ms != 0 && !triage_dates_are_open(job) && reference_wall_most_ms() < due_ms - DUE_MS &&
+        view->state != JOB_SCHEDULED)
         breach("audit", about_job(job), "job %d is %s, but not due yet", job, state);
 }
 
@@ -70,8 +71,8 @@ void reference_audit_end(void)
         may_be += cast_jobs[job].moved_to == 0 && triage_may_have_moved(job); /* its copy, which nobody has seen */
     }
     if (strangers > may_be)
-        breach("audit", NOBODY_ABOUT, "there are %" PRIu64 " jobs that nobody knows; %" PRIu64 " may be",
-               strangers, may_be);
+        breach("audit", NOBODY_ABOUT, "there are %" PRIu64 " jobs that nobody knows; %" PRIu64 " may be", strangers,
+               may_be);
 }
 
 void reference_settle(void)

@@ -8,7 +8,7 @@
 #include "tests/sim/reference_part.h"
 #include "tests/sim/triage.h"
 
-#define SETTLED_US      (10 * US_S) /* what was told so long ago was there when the broker chose */
+#define SETTLED_US (10 * US_S) /* what was told so long ago was there when the broker chose */
 
 /* Both places are known, and that one's is before this one's: earlier class first, then order of acceptance. */
 static bool goes_before(int other, int job)
@@ -33,7 +33,8 @@ static void check_others(int job, bool first_try)
             breach("P2", about_job(job), "job %d is given out while nobody knows whether job %d was sent", job,
                    other);
         bool stays = !operators_may_have_held_back(other) && at->pinned < 0; /* else it may wait for its line */
-        if (first_try && stays && entry_surely_lives(other) && now > at->acked_us + SETTLED_US && goes_before(other, job))
+        if (first_try && stays && entry_surely_lives(other) && now > at->acked_us + SETTLED_US &&
+            goes_before(other, job))
             breach("P2", about_job(job), "job %d is given out before job %d of its conversation, which goes first",
                    job, other);
     }
@@ -70,10 +71,12 @@ static void check_unknown(int job, int line, bool unsettled)
     if (!entry_is_judged(job) || !entry_of(job)->is_unknown || cast_jobs[job].settle_asked)
         return;
     if (!unsettled)
-        breach("P4", about_job(job), "job %d is given out as settled, though nobody knows how its last try went", job);
+        breach("P4", about_job(job), "job %d is given out as settled, though nobody knows how its last try went",
+               job);
     if (last != NULL && last->line != line)
-        breach("P4", about_job(job), "job %d is given out on line %d, though nobody knows how its try on line %d went", job,
-               line, last->line);
+        breach("P4", about_job(job),
+               "job %d is given out on line %d, though nobody knows how its try on line %d went", job, line,
+               last->line);
 }
 
 void reference_given(const char *worker, int job, int line, struct frame lease, const cJSON *document)

@@ -1,5 +1,6 @@
-/* reference_part.h — what the parts of the naive queue share: reference.c (what is seen and told, and what of that is sure),
- * reference_given.c (may this job go now?) and reference_audit.c (the broker's list, held against it). Only for them. */
+/* reference_part.h — what the parts of the naive queue share: reference.c (what is seen and told, and what of that is
+ * sure), reference_given.c (may this job go now?) and reference_audit.c (the broker's list, held against it). Only
+ * for them. */
 #ifndef TESTS_SIM_REFERENCE_PART_H
 #define TESTS_SIM_REFERENCE_PART_H
 
@@ -18,7 +19,7 @@ struct given { /* one JOB */
     int job, line;
     int64_t at_us;
     bool unsettled, done, stops; /* stops: its RESULT says that its recipient wants nothing more */
-    bool named_anew;  /* a READY of its worker has come since, or may have: it may be free again */
+    bool named_anew;             /* a READY of its worker has come since, or may have: it may be free again */
     bool forgotten;   /* it may have lapsed before the broker started anew, which then does not know it any more */
     bool cancelled;   /* the answer to a CANCEL had been read when it came back */
     enum heard heard; /* what its worker has said last */

@@ -281,7 +281,8 @@ static void go_on(struct run *run, const cJSON *answer)
 /* The expiry that they ask for, by now. */
 static bool has_passed(const struct run *run)
 {
-    return run->what == SORT_REDATE && run->has_until && run->until_ms != 0 && run->until_ms <= reference_wall_most_ms();
+    return run->what == SORT_REDATE && run->has_until && run->until_ms != 0 &&
+           run->until_ms <= reference_wall_most_ms();
 }
 
 static void answered(void *self, uint64_t number, int status, const cJSON *answer)

@@ -35,7 +35,8 @@ bool marks_match(const struct pick *pick, int job)
 
 static bool are_same(const struct pick *a, const struct pick *b)
 {
-    return a->pool == b->pool && a->conversation == b->conversation && a->class == b->class && a->campaign == b->campaign;
+    return a->pool == b->pool && a->conversation == b->conversation && a->class == b->class &&
+           a->campaign == b->campaign;
 }
 
 void marks_touched(enum triage_what what, int job)

@@ -1,6 +1,6 @@
 /* whereabouts.h — on which lines each conversation may have lived, and whether it may have left one: only by what an
- * operator did to just that conversation or line, by a policy for a line that cannot send, or by an erasure. The witness
- * judges all others by where they surely are. */
+ * operator did to just that conversation or line, by a policy for a line that cannot send, or by an erasure. The
+ * witness judges all others by where they surely are. */
 #ifndef TESTS_SIM_WHEREABOUTS_H
 #define TESTS_SIM_WHEREABOUTS_H
 

@@ -1,5 +1,5 @@
-/* witness_ends.c — no job ends without a cause that somebody outside knows of (promise P10), and none against what the
- * provider has of it (P1, P7). */
+/* witness_ends.c — no job ends without a cause that somebody outside knows of (promise P10), and none against what
+ * the provider has of it (P1, P7). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +61,7 @@ void ends_told(int job, enum job_state state, const char *code)
     known->end = state;
     known->cancelled_told = state == JOB_CANCELLED;
     seen_of(job)->superseded = state == JOB_CANCELLED && code != NULL && strcmp(code, "superseded") == 0 &&
-                                   known->collapse != '\0' && !triage_may_have_moved(job);
+                               known->collapse != '\0' && !triage_may_have_moved(job);
     if (known->forgiven)
         return;
     check_cause(job, state, code);

@@ -18,7 +18,8 @@ struct hand { /* a lease that a worker has read of */
     bool revoked;
 };
 
-/* Not the last one only: who was stopped, or cut off, and goes on when another has the job long since, is what it is about. */
+/* Not the last one only: who was stopped, or cut off, and goes on when another has the job long since, is what it is
+ * about. */
 static struct {
     struct hand last[HANDS];
     unsigned count;

@@ -15,7 +15,7 @@
 #define MADE_MAX    4096
 #define DAY_US      (24 * US_H)
 #define FIRST_DAY_US (13 * US_H) /* the world begins at ten */
-#define UNSAID_MOST 16 /* JOBs of one start: a worker has as many slots */
+#define UNSAID_MOST  16          /* JOBs of one start: a worker has as many slots */
 #define STALL_S     6 /* commits may take so long, and what was leased meanwhile is said together */
 
 struct word { /* that is surely in force */
@@ -183,13 +183,15 @@ void lines_message(int job, int line)
                "%u messages are made on line %d within a day, %u may", count, line, limit);
 }
 
-/* What recipients write counts as well. JOBs count from their lease on: some of those may have got lost with the broker that granted them. */
+/* What recipients write counts as well. JOBs count from their lease on: some of those may have got lost with the
+ * broker that granted them. */
 bool lines_may_be_spent(int line)
 {
     for (int any = 0; line < 0 && any < CAST_LINES; any++)
         if (lines_may_be_spent(any))
             return true;
-    unsigned daily = line < 0 ? 0 : house_daily_most(cast_pool_of_line(line)), growth = line < 0 ? 0 : house_growth_most(line);
+    unsigned daily = line < 0 ? 0 : house_daily_most(cast_pool_of_line(line)),
+             growth = line < 0 ? 0 : house_growth_most(line);
     unsigned most = daily == 0 || (growth > 0 && growth < daily) ? growth : daily;
     return line >= 0 && most > 0 && eyes[line].given + eyes[line].written + UNSAID_MOST * house_starts() >= most;
 }

@@ -1,5 +1,5 @@
-/* witness_order.c — jobs of a conversation and class go out in the order in which they were accepted (promise P2), and who
- * takes another's place goes out when that would have. */
+/* witness_order.c — jobs of a conversation and class go out in the order in which they were accepted (promise P2),
+ * and who takes another's place goes out when that would have. */
 #include "tests/sim/cast.h"
 #include "tests/sim/operators.h"
 #include "tests/sim/reference.h"
@@ -19,12 +19,12 @@ static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
     return !may_have_changed_places(a, b) && !a->forgiven && !b->forgiven && a->source == b->source && a->source != CAST_LOOSE &&
            a->conversation == b->conversation && a->class == b->class && !a->has_due && !b->has_due &&
            a->pinned < 0 && b->pinned < 0 && /* else a line not known yet may refuse the one, and then take it */
-           !a->fails_if_held &&              /* else it may be refused once, unheard, and be taken when it comes again */
+           !a->fails_if_held && /* else it may be refused once, unheard, and be taken when it comes again */
            a->collapse == '\0' && b->collapse == '\0' && !a->requeued && !b->requeued;
 }
 
-/* A request that was under way when its job expired, or when a later try of it was refused for good, may still arrive when
- * those behind it, which wait for it no longer, are through. */
+/* A request that was under way when its job expired, or when a later try of it was refused for good, may still arrive
+ * when those behind it, which wait for it no longer, are through. */
 static bool may_arrive_late(int job, int other)
 {
     const struct seen *seen = seen_of(job);
@@ -71,10 +71,9 @@ static void check_place(int old, int heir)
         const struct cast_job *between = &cast_jobs[job];
         if (between->conversation == cast_jobs[old].conversation && between->class == cast_jobs[old].class &&
             between->collapse == '\0' && has_plain_place(between) &&
-            seen_of(job)->given_us > cast_jobs[heir].acked_us + 1 &&
-            seen_of(job)->given_us < seen_of(heir)->given_us)
-            breach("P2", about_job(heir), "job %d took the place of job %d, and job %d, which came later, went out first",
-                   heir, old, job);
+            seen_of(job)->given_us > cast_jobs[heir].acked_us + 1 && seen_of(job)->given_us < seen_of(heir)->given_us)
+            breach("P2", about_job(heir),
+                   "job %d took the place of job %d, and job %d, which came later, went out first", heir, old, job);
     }
 }
 

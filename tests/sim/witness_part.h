@@ -1,5 +1,6 @@
-/* witness_part.h — what the parts of the witness share about each job: witness.c (who says what to whom), witness_told.c (what
- * producers were told last), witness_ends.c (that an end has a cause), witness_order.c (who goes out first). Only for them. */
+/* witness_part.h — what the parts of the witness share about each job: witness.c (who says what to whom),
+ * witness_told.c (what producers were told last), witness_ends.c (that an end has a cause), witness_order.c (who goes
+ * out first). Only for them. */
 #ifndef TESTS_SIM_WITNESS_PART_H
 #define TESTS_SIM_WITNESS_PART_H
 
@@ -13,14 +14,14 @@ struct seen { /* of a job */
     char key[80];
     int conversation, line; /* of its first try */
     unsigned arrivals;
-    int64_t made_us; /* its message; 0: none */
-    int64_t given_us; /* out, for the first time; 0: never */
-    int given_line;   /* the latest time */
-    int64_t begun_us; /* the latest time */
+    int64_t made_us;    /* its message; 0: none */
+    int64_t given_us;   /* out, for the first time; 0: never */
+    int given_line;     /* the latest time */
+    int64_t begun_us;   /* the latest time */
     int64_t refused_us; /* when a try of it was last answered with an error */
     bool begun, superseded;
-    bool made_late;     /* after that: a retry with the same key settles, so nobody reckons with it any more */
-    char told[80]; /* state, reason and line as last told */
+    bool made_late; /* after that: a retry with the same key settles, so nobody reckons with it any more */
+    char told[80];  /* state, reason and line as last told */
     enum reason told_reason;
     int told_line;
 };

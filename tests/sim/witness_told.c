@@ -27,8 +27,8 @@ bool witness_is_told_unknown(int job)
     return cast_jobs[job].acked && !cast_jobs[job].final && seen_of(job)->told_reason == REASON_OUTCOME_UNKNOWN;
 }
 
-/* Not behind another one. Where messages are few, the next try of an unknown one waits for their budget, too, and so does
- * the probe that would find the provider well. */
+/* Not behind another one. Where messages are few, the next try of an unknown one waits for their budget, too, and so
+ * does the probe that would find the provider well. */
 static bool waits_for_budget(int job)
 {
     const struct seen *seen = seen_of(job);

@@ -51,7 +51,8 @@ static void check_causes(const struct look *look)
     if (look->reason == REASON_LINE_CRITICAL && !lines_was_ever_critical(look->line) &&
         !operators_may_have_set(look->line, look->asked_us - SLACK_US))
         wrong(look, "nobody ever called the line CRITICAL");
-    if ((look->reason == REASON_BUDGET_DAILY || look->reason == REASON_BUDGET_GROWTH) && !lines_may_be_spent(look->line))
+    if ((look->reason == REASON_BUDGET_DAILY || look->reason == REASON_BUDGET_GROWTH) &&
+        !lines_may_be_spent(look->line))
         wrong(look, "the line has not sent so much");
     if (look->reason == REASON_LINE_GONE && !lines_was_ever_missing(look->line))
         wrong(look, "each list has the line");
