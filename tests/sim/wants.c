@@ -139,7 +139,7 @@ bool wants_may_be_night(int conversation, int64_t since_us)
 {
     int64_t wall_ms = machine_wall_us(house_machine()) / US_MS;
     int64_t from_ms = wall_ms - (now_us() - since_us + SURELY_US) / US_MS;
-    if (lines_forgotten_us() >= 0 && lines_forgotten_us() > since_us - SURELY_US) /* it was another time of day */
+    if (lines_jumped_us() >= 0 && lines_jumped_us() > since_us - SURELY_US) /* it was another time of day */
         return true;
     for (int64_t at_ms = from_ms; at_ms < wall_ms + SURELY_US / US_MS; at_ms += SURELY_US / US_MS)
         if (is_night(conversation, at_ms))
@@ -151,7 +151,7 @@ static void check_night(int job, bool unsettled)
 {
     const struct cast_job *known = &cast_jobs[job];
     int64_t wall_ms = machine_wall_us(house_machine()) / US_MS;
-    bool jumped = lines_forgotten_us() >= 0 && lines_forgotten_us() > now_us() - SURELY_US;
+    bool jumped = lines_jumped_us() >= 0 && lines_jumped_us() > now_us() - SURELY_US;
     if (known->class == CLASS_REPLY || unsettled || jumped || !is_night(known->conversation, wall_ms) ||
         !is_night(known->conversation, wall_ms - SURELY_US / US_MS))
         return;

@@ -22,6 +22,7 @@
 #include "tests/sim/witness_views.h"
 
 #define KEY_SLOTS 16384
+#define FAR_US    (12 * US_H)
 
 static struct seen jobs[CAST_JOBS_MAX];
 
@@ -289,8 +290,10 @@ void witness_broker_down(void)
 
 void witness_wall_jumps(int64_t by_us)
 {
-    looks_forget();
-    lines_wall_jumps();
+    bool far = by_us > FAR_US || by_us < -FAR_US; /* else it is the same day, or week, still */
+    if (far)
+        looks_forget();
+    lines_wall_jumps(far);
     operators_wall_jumps();
     reference_wall_jumps(by_us);
 }

@@ -43,7 +43,7 @@ struct eye {
 };
 
 static struct eye eyes[CAST_LINES];
-static int64_t forgotten_us = -1;
+static int64_t forgotten_us = -1, jumped_us = -1;
 
 static int64_t mono_ms(void)
 {
@@ -300,19 +300,26 @@ int64_t lines_forgotten_us(void)
 }
 
 /* What was heard stands, whatever time it is. */
-void lines_wall_jumps(void)
+void lines_wall_jumps(bool far)
 {
-    forgotten_us = now_us();
-    for (int line = 0; line < CAST_LINES; line++) {
-        eyes[line].made = 0;
+    jumped_us = now_us();
+    for (int line = 0; line < CAST_LINES; line++)
         eyes[line].recovered_us = 0;
-        eyes[line].placed = 0; /* a clock that was a day ahead has let a day's budget pass */
-    }
+    if (!far)
+        return;
+    forgotten_us = now_us();
+    for (int line = 0; line < CAST_LINES; line++)
+        eyes[line].placed = eyes[line].made = 0; /* a clock that was a day ahead has let a day's budget pass */
+}
+
+int64_t lines_jumped_us(void)
+{
+    return jumped_us;
 }
 
 void lines_deceived(void)
 {
-    lines_wall_jumps();
+    lines_wall_jumps(true);
     for (int line = 0; line < CAST_LINES; line++) {
         eyes[line].critical.sure = eyes[line].at_risk.sure = eyes[line].flagged.sure = false;
         eyes[line].ever_flagged = true;

@@ -21,7 +21,8 @@ void lines_hook_arrives(const struct hook *hook);
 void lines_hook_taken(const struct hook *hook);
 void lines_polled(int account, int64_t begun_mono_ms, bool cached, const enum reputation words[]);
 void lines_listed_none(int account); /* an empty list */
-void lines_wall_jumps(void);         /* what was spent before is not counted any more */
+void lines_wall_jumps(bool far);     /* far: what was spent before is not counted any more */
+int64_t lines_jumped_us(void);       /* the last time; -1: never */
 /* Nothing that was heard is sure. And a try may be answered for another line from now on: one that the disk has lied
  * about is given out anew on another line, and the provider, which knows its key, answers with the chat on the first.
  */
