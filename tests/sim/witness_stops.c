@@ -100,10 +100,11 @@ static bool counts(const struct hook *hook)
 
 void stops_hook_arrives(const struct hook *hook)
 {
+    if (hook->conversation >= 0 && !hook->forged)
+        erasures_named(hook->conversation);
     if (!counts(hook))
         return;
     int at = who(hook->conversation);
-    erasures_named(hook->conversation);
     if (hook->opts_out)
         stops_may_come(hook->conversation);
     if (!hook->opts_out && hook->changed_ms >= recipients[at].newest_ms) /* the later of the two counts */
