@@ -13,7 +13,7 @@ static struct {
     struct lost {
         enum triage_what what;
         struct pick pick;
-        int64_t until_us;
+        int64_t from_us, until_us; /* the first time, the last time */
         bool strangers; /* only such as nobody had been told of */
     } lost[LOST_MAX];
     int lost_count;
@@ -44,7 +44,7 @@ void marks_touched(enum triage_what what, int job)
     marks.touched[job] |= (uint8_t)(1u << what);
 }
 
-/* One that is asked again and again, of a broker that is not there, is lost once: until the last time. */
+/* One that is asked again and again, of a broker that is not there, is lost once: from the first time until the last. */
 static void lose(enum triage_what what, const struct pick *pick, bool strangers)
 {
     int i = 0;
@@ -52,7 +52,9 @@ static void lose(enum triage_what what, const struct pick *pick, bool strangers)
                                     !are_same(&marks.lost[i].pick, pick)))
         i++;
     assert(i < LOST_MAX);
-    marks.lost[i] = (struct lost){.what = what, .pick = *pick, .until_us = now_us(), .strangers = strangers};
+    int64_t from_us = i < marks.lost_count ? marks.lost[i].from_us : now_us();
+    marks.lost[i] = (struct lost){
+        .what = what, .pick = *pick, .from_us = from_us, .until_us = now_us(), .strangers = strangers};
     marks.lost_count += i == marks.lost_count;
 }
 
@@ -69,7 +71,7 @@ void marks_strangers(enum triage_what what, const struct pick *pick)
 static bool may_be_meant(const struct lost *lost, int job)
 {
     const struct cast_job *known = &cast_jobs[job];
-    bool was_known = known->acked && !known->forgiven && known->acked_us < lost->until_us;
+    bool was_known = known->acked && !known->forgiven && known->acked_us < lost->from_us;
     return known->first_sent_us <= lost->until_us && !(lost->strangers && was_known) && marks_match(&lost->pick, job);
 }
 
