@@ -190,8 +190,8 @@ static enum err read_rest(const struct archive *archive, uint64_t ended_seq, str
     if (err != ERR_NONE || out->facts.is_live) /* memory knows the rest of a live job */
         return err;
     err = find(archive, CHANGE_END, take_end, out);
-    bool forgotten = !out->facts.has_end && durable;
     forget_earlier_end(&out->facts);
+    bool forgotten = !out->facts.has_end && durable;
     if (err == ERR_NONE && !out->facts.has_end && !out->with_history)
         err = find(archive, CHANGE_TRY, take_try, out);
     if (forgotten) /* its end was kept as long as it had to be: its own record stays for the sake of its id */

@@ -139,6 +139,8 @@ bool wants_may_be_night(int conversation, int64_t since_us)
 {
     int64_t wall_ms = machine_wall_us(house_machine()) / US_MS;
     int64_t from_ms = wall_ms - (now_us() - since_us + SURELY_US) / US_MS;
+    if (wants.quiet && wants.own_zones && wants.zone_of[cast_base(conversation)] == ZONES) /* the number's own zone's */
+        return true;
     if (lines_jumped_us() >= 0 && lines_jumped_us() > since_us - SURELY_US) /* it was another time of day */
         return true;
     for (int64_t at_ms = from_ms; at_ms < wall_ms + SURELY_US / US_MS; at_ms += SURELY_US / US_MS)

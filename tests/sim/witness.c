@@ -22,6 +22,7 @@
 #include "tests/sim/witness_views.h"
 
 #define KEY_SLOTS 16384
+#define DURABLE_US (5 * US_S) /* by then a commit is, or the disk has failed */
 #define FAR_US    (12 * US_H)
 
 static struct seen jobs[CAST_JOBS_MAX];
@@ -80,6 +81,8 @@ void witness_refused(int job, const char *code)
 
 void witness_requeued(int job)
 {
+    seen_of(job)->requeued_us = now_us();
+    seen_of(job)->requeue_may_be_lost = false;
     cast_jobs[job].requeued = true;
     cast_jobs[job].final = false;
     cast_jobs[job].end = JOB_NONE;
@@ -285,6 +288,9 @@ void witness_broker_up(void)
 
 void witness_broker_down(void)
 {
+    for (int job = 0; job < cast_job_count; job++)
+        if (cast_jobs[job].requeued && now_us() < seen_of(job)->requeued_us + DURABLE_US)
+            seen_of(job)->requeue_may_be_lost = true;
     reference_broker_down();
 }
 

@@ -21,7 +21,8 @@ static void uncaused(int job, enum job_state state, const char *code, const char
 /* One that came back from the dead letters did so without its expiry. */
 static bool may_have_expired(int job)
 {
-    bool by_itself = cast_jobs[job].requeued ? triage_may_have_redated(job) : reference_may_have_expired(job);
+    bool came_back = cast_jobs[job].requeued && !seen_of(job)->requeue_may_be_lost;
+    bool by_itself = came_back ? triage_may_have_redated(job) : reference_may_have_expired(job);
     return by_itself || triage_may_have_expired(job);
 }
 

@@ -18,6 +18,8 @@ struct seen { /* of a job */
     int64_t given_us;   /* out, for the first time; 0: never */
     int given_line;     /* the latest time */
     int64_t begun_us;   /* the latest time */
+    int64_t requeued_us;
+    bool requeue_may_be_lost; /* the broker died before anybody could see it */
     int64_t refused_us; /* when a try of it was last answered with an error */
     bool begun, superseded;
     bool made_late; /* after that: a retry with the same key settles, so nobody reckons with it any more */

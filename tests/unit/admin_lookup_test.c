@@ -232,6 +232,21 @@ START_TEST(a_requeued_job_is_not_told_what_ended_its_earlier_life)
 }
 END_TEST
 
+/* Found by the simulation: its view said queued for ever, though it had ended a year before, as the clock had it. */
+START_TEST(a_requeued_job_whose_last_end_is_not_kept_any_more_is_not_found)
+{
+    add_finished_job(36, 1, JOB_FAILED);
+    struct change *again = add(CHANGE_JOB, 0, TOPIC_NONE);
+    again->job = records[0].job;
+    again->job.life = 1;
+    durable = 5;
+    struct lookup_answer answer = answer_of(&(struct lookup_request){
+        .form = LOOKUP_VIEW, .jobs = job_asked("order-1", 36), .job_count = 1, .ended_seq = 5});
+    ck_assert_int_eq(answer.items[0].code, CODE_NOT_FOUND);
+    lookup_answer_free(&answer);
+}
+END_TEST
+
 START_TEST(a_live_job_is_told_from_memory_even_if_its_record_was_just_moved)
 {
     add_finished_job(36, 1, JOB_SENT);
@@ -548,6 +563,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_finished_job_is_found_by_its_number_with_its_history);
     tcase_add_test(tests, a_requeued_job_is_not_told_what_ended_its_earlier_life);
+    tcase_add_test(tests, a_requeued_job_whose_last_end_is_not_kept_any_more_is_not_found);
     tcase_add_test(tests, a_requeued_jobs_last_end_counts_though_cleaning_moved_the_earlier_one_behind_it);
     tcase_add_test(tests, a_live_job_is_told_from_memory_even_if_its_record_was_just_moved);
     tcase_add_test(tests, what_nobody_knows_is_not_found_under_the_name_it_was_asked_by);
