@@ -24,7 +24,8 @@
 -- {"what":"trial"}                             nothing: does this Redis take what is written?
 -- {"what":"people","told":[{"id","cause","since","sealed"},…]}          must not be sent to from now on
 -- {"what":"people","known":[{"id","sealed","since","opted_out",…},…]}   ... as a broker knows; since when, each cause
--- {"what":"people","ended":[{"id","cause","wrote"},{"id","told"},…]}    one cause, by what they wrote; all, by an operator
+-- {"what":"people","ended":[{"id","cause","wrote"},{"id","over","told"},…]}  one cause, by what they wrote; by an operator's word
+--                                              at `told`: the causes in `over`, as of then (0: the broker does not know)
 -- {"what":"people","hide":[id,…]}              nobody is to keep their name
 -- {"what":"people","after":version,"limit":…}  who has changed since
 --
@@ -370,7 +371,7 @@ local function is_overtaken_word(person, cause, since)
 end
 
 local function add_cause(person, cause, since)
-    local newer = not person[cause] or (cause == 'opted_out' and since > person[cause])
+    local newer = not person[cause] or since > person[cause]
     if newer then
         person[cause] = since
         person.added = now
@@ -422,6 +423,23 @@ local function known_person(said)
     end
 end
 
+-- By an operator's word: what the broker knew then, and nothing that was said since. Of a cause since when it does not
+-- know, by when it was told here.
+local function end_known(person, said)
+    person.over = person.over or {}
+    for cause, known in pairs(said.over) do
+        local since = person[cause]
+        local ends = since and (known == 0 and (person.added or 0) <= said.told or since <= known)
+        local until_then = math.max(person.over[cause] or 0, known, ends and since or 0)
+        if until_then > 0 then
+            person.over[cause] = until_then
+        end
+        if ends then
+            person[cause] = nil
+        end
+    end
+end
+
 local function end_person(said)
     local person = read_person(said.id)
     if said.cause == 'opted_out' then
@@ -430,16 +448,8 @@ local function end_person(said)
         end
         person.opted_out = nil
         person.lifted = math.max(person.lifted or 0, said.wrote)
-    elseif (person.added or 0) > said.told then
-        return
     else
-        person.over = person.over or {}
-        for _, cause in ipairs(CAUSES) do
-            if person[cause] then
-                person.over[cause] = math.max(person.over[cause] or 0, person[cause])
-                person[cause] = nil
-            end
-        end
+        end_known(person, said)
     end
     keep_person(person)
 end

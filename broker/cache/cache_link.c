@@ -42,7 +42,7 @@ static void say_owed(struct cache_link *link, const struct cache_owed_fact *owed
     else if (owed->kind == OWED_SERVICE)
         cache_say_service(&link->text, owed->fact.number, owed->flagged, owed->since_mono_ms + link->clock.ahead_ms);
     else if (owed->kind == OWED_ENDED)
-        cache_say_ended(&link->text, owed->id, owed->wrote_ms, owed->since_mono_ms + link->clock.ahead_ms + SLACK_MS);
+        cache_say_ended(&link->text, owed, owed->since_mono_ms + link->clock.ahead_ms);
     else
         cache_say_hidden(&link->text, owed->id);
 }

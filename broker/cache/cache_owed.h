@@ -13,8 +13,14 @@
 enum cache_owed_kind {
     OWED_TOLD,    /* fact: a webhook */
     OWED_SERVICE, /* fact.number, flagged: a try was refused for the line's sake, or a probe went through */
-    OWED_ENDED,   /* id, wrote_ms: a recipient may be sent to again; 0: by an operator's word */
+    OWED_ENDED,   /* id, wrote_ms: a recipient may be sent to again; 0: by an operator's word, which ends `over` */
     OWED_HIDDEN   /* id: nobody is to keep their name */
+};
+
+struct cache_owed_over { /* what a recipient's suppression was */
+    uint8_t causes;        /* bit mask of enum suppress ... */
+    enum suppress cause;   /* ... and the one of which it is known ... */
+    int64_t since_ms;      /* ... since when it held */
 };
 
 struct cache_owed_fact {
@@ -24,6 +30,7 @@ struct cache_owed_fact {
     bool flagged;
     char id[CACHE_ID_TEXT];
     int64_t wrote_ms;
+    struct cache_owed_over over;
     bool is_answered;
 };
 

@@ -97,13 +97,28 @@ static bool run(struct cache_people *people, uint32_t account, enum kind kind, s
 
 /* ---- telling ---- */
 
-static void owe(struct cache_people *people, uint32_t account, enum cache_owed_kind kind, const char *handle,
-                int64_t wrote_ms, struct instant now)
+static void owe(struct cache_people *people, uint32_t account, const char *handle, struct cache_owed_fact fact,
+                struct instant now)
 {
-    struct cache_owed_fact fact = {
-        .kind = kind, .since_mono_ms = now.mono_ms, .fact.account = account, .wrote_ms = wrote_ms};
+    fact.since_mono_ms = now.mono_ms;
+    fact.fact.account = account;
     cache_seal_id(&people->options.seal, name_of(people, account), handle, fact.id);
     cache_owed_add(people->options.owed, &fact);
+}
+
+static void owe_hidden(struct cache_people *people, uint32_t account, const char *handle, struct instant now)
+{
+    owe(people, account, handle, (struct cache_owed_fact){.kind = OWED_HIDDEN}, now);
+}
+
+static void owe_ended(struct cache_people *people, uint32_t account, const char *handle,
+                      const struct change_suppression *change, struct instant now)
+{
+    const struct cache_owed_fact fact = {
+        .kind = OWED_ENDED,
+        .wrote_ms = change->lifted_ms,
+        .over = {.causes = change->lifted, .cause = (enum suppress)change->cause, .since_ms = change->since_ms}};
+    owe(people, account, handle, fact, now);
 }
 
 static void put_person(struct cache_people *people, uint32_t account, const char *handle)
@@ -183,9 +198,9 @@ void cache_people_changed(struct cache_people *people, const struct change_suppr
     if (people->taking || account >= people->options.conf->account_count || !handle_normalize(said, handle))
         return;
     if (change->hides)
-        owe(people, account, OWED_HIDDEN, handle, 0, now);
+        owe_hidden(people, account, handle, now);
     if (change->lifted != 0)
-        owe(people, account, OWED_ENDED, handle, change->lifted_ms, now);
+        owe_ended(people, account, handle, change, now);
     if (change->added != 0)
         tell(people, account, handle, change, now);
 }
@@ -339,7 +354,7 @@ static void take(struct cache_people *people, uint32_t account, const cJSON *obj
     if (untold != 0)
         tell_known(people, account, handle, untold, shared.recipient, now);
     if (shared.handle != NULL && is_nameless(people, account, shared.recipient))
-        owe(people, account, OWED_HIDDEN, handle, 0, now);
+        owe_hidden(people, account, handle, now);
 }
 
 static void take_all(struct cache_people *people, uint32_t account, const cJSON *list, struct instant now,

@@ -131,14 +131,28 @@ void cache_say_since(struct json_out *out, enum suppress cause, int64_t since_ms
     put_int(out, suppress_name(cause), since_ms);
 }
 
-void cache_say_ended(struct json_out *out, const char *id, int64_t wrote_ms, int64_t told_ms)
+static void put_over(struct json_out *out, const struct cache_owed_over *over)
+{
+    json_key(out, "over");
+    json_open(out, '{');
+    for (enum suppress cause = SUPPRESS_NONE + 1; cause < SUPPRESS_COUNT; cause++)
+        if ((over->causes & 1u << cause) != 0)
+            cache_say_since(out, cause, cause == over->cause ? over->since_ms : 0);
+    json_close(out, '}');
+}
+
+void cache_say_ended(struct json_out *out, const struct cache_owed_fact *owed, int64_t told_ms)
 {
     cache_say_people(out, "ended");
     json_open(out, '{');
-    put_text(out, "id", id);
-    if (wrote_ms != 0)
+    put_text(out, "id", owed->id);
+    if (owed->wrote_ms != 0) {
         put_text(out, "cause", suppress_name(SUPPRESS_OPTED_OUT));
-    put_int(out, wrote_ms != 0 ? "wrote" : "told", wrote_ms != 0 ? wrote_ms : told_ms);
+        put_int(out, "wrote", owed->wrote_ms);
+    } else {
+        put_over(out, &owed->over);
+        put_int(out, "told", told_ms);
+    }
     json_close(out, '}');
     cache_say_people_end(out);
 }

@@ -2,6 +2,7 @@
 #ifndef LINEWARD_CACHE_SAY_H
 #define LINEWARD_CACHE_SAY_H
 
+#include "broker/cache/cache_owed.h"
 #include "broker/core/core.h"
 #include "broker/core/merge.h"
 #include "lineward/json.h"
@@ -23,8 +24,8 @@ void cache_say_people_end(struct json_out *out);
 void cache_say_cause(struct json_out *out, enum suppress cause, int64_t since_ms);
 void cache_say_known_since(struct json_out *out, int64_t since_ms);
 void cache_say_since(struct json_out *out, enum suppress cause, int64_t since_ms);
-/* The recipient with that id may be sent to again: by what they wrote then; 0: by an operator, who said so at told_ms. */
-void cache_say_ended(struct json_out *out, const char *id, int64_t wrote_ms, int64_t told_ms);
+/* A recipient may be sent to again (OWED_ENDED): by what they wrote, or by an operator, who said so at told_ms. */
+void cache_say_ended(struct json_out *out, const struct cache_owed_fact *owed, int64_t told_ms);
 void cache_say_hidden(struct json_out *out, const char *id);
 void cache_say_people_after(struct json_out *out, int64_t version, int64_t limit);
 /* One line that this broker knows something worse of, since now if it has forgotten since when; `ahead_ms`: the shared

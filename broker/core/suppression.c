@@ -371,6 +371,16 @@ static void share_end(struct core *core, struct suppressed *suppressed, const st
     (void)record(core, suppressed, false, now, out);
 }
 
+/* Told by several, a cause holds there since the latest of them: whoever ends it ends all of that. */
+static void share_since(struct core *core, struct suppressed *suppressed, const struct core_suppression_shared *shared,
+                        struct instant now, struct effects *out)
+{
+    if (shared->since_ms[suppressed->cause] <= suppressed->since_ms)
+        return;
+    suppressed->since_ms = shared->since_ms[suppressed->cause];
+    (void)record(core, suppressed, false, now, out);
+}
+
 bool core_suppression_shared(struct core *core, const struct core_suppression_shared *shared, unsigned *untold,
                              struct instant now, struct effects *out)
 {
@@ -389,6 +399,7 @@ bool core_suppression_shared(struct core *core, const struct core_suppression_sh
         return causes == 0;
     if (!was)
         purge_all(core, shared->conversations, shared->conversation_count, now, out);
+    share_since(core, suppressed, shared, now, out);
     if (shared->only_more)
         return true;
     *untold = suppressed->causes & ~causes & ~ended_of(suppressed, shared);

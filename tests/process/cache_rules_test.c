@@ -380,13 +380,49 @@ START_TEST(what_an_operator_has_ended_does_not_come_back_from_a_broker_that_has_
     begin_people();
     state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"operator\",\"since\":900,\"sealed\":\"s\"}]");
     MUST(since(5000, "a", "operator") == 900, "not taken");
-    state_people(6000, "\"ended\":[{\"id\":\"a\",\"told\":6000}]");
+    state_people(6000, "\"ended\":[{\"id\":\"a\",\"over\":{\"operator\":900},\"told\":6000}]");
     state_people(7000, "\"known\":[{\"id\":\"a\",\"since\":900,\"operator\":900,\"sealed\":\"s\"}]");
     MUST(since(7000, "a", "operator") == 0, "it came back");
     state_people(7000, "\"known\":[{\"id\":\"a\",\"since\":901,\"operator\":901,\"blocked\":0,\"sealed\":\"s\"}]");
     MUST(since(7000, "a", "operator") == 901 && since(7000, "a", "blocked") == 901, "what was said since is lost");
-    state_people(8000, "\"ended\":[{\"id\":\"a\",\"told\":6500}]");
+    state_people(8000, "\"ended\":[{\"id\":\"a\",\"over\":{\"operator\":900},\"told\":6500}]");
     MUST(since(8000, "a", "operator") == 901, "an older word than theirs has ended it");
+    end_people();
+}
+END_TEST
+
+/* The operator spoke to one broker at 6000, and Redis hears of it at 7000; another was told of a STOP in between, or before
+ * by a clock that is behind. */
+START_TEST(an_operator_ends_what_was_known_then_and_not_a_stop_of_a_moment_later)
+{
+    static const char ended[] = "\"ended\":[{\"id\":\"a\",\"over\":{\"operator\":900},\"told\":6000}]";
+    begin_people();
+    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"operator\",\"since\":900,\"sealed\":\"s\"}]");
+    state_people(6000, "\"told\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"since\":950,\"sealed\":\"s\"}]");
+    state_people(7000, ended);
+    MUST(since(7000, "a", "operator") == 0, "not ended");
+    MUST(since(7000, "a", "opted_out") == 950, "a STOP that the operator did not know of is ended");
+    state_people(7000, "\"ended\":[{\"id\":\"a\",\"over\":{\"opted_out\":949},\"told\":7000}]");
+    MUST(since(7000, "a", "opted_out") == 950, "a newer STOP than the one that was known is ended");
+    state_people(7000, "\"told\":[{\"id\":\"a\",\"cause\":\"operator\",\"since\":960,\"sealed\":\"s\"}]");
+    state_people(7000, "\"told\":[{\"id\":\"a\",\"cause\":\"operator\",\"since\":970,\"sealed\":\"s\"}]");
+    state_people(7000, "\"ended\":[{\"id\":\"a\",\"over\":{\"operator\":960},\"told\":7000}]");
+    MUST(since(7000, "a", "operator") == 970, "what a second operator said later is ended with the first one's word");
+    end_people();
+}
+END_TEST
+
+/* Since when somebody is blocked who is also suppressed by hand, a broker does not know. */
+START_TEST(what_held_since_an_unknown_moment_is_ended_if_it_was_told_before)
+{
+    begin_people();
+    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"blocked\",\"since\":900,\"sealed\":\"s\"}]");
+    state_people(5000, "\"ended\":[{\"id\":\"a\",\"over\":{\"blocked\":0,\"operator\":950},\"told\":4999}]");
+    MUST(since(5000, "a", "blocked") == 900, "told later, and ended");
+    state_people(5000, "\"ended\":[{\"id\":\"a\",\"over\":{\"blocked\":0,\"operator\":950},\"told\":5000}]");
+    MUST(since(5000, "a", "blocked") == 0, "not ended");
+    state_people(7000, "\"known\":[{\"id\":\"a\",\"since\":950,\"operator\":950,\"blocked\":0,\"sealed\":\"s\"}]");
+    MUST(since(7000, "a", "operator") == 0, "what was ended before it was told holds");
     end_people();
 }
 END_TEST
@@ -428,7 +464,7 @@ START_TEST(changes_are_read_in_parts_and_what_has_ended_is_forgotten_after_a_mon
     cJSON *second = people(5000, rest);
     MUST(cJSON_GetArraySize(json_get(second, "read")) == 2 && !json_bool(second, "more", true), "not the rest");
     cJSON_Delete(second);
-    state_people(6000, "\"ended\":[{\"id\":\"p1\",\"told\":6000}]");
+    state_people(6000, "\"ended\":[{\"id\":\"p1\",\"over\":{\"blocked\":9},\"told\":6000}]");
     state_people(6000 + 31 * DAY_MS, "\"hide\":[]");
     redisReply *left = redisCommand(context, "HLEN {a}people");
     MUST(left->integer == 4, "%lld are left", left->integer);
@@ -461,6 +497,8 @@ int main(void)
                      an_event_that_was_not_taken_is_not_known, brokers_hear_of_each_other_and_of_none_that_is_gone,
                      a_dead_brokers_pools_are_where_it_was_until_another_says_that_they_are_its_own,
                      what_an_operator_has_ended_does_not_come_back_from_a_broker_that_has_not_heard_of_it,
+                     an_operator_ends_what_was_known_then_and_not_a_stop_of_a_moment_later,
+                     what_held_since_an_unknown_moment_is_ended_if_it_was_told_before,
                      the_later_of_their_words_counts_whichever_comes_first,
                      changes_are_read_in_parts_and_what_has_ended_is_forgotten_after_a_month,
                      a_name_that_is_not_to_be_kept_is_kept_by_nobody_until_they_are_heard_of_again);

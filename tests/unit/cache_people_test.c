@@ -293,6 +293,30 @@ START_TEST(what_has_ended_here_does_not_come_back_before_redis_knows)
 }
 END_TEST
 
+/* What an operator ends is said by since when it held, and by no clock that may be a little ahead. */
+START_TEST(an_end_says_what_was_known_here_when_it_was_said)
+{
+    begin();
+    rig->now.wall_ms = 800;
+    suppress(HANDLE);
+    turn();
+    news(person(&seal, "default", HANDLE, "\"operator\":900")); /* another said so, too */
+    news(person(&seal, "default", HANDLE, "\"operator\":900,\"opted_out\":850"));
+    int64_t at_ms = fake.clock_ms;
+    unsuppress(HANDLE);
+    turn();
+    const cJSON *ended = NULL;
+    for (size_t i = 0; fake_redis_fact(&fake, "people", i) != NULL && ended == NULL; i++)
+        ended = cJSON_GetObjectItem(fake_redis_fact(&fake, "people", i), "ended");
+    const cJSON *over = cJSON_GetObjectItem(cJSON_GetArrayItem(ended, 0), "over");
+    ck_assert_int_eq(cJSON_GetArraySize(over), 2);
+    ck_assert_int_eq((int)cJSON_GetNumberValue(cJSON_GetObjectItem(over, "operator")), 900);
+    ck_assert_int_eq((int)cJSON_GetNumberValue(cJSON_GetObjectItem(over, "opted_out")), 0); /* not known here */
+    ck_assert_int_le((int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(cJSON_GetArrayItem(ended, 0), "told")), at_ms);
+    end();
+}
+END_TEST
+
 /* Another broker was told that they opted out after we had ended something older: Redis keeps to that, and says nothing
  * of it anew. */
 START_TEST(who_is_passed_over_because_something_of_theirs_ends_is_read_again)
@@ -375,6 +399,7 @@ int main(void)
                                   what_is_sealed_with_another_secret_or_of_another_account_stops_nobody,
                                   what_is_told_right_now_is_not_ended_by_older_news,
                                   what_has_ended_here_does_not_come_back_before_redis_knows,
+                                  an_end_says_what_was_known_here_when_it_was_said,
                                   who_is_passed_over_because_something_of_theirs_ends_is_read_again,
                                   a_name_that_was_erased_here_does_not_come_back_and_is_hidden_there_too,
                                   an_emptied_redis_is_told_everything_again};
