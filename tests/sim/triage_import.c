@@ -42,8 +42,8 @@ static int64_t moment_of(const cJSON *document, const char *member)
     return text != NULL && time_parse(text, &at_ms) ? at_ms : 0;
 }
 
-/* As it was enqueued, with the dates that count now. */
-static void check_document(int job, const cJSON *document)
+/* As it was enqueued, with the dates that count now; or those of before, if they changed while it was read. */
+static void check_document(const struct run *run, int job, const cJSON *document)
 {
     const struct cast_job *known = &cast_jobs[job];
     char id[96], number[JOB_NUMBER_TEXT_MAX], key[2] = {known->collapse, '\0'}, campaign[2] = {known->campaign, '\0'};
@@ -59,10 +59,11 @@ static void check_document(int job, const cJSON *document)
         !is_text(document, "campaign", known->campaign == '\0' ? NULL : campaign) ||
         !is_text(document, "tz", wants_zone(known->conversation)))
         wrong(job, "class, collapse_key, campaign or tz", document);
-    if (!triage_dates_are_open(job) && moment_of(document, "expires_at") != cast_expires_ms(job))
+    bool open = triage_dates_are_open(job) || known->redated_us >= run->export_us;
+    if (!open && moment_of(document, "expires_at") != cast_expires_ms(job))
         wrong(job, "expires_at", document);
     int64_t due_ms = moment_of(document, "send_after");
-    if (!triage_dates_are_open(job) && due_ms != cast_due_ms(job) &&
+    if (!open && due_ms != cast_due_ms(job) &&
         (due_ms != 0 || cast_due_ms(job) > reference_wall_most_ms())) /* else it was due by then, and says nothing */
         wrong(job, "send_after", document);
     int text = cast_job_of_message(document, -1);
@@ -82,7 +83,7 @@ static void keep(struct run *run, const cJSON *item)
     if (job < 0 || cast_jobs[job].forgiven || cast_jobs[job].requeued || !cast_jobs[job].acked)
         return; /* nobody was told of it yet */
     fault(FAULT_EXPORTED);
-    check_document(job, document);
+    check_document(run, job, document);
     if (run->count == run->room) {
         run->room = 2 * run->room + 32;
         run->list = realloc(run->list, (size_t)run->room * sizeof *run->list);
