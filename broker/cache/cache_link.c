@@ -107,6 +107,28 @@ static void on_pending(struct cache_link *link, uint32_t place, const cJSON *ans
     cache_link_persist(link);
 }
 
+/* The script fails on it again and again. Of lines the next reading tells what Redis lacks; a recipient whose end it cannot
+ * take stays closed. */
+static void note_skipped(struct cache_link *link, uint32_t account)
+{
+    if (!link->said_skipped)
+        log_event(LOG_ERROR, "cache_fact_skipped",
+                  "account=%s reason=\"Redis failed on a fact %d times: it is not told again, others are\"",
+                  link->names[account], CACHE_OWED_TRIES);
+    link->said_skipped = true;
+}
+
+static void on_owed(struct cache_link *link, uint32_t number, bool answered)
+{
+    uint32_t account = link->owed.facts[number % CACHE_OWED_MAX].fact.account;
+    if (answered)
+        cache_owed_answered(&link->owed, number);
+    else if (!cache_redis_is_up(link->redis)) /* it may have been taken or not */
+        cache_owed_unanswered(&link->owed, number, link->now.mono_ms);
+    else if (cache_owed_failed(&link->owed, number, link->now.mono_ms))
+        note_skipped(link, account);
+}
+
 static void on_answered(void *self, uint64_t tag, const char *text, size_t bytes)
 {
     struct cache_link *link = self;
@@ -119,10 +141,8 @@ static void on_answered(void *self, uint64_t tag, const char *text, size_t bytes
         cache_people_answered(link->people, tag, answer, link->now, link->out);
     else if ((tag & TAG_OWNERS) != 0)
         cache_owners_answered(link->owners, (uint32_t)tag, answer);
-    else if ((tag & TAG_OWED) != 0 && answer != NULL)
-        cache_owed_answered(&link->owed, (uint32_t)tag);
     else if ((tag & TAG_OWED) != 0)
-        cache_owed_unanswered(&link->owed, (uint32_t)tag, link->now.mono_ms);
+        on_owed(link, (uint32_t)tag, answer != NULL);
     cJSON_Delete(answer);
 }
 
@@ -177,6 +197,7 @@ static void on_up(void *self)
     link->repair_at_ms = 0;
     link->repair_next = 0;
     link->connections++;
+    link->said_skipped = false;
     cache_owners_up(link->owners, link->now);
     if (link->people != NULL)
         cache_people_up(link->people);

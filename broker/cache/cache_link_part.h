@@ -40,6 +40,7 @@ struct cache_link {
     struct shared_account accounts[CONF_ACCOUNTS_MAX];
     struct cache_pending pending; /* what comes beyond them is merged here */
     struct cache_owed owed;
+    bool said_skipped; /* over this connection */
     struct cache_people *people; /* NULL: not shared */
     struct cache_owners *owners;
     int64_t repair_at_ms;

@@ -21,6 +21,7 @@ void cache_owed_add(struct cache_owed *owed, const struct cache_owed_fact *fact)
         owed->from++;
     }
     *at(owed, owed->end) = *fact;
+    at(owed, owed->end)->tries = 0;
     at(owed, owed->end++)->is_answered = false;
 }
 
@@ -63,8 +64,20 @@ void cache_owed_unanswered(struct cache_owed *owed, uint32_t number, int64_t now
     owed->not_before_ms = now_mono_ms + CACHE_OWED_AGAIN_MS;
 }
 
+bool cache_owed_failed(struct cache_owed *owed, uint32_t number, int64_t now_mono_ms)
+{
+    if (is_there(owed, number) && ++at(owed, number)->tries >= CACHE_OWED_TRIES) {
+        cache_owed_answered(owed, number);
+        return true;
+    }
+    cache_owed_unanswered(owed, number, now_mono_ms);
+    return false;
+}
+
 void cache_owed_lost(struct cache_owed *owed)
 {
+    for (uint32_t number = owed->from; number != owed->end; number++)
+        at(owed, number)->tries = 0;
     owed->next = owed->from;
     owed->in_flight = 0;
     owed->not_before_ms = 0;

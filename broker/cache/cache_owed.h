@@ -9,6 +9,7 @@
 #define CACHE_OWED_MAX       4096
 #define CACHE_OWED_IN_FLIGHT 256
 #define CACHE_OWED_AGAIN_MS  1000 /* after an answer that was none */
+#define CACHE_OWED_TRIES     10   /* of a fact that cannot be taken there, over one connection; then it is skipped */
 
 enum cache_owed_kind {
     OWED_TOLD,    /* fact: a webhook */
@@ -31,6 +32,7 @@ struct cache_owed_fact {
     char id[CACHE_ID_TEXT];
     int64_t wrote_ms;
     struct cache_owed_over over;
+    uint8_t tries; /* that have failed */
     bool is_answered;
 };
 
@@ -47,6 +49,8 @@ const struct cache_owed_fact *cache_owed_next(struct cache_owed *owed, int64_t n
 /* Redis has answered it; or it has not, and it is told again. */
 void cache_owed_answered(struct cache_owed *owed, uint32_t number);
 void cache_owed_unanswered(struct cache_owed *owed, uint32_t number, int64_t now_mono_ms);
+/* The same, by a Redis that is there: it fails on it. True: too often, it is not told again. */
+bool cache_owed_failed(struct cache_owed *owed, uint32_t number, int64_t now_mono_ms);
 /* The connection is gone: nothing is under way. */
 void cache_owed_lost(struct cache_owed *owed);
 /* When something is to be told though nothing happens; TIME_NEVER: nothing is. */

@@ -12,6 +12,7 @@
 #define READ_LIMIT   200  /* recipients, in one answer */
 #define REPAIR_MS    5000 /* so often what has changed is read */
 #define AGAIN_MS     1000 /* after an answer that was none */
+#define WALK_TRIES   5    /* of a part on which Redis fails, then of each slot in it; who is in it is skipped then */
 #define KIND_SHIFT   16
 #define ACCOUNT_MASK 0xFFFFu
 
@@ -25,6 +26,8 @@ struct known { /* of one account */
     uint32_t walk_at, walk_next;
     bool walk_ends;        /* ... and it is the last ... */
     bool walks_again;      /* ... of this time */
+    unsigned walk_failed;  /* so often, this part; before that slot only one goes at a time: */
+    uint32_t walk_narrow;
     bool reading;
     bool passed_over;      /* somebody, in what is read: they are read again */
     int64_t after, epoch;  /* read up to that version, of that beginning */
@@ -36,7 +39,7 @@ struct cache_people {
     struct known accounts[CONF_ACCOUNTS_MAX];
     struct json_out text;
     bool taking;     /* what Redis said: it is not told back */
-    bool said_full, said_unread;
+    bool said_full, said_unread, said_skipped;
 };
 
 struct cache_people *cache_people_new(const struct cache_people_options *options)
@@ -71,7 +74,7 @@ void cache_people_up(struct cache_people *people)
 {
     for (size_t a = 0; a < CONF_ACCOUNTS_MAX; a++)
         people->accounts[a] = (struct known){.walks = true};
-    people->said_full = people->said_unread = false;
+    people->said_full = people->said_unread = people->said_skipped = false;
 }
 
 /* Told and read from the beginning; what is under way is answered still. */
@@ -165,7 +168,7 @@ static void tell_all(struct known *at)
 
 static void end_walk(struct known *at)
 {
-    at->walk_at = 0;
+    at->walk_at = at->walk_narrow = 0;
     at->walks = at->walks_again;
     at->walks_again = false;
 }
@@ -233,7 +236,8 @@ static void walk(struct cache_people *people, uint32_t account, struct instant n
     json_out_clear(&people->text);
     cache_say_people(&people->text, "known");
     at->walk_next = at->walk_at;
-    bool more = core_suppressions_walk(people->options.core, account, &at->walk_next, WALK_SLOTS, put_known, &walk);
+    uint32_t slots = at->walk_at < at->walk_narrow ? 1 : WALK_SLOTS;
+    bool more = core_suppressions_walk(people->options.core, account, &at->walk_next, slots, put_known, &walk);
     at->walk_ends = !more;
     cache_say_people_end(&people->text);
     if (walk.count > 0) {
@@ -411,6 +415,44 @@ static void take_read(struct cache_people *people, uint32_t account, const cJSON
         at->read_at_ms = now.mono_ms;
 }
 
+static void end_part(struct known *at)
+{
+    at->walk_at = at->walk_next;
+    at->walk_failed = 0;
+    if (at->walk_ends)
+        end_walk(at);
+}
+
+/* Again, then one by one, then without whom the script fails on: the others are not to wait for them for ever. */
+static void fail_part(struct cache_people *people, uint32_t account)
+{
+    struct known *at = &people->accounts[account];
+    if (++at->walk_failed < WALK_TRIES)
+        return;
+    at->walk_failed = 0;
+    if (at->walk_at >= at->walk_narrow) {
+        at->walk_narrow = at->walk_next;
+        return;
+    }
+    if (!people->said_skipped)
+        log_event(LOG_ERROR, "cache_person_skipped",
+                  "account=%s reason=\"Redis failed on a recipient %d times: the others are told\"",
+                  name_of(people, account), WALK_TRIES);
+    people->said_skipped = true;
+    end_part(at);
+}
+
+static void take_walked(struct cache_people *people, uint32_t account, bool answered, struct instant now)
+{
+    struct known *at = &people->accounts[account];
+    at->walking = false;
+    at->walk_at_ms = answered ? 0 : now.mono_ms + AGAIN_MS;
+    if (answered)
+        end_part(at);
+    else
+        fail_part(people, account);
+}
+
 void cache_people_answered(struct cache_people *people, uint64_t tag, const cJSON *answer, struct instant now,
                            struct effects *out)
 {
@@ -428,12 +470,7 @@ void cache_people_answered(struct cache_people *people, uint64_t tag, const cJSO
         if (answer == NULL)
             tell_all(at);
     } else {
-        at->walking = false;
-        at->walk_at_ms = answer == NULL ? now.mono_ms + AGAIN_MS : 0;
-        if (answer != NULL)
-            at->walk_at = at->walk_next;
-        if (answer != NULL && at->walk_ends)
-            end_walk(at);
+        take_walked(people, account, answer != NULL, now);
     }
     cache_people_heard(people, account, answer, now, out);
 }

@@ -344,6 +344,77 @@ START_TEST(who_is_passed_over_because_something_of_theirs_ends_is_read_again)
 }
 END_TEST
 
+/* What the script fails on does not keep everybody else from being read, nor itself from being closed again. */
+START_TEST(an_end_on_which_the_script_always_fails_is_skipped)
+{
+    struct cache_view view;
+    begin();
+    suppress(HANDLE);
+    turn();
+    fake.error = "-ERR user_script:1: no script: 0, on @user_script:1.\r\n";
+    fake.error_for = "ended";
+    unsuppress(HANDLE);
+    turn();
+    fake.read = read_of(person(&seal, "default", HANDLE, "\"operator\":900"), 5);
+    for (int i = 0; i < 8; i++)
+        pass(1000);
+    ck_assert(!is_suppressed(HANDLE) && fake.read_after < 1);
+    for (int i = 0; i < 12; i++)
+        pass(1000);
+    cache_link_view(link, rig->now, &view);
+    ck_assert_uint_eq(view.owed, 0);
+    ck_assert(is_suppressed(HANDLE));
+    ck_assert(fake.read_after > 4);
+    ck_assert_uint_eq(fake.connections, 2);
+    end();
+}
+END_TEST
+
+/* Tries are counted over one connection: what was lost on its way is no failure. */
+START_TEST(what_redis_never_answered_is_never_skipped)
+{
+    struct cache_view view;
+    begin();
+    suppress(HANDLE);
+    turn();
+    fake.no_facts = true;
+    unsuppress(HANDLE);
+    for (int i = 0; i < 15; i++)
+        pass(3000);
+    cache_link_view(link, rig->now, &view);
+    ck_assert_uint_eq(view.owed, 1);
+    end();
+}
+END_TEST
+
+START_TEST(one_on_whom_the_script_always_fails_keeps_nobody_else_from_being_told_and_read)
+{
+    char id[CACHE_ID_TEXT];
+    begin_store();
+    suppress("+14155550106");
+    suppress(HANDLE);
+    suppress("+14155550108");
+    cache_seal_id(&seal, "default", HANDLE, id);
+    fake.error = "-ERR user_script:1: no script: 0, on @user_script:1.\r\n";
+    fake.error_for = id;
+    open_link();
+    fake_redis_forget(&fake);
+    fake.read = read_of(person(&seal, "default", "+14155550109", "\"blocked\":900"), 5);
+    for (int i = 0; i < 15; i++)
+        pass(1000);
+    ck_assert(is_suppressed("+14155550109"));
+    bool told_last = false;
+    cache_seal_id(&seal, "default", "+14155550108", id);
+    for (size_t i = 0; fake_redis_fact(&fake, "people", i) != NULL; i++) {
+        const cJSON *known = cJSON_GetObjectItem(fake_redis_fact(&fake, "people", i), "known");
+        const cJSON *told = cJSON_GetObjectItem(cJSON_GetArrayItem(known, 0), "id");
+        told_last |= cJSON_GetArraySize(known) == 1 && strcmp(cJSON_GetStringValue(told), id) == 0;
+    }
+    ck_assert(told_last);
+    end();
+}
+END_TEST
+
 static const char *name_kept(void)
 {
     static struct suppression_view view;
@@ -401,6 +472,9 @@ int main(void)
                                   what_has_ended_here_does_not_come_back_before_redis_knows,
                                   an_end_says_what_was_known_here_when_it_was_said,
                                   who_is_passed_over_because_something_of_theirs_ends_is_read_again,
+                                  an_end_on_which_the_script_always_fails_is_skipped,
+                                  what_redis_never_answered_is_never_skipped,
+                                  one_on_whom_the_script_always_fails_keeps_nobody_else_from_being_told_and_read,
                                   a_name_that_was_erased_here_does_not_come_back_and_is_hidden_there_too,
                                   an_emptied_redis_is_told_everything_again};
     return run_suite("cache_people", tests, sizeof tests / sizeof *tests);

@@ -30,7 +30,7 @@ struct fake_redis {
     bool mute, mute_listens;   /* answers nothing; to those that listen only */
     bool no_facts;             /* the connection ends instead of an answer to a fact that is kept */
     const char *error;         /* the answer to every fact; NULL: a good one */
-    const char *error_for;     /* ... to those only that have a member of that name; NULL: to all */
+    const char *error_for;     /* ... to those only in which that text stands; NULL: to all */
     bool no_script;            /* it has forgotten the script, until that is loaded */
     bool endless;              /* reading never comes to an end */
     unsigned forgets;          /* so many loaded scripts are forgotten at once */
