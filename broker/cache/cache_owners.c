@@ -16,6 +16,9 @@ struct other {
     bool used, heard; /* heard: in this answer */
     bool told;        /* the log has said that we both own a pool */
     bool has_lapsed;
+    bool is_contested; /* another one goes on saying that a pool of this one's is its own */
+    const struct other *rival; /* that was seen beside it to say so ... */
+    int64_t rival_till_ms;     /* ... and had not said so again yet */
     uint32_t account;
     char nonce[NONCE_BYTES_MAX + 1];
     int64_t till_ms; /* by the shared clock */
@@ -31,7 +34,8 @@ struct cache_owners {
     struct cache_owners_options options;
     int64_t tell_at_ms;
     struct json_out text;
-    bool said_unread;
+    bool said_unread, said_namesake;
+    int64_t told_ms[CONF_ACCOUNTS_MAX]; /* when ours stood at Redis, by the shared clock; 0: not yet */
     struct other others[CACHE_OWNERS_MAX];
     struct other_pool pools[CACHE_OWNERS_POOLS_MAX];
     size_t pool_count;
@@ -53,16 +57,22 @@ void cache_owners_free(struct cache_owners **owners_p)
     *owners_p = NULL;
 }
 
+static void begin_telling(struct cache_owners *owners, struct instant now)
+{
+    owners->tell_at_ms = now.mono_ms;
+    owners->said_unread = owners->said_namesake = false;
+    memset(owners->told_ms, 0, sizeof owners->told_ms);
+}
+
 void cache_owners_follow(struct cache_owners *owners, const struct conf *conf, struct instant now)
 {
     owners->options.conf = conf;
-    owners->tell_at_ms = now.mono_ms;
+    begin_telling(owners, now);
 }
 
 void cache_owners_up(struct cache_owners *owners, struct instant now)
 {
-    owners->tell_at_ms = now.mono_ms;
-    owners->said_unread = false;
+    begin_telling(owners, now);
 }
 
 int64_t cache_owners_next_mono_ms(const struct cache_owners *owners)
@@ -148,8 +158,12 @@ static struct other *find_other(struct cache_owners *owners, uint32_t account, c
         if (!other->used && unused == NULL)
             unused = other;
     }
-    if (unused != NULL)
-        *unused = (struct other){.account = account};
+    if (unused == NULL)
+        return NULL;
+    for (size_t i = 0; i < CACHE_OWNERS_MAX; i++)
+        if (owners->others[i].rival == unused)
+            owners->others[i].rival = NULL;
+    *unused = (struct other){.account = account};
     return unused;
 }
 
@@ -167,6 +181,43 @@ static void warn_if_twice(const struct cache_owners *owners, struct other *other
     }
 }
 
+/* Two others: the same goes for them, and jobs are led to one of them only. Both are there if each has said so again beside
+ * the other; a dead one's word stands for a while, too, but is not said again. */
+static void contest(struct cache_owners *owners, struct other *other, const char *pool)
+{
+    struct cache_owner chosen;
+    struct other *rival = NULL;
+    for (size_t i = 0; i < owners->pool_count && rival == NULL; i++)
+        if (&owners->others[owners->pools[i].other] != other && strcmp(owners->pools[i].name, pool) == 0)
+            rival = &owners->others[owners->pools[i].other];
+    if (rival == NULL || rival->has_lapsed || (other->is_contested && rival->is_contested))
+        return;
+    if (other->rival != rival) {
+        other->rival = rival;
+        other->rival_till_ms = rival->till_ms;
+    }
+    if (rival->till_ms <= other->rival_till_ms)
+        return;
+    other->is_contested = rival->is_contested = true;
+    if (cache_owners_find(owners, pool, &chosen))
+        log_event(LOG_ERROR, "pool_claimed_twice", "pool=%s one=%s other=%s reason=\"both say that it is theirs; jobs are "
+                  "led to %s\"",
+                  pool, rival->producers, other->producers, chosen.producers);
+}
+
+/* What is told at an address that another one calls its own, too, takes that one's place at Redis: since ours stood there,
+ * only one that is there as well can have said so. */
+static void warn_of_namesake(struct cache_owners *owners, uint32_t account, const char *producers, int64_t clock_ms)
+{
+    const char *ours = owners->options.conf->broker.producers_address;
+    int64_t told_ms = owners->told_ms[account];
+    if (ours == NULL || strcmp(ours, producers) != 0 || told_ms == 0 || clock_ms <= told_ms || owners->said_namesake)
+        return;
+    log_event(LOG_ERROR, "producers_address_twice",
+              "address=%s reason=\"another broker that runs calls itself so: producers are led to either\"", ours);
+    owners->said_namesake = true;
+}
+
 static void take_pools(struct cache_owners *owners, struct other *other, const cJSON *pools, bool renewed)
 {
     const cJSON *name;
@@ -178,8 +229,10 @@ static void take_pools(struct cache_owners *owners, struct other *other, const c
         struct other_pool *pool = &owners->pools[owners->pool_count++];
         pool->other = (uint16_t)(other - owners->others);
         memcpy(pool->name, name->valuestring, strlen(name->valuestring) + 1);
-        if (renewed)
-            warn_if_twice(owners, other, pool->name);
+        if (!renewed)
+            continue;
+        warn_if_twice(owners, other, pool->name);
+        contest(owners, other, pool->name);
     }
 }
 
@@ -208,7 +261,16 @@ static void take_other(struct cache_owners *owners, uint32_t account, const cJSO
     other->admin[0] = '\0';
     if (admin != NULL)
         memcpy(other->admin, admin, strlen(admin) + 1);
+    warn_of_namesake(owners, account, other->producers, clock_ms);
     take_pools(owners, other, pools, renewed);
+}
+
+/* What we said of ourselves, as it stands at Redis. */
+static void take_ours(struct cache_owners *owners, uint32_t account, const cJSON *said, int64_t clock_ms)
+{
+    const char *producers = json_string(said, "address"), *ours = owners->options.conf->broker.producers_address;
+    if (producers != NULL && ours != NULL && strcmp(producers, ours) == 0 && owners->told_ms[account] == 0)
+        owners->told_ms[account] = clock_ms;
 }
 
 void cache_owners_answered(struct cache_owners *owners, uint32_t account, const cJSON *answer)
@@ -227,23 +289,47 @@ void cache_owners_answered(struct cache_owners *owners, uint32_t account, const 
         owners->others[i].heard = owners->others[i].account != account;
     cJSON_ArrayForEach(said, all)
     {
-        if (said->string == NULL || strcmp(said->string, owners->options.nonce) != 0)
+        if (said->string != NULL && strcmp(said->string, owners->options.nonce) == 0)
+            take_ours(owners, account, said, clock_ms);
+        else
             take_other(owners, account, said, clock_ms);
     }
     for (size_t i = 0; i < CACHE_OWNERS_MAX; i++)
         owners->others[i].used = owners->others[i].used && owners->others[i].heard;
 }
 
+/* Where the configuration says that the pool is; NULL: it does not. */
+static const char *configured(const struct cache_owners *owners, const char *pool)
+{
+    const struct conf *conf = owners->options.conf;
+    for (size_t p = 0; p < conf->pool_count; p++)
+        if (!conf->pools[p].gone && strcmp(conf->pools[p].name, pool) == 0)
+            return conf->pools[p].owner;
+    return NULL;
+}
+
+/* A dead one's word stands for a while beside that of its heir, which is newer. Of two that are there, the one that the
+ * file names; else always the same, at all brokers. */
+static bool is_rather(const struct cache_owners *owners, const char *pool, const struct other *a, const struct other *b)
+{
+    if (!a->is_contested || !b->is_contested || a->has_lapsed || b->has_lapsed)
+        return a->till_ms > b->till_ms;
+    const char *file = configured(owners, pool);
+    if (file != NULL && (strcmp(a->producers, file) == 0) != (strcmp(b->producers, file) == 0))
+        return strcmp(a->producers, file) == 0;
+    return strcmp(a->producers, b->producers) < 0;
+}
+
 bool cache_owners_find(const struct cache_owners *owners, const char *pool, struct cache_owner *out)
 {
-    const struct other *newest = NULL;
+    const struct other *best = NULL;
     for (size_t i = 0; i < owners->pool_count; i++) {
         const struct other *other = &owners->others[owners->pools[i].other];
-        if (strcmp(owners->pools[i].name, pool) == 0 && (newest == NULL || other->till_ms > newest->till_ms))
-            newest = other; /* a dead one's word stands for a while beside that of its heir */
+        if (strcmp(owners->pools[i].name, pool) == 0 && (best == NULL || is_rather(owners, pool, other, best)))
+            best = other;
     }
-    if (newest == NULL)
+    if (best == NULL)
         return false;
-    *out = (struct cache_owner){newest->producers, newest->admin[0] != '\0' ? newest->admin : NULL, newest->has_lapsed};
+    *out = (struct cache_owner){best->producers, best->admin[0] != '\0' ? best->admin : NULL, best->has_lapsed};
     return true;
 }

@@ -39,7 +39,8 @@ struct cache_owner { /* lent until the next answer */
     const char *admin;     /* URL; NULL: not told */
     bool has_lapsed;       /* it has not been heard of for a while, and nobody else says so */
 };
-/* False: none of the others says that it owns this pool. */
+/* False: none of the others says that it owns this pool. Of two that both go on saying so, the one that our configuration
+ * names, else always the same. */
 bool cache_owners_find(const struct cache_owners *owners, const char *pool, struct cache_owner *out);
 
 #endif

@@ -95,6 +95,7 @@ START_TEST(a_pool_that_two_brokers_call_their_own_is_told_of_by_both)
     AWAIT(program_said(&other.rig.broker, "event=pool_owned_twice pool=b") &&
               program_said(&heir.rig.broker, "event=pool_owned_twice pool=b"),
           "nobody says so");
+    AWAIT(program_said(&rig.broker, "event=pool_claimed_twice pool=b"), "the one that asks either says nothing");
     MUST(!program_said(&rig.broker, "pool_owned_twice"), "one to which it is nothing says so");
     end();
 }

@@ -2,9 +2,11 @@
 #include "broker/cache/cache_owners.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broker/edge/owners.h"
 #include "lineward/json.h"
@@ -191,6 +193,99 @@ START_TEST(a_dead_brokers_word_stands_for_pools_of_which_nobody_else_says_anythi
 }
 END_TEST
 
+/* ---- what the log says ---- */
+
+static int stderr_kept = -1, pipe_ends[2] = {-1, -1};
+
+static void divert_stderr(void)
+{
+    stderr_kept = dup(STDERR_FILENO);
+    ck_assert_int_eq(pipe2(pipe_ends, O_NONBLOCK), 0);
+    dup2(pipe_ends[1], STDERR_FILENO);
+}
+
+/* How often, since it was diverted; it is not any more. */
+static int said(const char *event)
+{
+    char text[8192];
+    int count = 0;
+    dup2(stderr_kept, STDERR_FILENO);
+    close(stderr_kept);
+    ssize_t bytes = read(pipe_ends[0], text, sizeof text - 1);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    text[bytes > 0 ? bytes : 0] = '\0';
+    for (const char *at = text; (at = strstr(at, event)) != NULL; at++)
+        count++;
+    return count;
+}
+
+static void claimed(const char *pools, int64_t first_till, int64_t second_till)
+{
+    char text[512];
+    snprintf(text, sizeof text,
+             "{\"clock\":1,\"owners\":{\"b\":{\"address\":\"tcp://10.0.0.9:7710\",\"till\":%lld,\"pools\":[%s]},"
+             "\"c\":{\"address\":\"tcp://10.0.0.2:7710\",\"till\":%lld,\"pools\":[%s]}}}",
+             (long long)first_till, pools, (long long)second_till, pools);
+    answer(0, text);
+}
+
+START_TEST(of_two_that_claim_a_pool_the_files_is_asked_else_always_the_same_and_the_log_says_so_once)
+{
+    static const char pools[] = "\"far\",\"p\"";
+    divert_stderr();
+    claimed(pools, 15, 16); /* perhaps one of them is dead */
+    ck_at("far", "tcp://10.0.0.2:7710");
+    for (int64_t till = 20; till < 60; till += 5) {
+        claimed(pools, till, till - 4);
+        claimed(pools, till, till + 1);
+        if (till < 25)
+            continue;
+        ck_at("far", "tcp://10.0.0.9:7710"); /* which the file names */
+        ck_at("p", "tcp://10.0.0.2:7710");
+        claimed(pools, till + 2, till + 1);
+        ck_at("far", "tcp://10.0.0.9:7710");
+        ck_at("p", "tcp://10.0.0.2:7710");
+    }
+    ck_assert_int_eq(said("event=pool_claimed_twice pool="), 1);
+}
+END_TEST
+
+START_TEST(a_dead_brokers_word_beside_its_heirs_is_no_claim)
+{
+    divert_stderr();
+    claimed("\"p\"", 15, 16);
+    for (int64_t till = 21; till < 60; till += 5) {
+        claimed("\"p\"", 20, till);
+        ck_at("p", "tcp://10.0.0.2:7710");
+    }
+    ck_assert_int_eq(said("event=pool_claimed_twice"), 0);
+}
+END_TEST
+
+#define OURS BROKER("me", "tcp://10.0.0.1:7710", "9", "\"mine\"")
+#define NAMESAKE BROKER("b", "tcp://10.0.0.1:7710", "9", "\"p\"")
+
+START_TEST(another_one_at_our_address_is_told_of_once_and_what_was_there_before_us_is_not)
+{
+    divert_stderr();
+    answer(0, "{\"clock\":5,\"owners\":{" NAMESAKE "}}"); /* we, before we were started anew */
+    answer(0, "{\"clock\":6,\"owners\":{" OURS "}}");
+    answer(0, "{\"clock\":5,\"owners\":{" NAMESAKE "}}"); /* the same, by a message that was under way for longer */
+    answer(1, "{\"clock\":7,\"owners\":{" NAMESAKE "}}"); /* of the other account, where ours does not stand yet */
+    ck_assert_int_eq(said("event=producers_address_twice"), 0);
+    divert_stderr();
+    answer(0, "{\"clock\":8,\"owners\":{" NAMESAKE "}}");
+    answer(0, "{\"clock\":9,\"owners\":{" OURS "}}");
+    answer(0, "{\"clock\":10,\"owners\":{" NAMESAKE "}}");
+    ck_assert_int_eq(said("event=producers_address_twice address=tcp://10.0.0.1:7710"), 1);
+    divert_stderr();
+    cache_owners_up(owners, (struct instant){0});
+    answer(0, "{\"clock\":11,\"owners\":{" NAMESAKE "}}");
+    ck_assert_int_eq(said("event=producers_address_twice"), 0);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -200,6 +295,9 @@ int main(void)
         more_brokers_and_pools_than_there_is_room_for_are_not_heard,
         a_living_word_is_newer_than_the_file_and_ours_is_ours,
         a_dead_brokers_word_stands_for_pools_of_which_nobody_else_says_anything,
+        of_two_that_claim_a_pool_the_files_is_asked_else_always_the_same_and_the_log_says_so_once,
+        a_dead_brokers_word_beside_its_heirs_is_no_claim,
+        another_one_at_our_address_is_told_of_once_and_what_was_there_before_us_is_not,
     };
     Suite *suite = suite_create("cache_owners");
     TCase *tcase = tcase_create("all");
