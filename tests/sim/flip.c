@@ -183,14 +183,27 @@ static bool are_same(const struct seen *a, const struct seen *b)
     return a->kind == b->kind && a->key == b->key && a->seq == b->seq && a->check == b->check && a->place == b->place;
 }
 
+/* In a segment of which the whole disk shows nothing. */
+static bool is_retired(const struct copy *whole, const struct seen *seen)
+{
+    for (size_t i = 0; i < whole->count; i++)
+        if (place_tag(whole->records[i].place) == place_tag(seen->place))
+            return false;
+    return !is_history(seen);
+}
+
 /* What is found must be what was written, in its order. A last frame that looks torn may have been what said how far the
- * history counts: then some of that is missing, too. */
+ * history counts: then some of that is missing, too, and what it was made of is still there. */
 static void compare(const struct flip *flip)
 {
     const struct copy *whole = &flip->whole, *flipped = &flip->flipped;
     bool torn = flipped->count < whole->count;
     size_t at = 0;
     for (size_t i = 0; i < flipped->count; i++, at++) {
+        while (torn && i < flipped->count && is_retired(whole, &flipped->records[i]))
+            i++;
+        if (i == flipped->count)
+            return;
         while (torn && at < whole->count && is_history(&whole->records[at]) &&
                !are_same(&whole->records[at], &flipped->records[i]))
             at++;
