@@ -130,17 +130,9 @@ struct lease *lease_find(const struct core *core, uint64_t id)
     return core->leases[slot].id == id ? &core->leases[slot] : NULL;
 }
 
-void lease_close(struct core *core, struct lease *lease, bool remember)
+/* Behind the others that are over. */
+static void remember(struct core *core, struct lease *lease)
 {
-    assert(!lease->over);
-    unlink_line(core, lease);
-    unlink_worker(core, lease);
-    core->leases_live--;
-    mono_timer(core, MONO_LEASE, slot_of(core, lease), TIME_NEVER);
-    if (!remember) {
-        free_slot(core, lease);
-        return;
-    }
     uint32_t slot = slot_of(core, lease);
     lease->over = true;
     lease->free_next = NOBODY;
@@ -149,6 +141,19 @@ void lease_close(struct core *core, struct lease *lease, bool remember)
     else
         core->over_first = slot;
     core->over_last = slot;
+}
+
+void lease_close(struct core *core, struct lease *lease, bool remembered)
+{
+    assert(!lease->over);
+    unlink_line(core, lease);
+    unlink_worker(core, lease);
+    core->leases_live--;
+    mono_timer(core, MONO_LEASE, slot_of(core, lease), TIME_NEVER);
+    if (remembered)
+        remember(core, lease);
+    else
+        free_slot(core, lease);
 }
 
 void lease_restore(struct core *core, const struct change_try *try, uint32_t line)
@@ -174,7 +179,7 @@ void lease_restore(struct core *core, const struct change_try *try, uint32_t lin
 bool lease_is_restored(const struct core *core, uint32_t slot, uint64_t number)
 {
     return slot != NOBODY && slot <= core->leases_used && core->leases[slot].id != 0 &&
-           core->leases[slot].number == number;
+           core->leases[slot].number == number && !core->leases[slot].over;
 }
 
 void lease_forget_restored(struct core *core, uint32_t slot, uint64_t number)
@@ -183,17 +188,28 @@ void lease_forget_restored(struct core *core, uint32_t slot, uint64_t number)
         core->leases[slot].id = 0;
 }
 
+void lease_lapse_restored(struct core *core, uint32_t slot, uint64_t number)
+{
+    if (lease_is_restored(core, slot, number))
+        core->leases[slot].over = true;
+}
+
 void leases_restored(struct core *core, struct instant now)
 {
     for (uint32_t slot = core->leases_used; slot > 0; slot--) {
         struct lease *lease = &core->leases[slot];
-        if (lease->id == 0) {
+        bool is_late = lease->id != 0 && lease->over && job_find(core, lease->number) != NOBODY;
+        if (lease->id == 0 || (lease->over && !is_late)) {
             free_slot(core, lease);
             continue;
         }
         const struct line *line = &core->lines[lease->line];
         lease->account = line->account;
         lease->pool = line->pool;
+        if (is_late) {
+            remember(core, lease);
+            continue;
+        }
         lease->until_ms = now.mono_ms + core->restart_wait_ms + line_policy(core, line)->lease_ms;
         link_line(core, lease);
         core->leases_live++;

@@ -239,7 +239,9 @@ static void restore_try(struct core *core, const struct change_try *try, const s
         restore_out(core, job->conversation, out_ms);
     if (past || job == NULL || job_state_is_final(job->state))
         return;
-    if (job->state == JOB_LEASED)
+    if (job->state == JOB_LEASED && try->state != JOB_LEASED && try->unsettled)
+        lease_lapse_restored(core, job->parent, job->number);
+    else if (job->state == JOB_LEASED)
         lease_forget_restored(core, job->parent, job->number);
     job->state = try->state == JOB_LEASED || try->state == JOB_SCHEDULED ? (uint8_t)(try->state & 0xF) : JOB_QUEUED;
     job->attempts = try->attempts;

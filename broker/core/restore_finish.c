@@ -234,7 +234,7 @@ static void find_placements(struct core *core)
 {
     for (uint32_t slot = 1; slot <= core->leases_used; slot++) {
         struct lease *lease = &core->leases[slot];
-        uint32_t job = lease->id == 0 ? NOBODY : job_find(core, lease->number);
+        uint32_t job = lease->id == 0 || lease->over ? NOBODY : job_find(core, lease->number);
         if (job != NOBODY)
             lease->placed = is_first_try(core, job);
     }

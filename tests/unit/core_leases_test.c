@@ -163,6 +163,21 @@ START_TEST(a_late_sent_is_believed)
 }
 END_TEST
 
+/* Over two: the lease's own record is read both times. */
+START_TEST(a_late_sent_is_believed_after_restarts)
+{
+    struct effect job = begin_job();
+    in_silence(LEASE_MS);
+    rig_restart(rig, 1000);
+    ck_job(job.number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+    rig_restart(rig, 1000);
+    rig_worker(rig, 1, 0);
+    rig_sent(rig, &job);
+    ck_ended(job.number, JOB_SENT);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_DONE), 1);
+}
+END_TEST
+
 START_TEST(a_late_sent_revokes_the_try_under_way)
 {
     struct effect job = begin_job();
@@ -640,6 +655,7 @@ int main(void)
         a_lapsed_lease_is_tried_again_with_the_same_key_on_the_same_line,
         a_lapsed_lease_waits_for_its_line_even_if_another_is_free,
         a_late_sent_is_believed,
+        a_late_sent_is_believed_after_restarts,
         a_late_sent_revokes_the_try_under_way,
         a_late_failure_settles_nothing,
         a_result_for_an_unknown_lease_is_done_and_changes_nothing,
