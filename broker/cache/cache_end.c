@@ -10,6 +10,7 @@
 
 #define LOOK_MS 10    /* so often: is the name found? */
 #define NAME_MS 15000 /* a name server that is away costs a resolver five seconds */
+#define TOO_LONG "an answer of more than 16 MiB"
 
 void cache_end_lose(struct cache_end *end, const char *why)
 {
@@ -41,7 +42,7 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     struct cache_end *end = context->data;
     (void)status;
     end->context = NULL;
-    cache_end_lose(end, context->errstr);
+    cache_end_lose(end, end->bound.is_over ? TOO_LONG : context->errstr);
 }
 
 static void on_connect(const redisAsyncContext *context, int status)
@@ -116,6 +117,7 @@ static void set_hooks(struct cache_end *end)
     context->ev.addRead = context->ev.delRead = context->ev.cleanup = nothing;
     context->ev.addWrite = add_write;
     context->ev.delWrite = del_write;
+    cache_bound_set(&end->bound, context->c.reader);
     redisAsyncSetConnectCallback(context, on_connect);
     redisAsyncSetDisconnectCallback(context, on_disconnect);
     end->wants_write = true; /* the end of connecting shows as writable */
@@ -213,6 +215,8 @@ void cache_end_turn(struct cache_end *end, short revents, int64_t now_ms)
         redisAsyncHandleWrite(end->context);
     if (end->context != NULL && (revents & (POLLIN | POLLHUP | POLLERR)) != 0)
         redisAsyncHandleRead(end->context);
+    if (end->context != NULL && !cache_bound_holds(&end->bound, end->context->c.reader))
+        cache_end_lose(end, TOO_LONG);
     if (end->name != NULL)
         look(end);
     int64_t silent_ms = now_ms - end->heard_ms;

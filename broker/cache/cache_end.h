@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/cache/cache_bound.h"
 #include "broker/cache/cache_name.h"
 #include "lineward/redis_url.h"
 
@@ -28,6 +29,7 @@ struct cache_end {
     void *self;                            /* its user's, as the one above */
 
     redisAsyncContext *context; /* NULL: not opened yet, or not any more; its `data` is the end */
+    struct cache_bound bound;   /* of its answers */
     struct cache_name *name;    /* being looked up */
     struct cache_end_to to;
     struct redis_host host;

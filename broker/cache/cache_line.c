@@ -95,7 +95,7 @@ bool cache_line_read(const cJSON *object, struct cache_line *out)
                 read_moment(object, "tightened", &moments->tightened) &&
                 read_moment(object, "loosen_event", &moments->loosen_event) &&
                 read_moment(object, "agreed_begun", &moments->agreed_begun) &&
-                json_int(object, "version", &version) && version >= 0;
+                json_int(object, "version", &version) && version >= 0 && version >> CACHE_VERSION_BITS == 0;
     if (json_get(object, "poll_in") != NULL)
         good = good && json_int(object, "poll_in", &out->poll_in_ms) && out->poll_in_ms >= NEVER_WRITTEN;
     out->version = (uint64_t)version;

@@ -11,6 +11,8 @@
 
 extern const char cache_script[]; /* cache.lua */
 
+#define CACHE_VERSION_BITS 48 /* of what Redis counts: milliseconds since 1970, for thousands of years */
+
 struct cache_line {
     struct change_line known; /* the words of it, and when; ramp, budgets and hold are each broker's own */
     struct moments moments;   /* on the clock that all brokers of the account share */

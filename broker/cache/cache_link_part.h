@@ -16,7 +16,6 @@
 #define NONCE_BYTES    16
 #define RULES_BYTES    16
 #define SLACK_MS       1000 /* two clocks that were compared at different times */
-#define VERSION_BITS   48 /* of what Redis counts, in a line's version */
 #define TAG_PLAIN      0    /* nobody waits for the answer */
 #define TAG_HOLD       (UINT64_C(1) << 32) /* and the account */
 #define TAG_PENDING    (UINT64_C(1) << 33) /* and its place */

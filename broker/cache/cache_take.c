@@ -86,7 +86,7 @@ void cache_take_line(struct cache_link *link, uint32_t account, struct cache_lin
         .known = &line->known,
         .moments = &line->moments,
         .heard_mono_ms = not_later(heard_ms, link->now.mono_ms),
-        .version = (uint64_t)link->connections << VERSION_BITS | line->version,
+        .version = (uint64_t)link->connections << CACHE_VERSION_BITS | line->version,
         .tightened_ms = tightened_ms,
         .only_worse = waits || lost, /* nothing better is taken over before that is answered */
         .token = asked->token};

@@ -48,6 +48,7 @@ static void check_line(const struct cache_line *line)
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
         fuzz_check(moments[i] == NEVER_SAID || moments[i] >= 0);
     fuzz_check(line->poll_in_ms >= -1);
+    fuzz_check(line->version < UINT64_C(1) << CACHE_VERSION_BITS);
 }
 
 static void take_line(const cJSON *object)

@@ -348,6 +348,18 @@ START_TEST(a_repeated_critical_closes_nothing_once_any_broker_has_heard_of_it)
 }
 END_TEST
 
+/* A version that nothing could follow would keep the line as it is for ever. */
+START_TEST(a_version_that_redis_does_not_count_to_is_not_taken)
+{
+    begin();
+    news((struct redis_line){"CRITICAL", "CRITICAL", .version = INT64_C(1) << 48});
+    ck_assert_int_ne(rig_line(rig, 0).gate, GATE_CLOSED);
+    news((struct redis_line){"CRITICAL", "CRITICAL", .version = (INT64_C(1) << 48) - 1});
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+    end();
+}
+END_TEST
+
 /* Its message was lost: here it is news, and Redis says that it is none. */
 START_TEST(what_redis_knows_again_is_taken_back_and_not_told_as_something_that_it_lost)
 {
@@ -765,6 +777,7 @@ int main(void)
                                   a_connection_over_which_nothing_is_to_be_said_stays,
                                   what_redis_took_and_did_not_answer_is_told_again,
                                   a_repeated_critical_closes_nothing_once_any_broker_has_heard_of_it,
+                                  a_version_that_redis_does_not_count_to_is_not_taken,
                                   what_redis_knows_again_is_taken_back_and_not_told_as_something_that_it_lost,
                                   of_a_webhook_that_makes_one_thing_worse_nothing_else_is_taken_before_redis_has_judged_it,
                                   a_webhook_that_closes_a_line_does_not_lift_its_flag_by_itself,

@@ -26,6 +26,7 @@ struct peer {
     int fd; /* 0: none */
     size_t server, bytes;
     bool asking;
+    unsigned scripts; /* EVALSHA that came */
     char text[65536];
 };
 
@@ -58,6 +59,7 @@ static void say(const struct peer *peer, const char *text)
 static void answer_script(struct peer *peer)
 {
     server[peer->server].scripts++;
+    peer->scripts++;
     server[peer->server].asked += peer->asking;
     peer->asking = false;
     if (server[peer->server].to_script != NULL)
@@ -399,6 +401,75 @@ START_TEST(what_is_between_two_nodes_is_asked_for_again_and_not_for_ever)
 }
 END_TEST
 
+static void ck_too_long(const char *answer_text)
+{
+    begin();
+    server[0].to_script = answer_text;
+    run();
+    ck_assert_uint_eq(lost_answers, 1);
+    ck_assert_uint_eq(downs, 1);
+    ck_assert_str_eq(cache_redis_problem(redis), "an answer of more than 16 MiB");
+    end();
+}
+
+START_TEST(room_for_an_answer_is_not_taken_for_as_much_as_is_said_to_come)
+{
+    ck_too_long("*2000000000\r\n");
+}
+END_TEST
+
+START_TEST(what_an_answer_takes_is_counted_together)
+{
+    ck_too_long("*1500000\r\n*1500000\r\n");
+}
+END_TEST
+
+/* Each answer anew. */
+START_TEST(as_many_answers_may_come_as_are_asked_for)
+{
+    static char text[60100];
+    int head = snprintf(text, sizeof text, "$60000\r\n");
+    memset(text + head, 'x', 60000);
+    memcpy(text + head + 60000, "\r\n", 3);
+    begin();
+    server[0].to_script = text;
+    for (int i = 0; i < 300; i++)
+        run();
+    ck_assert_uint_eq(answers, 300);
+    ck_assert_uint_eq(lost_answers, 0);
+    ck_assert_uint_eq(downs, 0);
+    end();
+}
+END_TEST
+
+/* A text that never ends. */
+START_TEST(a_text_is_not_gathered_beyond_the_bound)
+{
+    static char part[60001];
+    memset(part, 'x', sizeof part - 1);
+    begin();
+    server[0].to_script = "$500000000\r\n";
+    run();
+    struct peer *scripts = NULL;
+    for (struct peer *peer = peers; peer < peers + PEERS; peer++)
+        if (peer->fd != 0 && peer->scripts > 0)
+            scripts = peer;
+    ck_assert_ptr_nonnull(scripts);
+    for (int i = 0; i < 279; i++) {
+        say(scripts, part);
+        for (int n = 0; n < 4; n++)
+            cache_redis_turn(redis, now);
+    }
+    ck_assert_uint_eq(downs, 0);
+    say(scripts, part);
+    for (int i = 0; i < 8; i++)
+        turn_for(1);
+    ck_assert_uint_eq(downs, 1);
+    ck_assert_str_eq(cache_redis_problem(redis), "an answer of more than 16 MiB");
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cache_redis");
@@ -409,6 +480,10 @@ int main(void)
     tcase_add_test(tests, what_has_moved_is_asked_for_there_from_then_on);
     tcase_add_test(tests, what_is_about_to_move_is_asked_for_there_this_once);
     tcase_add_test(tests, what_is_between_two_nodes_is_asked_for_again_and_not_for_ever);
+    tcase_add_test(tests, room_for_an_answer_is_not_taken_for_as_much_as_is_said_to_come);
+    tcase_add_test(tests, what_an_answer_takes_is_counted_together);
+    tcase_add_test(tests, as_many_answers_may_come_as_are_asked_for);
+    tcase_add_test(tests, a_text_is_not_gathered_beyond_the_bound);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
