@@ -306,29 +306,25 @@ enum {
     WAIT_MAX = WAIT_ALWAYS + 4 + CACHE_LINK_FDS
 };
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static long timeout_ms(const struct broker *broker, int64_t rest_us)
 {
     if (broker->reading || (broker->unread && rest_us == 0) || broker->admin_busy || broker->cleaning || store_batch_records(broker->batch) > 0)
         return 0;
     struct instant now = clock_read();
-    int64_t next = earlier(core_next_mono_ms(broker->core, now), feed_link_next_mono_ms(broker->feed));
-    next = earlier(next, earlier(ingress_next_mono_ms(broker->ingress), dispatch_next_mono_ms(broker->dispatch)));
-    next = earlier(next, earlier(broker->clean_at_ms, admin_next_mono_ms(broker->admin)));
-    next = earlier(next, outcomes_next_mono_ms(broker->outcomes, now));
-    next = earlier(next, broker_erase_next_mono_ms(broker));
+    int64_t next = time_sooner(core_next_mono_ms(broker->core, now), feed_link_next_mono_ms(broker->feed));
+    next = time_sooner(next, ingress_next_mono_ms(broker->ingress));
+    next = time_sooner(next, dispatch_next_mono_ms(broker->dispatch));
+    next = time_sooner(next, time_sooner(broker->clean_at_ms, admin_next_mono_ms(broker->admin)));
+    next = time_sooner(next, outcomes_next_mono_ms(broker->outcomes, now));
+    next = time_sooner(next, broker_erase_next_mono_ms(broker));
     if (broker->cache != NULL)
-        next = earlier(next, cache_link_next_mono_ms(broker->cache));
-    next = earlier(next, notify_next_mono_ms());
+        next = time_sooner(next, cache_link_next_mono_ms(broker->cache));
+    next = time_sooner(next, notify_next_mono_ms());
     if (broker->end_by_ms != 0)
-        next = earlier(next, broker->end_by_ms);
+        next = time_sooner(next, broker->end_by_ms);
     int64_t wait = next - now.mono_ms;
     if (rest_us > 0)
-        wait = earlier(wait, rest_us / 1000 + 1);
+        wait = time_sooner(wait, rest_us / 1000 + 1);
     return wait < 0 ? 0 : wait > CLEAN_CALL_MS ? CLEAN_CALL_MS : (long)wait;
 }
 

@@ -351,23 +351,18 @@ size_t cache_link_fds(const struct cache_link *link, struct pollfd out[CACHE_LIN
     return cache_redis_fds(link->redis, out);
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 int64_t cache_link_next_mono_ms(const struct cache_link *link)
 {
     int64_t next = cache_redis_next_mono_ms(link->redis);
     if (!cache_redis_is_up(link->redis))
         return next;
-    next = sooner(next, sooner(link->repair_at_ms, cache_owners_next_mono_ms(link->owners)));
+    next = time_sooner(next, time_sooner(link->repair_at_ms, cache_owners_next_mono_ms(link->owners)));
     if (link->clock.is_known)
-        next = sooner(next, cache_owed_next_mono_ms(&link->owed));
+        next = time_sooner(next, cache_owed_next_mono_ms(&link->owed));
     if (link->clock.is_known && link->people != NULL)
-        next = sooner(next, cache_people_next_mono_ms(link->people));
+        next = time_sooner(next, cache_people_next_mono_ms(link->people));
     for (size_t a = 0; a < link->options.conf->account_count; a++)
-        next = sooner(next, sooner(link->accounts[a].hold_again_ms, link->accounts[a].poll_at_ms));
+        next = time_sooner(next, time_sooner(link->accounts[a].hold_again_ms, link->accounts[a].poll_at_ms));
     return next;
 }
 

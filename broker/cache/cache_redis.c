@@ -41,11 +41,6 @@ struct ask { /* what the answer to a command is for */
     uint32_t account;
 };
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static const char *name_of(const struct cache_redis *redis, size_t account)
 {
     return redis->options.accounts + account * redis->options.name_room;
@@ -414,12 +409,12 @@ int64_t cache_redis_next_mono_ms(const struct cache_redis *redis)
     int64_t next = redis->sentinel == NULL ? TIME_NEVER : cache_sentinel_next_ms(redis->sentinel);
     size_t all = all_ends(redis, ends);
     for (size_t i = 0; i < all; i++)
-        next = sooner(next, cache_end_next_ms(ends[i]));
-    next = sooner(next, cache_nodes_next_ms(redis->nodes));
+        next = time_sooner(next, cache_end_next_ms(ends[i]));
+    next = time_sooner(next, cache_nodes_next_ms(redis->nodes));
     if (redis->is_up)
-        next = sooner(next, redis->beat_at_ms);
+        next = time_sooner(next, redis->beat_at_ms);
     bool waits = !is_there(redis) && (redis->sentinel == NULL || redis->target.port != 0);
-    return waits ? sooner(next, redis->retry_at_ms) : next;
+    return waits ? time_sooner(next, redis->retry_at_ms) : next;
 }
 
 /* ---- facts ---- */

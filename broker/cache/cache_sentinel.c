@@ -196,21 +196,16 @@ size_t cache_sentinel_ends(struct cache_sentinel *sentinel, struct cache_end *ou
     return sentinel->url->host_count;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 int64_t cache_sentinel_next_ms(const struct cache_sentinel *sentinel)
 {
     int64_t next = !sentinel->decided && sentinel->first_ms != TIME_NEVER ? sentinel->first_ms + WAIT_MS : TIME_NEVER;
     for (size_t i = 0; i < sentinel->url->host_count; i++) {
         const struct sentinel *one = &sentinel->all[i];
-        next = sooner(next, cache_end_next_ms(&one->end));
+        next = time_sooner(next, cache_end_next_ms(&one->end));
         if (!cache_end_is_there(&one->end))
-            next = sooner(next, one->open_at_ms);
+            next = time_sooner(next, one->open_at_ms);
         else if (one->end.context != NULL && !one->asked)
-            next = sooner(next, one->ask_at_ms);
+            next = time_sooner(next, one->ask_at_ms);
     }
     return next;
 }

@@ -97,18 +97,13 @@ static bool has_work(const struct line *line, struct allowance allowance)
            (allowance.fresh && has_any(&line->fresh, ALL_CLASSES));
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* When a spent budget is to be looked at again (steady ms). */
 static int64_t next_budget_ms(const struct core *core, const struct line *line, struct instant now)
 {
     int64_t next = TIME_NEVER;
     for (enum budget budget = 0; budget < BUDGET_PAIR; budget++)
         if (!budget_left(core, line, budget, now))
-            next = sooner(next, now.mono_ms + budget_free_at(core, line, budget, now) - now.wall_ms);
+            next = time_sooner(next, now.mono_ms + budget_free_at(core, line, budget, now) - now.wall_ms);
     return next;
 }
 
@@ -178,11 +173,11 @@ void turns_touch_line(struct core *core, uint32_t at, struct instant now)
 
     int64_t next = line->revokes ? now.mono_ms : gate_next_ms(core, line, now);
     if (line->limited_until_ms > now.mono_ms)
-        next = sooner(next, line->limited_until_ms);
+        next = time_sooner(next, line->limited_until_ms);
     else if (allowance.classes != 0 && !in_time)
-        next = sooner(next, (line->next_send_us + 999) / 1000);
+        next = time_sooner(next, (line->next_send_us + 999) / 1000);
     if (open)
-        next = sooner(next, next_budget_ms(core, line, now));
+        next = time_sooner(next, next_budget_ms(core, line, now));
     mono_timer(core, MONO_LINE, at, next);
 }
 

@@ -420,11 +420,6 @@ bool outcomes_wants_write(const struct outcomes *outcomes)
     return outcomes->child.fd >= 0 && outcomes->held_bytes > 0;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 int64_t outcomes_next_mono_ms(const struct outcomes *outcomes, struct instant now)
 {
     if (outcomes->count == 0)
@@ -433,11 +428,11 @@ int64_t outcomes_next_mono_ms(const struct outcomes *outcomes, struct instant no
     for (size_t i = 0; i < outcomes->count; i++) {
         const struct hook *hook = outcomes->hooks[i];
         if (hook->dirty)
-            next = earlier(next, hook->mark_at_ms);
+            next = time_sooner(next, hook->mark_at_ms);
         if (outcomes->asking == NULL && outcomes_has_question(hook))
-            next = earlier(next, hook->ask_at_ms);
+            next = time_sooner(next, hook->ask_at_ms);
         if (outcomes->child.fd >= 0 && outcomes->held_bytes == 0 && !outcomes->letting_go)
-            next = earlier(next, outcome_queue_due_ms(&hook->queue, now.mono_ms));
+            next = time_sooner(next, outcome_queue_due_ms(&hook->queue, now.mono_ms));
     }
     return next;
 }

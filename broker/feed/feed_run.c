@@ -176,11 +176,6 @@ static void listen_to_broker(struct run *run)
 
 /* ---- the turn ---- */
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void wait_for_something(struct run *run)
 {
     short broker_events = CURL_WAIT_POLLIN;
@@ -191,9 +186,9 @@ static void wait_for_something(struct run *run)
         {.fd = feed_webhooks_fd(run->hooks), .events = CURL_WAIT_POLLIN},
     };
     struct instant now = clock_read();
-    int64_t due = earlier(feed_poll_due(run->poll), feed_notes_due(run->notes));
-    due = earlier(due, feed_webhooks_due(run->hooks, now));
-    int64_t wait_ms = due <= now.mono_ms ? 0 : earlier(due - now.mono_ms, WAIT_MS_MAX);
+    int64_t due = time_sooner(feed_poll_due(run->poll), feed_notes_due(run->notes));
+    due = time_sooner(due, feed_webhooks_due(run->hooks, now));
+    int64_t wait_ms = due <= now.mono_ms ? 0 : time_sooner(due - now.mono_ms, WAIT_MS_MAX);
     feed_poll_wait(run->poll, fds, sizeof fds / sizeof *fds, (int)wait_ms);
 }
 

@@ -15,6 +15,12 @@ struct instant {
 #define TIME_NEVER INT64_MAX
 #define TIME_TEXT_MAX 32 /* "2026-11-23T10:00:00.000Z" and its terminator, with room */
 
+/* Of two moments; TIME_NEVER is later than any. */
+static inline int64_t time_sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 struct instant clock_read(void);
 
 /* A steady clock in microseconds, for how long something took; it stands while suspended. */
