@@ -51,7 +51,6 @@ enum err conf_check(struct conf_reader *reader);
 /* The shapes of addresses. `why`: what would be right. */
 bool conf_endpoint_is_valid(const char *text, const char **why);
 bool conf_host_port_is_valid(const char *text, const char **why);
-bool conf_base_url_is_valid(const char *text, const char **why);
 bool conf_redis_url_is_valid(const char *text, const char **why);
 
 #endif

@@ -141,11 +141,10 @@ static bool is_plain(const char *text)
     return strlen(text) <= CONF_ADDRESS_MAX;
 }
 
-/* http only to loopback, as in the configuration. */
 static bool is_admin(const char *text)
 {
-    bool is_http = strncmp(text, "http://", 7) == 0;
-    return is_plain(text) && (is_http ? conf_endpoint_is_local(text) : strncmp(text, "https://", 8) == 0);
+    const char *why;
+    return is_plain(text) && conf_base_url_is_valid(text, &why);
 }
 
 static struct other *find_other(struct cache_owners *owners, uint32_t account, const char *nonce)

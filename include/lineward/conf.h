@@ -161,6 +161,8 @@ size_t conf_idle_keys(const struct conf *conf, const char *const **names);
 /* The shape of an address to connect to, tcp://HOST:PORT or ipc://PATH: no `*`, no port 0, at most CONF_ADDRESS_MAX
  * bytes. False: *why says what would be right. */
 bool conf_address_is_valid(const char *text, const char **why);
+/* The same of https://HOST[:PORT][/PATH], or http where that is loopback; of any length. */
+bool conf_base_url_is_valid(const char *text, const char **why);
 /* Is `endpoint` (ZeroMQ endpoint, HOST:PORT or URL) on loopback, ipc or inproc? */
 bool conf_endpoint_is_local(const char *endpoint);
 

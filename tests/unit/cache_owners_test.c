@@ -103,6 +103,8 @@ START_TEST(what_no_broker_writes_there_is_passed_over)
         "\"b\":{\"address\":\"tcp://h:1\",\"till\":5,\"pools\":\"p\"}",
         "\"b\":{\"address\":\"tcp://h:1\",\"till\":5,\"pools\":[\"p\"],\"admin\":\"http://10.0.0.2:1\"}",
         "\"b\":{\"address\":\"tcp://h:1\",\"till\":5,\"pools\":[\"p\"],\"admin\":\"https://a b\"}",
+        "\"b\":{\"address\":\"tcp://h:1\",\"till\":5,\"pools\":[\"p\"],\"admin\":\"https://h:99999\"}",
+        "\"b\":{\"address\":\"tcp://h:1\",\"till\":5,\"pools\":[\"p\"],\"admin\":\"https://h?a=b\"}",
         "\"b\":5",
         ("\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\":{\"address\":\"tcp://h:1\","
          "\"till\":5,\"pools\":[\"p\"]}")};
