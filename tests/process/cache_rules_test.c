@@ -27,11 +27,17 @@ struct pair { /* the line, as each of the two has it */
 
 /* ---- the script ---- */
 
+/* The caller's; an error, too. */
+static redisReply *eval(const char *fact, size_t bytes)
+{
+    return redisCommand(context,
+                        "EVAL %s 7 {a}lines {a}meta {a}events {a}poller {a}people {a}changed {a}ended %b news",
+                        cache_script, fact, bytes);
+}
+
 static void state(const struct json_out *fact, struct pair *pair)
 {
-    redisReply *reply = redisCommand(context,
-                                     "EVAL %s 7 {a}lines {a}meta {a}events {a}poller {a}people {a}changed {a}ended %b news",
-                                     cache_script, fact->text, fact->bytes);
+    redisReply *reply = eval(fact->text, fact->bytes);
     MUST(reply != NULL && reply->type == REDIS_REPLY_STRING, "the script says: %s",
          reply == NULL ? context->errstr : reply->str);
     cJSON *answer = json_parse(reply->str, reply->len, NULL);
@@ -218,17 +224,15 @@ START_TEST(an_event_that_was_not_taken_is_not_known)
 {
     static const char fact[] = "{\"what\":\"told\",\"number\":\"" NUMBER_TEXT "\",\"event\":\"5\",\"changed_at\":0,"
                                "\"reputation\":\"CRITICAL\"}";
-    static const char eval[] =
-        "EVAL %s 7 {a}lines {a}meta {a}events {a}poller {a}people {a}changed {a}ended %s news";
     redis_start(&redis);
     context = redis_connect(&redis);
     freeReplyObject(redisCommand(context, "SET {a}lines x")); /* writing the line fails */
-    redisReply *failed = redisCommand(context, eval, cache_script, fact);
+    redisReply *failed = eval(fact, sizeof fact - 1);
     MUST(failed->type == REDIS_REPLY_ERROR, "it did not fail");
     freeReplyObject(failed);
     freeReplyObject(redisCommand(context, "DEL {a}lines"));
     for (int again = 0; again < 2; again++) {
-        redisReply *reply = redisCommand(context, eval, cache_script, fact);
+        redisReply *reply = eval(fact, sizeof fact - 1);
         MUST(reply->type == REDIS_REPLY_STRING, "the script says: %s", reply->str);
         MUST(strstr(reply->str, "\"proven\":\"CRITICAL\"") != NULL, "it is lost: %s", reply->str);
         MUST(strstr(reply->str, again ? "\"again\":true" : "\"again\":false") != NULL, "known: %s", reply->str);
@@ -244,9 +248,7 @@ END_TEST
 /* What the script answers to a fact that is written; the caller's. */
 static cJSON *run_script(const char *fact)
 {
-    redisReply *reply = redisCommand(context,
-                                     "EVAL %s 7 {a}lines {a}meta {a}events {a}poller {a}people {a}changed {a}ended %s news",
-                                     cache_script, fact);
+    redisReply *reply = eval(fact, strlen(fact));
     MUST(reply != NULL && reply->type == REDIS_REPLY_STRING, "the script says: %s",
          reply == NULL ? context->errstr : reply->str);
     cJSON *answer = json_parse(reply->str, reply->len, NULL);

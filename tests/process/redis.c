@@ -11,11 +11,15 @@
 
 #include "tests/support/ports.h"
 
+static const char *host_of(const struct redis *redis)
+{
+    return redis->host[0] == '\0' ? "127.0.0.1" : redis->host;
+}
+
 static redisContext *try_connect(const struct redis *redis)
 {
     const struct timeval limit = {.tv_sec = 1};
-    const char *host = redis->host[0] == '\0' ? "127.0.0.1" : redis->host;
-    return redis->port != 0 ? redisConnectWithTimeout(host, redis->port, limit) : redisConnectUnix(redis->socket);
+    return redis->port != 0 ? redisConnectWithTimeout(host_of(redis), redis->port, limit) : redisConnectUnix(redis->socket);
 }
 
 static bool answers(const struct redis *redis)
@@ -53,18 +57,16 @@ void redis_run(struct redis *redis, const char *const *arguments)
     AWAIT(answers(redis), "Redis does not answer: %s, port %u", redis->socket, redis->port);
 }
 
-void redis_start_with(struct redis *redis, uint16_t port, const char *const *more)
+void redis_run_server(struct redis *redis, const char *const *more)
 {
-    char text[8];
+    char port[8];
     const char *arguments[PROGRAM_ARGUMENTS_MAX + 1] = {NULL};
-    redis_open(redis, "redis");
-    redis->port = port;
-    snprintf(text, sizeof text, "%u", port);
+    snprintf(port, sizeof port, "%u", redis->port);
     /* a master waits for its replicas, five seconds when they come and ten when it ends, unless it is told not to */
     const char *const usual[] = {"--port",
-                                 text,
+                                 port,
                                  "--bind",
-                                 "127.0.0.1",
+                                 host_of(redis),
                                  "--unixsocket",
                                  redis->socket,
                                  "--save",
@@ -82,6 +84,13 @@ void redis_start_with(struct redis *redis, uint16_t port, const char *const *mor
     add(arguments, &count, usual);
     add(arguments, &count, more);
     redis_run(redis, arguments);
+}
+
+void redis_start_with(struct redis *redis, uint16_t port, const char *const *more)
+{
+    redis_open(redis, "redis");
+    redis->port = port;
+    redis_run_server(redis, more);
 }
 
 void redis_start(struct redis *redis)

@@ -21,6 +21,8 @@ void redis_start_with(struct redis *redis, uint16_t port, const char *const *mor
  * wanted. */
 void redis_open(struct redis *redis, const char *name);
 void redis_run(struct redis *redis, const char *const *arguments);
+/* ... or those of a server that keeps nothing, at its host and port, and more (NULL: none). */
+void redis_run_server(struct redis *redis, const char *const *more);
 /* A Sentinel on a port of its own, that watches the master on that one under the name `main`; `more` lines of its
  * configuration. Two of three must agree. */
 void redis_start_sentinel(struct redis *redis, uint16_t master_port, const char *more);

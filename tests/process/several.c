@@ -17,32 +17,9 @@ static bool truth[RIG_LINES]; /* CRITICAL? */
 static void run_redis(struct several *several, size_t i, bool follows)
 {
     struct redis *redis = &several->redis[i];
-    const char *arguments[] = {"--port",
-                               "6379",
-                               "--bind",
-                               redis->host,
-                               "--protected-mode",
-                               "no",
-                               "--save",
-                               "",
-                               "--appendonly",
-                               "no",
-                               "--dir",
-                               redis->folder,
-                               "--shutdown-timeout",
-                               "0",
-                               "--repl-diskless-sync-delay",
-                               "0",
-                               NULL,
-                               NULL,
-                               NULL,
-                               NULL};
-    if (follows) {
-        arguments[16] = "--replicaof";
-        arguments[17] = several->redis[1 - i].host;
-        arguments[18] = "6379";
-    }
-    redis_run(redis, arguments);
+    const char *const alone[] = {"--protected-mode", "no", NULL};
+    const char *const second[] = {"--protected-mode", "no", "--replicaof", several->redis[1 - i].host, "6379", NULL};
+    redis_run_server(redis, follows ? second : alone);
 }
 
 static void open_redis(struct several *several, struct redis *redis, const char *name, size_t machine, uint16_t port)
