@@ -150,12 +150,21 @@ static bool is_history(const struct seen *seen)
     return (place_tag(seen->place) & 1) != 0;
 }
 
+/* In a segment of which the whole disk shows nothing. */
+static bool is_retired(const struct copy *whole, const struct seen *seen)
+{
+    for (size_t i = 0; i < whole->count; i++)
+        if (place_tag(whole->records[i].place) == place_tag(seen->place))
+            return false;
+    return !is_history(seen);
+}
+
 /* The first record of the journal itself that is not there any more. */
 static store_place first_lost(const struct flip *flip)
 {
     size_t kept = 0, i = 0;
     for (size_t j = 0; j < flip->flipped.count; j++)
-        kept += !is_history(&flip->flipped.records[j]);
+        kept += !is_history(&flip->flipped.records[j]) && !is_retired(&flip->whole, &flip->flipped.records[j]);
     while (i + 1 < flip->whole.count && (is_history(&flip->whole.records[i]) || kept-- > 0))
         i++;
     return flip->whole.records[i].place;
@@ -183,21 +192,12 @@ static bool are_same(const struct seen *a, const struct seen *b)
     return a->kind == b->kind && a->key == b->key && a->seq == b->seq && a->check == b->check && a->place == b->place;
 }
 
-/* In a segment of which the whole disk shows nothing. */
-static bool is_retired(const struct copy *whole, const struct seen *seen)
-{
-    for (size_t i = 0; i < whole->count; i++)
-        if (place_tag(whole->records[i].place) == place_tag(seen->place))
-            return false;
-    return !is_history(seen);
-}
-
 /* What is found must be what was written, in its order. A last frame that looks torn may have been what said how far the
  * history counts: then some of that is missing, too, and what it was made of is still there. */
 static void compare(const struct flip *flip)
 {
     const struct copy *whole = &flip->whole, *flipped = &flip->flipped;
-    bool torn = flipped->count < whole->count;
+    bool torn = flipped->opened.torn_bytes_cut > whole->opened.torn_bytes_cut || flipped->count < whole->count;
     size_t at = 0;
     for (size_t i = 0; i < flipped->count; i++, at++) {
         while (torn && i < flipped->count && is_retired(whole, &flipped->records[i]))
@@ -225,7 +225,10 @@ static void judge(const struct flip *flip)
         return;
     if (flipped->err != ERR_NONE)
         deceived(flip, "says something else than that it is damaged");
-    if (flipped->count > whole->count || (flipped->count < whole->count && !may_be_torn(flip)))
+    size_t found = flipped->count;
+    for (size_t i = 0; i < flipped->count; i++)
+        found -= is_retired(whole, &flipped->records[i]);
+    if (found > whole->count || (found < whole->count && !may_be_torn(flip)))
         deceived(flip, "has lost records in silence");
     compare(flip);
 }
