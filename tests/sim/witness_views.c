@@ -69,7 +69,8 @@ static void check_stopped(const struct look *look)
     bool excused = look->reason == REASON_CONVERSATION_BUSY || look->reason == REASON_NOT_YET_DUE;
     if (look->line < 0 || excused)
         return;
-    if (lines_is_surely_critical(look->line, &since_us) && look->asked_us > since_us + SLACK_US &&
+    bool set = operators_may_have_set(look->line, look->asked_us - SLACK_US); /* a better word, which may just have ended */
+    if (!set && lines_is_surely_critical(look->line, &since_us) && look->asked_us > since_us + SLACK_US &&
         look->reason > REASON_LINE_RECOVERING)
         wrong(look, "the line was accepted to be CRITICAL");
     since_us = operators_paused_since_us(look->line, look->known->conversation, look->known->campaign);
