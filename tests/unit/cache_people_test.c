@@ -1,19 +1,12 @@
 /* cache_people_test.c — who must not be sent to, at one broker, with a Redis that does as the test says: what is lost, late,
  * not answered, sealed with another secret. */
 #include <sodium.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "broker/cache/cache_link.h"
-#include "tests/unit/core_suite.h"
-#include "tests/unit/fake_redis.h"
+#include "tests/unit/cache_suite.h"
 
 #define SECRET "one line that all the brokers of an account have"
 #define HANDLE "+14155550107"
 
-static struct fake_redis fake;
-static struct cache_link *link;
-static struct conf *conf;
 static struct cache_seal seal;
 
 static void persist(void *self, struct instant now, struct effects *out)
@@ -41,29 +34,6 @@ static size_t keys(void *self, uint32_t account, const char *handle, uint64_t *r
     return 1;
 }
 
-static void asks_poll(void *self, uint32_t account)
-{
-    (void)self;
-    (void)account;
-}
-
-static void turn(void)
-{
-    for (int i = 0; i < 16; i++) {
-        cache_link_turn(link, rig->now, true, &rig->out);
-        persist(NULL, rig->now, &rig->out);
-        fake_redis_turn(&fake);
-    }
-}
-
-static void pass(int64_t ms)
-{
-    rig->now.mono_ms += ms;
-    rig->now.wall_ms += ms;
-    fake.clock_ms += ms;
-    turn();
-}
-
 static void suppress(const char *handle)
 {
     struct core_suppress ask = {.token = 5, .recipient = key_of(handle), .handle = handle, .reason = "r", .by = "ops"};
@@ -84,50 +54,18 @@ static bool is_suppressed(const char *handle)
     return core_suppression_view(rig->core, 0, key_of(handle), &view);
 }
 
-static void open_link(void)
-{
-    const struct cache_link_options options = {.conf = conf,
-                                               .core = rig->core,
-                                               .persist = persist,
-                                               .poll = asks_poll,
-                                               .seal = &seal,
-                                               .keys = keys};
-    link = cache_link_new(&options);
-    turn();
-    ck_assert(cache_link_is_up(link));
-}
-
 static void begin_store(void)
 {
-    char text[512];
-    struct conf_problem problem;
     ck_assert_int_ge(sodium_init(), 0);
     ck_assert(cache_seal_make(&seal, SECRET));
-    fake_redis_open(&fake);
-    int bytes = snprintf(text, sizeof text, ACCOUNT_CONF "cache: {kind: redis, redis: \"redis+unix://%s\"}\n", fake.path);
-    ck_assert_int_eq(conf_parse(&conf, text, (size_t)bytes, "t.yaml", "/tmp", NULL, 0, &problem), ERR_NONE);
-    begin_with(text, 1);
+    link_options = (struct cache_link_options){.persist = persist, .seal = &seal, .keys = keys};
+    begin_apart(ACCOUNT_CONF);
 }
 
-static void begin(void)
+static void begin_people(void)
 {
     begin_store();
     open_link();
-}
-
-static void reconnect(void)
-{
-    fake_redis_drop(&fake);
-    turn();
-    pass(5000);
-    ck_assert(cache_link_is_up(link));
-}
-
-static void end(void)
-{
-    cache_link_free(&link);
-    fake_redis_close(&fake);
-    conf_free(&conf);
 }
 
 /* As Redis has one: `members` say why. */
@@ -148,7 +86,7 @@ static const char *read_of(const char *one, int64_t upto)
     return text;
 }
 
-static void news(const char *one)
+static void news_of(const char *one)
 {
     char text[1200];
     snprintf(text, sizeof text, "\"people\":[%s]", one);
@@ -170,7 +108,7 @@ static int said(const char *list, size_t nth)
 
 START_TEST(a_message_that_is_lost_is_made_up_for_by_the_next_reading)
 {
-    begin();
+    begin_people();
     fake.read = read_of(person(&seal, "default", HANDLE, "\"blocked\":900"), 5);
     ck_assert(!is_suppressed(HANDLE));
     pass(5000);
@@ -188,7 +126,7 @@ END_TEST
 
 START_TEST(what_is_not_answered_is_told_again_with_all_the_rest)
 {
-    begin();
+    begin_people();
     fake.no_facts = true;
     suppress(HANDLE);
     turn();
@@ -206,7 +144,7 @@ END_TEST
 
 START_TEST(what_the_script_fails_on_is_told_again_over_the_same_connection)
 {
-    begin();
+    begin_people();
     unsigned connections = fake.connections;
     fake.error = "-ERR user_script:1: no script: 0, on @user_script:1.\r\n";
     suppress(HANDLE);
@@ -243,15 +181,15 @@ END_TEST
 START_TEST(what_is_sealed_with_another_secret_or_of_another_account_stops_nobody)
 {
     struct cache_seal other;
-    begin();
+    begin_people();
     ck_assert(cache_seal_make(&other, SECRET "."));
-    news(person(&other, "default", HANDLE, "\"blocked\":900"));
+    news_of(person(&other, "default", HANDLE, "\"blocked\":900"));
     ck_assert(!is_suppressed(HANDLE));
-    news(person(&seal, "second", HANDLE, "\"blocked\":900"));
+    news_of(person(&seal, "second", HANDLE, "\"blocked\":900"));
     ck_assert(!is_suppressed(HANDLE));
-    news(person(&seal, "default", HANDLE, "\"blocked\":\"now\""));
+    news_of(person(&seal, "default", HANDLE, "\"blocked\":\"now\""));
     ck_assert(!is_suppressed(HANDLE));
-    news(person(&seal, "default", HANDLE, "\"blocked\":900"));
+    news_of(person(&seal, "default", HANDLE, "\"blocked\":900"));
     ck_assert(is_suppressed(HANDLE));
     end();
 }
@@ -259,11 +197,11 @@ END_TEST
 
 START_TEST(what_is_told_right_now_is_not_ended_by_older_news)
 {
-    begin();
+    begin_people();
     fake.mute = true;
     rig->now.wall_ms = 800; /* this broker's clock is far behind */
     suppress(HANDLE);
-    news(person(&seal, "default", HANDLE, "\"over\":{\"operator\":900}"));
+    news_of(person(&seal, "default", HANDLE, "\"over\":{\"operator\":900}"));
     ck_assert(is_suppressed(HANDLE));
     end();
 }
@@ -271,13 +209,13 @@ END_TEST
 
 START_TEST(what_has_ended_here_does_not_come_back_before_redis_knows)
 {
-    begin();
+    begin_people();
     suppress(HANDLE);
     turn();
     fake.mute = true;
     unsuppress(HANDLE);
     turn();
-    news(person(&seal, "default", HANDLE, "\"operator\":900"));
+    news_of(person(&seal, "default", HANDLE, "\"operator\":900"));
     ck_assert(!is_suppressed(HANDLE));
     fake.mute = false;
     fake_redis_forget(&fake);
@@ -296,12 +234,12 @@ END_TEST
 /* What an operator ends is said by since when it held, and by no clock that may be a little ahead. */
 START_TEST(an_end_says_what_was_known_here_when_it_was_said)
 {
-    begin();
+    begin_people();
     rig->now.wall_ms = 800;
     suppress(HANDLE);
     turn();
-    news(person(&seal, "default", HANDLE, "\"operator\":900")); /* another said so, too */
-    news(person(&seal, "default", HANDLE, "\"operator\":900,\"opted_out\":850"));
+    news_of(person(&seal, "default", HANDLE, "\"operator\":900")); /* another said so, too */
+    news_of(person(&seal, "default", HANDLE, "\"operator\":900,\"opted_out\":850"));
     int64_t at_ms = fake.clock_ms;
     unsuppress(HANDLE);
     turn();
@@ -321,7 +259,7 @@ END_TEST
  * of it anew. */
 START_TEST(who_is_passed_over_because_something_of_theirs_ends_is_read_again)
 {
-    begin();
+    begin_people();
     suppress(HANDLE);
     turn();
     fake.error = "-ERR user_script:1: no script: 0, on @user_script:1.\r\n";
@@ -347,8 +285,7 @@ END_TEST
 /* What the script fails on does not keep everybody else from being read, nor itself from being closed again. */
 START_TEST(an_end_on_which_the_script_always_fails_is_skipped)
 {
-    struct cache_view view;
-    begin();
+    begin_people();
     suppress(HANDLE);
     turn();
     fake.error = "-ERR user_script:1: no script: 0, on @user_script:1.\r\n";
@@ -361,8 +298,7 @@ START_TEST(an_end_on_which_the_script_always_fails_is_skipped)
     ck_assert(!is_suppressed(HANDLE) && fake.read_after < 1);
     for (int i = 0; i < 12; i++)
         pass(1000);
-    cache_link_view(link, rig->now, &view);
-    ck_assert_uint_eq(view.owed, 0);
+    ck_assert_uint_eq(view().owed, 0);
     ck_assert(is_suppressed(HANDLE));
     ck_assert(fake.read_after > 4);
     ck_assert_uint_eq(fake.connections, 2);
@@ -373,16 +309,14 @@ END_TEST
 /* Tries are counted over one connection: what was lost on its way is no failure. */
 START_TEST(what_redis_never_answered_is_never_skipped)
 {
-    struct cache_view view;
-    begin();
+    begin_people();
     suppress(HANDLE);
     turn();
     fake.no_facts = true;
     unsuppress(HANDLE);
     for (int i = 0; i < 15; i++)
         pass(3000);
-    cache_link_view(link, rig->now, &view);
-    ck_assert_uint_eq(view.owed, 1);
+    ck_assert_uint_eq(view().owed, 1);
     end();
 }
 END_TEST
@@ -430,16 +364,16 @@ START_TEST(a_name_that_was_erased_here_does_not_come_back_and_is_hidden_there_to
     core_suppress(rig->core, &nameless, rig->now, &rig->out);
     persist(NULL, rig->now, &rig->out);
     open_link();
-    news(person(&seal, "default", HANDLE, "\"opted_out\":900"));
+    news_of(person(&seal, "default", HANDLE, "\"opted_out\":900"));
     ck_assert_str_eq(name_kept(), "");
     turn();
     ck_assert_int_eq(said("hide", 0), 1);
     fake_redis_forget(&fake);
-    news(person(&seal, "default", HANDLE, "\"hidden\":true,\"opted_out\":900"));
+    news_of(person(&seal, "default", HANDLE, "\"hidden\":true,\"opted_out\":900"));
     ck_assert_int_eq(said("hide", 0), 0);
     end();
-    begin(); /* who is new here is known by name */
-    news(person(&seal, "default", HANDLE, "\"opted_out\":900"));
+    begin_people(); /* who is new here is known by name */
+    news_of(person(&seal, "default", HANDLE, "\"opted_out\":900"));
     ck_assert_str_eq(name_kept(), HANDLE);
     end();
 }
@@ -448,7 +382,7 @@ END_TEST
 /* Everything is lost there, without as much as a lost connection. */
 START_TEST(an_emptied_redis_is_told_everything_again)
 {
-    begin();
+    begin_people();
     suppress(HANDLE);
     turn();
     pass(5000);
