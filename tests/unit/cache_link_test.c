@@ -1,5 +1,5 @@
-/* cache_link_test.c — the broker's end of the shared cache: its connection, and what it tells, when Redis takes it twice, by
- * halves, or answers nothing at all. */
+/* cache_link_test.c — the broker's end of the shared cache: its connection, and what it tells, when Redis takes it twice,
+ * by halves, or answers nothing at all. */
 #include "broker/core/merge.h"
 #include "tests/unit/cache_suite.h"
 
