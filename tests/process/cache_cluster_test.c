@@ -11,9 +11,10 @@
 #include "second.h"
 
 #define NODES 3
+#define SPARE NODES /* the replica, where there is one */
 #define STUCK "an account's keys stay between two nodes"
 
-static struct redis node[NODES];
+static struct redis node[NODES + 1];
 static struct rig rig;
 static struct second other;
 static char address[256];
@@ -46,32 +47,44 @@ static bool says(size_t i, const char *command, const char *text)
     return holds;
 }
 
+/* `where`: its address, to be given room for. */
+static void start_node(size_t i, char where[24])
+{
+    char bus[8];
+    snprintf(bus, sizeof bus, "%u", rig_free_port());
+    const char *const more[] = {
+        "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000", NULL};
+    redis_start_with(&node[i], rig_free_port(), more);
+    snprintf(where, 24, "127.0.0.1:%u", node[i].port);
+}
+
+static void order(const char *const *words)
+{
+    struct program cli = {.name = "/usr/bin/redis-cli"};
+    snprintf(cli.log, sizeof cli.log, "%s/order.log", node[0].folder);
+    program_start(&cli, words);
+    MUST(program_wait(&cli, LIMIT_MS) == 0, "redis-cli --cluster %s", words[1]);
+    program_forget(&cli);
+}
+
 static void start_cluster(void)
 {
-    char bus[8], ports[NODES][24];
+    char ports[NODES][24];
     const char *create[16] = {"--cluster", "create"};
     for (size_t i = 0; i < NODES; i++) {
-        snprintf(bus, sizeof bus, "%u", rig_free_port());
-        const char *const more[] = {
-            "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000", NULL};
-        redis_start_with(&node[i], rig_free_port(), more);
-        snprintf(ports[i], sizeof ports[i], "127.0.0.1:%u", node[i].port);
+        start_node(i, ports[i]);
         create[2 + i] = ports[i];
     }
     create[2 + NODES] = "--cluster-yes";
-    struct program cli = {.name = "/usr/bin/redis-cli"};
-    snprintf(cli.log, sizeof cli.log, "%s/create.log", node[0].folder);
-    program_start(&cli, create);
-    MUST(program_wait(&cli, LIMIT_MS) == 0, "no Cluster");
-    program_forget(&cli);
+    order(create);
     for (size_t i = 0; i < NODES; i++)
         AWAIT(says(i, "CLUSTER INFO", "cluster_state:ok"), "node %zu does not think that all is well", i);
 }
 
-static size_t owner_of(const char *account)
+static size_t owner_seen_by(size_t at, const char *account)
 {
-    redisReply *reply = ask(0, "CLUSTER SLOTS");
-    const struct redis_host asked = {.name = "127.0.0.1", .port = node[0].port};
+    redisReply *reply = ask(at, "CLUSTER SLOTS");
+    const struct redis_host asked = {.name = "127.0.0.1", .port = node[at].port};
     struct redis_host host;
     MUST(cache_cluster_find(reply, cache_cluster_slot(account), &asked, &host), "nobody has the slot");
     freeReplyObject(reply);
@@ -79,6 +92,27 @@ static size_t owner_of(const char *account)
     while (node[i].port != host.port)
         i++;
     return i;
+}
+
+static size_t owner_of(const char *account)
+{
+    return owner_seen_by(0, account);
+}
+
+static void start_replica(size_t of)
+{
+    char where[24], known[24], follows[64];
+    redisReply *id = ask(of, "CLUSTER MYID");
+    snprintf(follows, sizeof follows, "slave %s", id->str);
+    start_node(SPARE, where);
+    snprintf(known, sizeof known, "127.0.0.1:%u", node[of].port);
+    const char *const add[] = {
+        "--cluster", "add-node", where, known, "--cluster-slave", "--cluster-master-id", id->str, NULL};
+    order(add);
+    freeReplyObject(id);
+    AWAIT(says(SPARE, "INFO replication", "master_link_status:up"), "it does not follow");
+    for (size_t i = 0; i < NODES; i++) /* by hearsay; who does not know it does not vote for it */
+        AWAIT(says(i, "CLUSTER NODES", follows), "node %zu does not hear of it", i);
 }
 
 static void set_slot(size_t at, const char *how, size_t id_of)
@@ -159,6 +193,8 @@ static void end(void)
     rig_close(&rig);
     for (size_t i = 0; i < NODES; i++)
         redis_end(&node[i]);
+    if (node[SPARE].port != 0)
+        redis_end(&node[SPARE]);
 }
 
 /* covers: key cache.redis */
@@ -252,6 +288,29 @@ START_TEST(a_node_that_is_away_is_away_and_comes_back)
 }
 END_TEST
 
+/* Nobody tells the Cluster, nor the brokers. */
+START_TEST(a_replica_that_takes_over_by_itself_is_found_and_told_what_was_said_meanwhile)
+{
+    long status;
+    begin();
+    size_t owner = owner_of("default"), other_node = (owner + 1) % NODES;
+    start_replica(owner);
+    rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
+    AWAIT(both(0, "closed"), "not closed at both");
+    program_kill(&node[owner].program);
+    AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.rig.broker, "cache_away"), "nobody says so");
+    rig_set_line(&rig, 1, "\"reputation\":\"CRITICAL\",\"list\":false");
+    AWAIT(rig_line_is(&rig, 1, "closed", NULL), "its own webhook does not close it");
+    cJSON_Delete(rig_ask(&rig, "PUT", "/v1/suppressions/default/%2B14155550107", "{\"reason\":\"by letter\"}", &status));
+    MUST(status == 200, "not taken: %ld", status);
+    AWAIT(owner_seen_by(other_node, "default") == SPARE, "the replica does not take over");
+    AWAIT(both(1, "closed"), "the new master is not found, or not told");
+    AWAIT(holds_people(SPARE, 1), "the new master does not hear who was suppressed");
+    MUST(both(0, "closed") && both(2, "open"), "something was forgotten");
+    end();
+}
+END_TEST
+
 START_TEST(the_brokers_user_is_enough_for_a_cluster)
 {
     begin_as("lineward@");
@@ -266,5 +325,6 @@ int main(void)
     return RUN_TESTS("cache_cluster", 120, an_accounts_slot_moves_while_it_is_in_use,
                      who_is_missing_at_a_slots_new_node_is_told_again,
                      a_slot_that_stays_between_two_nodes_is_away_until_it_is_settled,
-                     a_node_that_is_away_is_away_and_comes_back, the_brokers_user_is_enough_for_a_cluster);
+                     a_node_that_is_away_is_away_and_comes_back,
+                     a_replica_that_takes_over_by_itself_is_found_and_told_what_was_said_meanwhile, the_brokers_user_is_enough_for_a_cluster);
 }
