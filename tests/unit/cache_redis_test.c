@@ -69,6 +69,7 @@ static void answer_script(struct peer *peer)
 static void answer_subscribe(const struct peer *peer, const char *channel)
 {
     char text[256];
+    ck_assert_ptr_nonnull(channel);
     snprintf(text, sizeof text, "*3\r\n$9\r\nsubscribe\r\n$%zu\r\n%s\r\n:1\r\n", strlen(channel), channel);
     if (!is_mute)
         say(peer, text);
