@@ -28,7 +28,8 @@ static void *new_string(const redisReadTask *task, char *text, size_t bytes)
 static void *new_array(const redisReadTask *task, array_count count)
 {
     const struct cache_bound *bound = task->privdata;
-    bool good = count >= 0 && takes(task, (size_t)count * sizeof(redisReply *));
+    size_t most = CACHE_BOUND_BYTES / sizeof(redisReply *), many = (size_t)count;
+    bool good = takes(task, many > most ? CACHE_BOUND_BYTES + 1 : many * sizeof(redisReply *));
     return good ? bound->plain->createArray(task, count) : NULL;
 }
 
