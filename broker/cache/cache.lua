@@ -126,16 +126,25 @@ local function take_if_not_better(line, to)
     return true
 end
 
+-- Of one moment the worse word wins, in both orders: what is better than what an event of that moment told is taken out.
+local function take_out_better(line)
+    if fact.changed_at == 0 or fact.changed_at ~= line.event_at then
+        return
+    end
+    if fact.reputation and BADNESS[fact.reputation] < BADNESS[line.word] then
+        fact.reputation = nil
+    end
+    if fact.service and fact.service ~= 'FLAGGED' and line.service == 'FLAGGED' then
+        fact.service = nil
+    end
+end
+
+-- Is the event older than what one told before, or is nothing left of it?
 local function is_overtaken(line)
-    if fact.changed_at == 0 or line.event_at == 0 then
-        return false
-    end
-    if fact.changed_at ~= line.event_at then
-        return fact.changed_at < line.event_at
-    end
-    local better = fact.reputation and BADNESS[fact.reputation] < BADNESS[line.word]
-    local lifts = fact.service and fact.service ~= 'FLAGGED' and line.service == 'FLAGGED'
-    return better or lifts
+    local had_some = fact.reputation or fact.service
+    take_out_better(line)
+    local older = fact.changed_at ~= 0 and fact.changed_at < line.event_at
+    return older or (had_some and not fact.reputation and not fact.service)
 end
 
 local function told_reputation(line)

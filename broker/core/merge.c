@@ -77,17 +77,24 @@ static bool take_if_not_better(struct change_line *known, struct moments *moment
 
 /* ---- webhooks ---- */
 
-/* Is the event older than what an event told before, or as old and better? */
-static bool is_overtaken(const struct change_line *known, const struct core_line_fact *fact)
+/* Of one moment the worse word wins, in both orders: what is better than what an event of that moment told is taken out. */
+static struct core_line_fact without_better(const struct change_line *known, const struct core_line_fact *told)
 {
-    if (fact->changed_at_ms == 0 || known->event_at_ms == 0)
-        return false;
-    if (fact->changed_at_ms != known->event_at_ms)
-        return fact->changed_at_ms < known->event_at_ms;
-    bool better = fact->has_reputation &&
-                  reputation_badness(fact->reputation) < reputation_badness((enum reputation)known->word);
-    bool lifts = fact->has_service && fact->service != SERVICE_FLAGGED && known->service == SERVICE_FLAGGED;
-    return better || lifts;
+    struct core_line_fact fact = *told;
+    if (fact.changed_at_ms == 0 || fact.changed_at_ms != known->event_at_ms)
+        return fact;
+    fact.has_reputation &= reputation_badness(fact.reputation) >= reputation_badness((enum reputation)known->word);
+    fact.has_service &= fact.service == SERVICE_FLAGGED || known->service != SERVICE_FLAGGED;
+    return fact;
+}
+
+/* Is the event older than what one told before, or is nothing left of it? */
+static bool is_overtaken(const struct change_line *known, const struct core_line_fact *told,
+                         const struct core_line_fact *fact)
+{
+    bool older = told->changed_at_ms != 0 && told->changed_at_ms < known->event_at_ms;
+    bool had_some = told->has_reputation || told->has_service;
+    return older || (had_some && !fact->has_reputation && !fact->has_service);
 }
 
 static void told_reputation(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
@@ -133,19 +140,20 @@ bool merge_only_worse(const struct change_line *known, struct core_line_fact *fa
     return fact->has_reputation || fact->has_service;
 }
 
-struct merged merge_told(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
+struct merged merge_told(struct change_line *known, struct moments *moments, const struct core_line_fact *told,
                          struct instant now)
 {
-    struct merged merged = {.overtaken = is_overtaken(known, fact)};
+    const struct core_line_fact fact = without_better(known, told);
+    struct merged merged = {.overtaken = is_overtaken(known, told, &fact)};
     if (merged.overtaken)
         return merged;
-    moments->event = fact->arrived_mono_ms;
-    known->event_at_ms = fact->changed_at_ms == 0 ? now.wall_ms : fact->changed_at_ms;
+    moments->event = fact.arrived_mono_ms;
+    known->event_at_ms = fact.changed_at_ms == 0 ? now.wall_ms : fact.changed_at_ms;
     known->heard_at_ms = now.wall_ms;
-    if (fact->has_reputation)
-        told_reputation(known, moments, fact, now, &merged);
-    if (fact->has_service)
-        told_service(known, moments, fact, now, &merged);
+    if (fact.has_reputation)
+        told_reputation(known, moments, &fact, now, &merged);
+    if (fact.has_service)
+        told_service(known, moments, &fact, now, &merged);
     return merged;
 }
 

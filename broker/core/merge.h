@@ -40,7 +40,7 @@ bool merge_only_worse(const struct change_line *known, struct core_line_fact *fa
 int reputation_badness(enum reputation reputation);
 
 /* A webhook. */
-struct merged merge_told(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
+struct merged merge_told(struct change_line *known, struct moments *moments, const struct core_line_fact *told,
                          struct instant now);
 /* A line of a good poll. */
 struct merged merge_polled(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,

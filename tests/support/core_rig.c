@@ -482,6 +482,13 @@ void rig_tell_service(struct rig *rig, uint32_t line, enum service service, int6
     tell_line(rig, &fact, line, changed_at_ms);
 }
 
+void rig_tell_both(struct rig *rig, uint32_t line, enum reputation word, enum service service, int64_t changed_at_ms)
+{
+    struct core_line_fact fact = {
+        .has_reputation = true, .reputation = word, .has_service = true, .service = service};
+    tell_line(rig, &fact, line, changed_at_ms);
+}
+
 struct core_result rig_result(const struct effect *job, enum outcome outcome)
 {
     return (struct core_result){.peer = job->peer,

@@ -100,6 +100,7 @@ void rig_poll(struct rig *rig, uint32_t lines,
 void rig_poll_all(struct rig *rig, uint32_t lines, enum reputation word);
 void rig_tell(struct rig *rig, uint32_t line, enum reputation word, int64_t changed_at_ms);
 void rig_tell_service(struct rig *rig, uint32_t line, enum service service, int64_t changed_at_ms);
+void rig_tell_both(struct rig *rig, uint32_t line, enum reputation word, enum service service, int64_t changed_at_ms);
 struct core_result rig_result(const struct effect *job, enum outcome outcome);
 void rig_answer(struct rig *rig, const struct core_result *result);
 void rig_sent(struct rig *rig, const struct effect *job);

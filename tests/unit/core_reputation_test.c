@@ -361,6 +361,17 @@ START_TEST(of_two_words_of_one_moment_the_worse_wins_in_both_orders)
 }
 END_TEST
 
+/* Each part of an event for itself. Found by the simulation: two events came while the clock stood behind both, which made
+ * their moments one, and that the line was flagged got lost with its better word. */
+START_TEST(of_one_moment_a_better_word_takes_no_flag_with_it)
+{
+    told(REPUTATION_CRITICAL);
+    rig_tell_both(rig, 0, REPUTATION_HEALTHY, SERVICE_FLAGGED, rig->now.wall_ms);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_FLAGGED);
+    ck_assert_int_eq(rig_line(rig, 0).status, REPUTATION_CRITICAL);
+}
+END_TEST
+
 START_TEST(of_flagged_and_active_in_one_moment_flagged_wins_in_both_orders)
 {
     told_service(SERVICE_FLAGGED);
@@ -442,6 +453,7 @@ int main(void)
         a_late_event_changes_nothing,
         a_late_critical_does_not_overrule_newer_news,
         of_two_words_of_one_moment_the_worse_wins_in_both_orders,
+        of_one_moment_a_better_word_takes_no_flag_with_it,
         of_flagged_and_active_in_one_moment_flagged_wins_in_both_orders,
         a_poll_never_overwrites_an_event_that_came_after_its_start,
         the_first_word_is_taken_at_once_and_an_unheard_line_asks_for_a_poll,
