@@ -21,6 +21,7 @@ static struct {
     bool suppressed[CAST_CONVERSATIONS], ever_suppressed[CAST_CONVERSATIONS];
     int64_t failed_us[CAST_LINES]; /* what waited there, the last time it was asked for; 0: never */
     bool ramped[CAST_LINES];
+    int64_t jumped_us; /* the wall clock, last */
 } operators;
 
 static struct known *known_of(const struct wish *wish)
@@ -95,7 +96,8 @@ void known_answered(const struct wish *wish, enum code code)
     struct known *known = known_of(wish);
     if (known == NULL)
         return;
-    if (known_begins(wish->act) && code == CODE_NONE && known->ends == wish->ends) {
+    bool over = wish->for_ms != 0 && operators.jumped_us >= wish->asked_us; /* may be: its end is a time of the wall clock */
+    if (known_begins(wish->act) && code == CODE_NONE && known->ends == wish->ends && !over) {
         if (!is_sure(known))
             known->since_us = now_us();
         known->surely = true;
@@ -223,6 +225,7 @@ static void forget_end(struct known *known)
 
 void operators_wall_jumps(void)
 {
+    operators.jumped_us = now_us();
     for (int scope = 0; scope < PAUSE_SCOPE_COUNT; scope++)
         for (int target = 0; target < CAST_ALL; target++)
             forget_end(&operators.paused[scope][target]);
