@@ -39,8 +39,11 @@ static bool end_list(struct core *core, uint32_t at, struct instant now, struct 
         }
         slot = next;
     }
-    if (first != NOBODY && can_end(&core->jobs[first]))
-        job_end(core, first, &ending, now, out);
+    if (first == NOBODY || !can_end(&core->jobs[first]))
+        return true;
+    if (!effects_have_room(out)) /* many conversations may be purged at once */
+        return false;
+    job_end(core, first, &ending, now, out);
     return true;
 }
 

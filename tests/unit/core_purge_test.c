@@ -1,5 +1,6 @@
 /* core_purge_test.c — a keyword stops everything that waits for its sender, wherever it waits, and the later of two words
  * counts (linq-api.md 5.4). */
+#include "broker/core/effects.h"
 #include "tests/unit/core_suite.h"
 
 #define RECIPIENT 7000
@@ -81,6 +82,30 @@ START_TEST(a_long_backlog_ends_in_slices_and_all_of_it)
     ck_assert_uint_lt(rig->record_count - before, 3000); /* the webhook is not kept waiting */
     rig_pass(rig, 100);
     ck_assert_uint_eq(ended(JOB_SUPPRESSED), JOBS);
+}
+END_TEST
+
+/* A recipient may have a conversation in each of thousands of pools. */
+START_TEST(conversations_for_which_there_is_no_room_are_ended_by_and_by)
+{
+    enum { HOMES = 300, ROOM = 100 };
+    uint64_t all[HOMES];
+    begin_with(POOLS, 2);
+    for (int i = 0; i < HOMES; i++) {
+        struct core_enqueue job = rig_job(100 + (uint64_t)i, CLASS_TRANSACTIONAL);
+        all[i] = job.conversation;
+        rig_enqueue(rig, &job);
+    }
+    const struct core_suppress suppress = {
+        .token = 5, .recipient = RECIPIENT, .reason = "by letter", .by = "ops", .conversations = all, .conversation_count = HOMES};
+    size_t room = rig->out.change_room;
+    rig->out.change_room = EFFECTS_ROOM_STEP + ROOM;
+    core_suppress(rig->core, &suppress, rig->now, &rig->out);
+    ck_assert_uint_lt(rig->out.change_count, HOMES);
+    rig_keep(rig);
+    rig->out.change_room = room;
+    rig_pass(rig, 100);
+    ck_assert_uint_eq(ended(JOB_SUPPRESSED), HOMES);
 }
 END_TEST
 
@@ -186,6 +211,7 @@ int main(void)
     const TTest *const tests[] = {
         a_keyword_ends_what_waits_in_every_pool_of_the_account_but_in_no_group,
         a_long_backlog_ends_in_slices_and_all_of_it,
+        conversations_for_which_there_is_no_room_are_ended_by_and_by,
         all_ends_though_the_first_steps_out_of_the_way_meanwhile,
         what_was_leased_ends_when_it_comes_back_unsent,
         an_unknown_outcome_is_settled_though_its_recipient_opted_out,
