@@ -218,6 +218,14 @@ void sim_mark(struct sim *sim, uint64_t value)
     pthread_mutex_unlock(&sim->lock);
 }
 
+uint64_t sim_calls(struct sim *sim, enum sim_call call)
+{
+    pthread_mutex_lock(&sim->lock);
+    uint64_t calls = sim->calls[call];
+    pthread_mutex_unlock(&sim->lock);
+    return calls;
+}
+
 /* ---- faults; the lock is held ---- */
 
 static enum sim_fault fault(struct sim *sim, enum sim_call call)

@@ -407,7 +407,7 @@ START_TEST(no_file_is_replaced_while_a_backup_is_made)
     int file = sim->io.open_read(sim->io.self, SIM_FOLDER "/store");
     ck_assert_int_ge(file, 0);
     ck_assert_int_eq(sim->io.lock(sim->io.self, file), 0);
-    uint64_t renamed = sim->calls[SIM_CALL_RENAME];
+    uint64_t renamed = sim_calls(sim, SIM_CALL_RENAME);
     ck_assert_int_eq(store_pass_begin(store, &ask), ERR_NONE);
     for (unsigned i = 0; i < 60; i++) {
         store_clean(store, batch, now_ms, 1000); /* what was being cleaned is the owner's to finish */
@@ -416,7 +416,7 @@ START_TEST(no_file_is_replaced_while_a_backup_is_made)
     store_pass_state(store, &state);
     ck_assert(state.on);
     ck_assert_uint_eq(state.bytes_done, 0);
-    ck_assert_uint_le(sim->calls[SIM_CALL_RENAME], renamed + 2); /* but for the segment that is made ready */
+    ck_assert_uint_le(sim_calls(sim, SIM_CALL_RENAME), renamed + 2); /* but for the segment that is made ready */
     sim->io.close(sim->io.self, file);
     for (; state.on; store_pass_state(store, &state)) {
         settle();
