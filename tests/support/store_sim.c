@@ -218,6 +218,13 @@ void sim_mark(struct sim *sim, uint64_t value)
     pthread_mutex_unlock(&sim->lock);
 }
 
+void sim_set_quota(struct sim *sim, uint64_t bytes)
+{
+    pthread_mutex_lock(&sim->lock);
+    sim->quota = bytes;
+    pthread_mutex_unlock(&sim->lock);
+}
+
 uint64_t sim_calls(struct sim *sim, enum sim_call call)
 {
     pthread_mutex_lock(&sim->lock);

@@ -99,7 +99,8 @@ void sim_resize(struct sim_inode *file, uint64_t size);
 int sim_name_count(const struct sim *sim);
 const char *sim_name_at(const struct sim *sim, int i);
 uint64_t sim_bytes(struct sim *sim); /* of all files */
-uint64_t sim_calls(struct sim *sim, enum sim_call call); /* so far, also while a store is open */
+void sim_set_quota(struct sim *sim, uint64_t bytes); /* also while a store is open */
+uint64_t sim_calls(struct sim *sim, enum sim_call call); /* so far; likewise */
 /* A copy of all files, nothing else; costs little. */
 struct sim *sim_copy(const struct sim *sim);
 

@@ -465,9 +465,9 @@ START_TEST(a_pass_that_has_no_room_says_so_and_leaves_all_as_it_was)
 {
     struct seen seen;
     make_all();
-    sim->quota = 1; /* whatever cleaning gives back meanwhile */
+    sim_set_quota(sim, 1); /* whatever cleaning gives back meanwhile */
     ck_assert_int_ne(pass(&seen, true), 0);
-    sim->quota = 0;
+    sim_set_quota(sim, 0);
     ck_assert_int_eq(pass(&seen, false), 0);
     check_notes(&seen, NOTES);
     clean(3);
