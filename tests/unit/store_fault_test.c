@@ -13,13 +13,6 @@
 #define CALLS_MAX     400
 
 /* The store's threads may be at the disk at any moment. */
-static void set_quota(struct sim *sim, uint64_t bytes)
-{
-    pthread_mutex_lock(&sim->lock);
-    sim->quota = bytes;
-    pthread_mutex_unlock(&sim->lock);
-}
-
 static void set_fault(struct sim *sim, enum sim_fault fault, enum sim_call call, uint64_t at, bool once)
 {
     pthread_mutex_lock(&sim->lock);
@@ -168,7 +161,7 @@ START_TEST(a_full_disk_is_said_and_no_failure_and_it_recovers)
     struct model *model = model_new(5);
     struct store_problem problem;
     const char *why = NULL;
-    set_quota(sim, 9 * SEGMENT_BYTES);
+    sim_set_quota(sim, 9 * SEGMENT_BYTES);
     model->alive_max = 6000;
     model->body_max = 4000;
     model->heeds_full = true;
@@ -206,7 +199,7 @@ START_TEST(the_reserve_takes_commits_after_the_disk_is_full)
         ck_assert(model_settle(model));
         store_status_read(model->store, &status);
     } while (status.free_segments < 2);
-    set_quota(sim, sim_bytes(sim));
+    sim_set_quota(sim, sim_bytes(sim));
     ck_assert(!store_is_full(model->store));
     for (unsigned i = 0; i < 20; i++) { /* more than one segment, less than three */
         model_wall_ms += 1000;
@@ -249,7 +242,7 @@ START_TEST(a_reserve_that_is_used_up_is_said_and_all_goes_on_when_there_is_room)
         model_bear(model, 3000);
         ck_assert(model_settle(model));
     } while (status_of(model).free_segments < 2);
-    set_quota(sim, sim_bytes(sim));
+    sim_set_quota(sim, sim_bytes(sim));
     for (unsigned i = 0; i < 1400; i++) /* four segments, where there are three */
         model_bear(model, 3000);
     ck_assert(model_turn(model, 0));
@@ -258,7 +251,7 @@ START_TEST(a_reserve_that_is_used_up_is_said_and_all_goes_on_when_there_is_room)
     ck_assert(status_of(model).waits);
     ck_assert(model_turn(model, 100)); /* what comes meanwhile is kept */
     ck_assert_uint_lt(store_durable(model->store), model->submitted);
-    set_quota(sim, 0);
+    sim_set_quota(sim, 0);
     wait_until_it_waits(model, false);
     ck_assert(model_settle(model));
     ck_assert(turns_until_full(model, false));
@@ -310,7 +303,7 @@ START_TEST(on_a_full_disk_a_segment_without_room_for_its_history_keeps_no_other_
         ck_assert(model_settle(model));
         store_status_read(model->store, &status);
     } while (status.free_segments < 2);
-    set_quota(sim, sim_bytes(sim));
+    sim_set_quota(sim, sim_bytes(sim));
     for (unsigned i = 0; !store_is_full(model->store); i++) {
         ck_assert_uint_lt(i, 2000);
         model_set(model, i % MODEL_VALUES, i + 1);
@@ -387,7 +380,7 @@ START_TEST(segments_are_an_eighth_of_a_small_disk_at_most)
     struct sim *sim = sim_new();
     struct model *model = model_new(6);
     struct store_problem problem;
-    set_quota(sim, 24u << 20);
+    sim_set_quota(sim, 24u << 20);
     ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, 64u << 20, &problem), ERR_NONE);
     ck_assert(model_turn(model, 10));
     ck_assert(model_settle(model));
