@@ -197,14 +197,13 @@ void net_connect(struct net_socket *socket, const char *name, const char *endpoi
 bool net_has_room(const struct net_socket *client)
 {
     return client->connection_count > 0 && client->connections[0]->client.up &&
-           client->connections[0]->server.on_its_way < QUEUE_MAX;
+           client->connections[0]->server.on_its_way.count < QUEUE_MAX;
 }
 
 /* ---- on its way ---- */
 
-struct flight {
+struct flight { /* an arrival: of whatever is next in order */
     struct connection *connection;
-    struct packet *packet;
     bool to_server;
 };
 
@@ -214,16 +213,14 @@ static void arrive(void *self, uint64_t arg)
     struct connection *connection = flight->connection;
     struct end *end = flight->to_server ? &connection->server : &connection->client;
     (void)arg;
-    end->on_its_way--;
     if (connection->lost || !end->up || end->socket == NULL || end->socket->closed) {
-        packet_free(flight->packet);
+        packet_free(queue_take(&end->on_its_way));
         fault(FAULT_MESSAGE_LOST);
-    } else if (now_us() < end->held_until_us) { /* as all before it: in order */
-        end->on_its_way++;
+    } else if (now_us() < end->held_until_us) {
         ground_at(end->held_until_us + 1, arrive, flight, 0);
         return;
     } else {
-        queue_add(&end->socket->inbox, flight->packet);
+        queue_add(&end->socket->inbox, queue_take(&end->on_its_way));
         tell(end->socket);
     }
     free(flight);
@@ -244,8 +241,8 @@ static void fly(struct connection *connection, struct end *to, struct packet *pa
     if (at_us < to->held_until_us)
         at_us = to->held_until_us + 1;
     to->last_us = at_us;
-    to->on_its_way++;
-    *flight = (struct flight){connection, packet, to == &connection->server};
+    queue_add(&to->on_its_way, packet);
+    *flight = (struct flight){connection, to == &connection->server};
     ground_at(at_us, arrive, flight, 0);
 }
 
@@ -278,7 +275,7 @@ int net_send_from_server(struct net_socket *socket, const struct frame *frames, 
     struct connection *connection = net_connection_of(socket, frames[0].data, frames[0].bytes);
     if (connection == NULL)
         return EHOSTUNREACH;
-    if (connection->client.on_its_way >= QUEUE_MAX)
+    if (connection->client.on_its_way.count >= QUEUE_MAX)
         return EAGAIN;
     if (net_broker_says != NULL)
         net_broker_says(connection->name, frames + 1, count - 1);

@@ -17,7 +17,7 @@ struct end { /* of a connection: what comes to it */
     bool up;                   /* it believes in the connection */
     int64_t last_us;           /* when the newest packet on its way to it arrives */
     int64_t held_until_us;     /* nothing arrives before */
-    size_t on_its_way;
+    struct queue on_its_way;   /* arrives in the order in which it was sent, whatever held it up */
 };
 
 struct connection {

@@ -192,7 +192,7 @@ static int refusal(const struct net_socket *socket, const void *id, size_t bytes
         return (events_of(socket) & ZMQ_POLLOUT) != 0 ? 0 : EAGAIN;
     const struct connection *connection = net_connection_of(socket, id, bytes);
     if (connection != NULL)
-        return connection->client.on_its_way >= QUEUE_MAX ? EAGAIN : 0;
+        return connection->client.on_its_way.count >= QUEUE_MAX ? EAGAIN : 0;
     return socket->type == ZMQ_ROUTER ? EHOSTUNREACH : 0;
 }
 
