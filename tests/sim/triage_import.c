@@ -225,6 +225,7 @@ static void enqueue(void *self, uint64_t number)
         known->until_ms = known->expires_ms = moment_of(item->document, "expires_at");
         known->due_ms = moment_of(item->document, "send_after");
         known->has_expiry = known->until_ms != 0;
+        known->requeued = false; /* whatever became of the other after the export */
         reference_offered(copy);
         note(about_job(copy), "triage: job %d is enqueued again as job %d", item->job, copy);
     }
