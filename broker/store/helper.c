@@ -207,7 +207,7 @@ static bool wants_index(const struct store *store, const struct segment *segment
 }
 
 /* Sealed, without an index file, and the batch at its end is durable wherever it ends. */
-static struct segment *to_index(struct store *store)
+struct segment *helper_to_index(const struct store *store)
 {
     uint64_t durable = atomic_load(&store->durable);
     for (size_t i = 0; i < store->data.count; i++)
@@ -221,7 +221,7 @@ static struct segment *to_index(struct store *store)
 
 static bool make_index(struct store *store)
 {
-    struct segment *segment = to_index(store);
+    struct segment *segment = helper_to_index(store);
     if (segment == NULL)
         return false;
     segment->refs++;

@@ -345,6 +345,8 @@ bool copies_fill(struct store *store, const struct store_batch *row, const struc
 /* ---- helper.c ---- */
 
 void *helper_run(void *store);
+/* The next segment that is to have an index file, or is getting it; the lock is held. NULL: all have theirs. */
+struct segment *helper_to_index(const struct store *store);
 /* Removes a spare file; false: there is none. The lock is held, and let go of meanwhile. */
 bool spare_drop(struct store *store);
 /* As io->reserve(), but gives spare files up for it when the disk is full. */

@@ -408,5 +408,6 @@ void store_status_read(const struct store *store, struct store_status *out)
     out->full = atomic_load(&store->full);
     out->waits = atomic_load(&store->waits);
     out->cleaning = store->cleaning.turn != CLEAN_IDLE || store->cleaning.look;
+    out->indexing = helper_to_index(store) != NULL;
     pthread_mutex_unlock(&locked->lock);
 }

@@ -235,6 +235,7 @@ struct store_status {
     int64_t disk_free_bytes;       /* for us, on the store's file system; -1: not known */
     bool full, waits;
     bool cleaning; /* something is being cleaned, waits for a commit, or is to be looked for */
+    bool indexing; /* a segment's index file is not written yet: its bytes are in none of the sums */
 };
 void store_status_read(const struct store *store, struct store_status *out);
 

@@ -381,7 +381,8 @@ bool model_settle(struct model *model)
     return false;
 }
 
-/* Until cleaning rests. The store's word may already have been heard while settling: so not for long. */
+/* Until cleaning rests, and what is on the disk is counted. The store's word may already have been heard while settling,
+ * and of an index file it says none: so not for long. */
 static bool clean_through(struct model *model, int64_t now_ms)
 {
     struct store_status status;
@@ -390,9 +391,9 @@ static bool clean_through(struct model *model, int64_t now_ms)
         if (!model_settle(model))
             return false;
         store_status_read(model->store, &status);
-        if (!more && status.cleaning)
+        if (!more && (status.cleaning || status.indexing))
             wait_for_store(model, 5);
-    } while (status.cleaning);
+    } while (status.cleaning || status.indexing);
     return true;
 }
 
