@@ -91,10 +91,10 @@ static enum store_passed pass_head(struct erasing *work, const struct store_reco
     if (count == 0)
         return STORE_PASSED_AS_IT_IS;
     work->records++;
-    if (record_encode(change, masked) == record->head_bytes)
-        memcpy(head, masked, record->head_bytes);
-    else /* an older head, which is shorter */
-        named_in(work->hash, work->person, (char *)head, record->head_bytes, true);
+    size_t bytes = record_encode(change, masked);
+    if (bytes > record->head_bytes) /* an older head, which is shorter and stays what it is, its version too */
+        bytes = record->head_bytes;
+    memcpy(head + 1, masked + 1, bytes - 1);
     return STORE_PASSED_CHANGED;
 }
 

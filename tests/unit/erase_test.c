@@ -207,6 +207,30 @@ START_TEST(an_older_head_is_masked_where_it_stands)
 }
 END_TEST
 
+/* Where a text ends its length says, and the next one's length may look like one more digit of a number. */
+START_TEST(in_an_older_head_what_stands_beside_a_name_hides_no_part_of_it)
+{
+    struct suppression_text text = {.recipient = PERSON};
+    struct change change = {.kind = CHANGE_SUPPRESSION,
+                            .suppression = {.key = 9, .cause = SUPPRESS_OPERATOR, .since_ms = 5, .text = &text}};
+    struct record_storage storage;
+    for (int length = '0'; length <= '9'; length++) {
+        memset(text.reason, 'x', (size_t)length);
+        text.reason[length] = '\0';
+        begin(true);
+        show(&change, NULL, NULL, NULL, NULL);
+        shown.head[0] = 2;
+        shown.record.head_bytes -= 1; /* without the last text's length */
+        ck_assert_int_eq(visit(), STORE_PASSED_CHANGED);
+        struct change read = read_back(&storage);
+        ck_assert_str_eq(storage.suppression.recipient, "+***********");
+        ck_assert_str_eq(storage.suppression.reason, text.reason);
+        ck_assert_int_eq(read.suppression.since_ms, 5);
+        ck_assert_uint_eq(shown.head[0], 2);
+    }
+}
+END_TEST
+
 START_TEST(an_audit_record_keeps_what_was_done)
 {
     struct change_audit audit = {.number = 300, .by = "ann"};
@@ -246,6 +270,7 @@ int main(void)
     tcase_add_test(tcase, a_suppression_keeps_all_but_the_name);
     tcase_add_test(tcase, an_operators_reputation_keeps_all_but_the_name);
     tcase_add_test(tcase, an_older_head_is_masked_where_it_stands);
+    tcase_add_test(tcase, in_an_older_head_what_stands_beside_a_name_hides_no_part_of_it);
     tcase_add_test(tcase, an_audit_record_keeps_what_was_done);
     tcase_add_test(tcase, a_pass_that_fails_is_waited_for_twice_as_long_each_time_up_to_ten_minutes);
     suite_add_tcase(suite, tcase);
