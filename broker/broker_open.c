@@ -13,6 +13,7 @@
 
 #include "broker/archive.h"
 #include "broker/broker_part.h"
+#include "broker/edge/named.h"
 #include "broker/identity.h"
 #include "broker/store/record.h"
 #include "lineward/log.h"
@@ -164,11 +165,13 @@ static void poll_for_cache(void *self, uint32_t account)
     feed_link_poll(broker->feed, account);
 }
 
-static size_t keys_of(void *self, uint32_t account, const char *handle, uint64_t *recipient,
+static size_t keys_of(void *self, uint32_t account, const char *handle, struct cache_person *out,
                       uint64_t conversations[CONF_POOLS_MAX])
 {
     const struct broker *broker = self;
-    *recipient = keyed_hash(&broker->hash, KEYED_RECIPIENT, broker->conf->accounts[account].name, handle, strlen(handle));
+    const char *name = broker->conf->accounts[account].name;
+    out->person = named_person(&broker->hash, handle);
+    out->recipient = keyed_hash(&broker->hash, KEYED_RECIPIENT, name, handle, strlen(handle));
     return recipients_homes(&broker->hash, broker->conf, account, handle, conversations);
 }
 

@@ -19,9 +19,12 @@
 #define CACHE_LINK_FDS CACHE_REDIS_FDS
 
 typedef void (*cache_persist)(void *self, struct instant now, struct effects *out);
-/* This store's own keyed hash of an account's recipient, and those of the direct conversations that there may be with them;
- * returns how many these are. */
-typedef size_t (*cache_keys)(void *self, uint32_t account, const char *handle, uint64_t *recipient,
+struct cache_person {   /* this store's own keyed hashes of ... */
+    uint64_t person;    /* the handle alone */
+    uint64_t recipient; /* the account and the handle */
+};
+/* Likewise of the direct conversations that there may be with them; returns how many these are. */
+typedef size_t (*cache_keys)(void *self, uint32_t account, const char *handle, struct cache_person *out,
                              uint64_t conversations[CONF_POOLS_MAX]);
 
 struct cache_link_options {

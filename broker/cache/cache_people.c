@@ -316,7 +316,7 @@ static void note_unread(struct cache_people *people, uint32_t account)
     people->said_unread = true;
 }
 
-/* Somebody who was erased here, and Redis has not heard of that, or not any more. */
+/* Somebody who was erased here, or is being erased, and Redis has not heard of that, or not any more. */
 static bool is_nameless(const struct cache_people *people, uint32_t account, uint64_t recipient)
 {
     struct suppression_view view;
@@ -343,8 +343,11 @@ static void take(struct cache_people *people, uint32_t account, const cJSON *obj
         at->passed_over = true; /* until Redis knows that; what was said since may hold all the same */
         return;
     }
-    shared.conversation_count = options->keys(options->keys_self, account, handle, &shared.recipient, homes);
-    shared.handle = json_bool(object, "hidden", false) ? NULL : handle;
+    struct cache_person keys;
+    shared.conversation_count = options->keys(options->keys_self, account, handle, &keys, homes);
+    shared.recipient = keys.recipient;
+    bool hidden = json_bool(object, "hidden", false);
+    shared.handle = hidden || core_erases(options->core, keys.person) ? NULL : handle;
     shared.only_more = at->walks || at->telling > 0;
     unsigned untold;
     if (!core_suppression_shared(options->core, &shared, &untold, now, out) && !people->said_full) {
@@ -357,7 +360,7 @@ static void take(struct cache_people *people, uint32_t account, const cJSON *obj
     people->taking = false;
     if (untold != 0)
         tell_known(people, account, handle, untold, shared.recipient, now);
-    if (shared.handle != NULL && is_nameless(people, account, shared.recipient))
+    if (!hidden && is_nameless(people, account, shared.recipient))
         owe_hidden(people, account, handle, now);
 }
 

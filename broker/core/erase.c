@@ -258,10 +258,8 @@ static void walk_jobs(struct core *core, struct erasure *erasure, struct instant
 
 /* ---- forgetting ---- */
 
-static void hide_names(struct core *core, const struct change_erasure *change, struct instant now, struct effects *out)
+static void hide_pauses(struct core *core, const struct change_erasure *change, struct instant now, struct effects *out)
 {
-    for (uint32_t r = 0; r < change->recipient_count; r++)
-        suppression_hide(core, change->recipients[r], now, out);
     for (uint32_t p = 1; p < core->pauses_end; p++) {
         struct change_pause *pause = &core->pauses[p].change;
         bool named = pause->name[0] != '\0' || pause->reason[0] != '\0';
@@ -314,7 +312,7 @@ void erase_wake(struct core *core, struct instant now, struct effects *out)
         return;
     }
     erasure->jobs_out = 0;
-    hide_names(core, &erasure->change, now, out);
+    hide_pauses(core, &erasure->change, now, out);
     erasure->stays = !forget_all(core, erasure, now, out);
     if (erasure->stays) {
         step_aside(core, erasure, now);
@@ -348,7 +346,6 @@ static void keep_opt_out(struct core *core, const struct core_erase *ask, uint64
     if (ask->dry_run || conversation->health != CHAT_OPTED_OUT || account >= ask->recipient_count)
         return;
     suppression_text_set(&nameless, NULL, NULL, NULL);
-    suppression_hide(core, ask->recipients[account], now, out); /* before it is said anew: of many accounts at once */
     suppression_add(core, account, ask->recipients[account], SUPPRESS_OPTED_OUT, moment_ms(conversation->health_at),
                     &nameless, now, out);
 }
@@ -364,6 +361,8 @@ static void begin(struct core *core, struct erasure *erasure, const struct core_
     memcpy(erasure->change.by, ask->by, strnlen(ask->by, NAME_MAX_BYTES));
     for (size_t r = 0; r < ask->recipient_count && r < ERASURE_RECIPIENTS_MAX; r++)
         erasure->change.recipients[erasure->change.recipient_count++] = ask->recipients[r];
+    for (size_t r = 0; r < ask->recipient_count && !ask->dry_run; r++)
+        suppression_hide(core, ask->recipients[r], now, out);
     for (size_t k = 0; k < ask->key_count; k++) {
         if (conversation_find(core, ask->keys[k]) == NOBODY)
             continue;

@@ -149,9 +149,11 @@ static struct change_suppression *record(struct core *core, const struct suppres
 /* For a cache that others share; `handle` NULL or "": not known. */
 static void name(struct core *core, struct change_suppression *change, const char *handle)
 {
+    if (handle == NULL || *handle == '\0')
+        return;
     char *copy = core->suppression_handles[core->suppression_handle_next++ % SUPPRESSION_CHANGES];
     set(copy, sizeof *core->suppression_handles, handle);
-    change->handle = *copy == '\0' ? NULL : copy;
+    change->handle = copy;
 }
 
 static void end(struct core *core, struct suppressed *suppressed, const char *handle, int64_t wrote_ms,

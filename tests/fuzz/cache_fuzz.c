@@ -21,13 +21,13 @@ static void persist(void *self, struct instant now, struct effects *out)
     rig_keep(rig);
 }
 
-static size_t keys(void *self, uint32_t account, const char *handle, uint64_t *recipient,
+static size_t keys(void *self, uint32_t account, const char *handle, struct cache_person *out,
                    uint64_t conversations[CONF_POOLS_MAX])
 {
     (void)self;
     (void)account;
     fuzz_check(strcmp(handle, HANDLE) == 0); /* nobody else was sealed with it */
-    *recipient = 7;
+    *out = (struct cache_person){.person = 8, .recipient = 7};
     conversations[0] = 7;
     return 1;
 }

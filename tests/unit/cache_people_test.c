@@ -24,12 +24,18 @@ static uint64_t key_of(const char *handle)
     return strtoull(handle + 1, NULL, 10);
 }
 
-static size_t keys(void *self, uint32_t account, const char *handle, uint64_t *recipient,
+/* Whatever the account. */
+static uint64_t person_of(const char *handle)
+{
+    return key_of(handle) + 1;
+}
+
+static size_t keys(void *self, uint32_t account, const char *handle, struct cache_person *out,
                    uint64_t conversations[CONF_POOLS_MAX])
 {
     (void)self;
     (void)account;
-    *recipient = key_of(handle);
+    *out = (struct cache_person){.person = person_of(handle), .recipient = key_of(handle)};
     conversations[0] = key_of(handle);
     return 1;
 }
@@ -379,6 +385,22 @@ START_TEST(a_name_that_was_erased_here_does_not_come_back_and_is_hidden_there_to
 }
 END_TEST
 
+/* An order to erase, in which no account is named: what is known of them elsewhere is heard meanwhile. */
+START_TEST(a_name_that_comes_while_it_is_erased_here_is_not_kept_and_is_hidden_there_too)
+{
+    const struct core_erase order = {.token = 5, .person = person_of(HANDLE), .by = "ops"};
+    begin_people();
+    core_erase(rig->core, &order, rig->now, &rig->out);
+    persist(NULL, rig->now, &rig->out);
+    news_of(person(&seal, "default", HANDLE, "\"opted_out\":900"));
+    ck_assert(is_suppressed(HANDLE));
+    ck_assert_str_eq(name_kept(), "");
+    turn();
+    ck_assert_int_eq(said("hide", 0), 1);
+    end();
+}
+END_TEST
+
 /* Everything is lost there, without as much as a lost connection. */
 START_TEST(an_emptied_redis_is_told_everything_again)
 {
@@ -410,6 +432,7 @@ int main(void)
                                   what_redis_never_answered_is_never_skipped,
                                   one_on_whom_the_script_always_fails_keeps_nobody_else_from_being_told_and_read,
                                   a_name_that_was_erased_here_does_not_come_back_and_is_hidden_there_too,
+                                  a_name_that_comes_while_it_is_erased_here_is_not_kept_and_is_hidden_there_too,
                                   an_emptied_redis_is_told_everything_again};
     return run_suite("cache_people", tests, sizeof tests / sizeof *tests);
 }

@@ -461,6 +461,46 @@ START_TEST(a_suppression_holds_on_without_a_name)
 }
 END_TEST
 
+/* In each of the most accounts that there may be. Whoever shares what they know is to forget the name, too. */
+START_TEST(a_name_is_hidden_in_every_account_at_once)
+{
+    uint64_t recipients[CONF_ACCOUNTS_MAX];
+    const struct core_erase ask = {
+        .token = 5, .person = PERSON, .recipients = recipients, .recipient_count = CONF_ACCOUNTS_MAX, .by = "ann"};
+    for (size_t r = 0; r < CONF_ACCOUNTS_MAX; r++) {
+        recipients[r] = RECIPIENT + r;
+        const struct core_suppress suppress = {
+            .token = 3, .recipient = recipients[r], .handle = HANDLE, .reason = "asked on the phone", .by = "ann"};
+        core_suppress(rig->core, &suppress, rig->now, &rig->out);
+        rig_keep(rig);
+    }
+    core_erase(rig->core, &ask, rig->now, &rig->out);
+    for (size_t r = 0; r < CONF_ACCOUNTS_MAX; r++) { /* in the same turn, others, of whom no name is known */
+        const struct core_suppress nameless = {.token = 4, .recipient = RECIPIENT + CONF_ACCOUNTS_MAX + r, .by = "bob"};
+        core_suppress(rig->core, &nameless, rig->now, &rig->out);
+    }
+    size_t hidden = 0;
+    for (size_t c = 0; c < rig->out.change_count; c++) {
+        const struct change_suppression *change = &rig->out.changes[c].suppression;
+        if (rig->out.changes[c].kind != CHANGE_SUPPRESSION || !change->hides)
+            continue;
+        ck_assert_str_eq(change->handle, HANDLE);
+        hidden++;
+    }
+    ck_assert_uint_eq(hidden, CONF_ACCOUNTS_MAX);
+    rig_keep(rig);
+    for (int start = 0; start < 2; start++) {
+        for (size_t r = 0; r < CONF_ACCOUNTS_MAX; r++) {
+            struct suppression_view view;
+            ck_assert(core_suppression_view(rig->core, 0, recipients[r], &view));
+            ck_assert_str_eq(view.text.recipient, "");
+            ck_assert_str_eq(view.text.reason, "");
+        }
+        rig_restart(rig, 10);
+    }
+}
+END_TEST
+
 START_TEST(no_dead_letter_comes_back_to_somebody_who_is_being_erased)
 {
     rig_send(rig, HOME, CLASS_TRANSACTIONAL);
@@ -716,6 +756,7 @@ int main(void)
         a_restart_goes_on_wherever_it_was,
         what_was_forgotten_stays_so_over_restarts_and_a_later_job_begins_anew,
         a_suppression_holds_on_without_a_name,
+        a_name_is_hidden_in_every_account_at_once,
         no_dead_letter_comes_back_to_somebody_who_is_being_erased,
         who_opted_out_in_their_chat_is_not_written_to_when_it_is_forgotten,
         a_group_that_opted_out_is_not_written_to_when_one_of_them_was_erased,
