@@ -28,6 +28,11 @@ static void wish_for(struct wish wish)
     }
 }
 
+void operators_settle(int job)
+{
+    wish_for((struct wish){.act = ACT_SETTLE, .job = job});
+}
+
 /* ---- the admin API, to whom they speak ---- */
 
 static void import_again(void *self, uint64_t conversation)
@@ -160,7 +165,7 @@ static void wish_job(struct stream *stream)
             continue;
         if (witness_is_told_unknown(job)) {
             fault(FAULT_SETTLED);
-            wish_for((struct wish){.act = ACT_SETTLE, .job = job});
+            operators_settle(job);
             return;
         }
         if (cast_jobs[job].final && cast_jobs[job].end == JOB_FAILED && chance(stream, 400)) {

@@ -12,6 +12,7 @@ void operators_begin(void);
 void operators_mishap(struct stream *stream); /* one of them does something */
 void operators_heal(void);                    /* everything that was stopped may go */
 bool operators_are_done(void);                /* nothing waits for an answer */
+void operators_settle(int job);               /* they are asked to say what became of it */
 
 /* ---- for the admin API (desk.h) ---- */
 bool operators_serve(struct core *core, struct instant now, struct effects *out); /* false: they wish nothing */

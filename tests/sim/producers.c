@@ -14,6 +14,7 @@
 #include "tests/sim/fiber.h"
 #include "tests/sim/house.h"
 #include "tests/sim/net.h"
+#include "tests/sim/operators.h"
 #include "tests/sim/posts.h"
 #include "tests/sim/reference.h"
 #include "tests/sim/wants.h"
@@ -252,7 +253,7 @@ static void ask_cancel(struct producer *producer)
 }
 
 /* A group that the provider has lost cannot answer in a chat that the broker knows: what waits for its answer waits
- * for good. */
+ * for good. One that came back from the dead letters may have been sent: only somebody's word ends it. */
 static bool cancel_hopeless(struct producer *producer)
 {
     for (int job = 0; job < cast_job_count; job++) {
@@ -260,6 +261,8 @@ static bool cancel_hopeless(struct producer *producer)
             !cast_is_group(cast_jobs[job].conversation) || !witness_waits_for_answer(job))
             continue;
         cancel(producer, job);
+        if (cast_jobs[job].requeued)
+            operators_settle(job);
         return true;
     }
     return false;
