@@ -269,7 +269,8 @@ struct change_erasure {
     uint64_t jobs, conversations, records; /* ended, forgotten, overwritten so far */
     uint64_t person;                       /* hash of the handle alone */
     uint16_t recipient_count, key_count;
-    uint64_t recipients[ERASURE_RECIPIENTS_MAX]; /* of account and handle, of the first accounts: what is said of them meanwhile is not kept at all */
+    uint64_t recipients[ERASURE_RECIPIENTS_MAX]; /* of the first accounts and the handle: what is said of them meanwhile
+                                                    is not kept at all, elsewhere without the name */
     uint64_t keys[ERASURE_KEYS_MAX];             /* of conversations, sorted */
     char by[NAME_MAX_BYTES + 1];
 };

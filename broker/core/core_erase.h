@@ -24,6 +24,8 @@ void core_erase(struct core *core, const struct core_erase *ask, struct instant 
 /* Is that one being erased? Then no job to them is to be offered. */
 bool core_erases(const struct core *core, uint64_t person);
 bool core_is_erasing(const struct core *core); /* anybody */
+/* Is that one being erased, or has that been done since then (steady clock)? A restart forgets the latter. */
+bool core_erased_since(const struct core *core, uint64_t person, int64_t mono_ms);
 struct erasure_task { /* what the shell is to do now */
     uint64_t id;
     bool rewrites; /* overwrite what names them or belongs to these conversations; else find the conversations */

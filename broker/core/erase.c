@@ -111,9 +111,18 @@ bool erase_holds(const struct core *core, uint64_t conversation)
 
 bool core_erases(const struct core *core, uint64_t person)
 {
-    for (uint32_t i = 0; i < ERASURES_MAX; i++)
-        if (is_open(&core->erasures[i]) && !core->erasures[i].dry && core->erasures[i].change.person == person)
+    return core_erased_since(core, person, TIME_NEVER);
+}
+
+bool core_erased_since(const struct core *core, uint64_t person, int64_t mono_ms)
+{
+    for (uint32_t i = 0; i < ERASURES_MAX; i++) {
+        const struct erasure *erasure = &core->erasures[i];
+        bool is_it = is_open(erasure) ? erasure->change.person == person
+                                      : erasure->was == person && erasure->done_mono_ms >= mono_ms;
+        if (erasure->used && !erasure->dry && is_it)
             return true;
+    }
     return false;
 }
 
@@ -427,6 +436,8 @@ void core_erasure_rewritten(struct core *core, uint64_t id, uint64_t records, bo
     if (!change->more && !more) {
         change->state = ERASURE_DONE;
         change->done_ms = now.wall_ms;
+        erasure->was = change->person;
+        erasure->done_mono_ms = now.mono_ms;
         change->person = 0;
         change->recipient_count = 0;
         memset(change->recipients, 0, sizeof change->recipients);

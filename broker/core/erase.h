@@ -15,6 +15,8 @@ struct erasure {
     uint32_t waits;    /* how often it let others go on, because a job was out, or for that */
     uint64_t jobs_out; /* of its jobs, those that were with a worker, or of unknown outcome, when they were looked at */
     uint64_t files;    /* a dry run: records that would be overwritten */
+    uint64_t was;          /* done: whose it was, for what was asked before and is told afterwards; not recorded */
+    int64_t done_mono_ms;
 };
 
 void erase_wake(struct core *core, struct instant now, struct effects *out); /* MONO_ERASE */

@@ -217,7 +217,7 @@ static void take_slot(struct admin *admin, struct exchange *x)
     admin->slots[admin->next_slot] = x;
 }
 
-static void take_arrived(struct admin *admin)
+static void take_arrived(struct admin *admin, struct instant now)
 {
     eventfd_t count;
     struct queue arrived = {.last = &arrived.first};
@@ -228,6 +228,7 @@ static void take_arrived(struct admin *admin)
     pthread_mutex_unlock(&admin->mutex);
     for (struct exchange *x; (x = queue_take(&arrived)) != NULL;) {
         take_slot(admin, x);
+        x->begun_mono_ms = now.mono_ms;
         run_later(admin, x);
     }
 }
@@ -252,7 +253,7 @@ bool admin_serve(struct admin *admin, struct core *core, struct instant now, str
                               .core = core,
                               .now = now,
                               .out = out};
-    take_arrived(admin);
+    take_arrived(admin, now);
     if (out->effect_room - out->effect_count < ROOM_NEEDED || out->change_room - out->change_count < ROOM_NEEDED)
         return admin->running.first != NULL;
     size_t used = out->effect_count;

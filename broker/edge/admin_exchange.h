@@ -74,6 +74,7 @@ struct exchange {
     struct exchange *next; /* in the list that holds it */
     uint64_t token;        /* and of its slot */
     bool is_running;       /* in the list of those to be called */
+    int64_t begun_mono_ms; /* when the owner first saw it */
     int phase;             /* the handler's own */
     uint64_t cursor;
     size_t limit;

@@ -236,7 +236,7 @@ static void write_record(struct admin_turn *turn, struct exchange *x, enum code 
     json_close(out, '}');
     memcpy(trail->record.by, x->grant.name, sizeof trail->record.by);
     if (!out->failed)
-        named_hide_json(turn->core, turn->options->hash, out->text, out->bytes);
+        named_hide_json(turn->core, turn->options->hash, x->begun_mono_ms, out->text, out->bytes);
     core_audit(turn->core, &trail->record, written(out), turn->now, turn->out);
 }
 

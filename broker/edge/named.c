@@ -11,10 +11,11 @@
 #define HOME_DIGITS      10 /* of a number in North America, whose country code its people seldom write */
 #define GAP_MARKS_MAX    4  /* ") - " between two groups of digits */
 
-struct wanted { /* one person, or (`core`) everybody who is being erased */
+struct wanted { /* one person, or (`core`) everybody who is being erased, or was so since then */
     const struct keyed_hash *hash;
     uint64_t person;
     const struct core *core;
+    int64_t since_mono_ms;
 };
 
 struct part {
@@ -45,7 +46,9 @@ static bool is_wanted(const struct wanted *wanted, const char *handle)
     if (!handle_normalize(handle, normal))
         return false;
     uint64_t person = named_person(wanted->hash, normal);
-    return wanted->core != NULL ? core_erases(wanted->core, person) : person == wanted->person;
+    if (wanted->core == NULL)
+        return person == wanted->person;
+    return core_erased_since(wanted->core, person, wanted->since_mono_ms);
 }
 
 /* ---- characters ---- */
@@ -277,21 +280,21 @@ size_t named_in_json(const struct keyed_hash *hash, uint64_t person, char *json,
 
 void named_hide(const struct core *core, const struct keyed_hash *hash, char *text)
 {
-    const struct wanted wanted = {.hash = hash, .core = core};
+    const struct wanted wanted = {.hash = hash, .core = core, .since_mono_ms = TIME_NEVER};
     if (core_is_erasing(core))
         find_in(&wanted, text, strlen(text), true);
 }
 
-void named_hide_json(const struct core *core, const struct keyed_hash *hash, char *json, size_t bytes)
+void named_hide_json(const struct core *core, const struct keyed_hash *hash, int64_t since_mono_ms, char *json,
+                     size_t bytes)
 {
-    const struct wanted wanted = {.hash = hash, .core = core};
-    if (core_is_erasing(core))
-        find_in_json(&wanted, json, bytes, true);
+    const struct wanted wanted = {.hash = hash, .core = core, .since_mono_ms = since_mono_ms};
+    find_in_json(&wanted, json, bytes, true);
 }
 
 const char *named_unless_erased(const struct core *core, const struct keyed_hash *hash, const char *handle)
 {
-    const struct wanted wanted = {.hash = hash, .core = core};
+    const struct wanted wanted = {.hash = hash, .core = core, .since_mono_ms = TIME_NEVER};
     return core_is_erasing(core) && handle != NULL && is_wanted(&wanted, handle) ? NULL : handle;
 }
 

@@ -24,7 +24,9 @@ size_t named_in(const struct keyed_hash *hash, uint64_t person, char *text, size
 size_t named_in_json(const struct keyed_hash *hash, uint64_t person, char *json, size_t bytes, bool masks);
 /* Likewise everybody who is being erased, in what is said meanwhile: before it is kept or written. */
 void named_hide(const struct core *core, const struct keyed_hash *hash, char *text);
-void named_hide_json(const struct core *core, const struct keyed_hash *hash, char *json, size_t bytes);
+/* And whose erasure was done since then (steady clock): what is written of a call that began before. */
+void named_hide_json(const struct core *core, const struct keyed_hash *hash, int64_t since_mono_ms, char *json,
+                     size_t bytes);
 /* The handle, or NULL if it is one of those. NULL is fine. */
 const char *named_unless_erased(const struct core *core, const struct keyed_hash *hash, const char *handle);
 #define ERASED_TEXT "to: a recipient is being erased: not before that is done"

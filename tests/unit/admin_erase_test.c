@@ -157,6 +157,39 @@ START_TEST(what_operators_say_meanwhile_names_nobody_who_is_being_erased)
 }
 END_TEST
 
+static void erase_them(void)
+{
+    const struct core_erase order = {.token = 5, .person = named_person(&rig.hash, PERSON), .by = "ann"};
+    rig.looked_up = NULL;
+    core_erase(rig.core, &order, rig.now, &rig.effects);
+    rig_commit();
+    found(1, NULL, 0);
+    core_erasure_rewritten(rig.core, 1, 0, false, rig.now, &rig.effects);
+    rig_commit();
+    ck_assert(!core_is_erasing(rig.core));
+}
+
+/* It reads what is on disk, and meanwhile they are erased; one that begins afterwards is about a stranger. */
+START_TEST(a_call_that_began_before_an_erasure_and_ends_behind_it_names_nobody)
+{
+    static const char job[] = "{\"id\":\"x\",\"pool\":\"eu\",\"to\":\"" PERSON "\",\"message\":{}}";
+    static const char cancel[] = "/v1/triage/cancel?to=%2B14155550190";
+    rig_expect("POST", "/v1/jobs", "operator-token", job, 200);
+    size_t since = rig.record_count;
+    rig.looked_up = erase_them;
+    rig_expect("POST", cancel, "operator-token", "{\"reason\":\"asked\"}", 200);
+    ck_assert(!core_is_erasing(rig.core));
+    ck_assert_ptr_null(rig.looked_up);
+    must_not_be_written(since);
+    rig.now.mono_ms++;
+    since = rig.record_count;
+    rig_expect("POST", cancel, "operator-token", "{\"reason\":\"wrong\"}", 200);
+    const struct change *last = &rig.records[rig.record_count - 1];
+    ck_assert_uint_gt(rig.record_count, since);
+    ck_assert(has(last->sections[SECTION_RESULT].data, last->sections[SECTION_RESULT].bytes));
+}
+END_TEST
+
 /* Its chat was forgotten with one of them, and what it said of them all was kept. */
 START_TEST(a_group_that_opted_out_is_let_go_by_naming_all_of_it)
 {
@@ -237,6 +270,7 @@ int main(void)
     tcase_add_test(tests, what_makes_no_sense_is_refused);
     tcase_add_test(tests, nobody_writes_to_them_before_it_is_done);
     tcase_add_test(tests, what_operators_say_meanwhile_names_nobody_who_is_being_erased);
+    tcase_add_test(tests, a_call_that_began_before_an_erasure_and_ends_behind_it_names_nobody);
     tcase_add_test(tests, a_group_that_opted_out_is_let_go_by_naming_all_of_it);
     tcase_add_test(tests, the_list_is_read_page_by_page_the_newest_first);
     tcase_add_test(tests, the_audit_says_which_order_it_was_and_not_whom_it_is_about);
