@@ -4,8 +4,9 @@
 
 #include "tests/unit/cache_suite.h"
 
-#define SECRET "one line that all the brokers of an account have"
-#define HANDLE "+14155550107"
+#define SECRET       "one line that all the brokers of an account have"
+#define HANDLE       "+14155550107"
+#define SCRIPT_FAILS "-ERR user_script:1: no script: 0, on @user_script:1.\r\n"
 
 static struct cache_seal seal;
 
@@ -152,7 +153,7 @@ START_TEST(what_the_script_fails_on_is_told_again_over_the_same_connection)
 {
     begin_people();
     unsigned connections = fake.connections;
-    fake.error = "-ERR user_script:1: no script: 0, on @user_script:1.\r\n";
+    fake.error = SCRIPT_FAILS;
     suppress(HANDLE);
     turn();
     fake.error = NULL;
@@ -261,17 +262,23 @@ START_TEST(an_end_says_what_was_known_here_when_it_was_said)
 }
 END_TEST
 
-/* Another broker was told that they opted out after we had ended something older: Redis keeps to that, and says nothing
- * of it anew. */
-START_TEST(who_is_passed_over_because_something_of_theirs_ends_is_read_again)
+/* They are suppressed, and the script fails on telling that it ended. */
+static void begin_with_an_end_that_fails(void)
 {
     begin_people();
     suppress(HANDLE);
     turn();
-    fake.error = "-ERR user_script:1: no script: 0, on @user_script:1.\r\n";
+    fake.error = SCRIPT_FAILS;
     fake.error_for = "ended";
     unsuppress(HANDLE);
     turn();
+}
+
+/* Another broker was told that they opted out after we had ended something older: Redis keeps to that, and says nothing
+ * of it anew. */
+START_TEST(who_is_passed_over_because_something_of_theirs_ends_is_read_again)
+{
+    begin_with_an_end_that_fails();
     fake.read = read_of(person(&seal, "default", HANDLE, "\"opted_out\":900"), 5);
     pass(5000);
     ck_assert(!is_suppressed(HANDLE));
@@ -291,13 +298,7 @@ END_TEST
 /* What the script fails on does not keep everybody else from being read, nor itself from being closed again. */
 START_TEST(an_end_on_which_the_script_always_fails_is_skipped)
 {
-    begin_people();
-    suppress(HANDLE);
-    turn();
-    fake.error = "-ERR user_script:1: no script: 0, on @user_script:1.\r\n";
-    fake.error_for = "ended";
-    unsuppress(HANDLE);
-    turn();
+    begin_with_an_end_that_fails();
     fake.read = read_of(person(&seal, "default", HANDLE, "\"operator\":900"), 5);
     for (int i = 0; i < 8; i++)
         pass(1000);
@@ -335,7 +336,7 @@ START_TEST(one_on_whom_the_script_always_fails_keeps_nobody_else_from_being_told
     suppress(HANDLE);
     suppress("+14155550108");
     cache_seal_id(&seal, "default", HANDLE, id);
-    fake.error = "-ERR user_script:1: no script: 0, on @user_script:1.\r\n";
+    fake.error = SCRIPT_FAILS;
     fake.error_for = id;
     open_link();
     fake_redis_forget(&fake);
