@@ -210,13 +210,26 @@ void rig_commit(struct rig *rig, size_t count)
         rig->waiting_first = rig->waiting_end = 0;
 }
 
-static void decode(const struct rig *rig, size_t i, struct record_storage *storage, struct change *change)
+void rig_read(const struct rig *rig, size_t i, struct record_storage *storage, struct change *change)
 {
     const struct rig_record *record = &rig->records[i];
     bool read = record_decode(record->kind, record->key, record->seq, rig->bytes + record->at, record->bytes, storage,
                               change);
     assert(read);
     (void)read;
+}
+
+bool rig_last(const struct rig *rig, enum change_kind kind, uint64_t key, struct record_storage *storage,
+              struct change *change)
+{
+    bool found = false;
+    for (size_t i = 0; i < rig->record_count; i++) {
+        if (rig->records[i].kind != kind || rig->records[i].key != key)
+            continue;
+        rig_read(rig, i, storage, change);
+        found = true;
+    }
+    return found;
 }
 
 static void move(struct rig *rig, size_t i)
@@ -283,7 +296,7 @@ static void replay(struct rig *into, const struct rig *from, size_t i)
         return;
     struct record_storage storage;
     struct change change;
-    decode(from, i, &storage, &change);
+    rig_read(from, i, &storage, &change);
     enum err err = core_restore(into->core, &change, record->past, i + 1);
     assert(err == ERR_NONE);
     (void)err;
@@ -351,6 +364,15 @@ size_t rig_count(const struct rig *rig, enum effect_kind kind)
     while (rig_told(rig, kind, count) != NULL)
         count++;
     return count;
+}
+
+struct effect rig_job_told(struct rig *rig)
+{
+    const struct effect *told = rig_told(rig, EFFECT_JOB, 0);
+    assert(told != NULL);
+    struct effect job = *told;
+    rig_forget(rig);
+    return job;
 }
 
 /* ---- events ---- */

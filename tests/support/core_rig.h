@@ -10,6 +10,8 @@
 #define RIG_START_MS INT64_C(1795428000000)
 #define RIG_TOLD_MAX 65536
 
+struct record_storage;
+
 struct rig_record {
     unsigned kind;
     uint64_t key, seq;
@@ -83,8 +85,15 @@ void rig_forget(struct rig *rig); /* told = nothing */
 /* The nth (from 0) thing told of that kind; NULL: none. */
 const struct effect *rig_told(const struct rig *rig, enum effect_kind kind, size_t nth);
 size_t rig_count(const struct rig *rig, enum effect_kind kind);
+/* The first JOB told, which there must be; told = nothing. */
+struct effect rig_job_told(struct rig *rig);
 /* Records of that kind (and key, unless 0) from `from` on. */
 size_t rig_records(const struct rig *rig, unsigned kind, uint64_t key, size_t from);
+/* What record `i` says, with its texts in *storage. */
+void rig_read(const struct rig *rig, size_t i, struct record_storage *storage, struct change *change);
+/* The last record of that kind and key. False: there is none. */
+bool rig_last(const struct rig *rig, enum change_kind kind, uint64_t key, struct record_storage *storage,
+              struct change *change);
 
 /* ---- events, with what tests seldom care about filled in ---- */
 struct core_enqueue rig_job(uint64_t conversation, enum job_class class);

@@ -29,7 +29,7 @@ static void restore(int64_t after_ms, int64_t key_life_ms)
     come_back();
 }
 
-static const struct effect *leased(void)
+static const struct effect *job_now(void)
 {
     rig_tick(rig);
     return rig_told(rig, EFFECT_JOB, 0);
@@ -73,7 +73,7 @@ START_TEST(what_waited_goes_out_in_order_and_unsettled_over_another_restart_too)
     uint64_t fresh = rig_send(rig, 2, CLASS_TRANSACTIONAL);
     ck_assert(!rig_view(rig, fresh).unsettled);
     rig_resume(rig, PAUSE_ALL, 0, 0);
-    const struct effect *job = leased();
+    const struct effect *job = job_now();
     ck_assert_ptr_nonnull(job);
     struct lease_view view;
     for (size_t n = 0; (job = rig_told(rig, EFFECT_JOB, n)) != NULL; n++) {
@@ -108,7 +108,7 @@ START_TEST(what_may_have_been_sent_longer_ago_than_keys_live_waits_until_it_is_s
     rig_keep(rig);
     ck_assert_int_eq(rig_view(rig, sent).state, JOB_NONE);
     rig_poll_all(rig, 1, REPUTATION_HEALTHY); /* it was silent that long */
-    const struct effect *job = leased();
+    const struct effect *job = job_now();
     ck_assert_ptr_nonnull(job);
     ck_assert_uint_eq(job->number, unsent);
     struct effect copy = *job;
@@ -124,7 +124,7 @@ START_TEST(what_was_under_way_in_an_old_backup_is_not_tried_by_itself)
 {
     begin();
     uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
-    ck_assert_ptr_nonnull(leased());
+    ck_assert_ptr_nonnull(job_now());
     rig_forget(rig);
     restore(2 * HOUR_MS, HOUR_MS);
     rig_pass(rig, 24 * HOUR_MS);
@@ -165,7 +165,7 @@ START_TEST(the_webhook_that_echoes_the_key_settles_it_without_a_send)
     rig_keep(rig);
     ck_assert_int_eq(rig_view(rig, number).state, JOB_NONE);
     rig_resume(rig, PAUSE_ALL, 0, 0);
-    ck_assert_ptr_null(leased());
+    ck_assert_ptr_null(job_now());
 }
 END_TEST
 

@@ -31,7 +31,7 @@ static void chat_is(uint64_t conversation, enum chat_health health, int64_t at_m
     tell(&fact);
 }
 
-static void answered(uint64_t conversation)
+static void they_answer(uint64_t conversation)
 {
     struct core_message_fact fact = fact_of(MESSAGE_RECEIVED, conversation);
     fact.inbound = true;
@@ -177,7 +177,7 @@ START_TEST(an_at_risk_chat_gets_one_message_a_gap_until_an_answer)
     ck_job(second, JOB_QUEUED, REASON_CONVERSATION_AT_RISK);
     goes(second, 1, 1);
     ck_job(third, JOB_QUEUED, REASON_CONVERSATION_AT_RISK);
-    answered(1);
+    they_answer(1);
     goes(third, 1, 1);
 }
 END_TEST
@@ -251,7 +251,7 @@ START_TEST(unanswered_messages_make_campaigns_wait_longer_and_then_for_an_answer
     ck_job(fourth, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
     ck_assert_int_eq(rig_view(rig, fourth).release_at_ms, 0); /* an answer, and nothing else */
     ck_assert_int_eq(rig_view(rig, fourth).chat.unanswered, 3);
-    answered(1);
+    they_answer(1);
     goes(fourth, 1, 1);
 }
 END_TEST
@@ -442,7 +442,7 @@ END_TEST
 START_TEST(a_restart_remembers_an_answer)
 {
     uint64_t followup = three_sent();
-    answered(1);
+    they_answer(1);
     rig_restart(rig, 1000);
     rig_poll_all(rig, 1, REPUTATION_HEALTHY);
     rig_worker(rig, 1, 8);

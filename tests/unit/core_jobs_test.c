@@ -43,11 +43,7 @@ static struct core_status totals(struct rig *rig)
 static struct effect lease_next(struct rig *rig)
 {
     rig_tick(rig);
-    const struct effect *job = rig_told(rig, EFFECT_JOB, 0);
-    ck_assert_ptr_nonnull(job);
-    struct effect copy = *job;
-    rig_forget(rig);
-    return copy;
+    return rig_job_told(rig);
 }
 
 static void answer(struct rig *rig, const struct effect *job, enum outcome outcome, bool unknown)

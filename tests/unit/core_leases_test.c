@@ -1,6 +1,5 @@
 /* core_leases_test.c — a worker's right to one job: silence, lapse, restart, and every outcome with its scope (DESIGN
  * traps 10 and 12, section 5; promises P1, P2, P4). */
-#include "broker/store/record.h"
 #include "tests/unit/core_suite.h"
 
 #define FAST_CONF    POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, attempts_max: 3")
@@ -56,31 +55,6 @@ static void answer_retry(const struct effect *job, enum scope scope, int64_t ret
     rig_answer(rig, &result);
 }
 
-static struct effect next_job(void)
-{
-    const struct effect *job = rig_told(rig, EFFECT_JOB, 0);
-    ck_assert_ptr_nonnull(job);
-    struct effect copy = *job;
-    rig_forget(rig);
-    return copy;
-}
-
-static struct change_end end_of(uint64_t number)
-{
-    struct change_end end = {.number = 0};
-    for (size_t i = 0; i < rig->record_count; i++) {
-        const struct rig_record *record = &rig->records[i];
-        struct record_storage storage;
-        struct change change;
-        if (record->kind != CHANGE_END || record->key != number)
-            continue;
-        ck_assert(record_decode(record->kind, record->key, record->seq, rig->bytes + record->at, record->bytes,
-                                &storage, &change));
-        end = change.end;
-    }
-    return end;
-}
-
 #define ck_ended(number, expected_state)                                                                             \
     do {                                                                                                             \
         ck_assert_int_eq(rig_view(rig, number).state, JOB_NONE);                                                     \
@@ -128,7 +102,7 @@ START_TEST(a_lapsed_lease_is_tried_again_with_the_same_key_on_the_same_line)
     rig_forget(rig);
     rig_worker(rig, 2, 1);
     rig_tick(rig);
-    struct effect again = next_job();
+    struct effect again = rig_job_told(rig);
     struct lease_view view;
     ck_assert(core_lease_view(rig->core, again.lease, &view));
     ck_assert_uint_eq(view.number, job.number);
@@ -182,7 +156,7 @@ START_TEST(a_late_sent_revokes_the_try_under_way)
 {
     struct effect job = begin_job();
     rig_pass(rig, LEASE_MS);
-    struct effect again = next_job();
+    struct effect again = rig_job_told(rig);
     rig_sent(rig, &job);
     ck_ended(job.number, JOB_SENT);
     ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
@@ -272,7 +246,7 @@ START_TEST(an_unknown_outcome_holds_its_conversation_and_no_class_overtakes)
     ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
     ck_job(reply, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
     rig_pass(rig, 1);
-    ck_assert_uint_eq(next_job().number, job.number);
+    ck_assert_uint_eq(rig_job_told(rig).number, job.number);
 }
 END_TEST
 
@@ -295,7 +269,7 @@ START_TEST(a_job_that_expires_unsettled_failed_with_its_outcome_unknown)
     ask.expires_ms = rig->now.wall_ms + 5000;
     uint64_t number = rig_enqueue(rig, &ask).number;
     rig_tick(rig);
-    struct effect job = next_job();
+    struct effect job = rig_job_told(rig);
     answer_unknown(&job, 60000);
     rig_pass(rig, 4999);
     ck_job(number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
@@ -327,7 +301,7 @@ START_TEST(attempts_max_ends_a_job_that_failed_by_itself)
         ck_job(job.number, JOB_QUEUED, REASON_RETRY_BACKOFF);
         rig_forget(rig);
         rig_pass(rig, 100);
-        job = next_job();
+        job = rig_job_told(rig);
     }
     answer_retry(&job, SCOPE_JOB, 100);
     ck_ended(job.number, JOB_FAILED);
@@ -343,7 +317,7 @@ START_TEST(attempts_max_does_not_count_what_was_not_the_jobs_fault)
         answer_retry(&job, wider[i % 3], 100);
         rig_forget(rig);
         rig_pass(rig, 100);
-        job = next_job();
+        job = rig_job_told(rig);
     }
     ck_job(job.number, JOB_LEASED, REASON_NONE);
 }
@@ -356,7 +330,7 @@ START_TEST(attempts_max_never_ends_a_job_that_may_have_been_sent)
         answer_unknown(&job, 100);
         rig_forget(rig);
         rig_pass(rig, 100);
-        job = next_job();
+        job = rig_job_told(rig);
     }
     answer_retry(&job, SCOPE_JOB, 100);
     ck_job(job.number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
@@ -405,7 +379,7 @@ START_TEST(a_refused_key_stops_the_account_until_a_good_poll)
     ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
     rig_poll_all(rig, 2, REPUTATION_HEALTHY);
     rig_pass(rig, 1);
-    ck_assert_uint_eq(next_job().number, job.number);
+    ck_assert_uint_eq(rig_job_told(rig).number, job.number);
 }
 END_TEST
 
@@ -469,7 +443,7 @@ START_TEST(an_open_breaker_probes_with_one_job_after_1_2_4_up_to_30_seconds)
         ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
         rig_pass(rig, 1);
         ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
-        struct effect probe = next_job();
+        struct effect probe = rig_job_told(rig);
         answer_trouble(&probe, 3600000);
     }
 }
@@ -503,18 +477,18 @@ START_TEST(an_open_breaker_probes_with_the_first_by_class_and_another_conversati
     uint64_t reply = send_known(1, 202, CLASS_REPLY);
     rig_forget(rig);
     rig_pass(rig, 1000);
-    struct effect probe = next_job();
+    struct effect probe = rig_job_told(rig);
     ck_assert_uint_eq(probe.number, reply);
     answer_trouble(&probe, 0); /* ready again at once: but it was the last one */
     uint64_t second = send_known(0, 203, CLASS_TRANSACTIONAL);
     rig_forget(rig);
     rig_pass(rig, 2000);
-    probe = next_job();
+    probe = rig_job_told(rig);
     ck_assert_uint_eq(probe.number, second);
     answer_trouble(&probe, 0);
     rig_forget(rig);
     rig_pass(rig, 4000);
-    probe = next_job();
+    probe = rig_job_told(rig);
     ck_assert_uint_eq(probe.number, reply);
     rig_sent(rig, &probe);
     rig_pass(rig, 10);
@@ -529,7 +503,7 @@ START_TEST(an_open_breaker_probes_with_the_last_conversation_if_there_is_no_othe
     rig_forget(rig);
     rig_pass(rig, 1000);
     for (int probe = 0; probe < 3; probe++) {
-        struct effect job = next_job();
+        struct effect job = rig_job_told(rig);
         ck_assert_uint_eq(job.number, only);
         answer_trouble(&job, 0);
         rig_forget(rig);

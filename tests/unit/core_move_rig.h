@@ -2,35 +2,17 @@
 #ifndef TESTS_UNIT_CORE_MOVE_RIG_H
 #define TESTS_UNIT_CORE_MOVE_RIG_H
 
-#include "broker/store/record.h"
 #include "tests/unit/core_suite.h"
 
 #define FREE_CONF  POLICY_CONF("cadence_ms: [], pace_per_min: 0, new_conversations_per_day: 0, attempts_max: 3")
 #define MOVES_CONF                                                                                                   \
     POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, on_flagged: move, on_gone: move, flag_probe_ms: 60000")
 
-static inline struct effect leased(void)
-{
-    rig_tick(rig);
-    const struct effect *job = rig_told(rig, EFFECT_JOB, 0);
-    ck_assert_ptr_nonnull(job);
-    struct effect copy = *job;
-    rig_forget(rig);
-    return copy;
-}
-
 static inline uint64_t line_of(const struct effect *job)
 {
     struct lease_view view;
     ck_assert(core_lease_view(rig->core, job->lease, &view));
     return view.line;
-}
-
-static inline enum code answered(void)
-{
-    const struct effect *answer = rig_told(rig, EFFECT_ANSWER, rig_count(rig, EFFECT_ANSWER) - 1);
-    ck_assert_ptr_nonnull(answer);
-    return answer->code;
 }
 
 static inline enum code move(uint64_t conversation, uint32_t line)
@@ -103,18 +85,10 @@ static inline void come_back(void)
 
 static inline bool has_chat_record(uint64_t conversation)
 {
-    bool chat = false;
-    for (size_t i = 0; i < rig->record_count; i++) {
-        const struct rig_record *record = &rig->records[i];
-        struct record_storage storage;
-        struct change change;
-        if (record->kind != CHANGE_CONVERSATION || record->key != conversation)
-            continue;
-        ck_assert(record_decode(record->kind, record->key, record->seq, rig->bytes + record->at, record->bytes,
-                                &storage, &change));
-        chat = change.conversation.chat_hash != 0 && !change.conversation.forgotten_chat;
-    }
-    return chat;
+    struct record_storage storage;
+    struct change change;
+    return rig_last(rig, CHANGE_CONVERSATION, conversation, &storage, &change) &&
+           change.conversation.chat_hash != 0 && !change.conversation.forgotten_chat;
 }
 
 #endif

@@ -244,11 +244,7 @@ static struct effect lease_one(struct rig *rig, uint64_t conversation)
 {
     rig_send(rig, conversation, CLASS_TRANSACTIONAL);
     rig_tick(rig);
-    const struct effect *job = rig_told(rig, EFFECT_JOB, 0);
-    ck_assert_ptr_nonnull(job);
-    struct effect copy = *job;
-    rig_forget(rig);
-    return copy;
+    return rig_job_told(rig);
 }
 
 START_TEST(what_never_began_is_not_counted_and_what_may_have_is)

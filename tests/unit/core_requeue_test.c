@@ -2,36 +2,9 @@
  * (DESIGN traps 9, 10 and 12; promises P1, P2, P4). */
 #include <string.h>
 
-#include "broker/store/record.h"
 #include "tests/unit/core_suite.h"
 
 #define FAST_CONF POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, attempts_max: 3")
-
-static struct effect leased(void)
-{
-    rig_tick(rig);
-    const struct effect *job = rig_told(rig, EFFECT_JOB, 0);
-    ck_assert_ptr_nonnull(job);
-    struct effect copy = *job;
-    rig_forget(rig);
-    return copy;
-}
-
-static struct change_end end_of(uint64_t number)
-{
-    struct change_end end = {.number = 0};
-    for (size_t i = 0; i < rig->record_count; i++) {
-        const struct rig_record *record = &rig->records[i];
-        struct record_storage storage;
-        struct change change;
-        if (record->kind != CHANGE_END || record->key != number)
-            continue;
-        ck_assert(record_decode(record->kind, record->key, record->seq, rig->bytes + record->at, record->bytes,
-                                &storage, &change));
-        end = change.end;
-    }
-    return end;
-}
 
 /* A job of that conversation that the provider refuses. */
 static uint64_t refused_job(uint64_t conversation)

@@ -2,7 +2,6 @@
  * often and in which of the cleaner's orders they are read (DESIGN section 4). */
 #include <string.h>
 
-#include "broker/store/record.h"
 #include "tests/unit/core_suite.h"
 
 #define NUMBERS_MAX 64
@@ -224,11 +223,9 @@ END_TEST
 static void expect_chains_from(size_t from, uint64_t *last_seq, uint64_t *prev)
 {
     for (size_t i = from; i < rig->record_count; i++) {
-        const struct rig_record *record = &rig->records[i];
         struct record_storage storage;
         struct change change;
-        ck_assert(record_decode(record->kind, record->key, record->seq, rig->bytes + record->at, record->bytes,
-                                &storage, &change));
+        rig_read(rig, i, &storage, &change);
         if (change.event.seq == 0)
             continue;
         ck_assert_uint_eq(change.event.seq, *last_seq + 1);

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "broker/store/record.h"
 #include "tests/support/core_rig.h"
 
 #define ACCOUNT_CONF      "accounts:\n  default:\n    api_key_file: key\n"
@@ -68,6 +69,29 @@ static inline uint64_t send_known(uint32_t line, uint64_t conversation, enum job
     struct effect answer = rig_enqueue(rig, &job);
     ck_assert_int_eq(answer.code, CODE_NONE);
     return answer.number;
+}
+
+/* The job that is leased now, after one tick. */
+static inline struct effect leased(void)
+{
+    rig_tick(rig);
+    return rig_job_told(rig);
+}
+
+/* To what was asked last. */
+static inline enum code answered(void)
+{
+    const struct effect *answer = rig_told(rig, EFFECT_ANSWER, rig_count(rig, EFFECT_ANSWER) - 1);
+    ck_assert_ptr_nonnull(answer);
+    return answer->code;
+}
+
+/* As it was written last; number 0: it has not ended. */
+static inline struct change_end end_of(uint64_t number)
+{
+    struct record_storage storage;
+    struct change change;
+    return rig_last(rig, CHANGE_END, number, &storage, &change) ? change.end : (struct change_end){.number = 0};
 }
 
 static inline size_t alerts(enum alert alert)
