@@ -6,9 +6,7 @@
 
 static struct core_enqueue job_of(uint64_t conversation, uint64_t key)
 {
-    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
-    job.from_line = RIG_LINE;
-    job.chat_hash = conversation * 2 + 1;
+    struct core_enqueue job = job_known(0, conversation, CLASS_TRANSACTIONAL);
     job.collapse = key;
     return job;
 }
@@ -16,21 +14,7 @@ static struct core_enqueue job_of(uint64_t conversation, uint64_t key)
 static uint64_t offer(uint64_t conversation, uint64_t key)
 {
     struct core_enqueue job = job_of(conversation, key);
-    struct effect answer = rig_enqueue(rig, &job);
-    ck_assert_int_eq(answer.code, CODE_NONE);
-    return answer.number;
-}
-
-static uint64_t next_sent(void)
-{
-    rig_forget(rig);
-    rig_tick(rig);
-    const struct effect *told = rig_told(rig, EFFECT_JOB, 0);
-    if (told == NULL)
-        return 0;
-    struct effect job = *told;
-    rig_sent(rig, &job);
-    return job.number;
+    return accepted(&job);
 }
 
 static void ck_sent_in_order(const uint64_t *numbers, size_t count)

@@ -124,14 +124,22 @@ START_TEST(conversation_critical_is_that_conversations_only)
 }
 END_TEST
 
-/* covers: reason outcome_unknown */
-START_TEST(outcome_unknown_comes_before_the_lines_own)
+/* A worker has it, and is to say that it must be tried again. */
+static uint64_t tried_job(struct core_result *result)
 {
     rig_worker(rig, 1, 4);
     uint64_t number = known_job();
     rig_tick(rig);
     struct effect job = lease_of(number);
-    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    *result = rig_result(&job, OUTCOME_RETRY);
+    return number;
+}
+
+/* covers: reason outcome_unknown */
+START_TEST(outcome_unknown_comes_before_the_lines_own)
+{
+    struct core_result result;
+    uint64_t number = tried_job(&result);
     result.unknown = true;
     result.retry_after_ms = 60000;
     rig_answer(rig, &result);
@@ -143,11 +151,8 @@ END_TEST
 /* covers: reason retry_backoff */
 START_TEST(retry_backoff_until_its_time)
 {
-    rig_worker(rig, 1, 4);
-    uint64_t number = known_job();
-    rig_tick(rig);
-    struct effect job = lease_of(number);
-    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    struct core_result result;
+    uint64_t number = tried_job(&result);
     result.retry_after_ms = 60000;
     rig_answer(rig, &result);
     ck_queued(number, REASON_RETRY_BACKOFF);
@@ -253,11 +258,8 @@ END_TEST
 START_TEST(rate_limited_until_the_provider_said)
 {
     begin_with(POLICY_CONF("pace_per_min: 0"), 1);
-    rig_worker(rig, 1, 4);
-    uint64_t number = known_job();
-    rig_tick(rig);
-    struct effect job = lease_of(number);
-    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    struct core_result result;
+    uint64_t number = tried_job(&result);
     result.http_status = 429;
     result.scope = SCOPE_LINE;
     result.retry_after_ms = 7000;

@@ -155,13 +155,18 @@ START_TEST(the_operator_says_which_class_goes_next)
 }
 END_TEST
 
-START_TEST(a_line_that_goes_down_again_stops_its_drain_for_good)
+static void drain_a_hundred(void)
 {
     held(CONF);
     for (uint64_t i = 1; i <= 100; i++)
         send_known(0, i, CLASS_TRANSACTIONAL);
     ask(DRAIN_RAMP, PACE, DRAIN_ORDER_REPLIES, 20);
     resume();
+}
+
+START_TEST(a_line_that_goes_down_again_stops_its_drain_for_good)
+{
+    drain_a_hundred();
     run(2000, FAILS_NONE);
     size_t before = went.count;
     ck_assert_uint_ge(before, 15);
@@ -239,11 +244,7 @@ END_TEST
 START_TEST(a_drain_stops_when_too_much_fails_and_not_when_little_does)
 {
     for (unsigned nth = 3; nth <= 6; nth += 3) { /* a third fails, then a sixth */
-        held(CONF);
-        for (uint64_t i = 1; i <= 100; i++)
-            send_known(0, i, CLASS_TRANSACTIONAL);
-        ask(DRAIN_RAMP, PACE, DRAIN_ORDER_REPLIES, 20);
-        resume();
+        drain_a_hundred();
         run(60000, nth);
         if (nth == 6) {
             ck_assert_int_eq(orders()->drain_state, DRAIN_STATE_DONE);

@@ -65,11 +65,8 @@ static uint64_t flag_by_error(void)
     rig_pass(rig, 5000);
     rig_send(rig, 2, CLASS_TRANSACTIONAL);
     rig_send(rig, 3, CLASS_TRANSACTIONAL);
-    struct core_result result = rig_result(rig_told(rig, EFFECT_JOB, 0), OUTCOME_RETRY);
-    result.http_status = 403;
+    struct core_result result = refused_as_flagged(rig_told(rig, EFFECT_JOB, 0));
     result.code = 2027;
-    result.scope = SCOPE_LINE;
-    result.line_flagged = true;
     rig_answer(rig, &result);
     rig_forget(rig);
     return refused;
@@ -114,10 +111,7 @@ START_TEST(a_probe_that_fails_waits_as_long_again)
 {
     flag_by_error();
     rig_pass(rig, 60000);
-    struct core_result result = rig_result(rig_told(rig, EFFECT_JOB, 0), OUTCOME_RETRY);
-    result.http_status = 403;
-    result.scope = SCOPE_LINE;
-    result.line_flagged = true;
+    struct core_result result = refused_as_flagged(rig_told(rig, EFFECT_JOB, 0));
     rig_answer(rig, &result);
     rig_forget(rig);
     rig_pass(rig, 59999);

@@ -39,6 +39,13 @@ static struct core_status totals(struct rig *rig)
     return status;
 }
 
+static uint64_t send_for_5_seconds(struct rig *rig)
+{
+    struct core_enqueue job = rig_job(100, CLASS_REPLY);
+    job.expires_ms = rig->now.wall_ms + 5 * SECOND;
+    return rig_enqueue(rig, &job).number;
+}
+
 /* The one job that may go is leased. */
 static struct effect lease_next(struct rig *rig)
 {
@@ -91,9 +98,7 @@ START_TEST(whatever_comes_after_the_end_changes_nothing)
 {
     struct play *play = play_line(UNLIMITED);
     struct rig *rig = play->rig;
-    struct core_enqueue asked = rig_job(100, CLASS_REPLY);
-    asked.expires_ms = rig->now.wall_ms + 5 * SECOND;
-    uint64_t number = rig_enqueue(rig, &asked).number;
+    uint64_t number = send_for_5_seconds(rig);
     struct effect job = lease_next(rig);
     rig_sent(rig, &job);
     size_t records = rig->record_count;
@@ -295,9 +300,7 @@ START_TEST(a_leased_job_expires_only_when_it_comes_back_unsent)
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         struct play *play = play_line(UNLIMITED);
         struct rig *rig = play->rig;
-        struct core_enqueue asked = rig_job(100, CLASS_REPLY);
-        asked.expires_ms = rig->now.wall_ms + 5 * SECOND;
-        uint64_t number = rig_enqueue(rig, &asked).number;
+        uint64_t number = send_for_5_seconds(rig);
         struct effect job = lease_next(rig);
         rig_pass(rig, 10 * SECOND);
         ck_assert_int_eq(rig_view(rig, number).state, JOB_LEASED);

@@ -59,10 +59,7 @@ START_TEST(while_a_probe_waits_for_a_worker_nobody_is_woken)
     placed_on_0(2);
     rig_send(rig, 1, CLASS_TRANSACTIONAL);
     struct effect job = leased();
-    struct core_result result = rig_result(&job, OUTCOME_RETRY);
-    result.http_status = 403;
-    result.scope = SCOPE_LINE;
-    result.line_flagged = true;
+    struct core_result result = refused_as_flagged(&job);
     core_cordon(rig->core, 0, RIG_LINE + 1, true, rig->now, &rig->out);
     rig_keep(rig);
     core_cordon(rig->core, 0, RIG_LINE + 2, true, rig->now, &rig->out);
@@ -146,10 +143,7 @@ START_TEST(a_try_that_comes_back_from_a_flagged_line_leaves_it_with_its_key)
     placed_on_0(1);
     uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
     struct effect job = leased();
-    struct core_result result = rig_result(&job, OUTCOME_RETRY);
-    result.http_status = 403;
-    result.scope = SCOPE_LINE;
-    result.line_flagged = true;
+    struct core_result result = refused_as_flagged(&job);
     rig_answer(rig, &result);
     job = leased();
     ck_assert_uint_eq(job.number, number);
@@ -362,10 +356,7 @@ START_TEST(a_late_word_that_the_old_line_sent_it_ends_the_job_and_moves_nothing)
     placed_on_0(1);
     uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
     struct effect job = leased();
-    struct core_result result = rig_result(&job, OUTCOME_RETRY);
-    result.http_status = 403;
-    result.scope = SCOPE_LINE;
-    result.line_flagged = true;
+    struct core_result result = refused_as_flagged(&job);
     rig_pause(rig, PAUSE_POOL, 0, 0);
     rig_answer(rig, &result);
     rig_pass(rig, 10);

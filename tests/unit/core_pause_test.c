@@ -26,26 +26,9 @@ static uint64_t target_of(const char *campaign) /* in pool 0 */
 /* A job of a conversation that lives on line 0; campaign NULL: of none. */
 static uint64_t send(uint64_t conversation, const char *campaign)
 {
-    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
-    job.from_line = RIG_LINE;
-    job.chat_hash = conversation * 2 + 1;
+    struct core_enqueue job = job_known(0, conversation, CLASS_TRANSACTIONAL);
     job.campaign = campaign == NULL ? 0 : named(campaign);
-    struct effect answer = rig_enqueue(rig, &job);
-    ck_assert_int_eq(answer.code, CODE_NONE);
-    return answer.number;
-}
-
-/* The job that is leased now, after one tick, among those of one conversation; it is then sent. */
-static uint64_t next_sent(void)
-{
-    rig_forget(rig);
-    rig_tick(rig);
-    const struct effect *told = rig_told(rig, EFFECT_JOB, 0);
-    if (told == NULL)
-        return 0;
-    struct effect job = *told;
-    rig_sent(rig, &job);
-    return job.number;
+    return accepted(&job);
 }
 
 /* ---- campaigns ---- */

@@ -312,26 +312,29 @@ START_TEST(a_requeued_unknown_outcome_waits_its_turn_and_is_unsettled_when_it_is
 }
 END_TEST
 
-START_TEST(a_requeued_unknown_outcome_is_settled_by_a_person_or_a_webhook_before_it_is_tried)
+/* It came back while nothing is leased. */
+static uint64_t requeued_doubtful_job(void)
 {
     uint64_t number = doubtful_job();
     rig_pause(rig, PAUSE_ALL, 0, 0);
     ck_assert_int_eq(requeue(number, 1), CODE_NONE);
+    return number;
+}
+
+START_TEST(a_requeued_unknown_outcome_is_settled_by_a_person_or_a_webhook_before_it_is_tried)
+{
+    uint64_t number = requeued_doubtful_job();
     core_settle(rig->core, 9, number, true, (struct span){"{}", 2}, rig->now, &rig->out);
     rig_keep(rig);
     ck_assert_int_eq(end_of(number).state, JOB_SENT);
 
-    number = doubtful_job();
-    rig_pause(rig, PAUSE_ALL, 0, 0);
-    ck_assert_int_eq(requeue(number, 1), CODE_NONE);
+    number = requeued_doubtful_job();
     struct core_message_fact fact = {.what = MESSAGE_DELIVERED, .number = number, .event = 4711};
     core_message_told(rig->core, &fact, rig->now, &rig->out);
     rig_keep(rig);
     ck_assert_int_eq(end_of(number).state, JOB_SENT);
 
-    number = doubtful_job();
-    rig_pause(rig, PAUSE_ALL, 0, 0);
-    ck_assert_int_eq(requeue(number, 1), CODE_NONE);
+    number = requeued_doubtful_job();
     core_cancel(rig->core, 1, 0, number, rig->now, &rig->out);
     rig_keep(rig);
     ck_assert_int_eq(rig_view(rig, number).state, JOB_QUEUED); /* it may have been sent: cancelling is no answer */

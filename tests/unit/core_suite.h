@@ -60,15 +60,27 @@ static inline void relapse(void)
     poll_says(REPUTATION_HEALTHY);
 }
 
-/* A conversation that lives on the line because the producer knows its chat. */
-static inline uint64_t send_known(uint32_t line, uint64_t conversation, enum job_class class)
+/* A job of a conversation that lives on the line because the producer knows its chat. */
+static inline struct core_enqueue job_known(uint32_t line, uint64_t conversation, enum job_class class)
 {
     struct core_enqueue job = rig_job(conversation, class);
     job.from_line = RIG_LINE + line;
     job.chat_hash = conversation * 2 + 1;
-    struct effect answer = rig_enqueue(rig, &job);
+    return job;
+}
+
+/* Its number: it must be accepted. */
+static inline uint64_t accepted(const struct core_enqueue *job)
+{
+    struct effect answer = rig_enqueue(rig, job);
     ck_assert_int_eq(answer.code, CODE_NONE);
     return answer.number;
+}
+
+static inline uint64_t send_known(uint32_t line, uint64_t conversation, enum job_class class)
+{
+    struct core_enqueue job = job_known(line, conversation, class);
+    return accepted(&job);
 }
 
 /* The job that is leased now, after one tick. */
@@ -76,6 +88,29 @@ static inline struct effect leased(void)
 {
     rig_tick(rig);
     return rig_job_told(rig);
+}
+
+/* The job that is leased now, after one tick, and is then sent; 0: none. */
+static inline uint64_t next_sent(void)
+{
+    rig_forget(rig);
+    rig_tick(rig);
+    const struct effect *told = rig_told(rig, EFFECT_JOB, 0);
+    if (told == NULL)
+        return 0;
+    struct effect job = *told;
+    rig_sent(rig, &job);
+    return job.number;
+}
+
+/* What a provider answers that has flagged the line. */
+static inline struct core_result refused_as_flagged(const struct effect *job)
+{
+    struct core_result result = rig_result(job, OUTCOME_RETRY);
+    result.http_status = 403;
+    result.scope = SCOPE_LINE;
+    result.line_flagged = true;
+    return result;
 }
 
 /* To what was asked last. */
