@@ -1,7 +1,6 @@
 /* client_farm.c — see client_farm.h. */
 #include "tests/unit/client_farm.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include "lib/client_owners.h"
 #include "lineward/wire.h"
 #include "tests/support/ports.h"
+#include "tests/support/suite.h"
 
 #define JOBS_MAX 64
 
@@ -260,16 +260,5 @@ void farm_ck_by(size_t index, char letter)
 
 int farm_run_suite(const char *name, const TTest *const *tests, size_t count)
 {
-    Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create("all");
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, begin, end);
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run_all(name, begin, end, 60, tests, count);
 }

@@ -7,6 +7,7 @@
 
 #include "broker/store/record.h"
 #include "tests/support/core_rig.h"
+#include "tests/support/suite.h"
 
 #define ACCOUNT_CONF      "accounts:\n  default:\n    api_key_file: key\n"
 #define POLICY_CONF(text) ACCOUNT_CONF "policies:\n  default:\n    {" text "}\n"
@@ -154,18 +155,7 @@ static inline size_t alerts(enum alert alert)
 
 static inline int run_suite(const char *name, const TTest *const *tests, size_t count)
 {
-    Suite *suite = suite_create(name);
-    TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 60);
-    tcase_add_checked_fixture(all, begin_default, end_rig);
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(all, tests[i]);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run_all(name, begin_default, end_rig, 60, tests, count);
 }
 
 #endif
