@@ -31,7 +31,6 @@ void jump_replayed(struct core *core, int64_t wall_ms)
 {
     for (uint32_t l = 0; l < core->line_count; l++)
         budgets_back(&core->lines[l].known, wall_ms / BUDGET_BUCKET_MS);
-    core->went_back = true;
 }
 
 static void line_back(struct core *core, uint32_t at, struct instant now)
@@ -62,17 +61,26 @@ static void conversation_back(struct core *core, uint32_t at, struct instant now
         conversation_settle(core, at, now);
 }
 
-/* A job that was tried waits for its next try, never longer than the longest wait from now. */
+/* The longest that a job may wait for its next try. */
+static int64_t longest_wait_ms(const struct core *core, const struct job *job)
+{
+    const struct policy *policy = &core->pools[core->conversations[job->conversation].pool].policy;
+    return policy->retry_cap_ms > HINT_MAX_MS ? policy->retry_cap_ms : HINT_MAX_MS;
+}
+
+static bool job_is_ahead(const struct core *core, const struct job *job, struct instant now)
+{
+    if (job->number == 0 || job->state != JOB_QUEUED || job->attempts == 0)
+        return false;
+    return job_due_ms(job) > now.wall_ms + longest_wait_ms(core, job) && !backup_holds(job);
+}
+
 static void job_back(struct core *core, uint32_t slot, struct instant now)
 {
     struct job *job = &core->jobs[slot];
-    if (job->number == 0 || job->state != JOB_QUEUED || job->attempts == 0)
+    if (!job_is_ahead(core, job, now))
         return;
-    const struct policy *policy = &core->pools[core->conversations[job->conversation].pool].policy;
-    int64_t longest_ms = policy->retry_cap_ms > HINT_MAX_MS ? policy->retry_cap_ms : HINT_MAX_MS;
-    if (job_due_ms(job) <= now.wall_ms + longest_ms || backup_holds(job))
-        return;
-    job_set_due(job, now.wall_ms + longest_ms);
+    job_set_due(job, now.wall_ms + longest_wait_ms(core, job));
     job_timer(core, slot);
     conversation_settle(core, job->conversation, now);
 }
@@ -108,12 +116,24 @@ static bool line_is_ahead(const struct core *core, const struct line *line, stru
            is_ahead((known->messages.newest - 1) * BUDGET_BUCKET_MS, now);
 }
 
+/* It was written to, or wrote, after now. */
+static bool conversation_is_ahead(const struct conversation *conversation, struct instant now)
+{
+    return conversation->key != 0 && (is_ahead(moment_ms(conversation->last_out), now) ||
+                                      is_ahead(minute_ms(conversation->last_in), now));
+}
+
+/* Whatever was brought back before the restart is as it was recorded, and may lie ahead again. */
 void jump_restored(struct core *core, struct instant now)
 {
-    bool ahead = core->went_back; /* what was noted by then still is, but for budgets */
+    bool ahead = false;
     core->wall_off_ms = now.wall_ms - now.mono_ms;
     for (uint32_t l = 0; l < core->line_count && !ahead; l++)
         ahead = line_is_ahead(core, &core->lines[l], now);
+    for (uint32_t c = 1; c <= core->conversations_used && !ahead; c++)
+        ahead = conversation_is_ahead(&core->conversations[c], now);
+    for (uint32_t slot = 1; slot <= core->jobs_used && !ahead; slot++)
+        ahead = job_is_ahead(core, &core->jobs[slot], now);
     if (ahead)
         begin(core, now);
 }

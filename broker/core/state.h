@@ -469,7 +469,6 @@ struct core {
     uint64_t next_lease;
     uint64_t tries_seq; /* while replaying: of the newest try so far, and when that was */
     int64_t tries_ms;
-    bool went_back; /* while replaying: the wall clock did */
 
     struct worker *workers;
     uint32_t workers_used;

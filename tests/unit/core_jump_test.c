@@ -96,6 +96,37 @@ START_TEST(the_cadence_counts_from_now_for_a_message_of_a_wrong_year)
 }
 END_TEST
 
+/* Found by the simulation, seed 156536: the lines are right again on the disk, conversations and next tries are not. */
+START_TEST(each_restart_brings_back_what_lies_in_a_wrong_year)
+{
+    begin_ahead(CONF);
+    uint64_t retried = rig_send(rig, 1, CLASS_REPLY);
+    rig_tick(rig);
+    struct core_result failed = rig_result(last_job(), OUTCOME_RETRY);
+    rig_answer(rig, &failed);
+    rig_send(rig, 2, CLASS_CAMPAIGN);
+    rig_tick(rig);
+    rig_sent(rig, last_job());
+    jump(-YEAR_MS);
+    rig_poll_all(rig, 1, REPUTATION_AT_RISK);
+    for (size_t i = 0, count = rig->record_count; i < count; i++) {
+        rig_clean(rig, i);
+        rig_keep(rig);
+    }
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    for (uint32_t start = 2; start <= 3; start++) {
+        rig_restart(rig, 100);
+        rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+        rig_worker(rig, start, 8);
+    }
+    uint64_t next = rig_send(rig, 2, CLASS_CAMPAIGN);
+    rig_pass(rig, 20000);
+    ck_assert_int_eq(rig_view(rig, next).state, JOB_LEASED);
+    rig_pass(rig, 601000);
+    ck_assert_int_ne(rig_view(rig, retried).reason, REASON_RETRY_BACKOFF);
+}
+END_TEST
+
 START_TEST(what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts)
 {
     begin_ahead(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 3"));
@@ -184,6 +215,7 @@ int main(void)
         over_a_restart_too_if_only_a_step_of_it_is_of_that_year,
         a_next_try_set_in_a_wrong_year_comes_within_the_longest_wait,
         the_cadence_counts_from_now_for_a_message_of_a_wrong_year,
+        each_restart_brings_back_what_lies_in_a_wrong_year,
         what_was_spent_in_a_wrong_year_stays_spent_and_what_comes_counts,
         what_is_spent_after_the_clock_went_back_is_known_to_a_restart,
         a_cadence_of_a_wrong_year_is_brought_back_by_a_restart_though_tries_came_since,
