@@ -108,7 +108,8 @@ static void note_sequence(struct core *core, uint64_t number)
         core->next_job = (number >> JOB_SLOT_BITS) + 1;
 }
 
-static enum err restore_job(struct core *core, const struct change_job *job, bool past, uint64_t place)
+/* That it was ever accepted. */
+static void note_job(struct core *core, const struct change_job *job, bool past)
 {
     note_sequence(core, job->number);
     if (!past)
@@ -117,31 +118,25 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
         dedupe_remember(core, job->id_hash, job->number, job->content_hash, job->accepted_at_ms);
     if ((job->flags & CHANGE_JOB_EXPORTED) != 0)
         dedupe_keep(core, job->id_hash, job->accepted_at_ms);
-    uint32_t slot = job->slot != 0 ? job->slot : (uint32_t)(job->number & JOB_SLOT_MAX);
-    if (past)
-        return ERR_NONE;
-    if (slot == NOBODY || slot > core->limits.jobs_max)
-        return ERR_FULL;
+}
+
+/* Does what is known of its slot say more than this record? */
+static bool is_outdated(struct core *core, const struct change_job *job, uint32_t slot, uint64_t place)
+{
     uint32_t known = job_slot_of(core, job->number);
     if (known != NOBODY && core->jobs[known].life >= job->life) { /* moved by the cleaner, or of an earlier life */
         if (core->jobs[known].life == job->life)
             core->jobs[known].place = place;
-        return ERR_NONE;
+        return true;
     }
     if (known != NOBODY) /* it ended, and was requeued: it begins anew */
         job_renumber(core, known, 0);
+    return job->life == 0 && job_at(core, slot)->number > job->number; /* an older tenant of the slot: ended long ago */
+}
+
+static void fill_job(struct core *core, uint32_t slot, const struct change_job *job, uint64_t place)
+{
     struct job *at = job_at(core, slot);
-    if (job->life == 0 && at->number > job->number)
-        return ERR_NONE; /* an older tenant of the slot: ended long ago */
-    uint32_t pool = pool_for(core, job->pool);
-    uint32_t conversation = conversation_find(core, job->conversation);
-    if (pool == NO_POOL)
-        return ERR_FULL;
-    if (conversation == NOBODY)
-        conversation = conversation_new(core, job->conversation, pool);
-    if (conversation == NOBODY)
-        return ERR_FULL;
-    core->conversations[conversation].pool = pool & UINT16_MAX;
     if (slot > core->jobs_used)
         core->jobs_used = slot;
     job_renumber(core, slot, 0);
@@ -149,7 +144,6 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
     job_renumber(core, slot, job->number);
     at->life = job->life;
     at->place = place;
-    at->conversation = conversation;
     at->class = job->class & 3;
     at->campaign = job->campaign;
     at->flags = job->flags & JOB_PINNED;
@@ -164,19 +158,46 @@ static enum err restore_job(struct core *core, const struct change_job *job, boo
         core->next_job = job->order + 1;
     if (job->collapse != 0)
         collapse_note(core, slot, job->collapse);
-    if (job->from_line == 0)
-        return ERR_NONE;
+}
+
+/* The line that its producer named, and the chat. */
+static enum err restore_pin(struct core *core, struct job *at, const struct change_job *job)
+{
     uint32_t line = line_get(core, 0, job->from_line, (struct instant){.wall_ms = job->accepted_at_ms});
     if (line == NO_LINE)
         return ERR_FULL;
     at->next = line + 1; /* see restore_finish.c */
-    struct conversation *home = &core->conversations[conversation];
+    struct conversation *home = &core->conversations[at->conversation];
     if (job->chat_hash != 0 && (home->flags & CONVERSATION_BOUND) == 0) {
         home->line = line & NO_LINE;
         home->flags |= CONVERSATION_BOUND;
-        conversation_set_chat(core, conversation, job->chat_hash);
+        conversation_set_chat(core, at->conversation, job->chat_hash);
     }
     return ERR_NONE;
+}
+
+static enum err restore_job(struct core *core, const struct change_job *job, bool past, uint64_t place)
+{
+    note_job(core, job, past);
+    if (past)
+        return ERR_NONE;
+    uint32_t slot = job->slot != 0 ? job->slot : (uint32_t)(job->number & JOB_SLOT_MAX);
+    if (slot == NOBODY || slot > core->limits.jobs_max)
+        return ERR_FULL;
+    if (is_outdated(core, job, slot, place))
+        return ERR_NONE;
+    uint32_t pool = pool_for(core, job->pool);
+    uint32_t conversation = conversation_find(core, job->conversation);
+    if (pool == NO_POOL)
+        return ERR_FULL;
+    if (conversation == NOBODY)
+        conversation = conversation_new(core, job->conversation, pool);
+    if (conversation == NOBODY)
+        return ERR_FULL;
+    core->conversations[conversation].pool = pool & UINT16_MAX;
+    fill_job(core, slot, job, place);
+    job_at(core, slot)->conversation = conversation;
+    return job->from_line == 0 ? ERR_NONE : restore_pin(core, job_at(core, slot), job);
 }
 
 static struct job *restored(struct core *core, uint64_t number)
@@ -392,13 +413,17 @@ static enum err restore_line(struct core *core, const struct change_line *value)
     return ERR_NONE;
 }
 
+static void restore_mark(struct core *core, const struct event_mark *event)
+{
+    if (event->seq >= core->next_seq)
+        core->next_seq = event->seq + 1;
+    if (event->seq != 0 && event->topic < TOPIC_COUNT && event->seq > core->prev_seq[event->topic])
+        core->prev_seq[event->topic] = event->seq;
+}
+
 enum err core_restore(struct core *core, const struct change *change, bool past, uint64_t place)
 {
-    if (change->event.seq >= core->next_seq)
-        core->next_seq = change->event.seq + 1;
-    if (change->event.seq != 0 && change->event.topic < TOPIC_COUNT &&
-        change->event.seq > core->prev_seq[change->event.topic])
-        core->prev_seq[change->event.topic] = change->event.seq;
+    restore_mark(core, &change->event);
     switch (change->kind) {
     case CHANGE_START:
         restore_start(core, change->start);
