@@ -78,6 +78,18 @@ static void check_afterwards(struct sim *sim, const struct model *model, const s
     model_free(&found);
 }
 
+/* It reads well to the end, and so does who opens it next. Frees both. */
+static void close_and_check(struct sim *sim, struct model *model)
+{
+    const char *why = NULL;
+    ck_assert_msg(model_reads_all(model, &why), "%s", why);
+    model_close(model);
+    struct outcome outcome = {.told = model->durable, .submitted = model->submitted};
+    check_afterwards(sim, model, &outcome);
+    model_free(&model);
+    sim_free(&sim);
+}
+
 /* Returns how many of the runs failed. */
 static unsigned fail_each(enum sim_call call, enum sim_fault fault, bool once)
 {
@@ -176,12 +188,7 @@ START_TEST(a_full_disk_is_said_and_no_failure_and_it_recovers)
         ck_assert(turns_until_full(model, false));
         model->alive_max = 6000;
     }
-    ck_assert_msg(model_reads_all(model, &why), "%s", why);
-    model_close(model);
-    struct outcome outcome = {.told = model->durable, .submitted = model->submitted};
-    check_afterwards(sim, model, &outcome);
-    model_free(&model);
-    sim_free(&sim);
+    close_and_check(sim, model);
 }
 END_TEST
 
@@ -236,7 +243,6 @@ START_TEST(a_reserve_that_is_used_up_is_said_and_all_goes_on_when_there_is_room)
     struct sim *sim = sim_new();
     struct model *model = model_new(6);
     struct store_problem problem;
-    const char *why = NULL;
     ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, SEGMENT_BYTES, &problem), ERR_NONE);
     do {
         model_bear(model, 3000);
@@ -256,12 +262,7 @@ START_TEST(a_reserve_that_is_used_up_is_said_and_all_goes_on_when_there_is_room)
     ck_assert(model_settle(model));
     ck_assert(turns_until_full(model, false));
     ck_assert(!status_of(model).waits);
-    ck_assert_msg(model_reads_all(model, &why), "%s", why);
-    model_close(model);
-    struct outcome outcome = {.told = model->durable, .submitted = model->submitted};
-    check_afterwards(sim, model, &outcome);
-    model_free(&model);
-    sim_free(&sim);
+    close_and_check(sim, model);
 }
 END_TEST
 
@@ -295,7 +296,6 @@ START_TEST(on_a_full_disk_a_segment_without_room_for_its_history_keeps_no_other_
     struct model *model = model_new(7);
     struct store_problem problem;
     struct store_status status;
-    const char *why = NULL;
     ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, SEGMENT_BYTES, &problem), ERR_NONE);
     bear_many(model, 1400); /* four segments of them */
     end_most(model);        /* one and more, with the bodies of each third */
@@ -314,12 +314,7 @@ START_TEST(on_a_full_disk_a_segment_without_room_for_its_history_keeps_no_other_
     ck_assert(model_clean(model, model_wall_ms));
     store_status_read(model->store, &status);
     ck_assert_uint_ge(status.cleaned_segments, 4);
-    ck_assert_msg(model_reads_all(model, &why), "%s", why);
-    model_close(model);
-    struct outcome outcome = {.told = model->durable, .submitted = model->submitted};
-    check_afterwards(sim, model, &outcome);
-    model_free(&model);
-    sim_free(&sim);
+    close_and_check(sim, model);
 }
 END_TEST
 
@@ -346,7 +341,6 @@ START_TEST(a_segment_given_up_and_chosen_again_waits_for_all_its_copies)
     struct model *model = model_new(8);
     struct store_problem problem;
     struct store_status status;
-    const char *why = NULL;
     ck_assert_int_eq(model_open(model, sim, SIM_FOLDER, SEGMENT_BYTES, &problem), ERR_NONE);
     model->bare_ends = true;
     bear_many(model, 370); /* a segment and some more */
@@ -366,12 +360,7 @@ START_TEST(a_segment_given_up_and_chosen_again_waits_for_all_its_copies)
         status = clean_unheard(model, model_wall_ms + 100);
     }
     ck_assert_uint_eq(status.cleaned_segments, 1);
-    ck_assert_msg(model_reads_all(model, &why), "%s", why);
-    model_close(model);
-    struct outcome outcome = {.told = model->durable, .submitted = model->submitted};
-    check_afterwards(sim, model, &outcome);
-    model_free(&model);
-    sim_free(&sim);
+    close_and_check(sim, model);
 }
 END_TEST
 
