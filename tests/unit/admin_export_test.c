@@ -186,7 +186,7 @@ START_TEST(what_a_worker_has_is_exported_with_that_word_for_it_may_come_back)
 {
     char query[64];
     enqueue("a", 1, ",\"pool\":\"eu\"");
-    const struct core_result retry = {.peer = 1, .lease = lease_one(), .outcome = OUTCOME_RETRY, .retry_after_ms = 600000};
+    const struct core_result retry = {.peer = 1, .lease = lease_to_worker(), .outcome = OUTCOME_RETRY, .retry_after_ms = 600000};
     enqueue("b", 2, ",\"pool\":\"eu\"");
     struct reply reply = export("pool=eu");
     const cJSON *list = json_get(reply.json, "export");
@@ -209,7 +209,7 @@ START_TEST(what_may_have_been_sent_is_exported_with_that_word)
 {
     enqueue("a", 1, ",\"pool\":\"eu\"");
     const struct core_result unknown = {
-        .peer = 1, .lease = lease_one(), .outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = 6000000};
+        .peer = 1, .lease = lease_to_worker(), .outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = 6000000};
     core_worker_result(rig.core, &unknown, rig.now, &rig.effects);
     rig_commit();
     struct reply reply = export("pool=eu");
@@ -222,7 +222,7 @@ END_TEST
 START_TEST(what_ends_as_soon_as_it_comes_back_is_in_no_export)
 {
     enqueue("a", 1, ",\"pool\":\"eu\"");
-    (void)lease_one();
+    (void)lease_to_worker();
     rig_expect("DELETE", "/v1/jobs/eu%2Fa", "operator-token", NULL, 200);
     struct reply reply = export("pool=eu");
     ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "export")), 0);

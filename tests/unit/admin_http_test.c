@@ -336,15 +336,22 @@ START_TEST(a_pause_with_a_body_that_makes_no_sense_changes_nothing)
 }
 END_TEST
 
-START_TEST(a_change_is_answered_only_when_it_is_durable)
+/* And nothing becomes durable. */
+static int pause_told_to_the_core(void)
 {
     rig.hold_effects = true;
     int fd = rig_ask_begin("POST", "/v1/lines/+12025550101/pause", "operator-token", "{}");
-    while (rig.effects.effect_count == 0) { /* the core has it ... */
+    while (rig.effects.effect_count == 0) {
         struct pollfd fds = {.fd = admin_fd(rig.admin), .events = POLLIN};
         ck_assert_int_eq(poll(&fds, 1, RIG_WAIT_MS), 1);
         rig_serve();
     }
+    return fd;
+}
+
+START_TEST(a_change_is_answered_only_when_it_is_durable)
+{
+    int fd = pause_told_to_the_core(); /* which has it ... */
     char one;
     ck_assert_int_lt(recv(fd, &one, 1, MSG_DONTWAIT | MSG_PEEK), 0); /* ... and nobody was told */
     rig.hold_effects = false;
@@ -357,13 +364,7 @@ END_TEST
 
 START_TEST(closing_answers_what_is_still_open)
 {
-    rig.hold_effects = true;
-    int fd = rig_ask_begin("POST", "/v1/lines/+12025550101/pause", "operator-token", "{}");
-    while (rig.effects.effect_count == 0) {
-        struct pollfd fds = {.fd = admin_fd(rig.admin), .events = POLLIN};
-        ck_assert_int_eq(poll(&fds, 1, RIG_WAIT_MS), 1);
-        rig_serve();
-    }
+    int fd = pause_told_to_the_core();
     admin_close(&rig.admin);
     ck_assert_ptr_null(rig.admin);
     char text[256] = "";

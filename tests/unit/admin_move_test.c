@@ -159,7 +159,7 @@ END_TEST
 START_TEST(what_names_its_line_was_tried_or_stands_behind_such_a_job_stays_in_its_pool)
 {
     enqueue("s", 1, ",\"pool\":\"eu\"");
-    const struct core_result sent = {.peer = 1, .lease = lease_one(), .outcome = OUTCOME_SENT, .retry_after_ms = -1,
+    const struct core_result sent = {.peer = 1, .lease = lease_to_worker(), .outcome = OUTCOME_SENT, .retry_after_ms = -1,
                                      .result = {"{}", 2}};
     core_worker_result(rig.core, &sent, rig.now, &rig.effects);
     rig_commit();

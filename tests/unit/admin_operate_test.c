@@ -1,5 +1,5 @@
 /* What an operator says over the admin API: settle, dead letters, cordon; who may, what is refused, what comes back. */
-#include "tests/unit/admin_rig.h"
+#include "tests/unit/admin_work_rig.h"
 
 static void enqueue(const char *pool, const char *id, unsigned recipient, const char *more)
 {
@@ -9,35 +9,6 @@ static void enqueue(const char *pool, const char *id, unsigned recipient, const 
              "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]}}",
              id, pool, recipient, more);
     rig_expect("POST", "/v1/jobs", "admin-token", body, 200);
-}
-
-static void ready(void)
-{
-    struct core_ready ready = {.peer = 1, .instance = 77, .slots = 64, .worker = "w"};
-    core_worker_ready(rig.core, &ready, rig.now, &rig.effects);
-    rig_commit();
-}
-
-/* Time passes until a job is leased; its lease. */
-static uint64_t lease_one(void)
-{
-    for (int tick = 0; tick < 10000; tick++) {
-        core_tick(rig.core, rig.now, &rig.effects);
-        uint64_t lease = 0;
-        for (size_t i = 0; i < rig.effects.effect_count; i++)
-            if (rig.effects.effects[i].kind == EFFECT_JOB)
-                lease = rig.effects.effects[i].lease;
-        rig_commit();
-        if (lease != 0) {
-            ck_assert(core_lease_send(rig.core, lease, rig.now));
-            return lease;
-        }
-        rig.now.wall_ms += 100;
-        rig.now.mono_ms += 100;
-        core_worker_alive(rig.core, 1, rig.now, &rig.effects);
-        rig_commit();
-    }
-    ck_abort_msg("nothing is leased");
 }
 
 static void answer(uint64_t lease, enum outcome outcome, bool unknown, const char *result)
@@ -72,15 +43,6 @@ static void expect_job(const char *id, const char *state, const char *reason)
     reply_free(&reply);
 }
 
-static void expect_code(const char *method, const char *target, const char *token, const char *body, int status,
-                        const char *code)
-{
-    struct reply reply = rig_ask(method, target, token, body);
-    ck_assert_msg(reply.status == status, "%s: %d %s", target, reply.status, reply.body);
-    ck_assert_str_eq(json_string(json_get(reply.json, "error"), "code"), code);
-    reply_free(&reply);
-}
-
 static void expect_sample(const char *token, const char *sample)
 {
     struct reply reply = rig_ask("GET", "/metrics", token, NULL);
@@ -93,7 +55,7 @@ static void expect_sample(const char *token, const char *sample)
 START_TEST(metrics_tell_since_when_the_oldest_job_waits_and_how_many_outcomes_nobody_knows)
 {
     char sample[128];
-    ready();
+    worker_ready(64);
     expect_sample("viewer-token", "\nlineward_oldest_job_timestamp_seconds 0\n");
     long long minute_s = rig.now.wall_ms / 60000 * 60;
     enqueue("eu", "a", 1, "");
@@ -118,7 +80,7 @@ END_TEST
 /* covers: call POST /v1/jobs/{id}/settle */
 START_TEST(a_person_settles_an_unknown_outcome)
 {
-    ready();
+    worker_ready(64);
     enqueue("eu", "a", 1, "");
     answer(lease_one(), OUTCOME_RETRY, true, "{}");
     expect_job("eu%2Fa", "queued", "outcome_unknown");
@@ -139,7 +101,7 @@ END_TEST
 
 START_TEST(settling_as_unsent_lets_the_job_wait_again_and_only_unknown_ones_can_be_settled)
 {
-    ready();
+    worker_ready(64);
     enqueue("eu", "a", 1, "");
     answer(lease_one(), OUTCOME_RETRY, true, "{}");
     rig_expect("POST", "/v1/jobs/eu%2Fa/settle", "operator-token", "{\"outcome\":\"unsent\"}", 200);
@@ -166,7 +128,7 @@ START_TEST(a_line_is_cordoned_and_uncordoned)
     enqueue("eu", "a", 1, ",\"from\":\"+12025550101\"");
     expect_job("eu%2Fa", "queued", "line_cordoned");
     rig_expect("POST", "/v1/lines/+12025550101/uncordon", "operator-token", NULL, 200);
-    ready();
+    worker_ready(64);
     lease_one();
 }
 END_TEST
@@ -293,7 +255,7 @@ START_TEST(a_conversation_is_moved_on_purpose_or_it_is_said_why_not)
 {
     static const char path[] = "/v1/conversations/eu/+14155550001/line";
     static const char there[] = "{\"line\":\"+12025550101\",\"reason\":\"asked for\"}";
-    ready();
+    worker_ready(64);
     enqueue("eu", "a", 1, "");
     answer(lease_one(), OUTCOME_SENT, false, "{}");
     rig_expect("PUT", path, "viewer-token", there, 403);
@@ -339,7 +301,7 @@ static void five_dead(void)
 {
     static const char *const results[] = {REFUSED("1003"), REFUSED("2006"), REFUSED("1003"), REFUSED("http_500"),
                                           REFUSED("1003")};
-    ready();
+    worker_ready(64);
     for (unsigned i = 0; i < 5; i++) {
         char id[8];
         snprintf(id, sizeof id, "d%u", i);
@@ -427,7 +389,7 @@ END_TEST
 
 START_TEST(what_has_expired_comes_back_only_with_a_new_expiry)
 {
-    ready();
+    worker_ready(64);
     enqueue("eu", "late", 1, ",\"expires_at\":\"2026-11-23T11:00:00Z\"");
     fail_one(REFUSED("1003"));
     rig.now.wall_ms += 7200000; /* the rig began at ten o'clock */

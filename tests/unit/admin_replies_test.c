@@ -1,28 +1,7 @@
 /* GET /v1/replies: what it counts by, which rows it shows, and to whom. */
-#include "tests/unit/admin_rig.h"
+#include "tests/unit/admin_work_rig.h"
 
 #define TEXT "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]}"
-
-/* Of a worker that comes for it. */
-static uint64_t lease_one(void)
-{
-    const struct core_ready ready = {.peer = 1, .instance = 77, .slots = 1, .worker = "w"};
-    core_worker_ready(rig.core, &ready, rig.now, &rig.effects);
-    for (int tick = 0; tick < 1000; tick++) {
-        uint64_t lease = 0;
-        core_worker_alive(rig.core, 1, rig.now, &rig.effects);
-        core_tick(rig.core, rig.now, &rig.effects);
-        for (size_t i = 0; i < rig.effects.effect_count; i++)
-            if (rig.effects.effects[i].kind == EFFECT_JOB)
-                lease = rig.effects.effects[i].lease;
-        rig_commit();
-        if (lease != 0)
-            return lease;
-        rig.now.wall_ms += 100;
-        rig.now.mono_ms += 100;
-    }
-    ck_abort_msg("nothing is leased");
-}
 
 /* A message goes out; it is answered, or not. */
 static void goes_out(const char *pool, unsigned to, const char *more, bool answered)
@@ -30,8 +9,8 @@ static void goes_out(const char *pool, unsigned to, const char *more, bool answe
     char body[512];
     snprintf(body, sizeof body, "{\"pool\":\"%s\",\"to\":\"+1415555%04u\"%s," TEXT "}", pool, to, more);
     rig_expect("POST", "/v1/jobs", "admin-token", body, 200);
+    worker_ready(1);
     uint64_t lease = lease_one();
-    ck_assert(core_lease_send(rig.core, lease, rig.now));
     const struct core_result sent = {
         .peer = 1, .lease = lease, .outcome = OUTCOME_SENT, .retry_after_ms = -1, .chat_hash = 1000 + to};
     core_worker_result(rig.core, &sent, rig.now, &rig.effects);

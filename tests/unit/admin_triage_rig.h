@@ -2,7 +2,7 @@
 #ifndef LINEWARD_TESTS_ADMIN_TRIAGE_RIG_H
 #define LINEWARD_TESTS_ADMIN_TRIAGE_RIG_H
 
-#include "tests/unit/admin_rig.h"
+#include "tests/unit/admin_work_rig.h"
 
 #define EU "%2B12025550101"
 
@@ -104,33 +104,10 @@ static inline void enqueue_at_once(const char *id, unsigned recipient, size_t by
 
 enum { EU_POOL, US_POOL }; /* as in rig_conf */
 
-static inline uint64_t lease_one(void)
+static inline uint64_t lease_to_worker(void)
 {
-    struct core_ready ready = {.peer = 1, .instance = 77, .slots = 64, .worker = "w"};
-    core_worker_ready(rig.core, &ready, rig.now, &rig.effects);
-    uint64_t lease = 0;
-    for (int tick = 0; tick < 100 && lease == 0; tick++) {
-        rig.now.wall_ms += 100;
-        rig.now.mono_ms += 100;
-        core_worker_alive(rig.core, 1, rig.now, &rig.effects);
-        core_tick(rig.core, rig.now, &rig.effects);
-        for (size_t i = 0; i < rig.effects.effect_count; i++)
-            if (rig.effects.effects[i].kind == EFFECT_JOB)
-                lease = rig.effects.effects[i].lease;
-        rig_commit();
-    }
-    ck_assert_uint_ne(lease, 0);
-    ck_assert(core_lease_send(rig.core, lease, rig.now));
-    return lease;
-}
-
-static inline void expect_code(const char *method, const char *target, const char *token, const char *body, int status,
-                        const char *code)
-{
-    struct reply reply = rig_ask(method, target, token, body);
-    ck_assert_msg(reply.status == status, "%s: %d %s", target, reply.status, reply.body);
-    ck_assert_str_eq(json_string(json_get(reply.json, "error"), "code"), code);
-    reply_free(&reply);
+    worker_ready(64);
+    return lease_one();
 }
 
 static inline struct job_view view_in(uint32_t pool, const char *id)

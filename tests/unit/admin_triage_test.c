@@ -108,7 +108,7 @@ START_TEST(what_is_with_a_worker_or_may_have_been_sent_is_left_alone_and_told)
 {
     enqueue("a", 1, ",\"pool\":\"eu\"");
     const struct core_result unknown = {
-        .peer = 1, .lease = lease_one(), .outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = 6000000};
+        .peer = 1, .lease = lease_to_worker(), .outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = 6000000};
     for (int turn = 0; turn < 2; turn++) {
         for (int dry = 1; dry >= 0; dry--) {
             struct reply reply = triage("cancel", dry ? "pool=eu&dry_run=1" : "pool=eu");
@@ -370,7 +370,7 @@ START_TEST(a_dead_letter_has_the_expiry_that_it_was_given_last)
     ck_assert_int_eq(number(reply.json, "jobs"), 2);
     reply_free(&reply);
     const struct core_result refused = {
-        .peer = 1, .lease = lease_one(), .outcome = OUTCOME_REJECTED, .retry_after_ms = -1, .result = {"{}", 2}};
+        .peer = 1, .lease = lease_to_worker(), .outcome = OUTCOME_REJECTED, .retry_after_ms = -1, .result = {"{}", 2}};
     core_worker_result(rig.core, &refused, rig.now, &rig.effects);
     rig_commit();
     rig_expect("POST", "/v1/pause", "operator-token", "{\"reason\":\"triage\"}", 200);
