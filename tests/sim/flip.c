@@ -233,6 +233,15 @@ static void judge(const struct flip *flip)
     compare(flip);
 }
 
+static void drop(struct flip *flip)
+{
+    sim_free(&flip->whole.files);
+    sim_free(&flip->flipped.files);
+    free(flip->whole.records);
+    free(flip->flipped.records);
+    free(flip);
+}
+
 static void *probe(void *arg)
 {
     struct flip *flip = arg;
@@ -242,11 +251,7 @@ static void *probe(void *arg)
     note_world("flip: a bit of %s at %llu: %s", flip->name, (unsigned long long)flip->at, err_name(flip->flipped.err));
     store_close(&flip->whole.store);
     store_close(&flip->flipped.store);
-    sim_free(&flip->whole.files);
-    sim_free(&flip->flipped.files);
-    free(flip->whole.records);
-    free(flip->flipped.records);
-    free(flip);
+    drop(flip);
     return NULL;
 }
 
@@ -278,8 +283,10 @@ void flip_perhaps(void)
     assert(flip != NULL);
     flip->whole.files = disk_copy();
     flip->flipped.files = disk_copy();
-    if (!choose(flip))
+    if (!choose(flip)) {
+        drop(flip);
         return;
+    }
     fault(FAULT_BIT_FLIPPED);
     fiber_start(process_new("probe", house_machine(), NULL), probe, flip);
 }

@@ -197,6 +197,7 @@ void hooks_message_sent(int job, int conversation, int line, const char *key, co
     snprintf(id, sizeof id, "msg-%d", job);
     cast_line_number(line, number);
     unsigned count = 1 + (unsigned)draw(&hooks.luck, 3);
+    assert(count <= sizeof types / sizeof *types);
     for (unsigned i = 0; i < count; i++) {
         struct json_out out = {0};
         begin_body(&out, types[i]);

@@ -30,13 +30,11 @@ struct word { /* that is surely in force */
 struct eye {
     int64_t newest_ms; /* changed_at of the newest event that arrived */
     struct word critical, at_risk, flagged;
-    bool ever_critical, ever_flagged, ever_missing, refused;
-    int64_t given_us[GIVEN_MAX];
-    unsigned given, written; /* written: by recipients */
-    int64_t placed_us[PLACED_MAX];
-    unsigned placed;
+    int64_t given_us[GIVEN_MAX], placed_us[PLACED_MAX];
     int64_t made_us[MADE_MAX]; /* messages, by the provider */
-    unsigned made;
+    unsigned given, placed, made;
+    unsigned written; /* by recipients */
+    bool ever_critical, ever_flagged, ever_missing, refused;
     int64_t bettered_us;  /* when a list said so last; what had arrived by then may have been overtaken */
     int64_t recovered_us; /* surely CRITICAL until then, and not opened before; 0: not known */
     unsigned recovered_starts, recovered_given; /* of the broker by then, of JOBs since */

@@ -8,12 +8,12 @@
 #define LATE_US (2 * US_MIN) /* from a word's arrival until all that it ends has ended */
 
 static struct {
-    int64_t newest_ms; /* of the recipient's words that have arrived */
-    bool sure;         /* the last of them is STOP, and was answered 200 */
+    int64_t newest_ms;           /* of the recipient's words that have arrived */
     int64_t since_us, lifted_us; /* lifted: by an operator, maybe */
-    bool may_be;                 /* stopped at some time, by anybody, */
-    int64_t last_us;             /* the last time then */
+    int64_t last_us;             /* when they were stopped last, by anybody, if they may be at all */
     unsigned under_way;          /* RESULTs that say so */
+    bool sure;                   /* the last of their words is STOP, and was answered 200 */
+    bool may_be;
 } recipients[CAST_ALL];
 
 static bool cancel_taken[CAST_JOBS_MAX];

@@ -139,12 +139,14 @@ static void look(void *self, uint64_t arg)
 static void on_abort(int number)
 {
     (void)number;
+    /* NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c): it never returns, and there is one thread */
     breach("assert", NOBODY_ABOUT, "the product asserts, see above");
 }
 
 static void on_alarm(int number)
 {
     (void)number;
+    /* NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c): it never returns, and there is one thread */
     breach("liveness", NOBODY_ABOUT, "the world goes round in circles: no end after a minute");
 }
 
