@@ -8,27 +8,12 @@
 #include <zmq.h>
 
 #include "lineward/json.h"
-#include "producer.h"
+#include "session.h"
 
 #define TEXT(text) "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"" text "\"}]}"
 #define HELLO      TEXT("hello")
 
-static struct rig rig;
-static struct producer producer;
 static char number[JOB_NUMBER_TEXT_MAX], job_text[2048];
-
-static void begin(void)
-{
-    rig_open(&rig, NULL);
-    rig_start(&rig, 1);
-    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
-}
-
-static void end(void)
-{
-    producer_close(&producer);
-    rig_close(&rig);
-}
 
 __attribute__((format(printf, 1, 2))) static const char *job(const char *format, ...)
 {
@@ -84,7 +69,7 @@ static void must_be(const char *id, const char *state)
 START_TEST(a_req_socket_and_an_empty_delimiter_are_served)
 {
     struct producer req;
-    begin();
+    begin(NULL, NULL, 1);
     producer_open(&req, &rig, rig.port.producers, ZMQ_REQ);
     producer_enqueue(&req, "{\"id\":\"req\",\"to\":\"+14155550101\"," HELLO "}", number, "queued");
     producer_close(&req);
@@ -112,7 +97,7 @@ START_TEST(a_second_copy_of_an_id_is_the_first_one)
 {
     static const char one[] = "{\"id\":\"d\",\"to\":[\"+14155550102\",\"+14155550103\"]," HELLO "}";
     char first[JOB_NUMBER_TEXT_MAX];
-    begin();
+    begin(NULL, NULL, 1);
     pause_pool();
     producer_enqueue(&producer, one, first, "held");
     must_be_duplicate(one, first, "held");
@@ -143,7 +128,7 @@ START_TEST(copies_within_one_request_are_one_job_and_jobs_without_id_are_many)
 {
     static const char one[] = "{\"id\":\"d\",\"to\":\"+14155550104\"," HELLO "}";
     static const char nameless[] = "{\"to\":\"+14155550104\"," HELLO "}";
-    begin();
+    begin(NULL, NULL, 1);
     SEND(&producer, "LW1", "ENQUEUE", "", one, one, nameless, nameless, "x", one);
     MUST(producer_receive(&producer, LIMIT_MS) && producer_got(&producer, "ACK") && producer_frames(&producer) == 9,
          "no ACK with a result each");
@@ -176,7 +161,7 @@ START_TEST(status_finds_a_job_by_number_id_and_pool)
                                           "line",       "chat_id",  "class",    "campaign",    "state",
                                           "reason",     "since",    "attempts", "accepted_at", "due_at",
                                           "expires_at", "ended_at", "delivery", "message_id",  "meta"};
-    begin();
+    begin(NULL, NULL, 1);
     producer_enqueue(&producer,
                      "{\"id\":\"a/b\",\"to\":\"+14155550105\",\"campaign\":\"spring\",\"class\":\"campaign\","
                      "\"meta\":{\"n\":[1,2]}," HELLO "}",
@@ -208,7 +193,7 @@ static cJSON *cancel(const char *id)
 /* covers: state cancelled, held */
 START_TEST(a_cancelled_job_is_never_sent)
 {
-    begin();
+    begin(NULL, NULL, 1);
     pause_pool();
     producer_enqueue(&producer, "{\"id\":\"c\",\"to\":\"+14155550106\"," HELLO "}", number, "held");
     cJSON *view = cancel("c");
@@ -231,7 +216,7 @@ END_TEST
 
 START_TEST(the_same_job_cancelled_twice_in_one_request_is_cancelled_once)
 {
-    begin();
+    begin(NULL, NULL, 1);
     pause_pool();
     producer_enqueue(&producer, "{\"id\":\"c\",\"to\":\"+14155550106\"," HELLO "}", number, "held");
     SEND(&producer, "LW1", "CANCEL", "twice", "c", "default/c", number);
@@ -249,7 +234,7 @@ END_TEST
 /* covers: state leased */
 START_TEST(a_leased_job_is_cancelled_if_it_had_not_begun)
 {
-    begin();
+    begin(NULL, NULL, 1);
     program_signal(&rig.worker[0], SIGSTOP);
     producer_enqueue(&producer, "{\"id\":\"c\",\"to\":\"+14155550107\"," HELLO "}", number, NULL);
     AWAIT(producer_is(&producer, "c", "leased", NULL), "the worker gets no job");
@@ -266,7 +251,7 @@ END_TEST
 
 START_TEST(a_leased_job_that_had_begun_ends_as_it_went)
 {
-    begin();
+    begin(NULL, NULL, 1);
     rig_faults(&rig, "{\"latency_ms\":700}");
     producer_enqueue(&producer, "{\"id\":\"c\",\"to\":\"+14155550108\"," HELLO "}", number, NULL);
     AWAIT(rig_accepted(&rig) == 1, "it does not reach the provider");
@@ -292,7 +277,7 @@ static const char *in_ms(int64_t ms)
 /* covers: field send_after; state scheduled; reason not_yet_due */
 START_TEST(send_after_waits_until_due_and_takes_its_place_then)
 {
-    begin();
+    begin(NULL, NULL, 1);
     int64_t due_ms = clock_read().wall_ms + 900;
     producer_enqueue(&producer,
                      job("{\"id\":\"later\",\"to\":\"+14155550109\",\"send_after\":\"%s\"," HELLO "}", in_ms(900)),
@@ -312,7 +297,7 @@ END_TEST
 /* covers: field expires_at; state expired */
 START_TEST(an_expired_job_is_never_sent)
 {
-    begin();
+    begin(NULL, NULL, 1);
     producer_enqueue(&producer,
                      job("{\"id\":\"past\",\"to\":\"+14155550110\",\"expires_at\":\"%s\"," HELLO "}", in_ms(-1000)),
                      number, "expired");
@@ -338,7 +323,7 @@ END_TEST
 START_TEST(if_held_fail_refuses_what_would_be_held)
 {
     static const char open[] = "{\"id\":\"open\",\"to\":\"+14155550111\",\"if_held\":\"fail\"," HELLO "}";
-    begin();
+    begin(NULL, NULL, 1);
     producer_enqueue(&producer, open, number, "queued");
     await_sent("open");
     pause_pool();
@@ -366,7 +351,7 @@ START_TEST(a_link_is_refused_in_a_first_message_only)
     static const char link[] = "{\"id\":\"link\",\"to\":\"+14155550113\"," TEXT("see https://example.com/x") "}";
     static const char part[] = "{\"id\":\"part\",\"to\":\"+14155550113\",\"message\":{\"parts\":[{\"type\":\"link\","
                                "\"value\":\"https://example.com\"}]}}";
-    begin();
+    begin(NULL, NULL, 1);
     producer_refused(&producer, link, "not_allowed", NULL);
     producer_refused(&producer, part, "not_allowed", NULL);
     must_refuse("STATUS", "link", "not_found");
@@ -381,7 +366,7 @@ END_TEST
 /* covers: field from; reason line_at_risk; code line_conflict */
 START_TEST(a_pinned_job_goes_out_on_its_line_or_waits_for_it)
 {
-    begin();
+    begin(NULL, NULL, 1);
     for (size_t line = 0; line < RIG_LINES; line++) {
         char id[32];
         snprintf(id, sizeof id, "pin-%zu", line);
@@ -447,7 +432,7 @@ static void open_chat_elsewhere(const char *line, const char *to, char out[64])
 START_TEST(a_chat_that_exists_already_is_adopted)
 {
     char chat[64];
-    begin();
+    begin(NULL, NULL, 1);
     open_chat_elsewhere(rig.lines[2], "+14155550140", chat);
     rig_set_line(&rig, 2, "\"reputation\":\"AT_RISK\""); /* no new conversations there: this one is known */
     AWAIT(rig_line_is(&rig, 2, "slow", NULL), "an AT_RISK line is not slow");
@@ -481,7 +466,7 @@ static bool is_taken(const char *text)
 /* covers: state suppressed; code opted_out */
 START_TEST(who_opted_out_is_not_sent_to)
 {
-    begin();
+    begin(NULL, NULL, 1);
     producer_enqueue(&producer, "{\"id\":\"first\",\"to\":\"+14155550150\"," HELLO "}", number, NULL);
     await_sent("first");
     cJSON_Delete(rig_control(&rig, "POST", "/recipients/+14155550150", "{\"opted_out\":true}"));

@@ -9,13 +9,11 @@
 #include <zmq.h>
 
 #include "lineward/json.h"
-#include "producer.h"
+#include "session.h"
 
 #define HELLO "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hello\"}]}"
 #define READY "{\"worker\":\"raw\",\"instance\":\"raw-1\",\"slots\":1}"
 
-static struct rig rig;
-static struct producer producer;
 static char number[JOB_NUMBER_TEXT_MAX];
 
 static void enqueue(const char *id, unsigned to)
@@ -28,19 +26,6 @@ static void enqueue(const char *id, unsigned to)
 static void await_sent(const char *id)
 {
     AWAIT(producer_is(&producer, id, "sent", NULL), "%s is not sent", id);
-}
-
-static void begin(const char *const *sets, size_t workers)
-{
-    rig_open(&rig, sets);
-    rig_start(&rig, workers);
-    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
-}
-
-static void end(void)
-{
-    producer_close(&producer);
-    rig_close(&rig);
 }
 
 /* ---- addresses and files ---- */
@@ -111,7 +96,7 @@ START_TEST(more_ids_than_dedupe_max_are_not_remembered_and_the_status_says_so)
 {
     static const char *const sets[] = {"store.dedupe_max=5", NULL};
     char first[JOB_NUMBER_TEXT_MAX];
-    begin(sets, 0); /* nothing is sent: messages and webhooks are remembered in the same place */
+    begin(sets, NULL, 0); /* nothing is sent: messages and webhooks are remembered in the same place */
     for (unsigned i = 0; i < 12; i++) {
         char id[32];
         snprintf(id, sizeof id, "id-%u", i);
@@ -136,7 +121,7 @@ END_TEST
 START_TEST(polls_come_at_their_interval)
 {
     static const char *const sets[] = {"accounts.default.poll_interval_ms=300", NULL};
-    begin(sets, 0);
+    begin(sets, NULL, 0);
     int64_t before = rig_stat(&rig, "requests"), begun_ms = mono_ms();
     AWAIT(rig_stat(&rig, "requests") >= before + 6, "the broker does not poll");
     MUST(mono_ms() - begun_ms >= 5 * 290, "six polls within %lld ms", (long long)(mono_ms() - begun_ms));
@@ -218,7 +203,7 @@ START_TEST(a_worker_has_its_name_and_sends_no_more_at_once_than_its_slots)
 {
     static const char *const sets[] = {"worker.slots=3", NULL};
     static struct spans spans;
-    begin(sets, 1);
+    begin(sets, NULL, 1);
     cJSON *list = rig_ask(&rig, "GET", "/v1/workers", NULL, NULL);
     const cJSON *worker = cJSON_GetArrayItem(json_get(list, "workers"), 0);
     MUST(strcmp(text_at(worker, "worker"), "w1") == 0 && number_at(worker, "slots") == 3, "another worker");
@@ -252,7 +237,7 @@ START_TEST(a_request_without_an_answer_ends_at_its_timeout)
 {
     static const char *const sets[] = {"worker.request_timeout_ms=500", NULL};
     static struct spans spans;
-    begin(sets, 1);
+    begin(sets, NULL, 1);
     rig_faults(&rig, "{\"rate_silence\":1}");
     enqueue("silent", 1);
     AWAIT(attempts_of("silent") >= 3, "it is not tried again");
@@ -287,7 +272,7 @@ START_TEST(a_silent_workers_job_waits_for_its_lease_and_after_a_restart_for_the_
 {
     static const char *const sets[] = {"policies.default.lease_ms=2200", "broker.restart_wait_ms=1500", NULL};
     struct producer worker;
-    begin(sets, 0);
+    begin(sets, NULL, 0);
     producer_open(&worker, &rig, rig.port.workers, ZMQ_DEALER);
     enqueue("first", 1);
     int64_t had_ms = take_and_be_silent(&worker, 2200);

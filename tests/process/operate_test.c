@@ -2,26 +2,9 @@
  * reputations. */
 #include <stdio.h>
 #include <string.h>
-#include <zmq.h>
 
 #include "lineward/json.h"
-#include "producer.h"
-
-static struct rig rig;
-static struct producer producer;
-
-static void begin(const char *const *sets)
-{
-    rig_open(&rig, sets);
-    rig_start(&rig, 1);
-    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
-}
-
-static void end(void)
-{
-    producer_close(&producer);
-    rig_close(&rig);
-}
+#include "session.h"
 
 /* covers: call GET /v1/dead, POST /v1/dead/requeue, POST /v1/dead/{id}/requeue */
 START_TEST(dead_letters_come_back_over_sigkill_and_each_is_sent_once)
@@ -29,7 +12,7 @@ START_TEST(dead_letters_come_back_over_sigkill_and_each_is_sent_once)
     enum { JOBS = 12 };
     static const char *const sets[] = {"policies.default.attempts_max=1", NULL};
     char id[16];
-    begin(sets);
+    begin(sets, NULL, 1);
     rig_faults(&rig, "{\"rate_500\":1}");
     for (unsigned i = 0; i < JOBS; i++) {
         snprintf(id, sizeof id, "d%u", i);
@@ -70,7 +53,7 @@ START_TEST(a_settled_outcome_stays_settled_over_sigkill)
 {
     static const char *const sets[] = {"worker.request_timeout_ms=300", "policies.default.retry_base_ms=12000",
                                        "policies.default.retry_cap_ms=12000", NULL};
-    begin(sets);
+    begin(sets, NULL, 1);
     rig_faults(&rig, "{\"rate_silence\":1}");
     producer_greet(&producer, "gone", 1, "", NULL);
     producer_greet(&producer, "lost", 2, "", NULL);
@@ -94,7 +77,7 @@ END_TEST
 START_TEST(a_cordon_holds_over_sigkill_until_it_is_lifted)
 {
     char path[64], from[64];
-    begin(NULL);
+    begin(NULL, NULL, 1);
     snprintf(from, sizeof from, ",\"from\":\"%s\"", rig.lines[0]);
     producer_greet(&producer, "known", 1, from, NULL);
     AWAIT(producer_is(&producer, "known", "sent", NULL), "the line does not send");
@@ -116,7 +99,7 @@ END_TEST
 START_TEST(an_operators_reputation_holds_over_sigkill_until_it_ends)
 {
     char path[64], from[64];
-    begin(NULL);
+    begin(NULL, NULL, 1);
     snprintf(from, sizeof from, ",\"from\":\"%s\"", rig.lines[0]);
     producer_greet(&producer, "first", 1, from, NULL);
     AWAIT(producer_is(&producer, "first", "sent", NULL), "the line does not send");
@@ -187,7 +170,7 @@ static void enqueue_all(const char *id)
 START_TEST(a_flagged_lines_conversations_go_on_elsewhere_and_stay_there)
 {
     static const char *const sets[] = {"policies.default.on_flagged=move", NULL};
-    begin(sets);
+    begin(sets, NULL, 1);
     settle_on_first_line();
     cJSON_Delete(rig_operate(&rig, "POST", "/v1/pause", "{\"reason\":\"test\"}"));
     enqueue_all("b");
@@ -210,7 +193,7 @@ END_TEST
 START_TEST(a_line_is_drained_and_a_conversation_moved_over_sigkill)
 {
     char drain[64], body[64], path[96];
-    begin(NULL);
+    begin(NULL, NULL, 1);
     settle_on_first_line();
     snprintf(drain, sizeof drain, "/v1/lines/%s/drain", rig.lines[0]);
     cJSON_Delete(rig_operate(&rig, "POST", "/v1/pause", "{\"reason\":\"test\"}"));

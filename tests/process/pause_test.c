@@ -2,26 +2,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <zmq.h>
 
 #include "lineward/json.h"
-#include "producer.h"
-
-static struct rig rig;
-static struct producer producer;
-
-static void begin(void)
-{
-    rig_open(&rig, NULL);
-    rig_start(&rig, 1);
-    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
-}
-
-static void end(void)
-{
-    producer_close(&producer);
-    rig_close(&rig);
-}
+#include "session.h"
 
 static void enqueue(const char *id, size_t line, const char *state)
 {
@@ -53,7 +36,7 @@ static int pauses_in_force(void)
 START_TEST(a_paused_line_stays_paused_over_sigkill_until_resumed)
 {
     char path[64], pause[32];
-    begin();
+    begin(NULL, NULL, 1);
     enqueue("first-0", 0, NULL);
     AWAIT(producer_is(&producer, "first-0", "sent", NULL), "the line does not send");
     snprintf(path, sizeof path, "/v1/lines/%s/pause", rig.lines[0]);
@@ -87,7 +70,7 @@ START_TEST(pauses_of_all_scopes_survive_sigkill_and_each_must_be_lifted)
                   {"/v1/conversations/default/+14157030000/pause", "/v1/conversations/default/+14157030000/resume",
                    "conversation_paused"}};
     const size_t count = sizeof scopes / sizeof *scopes;
-    begin();
+    begin(NULL, NULL, 1);
     operate(scopes[0].pause, "{\"reason\":\"test\"}", NULL);
     enqueue("job", 0, "held");
     for (size_t i = 1; i < count; i++)
@@ -107,7 +90,7 @@ END_TEST
 START_TEST(a_pause_revokes_what_a_worker_has_not_begun)
 {
     char path[64];
-    begin();
+    begin(NULL, NULL, 1);
     enqueue("first-0", 0, NULL);
     AWAIT(producer_is(&producer, "first-0", "sent", NULL), "the line does not send");
     program_signal(&rig.worker[0], SIGSTOP);
@@ -125,7 +108,7 @@ END_TEST
 START_TEST(a_pause_for_a_while_ends_by_itself)
 {
     char path[64];
-    begin();
+    begin(NULL, NULL, 1);
     snprintf(path, sizeof path, "/v1/lines/%s/pause", rig.lines[0]);
     int64_t until_ms = mono_ms() + 600;
     operate(path, "{\"for_ms\":600}", NULL);

@@ -1,29 +1,12 @@
 /* provider_test.c — a provider that is dead, slow, or says 500, and then comes back. */
 #include <stdio.h>
 #include <string.h>
-#include <zmq.h>
 
 #include "lineward/json.h"
-#include "producer.h"
+#include "session.h"
 
 #define JOBS       12
 #define BREAKER_MS 10000 /* of nothing but trouble (DESIGN section 5) */
-
-static struct rig rig;
-static struct producer producer;
-
-static void begin(const char *const *sets)
-{
-    rig_open(&rig, sets);
-    rig_start(&rig, 1);
-    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
-}
-
-static void end(void)
-{
-    producer_close(&producer);
-    rig_close(&rig);
-}
 
 /* Jobs of one conversation each. */
 static void enqueue(int first, int count)
@@ -69,7 +52,7 @@ START_TEST(a_dead_provider_opens_the_breaker_and_costs_no_job)
     /* At most seven tries fit into the ten seconds that the breaker takes to open. */
     static const char *const sets[] = {"policies.default.retry_base_ms=1500", "policies.default.retry_cap_ms=3000",
                                        "policies.default.attempts_max=8", NULL};
-    begin(sets);
+    begin(sets, NULL, 1);
     program_end(&rig.sandbox); /* from here on connections are refused */
     int64_t dead_mono_ms = mono_ms();
     enqueue(0, JOBS);
@@ -97,7 +80,7 @@ START_TEST(a_slow_provider_that_took_the_messages_sends_each_once)
 {
     /* Unknown outcomes do not count towards attempts_max. */
     static const char *const sets[] = {"policies.default.attempts_max=2", "worker.request_timeout_ms=300", NULL};
-    begin(sets);
+    begin(sets, NULL, 1);
     rig_faults(&rig, "{\"rate_timeout\":1}");
     enqueue(0, JOBS);
     AWAIT(count(JOBS).attempts_least >= 4, "jobs whose answer did not come are not tried again");
@@ -113,7 +96,7 @@ END_TEST
 START_TEST(a_provider_that_resets_every_connection_costs_no_job)
 {
     static const char *const sets[] = {"policies.default.attempts_max=2", NULL};
-    begin(sets);
+    begin(sets, NULL, 1);
     rig_faults(&rig, "{\"down\":true}");
     enqueue(0, JOBS);
     AWAIT(count(JOBS).attempts_least >= 4, "jobs are not tried again");
@@ -128,7 +111,7 @@ END_TEST
 START_TEST(a_job_that_the_provider_always_fails_ends_after_attempts_max)
 {
     static const char *const sets[] = {"policies.default.attempts_max=3", NULL};
-    begin(sets);
+    begin(sets, NULL, 1);
     rig_faults(&rig, "{\"rate_500\":1}");
     enqueue(0, 1);
     AWAIT(count(1).final == 1, "the job does not end");
@@ -146,7 +129,7 @@ START_TEST(a_flag_that_only_a_refused_send_tells_of_is_probed_and_lifted_when_it
 {
     static const char *const sets[] = {"policies.default.flag_probe_ms=400", NULL};
     char job[256], number[JOB_NUMBER_TEXT_MAX];
-    begin(sets);
+    begin(sets, NULL, 1);
     rig_set_line(&rig, 0, "\"service\":\"FLAGGED\",\"webhook\":false");
     snprintf(job, sizeof job,
              "{\"id\":\"f\",\"to\":\"+14157029999\",\"from\":\"%s\",\"message\":{\"parts\":[{\"type\":\"text\","

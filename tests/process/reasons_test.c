@@ -6,32 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <zmq.h>
 
 #include "lineward/json.h"
 #include "lineward/words.h"
-#include "producer.h"
+#include "session.h"
 
 #define HELLO "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hello\"}]}"
 
-static struct rig rig;
-static struct producer producer;
 static bool *provoked; /* by reason; shared, since each test is a process of its own */
-
-static void begin(const char *const *sets, const char *config)
-{
-    rig_open(&rig, sets);
-    if (config != NULL)
-        rig_configure(&rig, config);
-    rig_start(&rig, 1);
-    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
-}
-
-static void end(void)
-{
-    producer_close(&producer);
-    rig_close(&rig);
-}
 
 /* ---- jobs ---- */
 
@@ -168,7 +150,7 @@ static void pause_at(const char *path, char pause[32])
 START_TEST(a_job_waits_for_its_time)
 {
     char at[TIME_TEXT_MAX];
-    begin(NULL, NULL);
+    begin(NULL, NULL, 1);
     time_format(clock_read().wall_ms + 3600000, at);
     enqueue("later", 1, "\"send_after\":\"%s\",", at);
     must_wait("later", REASON_NOT_YET_DUE);
@@ -187,7 +169,7 @@ END_TEST
 START_TEST(a_job_waits_for_the_operator)
 {
     char line_pause[64], line_resume[64];
-    begin(NULL, NULL);
+    begin(NULL, NULL, 1);
     snprintf(line_pause, sizeof line_pause, "/v1/lines/%s/pause", rig.lines[0]);
     snprintf(line_resume, sizeof line_resume, "/v1/lines/%s/resume", rig.lines[0]);
     const struct {
@@ -230,7 +212,7 @@ static void remove_line(size_t line)
 START_TEST(a_new_conversation_waits_for_its_cordoned_line)
 {
     char cordon[64], uncordon[64];
-    begin(NULL, NULL);
+    begin(NULL, NULL, 1);
     snprintf(cordon, sizeof cordon, "/v1/lines/%s/cordon", rig.lines[0]);
     snprintf(uncordon, sizeof uncordon, "/v1/lines/%s/uncordon", rig.lines[0]);
     make_known(0, 1);
@@ -248,7 +230,7 @@ END_TEST
 /* covers: reason line_flagged, line_gone, line_critical, line_recovering, line_at_risk, no_healthy_line */
 START_TEST(a_job_waits_for_its_line)
 {
-    begin(NULL, NULL);
+    begin(NULL, NULL, 1);
     for (unsigned line = 0; line < RIG_LINES; line++)
         make_known(line, 10 + line);
     rig_set_line(&rig, 0, "\"service\":\"FLAGGED\"");
@@ -297,7 +279,7 @@ START_TEST(a_job_waits_for_news_of_its_line)
 {
     static const char *const sets[] = {"accounts.default.stale_after_ms=1000", "accounts.default.blind_after_ms=2500",
                                        NULL};
-    begin(sets, NULL);
+    begin(sets, NULL, 1);
     make_known(0, 1);
     rig_faults(&rig, "{\"rate_500\":1,\"on\":\"reads\"}"); /* no good poll any more */
     AWAIT(rig_line_is(&rig, 0, "slow", "pace"), "silence does not slow the line");
@@ -315,7 +297,7 @@ START_TEST(a_job_waits_for_the_ramp)
 {
     static const char *const sets[] = {"policies.default.pace_per_min=60", "policies.default.ramp_percent=[20, 100]",
                                        "policies.default.ramp_step_ms=60000", NULL};
-    begin(sets, NULL);
+    begin(sets, NULL, 1);
     make_known(0, 1);
     make_known(0, 2);
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\"");
@@ -346,7 +328,7 @@ START_TEST(a_job_waits_for_its_next_try)
 {
     static const char *const sets[] = {"policies.default.retry_base_ms=3000", "policies.default.retry_cap_ms=4000",
                                        NULL};
-    begin(sets, NULL);
+    begin(sets, NULL, 1);
     for (unsigned line = 0; line < 3; line++)
         make_known(line, 10 + line);
     set_fault("{\"rate_500\":1}");
@@ -383,7 +365,7 @@ static void restart_sandbox(const char *key)
 /* covers: reason provider_down; key accounts.api_key_file */
 START_TEST(a_job_waits_for_the_provider)
 {
-    begin(NULL, NULL);
+    begin(NULL, NULL, 1);
     make_known(0, 1);
     restart_sandbox("another-key"); /* ours is refused now */
     enqueue("refused", 1, "\"from\":\"%s\",", rig.lines[0]);
@@ -397,7 +379,7 @@ END_TEST
 /* covers: reason conversation_busy, no_worker; state queued, leased */
 START_TEST(a_job_waits_for_the_one_before_and_for_a_worker)
 {
-    begin(NULL, NULL);
+    begin(NULL, NULL, 1);
     make_known(0, 1);
     rig_faults(&rig, "{\"latency_ms\":1200}");
     enqueue("first", 1, "%s", "");
@@ -442,7 +424,7 @@ static bool is_read(const char *id)
 /* covers: reason conversation_critical */
 START_TEST(a_job_waits_for_its_chat)
 {
-    begin(NULL, NULL);
+    begin(NULL, NULL, 1);
     make_known(0, 1);
     char pause[32];
     pause_at("/v1/pools/default/pause", pause);
@@ -472,7 +454,7 @@ START_TEST(a_job_waits_for_its_recipients_answer)
 {
     static const char *const sets[] = {"policies.default.at_risk_chat_gap_ms=600000",
                                        "policies.default.cadence_ms=[300000]", NULL};
-    begin(sets, NULL);
+    begin(sets, NULL, 1);
     make_known(0, 1);
     make_known(0, 2);
     set_chat_of("known-1", "{\"health\":\"AT_RISK\"}");
@@ -508,7 +490,7 @@ START_TEST(a_job_waits_for_the_morning_where_its_recipient_is)
     clock_there(KOLKATA_MIN, 120, to);
     snprintf(quiet, sizeof quiet, "policies.default.quiet_hours={from: \"%s\", to: \"%s\", zone: recipient}", from,
              to);
-    begin(sets, NULL);
+    begin(sets, NULL, 1);
     enqueue("night", 1, "\"tz\":\"Asia/Kolkata\",");
     must_wait("night", REASON_QUIET_HOURS);
     must_release_in("night", 110 * 60000, 121 * 60000);
@@ -551,7 +533,7 @@ START_TEST(a_job_waits_for_its_lines_turn_and_budgets)
                                  "  daily: {pace_per_min: 0, daily_messages: 1}\n"
                                  "  pair: {pace_per_min: 0, pair_per_min: 1}\n"
                                  "pools:\n" POOL("pace", "1") POOL("fresh", "2") POOL("daily", "3") POOL("pair", "4");
-    begin(NULL, config);
+    begin(NULL, config, 1);
     must_spend("pace", NEW, REASON_PACE);
     must_release_in("pace%2Fpace-1", 30000, 70000);
     must_spend("fresh", NEW, REASON_BUDGET_NEW_CONVERSATIONS);
@@ -572,7 +554,7 @@ START_TEST(a_job_waits_for_recipients_and_growth)
     static const char config[] = "  people: {pace_per_min: 0, distinct_recipients_per_hour: 1}\n"
                                  "  growth: {pace_per_min: 0, daily_growth_factor: 2, growth_floor: 1}\n"
                                  "pools:\n" POOL("people", "1") POOL("growth", "2");
-    begin(NULL, config);
+    begin(NULL, config, 1);
     must_spend("people", NEW, REASON_BUDGET_RECIPIENTS);
     must_spend("growth", NEW, REASON_BUDGET_GROWTH);
     /* Who was written to within the hour spends no recipient; a reply is not stopped by growth. */

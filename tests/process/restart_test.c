@@ -3,29 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zmq.h>
 
 #include "lineward/json.h"
-#include "producer.h"
+#include "session.h"
 
 #define TEXT "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hello\"}]}"
 
-static struct rig rig;
-static struct producer producer;
 static char number[JOB_NUMBER_TEXT_MAX];
-
-static void begin(const char *const *sets)
-{
-    rig_open(&rig, sets);
-    rig_start(&rig, 1);
-    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
-}
-
-static void end(void)
-{
-    producer_close(&producer);
-    rig_close(&rig);
-}
 
 static void restart_by_force(void)
 {
@@ -41,7 +25,7 @@ static void await_sent(const char *id)
 
 START_TEST(a_placement_that_nobody_began_is_undone_after_a_restart_too)
 {
-    begin(NULL);
+    begin(NULL, NULL, 1);
     program_signal(&rig.worker[0], SIGSTOP);
     producer_enqueue(&producer, "{\"id\":\"new\",\"to\":\"+14155560001\"," TEXT "}", number, NULL);
     AWAIT(producer_is(&producer, "new", "leased", NULL), "the worker gets no job");
@@ -72,7 +56,7 @@ START_TEST(a_reply_in_flight_before_a_job_whose_wait_was_over_survives_a_restart
 {
     static const char *const sets[] = {"policies.default.retry_base_ms=300", "policies.default.retry_cap_ms=300",
                                        NULL};
-    begin(sets);
+    begin(sets, NULL, 1);
     producer_enqueue(&producer, "{\"id\":\"known\",\"to\":\"+14155560002\"," TEXT "}", number, NULL);
     await_sent("known");
     rig_faults(&rig, "{\"rate_429\":1,\"retry_after_s\":-1}");

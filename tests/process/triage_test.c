@@ -3,28 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include "lineward/json.h"
-#include "producer.h"
-
-static struct rig rig;
-static struct producer producer;
-
-static void begin(const char *config)
-{
-    rig_open(&rig, NULL);
-    if (config != NULL)
-        rig_configure(&rig, config);
-    rig_start(&rig, 1);
-    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
-}
-
-static void end(void)
-{
-    producer_close(&producer);
-    rig_close(&rig);
-}
+#include "session.h"
 
 #define CAMPAIGN "pool=default&class=campaign"
 
@@ -51,7 +32,7 @@ START_TEST(a_triage_amid_kills_ends_what_its_rehearsal_said_and_nothing_else)
 {
     enum { JOBS = 60, CAMPAIGNS = 40 };
     char id[16];
-    begin(NULL);
+    begin(NULL, NULL, 1);
     cJSON_Delete(rig_operate(&rig, "POST", "/v1/pause", "{\"reason\":\"triage\"}"));
     for (unsigned i = 0; i < JOBS; i++) {
         snprintf(id, sizeof id, "t%u", i);
@@ -100,7 +81,7 @@ START_TEST(what_is_exported_cancelled_and_imported_twice_amid_kills_is_sent_once
 {
     enum { JOBS = 60 };
     char id[16], file[PROGRAM_PATH_MAX], until[32];
-    begin(NULL);
+    begin(NULL, NULL, 1);
     cJSON_Delete(rig_operate(&rig, "POST", "/v1/pause", "{\"reason\":\"triage\"}"));
     for (unsigned i = 0; i < JOBS; i++) {
         snprintf(id, sizeof id, "x%u", i);
@@ -158,9 +139,11 @@ START_TEST(what_is_moved_to_another_pool_part_by_part_amid_kills_is_sent_once)
     enum { JOBS = 40 };
     char id[16], path[160] = MOVE;
     int64_t moved = 0;
-    begin("pools:\n"
+    begin(NULL,
+          "pools:\n"
           "  default: {account: default, lines: [\"+12025550101\"]}\n"
-          "  other: {account: default, lines: [\"+12025550102\"]}\n");
+          "  other: {account: default, lines: [\"+12025550102\"]}\n",
+          1);
     producer_greet(&producer, "begun", 0, "", NULL);
     AWAIT(producer_is(&producer, "begun", "sent", NULL), "nothing is sent");
     cJSON_Delete(rig_operate(&rig, "POST", "/v1/pause", "{\"reason\":\"triage\"}"));

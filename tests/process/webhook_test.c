@@ -4,33 +4,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zmq.h>
 
 #include "event.h"
 #include "lineward/json.h"
 #include "lineward/signature.h"
 #include "load.h"
+#include "session.h"
 
 #define FLIPS       3
 #define FLIP_LAG_MS 1500 /* a send begun later than a second would be seen */
 #define POLLS       8
 
-static struct rig rig;
-static struct producer producer;
 static char number[JOB_NUMBER_TEXT_MAX];
 
-static void begin(const char *const *sets, size_t workers)
+static void begin_signing(const char *const *sets, size_t workers)
 {
     MUST(sodium_init() >= 0, "libsodium");
-    rig_open(&rig, sets);
-    rig_start(&rig, workers);
-    producer_open(&producer, &rig, rig.port.producers, ZMQ_DEALER);
-}
-
-static void end(void)
-{
-    producer_close(&producer);
-    rig_close(&rig);
+    begin(sets, NULL, workers);
 }
 
 static void tell(const struct event *event, long expected)
@@ -109,7 +99,7 @@ static void tell_nonsense(void)
 START_TEST(lies_open_nothing_and_the_truth_opens)
 {
     struct event replayed, late, lie, stranger;
-    begin(NULL, 1);
+    begin_signing(NULL, 1);
     enqueue("first", 0, 1, NULL);
     AWAIT(producer_is(&producer, "first", "sent", NULL), "the line does not send");
     event_make(&replayed, rig.lines[0], NEWS("HEALTHY"), clock_read().wall_ms);
@@ -172,7 +162,7 @@ START_TEST(after_its_200_a_critical_survives_sigkill)
     static const char *const sets[] = {"accounts.default.poll_interval_ms=60000", NULL};
     static const char *const news[RIG_LINES] = {"\"new_reputation\":\"CRITICAL\"", "\"new_status\":\"FLAGGED\"",
                                                 "\"new_reputation\":\"CRITICAL\",\"new_status\":\"FLAGGED\"", NULL};
-    begin(sets, 1);
+    begin_signing(sets, 1);
     for (unsigned line = 0; line < RIG_LINES; line++) {
         char id[32];
         snprintf(id, sizeof id, "first-%u", line);
@@ -206,7 +196,7 @@ END_TEST
 
 START_TEST(a_critical_revokes_what_a_worker_has_not_begun)
 {
-    begin(NULL, 1);
+    begin_signing(NULL, 1);
     enqueue("warm", 0, 1, NULL);
     AWAIT(producer_is(&producer, "warm", "sent", NULL), "the line does not send");
     program_signal(&rig.worker[0], SIGSTOP);
@@ -228,7 +218,7 @@ START_TEST(an_at_risk_takes_back_a_placement_that_a_worker_has_not_begun)
 {
     /* Beats far enough apart that the worker would begin what it holds when it goes on. */
     static const char *const sets[] = {"broker.heartbeat_ms=2000", "policies.default.lease_ms=20000", NULL};
-    begin(sets, 1);
+    begin_signing(sets, 1);
     program_signal(&rig.worker[0], SIGSTOP);
     producer_enqueue(
         &producer,
@@ -266,7 +256,7 @@ static bool is_answered_200(const struct event *event)
 START_TEST(the_child_that_talks_to_the_network_may_die)
 {
     struct event event;
-    begin(NULL, 1);
+    begin_signing(NULL, 1);
     enqueue("first", 0, 1, NULL);
     AWAIT(producer_is(&producer, "first", "sent", NULL), "the line does not send");
     pid_t before = child_of_broker();
@@ -313,7 +303,7 @@ static bool is_answered(void *self)
 START_TEST(nothing_begins_on_a_line_later_than_a_second_after_the_200_of_its_critical)
 {
     char acked[PROGRAM_PATH_MAX];
-    begin(NULL, 2);
+    begin_signing(NULL, 2);
     load_open(&load, &rig, LOAD_JOBS_MAX, 10);
     rig_faults(&rig, "{\"latency_ms\":30,\"jitter_ms\":30}");
     int64_t answers = 0;
