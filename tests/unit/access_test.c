@@ -2,7 +2,6 @@
  * one. Real sockets on loopback; the handler is served by the test, as by the broker's turn. */
 #include "broker/edge/access.h"
 
-#include <check.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
+
+#include "tests/support/suite.h"
 
 #define WAIT_MS 20000 /* longer than any handshake takes */
 
@@ -286,9 +287,5 @@ int main(void)
     tcase_add_test(tests, the_probe_notices_a_door_without_keys);
     tcase_add_test(tests, the_probe_notices_that_nobody_is_asked);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

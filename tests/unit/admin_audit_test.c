@@ -1,6 +1,7 @@
 /* The audit: every call that changes something, or tries to, leaves a record in the commit of the change; who may read
  * what of it, and how it is paged. */
 #include "broker/edge/admin_route.h"
+#include "tests/support/suite.h"
 #include "tests/unit/admin_rig.h"
 
 #define EU_LINE "/v1/lines/+12025550101"
@@ -355,9 +356,5 @@ int main(void)
     tcase_add_test(tests, pages_have_each_record_once_in_order_over_shelves);
     tcase_add_test(tests, numbers_go_on_after_a_restart);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

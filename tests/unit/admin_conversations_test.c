@@ -1,5 +1,6 @@
 /* admin_conversations_test.c — importing, showing and listing conversations, and who must not be sent to, over the admin
  * API. */
+#include "tests/support/suite.h"
 #include "tests/unit/admin_rig.h"
 
 #define IMPORT "/v1/conversations/import"
@@ -367,9 +368,5 @@ int main(void)
     tcase_add_test(tcase, suppressions_are_refused_where_they_make_no_sense);
     tcase_add_test(tcase, suppressions_are_listed_page_by_page);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -2,6 +2,7 @@
  * meanwhile. */
 #include "broker/core/suppression.h"
 #include "broker/edge/named.h"
+#include "tests/support/suite.h"
 #include "tests/unit/admin_rig.h"
 
 #define PERSON "+14155550190"
@@ -275,9 +276,5 @@ int main(void)
     tcase_add_test(tests, the_list_is_read_page_by_page_the_newest_first);
     tcase_add_test(tests, the_audit_says_which_order_it_was_and_not_whom_it_is_about);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

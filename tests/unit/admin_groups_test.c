@@ -1,5 +1,6 @@
 /* Campaigns and conversations over HTTP: their pauses, who may lay and see them, and what a campaign's jobs came to. */
 #include "admin_rig.h"
+#include "tests/support/suite.h"
 
 /* Enqueues a job of pool `eu` over HTTP. */
 static void offer(const char *id, const char *to, const char *campaign)
@@ -165,9 +166,5 @@ int main(void)
     tcase_add_test(tests, anothers_campaign_is_answered_as_one_that_nobody_named);
     tcase_add_test(tests, a_campaign_s_jobs_are_counted_and_shown_to_those_who_see_its_pool);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,5 +1,6 @@
 /* The admin API over HTTP: who gets in, what is bounded, and each call against a real core. */
 #include "admin_rig.h"
+#include "tests/support/suite.h"
 
 /* ---- getting in ---- */
 
@@ -666,9 +667,5 @@ int main(void)
     tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
     add_tests(tests);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

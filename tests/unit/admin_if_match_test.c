@@ -2,6 +2,7 @@
  * somebody else has changed meanwhile. */
 #include "broker/core/suppression.h"
 #include "broker/edge/recipients.h"
+#include "tests/support/suite.h"
 #include "tests/unit/admin_rig.h"
 
 #define LINE "/v1/lines/+12025550101"
@@ -315,9 +316,5 @@ int main(void)
     tcase_add_test(tests, a_list_of_etags_a_star_and_what_cannot_be_compared);
     tcase_add_test(tests, a_call_that_was_not_made_for_it_is_in_the_audit);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

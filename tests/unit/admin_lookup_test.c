@@ -1,7 +1,6 @@
 /* Lookups: jobs and events found again in an archive, with a small one played here. */
 #include "broker/edge/lookup.h"
 
-#include <check.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+#include "tests/support/suite.h"
 
 #define AT          INT64_C(1795428000000)
 #define RECORDS_MAX 64
@@ -581,9 +582,5 @@ int main(void)
     tcase_add_test(tests, readers_leave_the_processors_to_those_who_send);
     tcase_add_test(tests, jobs_are_named_by_number_by_id_or_by_pool_and_id);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

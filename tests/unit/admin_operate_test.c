@@ -1,4 +1,5 @@
 /* What an operator says over the admin API: settle, dead letters, cordon; who may, what is refused, what comes back. */
+#include "tests/support/suite.h"
 #include "tests/unit/admin_work_rig.h"
 
 static void enqueue(const char *pool, const char *id, unsigned recipient, const char *more)
@@ -476,9 +477,5 @@ int main(void)
     tcase_add_test(tests, dead_letters_of_a_code_come_back_in_slices_that_can_be_gone_on_with);
     tcase_add_test(tests, a_requeue_of_many_ends_though_what_it_brings_back_dies_at_once);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 #define RIG_MORE_POOLS                                                                                               \
     "  far: {lines: [\"+12025550108\"], owner: \"tcp://10.0.0.2:7710\", owner_admin: \"https://10.0.0.2:7781\"}\n"
 #include "admin_rig.h"
+#include "tests/support/suite.h"
 
 #define JOB(pool, id) "{\"pool\":\"" pool "\",\"id\":\"" id "\",\"to\":\"+14155550101\",\"message\":{\"parts\":[]}}"
 
@@ -85,9 +86,5 @@ int main(void)
     tcase_add_test(tests, a_job_of_another_brokers_pool_is_asked_after_there);
     tcase_add_test(tests, pools_say_who_owns_them);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* "What stays put is seen exactly once" (PROTOCOL, Admin API): pages of jobs are read under every filter while other jobs
  * come, end and move between states. */
 #include "admin_rig.h"
+#include "tests/support/suite.h"
 
 #define LINE  "+12025550101" /* of pool `eu`; paused, so that what is pinned to it stays held */
 #define STAYS 150
@@ -141,9 +142,5 @@ int main(void)
     tcase_add_test(tests, what_stays_put_is_seen_exactly_once_under_every_filter);
     tcase_add_test(tests, of_one_recipient_each_is_seen_once_too);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,4 +1,5 @@
 /* GET /v1/pauses: what each pause holds, counted over turns of the owner; who is told. */
+#include "tests/support/suite.h"
 #include "tests/unit/admin_rig.h"
 
 #define LINE "/v1/lines/+12025550101"
@@ -225,9 +226,5 @@ int main(void)
     tcase_add_test(tests, who_is_limited_to_pools_is_not_told_what_others_have_waiting);
     tcase_add_test(tests, pages_of_pauses_have_each_once);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,4 +1,5 @@
 /* GET /v1/replies: what it counts by, which rows it shows, and to whom. */
+#include "tests/support/suite.h"
 #include "tests/unit/admin_work_rig.h"
 
 #define TEXT "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]}"
@@ -131,9 +132,5 @@ int main(void)
     tcase_add_test(tests, the_rows_with_the_most_messages_are_shown_in_order);
     tcase_add_test(tests, a_line_s_view_and_the_metrics_tell_them);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,10 +1,10 @@
 /* Which call a request means: methods, paths, escapes, roles. */
 #include "broker/edge/admin_route.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 static char path[256];
 
@@ -151,9 +151,5 @@ int main(void)
     tcase_add_test(tests, roles_may_do_what_the_contract_gives_them);
     tcase_add_test(tests, only_health_and_the_front_page_need_no_token);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "broker/edge/admin_stream.h"
+#include "tests/support/suite.h"
 
 struct follower {
     int fd;
@@ -324,9 +325,5 @@ int main(void)
     tcase_add_test(tests, what_a_producer_breaks_into_lines_is_one_line_to_followers);
     tcase_add_test(tests, a_token_taken_back_while_its_stream_was_being_opened_opens_none);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 #ifndef LINEWARD_TESTS_ADMIN_TRIAGE_RIG_H
 #define LINEWARD_TESTS_ADMIN_TRIAGE_RIG_H
 
+#include "tests/support/suite.h"
 #include "tests/unit/admin_work_rig.h"
 
 #define EU "%2B12025550101"
@@ -151,11 +152,7 @@ static inline int triage_run(const char *name, TCase *tests)
 {
     Suite *suite = suite_create(name);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }
 
 #endif

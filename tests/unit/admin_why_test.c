@@ -1,4 +1,5 @@
 /* Why and when, over the admin API: estimates, all that speaks against a line, and what would become of a job. */
+#include "tests/support/suite.h"
 #include "tests/unit/admin_rig.h"
 
 #define EU "\"pool\":\"eu\","
@@ -313,9 +314,5 @@ int main(void)
     tcase_add_test(tests, the_backlog_is_counted_by_age_and_reason);
     tcase_add_test(tests, the_conversations_of_a_line_are_listed_by_the_health_of_their_chats);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,7 +3,6 @@
  * and a new core learns from it what it may. What had been told to producers, workers and the provider by then must
  * hold: acknowledged jobs, ended ones, the lines of those tried, closed gates; and going on from there each job goes
  * out, once, in order. */
-#include <check.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "broker/store/record.h"
 #include "tests/support/core_rig.h"
 #include "tests/support/store_sim.h"
+#include "tests/support/suite.h"
 
 #define SEGMENT_BYTES (1u << 20)
 #define STATES        150 /* or LINEWARD_STATES */
@@ -462,9 +462,5 @@ int main(void)
     tcase_set_timeout(tcase, 300 + (double)states());
     tcase_add_test(tcase, whatever_a_power_cut_leaves_all_that_was_told_still_holds);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

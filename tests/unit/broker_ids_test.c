@@ -1,8 +1,6 @@
 /* A producer's id over restarts: a real core on a real journal, which cleans, grows old and is opened again. The promise
  * counts from a job's end, whenever it was written (PROTOCOL, id). */
-#include <check.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -11,6 +9,7 @@
 #include "broker/store/record.h"
 #include "tests/support/core_rig.h"
 #include "tests/support/store_sim.h"
+#include "tests/support/suite.h"
 
 #define SEGMENT_BYTES (1u << 20)
 #define JOBS          1400 /* more than fill a segment */
@@ -246,9 +245,5 @@ int main(void)
     tcase_add_test(tcase, an_id_is_known_after_a_restart_for_the_whole_window_after_the_end);
     tcase_add_test(tcase, ids_do_not_keep_history_for_ever);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,10 +1,10 @@
 /* What a Redis Cluster says of who has which keys: answers as it gives them, and ones that are wrong. */
 #include "broker/cache/cache_cluster.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 static const struct redis_host asked = {.name = "10.0.0.9", .port = 7009};
 static struct redis_host found;
@@ -125,9 +125,5 @@ int main(void)
     tcase_add_test(tests, what_points_nowhere_stays_an_error);
     tcase_add_test(tests, the_master_of_a_slot_is_found_and_its_replicas_are_not_taken_for_it);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,10 +1,10 @@
 /* Names of Redis' hosts: which need not be asked for, and what a thread makes of the others. */
 #include "broker/cache/cache_name.h"
 
-#include <check.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 #define TRIES 3000 /* of ten milliseconds: a name server may be slow to say no */
 
@@ -79,9 +79,5 @@ int main(void)
     tcase_add_test(tests, a_name_that_nobody_has_is_told_by_name);
     tcase_add_test(tests, one_may_be_left_while_it_is_being_asked_for);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

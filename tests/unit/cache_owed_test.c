@@ -1,9 +1,8 @@
 /* cache_owed_test.c — what a broker has to tell Redis is kept until Redis has answered it. */
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "broker/cache/cache_owed.h"
+#include "tests/support/suite.h"
 
 static struct cache_owed owed;
 
@@ -113,9 +112,5 @@ int main(void)
     tcase_add_test(tcase, so_many_are_under_way_and_so_many_are_kept_and_an_answer_for_one_that_is_forgotten_is_none);
     tcase_add_test(tcase, an_end_is_known_as_long_as_it_is_owed);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

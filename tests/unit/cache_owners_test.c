@@ -1,15 +1,14 @@
 /* What other brokers say of themselves through Redis: read within bounds, whatever stands there. */
 #include "broker/cache/cache_owners.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "broker/edge/owners.h"
 #include "lineward/json.h"
+#include "tests/support/suite.h"
 
 static struct conf *conf;
 static struct cache_owners *owners;
@@ -307,9 +306,5 @@ int main(void)
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

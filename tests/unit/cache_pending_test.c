@@ -1,9 +1,8 @@
 /* cache_pending_test.c — webhooks that Redis has not answered yet: found by line, any number one after the other. */
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "broker/cache/cache_pending.h"
+#include "tests/support/suite.h"
 
 static struct cache_pending pending;
 
@@ -52,9 +51,5 @@ int main(void)
     tcase_add_test(tcase, a_line_has_one_as_long_as_one_of_its_is_there);
     tcase_add_test(tcase, so_many_at_once_and_any_number_one_after_the_other);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,13 +4,14 @@
 #include "broker/cache/cache_redis.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "tests/support/suite.h"
 
 #define SERVERS  2
 #define PEERS    8
@@ -486,9 +487,5 @@ int main(void)
     tcase_add_test(tests, as_many_answers_may_come_as_are_asked_for);
     tcase_add_test(tests, a_text_is_not_gathered_beyond_the_bound);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

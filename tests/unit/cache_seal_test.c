@@ -1,10 +1,9 @@
 /* cache_seal_test.c — what Redis holds of a recipient tells nobody who they are, but for who has the secret. */
-#include <check.h>
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "broker/cache/cache_seal.h"
+#include "tests/support/suite.h"
 
 #define SECRET "one line that all the brokers of an account have"
 #define NUMBER "+14155550107"
@@ -106,9 +105,5 @@ int main(void)
     tcase_add_test(tcase, a_byte_that_was_turned_over_opens_nothing);
     tcase_add_test(tcase, the_longest_address_fits);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,10 +1,9 @@
 /* What the C client reads of pools and owners, and how much of it it remembers. */
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/client_owners.h"
+#include "tests/support/suite.h"
 
 START_TEST(what_only_mentions_not_owner_is_no_such_refusal)
 {
@@ -100,9 +99,5 @@ int main(void)
     tcase_add_test(tcase, pools_are_remembered_within_bounds);
     tcase_add_test(tcase, the_pool_is_read_as_the_broker_reads_it);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

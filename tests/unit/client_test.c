@@ -2,7 +2,6 @@
  * says when nobody answers. */
 #include "lineward.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 
 #include "lineward/json.h"
 #include "lineward/wire.h"
+#include "tests/support/suite.h"
 
 #define LONG_MS        20000 /* far more than anything takes that succeeds */
 #define JOB_1          "{\"id\":\"a\",\"to\":\"+12025550101\"}"
@@ -403,9 +403,5 @@ int main(void)
     tcase_add_test(tests, limits_are_checked_before_anything_is_sent);
     tcase_add_test(tests, an_endpoint_that_is_none_is_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,11 +1,12 @@
 /* RFC 3339 both ways, and the two clocks. */
 #include "lineward/clock.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "tests/support/suite.h"
 
 START_TEST(known_moments_are_read_and_written)
 {
@@ -170,9 +171,5 @@ int main(void)
     tcase_add_test(tests, moments_beyond_four_digits_of_year_are_written_as_the_last_one);
     tcase_add_test(tests, the_steady_clock_is_the_one_that_runs_while_suspended);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/conf_suite.h"
 
 START_TEST(anchors_aliases_and_tags_are_refused)
@@ -244,9 +245,5 @@ int main(void)
     tcase_add_test(files, a_secret_is_the_first_line_without_blanks_around_it);
     tcase_add_test(files, a_secret_that_is_not_there_says_why);
     suite_add_tcase(suite, files);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* Whatever is wrong in a configuration file is said with its line, the value, and what would be right. */
 #include <stdio.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/conf_suite.h"
 
 START_TEST(unknown_keys_are_refused_with_line_and_the_nearest_known_key)
@@ -335,9 +336,5 @@ int main(void)
     tcase_add_test(tests, references_must_lead_somewhere);
     tcase_add_test(tests, a_lease_must_outlast_the_request_and_three_heartbeats);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* The configuration file: defaults, every shape of value, values given on the command line. */
 #include <stdio.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/conf_suite.h"
 
 static void check_broker_and_store(const struct conf *c)
@@ -414,9 +415,5 @@ int main(void)
     tcase_add_test(tests, keys_that_do_nothing_yet_are_named);
     tcase_add_test(tests, what_only_a_start_can_change_is_named);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,12 +1,11 @@
 /* connections_test.c — who ends when the connections of an HTTP port get crowded, and who is late. */
 #include "lineward/connections.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lineward/clock.h"
+#include "tests/support/suite.h"
 
 #define MAX   6
 #define SPARE 2 /* the fifth makes it crowded */
@@ -145,9 +144,5 @@ int main(void)
     tcase_add_test(tests, who_begins_anew_is_the_youngest);
     tcase_add_test(tests, strangers_end_at_their_deadline);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

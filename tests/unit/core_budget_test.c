@@ -1,12 +1,12 @@
 /* What a line may spend: recipients an hour, growth over its own level, and every rolling window over random
  * histories and restarts (promise P6; DESIGN traps 3, 4, 8). */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/core/line.h"
 #include "broker/core/random.h"
 #include "tests/support/core_play.h"
+#include "tests/support/suite.h"
 
 #define MINUTE INT64_C(60000)
 #define HOUR   (60 * MINUTE)
@@ -460,9 +460,5 @@ int main(void)
     tcase_add_test(tcase, a_second_try_goes_out_on_the_first_ones_line);
     tcase_add_test(tcase, a_job_that_ends_with_a_first_try_that_made_nothing_gives_its_place_back);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

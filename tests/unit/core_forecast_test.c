@@ -1,9 +1,9 @@
 /* When a job goes, as its view says while it waits (issue 5: 90 % go within a fifth of what was said). */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/support/core_play.h"
+#include "tests/support/suite.h"
 #include "tools/demo/plan.h"
 
 #define MINUTE INT64_C(60000)
@@ -507,9 +507,5 @@ int main(void)
     tcase_add_loop_test(tcase, a_drain_s_order_is_foreseen, 0, 3);
     tcase_add_test(tcase, nine_of_ten_jobs_of_a_mixed_day_go_within_a_fifth_of_what_was_said);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,12 +1,12 @@
 /* A job's life in the core: what is accepted and what is refused, how it ends, and that an end is an end (promise P7;
  * PROTOCOL, Producers). */
-#include <check.h>
 #include <string.h>
 
 #include "broker/core/job.h"
 #include "broker/core/random.h"
 #include "broker/core/suppression.h"
 #include "tests/support/core_play.h"
+#include "tests/support/suite.h"
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -665,9 +665,5 @@ int main(void)
     tcase_add_test(tcase, an_opt_out_ends_what_waits_and_another_recipient_is_not_touched);
     tcase_add_loop_test(tcase, a_lease_is_not_sent_to_who_opted_out_before_it_left, 0, 2);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,6 +1,5 @@
 /* What the core sorts with — a conversation's list, the ready queue, timers, the index — against naive arrays under
  * long random sequences; then a whole conversation through the core. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "broker/core/ready.h"
 #include "lineward/clock.h"
 #include "tests/support/core_play.h"
+#include "tests/support/suite.h"
 
 #define POISON 0xDEADBEEFu /* a link that must not be followed */
 
@@ -541,9 +541,5 @@ int main(void)
     tcase_add_test(tcase, an_index_that_may_grow_no_more_goes_on);
     tcase_add_test(tcase, jobs_of_a_conversation_go_by_class_then_arrival_whatever_is_cancelled_or_returned);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,10 +1,10 @@
 /* How fast a line may send and how much a day: pace, factors, ramp, budgets, shares of the classes, waits between
  * tries (promise P6; DESIGN traps 5 and 8). */
-#include <check.h>
 #include <stdio.h>
 
 #include "broker/core/retry.h"
 #include "tests/support/core_play.h"
+#include "tests/support/suite.h"
 
 #define MINUTE INT64_C(60000)
 #define HOUR   (60 * MINUTE)
@@ -452,9 +452,5 @@ int main(void)
     tcase_add_test(tcase, waits_lie_between_base_and_cap_and_grow_apart);
     tcase_add_test(tcase, a_retry_waits_by_itself_unless_the_provider_said_how_long);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,12 +1,12 @@
 /* The provider's hard limit: so many messages a minute to one conversation of a line, and not one more, over bursts,
  * refusals, full tables and restarts (promise P6; linq-api.md 4.3). */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/core/pair.h"
 #include "broker/core/random.h"
 #include "tests/support/core_play.h"
+#include "tests/support/suite.h"
 
 #define MINUTE INT64_C(60000)
 
@@ -217,9 +217,5 @@ int main(void)
     tcase_add_test(tcase, a_pinned_one_whose_try_never_began_says_that_it_waits_for_the_pair);
     tcase_add_test(tcase, where_the_table_is_full_the_rest_send_once_a_minute);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,9 +1,9 @@
 /* Where a new conversation goes, and that a known one stays (promise P5; DESIGN traps 2, 3, 4). */
-#include <check.h>
 
 #include "broker/core/line.h"
 #include "broker/core/random.h"
 #include "tests/support/core_play.h"
+#include "tests/support/suite.h"
 
 #define MINUTE INT64_C(60000)
 #define DAY    (24 * 60 * MINUTE)
@@ -595,9 +595,5 @@ int main(void)
     tcase_add_test(tcase, a_chat_the_producer_knows_lives_on_the_line_it_names_and_costs_no_new_conversation);
     tcase_add_test(tcase, a_pool_without_a_welcoming_line_says_why);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,4 +1,5 @@
 /* linewardctl against an admin API: what it asks, what it shows, and the exit code it ends with. */
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
 
 static void teardown(void)
@@ -427,9 +428,5 @@ int main(void)
     tcase_add_test(changes, following_begins_with_what_happens_from_now_on_and_survives_a_cut);
     tcase_add_test(changes, following_ends_with_the_limit_and_with_a_refusal);
     suite_add_tcase(suite, changes);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,8 +1,8 @@
 /* The command line of linewardctl: options, spans of time, help. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/suite.h"
 #include "tools/ctl/ctl.h"
 
 static const struct option_spec common[] = {{"json", NULL, "in JSON"}, {"admin", "URL", "where"}, {NULL, NULL, NULL}};
@@ -220,9 +220,5 @@ int main(void)
     tcase_add_test(tc, spans_of_time_need_a_unit);
     tcase_add_test(tc, every_command_explains_itself);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* linewardctl audit: what it asks for, page by page, and what it writes. */
 #include <unistd.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
 
 #define RECORD(n)                                                                                                      \
@@ -91,9 +92,5 @@ int main(void)
     tcase_add_test(tests, an_export_is_json_lines_in_a_file_of_its_own);
     tcase_add_test(tests, a_span_counts_back_from_now_and_anything_else_is_wrong_usage);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

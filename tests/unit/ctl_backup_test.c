@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "lineward/clock.h"
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_run.h"
 #include "tests/unit/ctl_store.h"
 
@@ -222,9 +223,5 @@ int main(void)
     tcase_add_test(tc, a_damaged_store_gives_no_backup);
     tcase_add_test(tc, where_the_store_is_must_be_said);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <zmq.h>
 
 #include "lineward/wire.h"
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
 #include "tools/ctl/job_lines.h"
 
@@ -519,9 +520,5 @@ int main(void)
     tcase_add_test(zmq, with_keys_it_speaks_curve);
     tcase_add_test(zmq, keys_belong_together_and_to_zeromq);
     suite_add_tcase(suite, zmq);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

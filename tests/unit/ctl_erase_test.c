@@ -1,4 +1,5 @@
 /* linewardctl erase: says what it would touch before it does it, waits for the end, and tells where else somebody may be. */
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
 
 #define VIEW(state, dry)                                                                                             \
@@ -88,9 +89,5 @@ int main(void)
     tcase_add_test(tcase, a_refusal_is_said_and_ends_it);
     tcase_add_test(tcase, the_list_shows_how_far_each_is);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* linewardctl conversations: import from a file and from the provider, export, one conversation; and suppressions. */
 #include <unistd.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
 #include "lineward/clock.h"
 #include "tools/ctl/csv.h"
@@ -621,9 +622,5 @@ int main(void)
     tcase_add_test(tcase, one_conversation_is_shown);
     tcase_add_test(tcase, suppressions_are_listed_set_and_lifted);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "lineward/keys.h"
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_run.h"
 
 static char folder[64], secret[96], dir[96];
@@ -192,9 +193,5 @@ int main(void)
     tcase_add_test(tests, wrong_words_write_nothing);
     tcase_add_test(tests, revoke_takes_the_file_away);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_run.h"
 
 static char path[] = "/tmp/lineward-local-XXXXXX";
@@ -232,9 +233,5 @@ int main(void)
     tcase_add_test(tc, output_that_cannot_be_written_is_said);
     tcase_add_test(tc, files_that_cannot_be_read_here_are_told_of);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_run.h"
 
 static char *manual, *completion;
@@ -146,9 +147,5 @@ int main(void)
     tcase_add_test(tests, bash_completes_with_it);
     tcase_add_test(tests, an_option_that_takes_a_file_is_listed_once);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

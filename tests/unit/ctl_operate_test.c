@@ -1,4 +1,5 @@
 /* linewardctl, an operator's word: what it asks of the admin API, what it insists on, and how it ends. */
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
 
 START_TEST(settle_needs_a_reason_and_an_outcome)
@@ -274,9 +275,5 @@ int main(void)
     tcase_add_test(tests, pauses_are_shown_with_what_they_hold_as_far_as_it_is_counted);
     tcase_add_test(tests, if_match_goes_along_with_changes_only);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_run.h"
 #include "tests/unit/ctl_store.h"
 
@@ -151,9 +152,5 @@ int main(void)
     tcase_add_test(tc, a_store_in_use_is_left_alone);
     tcase_add_test(tc, a_missing_store_is_refused_and_not_made);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

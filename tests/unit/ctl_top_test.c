@@ -1,8 +1,8 @@
 /* What `linewardctl top` makes of two looks at the broker: rates, how long backlogs take, and the order of lines. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/suite.h"
 #include "tools/ctl/top.h"
 
 static struct top top;
@@ -125,9 +125,5 @@ int main(void)
     tcase_add_test(tests, a_counter_that_went_back_is_no_rate);
     tcase_add_test(tests, orders_and_rows_that_fit);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
 
 #define ANSWER(dry, jobs, recipients, oldest, class, stay, sample, next)                                             \
@@ -466,9 +467,5 @@ int main(void)
     tcase_add_test(tests, an_import_stops_where_it_is_not_told_what_became_of_a_job);
     tcase_add_test(tests, elsewhere_nobody_is_asked_what_became_of_a_job);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

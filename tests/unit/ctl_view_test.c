@@ -1,9 +1,9 @@
 /* What linewardctl shows: text made harmless, trees, tables that fit. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lineward/json.h"
+#include "tests/support/suite.h"
 #include "tools/ctl/view.h"
 
 #define NOW_MS INT64_C(1795428000000) /* 2026-11-23T10:00:00Z */
@@ -246,9 +246,5 @@ int main(void)
     tcase_add_test(tc, an_empty_list_prints_nothing);
     tcase_add_test(tc, a_row_that_is_no_object_does_no_harm);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,4 +1,5 @@
 /* linewardctl's why, why-line, why-not and would-send: what they ask, and what they show. */
+#include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
 
 START_TEST(why_shows_the_reason_and_when)
@@ -117,9 +118,5 @@ int main(void)
     tcase_add_test(tests, shape_shows_a_column_for_each_age);
     tcase_add_test(tests, replies_show_how_many_were_answered);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

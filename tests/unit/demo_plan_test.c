@@ -1,9 +1,9 @@
 /* The demo's plan: what every seed must bring, so that its audit proves something. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lineward/ids.h"
+#include "tests/support/suite.h"
 #include "tools/demo/plan.h"
 
 #define SEEDS 10
@@ -185,9 +185,5 @@ int main(void)
     tcase_add_loop_test(all, most_jobs_are_handed_in_at_once_and_conversations_begin_while_lines_are_down, 0, SEEDS);
     tcase_add_test(all, without_a_backlog_the_same_jobs_come_one_after_the_other);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* Workers over real sockets: READY, leases, results, beats; peers that talk nonsense, vanish or do not read. */
 #include "broker/edge/job_frame.h"
 #include "edge_rig.h"
+#include "tests/support/suite.h"
 
 #define READY(instance, slots) "{\"worker\":\"w\",\"instance\":\"" instance "\",\"slots\":" slots "}"
 
@@ -617,9 +618,5 @@ int main(void)
     tcase_add_test(tcase, a_chat_that_a_producer_named_is_written_into_behind_an_unknown_outcome_too);
     tcase_add_test(tcase, random_frames_are_answered_or_ignored_and_nothing_breaks);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -2,13 +2,12 @@
  * its manifest names, and what no document mentions. */
 #include "workers/disposition.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lineward/clock.h"
 #include "lineward/json.h"
+#include "tests/support/suite.h"
 #include "workers/provider.h"
 
 #define FIXTURES "tests/fixtures/linq/"
@@ -328,9 +327,5 @@ int main(void)
     tcase_add_test(tests, unseen_codes_are_judged_by_status);
     tcase_add_test(tests, a_refusal_does_not_settle_an_earlier_unknown_try);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

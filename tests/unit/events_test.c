@@ -2,6 +2,7 @@
 #include "broker/edge/events.h"
 
 #include "edge_rig.h"
+#include "tests/support/suite.h"
 
 static void *publisher, *follower;
 static struct events *events;
@@ -207,9 +208,5 @@ int main(void)
     tcase_add_test(tcase, once_nobody_listens_any_more_nothing_is_read);
     tcase_add_test(tcase, a_flood_of_subscriptions_is_read_in_parts);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -2,7 +2,6 @@
 #include "broker/edge/child.h"
 #include "broker/edge/feed_link.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "lineward/clock.h"
+#include "tests/support/suite.h"
 
 #define WAIT_MS 20000 /* longer than any test may take */
 #define LINE    "+12025550101"
@@ -403,9 +403,5 @@ int main(int argc, char **argv)
     tcase_add_test(tcase, a_child_that_does_not_read_is_ended_before_memory_is);
     tcase_add_test(tcase, the_feed_knows_its_own_tokens);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/feed_fixture.h"
 
 #define ARRIVAL_MS INT64_C(1795432000000) /* 2026-11-23T11:06:40Z: after every time in the fixtures */
@@ -502,9 +503,5 @@ int main(void)
     tcase_add_test(messages, an_id_that_does_not_fit_is_left_out_not_cut);
     tcase_add_test(messages, an_opt_out_keyword_is_the_whole_message_in_any_case);
     suite_add_tcase(suite, messages);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,9 +1,9 @@
 /* feed_notes_test.c — a flood of bad requests becomes a message a second. */
 #include "broker/feed/feed_notes.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 static struct conf_account accounts[2] = {{.name = "a"}, {.name = "b"}};
 static struct conf conf = {.accounts = accounts, .account_count = 2};
@@ -92,9 +92,5 @@ int main(void)
     tcase_add_test(tests, what_the_broker_does_not_take_is_kept);
     tcase_add_test(tests, nothing_counted_is_nothing_told);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -3,7 +3,6 @@
 #include "broker/feed/feed_poll.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -12,6 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "tests/support/suite.h"
 
 #define WALL_MS     INT64_C(1795428000000) /* 2026-11-23T10:00:00Z */
 #define INTERVAL_MS 30000
@@ -566,9 +567,5 @@ int main(void)
     tcase_add_test(tests, closing_in_the_middle_of_a_poll_leaves_nothing_behind);
     tcase_add_test(tests, plain_http_is_for_loopback_only);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

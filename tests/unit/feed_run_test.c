@@ -1,6 +1,5 @@
 /* feed_run_test.c — the whole child as the broker sees it: a process at the other end of a socket. */
 #include <arpa/inet.h>
-#include <check.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "broker/feed/feed.h"
 #include "lineward/clock.h"
 #include "lineward/signature.h"
+#include "tests/support/suite.h"
 
 #define SECRET  "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define WAIT_MS 5000
@@ -286,9 +286,5 @@ int main(void)
     tcase_add_test(tests, it_says_that_it_cannot_start);
     tcase_add_test(tests, it_gives_up_what_it_does_not_need);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

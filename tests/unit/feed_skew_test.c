@@ -1,8 +1,9 @@
 /* feed_skew_test.c — what the Date of an answer proves. */
 #include "broker/feed/feed_skew.h"
 
-#include <check.h>
 #include <stdlib.h>
+
+#include "tests/support/suite.h"
 
 #define WALL_MS INT64_C(1795428000000)
 #define GAP_MS  30000
@@ -116,9 +117,5 @@ int main(void)
     tcase_add_test(tests, a_step_of_our_wall_clock_makes_no_answer_old);
     tcase_add_test(tests, a_step_of_their_clock_back_is_forgotten_after_a_while);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,10 +1,10 @@
 /* feed_wire_test.c — what one side writes the other reads, and nothing else is read. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/feed/feed.h"
+#include "tests/support/suite.h"
 
 static struct feed_buffer buffer;
 
@@ -316,9 +316,5 @@ int main(void)
     tcase_add_test(tests, no_flipped_byte_is_read_as_something_ill_formed);
     tcase_add_test(tests, a_member_the_reader_would_refuse_is_not_written);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,13 +1,14 @@
 /* The store's own key: drawn once, kept, and missed when it is gone. */
 #include "broker/identity.h"
 
-#include <check.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "tests/support/suite.h"
 
 static char folder[64], path[96];
 static struct identity_problem problem;
@@ -93,9 +94,5 @@ int main(void)
     tcase_add_test(tcase, what_is_no_key_is_refused_and_left_as_it_is);
     tcase_add_test(tcase, a_folder_that_is_not_there_is_told_by_name);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

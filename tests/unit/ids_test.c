@@ -1,9 +1,10 @@
 /* Names, numbers, keys: what is one, how it is written, and that it reads back. */
 #include "lineward/ids.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 /* `count` times `c`, in a buffer of its own size. */
 static char *repeat(char c, size_t count)
@@ -235,9 +236,5 @@ int main(void)
     tcase_add_test(tests, idempotency_keys_read_back);
     tcase_add_test(tests, a_foreign_idempotency_key_is_refused_and_touches_nothing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -2,6 +2,7 @@
 #include "edge_rig.h"
 
 #include "broker/edge/replies.h"
+#include "tests/support/suite.h"
 
 #define META_BYTES 4000 /* of a view: a thousand of them are four megabytes */
 
@@ -175,9 +176,5 @@ int main(void)
     tcase_add_test(tcase, for_who_reads_no_answers_nothing_more_is_looked_up);
     tcase_add_test(tcase, what_is_refused_as_a_whole_is_known_to_be);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,6 +1,7 @@
 /* Large requests: read a slice at a time, so that one peer's hold up nobody else's; each peer's in their order; and
  * bounded, also while nobody reads the answers. */
 #include "edge_rig.h"
+#include "tests/support/suite.h"
 
 #define FILLER_BYTES (100u * 1024) /* of a job: more than a slice */
 #define LARGE_JOBS   20
@@ -217,9 +218,5 @@ int main(void)
     tcase_add_test(tcase, more_than_may_wait_is_busy_and_the_rest_is_carried_out);
     tcase_add_test(tcase, a_peer_gone_amid_its_large_request_harms_nobody);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,5 +1,6 @@
 /* Producers over real sockets: every shape of request, good and hostile, and what is answered when. */
 #include "edge_rig.h"
+#include "tests/support/suite.h"
 
 #define JOB_TO(id, to)                                                                                               \
     "{\"id\":\"" id "\",\"to\":\"" to "\",\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"hi\"}]}}"
@@ -554,9 +555,5 @@ int main(void)
     tcase_add_test(tcase, a_producer_that_has_gone_harms_nobody);
     tcase_add_test(tcase, random_frames_are_answered_or_ignored_and_nothing_breaks);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,12 +1,12 @@
 /* Every field of the contract's Job table, with what is right and what is not. */
 #include "broker/edge/job_parse.h"
 
-#include <check.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lineward/wire.h"
+#include "tests/support/suite.h"
 
 #define ROOM  64
 #define NAMES 8
@@ -670,10 +670,7 @@ int main(void)
     tcase_add_test(tcase, a_refused_job_names_no_campaign);
     tcase_add_test(tcase, no_refusal_repeats_a_recipient_or_a_text);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     free(document);
-    return failed == 0 ? 0 : 1;
+    return status;
 }

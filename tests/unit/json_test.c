@@ -1,12 +1,12 @@
 /* JSON in: strict, bounded, and in agreement with cJSON about what it lets through. JSON out: always valid. */
 #include "lineward/json.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lineward/clock.h"
+#include "tests/support/suite.h"
 
 /* Parses from a buffer of exactly that size, so that a sanitizer sees one byte too many being read. */
 static cJSON *parse_bytes(const char *text, size_t bytes, const char **why)
@@ -603,9 +603,5 @@ int main(void)
     tcase_add_test(tests, a_buffer_grows_with_what_is_written);
     tcase_add_test(tests, without_memory_the_buffer_says_so_and_stays_so);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

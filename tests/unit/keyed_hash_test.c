@@ -1,12 +1,11 @@
 /* Hashes that only the holder of the key can foresee, and that see JSON values, not their spelling. */
 #include "broker/edge/keyed_hash.h"
 
-#include <check.h>
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lineward/json.h"
+#include "tests/support/suite.h"
 
 static const struct keyed_hash one = {{1}};
 static const struct keyed_hash other = {{2}};
@@ -130,9 +129,5 @@ int main(void)
     tcase_add_test(tcase, different_values_differ);
     tcase_add_test(tcase, values_of_two_members_cannot_change_places);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,13 +1,14 @@
 /* Key files: what is read, what is refused and in which words, and who is found. */
 #include "lineward/keys.h"
 
-#include <check.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "tests/support/suite.h"
 
 #define KEY_1 "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7" /* the example of ZeroMQ's RFC 32 and its kin */
 #define KEY_2 "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
@@ -194,9 +195,5 @@ int main(void)
     tcase_add_test(tests, a_secret_that_others_may_read_is_refused);
     tcase_add_test(tests, what_is_no_key_is_refused_by_file_and_never_shown);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

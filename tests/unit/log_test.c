@@ -1,13 +1,12 @@
 /* Log lines as they arrive on stderr. */
 #include "lineward/log.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lineward/clock.h"
+#include "tests/support/suite.h"
 
 static int stderr_kept = -1;
 static int pipe_ends[2] = {-1, -1};
@@ -109,9 +108,5 @@ int main(void)
     tcase_add_test(tests, a_long_line_is_cut_and_says_so);
     tcase_add_test(tests, a_line_needs_no_values);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

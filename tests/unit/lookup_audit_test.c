@@ -1,10 +1,10 @@
 /* Pages of a long audit, of which the oldest is gone: where they begin, how they go on, and how little is read. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/edge/lookup_page.h"
+#include "tests/support/suite.h"
 
 #define FIRST 7001  /* older ones are gone */
 #define END   50000 /* one more than the newest number */
@@ -153,9 +153,5 @@ int main(void)
     tcase_add_test(tests, newest_first_reads_no_more_than_since_asks_for);
     tcase_add_test(tests, a_filter_that_fits_nothing_looks_at_a_bounded_part_and_goes_on);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

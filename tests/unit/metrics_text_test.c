@@ -1,11 +1,12 @@
 /* Metrics: the text form, its names, and that no set of samples grows without end. */
 #include "broker/edge/metrics.h"
 
-#include <check.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 static struct timings_read some_timings = {
     .enqueue = {.bounds = &histogram_disk, .counts = {4, 0, 1}, .sum_us = 1500},
@@ -265,9 +266,5 @@ int main(void)
     tcase_add_test(tests, accounts_are_told_by_name);
     tcase_add_test(tests, rules_and_dashboard_use_only_what_there_is);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

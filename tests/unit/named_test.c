@@ -1,9 +1,9 @@
 /* Who a text names: found by a keyed hash alone, and masked byte for byte without touching anybody else. */
 #include "broker/edge/named.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 static const struct keyed_hash hash = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
 
@@ -181,9 +181,5 @@ int main(void)
     tcase_add_test(tcase, what_is_masked_is_masked_whole);
     tcase_add_test(tcase, bytes_of_any_kind_are_no_names);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

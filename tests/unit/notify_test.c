@@ -1,7 +1,6 @@
 /* What the service manager is told, and that nobody else is. */
 #include "lineward/notify.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "lineward/clock.h"
+#include "tests/support/suite.h"
 
 static int manager;
 static char name[64];
@@ -122,9 +122,5 @@ int main(void)
     tcase_add_test(tests, the_watchdog_of_another_process_is_not_ours);
     tcase_add_test(tests, children_do_not_inherit_it);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,8 +1,8 @@
 /* Messages leave in their order, none before the commit that it depends on. */
 #include "broker/edge/outbox.h"
 
-#include <check.h>
-#include <stdlib.h>
+
+#include "tests/support/suite.h"
 
 static struct outbox *outbox;
 
@@ -137,9 +137,5 @@ int main(void)
     tcase_add_test(tcase, what_closes_a_line_does_not_wait);
     tcase_add_test(tcase, freeing_nothing_is_fine);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,9 +1,10 @@
 /* The queue of one pool's outcomes: order per job, back-off by a fixed clock, and what a dead target costs. */
 #include "broker/edge/outcome_queue.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 static struct outcome_queue queue;
 
@@ -339,9 +340,5 @@ int main(void)
     tcase_add_test(tests, one_event_that_is_never_taken_stops_only_its_job_however_many_follow);
     tcase_add_loop_test(tests, order_holds_whatever_happens, 0, 20);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -2,10 +2,10 @@
 #include "lineward/outcome_target.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 static bool address_ok(const char *const *entries, size_t count, const char *text)
 {
@@ -206,9 +206,5 @@ int main(void)
     tcase_add_test(tests, urls_are_well_formed_or_refused);
     tcase_add_test(tests, entries_are_names_or_ranges_or_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

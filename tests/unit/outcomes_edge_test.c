@@ -9,6 +9,7 @@
 #include "broker/edge/outcomes_part.h"
 #include "broker/outcomes/outcomes.h"
 #include "edge_rig.h"
+#include "tests/support/suite.h"
 
 static struct outcomes *outcomes;
 static struct lookup *lookup;
@@ -335,9 +336,5 @@ int main(int argc, char **argv)
     tcase_add_test(wire, what_the_child_says_is_checked);
     tcase_add_test(wire, what_the_child_is_given_is_checked);
     suite_add_tcase(suite, wire);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

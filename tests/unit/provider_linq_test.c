@@ -1,5 +1,4 @@
 /* Requests to the provider byte for byte, and answers as tolerantly as linq-api.md 6 asks. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "lineward/clock.h"
 #include "lineward/json.h"
 #include "lineward/retry_after.h"
+#include "tests/support/suite.h"
 #include "workers/provider.h"
 
 #define BASE "https://provider.example/api/partner"
@@ -269,9 +269,5 @@ int main(void)
     tcase_add_test(tests, retry_after_reads_seconds_and_dates);
     tcase_add_test(tests, retry_after_refuses_what_is_neither);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,10 +1,10 @@
 /* cache.redis: which addresses are taken apart and how, and what is said of those that are not. */
 #include "lineward/redis_url.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 static struct redis_url url;
 static const char *why;
@@ -124,9 +124,5 @@ int main(void)
     tcase_add_test(tests, sentinels_and_a_clusters_nodes_are_a_list);
     tcase_add_test(tests, what_is_not_right_is_told_with_what_would_be);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

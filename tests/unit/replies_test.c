@@ -1,11 +1,12 @@
 /* Replies through a ROUTER whose peers are slow, gone or stuck. */
 #include "broker/edge/replies.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
+
+#include "tests/support/suite.h"
 
 #define ENOUGH 1000 /* messages: more than any queue here takes */
 
@@ -257,9 +258,5 @@ int main(void)
     tcase_add_test(tcase, one_peer_and_all_together_wait_within_bounds);
     tcase_add_test(tcase, asking_grows_rare_while_nothing_moves);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

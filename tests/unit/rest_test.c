@@ -1,7 +1,6 @@
 /* What is refused is rationed. */
 #include "broker/rest.h"
-
-#include <check.h>
+#include "tests/support/suite.h"
 
 START_TEST(without_a_refusal_there_is_no_rest)
 {
@@ -64,9 +63,5 @@ int main(void)
     tcase_add_test(tcase, no_refusal_however_long_holds_others_up_for_more_than_a_moment);
     tcase_add_test(tcase, a_clock_that_stands_still_or_goes_back_gives_no_rest);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,5 +1,4 @@
 /* sandbox_audit_test.c — the auditor catches each breach, and calls a good run good. Small logs, written here. */
-#include <check.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "tests/audit/print.c"
 #include "tests/audit/read.c"
 #include "tests/audit/texts.c"
+#include "tests/support/suite.h"
 
 static struct audit *audit;
 static struct audit_rules rules;
@@ -692,9 +692,5 @@ int main(void)
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

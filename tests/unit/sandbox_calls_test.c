@@ -1,10 +1,10 @@
 /* sandbox_calls_test.c — the account's calls over real sockets: audits, the line advised, blocked handles, messages
  * of a chat, subscriptions; errors and webhooks spoilt on request. */
-#include <check.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/sandbox_rig.h"
 
 static bool header_has(const char *text)
@@ -341,9 +341,5 @@ int main(void)
     tcase_add_test(tests, events_are_lost_doubled_and_reversed_on_request);
     tcase_add_test(tests, events_kept_back_for_reversal_go_out_when_that_is_ended);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,11 +1,11 @@
 /* sandbox_config_test.c — the sandbox's file: options, lines and sections in YAML, and what is wrong with it, by name
  * and line. */
-#include <check.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/suite.h"
 #include "tools/sandbox/sandbox.h"
 
 static char path[64], problem[512];
@@ -143,9 +143,5 @@ int main(void)
     tcase_add_test(tests, a_wrong_file_is_named_with_key_or_line);
     tcase_add_test(tests, a_wrong_section_stops_the_start_and_is_named);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

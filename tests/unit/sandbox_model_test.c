@@ -1,8 +1,8 @@
 /* sandbox_model_test.c — how a line's reputation moves in the sandbox's model, and how its people answer. No clock:
  * days pass in a loop. */
-#include <check.h>
 #include <string.h>
 
+#include "tests/support/suite.h"
 #include "tools/sandbox/model/model.h"
 
 #define MINUTE INT64_C(60000)
@@ -389,9 +389,5 @@ int main(void)
     tcase_add_test(tests, delays_lie_around_their_median_and_without_spread_on_it);
     tcase_add_test(tests, parameters_have_names_and_bounds);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,9 +1,9 @@
 /* sandbox_people_test.c — the model at work in a sandbox: people read, answer, opt out; lines get worse and recover,
  * and whoever listens is told. The model's time runs fast; what must come is waited for. */
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/sandbox_rig.h"
 
 static void setup(void)
@@ -149,9 +149,5 @@ int main(void)
     tcase_add_test(tests, what_the_controls_say_of_a_line_stands_in_the_model_too);
     tcase_add_test(tests, wrong_parameters_are_named_and_change_nothing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,10 +1,10 @@
 /* sandbox_request_test.c — the form of a send, and what goes wrong on purpose. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lineward/json.h"
+#include "tests/support/suite.h"
 #include "tools/sandbox/faults.h"
 #include "tools/sandbox/options.h"
 #include "tools/sandbox/send_request.h"
@@ -321,9 +321,5 @@ int main(void)
     tcase_add_test(tests, options_are_read_with_their_defaults);
     tcase_add_test(tests, wrong_options_are_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

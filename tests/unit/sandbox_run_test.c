@@ -1,10 +1,10 @@
 /* sandbox_run_test.c — a whole sandbox over real sockets: answers, webhooks, faults that lose answers, the log. */
-#include <check.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/suite.h"
 #include "tests/unit/sandbox_rig.h"
 
 /* ---- the API ---- */
@@ -413,9 +413,5 @@ int main(void)
     tcase_add_test(tests, wrong_controls_are_named_and_change_nothing);
     tcase_add_test(tests, a_changed_line_and_its_webhook_stand_in_the_log_with_the_same_change);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

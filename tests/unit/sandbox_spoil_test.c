@@ -1,9 +1,9 @@
 /* sandbox_spoil_test.c — what goes wrong on request, as values: rules, what befalls webhooks, the list of lines,
  * audits, error codes. */
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/support/suite.h"
 #include "tools/sandbox/audits.h"
 #include "tools/sandbox/codes.h"
 #include "tools/sandbox/listing.h"
@@ -363,9 +363,5 @@ int main(void)
     tcase_add_test(tests, a_list_is_misshapen_so_many_times);
     tcase_add_test(tests, one_audit_of_a_line_at_a_time_then_a_cool_down);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

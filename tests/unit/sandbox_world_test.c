@@ -1,9 +1,9 @@
 /* sandbox_world_test.c — what the sandbox's provider takes, refuses and remembers. Time is an argument. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/suite.h"
 #include "tools/sandbox/world.h"
 
 #define LINE "+12025550101"
@@ -361,9 +361,5 @@ int main(void)
     tcase_add_test(tests, a_past_has_its_shares_of_groups_and_health_and_its_time);
     tcase_add_test(tests, a_chat_made_before_is_the_chat_of_a_send);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

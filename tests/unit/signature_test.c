@@ -1,12 +1,12 @@
 /* Webhook signatures: every vector of the fixtures judged at its own clock, and what hostile headers hold. */
 #include "lineward/signature.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lineward/json.h"
+#include "tests/support/suite.h"
 
 #define SIGNED       "tests/fixtures/linq/signed/"
 #define SECRET       "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -235,9 +235,5 @@ int main(void)
     tcase_add_test(tests, secrets_are_base64_with_prefix_and_padding_optional);
     tcase_add_test(tests, what_is_no_secret_is_refused_and_touches_nothing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -2,13 +2,12 @@
  * and the owner's thread is never held up. */
 #include "store_model.h"
 
-#include <check.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "broker/store/batch.h"
+#include "tests/support/suite.h"
 
 #define SEGMENT_BYTES (1u << 20)
 #define HOUR_MS       (3600 * 1000)
@@ -586,9 +585,5 @@ int main(void)
     tcase_add_test(tcase, events_are_complete_and_in_order_wherever_they_lie);
     tcase_add_test(tcase, readers_are_never_told_anything_wrong_while_segments_are_given_up);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

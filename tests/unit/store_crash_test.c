@@ -4,8 +4,9 @@
  * find losses. */
 #include "store_model.h"
 
-#include <check.h>
 #include <stdlib.h>
+
+#include "tests/support/suite.h"
 
 #define SEGMENT_BYTES (1u << 20)
 #define STATES        1000 /* or LINEWARD_STATES */
@@ -186,9 +187,5 @@ int main(void)
     tcase_add_test(tcase, what_a_killed_run_left_unsynced_is_synced_before_it_is_told);
     tcase_add_test(tcase, a_disk_that_forgets_what_it_acknowledged_is_caught);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -2,9 +2,10 @@
  * and named, or does no harm; never is anything told that was not written. */
 #include "store_model.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 #define SEGMENT_BYTES (1u << 20)
 #define SMALL_SEGMENT "data-0000000000000001.seg"
@@ -277,9 +278,5 @@ int main(void)
     tcase_add_test(tcase, damage_anywhere_in_a_large_journal_is_never_told_as_truth);
     tcase_add_test(tcase, missing_and_damaged_index_files_are_made_anew);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -2,12 +2,12 @@
  * store then stops with a reason, or goes on; what it told to be durable is there afterwards. */
 #include "store_model.h"
 
-#include <check.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tests/support/suite.h"
 
 #define SEGMENT_BYTES (1u << 20)
 #define CALLS_MAX     400
@@ -401,9 +401,5 @@ int main(void)
     tcase_add_test(tcase, a_segment_given_up_and_chosen_again_waits_for_all_its_copies);
     tcase_add_test(tcase, segments_are_an_eighth_of_a_small_disk_at_most);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,13 +1,14 @@
 /* store_io_test.c — the real file system behind the store, where simulated ones cannot stand in for it. */
 #include "broker/store/store_io.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "tests/support/suite.h"
 
 #define FILES_MAX 256
 
@@ -60,9 +61,5 @@ int main(void)
     TCase *tests = tcase_create("store_io");
     tcase_add_test(tests, the_stores_folder_is_synced_without_a_descriptor_to_be_had);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,11 +3,10 @@
 #include "broker/store/file.h"
 #include "broker/store/store.h"
 #include "tests/support/store_sim.h"
+#include "tests/support/suite.h"
 
-#include <check.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -493,9 +492,5 @@ int main(void)
     tcase_add_test(tcase, a_power_cut_at_any_moment_loses_nothing_and_the_pass_can_be_made_again);
     tcase_add_test(tcase, a_pass_that_has_no_room_says_so_and_leaves_all_as_it_was);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -2,8 +2,8 @@
  */
 #include "broker/edge/timings.h"
 
-#include <check.h>
-#include <stdlib.h>
+
+#include "tests/support/suite.h"
 
 static struct timings *timings;
 
@@ -164,9 +164,5 @@ int main(void)
     tcase_add_test(tests, a_newer_lease_in_the_place_of_an_older_one_is_not_mistaken_for_it);
     tcase_add_test(tests, only_a_first_lease_says_how_long_its_job_waited);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,13 +1,14 @@
 /* The token file: who is let in, as what, and what happens to a file that is absent, wrong or changed. */
 #include "broker/edge/tokens.h"
 
-#include <check.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "tests/support/suite.h"
 
 static char folder[64], path[96], first[112];
 
@@ -214,9 +215,5 @@ int main(void)
     tcase_add_test(tests, a_folder_that_is_not_there_is_said_with_its_path);
     tcase_add_test(tests, reloading_takes_new_tokens_in_and_old_ones_out_and_a_bad_file_changes_nothing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,5 +1,4 @@
 /* tz_file_test.c — the offsets of time zones: from files made here, to the byte, and from the system's own. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "broker/edge/phone_zone.h"
 #include "broker/edge/tz_file.h"
 #include "lineward/clock.h"
+#include "tests/support/suite.h"
 
 #define DAY_MS INT64_C(86400000)
 
@@ -217,9 +217,5 @@ int main(void)
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(all, tests[i]);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

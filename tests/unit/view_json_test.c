@@ -1,9 +1,9 @@
 /* Views: what jobs, results, errors, lines and events look like. Every text is read back as JSON. */
 #include "broker/edge/view.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 #define AT INT64_C(1795428000000) /* 2026-11-23T10:00:00.000Z */
 
@@ -464,9 +464,5 @@ int main(void)
     tcase_add_test(tests, where_nothing_can_be_estimated_a_word_says_why);
     tcase_add_test(tests, pauses_and_lines_are_read_as_they_are_written);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,11 +1,11 @@
 /* Whole messages over real sockets: all frames or none, never waiting, every size bounded. */
 #include "lineward/wire.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
+
+#include "tests/support/suite.h"
 
 static void *context;
 static void *router, *dealer;
@@ -201,9 +201,5 @@ int main(void)
     tcase_add_test(tests, nothing_cannot_be_sent_and_no_socket_is_an_error);
     tcase_add_test(tests, frames_are_compared_and_copied_within_their_bounds);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

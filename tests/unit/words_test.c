@@ -1,11 +1,10 @@
 /* The contract's words: each goes out and comes back as itself, nothing else is taken for one. */
 #include "lineward/words.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lineward/err.h"
+#include "tests/support/suite.h"
 
 #define ROUND_TRIP(name, type, count)                                                                                \
     do {                                                                                                             \
@@ -125,9 +124,5 @@ int main(void)
     tcase_add_test(tests, a_job_is_final_once_sent_failed_expired_cancelled_or_suppressed);
     tcase_add_test(tests, every_error_code_has_a_fitting_http_status);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,8 +1,8 @@
 /* What an echoed BEAT proves, and for how long. */
 #include "workers/beats.h"
 
-#include <check.h>
-#include <stdlib.h>
+
+#include "tests/support/suite.h"
 
 #define HEARTBEAT 1000
 
@@ -105,9 +105,5 @@ int main(void)
     tcase_add_test(tests, a_beat_that_could_not_go_out_keeps_its_number);
     tcase_add_test(tests, after_a_stop_only_a_beat_sent_since_proves_anything);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,5 +1,4 @@
 /* The worker's side of the contract with a broker: READY, JOB, RESULT, DONE, REVOKE, BEAT, BYE. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "lineward/json.h"
 #include "worker_rig.h"
+#include "tests/support/suite.h"
 
 static struct rig rig;
 
@@ -500,9 +500,5 @@ int main(void)
     tcase_add_checked_fixture(wrong, start_wrong_curve, stop);
     tcase_add_test(wrong, a_broker_with_another_key_hears_nothing);
     suite_add_tcase(suite, wrong);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,13 +1,13 @@
 /* The job as leased and the result: which documents are taken, and what is written. */
 #include "workers/lease_json.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lineward/clock.h"
 #include "lineward/json.h"
+#include "tests/support/suite.h"
 
 #define GOOD                                                                                                         \
     "{\"job\":\"j_1\",\"attempt\":2,\"pool\":\"default\",\"account\":\"main\",\"line\":\"+12025550101\","            \
@@ -172,9 +172,5 @@ int main(void)
     tcase_add_test(tests, expiry_and_chat_are_read);
     tcase_add_test(tests, a_result_says_what_is_known_and_no_more);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

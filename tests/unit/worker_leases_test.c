@@ -1,10 +1,10 @@
 /* The table of leases in hand: phases, queues of results, bounds. */
 #include "workers/leases.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 static struct leases *leases;
 
@@ -151,9 +151,5 @@ int main(void)
     tcase_add_test(tests, a_said_or_unsaid_result_can_be_removed);
     tcase_add_test(tests, ready_names_what_has_begun_and_what_is_not_done);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

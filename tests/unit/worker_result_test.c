@@ -1,10 +1,11 @@
 /* RESULT documents of workers: what they say is taken, what they should not say is an unknown outcome. */
 #include "broker/edge/worker_result.h"
 
-#include <check.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/suite.h"
 
 static struct keyed_hash hash;
 static struct result_texts texts;
@@ -208,9 +209,5 @@ int main(void)
     tcase_add_test(tcase, a_long_message_is_cut);
     tcase_add_test(tcase, one_result_leaves_nothing_to_the_next);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

@@ -1,5 +1,4 @@
 /* What goes to the provider, and what is made of each way in which a request can end. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "lineward/json.h"
 #include "worker_rig.h"
+#include "tests/support/suite.h"
 
 static struct rig rig;
 
@@ -422,9 +422,5 @@ int main(void)
     tcase_set_timeout(timed, 30);
     tcase_add_test(timed, a_request_ends_by_the_end_of_its_lease);
     suite_add_tcase(suite, timed);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -1,5 +1,4 @@
 /* With what configuration a worker starts, and what it says when it does not. */
-#include <check.h>
 #include <curl/curl.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "lineward/log.h"
+#include "tests/support/suite.h"
 #include "workers/worker.h"
 
 static char folder[32];
@@ -107,9 +107,5 @@ int main(void)
     tcase_add_test(tests, a_key_that_would_break_the_header_is_refused_and_not_shown);
     tcase_add_test(tests, a_curve_key_of_the_wrong_length_is_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }
