@@ -78,13 +78,18 @@ static struct merged tell(struct pair *pair, const struct core_line_fact *fact, 
     return merge_told(&pair->known, &pair->moments, fact, now);
 }
 
+static void open_poll(struct json_out *out, struct instant now)
+{
+    json_open(out, '{');
+    put_word(out, "what", "polled");
+    put_word(out, "nonce", "n");
+    put_number(out, "now", now.mono_ms);
+}
+
 static struct merged poll(struct pair *pair, const struct core_line_fact *fact, struct instant now)
 {
     struct json_out out = {0};
-    json_open(&out, '{');
-    put_word(&out, "what", "polled");
-    put_word(&out, "nonce", "n");
-    put_number(&out, "now", now.mono_ms);
+    open_poll(&out, now);
     put_number(&out, "begun", fact->begun_mono_ms);
     put_number(&out, "interval", INTERVAL_MS);
     json_key(&out, "cached");
@@ -109,10 +114,7 @@ static struct merged poll(struct pair *pair, const struct core_line_fact *fact, 
 static void miss(struct pair *pair, struct instant now)
 {
     struct json_out out = {0};
-    json_open(&out, '{');
-    put_word(&out, "what", "polled");
-    put_word(&out, "nonce", "n");
-    put_number(&out, "now", now.mono_ms);
+    open_poll(&out, now);
     json_key(&out, "lines");
     json_open(&out, '[');
     json_close(&out, ']');
@@ -345,6 +347,12 @@ static cJSON *people(int64_t now_ms, const char *members)
     return run_script(fact);
 }
 
+/* What brokers say of recipient `a`: that a cause holds since then; that an operator ended, then, what was known until
+ * then; that they wrote. */
+#define TOLD(cause, since) "\"told\":[{\"id\":\"a\",\"cause\":\"" cause "\",\"since\":" #since ",\"sealed\":\"s\"}]"
+#define ENDED(known, told) "\"ended\":[{\"id\":\"a\",\"over\":{" known "},\"told\":" #told "}]"
+#define WROTE(at)          "\"ended\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"wrote\":" #at "}]"
+
 static void state_people(int64_t now_ms, const char *members)
 {
     cJSON_Delete(people(now_ms, members));
@@ -380,14 +388,14 @@ static void end_people(void)
 START_TEST(what_an_operator_has_ended_does_not_come_back_from_a_broker_that_has_not_heard_of_it)
 {
     begin_people();
-    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"operator\",\"since\":900,\"sealed\":\"s\"}]");
+    state_people(5000, TOLD("operator", 900));
     MUST(since(5000, "a", "operator") == 900, "not taken");
-    state_people(6000, "\"ended\":[{\"id\":\"a\",\"over\":{\"operator\":900},\"told\":6000}]");
+    state_people(6000, ENDED("\"operator\":900", 6000));
     state_people(7000, "\"known\":[{\"id\":\"a\",\"since\":900,\"operator\":900,\"sealed\":\"s\"}]");
     MUST(since(7000, "a", "operator") == 0, "it came back");
     state_people(7000, "\"known\":[{\"id\":\"a\",\"since\":901,\"operator\":901,\"blocked\":0,\"sealed\":\"s\"}]");
     MUST(since(7000, "a", "operator") == 901 && since(7000, "a", "blocked") == 901, "what was said since is lost");
-    state_people(8000, "\"ended\":[{\"id\":\"a\",\"over\":{\"operator\":900},\"told\":6500}]");
+    state_people(8000, ENDED("\"operator\":900", 6500));
     MUST(since(8000, "a", "operator") == 901, "an older word than theirs has ended it");
     end_people();
 }
@@ -397,18 +405,17 @@ END_TEST
  * by a clock that is behind. */
 START_TEST(an_operator_ends_what_was_known_then_and_not_a_stop_of_a_moment_later)
 {
-    static const char ended[] = "\"ended\":[{\"id\":\"a\",\"over\":{\"operator\":900},\"told\":6000}]";
     begin_people();
-    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"operator\",\"since\":900,\"sealed\":\"s\"}]");
-    state_people(6000, "\"told\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"since\":950,\"sealed\":\"s\"}]");
-    state_people(7000, ended);
+    state_people(5000, TOLD("operator", 900));
+    state_people(6000, TOLD("opted_out", 950));
+    state_people(7000, ENDED("\"operator\":900", 6000));
     MUST(since(7000, "a", "operator") == 0, "not ended");
     MUST(since(7000, "a", "opted_out") == 950, "a STOP that the operator did not know of is ended");
-    state_people(7000, "\"ended\":[{\"id\":\"a\",\"over\":{\"opted_out\":949},\"told\":7000}]");
+    state_people(7000, ENDED("\"opted_out\":949", 7000));
     MUST(since(7000, "a", "opted_out") == 950, "a newer STOP than the one that was known is ended");
-    state_people(7000, "\"told\":[{\"id\":\"a\",\"cause\":\"operator\",\"since\":960,\"sealed\":\"s\"}]");
-    state_people(7000, "\"told\":[{\"id\":\"a\",\"cause\":\"operator\",\"since\":970,\"sealed\":\"s\"}]");
-    state_people(7000, "\"ended\":[{\"id\":\"a\",\"over\":{\"operator\":960},\"told\":7000}]");
+    state_people(7000, TOLD("operator", 960));
+    state_people(7000, TOLD("operator", 970));
+    state_people(7000, ENDED("\"operator\":960", 7000));
     MUST(since(7000, "a", "operator") == 970, "what a second operator said later is ended with the first one's word");
     end_people();
 }
@@ -418,10 +425,10 @@ END_TEST
 START_TEST(what_held_since_an_unknown_moment_is_ended_if_it_was_told_before)
 {
     begin_people();
-    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"blocked\",\"since\":900,\"sealed\":\"s\"}]");
-    state_people(5000, "\"ended\":[{\"id\":\"a\",\"over\":{\"blocked\":0,\"operator\":950},\"told\":4999}]");
+    state_people(5000, TOLD("blocked", 900));
+    state_people(5000, ENDED("\"blocked\":0,\"operator\":950", 4999));
     MUST(since(5000, "a", "blocked") == 900, "told later, and ended");
-    state_people(5000, "\"ended\":[{\"id\":\"a\",\"over\":{\"blocked\":0,\"operator\":950},\"told\":5000}]");
+    state_people(5000, ENDED("\"blocked\":0,\"operator\":950", 5000));
     MUST(since(5000, "a", "blocked") == 0, "not ended");
     state_people(7000, "\"known\":[{\"id\":\"a\",\"since\":950,\"operator\":950,\"blocked\":0,\"sealed\":\"s\"}]");
     MUST(since(7000, "a", "operator") == 0, "what was ended before it was told holds");
@@ -432,16 +439,16 @@ END_TEST
 START_TEST(the_later_of_their_words_counts_whichever_comes_first)
 {
     begin_people();
-    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"since\":900,\"sealed\":\"s\"}]");
-    state_people(5000, "\"ended\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"wrote\":899}]");
+    state_people(5000, TOLD("opted_out", 900));
+    state_people(5000, WROTE(899));
     MUST(since(5000, "a", "opted_out") == 900, "an older message lifts it");
-    state_people(5000, "\"ended\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"wrote\":950}]");
+    state_people(5000, WROTE(950));
     MUST(since(5000, "a", "opted_out") == 0, "a newer message does not lift it");
-    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"since\":940,\"sealed\":\"s\"}]");
+    state_people(5000, TOLD("opted_out", 940));
     MUST(since(5000, "a", "opted_out") == 0, "a keyword of before that message comes late and counts");
-    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"since\":960,\"sealed\":\"s\"}]");
+    state_people(5000, TOLD("opted_out", 960));
     MUST(since(5000, "a", "opted_out") == 960, "a keyword after it does not count");
-    state_people(5000, "\"ended\":[{\"id\":\"a\",\"cause\":\"opted_out\",\"wrote\":960}]");
+    state_people(5000, WROTE(960));
     state_people(5000, "\"known\":[{\"id\":\"a\",\"since\":960,\"opted_out\":960,\"sealed\":\"s\"}]");
     MUST(since(5000, "a", "opted_out") == 0, "what a message of the same moment has lifted comes back");
     end_people();
@@ -479,7 +486,7 @@ END_TEST
 START_TEST(a_name_that_is_not_to_be_kept_is_kept_by_nobody_until_they_are_heard_of_again)
 {
     begin_people();
-    state_people(5000, "\"told\":[{\"id\":\"a\",\"cause\":\"blocked\",\"since\":9,\"sealed\":\"s\"}]");
+    state_people(5000, TOLD("blocked", 9));
     state_people(5000, "\"hide\":[\"a\"]");
     state_people(5000, "\"known\":[{\"id\":\"a\",\"since\":9,\"blocked\":9,\"sealed\":\"t\"}]");
     cJSON *answer = people(5000, "\"after\":0,\"limit\":3");

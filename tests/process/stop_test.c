@@ -122,6 +122,15 @@ START_TEST(a_worker_stopped_for_a_moment_returns_what_it_had_not_begun)
 }
 END_TEST
 
+static void end_with_all_sent_once(void)
+{
+    AWAIT(are(0, ALL, "sent"), "not all jobs are sent");
+    MUST(rig_accepted(&rig) == ALL && rig_stat(&rig, "duplicates") == 0, "%lld sends, %lld of them repeated",
+         (long long)rig_accepted(&rig), (long long)rig_stat(&rig, "duplicates"));
+    producer_close(&producer);
+    rig_close(&rig);
+}
+
 START_TEST(a_worker_told_to_end_finishes_what_has_begun_and_gives_back_the_rest)
 {
     static const char *const sets[] = {"worker.slots=4", NULL};
@@ -133,11 +142,7 @@ START_TEST(a_worker_told_to_end_finishes_what_has_begun_and_gives_back_the_rest)
     AWAIT(rig_accepted(&rig) == BEGUN, "the first jobs do not reach the provider");
     rig_start_worker(&rig, 1);
     program_end(&rig.worker[0]);
-    AWAIT(are(0, ALL, "sent"), "not all jobs are sent");
-    MUST(rig_accepted(&rig) == ALL && rig_stat(&rig, "duplicates") == 0, "%lld sends, %lld of them repeated",
-         (long long)rig_accepted(&rig), (long long)rig_stat(&rig, "duplicates"));
-    producer_close(&producer);
-    rig_close(&rig);
+    end_with_all_sent_once();
 }
 END_TEST
 
@@ -179,11 +184,7 @@ START_TEST(a_broker_told_to_end_takes_the_results_of_what_was_begun)
     rig_await_ready(&rig);
     MUST(count(ALL, "sent") == BEGUN, "%d results of what was begun were taken", count(ALL, "sent"));
     rig_start_worker(&rig, 1);
-    AWAIT(are(0, ALL, "sent"), "not all jobs are sent");
-    MUST(rig_accepted(&rig) == ALL && rig_stat(&rig, "duplicates") == 0, "%lld sends, %lld of them repeated",
-         (long long)rig_accepted(&rig), (long long)rig_stat(&rig, "duplicates"));
-    producer_close(&producer);
-    rig_close(&rig);
+    end_with_all_sent_once();
 }
 END_TEST
 
