@@ -2,9 +2,9 @@
 #include "fuzz.h"
 
 #include <fcntl.h>
-#include <ftw.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "tests/support/removal.h"
 
 #define COPIES_MAX 8192
 
@@ -82,14 +82,9 @@ void fuzz_forget(void)
         free(copies[--copy_count]);
 }
 
-static int remove_one(const char *path, const struct stat *what, int kind, struct FTW *where)
-{
-    return remove(path);
-}
-
 static void remove_folder(void)
 {
-    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
 }
 
 const char *fuzz_folder(void)

@@ -2,7 +2,6 @@
 #include "redis.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/support/ports.h"
+#include "tests/support/removal.h"
 
 static const char *host_of(const struct redis *redis)
 {
@@ -115,20 +115,12 @@ void redis_start_sentinel(struct redis *redis, uint16_t master_port, const char 
     redis_run(redis, arguments);
 }
 
-static int drop(const char *path, const struct stat *status, int type, struct FTW *ftw)
-{
-    (void)status;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 void redis_end(struct redis *redis)
 {
     if (redis->program.pid != 0)
         program_kill(&redis->program); /* nobody reads what it leaves behind */
     program_forget(&redis->program);
-    (void)nftw(redis->folder, drop, 8, FTW_DEPTH | FTW_PHYS);
+    (void)folder_remove(redis->folder);
 }
 
 redisContext *redis_connect(const struct redis *redis)

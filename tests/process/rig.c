@@ -4,17 +4,18 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include "lineward/json.h"
 #include "secrets.h"
 #include "tests/support/ports.h"
+#include "tests/support/removal.h"
 
 /* ---- ports ---- */
 
@@ -149,14 +150,6 @@ void rig_open(struct rig *rig, const char *const *sets)
     MUST(rig->zmq != NULL, "zmq_ctx_new");
 }
 
-static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *where)
-{
-    (void)stat;
-    (void)type;
-    (void)where;
-    return remove(path);
-}
-
 void rig_close(struct rig *rig)
 {
     secrets_search_running(rig);
@@ -168,7 +161,7 @@ void rig_close(struct rig *rig)
     zmq_ctx_term(rig->zmq);
     printf("took %lld ms\n", (long long)(mono_ms() - rig->opened_mono_ms));
     curl_global_cleanup();
-    MUST(nftw(rig->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, "%s: %s", rig->folder, strerror(errno));
+    MUST(folder_remove(rig->folder) == 0, "%s: %s", rig->folder, strerror(errno));
 }
 
 /* ---- starting ---- */

@@ -2,7 +2,6 @@
  * one. Real sockets on loopback; the handler is served by the test, as by the broker's turn. */
 #include "broker/edge/access.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "tests/support/removal.h"
 #include "tests/support/suite.h"
 
 #define WAIT_MS 20000 /* longer than any handshake takes */
@@ -53,19 +53,11 @@ static void setup(void)
     ck_assert_ptr_nonnull(doors);
 }
 
-static int drop(const char *path, const struct stat *status, int type, struct FTW *ftw)
-{
-    (void)status;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 static void teardown(void)
 {
     access_free(&doors);
     zmq_ctx_term(zmq);
-    nftw(folder, drop, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
 }
 
 static void *open_socket(int type)

@@ -1,9 +1,9 @@
 /* linewardctl's commands for keys: made, let in, shut out; and what they leave on disk. */
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lineward/keys.h"
+#include "tests/support/removal.h"
 #include "tests/support/suite.h"
 #include "tests/unit/ctl_run.h"
 
@@ -17,17 +17,9 @@ static void setup(void)
     snprintf(dir, sizeof dir, "%s/keys", folder);
 }
 
-static int drop(const char *path, const struct stat *status, int type, struct FTW *ftw)
-{
-    (void)status;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 static void teardown(void)
 {
-    nftw(folder, drop, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
     said_free();
 }
 

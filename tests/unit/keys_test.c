@@ -1,13 +1,13 @@
 /* Key files: what is read, what is refused and in which words, and who is found. */
 #include "lineward/keys.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/removal.h"
 #include "tests/support/suite.h"
 
 #define KEY_1 "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7" /* the example of ZeroMQ's RFC 32 and its kin */
@@ -26,18 +26,10 @@ static void setup(void)
     problem.text[0] = '\0';
 }
 
-static int drop(const char *path, const struct stat *status, int type, struct FTW *ftw)
-{
-    (void)status;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 static void teardown(void)
 {
     key_ring_free(&ring);
-    nftw(folder, drop, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
 }
 
 static const char *write_file(const char *name, const char *text, mode_t mode)
