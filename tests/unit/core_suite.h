@@ -114,6 +114,15 @@ static inline struct core_result refused_as_flagged(const struct effect *job)
     return result;
 }
 
+static inline void answer_retry(const struct effect *job, enum scope scope, int64_t retry_after_ms)
+{
+    struct core_result result = rig_result(job, OUTCOME_RETRY);
+    result.http_status = 429;
+    result.scope = scope;
+    result.retry_after_ms = retry_after_ms;
+    rig_answer(rig, &result);
+}
+
 /* To what was asked last. */
 static inline enum code answered(void)
 {
