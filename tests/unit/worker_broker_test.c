@@ -126,9 +126,7 @@ START_TEST(jobs_beyond_the_slots_are_returned_unsent)
     rig_give_job(&rig, "l_3", NULL);
     rig_give_job(&rig, "l_4", NULL);
     rig_give_job(&rig, "l_5", NULL);
-    cJSON *result = rig_next_result(&rig, "l_5");
-    ck_assert_str_eq(rig_outcome(result), "returned");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_5", "returned");
     rig_requests(&rig, 4);
 }
 END_TEST
@@ -140,9 +138,7 @@ START_TEST(a_revoke_before_the_request_begins_returns_the_job)
     rig_turns(&rig, 10);
     ck_assert_uint_eq(worker_leases(rig.worker), 1);
     rig_say(&rig, "REVOKE", "l_1", NULL);
-    cJSON *result = rig_next_result(&rig, "l_1");
-    ck_assert_str_eq(rig_outcome(result), "returned");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_1", "returned");
 }
 END_TEST
 
@@ -161,9 +157,7 @@ START_TEST(a_worker_cut_off_for_three_heartbeats_begins_nothing)
     rig.echo_beats = false;
     rig_now.mono_ms += 3 * RIG_HEARTBEAT_MS;
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_next_result(&rig, "l_1");
-    ck_assert_str_eq(rig_outcome(result), "returned");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_1", "returned");
     rig_turns(&rig, 10);
     ck_assert_uint_eq(rig.stub.request_count, 0);
 }
@@ -175,9 +169,7 @@ START_TEST(just_under_three_heartbeats_is_still_fresh)
     rig_turns(&rig, 10); /* the echo of the first BEAT, sent at the time of READY, is in */
     rig_now.mono_ms += 3 * RIG_HEARTBEAT_MS - 1;
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_next_result(&rig, "l_1");
-    ck_assert_str_eq(rig_outcome(result), "sent");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_1", "sent");
 }
 END_TEST
 
@@ -192,9 +184,7 @@ START_TEST(an_echo_counts_from_when_its_beat_was_sent)
     rig_turns(&rig, 10);
     rig_now.mono_ms += 500;
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_next_result(&rig, "l_1");
-    ck_assert_str_eq(rig_outcome(result), "returned");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_1", "returned");
 }
 END_TEST
 
@@ -207,9 +197,7 @@ START_TEST(a_beat_never_sent_proves_nothing)
     rig_say(&rig, "BEAT", "-1", NULL);
     rig_say(&rig, "BEAT", "", NULL);
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_next_result(&rig, "l_1");
-    ck_assert_str_eq(rig_outcome(result), "returned");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_1", "returned");
 }
 END_TEST
 
@@ -290,9 +278,7 @@ START_TEST(jobs_before_the_answer_to_ready_are_dropped)
     rig_give_job(&rig, "l_early", NULL);
     rig_say(&rig, "READY", "{\"broker\":\"test\",\"heartbeat_ms\":1000}", NULL);
     rig_give_job(&rig, "l_later", NULL);
-    cJSON *result = rig_next_result(&rig, "l_later");
-    ck_assert_str_eq(rig_outcome(result), "sent");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_later", "sent");
     ck_assert_uint_eq(rig.stub.request_count, 1);
     ck_assert_uint_eq(worker_leases(rig.worker), 1);
 }
@@ -345,9 +331,7 @@ START_TEST(an_expired_job_is_returned_unsent)
     struct rig_job job = {.expires_at = "2026-11-23T09:59:59.999Z"};
     ck_assert(time_parse("2026-11-23T10:00:00Z", &rig_now.wall_ms));
     rig_give_job(&rig, "l_1", &job);
-    cJSON *result = rig_next_result(&rig, "l_1");
-    ck_assert_str_eq(rig_outcome(result), "returned");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_1", "returned");
     ck_assert_uint_eq(rig.stub.request_count, 0);
 }
 END_TEST
@@ -359,9 +343,7 @@ START_TEST(malformed_jobs_are_rejected_and_never_sent)
     for (int i = 0; i < 4; i++) {
         snprintf(lease, sizeof lease, "l_%d", i);
         rig_say(&rig, "JOB", lease, bad[i], NULL);
-        cJSON *result = rig_next_result(&rig, lease);
-        ck_assert_str_eq(rig_outcome(result), "rejected");
-        cJSON_Delete(result);
+        rig_expect_outcome(&rig, lease, "rejected");
     }
     ck_assert_uint_eq(rig.stub.request_count, 0);
 }
@@ -379,9 +361,7 @@ START_TEST(malformed_messages_change_nothing)
     rig_turns(&rig, 20);
     ck_assert_uint_eq(worker_leases(rig.worker), 0);
     rig_give_job(&rig, "l_2", NULL);
-    cJSON *result = rig_next_result(&rig, "l_2");
-    ck_assert_str_eq(rig_outcome(result), "sent");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_2", "sent");
 }
 END_TEST
 
@@ -393,9 +373,7 @@ START_TEST(ending_says_bye_takes_no_more_and_finishes_what_began)
     worker_end(rig.worker);
     rig_hear(&rig, "BYE");
     rig_give_job(&rig, "l_late", NULL);
-    cJSON *result = rig_next_result(&rig, "l_late");
-    ck_assert_str_eq(rig_outcome(result), "returned");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_late", "returned");
     ck_assert(!worker_has_ended(rig.worker));
     rig.stub.action = STUB_ANSWER;
     rig.stub.connections[0].in_bytes = 0;
@@ -416,9 +394,7 @@ START_TEST(ending_returns_what_has_not_begun)
     rig_give_job(&rig, "l_1", NULL);
     rig_turns(&rig, 10);
     worker_end(rig.worker);
-    cJSON *result = rig_next_result(&rig, "l_1");
-    ck_assert_str_eq(rig_outcome(result), "returned");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_1", "returned");
     rig_say(&rig, "DONE", "l_1", NULL);
     rig_turns(&rig, 10);
     ck_assert(worker_has_ended(rig.worker));
@@ -443,9 +419,7 @@ START_TEST(with_keys_it_speaks_curve)
 {
     cJSON_Delete(rig_ready(&rig));
     rig_give_job(&rig, "l_1", NULL);
-    cJSON *result = rig_next_result(&rig, "l_1");
-    ck_assert_str_eq(rig_outcome(result), "sent");
-    cJSON_Delete(result);
+    rig_expect_outcome(&rig, "l_1", "sent");
 }
 END_TEST
 

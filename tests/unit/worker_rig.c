@@ -347,6 +347,13 @@ const char *rig_outcome(const cJSON *result)
     return outcome != NULL ? outcome : "";
 }
 
+void rig_expect_outcome(struct rig *rig, const char *lease, const char *outcome)
+{
+    cJSON *result = rig_next_result(rig, lease);
+    ck_assert_str_eq(rig_outcome(result), outcome);
+    cJSON_Delete(result);
+}
+
 /* ---- life -------------------------------------------------------------------------------------------------- */
 
 static void write_file(const char *folder, const char *name, const char *text)

@@ -101,5 +101,7 @@ void rig_give_job(struct rig *rig, const char *lease, const struct rig_job *job)
 /* The result of `lease` in the RESULT that comes next, parsed: cJSON_Delete(). */
 cJSON *rig_next_result(struct rig *rig, const char *lease);
 const char *rig_outcome(const cJSON *result);
+/* The next RESULT of that lease says that. */
+void rig_expect_outcome(struct rig *rig, const char *lease, const char *outcome);
 
 #endif
