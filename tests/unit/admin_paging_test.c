@@ -1,6 +1,6 @@
 /* "What stays put is seen exactly once" (PROTOCOL, Admin API): pages of jobs are read under every filter while other jobs
  * come, end and move between states. */
-#include "admin_rig.h"
+#include "tests/unit/admin_pages_rig.h"
 #include "tests/support/suite.h"
 
 #define LINE  "+12025550101" /* of pool `eu`; paused, so that what is pinned to it stays held */
@@ -56,7 +56,7 @@ static void churn(void)
 /* How often each of those that stay was seen. */
 static void read_all(const char *filter, unsigned limit, unsigned seen[STAYS], bool *twice)
 {
-    char after[64] = "";
+    char after[PAGE_TEXT_MAX] = "";
     *twice = false;
     memset(seen, 0, STAYS * sizeof *seen);
     for (unsigned page = 0;; page++) {
@@ -73,11 +73,7 @@ static void read_all(const char *filter, unsigned limit, unsigned seen[STAYS], b
             if (sscanf(json_string(job, "id"), "stay-%u", &stay) == 1 && seen[stay]++ > 0)
                 *twice = true;
         }
-        const char *next = json_string(reply.json, "next");
-        snprintf(after, sizeof after, "%s", next != NULL ? next : "");
-        bool over = next == NULL;
-        reply_free(&reply);
-        if (over)
+        if (!next_page(&reply, after))
             return;
         churn();
     }
