@@ -272,7 +272,7 @@ static int place_of(int job)
     for (int other = job - 1; other >= 0 && known->collapse != '\0'; other--) {
         const struct cast_job *at = &cast_jobs[other];
         int64_t over_us = entry_of(other)->over_us;
-        if (at->source != 0 && is_of_key(other, known))
+        if ((at->source != 0 || at->requeued) && is_of_key(other, known)) /* nobody knows where that one stood */
             return NOTHING;
         bool was_over = at->refused || (over_us != 0 && over_us < known->first_sent_us);
         if (at->conversation != known->conversation || at->collapse != known->collapse || was_over)
