@@ -2,6 +2,7 @@
  * one list. A field that comes later stands at the end of its list, and raises RECORD_VERSION. */
 #include "broker/store/record_cursor.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* FIELD(x): written from x, or read into x; what does not fit there was never written by us. */
@@ -351,6 +352,7 @@ static void walk_campaign(struct cursor *cursor, struct change_campaign *campaig
 
 bool record_walk(struct cursor *cursor, struct change *change, struct record_storage *storage)
 {
+    assert((cursor->write == NULL) == (storage != NULL));
     walk_mark(cursor, &change->event);
     switch (change->kind) {
     case CHANGE_START:
