@@ -14,8 +14,10 @@ static const char too_many_values[] = "more values than anybody reads";
 
 static const char *behind_string(const char *at, const char *end)
 {
-    for (at++; at < end && *at != '"'; at++)
-        at += *at == '\\';
+    for (at++; at < end && *at != '"';) {
+        size_t run = json_plain_run(at, end);
+        at += run > 0 ? run : *at == '\\' ? 2 : 1;
+    }
     return at < end ? at + 1 : end;
 }
 
