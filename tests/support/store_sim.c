@@ -200,8 +200,7 @@ void sim_record(struct sim *sim)
         int inode = sim->names[i].inode;
         const struct sim_inode *file = &sim->inodes[inode];
         record(sim, (struct sim_event){.what = SIM_CREATE, .inode = inode}, NULL, sim->names[i].name, NULL);
-        uint8_t *data = must(malloc(file->size + 1));
-        inode_get(file, 0, data, file->size);
+        uint8_t *data = sim_read(file);
         record(sim, (struct sim_event){.what = SIM_WRITE, .inode = inode, .bytes = file->size},
                all_zero(data, file->size) ? NULL : data, NULL, NULL);
         free(data);
@@ -553,6 +552,13 @@ uint8_t sim_peek(const struct sim_inode *file, uint64_t at)
     uint8_t byte;
     inode_get(file, at, &byte, 1);
     return byte;
+}
+
+uint8_t *sim_read(const struct sim_inode *file)
+{
+    uint8_t *data = must(malloc(file->size + 1));
+    inode_get(file, 0, data, file->size);
+    return data;
 }
 
 void sim_flip(struct sim_inode *file, uint64_t at, uint8_t bits)

@@ -93,6 +93,7 @@ void sim_mark(struct sim *sim, uint64_t value);
 /* A file, NULL: there is none. Not to be used while a store is open, nor are those below. */
 struct sim_inode *sim_file(struct sim *sim, const char *name);
 uint8_t sim_peek(const struct sim_inode *file, uint64_t at);
+uint8_t *sim_read(const struct sim_inode *file); /* all of it; freed by the caller */
 void sim_flip(struct sim_inode *file, uint64_t at, uint8_t bits);
 void sim_fill(struct sim_inode *file, uint64_t from, uint8_t byte); /* to its end */
 void sim_resize(struct sim_inode *file, uint64_t size);

@@ -135,14 +135,10 @@ static void fill(unsigned notes)
 
 static bool holds(const struct sim_inode *file, const char *text)
 {
-    size_t bytes = strlen(text), same = 0;
-    for (size_t at = 0; at < file->size; at++) {
-        uint8_t byte = sim_peek(file, at);
-        same = byte == (uint8_t)text[same] ? same + 1 : byte == (uint8_t)text[0];
-        if (same == bytes)
-            return true;
-    }
-    return false;
+    uint8_t *data = sim_read(file);
+    bool found = memmem(data, file->size, text, strlen(text)) != NULL;
+    free(data);
+    return found;
 }
 
 /* The first file that has the text; NULL: none. The store is closed. */
