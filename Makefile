@@ -282,10 +282,12 @@ $(BUILD)/%.o: %.c | deps
 	@mkdir -p $(@D)
 	$(call say,cc,$<)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# Once more when a header changed: the object is newer then.
+# Once more when a header changed: the object is newer then. TIDY_NODES: how many states of a function the analyzer looks
+# at; its own default, 225,000, takes twice as long as the 100,000 of `make check`.
 $(BUILD)/tidy/%.ok: %.c .clang-tidy $(BUILD)/%.o
 	@mkdir -p $(@D)
-	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) $(filter-out -Werror,$(WARN)) >$@.log 2>&1 || \
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) $(filter-out -Werror,$(WARN)) \
+	    $(if $(TIDY_NODES),-Xclang -analyzer-config -Xclang max-nodes=$(TIDY_NODES)) >$@.log 2>&1 || \
 	    { grep -A3 ' error: ' $@.log; echo 'all of it: $@.log'; exit 1; }
 	@touch $@
 
