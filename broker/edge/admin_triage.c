@@ -87,24 +87,20 @@ static bool act(struct admin_turn *turn, struct triage_work *work, uint64_t numb
     return work->dry || core_triage(turn->core, number, &work->what, turn->now, turn->out);
 }
 
-/* What a worker has may come back, and the cancel behind the export would take it: so that one is shown as well; not what
- * ends as soon as it comes back. */
-static bool is_shown(struct admin_turn *turn, uint64_t number)
-{
-    struct job_view view;
-    return core_job_glance(turn->core, number, turn->now, &view) && !view.cancel_asked;
-}
-
-/* `read`: what the lookup has of it. False: it stays as it is, or has ended meanwhile. */
+/* `read`: what the lookup has of it. False: it stays as it is, or has ended meanwhile: requeued since, it is none of those
+ * that were meant. What a worker has may come back, and the cancel behind the export would take it: so that one is shown as
+ * well; not what ends as soon as it comes back. */
 static bool touch(struct admin_turn *turn, struct triage_work *work, struct pick *job, struct span read)
 {
+    struct job_view view;
     enum drain_stay stay;
-    if (!core_triage_keeps(turn->core, job->number, &work->what, &stay))
+    if (!core_job_glance(turn->core, job->number, turn->now, &view) || view.came >= work->mark ||
+        !core_triage_keeps(turn->core, job->number, &work->what, &stay))
         return false;
     if (stay == DRAIN_STAY_BEHIND && work->dry && goes_with_those_before(turn, work, job->number))
         stay = DRAIN_STAY_NONE;
     work->stays[stay]++;
-    bool takes = work->exports ? is_shown(turn, job->number) : stay == DRAIN_STAY_NONE && act(turn, work, job->number, read);
+    bool takes = work->exports ? !view.cancel_asked : stay == DRAIN_STAY_NONE && act(turn, work, job->number, read);
     if (!takes)
         return false;
     count(work, job);

@@ -146,6 +146,34 @@ START_TEST(which_jobs_are_meant_is_settled_before_the_first_of_them_is_touched)
 }
 END_TEST
 
+/* A worker gives it up while the disk is asked, and an operator takes it back: it came after the mark. */
+static void requeue_meanwhile(void)
+{
+    rig.looked_up = NULL;
+    const struct core_result refused = {
+        .peer = 1, .lease = lease_to_worker(), .outcome = OUTCOME_REJECTED, .retry_after_ms = -1, .result = {"{}", 2}};
+    core_worker_result(rig.core, &refused, rig.now, &rig.effects);
+    rig_commit();
+    rig_expect("POST", "/v1/dead/eu%2Fa/requeue", "operator-token", NULL, 200);
+}
+
+START_TEST(what_is_requeued_while_it_is_dealt_with_is_not_touched)
+{
+    enqueue("a", 1, ",\"pool\":\"eu\"");
+    rig.looked_up = requeue_meanwhile;
+    struct reply reply = _i == 0 ? triage("cancel", "pool=eu&accepted_after=2026-11-23T00:00:00Z")
+                                 : rig_ask("GET", "/v1/triage/export?pool=eu", "operator-token", NULL);
+    ck_assert_ptr_null((void *)rig.looked_up);
+    if (_i == 0)
+        ck_assert_int_eq(number(reply.json, "jobs"), 0);
+    else
+        ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "export")), 0);
+    ck_assert_int_eq(number(reply.json, "stay"), 0);
+    reply_free(&reply);
+    ck_assert(is("eu", "a", "queued"));
+}
+END_TEST
+
 START_TEST(a_triage_says_which_jobs_and_each_filter_is_read_strictly)
 {
     static const char *const bad[] = {"", "dry_run=1", "limit=5", "class=urgent", "state=sent", "state=parked",
@@ -400,6 +428,7 @@ int main(void)
     tcase_add_test(tests, a_long_triage_goes_on_with_next_and_touches_nothing_accepted_since);
     tcase_add_test(tests, what_is_with_a_worker_or_may_have_been_sent_is_left_alone_and_told);
     tcase_add_loop_test(tests, which_jobs_are_meant_is_settled_before_the_first_of_them_is_touched, 0, 2);
+    tcase_add_loop_test(tests, what_is_requeued_while_it_is_dealt_with_is_not_touched, 0, 2);
     tcase_add_test(tests, a_triage_says_which_jobs_and_each_filter_is_read_strictly);
     tcase_add_test(tests, a_token_of_one_pool_touches_nothing_of_another);
     tcase_add_test(tests, a_triage_leaves_an_audit_record_and_a_rehearsal_none);
