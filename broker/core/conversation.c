@@ -154,6 +154,64 @@ static uint32_t run_first(const struct core *core, uint32_t rest, uint32_t last)
     return core->jobs[last].class == core->jobs[rest].class ? rest : core->jobs[last].left;
 }
 
+/* Where a new job goes among the runs. */
+struct gap {
+    uint32_t before; /* the job that it follows; NOBODY: it is the first of them all */
+    uint32_t after;  /* the last job of the nearest run that goes after it; NOBODY: none does */
+};
+
+/* Backwards over the runs that go after the new one. */
+static struct gap find_gap(const struct core *core, uint32_t rest, uint32_t tail, const struct job *job, bool front)
+{
+    struct gap gap = {.before = tail, .after = NOBODY};
+    while (gap.before != NOBODY) {
+        unsigned class = core->jobs[gap.before].class;
+        if (class < job->class || (class == job->class && !front))
+            break;
+        gap.after = gap.before;
+        uint32_t start = run_first(core, rest, gap.before);
+        gap.before = start == rest ? NOBODY : core->jobs[start].right;
+    }
+    return gap;
+}
+
+/* Before all the runs; `leads` is the job whose next one was the first of them: the fixed one, or else the tail. */
+static void insert_before_runs(struct core *core, uint32_t leads, uint32_t rest, uint32_t slot, uint32_t after)
+{
+    struct job *job = job_at(core, slot);
+    job->next = rest;
+    core->jobs[leads].next = slot;
+    if (core->jobs[rest].class != job->class) {
+        core->jobs[after].left = rest;
+        core->jobs[rest].right = slot;
+    }
+}
+
+/* At the end of the run that it follows, or as a run of its own behind that one. */
+static void insert_into_gap(struct core *core, struct conversation *conversation, uint32_t rest, uint32_t slot,
+                            struct gap gap)
+{
+    struct job *job = job_at(core, slot);
+    struct job *before = job_at(core, gap.before);
+    uint32_t behind = gap.before == conversation->tail ? NOBODY : before->next;
+    job->next = before->next;
+    before->next = slot;
+    if (behind == NOBODY)
+        conversation->tail = slot;
+    if (before->class != job->class) {
+        job->right = gap.before;
+        job->left = slot;
+    } else if (before->class != core->jobs[rest].class) {
+        job->left = run_first(core, rest, gap.before);
+    }
+    if (behind == NOBODY)
+        return;
+    if (core->jobs[behind].class == job->class) /* in front of its own class */
+        core->jobs[gap.after].left = slot;
+    else
+        core->jobs[behind].right = slot;
+}
+
 void conversation_insert(struct core *core, struct conversation *conversation, uint32_t slot, bool front)
 {
     struct job *job = job_at(core, slot);
@@ -171,50 +229,13 @@ void conversation_insert(struct core *core, struct conversation *conversation, u
         conversation->tail = slot;
         return;
     }
-
-    /* Backwards over the runs that go after the new one; `after` is the last job of the nearest of them. */
-    uint32_t after = NOBODY;
-    uint32_t before = conversation->tail;
-    while (before != NOBODY) {
-        unsigned class = core->jobs[before].class;
-        if (class < job->class || (class == job->class && !front))
-            break;
-        after = before;
-        uint32_t start = run_first(core, rest, before);
-        before = start == rest ? NOBODY : core->jobs[start].right;
-    }
-
-    if (before == NOBODY) { /* first of the rest */
-        assert(fixed || (core->jobs[first].flags & JOB_READY) == 0);
-        job->next = rest;
-        core->jobs[fixed ? first : conversation->tail].next = slot;
-        if (core->jobs[rest].class != job->class) {
-            core->jobs[after].left = rest;
-            core->jobs[rest].right = slot;
-        }
+    struct gap gap = find_gap(core, rest, conversation->tail, job, front);
+    if (gap.before != NOBODY) {
+        insert_into_gap(core, conversation, rest, slot, gap);
         return;
     }
-    uint32_t behind = before == conversation->tail ? NOBODY : core->jobs[before].next;
-    bool joins_before = core->jobs[before].class == job->class;
-    bool before_is_first_run = core->jobs[before].class == core->jobs[rest].class;
-    uint32_t before_start = run_first(core, rest, before);
-    job->next = core->jobs[before].next;
-    core->jobs[before].next = slot;
-    if (before == conversation->tail)
-        conversation->tail = slot;
-    if (joins_before) {
-        if (!before_is_first_run)
-            job->left = before_start;
-    } else {
-        job->right = before;
-        job->left = slot;
-    }
-    if (behind == NOBODY)
-        return;
-    if (core->jobs[behind].class == job->class) /* in front of its own class */
-        core->jobs[after].left = slot;
-    else
-        core->jobs[behind].right = slot;
+    assert(fixed || (core->jobs[first].flags & JOB_READY) == 0);
+    insert_before_runs(core, fixed ? first : conversation->tail, rest, slot, gap.after);
 }
 
 void conversation_insert_behind(struct core *core, struct conversation *conversation, uint32_t before, uint32_t slot)
