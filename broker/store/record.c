@@ -58,6 +58,7 @@ static bool lend_with_key(struct change *change, uint64_t key, struct record_sto
     }
 }
 
+/* Of those that the change holds. Each kind is named, so that the compiler asks for a new one. */
 static void set_key(struct change *change, uint64_t key)
 {
     switch (change->kind) {
@@ -98,7 +99,15 @@ static void set_key(struct change *change, uint64_t key)
         change->replies.pool = (uint16_t)(key >> 16);
         change->replies.campaign = (uint16_t)key;
         break;
-    default:
+    case CHANGE_START:
+    case CHANGE_NAME:
+    case CHANGE_LINE:
+    case CHANGE_PAUSE:
+    case CHANGE_ORDERS:
+    case CHANGE_OUTCOMES:
+    case CHANGE_ERASURE:
+    case CHANGE_AUDIT: /* lend_with_key() */
+    case CHANGE_KIND_COUNT:
         break;
     }
 }

@@ -1,5 +1,5 @@
 /* record_cursor.h — the fields of a head one after the other, written and read by the same list of calls: inline, for
- * there are many in each record. Of record_walk.c and record.c alone. */
+ * there are many in each record. Of record.c, record_walk.c and record_walk_line.c alone. */
 #ifndef LINEWARD_STORE_RECORD_CURSOR_H
 #define LINEWARD_STORE_RECORD_CURSOR_H
 
@@ -106,8 +106,36 @@ static inline int64_t cursor_i64(struct cursor *cursor, int64_t value)
     return unzigzag(cursor_u64(cursor, zigzag(value)));
 }
 
+/* FIELD(x): written from x, or read into x; what does not fit there was never written by us. */
+#define FIELD(field)                                                                                                 \
+    do {                                                                                                             \
+        uint64_t read_ = cursor_u64(cursor, (uint64_t)(field));                                                      \
+        if (cursor->write == NULL) {                                                                                 \
+            (field) = (__typeof__(field))read_;                                                                      \
+            cursor->broken |= (uint64_t)(field) != read_;                                                            \
+        }                                                                                                            \
+    } while (0)
+#define SIGNED(field) /* of an int64_t */                                                                            \
+    do {                                                                                                             \
+        int64_t read_ = cursor_i64(cursor, (field));                                                                 \
+        if (cursor->write == NULL)                                                                                   \
+            (field) = read_;                                                                                         \
+    } while (0)
+#define HASH(field)                                                                                                  \
+    do {                                                                                                             \
+        uint64_t read_ = cursor_hash(cursor, (field));                                                               \
+        if (cursor->write == NULL)                                                                                   \
+            (field) = read_;                                                                                         \
+    } while (0)
+
 /* The fields of the change's kind, in their order; false: there is no such kind. `storage` is NULL when writing: the
  * larger values are the change's own then, and only read. */
 bool record_walk(struct cursor *cursor, struct change *change, struct record_storage *storage);
+
+/* ---- record_walk_line.c ---- */
+void record_walk_line(struct cursor *cursor, struct change_line *line);
+void record_walk_pause(struct cursor *cursor, struct change_pause *pause);
+void record_walk_orders(struct cursor *cursor, struct change_orders *orders);
+void record_walk_reply_days(struct cursor *cursor, struct reply_days *days);
 
 #endif

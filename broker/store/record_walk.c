@@ -1,31 +1,9 @@
 /* record_walk.c — the fields of each kind of change, in the order in which they stand in a head: writer and reader are
- * one list. A field that comes later stands at the end of its list, and raises RECORD_VERSION. */
+ * one list. A field that comes later stands at the end of its list, and raises RECORD_VERSION. Those of lines, and what
+ * operators ordered for them, are in record_walk_line.c. */
 #include "broker/store/record_cursor.h"
 
 #include <assert.h>
-#include <string.h>
-
-/* FIELD(x): written from x, or read into x; what does not fit there was never written by us. */
-#define FIELD(field)                                                                                                 \
-    do {                                                                                                             \
-        uint64_t read_ = cursor_u64(cursor, (uint64_t)(field));                                                      \
-        if (cursor->write == NULL) {                                                                                 \
-            (field) = (__typeof__(field))read_;                                                                      \
-            cursor->broken |= (uint64_t)(field) != read_;                                                            \
-        }                                                                                                            \
-    } while (0)
-#define SIGNED(field) /* of an int64_t */                                                                            \
-    do {                                                                                                             \
-        int64_t read_ = cursor_i64(cursor, (field));                                                                 \
-        if (cursor->write == NULL)                                                                                   \
-            (field) = read_;                                                                                         \
-    } while (0)
-#define HASH(field)                                                                                                  \
-    do {                                                                                                             \
-        uint64_t read_ = cursor_hash(cursor, (field));                                                               \
-        if (cursor->write == NULL)                                                                                   \
-            (field) = read_;                                                                                         \
-    } while (0)
 
 static void walk_mark(struct cursor *cursor, struct event_mark *mark)
 {
@@ -37,43 +15,6 @@ static void walk_mark(struct cursor *cursor, struct event_mark *mark)
     FIELD(back);
     if (cursor->write == NULL)
         mark->prev = mark->seq - back;
-}
-
-static size_t bucket_slot(const struct budget_window *window, uint64_t back)
-{
-    return (size_t)((uint64_t)window->newest % BUDGET_BUCKETS + BUDGET_BUCKETS - back) % BUDGET_BUCKETS;
-}
-
-/* From the newest count back to the oldest one that is not 0: of 145 such at most, so that four windows always fit. */
-static void walk_window(struct cursor *cursor, struct budget_window *window)
-{
-    uint64_t used = 0;
-    SIGNED(window->newest);
-    for (uint64_t back = 0; cursor->write != NULL && back < BUDGET_BUCKETS; back++)
-        if (window->count[bucket_slot(window, back)] != 0)
-            used = back + 1;
-    FIELD(used);
-    if (used > BUDGET_BUCKETS || window->newest < 0) {
-        cursor->broken = true;
-        return;
-    }
-    for (uint64_t back = 0; back < used; back++) {
-        uint16_t *count = &window->count[bucket_slot(window, back)];
-        FIELD(*count);
-        if (cursor->write == NULL)
-            window->sum += *count;
-    }
-}
-
-/* The latest day first. */
-static void walk_reply_days(struct cursor *cursor, struct reply_days *days)
-{
-    FIELD(days->newest);
-    for (uint32_t ago = 0; ago < REPLY_DAYS; ago++) {
-        size_t slot = ((size_t)days->newest + REPLY_DAYS - ago) % REPLY_DAYS;
-        FIELD(days->sent[slot]);
-        FIELD(days->answered[slot]);
-    }
 }
 
 static void walk_start(struct cursor *cursor, struct change_start *start)
@@ -187,81 +128,6 @@ static void walk_conversation(struct cursor *cursor, struct change_conversation 
     FIELD(conversation->waits_class);
 }
 
-static void walk_line(struct cursor *cursor, struct change_line *line)
-{
-    FIELD(line->account);
-    FIELD(line->word);
-    FIELD(line->previous);
-    FIELD(line->proven);
-    FIELD(line->source);
-    FIELD(line->service);
-    FIELD(line->service_source);
-    FIELD(line->hold);
-    FIELD(line->gone);
-    FIELD(line->cordoned);
-    FIELD(line->heard);
-    FIELD(line->missed_polls);
-    FIELD(line->ramp_step);
-    FIELD(line->relapses);
-    SIGNED(line->changed_at_ms);
-    SIGNED(line->heard_at_ms);
-    SIGNED(line->first_seen_ms);
-    SIGNED(line->flagged_at_ms);
-    SIGNED(line->ramp_until_ms);
-    SIGNED(line->relapsed_at_ms);
-    SIGNED(line->gate_since_ms);
-    SIGNED(line->event_at_ms);
-    walk_window(cursor, &line->messages);
-    walk_window(cursor, &line->fresh);
-    walk_window(cursor, &line->out);
-    SIGNED(line->day);
-    for (int i = 0; i < LEVEL_DAYS; i++)
-        FIELD(line->days[i]);
-    walk_window(cursor, &line->away);
-    walk_reply_days(cursor, &line->replies); /* from version 6 on */
-}
-
-static void walk_pause(struct cursor *cursor, struct change_pause *pause)
-{
-    FIELD(pause->scope);
-    FIELD(pause->over);
-    FIELD(pause->target);
-    SIGNED(pause->since_ms);
-    SIGNED(pause->until_ms);
-    cursor_text(cursor, pause->reason, sizeof pause->reason);
-    cursor_text(cursor, pause->by, sizeof pause->by);
-    FIELD(pause->pool); /* from version 2 on */
-    cursor_text(cursor, pause->name, sizeof pause->name);
-}
-
-static void walk_orders(struct cursor *cursor, struct change_orders *orders)
-{
-    FIELD(orders->word);
-    FIELD(orders->word_stands);
-    SIGNED(orders->word_since_ms);
-    SIGNED(orders->word_until_ms);
-    cursor_text(cursor, orders->word_reason, sizeof orders->word_reason);
-    cursor_text(cursor, orders->word_by, sizeof orders->word_by);
-    FIELD(orders->drain);
-    SIGNED(orders->drain_pace_per_min);
-    SIGNED(orders->drain_since_ms);
-    FIELD(orders->drain_before);
-    FIELD(orders->drain_jobs);
-    FIELD(orders->drain_conversations);
-    cursor_text(cursor, orders->drain_by, sizeof orders->drain_by);
-    FIELD(orders->drain_order);
-    FIELD(orders->drain_stop_percent);
-    FIELD(orders->drain_state);
-    FIELD(orders->drain_past);
-    FIELD(orders->drain_opened);
-    FIELD(orders->drain_sent);
-    FIELD(orders->drain_failed);
-    FIELD(orders->drain_total);
-    SIGNED(orders->drain_ended_ms);
-    FIELD(orders->drain_pause);
-    cursor_text(cursor, orders->drain_why, sizeof orders->drain_why);
-}
-
 static void walk_audit(struct cursor *cursor, struct change_audit *audit)
 {
     FIELD(audit->number);
@@ -320,6 +186,13 @@ static void walk_name(struct cursor *cursor, struct change_name *name)
     cursor_text(cursor, name->text, sizeof name->text);
 }
 
+static void walk_delivery(struct cursor *cursor, struct change_delivery *delivery)
+{
+    FIELD(delivery->delivery);
+    SIGNED(delivery->code);
+    HASH(delivery->message_hash);
+}
+
 static void walk_reputation(struct cursor *cursor, struct change_reputation *reputation)
 {
     FIELD(reputation->status);
@@ -350,10 +223,9 @@ static void walk_campaign(struct cursor *cursor, struct change_campaign *campaig
         FIELD(campaign->ended[end]);
 }
 
-bool record_walk(struct cursor *cursor, struct change *change, struct record_storage *storage)
+/* Values that are too large for the change itself: read into `storage`, written from where the change points. */
+static bool walk_lent(struct cursor *cursor, const struct change *change, struct record_storage *storage)
 {
-    assert((cursor->write == NULL) == (storage != NULL));
-    walk_mark(cursor, &change->event);
     switch (change->kind) {
     case CHANGE_START:
         walk_start(cursor, storage != NULL ? &storage->start : (struct change_start *)change->start);
@@ -361,6 +233,33 @@ bool record_walk(struct cursor *cursor, struct change *change, struct record_sto
     case CHANGE_NAME:
         walk_name(cursor, storage != NULL ? &storage->name : (struct change_name *)change->name);
         return true;
+    case CHANGE_LINE:
+        record_walk_line(cursor, storage != NULL ? &storage->line : (struct change_line *)change->line);
+        return true;
+    case CHANGE_PAUSE:
+        record_walk_pause(cursor, storage != NULL ? &storage->pause : (struct change_pause *)change->pause);
+        return true;
+    case CHANGE_ORDERS:
+        record_walk_orders(cursor, storage != NULL ? &storage->orders : (struct change_orders *)change->orders);
+        return true;
+    case CHANGE_OUTCOMES:
+        walk_outcomes(cursor, storage != NULL ? &storage->outcomes : (struct change_outcomes *)change->outcomes);
+        return true;
+    case CHANGE_ERASURE:
+        walk_erasure(cursor, storage != NULL ? &storage->erasure : (struct change_erasure *)change->erasure);
+        return true;
+    case CHANGE_AUDIT:
+        walk_audit(cursor, storage != NULL ? &storage->audit : (struct change_audit *)change->audit);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Those that the change holds. Each kind is named, so that the compiler asks for a new one. */
+static bool walk_held(struct cursor *cursor, struct change *change, struct record_storage *storage)
+{
+    switch (change->kind) {
     case CHANGE_JOB:
         walk_job(cursor, &change->job);
         return true;
@@ -373,30 +272,13 @@ bool record_walk(struct cursor *cursor, struct change *change, struct record_sto
     case CHANGE_CONVERSATION:
         walk_conversation(cursor, &change->conversation);
         return true;
-    case CHANGE_LINE:
-        walk_line(cursor, storage != NULL ? &storage->line : (struct change_line *)change->line);
-        return true;
-    case CHANGE_PAUSE:
-        walk_pause(cursor, storage != NULL ? &storage->pause : (struct change_pause *)change->pause);
-        return true;
-    case CHANGE_ORDERS:
-        walk_orders(cursor, storage != NULL ? &storage->orders : (struct change_orders *)change->orders);
-        return true;
-    case CHANGE_OUTCOMES:
-        walk_outcomes(cursor, storage != NULL ? &storage->outcomes : (struct change_outcomes *)change->outcomes);
-        return true;
-    case CHANGE_ERASURE:
-        walk_erasure(cursor, storage != NULL ? &storage->erasure : (struct change_erasure *)change->erasure);
-        return true;
     case CHANGE_FORGOTTEN:
         return true;
     case CHANGE_SEEN:
         SIGNED(change->seen.at_ms);
         return true;
     case CHANGE_DELIVERY:
-        FIELD(change->delivery.delivery);
-        SIGNED(change->delivery.code);
-        HASH(change->delivery.message_hash);
+        walk_delivery(cursor, &change->delivery);
         return true;
     case CHANGE_GATE:
         FIELD(change->gate.gate);
@@ -412,13 +294,25 @@ bool record_walk(struct cursor *cursor, struct change *change, struct record_sto
         walk_campaign(cursor, &change->campaign);
         return true;
     case CHANGE_REPLIES:
-        walk_reply_days(cursor, &change->replies.days);
+        record_walk_reply_days(cursor, &change->replies.days);
         return true;
-    case CHANGE_AUDIT:
-        walk_audit(cursor, storage != NULL ? &storage->audit : (struct change_audit *)change->audit);
-        return true;
+    case CHANGE_START:
+    case CHANGE_NAME:
+    case CHANGE_LINE:
+    case CHANGE_PAUSE:
+    case CHANGE_ORDERS:
+    case CHANGE_OUTCOMES:
+    case CHANGE_ERASURE:
+    case CHANGE_AUDIT: /* walk_lent() */
     case CHANGE_KIND_COUNT:
         break;
     }
     return false;
+}
+
+bool record_walk(struct cursor *cursor, struct change *change, struct record_storage *storage)
+{
+    assert((storage == NULL) == (cursor->write != NULL));
+    walk_mark(cursor, &change->event);
+    return walk_lent(cursor, change, storage) || walk_held(cursor, change, storage);
 }
