@@ -157,12 +157,8 @@ static struct other *find_other(struct cache_owners *owners, uint32_t account, c
         if (!other->used && unused == NULL)
             unused = other;
     }
-    if (unused == NULL)
-        return NULL;
-    for (size_t i = 0; i < CACHE_OWNERS_MAX; i++)
-        if (owners->others[i].rival == unused)
-            owners->others[i].rival = NULL;
-    *unused = (struct other){.account = account};
+    if (unused != NULL)
+        *unused = (struct other){.account = account};
     return unused;
 }
 
@@ -272,6 +268,31 @@ static void take_ours(struct cache_owners *owners, uint32_t account, const cJSON
         owners->told_ms[account] = clock_ms;
 }
 
+/* Does `rival` call a pool of this one's its own; NULL: anybody of whom that was told before? */
+static bool is_beside(const struct cache_owners *owners, const struct other *other, const struct other *rival)
+{
+    for (size_t i = 0; i < owners->pool_count; i++) {
+        for (size_t j = 0; &owners->others[owners->pools[i].other] == other && j < owners->pool_count; j++) {
+            const struct other *by = &owners->others[owners->pools[j].other];
+            bool meant = rival != NULL ? by == rival : by->is_contested && by != other;
+            if (meant && strcmp(owners->pools[i].name, owners->pools[j].name) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Those that share no pool any more have put it right, or are gone: what they say from now on is judged anew. */
+static void forget_rivals(struct cache_owners *owners)
+{
+    for (size_t i = 0; i < CACHE_OWNERS_MAX; i++) {
+        struct other *other = &owners->others[i];
+        if (other->rival != NULL && !is_beside(owners, other, other->rival))
+            other->rival = NULL;
+        other->is_contested = other->is_contested && is_beside(owners, other, NULL);
+    }
+}
+
 void cache_owners_answered(struct cache_owners *owners, uint32_t account, const cJSON *answer)
 {
     const cJSON *all = json_get(answer, "owners"), *said;
@@ -295,6 +316,7 @@ void cache_owners_answered(struct cache_owners *owners, uint32_t account, const 
     }
     for (size_t i = 0; i < CACHE_OWNERS_MAX; i++)
         owners->others[i].used = owners->others[i].used && owners->others[i].heard;
+    forget_rivals(owners);
 }
 
 /* Where the configuration says that the pool is; NULL: it does not. */

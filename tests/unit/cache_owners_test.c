@@ -264,6 +264,25 @@ START_TEST(a_dead_brokers_word_beside_its_heirs_is_no_claim)
 }
 END_TEST
 
+/* b's pool was claimed by c as well; that was put right, and much later b dies and c is its heir. */
+START_TEST(what_was_claimed_twice_once_is_no_claim_of_the_ones_heir)
+{
+    claimed("\"far\"", 15, 16);
+    claimed("\"far\"", 15, 21);
+    if (_i == 1) /* it was put right only after it had been told of */
+        claimed("\"far\"", 20, 26);
+    claimed("\"far\"", _i == 1 ? 25 : 15, 26);
+    answer(0, ALL(BROKER("b", "tcp://10.0.0.9:7710", "50", "\"far\"") "," BROKER("c", "tcp://10.0.0.2:7710", "50", "\"p\"")));
+    ck_at("far", "tcp://10.0.0.9:7710");
+    divert_stderr();
+    claimed("\"far\"", 50, 55);
+    ck_at("far", "tcp://10.0.0.2:7710");
+    claimed("\"far\"", 50, 60);
+    ck_at("far", "tcp://10.0.0.2:7710");
+    ck_assert_int_eq(said("event=pool_claimed_twice"), 0);
+}
+END_TEST
+
 #define OURS BROKER("me", "tcp://10.0.0.1:7710", "9", "\"mine\"")
 #define NAMESAKE BROKER("b", "tcp://10.0.0.1:7710", "9", "\"p\"")
 
@@ -305,6 +324,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tcase_add_test(tcase, tests[i]);
+    tcase_add_loop_test(tcase, what_was_claimed_twice_once_is_no_claim_of_the_ones_heir, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
