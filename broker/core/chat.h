@@ -26,7 +26,7 @@ uint32_t chat_out_ago_s(const struct conversation *conversation, struct instant 
 bool chat_count_in(struct conversation *conversation, int64_t at_ms);
 
 /* Its record lacks what has changed since; it is written anew within a part of the time for which the ends of its jobs
- * are kept, which tell a restart as much (restore.c). */
+ * are kept, which tell a restart as much (restore_job.c). */
 void chat_fall_behind(struct core *core, uint32_t conversation, struct instant now);
 /* Writes those records, a slice at a time. */
 void chats_catch_up(struct core *core, struct instant now, struct effects *out);

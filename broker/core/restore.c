@@ -1,36 +1,22 @@
-/* restore.c — the store's questions: replaying what was remembered, which records still count, and saying the present
- * value of something anew (store_owner in broker/store/store.h). */
+/* restore.c — replaying what was remembered (store_owner in broker/store/store.h): each change to whom it concerns. Jobs
+ * are in restore_job.c, what follows after the last record in restore_finish.c. */
+#include "broker/core/restore.h"
+
 #include <string.h>
 
-#include "broker/core/ages.h"
 #include "broker/core/campaign.h"
-#include "broker/core/collapse.h"
 #include "broker/core/conversation.h"
 #include "broker/core/dedupe.h"
-#include "broker/core/enqueue.h"
 #include "broker/core/erase.h"
 #include "broker/core/forget.h"
-#include "broker/core/job.h"
-#include "broker/core/leases.h"
-#include "broker/core/jump.h"
 #include "broker/core/line.h"
 #include "broker/core/names.h"
 #include "broker/core/operate.h"
 #include "broker/core/outcomes.h"
-#include "broker/core/pair.h"
 #include "broker/core/pause.h"
-#include "broker/core/quiet.h"
 #include "broker/core/replied.h"
 #include "broker/core/reply_days.h"
 #include "broker/core/suppression.h"
-
-/* While replaying, a job's `left`/`right` hold its order, `parent` the slot of its lease and `rank` whether its newest
- * try was on a line (restore_finish.c). */
-static void set_order(struct job *job, uint64_t order)
-{
-    job->left = (uint32_t)order;
-    job->right = (uint32_t)(order >> 32);
-}
 
 static uint32_t pool_by_name(struct core *core, uint16_t name)
 {
@@ -40,9 +26,7 @@ static uint32_t pool_by_name(struct core *core, uint16_t name)
     return NO_POOL;
 }
 
-/* While replaying, pools stand behind those of the configuration and are known by number only, for their names may
- * come later; restore_finish.c matches them. */
-static uint32_t pool_for(struct core *core, uint16_t name)
+uint32_t restore_pool(struct core *core, uint16_t name)
 {
     uint32_t at = pool_by_name(core, name);
     if (at != NO_POOL || core->pool_count == core->limits.names_max + CONF_POOLS_MAX)
@@ -102,261 +86,9 @@ static void restore_start(struct core *core, const struct change_start *start)
             core->prev_seq[t] = start->prev_seq[t];
 }
 
-static void note_sequence(struct core *core, uint64_t number)
-{
-    if (number >> JOB_SLOT_BITS >= core->next_job)
-        core->next_job = (number >> JOB_SLOT_BITS) + 1;
-}
-
-/* That it was ever accepted. */
-static void note_job(struct core *core, const struct change_job *job, bool past)
-{
-    note_sequence(core, job->number);
-    if (!past)
-        ages_note(&core->ages, job->accepted_at_ms, job->number >> JOB_SLOT_BITS);
-    if (job->id_hash != 0 && dedupe_find(core, job->id_hash) == NULL)
-        dedupe_remember(core, job->id_hash, job->number, job->content_hash, job->accepted_at_ms);
-    if ((job->flags & CHANGE_JOB_EXPORTED) != 0)
-        dedupe_keep(core, job->id_hash, job->accepted_at_ms);
-}
-
-/* Does what is known of its slot say more than this record? */
-static bool is_outdated(struct core *core, const struct change_job *job, uint32_t slot, uint64_t place)
-{
-    uint32_t known = job_slot_of(core, job->number);
-    if (known != NOBODY && core->jobs[known].life >= job->life) { /* moved by the cleaner, or of an earlier life */
-        if (core->jobs[known].life == job->life)
-            core->jobs[known].place = place;
-        return true;
-    }
-    if (known != NOBODY) /* it ended, and was requeued: it begins anew */
-        job_renumber(core, known, 0);
-    return job->life == 0 && job_at(core, slot)->number > job->number; /* an older tenant of the slot: ended long ago */
-}
-
-static void fill_job(struct core *core, uint32_t slot, const struct change_job *job, uint64_t place)
-{
-    struct job *at = job_at(core, slot);
-    if (slot > core->jobs_used)
-        core->jobs_used = slot;
-    job_renumber(core, slot, 0);
-    memset(at, 0, sizeof *at);
-    job_renumber(core, slot, job->number);
-    at->life = job->life;
-    at->place = place;
-    at->class = job->class & 3;
-    at->campaign = job->campaign;
-    at->flags = job->flags & JOB_PINNED;
-    at->has_link = job->has_link;
-    at->zone = quiet_zone(core, job->zone) & ZONES_MAX;
-    core->areas[slot] = job->area;
-    at->state = job->due_ms != 0 ? JOB_SCHEDULED : JOB_QUEUED;
-    job_set_due(at, job->due_ms);
-    job_set_expires(at, job->expires_ms);
-    set_order(at, job->order != 0 ? job->order : job_sequence(at));
-    if (job->order >= core->next_job)
-        core->next_job = job->order + 1;
-    if (job->collapse != 0)
-        collapse_note(core, slot, job->collapse);
-}
-
-/* The line that its producer named, and the chat. */
-static enum err restore_pin(struct core *core, struct job *at, const struct change_job *job)
-{
-    uint32_t line = line_get(core, 0, job->from_line, (struct instant){.wall_ms = job->accepted_at_ms});
-    if (line == NO_LINE)
-        return ERR_FULL;
-    at->next = line + 1; /* see restore_finish.c */
-    struct conversation *home = &core->conversations[at->conversation];
-    if (job->chat_hash != 0 && (home->flags & CONVERSATION_BOUND) == 0) {
-        home->line = line & NO_LINE;
-        home->flags |= CONVERSATION_BOUND;
-        conversation_set_chat(core, at->conversation, job->chat_hash);
-    }
-    return ERR_NONE;
-}
-
-static enum err restore_job(struct core *core, const struct change_job *job, bool past, uint64_t place)
-{
-    note_job(core, job, past);
-    if (past)
-        return ERR_NONE;
-    uint32_t slot = job->slot != 0 ? job->slot : (uint32_t)(job->number & JOB_SLOT_MAX);
-    if (slot == NOBODY || slot > core->limits.jobs_max)
-        return ERR_FULL;
-    if (is_outdated(core, job, slot, place))
-        return ERR_NONE;
-    uint32_t pool = pool_for(core, job->pool);
-    uint32_t conversation = conversation_find(core, job->conversation);
-    if (pool == NO_POOL)
-        return ERR_FULL;
-    if (conversation == NOBODY)
-        conversation = conversation_new(core, job->conversation, pool);
-    if (conversation == NOBODY)
-        return ERR_FULL;
-    core->conversations[conversation].pool = pool & UINT16_MAX;
-    fill_job(core, slot, job, place);
-    job_at(core, slot)->conversation = conversation;
-    return job->from_line == 0 ? ERR_NONE : restore_pin(core, job_at(core, slot), job);
-}
-
-static struct job *restored(struct core *core, uint64_t number)
-{
-    uint32_t slot = job_slot_of(core, number);
-    note_sequence(core, number);
-    return slot == NOBODY ? NULL : &core->jobs[slot];
-}
-
-/* A try was leased then, or not much before. */
-static void restore_out(struct core *core, uint32_t at, int64_t at_ms)
-{
-    struct conversation *conversation = &core->conversations[at];
-    pair_restore(core, at, at_ms);
-    if (moment_of(at_ms) > conversation->last_out)
-        conversation->last_out = moment_of(at_ms);
-}
-
-/* The wall clock may have gone back since the bucket of a try was counted. What was counted by then was brought back with
- * it (jump.h), here as there: else buckets of a time that may be a year away would count, and none from after it. */
-static int64_t bucket_now(struct core *core, int64_t bucket, const struct event_mark *event)
-{
-    bool later = event->seq > core->tries_seq && event->at_ms > 0;
-    if (later && core->tries_ms - event->at_ms > BUDGET_BUCKETS * BUDGET_BUCKET_MS)
-        jump_replayed(core, event->at_ms);
-    if (later) {
-        core->tries_seq = event->seq;
-        core->tries_ms = event->at_ms;
-    }
-    /* One that is said anew may well be younger than the newest try that is still there, but not by a day. */
-    int64_t latest = core->tries_ms / BUDGET_BUCKET_MS + 1;
-    return core->tries_ms > 0 && bucket > latest + BUDGET_BUCKETS ? latest : bucket;
-}
-
-/* Which line a conversation lives on follows in the end from those of its jobs that were tried (restore_finish.c): here
- * each only remembers its own (`next`: 1 + line), for it may not be the last word. */
-static void restore_try(struct core *core, const struct change_try *try, const struct event_mark *event, bool past)
-{
-    bool anew = event->seq == 0;
-    int64_t at_ms = event->at_ms;
-    int64_t bucket = bucket_now(core, try->bucket, event);
-    uint32_t line = try->line == 0 ? NO_LINE : line_find(core, try->line);
-    if (try->lease >> LEASE_SLOT_BITS >= core->next_lease)
-        core->next_lease = (try->lease >> LEASE_SLOT_BITS) + 1;
-    if (try->order >= core->next_job)
-        core->next_job = try->order + 1;
-    struct job *job = restored(core, try->number);
-    if (job != NULL && line == NO_LINE && try->line != 0)
-        line = line_get(core, 0, try->line, (struct instant){0}); /* its own record comes later */
-    if (line != NO_LINE) {
-        budget_restore(&core->lines[line].known.messages, bucket, try->bucket_messages);
-        budget_restore(&core->lines[line].known.fresh, bucket, try->bucket_new);
-        budget_restore(&core->lines[line].known.out, bucket, try->bucket_out);
-        if (try->state == JOB_LEASED && at_ms > core->lines[line].last_try_ms)
-            core->lines[line].last_try_ms = at_ms;
-    }
-    /* What is said anew may stand for a lease whose own record is gone, and is younger than that. */
-    int64_t out_ms = try->out_ms != 0 ? try->out_ms : at_ms;
-    if (job != NULL && out_ms > 0 && (try->state == JOB_LEASED || (anew && try->attempts > 0)))
-        restore_out(core, job->conversation, out_ms);
-    if (past || job == NULL || job_state_is_final(job->state))
-        return;
-    if (job->state == JOB_LEASED && try->state != JOB_LEASED && try->unsettled)
-        lease_lapse_restored(core, job->parent, job->number);
-    else if (job->state == JOB_LEASED)
-        lease_forget_restored(core, job->parent, job->number);
-    job->state = try->state == JOB_LEASED || try->state == JOB_SCHEDULED ? (uint8_t)(try->state & 0xF) : JOB_QUEUED;
-    job->attempts = try->attempts;
-    job->failures = try->failures;
-    job->flags = (uint8_t)((job->flags & JOB_PINNED) | (try->unsettled ? JOB_UNSETTLED : 0) | (try->wide ? JOB_WIDE : 0) |
-                           (try->cancel ? JOB_CANCEL : 0) | (try->doubtful ? JOB_DOUBTFUL : 0));
-    job->parent = 0;
-    job->rank = try->line != 0;
-    if (line != NO_LINE)
-        job->next = line + 1;
-    else if ((job->flags & JOB_PINNED) == 0)
-        job->next = 0;
-    job_set_due(job, try->due_ms);
-    if (try->expires_told != 0)
-        job_set_expires(job, try->expires_told - 1);
-    set_order(job, try->order);
-    if (job->state == JOB_LEASED && line != NO_LINE) {
-        lease_restore(core, try, line);
-        job->parent = (uint32_t)(try->lease & LEASE_SLOT_MAX);
-    }
-}
-
-/* Where the job's own records are gone, its end tells that its conversation was written to. That one's record may come
- * later: if none does, an empty conversation is forgotten in the end. */
-static void restore_end_out(struct core *core, const struct change_end *end, int64_t at_ms)
-{
-    bool out = end->state == JOB_SENT || end->code == CODE_OUTCOME_UNKNOWN;
-    uint32_t at = !out ? NOBODY : conversation_find(core, end->conversation);
-    if (out && at == NOBODY)
-        at = conversation_new(core, end->conversation, 0);
-    for (unsigned try = 0; at != NOBODY && try < end->attempts; try++)
-        restore_out(core, at, at_ms);
-}
-
-/* While replaying, `scheduled` and `tail` of a conversation are the number of the event up to which its streak is
- * known: its own record may have been moved behind ends of jobs that know more. */
-static uint64_t known_to(const struct conversation *conversation)
-{
-    return (uint64_t)conversation->scheduled << 25 | conversation->tail;
-}
-
-static void set_known_to(struct conversation *conversation, uint64_t seq)
-{
-    conversation->tail = seq & JOB_SLOT_MAX;
-    conversation->scheduled = seq >> 25 & UINT16_MAX;
-}
-
-/* A message that went out, or may have. Its conversation's record may come later: if none does, it is forgotten. */
-static void restore_streak(struct core *core, const struct change_end *end, uint64_t seq, int64_t at_ms)
-{
-    if ((end->state != JOB_SENT && end->code != CODE_OUTCOME_UNKNOWN) || end->streak_told == 0)
-        return;
-    uint32_t at = conversation_find(core, end->conversation);
-    if (at == NOBODY)
-        at = conversation_new(core, end->conversation, 0);
-    struct conversation *conversation = &core->conversations[at];
-    unsigned streak = end->streak_told - 1u;
-    uint32_t ended = moment_of(at_ms);
-    uint32_t out = ended > end->out_ago_s ? ended - end->out_ago_s : 0;
-    if (at != NOBODY && out > conversation->last_out)
-        conversation->last_out = out & 0x3FFFFFFF;
-    if (at == NOBODY || seq < known_to(conversation))
-        return;
-    if (conversation->streak != streak || seq > known_to(conversation))
-        conversation->flags |= CONVERSATION_AHEAD;
-    conversation->streak = streak & STREAK_MAX;
-    core->last_outs[at] = replied_last(end, at_ms);
-    set_known_to(conversation, seq + 1);
-}
-
-static void restore_end(struct core *core, const struct change_end *end, uint64_t seq, int64_t at_ms)
-{
-    struct job *job = restored(core, end->number);
-    restore_streak(core, end, seq, at_ms);
-    if (end->campaign != 0)
-        campaign_restore(core, end->pool, end->campaign, (enum job_state)end->state, end->campaign_ended);
-    replied_restore_end(core, end, at_ms);
-    if (end->message_hash != 0 && dedupe_find(core, end->message_hash) == NULL)
-        dedupe_remember(core, end->message_hash, end->number, 0, at_ms);
-    if (job == NULL) {
-        restore_end_out(core, end, at_ms);
-        return;
-    }
-    if (end->life < job->life) /* requeued since */
-        return;
-    if (job->state == JOB_LEASED)
-        lease_forget_restored(core, job->parent, job->number);
-    job->state = end->state & 0xF;
-    job->parent = 0;
-}
-
 static enum err restore_conversation(struct core *core, const struct change_conversation *value, uint64_t place)
 {
-    uint32_t pool = pool_for(core, value->pool);
+    uint32_t pool = restore_pool(core, value->pool);
     uint32_t at = conversation_find(core, value->key);
     if (pool == NO_POOL)
         return ERR_FULL;
@@ -366,7 +98,7 @@ static enum err restore_conversation(struct core *core, const struct change_conv
     if (at == NOBODY || line == NO_LINE)
         return ERR_FULL;
     struct conversation *conversation = &core->conversations[at];
-    bool is_behind = value->as_of < known_to(conversation);
+    bool is_behind = value->as_of < restore_known_to(conversation);
     uint32_t last_out = value->last_out_ms == 0 ? 0 : moment_of(value->last_out_ms);
     conversation->line = line & NO_LINE;
     conversation->flags = (value->unbegun ? CONVERSATION_PINNED : CONVERSATION_BOUND) | CONVERSATION_RECORDED |
@@ -384,7 +116,7 @@ static enum err restore_conversation(struct core *core, const struct change_conv
                                                 .class = value->waits_class & 3,
                                                 .campaign = value->waits_campaign & 0x7FFF,
                                                 .waits = value->waits_day != 0};
-        set_known_to(conversation, value->as_of);
+        restore_set_known_to(conversation, value->as_of);
     }
     if (value->forgotten_chat)
         conversation_lose_chat(core, at);
@@ -421,71 +153,103 @@ static void restore_mark(struct core *core, const struct event_mark *event)
         core->prev_seq[event->topic] = event->seq;
 }
 
-enum err core_restore(struct core *core, const struct change *change, bool past, uint64_t place)
+static void restore_seen(struct core *core, const struct change_seen *seen)
 {
-    restore_mark(core, &change->event);
+    if (dedupe_find(core, seen->event) == NULL)
+        dedupe_remember(core, seen->event, 0, 0, seen->at_ms);
+}
+
+static void restore_campaign(struct core *core, const struct change_campaign *campaign)
+{
+    for (unsigned end = 0; end < ENDS; end++)
+        campaign_restore(core, campaign->pool, campaign->name, (enum job_state)(JOB_SENT + end), campaign->ended[end]);
+}
+
+static void restore_delivery(struct core *core, const struct change_delivery *told, int64_t at_ms)
+{
+    if (told->message_hash != 0)
+        dedupe_deliver(core, told->message_hash, told->number, (enum delivery)told->delivery, at_ms);
+}
+
+static void restore_audit(struct core *core, const struct change_audit *audit)
+{
+    if (audit->number >= core->next_audit)
+        core->next_audit = audit->number + 1;
+}
+
+/* What always finds room: it says more of what is known, or has a place of its own. */
+static void restore_told(struct core *core, const struct change *change, bool past)
+{
+    const struct event_mark *event = &change->event;
     switch (change->kind) {
     case CHANGE_START:
         restore_start(core, change->start);
-        return ERR_NONE;
+        break;
     case CHANGE_NAME:
         restore_name(core, change->name);
-        return ERR_NONE;
+        break;
+    case CHANGE_TRY:
+        restore_try(core, &change->try, event, past);
+        break;
+    case CHANGE_END:
+        restore_end(core, &change->end, event->seq, event->at_ms);
+        break;
+    case CHANGE_PAUSE:
+        pause_restore(core, change->pause, past);
+        break;
+    case CHANGE_OUTCOMES:
+        outcomes_restore(core, change->outcomes);
+        break;
+    case CHANGE_ERASURE:
+        erase_restore(core, change->erasure);
+        break;
+    case CHANGE_FORGOTTEN:
+        forget_restore(core, change->conversation.key);
+        break;
+    case CHANGE_SEEN:
+        restore_seen(core, &change->seen);
+        break;
+    case CHANGE_SUPPRESSION:
+        if (!past || change->suppression.over) /* the end of one counts as history too: its beginning may lie there */
+            suppression_restore(core, &change->suppression);
+        break;
+    case CHANGE_REPLIES:
+        replied_restore(core, &change->replies);
+        break;
+    case CHANGE_CAMPAIGN:
+        restore_campaign(core, &change->campaign);
+        break;
+    case CHANGE_DELIVERY:
+        restore_delivery(core, &change->delivery, event->at_ms);
+        break;
+    case CHANGE_AUDIT:
+        restore_audit(core, change->audit);
+        break;
+    case CHANGE_JOB:
+    case CHANGE_CONVERSATION:
+    case CHANGE_LINE:
+    case CHANGE_ORDERS: /* core_restore() */
+    case CHANGE_GATE:
+    case CHANGE_REPUTATION:
+    case CHANGE_KIND_COUNT:
+        break;
+    }
+}
+
+enum err core_restore(struct core *core, const struct change *change, bool past, uint64_t place)
+{
+    restore_mark(core, &change->event);
+    switch (change->kind) { /* what needs a slot, of which there may be none */
     case CHANGE_JOB:
         return restore_job(core, &change->job, past, place);
-    case CHANGE_TRY:
-        restore_try(core, &change->try, &change->event, past);
-        return ERR_NONE;
-    case CHANGE_END:
-        restore_end(core, &change->end, change->event.seq, change->event.at_ms);
-        return ERR_NONE;
     case CHANGE_CONVERSATION:
         return past ? ERR_NONE : restore_conversation(core, &change->conversation, place);
     case CHANGE_LINE:
         return past ? ERR_NONE : restore_line(core, change->line);
-    case CHANGE_PAUSE:
-        pause_restore(core, change->pause, past);
-        return ERR_NONE;
     case CHANGE_ORDERS:
         return operate_restore(core, change->orders);
-    case CHANGE_OUTCOMES:
-        outcomes_restore(core, change->outcomes);
-        return ERR_NONE;
-    case CHANGE_ERASURE:
-        erase_restore(core, change->erasure);
-        return ERR_NONE;
-    case CHANGE_FORGOTTEN:
-        forget_restore(core, change->conversation.key);
-        return ERR_NONE;
-    case CHANGE_SEEN:
-        if (dedupe_find(core, change->seen.event) == NULL)
-            dedupe_remember(core, change->seen.event, 0, 0, change->seen.at_ms);
-        return ERR_NONE;
-    case CHANGE_SUPPRESSION:
-        if (!past || change->suppression.over) /* the end of one counts as history too: its beginning may lie there */
-            suppression_restore(core, &change->suppression);
-        return ERR_NONE;
-    case CHANGE_REPLIES:
-        replied_restore(core, &change->replies);
-        return ERR_NONE;
-    case CHANGE_CAMPAIGN:
-        for (unsigned end = 0; end < ENDS; end++)
-            campaign_restore(core, change->campaign.pool, change->campaign.name, (enum job_state)(JOB_SENT + end),
-                             change->campaign.ended[end]);
-        return ERR_NONE;
-    case CHANGE_DELIVERY:
-        if (change->delivery.message_hash != 0)
-            dedupe_deliver(core, change->delivery.message_hash, change->delivery.number,
-                           (enum delivery)change->delivery.delivery, change->event.at_ms);
-        return ERR_NONE;
-    case CHANGE_AUDIT:
-        if (change->audit->number >= core->next_audit)
-            core->next_audit = change->audit->number + 1;
-        return ERR_NONE;
-    case CHANGE_GATE:
-    case CHANGE_REPUTATION:
-    case CHANGE_KIND_COUNT:
+    default:
+        restore_told(core, change, past);
         return ERR_NONE;
     }
-    return ERR_NONE;
 }

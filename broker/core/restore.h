@@ -1,0 +1,29 @@
+/* restore.h — what restore.c and restore_job.c share while the store is replayed. */
+#ifndef LINEWARD_CORE_RESTORE_H
+#define LINEWARD_CORE_RESTORE_H
+
+#include "broker/core/state.h"
+
+/* While replaying, pools stand behind those of the configuration and are known by number only, for their names may
+ * come later; restore_finish.c matches them. */
+uint32_t restore_pool(struct core *core, uint16_t name); /* NO_POOL: there is no room */
+
+/* While replaying, `scheduled` and `tail` of a conversation are the number of the event up to which its streak is
+ * known: its own record may have been moved behind ends of jobs that know more. */
+static inline uint64_t restore_known_to(const struct conversation *conversation)
+{
+    return (uint64_t)conversation->scheduled << 25 | conversation->tail;
+}
+
+static inline void restore_set_known_to(struct conversation *conversation, uint64_t seq)
+{
+    conversation->tail = seq & JOB_SLOT_MAX;
+    conversation->scheduled = seq >> 25 & UINT16_MAX;
+}
+
+/* restore_job.c. `past`: it counts no more, but for what is remembered of what is over. ERR_FULL: there is no room. */
+enum err restore_job(struct core *core, const struct change_job *job, bool past, uint64_t place);
+void restore_try(struct core *core, const struct change_try *try, const struct event_mark *event, bool past);
+void restore_end(struct core *core, const struct change_end *end, uint64_t seq, int64_t at_ms);
+
+#endif
