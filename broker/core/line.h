@@ -53,6 +53,14 @@ bool ramp_is_on(const struct core *core, const struct line *line);
 bool ramp_step(const struct core *core, struct line *line, struct instant now);
 int64_t ramp_step_ms(const struct core *core, const struct line *line); /* how long a step of it lasts */
 
+/* ---- flag.c ---- */
+/* A try's error says so. */
+void flag_set(struct core *core, uint32_t line, struct instant now, struct effects *out);
+/* A probe went through: the flag that an error set is lifted, and the backlog goes through the ramp. */
+void flag_lift(struct core *core, uint32_t line, struct instant now, struct effects *out);
+/* A probe is over. A failed one is repeated after as long a wait as the first, one that never began at once. */
+void flag_end_probe(struct line *line, bool begun, struct instant now);
+
 /* ---- pace.c ---- */
 /* Microseconds between two sends at the gate's pace; 0: no limit. */
 int64_t pace_interval_us(const struct core *core, const struct line *line, const struct gate_state *gate);

@@ -10,7 +10,6 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
-#include "broker/core/operate.h"
 #include "broker/core/pair.h"
 #include "broker/core/purge.h"
 #include "broker/core/replied.h"
@@ -39,21 +38,13 @@ static void come_back(struct core *core, uint32_t slot, enum job_event event)
         conversation_unfix(core, &core->conversations[job->conversation]);
 }
 
-/* A failed probe of a flagged line is repeated after as long a wait as the first, one that never began at once. What a
- * probe of the account says is account_answer()'s to judge. */
+/* What a probe of the account says is account_answer()'s to judge. */
 static void finish_probes(struct core *core, const struct lease *lease, bool begun, struct instant now)
 {
-    struct line *line = &core->lines[lease->line];
     if (lease->probe_account)
         core->accounts[lease->account].probing = false;
-    if (!lease->probe_line)
-        return;
-    line->probing = false;
-    line->probe_due = line->probe_due && !begun;
-    if (line->moving) /* those that waited for its end leave after all, if it did not lift the flag */
-        line->move_at = 1;
-    if (begun && line->known.service == SERVICE_FLAGGED && line->known.service_source == SOURCE_ERROR)
-        line->known.flagged_at_ms = now.wall_ms;
+    if (lease->probe_line)
+        flag_end_probe(&core->lines[lease->line], begun, now);
 }
 
 static void record_conversation(struct core *core, uint32_t at, uint32_t slot, const struct core_result *result,
@@ -221,44 +212,6 @@ void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, 
     turns_touch_line(core, line, now);
 }
 
-/* Others who share what is known of lines cannot see what a try has shown. */
-static void tell_service(const struct line *line, bool flagged, struct effects *out)
-{
-    struct effect *effect = effect_add(out, EFFECT_SERVICE);
-    effect->line = line->known.number;
-    effect->account = line->account;
-    effect->index = flagged;
-}
-
-static void flag_line(struct core *core, uint32_t at, struct instant now, struct effects *out)
-{
-    struct line *line = &core->lines[at];
-    if (line->known.service != SERVICE_FLAGGED) /* else what the provider said in so many words stands */
-        line->known.service_source = SOURCE_ERROR;
-    line->known.service = SERVICE_FLAGGED;
-    line->known.flagged_at_ms = now.wall_ms;
-    line->moments.flagged = now.mono_ms;
-    line->probe_due = line->probing = false;
-    effect_alert(out, ALERT_LINE_FLAGGED, line->known.number, line->account);
-    tell_service(line, true, out);
-    line_record(core, at, now, out);
-    gate_update(core, at, now, out);
-}
-
-/* A probe went through: the flag that an error set is lifted, and the backlog goes through the ramp. */
-static void lift_flag(struct core *core, uint32_t at, struct instant now, struct effects *out)
-{
-    struct line *line = &core->lines[at];
-    if (line->known.service != SERVICE_FLAGGED || line->known.service_source != SOURCE_ERROR)
-        return;
-    line->known.service = SERVICE_ACTIVE;
-    tell_service(line, false, out);
-    if (!line_stand(core, line).hold)
-        ramp_climb(core, line, now);
-    line_record(core, at, now, out);
-    gate_update(core, at, now, out);
-}
-
 static int64_t wait_after(struct core *core, const struct policy *policy, const struct job *job,
                           const struct core_result *result)
 {
@@ -308,7 +261,7 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
         record_conversation(core, job->conversation, slot, result, now, out);
     }
     if (result->line_flagged)
-        flag_line(core, line_at, now, out);
+        flag_set(core, line_at, now, out);
     if (gives_up) {
         struct job_ending ending = {.event = EV_GIVE_UP, .dead = true, .result = result->result,
                                     .provider_code = result->code, .line = line->known.number};
@@ -496,7 +449,7 @@ static void current_result(struct core *core, struct lease *lease, const struct 
         core->lines[line].sent_total++;
         sent(core, slot, result, now, out);
         if (probe_line)
-            lift_flag(core, line, now, out);
+            flag_lift(core, line, now, out);
         turns_touch_line(core, line, now);
     } else if (result->outcome == OUTCOME_RETRY) {
         retry(core, lease, slot, result, now, out);
