@@ -225,6 +225,14 @@ double rivals_of(const struct rivals *rivals, unsigned class)
     return sum;
 }
 
+double rivals_sum(const struct rivals *rivals)
+{
+    double sum = 0;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        sum += rivals_of(rivals, c);
+    return sum;
+}
+
 void rivals_add(struct rivals *to, const struct rivals *more, double share)
 {
     for (unsigned c = 0; c < CLASS_COUNT; c++) {

@@ -1,5 +1,5 @@
 /* forecast.c — see forecast.h. First what nobody can foresee (a person, the provider's next word), then what goes
- * before the job, then when the lines that it waits for have sent that much. */
+ * before the job, then what the lines that it waits for can send: when they have sent that much is when.c's. */
 #include "broker/core/forecast.h"
 
 #include <string.h>
@@ -15,20 +15,11 @@
 
 #define LINES_PER_STEP  2048 /* lines passed over in one slice ... */
 #define SUPPLY_PER_STEP 4    /* ... and those of them that are looked at: up to 0.1 ms each */
-#define BURST_FACTOR    2    /* what comes so many times as fast as it can be sent is a burst */
 #define CHAIN_MAX       8    /* jobs before it in its conversation that are looked at */
-#define LADDER_MAX      64
 #define COUNTED_LINES   8    /* of a pool's lines, whose queues are looked at job by job ... */
 #define COUNTED_MAX     2048 /* ... if there are no more in them */
 
-enum { PHASE_GATES, PHASE_COUNT, PHASE_SUPPLY, PHASE_DONE };
-
-static void end(struct forecast *forecast, int64_t at_ms, enum reason unknown)
-{
-    forecast->done = true;
-    forecast->said.at_ms = at_ms;
-    forecast->said.unknown = unknown;
-}
+enum { PHASE_GATES, PHASE_COUNT, PHASE_SUPPLY };
 
 /* ---- what stops the job itself ---- */
 
@@ -96,14 +87,6 @@ static void count_coming(const struct flow *flow, double share, struct forecast 
     forecast->coming_until_ms = until_ms > forecast->coming_until_ms ? until_ms : forecast->coming_until_ms;
 }
 
-static double sum_of_all(const struct rivals *rivals)
-{
-    double sum = 0;
-    for (unsigned c = 0; c < CLASS_COUNT; c++)
-        sum += rivals_of(rivals, c);
-    return sum;
-}
-
 /* New conversations of the pool take turns of the line, too, as far as its budget of them goes. */
 static void count_newcomers(const struct core *core, const struct line *line, struct forecast *forecast)
 {
@@ -113,7 +96,7 @@ static void count_newcomers(const struct core *core, const struct line *line, st
         return;
     double begun = ahead_in_pool(core, pool, forecast->job.job, forecast->job.class, forecast->order, &rivals);
     double share = (double)line->welcome_mpm / (double)pool->welcoming_mpm;
-    double begin = sum_of_all(&rivals) * share * begun;
+    double begin = rivals_sum(&rivals) * share * begun;
     struct budget_state fresh = budget_state(core, line, BUDGET_NEW_CONVERSATIONS, forecast->now);
     double left = fresh.limit == 0 ? begin : (double)fresh.limit - fresh.used;
     if (begin > left)
@@ -179,7 +162,7 @@ static double count_before(const struct core *core, const struct forecast *forec
         ahead_in_pool(core, &core->pools[forecast->job.pool], job, class, forecast->order, &rivals);
     if (!in_pool && forecast->job.line != NO_LINE)
         ahead_on_line(core, &core->lines[forecast->job.line], job, class, forecast->order, &rivals);
-    return (all ? sum_of_all(&rivals) : rivals_of(&rivals, class)) * (in_pool ? forecast->newcomers : 1);
+    return (all ? rivals_sum(&rivals) : rivals_of(&rivals, class)) * (in_pool ? forecast->newcomers : 1);
 }
 
 static uint32_t first_of(const struct core *core, uint32_t job)
@@ -244,9 +227,9 @@ static bool waits_in_conversation(const struct forecast *forecast)
     return waits;
 }
 
-static double ahead_of(const struct forecast *forecast, bool coming)
+double forecast_ahead(const struct forecast *forecast, bool coming)
 {
-    double all = sum_of_all(&forecast->rivals);
+    double all = rivals_sum(&forecast->rivals);
     if (goes_by_order(forecast))
         return all > forecast->behind ? all : forecast->behind; /* what comes later goes later */
     return ahead_in_race(forecast, coming);
@@ -260,10 +243,10 @@ static void count_done(struct forecast *forecast)
         forecast->rivals.free[class] = forecast->job.before; /* a conversation that waits behind its own first job */
     forecast->later = forecast->of_class - 1 - rivals_of(&forecast->rivals, class);
     forecast->later = forecast->later > 0 ? forecast->later : 0;
-    forecast->need = ahead_of(forecast, false);
+    forecast->need = forecast_ahead(forecast, false);
     for (unsigned c = 0; c < CLASS_COUNT; c++)
         forecast->coming += c != class && coming_ms > 0 ? forecast->coming_per_ms[c] * (double)coming_ms : 0;
-    double all = sum_of_all(&forecast->rivals);
+    double all = rivals_sum(&forecast->rivals);
     if (forecast->coming > 0 && all > forecast->need)
         forecast->coming += all - forecast->need; /* while it waits for these, more of the others have their turns */
     if (all > 0 && forecast->job.line == NO_LINE) /* what the lines have of their own begins none */
@@ -272,91 +255,6 @@ static void count_done(struct forecast *forecast)
     forecast->every = forecast->said.lines / FORECAST_LINES_MAX + 1;
     forecast->phase = PHASE_SUPPLY;
     forecast->line_at = 0;
-}
-
-/* ---- when ---- */
-
-/* Messages before it in its conversation make it wait for answers that may not come. */
-static bool climb_ladder(const struct core *core, struct forecast *forecast)
-{
-    const struct conversation *conversation = &core->conversations[forecast->job.conversation];
-    const struct policy *policy = &core->pools[forecast->job.pool].policy;
-    bool ladder = policy->cadence_steps > 0 && forecast->job.class >= CLASS_FOLLOWUP;
-    bool at_risk = conversation->health == CHAT_AT_RISK && forecast->job.class != CLASS_REPLY;
-    unsigned streak = conversation->streak;
-    for (uint32_t i = 0;
-         forecast->job.conversation != NOBODY && (ladder || at_risk) && i < forecast->job.before && i < LADDER_MAX;
-         i++) {
-        streak++;
-        if (ladder && streak > policy->cadence_steps)
-            return false;
-        forecast->said.at_ms += ladder ? policy->cadence_ms[streak - 1] : policy->at_risk_chat_gap_ms;
-    }
-    return true;
-}
-
-static void at(const struct core *core, struct forecast *forecast, int64_t at_ms)
-{
-    const struct job probe = {.class = forecast->job.class & 3, .zone = forecast->job.zone & ZONES_MAX};
-    forecast->said.at_ms = at_ms > forecast->floor_ms ? at_ms : forecast->floor_ms;
-    if (!climb_ladder(core, forecast)) {
-        end(forecast, 0, REASON_CONVERSATION_CADENCE);
-        return;
-    }
-    const struct instant then = {.wall_ms = forecast->said.at_ms};
-    end(forecast, quiet_until(core, &core->pools[forecast->job.pool].policy, &probe, then), REASON_NONE);
-}
-
-/* The moment at which so much is sent; 0: not within the forecast. */
-static int64_t moment_of_sends(const struct forecast *forecast, double sends)
-{
-    int64_t from_ms = forecast->now.wall_ms;
-    double sum = 0;
-    sends = sends > 0 ? sends : 0;
-    for (unsigned slot = 0; slot < FORECAST_SLOTS; slot++) {
-        int64_t end_ms = supply_slot_end_ms(slot, forecast->now);
-        double here = forecast->supply[slot], rate = forecast->rate[slot];
-        if (here > 0 && sum + here >= sends) {
-            double span = (sends - sum) / here * (double)(end_ms - from_ms);
-            double busy = rate > 0 ? (sends - sum) / rate : span; /* a budget may be spent before the slot is over */
-            return from_ms + (int64_t)(here < rate * 0.98 * (double)(end_ms - from_ms) ? busy : span);
-        }
-        sum += here;
-        from_ms = end_ms;
-    }
-    return 0;
-}
-
-static void weigh(const struct core *core, struct forecast *forecast)
-{
-    forecast->phase = PHASE_DONE;
-    if (forecast->said.per_min <= 0 && forecast->unlimited > 0)
-        forecast->said.per_min = -1;
-    if (forecast->sending <= 0) {
-        enum reason reason = REASON_NO_HEALTHY_LINE;
-        if (forecast->job.line != NO_LINE)
-            reason = gate_beneath(core, &core->lines[forecast->job.line], forecast->now).reason;
-        end(forecast, 0, reason);
-        return;
-    }
-    double coming_per_min = 0;
-    for (unsigned c = 0; c < CLASS_COUNT; c++)
-        coming_per_min += forecast->coming_per_ms[c] * 60000;
-    if (coming_per_min > forecast->said.per_min * BURST_FACTOR) /* nobody goes on like that */
-        forecast->coming_until_ms = 0;
-    if (forecast->need < forecast->at_once) {
-        at(core, forecast, forecast->now.wall_ms);
-        return;
-    }
-    /* Each line sends as soon as its gap is over, so of many half a gap is over on the average. */
-    double head_start = forecast->saved + (forecast->sending - 1) / 2;
-    int64_t moment = moment_of_sends(forecast, ahead_of(forecast, true) * forecast->turns - head_start);
-    if (moment == 0) /* with all that may come it would never go */
-        moment = moment_of_sends(forecast, forecast->need * forecast->turns - head_start);
-    if (moment == 0)
-        end(forecast, 0, REASON_NONE);
-    else
-        at(core, forecast, moment);
 }
 
 /* ---- the steps ---- */
@@ -372,15 +270,15 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
     forecast->turns = turns_per_job(core, prospect->pool, now);
     forecast->number = prospect->job != NOBODY ? core->jobs[prospect->job].number : 0;
     if (prospect->leased) {
-        end(forecast, now.wall_ms, REASON_NONE);
+        forecast_end(forecast, now.wall_ms, REASON_NONE);
         return;
     }
     if (is_open_ended(forecast)) {
-        end(forecast, 0, prospect->alone);
+        forecast_end(forecast, 0, prospect->alone);
         return;
     }
     if (!has_worker(core, prospect->pool)) {
-        end(forecast, 0, REASON_NO_WORKER);
+        forecast_end(forecast, 0, REASON_NO_WORKER);
         return;
     }
     find_nights(core, forecast);
@@ -388,7 +286,7 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
         const struct pool *pool = &core->pools[prospect->pool];
         forecast->begun =
             ahead_in_pool(core, pool, prospect->job, prospect->class, forecast->order, &forecast->rivals);
-        forecast->unplaced = sum_of_all(&forecast->rivals);
+        forecast->unplaced = rivals_sum(&forecast->rivals);
         forecast->of_class = pool->unplaced_by_class[prospect->class];
         count_coming(&pool->flow, 1, forecast);
         forecast->newcomers = 1;
@@ -455,7 +353,7 @@ static void step_pool(const struct core *core, struct forecast *forecast)
     if (forecast->phase == PHASE_COUNT)
         count_done(forecast);
     else
-        weigh(core, forecast);
+        forecast_weigh(core, forecast);
 }
 
 /* One count a slice: with long queues each takes some tenths of a millisecond. */
@@ -483,7 +381,7 @@ void core_forecast_step(const struct core *core, struct forecast *forecast)
     if (forecast->done)
         return;
     if (forecast->number != 0 && core->jobs[forecast->job.job].number != forecast->number) { /* meanwhile it went */
-        end(forecast, forecast->now.wall_ms, REASON_NONE);
+        forecast_end(forecast, forecast->now.wall_ms, REASON_NONE);
         return;
     }
     if (forecast->phase == PHASE_GATES) {
@@ -495,7 +393,7 @@ void core_forecast_step(const struct core *core, struct forecast *forecast)
         return;
     }
     supply_add(core, &core->lines[forecast->job.line], 1, forecast);
-    weigh(core, forecast);
+    forecast_weigh(core, forecast);
 }
 
 /* ---- a line's drain ---- */
@@ -527,6 +425,6 @@ int64_t core_drain_eta(const struct core *core, size_t at, int64_t pace_per_min,
                                 .need = (double)jobs - 1,
                                 .said.lines = 1};
     supply_add(core, line, 1, &forecast);
-    weigh(core, &forecast);
+    forecast_weigh(core, &forecast);
     return forecast.said.at_ms;
 }

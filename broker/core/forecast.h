@@ -24,6 +24,7 @@ double ahead_in_pool(const struct core *core, const struct pool *pool, uint32_t 
                      struct rivals *out);
 /* Those of the class, and the same of others, added. */
 double rivals_of(const struct rivals *rivals, unsigned class);
+double rivals_sum(const struct rivals *rivals); /* over the classes */
 void rivals_add(struct rivals *to, const struct rivals *more, double share);
 /* The last job of each better class before it in its conversation; NOBODY: there is none. */
 void ahead_in_conversation(const struct core *core, uint32_t job, uint32_t last[CLASS_COUNT]);
@@ -33,5 +34,17 @@ void ahead_in_conversation(const struct core *core, uint32_t job, uint32_t last[
 /* Sends before the job's turn, while the classes share what is supplied, or while a drain lets the better class go first;
  * `coming`: and more jobs come as they do now. */
 double ahead_in_race(const struct forecast *forecast, bool coming);
+
+/* ---- forecast.c: all of it ---- */
+
+/* Sends before the job's turn, in whatever order its line goes; `coming` as above. */
+double forecast_ahead(const struct forecast *forecast, bool coming);
+
+/* ---- when.c: the answer ---- */
+
+/* It goes at that moment; 0: nobody can say, for that reason (NONE: later than the forecast looks). */
+void forecast_end(struct forecast *forecast, int64_t at_ms, enum reason unknown);
+/* All is counted and supplied: ends it. */
+void forecast_weigh(const struct core *core, struct forecast *forecast);
 
 #endif
