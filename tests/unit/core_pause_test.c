@@ -189,6 +189,29 @@ START_TEST(a_lease_whose_job_never_left_is_not_handed_out_after_the_pause)
 }
 END_TEST
 
+/* Found by the simulation, seed 170709: the word of the pause never reached it, for it, or the broker, was away. */
+START_TEST(a_worker_that_comes_back_with_a_lease_is_told_of_the_pause)
+{
+    static const enum pause_scope scopes[] = {PAUSE_CAMPAIGN, PAUSE_CONVERSATION};
+    for (int s = 0; s < 2; s++) {
+        begin_fast();
+        rig_worker(rig, 1, 4);
+        send(1, "spring");
+        rig_tick(rig);
+        const uint64_t lease = rig_told(rig, EFFECT_JOB, 0)->lease;
+        const struct core_ready ready = {
+            .peer = 2, .instance = 1001, .slots = 4, .leases = &lease, .lease_count = 1, .worker = "w"};
+        rig_pause(rig, scopes[s], scopes[s] == PAUSE_CAMPAIGN ? target_of("spring") : 1, 0);
+        rig_forget(rig);
+        core_worker_ready(rig->core, &ready, rig->now, &rig->out);
+        rig_keep(rig);
+        ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+        ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->lease, lease);
+        ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->peer, 2);
+    }
+}
+END_TEST
+
 START_TEST(an_unknown_outcome_of_a_paused_campaign_stays_first_and_goes_on_with_it)
 {
     begin_fast();
@@ -455,6 +478,7 @@ int main(void)
         a_campaign_s_jobs_fall_due_while_it_is_paused_and_keep_that_order,
         a_paused_campaign_s_leases_are_revoked_and_others_are_not,
         a_lease_whose_job_never_left_is_not_handed_out_after_the_pause,
+        a_worker_that_comes_back_with_a_lease_is_told_of_the_pause,
         an_unknown_outcome_of_a_paused_campaign_stays_first_and_goes_on_with_it,
         a_job_that_waits_for_its_next_try_steps_aside_when_that_has_come,
         jobs_that_stepped_aside_still_expire_and_are_cancelled,
