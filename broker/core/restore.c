@@ -26,7 +26,9 @@ static uint32_t pool_by_name(struct core *core, uint16_t name)
     return NO_POOL;
 }
 
-uint32_t restore_pool(struct core *core, uint16_t name)
+/* While replaying, pools stand behind those of the configuration and are known by number only, for their names may
+ * come later; restore_finish.c matches them. NO_POOL: there is no room. */
+static uint32_t restore_pool(struct core *core, uint16_t name)
 {
     uint32_t at = pool_by_name(core, name);
     if (at != NO_POOL || core->pool_count == core->limits.names_max + CONF_POOLS_MAX)
@@ -86,14 +88,20 @@ static void restore_start(struct core *core, const struct change_start *start)
             core->prev_seq[t] = start->prev_seq[t];
 }
 
+uint32_t restore_home(struct core *core, uint64_t key, uint16_t pool_name)
+{
+    uint32_t pool = restore_pool(core, pool_name);
+    uint32_t at = pool == NO_POOL ? NOBODY : conversation_find(core, key);
+    if (pool != NO_POOL && at == NOBODY)
+        at = conversation_new(core, key, pool);
+    if (at != NOBODY)
+        core->conversations[at].pool = pool & UINT16_MAX;
+    return at;
+}
+
 static enum err restore_conversation(struct core *core, const struct change_conversation *value, uint64_t place)
 {
-    uint32_t pool = restore_pool(core, value->pool);
-    uint32_t at = conversation_find(core, value->key);
-    if (pool == NO_POOL)
-        return ERR_FULL;
-    if (at == NOBODY)
-        at = conversation_new(core, value->key, pool);
+    uint32_t at = restore_home(core, value->key, value->pool);
     uint32_t line = line_get(core, 0, value->line, (struct instant){0});
     if (at == NOBODY || line == NO_LINE)
         return ERR_FULL;
@@ -106,7 +114,6 @@ static enum err restore_conversation(struct core *core, const struct change_conv
     conversation->place = place & NOWHERE_48;
     conversation->health = value->health & 7;
     conversation->health_at = value->health_at_ms == 0 ? 0 : moment_of(value->health_at_ms);
-    conversation->pool = pool & UINT16_MAX;
     if (last_out > conversation->last_out) /* tries replayed before may know more */
         conversation->last_out = last_out;
     conversation->last_in = value->last_in_ms == 0 ? 0 : minute_of(value->last_in_ms);

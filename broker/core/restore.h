@@ -4,9 +4,8 @@
 
 #include "broker/core/state.h"
 
-/* While replaying, pools stand behind those of the configuration and are known by number only, for their names may
- * come later; restore_finish.c matches them. */
-uint32_t restore_pool(struct core *core, uint16_t name); /* NO_POOL: there is no room */
+/* The conversation of that key in that pool, begun if it has to be; NOBODY: there is no room. */
+uint32_t restore_home(struct core *core, uint64_t key, uint16_t pool_name);
 
 /* While replaying, `scheduled` and `tail` of a conversation are the number of the event up to which its streak is
  * known: its own record may have been moved behind ends of jobs that know more. */

@@ -109,15 +109,9 @@ enum err restore_job(struct core *core, const struct change_job *job, bool past,
         return ERR_FULL;
     if (is_outdated(core, job, slot, place))
         return ERR_NONE;
-    uint32_t pool = restore_pool(core, job->pool);
-    uint32_t conversation = conversation_find(core, job->conversation);
-    if (pool == NO_POOL)
-        return ERR_FULL;
-    if (conversation == NOBODY)
-        conversation = conversation_new(core, job->conversation, pool);
+    uint32_t conversation = restore_home(core, job->conversation, job->pool);
     if (conversation == NOBODY)
         return ERR_FULL;
-    core->conversations[conversation].pool = pool & UINT16_MAX;
     fill_job(core, slot, job, place);
     job_at(core, slot)->conversation = conversation;
     return job->from_line == 0 ? ERR_NONE : restore_pin(core, job_at(core, slot), job);
