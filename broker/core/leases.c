@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/core/campaign.h"
+#include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
 #include "broker/core/turns.h"
@@ -265,10 +266,33 @@ static bool job_must_stop(const struct core *core, const struct lease *lease)
     return (core->conversations[job->conversation].flags & CONVERSATION_PAUSED) != 0 || campaign_holds(core, job);
 }
 
+/* Coming back now, it would end, or wait until the chat is well. What may be sent already is not ended by asking. */
+static bool is_barred(const struct core *core, const struct job *job)
+{
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    bool ends = (job->flags & JOB_CANCEL) != 0 || (conversation->flags & CONVERSATION_SUPPRESSED) != 0;
+    bool may_be_sent = (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
+    return (ends && !may_be_sent) || conversation->health == CHAT_CRITICAL;
+}
+
 bool lease_must_stop(const struct core *core, const struct lease *lease)
 {
     return leases_must_stop(core, lease->line) ||
            (lease->placed && !line_welcomes_fresh(core, &core->lines[lease->line])) || job_must_stop(core, lease);
+}
+
+void lease_revoke_if_barred(struct core *core, struct lease *lease, struct instant now, struct effects *out)
+{
+    uint32_t slot = job_find(core, lease->number);
+    if (lease_must_stop(core, lease) || (slot != NOBODY && is_barred(core, &core->jobs[slot])))
+        lease_revoke(core, lease, now, out);
+}
+
+void leases_revoke_conversation(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    uint32_t first = conversation_first(core, &core->conversations[at]);
+    if (first != NOBODY && core->jobs[first].state == JOB_LEASED)
+        lease_revoke_if_barred(core, &core->leases[core->jobs[first].left], now, out);
 }
 
 void leases_sweep(struct core *core, bool anew, struct instant now, struct effects *out)

@@ -29,6 +29,10 @@ bool lease_must_stop(const struct core *core, const struct lease *lease);
 void leases_revoke_line(struct core *core, uint32_t line, struct instant now, struct effects *out);
 /* The same over all lines, for what a paused campaign has under way: one bounded slice; `anew`: from the first. */
 void leases_sweep(struct core *core, bool anew, struct instant now, struct effects *out);
+/* What one conversation has under way, if that must stop, if it was cancelled, or for what was heard of its chat or its
+ * recipient. */
+void leases_revoke_conversation(struct core *core, uint32_t conversation, struct instant now, struct effects *out);
+void lease_revoke_if_barred(struct core *core, struct lease *lease, struct instant now, struct effects *out);
 void lease_revoke(struct core *core, struct lease *lease, struct instant now, struct effects *out);
 void lease_timer(struct core *core, struct lease *lease);
 /* MONO_LEASE of that slot. */

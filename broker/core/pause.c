@@ -201,8 +201,8 @@ static void apply_to_conversation(struct core *core, const struct change_pause *
     uint32_t first = at == NOBODY ? NOBODY : conversation_first(core, &core->conversations[at]);
     if (first == NOBODY)
         return;
-    if (delta > 0 && core->jobs[first].state == JOB_LEASED)
-        lease_revoke(core, &core->leases[core->jobs[first].left], now, out);
+    if (delta > 0)
+        leases_revoke_conversation(core, at, now, out);
     conversation_settle(core, at, now);
 }
 

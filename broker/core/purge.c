@@ -3,6 +3,7 @@
 
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
+#include "broker/core/leases.h"
 
 #define LIST_MAX     2048  /* jobs of one list that are ended at once */
 #define LOOK_MAX     16384 /* jobs looked at in a slice */
@@ -53,6 +54,10 @@ void purge_begin(struct core *core, uint32_t at, struct instant now, struct effe
     uint64_t key = conversation->key;
     conversation->flags |= CONVERSATION_SUPPRESSED;
     bool whole = end_list(core, at, now, out);
+    if (conversation->key == key && effects_have_room(out))
+        leases_revoke_conversation(core, at, now, out);
+    else
+        whole = false;
     if (conversation->key != key || (whole && conversation->scheduled == 0))
         return; /* it was nothing but its jobs, or nothing is left of them */
     core->purge_left = core->jobs_used;
@@ -95,6 +100,8 @@ void purge_slice(struct core *core, struct instant now, struct effects *out)
         const struct job *job = &core->jobs[core->purge_at];
         if (job->number != 0 && purge_ends(core, job))
             job_end(core, core->purge_at, &ending, now, out);
+        else if (job->number != 0 && job->state == JOB_LEASED)
+            leases_revoke_conversation(core, job->conversation, now, out);
     }
     if (core->purge_left > 0)
         mono_timer(core, MONO_PURGE, 0, now.mono_ms + SLICE_GAP_MS);

@@ -70,8 +70,7 @@ static void sort_out_leases(struct core *core, uint32_t w, const struct core_rea
         lease->until_ms = now.mono_ms + line_policy(core, &core->lines[lease->line])->lease_ms;
         lease_timer(core, lease);
         lease->revoked = false;
-        if (lease_must_stop(core, lease))
-            lease_revoke(core, lease, now, out);
+        lease_revoke_if_barred(core, lease, now, out);
     }
 }
 

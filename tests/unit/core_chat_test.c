@@ -101,6 +101,25 @@ START_TEST(a_critical_chat_is_held_until_a_newer_word)
 }
 END_TEST
 
+START_TEST(a_try_of_a_critical_chat_that_no_worker_has_begun_is_called_back)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    uint64_t number = next(1, CLASS_REPLY);
+    later(1);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+    struct effect job = last_job();
+    rig_forget(rig);
+    chat_is(1, CHAT_AT_RISK, rig->now.wall_ms);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 0);
+    chat_is(1, CHAT_CRITICAL, rig->now.wall_ms);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+    ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->lease, job.lease);
+    struct core_result returned = rig_result(&job, OUTCOME_RETURNED);
+    rig_answer(rig, &returned);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+}
+END_TEST
+
 START_TEST(a_late_word_about_a_chat_changes_nothing)
 {
     int64_t at_ms = rig->now.wall_ms;
@@ -519,6 +538,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_critical_chat_is_held_until_a_newer_word,
+        a_try_of_a_critical_chat_that_no_worker_has_begun_is_called_back,
         a_late_word_about_a_chat_changes_nothing,
         a_restart_knows_the_word_and_its_time,
         a_recovered_message_brings_the_chats_word_of_its_own_time,

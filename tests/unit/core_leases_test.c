@@ -68,6 +68,24 @@ START_TEST(ready_keeps_the_leases_it_names_and_returns_the_others)
 }
 END_TEST
 
+START_TEST(a_worker_that_comes_back_is_told_what_was_cancelled_meanwhile)
+{
+    struct effect job = begin_job();
+    core_cancel(rig->core, 5, 0, job.number, rig->now, &rig->out);
+    rig_keep(rig);
+    for (uint32_t peer = 2; peer < 4; peer++) { /* a REVOKE may get lost, and a restart forgets that there was one */
+        rig_forget(rig);
+        ready_with(peer, 1001, &job.lease, 1);
+        ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+        ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->lease, job.lease);
+        ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->peer, peer);
+        rig_restart(rig, 1000);
+    }
+    ready_with(4, 1001, NULL, 0);
+    ck_ended(job.number, JOB_CANCELLED);
+}
+END_TEST
+
 START_TEST(three_silent_heartbeats_and_the_worker_is_gone_but_its_lease_is_not)
 {
     struct effect job = begin_job();
@@ -475,6 +493,7 @@ int main(void)
     const TTest *const tests[] = {
         a_broker_that_ends_grants_nothing_takes_back_what_was_not_begun_and_hears_the_rest,
         ready_keeps_the_leases_it_names_and_returns_the_others,
+        a_worker_that_comes_back_is_told_what_was_cancelled_meanwhile,
         three_silent_heartbeats_and_the_worker_is_gone_but_its_lease_is_not,
         a_lapsed_lease_is_tried_again_with_the_same_key_on_the_same_line,
         a_lapsed_lease_waits_for_its_line_even_if_another_is_free,

@@ -71,16 +71,23 @@ static enum code unsuppress(uint64_t conversation)
     return last_answer();
 }
 
-static void writes(uint64_t conversation, bool opt_out)
+static void tell_word(uint64_t conversation, bool opt_out, size_t homes)
 {
     struct core_message_fact fact = {.what = MESSAGE_RECEIVED,
                                      .recipient = RECIPIENT(conversation),
                                      .handle = HANDLE,
                                      .line = RIG_LINE,
+                                     .homes = &conversation,
+                                     .home_count = homes,
                                      .opt_out = opt_out,
                                      .inbound = true};
     core_message_told(rig->core, &fact, rig->now, &rig->out);
     rig_keep(rig);
+}
+
+static void writes(uint64_t conversation, bool opt_out)
+{
+    tell_word(conversation, opt_out, 0);
 }
 
 static void refused_by_provider(uint64_t conversation, enum suppress cause)
@@ -185,6 +192,40 @@ START_TEST(an_operators_word_ends_what_waits_and_stays_until_taken_back)
     ck_assert_int_eq(asked(7), CODE_OPTED_OUT);
     ck_assert_int_eq(unsuppress(7), CODE_NONE);
     ck_assert_int_eq(asked(7), CODE_NONE);
+}
+END_TEST
+
+/* Worker 1 has it in hand, and there is one behind it. */
+static struct effect under_way(uint64_t conversation, uint64_t *behind)
+{
+    rig_worker(rig, 1, 2);
+    rig_send(rig, conversation, CLASS_REPLY);
+    rig_pass(rig, 3000);
+    struct effect job = *rig_told(rig, EFFECT_JOB, 0);
+    *behind = rig_send(rig, conversation, CLASS_REPLY);
+    rig_forget(rig);
+    return job;
+}
+
+static void ck_called_back(const struct effect *job, uint64_t behind)
+{
+    ck_job(behind, JOB_NONE, REASON_NONE);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+    ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->lease, job->lease);
+    struct core_result returned = rig_result(job, OUTCOME_RETURNED);
+    rig_answer(rig, &returned);
+    ck_assert_int_eq(end_of(job->number).state, JOB_SUPPRESSED);
+}
+
+START_TEST(a_try_that_no_worker_has_begun_is_called_back_and_ends_with_what_waits)
+{
+    uint64_t behind = 0;
+    struct effect job = under_way(7, &behind);
+    suppress(7, "complained");
+    ck_called_back(&job, behind);
+    job = under_way(8, &behind);
+    tell_word(8, true, 1);
+    ck_called_back(&job, behind);
 }
 END_TEST
 
@@ -368,7 +409,8 @@ int main(void)
                                          a_providers_opt_out_is_the_recipients_word,
                                          a_block_is_lifted_by_an_admin_only,
                                          an_operators_word_ends_what_waits_and_stays_until_taken_back,
-                                         causes_hold_side_by_side,
+                                         a_try_that_no_worker_has_begun_is_called_back_and_ends_with_what_waits,
+        causes_hold_side_by_side,
                                          what_is_known_is_not_written_again,
                                          a_restart_and_the_cleaner_keep_texts_and_causes,
                                          a_record_of_an_older_version_has_its_one_cause_and_no_recipient,
