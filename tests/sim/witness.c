@@ -215,6 +215,7 @@ void witness_begun(const struct process *worker, const char *url, const char *bo
         breach("form", about_job(job), "a request for job %d begins on no line: %s", job, url);
     lines_begun(job, line);
     hands_begun(worker, job);
+    stops_begun(job);
     if (cast_jobs[job].forgiven)
         return;
     if (cast_jobs[job].final && cast_jobs[job].end != JOB_SENT)

@@ -8,8 +8,8 @@
 #include "tests/sim/fiber.h"
 #include "tests/sim/house.h"
 #include "tests/sim/operators.h"
+#include "tests/sim/witness_part.h"
 
-#define BEATS_US    (3100 * US_MS) /* three heartbeats, and what clocks differ */
 #define GIVEN_MAX   4096
 #define PLACED_MAX  512
 #define MADE_MAX    4096

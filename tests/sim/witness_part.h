@@ -1,6 +1,6 @@
 /* witness_part.h — what the parts of the witness share about each job: witness.c (who says what to whom),
  * witness_told.c (what producers were told last), witness_ends.c (that an end has a cause), witness_order.c (who goes
- * out first). Only for them. */
+ * out first), witness_lines.c and witness_stops.c (what must stop). Only for them. */
 #ifndef TESTS_SIM_WITNESS_PART_H
 #define TESTS_SIM_WITNESS_PART_H
 
@@ -8,6 +8,10 @@
 #include <stdint.h>
 
 #include "lineward/words.h"
+
+/* Within that, a worker has heard that it is to stop, or begins nothing because it is not in touch: three heartbeats, and
+ * what clocks differ. */
+#define BEATS_US INT64_C(3100000)
 
 struct seen { /* of a job */
     uint64_t body_hash;

@@ -4,6 +4,7 @@
 #include "tests/sim/cast.h"
 #include "tests/sim/erasures.h"
 #include "tests/sim/operators.h"
+#include "tests/sim/witness_part.h"
 
 #define LATE_US (2 * US_MIN) /* from a word's arrival until all that it ends has ended */
 
@@ -17,9 +18,13 @@ static struct {
 } recipients[CAST_ALL];
 
 static bool cancel_taken[CAST_JOBS_MAX];
+static int64_t cancelled_us[CAST_JOBS_MAX]; /* when that was heard first */
+static bool said_settled[CAST_JOBS_MAX];    /* its last JOB was none of one that may have been sent */
 
 void stops_cancel_taken(int job)
 {
+    if (!cancel_taken[job])
+        cancelled_us[job] = now_us();
     cancel_taken[job] = true;
 }
 
@@ -73,6 +78,7 @@ bool stops_may_have_ended(int job)
 void stops_given(int job, bool unsettled)
 {
     const struct cast_job *known = &cast_jobs[job];
+    said_settled[job] = !unsettled;
     if (known->forgiven || unsettled)
         return;
     if (cancel_taken[job] && !known->requeued) /* which it came back from */
@@ -80,6 +86,21 @@ void stops_given(int job, bool unsettled)
     int64_t since_us = stopped_since_us(known->conversation);
     if (now_us() > since_us)
         breach("P7", about_job(job), "job %d is given out, though its recipient was stopped at %.6f", job,
+               (double)since_us / 1e6);
+}
+
+/* Its worker is called back, and begins nothing if it is not in touch. */
+void stops_begun(int job)
+{
+    const struct cast_job *known = &cast_jobs[job];
+    if (known->forgiven || !said_settled[job])
+        return;
+    if (cancel_taken[job] && !known->requeued && now_us() > cancelled_us[job] + BEATS_US)
+        breach("P7", about_job(job), "job %d begins, though its cancel was taken at %.6f", job,
+               (double)cancelled_us[job] / 1e6);
+    int64_t since_us = stopped_since_us(known->conversation);
+    if (since_us != US_NEVER && now_us() > since_us + BEATS_US)
+        breach("P7", about_job(job), "job %d begins, though its recipient was stopped at %.6f", job,
                (double)since_us / 1e6);
 }
 

@@ -9,6 +9,7 @@
 void stops_cancel_taken(int job);
 /* A JOB is said. `unsettled`: it may have been sent before. */
 void stops_given(int job, bool unsettled);
+void stops_begun(int job);
 void stops_acked(int job);
 bool stops_is_stopped(int conversation); /* surely */
 /* May somebody who stops its recipient have ended it? */
