@@ -48,19 +48,21 @@ static bool at_once(struct naive_line *line, enum reputation word, bool in_ramp,
 
 void naive_told(struct naive_line *line, const struct core_line_fact *fact, bool in_ramp, struct instant now)
 {
+    bool speaks = fact->has_reputation, serves = fact->has_service;
     if (line->event_changed_ms != 0 && fact->changed_at_ms != 0) {
         if (fact->changed_at_ms < line->event_changed_ms)
             return;
-        bool tie = fact->changed_at_ms == line->event_changed_ms;
-        bool better = fact->has_reputation && badness(fact->reputation) < badness(line->word);
-        bool lifts = fact->has_service && fact->service != SERVICE_FLAGGED && line->flagged;
-        if (tie && (better || lifts))
+        if (fact->changed_at_ms == line->event_changed_ms) { /* of two of one moment the worse counts, part by part */
+            speaks = speaks && badness(fact->reputation) >= badness(line->word);
+            serves = serves && (fact->service == SERVICE_FLAGGED || !line->flagged);
+        }
+        if (!speaks && !serves && (fact->has_reputation || fact->has_service))
             return;
     }
     line->event_changed_ms = fact->changed_at_ms == 0 ? now.wall_ms : fact->changed_at_ms;
     line->event_arrived_ms = fact->arrived_mono_ms;
     line->heard_wall_ms = now.wall_ms;
-    if (fact->has_reputation) {
+    if (speaks) {
         bool done = at_once(line, fact->reputation, in_ramp, now);
         line->heard = true;
         line->word = fact->reputation;
@@ -74,7 +76,7 @@ void naive_told(struct naive_line *line, const struct core_line_fact *fact, bool
     }
     bool late = line->flagged && line->flag_by_error && fact->service == SERVICE_ACTIVE && fact->changed_at_ms != 0 &&
                 fact->changed_at_ms < line->flagged_ms;
-    if (fact->has_service && fact->service != SERVICE_UNKNOWN && !late) {
+    if (serves && fact->service != SERVICE_UNKNOWN && !late) {
         line->flagged = fact->service == SERVICE_FLAGGED;
         line->flag_by_error = false;
     }
