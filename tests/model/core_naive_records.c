@@ -201,6 +201,14 @@ static void check_wait(const struct showing *s, const struct naive_job *job, con
                       ull(job->number), (long long)wait_ms);
 }
 
+/* A probe has begun and lifted nothing: an ACTIVE of before its end says nothing of the flag. */
+static void confirm_flag(const struct showing *s, const struct grant *grant)
+{
+    struct naive_line *line = &s->naive->lines[grant->line];
+    if (grant->probe && line->flagged && line->flag_by_error)
+        line->flagged_ms = s->now_ms;
+}
+
 static void show_back(const struct showing *s, struct naive_job *job, const struct change_try *change)
 {
     bool counted = change->attempts == job->attempts;
@@ -233,6 +241,8 @@ static void show_back(const struct showing *s, struct naive_job *job, const stru
         job->unsettled = true; /* it lapsed */
         REFUSE_UNLESS(s->asked->ticked, "job %llu lapses outside of a tick", ull(job->number));
     }
+    if (counted)
+        confirm_flag(s, grant);
     job->lease = 0;
     job->due_ms = change->due_ms;
     job->holds_all = change->wide && change->due_ms != 0;
@@ -369,6 +379,8 @@ static void show_end(const struct showing *s, const struct change_end *change)
             unmade = unmade || change->state == JOB_SUPPRESSED || !s->truth->begun(s->truth->world, job->lease);
         grant->void_message = unmade;
         grant->void_placed = unmade && grant->placed;
+        if (is_result_of(s, job))
+            confirm_flag(s, grant);
         if (made_nothing(s, job)) /* that settles the earlier ones too: the provider took none of them */
             void_grants(s, job->number);
         if (unmade && !job->unsettled && opened_conversation(job, grant)) {
