@@ -203,7 +203,8 @@ static void apply_to_conversation(struct core *core, const struct change_pause *
         return;
     if (delta > 0)
         leases_revoke_conversation(core, at, now, out);
-    conversation_settle(core, at, now);
+    if (core->conversations[at].key == pause->target) /* it may have been nothing but a job that came back and ended */
+        conversation_settle(core, at, now);
 }
 
 /* The pause begins (delta 1) or ends (-1) to count. */

@@ -212,6 +212,31 @@ START_TEST(a_worker_that_comes_back_with_a_lease_is_told_of_the_pause)
 }
 END_TEST
 
+START_TEST(a_conversation_s_pause_ends_an_expired_lease_that_never_left)
+{
+    struct rig_options options = {.conf = FAST_CONF, .seed = 1, .hold_commits = true};
+    rig_free(&rig);
+    rig = rig_new(&options);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+    rig_commit(rig, rig->record_count);
+    struct core_enqueue ask = rig_job(7, CLASS_TRANSACTIONAL);
+    ask.expires_ms = rig->now.wall_ms + 5;
+    rig_enqueue(rig, &ask);
+    rig_commit(rig, rig->record_count);
+    rig_tick(rig); /* leased, the commit is under way */
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
+    rig->now.wall_ms += 10; /* it expires, and nobody looks */
+    rig->now.mono_ms += 10;
+    rig_pause(rig, PAUSE_CONVERSATION, 7, 0);
+    rig_commit(rig, rig->record_count);
+    uint64_t a = rig_send(rig, 8, CLASS_TRANSACTIONAL), b = rig_send(rig, 9, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    ck_assert_int_ne(rig_view(rig, a).state, JOB_NONE);
+    ck_assert_int_ne(rig_view(rig, b).state, JOB_NONE);
+}
+END_TEST
+
 START_TEST(an_unknown_outcome_of_a_paused_campaign_stays_first_and_goes_on_with_it)
 {
     begin_fast();
@@ -479,6 +504,7 @@ int main(void)
         a_paused_campaign_s_leases_are_revoked_and_others_are_not,
         a_lease_whose_job_never_left_is_not_handed_out_after_the_pause,
         a_worker_that_comes_back_with_a_lease_is_told_of_the_pause,
+        a_conversation_s_pause_ends_an_expired_lease_that_never_left,
         an_unknown_outcome_of_a_paused_campaign_stays_first_and_goes_on_with_it,
         a_job_that_waits_for_its_next_try_steps_aside_when_that_has_come,
         jobs_that_stepped_aside_still_expire_and_are_cancelled,
