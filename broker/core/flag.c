@@ -12,6 +12,13 @@ static void tell_service(const struct line *line, bool flagged, struct effects *
     effect->index = flagged;
 }
 
+void flag_forget_probes(struct core *core, struct line *line)
+{
+    line->probe_due = line->probing = false;
+    for (uint32_t slot = line->leases; slot != NOBODY; slot = core->leases[slot].line_next)
+        core->leases[slot].probe_line = false;
+}
+
 void flag_set(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     struct line *line = &core->lines[at];
@@ -20,7 +27,7 @@ void flag_set(struct core *core, uint32_t at, struct instant now, struct effects
     line->known.service = SERVICE_FLAGGED;
     line->known.flagged_at_ms = now.wall_ms;
     line->moments.flagged = now.mono_ms;
-    line->probe_due = line->probing = false;
+    flag_forget_probes(core, line);
     effect_alert(out, ALERT_LINE_FLAGGED, line->known.number, line->account);
     tell_service(line, true, out);
     line_record(core, at, now, out);

@@ -58,6 +58,8 @@ int64_t ramp_step_ms(const struct core *core, const struct line *line); /* how l
 void flag_set(struct core *core, uint32_t line, struct instant now, struct effects *out);
 /* A probe went through: the flag that an error set is lifted, and the backlog goes through the ramp. */
 void flag_lift(struct core *core, uint32_t line, struct instant now, struct effects *out);
+/* What is said of the flag now is newer than any probe under way, which proves nothing of it any more. */
+void flag_forget_probes(struct core *core, struct line *line);
 /* A probe is over. A failed one is repeated after as long a wait as the first, one that never began at once. */
 void flag_end_probe(struct line *line, bool begun, struct instant now);
 

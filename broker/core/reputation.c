@@ -79,7 +79,7 @@ static void follow(struct core *core, struct line *line, const struct merged *me
     if (merged->flagged)
         effect_alert(out, ALERT_LINE_FLAGGED, line->known.number, line->account);
     if (merged->service)
-        line->probe_due = line->probing = false;
+        flag_forget_probes(core, line);
     /* A newer signed ACTIVE lifts the flag; what was held goes through the ramp all the same. */
     if (merged->lifted && !line_stand(core, line).hold)
         ramp_climb(core, line, now);

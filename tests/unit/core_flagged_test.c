@@ -94,6 +94,26 @@ START_TEST(a_probe_that_goes_through_lifts_the_flag_into_the_ramp)
 }
 END_TEST
 
+START_TEST(a_probe_lifts_no_flag_that_was_set_after_it_began)
+{
+    flag_by_error();
+    rig_pass(rig, 60000);
+    struct effect probe = *rig_told(rig, EFFECT_JOB, 0);
+    told_service(SERVICE_ACTIVE); /* the provider lifts it meanwhile ... */
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+    rig_forget(rig);
+    rig_pass(rig, 30000);
+    struct effect other = *rig_told(rig, EFFECT_JOB, 0);
+    ck_assert_uint_ne(other.number, probe.number);
+    struct core_result result = refused_as_flagged(&other); /* ... and a later try shows it flagged anew */
+    result.code = 2027;
+    rig_answer(rig, &result);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_FLAGGED);
+    rig_sent(rig, &probe);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_FLAGGED);
+}
+END_TEST
+
 START_TEST(an_active_from_before_the_error_lifts_no_flag)
 {
     flag_by_error();
@@ -279,6 +299,7 @@ int main(void)
         lifting_the_flag_of_a_critical_line_leaves_it_closed,
         an_error_flags_the_line_and_one_job_probes_it_after_a_while,
         a_probe_that_goes_through_lifts_the_flag_into_the_ramp,
+        a_probe_lifts_no_flag_that_was_set_after_it_began,
         an_active_from_before_the_error_lifts_no_flag,
         a_probe_that_fails_waits_as_long_again,
         a_flag_that_a_webhook_set_is_never_probed,
