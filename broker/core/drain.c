@@ -314,7 +314,7 @@ static void fail(struct core *core, uint32_t line, uint32_t slot, struct instant
     const struct job *job = &core->jobs[slot];
     struct change_orders *orders = &core->orders[line].change;
     bool meant = job->number != 0 && may_fail(job) && is_of(&core->conversations[job->conversation], line) &&
-                 job_sequence(job) < orders->drain_before;
+                 job_came(core, job) < orders->drain_before;
     if (!meant)
         return;
     orders->drain_jobs++;

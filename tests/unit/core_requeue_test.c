@@ -493,6 +493,40 @@ START_TEST(a_conversation_that_a_requeue_begins_counts_over_a_restart_too)
 }
 END_TEST
 
+/* A letter is brought back while a drain fails what waited when it began. */
+static void fail_and_requeue(bool restart)
+{
+    begin_with(FAST_CONF, 1);
+    rig_worker(rig, 1, 8);
+    uint64_t number = send_known(0, 1, CLASS_TRANSACTIONAL);
+    struct effect job = leased();
+    struct core_result result = rig_result(&job, OUTCOME_REJECTED);
+    rig_answer(rig, &result);
+    rig_tell(rig, 0, REPUTATION_CRITICAL, rig->now.wall_ms);
+    for (uint64_t c = 2; c < 9000; c++)
+        send_known(0, c, CLASS_TRANSACTIONAL);
+    const struct core_drain ask = {.token = 91, .line = RIG_LINE, .mode = DRAIN_FAIL, .by = "ops"};
+    core_drain(rig->core, &ask, rig->now, &rig->out);
+    rig_keep(rig);
+    if (restart)
+        rig_tick(rig); /* the first slice */
+    struct core_requeue letter = letter_of(number, 1);
+    ck_assert_int_eq(offer(&letter), CODE_NONE);
+    if (restart) { /* the walk begins anew */
+        rig_restart(rig, 1000);
+        rig_tell(rig, 0, REPUTATION_CRITICAL, rig->now.wall_ms);
+    }
+    rig_pass(rig, 1000);
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_QUEUED);
+}
+
+START_TEST(a_drain_does_not_fail_what_was_requeued_after_it_began)
+{
+    fail_and_requeue(false);
+    fail_and_requeue(true);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -513,6 +547,7 @@ int main(void)
         a_requeued_job_counts_in_its_campaign_again,
         the_producers_id_goes_on_meaning_the_requeued_job,
         a_requeue_begins_no_conversation_beyond_the_days_number,
+        a_drain_does_not_fail_what_was_requeued_after_it_began,
         a_conversation_that_a_requeue_begins_counts_over_a_restart_too,
     };
     return run_suite("core_requeue", tests, sizeof tests / sizeof *tests);
