@@ -34,7 +34,9 @@ static bool welcomes(const struct core *core, const struct line *line, bool in_r
     struct stand stand = line_stand(core, line);
     bool open = line->gate == GATE_OPEN || (in_ramp && line->gate_reason == REASON_RAMP);
     bool healthy = stand.proven == REPUTATION_HEALTHY && stand.word == REPUTATION_HEALTHY && open;
-    return healthy || (line_policy(core, line)->at_risk_new && stand.word == REPUTATION_AT_RISK);
+    bool at_risk = stand.word == REPUTATION_AT_RISK || /* or said to be better, which is not proven yet */
+                   (stand.word == REPUTATION_HEALTHY && stand.proven == REPUTATION_AT_RISK);
+    return healthy || (at_risk && line_policy(core, line)->at_risk_new);
 }
 
 bool line_welcomes_fresh(const struct core *core, const struct line *line)

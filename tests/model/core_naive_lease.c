@@ -116,8 +116,9 @@ static void check_gate(const struct showing *s, const struct naive_job *job, uin
         return;
     bool healthy =
         known->word == REPUTATION_HEALTHY && known->proven == REPUTATION_HEALTHY && view->gate == GATE_OPEN;
-    bool allowed =
-        naive_policy(s->rig, pool)->allow_at_risk_new && known->word == REPUTATION_AT_RISK && view->gate == GATE_SLOW;
+    bool at_risk = known->word == REPUTATION_AT_RISK ||
+                   (known->word == REPUTATION_HEALTHY && known->proven == REPUTATION_AT_RISK);
+    bool allowed = naive_policy(s->rig, pool)->allow_at_risk_new && at_risk && view->gate == GATE_SLOW;
     REFUSE_UNLESS(!known->cordoned, "P5: job %llu opens a conversation on cordoned line %u", ull(job->number), line);
     REFUSE_UNLESS(healthy || allowed, "P5: job %llu opens a conversation on line %u, %s, %s, proven %s",
                   ull(job->number), line, gate_name(view->gate), reputation_name(known->word),

@@ -244,6 +244,9 @@ START_TEST(an_at_risk_line_takes_new_conversations_only_if_the_policy_says_so)
         ck_assert_int_eq(reason_of(play->rig, number), allowed ? REASON_NONE : REASON_NO_HEALTHY_LINE);
         play_for(play, MINUTE);
         ck_assert_uint_eq(play->count, allowed ? 1 : 0);
+        tell(play->rig, 0, REPUTATION_HEALTHY); /* which is not proven yet, but makes it no worse */
+        number = rig_send(play->rig, 101, CLASS_REPLY);
+        ck_assert_int_eq(reason_of(play->rig, number), allowed ? REASON_NONE : REASON_NO_HEALTHY_LINE);
         play_free(&play);
     }
 }
