@@ -3,6 +3,7 @@
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
+#include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/move.h"
 #include "broker/core/past.h"
@@ -110,6 +111,8 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
     conversation_record(core, at, &news, now, out);
     if (conversation->health == CHAT_OPTED_OUT)
         purge_begin(core, at, now, out);
+    else if (conversation->health == CHAT_CRITICAL)
+        leases_revoke_conversation(core, at, now, out);
     conversation_settle(core, at, now);
 }
 

@@ -104,7 +104,7 @@ static void hear_in(struct core *core, uint32_t at, const struct core_message_fa
     conversation_settle(core, at, now);
     if (is_out && !was_out)
         purge_begin(core, at, now, out);
-    if (conversation->health == CHAT_CRITICAL)
+    else if (conversation->health == CHAT_CRITICAL)
         leases_revoke_conversation(core, at, now, out);
 }
 

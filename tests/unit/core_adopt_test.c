@@ -246,6 +246,21 @@ START_TEST(a_chat_that_a_producer_named_is_not_lost)
 }
 END_TEST
 
+START_TEST(a_chat_adopted_as_critical_calls_back_what_is_under_way)
+{
+    begin_default();
+    rig_worker(rig, 1, 8);
+    rig_send(rig, 7, CLASS_TRANSACTIONAL);
+    struct effect job = leased();
+    struct core_adopt known = adoption(7, 0);
+    known.health = CHAT_CRITICAL;
+    known.health_at_ms = rig->now.wall_ms;
+    adopt_so(&known, false);
+    ck_assert_int_eq(view_of(7).health, CHAT_CRITICAL);
+    ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->lease, job.lease);
+}
+END_TEST
+
 static void expect_home(uint64_t conversation, uint32_t line)
 {
     struct conversation_view view = view_of(conversation);
@@ -600,7 +615,8 @@ int main(void)
                                          one_that_was_begun_here_stays_here,
                                          jobs_that_waited_for_any_line_wait_for_its_own,
                                          a_pin_counts_as_a_home,
-                                         a_chat_id_may_come_later,
+                                         a_chat_adopted_as_critical_calls_back_what_is_under_way,
+        a_chat_id_may_come_later,
                                          a_job_with_a_chat_id_takes_those_along_that_wait_in_its_conversation,
                                          a_chat_that_a_producer_named_is_not_lost,
                                          a_chat_that_a_producer_named_outlives_the_job_that_named_it,
