@@ -367,10 +367,12 @@ void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, 
 {
     struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result,
                                   .message_hash = message_hash};
-    /* The provider knows the key, so a try went out, even if its answer said that it failed. One under way will tell
-     * by itself. */
+    /* The provider knows the key, so a try went out, even if its answer said that it failed. A first one that is under
+     * way will tell by itself; one behind an unknown outcome may come back unbegun. */
     const struct job *job = &core->jobs[slot];
-    if (job->state == JOB_QUEUED && (job->attempts > 0 || (job->flags & JOB_DOUBTFUL) != 0)) /* of before a backup, too */
+    bool unknown = (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0; /* of before a backup, too */
+    bool tried = job->state == JOB_QUEUED && job->attempts > 0;
+    if (tried || (unknown && (job->state == JOB_QUEUED || job->state == JOB_LEASED)))
         outcome_believe_sent(core, slot, &settled, now, out);
 }
 
@@ -387,8 +389,7 @@ static void settled_unsent(struct core *core, uint32_t slot, struct instant now,
     if (job->state == JOB_LEASED) { /* the try under way tells by itself, if it has begun */
         struct lease *lease = &core->leases[job->left];
         job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
-        if ((job->flags & JOB_CANCEL) != 0) /* which an unknown outcome withstood, and nothing does now */
-            lease_revoke(core, lease, now, out);
+        lease_revoke_if_barred(core, lease, now, out); /* an unknown outcome withstood that, and nothing does now */
         return;
     }
     if (fixed) {

@@ -119,6 +119,25 @@ START_TEST(a_try_that_has_not_begun_is_called_back_when_a_cancelled_job_is_settl
 }
 END_TEST
 
+START_TEST(a_try_that_has_not_begun_is_called_back_when_it_is_settled_as_unsent_and_its_recipient_opted_out)
+{
+    static const uint64_t homes[] = {1};
+    uint64_t number = unknown_job();
+    rig_pass(rig, 60000);
+    struct effect job = leased();
+    struct core_message_fact fact = {.what = MESSAGE_RECEIVED, .recipient = 7, .handle = "+14155550107", .line = RIG_LINE,
+                                     .homes = homes, .home_count = 1, .opt_out = true, .inbound = true};
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 0); /* it may have been sent: only a try can tell */
+    ck_assert_int_eq(settle(number, false), CODE_NONE);
+    ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->lease, job.lease);
+    struct core_result returned = rig_result(&job, OUTCOME_RETURNED);
+    rig_answer(rig, &returned);
+    ck_assert_int_eq(end_of(number).state, JOB_SUPPRESSED);
+}
+END_TEST
+
 START_TEST(only_an_unknown_outcome_can_be_settled)
 {
     uint64_t number = unknown_job();
@@ -347,6 +366,7 @@ int main(void)
         a_settled_unsent_job_uses_up_its_attempts_like_any_other,
         what_was_cancelled_meanwhile_ends_when_it_is_settled_as_unsent,
         a_try_that_has_not_begun_is_called_back_when_a_cancelled_job_is_settled_as_unsent,
+        a_try_that_has_not_begun_is_called_back_when_it_is_settled_as_unsent_and_its_recipient_opted_out,
         only_an_unknown_outcome_can_be_settled,
         a_try_under_way_is_revoked_when_a_person_says_sent_and_goes_on_when_unsent,
         a_cordoned_line_takes_no_new_conversations_and_keeps_those_it_has,
