@@ -288,15 +288,6 @@ static void charge_class(struct shares *shares, unsigned classes, uint32_t class
     }
 }
 
-/* One that must step out of the way; NOBODY: none. */
-static uint32_t held_candidate(const struct core *core, const struct candidates *candidates)
-{
-    for (unsigned c = 0; core->campaigns_paused > 0 && c < CLASS_COUNT; c++)
-        if ((candidates->classes & 1u << c) != 0 && campaign_holds(core, &core->jobs[candidates->job[c]]))
-            return candidates->job[c];
-    return NOBODY;
-}
-
 /* ---- the breaker's probes: the first by class, another conversation each time (DESIGN section 5) ---- */
 
 /* `slot`, unless it is of that conversation: then the next in its queue. NOBODY: there is no other. */
@@ -369,11 +360,6 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
     if (welcome_is_over(core, at, now))
         return false;
     struct candidates candidates = candidates_of(core, at, now);
-    uint32_t held = held_candidate(core, &candidates);
-    if (held != NOBODY) { /* its campaign was paused since it came first */
-        conversation_settle(core, core->jobs[held].conversation, now);
-        return false;
-    }
     if (candidates.classes == 0) { /* what made it stand here was withdrawn */
         ring_remove(core, at + 1);
         return false;
@@ -385,6 +371,11 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
     uint32_t class = core->jobs[slot].class;
     uint32_t of = core->jobs[slot].conversation;
     const struct conversation *conversation = &core->conversations[of];
+    if (core->campaigns_paused > 0 && campaign_holds(core, &core->jobs[slot])) { /* since it came first */
+        line->shares = before;
+        conversation_settle(core, of, now);
+        return false;
+    }
     if (outcome_withdraw(core, slot, now, out) || outcome_bar(core, slot, now, out))
         return false; /* expired while it waited (its timer may be a moment late): never sent (promise P7) */
     if (!core->pools[conversation->pool].configured || conversation_waits_until(core, of, now) > now.wall_ms) {

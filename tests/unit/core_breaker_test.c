@@ -115,6 +115,39 @@ START_TEST(an_open_breaker_probes_with_the_first_by_class_and_another_conversati
 }
 END_TEST
 
+/* The first by class is the conversation that probed last; the campaign of the one behind it was paused since it came
+ * there. */
+START_TEST(an_open_breaker_probes_with_nobody_of_a_paused_campaign)
+{
+    storm_without_jobs();
+    for (uint64_t conversation = 1000; conversation < 6000; conversation++) { /* looked at before it, in slices */
+        struct core_enqueue later = job_known(0, conversation, CLASS_CAMPAIGN);
+        later.due_ms = rig->now.wall_ms + 3600000;
+        accepted(&later);
+    }
+    uint64_t first = send_known(0, 200, CLASS_CAMPAIGN);
+    struct core_enqueue ask = job_known(0, 201, CLASS_CAMPAIGN);
+    ask.campaign = core_campaign(rig->core, "spring", &rig->out);
+    rig_keep(rig);
+    uint64_t of_it = accepted(&ask);
+    for (int probe = 0; probe < 3; probe++) {
+        rig_forget(rig);
+        rig_pass(rig, 1000 << probe);
+        struct effect job = rig_job_told(rig);
+        ck_assert_uint_eq(job.number, probe == 1 ? of_it : first);
+        answer_trouble(&job, 0);
+    }
+    rig_forget(rig);
+    rig_pass(rig, 7999);
+    rig->now.wall_ms++;
+    rig->now.mono_ms++;
+    ck_assert_uint_ne(rig_pause(rig, PAUSE_CAMPAIGN, ask.campaign, 0), 0); /* in the very turn of the probe */
+    rig_tick(rig);
+    ck_job(of_it, JOB_QUEUED, REASON_CAMPAIGN_PAUSED);
+    ck_assert_uint_eq(rig_job_told(rig).number, first); /* nobody else may */
+}
+END_TEST
+
 START_TEST(an_open_breaker_probes_with_the_last_conversation_if_there_is_no_other)
 {
     storm_without_jobs();
@@ -152,6 +185,7 @@ int main(void)
         the_breaker_opens_after_20_troubles_over_5_conversations_in_10_seconds,
         an_open_breaker_probes_with_one_job_after_1_2_4_up_to_30_seconds,
         an_open_breaker_probes_with_the_first_by_class_and_another_conversation_each_time,
+        an_open_breaker_probes_with_nobody_of_a_paused_campaign,
         an_open_breaker_probes_with_the_last_conversation_if_there_is_no_other,
         the_first_good_answer_closes_the_breaker,
     };
