@@ -100,8 +100,9 @@ struct core_result {
 void core_worker_result(struct core *core, const struct core_result *result, struct instant now,
                         struct effects *out);
 
-/* The JOB of this lease is about to be sent: true, its time runs from now; false: the lease is over, send nothing. */
-bool core_lease_send(struct core *core, uint64_t lease, struct instant now);
+/* The JOB of this lease is about to be sent: true, its time runs from now; false: the lease is over, or has come back
+ * because it must not go any more: send nothing. */
+bool core_lease_send(struct core *core, uint64_t lease, struct instant now, struct effects *out);
 /* Before that: has the recipient (keyed hash of account and handle, as read from the store; 0: a group), or the
  * conversation, opted out since the job was accepted? Then the job ends as suppressed and nothing may be sent: true. A job whose outcome is
  * unknown goes on: only the provider can say what became of it. */

@@ -302,8 +302,8 @@ void leases_sweep(struct core *core, bool anew, struct instant now, struct effec
     for (uint32_t seen = 0; core->sweep != 0 && seen < SWEEP_MAX && effects_have_room(out); seen++) {
         struct lease *lease = &core->leases[core->sweep];
         core->sweep = core->sweep < core->leases_used ? core->sweep + 1 : 0;
-        if (lease->id != 0 && !lease->over && job_must_stop(core, lease))
-            lease_revoke(core, lease, now, out);
+        if (lease->id != 0 && !lease->over)
+            lease_revoke_if_barred(core, lease, now, out);
     }
 }
 
@@ -341,11 +341,15 @@ void lease_hand_over(struct core *core, struct lease *lease, uint32_t worker)
     link_worker(core, lease, worker);
 }
 
-bool core_lease_send(struct core *core, uint64_t id, struct instant now)
+bool core_lease_send(struct core *core, uint64_t id, struct instant now, struct effects *out)
 {
     struct lease *lease = lease_find(core, id);
-    if (lease == NULL || lease->over || lease_must_stop(core, lease))
+    if (lease == NULL || lease->over)
         return false;
+    if (lease_must_stop(core, lease)) { /* since its commit began */
+        outcome_returned(core, lease, now, out);
+        return false;
+    }
     lease->sent = true;
     lease->until_ms = now.mono_ms + line_policy(core, &core->lines[lease->line])->lease_ms;
     lease_timer(core, lease);

@@ -27,7 +27,8 @@ bool lease_must_stop(const struct core *core, const struct lease *lease);
 /* Of the leases that must stop, what was not handed out comes back at once, the rest is revoked. Goes on at the next
  * tick if there is no room. */
 void leases_revoke_line(struct core *core, uint32_t line, struct instant now, struct effects *out);
-/* The same over all lines, for what a paused campaign has under way: one bounded slice; `anew`: from the first. */
+/* The same over all leases, for what a paused campaign has under way, and what else must stop: one bounded slice;
+ * `anew`: from the first. */
 void leases_sweep(struct core *core, bool anew, struct instant now, struct effects *out);
 /* What one conversation has under way, if that must stop, if it was cancelled, or for what was heard of its chat or its
  * recipient. */

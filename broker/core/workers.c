@@ -70,7 +70,10 @@ static void sort_out_leases(struct core *core, uint32_t w, const struct core_rea
         lease->until_ms = now.mono_ms + line_policy(core, &core->lines[lease->line])->lease_ms;
         lease_timer(core, lease);
         lease->revoked = false;
-        lease_revoke_if_barred(core, lease, now, out);
+        if (effects_have_room(out))
+            lease_revoke_if_barred(core, lease, now, out);
+        else
+            leases_sweep(core, true, now, out);
     }
 }
 

@@ -191,7 +191,7 @@ static void add_job(struct dispatch *dispatch, const struct effect *effect, stru
     size_t before = jobs == NULL ? 0 : jobs->text.bytes;
     enum err err = jobs == NULL ? ERR_NO_MEMORY : write_job(dispatch, &view, jobs, &facts);
     bool suppressed = err == ERR_NONE && core_lease_suppressed(core, effect->lease, facts.recipient, now, out);
-    if (suppressed || !core_lease_send(core, effect->lease, now)) {
+    if (suppressed || !core_lease_send(core, effect->lease, now, out)) {
         if (err == ERR_NONE)
             unwrite(jobs, before);
         return;

@@ -109,7 +109,7 @@ static void send_all(struct bench *bench)
         for (size_t i = 0; leases != NULL && i < leased; i++) {
             struct core_result result = {
                 .peer = 1, .lease = leases[i], .outcome = OUTCOME_SENT, .retry_after_ms = -1};
-            core_lease_send(bench->core, leases[i], bench->now);
+            core_lease_send(bench->core, leases[i], bench->now, &bench->out);
             core_worker_result(bench->core, &result, bench->now, &bench->out);
             clear(bench);
         }

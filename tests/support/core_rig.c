@@ -163,7 +163,10 @@ static bool may_hand_out(struct rig *rig, uint64_t lease)
         if (suppressed)
             return false;
     }
-    return core_lease_send(rig->core, lease, rig->now);
+    if (core_lease_send(rig->core, lease, rig->now, &rig->out))
+        return true;
+    rig_keep(rig);
+    return false;
 }
 
 static void tell(struct rig *rig, struct effect effect)

@@ -24,7 +24,7 @@ static inline uint64_t lease_one(void)
                 lease = rig.effects.effects[i].lease;
         rig_commit();
         if (lease != 0) {
-            ck_assert(core_lease_send(rig.core, lease, rig.now));
+            ck_assert(core_lease_send(rig.core, lease, rig.now, &rig.effects));
             return lease;
         }
         rig.now.wall_ms += 100;

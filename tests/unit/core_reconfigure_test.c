@@ -280,6 +280,30 @@ START_TEST(a_conversation_left_on_another_pools_line_is_for_workers_of_both)
 }
 END_TEST
 
+/* Its commit is under way when the configuration says that such lines take no new conversations any more. */
+START_TEST(a_new_conversation_that_may_begin_no_more_comes_back_before_it_leaves)
+{
+    static const char conf[] =
+        ACCOUNTS "policies:\n  default: {pace_per_min: 0, " FREE ", allow_at_risk_new: %s}\npools:\n" POOL_REST;
+    char allows[512], forbids[512];
+    snprintf(allows, sizeof allows, conf, "true");
+    snprintf(forbids, sizeof forbids, conf, "false");
+    begin(allows, 1);
+    rig_tell(rig, 0, REPUTATION_AT_RISK, rig->now.wall_ms + 1);
+    rig_commit(rig, rig->record_count);
+    rig->options.hold_commits = true;
+    struct core_enqueue job = rig_job(7, CLASS_TRANSACTIONAL);
+    uint64_t number = rig_enqueue(rig, &job).number;
+    rig_commit(rig, rig->record_count);
+    rig_tick(rig);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+    ck_assert_int_eq(change_to(forbids), ERR_NONE);
+    rig_commit(rig, rig->record_count);
+    ck_assert(!is_leased(number));
+    ck_job(number, JOB_QUEUED, REASON_NO_HEALTHY_LINE);
+}
+END_TEST
+
 START_TEST(pauses_stay_where_they_are)
 {
     begin(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 2);
@@ -394,6 +418,7 @@ int main(void)
         lines_are_counted_by_pool_and_gate_wherever_they_go,
         a_line_goes_to_the_pool_that_names_it,
         a_conversation_left_on_another_pools_line_is_for_workers_of_both,
+        a_new_conversation_that_may_begin_no_more_comes_back_before_it_leaves,
         pauses_stay_where_they_are,
         too_many_new_pools_change_nothing,
         a_pool_of_which_an_earlier_start_left_jobs_needs_a_restart,
