@@ -399,9 +399,11 @@ bool job_cancel(struct core *core, uint32_t slot, struct instant now, struct eff
     bool ended = lease == NULL && outcome_withdraw(core, slot, now, out);
     if (!ended)
         job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out); /* asked: a restart must not forget it */
-    if (lease != NULL)
-        lease_revoke(core, lease, now, out);
-    return ended;
+    if (lease == NULL)
+        return ended;
+    uint64_t number = core->jobs[slot].number;
+    lease_revoke(core, lease, now, out);
+    return job_find(core, number) == NOBODY; /* its JOB had not left */
 }
 
 void core_cancel(struct core *core, uint64_t token, uint32_t index, uint64_t number, struct instant now,

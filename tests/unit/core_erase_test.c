@@ -57,6 +57,26 @@ START_TEST(what_waits_ends_and_the_conversations_are_forgotten)
 }
 END_TEST
 
+START_TEST(a_job_whose_commit_is_under_way_ends_with_what_waits)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0"), 1);
+    rig->options.hold_commits = true;
+    rig_worker(rig, 1, 8);
+    uint64_t meant = rig_send(rig, HOME, CLASS_REPLY);
+    rig_commit(rig, rig->record_count);
+    rig_tick(rig);
+    ck_job(meant, JOB_LEASED, REASON_NONE);
+    static const uint64_t homes[] = {HOME};
+    const struct core_erase ask = {.token = 5, .person = PERSON, .keys = homes, .key_count = 1, .by = "ann"};
+    core_erase(rig->core, &ask, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_pass(rig, 50);
+    ck_job(meant, JOB_NONE, REASON_NONE);
+    ck_assert_uint_eq(view_of(1).jobs, 1);
+    ck_assert_uint_eq(view_of(1).jobs_out, 0);
+}
+END_TEST
+
 START_TEST(the_order_keeps_no_hash_of_the_recipient_once_it_is_done)
 {
     uint64_t id = order(false);
@@ -365,6 +385,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         what_waits_ends_and_the_conversations_are_forgotten,
+        a_job_whose_commit_is_under_way_ends_with_what_waits,
         the_order_keeps_no_hash_of_the_recipient_once_it_is_done,
         a_job_that_a_worker_has_is_waited_for,
         an_unknown_outcome_is_waited_for_until_a_person_settles_it,
