@@ -1,8 +1,10 @@
 /* backup.c — see backup.h. */
 #include "broker/core/backup.h"
 
+#include "broker/core/ages.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
+#include "broker/core/restore.h"
 
 #define RECORDS_MAX 512 /* in one go */
 
@@ -34,23 +36,41 @@ static void hold(struct core *core, struct job *job)
     job_set_due(job, BACKUP_HOLD_MS);
 }
 
-static void doubt(struct core *core, struct job *job, struct instant now)
+static void doubt(struct core *core, struct job *job, int64_t first_ms, struct instant now)
 {
-    int64_t first_ms =
-        job->state == JOB_SCHEDULED && job_due_ms(job) > core->backup_ms ? job_due_ms(job) : core->backup_ms;
-    if (job_state_is_final(job->state) || first_ms > now.wall_ms)
-        return;
     if (job->state != JOB_LEASED)
         job->flags |= (job->flags & JOB_UNSETTLED) != 0 ? 0 : JOB_DOUBTFUL;
     if (first_ms + core->key_life_ms < now.wall_ms)
         hold(core, job);
 }
 
+/* It may have been sent since, so it waits among the others, in its place by when it fell due. */
+static void fall_due(struct core *core, uint32_t slot, struct instant now)
+{
+    struct job *job = job_at(core, slot);
+    int64_t first_ms = job_due_ms(job) > core->backup_ms ? job_due_ms(job) : core->backup_ms;
+    job->state = JOB_QUEUED;
+    job_set_due(job, 0);
+    ages_note(&core->ages, first_ms, core->next_job);
+    restore_set_order(job, core->next_job++);
+    doubt(core, job, first_ms, now);
+}
+
+/* The timers, none of which is set yet, serve to find that order. */
 void backup_doubt(struct core *core, struct instant now)
 {
-    for (uint32_t slot = 1; core->backup_ms != 0 && slot <= core->jobs_used; slot++)
-        if (core->jobs[slot].number != 0)
-            doubt(core, &core->jobs[slot], now);
+    struct timer next;
+    for (uint32_t slot = 1; core->backup_ms != 0 && slot <= core->jobs_used; slot++) {
+        struct job *job = &core->jobs[slot];
+        if (job->number == 0 || job_state_is_final(job->state))
+            continue;
+        if (job->state != JOB_SCHEDULED)
+            doubt(core, job, core->backup_ms, now);
+        else if (job_due_ms(job) <= now.wall_ms)
+            wall_timer(core, WALL_JOB, slot, job_due_ms(job));
+    }
+    while (core->backup_ms != 0 && timers_take(&core->wall, TIME_NEVER, &next))
+        fall_due(core, next.owner, now);
 }
 
 void backup_skip_numbers(struct core *core)

@@ -20,6 +20,19 @@ static inline void restore_set_known_to(struct conversation *conversation, uint6
     conversation->scheduled = seq >> 25 & UINT16_MAX;
 }
 
+/* While replaying, a job's `left` and `right` hold its order, `parent` the slot of its lease, `rank` whether its newest
+ * try was on a line and `next` 1 + the line (restore_finish.c). */
+static inline uint64_t restore_order(const struct job *job)
+{
+    return (uint64_t)job->right << 32 | job->left;
+}
+
+static inline void restore_set_order(struct job *job, uint64_t order)
+{
+    job->left = (uint32_t)order;
+    job->right = (uint32_t)(order >> 32);
+}
+
 /* restore_job.c. `past`: it counts no more, but for what is remembered of what is over. ERR_FULL: there is no room. */
 enum err restore_job(struct core *core, const struct change_job *job, bool past, uint64_t place);
 void restore_try(struct core *core, const struct change_try *try, const struct event_mark *event, bool past);

@@ -22,14 +22,10 @@
 #include "broker/core/pause.h"
 #include "broker/core/quiet.h"
 #include "broker/core/replied.h"
+#include "broker/core/restore.h"
 #include "broker/core/settle.h"
 #include "broker/core/suppression.h"
 #include "broker/core/turns.h"
-
-static uint64_t order_of(const struct job *job)
-{
-    return (uint64_t)job->right << 32 | job->left;
-}
 
 /* 2^44 numbers last for 130,000 starts. */
 #define LEASES_SKIPPED_MAX (UINT32_C(1) << 28)
@@ -162,7 +158,7 @@ static void link_job(struct core *core, uint32_t slot)
 {
     struct job *job = job_at(core, slot);
     uint32_t lease = job->parent;
-    uint64_t order = order_of(job);
+    uint64_t order = restore_order(job);
     job->left = job->right = job->parent = NOBODY;
     if (order != job_sequence(job))
         job_set_order(core, job, order);
@@ -184,7 +180,7 @@ static void link_waiting(struct core *core)
             continue;
         }
         job_set_due(job, 0);
-        wall_timer(core, WALL_JOB, slot, (int64_t)order_of(job));
+        wall_timer(core, WALL_JOB, slot, (int64_t)restore_order(job));
     }
 }
 
@@ -208,7 +204,7 @@ static void link_jobs(struct core *core, struct instant now)
         if (job->state == JOB_LEASED || (job->flags & JOB_UNSETTLED) != 0)
             link_job(core, slot);
         else if (job->state != JOB_SCHEDULED && !conversation_fixes(job))
-            wall_timer(core, WALL_JOB, slot, (int64_t)order_of(job));
+            wall_timer(core, WALL_JOB, slot, (int64_t)restore_order(job));
     }
     link_waiting(core);
     struct timer next;

@@ -16,14 +16,6 @@
 #include "broker/core/quiet.h"
 #include "broker/core/replied.h"
 
-/* While replaying, a job's `left`/`right` hold its order, `parent` the slot of its lease and `rank` whether its newest
- * try was on a line (restore_finish.c). */
-static void set_order(struct job *job, uint64_t order)
-{
-    job->left = (uint32_t)order;
-    job->right = (uint32_t)(order >> 32);
-}
-
 static void note_sequence(struct core *core, uint64_t number)
 {
     if (number >> JOB_SLOT_BITS >= core->next_job)
@@ -76,7 +68,7 @@ static void fill_job(struct core *core, uint32_t slot, const struct change_job *
     at->state = job->due_ms != 0 ? JOB_SCHEDULED : JOB_QUEUED;
     job_set_due(at, job->due_ms);
     job_set_expires(at, job->expires_ms);
-    set_order(at, job->order != 0 ? job->order : job_sequence(at));
+    restore_set_order(at, job->order != 0 ? job->order : job_sequence(at));
     if (job->order >= core->next_job)
         core->next_job = job->order + 1;
     if (job->collapse != 0)
@@ -195,7 +187,7 @@ void restore_try(struct core *core, const struct change_try *try, const struct e
     job_set_due(job, try->due_ms);
     if (try->expires_told != 0)
         job_set_expires(job, try->expires_told - 1);
-    set_order(job, try->order);
+    restore_set_order(job, try->order);
     if (job->state == JOB_LEASED && line != NO_LINE) {
         lease_restore(core, try, line);
         job->parent = (uint32_t)(try->lease & LEASE_SLOT_MAX);

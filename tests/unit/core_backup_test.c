@@ -154,6 +154,75 @@ START_TEST(what_was_not_due_yet_cannot_have_been_sent)
 }
 END_TEST
 
+START_TEST(what_fell_due_and_expired_while_the_store_was_away_ends_as_unknown)
+{
+    begin();
+    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
+    ask.due_ms = rig->now.wall_ms + HOUR_MS;
+    ask.expires_ms = rig->now.wall_ms + 2 * HOUR_MS;
+    uint64_t number = accepted(&ask);
+    restore(3 * HOUR_MS, 24 * HOUR_MS);
+    rig_pass(rig, 1000);
+    ck_assert_int_eq(end_of(number).state, JOB_FAILED);
+    ck_assert_int_eq(end_of(number).code, CODE_OUTCOME_UNKNOWN);
+}
+END_TEST
+
+START_TEST(what_fell_due_while_the_store_was_away_can_be_settled_before_anything_else)
+{
+    begin();
+    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
+    ask.due_ms = rig->now.wall_ms + HOUR_MS;
+    uint64_t sent = accepted(&ask);
+    ask = rig_job(2, CLASS_TRANSACTIONAL);
+    ask.due_ms = rig->now.wall_ms + HOUR_MS;
+    uint64_t echoed = accepted(&ask);
+    rig->options.backup_ms = rig->now.wall_ms;
+    rig->options.key_life_ms = 24 * HOUR_MS;
+    rig_restart(rig, 2 * HOUR_MS);
+    core_settle(rig->core, 9, sent, true, (struct span){"{}", 2}, rig->now, &rig->out);
+    struct core_message_fact fact = {.what = MESSAGE_DELIVERED, .number = echoed, .event = 4711};
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(end_of(sent).state, JOB_SENT);
+    ck_assert_int_eq(end_of(echoed).state, JOB_SENT);
+}
+END_TEST
+
+/* The second of three to be accepted fell due first, and the third waited already. */
+static void fall_due_in_order(int64_t key_life_ms)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
+    ask.due_ms = rig->now.wall_ms + 2 * HOUR_MS;
+    uint64_t last = accepted(&ask);
+    ask.due_ms = rig->now.wall_ms + HOUR_MS;
+    uint64_t middle = accepted(&ask);
+    uint64_t first = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    restore(4 * HOUR_MS, key_life_ms);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    const uint64_t order[] = {first, middle, last};
+    for (size_t i = 0; i < 3; i++) {
+        if (key_life_ms < HOUR_MS)
+            core_settle(rig->core, 9, order[i], false, (struct span){"{}", 2}, rig->now, &rig->out);
+        rig_keep(rig);
+        ck_assert_uint_eq(next_sent(), order[i]);
+    }
+}
+
+START_TEST(what_fell_due_while_the_store_was_away_goes_out_in_that_order)
+{
+    fall_due_in_order(24 * HOUR_MS);
+}
+END_TEST
+
+START_TEST(what_waits_for_a_person_stands_in_the_order_in_which_it_fell_due)
+{
+    fall_due_in_order(60000);
+}
+END_TEST
+
 START_TEST(the_webhook_that_echoes_the_key_settles_it_without_a_send)
 {
     begin();
@@ -191,6 +260,10 @@ int main(void)
         what_may_have_been_sent_longer_ago_than_keys_live_waits_until_it_is_settled,
         what_was_under_way_in_an_old_backup_is_not_tried_by_itself,
         what_was_not_due_yet_cannot_have_been_sent,
+        what_fell_due_and_expired_while_the_store_was_away_ends_as_unknown,
+        what_fell_due_while_the_store_was_away_can_be_settled_before_anything_else,
+        what_fell_due_while_the_store_was_away_goes_out_in_that_order,
+        what_waits_for_a_person_stands_in_the_order_in_which_it_fell_due,
         the_webhook_that_echoes_the_key_settles_it_without_a_send,
         one_that_expires_meanwhile_ends_as_unknown_and_is_kept,
     };
