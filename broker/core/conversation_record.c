@@ -8,6 +8,7 @@ void conversation_record(struct core *core, uint32_t at, const struct conversati
 {
     struct conversation *conversation = &core->conversations[at];
     uint64_t place = conversation_place(conversation);
+    assert(conversation->line < core->line_count);
     struct change *change = change_add(out, CHANGE_CONVERSATION);
     change->conversation = (struct change_conversation){
         .key = conversation->key,

@@ -110,13 +110,14 @@ static void undo(struct core *core, const struct lease *lease, uint32_t at, stru
 static void remember_home(struct core *core, uint32_t slot, struct instant now, struct effects *out)
 {
     uint32_t at = core->jobs[slot].conversation;
+    unsigned flags = core->conversations[at].flags;
     const struct core_result nothing = {.outcome = OUTCOME_RETRY};
     chat_count_out(&core->conversations[at]);
     replied_count_out(core, slot, now);
-    if ((core->conversations[at].flags & CONVERSATION_RECORDED) == 0)
-        record_conversation(core, at, slot, &nothing, now, out);
-    else
+    if ((flags & CONVERSATION_RECORDED) != 0)
         chat_fall_behind(core, at, now);
+    else if ((flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0) /* else nobody knows where: it is of a backup */
+        record_conversation(core, at, slot, &nothing, now, out);
 }
 
 static bool is_late(const struct job *job, struct instant now)

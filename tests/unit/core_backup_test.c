@@ -252,6 +252,48 @@ START_TEST(one_that_expires_meanwhile_ends_as_unknown_and_is_kept)
 }
 END_TEST
 
+/* A job waited in a conversation that nobody had written to, for any line (0) or for that one. */
+static void expire_unplaced(uint64_t from)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
+    ask.from_line = from;
+    ask.expires_ms = rig->now.wall_ms + 2 * HOUR_MS;
+    uint64_t number = accepted(&ask);
+    restore(HOUR_MS, 24 * HOUR_MS);
+    rig_pass(rig, HOUR_MS + 1000);
+    ck_assert_int_eq(end_of(number).code, CODE_OUTCOME_UNKNOWN);
+    rig_restart(rig, 1000);
+    come_back();
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+}
+
+START_TEST(a_conversation_that_never_had_a_line_has_none_when_its_job_expires_over_a_restart)
+{
+    expire_unplaced(0);
+    struct record_storage storage;
+    struct change change;
+    ck_assert(!rig_last(rig, CHANGE_CONVERSATION, 1, &storage, &change));
+    uint64_t next = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    ck_assert_ptr_nonnull(job_now());
+    ck_job(next, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
+START_TEST(a_conversation_that_waited_for_a_line_that_its_job_named_goes_on_waiting_for_that)
+{
+    expire_unplaced(RIG_LINE);
+    struct conversation_view view = {0};
+    ck_assert(core_conversation_view(rig->core, 1, &view));
+    ck_assert_uint_eq(view.line, RIG_LINE);
+    ck_assert_uint_eq(view.streak, 1);
+    uint64_t next = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    ck_assert_ptr_nonnull(job_now());
+    ck_job(next, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -266,6 +308,8 @@ int main(void)
         what_waits_for_a_person_stands_in_the_order_in_which_it_fell_due,
         the_webhook_that_echoes_the_key_settles_it_without_a_send,
         one_that_expires_meanwhile_ends_as_unknown_and_is_kept,
+        a_conversation_that_never_had_a_line_has_none_when_its_job_expires_over_a_restart,
+        a_conversation_that_waited_for_a_line_that_its_job_named_goes_on_waiting_for_that,
     };
     return run_suite("core_backup", tests, sizeof tests / sizeof *tests);
 }
