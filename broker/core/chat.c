@@ -122,11 +122,16 @@ void chat_fall_behind(struct core *core, uint32_t at, struct instant now)
 
 void chats_restored(struct core *core, struct instant now)
 {
-    for (uint32_t at = 1; at <= core->conversations_used; at++)
-        if (core->conversations[at].key != 0 && core->conversations[at].health == CHAT_OPTED_OUT)
-            core->conversations[at].flags |= CONVERSATION_SUPPRESSED; /* whatever comes back ends */
-    for (uint32_t at = 1; at <= core->conversations_used; at++)
-        core->ahead_count += core->conversations[at].key != 0 && (core->conversations[at].flags & CONVERSATION_AHEAD) != 0;
+    for (uint32_t at = 1; at <= core->conversations_used; at++) {
+        struct conversation *conversation = &core->conversations[at];
+        if (conversation->key == 0)
+            continue;
+        if (conversation->health == CHAT_OPTED_OUT)
+            conversation->flags |= CONVERSATION_SUPPRESSED; /* whatever comes back ends */
+        if ((conversation->flags & CONVERSATION_RECORDED) == 0)
+            conversation->flags &= (uint8_t)~CONVERSATION_AHEAD; /* of no record: it may never have had a line */
+        core->ahead_count += (conversation->flags & CONVERSATION_AHEAD) != 0;
+    }
     if (core->ahead_count > 0)
         mono_timer(core, MONO_AHEAD, 0, now.mono_ms + SLICE_GAP_MS);
 }

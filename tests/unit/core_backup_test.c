@@ -294,6 +294,24 @@ START_TEST(a_conversation_that_waited_for_a_line_that_its_job_named_goes_on_wait
 }
 END_TEST
 
+START_TEST(what_is_told_of_a_conversation_that_never_had_a_line_does_not_make_it_a_record)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    uint64_t first = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    uint64_t second = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    restore(HOUR_MS, 24 * HOUR_MS);
+    struct core_message_fact fact = {.what = MESSAGE_DELIVERED, .number = first, .event = 4711, .message_hash = 99};
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(end_of(first).state, JOB_SENT);
+    rig_restart(rig, 1000);
+    come_back();
+    rig_pass(rig, 24 * HOUR_MS);
+    ck_assert_int_eq(rig_view(rig, second).state, JOB_QUEUED);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -310,6 +328,7 @@ int main(void)
         one_that_expires_meanwhile_ends_as_unknown_and_is_kept,
         a_conversation_that_never_had_a_line_has_none_when_its_job_expires_over_a_restart,
         a_conversation_that_waited_for_a_line_that_its_job_named_goes_on_waiting_for_that,
+        what_is_told_of_a_conversation_that_never_had_a_line_does_not_make_it_a_record,
     };
     return run_suite("core_backup", tests, sizeof tests / sizeof *tests);
 }
