@@ -312,6 +312,19 @@ START_TEST(what_is_told_of_a_conversation_that_never_had_a_line_does_not_make_it
 }
 END_TEST
 
+START_TEST(a_clock_that_is_behind_the_backup_makes_nothing_sure)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    uint64_t waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    rig->options.backup_ms = rig->now.wall_ms + HOUR_MS; /* the clock of the machine that it was taken on */
+    rig->options.key_life_ms = 24 * HOUR_MS;
+    rig_restart(rig, 1000);
+    come_back();
+    ck_assert(rig_view(rig, waits).unsettled);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -325,6 +338,7 @@ int main(void)
         what_fell_due_while_the_store_was_away_goes_out_in_that_order,
         what_waits_for_a_person_stands_in_the_order_in_which_it_fell_due,
         the_webhook_that_echoes_the_key_settles_it_without_a_send,
+        a_clock_that_is_behind_the_backup_makes_nothing_sure,
         one_that_expires_meanwhile_ends_as_unknown_and_is_kept,
         a_conversation_that_never_had_a_line_has_none_when_its_job_expires_over_a_restart,
         a_conversation_that_waited_for_a_line_that_its_job_named_goes_on_waiting_for_that,
