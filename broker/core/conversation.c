@@ -5,6 +5,7 @@
 
 #include "broker/core/campaign.h"
 #include "broker/core/job.h"
+#include "broker/core/pair.h"
 #include "broker/core/pause.h"
 
 static uint64_t key_of(const void *slots, uint32_t slot)
@@ -72,6 +73,7 @@ void conversation_drop(struct core *core, uint32_t slot)
     struct conversation *conversation = &core->conversations[slot];
     assert(conversation->tail == NOBODY);
     conversation_set_chat(core, slot, 0);
+    pair_forget(core, slot);
     index_remove(&core->by_key, slot);
     conversation->key = 0;
     conversation->key_next = core->conversations_free;

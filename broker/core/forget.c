@@ -3,7 +3,6 @@
 
 #include "broker/core/conversation.h"
 #include "broker/core/line.h"
-#include "broker/core/pair.h"
 #include "broker/core/settle.h"
 #include "broker/core/suppression.h"
 
@@ -35,7 +34,6 @@ bool forget_conversation(struct core *core, uint32_t at, struct instant now, str
     if ((conversation->flags & CONVERSATION_AHEAD) != 0)
         core->ahead_count--;
     conversation_set_aside(core, at, TIME_NEVER);
-    pair_forget(core, at);
     conversation_drop(core, at);
     return true;
 }

@@ -174,6 +174,38 @@ START_TEST(a_pinned_one_whose_try_never_began_says_that_it_waits_for_the_pair)
 }
 END_TEST
 
+static struct effect leased(struct rig *rig)
+{
+    rig_tick(rig);
+    return rig_job_told(rig);
+}
+
+/* The first one's tries were unknown, until a person said that nothing had gone out: it is forgotten with its job. */
+START_TEST(who_is_new_owes_nothing_of_what_was_sent_to_somebody_who_is_forgotten)
+{
+    struct play *play = play_pair(PAIR "2");
+    struct rig *rig = play->rig;
+    uint64_t number = rig_send(rig, 100, CLASS_TRANSACTIONAL);
+    for (unsigned i = 0; i < 2; i++) {
+        struct effect job = leased(rig);
+        struct core_result result = rig_result(&job, OUTCOME_RETRY);
+        result.unknown = true;
+        result.retry_after_ms = 0;
+        rig_answer(rig, &result);
+    }
+    core_settle(rig->core, 9, number, false, (struct span){"{}", 2}, rig->now, &rig->out);
+    core_cancel(rig->core, 1, 0, number, rig->now, &rig->out);
+    rig_keep(rig);
+    struct conversation_view view;
+    ck_assert(!core_conversation_view(rig->core, 100, &view));
+    rig_forget(rig);
+    send_many(play, 200, 2);
+    play_for(play, 0);
+    ck_assert_uint_eq(play->count, 2);
+    play_free(&play);
+}
+END_TEST
+
 START_TEST(where_the_table_is_full_the_rest_send_once_a_minute)
 {
     struct rig_options options = {
@@ -215,6 +247,7 @@ int main(void)
     tcase_add_test(tcase, no_minute_holds_more_over_any_history_with_restarts);
     tcase_add_test(tcase, after_a_restart_the_last_minute_is_known);
     tcase_add_test(tcase, a_pinned_one_whose_try_never_began_says_that_it_waits_for_the_pair);
+    tcase_add_test(tcase, who_is_new_owes_nothing_of_what_was_sent_to_somebody_who_is_forgotten);
     tcase_add_test(tcase, where_the_table_is_full_the_rest_send_once_a_minute);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
