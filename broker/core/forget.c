@@ -52,4 +52,5 @@ void forget_restore(struct core *core, uint64_t key)
     conversation->health = CHAT_UNKNOWN;
     conversation->health_at = conversation->last_out = conversation->streak = 0;
     conversation->last_in = 0;
+    core->last_outs[at] = (struct last_out){0};
 }

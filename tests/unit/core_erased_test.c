@@ -305,6 +305,31 @@ START_TEST(what_names_them_in_pauses_and_in_other_peoples_suppressions_is_reword
 }
 END_TEST
 
+START_TEST(what_was_sent_to_them_is_not_told_again_of_who_is_new_under_their_name)
+{
+    rig_worker(rig, 1, 8);
+    rig_send(rig, HOME, CLASS_TRANSACTIONAL);
+    struct effect job = leased();
+    rig_sent(rig, &job);
+    uint64_t id = order(false);
+    found_both(id);
+    rewritten(id);
+    rig_pass(rig, 50);
+    ck_assert(!is_known(HOME));
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    rig_send(rig, HOME, CLASS_TRANSACTIONAL);
+    rig_restart(rig, 10);
+    struct core_adopt adopt = {.token = 81, .conversation = HOME, .line = RIG_LINE, .recipients = {"[\"" HANDLE "\"]", 16}};
+    core_adopt(rig->core, &adopt, false, rig->now, &rig->out);
+    rig_keep(rig);
+    struct record_storage storage;
+    struct change change;
+    ck_assert(rig_last(rig, CHANGE_CONVERSATION, HOME, &storage, &change));
+    ck_assert_uint_eq(change.conversation.last_out_ms, 0);
+    ck_assert_uint_eq(change.conversation.waits_day, 0);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -317,6 +342,7 @@ int main(void)
         no_dead_letter_comes_back_to_a_group_that_opted_out,
         a_pause_of_their_conversation_holds_on_without_a_name,
         what_names_them_in_pauses_and_in_other_peoples_suppressions_is_reworded_for_good,
+        what_was_sent_to_them_is_not_told_again_of_who_is_new_under_their_name,
     };
     return run_suite("core_erased", tests, sizeof tests / sizeof *tests);
 }
