@@ -43,19 +43,35 @@ static void add_code(struct causes *causes, enum code code, uint64_t line)
 
 /* ---- what lies on everything, the account, the pool ---- */
 
-static void add_pauses(struct causes *causes, uint32_t pool_at, uint32_t account_at)
+static void add_account_pause(struct causes *causes, uint32_t at)
 {
-    const struct core *core = causes->core;
-    const struct pool *pool = pool_at == NO_POOL ? NULL : &core->pools[pool_at];
-    const struct account *account = &core->accounts[account_at];
-    if (core->pauses_all > 0)
-        add_verdict(causes, decide_pause(core, REASON_PAUSED, PAUSE_ALL, 0));
+    const struct account *account = &causes->core->accounts[at];
     if (account->pauses > 0)
-        add_verdict(causes, decide_pause(core, REASON_ACCOUNT_PAUSED, PAUSE_ACCOUNT, account->name));
+        add_verdict(causes, decide_pause(causes->core, REASON_ACCOUNT_PAUSED, PAUSE_ACCOUNT, account->name));
+}
+
+static void add_pool_pause(struct causes *causes, uint32_t at)
+{
+    const struct pool *pool = at == NO_POOL ? NULL : &causes->core->pools[at];
     if (pool != NULL && pool->pauses > 0)
-        add_verdict(causes, decide_pause(core, REASON_POOL_PAUSED, PAUSE_POOL, pool->name));
+        add_verdict(causes, decide_pause(causes->core, REASON_POOL_PAUSED, PAUSE_POOL, pool->name));
     else if (pool != NULL && !pool->configured)
         add(causes, REASON_POOL_PAUSED, 0);
+}
+
+/* Of the line, and of the pool whose job it is (NO_POOL: the line's, or nobody's). */
+static void add_pauses(struct causes *causes, const struct line *line, uint32_t pool)
+{
+    const struct core *core = causes->core;
+    bool another = pool != NO_POOL && pool != line->pool;
+    if (core->pauses_all > 0)
+        add_verdict(causes, decide_pause(core, REASON_PAUSED, PAUSE_ALL, 0));
+    if (another && core->pools[pool].account != line->account)
+        add_account_pause(causes, core->pools[pool].account);
+    add_account_pause(causes, line->account);
+    if (another)
+        add_pool_pause(causes, pool);
+    add_pool_pause(causes, line->pool);
 }
 
 static void add_closers(struct causes *causes, const struct line *line)
@@ -103,7 +119,7 @@ size_t core_line_causes(const struct core *core, size_t at, struct instant now, 
     struct causes causes = {.core = core, .now = now, .list = out};
     const struct line *line = &core->lines[at];
     bool silent = line->gate == GATE_SLOW && line->gate_reason == REASON_PACE;
-    add_pauses(&causes, line->pool, line->account);
+    add_pauses(&causes, line, NO_POOL);
     add_closers(&causes, line);
     add_verdict(&causes, decide_provider(core, line->account, now));
     add_unwelcome(&causes, line);
@@ -198,7 +214,7 @@ bool core_job_causes(const struct core *core, uint64_t number, size_t line_at, s
     add_places(&causes, conversation, (uint32_t)line_at);
     if (job->state == JOB_SCHEDULED)
         add(&causes, REASON_NOT_YET_DUE, job_due_ms(job));
-    add_pauses(&causes, conversation->pool, core->pools[conversation->pool].account);
+    add_pauses(&causes, line, conversation->pool);
     add_own_pauses(&causes, conversation, job);
     if (unsettled)
         add(&causes, REASON_OUTCOME_UNKNOWN, job_due_ms(&core->jobs[first]) > now.wall_ms ? job_due_ms(&core->jobs[first]) : 0);

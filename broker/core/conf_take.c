@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/core/crews.h"
+#include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/names.h"
 #include "broker/core/pause.h"
@@ -189,6 +190,8 @@ enum err core_reconfigure(struct core *core, const struct conf *conf, struct ins
     plan_lines(core, now);
     move_lines(core);
     wake_lines(core, now);
+    if (core->pools_paused > 0) /* by which a pool may stand now that has leases on another's lines */
+        leases_sweep(core, true, now, out);
     for (uint32_t p = 0; p < conf->pool_count; p++)
         turns_touch_pool(core, p);
     return ERR_NONE;

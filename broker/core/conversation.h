@@ -26,6 +26,9 @@ bool conversation_has_chat(const struct conversation *conversation, uint64_t cha
 uint32_t conversation_find_chat(const struct core *core, uint64_t chat_hash);
 uint32_t conversation_find_chat_next(const struct core *core, uint64_t chat_hash, uint32_t conversation);
 
+/* The pool whose turns it has: that of the line it is on, which may be another's by now, or its own. */
+uint32_t conversation_line_pool(const struct core *core, const struct conversation *conversation);
+
 uint32_t conversation_first(const struct core *core, const struct conversation *conversation);
 /* Would the job, standing first, stay first whatever comes? Leased, unsettled, or waiting for what the provider said of
  * the whole conversation. */

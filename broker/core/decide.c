@@ -38,15 +38,17 @@ struct verdict decide_pause(const struct core *core, enum reason reason, enum pa
                             .pause_since_ms = pause->since_ms};
 }
 
-static struct verdict by_pause(const struct core *core, const struct pool *pool, const struct job *job,
-                               const struct conversation *conversation)
+static struct verdict by_pause(const struct core *core, const struct job *job, const struct conversation *conversation)
 {
+    const struct pool *pool = &core->pools[conversation->pool];
+    uint32_t there = conversation_line_pool(core, conversation); /* another pool's line is stopped by that one's, too */
+    uint32_t paused;
     if (core->pauses_all > 0)
         return decide_pause(core, REASON_PAUSED, PAUSE_ALL, 0);
-    if (core->accounts[pool->account].pauses > 0)
-        return decide_pause(core, REASON_ACCOUNT_PAUSED, PAUSE_ACCOUNT, core->accounts[pool->account].name);
-    if (pool->pauses > 0)
-        return decide_pause(core, REASON_POOL_PAUSED, PAUSE_POOL, pool->name);
+    if ((paused = pause_holds_either(core, PAUSE_ACCOUNT, conversation->pool, there)) != NO_POOL)
+        return decide_pause(core, REASON_ACCOUNT_PAUSED, PAUSE_ACCOUNT, core->accounts[core->pools[paused].account].name);
+    if ((paused = pause_holds_either(core, PAUSE_POOL, conversation->pool, there)) != NO_POOL)
+        return decide_pause(core, REASON_POOL_PAUSED, PAUSE_POOL, core->pools[paused].name);
     if (!pool->configured)
         return because(REASON_POOL_PAUSED); /* by nobody: it is not in the configuration */
     if (campaign_holds(core, job))
@@ -198,7 +200,7 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
 
     if (job->state == JOB_SCHEDULED)
         return because_until(REASON_NOT_YET_DUE, job_due_ms(job));
-    if ((verdict = by_pause(core, pool, job, conversation)).reason != REASON_NONE)
+    if ((verdict = by_pause(core, job, conversation)).reason != REASON_NONE)
         return verdict;
     if (first_unsettled)
         return because_until(REASON_OUTCOME_UNKNOWN, waits && !backup_holds(job) ? job_due_ms(job) : 0);
@@ -325,7 +327,7 @@ enum reason decide_line(const struct core *core, const struct line *line, struct
     const struct job probe = {.state = JOB_QUEUED};
     const struct conversation home = {.pool = line->pool & UINT16_MAX};
     struct verdict verdict;
-    if (line_has_pool(line) && (verdict = by_pause(core, &core->pools[line->pool], &probe, &home)).reason != REASON_NONE)
+    if (line_has_pool(line) && (verdict = by_pause(core, &probe, &home)).reason != REASON_NONE)
         return verdict.reason;
     if ((verdict = by_line_gate(core, line, now)).reason != REASON_NONE)
         return verdict.reason;

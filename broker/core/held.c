@@ -1,4 +1,5 @@
 /* held.c — what pauses hold: a walk over the waiting jobs, in slices that the caller bounds. */
+#include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/pause.h"
 #include "broker/core/state.h"
@@ -31,13 +32,15 @@ static bool look(struct walk *walk, const struct job *job, struct held_job *out)
     const struct core *core = walk->core;
     const struct conversation *conversation = &core->conversations[job->conversation];
     const struct pool *pool = &core->pools[conversation->pool];
+    uint32_t there = conversation_line_pool(core, conversation);
+    uint32_t paused;
     *out = (struct held_job){.number = job->number, .conversation = job->conversation};
     if (core->pauses_all > 0)
         out->pauses[PAUSE_ALL] = oldest_pause(walk, PAUSE_ALL, 0);
-    if (core->accounts[pool->account].pauses > 0)
-        out->pauses[PAUSE_ACCOUNT] = oldest_pause(walk, PAUSE_ACCOUNT, core->accounts[pool->account].name);
-    if (pool->pauses > 0)
-        out->pauses[PAUSE_POOL] = oldest_pause(walk, PAUSE_POOL, pool->name);
+    if ((paused = pause_holds_either(core, PAUSE_ACCOUNT, conversation->pool, there)) != NO_POOL)
+        out->pauses[PAUSE_ACCOUNT] = oldest_pause(walk, PAUSE_ACCOUNT, core->accounts[core->pools[paused].account].name);
+    if ((paused = pause_holds_either(core, PAUSE_POOL, conversation->pool, there)) != NO_POOL)
+        out->pauses[PAUSE_POOL] = oldest_pause(walk, PAUSE_POOL, core->pools[paused].name);
     out->pauses[PAUSE_CAMPAIGN] = campaign_pause_of(walk, pool, job);
     if ((conversation->flags & CONVERSATION_PAUSED) != 0)
         out->pauses[PAUSE_CONVERSATION] = oldest_pause(walk, PAUSE_CONVERSATION, conversation->key);

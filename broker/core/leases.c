@@ -7,6 +7,7 @@
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
+#include "broker/core/pause.h"
 #include "broker/core/turns.h"
 
 #define SWEEP_MAX 4096 /* leases looked at in one go */
@@ -112,7 +113,7 @@ struct lease *lease_grant(struct core *core, uint32_t job, uint32_t line, uint32
     lease->instance = core->workers[worker].instance;
     lease->line = line;
     lease->account = core->lines[line].account;
-    lease->pool = core->lines[line].pool;
+    lease->pool = core->conversations[core->jobs[job].conversation].pool;
     lease->until_ms = now.mono_ms + line_policy(core, &core->lines[line])->lease_ms;
     lease->bucket = now.wall_ms / BUDGET_BUCKET_MS;
     link_line(core, lease);
@@ -199,14 +200,15 @@ void leases_restored(struct core *core, struct instant now)
 {
     for (uint32_t slot = core->leases_used; slot > 0; slot--) {
         struct lease *lease = &core->leases[slot];
-        bool is_late = lease->id != 0 && lease->over && job_find(core, lease->number) != NOBODY;
+        uint32_t job = lease->id == 0 ? NOBODY : job_find(core, lease->number);
+        bool is_late = lease->over && job != NOBODY;
         if (lease->id == 0 || (lease->over && !is_late)) {
             free_slot(core, lease);
             continue;
         }
         const struct line *line = &core->lines[lease->line];
         lease->account = line->account;
-        lease->pool = line->pool;
+        lease->pool = core->conversations[core->jobs[job].conversation].pool;
         if (is_late) {
             remember(core, lease);
             continue;
@@ -255,9 +257,11 @@ bool leases_must_stop(const struct core *core, uint32_t at)
     return paused || (line->gate == GATE_CLOSED && !line->probing);
 }
 
+/* What stops it besides its line and that one's pool. */
 static bool job_must_stop(const struct core *core, const struct lease *lease)
 {
-    if (core->ending)
+    bool stranger = core->pools_paused > 0 && lease->pool != core->lines[lease->line].pool;
+    if (core->ending || (stranger && pause_holds_pool(core, lease->pool)))
         return true;
     uint32_t slot = core->campaigns_paused + core->conversations_paused == 0 ? NOBODY : job_find(core, lease->number);
     if (slot == NOBODY)

@@ -22,13 +22,13 @@ void leases_restored(struct core *core, struct instant now);
 /* Nothing may be sent on the line: closed (but for a probe under way), or paused with all that it belongs to. */
 bool leases_must_stop(const struct core *core, uint32_t line);
 /* That, or it begins a conversation on a line that takes no new ones any more, or its campaign or conversation is
- * paused. */
+ * paused, or its pool, whose line it is no more. */
 bool lease_must_stop(const struct core *core, const struct lease *lease);
 /* Of the leases that must stop, what was not handed out comes back at once, the rest is revoked. Goes on at the next
  * tick if there is no room. */
 void leases_revoke_line(struct core *core, uint32_t line, struct instant now, struct effects *out);
-/* The same over all leases, for what a paused campaign has under way, and what else must stop: one bounded slice;
- * `anew`: from the first. */
+/* The same over all leases, for what a paused campaign (or a pool, on another's lines) has under way, and what else must
+ * stop: one bounded slice; `anew`: from the first. */
 void leases_sweep(struct core *core, bool anew, struct instant now, struct effects *out);
 /* What one conversation has under way, if that must stop, if it was cancelled, or for what was heard of its chat or its
  * recipient. */

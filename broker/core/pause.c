@@ -159,6 +159,11 @@ static uint32_t *count_of(struct core *core, const struct change_pause *pause, u
     return NULL;
 }
 
+static bool is_of_pools(const struct change_pause *pause)
+{
+    return pause->scope == PAUSE_POOL || pause->scope == PAUSE_ACCOUNT;
+}
+
 static void count_campaign(struct core *core, const struct change_pause *pause, int delta)
 {
     uint32_t campaign = campaign_get(core, (uint16_t)(pause->target >> 16), (uint16_t)pause->target);
@@ -186,6 +191,7 @@ void pause_count(struct core *core, uint32_t slot)
     uint32_t *count = count_of(core, pause, &at);
     index_insert(&core->by_pause, slot);
     turn_mark(core, pause->id);
+    core->pools_paused += is_of_pools(pause);
     if (count != NULL)
         (*count)++;
     else if (pause->scope == PAUSE_CAMPAIGN)
@@ -207,12 +213,45 @@ static void apply_to_conversation(struct core *core, const struct change_pause *
         conversation_settle(core, at, now);
 }
 
+static uint32_t pauses_on(const struct core *core, enum pause_scope scope, uint32_t at)
+{
+    const struct pool *pool = &core->pools[at];
+    return scope == PAUSE_ACCOUNT ? core->accounts[pool->account].pauses : pool->pauses;
+}
+
+bool pause_holds_pool(const struct core *core, uint32_t pool)
+{
+    return pauses_on(core, PAUSE_POOL, pool) + pauses_on(core, PAUSE_ACCOUNT, pool) > 0;
+}
+
+uint32_t pause_holds_either(const struct core *core, enum pause_scope scope, uint32_t own, uint32_t other)
+{
+    if (core->pools_paused == 0)
+        return NO_POOL;
+    if (pauses_on(core, scope, own) > 0)
+        return own;
+    return pauses_on(core, scope, other) > 0 ? other : NO_POOL;
+}
+
+/* What is on lines that other pools have now, where its own pool's pauses stop nobody else. */
+static void apply_to_strangers(struct core *core, int delta, struct instant now, struct effects *out)
+{
+    if (delta > 0) {
+        leases_sweep(core, true, now, out);
+    } else if (core->strangers_wait) {
+        core->strangers_wait = false;
+        conversations_reconsider(core, now);
+    }
+}
+
 /* The pause begins (delta 1) or ends (-1) to count. */
 static void apply(struct core *core, const struct change_pause *pause, int delta, struct instant now,
                   struct effects *out)
 {
     uint32_t at = 0;
     uint32_t *count = count_of(core, pause, &at);
+    bool of_pools = is_of_pools(pause);
+    core->pools_paused += of_pools ? (uint32_t)delta : 0;
     if (pause->scope == PAUSE_CAMPAIGN) {
         count_campaign(core, pause, delta);
         if (delta > 0) {
@@ -227,10 +266,13 @@ static void apply(struct core *core, const struct change_pause *pause, int delta
     if (count == NULL)
         return;
     *count += (uint32_t)delta;
+    bool matters = *count == (delta > 0 ? 1u : 0u); /* the first one, or the last */
     if (pause->scope == PAUSE_LINE)
         gate_update(core, at, now, out);
-    else if (*count == (delta > 0 ? 1u : 0u))
+    else if (matters)
         touch_all(core, (enum pause_scope)pause->scope, at, now, out);
+    if (matters && of_pools)
+        apply_to_strangers(core, delta, now, out);
 }
 
 void pause_record(struct core *core, const struct change_pause *pause, bool news, struct instant now,

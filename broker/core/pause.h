@@ -28,6 +28,10 @@ void pause_restore(struct core *core, const struct change_pause *change, bool pa
 bool pause_reword(struct core *core, uint32_t slot, bool (*mask)(void *self, char *text), void *self, struct instant now,
                   struct effects *out);
 
+/* Does a pause lie on the pool, or on its account? */
+bool pause_holds_pool(const struct core *core, uint32_t pool);
+/* Which of the two pools has one of that scope (ACCOUNT: on its account): `own` if both have; NO_POOL: neither. */
+uint32_t pause_holds_either(const struct core *core, enum pause_scope scope, uint32_t own, uint32_t other);
 /* The pauses that lie on a pool of that name, for one that has just come. */
 void pause_recount_pool(struct core *core, uint32_t pool);
 

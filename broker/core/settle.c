@@ -6,6 +6,7 @@
 #include "broker/core/job.h"
 #include "broker/core/line.h"
 #include "broker/core/move.h"
+#include "broker/core/pause.h"
 #include "broker/core/ready.h"
 #include "broker/core/turns.h"
 #include "broker/core/wait.h"
@@ -44,10 +45,20 @@ void turns_withdraw(struct core *core, uint32_t at, uint32_t slot)
     job->rested = false;
 }
 
-static bool may_go(const struct core *core, const struct conversation *conversation, const struct job *job,
+bool conversation_pool_lets_go(struct core *core, const struct conversation *conversation)
+{
+    uint32_t own = conversation->pool;
+    if (core->pools_paused > 0 && conversation_line_pool(core, conversation) != own && pause_holds_pool(core, own)) {
+        core->strangers_wait = true;
+        return false;
+    }
+    return core->pools[own].configured;
+}
+
+static bool may_go(struct core *core, const struct conversation *conversation, const struct job *job,
                    struct instant now)
 {
-    return core->pools[conversation->pool].configured && job->state == JOB_QUEUED &&
+    return conversation_pool_lets_go(core, conversation) && job->state == JOB_QUEUED &&
            job_due_ms(job) <= now.wall_ms && conversation->health != CHAT_CRITICAL &&
            conversation->health != CHAT_OPTED_OUT && (conversation->flags & CONVERSATION_PAUSED) == 0 &&
            !campaign_holds(core, job);

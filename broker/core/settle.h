@@ -18,6 +18,10 @@ void conversations_reconsider_slice(struct core *core, struct instant now);
 void turns_push(struct core *core, uint32_t conversation, uint32_t job, struct instant now);
 void turns_withdraw(struct core *core, uint32_t conversation, uint32_t job);
 
+/* Is its pool in the configuration, and, where its line is another pool's now, not paused? Lines see to the pauses of
+ * their own pool, and to no other's. Who may not go is remembered for when the pause ends. */
+bool conversation_pool_lets_go(struct core *core, const struct conversation *conversation);
+
 /* The conversation moves in on the line, or is pinned to it; or moves out again (nothing was ever begun there), to its
  * pool or to where it waits for the line that it is pinned to. */
 void conversation_bind(struct core *core, uint32_t conversation, uint32_t line, bool pinned);

@@ -275,7 +275,7 @@ struct lease {
     uint64_t number;
     uint64_t instance;
     uint32_t peer_slot; /* worker, NOBODY: unknown since the restart */
-    uint32_t line, account, pool;
+    uint32_t line, account, pool; /* the line's account, the job's pool, which may not be the line's any more */
     uint32_t line_next, line_prev, worker_next, worker_prev;
     int64_t until_ms; /* steady */
     bool sent;        /* its JOB left */
@@ -480,7 +480,8 @@ struct core {
     uint64_t next_pause;
     uint64_t pauses_mark; /* of those in force: core_pauses_mark() */
     uint32_t pauses_all;
-    uint32_t campaigns_paused, conversations_paused; /* how many are; pauses on conversations */
+    uint32_t campaigns_paused, conversations_paused, pools_paused; /* how many are; pauses on conversations; on pools and accounts */
+    bool strangers_wait; /* conversations on another pool's line, for the end of a pause of their own (settle.h) */
     uint32_t sweep; /* the lease at which to go on looking for those that a pause revokes, 0: all were looked at */
 
     struct erasure *erasures; /* [ERASURES_MAX] */

@@ -378,7 +378,7 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
     }
     if (outcome_withdraw(core, slot, now, out) || outcome_bar(core, slot, now, out))
         return false; /* expired while it waited (its timer may be a moment late): never sent (promise P7) */
-    if (!core->pools[conversation->pool].configured || conversation_waits_until(core, of, now) > now.wall_ms) {
+    if (!conversation_pool_lets_go(core, conversation) || conversation_waits_until(core, of, now) > now.wall_ms) {
         line->shares = before;
         conversation_settle(core, of, now); /* what let it go is over */
         return false;

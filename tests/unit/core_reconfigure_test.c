@@ -304,6 +304,120 @@ START_TEST(a_new_conversation_that_may_begin_no_more_comes_back_before_it_leaves
 }
 END_TEST
 
+/* Conversation 1 of pool a lives on a line that is pool b's now; of which accounts these are. */
+#define LEFT_BEHIND(a, b)                                                                                            \
+    ACCOUNTS "  other: {api_key_file: key}\n"                                                                        \
+             "pools:\n  a: {account: " a ", lines: [\"+12025550103\"]}\n"                                             \
+             "  b: {account: " b ", lines: [\"+12025550100\", \"+12025550101\"]}\n" POLICY(0)
+
+static void leave_behind(const char *conf)
+{
+    begin(ACCOUNTS "  other: {api_key_file: key}\n"
+                   "pools:\n" POOL_A "  b: {account: other, lines: [\"+12025550101\"]}\n" POLICY(0),
+          1);
+    end_lease(enqueue("a", 1).number);
+    ck_assert_int_eq(change_to(conf), ERR_NONE);
+    rig_pass(rig, 1000);
+    rig_forget(rig);
+}
+
+/* What waits for it there says so, goes when it is over, and not before. */
+static void ck_held_until_resumed(enum pause_scope scope, uint64_t target, enum reason reason)
+{
+    uint64_t held = enqueue("a", 1).number;
+    rig_pass(rig, 5000);
+    ck_job(held, JOB_QUEUED, reason);
+    ck_assert_uint_ne(rig_view(rig, held).pause, 0);
+    ck_assert(!is_leased(held));
+    ck_assert_int_eq(rig_resume(rig, scope, target, 0), CODE_NONE);
+    rig_pass(rig, 10);
+    ck_assert(is_leased(held));
+}
+
+START_TEST(a_paused_pool_sends_nothing_on_lines_that_are_another_pool_s_now)
+{
+    leave_behind(LEFT_BEHIND("default", "default"));
+    rig_pause(rig, PAUSE_POOL, pool_of("a"), 0);
+    ck_assert(is_leased(enqueue("b", 2).number));
+    ck_held_until_resumed(PAUSE_POOL, pool_of("a"), REASON_POOL_PAUSED);
+}
+END_TEST
+
+START_TEST(what_stands_on_another_pool_s_line_already_waits_for_its_own_pool_s_pause)
+{
+    leave_behind(LEFT_BEHIND("default", "default"));
+    rig_pause(rig, PAUSE_LINE, RIG_LINE, 0);
+    uint64_t held = enqueue("a", 1).number, other = enqueue("a", 3).number;
+    rig_pause(rig, PAUSE_POOL, pool_of("a"), 0);
+    ck_assert_int_eq(rig_resume(rig, PAUSE_LINE, RIG_LINE, 0), CODE_NONE);
+    rig_pass(rig, 5000);
+    ck_job(held, JOB_QUEUED, REASON_POOL_PAUSED);
+    ck_job(other, JOB_QUEUED, REASON_POOL_PAUSED);
+    ck_assert_int_eq(rig_resume(rig, PAUSE_POOL, pool_of("a"), 0), CODE_NONE);
+    rig_pass(rig, 10);
+    ck_assert(is_leased(held));
+}
+END_TEST
+
+START_TEST(a_paused_pool_s_pause_holds_on_another_pool_s_line_after_a_restart_too)
+{
+    leave_behind(LEFT_BEHIND("default", "default"));
+    rig_pause(rig, PAUSE_POOL, pool_of("a"), 0);
+    rig_restart(rig, 1000);
+    rig_worker(rig, 1, 64);
+    ck_held_until_resumed(PAUSE_POOL, pool_of("a"), REASON_POOL_PAUSED);
+}
+END_TEST
+
+START_TEST(a_paused_account_sends_nothing_on_lines_that_are_another_account_s_now)
+{
+    leave_behind(LEFT_BEHIND("default", "other"));
+    rig_pause(rig, PAUSE_ACCOUNT, 0, 0);
+    ck_assert(is_leased(enqueue("b", 2).number));
+    ck_held_until_resumed(PAUSE_ACCOUNT, 0, REASON_ACCOUNT_PAUSED);
+}
+END_TEST
+
+/* The line's own pause stops whoever lives there. */
+START_TEST(what_lives_on_another_pool_s_line_waits_for_that_pool_s_pause_too)
+{
+    leave_behind(LEFT_BEHIND("default", "default"));
+    rig_pause(rig, PAUSE_POOL, pool_of("b"), 0);
+    ck_held_until_resumed(PAUSE_POOL, pool_of("b"), REASON_POOL_PAUSED);
+    rig_forget(rig);
+    leave_behind(LEFT_BEHIND("default", "other"));
+    rig_pause(rig, PAUSE_ACCOUNT, 1, 0);
+    ck_held_until_resumed(PAUSE_ACCOUNT, 1, REASON_ACCOUNT_PAUSED);
+}
+END_TEST
+
+START_TEST(a_pause_calls_back_what_is_under_way_on_lines_that_are_another_s_now)
+{
+    for (int account = 0; account < 2; account++) {
+        leave_behind(LEFT_BEHIND("default", "other"));
+        uint64_t of_a = enqueue("a", 1).number, of_b = enqueue("b", 2).number;
+        ck_assert(is_leased(of_a));
+        ck_assert(is_leased(of_b));
+        rig_pause(rig, account ? PAUSE_ACCOUNT : PAUSE_POOL, account ? 0 : pool_of("a"), 0);
+        rig_tick(rig);
+        ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+    }
+}
+END_TEST
+
+START_TEST(a_pool_that_comes_to_a_paused_account_calls_back_what_it_has_on_another_pool_s_line)
+{
+    leave_behind(LEFT_BEHIND("default", "default"));
+    rig_pause(rig, PAUSE_ACCOUNT, 1, 0);
+    uint64_t number = enqueue("a", 1).number;
+    ck_assert(is_leased(number));
+    ck_assert_int_eq(change_to(LEFT_BEHIND("other", "default")), ERR_NONE);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+    end_lease(number);
+    ck_held_until_resumed(PAUSE_ACCOUNT, 1, REASON_ACCOUNT_PAUSED);
+}
+END_TEST
+
 START_TEST(pauses_stay_where_they_are)
 {
     begin(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 2);
@@ -419,6 +533,13 @@ int main(void)
         a_line_goes_to_the_pool_that_names_it,
         a_conversation_left_on_another_pools_line_is_for_workers_of_both,
         a_new_conversation_that_may_begin_no_more_comes_back_before_it_leaves,
+        a_paused_pool_sends_nothing_on_lines_that_are_another_pool_s_now,
+        what_stands_on_another_pool_s_line_already_waits_for_its_own_pool_s_pause,
+        a_paused_pool_s_pause_holds_on_another_pool_s_line_after_a_restart_too,
+        a_paused_account_sends_nothing_on_lines_that_are_another_account_s_now,
+        what_lives_on_another_pool_s_line_waits_for_that_pool_s_pause_too,
+        a_pause_calls_back_what_is_under_way_on_lines_that_are_another_s_now,
+        a_pool_that_comes_to_a_paused_account_calls_back_what_it_has_on_another_pool_s_line,
         pauses_stay_where_they_are,
         too_many_new_pools_change_nothing,
         a_pool_of_which_an_earlier_start_left_jobs_needs_a_restart,
