@@ -126,8 +126,6 @@ void chats_restored(struct core *core, struct instant now)
         struct conversation *conversation = &core->conversations[at];
         if (conversation->key == 0)
             continue;
-        if (conversation->health == CHAT_OPTED_OUT)
-            conversation->flags |= CONVERSATION_SUPPRESSED; /* whatever comes back ends */
         if ((conversation->flags & CONVERSATION_RECORDED) == 0)
             conversation->flags &= (uint8_t)~CONVERSATION_AHEAD; /* of no record: it may never have had a line */
         core->ahead_count += (conversation->flags & CONVERSATION_AHEAD) != 0;

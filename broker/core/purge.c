@@ -48,6 +48,12 @@ static bool end_list(struct core *core, uint32_t at, struct instant now, struct 
     return true;
 }
 
+static void walk_jobs(struct core *core, struct instant now)
+{
+    core->purge_left = core->jobs_used;
+    mono_timer(core, MONO_PURGE, 0, now.mono_ms);
+}
+
 void purge_begin(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     struct conversation *conversation = &core->conversations[at];
@@ -58,10 +64,22 @@ void purge_begin(struct core *core, uint32_t at, struct instant now, struct effe
         leases_revoke_conversation(core, at, now, out);
     else
         whole = false;
-    if (conversation->key != key || (whole && conversation->scheduled == 0))
-        return; /* it was nothing but its jobs, or nothing is left of them */
-    core->purge_left = core->jobs_used;
-    mono_timer(core, MONO_PURGE, 0, now.mono_ms);
+    if (conversation->key == key && (!whole || conversation->scheduled > 0))
+        walk_jobs(core, now); /* else it was nothing but its jobs, or nothing is left of them */
+}
+
+void purge_restored(struct core *core, struct instant now)
+{
+    bool waits = false;
+    for (uint32_t at = 1; at <= core->conversations_used; at++) {
+        struct conversation *conversation = &core->conversations[at];
+        if (conversation->key == 0 || conversation->health != CHAT_OPTED_OUT)
+            continue;
+        conversation->flags |= CONVERSATION_SUPPRESSED;
+        waits = waits || conversation->tail != NOBODY || conversation->scheduled > 0;
+    }
+    if (waits)
+        walk_jobs(core, now);
 }
 
 void purge_end(struct core *core, uint32_t at)

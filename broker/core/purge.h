@@ -9,6 +9,8 @@
 #include "broker/core/effects.h"
 
 void purge_begin(struct core *core, uint32_t conversation, struct instant now, struct effects *out);
+/* After the last record, when the jobs are linked: what waits, or comes back, in chats that opted out by themselves. */
+void purge_restored(struct core *core, struct instant now);
 /* The recipient may be sent to again: what still waits goes. */
 void purge_end(struct core *core, uint32_t conversation);
 /* The same for conversations by their keys; those that are not there are nothing. */

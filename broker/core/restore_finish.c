@@ -20,6 +20,7 @@
 #include "broker/core/outcomes.h"
 #include "broker/core/past.h"
 #include "broker/core/pause.h"
+#include "broker/core/purge.h"
 #include "broker/core/quiet.h"
 #include "broker/core/replied.h"
 #include "broker/core/restore.h"
@@ -316,6 +317,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     pasts_restored(core, now);
     find_placements(core);
     start_jobs(core, now);
+    purge_restored(core, now);
     backup_skip_numbers(core);
     begin(core, random, now, out);
     core->restored = true;

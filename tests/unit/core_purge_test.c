@@ -1,5 +1,5 @@
 /* core_purge_test.c — a keyword stops everything that waits for its sender, wherever it waits, and the later of two words
- * counts (linq-api.md 5.4). */
+ * counts (linq-api.md 5.4); so does a chat that opted out. What was to end does so over a restart, too. */
 #include "broker/core/effects.h"
 #include "tests/unit/core_suite.h"
 
@@ -35,6 +35,21 @@ static void writes(bool keyword, int64_t at_ms, bool reconciled)
                                      .opt_out = keyword,
                                      .reconciled = reconciled};
     fact.what = MESSAGE_RECEIVED;
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static void chat_says(uint64_t conversation, enum chat_health health)
+{
+    struct core_message_fact fact = {.token = 3,
+                                     .event = ++rig->polls + (UINT64_C(1) << 43),
+                                     .chat_hash = job_known(0, conversation, CLASS_TRANSACTIONAL).chat_hash,
+                                     .line = RIG_LINE,
+                                     .has_health = true,
+                                     .health = health,
+                                     .health_at_ms = rig->now.wall_ms,
+                                     .at_ms = rig->now.wall_ms};
+    fact.what = MESSAGE_CHAT;
     core_message_told(rig->core, &fact, rig->now, &rig->out);
     rig_keep(rig);
 }
@@ -206,6 +221,21 @@ START_TEST(a_keyword_that_was_recovered_counts_and_a_recovered_message_lifts_not
 }
 END_TEST
 
+START_TEST(what_waits_in_a_chat_that_opted_out_ends_though_a_restart_comes_between)
+{
+    enum { JOBS = 5000 };
+    begin_with(POOLS, 2);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    for (int i = 0; i < JOBS; i++)
+        send_known(0, 1, CLASS_TRANSACTIONAL);
+    chat_says(1, CHAT_OPTED_OUT);
+    ck_assert_uint_lt(rig_records(rig, CHANGE_END, 0, 0), JOBS);
+    rig_restart(rig, 10);
+    rig_pass(rig, 100);
+    ck_assert_uint_eq(rig_records(rig, CHANGE_END, 0, 0), JOBS);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -218,6 +248,7 @@ int main(void)
         their_next_message_lets_them_be_written_to_again,
         of_two_words_that_cross_the_later_counts,
         a_keyword_that_was_recovered_counts_and_a_recovered_message_lifts_nothing,
+        what_waits_in_a_chat_that_opted_out_ends_though_a_restart_comes_between,
     };
     return run_suite("core_purge", tests, sizeof tests / sizeof *tests);
 }
