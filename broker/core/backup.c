@@ -28,7 +28,6 @@ static void hold(struct core *core, struct job *job)
 {
     if (job->state == JOB_LEASED) {
         lease_forget_restored(core, job->parent, job->number);
-        job->flags |= JOB_UNSETTLED;
         job->parent = NOBODY;
     }
     job->state = JOB_QUEUED;
@@ -38,8 +37,10 @@ static void hold(struct core *core, struct job *job)
 
 static void doubt(struct core *core, struct job *job, int64_t first_ms, struct instant now)
 {
-    if (job->state != JOB_LEASED)
-        job->flags |= (job->flags & JOB_UNSETTLED) != 0 ? 0 : JOB_DOUBTFUL;
+    if (job->state == JOB_LEASED)
+        job->flags |= JOB_UNSETTLED;
+    else if ((job->flags & JOB_UNSETTLED) == 0)
+        job->flags |= JOB_DOUBTFUL;
     if (first_ms + core->key_life_ms < now.wall_ms)
         hold(core, job);
 }
@@ -73,6 +74,11 @@ void backup_doubt(struct core *core, struct instant now)
         fall_due(core, next.owner, now);
 }
 
+bool backup_may_have_begun(const struct core *core, const struct lease *lease)
+{
+    return lease->restored && core->backup_ms != 0;
+}
+
 void backup_skip_numbers(struct core *core)
 {
     if (core->backup_ms == 0)
@@ -92,9 +98,9 @@ bool core_record_backup(struct core *core, struct instant now, struct effects *o
     for (; core->backup_at <= core->jobs_used && recorded < RECORDS_MAX; core->backup_at++) {
         const struct job *job = &core->jobs[core->backup_at];
         if (job->number == 0 || job_state_is_final(job->state) ||
-            (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) == 0 || job->state == JOB_LEASED)
+            (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) == 0)
             continue;
-        job_record_try(core, core->backup_at, NULL, 0, 0, TOPIC_NONE, now, out);
+        core_renew(core, CHANGE_TRY, job->number, now, out);
         recorded++;
     }
     return core->backup_at <= core->jobs_used;

@@ -21,5 +21,7 @@ static inline bool backup_holds(const struct job *job)
 void backup_doubt(struct core *core, struct instant now);
 /* Before this start begins: */
 void backup_skip_numbers(struct core *core);
+/* A lease that its worker does not know may be one that was begun, and whose result it was told to forget, since. */
+bool backup_may_have_begun(const struct core *core, const struct lease *lease);
 
 #endif

@@ -2,6 +2,7 @@
  * stand in the ring of their crew (crews.h) and take turns. */
 #include <string.h>
 
+#include "broker/core/backup.h"
 #include "broker/core/crews.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
@@ -51,7 +52,16 @@ static bool names(const struct core_ready *ready, uint64_t lease)
     return false;
 }
 
-/* Leases of this instance that READY did not name were never begun; those it named stay its own. */
+/* A lease of this instance that READY did not name. */
+static void unnamed(struct core *core, struct lease *lease, struct instant now, struct effects *out)
+{
+    if (backup_may_have_begun(core, lease))
+        outcome_lapsed(core, lease, now, out);
+    else
+        outcome_returned(core, lease, now, out); /* it was never begun */
+}
+
+/* Those that READY named stay its own. */
 static void sort_out_leases(struct core *core, uint32_t w, const struct core_ready *ready, struct instant now,
                             struct effects *out)
 {
@@ -61,7 +71,7 @@ static void sort_out_leases(struct core *core, uint32_t w, const struct core_rea
             continue;
         if (!names(ready, lease->id)) {
             if (effects_have_room(out))
-                outcome_returned(core, lease, now, out);
+                unnamed(core, lease, now, out);
             continue;
         }
         if (lease->peer_slot != w)

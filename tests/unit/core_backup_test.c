@@ -133,6 +133,51 @@ START_TEST(what_was_under_way_in_an_old_backup_is_not_tried_by_itself)
 }
 END_TEST
 
+/* Its lease was out when the backup was taken. The worker, which has lived on, may since have been told DONE of it. */
+static uint64_t leased_in_backup(int64_t key_life_ms, struct effect *job)
+{
+    begin();
+    uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    *job = *job_now();
+    rig_forget(rig);
+    rig->options.backup_ms = rig->now.wall_ms;
+    rig->options.key_life_ms = key_life_ms;
+    rig_restart(rig, HOUR_MS);
+    return number;
+}
+
+static void is_tried_again_as_unsettled(bool again)
+{
+    struct effect job;
+    uint64_t number = leased_in_backup(24 * HOUR_MS, &job);
+    uint32_t spent = rig_line(rig, 0).messages_used;
+    if (again)
+        rig_restart(rig, 1000);
+    come_back(); /* naming no lease */
+    struct job_view view = rig_view(rig, number);
+    ck_assert_int_eq(view.state, JOB_QUEUED);
+    ck_assert(view.unsettled);
+    ck_assert_uint_eq(view.line, RIG_LINE);
+    ck_assert(again || rig_line(rig, 0).messages_used == spent);
+    const struct effect *next = job_now();
+    ck_assert_ptr_nonnull(next);
+    struct lease_view lease;
+    ck_assert(core_lease_view(rig->core, next->lease, &lease));
+    ck_assert(lease.unsettled);
+}
+
+START_TEST(what_was_under_way_may_have_been_sent_though_its_worker_does_not_know_it_any_more)
+{
+    is_tried_again_as_unsettled(false);
+}
+END_TEST
+
+START_TEST(what_was_under_way_may_have_been_sent_over_another_restart_too)
+{
+    is_tried_again_as_unsettled(true);
+}
+END_TEST
+
 START_TEST(what_was_not_due_yet_cannot_have_been_sent)
 {
     begin();
@@ -332,6 +377,8 @@ int main(void)
         what_waited_goes_out_in_order_and_unsettled_over_another_restart_too,
         what_may_have_been_sent_longer_ago_than_keys_live_waits_until_it_is_settled,
         what_was_under_way_in_an_old_backup_is_not_tried_by_itself,
+        what_was_under_way_may_have_been_sent_though_its_worker_does_not_know_it_any_more,
+        what_was_under_way_may_have_been_sent_over_another_restart_too,
         what_was_not_due_yet_cannot_have_been_sent,
         what_fell_due_and_expired_while_the_store_was_away_ends_as_unknown,
         what_fell_due_while_the_store_was_away_can_be_settled_before_anything_else,
