@@ -283,6 +283,25 @@ START_TEST(the_webhook_that_echoes_the_key_settles_it_without_a_send)
 }
 END_TEST
 
+START_TEST(the_webhook_settles_it_too_where_a_lease_came_back_unbegun)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    restore(HOUR_MS, 24 * HOUR_MS);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    struct effect job = leased();
+    struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+    rig_tell(rig, 0, REPUTATION_CRITICAL, rig->now.wall_ms);
+    rig_answer(rig, &result);
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_QUEUED);
+    struct core_message_fact fact = {.what = MESSAGE_DELIVERED, .number = number, .event = 4711};
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(end_of(number).state, JOB_SENT);
+}
+END_TEST
+
 START_TEST(one_that_expires_meanwhile_ends_as_unknown_and_is_kept)
 {
     begin();
@@ -385,6 +404,7 @@ int main(void)
         what_fell_due_while_the_store_was_away_goes_out_in_that_order,
         what_waits_for_a_person_stands_in_the_order_in_which_it_fell_due,
         the_webhook_that_echoes_the_key_settles_it_without_a_send,
+        the_webhook_settles_it_too_where_a_lease_came_back_unbegun,
         a_clock_that_is_behind_the_backup_makes_nothing_sure,
         one_that_expires_meanwhile_ends_as_unknown_and_is_kept,
         a_conversation_that_never_had_a_line_has_none_when_its_job_expires_over_a_restart,
