@@ -27,7 +27,7 @@ void core_is_backup(struct core *core, int64_t taken_ms, int64_t key_life_ms)
 static void hold(struct core *core, struct job *job)
 {
     if (job->state == JOB_LEASED) {
-        lease_forget_restored(core, job->parent, job->number);
+        lease_lapse_restored(core, job->parent, job->number);
         job->parent = NOBODY;
     }
     job->state = JOB_QUEUED;

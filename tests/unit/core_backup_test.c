@@ -178,6 +178,47 @@ START_TEST(what_was_under_way_may_have_been_sent_over_another_restart_too)
 }
 END_TEST
 
+/* It has not been told DONE, and goes on saying so. */
+static void late_result_is_believed(bool again)
+{
+    struct effect job;
+    uint64_t number = leased_in_backup(60000, &job);
+    if (again)
+        rig_restart(rig, 1000);
+    come_back();
+    ck_job(number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+    rig_sent(rig, &job);
+    ck_assert_int_eq(end_of(number).state, JOB_SENT);
+}
+
+START_TEST(the_result_of_what_waits_for_a_person_is_believed)
+{
+    late_result_is_believed(false);
+}
+END_TEST
+
+START_TEST(the_result_of_what_waits_for_a_person_is_believed_after_another_restart)
+{
+    late_result_is_believed(true);
+}
+END_TEST
+
+START_TEST(when_a_conversation_was_written_to_last_is_no_other_moment_after_another_restart)
+{
+    begin();
+    uint64_t number = send_known(0, 1, CLASS_TRANSACTIONAL);
+    struct effect first = leased();
+    struct core_result result = rig_result(&first, OUTCOME_RETRY);
+    result.unknown = true;
+    rig_answer(rig, &result);
+    int64_t out_ms = rig_view(rig, number).chat.last_out_ms;
+    restore(HOUR_MS, 60000);
+    ck_assert_int_eq(rig_view(rig, number).chat.last_out_ms, out_ms);
+    rig_restart(rig, 1000);
+    ck_assert_int_eq(rig_view(rig, number).chat.last_out_ms, out_ms);
+}
+END_TEST
+
 START_TEST(what_was_not_due_yet_cannot_have_been_sent)
 {
     begin();
@@ -398,6 +439,9 @@ int main(void)
         what_was_under_way_in_an_old_backup_is_not_tried_by_itself,
         what_was_under_way_may_have_been_sent_though_its_worker_does_not_know_it_any_more,
         what_was_under_way_may_have_been_sent_over_another_restart_too,
+        the_result_of_what_waits_for_a_person_is_believed,
+        the_result_of_what_waits_for_a_person_is_believed_after_another_restart,
+        when_a_conversation_was_written_to_last_is_no_other_moment_after_another_restart,
         what_was_not_due_yet_cannot_have_been_sent,
         what_fell_due_and_expired_while_the_store_was_away_ends_as_unknown,
         what_fell_due_while_the_store_was_away_can_be_settled_before_anything_else,
