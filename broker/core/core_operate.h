@@ -137,7 +137,7 @@ struct core_requeue {
     uint8_t life;      /* of its end */
     unsigned attempts; /* so far */
     bool doubtful;     /* it ended with an unknown outcome: unsettled again as soon as it is tried */
-    uint64_t line;     /* of its last try, which is its line again; 0: never tried */
+    uint64_t line;     /* of its last try, which is its line again; 0: never tried, as far as is known */
     int64_t accepted_at_ms;
     struct core_enqueue job; /* as when it was enqueued; token, index, due_ms and fail_if_held do not count */
 };

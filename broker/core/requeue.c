@@ -43,7 +43,9 @@ static enum code judge(const struct core *core, const struct core_requeue *lette
         return CODE_NOT_ALLOWED;
     if (job_find(core, letter->number) != NOBODY)
         return CODE_NOT_FOUND;
-    if (!enqueue_line_is_known(core, &letter->job) || (letter->doubtful && line_find(core, letter->line) == NO_LINE))
+    /* One of a restored backup may have been sent where nobody knows. */
+    bool lost = letter->doubtful && letter->line != 0 && line_find(core, letter->line) == NO_LINE;
+    if (!enqueue_line_is_known(core, &letter->job) || lost)
         return CODE_UNKNOWN_LINE;
     if (letter->life == UINT8_MAX)
         return CODE_NOT_ALLOWED;

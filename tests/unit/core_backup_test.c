@@ -430,6 +430,37 @@ START_TEST(a_clock_that_is_behind_the_backup_makes_nothing_sure)
 }
 END_TEST
 
+START_TEST(what_expired_without_a_line_can_be_requeued_and_goes_out_unsettled)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
+    ask.expires_ms = rig->now.wall_ms + 2 * HOUR_MS;
+    uint64_t number = accepted(&ask);
+    restore(HOUR_MS, 24 * HOUR_MS);
+    rig_pass(rig, HOUR_MS + 1000);
+    struct change_end end = end_of(number);
+    ck_assert_uint_eq(end.line, 0);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    const struct core_requeue letter = {.number = number,
+                                        .mark = core_requeue_mark(rig->core),
+                                        .life = end.life,
+                                        .attempts = end.attempts,
+                                        .doubtful = true,
+                                        .accepted_at_ms = RIG_START_MS,
+                                        .job = rig_job(1, CLASS_TRANSACTIONAL)};
+    ck_assert_int_eq(core_requeue(rig->core, &letter, false, rig->now, &rig->out), CODE_NONE);
+    rig_keep(rig);
+    rig_forget(rig);
+    struct effect job = leased();
+    struct lease_view view;
+    ck_assert(core_lease_view(rig->core, job.lease, &view));
+    ck_assert_uint_eq(view.number, number);
+    ck_assert(view.unsettled);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -451,6 +482,7 @@ int main(void)
         the_webhook_settles_it_too_where_a_lease_came_back_unbegun,
         a_clock_that_is_behind_the_backup_makes_nothing_sure,
         one_that_expires_meanwhile_ends_as_unknown_and_is_kept,
+        what_expired_without_a_line_can_be_requeued_and_goes_out_unsettled,
         a_conversation_that_never_had_a_line_has_none_when_its_job_expires_over_a_restart,
         a_conversation_that_waited_for_a_line_that_its_job_named_goes_on_waiting_for_that,
         what_is_told_of_a_conversation_that_never_had_a_line_does_not_make_it_a_record,
