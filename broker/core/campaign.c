@@ -29,10 +29,20 @@ uint32_t campaign_find(const struct core *core, uint16_t pool, uint16_t name)
     return name == 0 ? NOBODY : index_find(&core->by_campaign, (uint64_t)pool << 16 | name);
 }
 
+static bool has_free_slot(const struct core *core)
+{
+    return core->campaigns_used + 1 < core->limits.names_max;
+}
+
+bool campaign_has_room(const struct core *core, uint16_t pool, uint16_t name)
+{
+    return name == 0 || has_free_slot(core) || campaign_find(core, pool, name) != NOBODY;
+}
+
 uint32_t campaign_get(struct core *core, uint16_t pool, uint16_t name)
 {
     uint32_t slot = campaign_find(core, pool, name);
-    if (slot != NOBODY || name == 0 || core->campaigns_used + 1 >= core->limits.names_max)
+    if (slot != NOBODY || name == 0 || !has_free_slot(core))
         return slot;
     slot = ++core->campaigns_used;
     core->campaigns[slot].pool = pool;

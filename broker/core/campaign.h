@@ -12,6 +12,8 @@
 /* Both names by their numbers. NOBODY: there is none, or (campaign_get) no room for one more. */
 uint32_t campaign_find(const struct core *core, uint16_t pool, uint16_t name);
 uint32_t campaign_get(struct core *core, uint16_t pool, uint16_t name);
+/* Is there one, or room for it? */
+bool campaign_has_room(const struct core *core, uint16_t pool, uint16_t name);
 uint32_t campaign_of(const struct core *core, const struct job *job);
 void index_campaigns(struct core *core, uint32_t *heads, uint32_t heads_max);
 

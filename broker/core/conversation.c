@@ -45,15 +45,20 @@ uint32_t conversation_find(const struct core *core, uint64_t key)
     return index_find(&core->by_key, key);
 }
 
+bool conversation_has_room(const struct core *core)
+{
+    return core->conversations_free != NOBODY || core->conversations_used < core->limits.conversations_max;
+}
+
 uint32_t conversation_new(struct core *core, uint64_t key, uint32_t pool)
 {
     uint32_t slot = core->conversations_free;
+    if (!conversation_has_room(core))
+        return NOBODY;
     if (slot != NOBODY)
         core->conversations_free = core->conversations[slot].key_next;
-    else if (core->conversations_used < core->limits.conversations_max)
-        slot = ++core->conversations_used;
     else
-        return NOBODY;
+        slot = ++core->conversations_used;
     struct conversation *conversation = &core->conversations[slot];
     memset(conversation, 0, sizeof *conversation);
     core->last_outs[slot] = (struct last_out){0};

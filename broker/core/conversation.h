@@ -11,6 +11,7 @@
 #include "broker/core/state.h"
 
 uint32_t conversation_find(const struct core *core, uint64_t key);
+bool conversation_has_room(const struct core *core); /* for one more */
 /* NOBODY: the table is full. */
 uint32_t conversation_new(struct core *core, uint64_t key, uint32_t pool);
 /* Forgets an idle conversation that never lived anywhere. */

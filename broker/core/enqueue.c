@@ -79,6 +79,21 @@ static bool is_superseded(const struct core *core, const struct core_enqueue *jo
                           job->exported_as >> JOB_SLOT_BITS);
 }
 
+/* Is there room for it, and for what is new with it? */
+static struct refusal judge_room(const struct core *core, const struct core_enqueue *job,
+                                 const struct conversation *conversation)
+{
+    bool housed = conversation == NULL ? conversation_has_room(core)
+                                       : conversation->scheduled < CONVERSATION_SCHEDULED_MAX;
+    if (core->jobs_live >= core->jobs_max)
+        return refuse(CODE_BUSY, NULL);
+    if (!housed || !job_has_room(core))
+        return refuse(CODE_BUSY, NULL);
+    if (!campaign_has_room(core, core->pools[job->pool].name, job->campaign))
+        return refuse(CODE_BUSY, "campaign");
+    return refuse(CODE_NONE, NULL);
+}
+
 /* What depends on the state of things, in the contract's order. */
 static struct refusal judge(const struct core *core, const struct core_enqueue *job,
                             const struct conversation *conversation, bool store_full)
@@ -95,8 +110,8 @@ static struct refusal judge(const struct core *core, const struct core_enqueue *
         return refuse(CODE_NOT_ALLOWED, "message");
     if (is_superseded(core, job, conversation))
         return refuse(CODE_SUPERSEDED, "collapse_key");
-    if (core->jobs_live >= core->jobs_max)
-        return refuse(CODE_BUSY, NULL);
+    if ((refusal = judge_room(core, job, conversation)).code != CODE_NONE)
+        return refusal;
     if (store_full)
         return refuse(CODE_STORE_FULL, NULL);
     return refuse(CODE_NONE, NULL);
@@ -129,13 +144,12 @@ static void adopt_chat(struct core *core, uint32_t at, const struct core_enqueue
         conversation_settle(core, at, now);
 }
 
-/* The conversation of the job, made if need be, and pinned if the job says so. NOBODY: no room. */
-static uint32_t house(struct core *core, uint32_t at, const struct core_enqueue *job, struct instant now)
+uint32_t enqueue_house(struct core *core, const struct core_enqueue *job, struct instant now)
 {
+    uint32_t at = conversation_find(core, job->conversation);
     if (at == NOBODY)
         at = conversation_new(core, job->conversation, job->pool);
-    if (at == NOBODY)
-        return NOBODY;
+    assert(at != NOBODY);
     adopt_chat(core, at, job, now);
     struct conversation *conversation = &core->conversations[at];
     bool placed = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
@@ -149,6 +163,7 @@ static uint32_t house(struct core *core, uint32_t at, const struct core_enqueue 
         if (first != NOBODY) /* a new one has no job yet, and would be dropped */
             conversation_settle(core, at, now);
     }
+    purge_end(core, at); /* nobody is suppressed, or it would not be accepted */
     return at;
 }
 
@@ -223,8 +238,7 @@ static uint32_t accept(struct core *core, uint32_t at, const struct core_enqueue
 {
     ages_note(&core->ages, now.wall_ms, core->next_job);
     uint32_t slot = job_new(core, at);
-    if (slot == NOBODY)
-        return NOBODY;
+    assert(slot != NOBODY);
     struct job *accepted = job_at(core, slot);
     accepted->class = job->class;
     accepted->campaign = job->campaign & 0x7FFF;
@@ -289,24 +303,6 @@ struct refusal enqueue_judge(const struct core *core, const struct core_enqueue 
     return refusal;
 }
 
-struct refusal enqueue_admit(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
-                             uint32_t *out)
-{
-    uint32_t at = conversation_find(core, job->conversation);
-    struct refusal refusal = enqueue_judge(core, job, store_full, now);
-    if (refusal.code != CODE_NONE)
-        return refusal;
-    if (job->campaign != 0 && campaign_get(core, core->pools[job->pool].name, job->campaign) == NOBODY)
-        return refuse(CODE_BUSY, "campaign");
-    at = house(core, at, job, now);
-    if (at != NOBODY)
-        purge_end(core, at); /* nobody is suppressed, or it would not be accepted */
-    if (at == NOBODY)
-        return refuse(CODE_BUSY, NULL);
-    *out = at;
-    return refusal;
-}
-
 bool enqueue_line_is_known(const struct core *core, const struct core_enqueue *job)
 {
     return job->from_line == 0 || pool_has_line(core, job->pool, job->from_line);
@@ -321,19 +317,12 @@ void core_enqueue(struct core *core, const struct core_enqueue *job, bool store_
     }
     if (answers_duplicate(core, job, now, out))
         return;
-    uint32_t at = NOBODY;
-    struct refusal refusal = enqueue_admit(core, job, store_full, now, &at);
+    struct refusal refusal = enqueue_judge(core, job, store_full, now);
     if (refusal.code != CODE_NONE) {
         answer_refusal(core, job, refusal, out);
         return;
     }
-    bool crowded = core->conversations[at].scheduled == CONVERSATION_SCHEDULED_MAX;
-    uint32_t slot = crowded ? NOBODY : accept(core, at, job, now);
-    if (slot == NOBODY) {
-        conversation_settle(core, at, now);
-        answer_refusal(core, job, refuse(CODE_BUSY, NULL), out);
-        return;
-    }
+    uint32_t slot = accept(core, enqueue_house(core, job, now), job, now);
     uint64_t number = core->jobs[slot].number;
     uint32_t old = job->collapse == 0 ? NOBODY : collapse_find(core, slot, job->collapse, now);
     core->totals.accepted_total++;

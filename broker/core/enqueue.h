@@ -13,12 +13,11 @@ struct refusal {
 bool enqueue_line_is_known(const struct core *core, const struct core_enqueue *job);
 /* Has the job's id been used? Then *out says what that means: a duplicate, or another job's. */
 bool enqueue_find_twin(const struct core *core, const struct core_enqueue *job, struct instant now, struct effect *out);
-/* Would it be refused, as far as the state of things goes? */
-struct refusal enqueue_judge(const struct core *core, const struct core_enqueue *job, bool store_full, struct instant now);
 /* What depends on the state of things, in the contract's order: suppression, stickiness, first-message rules, holds,
- * room. CODE_NONE: *conversation is the job's, made and pinned if need be. */
-struct refusal enqueue_admit(struct core *core, const struct core_enqueue *job, bool store_full, struct instant now,
-                             uint32_t *conversation);
+ * room. Changes nothing, and what it has nothing against is not refused afterwards. */
+struct refusal enqueue_judge(const struct core *core, const struct core_enqueue *job, bool store_full, struct instant now);
+/* The conversation of a job that was judged so: made if need be, and pinned if the job says so. */
+uint32_t enqueue_house(struct core *core, const struct core_enqueue *job, struct instant now);
 /* CHANGE_JOB, not marked as an event yet; with the conversation, if the job makes it a known one. */
 struct change *enqueue_record(struct core *core, uint32_t slot, const struct core_enqueue *job, int64_t accepted_at_ms,
                               struct instant now, struct effects *out);

@@ -67,15 +67,20 @@ void job_renumber(struct core *core, uint32_t slot, uint64_t number)
         index_insert(&core->by_revived, slot);
 }
 
+bool job_has_room(const struct core *core)
+{
+    return core->jobs_free != NOBODY || core->jobs_used < core->limits.jobs_max;
+}
+
 static uint32_t take_slot(struct core *core, uint32_t conversation)
 {
     uint32_t slot = core->jobs_free;
+    if (!job_has_room(core))
+        return NOBODY;
     if (slot != NOBODY)
         core->jobs_free = core->jobs[slot].next;
-    else if (core->jobs_used < core->limits.jobs_max)
-        slot = ++core->jobs_used;
     else
-        return NOBODY;
+        slot = ++core->jobs_used;
     struct job *job = &core->jobs[slot];
     memset(job, 0, sizeof *job);
     job->place = NOWHERE;

@@ -12,6 +12,8 @@ enum err job_apply(struct job *job, enum job_event event);
 /* The same for moves that our own logic has made sure of. */
 void job_move(struct job *job, enum job_event event);
 
+/* Is there a free slot? One that has ended may keep its own for a while (job_end). */
+bool job_has_room(const struct core *core);
 /* A fresh slot with the next number; NOBODY: full. */
 uint32_t job_new(struct core *core, uint32_t conversation);
 /* The same with a number that it had before; in any free slot. */

@@ -68,12 +68,11 @@ static void take_line(struct core *core, uint32_t at, uint32_t line, struct inst
         conversation_settle(core, at, now);
 }
 
-/* The slot of the job, not in its conversation yet; NOBODY: full. */
+/* The slot of the job, not in its conversation yet. */
 static uint32_t revive(struct core *core, uint32_t at, const struct core_requeue *letter)
 {
     uint32_t slot = job_revive(core, at, letter->number);
-    if (slot == NOBODY)
-        return NOBODY;
+    assert(slot != NOBODY);
     struct job *job = job_at(core, slot);
     job->class = letter->job.class;
     job->campaign = letter->job.campaign & 0x7FFF;
@@ -97,12 +96,12 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
     struct core_enqueue ask = letter->job;
     ask.fail_if_held = false;
     ask.due_ms = 0;
-    uint32_t at = NOBODY;
-    code = enqueue_admit(core, &ask, store_full, now, &at).code;
+    code = enqueue_judge(core, &ask, store_full, now).code;
     if (code != CODE_NONE)
         return code;
-    if (collapse_waits(core, at, ask.collapse, 0))
+    if (collapse_waits(core, conversation_find(core, ask.conversation), ask.collapse, 0))
         return CODE_SUPERSEDED; /* a newer one has its place */
+    uint32_t at = enqueue_house(core, &ask, now);
     uint32_t line = letter->attempts > 0 || letter->doubtful ? line_find(core, letter->line) : NO_LINE;
     const struct conversation *home = &core->conversations[at];
     bool has_home = (home->flags & (CONVERSATION_PINNED | CONVERSATION_RECORDED)) != 0;
@@ -116,10 +115,6 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
     if (fresh && line != NO_LINE)
         budget_add(&core->lines[line].known.fresh, now.wall_ms, 1, now.wall_ms / BUDGET_BUCKET_MS);
     uint32_t slot = revive(core, at, letter);
-    if (slot == NOBODY) {
-        conversation_settle(core, at, now);
-        return CODE_BUSY;
-    }
     if (line != NO_LINE)
         core->jobs[slot].attempts = letter->attempts > UINT8_MAX ? UINT8_MAX : (uint8_t)letter->attempts;
     if (ask.id_hash != 0 && dedupe_find(core, ask.id_hash) == NULL)

@@ -86,7 +86,8 @@ void conversation_set_aside(struct core *core, uint32_t at, int64_t until_ms)
     wall_timer(core, WALL_CONVERSATION, at, until_ms);
 }
 
-/* Jobs of paused campaigns step out of the way of those behind them. */
+/* Jobs of paused campaigns step out of the way of those behind them, but not into the last place: a job that has been
+ * judged, and is taking its own, finds that free. */
 static void yield_to_others(struct core *core, uint32_t at)
 {
     struct conversation *conversation = &core->conversations[at];
@@ -94,7 +95,7 @@ static void yield_to_others(struct core *core, uint32_t at)
         uint32_t first = conversation_first(core, conversation);
         const struct job *job = &core->jobs[first];
         if (first == NOBODY || job->state != JOB_QUEUED || (job->flags & JOB_YIELDED) != 0 ||
-            !campaign_holds(core, job) || conversation->scheduled == CONVERSATION_SCHEDULED_MAX)
+            !campaign_holds(core, job) || conversation->scheduled >= CONVERSATION_SCHEDULED_MAX - 1)
             return;
         turns_withdraw(core, at, first);
         campaign_yield(core, first);

@@ -1,5 +1,6 @@
 /* core_refusals_test.c — jobs that are not accepted, and recipients who want none: refused at once, or ended where they wait
  * (promise P7; PROTOCOL, Producers). */
+#include "broker/core/state.h"
 #include "broker/core/suppression.h"
 #include "tests/unit/core_jobs_rig.h"
 
@@ -93,6 +94,54 @@ START_TEST(a_full_broker_is_busy_until_a_job_ends)
         ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_NONE);
         rig_free(&rig);
     }
+}
+END_TEST
+
+/* It names a line, and another job of its conversation names none: had it a place, both would wait for that line. */
+static void busy_pins_nobody(struct rig *rig, uint64_t conversation)
+{
+    struct core_enqueue pinned = rig_job(conversation, CLASS_REPLY);
+    struct conversation_view view = {.line = 1};
+    pinned.from_line = RIG_LINE;
+    refused(rig, &pinned, false, CODE_BUSY, NULL);
+    ck_assert(core_conversation_view(rig->core, conversation, &view));
+    ck_assert_uint_eq(view.line, 0);
+}
+
+START_TEST(a_job_for_which_there_is_no_slot_pins_nobody)
+{
+    struct rig_options options = {.limits.jobs_max = 4};
+    struct rig *rig = rig_new(&options);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+    rig_send(rig, 100, CLASS_REPLY);
+    lease_next(rig);
+    rig_tell(rig, 0, REPUTATION_CRITICAL, rig->now.wall_ms + 1);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    uint64_t cancelled = rig_send(rig, 100, CLASS_REPLY);
+    ck_assert_int_eq(cancel(rig, cancelled), CODE_NONE); /* has its slot until the one before it comes back */
+    rig_send(rig, 101, CLASS_REPLY);
+    rig_send(rig, 101, CLASS_REPLY);
+    ck_assert_uint_eq(totals(rig).jobs, 3);
+    busy_pins_nobody(rig, 101);
+    rig_free(&rig);
+}
+END_TEST
+
+START_TEST(a_job_too_many_of_a_conversation_pins_nobody)
+{
+    struct rig_options options = {.limits.jobs_max = CONVERSATION_SCHEDULED_MAX + 10};
+    struct rig *rig = rig_new(&options);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    struct core_enqueue later = rig_job(100, CLASS_REPLY);
+    later.due_ms = rig->now.wall_ms + MINUTE;
+    for (unsigned i = 0; i < CONVERSATION_SCHEDULED_MAX; i++) {
+        ck_assert_int_eq(rig_enqueue(rig, &later).code, CODE_NONE);
+        rig_forget(rig);
+    }
+    refused(rig, &later, false, CODE_BUSY, NULL);
+    busy_pins_nobody(rig, 100);
+    rig_free(&rig);
 }
 END_TEST
 
@@ -217,6 +266,8 @@ int main(void)
     tcase_add_test(tcase, if_held_fail_refuses_what_would_be_held_and_takes_what_only_waits);
     tcase_add_test(tcase, a_link_is_refused_in_a_first_message_only);
     tcase_add_test(tcase, a_full_broker_is_busy_until_a_job_ends);
+    tcase_add_test(tcase, a_job_for_which_there_is_no_slot_pins_nobody);
+    tcase_add_test(tcase, a_job_too_many_of_a_conversation_pins_nobody);
     tcase_add_test(tcase, a_full_store_takes_no_job_but_still_knows_those_it_has);
     tcase_add_test(tcase, a_refusal_for_good_suppresses_all_that_waits_for_the_recipient);
     tcase_add_test(tcase, an_opt_out_ends_what_waits_and_another_recipient_is_not_touched);

@@ -421,6 +421,30 @@ START_TEST(a_dead_letter_whose_place_a_newer_job_has_stays_dead_and_one_that_is_
 }
 END_TEST
 
+START_TEST(a_requeue_that_is_refused_as_superseded_pins_nobody)
+{
+    begin();
+    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
+    ask.from_line = RIG_LINE;
+    uint64_t number = accepted(&ask);
+    struct effect job = leased();
+    struct core_result result = rig_result(&job, OUTCOME_REJECTED);
+    rig_answer(rig, &result);
+    rig_tell(rig, 0, REPUTATION_CRITICAL, rig->now.wall_ms + 1);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    struct core_enqueue newer = rig_job(1, CLASS_TRANSACTIONAL);
+    newer.collapse = 4711;
+    uint64_t waiting = accepted(&newer);
+    struct core_requeue letter = letter_of(number, 1);
+    letter.job.from_line = RIG_LINE;
+    letter.job.collapse = 4711;
+    ck_assert_int_eq(offer(&letter), CODE_SUPERSEDED);
+    ck_assert_uint_eq(rig_view(rig, waiting).line, 0);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    ck_assert_uint_eq(leased().number, waiting); /* on the other line */
+}
+END_TEST
+
 START_TEST(a_requeued_job_counts_in_its_campaign_again)
 {
     begin();
@@ -544,6 +568,7 @@ int main(void)
         a_requeued_job_that_fails_again_is_a_dead_letter_again,
         a_requeue_is_refused_as_an_enqueue_would_be,
         a_dead_letter_whose_place_a_newer_job_has_stays_dead_and_one_that_is_back_gives_way,
+        a_requeue_that_is_refused_as_superseded_pins_nobody,
         a_requeued_job_counts_in_its_campaign_again,
         the_producers_id_goes_on_meaning_the_requeued_job,
         a_requeue_begins_no_conversation_beyond_the_days_number,
