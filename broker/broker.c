@@ -271,6 +271,7 @@ static bool broker_turn(struct broker *broker)
     hear_producers(broker);
     broker->admin_busy = admin_serve(broker->admin, broker->core, broker->now, &broker->effects);
     broker_persist(broker, broker->now, &broker->effects);
+    broker_suppress_again(broker);
     zones_turn(&broker->zones, broker->core, broker->now);
     core_tick(broker->core, broker->now, &broker->effects);
     broker_persist(broker, broker->now, &broker->effects);
@@ -316,7 +317,7 @@ static long timeout_ms(const struct broker *broker, int64_t rest_us)
     next = time_sooner(next, dispatch_next_mono_ms(broker->dispatch));
     next = time_sooner(next, time_sooner(broker->clean_at_ms, admin_next_mono_ms(broker->admin)));
     next = time_sooner(next, outcomes_next_mono_ms(broker->outcomes, now));
-    next = time_sooner(next, broker_erase_next_mono_ms(broker));
+    next = time_sooner(next, time_sooner(broker_erase_next_mono_ms(broker), broker->suppress_ms));
     if (broker->cache != NULL)
         next = time_sooner(next, cache_link_next_mono_ms(broker->cache));
     next = time_sooner(next, notify_next_mono_ms());

@@ -67,6 +67,8 @@ struct broker {
     bool failed; /* a socket was lost: ends with 1, to be started again */
     uint64_t commit;  /* the last that was submitted */
     struct broker_erase erase;
+    uint32_t suppressed_at; /* so far have they been gone through since the start (broker_suppressed.c) ... */
+    int64_t suppress_ms;    /* ... and the next slice is then, steady; TIME_NEVER: that was all */
     struct instant now;
 };
 
@@ -99,6 +101,10 @@ void broker_reload(struct broker *broker); /* SIGHUP */
 bool broker_is_restored(struct broker *broker, bool *restored);
 /* After core_restored(): makes what follows from it durable. False: the log says why. */
 bool broker_take_backup_over(struct broker *broker);
+
+/* ---- broker_suppressed.c ---- */
+/* The next slice of it, if it is time. */
+void broker_suppress_again(struct broker *broker);
 
 /* ---- erase.c ---- */
 /* After what was submitted: a pass over the store begins, or has ended. */

@@ -18,6 +18,14 @@ bool core_record_backup(struct core *core, struct instant now, struct effects *o
 /* After the last change: links everything; the new start's own changes (its random bits come from the shell). */
 void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], struct instant now,
                    struct effects *out);
+/* Keys of the direct conversations that the recipient may have in the account's pools, at most CONF_POOLS_MAX. */
+typedef size_t core_homes(void *self, uint32_t account, const char *handle, uint64_t *out);
+/* After core_restored(), a slice each time, until it answers false: what was to end for a recipient's sake when the last run
+ * ended (a long list, what was leased) ends as it would have then. That somebody is suppressed says nothing of their
+ * conversations, so all who are have to be gone through, unless nothing waits; `*at` is how far, 0 begins. Of whom no
+ * name is kept what waits ends when it has its turn (core_lease_suppressed()). */
+bool core_suppress_again(struct core *core, uint32_t *at, core_homes *homes, void *self, struct instant now,
+                         struct effects *out);
 bool core_is_live(const struct core *core, enum change_kind kind, uint64_t key, uint64_t place);
 /* What is over still tells something: an accepted job, of the id that is remembered. */
 bool core_wants(const struct core *core, const struct change *change);

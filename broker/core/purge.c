@@ -4,10 +4,13 @@
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
+#include "broker/core/suppression.h"
 
 #define LIST_MAX     2048  /* jobs of one list that are ended at once */
 #define LOOK_MAX     16384 /* jobs looked at in a slice */
 #define SLICE_GAP_MS 1
+#define AGAIN_MAX    512  /* homes that are looked for in a slice, after a start ... */
+#define AGAIN_ENDS   4096 /* ... and about as many jobs ended */
 
 static const struct job_ending ending = {.event = EV_SUPPRESS, .code = CODE_OPTED_OUT};
 
@@ -123,4 +126,22 @@ void purge_slice(struct core *core, struct instant now, struct effects *out)
     }
     if (core->purge_left > 0)
         mono_timer(core, MONO_PURGE, 0, now.mono_ms + SLICE_GAP_MS);
+}
+
+bool core_suppress_again(struct core *core, uint32_t *at, core_homes *homes, void *self, struct instant now,
+                         struct effects *out)
+{
+    uint64_t keys[CONF_POOLS_MAX];
+    size_t said = out->change_count;
+    for (size_t looked = 0; looked < AGAIN_MAX && out->change_count < said + AGAIN_ENDS && effects_have_room(out); looked++) {
+        struct suppression_view view;
+        if (core->jobs_live == 0 || *at >= core->suppressed_used)
+            return false;
+        if (!suppression_read(core, ++*at, &view) || view.text.recipient[0] == '\0')
+            continue;
+        size_t count = homes(self, view.account, view.text.recipient, keys);
+        purge_all(core, keys, count, now, out);
+        looked += count;
+    }
+    return true;
 }

@@ -419,6 +419,16 @@ static struct suppression_view view_of(const struct core *core, uint32_t account
     return view;
 }
 
+bool suppression_read(const struct core *core, uint32_t slot, struct suppression_view *out)
+{
+    const struct suppressed *suppressed = &core->suppressed[slot];
+    uint32_t account = suppressed->key == 0 ? UINT32_MAX : core_account_named(core, suppressed->account);
+    if (account == UINT32_MAX)
+        return false;
+    *out = view_of(core, account, suppressed);
+    return true;
+}
+
 bool core_suppression_view(const struct core *core, uint32_t account, uint64_t recipient, struct suppression_view *out)
 {
     const struct suppressed *suppressed = find(core, recipient);

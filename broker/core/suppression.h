@@ -29,6 +29,8 @@ bool suppression_lift(struct core *core, uint64_t recipient, const char *handle,
 void suppression_lift_kept(struct core *core, const uint64_t *conversations, size_t count, int64_t at_ms,
                            struct instant now, struct effects *out);
 void suppression_restore(struct core *core, const struct change_suppression *change);
+/* Who is in that slot of the table. False: nobody, or of an account that is not configured. */
+bool suppression_read(const struct core *core, uint32_t slot, struct suppression_view *out);
 /* Writes its present value anew, if it still holds. */
 void suppression_renew(struct core *core, uint64_t recipient, struct instant now, struct effects *out);
 void index_suppressed(struct core *core, uint32_t *heads, uint32_t heads_max);

@@ -80,8 +80,28 @@ START_TEST(a_reply_in_flight_before_a_job_whose_wait_was_over_survives_a_restart
 }
 END_TEST
 
+START_TEST(what_was_leased_to_somebody_suppressed_since_ends_after_a_restart_too)
+{
+    begin(NULL, NULL, 1);
+    program_signal(&rig.worker[0], SIGSTOP);
+    producer_enqueue(&producer, "{\"id\":\"stopped\",\"to\":\"+14155560003\"," TEXT "}", number, NULL);
+    producer_enqueue(&producer, "{\"id\":\"other\",\"to\":\"+14155560004\"," TEXT "}", number, NULL);
+    AWAIT(producer_is(&producer, "stopped", "leased", NULL), "the worker gets no job");
+    cJSON_Delete(rig_operate(&rig, "PUT", "/v1/suppressions/default/+14155560003", "{\"reason\":\"test\"}"));
+    cJSON_Delete(rig_operate(&rig, "POST", "/v1/pause", "{\"reason\":\"test\"}")); /* it would end when it has its turn */
+    MUST(producer_is(&producer, "stopped", "leased", NULL), "it has come back before the restart");
+    restart_by_force();
+    program_signal(&rig.worker[0], SIGCONT);
+    AWAIT(producer_is(&producer, "stopped", "suppressed", NULL), "it does not end");
+    AWAIT(producer_is(&producer, "other", "held", "paused"), "what is another's does not wait");
+    MUST(rig_accepted(&rig) == 0, "%lld messages", (long long)rig_accepted(&rig));
+    end();
+}
+END_TEST
+
 int main(void)
 {
     return RUN_TESTS("restart", 30, a_placement_that_nobody_began_is_undone_after_a_restart_too,
-                     a_reply_in_flight_before_a_job_whose_wait_was_over_survives_a_restart);
+                     a_reply_in_flight_before_a_job_whose_wait_was_over_survives_a_restart,
+                     what_was_leased_to_somebody_suppressed_since_ends_after_a_restart_too);
 }

@@ -63,6 +63,9 @@ static void start(struct rig *rig)
     for (bool more = rig->options.backup_ms != 0; more; rig_keep(rig))
         more = core_record_backup(rig->core, rig->now, &rig->out);
     rig->options.backup_ms = 0;
+    uint32_t at = 0;
+    for (bool more = rig->options.homes_of != NULL; more; rig_keep(rig))
+        more = core_suppress_again(rig->core, &at, rig->options.homes_of, rig->options.self, rig->now, &rig->out);
 }
 
 static struct rig *empty_rig(const struct rig_options *options)

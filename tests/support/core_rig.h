@@ -35,6 +35,7 @@ struct rig_options {
     bool hold_commits;         /* the test calls rig_commit() itself; else every step is durable at once */
     /* What the edge reads from the store before it hands a job out; NULL: nobody is asked for. */
     uint64_t (*recipient_of)(void *self, uint64_t number);
+    core_homes *homes_of; /* whose conversations are whose; NULL: nobody ever asks */
     /* Sees the changes of each step before the rig keeps them. Who has it keeps them in a store of its own, which tells
      * the core of places; NULL: the rig does. */
     void (*persist)(void *self, const struct effects *out);

@@ -1,9 +1,12 @@
 /* core_purge_test.c — a keyword stops everything that waits for its sender, wherever it waits, and the later of two words
  * counts (linq-api.md 5.4); so does a chat that opted out. What was to end does so over a restart, too. */
+#include <string.h>
+
 #include "broker/core/effects.h"
 #include "tests/unit/core_suite.h"
 
 #define RECIPIENT 7000
+#define HANDLE    "+14155550107"
 #define HOUR_MS   INT64_C(3600000)
 
 /* The direct conversations of one recipient: pools a and b; 3 is a group with them in pool a. */
@@ -26,7 +29,7 @@ static void writes(bool keyword, int64_t at_ms, bool reconciled)
     struct core_message_fact fact = {.token = 3,
                                      .event = ++rig->polls + (UINT64_C(1) << 43),
                                      .recipient = RECIPIENT,
-                                     .handle = "+14155550107",
+                                     .handle = HANDLE,
                                      .homes = homes,
                                      .home_count = 2,
                                      .line = RIG_LINE,
@@ -221,6 +224,112 @@ START_TEST(a_keyword_that_was_recovered_counts_and_a_recovered_message_lifts_not
 }
 END_TEST
 
+/* ---- over a restart ---- */
+
+static unsigned asked; /* for whose homes */
+
+static size_t homes_of(void *self, uint32_t account, const char *handle, uint64_t *out)
+{
+    (void)self;
+    (void)account;
+    asked++;
+    bool theirs = strcmp(handle, HANDLE) == 0;
+    memcpy(out, homes, theirs ? sizeof homes : 0);
+    return theirs ? sizeof homes / sizeof *homes : 0;
+}
+
+static void restart(void)
+{
+    rig->options.homes_of = homes_of;
+    rig_restart(rig, 1000);
+}
+
+START_TEST(a_long_backlog_ends_though_a_restart_comes_between)
+{
+    enum { JOBS = 9000 };
+    begin_with(POOLS, 2);
+    for (int i = 0; i < JOBS; i++)
+        send_to(1 + (uint64_t)i % 2, i % 3 == 0 ? rig->now.wall_ms + HOUR_MS : 0);
+    writes(true, rig->now.wall_ms, false);
+    ck_assert_uint_lt(rig_records(rig, CHANGE_END, 0, 0), JOBS);
+    restart();
+    rig_pass(rig, 100);
+    ck_assert_uint_eq(rig_records(rig, CHANGE_END, 0, 0), JOBS);
+}
+END_TEST
+
+START_TEST(what_was_leased_ends_when_it_comes_back_after_a_restart)
+{
+    begin_with(POOLS, 2);
+    rig_worker(rig, 1, 1);
+    uint64_t number = send_to(2, 0).number;
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_job_told(rig).number, number);
+    writes(true, rig->now.wall_ms, false);
+    rig_tell(rig, 1, REPUTATION_CRITICAL, rig->now.wall_ms); /* else it would end when it has its turn */
+    restart();
+    rig_worker(rig, 1, 1);
+    ck_job(number, JOB_NONE, REASON_NONE);
+    ck_assert_int_eq(end_of(number).state, JOB_SUPPRESSED);
+}
+END_TEST
+
+START_TEST(who_comes_back_after_a_restart_is_told_again_of_an_opt_out)
+{
+    begin_with(POOLS, 2);
+    rig_worker(rig, 1, 1);
+    send_to(1, 0);
+    struct effect job = leased();
+    writes(true, rig->now.wall_ms, false);
+    restart();
+    rig_forget(rig);
+    const struct core_ready ready = {
+        .peer = 1, .instance = 1001, .slots = 1, .leases = &job.lease, .lease_count = 1, .worker = "w"};
+    core_worker_ready(rig->core, &ready, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+}
+END_TEST
+
+static void suppress_many(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const struct core_suppress suppress = {
+            .token = 5, .recipient = RECIPIENT + i, .handle = HANDLE, .reason = "by letter", .by = "ops"};
+        core_suppress(rig->core, &suppress, rig->now, &rig->out);
+        rig_keep(rig);
+    }
+}
+
+START_TEST(after_a_restart_the_suppressed_are_gone_through_in_slices)
+{
+    enum { COUNT = 2000, HOMES_AT_ONCE = 600 };
+    begin_with(POOLS, 2);
+    suppress_many(COUNT);
+    send_to(3, 0);
+    rig_restart(rig, 1000);
+    uint32_t at = 0;
+    asked = 0;
+    for (bool more = true; more;) {
+        unsigned before = asked;
+        more = core_suppress_again(rig->core, &at, homes_of, NULL, rig->now, &rig->out);
+        ck_assert_uint_lt((asked - before) * sizeof homes / sizeof *homes, HOMES_AT_ONCE);
+        rig_keep(rig);
+    }
+    ck_assert_uint_eq(asked, COUNT);
+}
+END_TEST
+
+START_TEST(after_a_restart_nobody_is_asked_for_while_nothing_waits)
+{
+    begin_with(POOLS, 2);
+    suppress_many(10);
+    asked = 0;
+    restart();
+    ck_assert_uint_eq(asked, 0);
+}
+END_TEST
+
 START_TEST(what_waits_in_a_chat_that_opted_out_ends_though_a_restart_comes_between)
 {
     enum { JOBS = 5000 };
@@ -248,6 +357,11 @@ int main(void)
         their_next_message_lets_them_be_written_to_again,
         of_two_words_that_cross_the_later_counts,
         a_keyword_that_was_recovered_counts_and_a_recovered_message_lifts_nothing,
+        a_long_backlog_ends_though_a_restart_comes_between,
+        what_was_leased_ends_when_it_comes_back_after_a_restart,
+        who_comes_back_after_a_restart_is_told_again_of_an_opt_out,
+        after_a_restart_the_suppressed_are_gone_through_in_slices,
+        after_a_restart_nobody_is_asked_for_while_nothing_waits,
         what_waits_in_a_chat_that_opted_out_ends_though_a_restart_comes_between,
     };
     return run_suite("core_purge", tests, sizeof tests / sizeof *tests);
