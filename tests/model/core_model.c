@@ -242,6 +242,7 @@ static void run_seed(uint64_t seed, uint64_t events)
                                   .seed = seed,
                                   .hold_commits = true,
                                   .recipient_of = world_recipient_of,
+                                  .homes_of = naive_homes_of,
                                   .self = &run.world,
                                   .limits = {.jobs_max = 4096,
                                              .conversations_max = 256,

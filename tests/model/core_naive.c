@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Small and quick, so that every limit is reached within a run. Pool 0 has what no other names. */
 const char naive_conf[] =
@@ -70,6 +71,25 @@ uint64_t naive_key(uint32_t conversation)
 uint64_t naive_recipient(uint32_t conversation)
 {
     return conversation % 11 == 0 ? 0 : 500000 + conversation;
+}
+
+const char *naive_handle(uint32_t conversation)
+{
+    static char handles[NAIVE_CONVERSATIONS][16];
+    snprintf(handles[conversation], sizeof handles[conversation], "+1415555%04u", conversation % 10000);
+    return handles[conversation];
+}
+
+size_t naive_homes_of(void *self, uint32_t account, const char *handle, uint64_t *out)
+{
+    (void)self;
+    (void)account;
+    for (uint32_t conversation = 0; conversation < NAIVE_CONVERSATIONS; conversation++) {
+        *out = naive_key(conversation);
+        if (strcmp(handle, naive_handle(conversation)) == 0)
+            return 1;
+    }
+    return 0;
 }
 
 const struct conf_policy *naive_policy(const struct rig *rig, uint32_t pool)

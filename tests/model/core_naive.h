@@ -109,6 +109,8 @@ uint32_t naive_pool_of(uint32_t conversation);
 uint32_t naive_account_of(uint32_t pool);
 uint64_t naive_key(uint32_t conversation);       /* as given to the core */
 uint64_t naive_recipient(uint32_t conversation); /* 0: a group */
+const char *naive_handle(uint32_t conversation); /* the recipient's name */
+size_t naive_homes_of(void *self, uint32_t account, const char *handle, uint64_t *out);
 const struct conf_policy *naive_policy(const struct rig *rig, uint32_t pool);
 
 struct naive_job *naive_job(struct naive *naive, uint64_t number);         /* NULL: not live */

@@ -227,6 +227,14 @@ static void check_pool(const struct naive *naive, struct rig *rig, uint32_t pool
                   (unsigned long long)unplaced);
 }
 
+/* It has ended by now: at once, but for what is not in its conversation's list. */
+static void check_suppressed(const struct naive *naive, const struct naive_job *job)
+{
+    bool may_be_sent = job->unsettled || job->doubtful;
+    REFUSE_UNLESS(job->place != NAIVE_WAITING || may_be_sent || !naive_is_suppressed(naive, naive_recipient(job->conversation)),
+                  "job %llu waits though its recipient is suppressed", (unsigned long long)job->number);
+}
+
 void naive_check_all(struct naive *naive, struct rig *rig)
 {
     uint64_t live = 0, scheduled = 0, leased = 0;
@@ -237,6 +245,7 @@ void naive_check_all(struct naive *naive, struct rig *rig)
         scheduled += naive->jobs[i].place == NAIVE_SCHEDULED;
         leased += naive->jobs[i].place == NAIVE_LEASED;
         naive_check_job(naive, rig, &naive->jobs[i]);
+        check_suppressed(naive, &naive->jobs[i]);
     }
     struct core_status status;
     core_status_read(rig->core, rig->now, &status);

@@ -8,7 +8,7 @@ void event_suppress(void)
     struct core_suppress suppress = {.token = 13,
                                      .account = naive_account_of(naive_pool_of(at)),
                                      .recipient = naive_recipient(at),
-                                     .handle = "+14155550101",
+                                     .handle = naive_handle(at),
                                      .reason = "r",
                                      .by = "ops",
                                      .conversations = &key,

@@ -102,6 +102,7 @@ void event_message(void)
         fact.opt_out = run_chance(15);
         fact.at_ms -= run_chance(20) ? (int64_t)run_draw(120000) : 0;
         if (fact.recipient != 0) {
+            fact.handle = naive_handle(conversation);
             fact.homes = &home;
             fact.home_count = 1;
         }

@@ -272,6 +272,7 @@ static void draw_result(struct world *world, struct held *held)
         result->malformed = world_draw(world, 10) == 0;
     }
     result->recipient = result->suppress == SUPPRESS_NONE ? 0 : naive_recipient(conversation);
+    result->handle = naive_handle(conversation);
 }
 
 struct held *world_answer(struct world *world, const struct rig *rig, struct core_result *out)
