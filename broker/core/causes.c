@@ -1,5 +1,6 @@
 /* causes.c — all that stops or slows a line, or keeps a job from it, in the contract's order of reasons: decide.c tells the
  * first one only. For views; changes nothing. */
+#include "broker/core/backup.h"
 #include "broker/core/campaign.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
@@ -156,6 +157,18 @@ static void add_own_pauses(struct causes *causes, const struct conversation *con
         add_verdict(causes, decide_pause(core, REASON_CONVERSATION_PAUSED, PAUSE_CONVERSATION, conversation->key));
 }
 
+/* Its own try's, or that of the first of its conversation. */
+static void add_unknown(struct causes *causes, const struct job *job, uint32_t first)
+{
+    const struct job *before = &causes->core->jobs[first];
+    int64_t due_ms = job_due_ms(before);
+    bool unsettled = first != NOBODY && (before->flags & JOB_UNSETTLED) != 0;
+    if (backup_holds(job) || (unsettled && backup_holds(before)))
+        add(causes, REASON_OUTCOME_UNKNOWN, 0);
+    else if (unsettled)
+        add(causes, REASON_OUTCOME_UNKNOWN, due_ms > causes->now.wall_ms ? due_ms : 0);
+}
+
 static void add_chat(struct causes *causes, const struct chat_wait *wait)
 {
     if (wait->reason != REASON_NONE)
@@ -167,7 +180,8 @@ static void add_order(struct causes *causes, const struct conversation *conversa
     const struct core *core = causes->core;
     const struct job *job = &core->jobs[slot];
     uint32_t first = conversation_first(core, conversation);
-    if (job_due_ms(job) > causes->now.wall_ms && (job->flags & JOB_WIDE) == 0 && job->state == JOB_QUEUED)
+    bool waits = job->state == JOB_QUEUED && job_due_ms(job) > causes->now.wall_ms && !backup_holds(job);
+    if (waits && (job->flags & JOB_WIDE) == 0)
         add(causes, REASON_RETRY_BACKOFF, job_due_ms(job));
     if (first != slot && job_is_listed(job) && !job_state_is_final(core->jobs[first].state))
         add(causes, REASON_CONVERSATION_BUSY, 0);
@@ -209,15 +223,13 @@ bool core_job_causes(const struct core *core, uint64_t number, size_t line_at, s
     if (job->state == JOB_LEASED)
         return true;
     uint32_t first = conversation_first(core, conversation);
-    bool unsettled = first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0;
     const struct chat_wait wait = chat_wait(core, conversation, job, now);
     add_places(&causes, conversation, (uint32_t)line_at);
     if (job->state == JOB_SCHEDULED)
         add(&causes, REASON_NOT_YET_DUE, job_due_ms(job));
     add_pauses(&causes, line, conversation->pool);
     add_own_pauses(&causes, conversation, job);
-    if (unsettled)
-        add(&causes, REASON_OUTCOME_UNKNOWN, job_due_ms(&core->jobs[first]) > now.wall_ms ? job_due_ms(&core->jobs[first]) : 0);
+    add_unknown(&causes, job, first);
     if (wait.reason == REASON_CONVERSATION_CRITICAL)
         add_chat(&causes, &wait);
     add_closers(&causes, line);

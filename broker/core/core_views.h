@@ -111,7 +111,7 @@ struct shape_job {
 struct waiting_job {
     size_t line;     /* that its conversation lives on, or is pinned to; SIZE_MAX: none yet */
     uint64_t order;  /* its place in the order of acceptance, and of falling due */
-    bool is_unknown; /* its last try had an outcome that nobody knows */
+    bool is_unknown; /* its last try had an outcome that nobody knows, or it waits for a person to say (backup.h) */
 };
 /* The jobs that are due and wait, from slot *cursor on (0 first), at most `limit` visited slots. Advances *cursor; false:
  * the end was reached. */

@@ -202,8 +202,10 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return because_until(REASON_NOT_YET_DUE, job_due_ms(job));
     if ((verdict = by_pause(core, job, conversation)).reason != REASON_NONE)
         return verdict;
+    if (backup_holds(job))
+        return because(REASON_OUTCOME_UNKNOWN);
     if (first_unsettled)
-        return because_until(REASON_OUTCOME_UNKNOWN, waits && !backup_holds(job) ? job_due_ms(job) : 0);
+        return because_until(REASON_OUTCOME_UNKNOWN, waits ? job_due_ms(job) : 0);
     struct chat_wait wait = chat_wait(core, conversation, job, now);
     if (wait.reason == REASON_CONVERSATION_CRITICAL)
         return because(wait.reason);
@@ -211,8 +213,6 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return verdict;
     if ((verdict = decide_provider(core, pool->account, now)).reason != REASON_NONE)
         return verdict;
-    if (backup_holds(job))
-        return because(REASON_OUTCOME_UNKNOWN);
     if (waits && (job->flags & JOB_WIDE) == 0)
         return because_until(REASON_RETRY_BACKOFF, job_due_ms(job));
     if (wait.reason != REASON_NONE)

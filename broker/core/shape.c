@@ -1,6 +1,7 @@
 /* shape.c — the backlog job by job for GET /v1/shape: where each waits, how old it is and what stops it, as far as that can
  * be told without looking at the jobs around it. Changes nothing. */
 #include "broker/core/ages.h"
+#include "broker/core/backup.h"
 #include "broker/core/campaign.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
@@ -32,6 +33,11 @@ static unsigned age_of(const struct core *core, const struct core_shape *shape, 
     return age;
 }
 
+static bool is_unknown(const struct job *job)
+{
+    return (job->flags & JOB_UNSETTLED) != 0 || backup_holds(job);
+}
+
 /* What stops the job or its conversation alone; NONE: nothing does. */
 static enum reason own_reason(const struct core *core, const struct conversation *conversation, const struct job *job,
                               struct instant now)
@@ -42,7 +48,7 @@ static enum reason own_reason(const struct core *core, const struct conversation
         return REASON_CAMPAIGN_PAUSED;
     if ((conversation->flags & CONVERSATION_PAUSED) != 0)
         return REASON_CONVERSATION_PAUSED;
-    if ((job->flags & JOB_UNSETTLED) != 0)
+    if (is_unknown(job))
         return REASON_OUTCOME_UNKNOWN;
     if (conversation->health == CHAT_CRITICAL || conversation->health == CHAT_OPTED_OUT)
         return REASON_CONVERSATION_CRITICAL;
@@ -104,7 +110,7 @@ bool core_waiting_walk(const struct core *core, uint32_t *cursor, uint32_t limit
         bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
         const struct waiting_job waiting = {.line = on_line ? conversation->line : SIZE_MAX,
                                             .order = job_order(core, job),
-                                            .is_unknown = (job->flags & JOB_UNSETTLED) != 0};
+                                            .is_unknown = is_unknown(job)};
         visit(self, &waiting);
     }
     *cursor = slot;

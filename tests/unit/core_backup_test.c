@@ -461,6 +461,64 @@ START_TEST(what_expired_without_a_line_can_be_requeued_and_goes_out_unsettled)
 }
 END_TEST
 
+static void count_unknown(void *self, const struct shape_job *job)
+{
+    *(unsigned *)self += job->reason == REASON_OUTCOME_UNKNOWN;
+}
+
+static void count_waiting_unknown(void *self, const struct waiting_job *job)
+{
+    *(unsigned *)self += job->is_unknown;
+}
+
+static unsigned unknown_in_shape(void)
+{
+    struct core_shape shape;
+    uint8_t reasons[8];
+    unsigned unknown = 0;
+    core_shape_begin(rig->core, rig->now, &shape);
+    ck_assert_uint_eq(core_shape_lines(rig->core, &shape, reasons, 8, 8), 0);
+    ck_assert(!core_shape_walk(rig->core, &shape, reasons, 8, 100, count_unknown, &unknown));
+    return unknown;
+}
+
+static void ck_waits_for_a_person(uint64_t number)
+{
+    struct cause causes[CAUSES_MAX];
+    size_t count;
+    ck_job(number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(rig_view(rig, number).release_at_ms, 0);
+    ck_assert(core_job_causes(rig->core, number, 0, rig->now, causes, &count));
+    ck_assert_uint_gt(count, 1);
+    ck_assert_int_eq(causes[0].reason, REASON_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(causes[0].release_at_ms, 0);
+    for (size_t i = 1; i < count; i++)
+        ck_assert_int_gt(causes[i].reason, REASON_OUTCOME_UNKNOWN);
+    for (size_t i = 1; i < count; i++)
+        ck_assert_int_ne(causes[i].reason, REASON_RETRY_BACKOFF);
+}
+
+/* Its line is held, too, but that is not what it waits for. */
+START_TEST(what_waits_for_a_person_says_so_in_every_view)
+{
+    begin();
+    uint64_t was_leased = send_known(0, 1, CLASS_TRANSACTIONAL);
+    leased();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    uint64_t waited = send_known(0, 2, CLASS_TRANSACTIONAL);
+    restore(HOUR_MS, 60000);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    rig_tell(rig, 0, REPUTATION_CRITICAL, rig->now.wall_ms);
+    ck_waits_for_a_person(was_leased);
+    ck_waits_for_a_person(waited);
+    ck_assert_uint_eq(unknown_in_shape(), 2);
+    uint32_t cursor = 0;
+    unsigned unknown = 0;
+    core_waiting_walk(rig->core, &cursor, 100, count_waiting_unknown, &unknown);
+    ck_assert_uint_eq(unknown, 2);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -482,6 +540,7 @@ int main(void)
         the_webhook_settles_it_too_where_a_lease_came_back_unbegun,
         a_clock_that_is_behind_the_backup_makes_nothing_sure,
         one_that_expires_meanwhile_ends_as_unknown_and_is_kept,
+        what_waits_for_a_person_says_so_in_every_view,
         what_expired_without_a_line_can_be_requeued_and_goes_out_unsettled,
         a_conversation_that_never_had_a_line_has_none_when_its_job_expires_over_a_restart,
         a_conversation_that_waited_for_a_line_that_its_job_named_goes_on_waiting_for_that,
