@@ -150,6 +150,15 @@ struct change_end {
     int64_t expires_told; /* as change_try's: a re-date may have changed it since it was accepted */
 };
 
+/* Nothing was sent yet there where the conversation moved to ... */
+enum unbegun {
+    UNBEGUN_NOT,
+    UNBEGUN_PINNED, /* ... on purpose: it waits for that line */
+    UNBEGUN_PLACED, /* ... because that line took it: it lives there only as long as a try of it does. No broker wrote
+                     * this before the others: one that old does not read the record */
+    UNBEGUN_COUNT
+};
+
 struct change_conversation {
     uint64_t key; /* keyed hash of pool and recipients */
     uint64_t line;
@@ -158,7 +167,7 @@ struct change_conversation {
     uint8_t health, streak;
     int64_t health_at_ms, last_out_ms, last_in_ms;
     bool forgotten_chat;
-    bool unbegun; /* it was moved there on purpose, and nothing was sent there yet */
+    uint8_t unbegun; /* enum unbegun */
     uint64_t as_of; /* the next event's number when it was written: ends of jobs from it on know more; 0: not told */
     /* its newest message out, if that has no answer yet (struct last_out); day 0: it has */
     uint16_t waits_day, waits_campaign;

@@ -102,17 +102,42 @@ void conversation_set_chat(struct core *core, uint32_t slot, uint64_t chat_hash)
     index_insert(&core->by_chat, slot);
 }
 
-#define CHAT_LOST UINT32_MAX /* as `chat_next`, which without a chat links nothing */
+/* As `chat_next`, which without a chat links nothing: the chat is lost, and since then nothing was sent. */
+#define CHAT_LOST    UINT32_MAX
+#define CHAT_UNBEGUN (UINT32_MAX - 1)
 
 void conversation_lose_chat(struct core *core, uint32_t slot)
 {
+    bool unbegun = conversation_is_unbegun(&core->conversations[slot]);
     conversation_set_chat(core, slot, 0);
-    core->conversations[slot].chat_next = CHAT_LOST;
+    core->conversations[slot].chat_next = unbegun ? CHAT_UNBEGUN : CHAT_LOST;
+}
+
+void conversation_begin_anew(struct core *core, uint32_t slot)
+{
+    conversation_set_chat(core, slot, 0);
+    core->conversations[slot].chat_next = CHAT_UNBEGUN;
+}
+
+void conversation_begin(struct core *core, uint32_t slot)
+{
+    if (conversation_is_unbegun(&core->conversations[slot]))
+        core->conversations[slot].chat_next = CHAT_LOST;
+}
+
+bool conversation_is_unbegun(const struct conversation *conversation)
+{
+    return (conversation->flags & CONVERSATION_CHAT) == 0 && conversation->chat_next == CHAT_UNBEGUN;
+}
+
+static bool has_lost_chat(const struct conversation *conversation)
+{
+    return conversation->chat_next == CHAT_LOST || conversation->chat_next == CHAT_UNBEGUN;
 }
 
 void conversation_find_begun(struct core *core, uint32_t slot)
 {
-    if (core->conversations[slot].chat_next == CHAT_LOST)
+    if (has_lost_chat(&core->conversations[slot]))
         core->conversations[slot].chat_next = NOBODY;
 }
 
@@ -120,7 +145,7 @@ bool conversation_has_begun(const struct conversation *conversation)
 {
     if ((conversation->flags & CONVERSATION_CHAT) != 0)
         return true;
-    return (conversation->flags & CONVERSATION_RECORDED) != 0 && conversation->chat_next != CHAT_LOST;
+    return (conversation->flags & CONVERSATION_RECORDED) != 0 && !has_lost_chat(conversation);
 }
 
 bool conversation_has_chat(const struct conversation *conversation, uint64_t chat_hash)

@@ -19,6 +19,10 @@ void conversation_drop(struct core *core, uint32_t conversation);
 void conversation_set_chat(struct core *core, uint32_t conversation, uint64_t chat_hash); /* 0: forgets it */
 /* The provider knows its chat no more: the next message is the first one of another. */
 void conversation_lose_chat(struct core *core, uint32_t conversation);
+/* It leaves its line, and its chat there: nothing was sent yet where it goes. Then something was, or may have been. */
+void conversation_begin_anew(struct core *core, uint32_t conversation);
+void conversation_begin(struct core *core, uint32_t conversation);
+bool conversation_is_unbegun(const struct conversation *conversation);
 /* The provider has a chat there after all, if we do not know its id. */
 void conversation_find_begun(struct core *core, uint32_t conversation);
 /* Is there a chat already, as far as we know? Else its next message is a first one. */

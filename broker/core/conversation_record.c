@@ -3,6 +3,15 @@
 
 #include "broker/core/conversation.h"
 
+static enum unbegun unbegun_of(const struct conversation *conversation)
+{
+    bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
+    bool pinned = (conversation->flags & CONVERSATION_PINNED) != 0;
+    if (!conversation_is_unbegun(conversation) && (bound || !pinned))
+        return UNBEGUN_NOT;
+    return pinned ? UNBEGUN_PINNED : UNBEGUN_PLACED;
+}
+
 void conversation_record(struct core *core, uint32_t at, const struct conversation_news *news, struct instant now,
                          struct effects *out)
 {
@@ -22,7 +31,7 @@ void conversation_record(struct core *core, uint32_t at, const struct conversati
         .last_in_ms = minute_ms(conversation->last_in),
         .forgotten_chat = news->forgotten_chat ||
                           ((conversation->flags & CONVERSATION_RECORDED) != 0 && !conversation_has_begun(conversation)),
-        .unbegun = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == CONVERSATION_PINNED,
+        .unbegun = (uint8_t)unbegun_of(conversation),
         .as_of = core->next_seq,
     };
     const struct last_out *last = &core->last_outs[at];

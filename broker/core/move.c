@@ -83,7 +83,7 @@ void move_settle(struct core *core, uint32_t at, struct instant now)
 static void lose_chat(struct core *core, uint32_t at)
 {
     struct conversation *conversation = &core->conversations[at];
-    conversation_lose_chat(core, at);
+    conversation_begin_anew(core, at);
     core->last_outs[at].waits = false; /* that was another line's */
     if (conversation->health != CHAT_OPTED_OUT) { /* that was the old chat's */
         conversation->health = CHAT_UNKNOWN;

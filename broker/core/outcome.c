@@ -57,13 +57,22 @@ static void record_conversation(struct core *core, uint32_t at, uint32_t slot, c
     conversation_record(core, at, &news, now, out);
 }
 
+/* Something was sent where it lives, or may have been. True: its record does not say so yet. */
+static bool begins(struct core *core, uint32_t at)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    bool first = (conversation->flags & CONVERSATION_RECORDED) == 0 || conversation_is_unbegun(conversation);
+    conversation_begin(core, at);
+    return first;
+}
+
 static void sent(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
                  struct effects *out)
 {
     struct job *job = job_at(core, slot);
     uint32_t at = job->conversation;
     struct conversation *conversation = &core->conversations[at];
-    bool first = (conversation->flags & CONVERSATION_RECORDED) == 0;
+    bool first = begins(core, at);
     uint32_t chat = conversation->chat_hash;
     if (result->chat_hash != 0)
         conversation_set_chat(core, at, result->chat_hash);
@@ -114,7 +123,7 @@ static void remember_home(struct core *core, uint32_t slot, struct instant now, 
     const struct core_result nothing = {.outcome = OUTCOME_RETRY};
     chat_count_out(&core->conversations[at]);
     replied_count_out(core, slot, now);
-    if ((flags & CONVERSATION_RECORDED) != 0)
+    if (!begins(core, at))
         chat_fall_behind(core, at, now);
     else if ((flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0) /* else nobody knows where: it is of a backup */
         record_conversation(core, at, slot, &nothing, now, out);

@@ -101,6 +101,11 @@ uint32_t restore_home(struct core *core, uint64_t key, uint16_t pool_name)
 
 static enum err restore_conversation(struct core *core, const struct change_conversation *value, uint64_t place)
 {
+    static const uint8_t lives[UNBEGUN_COUNT] = {
+        [UNBEGUN_NOT] = CONVERSATION_BOUND,
+        [UNBEGUN_PINNED] = CONVERSATION_PINNED,
+        [UNBEGUN_PLACED] = 0, /* unless a job says so that was tried there (restore_finish.c) */
+    };
     uint32_t at = restore_home(core, value->key, value->pool);
     uint32_t line = line_get(core, 0, value->line, (struct instant){0});
     if (at == NOBODY || line == NO_LINE)
@@ -109,8 +114,8 @@ static enum err restore_conversation(struct core *core, const struct change_conv
     bool is_behind = value->as_of < restore_known_to(conversation);
     uint32_t last_out = value->last_out_ms == 0 ? 0 : moment_of(value->last_out_ms);
     conversation->line = line & NO_LINE;
-    conversation->flags = (value->unbegun ? CONVERSATION_PINNED : CONVERSATION_BOUND) | CONVERSATION_RECORDED |
-                          (conversation->flags & CONVERSATION_CHAT) | (is_behind ? CONVERSATION_AHEAD : 0);
+    conversation->flags = lives[value->unbegun] | CONVERSATION_RECORDED | (conversation->flags & CONVERSATION_CHAT) |
+                          (is_behind ? CONVERSATION_AHEAD : 0);
     conversation->place = place & NOWHERE_48;
     conversation->health = value->health & 7;
     conversation->health_at = value->health_at_ms == 0 ? 0 : moment_of(value->health_at_ms);
@@ -125,12 +130,13 @@ static enum err restore_conversation(struct core *core, const struct change_conv
                                                 .waits = value->waits_day != 0};
         restore_set_known_to(conversation, value->as_of);
     }
-    if (value->forgotten_chat)
+    conversation_find_begun(core, at); /* an older record may have lost its chat */
+    if (value->forgotten_chat && value->unbegun != UNBEGUN_NOT)
+        conversation_begin_anew(core, at);
+    else if (value->forgotten_chat)
         conversation_lose_chat(core, at);
     else if (value->chat_hash != 0)
         conversation_set_chat(core, at, value->chat_hash);
-    else
-        conversation_find_begun(core, at); /* an older record may have lost its chat */
     return ERR_NONE;
 }
 

@@ -217,7 +217,8 @@ static void link_jobs(struct core *core, struct instant now)
 static bool is_first_try(const struct core *core, uint32_t slot)
 {
     const struct conversation *conversation = &core->conversations[core->jobs[slot].conversation];
-    if ((conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0 || core->jobs[slot].attempts != 1 ||
+    bool recorded = (conversation->flags & CONVERSATION_RECORDED) != 0 && !conversation_is_unbegun(conversation);
+    if (recorded || (conversation->flags & CONVERSATION_CHAT) != 0 || core->jobs[slot].attempts != 1 ||
         (core->jobs[slot].flags & JOB_UNSETTLED) != 0)
         return false;
     for (uint32_t other = core->jobs[slot].next; other != slot; other = core->jobs[other].next)
@@ -232,8 +233,10 @@ static void find_placements(struct core *core)
     for (uint32_t slot = 1; slot <= core->leases_used; slot++) {
         struct lease *lease = &core->leases[slot];
         uint32_t job = lease->id == 0 || lease->over ? NOBODY : job_find(core, lease->number);
-        if (job != NOBODY)
-            lease->placed = is_first_try(core, job);
+        if (job == NOBODY)
+            continue;
+        lease->placed = is_first_try(core, job);
+        lease->moved = (core->conversations[core->jobs[job].conversation].flags & CONVERSATION_RECORDED) != 0;
     }
 }
 

@@ -148,7 +148,8 @@ static bool is_sane(const struct change *change, const struct record_storage *st
     case CHANGE_END:
         return change->end.state < JOB_STATE_COUNT && change->end.code < CODE_COUNT && change->end.class < CLASS_COUNT;
     case CHANGE_CONVERSATION:
-        return change->conversation.health < CHAT_HEALTH_COUNT && change->conversation.waits_class < CLASS_COUNT;
+        return change->conversation.health < CHAT_HEALTH_COUNT && change->conversation.waits_class < CLASS_COUNT &&
+               change->conversation.unbegun < UNBEGUN_COUNT;
     case CHANGE_LINE:
         return line_is_sane(&storage->line);
     case CHANGE_PAUSE:

@@ -5,8 +5,9 @@
 #include "tests/unit/core_suite.h"
 
 #define FREE_CONF  POLICY_CONF("cadence_ms: [], pace_per_min: 0, new_conversations_per_day: 0, attempts_max: 3")
-#define MOVES_CONF                                                                                                   \
-    POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, on_flagged: move, on_gone: move, flag_probe_ms: 60000")
+#define MOVES_CONF_OF(budget)                                                                                        \
+    POLICY_CONF("pace_per_min: 0, " budget ", on_flagged: move, on_gone: move, flag_probe_ms: 60000")
+#define MOVES_CONF MOVES_CONF_OF("new_conversations_per_day: 0")
 
 static inline uint64_t line_of(const struct effect *job)
 {

@@ -173,7 +173,7 @@ static struct change_conversation draw_conversation(void)
                                         .last_out_ms = moment(),
                                         .last_in_ms = moment(),
                                         .forgotten_chat = record_flip(),
-                                        .unbegun = record_flip(),
+                                        .unbegun = record_draw() % UNBEGUN_COUNT,
                                         .as_of = number(),
                                         .waits_day = (uint16_t)number(),
                                         .waits_campaign = (uint16_t)number(),

@@ -1,0 +1,152 @@
+/* core_unbegun_test.c — a conversation that moved, and whose first try on its new line never began, or says too little:
+ * where it lives then, over restarts too (DESIGN trap 3; promises P4, P5). */
+#include "tests/unit/core_move_rig.h"
+
+/* It lived on line 0, which is flagged; line 1 took it, and is AT_RISK by now: only one that is known there would go. */
+static struct effect moved_to_1(uint64_t conversation)
+{
+    begin(MOVES_CONF_OF("new_conversations_per_day: 50"));
+    placed_on_0(conversation);
+    core_cordon(rig->core, 0, RIG_LINE + 2, true, rig->now, &rig->out);
+    rig_keep(rig);
+    told_service(SERVICE_FLAGGED);
+    rig_send(rig, conversation, CLASS_TRANSACTIONAL);
+    struct effect job = leased();
+    ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
+    ck_assert_uint_eq(rig_line(rig, 1).fresh_used, 1);
+    return job;
+}
+
+static void line_1_is_at_risk(void)
+{
+    rig_pass(rig, 1000);
+    rig_tell(rig, 1, REPUTATION_AT_RISK, rig->now.wall_ms);
+}
+
+static void start_anew(void)
+{
+    rig_forget(rig);
+    rig_restart(rig, 1000);
+    rig_tell(rig, 1, REPUTATION_AT_RISK, rig->now.wall_ms);
+    rig_worker(rig, 1, 8); /* names no lease: what was out never began */
+    rig_pass(rig, 5000);
+    ck_assert_uint_eq(rig_line(rig, 1).gate, GATE_SLOW);
+}
+
+static void ck_placed_anew(uint64_t number)
+{
+    ck_assert_str_eq(job_state_name(rig_view(rig, number).state), job_state_name(JOB_QUEUED));
+    ck_assert_uint_eq(rig_view(rig, number).line, 0);
+    core_cordon(rig->core, 0, RIG_LINE + 2, false, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_forget(rig);
+    rig_poll_all(rig, 3, REPUTATION_HEALTHY); /* line 1 needs another to prove that */
+    struct effect job = leased();
+    ck_assert_uint_eq(job.number, number);
+    ck_assert_uint_eq(line_of(&job), RIG_LINE + 2);
+}
+
+static void come_back_unbegun(bool before, bool after)
+{
+    struct effect job = moved_to_1(1);
+    line_1_is_at_risk();
+    struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+    if (before) /* else it is out over the restart */
+        rig_answer(rig, &result);
+    if (after)
+        start_anew();
+    rig_pass(rig, 1000);
+    if (after) /* and once more */
+        start_anew();
+    ck_placed_anew(job.number);
+}
+
+START_TEST(what_came_back_unbegun_from_where_it_moved_waits_for_an_open_line)
+{
+    come_back_unbegun(true, false);
+}
+END_TEST
+
+START_TEST(what_came_back_unbegun_from_where_it_moved_waits_for_an_open_line_after_a_restart)
+{
+    come_back_unbegun(true, true);
+}
+END_TEST
+
+START_TEST(what_came_back_unbegun_after_a_restart_from_where_it_moved_waits_for_an_open_line)
+{
+    come_back_unbegun(false, true);
+}
+END_TEST
+
+/* Where an operator moved it, it waits for that line. */
+START_TEST(what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_for_that_line_after_a_restart)
+{
+    for (int before = 0; before < 2; before++) {
+        begin(FREE_CONF);
+        placed_on_0(1);
+        ck_assert_int_eq(move(1, 1), CODE_NONE);
+        uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        struct effect job = leased();
+        ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
+        line_1_is_at_risk();
+        struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+        if (before)
+            rig_answer(rig, &result);
+        start_anew();
+        ck_job(number, JOB_QUEUED, REASON_LINE_AT_RISK);
+        ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
+    }
+}
+END_TEST
+
+/* Though the provider told no chat, and though nobody knows whether it went out. */
+START_TEST(what_was_sent_where_it_moved_lives_there_after_a_restart)
+{
+    for (int unknown = 0; unknown < 2; unknown++) {
+        struct effect job = moved_to_1(1);
+        struct core_result result = rig_result(&job, unknown ? OUTCOME_RETRY : OUTCOME_SENT);
+        result.unknown = unknown != 0;
+        result.retry_after_ms = 600000;
+        result.chat_hash = 0;
+        rig_answer(rig, &result);
+        line_1_is_at_risk();
+        start_anew();
+        if (unknown)
+            ck_assert_uint_eq(rig_view(rig, job.number).line, RIG_LINE + 1);
+        uint64_t number = rig_send(rig, 1, CLASS_REPLY);
+        ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
+        rig_forget(rig);
+        rig_pass(rig, 1000);
+        struct effect next = unknown ? job : leased();
+        ck_assert(unknown || line_of(&next) == RIG_LINE + 1);
+    }
+}
+END_TEST
+
+/* A second try has the first one's line (promise P4). */
+START_TEST(what_failed_where_it_moved_is_tried_there_again_after_a_restart)
+{
+    struct effect job = moved_to_1(1);
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.retry_after_ms = 2000;
+    rig_answer(rig, &result);
+    line_1_is_at_risk();
+    start_anew();
+    ck_assert_uint_eq(rig_view(rig, job.number).line, RIG_LINE + 1);
+    ck_job(job.number, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        what_came_back_unbegun_from_where_it_moved_waits_for_an_open_line,
+        what_came_back_unbegun_from_where_it_moved_waits_for_an_open_line_after_a_restart,
+        what_came_back_unbegun_after_a_restart_from_where_it_moved_waits_for_an_open_line,
+        what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_for_that_line_after_a_restart,
+        what_was_sent_where_it_moved_lives_there_after_a_restart,
+        what_failed_where_it_moved_is_tried_there_again_after_a_restart,
+    };
+    return run_suite("core_unbegun", tests, sizeof tests / sizeof *tests);
+}
