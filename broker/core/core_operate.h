@@ -142,7 +142,9 @@ struct core_requeue {
     struct core_enqueue job; /* as when it was enqueued; token, index, due_ms and fail_if_held do not count */
 };
 /* CODE_NONE: done (core_answer() says when it is durable). not_found: it lives, or was requeued since `mark`; busy: too
- * many were requeued since to tell; superseded: a newer job with its collapse key waits; else as an enqueue is refused. */
+ * many were requeued since to tell; line_conflict: its conversation lives on, or waits for, another line than the one it
+ * names or (doubtful) may have been sent by; superseded: a newer job with its collapse key waits; else as an enqueue is
+ * refused. */
 enum code core_requeue(struct core *core, const struct core_requeue *letter, bool store_full, struct instant now,
                        struct effects *out);
 uint64_t core_requeue_mark(const struct core *core);

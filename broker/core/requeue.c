@@ -52,6 +52,21 @@ static enum code judge(const struct core *core, const struct core_requeue *lette
     return judge_mark(core, letter);
 }
 
+/* As an enqueue is judged. What may have been sent is judged as if it named its line: it is tried nowhere else (promise P4),
+ * nor is its conversation fetched back from a line that a person or another job has named. */
+static enum code judge_as_job(const struct core *core, const struct core_requeue *letter, const struct core_enqueue *ask,
+                              bool store_full, struct instant now)
+{
+    struct core_enqueue judged = *ask;
+    if (letter->doubtful)
+        judged.from_line = letter->line;
+    enum code code = enqueue_judge(core, &judged, store_full, now).code;
+    if (code != CODE_NONE)
+        return code;
+    bool newer = collapse_waits(core, conversation_find(core, ask->conversation), ask->collapse, 0);
+    return newer ? CODE_SUPERSEDED : CODE_NONE;
+}
+
 /* A second attempt has the first one's line (promise P4), so what was tried binds its conversation again if that was
  * forgotten meanwhile. */
 static void take_line(struct core *core, uint32_t at, uint32_t line, struct instant now, struct effects *out)
@@ -96,11 +111,9 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
     struct core_enqueue ask = letter->job;
     ask.fail_if_held = false;
     ask.due_ms = 0;
-    code = enqueue_judge(core, &ask, store_full, now).code;
+    code = judge_as_job(core, letter, &ask, store_full, now);
     if (code != CODE_NONE)
         return code;
-    if (collapse_waits(core, conversation_find(core, ask.conversation), ask.collapse, 0))
-        return CODE_SUPERSEDED; /* a newer one has its place */
     uint32_t at = enqueue_house(core, &ask, now);
     uint32_t line = letter->attempts > 0 || letter->doubtful ? line_find(core, letter->line) : NO_LINE;
     const struct conversation *home = &core->conversations[at];

@@ -51,6 +51,7 @@ struct admin_requeue {
     struct frame document;
     const char *pools;  /* comma list of the pools that the caller may use; NULL: all */
     int64_t expires_ms; /* 0: never */
+    uint64_t *home;     /* is told, with line_conflict, on which line its conversation lives, or waits for */
 };
 
 struct admin_shell { /* what the admin API asks of the broker; called on the owner's thread */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/edge/admin_calls.h"
+#include "broker/edge/view.h"
 #include "lineward/log.h"
 
 #define LETTERS_PER_STEP 16 /* each may be as large as a job document */
@@ -51,6 +52,7 @@ struct requeueing {
     bool has_expiry, more;
     int64_t expires_ms; /* 0: never */
     size_t requeued, refused[CODE_COUNT], expired;
+    uint64_t home; /* of the last one's conversation, if that was refused because of it */
 };
 
 /* The body's `expires_at`: a time, or null for never; absent: as it was. False: answered. */
@@ -122,7 +124,8 @@ static enum code requeue(struct admin_turn *turn, const struct exchange *x, stru
     const struct admin_requeue ask = {.letter = &letter->requeue,
                                       .document = {x->lookup.text.text + letter->at, letter->bytes},
                                       .pools = x->grant.pools,
-                                      .expires_ms = expires_ms};
+                                      .expires_ms = expires_ms,
+                                      .home = &work->home};
     enum code code = shell->requeue(shell->self, &ask, turn->now, turn->out);
     if (code == CODE_NONE)
         work->requeued++;
@@ -169,6 +172,25 @@ static enum admin_step ask_letter(struct admin_turn *turn, struct exchange *x)
     return step;
 }
 
+/* It may have been sent by one line, or names one, and its conversation lives on another. */
+static enum admin_step refuse_line(struct exchange *x, const struct core_requeue *letter, uint64_t home)
+{
+    char sentence[400], tried[LINE_TEXT_MAX], lives[LINE_TEXT_MAX];
+    line_text(letter->line, tried);
+    line_text(home, lives);
+    if (letter->doubtful)
+        snprintf(sentence, sizeof sentence,
+                 "it may have been sent by %s, and no other line may try it; its conversation is on %s now: move that to %s "
+                 "first (PUT /v1/conversations/{pool}/{to}/line), or, if it surely was not sent, hand in a new job instead",
+                 tried, lives, tried);
+    else
+        snprintf(sentence, sizeof sentence,
+                 "it names another line (`from`) than %s, where its conversation is now: move that back first (PUT "
+                 "/v1/conversations/{pool}/{to}/line), or hand in a new job that names no other line",
+                 lives);
+    return answer_error(x, CODE_LINE_CONFLICT, sentence, NULL);
+}
+
 static enum admin_step requeue_letter(struct admin_turn *turn, struct exchange *x)
 {
     struct requeueing *work = x->memory;
@@ -179,6 +201,8 @@ static enum admin_step requeue_letter(struct admin_turn *turn, struct exchange *
     enum code code = requeue(turn, x, work, 0);
     if (work->expired > 0)
         return answer_error(x, code, "its expires_at has passed: say a new one, or null for never", "expires_at");
+    if (code == CODE_LINE_CONFLICT)
+        return refuse_line(x, &x->lookup.letters[0].requeue, work->home);
     if (code != CODE_NONE)
         return answer_error(x, code, NULL, NULL);
     char text[JOB_NUMBER_TEXT_MAX];

@@ -160,5 +160,8 @@ enum code ingress_requeue(struct ingress *ingress, const struct admin_requeue *a
     letter.job.expires_ms = ask->expires_ms;
     enum code code = core_requeue(ingress->options.core, &letter, store_full, now, out);
     ingress->options.persist(ingress->options.persist_self, now, out); /* its texts are lent until here */
+    struct conversation_view home = {0};
+    if (code == CODE_LINE_CONFLICT && core_conversation_view(ingress->options.core, letter.job.conversation, &home))
+        *ask->home = home.line;
     return code;
 }

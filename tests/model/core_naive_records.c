@@ -60,7 +60,7 @@ static void show_requeued(const struct showing *s, const struct change_job *chan
                                               .class = letter->class,
                                               .campaign = letter->campaign,
                                               .expires_ms = s->asked->requeue->job.expires_ms,
-                                              .attempts = elsewhere && !letter->doubtful ? 0 : letter->attempts,
+                                              .attempts = elsewhere ? 0 : letter->attempts,
                                               .pinned = letter->from_line != 0,
                                               .doubtful = letter->doubtful,
                                               .life = letter->life + 1,
@@ -68,7 +68,7 @@ static void show_requeued(const struct showing *s, const struct change_job *chan
     memcpy(naive_job(s->naive, letter->number)->key, letter->key, sizeof letter->key);
     if (letter->from_line != 0)
         conversation->pinned = letter->from_line;
-    if (tried && conversation->home == 0 && (!elsewhere || letter->doubtful))
+    if (tried && conversation->home == 0 && !elsewhere)
         conversation->home = letter->line;
     for (int i = 0; i < NAIVE_DEAD; i++)
         if (s->naive->dead[i].number == change->number)

@@ -109,7 +109,7 @@ void event_requeue(void)
     enum code code = CODE_NONE;
     if (naive_is_suppressed(&run.naive, ask.job.recipient) || home->health == CHAT_OPTED_OUT)
         code = CODE_OPTED_OUT;
-    else if (letter.from_line != 0 && line != 0 && line != letter.from_line)
+    else if (line != 0 && ((letter.from_line != 0 && line != letter.from_line) || (letter.doubtful && line != letter.line)))
         code = CODE_LINE_CONFLICT;
     run_note("requeue %llu of %u, life %u%s", (unsigned long long)letter.number, letter.conversation, letter.life,
              letter.doubtful ? ", unknown" : "");

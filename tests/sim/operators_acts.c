@@ -183,9 +183,14 @@ void acts_requeue(struct wish *wish, struct instant now, struct effects *out)
             breach("P1", about_job(wish->job), "the dead letter of job %d is another one's: %.200s", wish->job,
                    answer->text.text + letter->at);
         letter->requeue.mark = wish->mark;
+        uint64_t home = 0;
         const struct admin_requeue ask = {.letter = &letter->requeue,
-                                          .document = {answer->text.text + letter->at, letter->bytes}};
+                                          .document = {answer->text.text + letter->at, letter->bytes},
+                                          .home = &home};
         code = shell->requeue(shell->self, &ask, now, out);
+        if (code == CODE_LINE_CONFLICT && (home == 0 || (letter->requeue.doubtful && home == letter->requeue.line)))
+            breach("P10", about_job(wish->job), "job %d is refused as if it lived elsewhere than on line %llu", wish->job,
+                   (unsigned long long)home);
         if (code == CODE_NONE) /* else it is as dead as it was */
             witness_requeued(wish->job);
     }

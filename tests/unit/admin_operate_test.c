@@ -1,4 +1,5 @@
 /* What an operator says over the admin API: settle, dead letters, cordon; who may, what is refused, what comes back. */
+#define RIG_MORE_POOLS "  two: {account: default, lines: [\"+12025550103\", \"+12025550104\"]}\n"
 #include "tests/support/suite.h"
 #include "tests/unit/admin_work_rig.h"
 
@@ -409,6 +410,54 @@ START_TEST(what_has_expired_comes_back_only_with_a_new_expiry)
 }
 END_TEST
 
+/* Moves the conversation of recipient 1 in the pool of two lines. */
+static void move_to(const char *line)
+{
+    char body[64];
+    snprintf(body, sizeof body, "{\"line\":\"%s\",\"reason\":\"asked for\"}", line);
+    rig_expect("PUT", "/v1/conversations/two/+14155550001/line", "operator-token", body, 200);
+}
+
+/* The dead letter must be refused for its line, in a sentence that has these words. */
+static void expect_line_conflict(const char *id, const char *words, const char *more_words)
+{
+    char target[64];
+    snprintf(target, sizeof target, "/v1/dead/two%%2F%s/requeue", id);
+    struct reply reply = rig_ask("POST", target, "operator-token", "{\"expires_at\":null}");
+    const cJSON *error = json_get(reply.json, "error");
+    ck_assert_msg(reply.status == 409, "%s", reply.body);
+    ck_assert_str_eq(json_string(error, "code"), "line_conflict");
+    ck_assert_msg(strstr(json_string(error, "message"), words) != NULL, "%s", reply.body);
+    ck_assert_msg(strstr(json_string(error, "message"), more_words) != NULL, "%s", reply.body);
+    reply_free(&reply);
+}
+
+START_TEST(what_may_have_been_sent_by_a_line_is_refused_on_another_and_it_is_said_what_would_be_right)
+{
+    rig_poll_line(12025550103, REPUTATION_HEALTHY);
+    worker_ready(64);
+    enqueue("two", "known", 1, "");
+    answer(lease_one(), OUTCOME_SENT, false, "{}");
+    enqueue("two", "named", 1, ",\"from\":\"+12025550103\"");
+    fail_one(REFUSED("1003"));
+    enqueue("two", "unknown", 1, ",\"expires_at\":\"2026-11-23T11:00:00Z\"");
+    answer(lease_one(), OUTCOME_RETRY, true, "{}");
+    rig.now.wall_ms += 7200000; /* the rig began at ten o'clock */
+    rig.now.mono_ms += 7200000;
+    core_tick(rig.core, rig.now, &rig.effects);
+    rig_commit();
+    move_to("+12025550104");
+    expect_line_conflict("unknown", "may have been sent by +12025550103", "its conversation is on +12025550104 now");
+    expect_line_conflict("named", "(`from`) than +12025550104", "move that back first");
+    struct reply many = rig_ask("POST", "/v1/dead/requeue", "operator-token", "{\"expires_at\":null}");
+    ck_assert_msg(strstr(many.body, "\"refused\":{\"line_conflict\":2}") != NULL, "%s", many.body);
+    reply_free(&many);
+    move_to("+12025550103");
+    rig_expect("POST", "/v1/dead/two%2Funknown/requeue", "operator-token", "{\"expires_at\":null}", 200);
+    rig_expect("POST", "/v1/dead/two%2Fnamed/requeue", "operator-token", NULL, 200);
+}
+END_TEST
+
 /* covers: call POST /v1/dead/requeue */
 START_TEST(dead_letters_of_a_code_come_back_in_slices_that_can_be_gone_on_with)
 {
@@ -474,6 +523,8 @@ int main(void)
     tcase_add_test(tests, a_requeued_job_that_is_cancelled_does_not_show_what_it_failed_with_before);
     tcase_add_test(tests, only_who_may_see_a_dead_letter_brings_it_back);
     tcase_add_test(tests, what_has_expired_comes_back_only_with_a_new_expiry);
+    tcase_add_test(tests,
+                   what_may_have_been_sent_by_a_line_is_refused_on_another_and_it_is_said_what_would_be_right);
     tcase_add_test(tests, dead_letters_of_a_code_come_back_in_slices_that_can_be_gone_on_with);
     tcase_add_test(tests, a_requeue_of_many_ends_though_what_it_brings_back_dies_at_once);
     suite_add_tcase(suite, tests);

@@ -250,6 +250,9 @@ static enum code rig_requeue(void *self, const struct admin_requeue *ask, struct
     }
     out->change_count = before;
     job_texts_free(&texts);
+    struct conversation_view home = {0};
+    if (code == CODE_LINE_CONFLICT && core_conversation_view(rig.core, letter.job.conversation, &home))
+        *ask->home = home.line;
     return code;
 }
 

@@ -2,9 +2,7 @@
  * (DESIGN traps 9, 10 and 12; promises P1, P2, P4). */
 #include <string.h>
 
-#include "tests/unit/core_suite.h"
-
-#define FAST_CONF POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, attempts_max: 3")
+#include "tests/unit/core_requeue_rig.h"
 
 /* A job of that conversation that the provider refuses. */
 static uint64_t refused_job(uint64_t conversation)
@@ -20,53 +18,6 @@ static uint64_t refused_job(uint64_t conversation)
     ck_assert(end_of(number).dead);
     rig_forget(rig);
     return number;
-}
-
-static struct core_requeue letter_of(uint64_t number, uint64_t conversation)
-{
-    struct change_end end = end_of(number);
-    struct core_requeue letter = {.number = number,
-                                  .mark = core_requeue_mark(rig->core),
-                                  .life = end.life,
-                                  .attempts = end.attempts,
-                                  .doubtful = end.code == CODE_OUTCOME_UNKNOWN,
-                                  .line = end.line,
-                                  .accepted_at_ms = RIG_START_MS,
-                                  .job = rig_job(conversation, CLASS_TRANSACTIONAL)};
-    letter.job.id_hash = conversation + 500;
-    letter.job.content_hash = conversation + 600;
-    return letter;
-}
-
-static enum code offer(const struct core_requeue *letter)
-{
-    enum code code = core_requeue(rig->core, letter, false, rig->now, &rig->out);
-    rig_keep(rig);
-    return code;
-}
-
-static enum code requeue(uint64_t number, uint64_t conversation)
-{
-    struct core_requeue letter = letter_of(number, conversation);
-    return offer(&letter);
-}
-
-static void begin(void)
-{
-    begin_with(FAST_CONF, 2);
-    rig_worker(rig, 1, 8);
-}
-
-static void come_back_with(unsigned lines)
-{
-    rig_restart(rig, 1000);
-    rig_poll_all(rig, lines, REPUTATION_HEALTHY);
-    rig_worker(rig, 2, 8);
-}
-
-static void come_back(void)
-{
-    come_back_with(2);
 }
 
 #define ck_key_is(number, expected)                                                                                  \
@@ -263,84 +214,6 @@ START_TEST(a_requeued_job_goes_behind_what_waits_in_its_conversation_over_a_rest
         ck_assert_uint_eq(job.number, order[i]);
         rig_sent(rig, &job);
     }
-}
-END_TEST
-
-/* A job that expired while nobody knew whether it had been sent. */
-static uint64_t doubtful_job(void)
-{
-    begin();
-    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
-    ask.expires_ms = rig->now.wall_ms + 30000;
-    uint64_t number = rig_enqueue(rig, &ask).number;
-    struct effect job = leased();
-    struct core_result result = rig_result(&job, OUTCOME_RETRY);
-    result.unknown = true;
-    result.retry_after_ms = 60000;
-    rig_answer(rig, &result);
-    rig_pass(rig, 30000);
-    ck_assert_int_eq(end_of(number).code, CODE_OUTCOME_UNKNOWN);
-    return number;
-}
-
-START_TEST(a_requeued_unknown_outcome_waits_its_turn_and_is_unsettled_when_it_is_tried)
-{
-    uint64_t number = doubtful_job();
-    uint64_t line = end_of(number).line;
-    rig_pause(rig, PAUSE_ALL, 0, 0);
-    uint64_t before = rig_send(rig, 1, CLASS_TRANSACTIONAL);
-    ck_assert_int_eq(requeue(number, 1), CODE_NONE);
-    ck_assert(rig_view(rig, number).unsettled);
-    come_back();
-    ck_assert(rig_view(rig, number).unsettled);
-    rig_resume(rig, PAUSE_ALL, 0, 0);
-    struct effect first = leased();
-    ck_assert_uint_eq(first.number, before);
-    rig_sent(rig, &first);
-    struct effect job = leased();
-    struct lease_view view;
-    ck_assert(core_lease_view(rig->core, job.lease, &view));
-    ck_assert_uint_eq(view.number, number);
-    ck_assert_uint_eq(view.line, line);
-    ck_assert(view.unsettled);
-    struct core_result result = rig_result(&job, OUTCOME_RETRY);
-    result.retry_after_ms = 60000;
-    rig_answer(rig, &result);
-    ck_job(number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
-    come_back();
-    ck_job(number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
-}
-END_TEST
-
-/* It came back while nothing is leased. */
-static uint64_t requeued_doubtful_job(void)
-{
-    uint64_t number = doubtful_job();
-    rig_pause(rig, PAUSE_ALL, 0, 0);
-    ck_assert_int_eq(requeue(number, 1), CODE_NONE);
-    return number;
-}
-
-START_TEST(a_requeued_unknown_outcome_is_settled_by_a_person_or_a_webhook_before_it_is_tried)
-{
-    uint64_t number = requeued_doubtful_job();
-    core_settle(rig->core, 9, number, true, (struct span){"{}", 2}, rig->now, &rig->out);
-    rig_keep(rig);
-    ck_assert_int_eq(end_of(number).state, JOB_SENT);
-
-    number = requeued_doubtful_job();
-    struct core_message_fact fact = {.what = MESSAGE_DELIVERED, .number = number, .event = 4711};
-    core_message_told(rig->core, &fact, rig->now, &rig->out);
-    rig_keep(rig);
-    ck_assert_int_eq(end_of(number).state, JOB_SENT);
-
-    number = requeued_doubtful_job();
-    core_cancel(rig->core, 1, 0, number, rig->now, &rig->out);
-    rig_keep(rig);
-    ck_assert_int_eq(rig_view(rig, number).state, JOB_QUEUED); /* it may have been sent: cancelling is no answer */
-    core_settle(rig->core, 9, number, false, (struct span){"{}", 2}, rig->now, &rig->out);
-    rig_keep(rig);
-    ck_assert_int_eq(end_of(number).state, JOB_CANCELLED);
 }
 END_TEST
 
@@ -562,8 +435,6 @@ int main(void)
         cleaning_in_any_order_neither_ends_a_requeued_job_nor_brings_an_ended_one_back,
         every_prefix_of_a_requeues_records_restores,
         a_requeued_job_goes_behind_what_waits_in_its_conversation_over_a_restart_too,
-        a_requeued_unknown_outcome_waits_its_turn_and_is_unsettled_when_it_is_tried,
-        a_requeued_unknown_outcome_is_settled_by_a_person_or_a_webhook_before_it_is_tried,
         what_lives_or_was_requeued_meanwhile_is_no_dead_letter,
         a_requeued_job_that_fails_again_is_a_dead_letter_again,
         a_requeue_is_refused_as_an_enqueue_would_be,
