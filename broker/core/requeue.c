@@ -58,7 +58,7 @@ static enum code judge_as_job(const struct core *core, const struct core_requeue
                               bool store_full, struct instant now)
 {
     struct core_enqueue judged = *ask;
-    if (letter->doubtful)
+    if (letter->doubtful && letter->line != 0) /* else of a restored backup: nobody knows where it was tried */
         judged.from_line = letter->line;
     enum code code = enqueue_judge(core, &judged, store_full, now).code;
     if (code != CODE_NONE)
