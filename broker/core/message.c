@@ -99,7 +99,7 @@ static void hear_in(struct core *core, uint32_t at, const struct core_message_fa
     else if (is_answer(fact) || conversation->health_at != was_at)
         chat_fall_behind(core, at, now);
     bool is_out = conversation->health == CHAT_OPTED_OUT;
-    if (was_out && !is_out)
+    if (was_out && !is_out && !suppression_stops(core, fact->recipient, conversation->key))
         purge_end(core, at);
     conversation_settle(core, at, now);
     if (is_out && !was_out)
@@ -170,8 +170,7 @@ static void hear_word(struct core *core, const struct core_message_fact *fact, c
     if (suppression_lift(core, fact->recipient, fact->handle, at_ms, now, out)) {
         purge_stop(core, fact->homes, fact->home_count);
         for (size_t i = 0; i < count; i++)
-            if (core->conversations[meant[i]].health != CHAT_OPTED_OUT)
-                purge_end(core, meant[i]);
+            purge_end(core, meant[i]);
     }
 }
 

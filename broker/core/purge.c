@@ -87,7 +87,8 @@ void purge_restored(struct core *core, struct instant now)
 
 void purge_end(struct core *core, uint32_t at)
 {
-    core->conversations[at].flags &= (uint8_t)~CONVERSATION_SUPPRESSED;
+    if (core->conversations[at].health != CHAT_OPTED_OUT) /* else it is stopped all the same */
+        core->conversations[at].flags &= (uint8_t)~CONVERSATION_SUPPRESSED;
 }
 
 void purge_all(struct core *core, const uint64_t *keys, size_t count, struct instant now, struct effects *out)

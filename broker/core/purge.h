@@ -11,7 +11,7 @@
 void purge_begin(struct core *core, uint32_t conversation, struct instant now, struct effects *out);
 /* After the last record, when the jobs are linked: what waits, or comes back, in chats that opted out by themselves. */
 void purge_restored(struct core *core, struct instant now);
-/* The recipient may be sent to again: what still waits goes. */
+/* The recipient may be sent to again: what still waits goes, unless the chat says otherwise. */
 void purge_end(struct core *core, uint32_t conversation);
 /* The same for conversations by their keys; those that are not there are nothing. */
 void purge_all(struct core *core, const uint64_t *keys, size_t count, struct instant now, struct effects *out);

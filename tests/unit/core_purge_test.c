@@ -46,6 +46,7 @@ static void chat_says(uint64_t conversation, enum chat_health health)
 {
     struct core_message_fact fact = {.token = 3,
                                      .event = ++rig->polls + (UINT64_C(1) << 43),
+                                     .recipient = RECIPIENT,
                                      .chat_hash = job_known(0, conversation, CLASS_TRANSACTIONAL).chat_hash,
                                      .line = RIG_LINE,
                                      .has_health = true,
@@ -224,6 +225,63 @@ START_TEST(a_keyword_that_was_recovered_counts_and_a_recovered_message_lifts_not
 }
 END_TEST
 
+/* ---- two who stop ---- */
+
+static void an_operator_stops(bool stops)
+{
+    const struct core_suppress suppress = {.token = 5,
+                                           .recipient = RECIPIENT,
+                                           .handle = HANDLE,
+                                           .reason = "by letter",
+                                           .by = "ops",
+                                           .conversations = homes,
+                                           .conversation_count = 2};
+    if (stops)
+        core_suppress(rig->core, &suppress, rig->now, &rig->out);
+    else
+        core_unsuppress(rig->core, &suppress, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static struct effect leased_of_known_chat(void)
+{
+    begin_with(POOLS, 2);
+    rig_worker(rig, 1, 1);
+    struct core_enqueue ask = job_known(0, 1, CLASS_TRANSACTIONAL);
+    ask.recipient = RECIPIENT;
+    accepted(&ask);
+    return leased();
+}
+
+static void ck_ends_when_it_comes_back(const struct effect *job)
+{
+    struct core_result result = rig_result(job, OUTCOME_RETURNED);
+    rig_answer(rig, &result);
+    ck_job(job->number, JOB_NONE, REASON_NONE);
+    ck_assert_int_eq(end_of(job->number).state, JOB_SUPPRESSED);
+}
+
+START_TEST(a_chat_that_opted_out_stays_so_though_a_suppression_ends)
+{
+    struct effect job = leased_of_known_chat();
+    chat_says(1, CHAT_OPTED_OUT);
+    an_operator_stops(true);
+    an_operator_stops(false);
+    ck_ends_when_it_comes_back(&job);
+}
+END_TEST
+
+START_TEST(a_suppression_holds_on_though_the_chat_opts_in_again)
+{
+    struct effect job = leased_of_known_chat();
+    an_operator_stops(true);
+    chat_says(1, CHAT_OPTED_OUT);
+    rig_pass(rig, 1000);
+    chat_says(1, CHAT_HEALTHY);
+    ck_ends_when_it_comes_back(&job);
+}
+END_TEST
+
 /* ---- over a restart ---- */
 
 static unsigned asked; /* for whose homes */
@@ -357,6 +415,8 @@ int main(void)
         their_next_message_lets_them_be_written_to_again,
         of_two_words_that_cross_the_later_counts,
         a_keyword_that_was_recovered_counts_and_a_recovered_message_lifts_nothing,
+        a_chat_that_opted_out_stays_so_though_a_suppression_ends,
+        a_suppression_holds_on_though_the_chat_opts_in_again,
         a_long_backlog_ends_though_a_restart_comes_between,
         what_was_leased_ends_when_it_comes_back_after_a_restart,
         who_comes_back_after_a_restart_is_told_again_of_an_opt_out,
