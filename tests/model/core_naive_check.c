@@ -231,8 +231,10 @@ static void check_pool(const struct naive *naive, struct rig *rig, uint32_t pool
 static void check_suppressed(const struct naive *naive, const struct naive_job *job)
 {
     bool may_be_sent = job->unsettled || job->doubtful;
-    REFUSE_UNLESS(job->place != NAIVE_WAITING || may_be_sent || !naive_is_suppressed(naive, naive_recipient(job->conversation)),
-                  "job %llu waits though its recipient is suppressed", (unsigned long long)job->number);
+    bool stopped = naive_is_suppressed(naive, naive_recipient(job->conversation)) ||
+                   naive->conversations[job->conversation].health == CHAT_OPTED_OUT;
+    REFUSE_UNLESS(job->place != NAIVE_WAITING || may_be_sent || !stopped,
+                  "job %llu waits though its recipient is suppressed or has opted out", (unsigned long long)job->number);
 }
 
 void naive_check_all(struct naive *naive, struct rig *rig)
