@@ -133,8 +133,8 @@ bool core_suppress_again(struct core *core, uint32_t *at, core_homes *homes, voi
                          struct effects *out)
 {
     uint64_t keys[CONF_POOLS_MAX];
-    size_t said = out->change_count;
-    for (size_t looked = 0; looked < AGAIN_MAX && out->change_count < said + AGAIN_ENDS && effects_have_room(out); looked++) {
+    size_t full = out->change_count + AGAIN_ENDS;
+    for (size_t looked = 0; looked < AGAIN_MAX && out->change_count < full && effects_have_room(out); looked++) {
         struct suppression_view view;
         if (core->jobs_live == 0 || *at >= core->suppressed_used)
             return false;

@@ -234,7 +234,8 @@ static void check_suppressed(const struct naive *naive, const struct naive_job *
     bool stopped = naive_is_suppressed(naive, naive_recipient(job->conversation)) ||
                    naive->conversations[job->conversation].health == CHAT_OPTED_OUT;
     REFUSE_UNLESS(job->place != NAIVE_WAITING || may_be_sent || !stopped,
-                  "job %llu waits though its recipient is suppressed or has opted out", (unsigned long long)job->number);
+                  "job %llu waits though its recipient is suppressed or has opted out",
+                  (unsigned long long)job->number);
 }
 
 void naive_check_all(struct naive *naive, struct rig *rig)
