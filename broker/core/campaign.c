@@ -19,6 +19,21 @@ static uint32_t *next_of(void *slots, uint32_t slot)
     return &((struct campaign *)slots)[slot].key_next;
 }
 
+static uint64_t conversation_of(const void *jobs, uint32_t slot)
+{
+    return ((const struct job *)jobs)[slot].conversation;
+}
+
+static uint32_t *doubt_next_of(void *jobs, uint32_t slot)
+{
+    return &((struct job *)jobs)[slot].parent;
+}
+
+void index_doubts(struct core *core, uint32_t *heads, uint32_t heads_max)
+{
+    index_init(&core->by_doubt, heads, heads_max, core->jobs, conversation_of, doubt_next_of);
+}
+
 void index_campaigns(struct core *core, uint32_t *heads, uint32_t heads_max)
 {
     index_init(&core->by_campaign, heads, heads_max, core->campaigns, key_of, next_of);
@@ -87,6 +102,22 @@ void campaign_pause(struct core *core, uint32_t slot, int delta)
     core->returning = slot;
 }
 
+/* ---- those of unknown outcome ---- */
+
+bool campaign_has_doubtful(const struct core *core, uint32_t conversation)
+{
+    return index_find(&core->by_doubt, conversation) != NOBODY;
+}
+
+void campaign_forget_doubt(struct core *core, uint32_t slot)
+{
+    struct job *job = job_at(core, slot);
+    if ((job->flags & JOB_YIELDED) == 0 || (job->flags & JOB_DOUBTFUL) == 0 || job_is_listed(job))
+        return;
+    index_remove(&core->by_doubt, slot);
+    job->parent = NOBODY;
+}
+
 /* ---- the list ---- */
 
 void campaign_yield(struct core *core, uint32_t slot)
@@ -100,6 +131,8 @@ void campaign_yield(struct core *core, uint32_t slot)
     if (!conversation_fixes(job)) {
         conversation_shift(core, conversation);
         conversation->scheduled++;
+        if ((job->flags & JOB_DOUBTFUL) != 0)
+            index_insert(&core->by_doubt, slot);
     }
     job->flags |= JOB_YIELDED;
     backlog_add(core, slot);
@@ -126,6 +159,7 @@ void campaign_leave(struct core *core, uint32_t slot)
     else
         campaign->yielded_last = job->left;
     job->left = job->right = NOBODY;
+    campaign_forget_doubt(core, slot);
     backlog_remove(core, slot);
     job->flags &= (uint8_t)~JOB_YIELDED;
     backlog_add(core, slot);

@@ -16,6 +16,7 @@ uint32_t campaign_get(struct core *core, uint16_t pool, uint16_t name);
 bool campaign_has_room(const struct core *core, uint16_t pool, uint16_t name);
 uint32_t campaign_of(const struct core *core, const struct job *job);
 void index_campaigns(struct core *core, uint32_t *heads, uint32_t heads_max);
+void index_doubts(struct core *core, uint32_t *heads, uint32_t heads_max);
 
 /* Its campaign is paused, or has not come to it yet since it was resumed. */
 bool campaign_holds(const struct core *core, const struct job *job);
@@ -27,6 +28,10 @@ void campaign_pause(struct core *core, uint32_t campaign, int delta);
 void campaign_yield(struct core *core, uint32_t job);
 /* Out of the list: it ended, or goes on. */
 void campaign_leave(struct core *core, uint32_t job);
+/* Did a job of the conversation step aside that may have been sent (JOB_DOUBTFUL)? */
+bool campaign_has_doubtful(const struct core *core, uint32_t conversation);
+/* If it is one of those, it is none from now on: its outcome is known, or it comes back. Before its flags say so. */
+void campaign_forget_doubt(struct core *core, uint32_t job);
 /* Jobs of campaigns that go on take their places again: one bounded slice. */
 void campaigns_return(struct core *core, struct instant now);
 

@@ -1,6 +1,7 @@
 /* move.c — see move.h. */
 #include "broker/core/move.h"
 
+#include "broker/core/campaign.h"
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
 #include "broker/core/drain.h"
@@ -23,17 +24,17 @@ bool move_is_on(const struct core *core, const struct line *line)
 }
 
 /* One job of it was of unknown outcome when it was requeued. */
-static bool has_doubtful(const struct core *core, const struct conversation *conversation)
+static bool has_doubtful(const struct core *core, uint32_t at)
 {
-    uint32_t first = conversation_first(core, conversation);
+    uint32_t first = conversation_first(core, &core->conversations[at]);
     uint32_t slot = first;
-    do {
+    while (slot != NOBODY) {
         const struct job *job = &core->jobs[slot];
         if ((job->flags & JOB_DOUBTFUL) != 0 && !job_state_is_final(job->state))
             return true;
-        slot = job->next;
-    } while (slot != first);
-    return false;
+        slot = job->next == first ? NOBODY : job->next;
+    }
+    return campaign_has_doubtful(core, at);
 }
 
 static bool is_free(const struct conversation *conversation)
@@ -46,7 +47,7 @@ bool move_may_leave(const struct core *core, uint32_t at)
 {
     const struct conversation *conversation = &core->conversations[at];
     return is_free(conversation) && conversation_first(core, conversation) != NOBODY &&
-           !conversation_first_is_fixed(core, conversation) && !has_doubtful(core, conversation);
+           !conversation_first_is_fixed(core, conversation) && !has_doubtful(core, at);
 }
 
 static bool lets_go(const struct core *core, const struct line *line, struct instant now)
@@ -57,6 +58,7 @@ static bool lets_go(const struct core *core, const struct line *line, struct ins
 bool move_would_leave(const struct core *core, const struct conversation *conversation, struct instant now)
 {
     return is_free(conversation) && conversation_first(core, conversation) == NOBODY &&
+           !campaign_has_doubtful(core, (uint32_t)(conversation - core->conversations)) &&
            lets_go(core, &core->lines[conversation->line], now);
 }
 
@@ -173,12 +175,12 @@ static enum code judge(const struct core *core, uint32_t at, uint32_t line)
     uint32_t first = conversation_first(core, conversation);
     if (line == NO_LINE || core->lines[line].pool != conversation->pool)
         return CODE_UNKNOWN_LINE;
-    if (first == NOBODY && (conversation->flags & CONVERSATION_RECORDED) == 0)
-        return CODE_NOT_FOUND; /* nothing but jobs that are not due yet: it lives nowhere */
     if (first != NOBODY && core->jobs[first].state == JOB_LEASED)
         return CODE_BUSY;
-    if (first != NOBODY && ((core->jobs[first].flags & JOB_UNSETTLED) != 0 || has_doubtful(core, conversation)))
+    if ((first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0) || has_doubtful(core, at))
         return CODE_OUTCOME_UNKNOWN;
+    if (first == NOBODY && (conversation->flags & CONVERSATION_RECORDED) == 0)
+        return CODE_NOT_FOUND; /* nothing but jobs that are not due yet: it lives nowhere */
     return names_another(core, conversation, line) ? CODE_LINE_CONFLICT : CODE_NONE;
 }
 

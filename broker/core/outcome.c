@@ -1,6 +1,7 @@
 /* outcome.c — what a result does to its job, conversation, line and account (PROTOCOL, Workers, Result; DESIGN traps
  * 10 and 12: sent, not sent, unknown). */
 #include "broker/core/backup.h"
+#include "broker/core/campaign.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
@@ -395,6 +396,7 @@ static void settled_unsent(struct core *core, uint32_t slot, struct instant now,
         job_set_due(job, 0);
         job_timer(core, slot);
     }
+    campaign_forget_doubt(core, slot);
     job->flags &= (uint8_t)~(JOB_UNSETTLED | JOB_DOUBTFUL);
     if (job->state == JOB_LEASED) { /* the try under way tells by itself, if it has begun */
         struct lease *lease = &core->leases[job->left];

@@ -104,6 +104,7 @@ static enum code move_to(uint64_t line)
 
 static void ck_leased_on(uint64_t number, uint64_t line)
 {
+    rig_forget(rig);
     struct effect job = leased();
     struct lease_view view;
     ck_assert_uint_eq(job.number, number);
@@ -162,6 +163,82 @@ START_TEST(a_job_that_names_its_line_goes_nowhere_else_though_a_doubtful_letter_
 }
 END_TEST
 
+/* ---- while it waits for its campaign, out of the way of its conversation ---- */
+
+static uint64_t aside_here(uint16_t *campaign)
+{
+    *campaign = core_campaign(rig->core, "spring", &rig->out);
+    rig_keep(rig);
+    uint64_t number = doubtful_job_of(*campaign);
+    rig_pause(rig, PAUSE_CAMPAIGN, *campaign, 0);
+    struct core_requeue letter = letter_of(number, 1);
+    letter.job.campaign = *campaign;
+    ck_assert_int_eq(offer(&letter), CODE_NONE);
+    ck_assert(rig_view(rig, number).yielded);
+    return number;
+}
+
+static uint64_t aside(uint16_t *campaign)
+{
+    begin();
+    return aside_here(campaign);
+}
+
+START_TEST(a_conversation_whose_doubtful_job_stepped_aside_is_not_moved)
+{
+    for (int restart = 0; restart < 2; restart++) {
+        uint16_t campaign;
+        uint64_t number = aside(&campaign), line = rig_view(rig, number).line;
+        if (restart == 1)
+            come_back();
+        ck_assert_int_eq(move_to(other_than(line)), CODE_OUTCOME_UNKNOWN);
+        rig_pause(rig, PAUSE_LINE, line, 0);
+        uint64_t other = rig_send(rig, 1, CLASS_TRANSACTIONAL); /* which changes nothing */
+        ck_assert_int_eq(move_to(other_than(line)), CODE_OUTCOME_UNKNOWN);
+        rig_resume(rig, PAUSE_LINE, line, 0);
+        ck_assert_uint_eq(next_sent(), other);
+        rig_resume(rig, PAUSE_CAMPAIGN, campaign, 0);
+        ck_leased_on(number, line);
+    }
+}
+END_TEST
+
+START_TEST(a_conversation_whose_doubtful_job_stepped_aside_stays_on_a_flagged_line)
+{
+    uint16_t campaign;
+    begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, on_flagged: move, cadence_ms: []"), 2);
+    rig_worker(rig, 1, 8);
+    uint64_t number = aside_here(&campaign), line = rig_view(rig, number).line;
+    rig_tell_service(rig, (uint32_t)(line - RIG_LINE), SERVICE_FLAGGED, rig->now.wall_ms);
+    uint64_t other = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    ck_job(other, JOB_QUEUED, REASON_LINE_FLAGGED);
+    core_settle(rig->core, 9, number, false, (struct span){"{}", 2}, rig->now, &rig->out);
+    rig_keep(rig); /* surely unsent: nothing keeps it there */
+    struct effect job = leased();
+    ck_assert_uint_eq(job.number, other);
+    rig_sent(rig, &job);
+    ck_assert_uint_eq(end_of(other).line, other_than(line));
+}
+END_TEST
+
+START_TEST(a_conversation_whose_doubtful_job_was_settled_while_it_stood_aside_moves)
+{
+    for (int sent = 0; sent < 2; sent++) {
+        uint16_t campaign;
+        uint64_t number = aside(&campaign), line = rig_view(rig, number).line;
+        rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        next_sent(); /* so that it lives there for good */
+        ck_assert_int_eq(move_to(other_than(line)), CODE_OUTCOME_UNKNOWN);
+        core_settle(rig->core, 9, number, sent == 1, (struct span){"{}", 2}, rig->now, &rig->out);
+        rig_keep(rig);
+        ck_assert_int_eq(move_to(other_than(line)), CODE_NONE);
+        rig_resume(rig, PAUSE_CAMPAIGN, campaign, 0);
+        ck_assert_uint_eq(next_sent(), sent == 1 ? 0 : number);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -170,6 +247,9 @@ int main(void)
         an_unknown_outcome_is_refused_where_its_conversation_was_moved_until_that_is_back,
         an_unknown_outcome_is_not_tried_where_its_conversation_lives_now,
         a_job_that_names_its_line_goes_nowhere_else_though_a_doubtful_letter_comes_back,
+        a_conversation_whose_doubtful_job_stepped_aside_is_not_moved,
+        a_conversation_whose_doubtful_job_stepped_aside_stays_on_a_flagged_line,
+        a_conversation_whose_doubtful_job_was_settled_while_it_stood_aside_moves,
     };
     return run_suite("core_doubtful", tests, sizeof tests / sizeof *tests);
 }
