@@ -122,12 +122,15 @@ static void remember_home(struct core *core, uint32_t slot, struct instant now, 
     uint32_t at = core->jobs[slot].conversation;
     unsigned flags = core->conversations[at].flags;
     const struct core_result nothing = {.outcome = OUTCOME_RETRY};
+    if ((flags & (CONVERSATION_RECORDED | CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0)
+        return; /* of a restored backup: nobody knows where */
     chat_count_out(&core->conversations[at]);
     replied_count_out(core, slot, now);
-    if (!begins(core, at))
-        chat_fall_behind(core, at, now);
-    else if ((flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0) /* else nobody knows where: it is of a backup */
+    bool first = begins(core, at);
+    if (first && (flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0)
         record_conversation(core, at, slot, &nothing, now, out);
+    else
+        chat_fall_behind(core, at, now);
 }
 
 static bool is_late(const struct job *job, struct instant now)

@@ -386,6 +386,24 @@ START_TEST(a_conversation_that_never_had_a_line_has_none_when_its_job_expires_ov
 }
 END_TEST
 
+/* What nobody knows the place of counts for nobody, whether somebody still waits in the conversation or not. */
+START_TEST(a_restart_counts_no_message_that_nobody_counted)
+{
+    begin();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
+    ask.expires_ms = rig->now.wall_ms + 2 * HOUR_MS;
+    uint64_t number = accepted(&ask);
+    restore(HOUR_MS, 24 * HOUR_MS);
+    rig_pass(rig, HOUR_MS + 1000);
+    ck_assert_int_eq(end_of(number).code, CODE_OUTCOME_UNKNOWN);
+    uint64_t next = rig_send(rig, 1, CLASS_FOLLOWUP);
+    unsigned unanswered = rig_view(rig, next).chat.unanswered;
+    rig_restart(rig, 1000);
+    ck_assert_uint_eq(rig_view(rig, next).chat.unanswered, unanswered);
+}
+END_TEST
+
 START_TEST(a_conversation_that_waited_for_a_line_that_its_job_named_goes_on_waiting_for_that)
 {
     expire_unplaced(RIG_LINE);
@@ -543,6 +561,7 @@ int main(void)
         what_waits_for_a_person_says_so_in_every_view,
         what_expired_without_a_line_can_be_requeued_and_goes_out_unsettled,
         a_conversation_that_never_had_a_line_has_none_when_its_job_expires_over_a_restart,
+        a_restart_counts_no_message_that_nobody_counted,
         a_conversation_that_waited_for_a_line_that_its_job_named_goes_on_waiting_for_that,
         what_is_told_of_a_conversation_that_never_had_a_line_does_not_make_it_a_record,
     };
