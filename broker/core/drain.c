@@ -306,6 +306,16 @@ static void replace(struct core *core, uint32_t line, uint32_t at, struct instan
     conversation_settle(core, at, now);
 }
 
+/* Of a conversation that has left: a restart would find it where its jobs say that they were tried. */
+static void tell_left(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+{
+    const struct job *job = &core->jobs[slot];
+    unsigned flags = core->conversations[job->conversation].flags;
+    bool lives = (flags & (CONVERSATION_BOUND | CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
+    if (job->number != 0 && job_is_waiting(job) && job->attempts > 0 && !lives)
+        job_renew_try(core, slot, now, out);
+}
+
 static void fail(struct core *core, uint32_t line, uint32_t slot, struct instant now, struct effects *out)
 {
     static const char why[] = "{\"error\":{\"code\":\"held\",\"message\":\"an operator failed what waited on its line\"}}";
@@ -321,26 +331,39 @@ static void fail(struct core *core, uint32_t line, uint32_t slot, struct instant
     job_end(core, slot, &ending, now, out);
 }
 
-void drain_slice(struct core *core, uint32_t at, struct instant now, struct effects *out)
+/* `replace` looks at the conversations first, and then at the jobs. True: there is more to look at. */
+static bool walk(struct core *core, uint32_t at, enum drain mode, struct instant now, struct effects *out)
 {
     struct line *line = &core->lines[at];
-    enum drain mode = (enum drain)core->orders[at].change.drain;
-    bool walks = mode == DRAIN_REPLACE || mode == DRAIN_FAIL;
-    if (mode == DRAIN_RAMP)
-        ramp(core, at, now, out);
-    if (!walks)
-        return;
-    uint32_t used = mode == DRAIN_FAIL ? core->jobs_used : core->conversations_used;
+    struct orders *orders = &core->orders[at];
+    bool leaves = mode == DRAIN_REPLACE && !orders->replaced;
+    uint32_t used = leaves ? core->conversations_used : core->jobs_used;
     if (line->drain_at == 0)
         line->drain_at = 1;
     uint64_t stop = (uint64_t)line->drain_at + SLOTS_PER_SLICE;
     for (; line->drain_at <= used && line->drain_at < stop && effects_have_room(out); line->drain_at++) {
         if (mode == DRAIN_FAIL)
             fail(core, at, line->drain_at, now, out);
-        else
+        else if (leaves)
             replace(core, at, line->drain_at, now);
+        else
+            tell_left(core, line->drain_at, now, out);
     }
-    if (line->drain_at > used)
+    if (line->drain_at <= used)
+        return true;
+    orders->replaced = leaves;
+    line->drain_at = 0;
+    if (leaves && line->spent) /* what the tries told of that goes with what the jobs say now */
+        line_record(core, at, now, out);
+    return leaves;
+}
+
+void drain_slice(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    enum drain mode = (enum drain)core->orders[at].change.drain;
+    if (mode == DRAIN_RAMP)
+        ramp(core, at, now, out);
+    if ((mode == DRAIN_REPLACE || mode == DRAIN_FAIL) && !walk(core, at, mode, now, out))
         end(core, at, DRAIN_STATE_DONE, now, out);
 }
 
@@ -370,7 +393,7 @@ void core_drain(struct core *core, const struct core_drain *ask, struct instant 
     orders->drain_total = backlog_of(&core->lines[at]);
     orders->drain_ended_ms = 0;
     orders->drain_why[0] = '\0';
-    core->orders[at].opened = false;
+    core->orders[at].opened = core->orders[at].replaced = false;
     memset(core->orders[at].tries, 0, sizeof core->orders[at].tries);
     memset(core->orders[at].failed, 0, sizeof core->orders[at].failed);
     orders_copy_text(orders->drain_by, sizeof orders->drain_by, ask->by);

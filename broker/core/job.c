@@ -223,6 +223,15 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
         change->event.at_ms = now.wall_ms;
 }
 
+void job_renew_try(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+{
+    const struct job *job = &core->jobs[slot];
+    const struct conversation *conversation = &core->conversations[job->conversation];
+    const struct lease *lease = job->state == JOB_LEASED ? &core->leases[job->left] : NULL;
+    job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
+    out->changes[out->change_count - 1].try.out_ms = conversation->last_out == 0 ? -1 : moment_ms(conversation->last_out);
+}
+
 static enum topic topic_of_end(enum job_state state)
 {
     static const enum topic topics[JOB_STATE_COUNT] = {

@@ -55,6 +55,9 @@ uint64_t job_came(const struct core *core, const struct job *job);
 void job_record_try(struct core *core, uint32_t slot, const struct lease *lease, int http_status, int64_t code,
                     enum topic topic, struct instant now, struct effects *out);
 
+/* The same for one that says nothing new. Its conversation was written to when it was. */
+void job_renew_try(struct core *core, uint32_t slot, struct instant now, struct effects *out);
+
 struct job_ending {
     enum job_event event;
     enum code code;          /* superseded, outcome_unknown ... */

@@ -388,11 +388,8 @@ void core_renew(struct core *core, enum change_kind kind, uint64_t key, struct i
         uint32_t slot = job_find(core, key);
         if (slot == NOBODY)
             return;
-        const struct job *job = &core->jobs[slot];
-        const struct conversation *conversation = &core->conversations[job->conversation];
-        struct lease *lease = job->state == JOB_LEASED ? &core->leases[job->left] : NULL;
-        job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
-        out->changes[out->change_count - 1].try.out_ms = conversation->last_out == 0 ? -1 : moment_ms(conversation->last_out);
+        const struct conversation *conversation = &core->conversations[core->jobs[slot].conversation];
+        job_renew_try(core, slot, now, out);
         /* The record that goes also told what its line had spent by then. */
         if ((conversation->flags & CONVERSATION_BOUND) != 0 && core->lines[conversation->line].spent)
             line_record(core, conversation->line, now, out);

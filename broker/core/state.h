@@ -196,6 +196,7 @@ struct orders { /* see operate.h */
     bool used; /* there is a record of it */
     /* of the drain, since the start of the broker */
     bool opened;
+    bool replaced; /* by `replace`: all that were to leave have, and their jobs are still to say so */
     uint16_t tries[2], failed[2]; /* the block of results under way, and the one before it */
     int64_t counts_recorded_ms;   /* steady */
 };

@@ -190,13 +190,13 @@ static struct core_requeue refused_on_1(uint64_t conversation)
 /* Nothing but the job that names a line says after a restart that the conversation had left the one where it was tried. */
 START_TEST(a_conversation_that_left_after_a_vain_try_goes_where_its_job_names_after_a_restart)
 {
-    begin(FREE_CONF);
+    begin(MOVES_CONF);
     struct effect job = leased_on(0, 1);
     struct core_result result = rig_result(&job, OUTCOME_RETRY);
     result.retry_after_ms = 1000;
     rig_answer(rig, &result);
     rig_pause(rig, PAUSE_ALL, 0, 0);
-    ck_assert_int_eq(drain(0, DRAIN_REPLACE, 0), CODE_NONE);
+    told_service(SERVICE_FLAGGED);
     rig_pass(rig, 2000);
     ck_assert_uint_eq(rig_view(rig, job.number).line, 0); /* it has left */
     struct core_enqueue named = rig_job(1, CLASS_REPLY);

@@ -218,6 +218,73 @@ START_TEST(a_drain_by_replace_gives_back_what_never_began)
 }
 END_TEST
 
+/* Surely nothing was made of its try. */
+static struct effect fails_on_0(struct core_enqueue *ask, int64_t retry_after_ms)
+{
+    cordon_all_but(0, true);
+    accepted(ask);
+    struct effect job = leased();
+    ck_assert_uint_eq(line_of(&job), RIG_LINE);
+    cordon_all_but(0, false);
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.http_status = 503;
+    result.retry_after_ms = retry_after_ms;
+    rig_answer(rig, &result);
+    return job;
+}
+
+/* Recorded by the drain, not by what ends in it: another restart finds the same. */
+static void ck_replaced_for_good(uint64_t number)
+{
+    for (int restarts = 0; restarts < 3; restarts++) {
+        ck_assert_uint_eq(rig_view(rig, number).line, 0);
+        ck_assert_int_eq(rig_line(rig, 0).orders->drain, DRAIN_NONE);
+        rig_restart(rig, 1000);
+    }
+    rig_poll_all(rig, 3, REPUTATION_HEALTHY); /* line 0 needs more to prove that */
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    rig_worker(rig, 2, 8);
+    rig_forget(rig);
+    rig_pass(rig, 60000);
+    struct effect job = rig_job_told(rig);
+    ck_assert_uint_eq(job.number, number);
+    ck_assert_uint_ne(line_of(&job), RIG_LINE);
+}
+
+START_TEST(what_was_replaced_belongs_to_the_pool_after_a_restart)
+{
+    begin(FREE_CONF);
+    struct core_enqueue ask = rig_job(1, CLASS_REPLY);
+    struct effect job = fails_on_0(&ask, 60000);
+    told(REPUTATION_CRITICAL);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    ck_assert_uint_eq(rig_view(rig, job.number).line, RIG_LINE);
+    ck_assert_int_eq(drain(0, DRAIN_REPLACE, 0), CODE_NONE);
+    rig_pass(rig, 1000);
+    ck_assert_uint_eq(rig_line(rig, 0).orders->drain_conversations, 1);
+    ck_replaced_for_good(job.number);
+}
+END_TEST
+
+START_TEST(what_was_replaced_with_a_job_that_stepped_aside_belongs_to_the_pool_after_a_restart)
+{
+    begin(FREE_CONF);
+    struct core_enqueue ask = rig_job(1, CLASS_CAMPAIGN);
+    ask.campaign = core_campaign(rig->core, "spring", &rig->out);
+    rig_keep(rig);
+    struct effect aside = fails_on_0(&ask, 1000);
+    told(REPUTATION_CRITICAL);
+    rig_pause(rig, PAUSE_CAMPAIGN, ask.campaign, 0);
+    uint64_t number = rig_send(rig, 1, CLASS_CAMPAIGN);
+    rig_pass(rig, 2000);
+    ck_job(aside.number, JOB_QUEUED, REASON_CAMPAIGN_PAUSED);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    ck_assert_int_eq(drain(0, DRAIN_REPLACE, 0), CODE_NONE);
+    rig_pass(rig, 1000);
+    ck_replaced_for_good(number);
+}
+END_TEST
+
 START_TEST(a_drain_by_move_goes_on_over_restarts_until_it_is_stopped)
 {
     begin(FREE_CONF);
@@ -301,6 +368,8 @@ int main(void)
         a_drain_by_ramp_caps_the_pace_until_the_backlog_is_gone,
         a_drain_by_fail_ends_what_waits_now_as_dead_letters_and_nothing_else,
         a_drain_by_replace_gives_back_what_never_began,
+        what_was_replaced_belongs_to_the_pool_after_a_restart,
+        what_was_replaced_with_a_job_that_stepped_aside_belongs_to_the_pool_after_a_restart,
         a_drain_by_move_goes_on_over_restarts_until_it_is_stopped,
         a_job_that_would_rather_fail_is_judged_where_its_conversation_would_go,
         a_dry_run_counts_what_the_drain_then_does,
