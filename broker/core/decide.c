@@ -211,7 +211,7 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return because(wait.reason);
     if (line != NULL && (verdict = by_line_gate(core, line, now)).reason != REASON_NONE)
         return verdict;
-    if ((verdict = decide_provider(core, pool->account, now)).reason != REASON_NONE)
+    if ((verdict = decide_provider(core, line != NULL ? line->account : pool->account, now)).reason != REASON_NONE)
         return verdict;
     if (waits && (job->flags & JOB_WIDE) == 0)
         return because_until(REASON_RETRY_BACKOFF, job_due_ms(job));

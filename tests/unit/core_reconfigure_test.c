@@ -418,6 +418,23 @@ START_TEST(a_pool_that_comes_to_a_paused_account_calls_back_what_it_has_on_anoth
 }
 END_TEST
 
+START_TEST(what_lives_on_another_account_s_line_waits_for_that_account_s_key)
+{
+    leave_behind(LEFT_BEHIND("default", "other"));
+    uint64_t refused = enqueue("b", 2).number;
+    ck_assert(is_leased(refused));
+    struct effect job = rig_job_told(rig);
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.http_status = 401;
+    result.scope = SCOPE_ACCOUNT;
+    result.key_refused = true;
+    rig_answer(rig, &result);
+    uint64_t held = enqueue("a", 1).number;
+    rig_pass(rig, 5000);
+    ck_job(held, JOB_QUEUED, REASON_PROVIDER_DOWN);
+}
+END_TEST
+
 START_TEST(pauses_stay_where_they_are)
 {
     begin(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 2);
@@ -540,6 +557,7 @@ int main(void)
         what_lives_on_another_pool_s_line_waits_for_that_pool_s_pause_too,
         a_pause_calls_back_what_is_under_way_on_lines_that_are_another_s_now,
         a_pool_that_comes_to_a_paused_account_calls_back_what_it_has_on_another_pool_s_line,
+        what_lives_on_another_account_s_line_waits_for_that_account_s_key,
         pauses_stay_where_they_are,
         too_many_new_pools_change_nothing,
         a_pool_of_which_an_earlier_start_left_jobs_needs_a_restart,
