@@ -318,11 +318,11 @@ bool job_ref_parse(const char *text, struct job_ref *out)
     struct job_ref ref = {.pool = "default"};
     bool ok;
     const char *slash = strchr(text, '/');
-    if (strncmp(text, "j_", 2) == 0) {
+    if (slash == NULL && strncmp(text, "j_", 2) == 0) {
         ok = job_number_parse(text, &ref.number) && ref.number != 0;
     } else if (slash == NULL) {
         ok = producer_id(text, ref.id);
-    } else {
+    } else { /* a pool's name may begin with j_ as well */
         size_t bytes = (size_t)(slash - text);
         if (bytes > NAME_MAX_BYTES)
             return false;

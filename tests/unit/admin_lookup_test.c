@@ -552,6 +552,10 @@ START_TEST(jobs_are_named_by_number_by_id_or_by_pool_and_id)
     ck_assert(job_ref_parse("eu/order/1", &ref));
     ck_assert_str_eq(ref.pool, "eu");
     ck_assert_str_eq(ref.id, "order/1");
+    ck_assert(job_ref_parse("j_eu/order-1", &ref)); /* a pool may be called so */
+    ck_assert_uint_eq(ref.number, 0);
+    ck_assert_str_eq(ref.pool, "j_eu");
+    ck_assert_str_eq(ref.id, "order-1");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(!job_ref_parse(bad[i], &ref), "'%s' was taken", bad[i]);
 }
