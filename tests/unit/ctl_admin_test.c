@@ -343,6 +343,43 @@ START_TEST(events_are_read_up_to_the_last_one)
 }
 END_TEST
 
+/* A page has looked at so many events of the log, and of those a token of some pools, or a topic, lets through none of
+ * them, perhaps. */
+START_TEST(an_empty_page_of_events_is_not_the_end_of_them)
+{
+    static const struct reply script[] = {
+        {200, "{\"events\":[],\"next\":4096}"},
+        {200, "{\"next_seq\":5000}"},
+        {200, "{\"events\":[{\"seq\":4097,\"topic\":\"job.sent\"}],\"next\":4097}"},
+        {200, "{\"events\":[],\"next\":4097}"},
+    };
+    SERVER_START(script);
+    RUN_ADMIN("events", W("--json"), W("--topic"), W("job.sent"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_str_eq(said.out, "{\"events\":[{\"seq\":4097,\"topic\":\"job.sent\"}],\"next\":4097}\n");
+    ck_assert_uint_eq(server.seen_count, 4);
+    server_stop();
+}
+END_TEST
+
+/* It ends where the log did when it was asked, however fast the log grows by what is not shown. */
+START_TEST(empty_pages_of_events_end_with_the_log)
+{
+    static const struct reply script[] = {
+        {200, "{\"events\":[],\"next\":4096}"},
+        {200, "{\"next_seq\":5000}"},
+        {200, "{\"events\":[],\"next\":4998}"},
+        {200, "{\"events\":[],\"next\":5100}"},
+    };
+    SERVER_START(script);
+    RUN_ADMIN("events", W("--json"), W("--topic"), W("job.sent"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_str_eq(said.out, "{\"events\":[],\"next\":5100}\n");
+    ck_assert_uint_eq(server.seen_count, 4);
+    server_stop();
+}
+END_TEST
+
 START_TEST(events_in_json_are_one_document)
 {
     static const struct reply script[] = {{200, "{\"events\":[{\"seq\":4},{\"seq\":5}],\"next\":5}"},
@@ -424,6 +461,8 @@ int main(void)
     tcase_add_test(changes, resume_lifts_all_pauses_or_the_one_named);
     tcase_add_test(changes, cancel_goes_on_after_a_refusal_and_says_so_at_the_end);
     tcase_add_test(changes, events_are_read_up_to_the_last_one);
+    tcase_add_test(changes, an_empty_page_of_events_is_not_the_end_of_them);
+    tcase_add_test(changes, empty_pages_of_events_end_with_the_log);
     tcase_add_test(changes, events_in_json_are_one_document);
     tcase_add_test(changes, following_begins_with_what_happens_from_now_on_and_survives_a_cut);
     tcase_add_test(changes, following_ends_with_the_limit_and_with_a_refusal);

@@ -126,8 +126,8 @@ static int read_page(struct reader *reader, int *count)
     return code;
 }
 
-/* Following begins with what happens from now on, unless told otherwise. */
-static int find_now(struct reader *reader)
+/* The number of the last event that there is. */
+static int find_last(const struct reader *reader, int64_t *out)
 {
     struct http_answer answer = {0};
     int code = http_ask(reader->ctl, "GET", "/v1/status", NULL, &answer);
@@ -135,18 +135,29 @@ static int find_now(struct reader *reader)
         return code;
     int64_t next = 1;
     json_int(answer.json, "next_seq", &next);
-    reader->after = next - 1;
+    *out = next - 1;
     http_answer_free(&answer);
     return EXIT_DONE;
 }
 
+/* A page that is empty is the last one only where `next` does not move, or has come to where the log ended: it grows, and
+ * what is not shown would be run after without an end. */
 static int read_events(struct reader *reader)
 {
-    int code = EXIT_DONE;
-    int count = 1;
-    while (code == EXIT_DONE && reader->left > 0 && count > 0)
-        code = read_page(reader, &count);
-    return code;
+    int64_t last = INT64_MAX;
+    for (;;) {
+        int count = 0;
+        int64_t before = reader->after;
+        int code = read_page(reader, &count);
+        if (code != EXIT_DONE || reader->left <= 0)
+            return code;
+        if (count > 0)
+            continue;
+        if (reader->after > before && last == INT64_MAX)
+            code = find_last(reader, &last);
+        if (code != EXIT_DONE || reader->after <= before || reader->after >= last)
+            return code;
+    }
 }
 
 /* ---- following ---- */
@@ -237,8 +248,8 @@ int command_events(const struct ctl *ctl, const struct args *args)
     if (!args_number(args, "limit", 1, LIMIT_MAX, &reader.left) ||
         !args_number(args, "after", 0, INT64_MAX, &reader.after))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "--limit and --after are whole numbers");
-    if (reader.follow && args_option(args, "after") == NULL) {
-        int code = find_now(&reader);
+    if (reader.follow && args_option(args, "after") == NULL) { /* what happens from now on */
+        int code = find_last(&reader, &reader.after);
         if (code != EXIT_DONE)
             return code;
     }
