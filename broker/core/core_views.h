@@ -251,9 +251,10 @@ struct worker_view {
     int64_t last_seen_ms_ago;
     bool leaving;
 };
-bool core_worker_view(const struct core *core, uint32_t index, struct instant now, struct worker_view *out);
-/* May the worker of that index be given leases of the pool? */
-bool core_worker_serves(const struct core *core, uint32_t index, uint32_t pool);
+/* The next worker from *cursor on (0 first; slots, so that one who leaves moves none of the others). False: no more. */
+bool core_worker_view(const struct core *core, uint32_t *cursor, struct instant now, struct worker_view *out);
+/* May that worker be given leases of the pool? */
+bool core_worker_serves(const struct core *core, uint32_t peer, uint32_t pool);
 
 struct pool_view {
     uint32_t account;

@@ -261,20 +261,13 @@ size_t core_pauses(const struct core *core, uint32_t *cursor, struct pause_view 
     return count;
 }
 
-static const struct worker *worker_at(const struct core *core, uint32_t index)
+bool core_worker_view(const struct core *core, uint32_t *cursor, struct instant now, struct worker_view *out)
 {
-    uint32_t seen = 0;
-    for (uint32_t w = 1; w <= core->workers_used; w++)
-        if (core->workers[w].used && seen++ == index)
-            return &core->workers[w];
-    return NULL;
-}
-
-bool core_worker_view(const struct core *core, uint32_t index, struct instant now, struct worker_view *out)
-{
-    const struct worker *worker = worker_at(core, index);
-    if (worker == NULL)
+    while (*cursor < core->workers_used && !core->workers[*cursor + 1].used)
+        ++*cursor;
+    if (*cursor >= core->workers_used)
         return false;
+    const struct worker *worker = &core->workers[++*cursor];
     *out = (struct worker_view){.instance = worker->instance,
                                 .peer = worker->peer,
                                 .slots = worker->slots,
@@ -285,10 +278,10 @@ bool core_worker_view(const struct core *core, uint32_t index, struct instant no
     return true;
 }
 
-bool core_worker_serves(const struct core *core, uint32_t index, uint32_t pool)
+bool core_worker_serves(const struct core *core, uint32_t peer, uint32_t pool)
 {
-    const struct worker *worker = worker_at(core, index);
-    return worker != NULL && crew_has_pool(core, worker->crew, pool);
+    uint32_t w = worker_find_peer(core, peer);
+    return w != NOBODY && crew_has_pool(core, core->workers[w].crew, pool);
 }
 
 bool core_pool_view(struct core *core, uint32_t at, struct pool_view *out)

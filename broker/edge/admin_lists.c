@@ -227,11 +227,11 @@ enum admin_step call_campaigns(struct admin_turn *turn, struct exchange *x)
 /* ---- workers ---- */
 
 /* Who is limited to pools is told of those who serve one of them. */
-static bool sees_worker(const struct admin_turn *turn, const struct exchange *x, uint32_t index)
+static bool sees_worker(const struct admin_turn *turn, const struct exchange *x, uint32_t peer)
 {
     bool sees = x->grant.pools == NULL;
     for (uint32_t p = 0; !sees && p < turn->options->conf->pool_count; p++)
-        sees = grant_sees_pool(turn, x, p) && core_worker_serves(turn->core, index, p);
+        sees = grant_sees_pool(turn, x, p) && core_worker_serves(turn->core, peer, p);
     return sees;
 }
 
@@ -242,15 +242,16 @@ enum admin_step call_workers(struct admin_turn *turn, struct exchange *x)
     x->phase = 1;
     struct worker_view view;
     bool more = true;
-    for (unsigned i = 0; i < ITEMS_PER_STEP && x->limit > 0 && more; i++) {
-        more = core_worker_view(turn->core, (uint32_t)x->cursor, turn->now, &view);
+    uint32_t cursor = (uint32_t)x->cursor;
+    for (unsigned i = 0; i < ITEMS_PER_STEP && x->limit > 0; i++) {
+        more = core_worker_view(turn->core, &cursor, turn->now, &view);
         if (!more)
             break;
-        uint32_t index = (uint32_t)x->cursor++;
-        if (!sees_worker(turn, x, index))
+        if (!sees_worker(turn, x, view.peer))
             continue;
         view_worker(&x->answer.text, &view);
         x->limit--;
     }
+    x->cursor = cursor;
     return more && x->limit > 0 ? STEP_MORE : page_close(x, more);
 }

@@ -71,7 +71,7 @@ struct naive_job *run_any_job(void)
 bool run_core_knows(uint32_t worker)
 {
     struct worker_view view;
-    for (uint32_t w = 0; core_worker_view(run.rig->core, w, run.rig->now, &view); w++)
+    for (uint32_t cursor = 0; core_worker_view(run.rig->core, &cursor, run.rig->now, &view);)
         if (view.peer == worker + 1 && view.instance == run.world.workers[worker].instance)
             return true;
     return false;

@@ -433,7 +433,7 @@ void rig_tick(struct rig *rig)
 static void beat_all(struct rig *rig)
 {
     struct worker_view view;
-    for (uint32_t w = 0; core_worker_view(rig->core, w, rig->now, &view); w++)
+    for (uint32_t cursor = 0; core_worker_view(rig->core, &cursor, rig->now, &view);)
         rig_beat(rig, view.peer);
 }
 

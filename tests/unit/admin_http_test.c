@@ -194,6 +194,35 @@ START_TEST(workers_are_named_to_those_whose_pools_they_serve)
 }
 END_TEST
 
+static void ready(uint32_t peer, const char *name)
+{
+    struct core_ready one = {.peer = peer, .instance = 70 + peer, .slots = 4};
+    snprintf(one.worker, sizeof one.worker, "%s", name);
+    core_worker_ready(rig.core, &one, rig.now, &rig.effects);
+    rig_commit();
+}
+
+START_TEST(a_worker_that_stays_is_seen_though_another_leaves_between_two_pages)
+{
+    char target[96];
+    ready(1, "first");
+    ready(2, "second");
+    ready(3, "third");
+    struct reply reply = rig_ask("GET", "/v1/workers?limit=1", "viewer-token", NULL);
+    ck_assert_ptr_nonnull(strstr(reply.body, "\"first\""));
+    ck_assert_ptr_nonnull(json_string(reply.json, "next"));
+    snprintf(target, sizeof target, "/v1/workers?after=%s", json_string(reply.json, "next"));
+    reply_free(&reply);
+    core_worker_gone(rig.core, 1, rig.now, &rig.effects);
+    rig_commit();
+    reply = rig_ask("GET", target, "viewer-token", NULL);
+    ck_assert_msg(strstr(reply.body, "\"second\"") != NULL, "it was there all the time, and is on neither page");
+    ck_assert_ptr_nonnull(strstr(reply.body, "\"third\""));
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "workers")), 2);
+    reply_free(&reply);
+}
+END_TEST
+
 /* covers: call GET /v1/pauses */
 START_TEST(an_accounts_pause_is_shown_to_those_with_a_pool_of_it)
 {
@@ -368,6 +397,7 @@ int main(void)
         a_line_is_shown_with_its_reputation_and_gate,
         lists_come_in_pages_and_each_sees_only_its_pools,
         workers_are_named_to_those_whose_pools_they_serve,
+        a_worker_that_stays_is_seen_though_another_leaves_between_two_pages,
         an_accounts_pause_is_shown_to_those_with_a_pool_of_it,
         a_path_beyond_measure_is_refused_with_a_word,
         metrics_are_text_with_the_lines_that_one_may_see,

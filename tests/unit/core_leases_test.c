@@ -91,9 +91,11 @@ START_TEST(three_silent_heartbeats_and_the_worker_is_gone_but_its_lease_is_not)
     struct effect job = begin_job();
     struct worker_view view;
     in_silence(3 * HEARTBEAT_MS - 1);
-    ck_assert(core_worker_view(rig->core, 0, rig->now, &view));
+    uint32_t cursor = 0;
+    ck_assert(core_worker_view(rig->core, &cursor, rig->now, &view));
     in_silence(1);
-    ck_assert(!core_worker_view(rig->core, 0, rig->now, &view));
+    cursor = 0;
+    ck_assert(!core_worker_view(rig->core, &cursor, rig->now, &view));
     ck_assert_uint_eq(alerts(ALERT_WORKER_GONE), 1);
     ck_job(job.number, JOB_LEASED, REASON_NONE);
 }

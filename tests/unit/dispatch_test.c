@@ -96,7 +96,8 @@ START_TEST(a_ready_that_makes_no_sense_is_malformed)
     edge_hear(worker, &heard);
     check_error("malformed");
     struct worker_view view;
-    ck_assert(!core_worker_view(edge.core, 0, edge.now, &view));
+    uint32_t cursor = 0;
+    ck_assert(!core_worker_view(edge.core, &cursor, edge.now, &view));
 }
 END_TEST
 
