@@ -227,6 +227,21 @@ START_TEST(events_are_read_in_order_by_topic_and_by_those_who_may)
 }
 END_TEST
 
+/* Of what it has looked at, a token of some pools may see none. */
+START_TEST(a_page_of_events_may_be_empty_and_not_the_last)
+{
+    int64_t next = 0;
+    for (unsigned i = 0; i < 4; i++)
+        enqueue("eu", (char[2]){(char)('a' + i), '\0'}, i);
+    struct reply reply = rig_ask("GET", "/v1/events?limit=2", "viewer-us-token", NULL);
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "events")), 0);
+    ck_assert(json_int(reply.json, "next", &next));
+    ck_assert_int_gt(next, 0);
+    ck_assert_int_lt(next, (int64_t)core_next_seq(rig.core) - 1);
+    reply_free(&reply);
+}
+END_TEST
+
 START_TEST(events_that_are_gone_are_410_with_the_oldest)
 {
     enqueue("eu", "a", 1);
@@ -262,6 +277,7 @@ int main(void)
         a_long_backlog_is_walked_in_pages_that_miss_and_repeat_nothing,
         finished_jobs_are_listed_too,
         events_are_read_in_order_by_topic_and_by_those_who_may,
+        a_page_of_events_may_be_empty_and_not_the_last,
         events_that_are_gone_are_410_with_the_oldest,
     };
     return suite_run_all("admin_jobs", rig_setup, rig_teardown, 60, tests, sizeof tests / sizeof *tests);
