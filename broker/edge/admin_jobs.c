@@ -177,6 +177,7 @@ static enum admin_step begin_settle(struct admin_turn *turn, struct exchange *x,
     cJSON *body = exchange_body(x);
     if (body == NULL)
         return STEP_DONE;
+    body_hide_reason(turn, body);
     struct json_out *word = &x->answer.text; /* lent to the core until its change is encoded */
     bool ok = read_word(x, body, &was_sent, &reason);
     if (ok) {

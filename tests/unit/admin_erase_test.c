@@ -3,11 +3,11 @@
 #include "broker/core/suppression.h"
 #include "broker/edge/named.h"
 #include "tests/support/suite.h"
-#include "tests/unit/admin_rig.h"
+#include "tests/unit/admin_work_rig.h"
 
 #define PERSON "+14155550190"
 
-static void expect_code(const char *token, const char *body, int status, const char *code, const char *field)
+static void expect_refused(const char *token, const char *body, int status, const char *code, const char *field)
 {
     struct reply reply = rig_ask("POST", "/v1/erasures", token, body);
     const cJSON *error = json_get(reply.json, "error");
@@ -43,8 +43,8 @@ static void found(uint64_t id, const uint64_t *keys, size_t count)
 START_TEST(only_an_admin_of_all_pools_may)
 {
     static const char body[] = "{\"to\":\"" PERSON "\",\"reason\":\"asked\"}";
-    expect_code("viewer-token", body, 403, "forbidden", NULL);
-    expect_code("operator-token", body, 403, "forbidden", NULL);
+    expect_refused("viewer-token", body, 403, "forbidden", NULL);
+    expect_refused("operator-token", body, 403, "forbidden", NULL);
     rig_expect("GET", "/v1/erasures", "viewer-token", NULL, 403);
     rig_expect("GET", "/v1/erasures", "operator-token", NULL, 200);
     rig_expect("GET", "/v1/erasures/e_1", "operator-token", NULL, 404);
@@ -54,12 +54,12 @@ END_TEST
 /* covers: call POST /v1/erasures; code invalid_recipient */
 START_TEST(what_makes_no_sense_is_refused)
 {
-    expect_code("admin-token", "{\"reason\":\"asked\"}", 422, "invalid_recipient", "to");
-    expect_code("admin-token", "{\"to\":\"nobody\",\"reason\":\"asked\"}", 422, "invalid_recipient", "to");
-    expect_code("admin-token", "{\"to\":\"" PERSON ",+14155550191\",\"reason\":\"asked\"}", 422, "invalid_recipient", "to");
-    expect_code("admin-token", "{\"to\":\"" PERSON "\"}", 422, "invalid_field", "reason");
-    expect_code("admin-token", "{\"to\":\"" PERSON "\",\"dry_run\":1}", 422, "invalid_field", "dry_run");
-    expect_code("admin-token", "[]", 400, "malformed", NULL);
+    expect_refused("admin-token", "{\"reason\":\"asked\"}", 422, "invalid_recipient", "to");
+    expect_refused("admin-token", "{\"to\":\"nobody\",\"reason\":\"asked\"}", 422, "invalid_recipient", "to");
+    expect_refused("admin-token", "{\"to\":\"" PERSON ",+14155550191\",\"reason\":\"asked\"}", 422, "invalid_recipient", "to");
+    expect_refused("admin-token", "{\"to\":\"" PERSON "\"}", 422, "invalid_field", "reason");
+    expect_refused("admin-token", "{\"to\":\"" PERSON "\",\"dry_run\":1}", 422, "invalid_field", "dry_run");
+    expect_refused("admin-token", "[]", 400, "malformed", NULL);
     ck_assert(!core_is_erasing(rig.core));
 }
 END_TEST
@@ -154,6 +154,25 @@ START_TEST(what_operators_say_meanwhile_names_nobody_who_is_being_erased)
     reply_free(&reply);
     rig_expect("POST", "/v1/conversations/eu/+14155550191," PERSON "/resume", "operator-token", NULL, 200);
     rig_expect("DELETE", "/v1/suppressions/default/" PERSON, "admin-token", "{\"reason\":\"wrong\"}", 200);
+    must_not_be_written(since);
+}
+END_TEST
+
+/* Likewise the word that settles a job, which is kept with the job. */
+START_TEST(the_word_that_settles_a_job_names_nobody_who_is_being_erased)
+{
+    static const char word[] = "{\"outcome\":\"sent\",\"reason\":\"so says " PERSON "\"}";
+    char id[32];
+    worker_ready(64);
+    rig_expect("POST", "/v1/jobs", "operator-token", "{\"id\":\"a\",\"pool\":\"eu\",\"to\":\"+14155550101\",\"message\":{}}", 200);
+    const struct core_result said = {
+        .peer = 1, .lease = lease_one(), .outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = 600000, .result = {"{}", 2}};
+    core_worker_result(rig.core, &said, rig.now, &rig.effects);
+    rig_commit();
+    order("{\"to\":\"" PERSON "\",\"reason\":\"asked\"}", id);
+    found(1, NULL, 0);
+    size_t since = rig.record_count;
+    rig_expect("POST", "/v1/jobs/eu%2Fa/settle", "operator-token", word, 200);
     must_not_be_written(since);
 }
 END_TEST
@@ -271,6 +290,7 @@ int main(void)
     tcase_add_test(tests, what_makes_no_sense_is_refused);
     tcase_add_test(tests, nobody_writes_to_them_before_it_is_done);
     tcase_add_test(tests, what_operators_say_meanwhile_names_nobody_who_is_being_erased);
+    tcase_add_test(tests, the_word_that_settles_a_job_names_nobody_who_is_being_erased);
     tcase_add_test(tests, a_call_that_began_before_an_erasure_and_ends_behind_it_names_nobody);
     tcase_add_test(tests, a_group_that_opted_out_is_let_go_by_naming_all_of_it);
     tcase_add_test(tests, the_list_is_read_page_by_page_the_newest_first);
