@@ -82,7 +82,7 @@ static uint32_t forget_silent_longest(struct dispatch *dispatch, struct instant 
         link = &dispatch->peers[*link].next;
     *link = peer->next;
     dispatch_flush(dispatch, now, out); /* what is gathered for it is not its successor's */
-    core_worker_gone(dispatch->options.core, oldest, now, out);
+    dispatch_let_go(dispatch, oldest, now, out);
     return oldest;
 }
 
@@ -141,7 +141,7 @@ void dispatch_keys_changed(struct dispatch *dispatch, const struct key_ring *bef
         const char *key = dispatch->peers[at].key;
         if (!pools_changed && keeps_its_pools(before, after, key))
             continue;
-        core_worker_gone(dispatch->options.core, at, now, out);
+        dispatch_let_go(dispatch, at, now, out);
         dispatch->options.persist(dispatch->options.persist_self, now, out);
     }
 }

@@ -51,6 +51,10 @@ static inline struct frame dispatch_id(const struct dispatch *dispatch, uint32_t
     return (struct frame){dispatch->peers[peer].id, dispatch->peers[peer].id_bytes};
 }
 
+/* From now on it is nobody for the core, so no REVOKE reaches it any more, though its connection may stand. It is told
+ * at once, and not with its next BEAT: saying READY again, it drops whatever it has not begun. */
+void dispatch_let_go(struct dispatch *dispatch, uint32_t peer, struct instant now, struct effects *out);
+
 void dispatch_outgoing_free(struct outgoing **outgoing_p);
 
 #endif

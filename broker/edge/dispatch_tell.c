@@ -39,6 +39,17 @@ void dispatch_error(struct dispatch *dispatch, struct frame id, enum code code, 
     json_out_free(&text);
 }
 
+static void tell_unknown(struct dispatch *dispatch, uint32_t peer)
+{
+    dispatch_error(dispatch, dispatch_id(dispatch, peer), CODE_UNKNOWN_WORKER, "say READY again");
+}
+
+void dispatch_let_go(struct dispatch *dispatch, uint32_t peer, struct instant now, struct effects *out)
+{
+    core_worker_gone(dispatch->options.core, peer, now, out);
+    tell_unknown(dispatch, peer);
+}
+
 /* ---- what gathers ---- */
 
 void dispatch_outgoing_free(struct outgoing **outgoing_p)
@@ -110,7 +121,7 @@ static void send_jobs(struct dispatch *dispatch, uint32_t peer, struct outgoing 
     if (err == ERR_NONE)
         return;
     log_event(LOG_WARN, "worker_unreachable", "err=%s", err_name(err));
-    core_worker_gone(dispatch->options.core, peer, now, out);
+    dispatch_let_go(dispatch, peer, now, out);
     dispatch->options.persist(dispatch->options.persist_self, now, out);
 }
 
@@ -260,7 +271,7 @@ void dispatch_effect(struct dispatch *dispatch, const struct effect *effect, str
         send_revoke(dispatch, effect);
         break;
     case EFFECT_UNKNOWN_WORKER:
-        dispatch_error(dispatch, dispatch_id(dispatch, effect->peer), CODE_UNKNOWN_WORKER, "say READY again");
+        tell_unknown(dispatch, effect->peer);
         break;
     case EFFECT_ENQUEUED:
     case EFFECT_CANCELLED:
