@@ -336,9 +336,11 @@ static void hear_error(struct broker_link *link, struct instant now)
     cJSON *error = json.bytes > 0 ? json_parse(json.data, json.bytes, NULL) : NULL;
     const char *code = json_string(json_get(error, "error"), "code");
     bool unknown_worker = code != NULL && strcmp(code, "unknown_worker") == 0;
-    if (unknown_worker && link->state == LINK_READY)
+    bool unauthorized = code != NULL && strcmp(code, "unauthorized") == 0;
+    /* Whose key was taken away is unknown as well: no REVOKE comes, so what has not begun goes now. */
+    if ((unknown_worker || unauthorized) && link->state == LINK_READY)
         say_ready(link, now);
-    else if (!unknown_worker)
+    if (!unknown_worker)
         log_event(LOG_WARN, "broker_error", "broker=%s code=%s", link->endpoint, code != NULL ? code : "?");
     cJSON_Delete(error);
 }

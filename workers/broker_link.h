@@ -1,9 +1,9 @@
 /* broker_link.h — one broker, seen from a worker (PROTOCOL, Workers): one DEALER, READY, JOB, RESULT, DONE, REVOKE,
  * BEAT, BYE. Holds the leases of that broker; what a job asks for is the worker's business, through the hooks.
  *
- * READY is said as soon as there is a connection, when the broker no longer knows us, and over a new connection when
- * it stays silent. Before saying it every lease not begun is dropped, and no JOB is taken before the answer: what
- * READY did not name was never begun, and the broker counts on that. At most one READY is unanswered on a
+ * READY is said as soon as there is a connection, when the broker no longer knows us or our key, and over a new
+ * connection when it stays silent. Before saying it every lease not begun is dropped, and no JOB is taken before the
+ * answer: what READY did not name was never begun, and the broker counts on that. At most one READY is unanswered on a
  * connection, so an answer cannot be taken for that of another. */
 #ifndef LINEWARD_BROKER_LINK_H
 #define LINEWARD_BROKER_LINK_H

@@ -272,6 +272,22 @@ START_TEST(saying_ready_drops_what_was_not_begun)
 }
 END_TEST
 
+START_TEST(a_worker_whose_key_was_taken_away_drops_what_was_not_begun)
+{
+    size_t before = rig.readies;
+    rig_block_provider(&rig);
+    rig_give_job(&rig, "l_1", NULL);
+    rig_turns(&rig, 10);
+    ck_assert_uint_eq(worker_leases(rig.worker), 1);
+    rig_say(&rig, "ERR", "{\"error\":{\"code\":\"unauthorized\"}}", NULL);
+    rig_turns(&rig, 10);
+    ck_assert_uint_eq(worker_leases(rig.worker), 0);
+    rig_say(&rig, "ERR", "{\"error\":{\"code\":\"unauthorized\"}}", NULL); /* to its READY, which it does not repeat */
+    rig_turns(&rig, 30);
+    ck_assert_uint_eq(rig.readies, before + 1);
+}
+END_TEST
+
 START_TEST(jobs_before_the_answer_to_ready_are_dropped)
 {
     rig_hear(&rig, "READY");
@@ -456,6 +472,7 @@ int main(void)
     tcase_add_test(ready, done_does_not_forget_what_is_under_way);
     tcase_add_test(ready, an_unknown_worker_says_ready_with_what_it_began_and_what_is_unacknowledged);
     tcase_add_test(ready, saying_ready_drops_what_was_not_begun);
+    tcase_add_test(ready, a_worker_whose_key_was_taken_away_drops_what_was_not_begun);
     tcase_add_test(ready, several_unknown_worker_errors_ask_for_one_ready);
     tcase_add_test(ready, a_broker_that_comes_back_is_told_ready_and_the_results);
     tcase_add_test(ready, a_silent_broker_is_tried_over_a_new_connection);
