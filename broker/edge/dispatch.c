@@ -234,14 +234,9 @@ struct recipient {
 static bool take_recipient(void *self, const struct change *change)
 {
     struct recipient *recipient = self;
-    struct span to = change->sections[SECTION_RECIPIENTS];
-    cJSON *list = json_parse(to.data, to.bytes, NULL);
-    if (cJSON_GetArraySize(list) == 1 && cJSON_IsString(list->child)) {
+    if (recipients_sole(change->sections[SECTION_RECIPIENTS], recipient->handle))
         recipient->hash = keyed_hash(recipient->dispatch->options.hash, KEYED_RECIPIENT, recipient->account,
-                                     list->child->valuestring, strlen(list->child->valuestring));
-        snprintf(recipient->handle, sizeof recipient->handle, "%s", list->child->valuestring);
-    }
-    cJSON_Delete(list);
+                                     recipient->handle, strlen(recipient->handle));
     return false;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "broker/edge/recipients.h"
 #include "broker/edge/view.h"
 #include "lineward/ids.h"
 
@@ -65,14 +66,13 @@ static void put_key(struct composing *composing)
     put_text(composing->out, "idempotency_key", key);
 }
 
-/* The section is written by ourselves: of one recipient ["…"], and no handle needs an escape. */
 static uint64_t key_of_one(const struct composing *composing, struct span to)
 {
-    const char *text = to.data;
-    if (to.bytes < 4 || memchr(text, ',', to.bytes) != NULL)
+    char handle[HANDLE_MAX_BYTES + 1];
+    if (!recipients_sole(to, handle))
         return 0;
     return keyed_hash(composing->hash, KEYED_RECIPIENT, composing->conf->accounts[composing->lease->account].name,
-                      text + 2, to.bytes - 4);
+                      handle, strlen(handle));
 }
 
 static bool take_job(void *self, const struct change *change)

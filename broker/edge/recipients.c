@@ -95,6 +95,22 @@ void recipients_write(const struct recipients *recipients, struct json_out *out)
     json_close(out, ']');
 }
 
+/* No handle has a comma, or a mark that JSON escapes otherwise than with a backslash before it. */
+bool recipients_sole(struct span json, char out[HANDLE_MAX_BYTES + 1])
+{
+    const char *at = json.data;
+    if (json.bytes < 4 || memcmp(at, "[\"", 2) != 0 || memchr(at, ',', json.bytes) != NULL)
+        return false;
+    const char *end = at + json.bytes - 2;
+    size_t bytes = 0;
+    for (at += 2; at < end && bytes < HANDLE_MAX_BYTES; at++) {
+        at += *at == '\\';
+        out[bytes++] = *at;
+    }
+    out[bytes] = '\0';
+    return at == end;
+}
+
 uint64_t recipients_conversation(const struct keyed_hash *hash, const char *pool, struct span json)
 {
     return keyed_hash(hash, KEYED_CONVERSATION, pool, json.data, json.bytes);

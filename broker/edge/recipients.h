@@ -22,6 +22,9 @@ bool recipients_split(const char *text, struct recipients *out);
 /* ["…","…"]: what stands in records, and what the key is made of. Replaces what `out` holds. */
 void recipients_write(const struct recipients *recipients, struct json_out *out);
 
+/* The one recipient of a direct message, from what recipients_write() wrote. False: a group, or erased. */
+bool recipients_sole(struct span json, char out[HANDLE_MAX_BYTES + 1]);
+
 /* The key of their conversation in a pool; `json` is what recipients_write() wrote. */
 uint64_t recipients_conversation(const struct keyed_hash *hash, const char *pool, struct span json);
 /* The key of the one recipient of a direct message, account-wide; 0: a group. */

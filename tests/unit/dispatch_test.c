@@ -499,6 +499,24 @@ START_TEST(nobody_is_sent_to_who_opted_out_where_only_the_record_tells)
 }
 END_TEST
 
+/* Who stands in the record with a mark that JSON escapes. */
+START_TEST(nobody_is_sent_to_who_opted_out_under_an_address_with_quotes)
+{
+    static const char handle[] = "\"a.\\b\"@example.com";
+    enqueue("{\"to\":\"\\\"a.\\\\b\\\"@example.com\",\"message\":{}}");
+    struct core_suppress suppress = {
+        .recipient = keyed_hash(&edge.hash, KEYED_RECIPIENT, "default", handle, sizeof handle - 1)};
+    core_suppress(edge.core, &suppress, edge.now, &edge.effects);
+    edge_settle();
+    say_ready(worker, READY("i", "4"));
+    edge_tick();
+    ck_assert(edge_is_silent(worker));
+    struct core_status status;
+    core_status_read(edge.core, edge.now, &status);
+    ck_assert_uint_eq(status.suppressed_total, 1);
+}
+END_TEST
+
 START_TEST(a_chat_id_learnt_goes_with_the_next_job)
 {
     char leases[1][LEASE_TEXT_MAX];
@@ -615,6 +633,7 @@ int main(void)
     tcase_add_test(tcase, a_job_is_not_handed_out_while_its_chat_id_is_being_written);
     tcase_add_test(tcase, a_suppressed_recipient_is_found_in_the_store);
     tcase_add_test(tcase, nobody_is_sent_to_who_opted_out_where_only_the_record_tells);
+    tcase_add_test(tcase, nobody_is_sent_to_who_opted_out_under_an_address_with_quotes);
     tcase_add_test(tcase, a_chat_id_learnt_goes_with_the_next_job);
     tcase_add_test(tcase, a_chat_that_a_producer_named_is_written_into_behind_an_unknown_outcome_too);
     tcase_add_test(tcase, random_frames_are_answered_or_ignored_and_nothing_breaks);
