@@ -114,6 +114,15 @@ void move_record(struct core *core, uint32_t at, struct instant now, struct effe
     conversation_record(core, at, &news, now, out);
 }
 
+void move_home(struct core *core, uint32_t at, uint32_t line, struct instant now, struct effects *out)
+{
+    uint32_t first = conversation_first(core, &core->conversations[at]);
+    if (first != NOBODY)
+        turns_withdraw(core, at, first);
+    if (move_bind(core, at, line, now, out))
+        move_record(core, at, now, out);
+}
+
 void move_touch(struct core *core, uint32_t at)
 {
     struct line *line = &core->lines[at];

@@ -26,6 +26,8 @@ void move_leave(struct core *core, uint32_t conversation, struct instant now);
 bool move_bind(struct core *core, uint32_t conversation, uint32_t line, struct instant now, struct effects *out);
 /* Its record says where it is, and that the chat is forgotten. */
 void move_record(struct core *core, uint32_t conversation, struct instant now, struct effects *out);
+/* The same, whatever waits in it, and its record says so; it is to be settled then. */
+void move_home(struct core *core, uint32_t conversation, uint32_t line, struct instant now, struct effects *out);
 
 /* Is there more for move_slice() to look at, and no probe that those would go for that leave? */
 bool move_is_due(const struct core *core, const struct line *line, struct instant now);

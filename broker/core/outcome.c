@@ -11,6 +11,7 @@
 #include "broker/core/job.h"
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
+#include "broker/core/move.h"
 #include "broker/core/pair.h"
 #include "broker/core/purge.h"
 #include "broker/core/replied.h"
@@ -349,28 +350,36 @@ static void late_result(struct core *core, struct lease *lease, const struct cor
         outcome_believe_sent(core, slot, result, now, out);
 }
 
+/* Another try is under way: its own RESULT will find the job ended. */
+static void close_current(struct core *core, struct lease *current, struct instant now, struct effects *out)
+{
+    finish_probes(core, current, false, now);
+    if (current->probe_account)
+        account_touch_lines(core, current->account, now);
+    if (current->sent)
+        lease_revoke(core, current, now, out);
+    lease_close(core, current, false);
+}
+
 void outcome_believe_sent(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
                           struct effects *out)
 {
     struct job *job = job_at(core, slot);
-    if (job->state == JOB_LEASED) { /* another try is under way: its own RESULT will find the job ended */
-        struct lease *current = &core->leases[job->left];
-        finish_probes(core, current, false, now);
-        if (current->probe_account)
-            account_touch_lines(core, current->account, now);
-        if (current->sent)
-            lease_revoke(core, current, now, out);
-        lease_close(core, current, false);
-    }
-    if ((core->conversations[job->conversation].flags & CONVERSATION_BOUND) == 0) {
+    struct conversation *conversation = &core->conversations[job->conversation];
+    if (job->state == JOB_LEASED)
+        close_current(core, &core->leases[job->left], now, out);
+    bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
+    bool named = (conversation->flags & CONVERSATION_PINNED) != 0 && (job->flags & JOB_PINNED) != 0;
+    if (!bound && !named) {
         /* Its conversation has left the line where that was: what it did there says nothing of where it will live. */
         const struct job_ending ending = {.event = EV_SENT, .result = result->result, .message_hash = result->message_hash};
         job_end(core, slot, &ending, now, out);
         return;
     }
-    uint32_t line = core->conversations[job->conversation].line;
+    if (!bound) /* it names its line, and can only have been sent there */
+        move_home(core, job->conversation, conversation->line, now, out);
+    uint32_t line = conversation->line;
     core->lines[line].sent_total++;
-    struct conversation *conversation = &core->conversations[job->conversation];
     recipient_set_out(core, conversation, moment_of(now.wall_ms)); /* a failed try may have set it back */
     sent(core, slot, result, now, out);
     turns_touch_line(core, line, now);

@@ -74,12 +74,8 @@ static void take_line(struct core *core, uint32_t at, uint32_t line, struct inst
     const struct conversation *conversation = &core->conversations[at];
     if ((conversation->flags & CONVERSATION_BOUND) != 0)
         return;
-    uint32_t first = conversation_first(core, conversation);
-    if (first != NOBODY)
-        turns_withdraw(core, at, first);
-    if (move_bind(core, at, line, now, out))
-        move_record(core, at, now, out);
-    if (first != NOBODY)
+    move_home(core, at, line, now, out);
+    if (conversation_first(core, conversation) != NOBODY)
         conversation_settle(core, at, now);
 }
 

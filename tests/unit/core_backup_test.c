@@ -343,6 +343,39 @@ START_TEST(the_webhook_settles_it_too_where_a_lease_came_back_unbegun)
 }
 END_TEST
 
+/* It can only have been sent from there, whoever says so. */
+START_TEST(who_was_sent_to_on_the_line_that_the_job_named_lives_there)
+{
+    begin_with(FAST_CONF, 2);
+    rig_worker(rig, 1, 8);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
+    ask.from_line = RIG_LINE + 1;
+    uint64_t echoed = accepted(&ask);
+    ask = rig_job(2, CLASS_TRANSACTIONAL);
+    ask.from_line = RIG_LINE + 1;
+    uint64_t settled = accepted(&ask);
+    uint64_t behind = rig_send(rig, 2, CLASS_REPLY);
+    restore(HOUR_MS, 24 * HOUR_MS);
+    struct core_message_fact fact = {.what = MESSAGE_DELIVERED, .number = echoed, .event = 4711};
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    core_settle(rig->core, 9, settled, true, (struct span){"{}", 2}, rig->now, &rig->out);
+    rig_keep(rig);
+    for (int start = 0; start < 2; start++) {
+        struct conversation_view view = {0};
+        ck_assert(core_conversation_view(rig->core, 1, &view));
+        ck_assert(view.placed && view.line == RIG_LINE + 1 && view.streak == 1);
+        ck_assert(core_conversation_view(rig->core, 2, &view));
+        ck_assert(view.placed && view.line == RIG_LINE + 1 && view.streak == 1);
+        rig_restart(rig, 1000);
+        come_back();
+    }
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    ck_assert_uint_eq(leased().number, behind);
+}
+END_TEST
+
 START_TEST(one_that_expires_meanwhile_ends_as_unknown_and_is_kept)
 {
     begin();
@@ -556,6 +589,7 @@ int main(void)
         what_waits_for_a_person_stands_in_the_order_in_which_it_fell_due,
         the_webhook_that_echoes_the_key_settles_it_without_a_send,
         the_webhook_settles_it_too_where_a_lease_came_back_unbegun,
+        who_was_sent_to_on_the_line_that_the_job_named_lives_there,
         a_clock_that_is_behind_the_backup_makes_nothing_sure,
         one_that_expires_meanwhile_ends_as_unknown_and_is_kept,
         what_waits_for_a_person_says_so_in_every_view,
