@@ -5,7 +5,8 @@
  * new-conversation budget where it goes, and forgets its chat then, for chats live on a line. Its record goes on saying
  * where it was, so a restart in between finds it there and lets it leave again. What that means for the flags: RECORDED
  * and not BOUND. As soon as a line takes it, its record says so, and that nothing was sent there yet (enum unbegun): until
- * something was, or may have been, it lives there only for the sake of a try that did not come back unbegun. Those with a job that names the line (`from`), or that may have been sent, stay. */
+ * something was, or may have been, it lives there only for the sake of a try that did not come back unbegun. Those with
+ * a job that names the line (`from`), or that may have been sent, stay. */
 #ifndef LINEWARD_CORE_MOVE_H
 #define LINEWARD_CORE_MOVE_H
 

@@ -481,7 +481,8 @@ struct core {
     uint64_t next_pause;
     uint64_t pauses_mark; /* of those in force: core_pauses_mark() */
     uint32_t pauses_all;
-    uint32_t campaigns_paused, conversations_paused, pools_paused; /* how many are; pauses on conversations; on pools and accounts */
+    uint32_t campaigns_paused, conversations_paused; /* how many are; pauses on conversations */
+    uint32_t pools_paused;                           /* pauses on pools and accounts */
     bool strangers_wait; /* conversations on another pool's line, for the end of a pause of their own (settle.h) */
     uint32_t sweep; /* the lease at which to go on looking for those that a pause revokes, 0: all were looked at */
 
