@@ -1,7 +1,8 @@
 /* admin_http.c — libmicrohttpd's side of the admin API: its thread reads a request, finds the call, checks the token
  * and the bounds, and hands the exchange to the owner's thread with the connection suspended; the answer resumes it.
  *
- * A request is judged as soon as its head is there: without a good token no body is read. */
+ * A request is judged as soon as its head is there: without a good token no body is read. The token is looked at again when
+ * the body is there. */
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -92,17 +93,34 @@ static bool is_open(const struct route_match *match)
     return match->route != NULL && match->route->roles == 0;
 }
 
+/* What its token allows as of now. False: answered. */
+static bool find_grant(struct admin *admin, struct exchange *x)
+{
+    const char *token = bearer(x->connection);
+    grant_free(&x->grant);
+    x->grant_of = tokens_generation(admin_options(admin)->tokens);
+    if (token != NULL && tokens_find(admin_options(admin)->tokens, token, &x->grant))
+        return true;
+    answer_error(x, CODE_UNAUTHORIZED, NULL, NULL);
+    return false;
+}
+
+/* False: answered. */
+static bool role_may(struct exchange *x, const struct route *route)
+{
+    if (route_allows(route, x->grant.role))
+        return true;
+    answer_error(x, CODE_FORBIDDEN, NULL, NULL);
+    return false;
+}
+
 /* The token comes before everything that a stranger could learn from: whether a path exists, too. */
 static bool authorize(struct admin *admin, struct exchange *x, const struct route_match *match)
 {
-    const char *token = bearer(x->connection);
     if (is_open(match))
         return true;
-    x->grant_of = tokens_generation(admin_options(admin)->tokens);
-    if (token == NULL || !tokens_find(admin_options(admin)->tokens, token, &x->grant)) {
-        answer_error(x, CODE_UNAUTHORIZED, NULL, NULL);
+    if (!find_grant(admin, x))
         return false;
-    }
     x->authorized = true;
     if (match->route == NULL && match->allow[0] != '\0') {
         memcpy(x->allow, match->allow, sizeof x->allow);
@@ -114,11 +132,15 @@ static bool authorize(struct admin *admin, struct exchange *x, const struct rout
         answer_error(x, CODE_NOT_FOUND, "there is no such path", NULL);
         return false;
     }
-    if (!route_allows(match->route, x->grant.role)) {
-        answer_error(x, CODE_FORBIDDEN, NULL, NULL);
-        return false;
-    }
-    return true;
+    return role_may(x, match->route);
+}
+
+/* The tokens may have been read anew since the head came: a body takes as long as its sender likes. False: answered. */
+static bool authorize_again(struct admin *admin, struct exchange *x)
+{
+    if (!x->authorized || x->grant_of == tokens_generation(admin_options(admin)->tokens))
+        return true;
+    return find_grant(admin, x) && role_may(x, x->route);
 }
 
 static bool length_fits(struct exchange *x)
@@ -262,7 +284,8 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *connection,
         *data_bytes = 0;
         return MHD_YES;
     }
-    return x->refused ? queue_answer(connection, x) : hand_over(http->admin, connection, x);
+    return x->refused || !authorize_again(http->admin, x) ? queue_answer(connection, x)
+                                                          : hand_over(http->admin, connection, x);
 }
 
 static void on_completed(void *self, struct MHD_Connection *connection, void **exchange_p,

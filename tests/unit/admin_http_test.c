@@ -38,19 +38,75 @@ START_TEST(a_role_that_may_not_is_forbidden_and_a_wrong_method_is_405_with_allow
 }
 END_TEST
 
-START_TEST(a_token_taken_out_of_the_file_is_out_after_the_reload)
+/* The file is read anew, and has root's token and, with a role, the operator's; in force with tokens_commit(). */
+static void prepare_tokens(const char *role, const char *pools)
 {
     struct tokens_problem problem;
-    rig_expect("GET", "/v1/status", "viewer-token", NULL, 200);
     FILE *file = fopen(rig.tokens_path, "we");
     ck_assert_ptr_nonnull(file);
     rig_add_token(file, "root", "admin", "*", "admin-token");
+    if (role != NULL)
+        rig_add_token(file, "ops", role, pools, "operator-token");
     ck_assert_int_eq(fclose(file), 0);
     ck_assert_int_eq(tokens_prepare(rig.tokens, rig.tokens_path, &problem), ERR_NONE);
+}
+
+START_TEST(a_token_taken_out_of_the_file_is_out_after_the_reload)
+{
+    rig_expect("GET", "/v1/status", "viewer-token", NULL, 200);
+    prepare_tokens(NULL, NULL);
     rig_expect("GET", "/v1/status", "viewer-token", NULL, 200);
     tokens_commit(rig.tokens);
     rig_expect("GET", "/v1/status", "viewer-token", NULL, 401);
     rig_expect("GET", "/v1/status", "admin-token", NULL, 200);
+}
+END_TEST
+
+/* The head of a pause by the operator is sent and found good; the body is still to come. */
+static int begin_pause(const char *path, const char *body)
+{
+    char head[400], part[512];
+    int fd = rig_connect();
+    int bytes = snprintf(head, sizeof head,
+                         "POST %s HTTP/1.1\r\nHost: rig\r\nConnection: close\r\nExpect: 100-continue\r\n"
+                         "Authorization: Bearer operator-token\r\nContent-Length: %zu\r\n\r\n",
+                         path, strlen(body));
+    rig_send(fd, head, (size_t)bytes);
+    struct pollfd waits = {.fd = fd, .events = POLLIN};
+    ck_assert_int_eq(poll(&waits, 1, RIG_WAIT_MS), 1);
+    ssize_t got = recv(fd, part, sizeof part - 1, 0);
+    ck_assert_int_gt(got, 0);
+    part[got] = '\0';
+    ck_assert_ptr_nonnull(strstr(part, " 100 "));
+    return fd;
+}
+
+/* Whoever has sent a head may take as long as they like over the body. */
+START_TEST(a_token_taken_back_or_narrowed_before_the_body_came_changes_nothing)
+{
+    static const char body[] = "{\"reason\":\"still me\"}";
+    static const struct {
+        const char *role, *pools, *path;
+        int status, pauses;
+    } cases[] = {{"operator", "*", "/v1/pause", 200, 1},
+                 {"operator", "us", "/v1/pools/eu/pause", 404, 1},
+                 {"operator", "eu", "/v1/pools/eu/pause", 200, 2},
+                 {"viewer", "*", "/v1/lines/+12025550101/pause", 403, 2},
+                 {NULL, NULL, "/v1/accounts/default/pause", 401, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        prepare_tokens("operator", "*");
+        tokens_commit(rig.tokens);
+        int fd = begin_pause(cases[i].path, body);
+        prepare_tokens(cases[i].role, cases[i].pools);
+        tokens_commit(rig.tokens);
+        rig_send(fd, body, sizeof body - 1);
+        struct reply reply = rig_receive(fd);
+        ck_assert_msg(reply.status == cases[i].status, "case %zu: %d: %s", i, reply.status, reply.body);
+        reply_free(&reply);
+        reply = rig_ask("GET", "/v1/pauses", "admin-token", NULL);
+        ck_assert_int_eq(cJSON_GetArraySize(json_get(reply.json, "pauses")), cases[i].pauses);
+        reply_free(&reply);
+    }
 }
 END_TEST
 
@@ -389,6 +445,7 @@ int main(void)
         without_a_good_token_every_path_but_health_is_401,
         a_role_that_may_not_is_forbidden_and_a_wrong_method_is_405_with_allow,
         a_token_taken_out_of_the_file_is_out_after_the_reload,
+        a_token_taken_back_or_narrowed_before_the_body_came_changes_nothing,
         what_is_too_large_is_refused,
         a_body_in_chunks_is_counted_as_it_comes,
         a_broken_query_is_refused,
