@@ -151,7 +151,8 @@ static void wake(struct stream *stream)
 static void say(struct stream *stream, const char *text)
 {
     pthread_mutex_lock(&stream->all->mutex);
-    put(stream, text, strlen(text));
+    if (!stream->ending)
+        put(stream, text, strlen(text));
     wake(stream);
     pthread_mutex_unlock(&stream->all->mutex);
 }
@@ -335,7 +336,8 @@ static void put_page(struct stream *stream, const struct lookup_answer *answer)
 {
     size_t from = 0;
     pthread_mutex_lock(&stream->all->mutex);
-    for (size_t i = 0; i < answer->item_count && !stream->left; i++) {
+    bool open = !stream->left && !stream->ending; /* it may have ended since it was asked */
+    for (size_t i = 0; open && i < answer->item_count; i++) {
         put_event(stream, answer->text.text + from, answer->items[i].bytes);
         from += answer->items[i].bytes;
     }

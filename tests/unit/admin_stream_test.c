@@ -223,6 +223,29 @@ START_TEST(a_new_configuration_and_the_end_of_the_broker_end_streams_with_a_word
 }
 END_TEST
 
+/* The second answer from disk is the stream's first page: before it comes, who may see what changes. */
+static unsigned answers;
+static void end_at_the_first_page(void)
+{
+    if (++answers == 2)
+        admin_conf_set(rig.admin, rig.conf);
+}
+
+START_TEST(a_page_that_was_asked_for_before_the_end_is_not_told_behind_it)
+{
+    offer("before", "eu");
+    answers = 0;
+    rig.looked_up = end_at_the_first_page;
+    struct follower one = follow("/v1/events/stream?after=0", "viewer-token", NULL);
+    while (hear(&one) && strstr(one.text, "\r\n0\r\n") == NULL)
+        continue;
+    ck_assert_uint_eq(answers, 2);
+    ck_assert_ptr_nonnull(strstr(one.text, "event: error\ndata: {\"error\":{\"code\":\"busy\""));
+    ck_assert_msg(strstr(one.text, "\"mark\":\"before\"") == NULL, "%s", one.text);
+    unfollow(&one);
+}
+END_TEST
+
 START_TEST(so_many_may_follow_and_who_leaves_makes_room)
 {
     struct follower all[STREAMS_MAX];
@@ -320,6 +343,7 @@ int main(void)
     tcase_add_test(tests, who_may_not_or_asks_for_what_is_not_there_is_told_by_the_status);
     tcase_add_test(tests, silence_is_broken_by_heartbeats);
     tcase_add_test(tests, a_new_configuration_and_the_end_of_the_broker_end_streams_with_a_word);
+    tcase_add_test(tests, a_page_that_was_asked_for_before_the_end_is_not_told_behind_it);
     tcase_add_test(tests, so_many_may_follow_and_who_leaves_makes_room);
     tcase_add_test(tests, a_follower_that_reads_nothing_is_cut_and_told_why);
     tcase_add_test(tests, what_a_producer_breaks_into_lines_is_one_line_to_followers);
