@@ -235,10 +235,10 @@ bool outcome_queue_failed(struct outcome_queue *queue, uint64_t seq, int status,
     event->due_mono_ms = now_mono_ms + wait_ms(queue, event->tries, OUTCOME_EVENT_CAP_MS);
     queue->failed += !event->failed;
     event->failed = true;
-    queue->gone = status == 410;
+    queue->gone = status == 410 || (queue->gone && !is_news);
     if (outcome_queue_is_down(queue) && is_news)
         rest(queue, now_mono_ms + wait_ms(queue, ++queue->rest_count, OUTCOME_TARGET_CAP_MS));
-    if (queue->gone)
+    if (status == 410)
         rest(queue, now_mono_ms + OUTCOME_EVENT_CAP_MS);
     else if (retry_after_ms > 0)
         rest(queue, now_mono_ms + (retry_after_ms < OUTCOME_EVENT_CAP_MS ? retry_after_ms : OUTCOME_EVENT_CAP_MS));

@@ -208,6 +208,24 @@ START_TEST(a_target_that_says_gone_is_asked_again_in_an_hour_or_when_told)
 }
 END_TEST
 
+/* What was begun before that says nothing of what the target says since. */
+START_TEST(gone_stays_its_word_though_one_begun_before_fails_otherwise_afterwards)
+{
+    for (uint64_t seq = 1; seq <= 4; seq++)
+        add(seq, seq);
+    ck_assert_uint_eq(post(0), 1);
+    ck_assert_uint_eq(post(0), 2);
+    ck_assert(outcome_queue_failed(&queue, 1, 410, 0, 0));
+    refuse(2, 100);
+    ck_assert(outcome_queue_is_down(&queue));
+    ck_assert_uint_eq(post(OUTCOME_EVENT_CAP_MS - 1), 0);
+    ck_assert_uint_eq(post(OUTCOME_EVENT_CAP_MS), 3);
+    ck_assert_uint_eq(post(OUTCOME_EVENT_CAP_MS), 0); /* one at a time */
+    refuse(3, OUTCOME_EVENT_CAP_MS);                  /* a new word: it is there again, though it fails */
+    ck_assert(!queue.gone);
+}
+END_TEST
+
 START_TEST(what_was_under_way_when_the_poster_died_is_posted_again)
 {
     add(1, 1);
@@ -334,6 +352,7 @@ int main(void)
     tcase_add_test(tests, a_dead_target_is_asked_every_five_minutes_at_last_and_no_more_often);
     tcase_add_test(tests, a_retry_after_is_kept_by_all_and_cut_to_an_hour);
     tcase_add_test(tests, a_target_that_says_gone_is_asked_again_in_an_hour_or_when_told);
+    tcase_add_test(tests, gone_stays_its_word_though_one_begun_before_fails_otherwise_afterwards);
     tcase_add_test(tests, what_was_under_way_when_the_poster_died_is_posted_again);
     tcase_add_test(tests, after_a_restart_nothing_goes_before_all_of_the_window_was_read_again);
     tcase_add_test(tests, what_is_not_under_way_cannot_be_confirmed_nor_fail);
