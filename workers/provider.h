@@ -33,6 +33,7 @@ struct provider_answer {
 
 struct provider {
     const char *name;
+    /* ERR_BAD_INPUT: with this message, or this chat id, there is no request. */
     enum err (*request)(const char *base_url, const struct provider_job *job, struct provider_request *out);
     /* `retry_after` and `trace` are header values or NULL. Never fails: what can't be read is left empty. */
     void (*read)(int http_status, const char *body, size_t bytes, const char *retry_after, const char *trace,

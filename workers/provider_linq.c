@@ -42,6 +42,13 @@ static char *chat_url(const char *base_url, const char *chat_id)
     return url;
 }
 
+/* Whoever reads a path, libcurl first, takes these for its folders, however they are written (RFC 3986, 5.2.4): the
+ * message would go to another call. No chat of the provider's is called so. */
+static bool is_folder(const char *chat_id)
+{
+    return chat_id != NULL && (strcmp(chat_id, ".") == 0 || strcmp(chat_id, "..") == 0);
+}
+
 static char *new_chat_url(const char *base_url)
 {
     char *url = NULL;
@@ -101,7 +108,7 @@ static enum err put_body(struct json_out *out, const struct provider_job *job)
 static enum err linq_request(const char *base_url, const struct provider_job *job, struct provider_request *out)
 {
     struct json_out body = {0};
-    enum err err = put_body(&body, job);
+    enum err err = is_folder(job->chat_id) ? ERR_BAD_INPUT : put_body(&body, job);
     if (err != ERR_NONE)
         goto fail;
     char *url = job->chat_id == NULL ? new_chat_url(base_url) : chat_url(base_url, job->chat_id);

@@ -96,7 +96,7 @@ static void begin_sending(struct worker *worker, struct lease *lease, const stru
     }
     enum err err = provider_linq.request(base_url, &job->send, &request);
     if (err == ERR_BAD_INPUT) {
-        answer_unsendable(lease, "message");
+        answer_unsendable(lease, "message or chat_id");
         return;
     }
     if (err == ERR_NONE)

@@ -85,6 +85,19 @@ START_TEST(a_hostile_chat_id_stays_in_its_place)
 }
 END_TEST
 
+/* Who reads a path takes them for its folders (RFC 3986, 5.2.4), however they are written. */
+START_TEST(a_chat_id_that_is_a_dot_or_two_is_refused)
+{
+    struct provider_request request = {0};
+    struct provider_job job = job_with("..", "{}");
+    ck_assert_int_eq(provider_linq.request(BASE, &job, &request), ERR_BAD_INPUT);
+    job = job_with(".", "{}");
+    ck_assert_int_eq(provider_linq.request(BASE, &job, &request), ERR_BAD_INPUT);
+    ck_assert_ptr_null(request.url);
+    assert_request("...", "{}", BASE "/v3/chats/.../messages", "{\"message\":{\"idempotency_key\":\"job-000001\"}}");
+}
+END_TEST
+
 START_TEST(a_message_with_a_key_of_its_own_is_refused)
 {
     struct provider_request request = {0};
@@ -258,6 +271,7 @@ int main(void)
     tcase_add_test(tests, the_producers_bytes_pass_unchanged);
     tcase_add_test(tests, an_empty_message_is_still_one_object);
     tcase_add_test(tests, a_hostile_chat_id_stays_in_its_place);
+    tcase_add_test(tests, a_chat_id_that_is_a_dot_or_two_is_refused);
     tcase_add_test(tests, a_message_with_a_key_of_its_own_is_refused);
     tcase_add_test(tests, requests_equal_the_documented_ones);
     tcase_add_test(tests, ids_are_found_in_both_kinds_of_success);

@@ -314,6 +314,18 @@ START_TEST(a_message_with_its_own_key_is_never_sent)
 }
 END_TEST
 
+START_TEST(a_chat_id_of_dots_does_not_leave_its_place)
+{
+    static const char *const ids[] = {".", ".."};
+    for (int i = 0; i < 2; i++) {
+        struct rig_job job = {.chat_id = ids[i]};
+        rig_give_job(&rig, ids[i], &job);
+        assert_result(ids[i], "rejected", false);
+    }
+    ck_assert_uint_eq(rig.stub.request_count, 0);
+}
+END_TEST
+
 START_TEST(a_provider_that_never_answers_ends_unknown)
 {
     rig.stub.action = STUB_SILENT;
@@ -409,6 +421,7 @@ int main(void)
     tcase_add_test(tests, flags_that_follow_are_told);
     tcase_add_test(tests, an_account_that_is_not_configured_waits_and_is_not_lost);
     tcase_add_test(tests, a_message_with_its_own_key_is_never_sent);
+    tcase_add_test(tests, a_chat_id_of_dots_does_not_leave_its_place);
     tcase_add_test(tests, a_slot_that_rested_over_reloads_sends_with_the_key_in_force);
     suite_add_tcase(suite, tests);
     TCase *hasty = tcase_create("timeouts");
