@@ -1,7 +1,8 @@
 /* backup.h — a start from a restored backup: what waits in it may have been sent after it was taken.
  *
- * Each such job is JOB_DOUBTFUL: it goes out with its key, marked unsettled, and is not replaced, drained or
- * cancelled as if it surely had not been sent. One that may have been sent longer ago than the provider remembers
+ * Each such job is JOB_DOUBTFUL, or JOB_UNSETTLED where it was under way: it goes out with its key, marked unsettled,
+ * and is not replaced, drained or cancelled as if it surely had not been sent. What was not due when the backup was
+ * taken, and is now, is one of them, queued already. One that may have been sent longer ago than the provider remembers
  * keys is not tried by itself: its due moment is BACKUP_HOLD_MS, its reason outcome_unknown, until it is settled or
  * expires. */
 #ifndef LINEWARD_CORE_BACKUP_H
