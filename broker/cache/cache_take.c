@@ -66,7 +66,7 @@ void cache_take_line(struct cache_link *link, uint32_t account, struct cache_lin
     struct line_words words;
     poll_in(link, account, line);
     bool waits = cache_pending_has(&link->pending, line->known.number);
-    bool lost = !waits && !asked->undoes && core_line_words(link->options.core, line->known.number, &words) &&
+    bool lost = !waits && !asked->undoes && core_line_words(link->options.core, account, line->known.number, &words) &&
                 has_lost(&words, line, ahead_ms);
     if (lost) {
         json_out_clear(&link->text);

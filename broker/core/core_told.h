@@ -152,7 +152,7 @@ struct core_line_shared {
 void core_line_shared(struct core *core, const struct core_line_shared *shared, struct instant now,
                       struct effects *out);
 
-/* The words of a line, and when each was said on our steady clock. False: it is not known. */
+/* The words of a line, and when each was said on our steady clock. False: the account has no such line. */
 struct line_words {
     const struct change_line *known;
     const struct moments *moments; /* both lent until the core is called again */
@@ -160,7 +160,7 @@ struct line_words {
      * clocks drift, so what is compared later must be what was said. */
     int64_t shared_tightened_ms;
 };
-bool core_line_words(const struct core *core, uint64_t number, struct line_words *out);
+bool core_line_words(const struct core *core, uint32_t account, uint64_t number, struct line_words *out);
 
 /* The lines of an account, one after the other: from *at on, which is set to it. False: there is none any more. */
 bool core_line_of_account(const struct core *core, uint32_t account, uint32_t *at, uint64_t *number);

@@ -26,6 +26,12 @@ uint32_t line_find(const struct core *core, uint64_t number)
     return slot == 0 ? NO_LINE : slot - 1;
 }
 
+uint32_t line_of_account(const struct core *core, uint32_t account, uint64_t number)
+{
+    uint32_t at = line_find(core, number);
+    return at != NO_LINE && core->lines[at].account == account ? at : NO_LINE;
+}
+
 static uint64_t digits_of(const char *number)
 {
     uint64_t digits = 0;
@@ -93,9 +99,13 @@ void line_add_configured(struct core *core, uint32_t pool, const struct conf_poo
 uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, struct instant now)
 {
     uint32_t at = line_get(core, account, number, now);
-    if (at != NO_LINE && !line_has_pool(&core->lines[at]))
-        join(core, &core->lines[at], account, line_rest_pool(core, account));
-    return at;
+    if (at == NO_LINE)
+        return NO_LINE;
+    struct line *line = &core->lines[at];
+    uint32_t rest = line_rest_pool(core, account);
+    if (!line_has_pool(line) && (line->account == account || rest != NO_POOL))
+        join(core, line, account, rest);
+    return line_of_account(core, account, number);
 }
 
 uint32_t line_get(struct core *core, uint32_t account, uint64_t number, struct instant now)

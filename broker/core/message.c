@@ -46,6 +46,15 @@ static bool is_meant(const struct core *core, uint32_t at, const struct core_mes
     return fact->line == 0 || core->conversations[at].line == line_find(core, fact->line);
 }
 
+/* The account that speaks is that of its pool, or that of its line, which may be another one's since a reload. */
+static bool is_of_account(const struct core *core, uint32_t at, uint32_t account)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    return core->pools[conversation->pool].account == account ||
+           (on_line && core->lines[conversation->line].account == account);
+}
+
 /* One that has left its line, and waits for the one that its job names: its chat is where it was. */
 static bool has_left(const struct core *core, uint32_t at)
 {
@@ -117,7 +126,7 @@ static size_t find_meant(const struct core *core, const struct core_message_fact
     size_t count = 0;
     uint32_t at = fact->chat_hash == 0 ? NOBODY : conversation_find_chat(core, fact->chat_hash);
     for (; at != NOBODY && count < MEANT_MAX; at = conversation_find_chat_next(core, fact->chat_hash, at))
-        if (is_meant(core, at, fact) || has_left(core, at))
+        if (is_of_account(core, at, fact->account) && (is_meant(core, at, fact) || has_left(core, at)))
             meant[count++] = at;
     for (size_t i = 0; fact->line != 0 && i < fact->home_count && count < MEANT_MAX; i++) {
         at = conversation_find(core, fact->homes[i]);
@@ -141,9 +150,9 @@ static void hear_chat(struct core *core, const struct core_message_fact *fact, c
     }
 }
 
-static void count_in(struct core *core, uint64_t number, struct instant now, struct effects *out)
+static void count_in(struct core *core, const struct core_message_fact *fact, struct instant now, struct effects *out)
 {
-    uint32_t line = line_find(core, number);
+    uint32_t line = line_of_account(core, fact->account, fact->line);
     if (line == NO_LINE)
         return;
     budget_add(&core->lines[line].known.messages, now.wall_ms, 1, now.wall_ms / BUDGET_BUCKET_MS);
@@ -191,7 +200,7 @@ static void received(struct core *core, const struct core_message_fact *fact, st
     bool overtaken = is_overtaken(core, fact, meant, count, now);
     hear_chat(core, fact, meant, count, now, out);
     if (is_answer(fact))
-        count_in(core, fact->line, now, out);
+        count_in(core, fact, now, out);
     bool is_live = is_answer(fact) || fact->opt_out; /* a keyword that was recovered is one all the same */
     if (fact->recipient != 0 && is_live && !(fact->opt_out && overtaken)) /* a group is never suppressed */
         hear_word(core, fact, meant, count, now, out);
@@ -213,6 +222,8 @@ void core_message_told(struct core *core, const struct core_message_fact *fact, 
     if (number == 0)
         return;
     uint32_t slot = job_find(core, number);
+    if (slot != NOBODY && !is_of_account(core, core->jobs[slot].conversation, fact->account))
+        return;
     if (slot != NOBODY && fact->what != MESSAGE_FAILED && fact->what != MESSAGE_CHAT)
         outcome_settled_sent(core, slot, fact->result, fact->message_hash, now, out);
     deliver(core, number, fact, now, out);

@@ -173,9 +173,9 @@ void core_event_shared(struct core *core, uint64_t event, struct instant now, st
         (void)dedupe_remember_event(core, event, now, out);
 }
 
-bool core_line_words(const struct core *core, uint64_t number, struct line_words *out)
+bool core_line_words(const struct core *core, uint32_t account, uint64_t number, struct line_words *out)
 {
-    uint32_t at = line_find(core, number);
+    uint32_t at = line_of_account(core, account, number);
     if (at == NO_LINE)
         return false;
     const struct line *line = &core->lines[at];

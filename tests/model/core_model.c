@@ -120,6 +120,7 @@ static void answer_all(void)
         uint64_t home = naive_key(job->conversation);
         struct core_message_fact fact = {.what = MESSAGE_RECEIVED,
                                          .event = ++run.world.events,
+                                         .account = naive_account_of(naive_pool_of(job->conversation)),
                                          .at_ms = run_now_ms(),
                                          .line = known->home,
                                          .chat_hash = 900000 + job->conversation,
@@ -156,6 +157,7 @@ static void mend_all(void)
     for (uint32_t c = 0; c < NAIVE_CONVERSATIONS; c++) {
         struct core_message_fact fact = {.what = MESSAGE_CHAT,
                                          .event = ++run.world.events,
+                                         .account = naive_account_of(naive_pool_of(c)),
                                          .chat_hash = 900000 + c,
                                          .has_health = true,
                                          .health = CHAT_HEALTHY};

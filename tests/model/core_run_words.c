@@ -26,6 +26,21 @@ void event_line(void)
     }
 }
 
+/* A number that the other account's list has, too, in which it is always well: that says nothing of our line. */
+static void list_astray(uint32_t line, const struct core_poll *poll, const struct world_poll *begun)
+{
+    struct core_line_fact fact = {.account = poll->account,
+                                  .number = RIG_LINE + line,
+                                  .has_reputation = true,
+                                  .reputation = REPUTATION_HEALTHY,
+                                  .poll = poll->poll,
+                                  .begun_mono_ms = begun->begun_mono_ms};
+    if (rig_line(run.rig, line).number == 0)
+        return;
+    core_line_polled(run.rig->core, &fact, run.rig->now, &run.rig->out);
+    run_settle();
+}
+
 void event_poll(void)
 {
     uint32_t account = (uint32_t)run_draw(2);
@@ -44,8 +59,10 @@ void event_poll(void)
     run_note("poll of %u ends%s%s", account, end.ok ? "" : ", bad", end.cached ? ", cached" : "");
     bool missing[NAIVE_LINES] = {false};
     for (uint32_t line = 0; line < NAIVE_LINES && end.ok; line++) {
-        if (naive_account_of(naive_pool_of_line(line)) != account)
+        if (naive_account_of(naive_pool_of_line(line)) != account) {
+            list_astray(line, &end, poll);
             continue;
+        }
         missing[line] = run_chance(10) && !run.world.good;
         if (missing[line])
             continue;
@@ -79,18 +96,28 @@ static struct conversation_view core_word_of(uint64_t conversation)
     return view;
 }
 
+/* The provider echoes what it took; signed for the other account, that says nothing of our job. */
+static void echo(struct core_message_fact *fact, const struct naive_job *job)
+{
+    bool astray = run_chance(10);
+    uint32_t account = naive_account_of(naive_pool_of(job->conversation));
+    fact->what = run_chance(50) ? MESSAGE_SENT : MESSAGE_DELIVERED;
+    fact->number = job->number;
+    fact->account = astray ? 1 - account : account;
+    if (!astray)
+        run.asked.echoed = job->number;
+    run_note("message.sent %llu%s", (unsigned long long)job->number, astray ? " astray" : "");
+}
+
 void event_message(void)
 {
     uint64_t home = 0; /* what the fact's list points to */
     struct core_message_fact fact = {.token = 10, .event = ++run.world.events, .at_ms = run_now_ms()};
     const struct naive_job *job = run_any_job();
-    if (run_chance(25)) { /* the provider echoes what it took */
+    if (run_chance(25)) {
         if (job == NULL || !world_provider_has(&run.world, job->number))
             return;
-        fact.what = run_chance(50) ? MESSAGE_SENT : MESSAGE_DELIVERED;
-        fact.number = job->number;
-        run.asked.echoed = job->number;
-        run_note("message.sent %llu", (unsigned long long)job->number);
+        echo(&fact, job);
     } else {
         bool waits = job != NULL && run_chance(70); /* what waits for an answer gets one, sooner or later */
         uint32_t conversation = waits ? job->conversation : (uint32_t)run_draw(NAIVE_CONVERSATIONS);

@@ -369,6 +369,43 @@ START_TEST(a_paused_pool_s_pause_holds_on_another_pool_s_line_after_a_restart_to
 }
 END_TEST
 
+/* A try may be of before, and what is waited for of after. */
+START_TEST(on_a_line_that_is_another_account_s_now_both_may_tell_what_became_of_a_job)
+{
+    for (uint32_t account = 0; account < 2; account++) {
+        leave_behind(LEFT_BEHIND("default", "other"));
+        uint64_t number = enqueue("a", 1).number;
+        struct effect job = rig_job_told(rig);
+        struct core_result unknown = rig_result(&job, OUTCOME_RETRY);
+        unknown.unknown = true;
+        rig_answer(rig, &unknown);
+        struct core_message_fact fact = {.token = 1, .event = 91, .account = account, .number = number};
+        fact.what = MESSAGE_SENT;
+        core_message_told(rig->core, &fact, rig->now, &rig->out);
+        rig_keep(rig);
+        ck_assert_int_eq(end_of(number).state, JOB_SENT);
+    }
+}
+END_TEST
+
+START_TEST(a_line_that_is_another_account_s_now_hears_that_one_only)
+{
+    leave_behind(LEFT_BEHIND("default", "other"));
+    told(REPUTATION_CRITICAL); /* says the account that had it */
+    ck_gate(0, GATE_OPEN, REASON_NONE);
+    struct core_line_fact fact = {.account = 1,
+                                  .number = RIG_LINE,
+                                  .has_reputation = true,
+                                  .reputation = REPUTATION_CRITICAL,
+                                  .changed_at_ms = rig->now.wall_ms,
+                                  .arrived_mono_ms = rig->now.mono_ms,
+                                  .event = 92};
+    core_line_told(rig->core, 1, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+}
+END_TEST
+
 START_TEST(a_paused_account_sends_nothing_on_lines_that_are_another_account_s_now)
 {
     leave_behind(LEFT_BEHIND("default", "other"));
@@ -553,6 +590,8 @@ int main(void)
         a_paused_pool_sends_nothing_on_lines_that_are_another_pool_s_now,
         what_stands_on_another_pool_s_line_already_waits_for_its_own_pool_s_pause,
         a_paused_pool_s_pause_holds_on_another_pool_s_line_after_a_restart_too,
+        on_a_line_that_is_another_account_s_now_both_may_tell_what_became_of_a_job,
+        a_line_that_is_another_account_s_now_hears_that_one_only,
         a_paused_account_sends_nothing_on_lines_that_are_another_account_s_now,
         what_lives_on_another_pool_s_line_waits_for_that_pool_s_pause_too,
         a_pause_calls_back_what_is_under_way_on_lines_that_are_another_s_now,
