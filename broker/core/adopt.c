@@ -78,7 +78,7 @@ static void take_past(struct core *core, uint32_t at, uint32_t line, const struc
     if (last_in > conversation->last_in)
         conversation->last_in = last_in & 0xFFFFFF;
     if (adopt->health != CHAT_UNKNOWN && conversation->health == CHAT_UNKNOWN)
-        chat_hear(conversation, adopt->health, adopt->health_at_ms);
+        chat_hear(conversation, adopt->health, not_later(adopt->health_at_ms, now));
 }
 
 /* Whoever waited for any line, or for this one, waits as a known conversation of it from now on. True: it had left

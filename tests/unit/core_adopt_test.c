@@ -346,6 +346,28 @@ START_TEST(a_chat_that_opted_out_is_sent_nothing)
 }
 END_TEST
 
+/* The provider's clock, or who wrote the file, was a year ahead. */
+START_TEST(a_health_from_the_future_does_not_outlive_an_opt_out)
+{
+    struct core_adopt given = adoption(7, 0);
+    given.health = CHAT_HEALTHY;
+    given.health_at_ms = rig->now.wall_ms + INT64_C(365) * 86400000;
+    ck_adopted(adopt_so(&given, false), CODE_NONE, NULL);
+    rig_pass(rig, 60000);
+    struct core_message_fact fact = {.token = 3,
+                                     .event = 90,
+                                     .chat_hash = CHAT(7),
+                                     .line = RIG_LINE,
+                                     .has_health = true,
+                                     .health = CHAT_OPTED_OUT,
+                                     .health_at_ms = rig->now.wall_ms};
+    fact.what = MESSAGE_DELIVERED;
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(view_of(7).health, CHAT_OPTED_OUT);
+}
+END_TEST
+
 START_TEST(a_line_of_another_pool_is_unknown)
 {
     begin_with(ACCOUNT_CONF "pools:\n  a: {account: default, lines: [\"+12025550100\"]}\n"
@@ -622,7 +644,8 @@ int main(void)
                                          a_chat_that_a_producer_named_outlives_the_job_that_named_it,
                                          what_we_were_told_ourselves_stands,
                                          a_chat_that_opted_out_is_sent_nothing,
-                                         a_line_of_another_pool_is_unknown,
+                                         a_health_from_the_future_does_not_outlive_an_opt_out,
+        a_line_of_another_pool_is_unknown,
                                          a_full_table_and_a_full_disk_are_answered,
                                          one_that_was_moved_on_purpose_may_turn_out_to_live_there_already,
                                          a_line_with_a_past_is_not_as_cold_as_a_new_one,
