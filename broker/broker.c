@@ -317,6 +317,7 @@ static long timeout_ms(const struct broker *broker, int64_t rest_us)
     next = time_sooner(next, dispatch_next_mono_ms(broker->dispatch));
     next = time_sooner(next, time_sooner(broker->clean_at_ms, admin_next_mono_ms(broker->admin)));
     next = time_sooner(next, outcomes_next_mono_ms(broker->outcomes, now));
+    next = time_sooner(next, events_next_mono_ms(broker->events));
     next = time_sooner(next, time_sooner(broker_erase_next_mono_ms(broker), broker->suppress_ms));
     if (broker->cache != NULL)
         next = time_sooner(next, cache_link_next_mono_ms(broker->cache));

@@ -17,6 +17,7 @@ struct events {
     uint64_t subscribers; /* subscriptions in force */
     uint64_t told;        /* the last seq told */
     bool asking, again;
+    int64_t ask_at_ms; /* steady: not before; 0: at the next turn */
 };
 
 struct events *events_new(void *socket, struct lookup *lookup)
@@ -79,6 +80,7 @@ static void ask(struct events *events, struct instant now)
     events->again = false;
     events->asking = lookup_submit(events->lookup, &request) == ERR_NONE;
     events->again = !events->asking;
+    events->ask_at_ms = events->asking ? now.mono_ms + LOOKUP_AGAIN_MS : 0; /* if this one fails */
 }
 
 void events_turn(struct events *events, uint64_t next_seq, bool durable_moved, struct instant now)
@@ -88,8 +90,14 @@ void events_turn(struct events *events, uint64_t next_seq, bool durable_moved, s
         return;
     if (durable_moved && events->told + 1 < next_seq)
         events->again = true;
-    if (events->again && !events->asking)
+    if (events->again && !events->asking && now.mono_ms >= events->ask_at_ms)
         ask(events, now);
+}
+
+int64_t events_next_mono_ms(const struct events *events)
+{
+    bool waits = events->again && !events->asking && events->subscribers > 0 && events->ask_at_ms > 0;
+    return waits ? events->ask_at_ms : TIME_NEVER;
 }
 
 static void tell(struct events *events, const char *text, size_t bytes)
@@ -104,6 +112,7 @@ static void tell(struct events *events, const char *text, size_t bytes)
 void events_looked_up(struct events *events, struct lookup_answer *answer)
 {
     size_t from = 0;
+    bool gone = answer->err == ERR_GONE && answer->oldest > 0, failed = answer->err != ERR_NONE && !gone;
     events->asking = false;
     for (size_t i = 0; answer->err == ERR_NONE && i < answer->item_count; i++) {
         tell(events, answer->text.text + from, answer->items[i].bytes);
@@ -112,9 +121,11 @@ void events_looked_up(struct events *events, struct lookup_answer *answer)
     if (answer->err == ERR_NONE && answer->next > events->told) {
         events->told = answer->next;
         events->again = events->again || answer->item_count == LOOKUP_EVENTS_MAX;
-    } else if (answer->err == ERR_GONE && answer->oldest > 0) { /* they see the gap in `prev` */
+    } else if (gone) { /* they see the gap in `prev` */
         events->told = answer->oldest - 1;
-        events->again = true;
     }
+    events->again = events->again || gone || failed;
+    if (!failed)
+        events->ask_at_ms = 0;
     lookup_answer_free(answer);
 }

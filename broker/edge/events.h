@@ -17,6 +17,7 @@ void events_move(struct events *events, void *socket);
 /* Subscriptions that came; then asks for what is new: all events up to `next_seq` - 1 exist, though perhaps not yet
  * durable. */
 void events_turn(struct events *events, uint64_t next_seq, bool durable_moved, struct instant now);
+int64_t events_next_mono_ms(const struct events *events); /* when to call that at the latest */
 bool events_owns(uint64_t token);
 void events_looked_up(struct events *events, struct lookup_answer *answer); /* taken over */
 

@@ -18,6 +18,7 @@
 
 #define LOOKUP_QUEUE_MAX  256  /* requests not collected yet; more: ERR_BUSY */
 #define LOOKUP_JOBS_MAX   1024 /* jobs in a request */
+#define LOOKUP_AGAIN_MS   1000 /* so long whoever goes through events waits after the disk could not be read */
 #define LOOKUP_EVENTS_MAX 1000 /* events in an answer */
 
 /* Gets one record, decoded and lent for the call, event.seq included. False: no more. */

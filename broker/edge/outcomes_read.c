@@ -7,8 +7,7 @@
 #include "broker/edge/outcomes_part.h"
 #include "lineward/log.h"
 
-#define TAG_SHIFT    56
-#define ASK_AGAIN_MS 1000 /* when the disk could not be read */
+#define TAG_SHIFT 56
 
 bool outcomes_owns(uint64_t token)
 {
@@ -59,7 +58,7 @@ void outcomes_ask(struct outcomes *outcomes, bool durable_moved, struct instant 
         if (ask(outcomes, hook, now))
             outcomes->turn = (outcomes->turn + i + 1) % outcomes->count;
         else
-            hook->ask_at_ms = now.mono_ms + ASK_AGAIN_MS; /* the queue is full of others' questions */
+            hook->ask_at_ms = now.mono_ms + LOOKUP_AGAIN_MS; /* the queue is full of others' questions */
     }
 }
 
@@ -139,7 +138,7 @@ static void take_page(struct outcomes *outcomes, struct hook *hook, const struct
             hook->read_to = number_of(view_member(event, "seq"));
     }
     if (!ok)
-        hook->ask_at_ms = now.mono_ms + ASK_AGAIN_MS;
+        hook->ask_at_ms = now.mono_ms + LOOKUP_AGAIN_MS;
     else if (outcomes->asked_seq != 0 && answer->item_count == 0) {
         outcome_queue_read(&hook->queue, outcomes->asked_seq, 0, NULL, 0, 0);
         miss(outcomes, hook, 1);
@@ -156,7 +155,7 @@ void outcomes_looked_up(struct outcomes *outcomes, struct lookup_answer *answer,
         if (answer->err == ERR_NONE)
             take_page(outcomes, hook, answer, now);
         else if (answer->err != ERR_GONE || answer->oldest == 0)
-            hook->ask_at_ms = now.mono_ms + ASK_AGAIN_MS;
+            hook->ask_at_ms = now.mono_ms + LOOKUP_AGAIN_MS;
         else if (outcomes->asked_seq != 0) {
             outcome_queue_read(&hook->queue, outcomes->asked_seq, 0, NULL, 0, 0);
             miss(outcomes, hook, 1);

@@ -157,11 +157,12 @@ static enum err edge_events(void *self, uint64_t after, size_t limit, uint64_t *
     (void)self;
     *oldest = 1;
     pthread_mutex_lock(&edge.mutex);
-    for (size_t i = 0; limit > 0 && i < edge.durable; i++)
+    bool there = !edge.unreadable;
+    for (size_t i = 0; there && limit > 0 && i < edge.durable; i++)
         if (edge.records[i].event.seq > after && limit-- > 0 && !visit(visitor, &edge.records[i]))
             break;
     pthread_mutex_unlock(&edge.mutex);
-    return ERR_NONE;
+    return there ? ERR_NONE : ERR_DAMAGED;
 }
 
 static void *edge_take(void *self, size_t bytes)

@@ -136,6 +136,30 @@ START_TEST(what_comes_while_the_disk_is_read_is_told_next)
 }
 END_TEST
 
+/* Nothing else need happen, and a disk that goes on failing is not asked all the time. */
+START_TEST(what_the_disk_could_not_give_is_asked_for_again_soon)
+{
+    subscribe("");
+    turn(false);
+    ck_assert_int_eq(events_next_mono_ms(events), TIME_NEVER);
+    enqueue(1);
+    edge_settle();
+    edge.unreadable = true;
+    turn(true);
+    look_up();
+    ck_assert(edge_is_silent(follower));
+    turn(false);
+    ck_assert(!was_asked());
+    ck_assert_int_eq(events_next_mono_ms(events), edge.now.mono_ms + LOOKUP_AGAIN_MS);
+    edge.unreadable = false;
+    edge.now.mono_ms += LOOKUP_AGAIN_MS;
+    turn(false);
+    look_up();
+    check_queued(1);
+    ck_assert_int_eq(events_next_mono_ms(events), TIME_NEVER);
+}
+END_TEST
+
 START_TEST(more_events_than_an_answer_holds_all_arrive)
 {
     int many = 2500;
@@ -204,6 +228,7 @@ int main(void)
     tcase_add_test(tcase, a_follower_hears_what_comes_after_it_subscribed_in_order);
     tcase_add_test(tcase, what_is_not_durable_is_not_told);
     tcase_add_test(tcase, what_comes_while_the_disk_is_read_is_told_next);
+    tcase_add_test(tcase, what_the_disk_could_not_give_is_asked_for_again_soon);
     tcase_add_test(tcase, more_events_than_an_answer_holds_all_arrive);
     tcase_add_test(tcase, once_nobody_listens_any_more_nothing_is_read);
     tcase_add_test(tcase, a_flood_of_subscriptions_is_read_in_parts);
