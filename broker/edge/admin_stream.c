@@ -26,6 +26,7 @@ struct stream {
     char *name, *topic, *pools;
     bool mask_handles, again;
     int64_t heartbeat_ms, moved_ms; /* steady: when it last took something, or had nothing to take */
+    int64_t ask_at_ms;              /* steady: not before */
     uint64_t taken_seen;
     /* both threads', under the mutex */
     struct MHD_Connection *connection;
@@ -270,6 +271,7 @@ static void ask(struct streams *streams, struct stream *stream, struct instant n
     if (lookup_submit(streams->lookup, &request) != ERR_NONE)
         return; /* the queue is full: once more at the next turn */
     stream->again = false;
+    stream->ask_at_ms = now.mono_ms + LOOKUP_AGAIN_MS; /* if this one fails */
     streams->asking = stream;
 }
 
@@ -292,7 +294,10 @@ void streams_turn(struct streams *streams, uint64_t next_seq, bool durable_moved
         bool full = waits >= STREAM_BUFFER_BYTES;
         if (full) /* nobody says when it has room again */
             streams->next_ms = now.mono_ms + FULL_LOOK_MS;
-        if (next == NULL && stream->again && !full && !stream->ending && !stream->left)
+        bool asks = stream->again && !full && !stream->ending && !stream->left;
+        if (asks && now.mono_ms < stream->ask_at_ms)
+            streams->next_ms = time_sooner(streams->next_ms, stream->ask_at_ms);
+        else if (asks && next == NULL)
             next = stream;
     }
     if (next == NULL || streams->asking != NULL)
@@ -357,6 +362,8 @@ void streams_looked_up(struct streams *streams, struct lookup_answer *answer)
             stream->again = true;
         else
             put_page(stream, answer);
+        if (answer->err == ERR_NONE)
+            stream->ask_at_ms = 0;
         if (answer->err == ERR_NONE && answer->next > stream->told) {
             stream->told = answer->next;
             stream->again = true; /* until nothing more comes */

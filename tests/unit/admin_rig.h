@@ -49,6 +49,8 @@ static struct rig {
     size_t durable_count;
     unsigned waited; /* times that a call waited for all that was decided by then to be on disk */
     size_t bytes, step_bytes_max; /* of all records' texts; the most that one call of admin_serve() has added */
+    bool no_events; /* the disk cannot be read for them */
+    unsigned events_asked;
     void (*looked_up)(void); /* NULL; else called whenever an answer from disk has come, before it is given on */
     struct outcome_view outcomes; /* of the first pool; no host: it has none */
     pthread_mutex_t mutex; /* of the records */
@@ -182,7 +184,9 @@ static enum err rig_events(void *self, uint64_t after, size_t limit, uint64_t *o
     size_t given = 0;
     *oldest = 0;
     pthread_mutex_lock(&rig.mutex);
-    for (size_t i = 0; i < rig.record_count; i++) {
+    rig.events_asked++;
+    bool there = !rig.no_events;
+    for (size_t i = 0; there && i < rig.record_count; i++) {
         uint64_t seq = rig.records[i].event.seq;
         if (seq != 0 && *oldest == 0)
             *oldest = seq;
@@ -190,7 +194,7 @@ static enum err rig_events(void *self, uint64_t after, size_t limit, uint64_t *o
             break;
     }
     pthread_mutex_unlock(&rig.mutex);
-    return ERR_NONE;
+    return there ? ERR_NONE : ERR_IO;
 }
 
 /* ---- the shell's part ---- */

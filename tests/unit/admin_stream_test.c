@@ -204,6 +204,44 @@ START_TEST(silence_is_broken_by_heartbeats)
 }
 END_TEST
 
+static unsigned events_asked(bool none_from_now_on)
+{
+    pthread_mutex_lock(&rig.mutex);
+    unsigned asked = rig.events_asked;
+    rig.no_events = none_from_now_on;
+    pthread_mutex_unlock(&rig.mutex);
+    return asked;
+}
+
+/* It serves as long as the disk has answers for somebody: forever, if each failure is followed by the same question. */
+static void serve_the_disk(void)
+{
+    struct pollfd answered = {.fd = lookup_fd(rig.lookup), .events = POLLIN};
+    for (int i = 0; i < 20 && poll(&answered, 1, 100) == 1; i++)
+        rig_serve();
+}
+
+START_TEST(a_disk_that_cannot_be_read_is_asked_again_soon_and_not_all_the_time)
+{
+    struct follower one = follow("/v1/events/stream", "viewer-token", NULL);
+    hear_until(&one, ": events follow");
+    serve_the_disk();
+    unsigned before = events_asked(true);
+    offer("a", "eu");
+    serve_the_disk();
+    ck_assert_uint_eq(events_asked(true) - before, 1);
+    ck_assert_int_le(admin_next_mono_ms(rig.admin), rig.now.mono_ms + LOOKUP_AGAIN_MS);
+    rig.now.mono_ms += LOOKUP_AGAIN_MS;
+    rig_serve();
+    serve_the_disk();
+    ck_assert_uint_eq(events_asked(false) - before, 2);
+    rig.now.mono_ms += LOOKUP_AGAIN_MS;
+    rig_serve();
+    hear_until(&one, "\"mark\":\"a\"");
+    unfollow(&one);
+}
+END_TEST
+
 START_TEST(a_new_configuration_and_the_end_of_the_broker_end_streams_with_a_word)
 {
     struct follower one = follow("/v1/events/stream", "viewer-token", NULL);
@@ -342,6 +380,7 @@ int main(void)
     tcase_add_test(tests, topics_are_chosen_and_tokens_of_some_pools_see_only_those);
     tcase_add_test(tests, who_may_not_or_asks_for_what_is_not_there_is_told_by_the_status);
     tcase_add_test(tests, silence_is_broken_by_heartbeats);
+    tcase_add_test(tests, a_disk_that_cannot_be_read_is_asked_again_soon_and_not_all_the_time);
     tcase_add_test(tests, a_new_configuration_and_the_end_of_the_broker_end_streams_with_a_word);
     tcase_add_test(tests, a_page_that_was_asked_for_before_the_end_is_not_told_behind_it);
     tcase_add_test(tests, so_many_may_follow_and_who_leaves_makes_room);
