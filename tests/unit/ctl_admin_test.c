@@ -290,6 +290,18 @@ START_TEST(whatever_can_be_paused_is_named_by_its_kind)
 }
 END_TEST
 
+START_TEST(a_name_of_dots_stays_in_its_place_in_the_path)
+{
+    static const struct reply script[] = {{200, "{\"resumed\":1}"}};
+    SERVER_START(script);
+    RUN_ADMIN("resume", W("pool"), W(".."));
+    assert_asked(0, "POST", "/v1/pools/../resume"); /* and not /v1/resume, which is everything */
+    RUN_ADMIN("pause", W("campaign"), W("eu"), W("."), W("--reason"), W("x"));
+    assert_asked(1, "POST", "/v1/campaigns/eu/./pause");
+    server_stop();
+}
+END_TEST
+
 START_TEST(resume_lifts_all_pauses_or_the_one_named)
 {
     static const struct reply script[] = {{200, "{}"}};
@@ -458,6 +470,7 @@ int main(void)
     tcase_add_checked_fixture(changes, NULL, teardown);
     tcase_add_test(changes, a_pause_needs_a_reason_and_sends_it);
     tcase_add_test(changes, whatever_can_be_paused_is_named_by_its_kind);
+    tcase_add_test(changes, a_name_of_dots_stays_in_its_place_in_the_path);
     tcase_add_test(changes, resume_lifts_all_pauses_or_the_one_named);
     tcase_add_test(changes, cancel_goes_on_after_a_refusal_and_says_so_at_the_end);
     tcase_add_test(changes, events_are_read_up_to_the_last_one);

@@ -87,6 +87,7 @@ static void set_options(CURL *curl, const struct ctl *ctl, const char *method, c
                         size_t body_bytes, struct http_answer *out)
 {
     curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* a name may be `..`, which is no folder there */
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
