@@ -45,6 +45,8 @@ void budget_add(struct budget_window *window, int64_t wall_ms, int delta, int64_
     if (bucket > window->newest || bucket <= window->newest - BUDGET_BUCKETS)
         return; /* the clock went back a day, or a debit to return has left the window by itself */
     uint16_t *count = &window->count[bucket % BUDGET_BUCKETS];
+    for (int64_t at = bucket; delta > 0 && *count == UINT16_MAX && --at > window->newest - BUDGET_BUCKETS;)
+        count = &window->count[at % BUDGET_BUCKETS]; /* more than it can hold counts among those before */
     if (delta > 0 && *count < UINT16_MAX) {
         (*count)++;
         window->sum++;

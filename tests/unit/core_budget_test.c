@@ -353,6 +353,17 @@ static struct effect lease_one(struct rig *rig, uint64_t conversation)
     return *job;
 }
 
+START_TEST(more_messages_than_ten_minutes_have_room_for_are_counted)
+{
+    struct budget_window window = {0};
+    int64_t now = RIG_START_MS;
+    for (unsigned i = 0; i < 200000; i++)
+        budget_add(&window, now, 1, now / BUCKET);
+    ck_assert_uint_eq(budget_used(&window, now), 200000);
+    ck_assert_uint_eq(budget_used(&window, now + DAY + BUCKET), 0);
+}
+END_TEST
+
 START_TEST(a_try_that_surely_made_nothing_spends_nothing)
 {
     static const struct {
@@ -456,6 +467,7 @@ int main(void)
     tcase_add_test(tcase, growth_has_no_limit_where_factor_or_floor_is_0);
     tcase_add_test(tcase, the_level_is_the_mean_of_the_days_of_a_week_on_which_the_line_sent);
     tcase_add_test(tcase, a_line_with_a_past_has_its_level_and_is_warm);
+    tcase_add_test(tcase, more_messages_than_ten_minutes_have_room_for_are_counted);
     tcase_add_test(tcase, a_try_that_surely_made_nothing_spends_nothing);
     tcase_add_test(tcase, a_second_try_goes_out_on_the_first_ones_line);
     tcase_add_test(tcase, a_job_that_ends_with_a_first_try_that_made_nothing_gives_its_place_back);
