@@ -47,9 +47,11 @@ static void drop_first(struct core *core)
     dedupe->ring[slot].id_hash = 0;
 }
 
-static void mark_hour(struct dedupe *dedupe, int64_t wall_ms)
+/* A mark an hour, or as many hours apart as the longest window needs for its marks to reach over it. */
+static void mark_hour(struct dedupe *dedupe, int64_t window_ms, int64_t wall_ms)
 {
-    int64_t hour = wall_ms / HOUR_MS;
+    int64_t step = window_ms / HOUR_MS / (int64_t)(MARKS - 2) + 1;
+    int64_t hour = wall_ms / HOUR_MS / step * step;
     uint32_t last = (dedupe->mark_first + dedupe->mark_count - 1) % MARKS;
     if (dedupe->mark_count > 0 && dedupe->hours[last] >= hour)
         return;
@@ -71,7 +73,7 @@ static void append(struct core *core, const struct remembered *value, int64_t wa
         dedupe->dropped_early++;
     }
     assert(dedupe->ring != NULL);
-    mark_hour(dedupe, wall_ms);
+    mark_hour(dedupe, core->dedupe_window_ms, wall_ms);
     uint32_t slot = slot_of(dedupe, dedupe->end++);
     dedupe->ring[slot] = *value;
     index_insert(&dedupe->index, slot);

@@ -127,6 +127,29 @@ START_TEST(an_id_is_remembered_for_its_window_after_the_jobs_end)
 }
 END_TEST
 
+/* As long a window as this one has more hours than there are marks for. */
+START_TEST(an_id_is_forgotten_after_a_window_of_weeks_too)
+{
+    struct rig_options options = {.conf = "accounts:\n  default: {api_key_file: key}\n"
+                                          "store: {dedupe_window_h: 500}\n"};
+    struct play *play = play_new(&options);
+    struct rig *rig = play->rig;
+    struct core_enqueue job = with_id(100, 55, 66);
+    job.expires_ms = 1;
+    rig_enqueue(rig, &job);
+    for (uint64_t hour = 0; hour < 1100; hour++) { /* the window, and once more: when it ended is not known */
+        struct core_enqueue other = with_id(101, 1000 + hour, 66);
+        other.expires_ms = 1;
+        rig_enqueue(rig, &other);
+        play_for(play, HOUR);
+        if (hour == 500)
+            ck_assert(rig_enqueue(rig, &job).duplicate);
+    }
+    ck_assert(!rig_enqueue(rig, &job).duplicate);
+    play_free(&play);
+}
+END_TEST
+
 /* The job that it was exported from says `cancelled` as long as its history is there, so whoever imports it again then must
  * be told that it was, however short the window is and whatever starts in between. */
 START_TEST(the_id_of_an_import_is_remembered_while_the_history_of_the_exported_job_is_there)
@@ -386,6 +409,7 @@ int main(void)
     tcase_add_test(tcase, whatever_comes_after_the_end_changes_nothing);
     tcase_add_test(tcase, a_repeated_id_is_the_same_job_and_another_content_a_conflict);
     tcase_add_test(tcase, an_id_is_remembered_for_its_window_after_the_jobs_end);
+    tcase_add_test(tcase, an_id_is_forgotten_after_a_window_of_weeks_too);
     tcase_add_test(tcase, the_id_of_an_import_is_remembered_while_the_history_of_the_exported_job_is_there);
     tcase_add_test(tcase, a_job_that_is_past_its_expiry_is_accepted_and_expired);
     tcase_add_test(tcase, no_job_is_leased_at_or_after_its_expiry_and_each_ends_once);
