@@ -55,10 +55,12 @@ static struct span_s span_at(const struct zone_rules *rules, size_t parts, int64
 static int64_t night_left(const struct zone *zone, const struct policy *policy, int64_t wall_ms)
 {
     struct span_s span = span_at(zone->part, zone->parts, wall_ms);
-    int64_t night_s = wrapped((policy->quiet_to_min - policy->quiet_from_min) * 60) + span.east - span.west;
+    int64_t own_s = wrapped((policy->quiet_to_min - policy->quiet_from_min) * 60);
+    int64_t most_s = own_s > QUIET_MAX_S ? own_s : QUIET_MAX_S; /* of what several zones make of it */
+    int64_t night_s = own_s + span.east - span.west;
     int64_t since_s = wrapped(wall_ms / 1000 + span.east - policy->quiet_from_min * 60);
-    if (night_s > QUIET_MAX_S)
-        night_s = QUIET_MAX_S;
+    if (night_s > most_s)
+        night_s = most_s;
     return since_s >= night_s ? 0 : (night_s - since_s) * 1000 - wall_ms % 1000;
 }
 

@@ -141,6 +141,18 @@ START_TEST(an_hour_a_day_is_left_however_wide_apart_the_zones_are)
 }
 END_TEST
 
+START_TEST(in_one_zone_a_night_is_as_long_as_the_policy_says)
+{
+    static const struct zone_rules utc = {.count = 1};
+    begin_at(POLICY_CONF("pace_per_min: 0, quiet_hours: {from: '00:10', to: '23:50', zone: Etc/UTC}"),
+             MARCH_29 + 23 * HOUR_MS + HOUR_MS / 3);
+    zone("Etc/UTC", &utc, 1);
+    uint64_t number = send_in(0, CLASS_TRANSACTIONAL);
+    ck_job(number, JOB_QUEUED, REASON_QUIET_HOURS);
+    ck_assert_int_eq(rig_view(rig, number).release_at_ms, MARCH_29 + 23 * HOUR_MS + HOUR_MS * 5 / 6);
+}
+END_TEST
+
 START_TEST(a_zone_in_the_policy_is_everybodys)
 {
     begin_at(POLICY_CONF(NIGHT("Europe/Berlin")), MARCH_29 - 4 * HOUR_MS);
@@ -212,6 +224,7 @@ int main(void)
         those_behind_a_job_that_waits_for_the_morning_go_when_its_campaign_is_paused,
         where_two_zones_are_possible_it_is_night_from_the_evening_of_one_to_the_morning_of_the_other,
         an_hour_a_day_is_left_however_wide_apart_the_zones_are,
+        in_one_zone_a_night_is_as_long_as_the_policy_says,
         a_zone_in_the_policy_is_everybodys,
         a_restart_knows_where_its_jobs_recipients_are,
         other_hours_count_at_once,
