@@ -164,6 +164,7 @@ static void move_lines(struct core *core)
         line->account = line->next_account;
         line->known.account = core->accounts[line->account].name;
         line_set_pool(core, line, line->next_pool);
+        line->pass = 0; /* what it took in the other pool is no debt here */
     }
 }
 

@@ -137,10 +137,11 @@ static void welcome(struct core *core, uint32_t at, bool welcomes, double per_mi
 void turns_forget_line(struct core *core, uint32_t at)
 {
     ring_remove(core, at + 1);
-    if (line_has_pool(&core->lines[at]))
-        welcome(core, at, false, 0);
-    if (line_has_pool(&core->lines[at]))
-        placement_remove(core, at);
+    if (!line_has_pool(&core->lines[at]))
+        return;
+    welcome(core, at, false, 0);
+    placement_remove(core, at);
+    core->pools[core->lines[at].pool].touches++;
 }
 
 void turns_touch_line(struct core *core, uint32_t at, struct instant now)

@@ -472,6 +472,44 @@ START_TEST(what_lives_on_another_account_s_line_waits_for_that_account_s_key)
 }
 END_TEST
 
+START_TEST(a_pool_whose_last_line_leaves_has_no_healthy_line_and_no_other_reason)
+{
+    static const char policy[] = "policies:\n  default: {pace_per_min: 0, new_conversations_per_day: 1}\n";
+    char before[512], after[512];
+    snprintf(before, sizeof before, ACCOUNTS "pools:\n" POOL_A "%s", policy);
+    snprintf(after, sizeof after, ACCOUNTS "pools:\n  a: {lines: []}\n" POOL_REST "%s", policy);
+    begin(before, 1);
+    end_lease(enqueue("a", 1).number);
+    uint64_t waits = enqueue("a", 2).number;
+    ck_job(waits, JOB_QUEUED, REASON_BUDGET_NEW_CONVERSATIONS);
+    ck_assert_int_eq(change_to(after), ERR_NONE);
+    rig_pass(rig, 1000);
+    ck_job(waits, JOB_QUEUED, REASON_NO_HEALTHY_LINE);
+}
+END_TEST
+
+START_TEST(a_line_from_another_pool_has_its_part_of_the_new_conversations_at_once)
+{
+    begin(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 2);
+    for (uint64_t c = 1; c <= 200; c++) {
+        end_lease(enqueue("a", c).number);
+        rig_forget(rig);
+    }
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n  a: {lines: [\"+12025550103\"]}\n"
+                                        "  b: {lines: [\"+12025550100\", \"+12025550101\"]}\n" POLICY(0)),
+                     ERR_NONE);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    unsigned here = 0;
+    for (uint64_t c = 1001; c <= 1040; c++) {
+        uint64_t job = enqueue("b", c).number;
+        here += rig_view(rig, job).line == RIG_LINE;
+        end_lease(job);
+        rig_forget(rig);
+    }
+    ck_assert_uint_ge(here, 10);
+}
+END_TEST
+
 START_TEST(pauses_stay_where_they_are)
 {
     begin(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 2);
@@ -597,6 +635,8 @@ int main(void)
         a_pause_calls_back_what_is_under_way_on_lines_that_are_another_s_now,
         a_pool_that_comes_to_a_paused_account_calls_back_what_it_has_on_another_pool_s_line,
         what_lives_on_another_account_s_line_waits_for_that_account_s_key,
+        a_pool_whose_last_line_leaves_has_no_healthy_line_and_no_other_reason,
+        a_line_from_another_pool_has_its_part_of_the_new_conversations_at_once,
         pauses_stay_where_they_are,
         too_many_new_pools_change_nothing,
         a_pool_of_which_an_earlier_start_left_jobs_needs_a_restart,
