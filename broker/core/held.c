@@ -44,7 +44,8 @@ static bool look(struct walk *walk, const struct job *job, struct held_job *out)
     out->pauses[PAUSE_CAMPAIGN] = campaign_pause_of(walk, pool, job);
     if ((conversation->flags & CONVERSATION_PAUSED) != 0)
         out->pauses[PAUSE_CONVERSATION] = oldest_pause(walk, PAUSE_CONVERSATION, conversation->key);
-    if (conversation->line != NO_LINE && core->lines[conversation->line].pauses > 0)
+    bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    if (on_line && core->lines[conversation->line].pauses > 0)
         out->pauses[PAUSE_LINE] = oldest_pause(walk, PAUSE_LINE, core->lines[conversation->line].known.number);
     uint32_t any = 0;
     for (int scope = 0; scope < PAUSE_SCOPE_COUNT; scope++)

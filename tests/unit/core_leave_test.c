@@ -97,6 +97,27 @@ START_TEST(a_paused_line_keeps_its_conversations_and_lets_them_go_when_it_is_res
 }
 END_TEST
 
+static void see_pause_of_line(void *self, const struct held_job *job)
+{
+    *(uint32_t *)self = job->pauses[PAUSE_LINE];
+}
+
+START_TEST(a_pause_of_a_line_holds_nothing_that_has_left_it)
+{
+    uint32_t cursor = 0, pause = 0;
+    begin(MOVES_CONF);
+    placed_on_0(1);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    uint64_t waiting = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    told_service(SERVICE_FLAGGED);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_view(rig, waiting).line, 0); /* it has left */
+    ck_assert_uint_ne(rig_pause(rig, PAUSE_LINE, RIG_LINE, 0), 0);
+    core_held_walk(rig->core, &cursor, 1000, see_pause_of_line, &pause);
+    ck_assert_uint_eq(pause, 0);
+}
+END_TEST
+
 START_TEST(without_the_policy_nothing_moves)
 {
     begin(FREE_CONF);
@@ -431,6 +452,7 @@ int main(void)
         a_conversation_that_left_says_that_it_waits_for_the_pairs_minute,
         while_a_probe_waits_for_a_worker_nobody_is_woken,
         a_paused_line_keeps_its_conversations_and_lets_them_go_when_it_is_resumed,
+        a_pause_of_a_line_holds_nothing_that_has_left_it,
         without_the_policy_nothing_moves,
         an_unknown_outcome_a_pinned_job_and_a_critical_chat_stay,
         a_try_that_comes_back_from_a_flagged_line_leaves_it_with_its_key,
