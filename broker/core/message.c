@@ -67,6 +67,13 @@ static int64_t moment_or(int64_t told_ms, struct instant now)
     return told_ms != 0 ? told_ms : now.wall_ms;
 }
 
+/* When they wrote last. A stamp that runs ahead must not make a keyword that comes after it a late one. */
+static int64_t wrote_ms(const struct core_message_fact *fact, struct instant now)
+{
+    int64_t at_ms = moment_or(fact->at_ms, now);
+    return at_ms > now.wall_ms ? now.wall_ms : at_ms;
+}
+
 /* Chat health rides on every message event; its own `updated_at` orders it. One without is as old as the event. */
 static int64_t health_moment(const struct core_message_fact *fact, struct instant now)
 {
@@ -99,7 +106,7 @@ static void hear_in(struct core *core, uint32_t at, const struct core_message_fa
         changed = true;
     }
     unsigned unanswered = conversation->streak;
-    if (is_answer(fact) && chat_count_in(conversation, moment_or(fact->at_ms, now)))
+    if (is_answer(fact) && chat_count_in(conversation, wrote_ms(fact, now)))
         changed = true;
     if (unanswered > 0 && conversation->streak == 0)
         replied_count_in(core, at, now, out);

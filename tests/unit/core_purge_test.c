@@ -214,6 +214,23 @@ START_TEST(of_two_words_that_cross_the_later_counts)
 }
 END_TEST
 
+/* Two machines of the provider's stamp them, and one runs ahead: what came before a keyword does not make it a late one. */
+START_TEST(a_message_from_the_future_overtakes_no_keyword)
+{
+    begin_with(POOLS, 2);
+    rig_worker(rig, 1, 8);
+    send_to(1, 0);
+    rig_pass(rig, 100);
+    rig_sent(rig, rig_told(rig, EFFECT_JOB, 0)); /* it lives on the line, and hears them there */
+    writes(false, rig->now.wall_ms + 240000, false);
+    rig_pass(rig, 60000);
+    writes(true, rig->now.wall_ms, false);
+    ck_assert(is_suppressed());
+    writes(false, rig->now.wall_ms - 1000, false); /* written before it, whoever stamped it */
+    ck_assert(is_suppressed());
+}
+END_TEST
+
 START_TEST(a_keyword_that_was_recovered_counts_and_a_recovered_message_lifts_nothing)
 {
     begin_with(POOLS, 2);
@@ -414,6 +431,7 @@ int main(void)
         an_unknown_outcome_is_settled_though_its_recipient_opted_out,
         their_next_message_lets_them_be_written_to_again,
         of_two_words_that_cross_the_later_counts,
+        a_message_from_the_future_overtakes_no_keyword,
         a_keyword_that_was_recovered_counts_and_a_recovered_message_lifts_nothing,
         a_chat_that_opted_out_stays_so_though_a_suppression_ends,
         a_suppression_holds_on_though_the_chat_opts_in_again,
