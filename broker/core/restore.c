@@ -224,7 +224,7 @@ static void restore_told(struct core *core, const struct change *change, bool pa
         break;
     case CHANGE_SUPPRESSION:
         if (!past || change->suppression.over) /* the end of one counts as history too: its beginning may lie there */
-            suppression_restore(core, &change->suppression);
+            suppression_restore(core, &change->suppression, change->event.at_ms);
         break;
     case CHANGE_REPLIES:
         replied_restore(core, &change->replies);

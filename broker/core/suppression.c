@@ -107,7 +107,7 @@ static void forget(struct core *core, struct suppressed *suppressed)
     core->suppressed_free = slot;
 }
 
-void suppression_restore(struct core *core, const struct change_suppression *change)
+void suppression_restore(struct core *core, const struct change_suppression *change, int64_t recorded_ms)
 {
     struct suppressed *suppressed = find(core, change->key);
     if (change->over) {
@@ -123,6 +123,9 @@ void suppression_restore(struct core *core, const struct change_suppression *cha
     suppressed->account = change->account;
     suppressed->cause = change->cause;
     suppressed->causes = change->causes != 0 ? change->causes : (uint8_t)(1u << change->cause);
+    /* When they opted out is not recorded where something else is harder to lift, but it was before that. */
+    if ((suppressed->causes & 1u << SUPPRESS_OPTED_OUT) != 0)
+        suppressed->opted_out_ms = change->cause == SUPPRESS_OPTED_OUT ? change->since_ms : recorded_ms;
     keep_text(core, suppressed, change->text);
 }
 
@@ -205,13 +208,15 @@ void suppression_add(struct core *core, uint32_t account, uint64_t recipient, en
     if (suppressed == NULL && (suppressed = take(core, recipient)) == NULL)
         return;
     bool is_new = (suppressed->causes & 1u << cause) == 0;
+    /* Said again, later: what was written in between does not lift it, whenever we hear of that. */
+    bool later = cause == SUPPRESS_OPTED_OUT && (is_new || since_ms > suppressed->opted_out_ms);
     suppressed->causes |= (uint8_t)(1u << cause);
     uint8_t was = suppressed->cause;
     suppressed->cause = hardest(suppressed->causes);
     suppressed->account = core->accounts[account].name;
-    /* Said again, later: what was written in between does not lift it, whenever we hear of that. */
-    bool later = cause == SUPPRESS_OPTED_OUT && suppressed->cause == cause && since_ms > suppressed->since_ms;
-    if (suppressed->cause != was || later)
+    if (later)
+        suppressed->opted_out_ms = since_ms;
+    if (suppressed->cause != was || (later && suppressed->cause == cause))
         suppressed->since_ms = since_ms;
     bool learnt = learn(core, suppressed, text);
     if (!is_new && !learnt && !later)
@@ -268,8 +273,7 @@ bool suppression_lift(struct core *core, uint64_t recipient, const char *handle,
     struct suppressed *suppressed = find(core, recipient);
     if (suppressed == NULL)
         return true;
-    bool newer = suppressed->cause != SUPPRESS_OPTED_OUT || at_ms >= suppressed->since_ms;
-    if ((suppressed->causes & 1u << SUPPRESS_OPTED_OUT) == 0 || !newer)
+    if ((suppressed->causes & 1u << SUPPRESS_OPTED_OUT) == 0 || at_ms < suppressed->opted_out_ms)
         return false;
     unsigned left = suppressed->causes & ~(1u << SUPPRESS_OPTED_OUT);
     if (left == 0) {

@@ -28,7 +28,7 @@ bool suppression_lift(struct core *core, uint64_t recipient, const char *handle,
 /* Likewise of their direct conversations that were forgotten. */
 void suppression_lift_kept(struct core *core, const uint64_t *conversations, size_t count, int64_t at_ms,
                            struct instant now, struct effects *out);
-void suppression_restore(struct core *core, const struct change_suppression *change);
+void suppression_restore(struct core *core, const struct change_suppression *change, int64_t recorded_ms);
 /* Who is in that slot of the table. False: nobody, or of an account that is not configured. */
 bool suppression_read(const struct core *core, uint32_t slot, struct suppression_view *out);
 /* Writes its present value anew, if it still holds. */

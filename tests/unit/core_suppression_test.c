@@ -156,6 +156,25 @@ START_TEST(a_message_from_between_two_keywords_lifts_nothing_however_late_it_com
 }
 END_TEST
 
+START_TEST(nor_does_one_from_before_the_keyword_while_something_harder_to_lift_holds_too)
+{
+    for (int restart = 0; restart < 2; restart++) {
+        begin_default();
+        wrote(7, true, 30000);
+        suppress(7, "complained");
+        wrote(7, true, 10000);
+        if (restart)
+            rig_restart(rig, 0);
+        wrote(7, false, 40000);
+        wrote(7, false, 20000);
+        ck_listed(SUPPRESS_OPERATOR, BIT(OPTED_OUT) | BIT(OPERATOR), HANDLE, "complained");
+        rig_pass(rig, 1000);
+        wrote(7, false, 0);
+        ck_listed(SUPPRESS_OPERATOR, BIT(OPERATOR), HANDLE, "complained");
+    }
+}
+END_TEST
+
 START_TEST(a_providers_opt_out_is_the_recipients_word)
 {
     refused_by_provider(7, SUPPRESS_OPTED_OUT);
@@ -406,6 +425,7 @@ int main(void)
 {
     const TTest *const tests[] = {the_recipients_own_word_is_listed_and_lifted_by_the_next_message,
                                          a_message_from_between_two_keywords_lifts_nothing_however_late_it_comes,
+                                         nor_does_one_from_before_the_keyword_while_something_harder_to_lift_holds_too,
                                          a_providers_opt_out_is_the_recipients_word,
                                          a_block_is_lifted_by_an_admin_only,
                                          an_operators_word_ends_what_waits_and_stays_until_taken_back,
