@@ -169,7 +169,7 @@ static struct disposition by_rule(const struct rule *rule, const struct answer *
     return verdict;
 }
 
-static struct disposition by_status(int status)
+static struct disposition by_status(int status, bool unsettled)
 {
     if (status == 401)
         return (struct disposition)KEY_REFUSED("API key refused");
@@ -178,7 +178,7 @@ static struct disposition by_status(int status)
     if (status == 429) /* the pair limit has a code; a limit that names nothing may be anybody's */
         return (struct disposition)RETRY(ACCOUNT, WAIT_POLICY, "rate limited");
     if (status >= 400 && status < 500)
-        return (struct disposition)REJECTED("refused");
+        return unsettled ? (struct disposition)UNKNOWN("refused") : (struct disposition)REJECTED("refused");
     if (status >= 300 && status < 400) /* never followed; an address set wrong is not the job's fault */
         return (struct disposition)RETRY(ACCOUNT, WAIT_POLICY, "redirected");
     return (struct disposition)UNKNOWN("server error of unknown extent");
@@ -195,7 +195,9 @@ static struct disposition of_answer(const struct answer *answer)
         return (struct disposition)UNKNOWN("success without ids");
     }
     const struct rule *rule = find_rule(answer->code);
-    return rule != NULL ? by_rule(rule, answer) : by_status(answer->http_status);
+    if (rule != NULL)
+        return by_rule(rule, answer);
+    return by_status(answer->http_status, answer->unsettled);
 }
 
 static struct disposition of_transport(enum transport transport)

@@ -128,8 +128,9 @@ static struct provider_reply by_chance(const struct request *request)
     fault(FAULT_PROVIDER_CODE);
     if (code->code == 2027 || code->code == 4002)
         lines_refused(request->line);
-    bool passes = code->status >= 500 || code->status == 429 || code->status == 408 || code->status == 425 ||
-                  code->status == 301 || code->code == 2007 || code->code == 2009 || code->code == 2027;
+    bool own = code->code != 0 && code->code != 2999; /* else it is of what stands before it, which will be mended */
+    bool passes = !own || code->status >= 500 || code->status == 429 || code->code == 2007 || code->code == 2009 ||
+                  code->code == 2027;
     if (!passes) {
         provider.messages[request->job].refused_status = code->status;
         provider.messages[request->job].refused_code = code->code;

@@ -306,6 +306,35 @@ START_TEST(a_refusal_does_not_settle_an_earlier_unknown_try)
 }
 END_TEST
 
+/* It comes from what stands before the provider (a proxy, a firewall), or from a newer one: of this request alone it says
+ * that it went no further. */
+START_TEST(a_refusal_without_a_code_that_we_know_does_not_settle_an_earlier_unknown_try)
+{
+    static const int statuses[] = {400, 403, 404, 407, 413, 451, 495};
+    for (size_t i = 0; i < 2 * sizeof statuses / sizeof *statuses; i++) {
+        struct answer answer = answered(statuses[i / 2], i % 2 == 0 ? 0 : 2999);
+        ck_assert_int_eq(disposition_of(&answer).outcome, OUTCOME_REJECTED);
+        answer.unsettled = true;
+        struct disposition verdict = disposition_of(&answer);
+        ck_assert_msg(verdict.outcome == OUTCOME_RETRY && verdict.unknown, "%d ends the job", statuses[i / 2]);
+        ck_assert(!verdict.documented);
+    }
+}
+END_TEST
+
+/* Had it taken the earlier try, it would have given the first answer again: so says linq-api.md 4.4, whatever became of
+ * the recipient since. */
+START_TEST(the_providers_own_refusal_settles_an_earlier_unknown_try)
+{
+    static const int64_t codes[] = {1003, 2005, 2008, 2013, 2024, 2026};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        struct answer answer = answered(403, codes[i]);
+        answer.unsettled = true;
+        ck_assert_msg(disposition_of(&answer).outcome == OUTCOME_REJECTED, "%d", (int)codes[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("disposition");
@@ -326,6 +355,8 @@ int main(void)
     tcase_add_test(tests, a_failed_download_is_tried_once_more);
     tcase_add_test(tests, unseen_codes_are_judged_by_status);
     tcase_add_test(tests, a_refusal_does_not_settle_an_earlier_unknown_try);
+    tcase_add_test(tests, a_refusal_without_a_code_that_we_know_does_not_settle_an_earlier_unknown_try);
+    tcase_add_test(tests, the_providers_own_refusal_settles_an_earlier_unknown_try);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }
