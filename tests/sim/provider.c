@@ -29,6 +29,7 @@ void provider_begin(void)
 {
     provider.luck = stream_of("provider");
     provider.codes = stream_of("provider codes");
+    provider.front = stream_of("before the provider");
     provider.errors_per_mille = (unsigned)draw(&provider.luck, 4) * 60;
     for (int l = 0; l < CAST_LINES; l++) {
         provider.lines[l].word = REPUTATION_HEALTHY;

@@ -141,11 +141,25 @@ static struct provider_reply by_chance(const struct request *request)
     return refuse(code->status, code->code);
 }
 
+/* What stands before it, a firewall say, knows no keys: it refuses a repeat of what was taken as well. */
+static bool front_refuses(struct provider_reply *out)
+{
+    static const int statuses[] = {400, 403, 404, 413};
+    if (provider.calm || !chance(&provider.front, provider.errors_per_mille / 4))
+        return false;
+    fault(FAULT_PROVIDER_CODE);
+    *out = refuse(statuses[draw(&provider.front, 4)], 0);
+    return true;
+}
+
 static struct provider_reply answer(const struct request *request)
 {
+    struct provider_reply refusal;
     struct message *message = &provider.messages[request->job];
     const struct chat *chat = &provider.chats[request->conversation];
     bool group = cast_is_group(request->conversation);
+    if (front_refuses(&refusal))
+        return refusal;
     if (!provider_key_is_good(cast_account_of_line(request->line)))
         return refuse(401, 2004);
     if (now_us() < provider.storm_until_us) {

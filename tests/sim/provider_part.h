@@ -42,7 +42,7 @@ struct chat {
 };
 
 struct provider_world {
-    struct stream luck, codes;
+    struct stream luck, codes, front;
     struct line lines[CAST_LINES];
     struct chat chats[CAST_ALL];
     struct message messages[CAST_JOBS_MAX];
