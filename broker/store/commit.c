@@ -321,7 +321,12 @@ static bool write_in_parts(struct store *store, struct writing *writing, const s
         if (!write_part(store, writing, to, frame))
             return false;
     }
-    return publish(store, end->commit);
+    if (!publish(store, end->commit))
+        return false;
+    pthread_mutex_lock(&store->lock);
+    pthread_cond_signal(&store->helper_wake); /* the segments that it began in can have their index files now */
+    pthread_mutex_unlock(&store->lock);
+    return true;
 }
 
 static bool write_batches(struct store *store, const struct store_batch *batches)

@@ -1,5 +1,8 @@
 /* store_void_test.c — a batch whose end was never written is void, and stays so; a whole one is not taken for it. On real
  * files. */
+#include <stdatomic.h>
+
+#include "broker/store/store_io.h"
 #include "tests/unit/store_rig.h"
 
 static void remove_index_files(void)
@@ -105,12 +108,64 @@ START_TEST(a_segment_that_ends_an_earlier_ones_batch_is_not_given_back_before_it
 }
 END_TEST
 
+static struct store_io torn;
+static _Atomic unsigned frame_wait_ms;
+
+static int64_t counted_write(void *self, int file, const struct iovec *parts, int count, uint64_t offset)
+{
+    if (count == 3) /* a frame */
+        poll(NULL, 0, (int)atomic_load(&frame_wait_ms));
+    return store_io_real.pwritev(NULL, file, parts, count, offset);
+}
+
+static void wait_for_reserve(void)
+{
+    struct store_status status = {0};
+    for (unsigned tries = 0; tries < 5000 && status.free_segments < 2; tries++) {
+        store_status_read(store, &status);
+        poll(NULL, 0, 1);
+    }
+    ck_assert_uint_ge(status.free_segments, 2);
+    poll(NULL, 0, 50);
+}
+
+static void watch_writes(void)
+{
+    torn = store_io_real;
+    torn.pwritev = counted_write;
+    atomic_store(&frame_wait_ms, 0);
+    watched = &torn;
+    reopen();
+}
+
+static void wait_for_file(const char *name)
+{
+    for (unsigned tries = 0; tries < 5000 && !has_file(name); tries++)
+        poll(NULL, 0, 1);
+    ck_assert(has_file(name));
+}
+
+/* The helper has looked for segments without one before that. */
+START_TEST(a_segment_whose_last_batch_ends_in_the_next_one_has_its_index_file_when_that_is_durable)
+{
+    watch_writes();
+    wait_for_reserve();
+    atomic_store(&frame_wait_ms, 300); /* the disk is slow with these only */
+    for (uint64_t key = 10; key <= 16; key++)
+        add_job(key, 200000);
+    commit();
+    wait_for_file("data-0000000000000001.idx");
+    atomic_store(&frame_wait_ms, 0);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         what_a_batch_of_several_segments_left_unfinished_stays_void_with_index_files_too,
         what_was_left_unfinished_stays_void_when_it_is_cleaned_after_another_restart,
         a_segment_that_ends_an_earlier_ones_batch_is_not_given_back_before_it,
+        a_segment_whose_last_batch_ends_in_the_next_one_has_its_index_file_when_that_is_durable,
     };
     return run_suite("store_void", tests, sizeof tests / sizeof *tests);
 }
