@@ -171,6 +171,7 @@ static bool write_frame(struct store *store, struct frame *frame, void *payload)
         histogram_add(&store->counts.commit_times, before - begun + (int64_t)took, 1);
         segment->first = frame->first < segment->first ? frame->first : segment->first;
         segment->last = frame->last;
+        segment->void_tail = false; /* this frame is what it ends with now */
         booked = account(store, segment, frame->time_ms);
     }
     pthread_mutex_unlock(&store->lock);

@@ -111,9 +111,8 @@ static enum err cache_frame(struct search_cache *cache, const struct scan *scan,
     return ERR_NONE;
 }
 
-static enum err cache_continue(struct store *store, struct segment *segment)
+static enum err cache_continue(struct store *store, struct segment *segment, uint64_t end, bool void_tail)
 {
-    uint64_t end = atomic_load(&segment->end);
     if (segment->cache == NULL) {
         segment->cache = calloc(1, sizeof *segment->cache);
         if (segment->cache == NULL)
@@ -132,7 +131,7 @@ static enum err cache_continue(struct store *store, struct segment *segment)
     if (err == ERR_NOT_FOUND)
         err = scan.offset == end ? ERR_NONE : ERR_DAMAGED;
     scan_end(&scan);
-    if (err == ERR_NONE && segment->void_tail && cache->open_finder.more) {
+    if (err == ERR_NONE && void_tail && cache->open_finder.more) {
         cache->finder_count = cache->open_finder.begins;
         cache->event_count = cache->open_events.begins;
         unchain(cache, cache->finder_count);
@@ -142,10 +141,21 @@ static enum err cache_continue(struct store *store, struct segment *segment)
 
 /* ---- asking ---- */
 
+/* Takes the lock of the caches and brings this one up to date. How the segment ends is asked for first, at one moment:
+ * the commit thread goes on. */
+static enum err cache_open(struct store *store, struct segment *segment)
+{
+    pthread_mutex_lock(&store->lock);
+    uint64_t end = atomic_load(&segment->end);
+    bool void_tail = segment->void_tail;
+    pthread_mutex_unlock(&store->lock);
+    pthread_mutex_lock(&store->cache_lock);
+    return cache_continue(store, segment, end, void_tail);
+}
+
 enum err search_cache_find(struct store *store, struct segment *segment, uint32_t hash, search_add add, void *self)
 {
-    pthread_mutex_lock(&store->cache_lock);
-    enum err err = cache_continue(store, segment);
+    enum err err = cache_open(store, segment);
     struct search_cache *cache = segment->cache;
     if (err == ERR_NONE && !chain_all(cache))
         err = ERR_NO_MEMORY;
@@ -159,8 +169,7 @@ enum err search_cache_find(struct store *store, struct segment *segment, uint32_
 
 enum err search_cache_events(struct store *store, struct segment *segment, uint64_t after, search_add add, void *self)
 {
-    pthread_mutex_lock(&store->cache_lock);
-    enum err err = cache_continue(store, segment);
+    enum err err = cache_open(store, segment);
     const struct search_cache *cache = segment->cache;
     for (size_t i = 0; err == ERR_NONE && i < cache->event_count; i++)
         if (event_entry_seq(&cache->events[i]) > after)

@@ -1,5 +1,6 @@
 /* store_void_test.c — a batch whose end was never written is void, and stays so; a whole one is not taken for it. On real
  * files. */
+#include <errno.h>
 #include <stdatomic.h>
 
 #include "broker/store/store_io.h"
@@ -108,13 +109,20 @@ START_TEST(a_segment_that_ends_an_earlier_ones_batch_is_not_given_back_before_it
 }
 END_TEST
 
+/* ---- a segment in use in which a batch was torn, and that is gone on with ---- */
+
 static struct store_io torn;
+static _Atomic int writes_let; /* < 0: any number */
 static _Atomic unsigned frame_wait_ms;
 
 static int64_t counted_write(void *self, int file, const struct iovec *parts, int count, uint64_t offset)
 {
+    if (atomic_load(&writes_let) == 0)
+        return -EIO;
     if (count == 3) /* a frame */
         poll(NULL, 0, (int)atomic_load(&frame_wait_ms));
+    if (atomic_load(&writes_let) > 0)
+        atomic_fetch_sub(&writes_let, 1);
     return store_io_real.pwritev(NULL, file, parts, count, offset);
 }
 
@@ -133,6 +141,7 @@ static void watch_writes(void)
 {
     torn = store_io_real;
     torn.pwritev = counted_write;
+    atomic_store(&writes_let, -1);
     atomic_store(&frame_wait_ms, 0);
     watched = &torn;
     reopen();
@@ -144,6 +153,70 @@ static void wait_for_file(const char *name)
         poll(NULL, 0, 1);
     ck_assert(has_file(name));
 }
+
+/* The first part of a batch is on the disk, its second never comes there. */
+static void tear_a_batch(void)
+{
+    uint64_t durable;
+    watch_writes();
+    add_job(1, 100000);
+    commit();
+    wait_for_reserve();
+    atomic_store(&writes_let, 1);
+    add_job(2, 500000);
+    add_job(3, 600000);
+    store_submit(store, batch);
+    for (unsigned tries = 0; tries < 5000 && store_collect(store, &durable) == ERR_NONE; tries++)
+        poll(NULL, 0, 1);
+    ck_assert_int_eq(store_collect(store, &durable), ERR_IO); /* the machine is off */
+    watched = NULL;
+    reopen();
+    ck_assert_uint_eq(owner.replayed, 1);
+}
+
+/* The last batch in the segment is one of two parts again: whole, acknowledged. */
+static void tear_and_go_on(void)
+{
+    tear_a_batch();
+    add_job(100, 10);
+    commit();
+    for (uint64_t key = 10; key <= 12; key++)
+        add_job(key, 200000);
+    commit();
+    for (uint64_t key = 10; key <= 12; key++)
+        check_job(key, 200000);
+    wait_for_file("data-0000000000000001.idx");
+}
+
+START_TEST(a_whole_batch_at_the_end_of_a_segment_in_which_one_was_torn_is_there_after_a_restart)
+{
+    tear_and_go_on();
+    reopen();
+    check_job(1, 100000);
+    check_job(100, 10);
+    ck_assert_uint_ne(owner.places[10], 0);
+    ck_assert_uint_ne(owner.places[11], 0);
+    for (uint64_t key = 10; key <= 12; key++)
+        check_job(key, 200000);
+}
+END_TEST
+
+START_TEST(a_whole_batch_at_the_end_of_a_segment_in_which_one_was_torn_outlives_cleaning)
+{
+    tear_and_go_on();
+    for (uint64_t key = 200; key < 209; key++) { /* two segments more, which die */
+        add_job(key, 200000);
+        commit();
+    }
+    for (uint64_t key = 200; key < 209; key++)
+        end(key);
+    end(1);
+    commit();
+    clean_until_gone("data-0000000000000001.seg");
+    for (uint64_t key = 10; key <= 12; key++)
+        check_job(key, 200000);
+}
+END_TEST
 
 /* The helper has looked for segments without one before that. */
 START_TEST(a_segment_whose_last_batch_ends_in_the_next_one_has_its_index_file_when_that_is_durable)
@@ -165,6 +238,8 @@ int main(void)
         what_a_batch_of_several_segments_left_unfinished_stays_void_with_index_files_too,
         what_was_left_unfinished_stays_void_when_it_is_cleaned_after_another_restart,
         a_segment_that_ends_an_earlier_ones_batch_is_not_given_back_before_it,
+        a_whole_batch_at_the_end_of_a_segment_in_which_one_was_torn_is_there_after_a_restart,
+        a_whole_batch_at_the_end_of_a_segment_in_which_one_was_torn_outlives_cleaning,
         a_segment_whose_last_batch_ends_in_the_next_one_has_its_index_file_when_that_is_durable,
     };
     return run_suite("store_void", tests, sizeof tests / sizeof *tests);
