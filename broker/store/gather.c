@@ -19,6 +19,28 @@ static void to_owner(struct store *store, enum clean_step step)
     store_wake(store);
 }
 
+static struct segment *first_retired(const struct segments *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->at[i]->state == SEGMENT_RETIRED)
+            return list->at[i];
+    return NULL;
+}
+
+void clean_retired(struct store *store)
+{
+    struct cleaning *cleaning = &store->cleaning;
+    struct segment *victim = first_retired(&store->data);
+    if (victim == NULL)
+        victim = first_retired(&store->history);
+    if (victim == NULL)
+        return;
+    victim->refs++;
+    cleaning->victim = victim;
+    cleaning->turn = CLEAN_HELPER;
+    cleaning->step = STEP_GIVE_BACK;
+}
+
 static void finish(struct store *store)
 {
     struct cleaning *cleaning = &store->cleaning;
@@ -27,6 +49,7 @@ static void finish(struct store *store)
     cleaning->victim = NULL;
     cleaning->turn = CLEAN_IDLE;
     cleaning->look = true;
+    clean_retired(store);
     store_wake(store);
 }
 

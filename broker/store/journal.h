@@ -309,6 +309,9 @@ void clean_submitted(struct store *store, uint64_t commit);
 
 /* The lock is held, and let go of meanwhile. False: there was nothing to do. */
 bool clean_help(struct store *store);
+/* Goes on with giving back what an earlier run retired, if there is some: nothing is cleaned before. The lock is held,
+ * or nobody else is there yet. */
+void clean_retired(struct store *store);
 /* The file of a segment that nobody uses becomes a spare, or is removed; frees the segment. */
 int segment_give_back(struct store *store, struct segment *segment);
 

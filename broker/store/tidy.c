@@ -91,7 +91,15 @@ static bool is_unused(struct store *store, const struct segment *segment)
     return segment != store->ready || segment->bytes != store->segment_bytes;
 }
 
-static int tidy_segments(struct store *store, const struct segments *list)
+/* What counted when the last run ended may be wanted by a backup that is being made. Not what never counted; and an
+ * empty segment, or history that the journal does not tell of, must be gone before there are later ones. */
+static bool has_counted(const struct store *store, const struct segment *segment)
+{
+    return segment->state == SEGMENT_RETIRED &&
+           (segment->type == SEGMENT_DATA || segment->number <= store->history_end.number);
+}
+
+static int tidy_segments(struct store *store, const struct segments *list, bool claimed)
 {
     int error = 0;
     for (size_t i = list->count; i-- > 0 && error == 0;) {
@@ -101,8 +109,22 @@ static int tidy_segments(struct store *store, const struct segments *list)
         if (segment == store->ready)
             store->ready = NULL;
         segment_hide(store, segment);
-        error = segment_give_back(store, segment);
+        if (claimed || !has_counted(store, segment))
+            error = segment_give_back(store, segment);
     }
+    return error;
+}
+
+static int tidy_all_segments(struct store *store)
+{
+    int claim = -1;
+    bool claimed = folder_claim(store->io, store->folder, &claim);
+    int error = tidy_segments(store, &store->data, claimed);
+    if (error == 0)
+        error = tidy_segments(store, &store->history, claimed);
+    if (claimed)
+        store->io->close(store->io->self, claim);
+    clean_retired(store);
     return error;
 }
 
@@ -118,9 +140,7 @@ enum err recover_tidy(struct store *store, struct store_problem *problem)
     if (error == 0)
         error = tidy_files(store, &list);
     if (error == 0)
-        error = tidy_segments(store, &store->data);
-    if (error == 0)
-        error = tidy_segments(store, &store->history);
+        error = tidy_all_segments(store);
     free(list.at);
     if (error == 0)
         return ERR_NONE;
