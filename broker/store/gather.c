@@ -212,8 +212,7 @@ static int gather_chunk(struct store *store)
 /* A full disk is no failed write: the victim is tried again later, after the others (deadest). */
 static void history_failed(struct store *store, int error)
 {
-    if (error == -ENOSPC || error == -EDQUOT || error == -ENOMEM || error == -EMFILE ||
-        error == -ENFILE) {
+    if (error == -ENOMEM || is_no_room(error)) {
         store->cleaning.victim->refused++;
         give_up(store);
         return;
@@ -294,6 +293,10 @@ static int remove_segment(struct store *store, struct segment *segment)
     pthread_mutex_unlock(&store->lock);
     spare_path(spare, store->folder, id);
     int error = keep ? io->rename(io->self, path, spare) : io->unlink(io->self, path);
+    if (keep && is_no_room(error)) { /* for another name: then it becomes room itself */
+        keep = false;
+        error = io->unlink(io->self, path);
+    }
     if (error == 0)
         error = io->sync_dir(io->self, store->folder);
     if (error != 0)

@@ -1,6 +1,7 @@
 /* helper.c — the helper thread: keeps the reserve of prepared segments, writes index files of sealed ones. */
 #include "journal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,12 @@
 
 #define FILL_STEP_BYTES (4u * 1024 * 1024)
 #define RETRY_MS        250 /* between tries to get a segment while the disk is full */
+
+/* Descriptors come back as disk space does: when others let go of them. */
+bool is_no_room(int error)
+{
+    return error == -ENOSPC || error == -EDQUOT || error == -EMFILE || error == -ENFILE;
+}
 
 /* ---- getting segments ---- */
 
@@ -72,6 +79,15 @@ int reserve(struct store *store, int file, uint64_t bytes)
     }
 }
 
+/* It was not used after all: the room that it has is needed most when none is to be had. */
+static void spare_put_back(struct store *store, struct spare spare)
+{
+    pthread_mutex_lock(&store->lock);
+    assert(store->spare_count < SPARES_MAX); /* only this thread adds some */
+    store->spares[store->spare_count++] = spare;
+    pthread_mutex_unlock(&store->lock);
+}
+
 static bool spare_take(struct store *store, struct spare *out)
 {
     pthread_mutex_lock(&store->lock);
@@ -94,7 +110,7 @@ static uint64_t number_take(struct store *store)
 }
 
 /* The header is on the disk before the file has its name, and the name before the first frame: so a segment with a
- * bad header is a damaged one. */
+ * bad header is a damaged one. After an error it is a spare file as before, and all of that is done anew. */
 static int spare_name(struct store *store, struct spare spare, uint64_t number)
 {
     union {
@@ -109,11 +125,29 @@ static int spare_name(struct store *store, struct spare spare, uint64_t number)
         error = store->io->sync(store->io->self, spare.file);
     spare_path(from, store->folder, spare.id);
     segment_path(to, store->folder, SEGMENT_DATA, number);
-    if (error == 0)
-        error = store->io->rename(store->io->self, from, to);
-    if (error == 0)
-        error = store->io->sync_dir(store->io->self, store->folder);
-    return error;
+    return error == 0 ? store->io->rename(store->io->self, from, to) : error;
+}
+
+/* A segment that has its name. It can't be left out any more, for an empty one among others is damage: so a folder
+ * that could not be synced is no lack of room, whatever the system calls it. */
+static int segment_list(struct store *store, uint64_t number, int file, struct segment **out)
+{
+    int error = store->io->sync_dir(store->io->self, store->folder);
+    if (error != 0)
+        return is_no_room(error) ? -EIO : error;
+    struct segment *segment = segment_new(store, SEGMENT_DATA, number, store->segment_bytes, file);
+    if (segment == NULL)
+        return -ENOMEM;
+    pthread_mutex_lock(&store->lock);
+    segment->state = SEGMENT_READY;
+    bool listed = segment_enlist(store, segment);
+    pthread_mutex_unlock(&store->lock);
+    if (!listed) {
+        free(segment);
+        return -ENOMEM;
+    }
+    *out = segment;
+    return 0;
 }
 
 int segment_prepare(struct store *store, struct segment **out)
@@ -124,31 +158,17 @@ int segment_prepare(struct store *store, struct segment **out)
         return error;
     uint64_t number = number_take(store);
     error = spare_name(store, spare, number);
-    struct segment *segment =
-        error == 0 ? segment_new(store, SEGMENT_DATA, number, store->segment_bytes, spare.file) : NULL;
-    if (segment == NULL) {
+    if (error != 0) {
+        spare_put_back(store, spare);
+        return error;
+    }
+    error = segment_list(store, number, spare.file, out);
+    if (error != 0)
         store->io->close(store->io->self, spare.file);
-        return error != 0 ? error : -ENOMEM;
-    }
-    pthread_mutex_lock(&store->lock);
-    segment->state = SEGMENT_READY;
-    bool listed = segment_enlist(store, segment);
-    pthread_mutex_unlock(&store->lock);
-    if (!listed) {
-        segment_free(store, segment);
-        return -ENOMEM;
-    }
-    *out = segment;
-    return 0;
+    return error;
 }
 
 /* ---- what there is to do; each is called with the lock held and returns true if it did something ---- */
-
-/* Descriptors come back as disk space does: when others let go of them. */
-static bool is_no_room(int error)
-{
-    return error == -ENOSPC || error == -EDQUOT || error == -EMFILE || error == -ENFILE;
-}
 
 static void note_room(struct store *store, int error)
 {

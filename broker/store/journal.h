@@ -352,6 +352,8 @@ void *helper_run(void *store);
 struct segment *helper_to_index(const struct store *store);
 /* Removes a spare file; false: there is none. The lock is held, and let go of meanwhile. */
 bool spare_drop(struct store *store);
+/* A full disk, or what is like it: no failure, for it can be tried again later. */
+bool is_no_room(int error);
 /* As io->reserve(), but gives spare files up for it when the disk is full. */
 int reserve(struct store *store, int file, uint64_t bytes);
 /* Makes the segment that is to be used next; a negative errno if there is no room. */

@@ -1,0 +1,159 @@
+/* store_room_test.c — a full disk that refuses a name: no failure, and no hole in the journal. A full disk that
+ * refuses blocks is store_fault_test.c's. */
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "broker/store/store_io.h"
+#include "lineward/clock.h"
+#include "tests/unit/store_rig.h"
+
+static struct store_io full;
+static _Atomic bool blocks_are_out, segment_refused, folder_refused, spare_refused;
+static _Atomic bool segment_named;
+
+static int full_reserve(void *self, int file, uint64_t bytes)
+{
+    bool grows = store_io_real.size(NULL, file) < (int64_t)bytes;
+    return grows && atomic_load(&blocks_are_out) ? -ENOSPC : store_io_real.reserve(NULL, file, bytes);
+}
+
+/* The folder would need a block more: once for a segment's name, always for a spare one's. */
+static int full_rename(void *self, const char *from, const char *to)
+{
+    bool segment = strstr(to, "/data-") != NULL;
+    if (segment && atomic_exchange(&segment_refused, false))
+        return -ENOSPC;
+    if (strstr(to, "/spare-") != NULL && atomic_load(&spare_refused))
+        return -ENOSPC;
+    int error = store_io_real.rename(NULL, from, to);
+    if (error == 0 && segment)
+        atomic_store(&segment_named, true);
+    return error;
+}
+
+static int full_sync_dir(void *self, const char *path)
+{
+    if (atomic_exchange(&segment_named, false) && atomic_exchange(&folder_refused, false))
+        return -ENOSPC;
+    return store_io_real.sync_dir(NULL, path);
+}
+
+static void fill_up(void)
+{
+    full = store_io_real;
+    full.reserve = full_reserve;
+    full.rename = full_rename;
+    full.sync_dir = full_sync_dir;
+    watched = &full;
+    reopen();
+}
+
+static struct store_status status_now(void)
+{
+    struct store_status status;
+    store_status_read(store, &status);
+    return status;
+}
+
+static void wait_for_reserve(void)
+{
+    for (unsigned i = 0; i < 5000 && status_now().free_segments < 2; i++)
+        usleep(1000);
+    ck_assert_uint_ge(status_now().free_segments, 2);
+}
+
+/* Submits, and does not wait for longer than a few seconds. */
+static enum err commit_soon(void)
+{
+    uint64_t wanted = store_submit(store, batch), durable = 0;
+    enum err err = ERR_NONE;
+    for (unsigned i = 0; i < 5000 && err == ERR_NONE && durable < wanted; i++) {
+        err = store_collect(store, &durable);
+        if (durable < wanted)
+            usleep(1000);
+    }
+    return err == ERR_NONE && durable < wanted ? ERR_FULL : err;
+}
+
+static enum err add_jobs(uint64_t first, uint64_t count)
+{
+    enum err err = ERR_NONE;
+    for (uint64_t key = first; key < first + count && err == ERR_NONE; key++) {
+        add_job(key, 9000);
+        err = commit_soon();
+    }
+    return err;
+}
+
+START_TEST(a_spare_segment_that_could_not_be_named_once_is_not_lost)
+{
+    fill_up();
+    wait_for_reserve();
+    atomic_store(&blocks_are_out, true);
+    atomic_store(&segment_refused, true);
+    enum err err = add_jobs(1, 240);      /* two segments and a bit: the one in use and the reserve are three */
+    atomic_store(&blocks_are_out, false); /* or it could not be closed */
+    ck_assert_str_eq(err_name(err), "none");
+    ck_assert(!atomic_load(&segment_refused));
+}
+END_TEST
+
+/* Whether the name is there is not known then, and without it the next segment's would follow a hole. */
+START_TEST(a_folder_that_could_not_be_synced_stops_the_store_and_not_its_next_start)
+{
+    fill_up();
+    wait_for_reserve();
+    atomic_store(&folder_refused, true);
+    ck_assert_int_eq(add_jobs(1, 400), ERR_IO);
+    store_close(&store);
+    ck_assert_msg(open_it() == ERR_NONE, "%s", problem.text);
+    ck_assert_int_eq(add_jobs(1000, 400), ERR_NONE);
+    reopen();
+    check_job(1, 9000);
+    check_job(1399, 9000);
+}
+END_TEST
+
+static enum err clean_two(void)
+{
+    int64_t now_ms = clock_read().wall_ms;
+    uint64_t durable;
+    enum err err = ERR_NONE;
+    for (unsigned i = 0; i < 3000 && err == ERR_NONE && status_now().cleaned_segments < 2; i++) {
+        now_ms += 50;
+        store_clean(store, batch, now_ms, 1000);
+        store_submit(store, batch);
+        err = store_collect(store, &durable);
+        usleep(1000);
+    }
+    return err;
+}
+
+START_TEST(a_segment_that_can_not_be_renamed_is_removed)
+{
+    fill_up();
+    ck_assert_int_eq(add_jobs(1, 400), ERR_NONE);
+    for (uint64_t key = 1; key <= 270; key++)
+        end(key);
+    ck_assert_int_eq(commit_soon(), ERR_NONE);
+    atomic_store(&spare_refused, true);
+    enum err err = clean_two();
+    store_problem(store, &problem);
+    ck_assert_msg(err == ERR_NONE, "%s", problem.text);
+    ck_assert_uint_eq(status_now().cleaned_segments, 2);
+    ck_assert_msg(!has_file("data-0000000000000001.seg"), "it was cleaned, and is still there");
+    store_close(&store);
+    ck_assert_msg(open_it() == ERR_NONE, "%s", problem.text);
+    check_job(400, 9000);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_spare_segment_that_could_not_be_named_once_is_not_lost,
+        a_folder_that_could_not_be_synced_stops_the_store_and_not_its_next_start,
+        a_segment_that_can_not_be_renamed_is_removed,
+    };
+    return run_suite("store_room", tests, sizeof tests / sizeof *tests);
+}
