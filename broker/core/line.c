@@ -134,9 +134,10 @@ uint32_t line_get(struct core *core, uint32_t account, uint64_t number, struct i
 
 const struct policy *line_policy(const struct core *core, const struct line *line)
 {
+    /* Nothing goes on it; what comes back meanwhile ends by no policy that it never had. */
     static const struct policy none = {.pace_per_min = 1, .burst = 1, .at_risk_factor = 1.0, .ramp_steps = 1,
                                        .ramp_percent = {100}, .ramp_step_ms = 1000, .lease_ms = 60000,
-                                       .attempts_max = 1, .flag_probe_ms = 900000};
+                                       .attempts_max = FAILURES_MAX + 1, .flag_probe_ms = 900000};
     return line_has_pool(line) ? &core->pools[line->pool].policy : &none;
 }
 

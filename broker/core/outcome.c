@@ -250,7 +250,7 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     uint32_t line_at = lease->line;
     uint32_t account = lease->account;
     struct line *line = &core->lines[line_at];
-    const struct policy *policy = line_policy(core, line);
+    const struct policy *policy = &core->pools[core->conversations[job->conversation].pool].policy;
     int64_t wait = wait_after(core, policy, job, result);
     core->totals.retried_total++;
     if (result->unknown) /* once unknown, a try that surely failed settles nothing: an earlier one may have gone out */

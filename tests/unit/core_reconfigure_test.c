@@ -2,78 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/unit/core_suite.h"
-
-#define ACCOUNTS "accounts:\n  default: {api_key_file: key}\n"
-#define FREE                                                                                                         \
-    "new_conversations_per_day: 0, daily_messages: 0, distinct_recipients_per_hour: 0, pair_per_min: 0, "            \
-    "daily_growth_factor: 0"
-#define POLICY(pace) "policies:\n  default: {pace_per_min: " #pace ", " FREE "}\n"
-#define POOL_A       "  a: {lines: [\"+12025550100\"]}\n"
-#define POOL_B       "  b: {lines: [\"+12025550101\"]}\n"
-#define POOL_REST    "  rest: {lines: all}\n"
-
-/* As conf_parse() and conf_follow() make it. */
-static enum err change_to(const char *text)
-{
-    struct conf *conf = NULL;
-    struct conf_problem problem;
-    ck_assert_msg(conf_parse(&conf, text, strlen(text), "t.yaml", "/tmp", NULL, 0, &problem) == ERR_NONE, "%s",
-                  problem.text);
-    ck_assert_int_eq(conf_follow(conf, rig->conf, &problem), ERR_NONE);
-    enum err err = core_reconfigure(rig->core, conf, rig->now, &rig->out);
-    if (err != ERR_NONE) {
-        ck_assert_uint_eq(rig->out.change_count, 0);
-        conf_free(&conf);
-        return err;
-    }
-    conf_free(&rig->conf);
-    rig->conf = conf;
-    rig_keep(rig);
-    rig_tick(rig);
-    return ERR_NONE;
-}
-
-static uint32_t pool_of(const char *name)
-{
-    for (uint32_t p = 0; p < rig->conf->pool_count; p++)
-        if (strcmp(rig->conf->pools[p].name, name) == 0)
-            return p;
-    ck_abort_msg("no pool %s", name);
-}
-
-static struct effect enqueue(const char *pool, uint64_t conversation)
-{
-    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
-    job.pool = pool_of(pool);
-    struct effect answer = rig_enqueue(rig, &job);
-    ck_assert_int_eq(answer.code, CODE_NONE);
-    rig_tick(rig);
-    return answer;
-}
-
-static bool is_leased(uint64_t number)
-{
-    const struct effect *job;
-    for (size_t i = 0; (job = rig_told(rig, EFFECT_JOB, i)) != NULL; i++)
-        if (job->number == number)
-            return true;
-    return false;
-}
-
-static void end_lease(uint64_t number)
-{
-    const struct effect *job;
-    for (size_t i = 0; (job = rig_told(rig, EFFECT_JOB, i)) != NULL; i++)
-        if (job->number == number)
-            rig_sent(rig, job);
-}
-
-static void begin(const char *conf, uint32_t lines)
-{
-    begin_with(conf, lines);
-    rig_worker(rig, 1, 64);
-}
+#include "tests/unit/core_reconfigure_rig.h"
 
 START_TEST(a_pace_is_in_force_at_once)
 {
@@ -545,13 +474,7 @@ START_TEST(a_pool_of_which_an_earlier_start_left_jobs_needs_a_restart)
 {
     begin(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 0);
     enqueue("b", 1);
-    struct conf *conf = NULL;
-    struct conf_problem problem;
-    const char *without = ACCOUNTS "pools:\n" POOL_A POLICY(0);
-    ck_assert_int_eq(conf_parse(&conf, without, strlen(without), "t.yaml", "/tmp", NULL, 0, &problem), ERR_NONE);
-    conf_free(&rig->conf);
-    rig->conf = conf;
-    rig_restart(rig, 1000);
+    restart_with(ACCOUNTS "pools:\n" POOL_A POLICY(0));
     ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0)), ERR_BUSY);
 }
 END_TEST
