@@ -105,8 +105,10 @@ static void take_accounts(struct core *core, struct effects *out)
 {
     for (uint32_t a = 0; a < core->conf->account_count; a++) {
         conf_take_account(core, a);
-        if (a >= core->account_count)
-            core->accounts[a].name = name_number(core, NAME_ACCOUNT, core->conf->accounts[a].name, out);
+        if (a < core->account_count)
+            continue;
+        core->accounts[a].name = name_number(core, NAME_ACCOUNT, core->conf->accounts[a].name, out);
+        core->accounts[a].pauses = pause_number_on(core, PAUSE_ACCOUNT, core->accounts[a].name);
     }
     core->account_count = (uint32_t)core->conf->account_count;
 }
@@ -126,7 +128,7 @@ static void take_pools(struct core *core, uint32_t count_before, struct instant 
         conf_take_pool(core, p);
         if (p >= count_before) {
             core->pools[p].name = name_number(core, NAME_POOL, core->conf->pools[p].name, out);
-            pause_recount_pool(core, p);
+            core->pools[p].pauses = pause_number_on(core, PAUSE_POOL, core->pools[p].name);
         } else if (!was_there && core->pools[p].configured) {
             wake_conversations(core, p, now);
         }

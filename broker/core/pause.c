@@ -453,14 +453,14 @@ void pause_restore(struct core *core, const struct change_pause *change, bool pa
     use_slot(core, slot)->change = *change;
 }
 
-void pause_recount_pool(struct core *core, uint32_t pool)
+uint32_t pause_number_on(const struct core *core, enum pause_scope scope, uint16_t name)
 {
-    core->pools[pool].pauses = 0;
+    uint32_t count = 0;
     for (uint32_t p = 1; p < core->pauses_end; p++) {
         const struct pause *pause = &core->pauses[p];
-        if (pause->used && pause->change.scope == PAUSE_POOL && pause->change.target == core->pools[pool].name)
-            core->pools[pool].pauses++;
+        count += pause->used && pause->change.scope == scope && pause->change.target == name;
     }
+    return count;
 }
 
 bool pause_reword(struct core *core, uint32_t slot, bool (*mask)(void *self, char *text), void *self, struct instant now,

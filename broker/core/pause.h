@@ -32,7 +32,7 @@ bool pause_reword(struct core *core, uint32_t slot, bool (*mask)(void *self, cha
 bool pause_holds_pool(const struct core *core, uint32_t pool);
 /* Which of the two pools has one of that scope (ACCOUNT: on its account): `own` if both have; NO_POOL: neither. */
 uint32_t pause_holds_either(const struct core *core, enum pause_scope scope, uint32_t own, uint32_t other);
-/* The pauses that lie on a pool of that name, for one that has just come. */
-void pause_recount_pool(struct core *core, uint32_t pool);
+/* How many lie on a pool or an account of that name, for one that has just come. */
+uint32_t pause_number_on(const struct core *core, enum pause_scope scope, uint16_t name);
 
 #endif

@@ -1,0 +1,69 @@
+/* Accounts that leave the file and come back: what lies on them, and whose their lines are meanwhile. */
+#include "tests/unit/core_reconfigure_rig.h"
+
+#define TWO_ACCOUNTS "accounts:\n  one: {api_key_file: key}\n  two: {api_key_file: key}\n"
+#define ONE_ACCOUNT  "accounts:\n  one: {api_key_file: key}\n"
+
+static const char both[] = TWO_ACCOUNTS "pools:\n  a: {account: one, lines: [\"+12025550100\"]}\n"
+                                        "  b: {account: two, lines: [\"+12025550101\"]}\n" POLICY(0);
+static const char only_one[] = ONE_ACCOUNT "pools:\n  a: {account: one, lines: [\"+12025550100\"]}\n" POLICY(0);
+
+enum { ONE, TWO }; /* conf_follow() keeps their places */
+
+static void poll_account(uint32_t account, uint32_t first, uint32_t count)
+{
+    uint64_t poll = ++rig->polls;
+    for (uint32_t l = first; l < first + count; l++) {
+        struct core_line_fact fact = {.account = account,
+                                      .number = RIG_LINE + l,
+                                      .has_reputation = true,
+                                      .reputation = REPUTATION_HEALTHY,
+                                      .poll = poll,
+                                      .begun_mono_ms = rig->now.mono_ms};
+        core_line_polled(rig->core, &fact, rig->now, &rig->out);
+        rig_keep(rig);
+    }
+    struct core_poll end = {.account = account, .poll = poll, .begun_mono_ms = rig->now.mono_ms, .ok = true};
+    core_poll_ended(rig->core, &end, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+/* Account two is paused, a start does not know it, and a reload brings it back. */
+static void pause_and_come_back(void)
+{
+    begin(both, 0);
+    ck_assert_uint_ne(rig_pause(rig, PAUSE_ACCOUNT, TWO, 0), 0);
+    restart_with(only_one);
+    rig_worker(rig, 1, 8);
+    ck_assert_int_eq(change_to(both), ERR_NONE);
+    poll_account(TWO, 1, 1);
+}
+
+START_TEST(a_pause_of_an_account_counts_when_the_account_is_back)
+{
+    pause_and_come_back();
+    uint64_t held = enqueue("b", 1).number;
+    rig_pass(rig, 1000);
+    ck_assert(!is_leased(held));
+    ck_job(held, JOB_QUEUED, REASON_ACCOUNT_PAUSED);
+}
+END_TEST
+
+START_TEST(the_end_of_a_pause_of_an_account_that_is_back_ends_it)
+{
+    pause_and_come_back();
+    ck_assert_int_eq(rig_resume(rig, PAUSE_ACCOUNT, TWO, 0), CODE_NONE);
+    uint64_t number = enqueue("b", 1).number;
+    rig_pass(rig, 1000);
+    ck_assert(is_leased(number));
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_pause_of_an_account_counts_when_the_account_is_back,
+        the_end_of_a_pause_of_an_account_that_is_back_ends_it,
+    };
+    return run_suite("core_accounts", tests, sizeof tests / sizeof *tests);
+}
