@@ -65,5 +65,5 @@ int main(void)
         a_pause_of_an_account_counts_when_the_account_is_back,
         the_end_of_a_pause_of_an_account_that_is_back_ends_it,
     };
-    return run_suite("core_accounts", tests, sizeof tests / sizeof *tests);
+    return run_suite("core_reconfigure_accounts", tests, sizeof tests / sizeof *tests);
 }
