@@ -140,8 +140,9 @@ static void plan_lines(struct core *core, struct instant now)
 {
     for (uint32_t l = 0; l < core->line_count; l++) {
         struct line *line = &core->lines[l];
-        line->next_account = line->account;
-        line->next_pool = line_rest_pool(core, line->account);
+        uint32_t account = core_account_named(core, line->known.account);
+        line->next_account = account == UINT32_MAX ? line->account : account;
+        line->next_pool = account == UINT32_MAX ? NO_POOL : line_rest_pool(core, account);
         line->daily_level = 0;
     }
     for (uint32_t p = 0; p < core->conf->pool_count; p++) {

@@ -124,6 +124,13 @@ void backlog_remove(struct core *core, uint32_t job);
 void line_record(struct core *core, uint32_t line, struct instant now, struct effects *out);
 const struct policy *line_policy(const struct core *core, const struct line *line); /* never NULL */
 
+/* Whose it is stands in `known`. While that account is not in the configuration, it has no pool unless one names it, and
+ * `account` is anybody's, who may say nothing of it. */
+static inline bool line_is_of(const struct core *core, const struct line *line, uint32_t account)
+{
+    return line->account == account && line->known.account == core->accounts[account].name;
+}
+
 static inline bool line_has_pool(const struct line *line)
 {
     return line->pool != NO_POOL;

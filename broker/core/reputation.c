@@ -186,7 +186,7 @@ bool core_line_words(const struct core *core, uint32_t account, uint64_t number,
 
 bool core_line_of_account(const struct core *core, uint32_t account, uint32_t *at, uint64_t *number)
 {
-    while (*at < core->line_count && core->lines[*at].account != account)
+    while (*at < core->line_count && !line_is_of(core, &core->lines[*at], account))
         ++*at;
     if (*at >= core->line_count)
         return false;
@@ -244,7 +244,7 @@ void reputation_miss_rest(struct core *core, uint32_t account_at, struct instant
         const struct line *line = &core->lines[account->missing_at];
         if (account->missing_at == core->line_count)
             account->missing_poll = 0;
-        else if (line->account == account_at && line->seen_poll != account->missing_poll)
+        else if (line_is_of(core, line, account_at) && line->seen_poll != account->missing_poll)
             miss(core, account->missing_at, now, out);
     }
 }

@@ -57,12 +57,9 @@ static void match_pools(struct core *core, struct effects *out)
 /* The account that a line's record names. A line without one (never heard of) is the only account's, if there is one. */
 static uint32_t account_of(const struct core *core, const struct line *line)
 {
-    if (line->known.account == 0 && core->account_count == 1)
-        return 0;
-    for (uint32_t a = 0; a < core->account_count; a++)
-        if (line->known.account != 0 && core->accounts[a].name == line->known.account)
-            return a;
-    return UINT32_MAX;
+    if (line->known.account == 0)
+        return core->account_count == 1 ? 0 : UINT32_MAX;
+    return core_account_named(core, line->known.account);
 }
 
 static void match_lines(struct core *core)
@@ -93,7 +90,8 @@ static void wake_lines(struct core *core, struct instant now)
         int64_t ago_ms = now.wall_ms - heard;
         line->heard_mono_ms = now.mono_ms - (ago_ms < 0 ? 0 : ago_ms); /* a clock may have gone back */
         line->recorded_heard_ms = line->known.heard_at_ms;
-        if (line->known.heard_at_ms > core->accounts[line->account].heard_at_ms)
+        bool is_new = line->known.heard_at_ms > core->accounts[line->account].heard_at_ms;
+        if (is_new && line_is_of(core, line, line->account))
             core->accounts[line->account].heard_at_ms = line->known.heard_at_ms;
         struct gate_state gate = gate_of(core, line, now);
         line_set_gate(core, line, gate.gate, gate.reason);

@@ -179,7 +179,7 @@ bool core_line_view(struct core *core, size_t index, struct instant now, struct 
     const struct policy *policy = line_policy(core, line);
     *out = (struct line_view){
         .number = line->known.number,
-        .account = line->account,
+        .account = line_is_of(core, line, line->account) ? line->account : UINT32_MAX,
         .pool = line->pool,
         .status = line->known.heard ? (enum reputation)line->known.word : REPUTATION_UNKNOWN,
         .previous = (enum reputation)line->known.previous,
@@ -319,7 +319,7 @@ static bool reputation_known(const struct core *core, struct instant now)
     for (uint32_t a = 0; a < core->account_count; a++) {
         bool known = core->accounts[a].polled || core->accounts[a].gone;
         for (uint32_t l = 0; l < core->line_count && !known; l++)
-            known = core->lines[l].account == a && core->lines[l].known.heard &&
+            known = line_is_of(core, &core->lines[l], a) && core->lines[l].known.heard &&
                     now.mono_ms - core->lines[l].heard_mono_ms <= core->accounts[a].blind_after_ms;
         if (!known)
             return false;

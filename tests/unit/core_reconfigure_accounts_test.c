@@ -59,11 +59,68 @@ START_TEST(the_end_of_a_pause_of_an_account_that_is_back_ends_it)
 }
 END_TEST
 
+static const char both_all[] =
+    TWO_ACCOUNTS "pools:\n  a: {account: one, lines: all}\n  b: {account: two, lines: all}\n" POLICY(0);
+static const char only_one_all[] = ONE_ACCOUNT "pools:\n  a: {account: one, lines: all}\n" POLICY(0);
+
+/* Each account has a line, and a start knows account one only. */
+static void leave_out_account_two(void)
+{
+    begin(both_all, 0);
+    poll_account(ONE, 0, 1);
+    poll_account(TWO, 1, 1);
+    restart_with(only_one_all);
+    rig_worker(rig, 1, 64);
+}
+
+START_TEST(a_line_of_an_account_that_is_not_there_is_nobody_elses)
+{
+    leave_out_account_two();
+    ck_assert_int_eq(change_to(only_one_all), ERR_NONE);
+    poll_account(ONE, 0, 1);
+    ck_assert_uint_eq(rig_line(rig, 1).account, UINT32_MAX);
+    for (uint64_t c = 1; c <= 20; c++) {
+        uint64_t number = enqueue("a", c).number;
+        ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE);
+        end_lease(number);
+        rig_forget(rig);
+    }
+}
+END_TEST
+
+START_TEST(a_line_of_an_account_that_comes_back_is_that_accounts)
+{
+    leave_out_account_two();
+    ck_assert_int_eq(change_to(both_all), ERR_NONE);
+    poll_account(ONE, 0, 1);
+    poll_account(TWO, 1, 1);
+    ck_assert_uint_eq(rig_line(rig, 1).account, TWO);
+    ck_assert_uint_eq(rig_line(rig, 1).pool, pool_of("b"));
+    uint64_t number = enqueue("b", 1).number;
+    ck_assert(is_leased(number));
+    ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
+}
+END_TEST
+
+START_TEST(a_line_of_an_account_that_is_not_there_is_not_gone_from_anothers_list)
+{
+    leave_out_account_two();
+    for (int i = 0; i < 3; i++) {
+        rig_pass(rig, 30000);
+        poll_account(ONE, 0, 1);
+    }
+    ck_assert_uint_eq(alerts(ALERT_LINE_GONE), 0);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         a_pause_of_an_account_counts_when_the_account_is_back,
         the_end_of_a_pause_of_an_account_that_is_back_ends_it,
+        a_line_of_an_account_that_is_not_there_is_nobody_elses,
+        a_line_of_an_account_that_comes_back_is_that_accounts,
+        a_line_of_an_account_that_is_not_there_is_not_gone_from_anothers_list,
     };
     return run_suite("core_reconfigure_accounts", tests, sizeof tests / sizeof *tests);
 }
