@@ -11,6 +11,7 @@
 
 #define BACK_MS      60000  /* less than this is waited for */
 #define HINT_MAX_MS  600000 /* a Retry-After is cut to this (disposition.h) */
+#define EVENT_MAX_MS 300000 /* that the changed_at of a webhook may be ahead of its arrival (DESIGN trap 7) */
 #define SLICE_LOOK   2048
 #define SLICE_GAP_MS 10
 
@@ -45,6 +46,7 @@ static void line_back(struct core *core, uint32_t at, struct instant now)
     known->relapsed_at_ms = not_after(known->relapsed_at_ms, now.wall_ms);
     known->gate_since_ms = not_after(known->gate_since_ms, now.wall_ms);
     known->heard_at_ms = not_after(known->heard_at_ms, now.wall_ms);
+    known->event_at_ms = not_after(known->event_at_ms, now.wall_ms); /* else all that comes is older than it */
     turns_touch_line(core, at, now);
 }
 
@@ -112,6 +114,7 @@ static bool line_is_ahead(const struct core *core, const struct line *line, stru
 {
     const struct change_line *known = &line->known;
     return is_ahead(known->heard_at_ms, now) || is_ahead(known->gate_since_ms, now) ||
+           is_ahead(known->event_at_ms - EVENT_MAX_MS, now) ||
            is_ahead(known->ramp_until_ms - ramp_step_ms(core, line), now) ||
            is_ahead((known->messages.newest - 1) * BUDGET_BUCKET_MS, now);
 }

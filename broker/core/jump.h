@@ -1,7 +1,8 @@
 /* jump.h — the wall clock goes back. What was noted while it was ahead (a retry's due time, a ramp's next step, a line's
- * spent budgets, when a chat was written to last) would then lie in a time that may be a year away: lines would stand
- * still in their ramp, jobs wait for their next try and budgets count nothing until then. So whatever lies further ahead
- * than it could from now on is brought back. Moments that somebody gave (send_after, expires_at, a pause's end) stay. */
+ * spent budgets, when a chat was written to last, what a webhook told last) would then lie in a time that may be a year
+ * away: lines would stand still in their ramp, jobs wait for their next try, budgets count nothing and webhooks say
+ * nothing until then. So whatever lies further ahead than it could from now on is brought back. Moments that somebody
+ * gave (send_after, expires_at, a pause's end) stay. */
 #ifndef LINEWARD_CORE_JUMP_H
 #define LINEWARD_CORE_JUMP_H
 

@@ -1,15 +1,8 @@
 /* core_jump_test.c — the wall clock was a year ahead for a while and is right again: nothing waits a year for it, and
  * what was spent stays spent. The simulation found it (docs/reliability.md). */
-#include "tests/unit/core_suite.h"
+#include "tests/unit/core_jump_rig.h"
 
-#define YEAR_MS INT64_C(31536000000)
-#define CONF    POLICY_CONF("pace_per_min: 0, ramp_step_ms: 1000, retry_base_ms: 1000, retry_cap_ms: 20000, cadence_ms: [5000]")
-
-static void jump(int64_t by_ms)
-{
-    rig->now.wall_ms += by_ms;
-    rig_tick(rig);
-}
+#define CONF POLICY_CONF("pace_per_min: 0, ramp_step_ms: 1000, retry_base_ms: 1000, retry_cap_ms: 20000, cadence_ms: [5000]")
 
 static void begin_ahead(const char *conf)
 {
