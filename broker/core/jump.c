@@ -59,6 +59,8 @@ static void conversation_back(struct core *core, uint32_t at, struct instant now
         conversation->last_out = moment_of(now.wall_ms) & 0x3FFFFFFF;
     if (conversation->last_in > minute_of(now.wall_ms))
         conversation->last_in = minute_of(now.wall_ms) & 0xFFFFFF;
+    if (conversation->health_at > moment_of(now.wall_ms))
+        conversation->health_at = moment_of(now.wall_ms) & 0x3FFFFFFF;
     if (conversation->tail != NOBODY)
         conversation_settle(core, at, now);
 }
@@ -119,11 +121,12 @@ static bool line_is_ahead(const struct core *core, const struct line *line, stru
            is_ahead((known->messages.newest - 1) * BUDGET_BUCKET_MS, now);
 }
 
-/* It was written to, or wrote, after now. */
+/* It was written to, or wrote, or was told of, after now. */
 static bool conversation_is_ahead(const struct conversation *conversation, struct instant now)
 {
     return conversation->key != 0 && (is_ahead(moment_ms(conversation->last_out), now) ||
-                                      is_ahead(minute_ms(conversation->last_in), now));
+                                      is_ahead(minute_ms(conversation->last_in), now) ||
+                                      is_ahead(moment_ms(conversation->health_at), now));
 }
 
 /* Whatever was brought back before the restart is as it was recorded, and may lie ahead again. */
