@@ -118,21 +118,87 @@ static enum err take_file(struct backup *backup, const char *name, bool needed)
 
 /* ---- segments ---- */
 
+/* The first segment of that type behind `last`. */
+static bool next_of(const struct folder_list *list, enum segment_type type, uint64_t last, struct folder_file *out)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->at[i].kind != FILE_SEGMENT || list->at[i].type != type || list->at[i].number <= last)
+            continue;
+        *out = list->at[i];
+        return true;
+    }
+    return false;
+}
+
+/* The header of its first frame is there. ERR_NOT_FOUND: it is empty. */
+static enum err has_frames(struct backup *backup, const struct folder_file *found)
+{
+    const struct store_io *io = backup->io;
+    struct frame frame = {0};
+    char path[PATH_BYTES_MAX];
+    file_path(path, backup->from, found->name);
+    int file = io->open_read(io->self, path);
+    int error = file < 0 ? file : file_read(io, file, &frame, sizeof frame, SEGMENT_HEADER_BYTES);
+    if (file >= 0)
+        io->close(io->self, file);
+    if (error != 0 && error != -ENODATA)
+        return ERR_IO;
+    return frame_is_valid(&frame, segment_seed(backup->id, SEGMENT_DATA, found->number)) ? ERR_NONE : ERR_NOT_FOUND;
+}
+
+/* Does anything lie behind the place at which the scan of `found` has ended? ERR_NOT_FOUND: nothing does. */
+static enum err look_behind(struct backup *backup, const struct folder_file *found, struct scan *scan)
+{
+    uint64_t at;
+    struct folder_list list;
+    struct folder_file next;
+    enum err err = scan_successor(scan, &at);
+    if (err != ERR_NOT_FOUND)
+        return err;
+    err = folder_list(backup->io, backup->from, &list, backup->problem);
+    if (err != ERR_NONE)
+        return err;
+    bool there = next_of(&list, SEGMENT_DATA, found->number, &next);
+    free(list.at);
+    return there ? has_frames(backup, &next) : ERR_NOT_FOUND;
+}
+
+/* ERR_NOT_FOUND: the journal ends here; ERR_DAMAGED: it does not, but cannot be read. Each frame is on the disk before
+ * the next one is written: what has something behind it is whole by then, if it was not when it was read. */
+static enum err next_frame(struct backup *backup, const struct folder_file *found, struct scan *scan)
+{
+    enum err err = scan_next(scan);
+    if (err != ERR_NOT_FOUND)
+        return err;
+    err = look_behind(backup, found, scan);
+    if (err != ERR_NONE)
+        return err;
+    err = scan_again(scan);
+    return err == ERR_NOT_FOUND ? ERR_DAMAGED : err;
+}
+
 /* Up to where a data segment has whole frames, and whether the next one goes on. */
 static enum err find_end(struct backup *backup, const struct folder_file *found, int in, uint64_t size, uint64_t *end,
                          bool *sealed)
 {
     struct scan scan;
-    enum err err;
+    enum err err = ERR_NONE;
     *sealed = false;
     scan_begin(&scan, backup->io, in, segment_seed(backup->id, SEGMENT_DATA, found->number), SEGMENT_HEADER_BYTES,
                size);
-    while ((err = scan_next(&scan)) == ERR_NONE && !*sealed) {
+    while (!*sealed && (err = next_frame(backup, found, &scan)) == ERR_NONE) {
         *sealed = (scan.frame.flags & FRAME_SEAL) != 0;
         if (scan.frame.records > 0)
             backup->out->last_batch = scan.frame.last;
         *end = scan.next;
     }
+    if (err == ERR_DAMAGED)
+        problem_say(backup->problem, err,
+                    "%s/%s: damaged at offset %llu: what comes after it would be missing. "
+                    "`linewardctl store check` lists all damage, once the broker has stopped",
+                    backup->from, found->name, (unsigned long long)scan.offset);
+    else if (err != ERR_NONE && err != ERR_NOT_FOUND)
+        problem_say(backup->problem, err, "%s/%s: can't be read", backup->from, found->name);
     scan_end(&scan);
     return err == ERR_NOT_FOUND ? ERR_NONE : err;
 }
@@ -162,7 +228,7 @@ static enum err take_segment(struct backup *backup, const struct folder_file *fo
         error = copy_file(io, in, backup->to, end, false, &file);
     io->close(io->self, in);
     if (err != ERR_NONE)
-        return problem_say(backup->problem, err, "%s/%s: can't be read", backup->from, found->name);
+        return err;
     return error == 0 ? backup_copied(backup, &file) : fail(backup->problem, backup->from, found->name, error);
 }
 
@@ -182,18 +248,6 @@ static enum err leave_room(struct backup *backup, const struct folder_file *foun
         return ERR_NONE;
     return problem_say(backup->problem, ERR_FULL, "%s: given up: the broker needs the room that is left on its disk",
                        backup->from);
-}
-
-/* The first segment of that type behind `last`. */
-static bool next_of(const struct folder_list *list, enum segment_type type, uint64_t last, struct folder_file *out)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->at[i].kind != FILE_SEGMENT || list->at[i].type != type || list->at[i].number <= last)
-            continue;
-        *out = list->at[i];
-        return true;
-    }
-    return false;
 }
 
 /* In order of their numbers, which begin with 1; listed anew each time, for the broker goes on to new ones. */

@@ -25,7 +25,8 @@ struct backup_taken {
 };
 
 /* Copies the store at `from` into the folder `to`, which must exist and be empty; `copied` hears of each file (false:
- * stop). ERR_NOT_FOUND: no store; ERR_FULL: the broker needs the room that the backup keeps it from; ERR_IO. */
+ * stop). ERR_NOT_FOUND: no store; ERR_FULL: the broker needs the room that the backup keeps it from; ERR_DAMAGED: a
+ * frame is unreadable, and what comes after it would be missing; ERR_IO. */
 enum err store_backup(const char *from, const char *to, bool (*copied)(void *self, const struct backup_file *file),
                       void *self, struct backup_taken *out, struct store_problem *problem);
 

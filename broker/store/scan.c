@@ -90,6 +90,13 @@ enum err scan_next(struct scan *scan)
     return ERR_NONE;
 }
 
+enum err scan_again(struct scan *scan)
+{
+    scan->next = scan->offset;
+    scan->window_bytes = 0;
+    return scan_next(scan);
+}
+
 /* The first valid frame header among the bytes; NULL: none. */
 static const uint8_t *find_frame(const uint8_t *bytes, const uint8_t *end, uint64_t seed)
 {

@@ -26,6 +26,9 @@ void scan_end(struct scan *scan);
 /* The next frame. ERR_NOT_FOUND: there is no whole, valid frame at scan->offset; ERR_IO; ERR_NO_MEMORY. */
 enum err scan_next(struct scan *scan);
 
+/* After ERR_NOT_FOUND: as scan_next(), at the same place, which is read from the file once more. */
+enum err scan_again(struct scan *scan);
+
 /* After ERR_NOT_FOUND: is there a valid frame header further on? Only one frame is ever on its way to the disk, so a
  * torn one is the last, and one with a successor is damaged. `found` is where. */
 enum err scan_successor(struct scan *scan, uint64_t *found);
