@@ -107,6 +107,11 @@ static bool begin_start(struct broker *broker)
     broker->now = clock_read();
     if (!broker_is_restored(broker, &restored))
         return false;
+    if (!core_names_fit(broker->core)) {
+        log_event(LOG_ERROR, "names_full",
+                  "reason=\"the table of names, which are kept for good, has no room for the new ones\"");
+        return false;
+    }
     core_restored(broker->core, random, broker->now, &broker->effects);
     broker_persist(broker, broker->now, &broker->effects);
     broker_audit(broker, "start", "version " LINEWARD_VERSION, CODE_NONE);

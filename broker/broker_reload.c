@@ -123,6 +123,8 @@ static bool take_conf(struct broker *broker, struct reload *reload)
         break;
     case ERR_FULL:
         return refuse(reload, "pools: there are more new ones than there is room for while running: restart");
+    case ERR_NO_MEMORY:
+        return refuse(reload, "the table of names, which are kept for good, has no room for the new ones");
     default:
         return refuse(reload, "pools: an earlier start left jobs of one that is named again: restart");
     }

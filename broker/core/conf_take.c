@@ -95,6 +95,8 @@ static enum err check(const struct core *core, const struct conf *conf)
 {
     if (conf->pool_count > core->pool_room)
         return ERR_FULL;
+    if (!names_fit(core, conf))
+        return ERR_NO_MEMORY;
     for (size_t p = core->conf->pool_count; p < conf->pool_count; p++)
         if (is_left_behind(core, conf->pools[p].name))
             return ERR_BUSY;

@@ -45,10 +45,11 @@ enum err core_new(struct core **out, const struct core_limits *limits, const str
 
 /* Takes another configuration, in which every pool and account that was there has its index still (conf_follow()); lent
  * like the one before. A pool gone keeps its jobs, held. Changes nothing and answers ERR_FULL: so many pools more need a
- * restart; ERR_BUSY: a pool is new of which an earlier start left jobs behind: only a restart finds them. */
+ * restart; ERR_BUSY: a pool is new of which an earlier start left jobs behind: only a restart finds them;
+ * ERR_NO_MEMORY: the table of names, which are kept for good, has no room for the new ones. */
 enum err core_reconfigure(struct core *core, const struct conf *conf, struct instant now, struct effects *out);
 
-/* A number for a campaign's name; makes a CHANGE_NAME the first time. 0: the table is full. */
+/* A number for a campaign's name; makes a CHANGE_NAME the first time. 0: the rest is for the configuration's. */
 uint16_t core_campaign(struct core *core, const char *name, struct effects *out);
 uint16_t core_campaign_find(const struct core *core, const char *name); /* 0: nobody ever named it */
 

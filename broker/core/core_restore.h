@@ -15,6 +15,8 @@ enum err core_restore(struct core *core, const struct change *change, bool past,
 void core_is_backup(struct core *core, int64_t taken_ms, int64_t key_life_ms);
 /* After core_restored(), again and again until it answers false: the changes that this has made. */
 bool core_record_backup(struct core *core, struct instant now, struct effects *out);
+/* Before core_restored(), which needs it: has the table of names room for all that the configuration names? */
+bool core_names_fit(const struct core *core);
 /* After the last change: links everything; the new start's own changes (its random bits come from the shell). */
 void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], struct instant now,
                    struct effects *out);

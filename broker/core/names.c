@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "broker/core/quiet.h"
+
 static uint64_t hash_of(const void *slots, uint32_t slot)
 {
     const struct name *name = &((const struct name *)slots)[slot];
@@ -45,17 +47,43 @@ uint16_t name_find(const struct core *core, enum name_kind kind, const char *tex
     return 0;
 }
 
+/* A name is kept for good, and only producers give so many that the table fills up: campaigns leave an eighth to what
+ * the configuration names. */
+static uint32_t end_of_room(const struct core *core, enum name_kind kind)
+{
+    return core->limits.names_max - (kind == NAME_CAMPAIGN ? core->limits.names_max / 8 : 0);
+}
+
 uint16_t name_number(struct core *core, enum name_kind kind, const char *text, struct effects *out)
 {
     uint16_t known = name_find(core, kind, text);
     if (known != 0)
         return known;
-    if (core->name_count >= core->limits.names_max)
+    if (core->name_count >= end_of_room(core, kind))
         return 0;
     uint16_t number = (uint16_t)core->name_count;
     name_set(core, number, (uint8_t)kind, text);
     name_record(core, number, (struct instant){0}, out);
     return number;
+}
+
+bool names_fit(const struct core *core, const struct conf *conf)
+{
+    uint32_t count = core->name_count;
+    for (size_t p = 0; p < conf->pool_count; p++)
+        count += name_find(core, NAME_POOL, conf->pools[p].name) == 0;
+    for (size_t a = 0; a < conf->account_count; a++)
+        count += name_find(core, NAME_ACCOUNT, conf->accounts[a].name) == 0;
+    for (size_t i = 0; i < conf->policy_count; i++) { /* a zone of two policies counts twice: full a little early */
+        const char *zone = quiet_policy_zone(&conf->policies[i]);
+        count += zone != NULL && name_find(core, NAME_ZONE, zone) == 0;
+    }
+    return count <= core->limits.names_max;
+}
+
+bool core_names_fit(const struct core *core)
+{
+    return names_fit(core, core->conf);
 }
 
 void name_record(struct core *core, uint16_t number, struct instant now, struct effects *out)

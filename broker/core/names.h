@@ -11,6 +11,8 @@ uint16_t name_find(const struct core *core, enum name_kind kind, const char *tex
 /* What a record says: number and text belong together for good. */
 void name_set(struct core *core, uint32_t number, uint8_t kind, const char *text);
 void index_names(struct core *core, uint32_t *heads, uint32_t heads_max);
+/* Has the table room for all that the configuration names? No number may be given to two of them. */
+bool names_fit(const struct core *core, const struct conf *conf);
 void name_record(struct core *core, uint16_t number, struct instant now, struct effects *out);
 /* Writes CHANGE_START with the numbers reached so far. */
 void start_refresh(struct core *core, struct instant now, struct effects *out); /* if they moved */

@@ -109,12 +109,18 @@ uint16_t quiet_zone_name(const struct core *core, unsigned zone)
     return core->zones[zone].name;
 }
 
+const char *quiet_policy_zone(const struct conf_policy *policy)
+{
+    bool is_fixed = policy->quiet_zone != NULL && strcmp(policy->quiet_zone, "recipient") != 0;
+    return is_fixed ? policy->quiet_zone : NULL;
+}
+
 void quiet_take_policies(struct core *core, struct effects *out)
 {
     for (uint32_t p = 0; p < core->conf->pool_count; p++) {
-        const struct conf_policy *conf = &core->conf->policies[core->conf->pools[p].policy];
-        bool is_fixed = !core->conf->pools[p].gone && conf->quiet_zone != NULL && strcmp(conf->quiet_zone, "recipient") != 0;
-        uint16_t name = is_fixed ? name_number(core, NAME_ZONE, conf->quiet_zone, out) : 0;
+        const struct conf_pool *pool = &core->conf->pools[p];
+        const char *zone = pool->gone ? NULL : quiet_policy_zone(&core->conf->policies[pool->policy]);
+        uint16_t name = zone != NULL ? name_number(core, NAME_ZONE, zone, out) : 0;
         core->pools[p].policy.quiet_zone = (uint8_t)quiet_zone(core, name);
     }
 }

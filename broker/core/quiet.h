@@ -15,6 +15,8 @@ int64_t quiet_until(const struct core *core, const struct policy *policy, const 
 unsigned quiet_zone(struct core *core, uint16_t name);
 unsigned quiet_zone_find(const struct core *core, uint16_t name); /* 0: it is not there */
 uint16_t quiet_zone_name(const struct core *core, unsigned zone); /* 0 for 0 */
+/* The zone that a policy names; NULL: it means its recipients' own, or has no night. */
+const char *quiet_policy_zone(const struct conf_policy *policy);
 /* Zones that policies name. */
 void quiet_take_policies(struct core *core, struct effects *out);
 

@@ -130,19 +130,19 @@ END_TEST
 START_TEST(one_campaign_more_than_there_is_room_for_is_busy)
 {
     static const char conf[] = FAST_CONF "pools:\n  a: {lines: [+12025550100]}\n  b: {lines: [+12025550101]}\n";
-    struct rig_options options = {.conf = conf, .seed = 1, .limits = {.names_max = 8}};
+    struct rig_options options = {.conf = conf, .seed = 1, .limits = {.names_max = 10}};
     rig_free(&rig);
     rig = rig_new(&options);
     rig_poll_all(rig, 2, REPUTATION_HEALTHY);
-    static const char *const names[] = {"w", "x", "y", "z"}; /* with two pools and an account, all there is room for */
+    static const char *const names[] = {"v", "w", "x", "y", "z"}; /* all there is room for */
     unsigned busy = 0;
-    for (uint32_t i = 0; i < 8; i++) {
+    for (uint32_t i = 0; i < 10; i++) {
         struct core_enqueue job = rig_job(i + 1, CLASS_CAMPAIGN);
-        job.pool = i / 4;
-        job.campaign = named(names[i % 4]);
+        job.pool = i / 5;
+        job.campaign = named(names[i % 5]);
         struct effect answer = rig_enqueue(rig, &job);
         busy += answer.code == CODE_BUSY && strcmp(answer.field, "campaign") == 0;
-        ck_assert_int_eq(answer.code, i < 7 ? CODE_NONE : CODE_BUSY);
+        ck_assert_int_eq(answer.code, i < 9 ? CODE_NONE : CODE_BUSY);
     }
     ck_assert_uint_eq(busy, 1);
     ck_assert_int_eq(send(99, "w", 0).code, CODE_NONE); /* those that are known go on */
