@@ -56,7 +56,7 @@ static void add_pool_pause(struct causes *causes, uint32_t at)
     const struct pool *pool = at == NO_POOL ? NULL : &causes->core->pools[at];
     if (pool != NULL && pool->pauses > 0)
         add_verdict(causes, decide_pause(causes->core, REASON_POOL_PAUSED, PAUSE_POOL, pool->name));
-    else if (pool != NULL && !pool->configured)
+    else if (pool == NULL || !pool->configured)
         add(causes, REASON_POOL_PAUSED, 0);
 }
 

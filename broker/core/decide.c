@@ -38,6 +38,12 @@ struct verdict decide_pause(const struct core *core, enum reason reason, enum pa
                             .pause_since_ms = pause->since_ms};
 }
 
+static bool is_on_line_without_pool(const struct core *core, const struct conversation *conversation)
+{
+    bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    return on_line && !line_has_pool(&core->lines[conversation->line]);
+}
+
 static struct verdict by_pause(const struct core *core, const struct job *job, const struct conversation *conversation)
 {
     const struct pool *pool = &core->pools[conversation->pool];
@@ -49,8 +55,8 @@ static struct verdict by_pause(const struct core *core, const struct job *job, c
         return decide_pause(core, REASON_ACCOUNT_PAUSED, PAUSE_ACCOUNT, core->accounts[core->pools[paused].account].name);
     if ((paused = pause_holds_either(core, PAUSE_POOL, conversation->pool, there)) != NO_POOL)
         return decide_pause(core, REASON_POOL_PAUSED, PAUSE_POOL, core->pools[paused].name);
-    if (!pool->configured)
-        return because(REASON_POOL_PAUSED); /* by nobody: it is not in the configuration */
+    if (!pool->configured || is_on_line_without_pool(core, conversation))
+        return because(REASON_POOL_PAUSED); /* by nobody: the configuration does not have it */
     if (campaign_holds(core, job))
         return decide_pause(core, REASON_CAMPAIGN_PAUSED, PAUSE_CAMPAIGN, (uint64_t)pool->name << 16 | job->campaign);
     if ((conversation->flags & CONVERSATION_PAUSED) != 0)

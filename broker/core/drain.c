@@ -87,12 +87,13 @@ static bool too_much_fails(const struct orders *orders)
 }
 
 /* What closes it, after it was open under the drain; NONE: nothing does. After a start nobody has been heard of for a
- * while, which is no bad sign. */
+ * while, which is no bad sign, and neither is that it belongs to no pool. */
 static enum reason closed_again(const struct orders *orders, const struct gate_state *beneath)
 {
     if (beneath->gate != GATE_CLOSED || !orders->change.drain_opened)
         return REASON_NONE;
-    return beneath->reason == REASON_LINE_STALE && !orders->opened ? REASON_NONE : beneath->reason;
+    bool unheard = beneath->reason == REASON_LINE_STALE && !orders->opened;
+    return unheard || beneath->reason == REASON_POOL_PAUSED ? REASON_NONE : beneath->reason;
 }
 
 static bool ramp_is_due(const struct core *core, const struct line *line, struct instant now)

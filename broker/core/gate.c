@@ -112,18 +112,21 @@ int64_t ramp_ends_ms(const struct core *core, const struct line *line)
 
 bool gate_lets_probe(const struct core *core, const struct line *line, struct instant now)
 {
-    return line->probe_due && line->pauses == 0 && line->known.service == SERVICE_FLAGGED &&
+    return line_has_pool(line) && line->probe_due && line->pauses == 0 && line->known.service == SERVICE_FLAGGED &&
            closed_otherwise(core, line, now) == REASON_NONE;
 }
 
 struct gate_state gate_of(const struct core *core, const struct line *line, struct instant now)
 {
-    return line->pauses > 0 ? closed(REASON_LINE_PAUSED) : gate_beneath(core, line, now);
+    bool paused = line->pauses > 0 && line_has_pool(line);
+    return paused ? closed(REASON_LINE_PAUSED) : gate_beneath(core, line, now);
 }
 
 struct gate_state gate_beneath(const struct core *core, const struct line *line, struct instant now)
 {
     const struct account *account = &core->accounts[line->account];
+    if (!line_has_pool(line))
+        return closed(REASON_POOL_PAUSED); /* by nobody, as a pool that is not in the configuration */
     if (line->known.service == SERVICE_FLAGGED)
         return closed(REASON_LINE_FLAGGED);
     enum reason otherwise = closed_otherwise(core, line, now);

@@ -1,4 +1,5 @@
 /* A line that a reload took out of its pool, and that no other pool has: nothing is sent on it, and nothing of it is lost. */
+#include "broker/core/core_views.h"
 #include "tests/unit/core_reconfigure_rig.h"
 
 #define WITH_LINE(pace)    ACCOUNTS "pools:\n" POOL_A POLICY(pace)
@@ -32,11 +33,84 @@ START_TEST(a_failed_try_of_a_pool_that_is_not_there_is_tried_again)
 }
 END_TEST
 
+/* ---- its ramp ---- */
+
+static void pass_minutes(int count)
+{
+    for (int i = 0; i < count; i++) {
+        rig_pass(rig, 60000);
+        rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    }
+}
+
+/* ---- what is under way, and what waits ---- */
+
+/* As a cordon does. */
+START_TEST(a_new_conversation_on_a_line_that_left_its_pool_is_called_back)
+{
+    begin(WITH_LINE(0), 1);
+    ck_assert(is_leased(enqueue("a", 1).number));
+    ck_assert_int_eq(change_to(WITHOUT_LINE(0)), ERR_NONE);
+    rig_pass(rig, 1000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+}
+END_TEST
+
+/* One that lives there has a job that waits, and its line is well, but in no pool. */
+static uint64_t leave_waiting(void)
+{
+    begin(WITH_LINE(0), 1);
+    end_lease(enqueue("a", 1).number);
+    ck_assert_int_eq(change_to(WITHOUT_LINE(0)), ERR_NONE);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    return enqueue("a", 1).number;
+}
+
+START_TEST(what_waits_for_a_line_without_a_pool_says_why)
+{
+    uint64_t waits = leave_waiting();
+    pass_minutes(10);
+    ck_assert(!is_leased(waits));
+    ck_job(waits, JOB_QUEUED, REASON_POOL_PAUSED);
+    ck_assert_uint_eq(rig_view(rig, waits).pause, 0); /* nobody's */
+}
+END_TEST
+
+START_TEST(what_names_a_line_without_a_pool_says_why)
+{
+    begin_with(WITH_LINE(0), 1);
+    struct core_enqueue job = rig_job(1, CLASS_TRANSACTIONAL);
+    job.from_line = RIG_LINE;
+    uint64_t waits = accepted(&job);
+    ck_assert_int_eq(change_to(WITHOUT_LINE(0)), ERR_NONE);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    ck_job(waits, JOB_QUEUED, REASON_POOL_PAUSED);
+}
+END_TEST
+
+START_TEST(a_line_without_a_pool_is_closed_and_says_what_stops_it)
+{
+    struct cause causes[CAUSES_MAX];
+    leave_waiting();
+    pass_minutes(1);
+    ck_gate(0, GATE_CLOSED, REASON_POOL_PAUSED);
+    ck_assert_uint_eq(core_line_causes(rig->core, 0, rig->now, causes), 1);
+    ck_assert_int_eq(causes[0].reason, REASON_POOL_PAUSED);
+    ck_assert_int_eq(change_to(WITH_LINE(0)), ERR_NONE);
+    rig_pass(rig, 1000);
+    ck_gate(0, GATE_OPEN, REASON_NONE);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         a_failed_try_on_a_line_without_a_pool_is_tried_again,
         a_failed_try_of_a_pool_that_is_not_there_is_tried_again,
+        a_new_conversation_on_a_line_that_left_its_pool_is_called_back,
+        what_waits_for_a_line_without_a_pool_says_why,
+        what_names_a_line_without_a_pool_says_why,
+        a_line_without_a_pool_is_closed_and_says_what_stops_it,
     };
     return run_suite("core_poolless", tests, sizeof tests / sizeof *tests);
 }
