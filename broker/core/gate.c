@@ -57,7 +57,8 @@ void ramp_climb(const struct core *core, struct line *line, struct instant now)
 
 bool ramp_step(const struct core *core, struct line *line, struct instant now)
 {
-    if (!ramp_is_on(core, line) || now.wall_ms < line->known.ramp_until_ms)
+    bool sends = line_has_pool(line) && line->gate != GATE_CLOSED;
+    if (!sends || !ramp_is_on(core, line) || now.wall_ms < line->known.ramp_until_ms)
         return false;
     line->known.ramp_step++;
     line->known.ramp_until_ms = now.wall_ms + ramp_step_ms(core, line);
@@ -105,6 +106,8 @@ int64_t ramp_ends_ms(const struct core *core, const struct line *line)
 {
     const struct policy *policy = line_policy(core, line);
     int64_t ends_ms = line->known.ramp_until_ms;
+    if (line->gate == GATE_CLOSED)
+        return 0;
     for (unsigned step = line->known.ramp_step; step < policy->ramp_steps && policy->ramp_percent[step] < 100; step++)
         ends_ms += ramp_step_ms(core, line);
     return ends_ms;
@@ -159,7 +162,7 @@ int64_t gate_next_ms(const struct core *core, const struct line *line, struct in
         next = line->heard_mono_ms + account->stale_after_ms + 1;
     else if (!silent_for(line, account->blind_after_ms, now))
         next = line->heard_mono_ms + account->blind_after_ms + 1;
-    if (ramp_is_on(core, line)) {
+    if (ramp_is_on(core, line) && gate.gate != GATE_CLOSED) {
         int64_t step = now.mono_ms + line->known.ramp_until_ms - now.wall_ms;
         next = step < next ? step : next;
     }
@@ -184,6 +187,8 @@ void gate_update(struct core *core, uint32_t at, struct instant now, struct effe
     struct line *line = &core->lines[at];
     struct gate_state gate = gate_of(core, line, now);
     bool moved = gate.gate != line->gate || gate.reason != line->gate_reason;
+    if (line->gate == GATE_CLOSED && gate.gate != GATE_CLOSED && ramp_is_on(core, line))
+        line->known.ramp_until_ms = now.wall_ms + ramp_step_ms(core, line); /* what was held is in no step yet */
     line_set_gate(core, line, gate.gate, gate.reason);
     if (line->probing && !gate_lets_probe(core, line, now))
         line->probing = false;

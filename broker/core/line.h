@@ -37,7 +37,8 @@ struct gate_state gate_of(const struct core *core, const struct line *line, stru
 #define GATE_CLOSERS_MAX 5
 /* All that closes it, in the contract's order. Returns how many. */
 size_t gate_closers(const struct core *core, const struct line *line, struct instant now, enum reason out[GATE_CLOSERS_MAX]);
-int64_t ramp_ends_ms(const struct core *core, const struct line *line); /* of one that is on: when it is at 100 % (wall) */
+/* Of one that is on: when it is at 100 % (wall). 0: while its line is closed nobody can say. */
+int64_t ramp_ends_ms(const struct core *core, const struct line *line);
 /* The same but for the operator's pauses: what it would be without them. */
 struct gate_state gate_beneath(const struct core *core, const struct line *line, struct instant now);
 /* A flag that an error set is all that closes the line, and one job may go to see whether it is still true. */
@@ -53,7 +54,7 @@ void ramp_start(const struct core *core, struct line *line, struct instant now);
 void ramp_climb(const struct core *core, struct line *line, struct instant now); /* from the first step, hold or not */
 unsigned ramp_percent(const struct core *core, const struct line *line);
 bool ramp_is_on(const struct core *core, const struct line *line);
-/* Goes to the next step when it is time. True: it did. */
+/* Goes to the next step when it is time. True: it did. The steps of a closed line wait, and its present one begins anew. */
 bool ramp_step(const struct core *core, struct line *line, struct instant now);
 int64_t ramp_step_ms(const struct core *core, const struct line *line); /* how long a step of it lasts */
 

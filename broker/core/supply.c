@@ -49,7 +49,9 @@ static bool future_begin(struct future *future, const struct core *core, const s
                               .gate = gate,
                               .base = gate.factor * 100.0 / ramp_percent(core, line),
                               .step = ramp_is_on(core, line) ? line->known.ramp_step : 0,
-                              .step_ends_ms = line->known.ramp_until_ms,
+                              .step_ends_ms = line->gate != GATE_CLOSED
+                                                  ? line->known.ramp_until_ms /* else it is paused, and what if not */
+                                                  : forecast->now.wall_ms + ramp_step_ms(core, line),
                               .fresh = forecast->job.fresh,
                               .begun = forecast->begun > 0.01 ? forecast->begun : 0.01,
                               .spends_recipient = forecast->job.fresh || forecast->job.rested,

@@ -117,6 +117,40 @@ START_TEST(the_ramp_goes_by_its_steps_to_the_whole_pace)
 }
 END_TEST
 
+/* Else what was held in the meantime would go at the whole pace at once. */
+START_TEST(a_ramp_does_not_climb_while_its_line_is_gone)
+{
+    begin_with(POLICY_CONF("pace_per_min: 30"), 1);
+    relapse();
+    for (int minute = 0; minute < 100; minute++) {
+        rig_pass(rig, 60000);
+        rig_poll_all(rig, 0, REPUTATION_HEALTHY);
+    }
+    ck_gate(0, GATE_CLOSED, REASON_LINE_GONE);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_pass(rig, 1000);
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 10);
+}
+END_TEST
+
+START_TEST(a_ramp_does_not_climb_while_its_line_is_paused)
+{
+    begin_with(RAMP_CONF, 1);
+    relapse();
+    uint64_t pause = rig_pause(rig, PAUSE_LINE, RIG_LINE, 0);
+    rig_pass(rig, 10000);
+    ck_assert_int_eq(rig_resume(rig, PAUSE_LINE, RIG_LINE, pause), CODE_NONE);
+    rig_pass(rig, 900);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 10);
+    rig_restart(rig, 1); /* which knows that, too */
+    rig_pass(rig, 98);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 10);
+    rig_pass(rig, 10);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 25);
+}
+END_TEST
+
 START_TEST(in_the_ramp_known_conversations_go_and_new_ones_wait)
 {
     relapse();
@@ -480,6 +514,8 @@ int main(void)
         slowing_takes_back_new_conversations_and_leaves_known_ones,
         another_line_closing_revokes_nothing_here,
         the_ramp_goes_by_its_steps_to_the_whole_pace,
+        a_ramp_does_not_climb_while_its_line_is_gone,
+        a_ramp_does_not_climb_while_its_line_is_paused,
         in_the_ramp_known_conversations_go_and_new_ones_wait,
         a_ramp_broken_off_closes_at_once_and_begins_anew,
         the_ramp_goes_on_after_a_restart_where_it_was,

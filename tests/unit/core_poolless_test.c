@@ -43,6 +43,50 @@ static void pass_minutes(int count)
     }
 }
 
+START_TEST(a_line_that_recovers_without_a_pool_goes_through_its_ramp)
+{
+    begin_with(WITH_LINE(30), 1);
+    told(REPUTATION_CRITICAL);
+    ck_assert_int_eq(change_to(WITHOUT_LINE(30)), ERR_NONE);
+    told(REPUTATION_HEALTHY);
+    poll_says(REPUTATION_HEALTHY);
+    pass_minutes(2);
+    ck_assert_int_eq(change_to(WITH_LINE(30)), ERR_NONE);
+    rig_pass(rig, 1000);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 10);
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+}
+END_TEST
+
+/* The steps are of half an hour. */
+START_TEST(a_ramp_goes_on_where_it_was_after_a_while_without_a_pool)
+{
+    begin_with(WITH_LINE(30), 1);
+    relapse();
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 10);
+    ck_assert_int_eq(change_to(WITHOUT_LINE(30)), ERR_NONE);
+    pass_minutes(32);
+    ck_assert_int_eq(change_to(WITH_LINE(30)), ERR_NONE);
+    pass_minutes(29);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 10);
+    pass_minutes(2);
+    ck_assert_uint_eq(rig_line(rig, 0).ramp_percent, 25);
+}
+END_TEST
+
+START_TEST(a_ramp_goes_on_where_it_was_after_a_restart_without_a_pool)
+{
+    begin_with(WITH_LINE(30), 1);
+    relapse();
+    restart_with(WITHOUT_LINE(30));
+    pass_minutes(62);
+    restart_with(WITH_LINE(30));
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_pass(rig, 1000);
+    ck_assert_uint_le(rig_line(rig, 0).ramp_percent, 25);
+}
+END_TEST
+
 /* ---- what is under way, and what waits ---- */
 
 /* As a cordon does. */
@@ -107,6 +151,9 @@ int main(void)
     const TTest *const tests[] = {
         a_failed_try_on_a_line_without_a_pool_is_tried_again,
         a_failed_try_of_a_pool_that_is_not_there_is_tried_again,
+        a_line_that_recovers_without_a_pool_goes_through_its_ramp,
+        a_ramp_goes_on_where_it_was_after_a_while_without_a_pool,
+        a_ramp_goes_on_where_it_was_after_a_restart_without_a_pool,
         a_new_conversation_on_a_line_that_left_its_pool_is_called_back,
         what_waits_for_a_line_without_a_pool_says_why,
         what_names_a_line_without_a_pool_says_why,
