@@ -173,10 +173,11 @@ static void move_lines(struct core *core)
     }
 }
 
-/* Gate and pace follow from the next tick on, in slices. */
+/* Gate and pace follow from the next tick on, in slices, and what may not begin there any more is called back. */
 static void wake_lines(struct core *core, struct instant now)
 {
     for (uint32_t l = 0; l < core->line_count; l++) {
+        core->lines[l].revokes = true;
         turns_touch_line(core, l, now);
         mono_timer(core, MONO_LINE, l, now.mono_ms);
     }

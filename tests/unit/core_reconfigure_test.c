@@ -233,6 +233,22 @@ START_TEST(a_new_conversation_that_may_begin_no_more_comes_back_before_it_leaves
 }
 END_TEST
 
+/* The same of one that a worker has, as a cordon does it. */
+START_TEST(a_new_conversation_that_may_begin_no_more_is_called_back)
+{
+    static const char conf[] = ACCOUNTS "pools:\n" POOL_REST "policies:\n  default: {pace_per_min: 0, " FREE ", ";
+    char allows[512], forbids[512];
+    snprintf(allows, sizeof allows, "%s%s", conf, "allow_at_risk_new: true}\n");
+    snprintf(forbids, sizeof forbids, "%s%s", conf, "allow_at_risk_new: false}\n");
+    begin(allows, 1);
+    told(REPUTATION_AT_RISK);
+    ck_assert(is_leased(enqueue("rest", 7).number));
+    ck_assert_int_eq(change_to(forbids), ERR_NONE);
+    rig_pass(rig, 10);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+}
+END_TEST
+
 /* Conversation 1 of pool a lives on a line that is pool b's now; of which accounts these are. */
 #define LEFT_BEHIND(a, b)                                                                                            \
     ACCOUNTS "  other: {api_key_file: key}\n"                                                                        \
@@ -548,6 +564,7 @@ int main(void)
         a_line_goes_to_the_pool_that_names_it,
         a_conversation_left_on_another_pools_line_is_for_workers_of_both,
         a_new_conversation_that_may_begin_no_more_comes_back_before_it_leaves,
+        a_new_conversation_that_may_begin_no_more_is_called_back,
         a_paused_pool_sends_nothing_on_lines_that_are_another_pool_s_now,
         what_stands_on_another_pool_s_line_already_waits_for_its_own_pool_s_pause,
         a_paused_pool_s_pause_holds_on_another_pool_s_line_after_a_restart_too,
