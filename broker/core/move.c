@@ -16,7 +16,7 @@
 bool move_is_on(const struct core *core, const struct line *line)
 {
     const struct policy *policy = line_policy(core, line);
-    if (!line_has_pool(line) || line->pauses > 0)
+    if (line->pauses > 0)
         return false;
     return (line->known.service == SERVICE_FLAGGED && policy->moves_flagged) ||
            (line->known.gone && policy->moves_gone) ||

@@ -146,6 +146,19 @@ START_TEST(a_line_without_a_pool_is_closed_and_says_what_stops_it)
 }
 END_TEST
 
+START_TEST(a_line_that_left_its_pool_can_be_drained_by_moving)
+{
+    uint64_t waits = leave_waiting();
+    struct core_drain drain = {.token = 1, .line = RIG_LINE, .mode = DRAIN_MOVE, .by = "ops"};
+    core_drain(rig->core, &drain, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(answered(), CODE_NONE);
+    rig_pass(rig, 5000);
+    ck_assert_uint_eq(rig_view(rig, waits).line, RIG_LINE + 1);
+    ck_assert(is_leased(waits));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -158,6 +171,7 @@ int main(void)
         what_waits_for_a_line_without_a_pool_says_why,
         what_names_a_line_without_a_pool_says_why,
         a_line_without_a_pool_is_closed_and_says_what_stops_it,
+        a_line_that_left_its_pool_can_be_drained_by_moving,
     };
     return run_suite("core_poolless", tests, sizeof tests / sizeof *tests);
 }
