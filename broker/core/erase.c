@@ -355,8 +355,8 @@ static void keep_opt_out(struct core *core, const struct core_erase *ask, uint64
     if (ask->dry_run || conversation->health != CHAT_OPTED_OUT || account >= ask->recipient_count)
         return;
     suppression_text_set(&nameless, NULL, NULL, NULL);
-    suppression_add(core, account, ask->recipients[account], SUPPRESS_OPTED_OUT, moment_ms(conversation->health_at),
-                    &nameless, now, out);
+    (void)suppression_add(core, account, ask->recipients[account], SUPPRESS_OPTED_OUT,
+                          moment_ms(conversation->health_at), &nameless, now, out);
 }
 
 static void begin(struct core *core, struct erasure *erasure, const struct core_erase *ask, struct instant now,

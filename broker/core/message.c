@@ -168,19 +168,19 @@ static void count_in(struct core *core, const struct core_message_fact *fact, st
 }
 
 /* A keyword stops every direct message to its sender, on every line and in every pool of the account; any other message
- * of theirs lets them go again. The later of the two counts, whichever comes first. */
-static void hear_word(struct core *core, const struct core_message_fact *fact, const uint32_t *meant, size_t count,
+ * of theirs lets them go again. The later of the two counts, whichever comes first. False: there is no room for it. */
+static bool hear_word(struct core *core, const struct core_message_fact *fact, const uint32_t *meant, size_t count,
                       struct instant now, struct effects *out)
 {
     int64_t at_ms = moment_or(fact->at_ms, now);
     struct suppression_text text;
     if (fact->opt_out) {
         suppression_text_set(&text, fact->handle, NULL, NULL);
-        suppression_add(core, fact->account, fact->recipient, SUPPRESS_OPTED_OUT, at_ms, &text, now, out);
+        bool taken = suppression_add(core, fact->account, fact->recipient, SUPPRESS_OPTED_OUT, at_ms, &text, now, out);
         for (size_t i = 0; i < count; i++)
             purge_begin(core, meant[i], now, out);
         purge_all(core, fact->homes, fact->home_count, now, out);
-        return;
+        return taken;
     }
     suppression_lift_kept(core, fact->homes, fact->home_count, at_ms, now, out);
     if (suppression_lift(core, fact->recipient, fact->handle, at_ms, now, out)) {
@@ -188,6 +188,7 @@ static void hear_word(struct core *core, const struct core_message_fact *fact, c
         for (size_t i = 0; i < count; i++)
             purge_end(core, meant[i]);
     }
+    return true;
 }
 
 /* A later message than a keyword that comes late. */
@@ -200,7 +201,7 @@ static bool is_overtaken(const struct core *core, const struct core_message_fact
     return false;
 }
 
-static void received(struct core *core, const struct core_message_fact *fact, struct instant now, struct effects *out)
+static bool received(struct core *core, const struct core_message_fact *fact, struct instant now, struct effects *out)
 {
     uint32_t meant[MEANT_MAX];
     size_t count = find_meant(core, fact, meant);
@@ -210,19 +211,14 @@ static void received(struct core *core, const struct core_message_fact *fact, st
         count_in(core, fact, now, out);
     bool is_live = is_answer(fact) || fact->opt_out; /* a keyword that was recovered is one all the same */
     if (fact->recipient != 0 && is_live && !(fact->opt_out && overtaken)) /* a group is never suppressed */
-        hear_word(core, fact, meant, count, now, out);
+        return hear_word(core, fact, meant, count, now, out);
+    return true;
 }
 
-void core_message_told(struct core *core, const struct core_message_fact *fact, struct instant now,
-                       struct effects *out)
+/* What it says of a message of ours, and of the chat. */
+static void told_of_ours(struct core *core, const struct core_message_fact *fact, struct instant now,
+                         struct effects *out)
 {
-    effect_answer(out, fact->token, CODE_NONE);
-    if (fact->event != 0 && !dedupe_remember_event(core, fact->event, now, out))
-        return;
-    if (fact->what == MESSAGE_RECEIVED) {
-        received(core, fact, now, out);
-        return;
-    }
     uint32_t meant[MEANT_MAX];
     hear_chat(core, fact, meant, find_meant(core, fact, meant), now, out);
     uint64_t number = fact->number != 0 ? fact->number : dedupe_message_job(core, fact->message_hash);
@@ -234,4 +230,23 @@ void core_message_told(struct core *core, const struct core_message_fact *fact, 
     if (slot != NOBODY && fact->what != MESSAGE_FAILED && fact->what != MESSAGE_CHAT)
         outcome_settled_sent(core, slot, fact->result, fact->message_hash, now, out);
     deliver(core, number, fact, now, out);
+}
+
+void core_message_told(struct core *core, const struct core_message_fact *fact, struct instant now,
+                       struct effects *out)
+{
+    if (fact->event != 0 && dedupe_find(core, fact->event) != NULL) {
+        effect_answer(out, fact->token, CODE_NONE);
+        return;
+    }
+    bool taken = true;
+    if (fact->what == MESSAGE_RECEIVED)
+        taken = received(core, fact, now, out);
+    else
+        told_of_ours(core, fact, now, out);
+    effect_answer(out, fact->token, taken ? CODE_NONE : CODE_BUSY);
+    if (!taken) /* it is not remembered, so that it may come again */
+        effect_alert(out, ALERT_SUPPRESSIONS_FULL, 0, fact->account);
+    else if (fact->event != 0)
+        (void)dedupe_remember_event(core, fact->event, now, out);
 }

@@ -312,7 +312,8 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
     if (suppresses && result->recipient != 0) { /* a group is never suppressed as a whole */
         struct suppression_text text;
         suppression_text_set(&text, result->handle, NULL, NULL);
-        suppression_add(core, account, result->recipient, result->suppress, now.wall_ms, &text, now, out);
+        if (!suppression_add(core, account, result->recipient, result->suppress, now.wall_ms, &text, now, out))
+            effect_alert(out, ALERT_SUPPRESSIONS_FULL, 0, account);
         purge_begin(core, conversation, now, out);
         purge_all(core, result->homes, result->home_count, now, out);
     }

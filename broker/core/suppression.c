@@ -199,14 +199,14 @@ static bool learn(struct core *core, struct suppressed *suppressed, const struct
     return true;
 }
 
-void suppression_add(struct core *core, uint32_t account, uint64_t recipient, enum suppress cause,
+bool suppression_add(struct core *core, uint32_t account, uint64_t recipient, enum suppress cause,
                      int64_t since_ms, const struct suppression_text *text, struct instant now, struct effects *out)
 {
     struct suppressed *suppressed = find(core, recipient);
     if (recipient == 0)
-        return;
+        return true;
     if (suppressed == NULL && (suppressed = take(core, recipient)) == NULL)
-        return;
+        return false;
     bool is_new = (suppressed->causes & 1u << cause) == 0;
     /* Said again, later: what was written in between does not lift it, whenever we hear of that. */
     bool later = cause == SUPPRESS_OPTED_OUT && (is_new || since_ms > suppressed->opted_out_ms);
@@ -220,11 +220,12 @@ void suppression_add(struct core *core, uint32_t account, uint64_t recipient, en
         suppressed->since_ms = since_ms;
     bool learnt = learn(core, suppressed, text);
     if (!is_new && !learnt && !later)
-        return;
+        return true;
     struct change_suppression *change = record(core, suppressed, false, now, out);
     change->added = is_new || later ? (uint8_t)(1u << cause) : 0;
     change->added_ms = since_ms;
     name(core, change, text->recipient);
+    return true;
 }
 
 void suppression_hide(struct core *core, uint64_t recipient, struct instant now, struct effects *out)
@@ -244,8 +245,7 @@ bool suppression_keep(struct core *core, uint32_t account, uint64_t conversation
                       struct effects *out)
 {
     static const struct suppression_text nameless;
-    suppression_add(core, account, kept_as(conversation), SUPPRESS_OPTED_OUT, since_ms, &nameless, now, out);
-    return suppression_has(core, kept_as(conversation));
+    return suppression_add(core, account, kept_as(conversation), SUPPRESS_OPTED_OUT, since_ms, &nameless, now, out);
 }
 
 bool suppression_reword(struct core *core, uint32_t slot, bool (*mask)(void *self, char *text), void *self,
@@ -308,9 +308,9 @@ void core_suppress(struct core *core, const struct core_suppress *suppress, stru
 {
     struct suppression_text text;
     suppression_text_set(&text, suppress->handle, suppress->reason, suppress->by);
-    suppression_add(core, suppress->account, suppress->recipient, SUPPRESS_OPERATOR, now.wall_ms, &text, now, out);
+    bool there =
+        suppression_add(core, suppress->account, suppress->recipient, SUPPRESS_OPERATOR, now.wall_ms, &text, now, out);
     purge_all(core, suppress->conversations, suppress->conversation_count, now, out);
-    bool there = suppression_has(core, suppress->recipient);
     effect_answer(out, suppress->token, there ? CODE_NONE : CODE_BUSY); /* the table is full */
 }
 
@@ -398,8 +398,8 @@ bool core_suppression_shared(struct core *core, const struct core_suppression_sh
     suppression_text_set(&text, was ? NULL : shared->handle, NULL, NULL);
     for (unsigned cause = SUPPRESS_NONE + 1; cause < SUPPRESS_COUNT; cause++)
         if (shared->since_ms[cause] != 0)
-            suppression_add(core, shared->account, shared->recipient, (enum suppress)cause, shared->since_ms[cause],
-                            &text, now, out);
+            (void)suppression_add(core, shared->account, shared->recipient, (enum suppress)cause,
+                                  shared->since_ms[cause], &text, now, out);
     struct suppressed *suppressed = find(core, shared->recipient);
     if (suppressed == NULL)
         return causes == 0;

@@ -303,12 +303,61 @@ START_TEST(a_record_of_an_older_version_has_its_one_cause_and_no_recipient)
 }
 END_TEST
 
-START_TEST(many_come_and_go_in_little_memory)
+static void begin_with_room_for_four(void)
 {
     struct rig_options options = {.seed = 1, .limits = {.conversations_max = 4}};
     rig_free(&rig);
     rig = rig_new(&options);
     rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+}
+
+/* What waits ends all the same. */
+START_TEST(a_keyword_for_which_there_is_no_room_is_not_taken_and_may_come_again)
+{
+    begin_with_room_for_four();
+    for (uint64_t conversation = 1; conversation <= 4; conversation++)
+        ck_assert_int_eq(suppress(conversation, "r"), CODE_NONE);
+    uint64_t waiting = rig_send(rig, 5, CLASS_CAMPAIGN), home = 5;
+    struct core_message_fact fact = {.what = MESSAGE_RECEIVED,
+                                     .token = 9,
+                                     .event = 91,
+                                     .recipient = RECIPIENT(5),
+                                     .handle = HANDLE,
+                                     .line = RIG_LINE,
+                                     .homes = &home,
+                                     .home_count = 1,
+                                     .opt_out = true,
+                                     .inbound = true};
+    static const struct {
+        bool has_room;
+        enum code answer, asked;
+    } turns[] = {{false, CODE_BUSY, CODE_NONE}, {true, CODE_NONE, CODE_OPTED_OUT}, {true, CODE_NONE, CODE_OPTED_OUT}};
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+        rig_forget(rig);
+        if (turns[i].has_room)
+            unsuppress(1);
+        core_message_told(rig->core, &fact, rig->now, &rig->out);
+        ck_assert_int_eq(last_answer(), turns[i].answer);
+        ck_assert_uint_eq(alerts(ALERT_SUPPRESSIONS_FULL), !turns[i].has_room);
+        ck_job(waiting, JOB_NONE, REASON_NONE);
+        ck_assert_int_eq(asked(5), turns[i].asked);
+    }
+}
+END_TEST
+
+START_TEST(an_opt_out_that_a_provider_tells_without_room_for_it_is_loud)
+{
+    begin_with_room_for_four();
+    for (uint64_t conversation = 1; conversation <= 4; conversation++)
+        suppress(conversation, "r");
+    refused_by_provider(5, SUPPRESS_OPTED_OUT);
+    ck_assert_uint_eq(alerts(ALERT_SUPPRESSIONS_FULL), 1);
+}
+END_TEST
+
+START_TEST(many_come_and_go_in_little_memory)
+{
+    begin_with_room_for_four();
     for (int round = 0; round < 100; round++) {
         for (uint64_t conversation = 1; conversation <= 4; conversation++)
             ck_assert_int_eq(suppress(conversation, "r"), CODE_NONE);
@@ -434,6 +483,8 @@ int main(void)
                                          what_is_known_is_not_written_again,
                                          a_restart_and_the_cleaner_keep_texts_and_causes,
                                          a_record_of_an_older_version_has_its_one_cause_and_no_recipient,
+                                         a_keyword_for_which_there_is_no_room_is_not_taken_and_may_come_again,
+                                         an_opt_out_that_a_provider_tells_without_room_for_it_is_loud,
                                          many_come_and_go_in_little_memory,
                                          another_accounts_are_not_listed_nor_lifted,
                                          what_another_broker_was_told_holds_here_and_ends_here,
