@@ -12,6 +12,7 @@
 
 #define ANSWERS_US (3 * US_MIN) /* recipients answer so often when all is well; later, more seldom: budgets count it */
 #define LAST_ANSWERS_US (10 * US_MIN) /* after all was healed, no answer from before is under way any more */
+#define LINE_ASTRAY 2
 
 struct provider_world provider;
 
@@ -71,6 +72,12 @@ static enum reputation word_ago(const struct line *line, int64_t ago_us)
     return word;
 }
 
+/* A line of the first account's that the second one's list has, too, as it was when it had it: that says nothing of it. */
+static bool is_astray(int account, int line)
+{
+    return cast_has_second && account == 1 && line == LINE_ASTRAY;
+}
+
 char *provider_list(int account, int64_t ago_us, int without)
 {
     struct json_out out = {0};
@@ -79,7 +86,9 @@ char *provider_list(int account, int64_t ago_us, int without)
     json_open(&out, '[');
     for (int l = 0; l < CAST_LINES; l++) {
         char number[CAST_HANDLE_MAX];
-        if (cast_account_of_line(l) != account || l == without || (l == provider.new_line && now_us() < provider.new_line_us))
+        bool astray = is_astray(account, l);
+        bool listed = astray || cast_account_of_line(l) == account;
+        if (!listed || l == without || (l == provider.new_line && now_us() < provider.new_line_us))
             continue;
         cast_line_number(l, number);
         json_open(&out, '{');
@@ -88,7 +97,7 @@ char *provider_list(int account, int64_t ago_us, int without)
         json_key(&out, "reputation");
         json_open(&out, '{');
         json_key(&out, "status");
-        json_put_string(&out, reputation_name(word_ago(&provider.lines[l], ago_us)));
+        json_put_string(&out, reputation_name(astray ? REPUTATION_HEALTHY : word_ago(&provider.lines[l], ago_us)));
         json_close(&out, '}');
         json_close(&out, '}');
     }
