@@ -188,10 +188,11 @@ START_TEST(a_worker_cannot_speak_for_another_and_a_revoked_one_for_itself)
     MUST(producer_is(&client, "red/a", "leased", NULL), "another worker's word was believed");
     locked_revoke(&locked, "first");
     locked_reload(&locked, true);
-    SEND(&one, WIRE_VERSION, "RESULT", lease, "{\"outcome\":\"rejected\"}");
     do
-        MUST(producer_receive(&one, LIMIT_MS), "no ERR");
+        MUST(producer_receive(&one, LIMIT_MS), "it is not told to drop what it has not begun");
     while (!producer_got(&one, "ERR"));
+    SEND(&one, WIRE_VERSION, "RESULT", lease, "{\"outcome\":\"rejected\"}");
+    MUST(got_error(&one, "unauthorized"), "not refused");
     MUST(!producer_is(&client, "red/a", "failed", NULL), "a revoked worker's word was believed");
     enqueue(&client, "b", "red", 2);
     MUST(!producer_receive(&one, QUIET_MS), "a revoked worker got something");
