@@ -97,7 +97,15 @@ static int run(const struct conf *conf, const struct feed_source *source, char *
     return code;
 }
 
-/* A child is this program once more, with the same configuration. */
+/* A child has the configuration that is in force, whatever its file says by now. */
+static enum err load(struct conf **out, const struct arguments *arguments, struct conf_problem *problem)
+{
+    if (arguments->feed || arguments->outcomes)
+        return conf_load_from(out, CHILD_CONF_FD, arguments->config, arguments->sets, arguments->set_count, problem);
+    return conf_load(out, arguments->config, arguments->sets, arguments->set_count, problem);
+}
+
+/* A child is this program once more, with the same arguments. */
 static char **child_arguments(int argc, char **argv, char *which)
 {
     char **out = calloc((size_t)argc + 2, sizeof *out);
@@ -146,7 +154,7 @@ int main(int argc, char **argv)
         code = fail("libsodium cannot be used here");
     else if (feed_argv == NULL || outcomes_argv == NULL)
         code = fail("out of memory");
-    else if (conf_load(&conf, arguments.config, arguments.sets, arguments.set_count, &problem) != ERR_NONE)
+    else if (load(&conf, &arguments, &problem) != ERR_NONE)
         code = fail(problem.text);
     else
         code = run_as(&arguments, conf, feed_argv, outcomes_argv);

@@ -358,10 +358,9 @@ enum err conf_parse(struct conf **out, const char *text, size_t bytes, const cha
     return err;
 }
 
-/* At most `max` bytes of a file; NULL: errno says (EFBIG: more than that). Free with free(). */
-static char *read_whole(const char *path, size_t max, size_t *out_bytes)
+/* At most `max` bytes of a file, which is closed; NULL: errno says (EFBIG: more than that). Free with free(). */
+static char *read_whole(int fd, size_t max, size_t *out_bytes)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
     char *text = fd >= 0 ? malloc(max + 1) : NULL;
     size_t bytes = 0;
     ssize_t got = text != NULL ? 1 : -1;
@@ -384,13 +383,34 @@ static char *read_whole(const char *path, size_t max, size_t *out_bytes)
     return text;
 }
 
+static void keep_text(struct conf *conf, char *text, size_t bytes)
+{
+    struct conf_whole *whole = (struct conf_whole *)(void *)conf;
+    char *shorter = realloc(text, bytes + 1); /* there was room for the longest */
+    whole->text = shorter != NULL ? shorter : text;
+    whole->text_bytes = bytes;
+}
+
+const char *conf_file_text(const struct conf *conf, size_t *bytes)
+{
+    const struct conf_whole *whole = (const struct conf_whole *)(const void *)conf;
+    *bytes = whole->text_bytes;
+    return whole->text;
+}
+
 enum err conf_load(struct conf **out, const char *path, const char *const *sets, size_t set_count,
                    struct conf_problem *problem)
 {
-    size_t bytes = 0;
     if (path == NULL)
         return conf_parse(out, NULL, 0, "defaults", NULL, sets, set_count, problem);
-    char *text = read_whole(path, CONF_BYTES_MAX, &bytes);
+    return conf_load_from(out, open(path, O_RDONLY | O_CLOEXEC), path, sets, set_count, problem);
+}
+
+enum err conf_load_from(struct conf **out, int fd, const char *path, const char *const *sets, size_t set_count,
+                        struct conf_problem *problem)
+{
+    size_t bytes = 0;
+    char *text = read_whole(fd, CONF_BYTES_MAX, &bytes);
     if (text == NULL) {
         snprintf(problem->text, sizeof problem->text, "%.300s: %s", path, strerror(errno));
         return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
@@ -402,7 +422,10 @@ enum err conf_load(struct conf **out, const char *path, const char *const *sets,
     if (folder != NULL)
         err = conf_parse(out, text, bytes, path, folder, sets, set_count, problem);
     free(folder);
-    free(text);
+    if (err == ERR_NONE)
+        keep_text(*out, text, bytes);
+    else
+        free(text);
     return err;
 }
 
@@ -429,6 +452,7 @@ void conf_free(struct conf **conf_p)
             free_struct(section, entries + i * section->entry_bytes);
         free(entries);
     }
+    free(((struct conf_whole *)(void *)conf)->text);
     free(conf);
     *conf_p = NULL;
 }
@@ -443,7 +467,7 @@ size_t conf_idle_keys(const struct conf *conf, const char *const **names)
 char *conf_read_secret(const char *path)
 {
     size_t bytes = 0;
-    char *text = read_whole(path, SECRET_BYTES_MAX, &bytes);
+    char *text = read_whole(open(path, O_RDONLY | O_CLOEXEC), SECRET_BYTES_MAX, &bytes);
     if (text == NULL)
         return NULL;
     text[bytes] = '\0';

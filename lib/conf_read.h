@@ -15,9 +15,11 @@ struct conf_line_seen {
     size_t pool;
 };
 
-/* What conf_load() gives out is the first member; the rest is for conf_idle_keys(). */
+/* What conf_load() gives out is the first member; the rest is for conf_idle_keys() and conf_file_text(). */
 struct conf_whole {
     struct conf conf;
+    char *text; /* of the file; NULL: it was read from memory */
+    size_t text_bytes;
     const char *idle[CONF_IDLE_MAX];
     size_t idle_count;
 };

@@ -8,8 +8,10 @@
 #include <sys/types.h>
 
 #include "lineward/clock.h"
+#include "lineward/conf.h"
 
 #define CHILD_FD         3 /* where it finds its socket */
+#define CHILD_CONF_FD    4 /* where it finds the text of its configuration, if conf_load() has read it */
 #define CHILD_RESTART_MS 100 /* the first wait; doubled each time, up to ten seconds, until it is well */
 
 struct child {
@@ -21,8 +23,9 @@ struct child {
 };
 
 void child_init(struct child *child, const char *failed);
-/* Starts it if it does not run and its time has come. True: it was started now. `type`: of the socket. */
-bool child_start(struct child *child, char *const *argv, int type, struct instant now);
+/* Starts it if it does not run and its time has come. True: it was started now. `type`: of the socket. `conf` is what
+ * is in force; its file may be another by now, refused at SIGHUP or not read yet. */
+bool child_start(struct child *child, char *const *argv, int type, const struct conf *conf, struct instant now);
 int64_t child_next_mono_ms(const struct child *child); /* when to start it; TIME_NEVER: it runs */
 void child_well(struct child *child); /* it has said something sensible */
 /* It broke its word, or is gone: killed, waited for, to be started again in a while. */

@@ -100,7 +100,7 @@ enum err feed_link_follow(struct feed_link *link, const struct conf *conf)
 
 void feed_link_start(struct feed_link *link, struct instant now)
 {
-    child_start(&link->child, link->options.child_argv, SOCK_STREAM, now);
+    child_start(&link->child, link->options.child_argv, SOCK_STREAM, link->options.conf, now);
 }
 
 int feed_link_fd(const struct feed_link *link)

@@ -397,7 +397,7 @@ void outcomes_turn(struct outcomes *outcomes, bool durable_moved, struct instant
         return;
     bool had_child = outcomes->child.fd >= 0;
     if (outcomes->count > 0)
-        child_start(&outcomes->child, outcomes->options.child_argv, SOCK_SEQPACKET, now);
+        child_start(&outcomes->child, outcomes->options.child_argv, SOCK_SEQPACKET, outcomes->options.conf, now);
     if (!had_child && outcomes->child.fd >= 0)
         outcomes->child_knows = settings_hash(outcomes, outcomes->options.conf);
     outcomes_ask(outcomes, durable_moved, now);

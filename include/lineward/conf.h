@@ -138,6 +138,11 @@ struct conf_problem {
  * conf_free(). Else *problem says file, line, key, value and what would be right, and *out is untouched. */
 enum err conf_load(struct conf **out, const char *path, const char *const *sets, size_t set_count,
                    struct conf_problem *problem);
+/* The same from an open file, which is closed; `path` is where its text comes from. */
+enum err conf_load_from(struct conf **out, int fd, const char *path, const char *const *sets, size_t set_count,
+                        struct conf_problem *problem);
+/* The text that conf_load() has read, as it was then; NULL: there was no file. Lent. */
+const char *conf_file_text(const struct conf *conf, size_t *bytes);
 /* The same from memory; `name` stands for the file in problems, `folder` for where relative paths start. */
 enum err conf_parse(struct conf **out, const char *text, size_t bytes, const char *name, const char *folder,
                     const char *const *sets, size_t set_count, struct conf_problem *problem);

@@ -154,6 +154,17 @@ void program_signal(const struct program *program, int signal)
     MUST(program->pid > 0 && kill(program->pid, signal) == 0, "%s: no signal %d", program->name, signal);
 }
 
+pid_t program_child(const struct program *program)
+{
+    char path[64], text[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)program->pid, (int)program->pid);
+    FILE *file = fopen(path, "r");
+    MUST(file != NULL, "%s: can't be read", path);
+    size_t bytes = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    return bytes == 0 ? 0 : (pid_t)strtol(text, NULL, 10);
+}
+
 /* True: it has ended; *code as program_wait() has it. */
 static bool reap(struct program *program, int options, int *code)
 {

@@ -39,6 +39,8 @@ void program_start(struct program *program, const char *const *arguments);
 void program_fork(struct program *program, int (*body)(void *self), void *self);
 /* Sends a signal and does not wait. */
 void program_signal(const struct program *program, int signal);
+/* Its first child (of a broker: the one that polls and receives webhooks); 0: there is none. */
+pid_t program_child(const struct program *program);
 /* SIGKILL, and gone on return. Nothing happens if it does not run. */
 void program_kill(struct program *program);
 /* Waits for its end; the exit code, or minus the signal that ended it. */

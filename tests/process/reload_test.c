@@ -218,6 +218,24 @@ START_TEST(webhook_secrets_rotate_and_polls_go_on)
 }
 END_TEST
 
+/* What the broker refused, and what it has not been told to read, is no configuration of its child's either. */
+START_TEST(a_feed_child_that_is_started_anew_has_the_configuration_that_is_in_force)
+{
+    begin("pools:\n" POOL("red", "1"), 0);
+    AWAIT(post_signed(RIG_SECRET) == 400, "signed, but no event: that is 400");
+    configure("pools:\n" POOL("red", "1") "  blue: {lines: [\"nonsense\"]}\n");
+    hup(&rig.broker, "event=not_reloaded");
+    size_t before = times(&rig.broker, "event=webhooks_ready");
+    pid_t child = program_child(&rig.broker);
+    MUST(child > 0 && kill(child, SIGKILL) == 0, "no child to kill");
+    AWAIT(times(&rig.broker, "event=webhooks_ready") > before, "no child listens any more");
+    MUST(post_signed(RIG_SECRET) == 400, "it does not know the secrets");
+    rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\"");
+    AWAIT(rig_line_is(&rig, 0, "closed", NULL), "polls do not go on");
+    end();
+}
+END_TEST
+
 /* The key that the sandbox accepts is one, so a wrong one in force shows. */
 /* covers: key accounts.api_key_file; reason provider_down */
 START_TEST(a_worker_takes_a_new_api_key)
@@ -397,7 +415,8 @@ int main(void)
 {
     return RUN_TESTS("reload", 120, pools_come_and_go_while_the_producer_stays_connected,
                      a_bad_file_changes_nothing_and_is_named_with_its_line, what_needs_a_restart_is_said,
-                     webhook_secrets_rotate_and_polls_go_on, a_worker_takes_a_new_api_key,
+                     webhook_secrets_rotate_and_polls_go_on,
+                     a_feed_child_that_is_started_anew_has_the_configuration_that_is_in_force, a_worker_takes_a_new_api_key,
                      the_admin_port_speaks_tls_and_takes_a_new_certificate,
                      a_certificate_without_its_key_stops_the_start);
 }

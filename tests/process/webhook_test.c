@@ -236,18 +236,6 @@ START_TEST(an_at_risk_takes_back_a_placement_that_a_worker_has_not_begun)
 }
 END_TEST
 
-/* The child that polls and receives webhooks; 0: there is none. */
-static pid_t child_of_broker(void)
-{
-    char path[64], text[64] = "";
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)rig.broker.pid, (int)rig.broker.pid);
-    FILE *file = fopen(path, "r");
-    MUST(file != NULL, "%s: can't be read", path);
-    size_t bytes = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    return bytes == 0 ? 0 : (pid_t)strtol(text, NULL, 10);
-}
-
 static bool is_answered_200(const struct event *event)
 {
     return event_post(&rig, event, RIG_SECRET, 0) == 200;
@@ -259,11 +247,11 @@ START_TEST(the_child_that_talks_to_the_network_may_die)
     begin_signing(NULL, 1);
     enqueue("first", 0, 1, NULL);
     AWAIT(producer_is(&producer, "first", "sent", NULL), "the line does not send");
-    pid_t before = child_of_broker();
+    pid_t before = program_child(&rig.broker);
     MUST(before > 0 && kill(before, SIGKILL) == 0, "no child to kill");
     event_make(&event, rig.lines[0], NEWS("CRITICAL"), clock_read().wall_ms);
     AWAIT(is_answered_200(&event), "no webhook is taken any more");
-    MUST(child_of_broker() != before && child_of_broker() > 0, "the child was not started again");
+    MUST(program_child(&rig.broker) != before && program_child(&rig.broker) > 0, "the child was not started again");
     MUST(rig_line_is(&rig, 0, "closed", NULL), "the webhook closes nothing");
     wait_for_polls();
     enqueue("second", 1, 2, NULL);

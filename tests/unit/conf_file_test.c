@@ -191,6 +191,27 @@ START_TEST(a_missing_file_is_named)
 }
 END_TEST
 
+START_TEST(a_file_is_read_again_as_it_was_though_it_is_another_by_now)
+{
+    struct conf *again = NULL;
+    size_t bytes = 0;
+    char *path = strdup(in_folder("l.yaml", ACCOUNT "store: {path: old}\n"));
+    ck_assert_int_eq(conf_load(&conf, path, NULL, 0, &problem), ERR_NONE);
+    in_folder("l.yaml", "nonsense");
+    const char *text = conf_file_text(conf, &bytes);
+    FILE *copy = tmpfile();
+    ck_assert_uint_eq(fwrite(text, 1, bytes, copy), bytes);
+    rewind(copy); /* and writes it out */
+    ck_assert_int_eq(conf_load_from(&again, dup(fileno(copy)), path, NULL, 0, &problem), ERR_NONE);
+    ck_assert_str_eq(again->store.path, conf->store.path);
+    fclose(copy);
+    conf_free(&again);
+    ck_assert_int_eq(conf_load_from(&again, 1000, path, NULL, 0, &problem), ERR_IO);
+    ck_assert_ptr_nonnull(strstr(problem.text, path));
+    free(path);
+}
+END_TEST
+
 START_TEST(a_secret_is_the_first_line_without_blanks_around_it)
 {
     static const struct {
@@ -242,6 +263,7 @@ int main(void)
     tcase_add_test(files, relative_paths_start_at_the_files_folder);
     tcase_add_test(files, history_is_kept_as_long_as_an_id_is_remembered);
     tcase_add_test(files, a_missing_file_is_named);
+    tcase_add_test(files, a_file_is_read_again_as_it_was_though_it_is_another_by_now);
     tcase_add_test(files, a_secret_is_the_first_line_without_blanks_around_it);
     tcase_add_test(files, a_secret_that_is_not_there_says_why);
     suite_add_tcase(suite, files);
