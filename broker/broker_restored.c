@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "broker/broker_part.h"
-#include "broker/restored.h"
+#include "broker/store/restored.h"
 #include "lineward/clock.h"
 #include "lineward/log.h"
 

@@ -304,13 +304,13 @@ enum err store_backup(const char *from, const char *to, bool (*copied)(void *sel
     if (err == ERR_NONE)
         err = claim(&backup, &file);
     if (err == ERR_NONE)
+        err = take_file(&backup, BACKUP_MARKER, false); /* before the data: a broker that starts meanwhile removes it */
+    if (err == ERR_NONE)
         err = take_segments(&backup, SEGMENT_DATA);
     if (err == ERR_NONE)
         err = take_segments(&backup, SEGMENT_HISTORY);
     if (err == ERR_NONE)
         err = take_file(&backup, "identity", true);
-    if (err == ERR_NONE)
-        err = take_file(&backup, BACKUP_MARKER, false);
     if (err == ERR_NONE)
         err = take_file(&backup, "store", true);
     int error = err == ERR_NONE ? backup.io->sync_dir(backup.io->self, to) : 0;

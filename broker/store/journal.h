@@ -11,6 +11,7 @@
  *   history.c  writing and dropping history segments
  *   pass.c     going over all of it, overwriting records where they are
  *   read.c     one record · search.c  searching, events · inspect.c  a stopped store · backup.c  copying one that runs
+ *   restored.c what a restored folder says of itself
  *
  * Locking: `lock` guards everything in struct store that is not said to belong to one thread. It is never held over
  * a disk access. Segments are counted: whoever uses one outside the lock holds a reference, and a retired segment's

@@ -1,9 +1,11 @@
 /* linewardctl backup and restore: what is copied is checked, and what is not whole, not empty or not what it was is
  * refused. A broker that runs meanwhile: tests/process/backup_test.c. */
 #include <dirent.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "broker/store/restored.h"
 #include "lineward/clock.h"
 #include "tests/support/suite.h"
 #include "tests/unit/ctl_run.h"
@@ -198,6 +200,34 @@ START_TEST(a_damaged_store_gives_no_backup)
 }
 END_TEST
 
+/* Restored, and before a broker has started on it backed up and restored once more (another machine, or the first start
+ * failed): what waits may have been sent since the FIRST backup was taken. */
+START_TEST(a_backup_of_a_store_that_was_restored_and_not_started_is_as_old_as_the_first)
+{
+    char again[120], there[120], text[128];
+    struct restored found = {0};
+    int64_t first_ms = clock_read().wall_ms - 5 * INT64_C(86400000);
+    snprintf(again, sizeof again, "%s/backup2", folder);
+    snprintf(there, sizeof there, "%s/new2", folder);
+    make_backup();
+    RUN(W("restore"), backup, W("--to"), target);
+    ck_assert_msg(said.code == EXIT_DONE, "%s", said.err);
+    snprintf(text, sizeof text, "lineward restored 1\ntaken_ms %" PRId64 "\nkey_life_ms 86400000\n", first_ms);
+    write_file(in(target, "restored"), text); /* as if it had been taken five days ago */
+    RUN(W("backup"), again, W("--store"), target);
+    ck_assert_msg(said.code == EXIT_DONE, "%s", said.err);
+    RUN(W("restore"), again, W("--to"), there);
+    ck_assert_msg(said.code == EXIT_DONE, "%s", said.err);
+    enum err err = restored_read(there, &found);
+    remove_all(again);
+    remove_all(there);
+    ck_assert_int_eq(err, ERR_NONE);
+    ck_assert_msg(found.taken_ms <= first_ms,
+                  "what may have been sent for five days is taken for sent since %" PRId64 " ms ago: it goes out again",
+                  clock_read().wall_ms - found.taken_ms);
+}
+END_TEST
+
 START_TEST(where_the_store_is_must_be_said)
 {
     RUN(W("backup"), backup);
@@ -215,6 +245,7 @@ int main(void)
     TCase *tc = tcase_create("backup");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_backup_says_what_it_holds_and_can_be_restored);
+    tcase_add_test(tc, a_backup_of_a_store_that_was_restored_and_not_started_is_as_old_as_the_first);
     tcase_add_test(tc, a_store_in_use_is_backed_up_with_what_was_durable);
     tcase_add_test(tc, what_is_private_stays_private);
     tcase_add_test(tc, a_folder_that_has_something_in_it_is_left_alone);

@@ -11,6 +11,7 @@
 
 #include "broker/store/backup.h"
 #include "broker/store/record.h"
+#include "broker/store/restored.h"
 #include "ctl.h"
 #include "lineward/clock.h"
 #include "lineward/conf.h"
@@ -35,6 +36,14 @@ struct manifest {
     struct survey_result holds;
     char version[32];
 };
+
+static const struct backup_file *file_named(const struct manifest *manifest, const char *name)
+{
+    for (size_t i = 0; i < manifest->files.count; i++)
+        if (strcmp(manifest->files.at[i].name, name) == 0)
+            return &manifest->files.at[i];
+    return NULL;
+}
 
 static void path_in(char out[PATH_BYTES], const char *folder, const char *name)
 {
@@ -186,7 +195,6 @@ static const char *manifest_of(const cJSON *json, struct manifest *out)
     out->holds.jobs = int_of(holds, "jobs");
     out->holds.tried = int_of(holds, "tried");
     out->holds.scheduled = int_of(holds, "scheduled");
-    bool store = false;
     cJSON_ArrayForEach(file, json_get(json, "files"))
     {
         struct backup_file found;
@@ -194,9 +202,8 @@ static const char *manifest_of(const cJSON *json, struct manifest *out)
             return "names a file that no backup has";
         if (!list_add(&out->files, &found))
             return "is too large for the memory that there is";
-        store = store || strcmp(found.name, "store") == 0;
     }
-    return store ? NULL : "does not name all that a store needs";
+    return file_named(out, "store") != NULL ? NULL : "does not name all that a store needs";
 }
 
 static int read_manifest(const struct ctl *ctl, const char *folder, struct manifest *out)
@@ -350,15 +357,28 @@ static enum err restore_files(const char *from, const char *to, const struct man
                               struct store_problem *problem)
 {
     enum err err = ERR_NONE;
-    const struct backup_file *last = NULL;
+    const struct backup_file *last = file_named(manifest, "store");
     for (size_t i = 0; i < manifest->files.count && err == ERR_NONE; i++) {
         const struct backup_file *file = &manifest->files.at[i];
-        if (strcmp(file->name, "store") == 0)
-            last = file;
-        else if (strcmp(file->name, BACKUP_MARKER) != 0)
+        if (file != last && strcmp(file->name, BACKUP_MARKER) != 0)
             err = restore_one(from, to, file, problem);
     }
-    return err == ERR_NONE && last != NULL ? restore_one(from, to, last, problem) : err;
+    return err == ERR_NONE ? restore_one(from, to, last, problem) : err;
+}
+
+/* What was backed up may have been restored itself, and no broker have started on it: then what waits may have been sent
+ * since the first backup was taken. */
+static int take_first(const struct ctl *ctl, const char *from, struct manifest *manifest)
+{
+    struct restored first;
+    if (file_named(manifest, BACKUP_MARKER) == NULL)
+        return EXIT_DONE;
+    enum err err = restored_read(from, &first);
+    if (err != ERR_NONE)
+        return ctl_fail(ctl, EXIT_REFUSED, err_name(err), "%s/" BACKUP_MARKER ": can't be read", from);
+    if (first.taken_ms < manifest->taken.taken_ms)
+        manifest->taken.taken_ms = first.taken_ms;
+    return EXIT_DONE;
 }
 
 static bool mark_restored(const char *to, const struct manifest *manifest, int64_t life_ms)
@@ -376,9 +396,13 @@ static int do_restore(const struct ctl *ctl, const char *from, const char *to, c
 {
     struct store_problem problem = {""};
     struct survey_result holds;
+    const struct backup_file *first = file_named(manifest, BACKUP_MARKER);
+    enum err err = first != NULL ? restore_one(from, to, first, &problem) : ERR_NONE; /* for its sum's sake */
+    if (err != ERR_NONE)
+        return refuse(ctl, err, problem.text);
     if (!mark_restored(to, manifest, life_ms))
         return refuse_errno(ctl, to);
-    enum err err = restore_files(from, to, manifest, &problem);
+    err = restore_files(from, to, manifest, &problem);
     if (err == ERR_NONE)
         err = verify(to, manifest->taken.taken_ms, &holds, &problem);
     if (err == ERR_NONE && !ctl_sync_folder(to))
@@ -419,6 +443,8 @@ int command_restore(const struct ctl *ctl, const struct args *args)
         return ctl_fail(ctl, EXIT_USAGE, "usage", "--key-life: %s is no duration such as 24h", life);
     struct manifest manifest = {0};
     int code = read_manifest(ctl, from, &manifest);
+    if (code == EXIT_DONE)
+        code = take_first(ctl, from, &manifest);
     if (code == EXIT_DONE && !ctl->json)
         say_what_follows(ctl, &manifest, life_ms);
     if (code == EXIT_DONE && !dry)

@@ -1,5 +1,5 @@
 /* restored.c — see restored.h. */
-#include "broker/restored.h"
+#include "restored.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "broker/store/backup.h"
+#include "backup.h"
 
 static void path_of(const char *store_path, char *out, size_t room)
 {
