@@ -17,9 +17,11 @@ struct inspection {
     bool dumping;
     FILE *report;
     struct store_problem *problem;
-    struct history_end history_end; /* the last one seen */
-    bool has_history_end;
-    bool ended; /* the last data segment had no seal: only empty ones may follow */
+    struct history_end history_end; /* the last one seen, of a whole batch */
+    struct history_end open_end;    /* of the one being read */
+    bool has_history_end, has_open_end;
+    bool has_last_history; /* the file that the last one tells of */
+    bool ended;            /* the last data segment had no seal: only empty ones may follow */
 };
 
 static enum err finding(struct inspection *inspection, bool damage, const char *file, uint64_t offset,
@@ -48,9 +50,9 @@ static void inspect_record(struct inspection *inspection, const struct scan *sca
     inspection->out->records++;
     if (!record_is_valid(record, scan->seed))
         finding(inspection, true, file, offset, "a record's own checksum is wrong");
-    if (record->kind == KIND_HISTORY_END && record->head_bytes == sizeof inspection->history_end) {
-        memcpy(&inspection->history_end, record_head(record), sizeof inspection->history_end);
-        inspection->has_history_end = true;
+    if (record->kind == KIND_HISTORY_END && record->head_bytes == sizeof inspection->open_end) {
+        memcpy(&inspection->open_end, record_head(record), sizeof inspection->open_end);
+        inspection->has_open_end = true;
     }
     if (!inspection->dumping || record->kind >= STORE_KINDS_MAX)
         return;
@@ -62,10 +64,20 @@ static void inspect_record(struct inspection *inspection, const struct scan *sca
 static void inspect_frame(struct inspection *inspection, const struct scan *scan, const char *file,
                           struct segment *segment)
 {
+    const struct frame *frame = &scan->frame;
     size_t at = 0;
-    inspection->out->batches += scan->frame.records > 0;
+    if (frame->records == 0)
+        return;
+    inspection->out->batches++;
+    if (frame->part == 0)
+        inspection->has_open_end = false; /* a batch that was never completed says nothing */
     for (const struct record *record; (record = scan_record(scan, &at)) != NULL;)
         inspect_record(inspection, scan, file, segment, record);
+    if (!inspection->has_open_end || (frame->flags & FRAME_MORE) != 0)
+        return;
+    inspection->history_end = inspection->open_end;
+    inspection->has_history_end = true;
+    inspection->has_open_end = false;
 }
 
 /* ---- one segment ---- */
@@ -141,9 +153,20 @@ static enum err inspect_frames(struct inspection *inspection, struct segment *se
     return err == ERR_NOT_FOUND ? ERR_NONE : err;
 }
 
-static enum err inspect_data(struct inspection *inspection, struct segment *segment, const char *file)
+static void inspect_header(struct inspection *inspection, const struct segment *segment, const char *file,
+                           const struct segment_header *header)
+{
+    if (segment_header_check(header, inspection->id, segment->type, segment->number) != ERR_NONE)
+        finding(inspection, true, file, 0, "unreadable header");
+    else if (segment->type == SEGMENT_DATA && header->bytes != segment->bytes)
+        finding(inspection, true, file, segment->bytes, "the file has not its full length");
+}
+
+static enum err inspect_data(struct inspection *inspection, struct segment *segment, const char *file,
+                             const struct segment_header *header)
 {
     struct ending ending = {0};
+    inspect_header(inspection, segment, file, header);
     enum err err = inspect_frames(inspection, segment, file, segment->bytes, &ending);
     if (err != ERR_NONE)
         return err;
@@ -155,7 +178,8 @@ static enum err inspect_data(struct inspection *inspection, struct segment *segm
     return ERR_NONE;
 }
 
-static enum err inspect_history(struct inspection *inspection, struct segment *segment, const char *file)
+static enum err inspect_history(struct inspection *inspection, struct segment *segment, const char *file,
+                                const struct segment_header *header)
 {
     const struct history_end *last = &inspection->history_end;
     bool is_last = segment->number == last->number;
@@ -163,6 +187,8 @@ static enum err inspect_history(struct inspection *inspection, struct segment *s
         return finding(inspection, false, file, 0,
                        "left over from an interrupted cleaning, the next start removes it");
     struct ending ending = {0};
+    inspect_header(inspection, segment, file, header);
+    inspection->has_last_history |= is_last;
     uint64_t limit = is_last && last->end < segment->bytes ? last->end : segment->bytes;
     if (is_last && last->end > segment->bytes)
         finding(inspection, true, file, segment->bytes, "the file has not its full length");
@@ -193,11 +219,8 @@ static enum err inspect_segment(struct inspection *inspection, const struct fold
                                   .bytes = (uint64_t)bytes,
                                   .file = file};
         inspection->out->segments++;
-        if (segment_header_check(&header, inspection->id, found->type, found->number) != ERR_NONE &&
-            found->type == SEGMENT_DATA)
-            finding(inspection, true, found->name, 0, "unreadable header");
-        err = found->type == SEGMENT_DATA ? inspect_data(inspection, &segment, found->name)
-                                          : inspect_history(inspection, &segment, found->name);
+        err = found->type == SEGMENT_DATA ? inspect_data(inspection, &segment, found->name, &header)
+                                          : inspect_history(inspection, &segment, found->name, &header);
     }
     io->close(io->self, file);
     return err;
@@ -217,6 +240,16 @@ static void inspect_index(struct inspection *inspection, const struct folder_fil
 
 /* ---- all ---- */
 
+static void find_missing_history(struct inspection *inspection)
+{
+    const struct history_end *last = &inspection->history_end;
+    char file[sizeof "hist-0123456789abcdef.seg"];
+    if (!inspection->has_history_end || last->end == 0 || inspection->has_last_history)
+        return;
+    snprintf(file, sizeof file, "hist-%016" PRIx64 ".seg", last->number);
+    finding(inspection, true, file, 0, "the file is missing");
+}
+
 static enum err inspect_all(struct inspection *inspection)
 {
     struct folder_list list;
@@ -228,6 +261,8 @@ static enum err inspect_all(struct inspection *inspection)
             inspect_index(inspection, &list.at[i]);
     }
     free(list.at);
+    if (err == ERR_NONE)
+        find_missing_history(inspection);
     return err;
 }
 

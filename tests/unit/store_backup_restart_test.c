@@ -4,35 +4,9 @@
 #include <sys/file.h>
 
 #include "broker/store/backup.h"
-#include "lineward/clock.h"
 #include "tests/unit/store_rig.h"
 
 #define HOUR_MS 3600000
-
-static int64_t wall_now_ms;
-
-static void fill_segments(void)
-{
-    for (uint64_t key = 1; key <= 400; key++) {
-        add_job(key, 9000);
-        commit();
-    }
-    for (uint64_t key = 1; key <= 270; key++) /* what is in the first ones ends */
-        end(key);
-    commit();
-    wall_now_ms = clock_read().wall_ms;
-}
-
-static struct store_status clean_once(void)
-{
-    struct store_status status;
-    wall_now_ms += 50;
-    store_clean(store, batch, wall_now_ms, 1000);
-    commit();
-    store_status_read(store, &status);
-    usleep(1000);
-    return status;
-}
 
 static bool clean_until_one_waits_for_the_backup(void)
 {
@@ -40,16 +14,6 @@ static bool clean_until_one_waits_for_the_backup(void)
         if (clean_once().cleaned_segments > 0)
             return true;
     return false;
-}
-
-static bool cleaning_comes_to_rest(void)
-{
-    unsigned quiet = 0;
-    for (unsigned i = 0; i < 3000 && quiet < 40; i++) {
-        struct store_status status = clean_once();
-        quiet = status.cleaning || status.indexing ? 0 : quiet + 1;
-    }
-    return quiet >= 40;
 }
 
 static int open_file(const char *name, int flags)
@@ -92,16 +56,6 @@ START_TEST(a_restart_gives_no_segment_back_before_the_backup_is_made)
 }
 END_TEST
 
-static unsigned files_named(const char *begins)
-{
-    unsigned count = 0;
-    DIR *dir = opendir(folder);
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
-        count += strncmp(entry->d_name, begins, strlen(begins)) == 0 && strstr(entry->d_name, ".seg") != NULL;
-    closedir(dir);
-    return count;
-}
-
 static unsigned data_copied, data_wanted;
 static bool restarted;
 
@@ -112,7 +66,7 @@ static bool restart_behind_the_data(void *self, const struct backup_file *file)
     if (restarted || data_copied < data_wanted)
         return true;
     restarted = true;
-    wall_now_ms += 3 * HOUR_MS;
+    cleaned_ms += 3 * HOUR_MS;
     for (unsigned i = 0; i < 400; i++)
         clean_once();
     reopen();

@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lineward/clock.h"
 #include "tests/support/suite.h"
 #include "tests/unit/store_model.h"
 
@@ -31,6 +32,7 @@ static struct store_opened opened;
 static struct store_problem problem;
 static const struct store_io *watched; /* instead of the real one; NULL: that */
 static int wake_fd;
+static int64_t cleaned_ms; /* wall time of the last cleaning */
 
 static inline enum err on_replay(void *self, unsigned kind, uint64_t key, uint64_t seq, bool past, const void *head,
                           size_t head_bytes, store_place place)
@@ -86,6 +88,7 @@ static inline void setup(void)
     ck_assert_int_eq(rmdir(folder), 0); /* the store makes it */
     wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     batch = store_batch_new();
+    cleaned_ms = clock_read().wall_ms;
     ck_assert_int_eq(open_it(), ERR_NONE);
 }
 
@@ -176,6 +179,49 @@ static inline void end(uint64_t key)
 {
     owner.dead[key] = true;
     ck_assert_int_eq(store_batch_release(batch, MODEL_JOB, key, owner.places[key]), ERR_NONE);
+}
+
+/* Four segments, of which cleaning the first ones is worth while. */
+static inline void fill_segments(void)
+{
+    for (uint64_t key = 1; key <= 400; key++) {
+        add_job(key, 9000);
+        commit();
+    }
+    for (uint64_t key = 1; key <= 270; key++)
+        end(key);
+    commit();
+}
+
+static inline struct store_status clean_once(void)
+{
+    struct store_status status;
+    cleaned_ms += 50;
+    store_clean(store, batch, cleaned_ms, 1000);
+    commit();
+    store_status_read(store, &status);
+    usleep(1000);
+    return status;
+}
+
+static inline bool cleaning_comes_to_rest(void)
+{
+    unsigned quiet = 0;
+    for (unsigned i = 0; i < 3000 && quiet < 40; i++) {
+        struct store_status status = clean_once();
+        quiet = status.cleaning || status.indexing ? 0 : quiet + 1;
+    }
+    return quiet >= 40;
+}
+
+static inline unsigned files_named(const char *begins)
+{
+    unsigned count = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        count += strncmp(entry->d_name, begins, strlen(begins)) == 0 && strstr(entry->d_name, ".seg") != NULL;
+    closedir(dir);
+    return count;
 }
 
 /* Runs them, each with a store of its own. */

@@ -1,0 +1,145 @@
+/* store_check_test.c — what stops the start is found by `linewardctl store check`, too: backups are verified by it.
+ */
+#include <fcntl.h>
+
+#include "broker/store/batch.h"
+#include "tests/unit/store_rig.h"
+
+static void path_of(char out[400], const char *name)
+{
+    snprintf(out, 400, "%s/%s", folder, name);
+}
+
+static void flip_byte(const char *name, off_t at)
+{
+    char path[400], byte;
+    path_of(path, name);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(pread(file, &byte, 1, at), 1);
+    byte ^= 0x20;
+    ck_assert_int_eq(pwrite(file, &byte, 1, at), 1);
+    close(file);
+}
+
+static enum err check_folder(void)
+{
+    struct store_check check;
+    return store_inspect(folder, model_kinds, &check, NULL, NULL, NULL, &problem);
+}
+
+static void make_history(void)
+{
+    fill_segments();
+    ck_assert(cleaning_comes_to_rest());
+    ck_assert_uint_eq(files_named("hist-"), 1);
+    store_close(&store);
+    ck_assert_msg(check_folder() == ERR_NONE, "%s", problem.text);
+}
+
+static void check_finds_what_stops_the_start(const char *what)
+{
+    enum err checked = check_folder();
+    ck_assert_ptr_nonnull(strstr(problem.text, what));
+    ck_assert_int_eq(checked, ERR_DAMAGED);
+    ck_assert_int_eq(open_it(), ERR_DAMAGED);
+    ck_assert_ptr_nonnull(strstr(problem.text, what));
+}
+
+START_TEST(a_history_file_that_is_missing_is_found)
+{
+    make_history();
+    remove_file("hist-0000000000000001.seg");
+    check_finds_what_stops_the_start("hist-0000000000000001.seg: damaged at offset 0: the file is missing");
+}
+END_TEST
+
+START_TEST(a_damaged_header_of_history_is_found)
+{
+    make_history();
+    flip_byte("hist-0000000000000001.seg", 20);
+    check_finds_what_stops_the_start("hist-0000000000000001.seg: damaged at offset 0: unreadable header");
+}
+END_TEST
+
+START_TEST(a_data_file_that_became_shorter_is_found)
+{
+    char path[400];
+    add_job(1, 100);
+    commit();
+    store_close(&store);
+    path_of(path, "data-0000000000000001.seg");
+    ck_assert_int_eq(truncate(path, 512 * 1024), 0);
+    check_finds_what_stops_the_start("the file has not its full length");
+}
+END_TEST
+
+/* Nor is what would not stop it: history that was dropped, and was the newest, has no file. */
+START_TEST(history_that_was_dropped_is_not_missing)
+{
+    make_history();
+    ck_assert_int_eq(open_it(), ERR_NONE);
+    cleaned_ms += 3 * 3600 * 1000;
+    ck_assert(cleaning_comes_to_rest());
+    ck_assert_uint_eq(files_named("hist-"), 0);
+    store_close(&store);
+    ck_assert_msg(check_folder() == ERR_NONE, "%s", problem.text);
+    ck_assert_msg(open_it() == ERR_NONE, "%s", problem.text);
+}
+END_TEST
+
+static bool says_history_end(void)
+{
+    for (size_t at = 0; at < batch->used;) {
+        const struct record *record = (const struct record *)(batch->bytes + at);
+        if (record->kind == KIND_HISTORY_END)
+            return true;
+        at += record_room(record);
+    }
+    return false;
+}
+
+static void remove_data(uint64_t from, const char *ending)
+{
+    char name[64];
+    for (uint64_t number = from; number < from + 40; number++) {
+        snprintf(name, sizeof name, "data-%016llx.%s", (unsigned long long)number, ending);
+        remove_file(name);
+    }
+}
+
+/* Nor history that a batch tells of of which only the first part was written: the start removes it. */
+START_TEST(history_of_a_batch_that_was_never_whole_is_not_missing)
+{
+    fill_segments();
+    for (unsigned i = 0; i < 3000 && !says_history_end(); i++) {
+        commit();
+        usleep(1000);
+        store_clean(store, batch, cleaned_ms + 50 * i, 1000);
+    }
+    ck_assert(says_history_end());
+    for (uint64_t key = 1000; key < 1040; key++)
+        add_job(key, 200000);
+    commit();
+    uint64_t first = place_tag(owner.places[1000]) / 2; /* the segment that holds its first part */
+    store_close(&store);
+    remove_data(first + 1, "seg");
+    remove_data(1, "idx");
+    ck_assert_msg(open_it() == ERR_NONE, "%s", problem.text);
+    ck_assert_uint_eq(files_named("hist-"), 0);
+    store_close(&store);
+    ck_assert_msg(check_folder() == ERR_NONE, "%s", problem.text);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_history_file_that_is_missing_is_found,
+        a_damaged_header_of_history_is_found,
+        a_data_file_that_became_shorter_is_found,
+        history_that_was_dropped_is_not_missing,
+        history_of_a_batch_that_was_never_whole_is_not_missing,
+    };
+    return run_suite("store_check", tests, sizeof tests / sizeof *tests);
+}
