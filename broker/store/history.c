@@ -44,12 +44,21 @@ static uint64_t number_take(struct store *store)
     return number;
 }
 
-/* So that nothing can fail when the file is accepted. */
+/* So that nothing can fail when what was gathered is accepted, be the file new ... */
 static bool room_in_list(struct store *store)
 {
     struct segments *list = &store->history;
     pthread_mutex_lock(&store->lock);
     bool room = room_for(&list->at, &list->room, list->count, 1, sizeof *list->at);
+    pthread_mutex_unlock(&store->lock);
+    return room;
+}
+
+/* ... or not. */
+static bool run_room(struct store *store, struct segment *segment)
+{
+    pthread_mutex_lock(&store->lock);
+    bool room = segment_run_room(segment);
     pthread_mutex_unlock(&store->lock);
     return room;
 }
@@ -116,12 +125,12 @@ static int begin(struct store *store)
         error = new_file(store, &last);
     if (error != 0)
         return error;
-    cleaning->history = last;
+    cleaning->history = last; /* from here on it is history_abandon()'s */
     cleaning->history_at = atomic_load(&last->end);
     cleaning->frame_used = cleaning->frame_records = 0;
     sums_clear(&cleaning->sums);
     sums_clear(&cleaning->frame_sums);
-    return 0;
+    return run_room(store, last) ? 0 : -ENOMEM;
 }
 
 static int write_frame(struct store *store)
@@ -210,6 +219,7 @@ void history_accept(struct store *store)
     } else {
         segment->refs--;
     }
+    segment->runs[segment->run_count++] = (struct source_run){atomic_load(&segment->end), source};
     segment->first = source < segment->first ? source : segment->first;
     segment->last = source > segment->last ? source : segment->last;
     sums_merge(&segment->sums, &cleaning->sums);

@@ -40,6 +40,11 @@ enum segment_state {
 
 struct search_cache; /* search_cache.c */
 
+struct source_run { /* a part of a history file: what was gathered from one data segment */
+    uint64_t from;  /* offset; up to the next one's */
+    uint64_t source;
+};
+
 struct segment {
     enum segment_type type;
     enum segment_state state;
@@ -54,6 +59,8 @@ struct segment {
 
     _Atomic uint64_t end; /* what lies before is durable */
     uint64_t first, last; /* batches; in history: source segments */
+    struct source_run *runs;
+    size_t run_count, run_room;
     struct sums sums;
     uint64_t index_bytes; /* 0: no index file */
 
@@ -268,6 +275,10 @@ store_place segment_place(const struct segment *segment, uint64_t offset);
 /* The segment of `place`, counted; NULL: none. Takes the lock. */
 struct segment *segment_hold(struct store *store, store_place place);
 void segment_release(struct store *store, struct segment *segment);
+/* The data segment that what lies at `offset` was written to at first. The lock is held, as for the next one. */
+uint64_t segment_source(const struct segment *segment, uint64_t offset);
+/* Room for one more run of a history segment; false: out of memory. */
+bool segment_run_room(struct segment *segment);
 uint32_t segment_tag(const struct segment *segment); /* the part of a place that says which segment */
 void segment_learn(struct segment *segment, const struct heads *heads);
 /* All frames of a durable segment up to `end`, as heads. */

@@ -268,9 +268,12 @@ static enum err replay_run(struct recovery *recovery, const struct history_run *
 {
     struct heads heads;
     struct segment *segment = run->segment;
+    if (!segment_run_room(segment))
+        return ERR_NO_MEMORY;
     enum err err = recovery_read_run(recovery, run, &heads);
     if (err != ERR_NONE)
         return err;
+    segment->runs[segment->run_count++] = (struct source_run){run->from, run->source};
     segment->first = run->source < segment->first ? run->source : segment->first;
     segment->last = run->source > segment->last ? run->source : segment->last;
     sums_merge(&segment->sums, &heads.sums);

@@ -11,7 +11,8 @@
 #include "search_cache.h"
 
 struct hit {
-    uint64_t seq; /* of an event */
+    uint64_t seq;    /* of an event */
+    uint64_t source; /* the data segment that it was written to at first */
     store_place place;
     struct segment *segment; /* counted by the search */
 };
@@ -48,31 +49,13 @@ static enum err hit_add(struct hits *hits, uint64_t seq, struct segment *segment
 {
     if (!room_for(&hits->at, &hits->room, hits->count, 1, sizeof *hits->at))
         return ERR_NO_MEMORY;
-    hits->at[hits->count++] = (struct hit){seq, segment_place(segment, (uint64_t)unit * 8), segment};
+    hits->at[hits->count++] = (struct hit){seq, 0, segment_place(segment, (uint64_t)unit * 8), segment};
     return ERR_NONE;
 }
 
 static enum err hit_found(void *self, uint64_t seq, struct segment *segment, uint32_t unit)
 {
     return hit_add(self, seq, segment, unit);
-}
-
-/* Hits from `first` on were found newest first. */
-static void turn_round(struct hits *hits, size_t first)
-{
-    for (size_t last = hits->count; first + 1 < last; first++) {
-        struct hit hit = hits->at[first];
-        hits->at[first] = hits->at[--last];
-        hits->at[last] = hit;
-    }
-}
-
-static enum err find_cached(struct store *store, struct segment *segment, uint32_t hash, struct hits *hits)
-{
-    size_t first = hits->count;
-    enum err err = search_cache_find(store, segment, hash, hit_found, hits);
-    turn_round(hits, first);
-    return err;
 }
 
 /* A part of a sorted list of finder entries, read at once: the hashes are spread evenly, so what is sought lies near
@@ -284,13 +267,33 @@ static enum err find_all(struct search *search, unsigned kind, uint64_t key)
         struct index_header header;
         int file;
         if (!open_index(search->store, segment, &header, &file)) {
-            err = find_cached(search->store, segment, hash, &search->hits);
+            err = search_cache_find(search->store, segment, hash, hit_found, &search->hits);
             continue;
         }
         err = find_indexed(search->store->io, &header, file, segment, hash, &search->hits);
         search->store->io->close(search->store->io->self, file);
     }
     return err;
+}
+
+static int compare_age(const void *a, const void *b)
+{
+    const struct hit *left = a, *right = b;
+    if (left->source != right->source)
+        return left->source < right->source ? -1 : 1;
+    return left->place < right->place ? -1 : left->place > right->place;
+}
+
+/* As they were written: what has become history may be younger than what lies in data segments. */
+static void order_by_age(struct search *search)
+{
+    struct hits *hits = &search->hits;
+    pthread_mutex_lock(&search->store->lock);
+    for (size_t i = 0; i < hits->count; i++)
+        hits->at[i].source = segment_source(hits->at[i].segment, place_offset(hits->at[i].place));
+    pthread_mutex_unlock(&search->store->lock);
+    if (hits->count > 1)
+        qsort(hits->at, hits->count, sizeof *hits->at, compare_age);
 }
 
 enum err store_find(struct store *store, unsigned kind, uint64_t key,
@@ -302,6 +305,7 @@ enum err store_find(struct store *store, unsigned kind, uint64_t key,
     enum err err = search_begin(&search, store, &oldest);
     if (err == ERR_NONE)
         err = find_all(&search, kind, key);
+    order_by_age(&search);
     struct store_record *records = calloc(search.hits.count + 1, sizeof *records);
     if (err == ERR_NONE)
         err = records != NULL ? read_found(&search, kind, key, records, &count) : ERR_NO_MEMORY;

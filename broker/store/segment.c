@@ -25,6 +25,7 @@ void segment_free(struct store *store, struct segment *segment)
     search_cache_free(store, segment);
     if (segment->file >= 0)
         store->io->close(store->io->self, segment->file);
+    free(segment->runs);
     free(segment);
 }
 
@@ -112,6 +113,20 @@ void segment_release(struct store *store, struct segment *segment)
 store_place segment_place(const struct segment *segment, uint64_t offset)
 {
     return (store_place)segment_tag(segment) << PLACE_UNIT_BITS | offset / 8;
+}
+
+uint64_t segment_source(const struct segment *segment, uint64_t offset)
+{
+    struct source_run found = {0, segment->number};
+    for (size_t i = 0; i < segment->run_count; i++)
+        if (segment->runs[i].from <= offset && segment->runs[i].from >= found.from)
+            found = segment->runs[i];
+    return found.source;
+}
+
+bool segment_run_room(struct segment *segment)
+{
+    return room_for(&segment->runs, &segment->run_room, segment->run_count, 1, sizeof *segment->runs);
 }
 
 uint32_t segment_tag(const struct segment *segment)

@@ -1,5 +1,5 @@
-/* store_journal_test.c — the store as its owner sees it: writing, reading and opening again, on real files. What a broker
- * left unfinished: store_void_test.c; who may open it: store_open_test.c. */
+/* store_journal_test.c — the store as its owner sees it: writing, reading and opening again, on real files. What a
+ * broker left unfinished: store_void_test.c; who may open it: store_open_test.c. */
 #include "tests/unit/store_rig.h"
 
 static struct store_io counting; /* the real one, and how often it reads */
@@ -107,6 +107,59 @@ START_TEST(records_of_one_key_are_found_oldest_first_whenever_they_are_asked_for
             ck_assert_uint_eq(count_found(other), 1);
         ck_assert_uint_eq(count_found(2 + (TIMES + 1) * OTHERS), 0);
     }
+}
+END_TEST
+
+static void add_event(uint64_t key, uint64_t seq)
+{
+    ck_assert_int_eq(store_batch_add(batch, MODEL_END, key, seq, &seq, sizeof seq, NULL), ERR_NONE);
+    commit();
+}
+
+struct order {
+    uint64_t heads[8];
+    unsigned count;
+};
+
+static bool note_order(void *self, const struct store_record *record)
+{
+    struct order *order = self;
+    ck_assert_uint_lt(order->count, 8);
+    memcpy(&order->heads[order->count++], record->head, sizeof *order->heads);
+    return true;
+}
+
+static void check_order(void)
+{
+    struct order order = {.count = 0};
+    ck_assert_int_eq(store_find(store, MODEL_END, 7, note_order, &order), ERR_NONE);
+    ck_assert_uint_eq(order.count, 4);
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_msg(order.heads[i] == 5001 + i, "found %u.: %llu", i, (unsigned long long)order.heads[i]);
+}
+
+START_TEST(records_of_one_key_are_found_oldest_first_when_the_newer_ones_have_become_history)
+{
+    add_event(7, 5001);
+    for (uint64_t key = 1; key <= 400; key++) {
+        add_job(key, 9000);
+        commit();
+        if (key == 160) { /* in the second segment */
+            add_event(7, 5002);
+            add_event(7, 5003);
+        }
+    }
+    add_event(7, 5004);
+    for (uint64_t key = 120; key <= 380; key++) /* that one is dead, the first one lives */
+        end(key);
+    commit();
+    check_order();
+    ck_assert(cleaning_comes_to_rest());
+    ck_assert(has_file("data-0000000000000001.seg"));
+    ck_assert(!has_file("data-0000000000000002.seg"));
+    check_order();
+    reopen();
+    check_order();
 }
 END_TEST
 
@@ -321,6 +374,7 @@ int main(void)
         what_was_committed_is_read_back_and_found_after_a_restart,
         what_is_sought_is_found_by_few_reads_however_many_records_there_are,
         records_of_one_key_are_found_oldest_first_whenever_they_are_asked_for,
+        records_of_one_key_are_found_oldest_first_when_the_newer_ones_have_become_history,
         commits_are_numbered_on_and_an_empty_one_is_the_last_one,
         a_batch_larger_than_a_segment_is_one_commit,
         a_segment_closed_when_it_is_nearly_full_is_gone_on_from,
