@@ -10,7 +10,7 @@ static enum err replay(void *self, unsigned kind, uint64_t key, uint64_t seq, bo
     struct record_storage storage;
     struct change change;
     if (!record_decode(kind, key, seq, head, head_bytes, &storage, &change))
-        return ERR_DAMAGED;
+        return record_is_newer(kind, head, head_bytes) ? ERR_TOO_NEW : ERR_DAMAGED;
     return core_restore(owner->core, &change, past, place);
 }
 

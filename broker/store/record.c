@@ -207,6 +207,12 @@ bool record_decode(unsigned kind, uint64_t key, uint64_t seq, const void *head, 
     return is_sane(out, storage);
 }
 
+bool record_is_newer(unsigned kind, const void *head, size_t head_bytes)
+{
+    const uint8_t *bytes = head;
+    return kind >= CHANGE_KIND_COUNT || (head_bytes > 0 && bytes[0] > RECORD_VERSION);
+}
+
 bool record_as_change(const struct store_record *record, struct record_storage *storage, struct change *out)
 {
     if (!record_decode(record->kind, record->key, record->seq, record->head, record->head_bytes, storage, out))

@@ -9,7 +9,9 @@
 #include "broker/store/store.h"
 #include "lineward/conf.h"
 
-#define RECORD_VERSION 7 /* raised with each field that a head gets (record_test: head_lengths): only an older version may lack it */
+/* Raised with each field that a head gets (record_version_test: head_lengths): only an older version may lack it; and with
+ * each value that a field gets: only of a newer version is what is not known here no damage. */
+#define RECORD_VERSION 7
 
 /* Room for the values that a decoded change points to. */
 struct record_storage {
@@ -31,6 +33,8 @@ size_t record_encode(const struct change *change, uint8_t out[STORE_HEAD_BYTES_M
 /* Reads it back; *out points into *storage. False: a newer version, an unknown kind, or cut short. */
 bool record_decode(unsigned kind, uint64_t key, uint64_t seq, const void *head, size_t head_bytes,
                    struct record_storage *storage, struct change *out);
+/* Was a record that can't be read back written by a newer version? */
+bool record_is_newer(unsigned kind, const void *head, size_t head_bytes);
 /* Adds the change to a batch, with its sections, copies and release. */
 enum err record_add(struct store_batch *batch, const struct change *change);
 /* The same for a whole record as read from the store: sections point into it. */

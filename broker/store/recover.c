@@ -53,6 +53,16 @@ static bool book(struct store *store, struct segment *segment, const struct head
     return true;
 }
 
+static enum err not_taken(struct recovery *recovery, const struct segment *segment, uint64_t offset, unsigned kind,
+                          enum err err)
+{
+    const char *why =
+        err == ERR_TOO_NEW ? "written by a newer version of this program, which must be used" : err_name(err);
+    return problem_say(recovery->problem, err,
+                       "%s: segment %" PRIx64 ", offset %" PRIu64 ": a record of kind %u was not taken: %s",
+                       recovery->store->folder, segment->number, offset, kind, why);
+}
+
 static enum err tell_owner(struct recovery *recovery, struct segment *segment, const uint8_t *bytes, size_t used)
 {
     struct store *store = recovery->store;
@@ -70,9 +80,7 @@ static enum err tell_owner(struct recovery *recovery, struct segment *segment, c
             owner->replay(owner->self, entry->kind, entry->key, entry->seq, (entry->flags & RECORD_PAST) != 0,
                           entry + 1, entry->head_bytes, segment_place(segment, offset));
         if (err != ERR_NONE)
-            return problem_say(recovery->problem, err,
-                               "%s: segment %" PRIx64 ", offset %" PRIu64 ": a record of kind %u was not taken: %s",
-                               store->folder, segment->number, offset, entry->kind, err_name(err));
+            return not_taken(recovery, segment, offset, entry->kind, err);
     }
     return ERR_NONE;
 }
@@ -302,7 +310,8 @@ static enum err replay_all(struct recovery *recovery, uint64_t *last)
             data->at[i++]->state = SEGMENT_RETIRED;
         err = replay_run(recovery, &recovery->runs[run++]);
     }
-    *last = replay.last - (replay.pending_count > 0 || replay.before_void); /* a number that was not used in the end */
+    *last =
+        replay.last - (replay.pending_count > 0 || replay.before_void); /* a number that was not used in the end */
     pending_end(&replay, false);
     free(replay.pending);
     return err;

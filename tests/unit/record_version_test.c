@@ -2,6 +2,7 @@
  * refused; and a head that grows is a new version's. */
 #include <string.h>
 
+#include "broker/store/owner.h"
 #include "broker/store/record.h"
 #include "tests/support/suite.h"
 
@@ -17,6 +18,29 @@ START_TEST(a_newer_version_and_none_are_refused)
         ck_assert_int_eq(record_decode(CHANGE_SEEN, 7, 0, head, bytes, &storage, &read),
                          version >= 1 && version <= RECORD_VERSION);
     }
+}
+END_TEST
+
+static enum err replay(unsigned kind, const uint8_t *head, size_t bytes)
+{
+    struct core_owner owner = {0};
+    struct store_owner to = core_owner(&owner);
+    return to.replay(to.self, kind, 7, 0, false, head, bytes, 1);
+}
+
+/* After a downgrade: the store is whole, and whoever restores a backup for it loses what came since. */
+START_TEST(a_record_of_a_newer_version_is_called_newer_not_damaged)
+{
+    uint8_t head[STORE_HEAD_BYTES_MAX];
+    struct change change = {.kind = CHANGE_SEEN, .seen = {.event = 7, .at_ms = 8}};
+    size_t bytes = record_encode(&change, head);
+    ck_assert_int_eq(replay(CHANGE_KIND_COUNT, head, bytes), ERR_TOO_NEW);
+    ck_assert_int_eq(replay(CHANGE_SEEN, head, bytes - 1), ERR_DAMAGED);
+    ck_assert_int_eq(replay(CHANGE_SEEN, head, 0), ERR_DAMAGED);
+    head[0] = RECORD_VERSION + 1;
+    ck_assert_int_eq(replay(CHANGE_SEEN, head, bytes), ERR_TOO_NEW);
+    head[0] = 0;
+    ck_assert_int_eq(replay(CHANGE_SEEN, head, bytes), ERR_DAMAGED);
 }
 END_TEST
 
@@ -187,6 +211,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_newer_version_and_none_are_refused,
+        a_record_of_a_newer_version_is_called_newer_not_damaged,
         a_suppression_of_version_1_has_one_cause_and_no_texts,
         a_try_of_version_2_does_not_tell_when_its_conversation_was_written_to,
         orders_from_before_drains_had_an_order_are_read,
