@@ -74,7 +74,7 @@ static void number_mono_timers(struct core *core)
         [MONO_WORKER] = limits->workers_max + 1,  [MONO_ACCOUNT] = CONF_ACCOUNTS_MAX,
         [MONO_POLL_SOON] = CONF_ACCOUNTS_MAX, [MONO_FORGET] = 1,
         [MONO_AHEAD] = 1, [MONO_PURGE] = 1, [MONO_RECONSIDER] = 1, [MONO_ERASE] = 1,
-        [MONO_JUMP] = 1};
+        [MONO_JUMP] = 1, [MONO_PAUSE] = limits->pauses_max};
     for (int kind = 0; kind < MONO_KINDS; kind++)
         core->mono_first[kind + 1] = core->mono_first[kind] + owners[kind];
 }
@@ -255,6 +255,9 @@ static void wake_mono(struct core *core, uint32_t owner, struct instant now, str
         break;
     case MONO_JUMP:
         jump_slice(core, now);
+        break;
+    case MONO_PAUSE:
+        pause_wake(core, slot, now, out);
         break;
     case MONO_KINDS:
         assert(false);

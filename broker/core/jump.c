@@ -6,6 +6,8 @@
 #include "broker/core/conversation.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
+#include "broker/core/operate.h"
+#include "broker/core/pause.h"
 #include "broker/core/settle.h"
 #include "broker/core/turns.h"
 
@@ -47,6 +49,7 @@ static void line_back(struct core *core, uint32_t at, struct instant now)
     known->gate_since_ms = not_after(known->gate_since_ms, now.wall_ms);
     known->heard_at_ms = not_after(known->heard_at_ms, now.wall_ms);
     known->event_at_ms = not_after(known->event_at_ms, now.wall_ms); /* else all that comes is older than it */
+    operate_back(core, at, now);
     turns_touch_line(core, at, now);
 }
 
@@ -93,6 +96,7 @@ static void begin(struct core *core, struct instant now)
 {
     for (uint32_t l = 0; l < core->line_count; l++)
         line_back(core, l, now);
+    pauses_back(core, now);
     core->jump_at = 1;
     mono_timer(core, MONO_JUMP, 0, now.mono_ms);
 }
@@ -111,12 +115,12 @@ static bool is_ahead(int64_t moment_ms, struct instant now)
     return moment_ms > now.wall_ms + BACK_MS;
 }
 
-/* A line that was heard of, or sent, or climbed a step of its ramp after now. */
+/* A line that was heard of, or spoken for, or sent, or climbed a step of its ramp after now. */
 static bool line_is_ahead(const struct core *core, const struct line *line, struct instant now)
 {
     const struct change_line *known = &line->known;
     return is_ahead(known->heard_at_ms, now) || is_ahead(known->gate_since_ms, now) ||
-           is_ahead(known->event_at_ms - EVENT_MAX_MS, now) ||
+           is_ahead(known->event_at_ms - EVENT_MAX_MS, now) || operate_is_ahead(core, line, now) ||
            is_ahead(known->ramp_until_ms - ramp_step_ms(core, line), now) ||
            is_ahead((known->messages.newest - 1) * BUDGET_BUCKET_MS, now);
 }
@@ -134,6 +138,7 @@ void jump_restored(struct core *core, struct instant now)
 {
     bool ahead = false;
     core->wall_off_ms = now.wall_ms - now.mono_ms;
+    pauses_back(core, now);
     for (uint32_t l = 0; l < core->line_count && !ahead; l++)
         ahead = line_is_ahead(core, &core->lines[l], now);
     for (uint32_t c = 1; c <= core->conversations_used && !ahead; c++)

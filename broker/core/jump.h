@@ -2,7 +2,8 @@
  * spent budgets, when a chat was written to last, what a webhook told last) would then lie in a time that may be a year
  * away: lines would stand still in their ramp, jobs wait for their next try, budgets count nothing and webhooks say
  * nothing until then. So whatever lies further ahead than it could from now on is brought back. Moments that somebody
- * gave (send_after, expires_at, a pause's end) stay. */
+ * gave (send_after, expires_at) stay; what somebody said for a while (a pause, a reputation) ends when that has gone by on
+ * the steady clock. */
 #ifndef LINEWARD_CORE_JUMP_H
 #define LINEWARD_CORE_JUMP_H
 

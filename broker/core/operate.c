@@ -156,6 +156,7 @@ void core_reputation(struct core *core, const struct core_word *ask, struct inst
     orders->word_stands = ask->may_better && said <= known;
     orders->word_since_ms = now.wall_ms;
     orders->word_until_ms = now.wall_ms + ask->for_ms;
+    core->orders[at].word_ends_ms = 0;
     orders_copy_text(orders->word_reason, sizeof orders->word_reason, ask->reason);
     orders_copy_text(orders->word_by, sizeof orders->word_by, ask->by);
     tell_word(core, line, ask->status, before.word, SOURCE_OPERATOR, now, out);
@@ -168,7 +169,7 @@ static void end_word(struct core *core, uint32_t at, struct instant now, struct 
     struct line *line = &core->lines[at];
     struct change_orders *orders = &core->orders[at].change;
     struct stand before = line_stand(core, line);
-    orders->word_since_ms = orders->word_until_ms = 0;
+    orders->word_since_ms = orders->word_until_ms = core->orders[at].word_ends_ms = 0;
     orders->word_stands = false;
     tell_word(core, line, (enum reputation)line->known.word, before.word, (enum source)line->known.source, now, out);
     take_effect(core, at, stand_closes(&before), now, out);
@@ -185,10 +186,30 @@ void core_reputation_end(struct core *core, uint64_t token, uint64_t number, str
 
 /* ---- time ---- */
 
+bool operate_is_ahead(const struct core *core, const struct line *line, struct instant now)
+{
+    return orders_of(core, line)->word_since_ms > now.wall_ms;
+}
+
+void operate_back(struct core *core, uint32_t at, struct instant now)
+{
+    const struct change_orders *orders = &core->orders[at].change;
+    if (operate_is_ahead(core, &core->lines[at], now) && core->orders[at].word_ends_ms == 0)
+        core->orders[at].word_ends_ms = now.mono_ms + orders->word_until_ms - orders->word_since_ms;
+}
+
+/* On the steady clock, as things are. */
+static int64_t word_ends_ms(const struct core *core, uint32_t at, struct instant now)
+{
+    const struct orders *orders = &core->orders[at];
+    int64_t ends_ms = now.mono_ms + orders->change.word_until_ms - now.wall_ms;
+    return orders->word_ends_ms != 0 && orders->word_ends_ms < ends_ms ? orders->word_ends_ms : ends_ms;
+}
+
 void operate_wake(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
     const struct change_orders *orders = &core->orders[at].change;
-    if (orders->word_since_ms != 0 && orders->word_until_ms <= now.wall_ms)
+    if (orders->word_since_ms != 0 && word_ends_ms(core, at, now) <= now.mono_ms)
         end_word(core, at, now, out);
     struct line *line = &core->lines[at];
     if (now.mono_ms < line->slice_ms || (!move_is_due(core, line, now) && !drain_is_due(core, line, now)))
@@ -205,6 +226,6 @@ int64_t operate_next_ms(const struct core *core, const struct line *line, struct
         return line->slice_ms > now.mono_ms ? line->slice_ms : now.mono_ms;
     if (orders->word_since_ms == 0)
         return TIME_NEVER;
-    int64_t left = orders->word_until_ms - now.wall_ms;
-    return left <= 0 ? now.mono_ms : now.mono_ms + left;
+    int64_t ends_ms = word_ends_ms(core, (uint32_t)(line - core->lines), now);
+    return ends_ms > now.mono_ms ? ends_ms : now.mono_ms;
 }

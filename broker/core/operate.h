@@ -19,6 +19,9 @@ bool operator_is_heard(const struct core *core, const struct line *line);
 
 /* MONO_LINE: an order may be over. */
 void operate_wake(struct core *core, uint32_t line, struct instant now, struct effects *out);
+/* The wall clock went back: as pauses_back(), for a reputation that was set at a moment that lies ahead now. */
+void operate_back(struct core *core, uint32_t line, struct instant now);
+bool operate_is_ahead(const struct core *core, const struct line *line, struct instant now);
 int64_t operate_next_ms(const struct core *core, const struct line *line, struct instant now); /* steady */
 
 void orders_copy_text(char *to, size_t room, const char *from); /* cut; NULL: none */

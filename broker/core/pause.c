@@ -400,6 +400,7 @@ static void lift(struct core *core, uint32_t slot, struct instant now, struct ef
     index_remove(&core->by_pause, slot);
     turn_mark(core, pause->change.id);
     wall_timer(core, WALL_PAUSE, slot, TIME_NEVER);
+    mono_timer(core, MONO_PAUSE, slot, TIME_NEVER);
     pause->change.over = true;
     pause_record(core, &pause->change, true, now, out);
     apply(core, &pause->change, -1, now, out);
@@ -434,6 +435,15 @@ void pause_wake(struct core *core, uint32_t slot, struct instant now, struct eff
 {
     assert(core->pauses[slot].used);
     lift(core, slot, now, out);
+}
+
+void pauses_back(struct core *core, struct instant now)
+{
+    for (uint32_t p = 1; p < core->pauses_end; p++) {
+        const struct change_pause *pause = &core->pauses[p].change;
+        if (core->pauses[p].used && pause->until_ms != 0 && pause->since_ms > now.wall_ms)
+            mono_timer(core, MONO_PAUSE, p, now.mono_ms + pause->until_ms - pause->since_ms);
+    }
 }
 
 void pause_restore(struct core *core, const struct change_pause *change, bool past)

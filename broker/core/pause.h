@@ -18,7 +18,10 @@ uint64_t pause_lay(struct core *core, uint64_t line, const char *reason, const c
 /* If it lies there. */
 void pause_lift(struct core *core, uint64_t line, uint64_t id, struct instant now, struct effects *out);
 void index_pauses(struct core *core, uint32_t *heads, uint32_t heads_max);
-void pause_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out); /* WALL_PAUSE */
+void pause_wake(struct core *core, uint32_t slot, struct instant now, struct effects *out); /* WALL_PAUSE, MONO_PAUSE */
+/* The wall clock went back: what was laid at a moment that lies ahead now ends when its time has gone by on the steady
+ * clock, if its end as told does not come first. It may be this clock that is wrong, so that end stays. */
+void pauses_back(struct core *core, struct instant now);
 /* Writes CHANGE_PAUSE; `news`: it began or ended just now, which followers hear of. */
 void pause_record(struct core *core, const struct change_pause *pause, bool news, struct instant now,
                   struct effects *out);

@@ -194,6 +194,7 @@ struct line {
 struct orders { /* see operate.h */
     struct change_orders change;
     bool used; /* there is a record of it */
+    int64_t word_ends_ms; /* steady: at the latest (operate_back()); 0: not known */
     /* of the drain, since the start of the broker */
     bool opened;
     bool replaced; /* by `replace`: all that were to leave have, and their jobs are still to say so */
@@ -400,6 +401,7 @@ enum mono_timer {
     MONO_RECONSIDER, /* conversations that wait by rules that have changed */
     MONO_ERASE,     /* jobs of a recipient who is erased (erase.h) */
     MONO_JUMP,      /* what was noted while the wall clock was ahead (jump.h) */
+    MONO_PAUSE,     /* a pause that was laid then ends */
     MONO_KINDS
 };
 

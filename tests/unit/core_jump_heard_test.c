@@ -104,6 +104,137 @@ START_TEST(a_chat_that_turns_healthy_is_heard_after_a_restart)
 }
 END_TEST
 
+/* ---- what an operator said ---- */
+
+#define HOUR_MS INT64_C(3600000)
+
+static void minutes(int64_t count)
+{
+    rig->now.wall_ms += count * 60000;
+    rig->now.mono_ms += count * 60000;
+    rig_tick(rig);
+}
+
+static void pause_for_an_hour(void)
+{
+    ck_assert_uint_ne(rig_pause(rig, PAUSE_LINE, RIG_LINE, HOUR_MS), 0);
+}
+
+static bool is_paused(void)
+{
+    const struct change_pause *pause = NULL;
+    return core_pauses_on(rig->core, PAUSE_LINE, RIG_LINE, &pause, 1) > 0;
+}
+
+static void ck_paused_for_an_hour(void)
+{
+    minutes(59);
+    ck_assert(is_paused());
+    minutes(2);
+    ck_assert(!is_paused());
+}
+
+START_TEST(a_pause_ends_when_its_time_has_gone_by)
+{
+    begin_with(CONF, 1);
+    jump(YEAR_MS);
+    pause_for_an_hour();
+    jump(-YEAR_MS);
+    ck_paused_for_an_hour();
+}
+END_TEST
+
+START_TEST(a_pause_ends_when_its_time_has_gone_by_since_a_restart)
+{
+    begin_with(CONF, 1);
+    jump(YEAR_MS);
+    pause_for_an_hour();
+    rig->now.wall_ms -= YEAR_MS;
+    rig_restart(rig, 100);
+    ck_paused_for_an_hour();
+}
+END_TEST
+
+START_TEST(a_pause_without_an_end_has_none)
+{
+    begin_with(CONF, 1);
+    jump(YEAR_MS);
+    ck_assert_uint_ne(rig_pause(rig, PAUSE_LINE, RIG_LINE, 0), 0);
+    jump(-YEAR_MS);
+    minutes(1000);
+    ck_assert(is_paused());
+}
+END_TEST
+
+/* It was the clock after the jump that was wrong, and it is right again. */
+START_TEST(a_pause_does_not_end_early_if_the_clock_was_behind_for_a_while)
+{
+    begin_with(CONF, 1);
+    pause_for_an_hour();
+    jump(-YEAR_MS);
+    rig_pass(rig, 1000);
+    rig_restart(rig, 100);
+    rig->now.wall_ms += YEAR_MS;
+    ck_paused_for_an_hour();
+}
+END_TEST
+
+static void word(enum reputation status)
+{
+    const struct core_word word = {.token = 1, .line = RIG_LINE, .status = status, .for_ms = HOUR_MS, .reason = "r",
+                                   .by = "b", .may_better = true};
+    core_reputation(rig->core, &word, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(answered(), CODE_NONE);
+}
+
+static void ck_word_for_an_hour(void)
+{
+    minutes(59);
+    rig_poll_all(rig, 1, REPUTATION_CRITICAL);
+    ck_assert_int_ne(rig_line(rig, 0).gate, GATE_CLOSED);
+    minutes(2);
+    rig_poll_all(rig, 1, REPUTATION_CRITICAL);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+}
+
+START_TEST(a_better_word_ends_when_its_time_has_gone_by)
+{
+    begin_with(CONF, 1);
+    told(REPUTATION_CRITICAL);
+    jump(YEAR_MS);
+    word(REPUTATION_HEALTHY);
+    jump(-YEAR_MS);
+    ck_word_for_an_hour();
+}
+END_TEST
+
+START_TEST(a_better_word_ends_when_its_time_has_gone_by_since_a_restart)
+{
+    begin_with(CONF, 1);
+    told(REPUTATION_CRITICAL);
+    jump(YEAR_MS);
+    word(REPUTATION_HEALTHY);
+    rig->now.wall_ms -= YEAR_MS;
+    rig_restart(rig, 100);
+    ck_word_for_an_hour();
+}
+END_TEST
+
+/* And one that is said anew counts from then on. */
+START_TEST(a_word_said_after_the_clock_went_back_lasts_as_long_as_it_says)
+{
+    begin_with(CONF, 1);
+    told(REPUTATION_CRITICAL);
+    jump(YEAR_MS);
+    word(REPUTATION_HEALTHY);
+    jump(-YEAR_MS);
+    minutes(30);
+    word(REPUTATION_HEALTHY);
+    ck_word_for_an_hour();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -112,6 +243,13 @@ int main(void)
         a_webhook_closes_a_line_after_a_restart,
         a_chat_that_turns_critical_is_heard,
         a_chat_that_turns_healthy_is_heard_after_a_restart,
+        a_pause_ends_when_its_time_has_gone_by,
+        a_pause_ends_when_its_time_has_gone_by_since_a_restart,
+        a_pause_without_an_end_has_none,
+        a_pause_does_not_end_early_if_the_clock_was_behind_for_a_while,
+        a_better_word_ends_when_its_time_has_gone_by,
+        a_better_word_ends_when_its_time_has_gone_by_since_a_restart,
+        a_word_said_after_the_clock_went_back_lasts_as_long_as_it_says,
     };
     return run_suite("core_jump_heard", tests, sizeof tests / sizeof *tests);
 }
