@@ -7,6 +7,7 @@
 #include "broker/core/job.h"
 #include "broker/core/line.h"
 #include "broker/core/operate.h"
+#include "broker/core/pair.h"
 #include "broker/core/pause.h"
 #include "broker/core/settle.h"
 #include "broker/core/turns.h"
@@ -30,10 +31,13 @@ static void budgets_back(struct change_line *known, int64_t bucket)
     budget_back(&known->away, bucket);
 }
 
-void jump_replayed(struct core *core, int64_t wall_ms)
+void jump_replayed(struct core *core, int64_t from_ms, int64_t to_ms)
 {
-    for (uint32_t l = 0; l < core->line_count; l++)
-        budgets_back(&core->lines[l].known, wall_ms / BUDGET_BUCKET_MS);
+    bool by_a_day = from_ms - to_ms > BUDGET_BUCKETS * BUDGET_BUCKET_MS; /* more than budgets remember */
+    if (from_ms - to_ms > BACK_MS)
+        pairs_back(core, to_ms);
+    for (uint32_t l = 0; by_a_day && l < core->line_count; l++)
+        budgets_back(&core->lines[l].known, to_ms / BUDGET_BUCKET_MS);
 }
 
 static void line_back(struct core *core, uint32_t at, struct instant now)
@@ -96,6 +100,7 @@ static void begin(struct core *core, struct instant now)
 {
     for (uint32_t l = 0; l < core->line_count; l++)
         line_back(core, l, now);
+    pairs_back(core, now.wall_ms);
     pauses_back(core, now);
     core->jump_at = 1;
     mono_timer(core, MONO_JUMP, 0, now.mono_ms);

@@ -11,8 +11,8 @@
 
 /* With each tick: has the wall clock gone back against the steady one, by more than a minute? */
 void jump_notice(struct core *core, struct instant now);
-/* While replaying: by then it had gone back to that moment, by more than budgets remember. */
-void jump_replayed(struct core *core, int64_t wall_ms);
+/* While replaying: it was that late, and then that late. */
+void jump_replayed(struct core *core, int64_t from_ms, int64_t to_ms);
 /* After a restart, before which it may have. */
 void jump_restored(struct core *core, struct instant now);
 /* A slice of looking at lines, conversations and jobs (MONO_JUMP). */

@@ -184,6 +184,23 @@ void pair_forget(struct core *core, uint32_t at)
     index_insert(&core->by_pair, slot);
 }
 
+static void back(struct pair_minute *pair, int64_t bucket)
+{
+    const struct pair_minute before = *pair;
+    for (int64_t ago = 0; ago < PAIR_BUCKETS && ago <= bucket; ago++)
+        pair->count[(bucket - ago) % PAIR_BUCKETS] = before.count[(before.newest - ago) % PAIR_BUCKETS];
+    pair->newest = bucket;
+}
+
+void pairs_back(struct core *core, int64_t wall_ms)
+{
+    for (uint32_t slot = 1; slot <= core->pairs_used; slot++)
+        if (core->pairs[slot].newest > bucket_of(wall_ms))
+            back(&core->pairs[slot], bucket_of(wall_ms));
+    if (core->pairs_lost_ms > wall_ms)
+        core->pairs_lost_ms = wall_ms;
+}
+
 void pair_restore(struct core *core, uint32_t at, int64_t at_ms)
 {
     if (core->conversations[at].last_out != 0)

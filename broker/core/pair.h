@@ -25,5 +25,7 @@ void pair_return(struct core *core, uint32_t conversation);
 void pair_forget(struct core *core, uint32_t conversation);
 /* While replaying, in any order, before conversation.last_out is told: a try was leased then. */
 void pair_restore(struct core *core, uint32_t conversation, int64_t at_ms);
+/* The wall clock went back to that moment: what counts at a later one counts now. */
+void pairs_back(struct core *core, int64_t wall_ms);
 
 #endif

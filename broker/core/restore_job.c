@@ -120,6 +120,9 @@ static struct job *restored(struct core *core, uint64_t number)
 static void restore_out(struct core *core, uint32_t at, int64_t at_ms)
 {
     struct conversation *conversation = &core->conversations[at];
+    int64_t latest_ms = core->tries_ms + BUDGET_BUCKETS * BUDGET_BUCKET_MS; /* as in bucket_now() */
+    if (core->tries_ms > 0 && moment_ms(conversation->last_out) > latest_ms)
+        conversation->last_out = moment_of(core->tries_ms);
     pair_restore(core, at, at_ms);
     if (moment_of(at_ms) > conversation->last_out)
         conversation->last_out = moment_of(at_ms);
@@ -130,9 +133,8 @@ static void restore_out(struct core *core, uint32_t at, int64_t at_ms)
 static int64_t bucket_now(struct core *core, int64_t bucket, const struct event_mark *event)
 {
     bool later = event->seq > core->tries_seq && event->at_ms > 0;
-    if (later && core->tries_ms - event->at_ms > BUDGET_BUCKETS * BUDGET_BUCKET_MS)
-        jump_replayed(core, event->at_ms);
     if (later) {
+        jump_replayed(core, core->tries_ms, event->at_ms);
         core->tries_seq = event->seq;
         core->tries_ms = event->at_ms;
     }

@@ -200,6 +200,63 @@ START_TEST(recipients_written_to_in_a_wrong_year_are_spent_for_an_hour_only)
 }
 END_TEST
 
+#define PAIR_CONF                                                                                                    \
+    POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, daily_messages: 0, distinct_recipients_per_hour: 0, " \
+                "pair_per_min: 5, daily_growth_factor: 0")
+
+/* Sends to conversation 1 that go out, of as many as may go within this time, one a second. */
+static unsigned sent_within(int seconds)
+{
+    unsigned sent = 0;
+    for (int s = 0; s < seconds; s++) {
+        rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        sent += next_sent() != 0;
+        rig_pass(rig, 1000);
+    }
+    return sent;
+}
+
+START_TEST(the_pair_limit_counts_what_was_sent_in_a_wrong_year_and_what_comes)
+{
+    begin_ahead(PAIR_CONF);
+    ck_assert_uint_eq(sent_within(2), 2);
+    jump(-YEAR_MS);
+    ck_assert_uint_eq(sent_within(30), 3);
+}
+END_TEST
+
+START_TEST(the_pair_limit_holds_over_a_restart_after_a_wrong_year)
+{
+    begin_ahead(PAIR_CONF);
+    ck_assert_uint_eq(sent_within(2), 2);
+    rig->now.wall_ms -= YEAR_MS;
+    rig_restart(rig, 100);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 2, 8);
+    ck_assert_uint_le(sent_within(30), 5);
+}
+END_TEST
+
+static void ck_pair_holds_over_a_restart(int in_wrong_year)
+{
+    begin_ahead(PAIR_CONF);
+    ck_assert_uint_eq(sent_within(in_wrong_year), (unsigned)in_wrong_year);
+    jump(-YEAR_MS);
+    rig_pass(rig, 70000);
+    ck_assert_uint_eq(sent_within(5), 5);
+    rig_restart(rig, 100);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 2, 8);
+    ck_assert_uint_eq(sent_within(30), 0);
+}
+
+START_TEST(the_pair_limit_counts_over_a_restart_what_was_sent_after_a_wrong_year)
+{
+    ck_pair_holds_over_a_restart(1); /* which takes no entry in the table */
+    ck_pair_holds_over_a_restart(2);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -213,6 +270,9 @@ int main(void)
         what_is_spent_after_the_clock_went_back_is_known_to_a_restart,
         a_cadence_of_a_wrong_year_is_brought_back_by_a_restart_though_tries_came_since,
         recipients_written_to_in_a_wrong_year_are_spent_for_an_hour_only,
+        the_pair_limit_counts_what_was_sent_in_a_wrong_year_and_what_comes,
+        the_pair_limit_holds_over_a_restart_after_a_wrong_year,
+        the_pair_limit_counts_over_a_restart_what_was_sent_after_a_wrong_year,
     };
     return run_suite("core_jump", tests, sizeof tests / sizeof *tests);
 }
