@@ -97,6 +97,20 @@ void budget_back(struct budget_window *window, int64_t bucket)
     window->newest = bucket;
 }
 
+void budget_gather(struct budget_window *window, int64_t bucket)
+{
+    unsigned ahead = 0;
+    if (window->newest <= bucket)
+        return;
+    for (int64_t b = window->newest; b > bucket && b > window->newest - BUDGET_BUCKETS; b--) {
+        ahead += window->count[b % BUDGET_BUCKETS];
+        window->count[b % BUDGET_BUCKETS] = 0;
+    }
+    window->sum -= ahead;
+    window->newest = bucket;
+    budget_add_many(window, bucket * BUDGET_BUCKET_MS, ahead);
+}
+
 /* ---- the line's own level ---- */
 
 static unsigned day_sum(const struct line *line, int64_t day)
@@ -214,11 +228,16 @@ static bool within_the_hour(const struct conversation *conversation, struct inst
     return conversation->last_out != 0 && out_bucket(conversation) + HOUR_BUCKETS > now.wall_ms / BUDGET_BUCKET_MS;
 }
 
-static void count_recipient(struct core *core, const struct conversation *conversation, int delta)
+static void count_recipient(struct core *core, const struct conversation *conversation, int delta, int64_t latest)
 {
     int64_t bucket = out_bucket(conversation);
-    if ((conversation->flags & CONVERSATION_BOUND) != 0 && conversation->last_out != 0)
-        budget_add(&core->lines[conversation->line].recipients, bucket * BUDGET_BUCKET_MS, delta, bucket);
+    if ((conversation->flags & CONVERSATION_BOUND) == 0 || conversation->last_out == 0)
+        return;
+    struct budget_window *window = &core->lines[conversation->line].recipients;
+    bucket = bucket < latest ? bucket : latest;
+    if (delta < 0 && bucket > window->newest) /* the clock went back, and what counted then was gathered there */
+        bucket = window->newest;
+    budget_add(window, bucket * BUDGET_BUCKET_MS, delta, bucket);
 }
 
 /* A line that is beyond its limit (lowered, or counted too high by a restart) lets nobody pass for free. */
@@ -234,14 +253,14 @@ bool recipient_is_spent(const struct core *core, const struct conversation *conv
 
 void recipient_set_out(struct core *core, struct conversation *conversation, uint32_t moment)
 {
-    count_recipient(core, conversation, -1);
+    count_recipient(core, conversation, -1, INT64_MAX);
     conversation->last_out = moment & 0x3FFFFFFF;
-    count_recipient(core, conversation, 1);
+    count_recipient(core, conversation, 1, INT64_MAX);
 }
 
 void recipient_arrives(struct core *core, const struct conversation *conversation)
 {
-    count_recipient(core, conversation, 1);
+    count_recipient(core, conversation, 1, INT64_MAX);
 }
 
 void recipient_leaves(struct core *core, const struct conversation *conversation, struct instant now,
@@ -254,11 +273,14 @@ void recipient_leaves(struct core *core, const struct conversation *conversation
     line_record(core, conversation->line, now, out);
 }
 
-void recipients_restore(struct core *core)
+void recipients_restore(struct core *core, struct instant now)
 {
-    for (uint32_t l = 0; l < core->line_count; l++)
+    int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS; /* none lies later, unless the clock went back (jump.h) */
+    for (uint32_t l = 0; l < core->line_count; l++) {
         core->lines[l].recipients = core->lines[l].known.away;
+        budget_gather(&core->lines[l].recipients, bucket);
+    }
     for (uint32_t at = 1; at <= core->conversations_used; at++)
         if (core->conversations[at].key != 0)
-            count_recipient(core, &core->conversations[at], 1);
+            count_recipient(core, &core->conversations[at], 1, bucket);
 }

@@ -22,8 +22,8 @@ static void spend(struct core *core, struct lease *lease, uint32_t at, struct in
     if (lease->placed)
         budget_add(&line->known.fresh, now.wall_ms, 1, lease->bucket);
     pair_spend(core, at, now);
-    lease->last_out = conversation->last_out;
     lease->out = moment_of(now.wall_ms);
+    lease->last_out = conversation->last_out < lease->out ? (uint32_t)conversation->last_out : lease->out; /* jump.h */
     recipient_set_out(core, conversation, lease->out);
     pace_spend(core, line, now);
 }

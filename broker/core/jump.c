@@ -45,7 +45,7 @@ static void line_back(struct core *core, uint32_t at, struct instant now)
     struct change_line *known = &core->lines[at].known;
     int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
     budgets_back(known, bucket);
-    budget_back(&core->lines[at].recipients, bucket);
+    budget_gather(&core->lines[at].recipients, bucket); /* as conversation_back() does with who they are */
     known->day = not_after(known->day, now.wall_ms / LEVEL_DAY_MS);
     known->ramp_until_ms = not_after(known->ramp_until_ms, now.wall_ms + ramp_step_ms(core, &core->lines[at]));
     known->flagged_at_ms = not_after(known->flagged_at_ms, now.wall_ms);

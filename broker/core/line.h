@@ -92,6 +92,8 @@ void budget_restore(struct budget_window *window, int64_t bucket, uint16_t count
 void budget_merge(struct budget_window *window, const struct budget_window *other); /* the same for all of them */
 /* The clock went back: what it counted later than `bucket` counts as if it had been spent until now. */
 void budget_back(struct budget_window *window, int64_t bucket);
+/* The same, but all of that counts in `bucket` and the rest where it is, as moments are brought back that lie ahead. */
+void budget_gather(struct budget_window *window, int64_t bucket);
 /* For all budgets of a line, which are all but BUDGET_PAIR. */
 bool budget_left(const struct core *core, const struct line *line, enum budget budget, struct instant now);
 struct budget_state budget_state(const struct core *core, const struct line *line, enum budget budget,
@@ -115,7 +117,7 @@ void recipient_arrives(struct core *core, const struct conversation *conversatio
 void recipient_leaves(struct core *core, const struct conversation *conversation, struct instant now,
                       struct effects *out);
 /* At a start: who was written to within the hour follows from the conversations themselves, and those that left. */
-void recipients_restore(struct core *core);
+void recipients_restore(struct core *core, struct instant now);
 
 /* ---- backlog (line.c): jobs that wait, by line, pool and class ---- */
 void backlog_add(struct core *core, uint32_t job);

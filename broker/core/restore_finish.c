@@ -310,7 +310,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     wake_lines(core, now);
     find_homes(core);
     backup_doubt(core, now);
-    recipients_restore(core);
+    recipients_restore(core, now);
     leases_restored(core, now);
     link_jobs(core, now);
     time_pauses(core);

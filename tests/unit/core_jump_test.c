@@ -200,6 +200,61 @@ START_TEST(recipients_written_to_in_a_wrong_year_are_spent_for_an_hour_only)
 }
 END_TEST
 
+#define RECIPIENTS_CONF                                                                                              \
+    POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, daily_messages: 0, "                                  \
+                "distinct_recipients_per_hour: 100, daily_growth_factor: 0")
+
+static void send_to_twenty(void)
+{
+    for (uint64_t conversation = 1; conversation <= 20; conversation++) {
+        rig_send(rig, conversation, CLASS_REPLY);
+        ck_assert_uint_ne(next_sent(), 0);
+    }
+}
+
+static void minutes(int count)
+{
+    for (int minute = 0; minute < count; minute++) {
+        rig_pass(rig, 60000);
+        rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    }
+}
+
+START_TEST(recipients_who_are_written_to_again_after_a_clock_went_back_are_spent_for_an_hour)
+{
+    begin_with(RECIPIENTS_CONF, 1);
+    rig_worker(rig, 1, 8);
+    send_to_twenty();
+    minutes(50);
+    rig_send(rig, 100, CLASS_REPLY);
+    ck_assert_uint_ne(next_sent(), 0);
+    jump(-7200000);
+    rig_pass(rig, 1000);
+    send_to_twenty();
+    minutes(30);
+    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 21);
+    minutes(45);
+    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 0);
+}
+END_TEST
+
+START_TEST(a_restart_knows_the_recipients_of_both_years)
+{
+    begin_with(RECIPIENTS_CONF, 1);
+    rig_worker(rig, 1, 8);
+    send_to_twenty();
+    jump(YEAR_MS);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+    rig_send(rig, 100, CLASS_REPLY);
+    ck_assert_uint_ne(next_sent(), 0);
+    rig->now.wall_ms -= YEAR_MS;
+    rig_restart(rig, 100);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 21);
+}
+END_TEST
+
 #define PAIR_CONF                                                                                                    \
     POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, daily_messages: 0, distinct_recipients_per_hour: 0, " \
                 "pair_per_min: 5, daily_growth_factor: 0")
@@ -270,6 +325,8 @@ int main(void)
         what_is_spent_after_the_clock_went_back_is_known_to_a_restart,
         a_cadence_of_a_wrong_year_is_brought_back_by_a_restart_though_tries_came_since,
         recipients_written_to_in_a_wrong_year_are_spent_for_an_hour_only,
+        recipients_who_are_written_to_again_after_a_clock_went_back_are_spent_for_an_hour,
+        a_restart_knows_the_recipients_of_both_years,
         the_pair_limit_counts_what_was_sent_in_a_wrong_year_and_what_comes,
         the_pair_limit_holds_over_a_restart_after_a_wrong_year,
         the_pair_limit_counts_over_a_restart_what_was_sent_after_a_wrong_year,
