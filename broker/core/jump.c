@@ -72,6 +72,12 @@ static void conversation_back(struct core *core, uint32_t at, struct instant now
         conversation_settle(core, at, now);
 }
 
+static void suppressed_back(struct core *core, uint32_t slot, struct instant now)
+{
+    struct suppressed *suppressed = &core->suppressed[slot];
+    suppressed->since_ms = not_after(suppressed->since_ms, now.wall_ms); /* else no word of theirs is later */
+}
+
 /* The longest that a job may wait for its next try. */
 static int64_t longest_wait_ms(const struct core *core, const struct job *job)
 {
@@ -148,20 +154,29 @@ void jump_restored(struct core *core, struct instant now)
         ahead = line_is_ahead(core, &core->lines[l], now);
     for (uint32_t c = 1; c <= core->conversations_used && !ahead; c++)
         ahead = conversation_is_ahead(&core->conversations[c], now);
+    for (uint32_t slot = 1; slot <= core->suppressed_used && !ahead; slot++)
+        ahead = is_ahead(core->suppressed[slot].since_ms, now);
     for (uint32_t slot = 1; slot <= core->jobs_used && !ahead; slot++)
         ahead = job_is_ahead(core, &core->jobs[slot], now);
     if (ahead)
         begin(core, now);
 }
 
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
 void jump_slice(struct core *core, struct instant now)
 {
-    uint32_t last = core->conversations_used > core->jobs_used ? core->conversations_used : core->jobs_used;
+    uint32_t last = larger(core->suppressed_used, larger(core->conversations_used, core->jobs_used));
     for (unsigned looked = 0; core->jump_at <= last && looked < SLICE_LOOK; core->jump_at++, looked++) {
         if (core->jump_at <= core->jobs_used)
             job_back(core, core->jump_at, now);
         if (core->jump_at <= core->conversations_used)
             conversation_back(core, core->jump_at, now);
+        if (core->jump_at <= core->suppressed_used)
+            suppressed_back(core, core->jump_at, now);
     }
     if (core->jump_at <= last) {
         mono_timer(core, MONO_JUMP, 0, now.mono_ms + SLICE_GAP_MS);

@@ -453,7 +453,7 @@ struct core {
     struct zone zones[ZONES_MAX + 1]; /* slot 0: not known */
     unsigned zones_used;
     int64_t wall_off_ms; /* wall clock less steady clock, as of the last tick */
-    uint32_t jump_at;    /* the next of jobs and conversations to be looked at (jump.h) */
+    uint32_t jump_at;    /* the next of jobs, conversations and the suppressed to be looked at (jump.h) */
     uint32_t purge_left, purge_at;  /* jobs still to be looked at (purge.h); the last one that was */
 
     struct line *lines;

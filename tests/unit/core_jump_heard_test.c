@@ -104,6 +104,71 @@ START_TEST(a_chat_that_turns_healthy_is_heard_after_a_restart)
 }
 END_TEST
 
+/* ---- what a recipient said ---- */
+
+#define OF_ONE UINT64_C(1000001) /* the recipient of conversation 1 */
+
+static void refused_as_opted_out_in_that_year(void)
+{
+    begin_with(CONF, 1);
+    jump(YEAR_MS);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+    send_known(0, 1, CLASS_TRANSACTIONAL);
+    struct effect job = leased();
+    struct core_result result = rig_result(&job, OUTCOME_REJECTED);
+    result.suppress = SUPPRESS_OPTED_OUT;
+    result.recipient = OF_ONE;
+    rig_answer(rig, &result);
+}
+
+static void recipient_writes(int64_t at_ms)
+{
+    struct core_message_fact fact = {.token = 3, .event = 9000 + rig->polls, .what = MESSAGE_RECEIVED, .chat_hash = 3,
+                                     .inbound = true, .recipient = OF_ONE, .line = RIG_LINE, .at_ms = at_ms};
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static enum code code_of_next(void)
+{
+    struct core_enqueue next = job_known(0, 1, CLASS_TRANSACTIONAL);
+    return rig_enqueue(rig, &next).code;
+}
+
+START_TEST(a_recipient_lifts_an_opt_out)
+{
+    refused_as_opted_out_in_that_year();
+    jump(-YEAR_MS);
+    ck_assert_int_eq(code_of_next(), CODE_OPTED_OUT);
+    rig_pass(rig, 1000);
+    recipient_writes(rig->now.wall_ms);
+    ck_assert_int_eq(code_of_next(), CODE_NONE);
+}
+END_TEST
+
+START_TEST(a_recipient_lifts_an_opt_out_after_a_restart)
+{
+    refused_as_opted_out_in_that_year();
+    rig->now.wall_ms -= YEAR_MS;
+    rig_restart(rig, 100);
+    rig_pass(rig, 1000);
+    recipient_writes(rig->now.wall_ms);
+    ck_assert_int_eq(code_of_next(), CODE_NONE);
+}
+END_TEST
+
+/* It was written before, and comes late. */
+START_TEST(an_opt_out_is_not_lifted_by_what_was_written_before_it)
+{
+    refused_as_opted_out_in_that_year();
+    jump(-YEAR_MS);
+    rig_pass(rig, 1000);
+    recipient_writes(rig->now.wall_ms - 3600000);
+    ck_assert_int_eq(code_of_next(), CODE_OPTED_OUT);
+}
+END_TEST
+
 /* ---- what an operator said ---- */
 
 #define HOUR_MS INT64_C(3600000)
@@ -243,6 +308,9 @@ int main(void)
         a_webhook_closes_a_line_after_a_restart,
         a_chat_that_turns_critical_is_heard,
         a_chat_that_turns_healthy_is_heard_after_a_restart,
+        a_recipient_lifts_an_opt_out,
+        a_recipient_lifts_an_opt_out_after_a_restart,
+        an_opt_out_is_not_lifted_by_what_was_written_before_it,
         a_pause_ends_when_its_time_has_gone_by,
         a_pause_ends_when_its_time_has_gone_by_since_a_restart,
         a_pause_without_an_end_has_none,
