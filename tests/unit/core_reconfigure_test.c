@@ -455,6 +455,21 @@ START_TEST(a_line_from_another_pool_has_its_part_of_the_new_conversations_at_onc
 }
 END_TEST
 
+START_TEST(what_lives_on_another_account_s_line_does_not_wait_for_its_own_account_s_key)
+{
+    leave_behind(LEFT_BEHIND("default", "other"));
+    struct core_poll refused = {.account = 0, .poll = ++rig->polls, .key_refused = true};
+    core_poll_ended(rig->core, &refused, rig->now, &rig->out);
+    core_worker_gone(rig->core, 1, rig->now, &rig->out);
+    rig_keep(rig);
+    uint64_t waits = enqueue("a", 1).number;
+    ck_job(waits, JOB_QUEUED, REASON_NO_WORKER);
+    rig_worker(rig, 2, 64);
+    rig_tick(rig);
+    ck_assert(is_leased(waits));
+}
+END_TEST
+
 START_TEST(pauses_stay_where_they_are)
 {
     begin(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 2);
@@ -575,6 +590,7 @@ int main(void)
         a_pause_calls_back_what_is_under_way_on_lines_that_are_another_s_now,
         a_pool_that_comes_to_a_paused_account_calls_back_what_it_has_on_another_pool_s_line,
         what_lives_on_another_account_s_line_waits_for_that_account_s_key,
+        what_lives_on_another_account_s_line_does_not_wait_for_its_own_account_s_key,
         a_pool_whose_last_line_leaves_has_no_healthy_line_and_no_other_reason,
         a_line_from_another_pool_has_its_part_of_the_new_conversations_at_once,
         pauses_stay_where_they_are,
