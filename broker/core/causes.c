@@ -108,9 +108,11 @@ static void add_budgets(struct causes *causes, const struct line *line, const bo
             add_verdict(causes, decide_spent(causes->core, line, budget, causes->now));
 }
 
-static void add_no_worker(struct causes *causes, uint32_t pool)
+/* For a job of that pool; NO_POOL: of the line's own. */
+static void add_no_worker(struct causes *causes, const struct line *line, uint32_t pool)
 {
-    if (pool != NO_POOL && !turns_can_lease(causes->core, pool))
+    uint32_t there = line_has_pool(line) ? line->pool : pool;
+    if (there != NO_POOL && !turns_can_lease(causes->core, there, pool == NO_POOL ? there : pool))
         add(causes, REASON_NO_WORKER, 0);
 }
 
@@ -130,7 +132,7 @@ size_t core_line_causes(const struct core *core, size_t at, struct instant now, 
     if (silent) /* an unknown word, or nothing heard for stale_after_ms */
         add(&causes, REASON_PACE, 0);
     add_verdict(&causes, decide_limit(core, line, now));
-    add_no_worker(&causes, line->pool);
+    add_no_worker(&causes, line, NO_POOL);
     return causes.count;
 }
 
@@ -238,7 +240,7 @@ bool core_job_causes(const struct core *core, uint64_t number, size_t line_at, s
     if (wait.reason != REASON_CONVERSATION_CRITICAL)
         add_chat(&causes, &wait);
     add_line(&causes, conversation, job, line);
-    add_no_worker(&causes, conversation->pool);
+    add_no_worker(&causes, line, conversation->pool);
     *count = causes.count;
     return true;
 }

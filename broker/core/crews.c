@@ -69,8 +69,7 @@ void crew_ring_remove(struct core *core, uint32_t w)
 
 uint32_t crew_next_worker(const struct core *core, uint32_t line_pool, uint32_t pool)
 {
-    uint64_t free = core->lanes[core->pools[line_pool].lane].crews & core->lanes[core->pools[pool].lane].crews &
-                    core->crews_free;
+    uint64_t free = crews_of_both(core, line_pool, pool) & core->crews_free;
     for (uint32_t c = CREWS_MAX; c-- > 0;) /* crew 0, which may do all, comes last */
         if ((free & bit(c)) != 0)
             return core->crews[c].ring;

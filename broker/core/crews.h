@@ -17,14 +17,21 @@ bool crew_has_pool(const struct core *core, uint32_t crew, uint32_t pool);
 /* A worker with a free slot of the crew, in turn; NOBODY: none. */
 void crew_ring_add(struct core *core, uint32_t worker);
 void crew_ring_remove(struct core *core, uint32_t worker);
-/* Who takes the next lease on a line of that pool for a conversation of the other one (mostly the same; a line may have
- * been given to another pool since): those who can do least else first. NOBODY: no one is free. */
+/* Who takes the next lease on a line of that pool for a conversation of the other one (crews_of_both()): those who can
+ * do least else first. NOBODY: no one is free. */
 uint32_t crew_next_worker(const struct core *core, uint32_t line_pool, uint32_t pool);
 /* It had its turn. */
 void crew_ring_turn(struct core *core, uint32_t crew);
 
 /* Sorts pools into lanes anew: pools were added, too. False: there would be too many lanes, nothing changed. */
 bool lanes_sort(struct core *core);
+
+/* Those that may be given leases on a line of that pool for a conversation of the other one: mostly the same, but a line
+ * may have been given to another pool since. */
+static inline uint64_t crews_of_both(const struct core *core, uint32_t line_pool, uint32_t pool)
+{
+    return core->lanes[core->pools[line_pool].lane].crews & core->lanes[core->pools[pool].lane].crews;
+}
 
 /* Is a worker free for that pool? */
 static inline bool pool_has_free_worker(const struct core *core, uint32_t pool)

@@ -235,7 +235,8 @@ static struct verdict judge(const struct core *core, const struct job *job, cons
         return verdict;
     if (waits)
         return because_until(REASON_RATE_LIMITED, job_due_ms(job));
-    return because(turns_can_lease(core, conversation->pool) ? REASON_NONE : REASON_NO_WORKER);
+    uint32_t there = conversation_line_pool(core, conversation);
+    return because(turns_can_lease(core, there, conversation->pool) ? REASON_NONE : REASON_NO_WORKER);
 }
 
 static bool is_live(const struct job *job)

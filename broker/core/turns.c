@@ -421,9 +421,9 @@ static bool lease_is_free(const struct core *core)
     return room && !core->ending;
 }
 
-bool turns_can_lease(const struct core *core, uint32_t pool)
+bool turns_can_lease(const struct core *core, uint32_t line_pool, uint32_t pool)
 {
-    return pool_has_free_worker(core, pool) && lease_is_free(core);
+    return (crews_of_both(core, line_pool, pool) & core->crews_free) != 0 && lease_is_free(core);
 }
 
 bool turns_wait(const struct core *core)

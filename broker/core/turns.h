@@ -15,7 +15,8 @@ void turns_touch_pool(struct core *core, uint32_t pool);
 /* Before the line leaves its pool. */
 void turns_forget_line(struct core *core, uint32_t line);
 
-bool turns_can_lease(const struct core *core, uint32_t pool); /* a worker is free for that pool */
+/* A worker is free for a conversation of that pool on a line of the other one (crews_of_both()). */
+bool turns_can_lease(const struct core *core, uint32_t line_pool, uint32_t pool);
 /* Somebody can send now, and a worker is free for it. */
 bool turns_wait(const struct core *core);
 /* Grants leases while that is so and there is room. */

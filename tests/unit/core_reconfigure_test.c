@@ -198,11 +198,18 @@ START_TEST(a_conversation_left_on_another_pools_line_is_for_workers_of_both)
     ck_assert_int_eq(change_to(ACCOUNTS "pools:\n  a: {lines: [\"+12025550103\"]}\n"
                                         "  b: {lines: [\"+12025550100\", \"+12025550101\"]}\n" POLICY(0)),
                      ERR_NONE);
+    limited_worker(1, pool_of("a"));
     limited_worker(2, pool_of("b"));
     uint64_t of_a = enqueue("a", 1).number, of_b = enqueue("b", 2).number;
     rig_pass(rig, 5000);
     ck_assert(is_leased(of_b));
     ck_assert(!is_leased(of_a));
+    ck_job(of_a, JOB_QUEUED, REASON_NO_WORKER);
+    struct cause causes[CAUSES_MAX];
+    size_t count = 0;
+    ck_assert(core_job_causes(rig->core, of_a, 0, rig->now, causes, &count));
+    ck_assert_uint_eq(count, 1);
+    ck_assert_int_eq(causes[0].reason, REASON_NO_WORKER);
     rig_worker(rig, 9, 64);
     rig_pass(rig, 2000);
     ck_assert(is_leased(of_a));
