@@ -76,6 +76,17 @@ uint32_t crew_next_worker(const struct core *core, uint32_t line_pool, uint32_t 
     return NOBODY;
 }
 
+bool crews_have_worker(const struct core *core, uint32_t line_pool, uint32_t pool)
+{
+    uint64_t crews = crews_of_both(core, line_pool, pool);
+    for (uint32_t w = 1; w <= core->workers_used; w++) {
+        const struct worker *worker = &core->workers[w];
+        if (worker->used && !worker->leaving && (crews & bit(worker->crew)) != 0)
+            return true;
+    }
+    return false;
+}
+
 void crew_ring_turn(struct core *core, uint32_t crew)
 {
     struct crew *it = &core->crews[crew];

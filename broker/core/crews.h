@@ -20,6 +20,8 @@ void crew_ring_remove(struct core *core, uint32_t worker);
 /* Who takes the next lease on a line of that pool for a conversation of the other one (crews_of_both()): those who can
  * do least else first. NOBODY: no one is free. */
 uint32_t crew_next_worker(const struct core *core, uint32_t line_pool, uint32_t pool);
+/* Is there anybody for it, if busy now? One that leaves takes no more. */
+bool crews_have_worker(const struct core *core, uint32_t line_pool, uint32_t pool);
 /* It had its turn. */
 void crew_ring_turn(struct core *core, uint32_t crew);
 

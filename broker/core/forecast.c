@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/core/conversation.h"
+#include "broker/core/crews.h"
 #include "broker/core/decide.h"
 #include "broker/core/drain.h"
 #include "broker/core/flow.h"
@@ -55,9 +56,10 @@ static bool is_open_ended(struct forecast *forecast)
     }
 }
 
-static bool has_worker(const struct core *core, uint32_t pool)
+static bool has_worker(const struct core *core, const struct prospect *prospect)
 {
-    return core->lanes[core->pools[pool].lane].crews != 0;
+    bool away = prospect->line != NO_LINE && line_has_pool(&core->lines[prospect->line]);
+    return crews_have_worker(core, away ? core->lines[prospect->line].pool : prospect->pool, prospect->pool);
 }
 
 static double turns_per_job(const struct core *core, uint32_t pool, struct instant now)
@@ -277,7 +279,7 @@ static void begin(const struct core *core, const struct prospect *prospect, stru
         forecast_end(forecast, 0, prospect->alone);
         return;
     }
-    if (!has_worker(core, prospect->pool)) {
+    if (!has_worker(core, prospect)) {
         forecast_end(forecast, 0, REASON_NO_WORKER);
         return;
     }
@@ -406,7 +408,8 @@ int64_t core_drain_eta(const struct core *core, size_t at, int64_t pace_per_min,
         rested = rested || line->rested.queue[c].root != NOBODY;
     if (jobs == 0)
         return now.wall_ms;
-    if (!line_has_pool(line) || reason_holds(decide_line(core, line, now)) || !has_worker(core, line->pool))
+    bool held = reason_holds(decide_line(core, line, now));
+    if (held || !line_has_pool(line) || !crews_have_worker(core, line->pool, line->pool))
         return 0;
     struct forecast forecast = {.now = now,
                                 .job = {.pool = line->pool,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/core/core_forecast.h"
 #include "tests/unit/core_suite.h"
 
 #define POOLS_CONF                                                                                                   \
@@ -86,6 +87,47 @@ START_TEST(those_who_can_do_least_else_go_first)
     ck_assert_uint_eq(holder(second), 2);
     ck_assert_uint_eq(holder(third), 1);
     ck_assert_uint_eq(holder(other), 1);
+}
+END_TEST
+
+/* When it goes, as its view says: busy workers are foreseen, those that will never take it are not. */
+static bool is_foreseen(uint64_t number)
+{
+    static struct forecast forecast;
+    ck_assert(core_forecast_begin(rig->core, number, rig->now, &forecast));
+    while (!forecast.done)
+        core_forecast_step(rig->core, &forecast);
+    ck_assert_int_eq(forecast.said.unknown, forecast.said.at_ms == 0 ? REASON_NO_WORKER : REASON_NONE);
+    return forecast.said.at_ms != 0;
+}
+
+START_TEST(nobody_can_say_when_while_there_is_no_worker)
+{
+    begin_with(POOLS_CONF, 3);
+    uint64_t job = enqueue(POOL_A, 1);
+    ck_assert(!is_foreseen(job));
+    ck_assert_int_eq(core_drain_eta(rig->core, 0, 60, 10, rig->now), 0);
+    READY(1, 1, POOL_A);
+    uint64_t next = enqueue(POOL_A, 2);
+    ck_job(job, JOB_LEASED, REASON_NONE);
+    ck_job(next, JOB_QUEUED, REASON_NO_WORKER);
+    ck_assert(is_foreseen(next));
+    ck_assert_int_gt(core_drain_eta(rig->core, 0, 60, 10, rig->now), rig->now.wall_ms);
+    core_worker_bye(rig->core, 1, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert(!is_foreseen(next));
+    ck_assert_int_eq(core_drain_eta(rig->core, 0, 60, 10, rig->now), 0);
+}
+END_TEST
+
+START_TEST(nobody_can_say_when_while_no_worker_may_serve_the_pool)
+{
+    begin_with(POOLS_CONF, 3);
+    READY(1, 8, POOL_A);
+    READY(2, 8, POOL_C);
+    uint64_t job = enqueue(POOL_B, 1);
+    ck_assert(!is_foreseen(job));
+    ck_assert_int_eq(core_drain_eta(rig->core, 1, 60, 10, rig->now), 0);
 }
 END_TEST
 
@@ -199,6 +241,8 @@ int main(void)
         a_worker_gets_leases_of_its_pools_only,
         a_worker_of_no_pools_gets_nothing,
         those_who_can_do_least_else_go_first,
+        nobody_can_say_when_while_there_is_no_worker,
+        nobody_can_say_when_while_no_worker_may_serve_the_pool,
         what_no_free_worker_may_do_costs_no_turns,
         another_set_of_pools_takes_effect_with_the_next_ready,
         a_worker_gone_leaves_its_pools_to_others,
