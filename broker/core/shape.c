@@ -54,7 +54,8 @@ static enum reason own_reason(const struct core *core, const struct conversation
         return REASON_CONVERSATION_CRITICAL;
     if (job_due_ms(job) > now.wall_ms && (job->flags & JOB_WIDE) == 0)
         return REASON_RETRY_BACKOFF;
-    if ((conversation->flags & CONVERSATION_ASIDE) != 0)
+    bool for_answer = conversation->streak > core->pools[conversation->pool].policy.cadence_steps; /* sets no timer */
+    if ((conversation->flags & CONVERSATION_ASIDE) != 0 || for_answer)
         return chat_wait(core, conversation, job, now).reason;
     return REASON_NONE;
 }
