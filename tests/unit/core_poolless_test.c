@@ -1,4 +1,4 @@
-/* A line that a reload took out of its pool, and that no other pool has: nothing is sent on it, and nothing of it is lost. */
+/* A line that a reload took out of its pool and that no other pool has: nothing goes on it, and nothing is lost. */
 #include "broker/core/core_views.h"
 #include "tests/unit/core_reconfigure_rig.h"
 
