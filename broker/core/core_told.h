@@ -190,7 +190,8 @@ struct core_message_fact { /* message.* webhooks */
     int64_t health_at_ms, at_ms, code;
     struct span result; /* JSON object with message_id, chat_id for an outcome that this settles */
 };
-/* EFFECT_ANSWER once durable; busy: a keyword for which there is no room, it must come again. A known event changes nothing. */
+/* EFFECT_ANSWER once durable; busy: a keyword for which there is no room, so it must come again. A known event changes
+ * nothing. */
 void core_message_told(struct core *core, const struct core_message_fact *fact, struct instant now,
                        struct effects *out);
 

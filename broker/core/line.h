@@ -6,13 +6,13 @@
 #include "broker/core/effects.h"
 
 uint32_t line_find(const struct core *core, uint64_t number); /* NO_LINE: unknown */
-/* NO_LINE: unknown, or another account's, of which this one can say nothing (promise P9), though it may list the number:
- * one that was taken over, or both are of one partner. */
+/* NO_LINE: unknown, or another account's, of which this one can say nothing (promise P9), though it may list the
+ * number: one that was taken over, or both are of one partner. */
 uint32_t line_of_account(const struct core *core, uint32_t account, uint64_t number);
 /* Adds the line if it is new. NO_LINE: the table is full. */
 uint32_t line_get(struct core *core, uint32_t account, uint64_t number, struct instant now);
-/* Both, for a line that the provider speaks of to that account. One in no pool is that account's from now on, if that has
- * a pool for it. */
+/* Both, for a line that the provider speaks of to that account. One in no pool is that account's from now on, if that
+ * has a pool for it. */
 uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, struct instant now);
 /* The account's pool of `all` lines that no other pool names (those are all known from the start). NO_POOL: none. */
 uint32_t line_rest_pool(const struct core *core, uint32_t account);

@@ -168,7 +168,7 @@ static void count_in(struct core *core, const struct core_message_fact *fact, st
 }
 
 /* A keyword stops every direct message to its sender, on every line and in every pool of the account; any other message
- * of theirs lets them go again. The later of the two counts, whichever comes first. False: there is no room for it. */
+ * of theirs lets them go again. The later of the two counts, whichever comes first. False: it finds no room. */
 static bool hear_word(struct core *core, const struct core_message_fact *fact, const uint32_t *meant, size_t count,
                       struct instant now, struct effects *out)
 {

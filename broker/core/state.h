@@ -372,7 +372,7 @@ struct suppressed {
     uint64_t key; /* keyed hash of account and handle; 0: free */
     int64_t since_ms;     /* the cause that is hardest to lift */
     int64_t opted_out_ms; /* the recipient's own last word, whatever else holds; 0: they said none */
-    uint16_t account; /* name number */
+    uint16_t account;     /* name number */
     uint8_t cause, causes;
     uint32_t text; /* recipient, reason and by (texts.h); 0: nothing is known */
     uint32_t next; /* in the index; also links free ones */

@@ -13,8 +13,8 @@ bool suppression_keep(struct core *core, uint32_t account, uint64_t conversation
                       struct effects *out);
 /* What a person will read of it; NULL: not known. Cut to the room there is. */
 void suppression_text_set(struct suppression_text *text, const char *recipient, const char *reason, const char *by);
-/* One more cause. What is known of it already is not written again, unless an operator gives another reason. False: there
- * is no room, and nothing stops what is sent to them. */
+/* One more cause. What is known of it already is not written again, unless an operator gives another reason. False:
+ * there is no room, and nothing stops what is sent to them. */
 bool suppression_add(struct core *core, uint32_t account, uint64_t recipient, enum suppress cause,
                      int64_t since_ms, const struct suppression_text *text, struct instant now, struct effects *out);
 /* It holds on, but nobody's name is kept with it, nor why. */

@@ -72,7 +72,7 @@ static enum reputation word_ago(const struct line *line, int64_t ago_us)
     return word;
 }
 
-/* A line of the first account's that the second one's list has, too, as it was when it had it: that says nothing of it. */
+/* A line of the first account's that the second one's list has, too, as it once was: that says nothing of it. */
 static bool is_astray(int account, int line)
 {
     return cast_has_second && account == 1 && line == LINE_ASTRAY;

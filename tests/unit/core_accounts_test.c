@@ -1,5 +1,5 @@
-/* core_accounts_test.c — two accounts, each with a list, webhooks and secrets of its own: what the one hears moves nothing of
- * the other's, though both may list one number (it was taken over, or both are of one partner). */
+/* core_accounts_test.c — two accounts, each with a list, webhooks and secrets of its own: what the one hears moves
+ * nothing of the other's, though both may list one number (it was taken over, or both are of one partner). */
 #include "broker/core/merge.h"
 #include "tests/unit/core_suite.h"
 

@@ -214,7 +214,7 @@ START_TEST(of_two_words_that_cross_the_later_counts)
 }
 END_TEST
 
-/* Two machines of the provider's stamp them, and one runs ahead: what came before a keyword does not make it a late one. */
+/* Two machines of the provider's stamp them, and one runs ahead: what came before a keyword makes it no late one. */
 START_TEST(a_message_from_the_future_overtakes_no_keyword)
 {
     begin_with(POOLS, 2);
