@@ -13,6 +13,7 @@
 
 struct committer {           /* belongs to the commit thread */
     uint64_t last;           /* batch written last */
+    uint64_t seq_max;        /* of the records written */
     struct told_list told;   /* of the batch being written */
     struct told_list recent; /* first places that the owner may not have known when it filled the next batches */
     uint64_t forget_through, forget_at; /* recent ones up to that commit can go when this one is written */
@@ -53,6 +54,7 @@ void committer_free(struct store *store)
 void committer_start(struct store *store, uint64_t last)
 {
     store->committer->last = last;
+    store->committer->seq_max = atomic_load(&store->durable_seq);
 }
 
 static bool failed(struct store *store)
@@ -106,6 +108,7 @@ static bool place_records(struct store *store, uint8_t *payload, size_t bytes, u
             return out_of_memory(store);
         committer->placed[committer->placed_count++] =
             (struct placed){record->key, (uint32_t)record_room(record), record->kind};
+        committer->seq_max = record->seq > committer->seq_max ? record->seq : committer->seq_max;
         sums_record(&committer->sums, record, store->options.kinds);
         record_seal(record, segment->seed);
         at += record_room(record);
@@ -259,6 +262,7 @@ static bool publish(struct store *store, uint64_t commit)
         store->told.count += told->count;
         store->counts.commits += commit - committer->last;
         atomic_store(&store->durable, commit);
+        atomic_store(&store->durable_seq, committer->seq_max);
         atomic_store(&store->news, true);
     }
     pthread_mutex_unlock(&store->lock);

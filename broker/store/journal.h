@@ -236,7 +236,7 @@ struct store {
     uint64_t collected_through;  /* the owner knows the places of all in commits up to this one ... */
     uint64_t collected_at;       /* ... and so does every batch submitted after this one */
 
-    _Atomic uint64_t durable;
+    _Atomic uint64_t durable, durable_seq; /* the highest commit, and the highest number of an event in one */
     _Atomic bool failed, news, full;
     _Atomic bool waits; /* the commit thread, for room on the disk */
     struct store_problem problem;

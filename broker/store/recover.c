@@ -43,6 +43,12 @@ static enum err note_history_end(struct recovery *recovery, struct segment *segm
     return ERR_NONE;
 }
 
+static void note_seq(struct store *store, uint64_t seq)
+{
+    if (seq > atomic_load(&store->durable_seq))
+        atomic_store(&store->durable_seq, seq);
+}
+
 static bool book(struct store *store, struct segment *segment, const struct head_entry *entry)
 {
     if (store->options.kinds[entry->kind].keep != STORE_KEEP_RENEW)
@@ -74,6 +80,7 @@ static enum err tell_owner(struct recovery *recovery, struct segment *segment, c
         if (entry->kind >= STORE_KINDS_MAX)
             continue;
         uint64_t offset = (uint64_t)entry->unit * 8;
+        note_seq(store, entry->seq);
         if (!book(store, segment, entry))
             return ERR_NO_MEMORY;
         enum err err =
@@ -333,6 +340,7 @@ static void learn_history(struct recovery *recovery)
 {
     struct store *store = recovery->store;
     store->history_end = recovery->history_end;
+    note_seq(store, store->history_end.dropped_seq);
     if (store->history_end.number > store->history_last)
         store->history_last = store->history_end.number;
     for (size_t i = 0; i < store->history.count; i++) {

@@ -163,6 +163,7 @@ struct search {
     struct store *store;
     struct segment **segments; /* counted; history first, then data, each in order */
     size_t count;
+    uint64_t durable_seq; /* events up to this number, in all of them, are what is looked for */
     struct hits hits;
 };
 
@@ -173,6 +174,7 @@ static enum err search_begin(struct search *search, struct store *store, uint64_
     pthread_mutex_lock(&store->lock);
     size_t count = store->history.count + store->data.count;
     uint64_t dropped = store->history_end.dropped_seq;
+    search->durable_seq = atomic_load(&store->durable_seq);
     *oldest = UINT64_MAX;
     search->segments = malloc((count + 1) * sizeof *search->segments);
     for (size_t i = 0; search->segments != NULL && i < count; i++) {
@@ -186,7 +188,7 @@ static enum err search_begin(struct search *search, struct store *store, uint64_
             *oldest = segment->sums.seq_min > dropped ? segment->sums.seq_min : dropped + 1;
     }
     pthread_mutex_unlock(&store->lock);
-    if (*oldest == UINT64_MAX)
+    if (*oldest > search->durable_seq)
         *oldest = 0;
     return search->segments != NULL ? ERR_NONE : ERR_NO_MEMORY;
 }
@@ -330,8 +332,9 @@ static int compare_hits(const void *a, const void *b)
     return 0;
 }
 
-/* Only the `limit` first of all numbers found so far can be wanted. */
-static void keep_first(struct hits *hits, size_t limit)
+/* Only the `limit` first of all numbers found so far can be wanted, and none that was not durable when the search began:
+ * its batch may reach over a segment that has been looked at already. */
+static void keep_first(struct hits *hits, size_t limit, uint64_t durable_seq)
 {
     if (hits->count > 1)
         qsort(hits->at, hits->count, sizeof *hits->at, compare_hits);
@@ -339,7 +342,7 @@ static void keep_first(struct hits *hits, size_t limit)
     for (size_t i = 0; i < hits->count; i++) {
         if (kept > 0 && hits->at[kept - 1].seq == hits->at[i].seq)
             continue; /* a copy */
-        if (kept == limit)
+        if (kept == limit || hits->at[i].seq > durable_seq)
             break;
         hits->at[kept++] = hits->at[i];
     }
@@ -363,7 +366,7 @@ static enum err find_events(struct search *search, uint64_t after, size_t limit)
                 err = events_indexed(search->store->io, &header, file, segment, after, limit, hits);
             search->store->io->close(search->store->io->self, file);
         }
-        keep_first(hits, limit);
+        keep_first(hits, limit, search->durable_seq);
     }
     return err;
 }

@@ -15,7 +15,8 @@ struct search_cache { /* entries in the order of the journal */
     size_t head_count, before_room, chained;
     struct event_entry *events;
     size_t event_count, event_room;
-    uint64_t end; /* of what is in them */
+    uint64_t end;  /* of what is in them */
+    uint64_t last; /* batch */
     struct open_batch open_finder, open_events;
 };
 
@@ -103,6 +104,7 @@ static enum err cache_frame(struct search_cache *cache, const struct scan *scan,
         cache->finder_count = open_batch_frame(&cache->open_finder, &scan->frame, cache->finder_count);
         unchain(cache, cache->finder_count);
         cache->event_count = open_batch_frame(&cache->open_events, &scan->frame, cache->event_count);
+        cache->last = scan->frame.records > 0 ? scan->frame.last : cache->last;
     }
     for (const struct record *record; (record = scan_record(scan, &at)) != NULL;)
         if (!cache_record(cache, record, scan_record_offset(scan, record)))
@@ -153,15 +155,23 @@ static enum err cache_open(struct store *store, struct segment *segment)
     return cache_continue(store, segment, end, void_tail);
 }
 
+/* How many entries count: the last ones may be of a batch that is not whole on the disk yet. */
+static size_t finder_counted(const struct store *store, const struct search_cache *cache)
+{
+    bool whole = !cache->open_finder.more || cache->last <= atomic_load(&store->durable);
+    return whole ? cache->finder_count : cache->open_finder.begins;
+}
+
 enum err search_cache_find(struct store *store, struct segment *segment, uint32_t hash, search_add add, void *self)
 {
     enum err err = cache_open(store, segment);
     struct search_cache *cache = segment->cache;
     if (err == ERR_NONE && !chain_all(cache))
         err = ERR_NO_MEMORY;
+    size_t count = err == ERR_NONE ? finder_counted(store, cache) : 0;
     for (uint32_t i = err == ERR_NONE ? cache->heads[hash & (cache->head_count - 1)] : NOWHERE;
          err == ERR_NONE && i != NOWHERE; i = cache->before[i])
-        if (cache->finder[i].hash == hash)
+        if (i < count && cache->finder[i].hash == hash)
             err = add(self, 0, segment, cache->finder[i].unit);
     pthread_mutex_unlock(&store->cache_lock);
     return err;

@@ -8,9 +8,10 @@
 /* Gets a record's number as an event (0: not asked for) and its place in the segment, in units of 8 bytes. */
 typedef enum err (*search_add)(void *self, uint64_t seq, struct segment *segment, uint32_t unit);
 
-/* Every record that may have a key of that hash, the newest first. Ends with the first error. */
+/* Every durable record that may have a key of that hash, the newest first. Ends with the first error. */
 enum err search_cache_find(struct store *store, struct segment *segment, uint32_t hash, search_add add, void *self);
-/* Every event behind number `after`, in the order of the journal. */
+/* Every event behind number `after`, in the order of the journal; also those of a batch of which only a part is on the
+ * disk. */
 enum err search_cache_events(struct store *store, struct segment *segment, uint64_t after, search_add add,
                              void *self);
 

@@ -348,18 +348,9 @@ uint64_t store_durable(const struct store *store)
     return atomic_load(&store->durable);
 }
 
-uint64_t store_durable_seq(struct store *store)
+uint64_t store_durable_seq(const struct store *store)
 {
-    pthread_mutex_lock(&store->lock);
-    uint64_t seq = store->history_end.dropped_seq;
-    for (size_t i = 0; i < store->data.count; i++)
-        if (store->data.at[i]->sums.seq_max > seq)
-            seq = store->data.at[i]->sums.seq_max;
-    for (size_t i = 0; i < store->history.count; i++)
-        if (store->history.at[i]->sums.seq_max > seq)
-            seq = store->history.at[i]->sums.seq_max;
-    pthread_mutex_unlock(&store->lock);
-    return seq;
+    return atomic_load(&store->durable_seq);
 }
 
 void store_problem(const struct store *store, struct store_problem *out)

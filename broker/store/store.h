@@ -149,8 +149,9 @@ uint64_t store_submit(struct store *store, struct store_batch *batch);
  * there is nothing. *durable: every commit up to this number is durable. */
 enum err store_collect(struct store *store, uint64_t *durable);
 uint64_t store_durable(const struct store *store); /* any thread */
-/* Records with a seq up to this one are durable, or were dropped as too old. Any thread. */
-uint64_t store_durable_seq(struct store *store);
+/* Records with a seq up to this one are durable, or were dropped as too old (numbers grow from batch to batch). Any
+ * thread. */
+uint64_t store_durable_seq(const struct store *store);
 void store_problem(const struct store *store, struct store_problem *out);
 
 /* Fewer than two segments beyond the one in use could be had: new jobs must be refused `store_full` while results,
@@ -190,8 +191,8 @@ enum err store_read(struct store *store, store_place place, struct store_record 
 enum err store_find(struct store *store, unsigned kind, uint64_t key,
                     bool (*visit)(void *self, const struct store_record *record), void *self);
 
-/* Durable records with seq > after, in order of seq, at most `limit`; *oldest: the oldest seq still there (0: none).
- * Any thread but the owner's. */
+/* Durable records with seq > after, in order of seq, at most `limit`; *oldest: the oldest durable seq still there (0:
+ * none). Any thread but the owner's. */
 enum err store_events(struct store *store, uint64_t after, size_t limit, uint64_t *oldest,
                       bool (*visit)(void *self, const struct store_record *record), void *self);
 

@@ -1,6 +1,7 @@
 /* store_void_test.c — a batch whose end was never written is void, and stays so; a whole one is not taken for it. On real
  * files. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "broker/store/store_io.h"
@@ -232,6 +233,120 @@ START_TEST(a_segment_whose_last_batch_ends_in_the_next_one_has_its_index_file_wh
 }
 END_TEST
 
+/* ---- a batch of which only the first part is on the disk ---- */
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t gate_moves = PTHREAD_COND_INITIALIZER;
+static unsigned syncs_let, syncs_asked;
+static bool gated, then_fails;
+
+static int gated_sync(void *self, int file)
+{
+    pthread_mutex_lock(&gate);
+    bool holds = gated;
+    if (holds) {
+        syncs_asked++;
+        pthread_cond_broadcast(&gate_moves);
+        while (gated && syncs_let < syncs_asked)
+            pthread_cond_wait(&gate_moves, &gate);
+    }
+    bool fails = holds && then_fails && syncs_asked > 1;
+    pthread_mutex_unlock(&gate);
+    return fails ? -EIO : store_io_real.sync(NULL, file);
+}
+
+static void open_gate(bool fail)
+{
+    pthread_mutex_lock(&gate);
+    then_fails = fail;
+    gated = false;
+    pthread_cond_broadcast(&gate_moves);
+    pthread_mutex_unlock(&gate);
+}
+
+/* Twenty jobs are durable; of a hundred more, one batch, those that the segment has room for are synced, and what follows
+ * (a seal, then the rest) waits for its sync. */
+static void write_half_a_batch(void)
+{
+    torn = store_io_real;
+    torn.sync = gated_sync;
+    watched = &torn;
+    reopen();
+    for (uint64_t key = 1; key <= 20; key++)
+        add_job(key, 9000);
+    commit();
+    wait_for_reserve();
+    pthread_mutex_lock(&gate);
+    gated = true;
+    syncs_let = 1;
+    syncs_asked = 0;
+    pthread_mutex_unlock(&gate);
+    for (uint64_t key = 100; key < 220; key++)
+        add_job(key, 9000);
+    store_submit(store, batch);
+    pthread_mutex_lock(&gate);
+    while (syncs_asked < 2)
+        pthread_cond_wait(&gate_moves, &gate);
+    pthread_mutex_unlock(&gate);
+}
+
+static bool count_found(void *self, const struct store_record *record)
+{
+    ++*(unsigned *)self;
+    return true;
+}
+
+static unsigned events_told(void)
+{
+    unsigned told = 0;
+    uint64_t oldest;
+    ck_assert_int_eq(store_events(store, 21, 1000, &oldest, count_found, &told), ERR_NONE);
+    ck_assert_uint_eq(oldest, 2);
+    return told;
+}
+
+static unsigned jobs_found(uint64_t key)
+{
+    unsigned found = 0;
+    ck_assert_int_eq(store_find(store, MODEL_JOB, key, count_found, &found), ERR_NONE);
+    return found;
+}
+
+static void check_half_is_untold(void)
+{
+    ck_assert_uint_eq(events_told(), 0);
+    ck_assert_uint_eq(jobs_found(100), 0);
+    ck_assert_uint_eq(jobs_found(20), 1);
+    ck_assert_uint_eq(store_durable_seq(store), 21);
+}
+
+START_TEST(events_of_a_batch_that_is_not_durable_are_told_to_nobody)
+{
+    write_half_a_batch();
+    uint64_t before = store_durable(store);
+    check_half_is_untold();
+    open_gate(false);
+    commit();
+    ck_assert_uint_eq(store_durable(store), before + 1);
+    ck_assert_uint_eq(events_told(), 120);
+    ck_assert_uint_eq(jobs_found(100), 1);
+    ck_assert_uint_eq(store_durable_seq(store), 220);
+}
+END_TEST
+
+/* Its numbers are used again; what lies behind the newest one that counts is not durable. */
+START_TEST(numbers_of_a_batch_that_was_never_whole_are_not_called_durable_after_a_restart)
+{
+    write_half_a_batch();
+    open_gate(true);
+    store_close(&store);
+    watched = NULL;
+    ck_assert_msg(open_it() == ERR_NONE, "%s", problem.text);
+    ck_assert_uint_eq(owner.last_seq, 21);
+    check_half_is_untold();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -241,6 +356,8 @@ int main(void)
         a_whole_batch_at_the_end_of_a_segment_in_which_one_was_torn_is_there_after_a_restart,
         a_whole_batch_at_the_end_of_a_segment_in_which_one_was_torn_outlives_cleaning,
         a_segment_whose_last_batch_ends_in_the_next_one_has_its_index_file_when_that_is_durable,
+        events_of_a_batch_that_is_not_durable_are_told_to_nobody,
+        numbers_of_a_batch_that_was_never_whole_are_not_called_durable_after_a_restart,
     };
     return run_suite("store_void", tests, sizeof tests / sizeof *tests);
 }
