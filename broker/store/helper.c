@@ -128,13 +128,18 @@ static int spare_name(struct store *store, struct spare spare, uint64_t number)
     return error == 0 ? store->io->rename(store->io->self, from, to) : error;
 }
 
-/* A segment that has its name. It can't be left out any more, for an empty one among others is damage: so a folder
- * that could not be synced is no lack of room, whatever the system calls it. */
-static int segment_list(struct store *store, uint64_t number, int file, struct segment **out)
+int sync_names(struct store *store)
 {
     int error = store->io->sync_dir(store->io->self, store->folder);
+    return is_no_room(error) ? -EIO : error;
+}
+
+/* A segment that has its name: it can't be left out any more, for an empty one among others is damage. */
+static int segment_list(struct store *store, uint64_t number, int file, struct segment **out)
+{
+    int error = sync_names(store);
     if (error != 0)
-        return is_no_room(error) ? -EIO : error;
+        return error;
     struct segment *segment = segment_new(store, SEGMENT_DATA, number, store->segment_bytes, file);
     if (segment == NULL)
         return -ENOMEM;

@@ -366,6 +366,8 @@ struct segment *helper_to_index(const struct store *store);
 bool spare_drop(struct store *store);
 /* A full disk, or what is like it: no failure, for it can be tried again later. */
 bool is_no_room(int error);
+/* Syncs the folder. After an error nobody knows which names are there: it is no lack of room, whatever it is called. */
+int sync_names(struct store *store);
 /* As io->reserve(), but gives spare files up for it when the disk is full. */
 int reserve(struct store *store, int file, uint64_t bytes);
 /* Makes the segment that is to be used next; a negative errno if there is no room. */

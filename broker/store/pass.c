@@ -1,12 +1,12 @@
 /* pass.c — going over everything that is durable, the helper's work: each record is shown, and where one is to be
  * overwritten its segment's file is written anew, with every record at the place where it was.
  *
- *   wait     what is due to be cleaned is cleaned first, or passes that follow each other would keep the store from it;
- *            then nothing is before the pass is over: a record that moves could slip from where nobody has looked yet
- *            to where nobody looks again
- *   files    (a pass that writes) spare files are given up, and the one that is used next holds nothing but zeros
- *   seal     (likewise) the segment in use is left for that one: what was durable before lies in full segments
- *   read     segment after segment: shown, written to a file of its own, which then takes the place of the old one
+ *   wait     what is due to be cleaned is cleaned first, or passes that follow each other would keep the store from
+ * it; then nothing is before the pass is over: a record that moves could slip from where nobody has looked yet to
+ * where nobody looks again files    (a pass that writes) spare files are given up, and the one that is used next
+ * holds nothing but zeros seal     (likewise) the segment in use is left for that one: what was durable before lies
+ * in full segments read     segment after segment: shown, written to a file of its own, which then takes the place of
+ * the old one
  *
  * Killed at any moment it leaves each segment's file as it was, or whole as it is to be; begun again it does the same
  * again. When a pass that wrote is over, what was overwritten is in no file of the store: neither in a segment, nor
@@ -180,14 +180,14 @@ static int take_place(struct store *store, const struct segment *segment)
     if (segment->index_bytes > 0) {
         index_path(path, store->folder, segment->type, segment->number);
         io->unlink(io->self, path);
-        int error = io->sync_dir(io->self, store->folder); /* never an old one beside a new segment */
+        int error = sync_names(store); /* never an old one beside a new segment */
         if (error != 0)
             return error;
     }
     new_path(store, segment, from);
     segment_path(path, store->folder, segment->type, segment->number);
     int error = io->rename(io->self, from, path);
-    return error == 0 ? io->sync_dir(io->self, store->folder) : error;
+    return error == 0 ? sync_names(store) : error;
 }
 
 /* ---- the steps; the lock is held, and let go of meanwhile ---- */
@@ -296,7 +296,8 @@ static bool look_at_next(struct store *store)
     struct pass *pass = &store->pass;
     struct segment *segment = next_segment(store);
     uint32_t changed = 0;
-    if (store->no_room != 0 || atomic_load(&store->full)) { /* nothing is cleaned meanwhile, and only that makes room */
+    if (store->no_room != 0 ||
+        atomic_load(&store->full)) { /* nothing is cleaned meanwhile, and only that makes room */
         end_pass(store, -ENOSPC);
         return true;
     }
@@ -333,36 +334,54 @@ static void segment_done(struct store *store)
     store_wake(store);
 }
 
-/* Under its name, as soon as no backup is being made; then in memory, as soon as nobody reads the old one. */
-static bool put_in_place(struct store *store)
+/* The disk had no room for the name: the old file stays. */
+static void drop_new(struct store *store)
+{
+    struct pass *pass = &store->pass;
+    char path[PATH_BYTES_MAX];
+    new_path(store, pass->segment, path);
+    store->io->close(store->io->self, pass->file);
+    store->io->unlink(store->io->self, path);
+    pass->file = -1;
+}
+
+/* As soon as no backup is being made. False: that ended the pass. */
+static bool give_name(struct store *store)
 {
     struct pass *pass = &store->pass;
     struct segment *segment = pass->segment;
     int claim = -1;
+    pthread_mutex_unlock(&store->lock);
+    bool claimed = folder_claim(store->io, store->folder, &claim);
+    int error = claimed ? take_place(store, segment) : 0;
+    if (claimed)
+        store->io->close(store->io->self, claim);
+    if (is_no_room(error))
+        drop_new(store);
+    else if (error != 0)
+        store_fail(store, "%s: giving segment %llx its new file: %s", store->folder,
+                   (unsigned long long)segment->number, strerror(-error));
+    pthread_mutex_lock(&store->lock);
+    store->pinned = !claimed;
+    segment->index_bytes = claimed ? 0 : segment->index_bytes;
+    pass->named = claimed;
+    if (error != 0)
+        end_pass(store, error);
+    return error == 0;
+}
+
+/* Under its name, then in memory, as soon as nobody reads the old one. */
+static bool put_in_place(struct store *store)
+{
+    struct pass *pass = &store->pass;
+    struct segment *segment = pass->segment;
     int old = segment->file;
     if (!pass->written) {
         segment_done(store);
         return true;
     }
-    if (!pass->named) {
-        pthread_mutex_unlock(&store->lock);
-        bool claimed = folder_claim(store->io, store->folder, &claim);
-        int error = claimed ? take_place(store, segment) : 0;
-        if (claimed)
-            store->io->close(store->io->self, claim);
-        pthread_mutex_lock(&store->lock);
-        store->pinned = !claimed;
-        if (error != 0) {
-            pthread_mutex_unlock(&store->lock);
-            store_fail(store, "%s: giving segment %llx its new file: %s", store->folder,
-                       (unsigned long long)segment->number, strerror(-error));
-            pthread_mutex_lock(&store->lock);
-            end_pass(store, error);
-            return true;
-        }
-        pass->named = claimed;
-        segment->index_bytes = claimed ? 0 : segment->index_bytes;
-    }
+    if (!pass->named && !give_name(store))
+        return true;
     store->pinned = !pass->named || segment->refs > 1; /* looked at again soon */
     if (store->pinned)
         return false;

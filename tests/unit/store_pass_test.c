@@ -5,6 +5,7 @@
 #include "tests/support/store_sim.h"
 #include "tests/support/suite.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,8 +99,8 @@ static void add_note(void)
     uint64_t key = ++keys;
     int bytes = snprintf(text, sizeof text, "{\"%s\":%06u}", is_victim(key) ? "ERASE-ME" : "KEEP-ME", (unsigned)key);
     struct store_section sections[STORE_SECTIONS] = {{text, 1}, {text, (size_t)bytes}};
-    ck_assert_int_eq(store_batch_add(batch, NOTE, key, key, is_victim(key) ? "ERASE-ME" : "headhead", 8,
-                                     sections), ERR_NONE);
+    ck_assert_int_eq(store_batch_add(batch, NOTE, key, key, is_victim(key) ? "ERASE-ME" : "headhead", 8, sections),
+                     ERR_NONE);
 }
 
 static void add_thing(void)
@@ -157,6 +158,9 @@ struct seen {
     bool changes;
 };
 
+typedef enum store_passed visit_one(void *self, const struct store_record *record, uint8_t *head,
+                                    uint8_t *const sections[STORE_SECTIONS]);
+
 static enum store_passed visit(void *self, const struct store_record *record, uint8_t *head,
                                uint8_t *const sections[STORE_SECTIONS])
 {
@@ -167,7 +171,8 @@ static enum store_passed visit(void *self, const struct store_record *record, ui
     ck_assert_uint_le(record->key, NOTES);
     char text[64];
     int bytes = snprintf(text, sizeof text, "{\"KEEP-ME\":%06u}", (unsigned)record->key);
-    bool kept = record->sections[1].bytes == (size_t)bytes && memcmp(record->sections[1].data, text, (size_t)bytes) == 0;
+    bool kept =
+        record->sections[1].bytes == (size_t)bytes && memcmp(record->sections[1].data, text, (size_t)bytes) == 0;
     (is_victim(record->key) ? seen->victims : seen->kept)[record->key] = 1 + (is_victim(record->key) || kept);
     if (!is_victim(record->key) || !seen->changes)
         return STORE_PASSED_AS_IT_IS;
@@ -176,9 +181,9 @@ static enum store_passed visit(void *self, const struct store_record *record, ui
 }
 
 /* `changes`: it finds something to be overwritten. */
-static int pass_that(struct seen *seen, bool writes, bool changes)
+static int pass_by(visit_one *visitor, struct seen *seen, bool writes, bool changes)
 {
-    struct store_pass ask = {.self = seen, .visit = visit, .writes = writes};
+    struct store_pass ask = {.self = seen, .visit = visitor, .writes = writes};
     struct store_pass_state state;
     memset(seen, 0, sizeof *seen);
     seen->changes = changes;
@@ -193,6 +198,11 @@ static int pass_that(struct seen *seen, bool writes, bool changes)
     }
     ck_assert(state.error != 0 || state.bytes_done == state.bytes_total);
     return state.error;
+}
+
+static int pass_that(struct seen *seen, bool writes, bool changes)
+{
+    return pass_by(visit, seen, writes, changes);
 }
 
 static int pass(struct seen *seen, bool writes)
@@ -274,7 +284,8 @@ START_TEST(what_a_pass_overwrites_is_in_no_file_and_all_else_is_as_it_was)
 }
 END_TEST
 
-/* Behind the end of each file of history, as a cleaning that was interrupted leaves them; the store is open. How many. */
+/* Behind the end of each file of history, as a cleaning that was interrupted leaves them; the store is open. How
+ * many. */
 static unsigned add_tails(void)
 {
     static const char text[] = "ERASE-ME";
@@ -286,7 +297,8 @@ static unsigned add_tails(void)
             continue;
         snprintf(path, sizeof path, "%s/%s", SIM_FOLDER, name);
         int file = sim->io.open_read(sim->io.self, path);
-        ck_assert_int_eq(file_write(&sim->io, file, text, sizeof text, sim_file(sim, name)->size + SIM_SECTOR_BYTES), 0);
+        ck_assert_int_eq(file_write(&sim->io, file, text, sizeof text, sim_file(sim, name)->size + SIM_SECTOR_BYTES),
+                         0);
         sim->io.close(sim->io.self, file);
         tails++;
     }
@@ -473,6 +485,38 @@ START_TEST(a_pass_that_has_no_room_says_so_and_leaves_all_as_it_was)
 }
 END_TEST
 
+static enum store_passed visit_until_names_are_out(void *self, const struct store_record *record, uint8_t *head,
+                                                   uint8_t *const sections[STORE_SECTIONS])
+{
+    pthread_mutex_lock(&sim->lock);
+    sim->fault_call = SIM_CALL_RENAME;
+    sim->fault_at = 1;
+    sim->fault = SIM_FAULT_ENOSPC;
+    pthread_mutex_unlock(&sim->lock);
+    return visit(self, record, head, sections);
+}
+
+START_TEST(a_pass_that_has_no_room_for_a_name_says_so_and_leaves_all_as_it_was)
+{
+    struct seen seen;
+    make_all();
+    settle();
+    ck_assert_int_eq(pass_by(visit_until_names_are_out, &seen, true, true), -ENOSPC);
+    pthread_mutex_lock(&sim->lock);
+    sim->fault = SIM_FAULT_NONE;
+    pthread_mutex_unlock(&sim->lock);
+    ck_assert_int_eq(pass(&seen, false), 0);
+    check_notes(&seen, NOTES);
+    clean(3);
+    ck_assert_int_eq(pass(&seen, true), 0);
+    store_close(&store);
+    ck_assert_msg(file_with(sim, "ERASE-ME") == NULL, "%s", file_with(sim, "ERASE-ME"));
+    open_on(sim);
+    ck_assert_int_eq(pass(&seen, false), 0);
+    check_notes(&seen, NOTES);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store_pass");
@@ -487,6 +531,7 @@ int main(void)
     tcase_add_test(tcase, no_file_is_replaced_while_a_backup_is_made);
     tcase_add_test(tcase, a_power_cut_at_any_moment_loses_nothing_and_the_pass_can_be_made_again);
     tcase_add_test(tcase, a_pass_that_has_no_room_says_so_and_leaves_all_as_it_was);
+    tcase_add_test(tcase, a_pass_that_has_no_room_for_a_name_says_so_and_leaves_all_as_it_was);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
