@@ -161,6 +161,16 @@ static void renew_or_forget(struct core *core, struct instant now)
     append(core, &value, now.wall_ms);
 }
 
+void dedupe_back(struct core *core, int64_t wall_ms)
+{
+    struct dedupe *dedupe = &core->dedupe;
+    for (uint32_t i = 0; i < dedupe->mark_count; i++) {
+        int64_t *hour = &dedupe->hours[(dedupe->mark_first + i) % MARKS];
+        if (*hour > wall_ms / HOUR_MS)
+            *hour = wall_ms / HOUR_MS;
+    }
+}
+
 void dedupe_forget(struct core *core, struct instant now)
 {
     struct dedupe *dedupe = &core->dedupe;

@@ -19,6 +19,8 @@ bool dedupe_deliver(struct core *core, uint64_t message, uint64_t number, enum d
 uint64_t dedupe_message_job(const struct core *core, uint64_t message); /* 0: unknown */
 /* Forgets what is too old, a bounded number a call. */
 void dedupe_forget(struct core *core, struct instant now);
+/* The wall clock went back to that moment: what seems to be of a later hour is of this one. */
+void dedupe_back(struct core *core, int64_t wall_ms);
 void index_dedupe(struct core *core, uint32_t *heads, uint32_t heads_max);
 
 #endif

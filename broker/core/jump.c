@@ -4,6 +4,7 @@
 #include "broker/core/backup.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
+#include "broker/core/dedupe.h"
 #include "broker/core/job.h"
 #include "broker/core/line.h"
 #include "broker/core/operate.h"
@@ -107,6 +108,7 @@ static void begin(struct core *core, struct instant now)
     for (uint32_t l = 0; l < core->line_count; l++)
         line_back(core, l, now);
     pairs_back(core, now.wall_ms);
+    dedupe_back(core, now.wall_ms);
     pauses_back(core, now);
     core->jump_at = 1;
     mono_timer(core, MONO_JUMP, 0, now.mono_ms);
@@ -149,6 +151,7 @@ void jump_restored(struct core *core, struct instant now)
 {
     bool ahead = false;
     core->wall_off_ms = now.wall_ms - now.mono_ms;
+    dedupe_back(core, now.wall_ms);
     pauses_back(core, now);
     for (uint32_t l = 0; l < core->line_count && !ahead; l++)
         ahead = line_is_ahead(core, &core->lines[l], now);

@@ -312,6 +312,62 @@ START_TEST(the_pair_limit_counts_over_a_restart_what_was_sent_after_a_wrong_year
 }
 END_TEST
 
+#define WINDOW_CONF "store: {dedupe_window_h: 24}\n" ACCOUNT_CONF
+
+static bool is_known(uint64_t id)
+{
+    struct core_enqueue job = rig_job(id, CLASS_TRANSACTIONAL);
+    job.id_hash = id;
+    job.content_hash = 78;
+    job.expires_ms = 1;
+    struct effect answer = rig_enqueue(rig, &job);
+    ck_assert_int_eq(answer.code, CODE_NONE);
+    return answer.duplicate;
+}
+
+static void hours(int count)
+{
+    for (int quarter = 0; quarter < 4 * count; quarter++) {
+        rig->now.wall_ms += 900000;
+        rig->now.mono_ms += 900000;
+        rig_tick(rig);
+    }
+}
+
+/* Twice that long: that their jobs ended by the end of the window is all that is known of them. */
+static void ck_forgotten_after_their_window(void)
+{
+    hours(23);
+    ck_assert(is_known(76));
+    ck_assert(is_known(77));
+    hours(50);
+    ck_assert(!is_known(76));
+    ck_assert(!is_known(77));
+}
+
+START_TEST(ids_of_a_wrong_year_and_from_after_it_are_forgotten_after_their_window)
+{
+    begin_with(WINDOW_CONF, 1);
+    jump(YEAR_MS);
+    ck_assert(!is_known(76));
+    jump(-YEAR_MS);
+    ck_assert(!is_known(77));
+    ck_forgotten_after_their_window();
+}
+END_TEST
+
+START_TEST(ids_of_a_wrong_year_and_from_after_it_are_forgotten_after_a_restart)
+{
+    begin_with(WINDOW_CONF, 1);
+    jump(YEAR_MS);
+    ck_assert(!is_known(76));
+    jump(-YEAR_MS);
+    ck_assert(!is_known(77));
+    rig_restart(rig, 100);
+    ck_forgotten_after_their_window();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -330,6 +386,8 @@ int main(void)
         the_pair_limit_counts_what_was_sent_in_a_wrong_year_and_what_comes,
         the_pair_limit_holds_over_a_restart_after_a_wrong_year,
         the_pair_limit_counts_over_a_restart_what_was_sent_after_a_wrong_year,
+        ids_of_a_wrong_year_and_from_after_it_are_forgotten_after_their_window,
+        ids_of_a_wrong_year_and_from_after_it_are_forgotten_after_a_restart,
     };
     return run_suite("core_jump", tests, sizeof tests / sizeof *tests);
 }
