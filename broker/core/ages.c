@@ -15,6 +15,25 @@ void ages_note(struct ages *ages, int64_t wall_ms, uint64_t number)
         *first = number;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b) /* 0: none */
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+void ages_back(struct ages *ages, int64_t wall_ms)
+{
+    int64_t minute = wall_ms / 60000;
+    uint64_t first = 0;
+    if (ages->newest <= minute || minute <= 0)
+        return;
+    for (int64_t ahead = ages->newest; ahead >= minute && ahead > ages->newest - AGES_MINUTES; ahead--) {
+        first = earlier(first, ages->first[ahead % AGES_MINUTES]);
+        ages->first[ahead % AGES_MINUTES] = 0;
+    }
+    ages->first[minute % AGES_MINUTES] = first;
+    ages->newest = minute;
+}
+
 uint64_t ages_first(const struct ages *ages, int64_t wall_ms, int64_t minutes)
 {
     int64_t from = wall_ms / 60000 - minutes + 1;

@@ -1,6 +1,7 @@
 /* jump.c — see jump.h. */
 #include "broker/core/jump.h"
 
+#include "broker/core/ages.h"
 #include "broker/core/backup.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
@@ -103,13 +104,20 @@ static void job_back(struct core *core, uint32_t slot, struct instant now)
     conversation_settle(core, job->conversation, now);
 }
 
+/* Small enough to be looked at whether anything lies ahead or not. */
+static void tables_back(struct core *core, struct instant now)
+{
+    ages_back(&core->ages, now.wall_ms);
+    dedupe_back(core, now.wall_ms);
+    pauses_back(core, now);
+}
+
 static void begin(struct core *core, struct instant now)
 {
     for (uint32_t l = 0; l < core->line_count; l++)
         line_back(core, l, now);
     pairs_back(core, now.wall_ms);
-    dedupe_back(core, now.wall_ms);
-    pauses_back(core, now);
+    tables_back(core, now);
     core->jump_at = 1;
     mono_timer(core, MONO_JUMP, 0, now.mono_ms);
 }
@@ -151,8 +159,7 @@ void jump_restored(struct core *core, struct instant now)
 {
     bool ahead = false;
     core->wall_off_ms = now.wall_ms - now.mono_ms;
-    dedupe_back(core, now.wall_ms);
-    pauses_back(core, now);
+    tables_back(core, now);
     for (uint32_t l = 0; l < core->line_count && !ahead; l++)
         ahead = line_is_ahead(core, &core->lines[l], now);
     for (uint32_t c = 1; c <= core->conversations_used && !ahead; c++)

@@ -1,5 +1,6 @@
 /* core_jump_test.c — the wall clock was a year ahead for a while and is right again: nothing waits a year for it, and
  * what was spent stays spent. The simulation found it (docs/reliability.md). */
+#include "broker/core/core_views.h"
 #include "tests/unit/core_jump_rig.h"
 
 #define CONF POLICY_CONF("pace_per_min: 0, ramp_step_ms: 1000, retry_base_ms: 1000, retry_cap_ms: 20000, cadence_ms: [5000]")
@@ -368,6 +369,47 @@ START_TEST(ids_of_a_wrong_year_and_from_after_it_are_forgotten_after_a_restart)
 }
 END_TEST
 
+static int64_t age_ms(uint64_t number)
+{
+    return rig->now.wall_ms - core_order_at_ms(rig->core, rig_view(rig, number).order);
+}
+
+static void ck_ages(uint64_t of_that_year, uint64_t since)
+{
+    rig_pass(rig, 600000);
+    uint64_t now = rig_send(rig, 3, CLASS_TRANSACTIONAL);
+    ck_assert_int_ge(age_ms(of_that_year), 720000);
+    ck_assert_int_lt(age_ms(of_that_year), 860000);
+    ck_assert_int_ge(age_ms(since), 600000);
+    ck_assert_int_lt(age_ms(since), 740000);
+    ck_assert_int_lt(age_ms(now), 60000);
+}
+
+START_TEST(the_ages_of_jobs_are_known)
+{
+    begin_with(CONF, 1);
+    jump(YEAR_MS);
+    uint64_t of_that_year = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    jump(-YEAR_MS);
+    rig_pass(rig, 120000);
+    uint64_t since = rig_send(rig, 2, CLASS_TRANSACTIONAL);
+    ck_ages(of_that_year, since);
+}
+END_TEST
+
+START_TEST(the_ages_of_jobs_are_known_after_a_restart)
+{
+    begin_with(CONF, 1);
+    jump(YEAR_MS);
+    uint64_t of_that_year = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    rig->now.wall_ms -= YEAR_MS;
+    rig_restart(rig, 100);
+    rig_pass(rig, 120000);
+    uint64_t since = rig_send(rig, 2, CLASS_TRANSACTIONAL);
+    ck_ages(of_that_year, since);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -388,6 +430,8 @@ int main(void)
         the_pair_limit_counts_over_a_restart_what_was_sent_after_a_wrong_year,
         ids_of_a_wrong_year_and_from_after_it_are_forgotten_after_their_window,
         ids_of_a_wrong_year_and_from_after_it_are_forgotten_after_a_restart,
+        the_ages_of_jobs_are_known,
+        the_ages_of_jobs_are_known_after_a_restart,
     };
     return run_suite("core_jump", tests, sizeof tests / sizeof *tests);
 }
