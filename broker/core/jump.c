@@ -55,6 +55,8 @@ static void line_back(struct core *core, uint32_t at, struct instant now)
     known->gate_since_ms = not_after(known->gate_since_ms, now.wall_ms);
     known->heard_at_ms = not_after(known->heard_at_ms, now.wall_ms);
     known->event_at_ms = not_after(known->event_at_ms, now.wall_ms); /* else all that comes is older than it */
+    if (core->lines[at].recorded_heard_ms > now.wall_ms)
+        core->lines[at].recorded_heard_ms = 0; /* so that the next word is recorded */
     operate_back(core, at, now);
     turns_touch_line(core, at, now);
 }

@@ -52,6 +52,22 @@ START_TEST(a_webhook_closes_a_line_after_a_restart)
 }
 END_TEST
 
+/* Else a restart would take each line that it lists no more for one that was heard of just now. */
+START_TEST(it_is_recorded_by_and_by_that_a_line_was_heard_of)
+{
+    begin_with(CONF, 1);
+    jump(YEAR_MS);
+    rig_poll_all(rig, 1, REPUTATION_AT_RISK);
+    jump(-YEAR_MS);
+    rig_pass(rig, 120000); /* more than half of stale_after_ms */
+    rig_poll_all(rig, 1, REPUTATION_AT_RISK);
+    struct record_storage storage;
+    struct change change;
+    ck_assert(rig_last(rig, CHANGE_LINE, RIG_LINE, &storage, &change));
+    ck_assert_int_eq(change.line->heard_at_ms, rig->now.wall_ms);
+}
+END_TEST
+
 /* What the provider says of the chat of conversation 1, with an event that bears no moment. */
 static void chat_says(enum chat_health health)
 {
@@ -306,6 +322,7 @@ int main(void)
         a_webhook_closes_a_line,
         a_webhook_closes_a_line_though_the_one_before_had_no_moment,
         a_webhook_closes_a_line_after_a_restart,
+        it_is_recorded_by_and_by_that_a_line_was_heard_of,
         a_chat_that_turns_critical_is_heard,
         a_chat_that_turns_healthy_is_heard_after_a_restart,
         a_recipient_lifts_an_opt_out,
