@@ -49,6 +49,7 @@ static void line_back(struct core *core, uint32_t at, struct instant now)
     budgets_back(known, bucket);
     budget_gather(&core->lines[at].recipients, bucket); /* as conversation_back() does with who they are */
     known->day = not_after(known->day, now.wall_ms / LEVEL_DAY_MS);
+    core->lines[at].past_day = not_after(core->lines[at].past_day, now.wall_ms / LEVEL_DAY_MS);
     known->ramp_until_ms = not_after(known->ramp_until_ms, now.wall_ms + ramp_step_ms(core, &core->lines[at]));
     known->flagged_at_ms = not_after(known->flagged_at_ms, now.wall_ms);
     known->relapsed_at_ms = not_after(known->relapsed_at_ms, now.wall_ms);

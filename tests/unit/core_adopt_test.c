@@ -458,6 +458,20 @@ START_TEST(a_past_grows_old)
 }
 END_TEST
 
+/* jump.h */
+START_TEST(a_past_counts_though_one_was_told_while_the_wall_clock_was_ahead)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0"), 2);
+    rig->now.wall_ms += 365 * DAY;
+    rig_tick(rig);
+    give_a_past(1, 0);
+    rig->now.wall_ms -= 365 * DAY;
+    rig_tick(rig);
+    give_a_past(100, 0);
+    ck_assert_uint_ge(placed_on_the_first(26), 20);
+}
+END_TEST
+
 START_TEST(one_that_was_moved_on_purpose_may_turn_out_to_live_there_already)
 {
     begin_with(NULL, 3);
@@ -651,6 +665,7 @@ int main(void)
                                          a_line_with_a_past_is_not_as_cold_as_a_new_one,
                                          what_was_long_ago_does_not_count,
                                          a_past_grows_old,
+        a_past_counts_though_one_was_told_while_the_wall_clock_was_ahead,
                                          a_restart_knows_what_was_adopted,
                                          what_was_not_durable_was_not_acknowledged,
                                          a_lease_tells_that_its_conversation_is_just_being_written,
