@@ -57,6 +57,7 @@ static void restart(void)
     run_waits_end();
     run_settle();
     tell_zone();
+    run_tick(); /* what stands aside and is to end for its recipient's sake is walked to */
     naive_check_all(&run.naive, run.rig);
 }
 
