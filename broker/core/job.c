@@ -322,12 +322,11 @@ void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, 
     count_end(core, job->state);
     record_end(core, job, ending, now, out);
     core->jobs_live--;
+    uint32_t was = job->conversation;
     if (!job_is_listed(job)) {
-        uint32_t was = job->conversation;
         core->conversations[was].scheduled -= scheduled;
         job_free(core, slot);
-        conversation_settle(core, was, now);
-        return;
     }
-    conversation_settle(core, job->conversation, now); /* also when it had just lost the first place to another */
+    conversation_unpin(core, was, now);
+    conversation_settle(core, was, now); /* also when it had just lost the first place to another */
 }

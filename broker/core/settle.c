@@ -14,6 +14,7 @@
 #define LOOK_MAX     4096 /* conversations in one slice ... */
 #define YIELDS_MAX   512  /* ... and jobs of paused campaigns that step aside in it */
 #define SLICE_GAP_MS 1
+#define PIN_LOOK_MAX 256 /* jobs, at one that may have been the last to name its conversation's line */
 
 /* Where the job stands as first of its conversation, or would. */
 static struct ready_set *set_of(struct core *core, const struct conversation *conversation, const struct job *job)
@@ -180,6 +181,46 @@ void conversation_let_go(struct core *core, uint32_t at)
     count_conversation(core, conversation, -1);
     conversation->flags &= (uint8_t)~(CONVERSATION_BOUND | CONVERSATION_PINNED);
     count_conversation(core, conversation, 1);
+}
+
+/* May a job of it that waits name its line? Of what is not in its list, or far behind, nobody knows. */
+static bool may_name_line(const struct core *core, const struct conversation *conversation)
+{
+    uint32_t first = conversation_first(core, conversation);
+    uint32_t slot = first;
+    unsigned looked = 0;
+    if (conversation->scheduled > 0)
+        return true;
+    while (slot != NOBODY) {
+        const struct job *job = &core->jobs[slot];
+        if (looked++ == PIN_LOOK_MAX || ((job->flags & JOB_PINNED) != 0 && !job_state_is_final(job->state)))
+            return true;
+        slot = job->next == first ? NOBODY : job->next;
+    }
+    return false;
+}
+
+/* Not what an operator has moved and is still to begin there, which no job says; nor while what waits for the line is to
+ * fail, which means all of it. */
+void conversation_unpin(struct core *core, uint32_t at, struct instant now)
+{
+    struct conversation *conversation = &core->conversations[at];
+    uint32_t line = conversation->line;
+    uint32_t first = conversation_first(core, conversation);
+    bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
+    bool moved = !bound && (conversation->flags & CONVERSATION_RECORDED) != 0;
+    if ((conversation->flags & CONVERSATION_PINNED) == 0 || moved || may_name_line(core, conversation) ||
+        core->orders[line].change.drain == DRAIN_FAIL)
+        return;
+    if (bound) {
+        conversation->flags &= (uint8_t)~CONVERSATION_PINNED;
+        return;
+    }
+    if (first != NOBODY)
+        turns_withdraw(core, at, first);
+    conversation_let_go(core, at);
+    conversation->line = NO_LINE;
+    turns_touch_line(core, line, now);
 }
 
 /* ---- what waits by rules that have changed ---- */

@@ -26,6 +26,8 @@ bool conversation_pool_lets_go(struct core *core, const struct conversation *con
  * pool or to where it waits for the line that it is pinned to. */
 void conversation_bind(struct core *core, uint32_t conversation, uint32_t line, bool pinned);
 void conversation_unbind(struct core *core, uint32_t conversation);
+/* If none of its jobs names the line that it is pinned to (any more), it is pinned no longer. To be settled then. */
+void conversation_unpin(struct core *core, uint32_t conversation, struct instant now);
 /* The same for one that has begun there (move.h): it is pinned to nothing any more, and its line is where it was. */
 void conversation_let_go(struct core *core, uint32_t conversation);
 

@@ -76,7 +76,7 @@ struct zone {
 
 enum { /* struct conversation, flags */
     CONVERSATION_BOUND = 1,     /* lives on `line` */
-    CONVERSATION_PINNED = 2,    /* one of its jobs names `line`: until it is idle, it can live nowhere else */
+    CONVERSATION_PINNED = 2,    /* one of its jobs names `line`: until that has ended, it can live nowhere else */
     CONVERSATION_CHAT = 4,      /* a chat id is known */
     CONVERSATION_RECORDED = 8,  /* has a place in the store */
     CONVERSATION_ASIDE = 16,    /* waits by itself: WALL_CONVERSATION says until when (wait.h) */

@@ -127,6 +127,24 @@ static void check_reason(struct naive *naive, struct rig *rig, const struct naiv
                   "P10: job %llu has a line but says no_healthy_line", number);
 }
 
+/* A pin ends with the last job that names the line. The core knows that of all but those that are not due, or may stand
+ * aside for their campaign: until these are there or gone, it may let go or not. */
+static void see_pin(struct naive *naive, const struct naive_job *job, uint64_t line)
+{
+    struct naive_conversation *conversation = &naive->conversations[job->conversation];
+    bool surely = true;
+    for (int i = 0; i < NAIVE_JOBS; i++) {
+        const struct naive_job *other = &naive->jobs[i];
+        if (other->place == NAIVE_FREE || other->conversation != job->conversation)
+            continue;
+        if (other->pinned)
+            return;
+        surely = surely && other->place != NAIVE_SCHEDULED && other->campaign == 0;
+    }
+    if (surely || (conversation->home == 0 && line == 0))
+        conversation->pinned = 0;
+}
+
 void naive_check_job(struct naive *naive, struct rig *rig, const struct naive_job *job)
 {
     unsigned long long number = job->number;
@@ -136,6 +154,7 @@ void naive_check_job(struct naive *naive, struct rig *rig, const struct naive_jo
     REFUSE_UNLESS(view.attempts == job->attempts, "job %llu has %u attempts, not %u", number, view.attempts,
                   job->attempts);
     REFUSE_UNLESS(view.unsettled == (job->unsettled || job->doubtful), "job %llu: unsettled %d", number, view.unsettled);
+    see_pin(naive, job, view.line);
     REFUSE_UNLESS(view.line == line_of(naive, job),
                   "job %llu of conversation %u (home %llu%s%s, pinned %llu) is on %llu, not on %llu", number,
                   job->conversation, (unsigned long long)naive->conversations[job->conversation].home,

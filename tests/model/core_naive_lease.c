@@ -125,6 +125,14 @@ static void check_gate(const struct showing *s, const struct naive_job *job, uin
                   reputation_name(known->proven));
 }
 
+static bool is_named(const struct naive *naive, uint32_t conversation)
+{
+    for (int i = 0; i < NAIVE_JOBS; i++)
+        if (naive->jobs[i].place != NAIVE_FREE && naive->jobs[i].conversation == conversation && naive->jobs[i].pinned)
+            return true;
+    return false;
+}
+
 /* Its turn: the first of its conversation, due, wanted still, and where that lives. */
 static void check_turn(const struct showing *s, const struct naive_job *job, uint64_t line_number)
 {
@@ -145,7 +153,7 @@ static void check_turn(const struct showing *s, const struct naive_job *job, uin
     REFUSE_UNLESS(!job->cancel || job->unsettled || job->doubtful, "P7: job %llu leased though cancelled", ull(job->number));
     REFUSE_UNLESS(conversation->home == 0 || conversation->home == line_number, "P4: job %llu leased on another line",
                   ull(job->number));
-    REFUSE_UNLESS(conversation->pinned == 0 || conversation->pinned == line_number, "job %llu leaves its pin",
+    REFUSE_UNLESS(!is_named(s->naive, job->conversation) || conversation->pinned == line_number, "job %llu leaves its pin",
                   ull(job->number));
 }
 

@@ -445,6 +445,84 @@ START_TEST(a_line_with_many_conversations_lets_them_go_in_slices)
 }
 END_TEST
 
+/* ---- a pin does not outlive the jobs that name the line ---- */
+
+static uint64_t send_named(uint64_t conversation)
+{
+    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
+    job.from_line = RIG_LINE;
+    return accepted(&job);
+}
+
+static void cancel(uint64_t number)
+{
+    core_cancel(rig->core, 1, 0, number, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static uint64_t send_later(uint64_t conversation, int64_t in_ms)
+{
+    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
+    job.due_ms = rig->now.wall_ms + in_ms;
+    return accepted(&job);
+}
+
+START_TEST(what_named_its_line_once_leaves_a_flagged_line_like_any)
+{
+    begin(MOVES_CONF);
+    uint64_t named = send_named(1);
+    ck_assert_uint_eq(next_sent(), named);
+    uint64_t later = send_later(1, 5000);
+    told_service(SERVICE_FLAGGED);
+    uint64_t waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    rig_pass(rig, 1000);
+    ck_assert_uint_ne(rig_view(rig, waits).line, RIG_LINE);
+    rig_pass(rig, 5000);
+    ck_assert_uint_ne(rig_view(rig, later).line, RIG_LINE);
+}
+END_TEST
+
+START_TEST(what_waits_behind_a_cancelled_job_that_named_a_line_belongs_to_the_pool)
+{
+    begin(FREE_CONF);
+    told(REPUTATION_CRITICAL);
+    uint64_t named = send_named(1), other = send_named(1), waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    cancel(named);
+    rig_tick(rig);
+    ck_job(waits, JOB_QUEUED, REASON_LINE_CRITICAL); /* one that names it is left */
+    cancel(other);
+    rig_tick(rig);
+    ck_job(waits, JOB_LEASED, REASON_NONE);
+    ck_assert_uint_ne(rig_view(rig, waits).line, RIG_LINE);
+    ck_assert_uint_eq(rig_line(rig, 0).backlog_held, 0);
+}
+END_TEST
+
+START_TEST(what_falls_due_after_the_job_that_named_a_line_belongs_to_the_pool)
+{
+    begin(FREE_CONF);
+    told(REPUTATION_CRITICAL);
+    uint64_t named = send_named(1), later = send_later(1, 5000);
+    cancel(named);
+    rig_pass(rig, 6000);
+    rig_tick(rig);
+    ck_assert_uint_ne(rig_view(rig, later).line, RIG_LINE);
+    ck_assert_int_eq(rig_view(rig, later).state, JOB_LEASED);
+}
+END_TEST
+
+START_TEST(what_is_to_fail_on_its_line_fails_though_it_named_none)
+{
+    begin(FREE_CONF);
+    told(REPUTATION_CRITICAL);
+    uint64_t named = send_named(1), waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    ck_assert_int_eq(drain(0, DRAIN_FAIL, 0), CODE_NONE);
+    rig_pass(rig, 1000);
+    ck_assert_int_eq(end_of(named).state, JOB_FAILED);
+    ck_assert_int_eq(end_of(waits).state, JOB_FAILED);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -466,6 +544,10 @@ int main(void)
         a_late_word_that_the_old_line_sent_it_ends_the_job_and_moves_nothing,
         the_probe_of_a_flag_set_by_an_error_goes_before_the_conversation_leaves,
         a_line_with_many_conversations_lets_them_go_in_slices,
+        what_named_its_line_once_leaves_a_flagged_line_like_any,
+        what_waits_behind_a_cancelled_job_that_named_a_line_belongs_to_the_pool,
+        what_falls_due_after_the_job_that_named_a_line_belongs_to_the_pool,
+        what_is_to_fail_on_its_line_fails_though_it_named_none,
     };
     return run_suite("core_leave", tests, sizeof tests / sizeof *tests);
 }
