@@ -243,12 +243,11 @@ static void count_recipient(struct core *core, const struct conversation *conver
 /* A line that is beyond its limit (lowered, or counted too high by a restart) lets nobody pass for free. */
 bool recipient_is_spent(const struct core *core, const struct conversation *conversation, struct instant now)
 {
-    if (core->pools[conversation->pool].policy.recipients_per_hour == 0)
-        return true; /* there is nothing to spend */
-    if ((conversation->flags & CONVERSATION_BOUND) == 0 || !within_the_hour(conversation, now))
-        return false;
+    if ((conversation->flags & CONVERSATION_BOUND) == 0)
+        return core->pools[conversation->pool].policy.recipients_per_hour == 0; /* there is nothing to spend */
+    /* The line's, which may be another pool's by now. */
     struct budget_state state = budget_state(core, &core->lines[conversation->line], BUDGET_RECIPIENTS, now);
-    return state.used <= state.limit;
+    return state.limit == 0 || (within_the_hour(conversation, now) && state.used <= state.limit);
 }
 
 void recipient_set_out(struct core *core, struct conversation *conversation, uint32_t moment)

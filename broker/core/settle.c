@@ -200,8 +200,8 @@ static bool may_name_line(const struct core *core, const struct conversation *co
     return false;
 }
 
-/* Not what an operator has moved and is still to begin there, which no job says; nor while what waits for the line is to
- * fail, which means all of it. */
+/* Not what an operator has moved and is still to begin there, which no job says; nor while what waits for the line is
+ * to fail, which means all of it. */
 void conversation_unpin(struct core *core, uint32_t at, struct instant now)
 {
     struct conversation *conversation = &core->conversations[at];

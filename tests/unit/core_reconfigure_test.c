@@ -552,6 +552,36 @@ START_TEST(a_lines_daily_level_is_in_force_at_once)
 END_TEST
 
 /* covers: key policies.pair_per_min */
+#define TIGHT                                                                                                        \
+    "  tight: {pace_per_min: 0, new_conversations_per_day: 0, daily_messages: 0, distinct_recipients_per_hour: 2, "  \
+    "pair_per_min: 0, daily_growth_factor: 0, cadence_ms: []}\n"
+
+START_TEST(the_recipients_budget_of_a_line_holds_for_conversations_of_another_pool)
+{
+    begin(ACCOUNTS "pools:\n" POOL_A "  b: {policy: tight, lines: [\"+12025550101\"]}\n" POLICY(0) TIGHT, 2);
+    for (uint64_t c = 1; c <= 6; c++)
+        end_lease(enqueue("a", c).number);
+    for (int i = 0; i < 75; i++) {
+        rig_pass(rig, 60000);
+        rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    }
+    rig_pause(rig, PAUSE_LINE, RIG_LINE, 0);
+    for (uint64_t c = 1; c <= 3; c++)
+        enqueue("a", c); /* these wait already */
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n  a: {lines: [\"+12025550102\"]}\n"
+                                        "  b: {policy: tight, lines: [\"+12025550100\", \"+12025550101\"]}\n"
+                                        POLICY(0) TIGHT), ERR_NONE);
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    rig_forget(rig);
+    rig_resume(rig, PAUSE_LINE, RIG_LINE, 0);
+    for (uint64_t c = 4; c <= 6; c++)
+        enqueue("a", c);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 2);
+    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 2);
+}
+END_TEST
+
 START_TEST(a_pair_limit_counts_the_minute_before_it_was_set)
 {
     const char *limited = ACCOUNTS "pools:\n" POOL_A "policies:\n  default: {pace_per_min: 0, pair_per_min: 2, "
@@ -605,6 +635,7 @@ int main(void)
         a_pool_of_which_an_earlier_start_left_jobs_needs_a_restart,
         silence_is_judged_by_the_new_measure,
         a_lines_daily_level_is_in_force_at_once,
+        the_recipients_budget_of_a_line_holds_for_conversations_of_another_pool,
         a_pair_limit_counts_the_minute_before_it_was_set,
     };
     return run_suite("core_reconfigure", tests, sizeof tests / sizeof *tests);
