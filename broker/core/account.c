@@ -60,6 +60,7 @@ void account_refuse_key(struct core *core, uint32_t at, struct instant now, stru
     if (account->key_refused)
         return;
     account->key_refused = true;
+    account->refused_ms = now.mono_ms;
     effect_alert(out, ALERT_KEY_REFUSED, 0, at);
     account_touch_lines(core, at, now);
 }

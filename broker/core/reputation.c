@@ -217,6 +217,9 @@ void core_line_shared(struct core *core, const struct core_line_shared *shared, 
         line->shared_tightened_ms = shared->tightened_ms;
         line->shared_tightened_here = shared->moments->tightened;
     }
+    /* Another broker polls the account, and its polls are what a refused key is tried with. */
+    if (shared->heard_mono_ms > account->refused_ms)
+        account_accept_key(core, line->account, now);
     follow(core, line, &merged, now, out);
     if (merged.gone)
         effect_alert(out, ALERT_LINE_GONE, line->known.number, line->account);

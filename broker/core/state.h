@@ -258,6 +258,7 @@ struct account {
     int64_t poll_interval_ms, stale_after_ms, blind_after_ms;
     uint32_t pauses;
     bool key_refused;
+    int64_t refused_ms; /* steady: that was said first then */
     bool polled, gone;
     int64_t heard_at_ms; /* of the line that was heard of last; 0: of none */
     uint64_t missing_poll; /* not 0: lines from `missing_at` on are still to be compared with what it listed */

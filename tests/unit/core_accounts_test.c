@@ -191,6 +191,43 @@ START_TEST(an_event_signed_for_one_account_says_nothing_of_a_chat_of_another)
 }
 END_TEST
 
+/* Another broker polls: it has heard of the line at that moment. */
+static void heard_elsewhere(int64_t mono_ms)
+{
+    static uint64_t version;
+    struct change_line known = {.number = RIG_LINE,
+                                .heard = true,
+                                .heard_at_ms = rig->now.wall_ms - (rig->now.mono_ms - mono_ms)};
+    struct moments moments;
+    moments_begin(&moments);
+    struct core_line_shared shared = {
+        .account = ACCOUNT_A, .known = &known, .moments = &moments, .version = ++version, .heard_mono_ms = mono_ms};
+    core_line_shared(rig->core, &shared, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_tick(rig);
+}
+
+START_TEST(a_key_that_a_worker_found_refused_is_tried_again_when_another_broker_has_polled)
+{
+    begin_two();
+    rig_worker(rig, 1, 8);
+    uint64_t number = send_known(0, 1, CLASS_TRANSACTIONAL);
+    struct effect job = leased();
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.http_status = 401;
+    result.scope = SCOPE_ACCOUNT;
+    result.key_refused = true;
+    int64_t before_ms = rig->now.mono_ms;
+    rig_pass(rig, 1000);
+    rig_answer(rig, &result);
+    rig_pass(rig, 30000);
+    heard_elsewhere(before_ms); /* tells nothing of the key */
+    ck_job(number, JOB_QUEUED, REASON_PROVIDER_DOWN);
+    heard_elsewhere(rig->now.mono_ms);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -202,6 +239,7 @@ int main(void)
         an_event_signed_for_one_account_spends_no_budget_of_anothers_line,
         an_event_signed_for_one_account_settles_no_job_of_another,
         an_event_signed_for_one_account_says_nothing_of_a_chat_of_another,
+        a_key_that_a_worker_found_refused_is_tried_again_when_another_broker_has_polled,
     };
     return run_suite("core_accounts", tests, sizeof tests / sizeof *tests);
 }
