@@ -13,7 +13,7 @@ void broker_warn_of_pools_left(const struct broker *broker)
         struct pool_view view;
         if (!pool->elsewhere || !core_pool_view(broker->core, p, &view))
             continue;
-        unsigned long long jobs = view.waiting + view.leased;
+        unsigned long long jobs = view.scheduled + view.waiting + view.leased;
         if (jobs == 0)
             continue;
         log_event(LOG_WARN, "pool_left_here", "pool=%s jobs=%llu owner=%s reason=\"they are held here\"", pool->name, jobs,

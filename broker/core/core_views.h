@@ -260,9 +260,10 @@ struct pool_view {
     uint32_t account;
     uint32_t lines, lines_open, lines_slow, lines_closed;
     uint64_t unplaced; /* jobs of new conversations that wait for a line */
-    uint64_t waiting, leased;
+    uint64_t scheduled, waiting, leased;
     bool paused;
 };
+/* By conf index; false: it is not in the configuration any more, and no job of it is left. */
 bool core_pool_view(struct core *core, uint32_t pool, struct pool_view *out);
 
 struct account_view {

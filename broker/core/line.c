@@ -175,6 +175,7 @@ static void backlog_count(struct core *core, uint32_t slot, int delta)
     }
     if (job->state == JOB_SCHEDULED) {
         core->totals.scheduled += (uint64_t)(int64_t)delta; /* where it will wait is open until it falls due */
+        pool->scheduled += (uint64_t)(int64_t)delta;
         return;
     }
     pool->waiting += (uint64_t)(int64_t)delta;

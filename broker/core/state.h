@@ -241,7 +241,7 @@ struct pool {
     uint32_t ring_next, ring_prev;
     uint8_t lane; /* of core->lanes: whom its lines wait with for a worker */
     uint32_t lines_by_gate[GATE_COUNT];
-    uint64_t waiting, leased, unplaced, yielded; /* yielded: those of `waiting` that wait for their campaign */
+    uint64_t scheduled, waiting, leased, unplaced, yielded; /* yielded: waiting, but for their campaign */
     uint32_t waiting_by_class[CLASS_COUNT], unplaced_by_class[CLASS_COUNT];
     uint32_t welcoming; /* lines that take new conversations, if maybe not in this very moment */
     int64_t welcoming_mpm; /* what these send together: thousandths a minute */

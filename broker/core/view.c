@@ -289,10 +289,11 @@ bool core_pool_view(struct core *core, uint32_t at, struct pool_view *out)
     if (at >= core->conf->pool_count)
         return false;
     const struct pool *pool = &core->pools[at];
-    if (core->conf->pools[at].gone && pool->waiting + pool->leased == 0)
-        return false; /* gone, and nothing is left of it */
+    if (core->conf->pools[at].gone && pool->scheduled + pool->waiting + pool->leased == 0)
+        return false;
     *out = (struct pool_view){.account = pool->account,
                               .unplaced = pool->unplaced,
+                              .scheduled = pool->scheduled,
                               .waiting = pool->waiting,
                               .leased = pool->leased,
                               .paused = pool->pauses > 0};

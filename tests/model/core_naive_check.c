@@ -222,11 +222,12 @@ static void check_line(const struct naive *naive, struct rig *rig, uint32_t at)
 static void check_pool(const struct naive *naive, struct rig *rig, uint32_t pool)
 {
     struct pool_view view;
-    uint64_t waiting = 0, leased = 0, unplaced = 0;
+    uint64_t scheduled = 0, waiting = 0, leased = 0, unplaced = 0;
     for (int i = 0; i < NAIVE_JOBS; i++) {
         const struct naive_job *job = &naive->jobs[i];
         if (job->place == NAIVE_FREE || naive_pool_of(job->conversation) != pool)
             continue;
+        scheduled += job->place == NAIVE_SCHEDULED;
         waiting += job->place == NAIVE_WAITING;
         leased += job->place == NAIVE_LEASED;
         unplaced += job->place == NAIVE_WAITING && line_of(naive, job) == 0 && !has_yielded(rig, job);
@@ -239,6 +240,8 @@ static void check_pool(const struct naive *naive, struct rig *rig, uint32_t pool
     }
     REFUSE_UNLESS(view.lines == lines && view.lines_open + view.lines_slow + view.lines_closed == lines,
                   "pool %u counts %u lines, not %u", pool, view.lines, lines);
+    REFUSE_UNLESS(view.scheduled == scheduled, "pool %u counts %llu scheduled, not %llu", pool,
+                  (unsigned long long)view.scheduled, (unsigned long long)scheduled);
     REFUSE_UNLESS(view.waiting == waiting && view.leased == leased && view.unplaced == unplaced,
                   "pool %u counts %llu waiting, %llu leased, %llu unplaced; not %llu, %llu, %llu", pool,
                   (unsigned long long)view.waiting, (unsigned long long)view.leased,

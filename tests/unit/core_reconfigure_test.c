@@ -59,6 +59,23 @@ START_TEST(a_pool_gone_keeps_its_jobs_and_gives_them_back)
 }
 END_TEST
 
+START_TEST(a_pool_gone_is_shown_while_a_job_of_it_is_left_though_not_due_yet)
+{
+    struct pool_view view;
+    begin(ACCOUNTS "pools:\n" POOL_A POOL_B POLICY(0), 2);
+    struct core_enqueue job = rig_job(1, CLASS_TRANSACTIONAL);
+    job.pool = pool_of("b");
+    job.due_ms = rig->now.wall_ms + 3600000;
+    uint64_t number = accepted(&job);
+    ck_assert_int_eq(change_to(ACCOUNTS "pools:\n" POOL_A POLICY(0)), ERR_NONE);
+    ck_assert(core_pool_view(rig->core, pool_of("b"), &view));
+    ck_assert_uint_eq(view.scheduled, 1);
+    core_cancel(rig->core, 1, 0, number, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert(!core_pool_view(rig->core, pool_of("b"), &view));
+}
+END_TEST
+
 START_TEST(jobs_that_wait_when_their_pool_goes_are_not_sent)
 {
     begin(ACCOUNTS "pools:\n" POOL_A POOL_REST POLICY(1), 2);
@@ -610,6 +627,7 @@ int main(void)
         a_pace_is_in_force_at_once,
         a_new_pool_takes_jobs_and_old_ones_keep_their_place,
         a_pool_gone_keeps_its_jobs_and_gives_them_back,
+        a_pool_gone_is_shown_while_a_job_of_it_is_left_though_not_due_yet,
         jobs_that_wait_when_their_pool_goes_are_not_sent,
         a_pool_that_another_broker_owns_sends_nothing_and_lends_no_line,
         lines_are_counted_by_pool_and_gate_wherever_they_go,
