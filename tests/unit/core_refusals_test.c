@@ -1,25 +1,35 @@
 /* core_refusals_test.c — jobs that are not accepted, and recipients who want none: refused at once, or ended where they wait
  * (promise P7; PROTOCOL, Producers). */
+#include "broker/core/core_forecast.h"
 #include "broker/core/state.h"
 #include "broker/core/suppression.h"
 #include "tests/unit/core_jobs_rig.h"
 
 /* ---- refusals ---- */
 
-/* Refused with that code and field, and nothing remembers it. */
+static bool is_field(const char *field, const char *wanted)
+{
+    return wanted == NULL ? field == NULL : field != NULL && strcmp(field, wanted) == 0;
+}
+
+/* Refused with that code and field, as a dry run says before, and nothing remembers it. */
 static void refused(struct rig *rig, const struct core_enqueue *job, bool store_full, enum code code,
                     const char *field)
 {
     size_t records = rig->record_count;
     uint64_t conversations = totals(rig).conversations;
     struct core_enqueue asked = *job;
+    struct core_would would;
     asked.id_hash = 987;
+    core_would_enqueue(rig->core, &asked, store_full, rig->now, &would);
+    ck_assert_int_eq(would.effect.code, code);
+    ck_assert(is_field(would.effect.field, field));
     core_enqueue(rig->core, &asked, store_full, rig->now, &rig->out);
     struct effect told = rig->out.effects[rig->out.effect_count - 1];
     rig_keep(rig);
     ck_assert_int_eq(told.kind, EFFECT_ENQUEUED);
     ck_assert_int_eq(told.code, code);
-    ck_assert(field == NULL ? told.field == NULL : told.field != NULL && strcmp(told.field, field) == 0);
+    ck_assert(is_field(told.field, field));
     ck_assert_uint_eq(rig->record_count, records);
     ck_assert_uint_eq(totals(rig).conversations, conversations);
     ck_assert_uint_eq(core_job_by_id(rig->core, 987), 0);
