@@ -141,6 +141,11 @@ uint16_t core_campaign(struct core *core, const char *name, struct effects *out)
     return name_number(core, NAME_CAMPAIGN, name, out);
 }
 
+bool core_campaign_fits(const struct core *core)
+{
+    return core->name_count < end_of_room(core, NAME_CAMPAIGN);
+}
+
 const char *core_name(const struct core *core, enum name_kind kind, uint16_t number)
 {
     if (number == 0 || number >= core->name_count || core->names[number].kind != kind)

@@ -603,18 +603,32 @@ START_TEST(the_same_job_written_otherwise_is_the_same_and_another_is_not)
 }
 END_TEST
 
+/* As a dry run does: without effects. */
+static bool rehearse_with(const char *members)
+{
+    char text[256];
+    int bytes = snprintf(text, sizeof text, "{%s,\"to\":\"+14155550101\"," MESSAGE "}", members);
+    memset(&refusal, 0, sizeof refusal);
+    return job_parse(&parser, text, (size_t)bytes, &job, &texts, &id, &refusal, NULL);
+}
+
 START_TEST(a_name_too_many_is_busy_and_a_known_one_is_not)
 {
     char members[64];
     int taken = 0;
+    ck_assert(rehearse_with("\"campaign\":\"c0\""));
     do
         snprintf(members, sizeof members, "\"campaign\":\"c%d\"", taken);
     while (parse_with(members) && ++taken < 100);
     ck_assert_int_gt(taken, 0);
     ck_assert_int_lt(taken, NAMES);
     ck_assert_int_eq(refusal.code, CODE_BUSY);
+    ck_assert(!rehearse_with(members));
+    ck_assert_int_eq(refusal.code, CODE_BUSY);
+    ck_assert_str_eq(refusal.field, "campaign");
     ck_assert(parse_with("\"campaign\":\"c0\""));
     ck_assert_uint_ne(job.campaign, 0);
+    ck_assert(rehearse_with("\"campaign\":\"c0\""));
 }
 END_TEST
 
