@@ -55,9 +55,10 @@ static enum reason own_reason(const struct core *core, const struct conversation
     if (job_due_ms(job) > now.wall_ms && (job->flags & JOB_WIDE) == 0)
         return REASON_RETRY_BACKOFF;
     bool for_answer = conversation->streak > core->pools[conversation->pool].policy.cadence_steps; /* sets no timer */
-    if ((conversation->flags & CONVERSATION_ASIDE) != 0 || for_answer)
-        return chat_wait(core, conversation, job, now).reason;
-    return REASON_NONE;
+    if ((conversation->flags & CONVERSATION_ASIDE) == 0 && !for_answer)
+        return REASON_NONE;
+    enum reason chat = chat_wait(core, conversation, job, now).reason;
+    return chat != REASON_NONE ? chat : decide_pair(core, job->conversation, now).reason;
 }
 
 static enum reason unplaced_reason(const struct core *core, struct core_shape *shape, uint32_t pool)
