@@ -568,7 +568,6 @@ START_TEST(a_lines_daily_level_is_in_force_at_once)
 }
 END_TEST
 
-/* covers: key policies.pair_per_min */
 #define TIGHT                                                                                                        \
     "  tight: {pace_per_min: 0, new_conversations_per_day: 0, daily_messages: 0, distinct_recipients_per_hour: 2, "  \
     "pair_per_min: 0, daily_growth_factor: 0, cadence_ms: []}\n"
@@ -599,6 +598,7 @@ START_TEST(the_recipients_budget_of_a_line_holds_for_conversations_of_another_po
 }
 END_TEST
 
+/* covers: key policies.pair_per_min */
 START_TEST(a_pair_limit_counts_the_minute_before_it_was_set)
 {
     const char *limited = ACCOUNTS "pools:\n" POOL_A "policies:\n  default: {pace_per_min: 0, pair_per_min: 2, "
