@@ -114,7 +114,7 @@ START_TEST(history_of_a_batch_that_was_never_whole_is_not_missing)
     fill_segments();
     for (unsigned i = 0; i < 3000 && !says_history_end(); i++) {
         commit();
-        usleep(1000);
+        poll(NULL, 0, 1);
         store_clean(store, batch, cleaned_ms + 50 * i, 1000);
     }
     ck_assert(says_history_end());

@@ -200,7 +200,7 @@ static inline struct store_status clean_once(void)
     store_clean(store, batch, cleaned_ms, 1000);
     commit();
     store_status_read(store, &status);
-    usleep(1000);
+    poll(NULL, 0, 1);
     return status;
 }
 

@@ -58,7 +58,7 @@ static struct store_status status_now(void)
 static void wait_for_reserve(void)
 {
     for (unsigned i = 0; i < 5000 && status_now().free_segments < 2; i++)
-        usleep(1000);
+        poll(NULL, 0, 1);
     ck_assert_uint_ge(status_now().free_segments, 2);
 }
 
@@ -70,7 +70,7 @@ static enum err commit_soon(void)
     for (unsigned i = 0; i < 5000 && err == ERR_NONE && durable < wanted; i++) {
         err = store_collect(store, &durable);
         if (durable < wanted)
-            usleep(1000);
+            poll(NULL, 0, 1);
     }
     return err == ERR_NONE && durable < wanted ? ERR_FULL : err;
 }
@@ -124,7 +124,7 @@ static enum err clean_two(void)
         store_clean(store, batch, now_ms, 1000);
         store_submit(store, batch);
         err = store_collect(store, &durable);
-        usleep(1000);
+        poll(NULL, 0, 1);
     }
     return err;
 }
