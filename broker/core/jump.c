@@ -80,7 +80,8 @@ static void conversation_back(struct core *core, uint32_t at, struct instant now
 static void suppressed_back(struct core *core, uint32_t slot, struct instant now)
 {
     struct suppressed *suppressed = &core->suppressed[slot];
-    suppressed->since_ms = not_after(suppressed->since_ms, now.wall_ms); /* else no word of theirs is later */
+    suppressed->since_ms = not_after(suppressed->since_ms, now.wall_ms);
+    suppressed->opted_out_ms = not_after(suppressed->opted_out_ms, now.wall_ms); /* else no word of theirs is later */
 }
 
 /* The longest that a job may wait for its next try. */
@@ -168,7 +169,7 @@ void jump_restored(struct core *core, struct instant now)
     for (uint32_t c = 1; c <= core->conversations_used && !ahead; c++)
         ahead = conversation_is_ahead(&core->conversations[c], now);
     for (uint32_t slot = 1; slot <= core->suppressed_used && !ahead; slot++)
-        ahead = is_ahead(core->suppressed[slot].since_ms, now);
+        ahead = is_ahead(core->suppressed[slot].since_ms, now) || is_ahead(core->suppressed[slot].opted_out_ms, now);
     for (uint32_t slot = 1; slot <= core->jobs_used && !ahead; slot++)
         ahead = job_is_ahead(core, &core->jobs[slot], now);
     if (ahead)

@@ -29,7 +29,7 @@ uint32_t line_find(const struct core *core, uint64_t number)
 uint32_t line_of_account(const struct core *core, uint32_t account, uint64_t number)
 {
     uint32_t at = line_find(core, number);
-    return at != NO_LINE && core->lines[at].account == account ? at : NO_LINE;
+    return at != NO_LINE && line_is_of(core, &core->lines[at], account) ? at : NO_LINE;
 }
 
 static uint64_t digits_of(const char *number)
@@ -103,7 +103,7 @@ uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, str
         return NO_LINE;
     struct line *line = &core->lines[at];
     uint32_t rest = line_rest_pool(core, account);
-    if (!line_has_pool(line) && (line->account == account || rest != NO_POOL))
+    if (!line_has_pool(line) && (line_is_of(core, line, account) || rest != NO_POOL))
         join(core, line, account, rest);
     return line_of_account(core, account, number);
 }
