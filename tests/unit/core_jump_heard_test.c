@@ -1,5 +1,5 @@
-/* core_jump_heard_test.c — the wall clock was a year ahead for a while and is right again: what was said meanwhile ends
- * when it was to end, and does not keep what is said since from being heard. */
+/* core_jump_heard_test.c — the wall clock was a year ahead for a while and is right again: what was said meanwhile
+ * ends when it was to end, and does not keep what is said since from being heard. */
 #include "broker/core/core_views.h"
 #include "tests/unit/core_jump_rig.h"
 
@@ -72,8 +72,13 @@ END_TEST
 static void chat_says(enum chat_health health)
 {
     static uint64_t event = 9000;
-    struct core_message_fact fact = {.token = 3, .event = ++event, .what = MESSAGE_DELIVERED, .chat_hash = 3,
-                                     .line = RIG_LINE, .has_health = true, .health = health};
+    struct core_message_fact fact = {.token = 3,
+                                     .event = ++event,
+                                     .what = MESSAGE_DELIVERED,
+                                     .chat_hash = 3,
+                                     .line = RIG_LINE,
+                                     .has_health = true,
+                                     .health = health};
     core_message_told(rig->core, &fact, rig->now, &rig->out);
     rig_keep(rig);
 }
@@ -140,8 +145,14 @@ static void refused_as_opted_out_in_that_year(void)
 
 static void recipient_writes(int64_t at_ms)
 {
-    struct core_message_fact fact = {.token = 3, .event = 9000 + rig->polls, .what = MESSAGE_RECEIVED, .chat_hash = 3,
-                                     .inbound = true, .recipient = OF_ONE, .line = RIG_LINE, .at_ms = at_ms};
+    struct core_message_fact fact = {.token = 3,
+                                     .event = 9000 + rig->polls,
+                                     .what = MESSAGE_RECEIVED,
+                                     .chat_hash = 3,
+                                     .inbound = true,
+                                     .recipient = OF_ONE,
+                                     .line = RIG_LINE,
+                                     .at_ms = at_ms};
     core_message_told(rig->core, &fact, rig->now, &rig->out);
     rig_keep(rig);
 }
@@ -262,8 +273,13 @@ END_TEST
 
 static void word(enum reputation status)
 {
-    const struct core_word word = {.token = 1, .line = RIG_LINE, .status = status, .for_ms = HOUR_MS, .reason = "r",
-                                   .by = "b", .may_better = true};
+    const struct core_word word = {.token = 1,
+                                   .line = RIG_LINE,
+                                   .status = status,
+                                   .for_ms = HOUR_MS,
+                                   .reason = "r",
+                                   .by = "b",
+                                   .may_better = true};
     core_reputation(rig->core, &word, rig->now, &rig->out);
     rig_keep(rig);
     ck_assert_int_eq(answered(), CODE_NONE);
