@@ -391,12 +391,12 @@ void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, 
 {
     struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result,
                                   .message_hash = message_hash};
-    /* The provider knows the key, so a try went out, even if its answer said that it failed. A first one that is under
-     * way will tell by itself; one behind an unknown outcome may come back unbegun. */
+    /* The provider knows the key, so a try went out, even if its answer said that it failed, or if it was one that a
+     * restored backup does not know. One under way will tell by itself: were the job over now, the next one of its
+     * conversation would go out beside that request (promise P2). */
     const struct job *job = &core->jobs[slot];
-    bool unknown = (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0; /* of before a backup, too */
-    bool tried = job->state == JOB_QUEUED && job->attempts > 0;
-    if (tried || (unknown && (job->state == JOB_QUEUED || job->state == JOB_LEASED)))
+    bool tried = job->attempts > 0 || (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
+    if (job->state == JOB_QUEUED && tried)
         outcome_believe_sent(core, slot, &settled, now, out);
 }
 
