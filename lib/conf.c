@@ -386,8 +386,9 @@ static char *read_whole(int fd, size_t max, size_t *out_bytes)
 static void keep_text(struct conf *conf, char *text, size_t bytes)
 {
     struct conf_whole *whole = (struct conf_whole *)(void *)conf;
-    char *shorter = realloc(text, bytes + 1); /* there was room for the longest */
-    whole->text = shorter != NULL ? shorter : text;
+    whole->text = realloc(text, bytes + 1); /* there was room for the longest */
+    if (whole->text == NULL)
+        whole->text = text;
     whole->text_bytes = bytes;
 }
 
