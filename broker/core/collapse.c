@@ -77,20 +77,26 @@ bool collapse_waits(const struct core *core, uint32_t conversation, uint64_t has
     return slot != 0;
 }
 
+uint32_t collapse_oldest(const struct core *core, uint32_t conversation, uint64_t hash)
+{
+    uint32_t found = NOBODY;
+    for (uint32_t old = hash == 0 ? 0 : index_find(&core->by_collapse, hash); old != 0;
+         old = index_find_next(&core->by_collapse, hash, old)) {
+        const struct job *at = &core->jobs[old];
+        bool meant = at->conversation == conversation && can_end(at);
+        if (meant && (found == NOBODY || job_order(core, at) < job_order(core, &core->jobs[found])))
+            found = old;
+    }
+    return found;
+}
+
 uint32_t collapse_find(struct core *core, uint32_t slot, uint64_t hash, struct instant now)
 {
     struct job *job = job_at(core, slot);
     int64_t expires = job_expires_ms(job);
-    uint32_t found = NOBODY;
     if (expires != 0 && expires <= now.wall_ms)
         return NOBODY; /* it ends at once, and takes nobody's place */
-    for (uint32_t old = index_find(&core->by_collapse, hash); old != 0;
-         old = index_find_next(&core->by_collapse, hash, old)) {
-        const struct job *at = &core->jobs[old];
-        bool meant = old != slot && at->conversation == job->conversation && can_end(at);
-        if (meant && (found == NOBODY || job_order(core, at) < job_order(core, &core->jobs[found])))
-            found = old;
-    }
+    uint32_t found = collapse_oldest(core, job->conversation, hash);
     if (found != NOBODY && has_place(&core->jobs[found], job))
         job_set_order(core, job, job_order(core, &core->jobs[found]));
     return found;

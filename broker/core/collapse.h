@@ -18,6 +18,8 @@ void collapse_remove(struct core *core, uint32_t job);
 bool collapse_waits(const struct core *core, uint32_t conversation, uint64_t hash, uint64_t since);
 uint64_t collapse_hash(const struct core *core, const struct job *job); /* 0: it has no key */
 
+/* The waiting job whose place one with that key would take. NOBODY: none. */
+uint32_t collapse_oldest(const struct core *core, uint32_t conversation, uint64_t hash);
 /* The waiting job whose place the new one takes, which is not in its conversation yet and gets its order; NOBODY:
  * none. */
 uint32_t collapse_find(struct core *core, uint32_t job, uint64_t hash, struct instant now);

@@ -311,6 +311,8 @@ struct verdict decide_for(const struct core *core, const struct job *job, const 
         home = *conversation;
     else if (core->conversations_paused > 0 && pause_find(core, PAUSE_CONVERSATION, who->conversation) != 0)
         home.flags = CONVERSATION_PAUSED;
+    if (who->frees)
+        home.flags &= (uint8_t)~CONVERSATION_PINNED;
     if (who->from_line == 0 && conversation != NULL && move_would_leave(core, conversation, now)) {
         home.flags &= (uint8_t)~CONVERSATION_BOUND;
     } else if (who->from_line != 0 && (home.flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {

@@ -184,16 +184,18 @@ void conversation_let_go(struct core *core, uint32_t at)
 }
 
 /* May a job of it that waits name its line? Of what is not in its list, or far behind, nobody knows. */
-static bool may_name_line(const struct core *core, const struct conversation *conversation)
+static bool may_name_line(const struct core *core, const struct conversation *conversation, uint32_t without)
 {
+    bool beside = without != NOBODY && !job_is_listed(&core->jobs[without]);
     uint32_t first = conversation_first(core, conversation);
     uint32_t slot = first;
     unsigned looked = 0;
-    if (conversation->scheduled > 0)
+    if (conversation->scheduled > beside)
         return true;
     while (slot != NOBODY) {
         const struct job *job = &core->jobs[slot];
-        if (looked++ == PIN_LOOK_MAX || ((job->flags & JOB_PINNED) != 0 && !job_state_is_final(job->state)))
+        bool names = slot != without && (job->flags & JOB_PINNED) != 0 && !job_state_is_final(job->state);
+        if (looked++ == PIN_LOOK_MAX || names)
             return true;
         slot = job->next == first ? NOBODY : job->next;
     }
@@ -202,17 +204,22 @@ static bool may_name_line(const struct core *core, const struct conversation *co
 
 /* Not what an operator has moved and is still to begin there, which no job says; nor while what waits for the line is
  * to fail, which means all of it. */
+bool conversation_pin_ends(const struct core *core, const struct conversation *conversation, uint32_t without)
+{
+    bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
+    bool moved = !bound && (conversation->flags & CONVERSATION_RECORDED) != 0;
+    return (conversation->flags & CONVERSATION_PINNED) != 0 && !moved && !may_name_line(core, conversation, without) &&
+           core->orders[conversation->line].change.drain != DRAIN_FAIL;
+}
+
 void conversation_unpin(struct core *core, uint32_t at, struct instant now)
 {
     struct conversation *conversation = &core->conversations[at];
     uint32_t line = conversation->line;
     uint32_t first = conversation_first(core, conversation);
-    bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
-    bool moved = !bound && (conversation->flags & CONVERSATION_RECORDED) != 0;
-    if ((conversation->flags & CONVERSATION_PINNED) == 0 || moved || may_name_line(core, conversation) ||
-        core->orders[line].change.drain == DRAIN_FAIL)
+    if (!conversation_pin_ends(core, conversation, NOBODY))
         return;
-    if (bound) {
+    if ((conversation->flags & CONVERSATION_BOUND) != 0) {
         conversation->flags &= (uint8_t)~CONVERSATION_PINNED;
         return;
     }

@@ -227,10 +227,32 @@ START_TEST(an_exported_job_takes_the_place_of_older_ones_only)
 }
 END_TEST
 
+/* What it replaces is the last job that names the line; of other lines none is healthy. */
+START_TEST(fail_if_held_is_judged_as_if_the_one_that_is_replaced_were_gone)
+{
+    for (int later = 0; later < 2; later++) { /* one that stands in the list, and one that is not due yet */
+        begin_fast();
+        struct core_enqueue old = rig_job(1, CLASS_TRANSACTIONAL);
+        old.from_line = RIG_LINE;
+        old.collapse = KEY;
+        old.due_ms = later ? rig->now.wall_ms + 3600000 : 0;
+        uint64_t number = accepted(&old);
+        core_cordon(rig->core, 82, RIG_LINE, true, rig->now, &rig->out);
+        rig_keep(rig);
+        struct core_enqueue newer = rig_job(1, CLASS_REPLY);
+        newer.collapse = KEY;
+        newer.fail_if_held = true;
+        ck_assert_int_eq(rig_enqueue(rig, &newer).code, CODE_HELD);
+        ck_assert_int_ne(rig_view(rig, number).state, JOB_NONE);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         the_newer_one_takes_the_place_and_the_older_one_ends,
+        fail_if_held_is_judged_as_if_the_one_that_is_replaced_were_gone,
         an_exported_job_takes_the_place_of_older_ones_only,
         it_keeps_the_place_through_tries_and_restarts,
         between_conversations_it_keeps_the_place_too,
