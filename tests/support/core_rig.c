@@ -575,3 +575,21 @@ struct line_view rig_line(struct rig *rig, uint32_t line)
         core_line_view(rig->core, index, rig->now, &view);
     return view;
 }
+
+static void see_reason(void *self, const struct shape_job *job)
+{
+    *(enum reason *)self = job->reason;
+}
+
+enum reason rig_shape_reason(struct rig *rig)
+{
+    struct core_shape shape;
+    uint8_t reasons[8];
+    enum reason reason = REASON_NONE;
+    core_shape_begin(rig->core, rig->now, &shape);
+    bool more = core_shape_lines(rig->core, &shape, reasons, 8, 8) != 0 ||
+                core_shape_walk(rig->core, &shape, reasons, 8, 1000, see_reason, &reason);
+    assert(!more);
+    (void)more;
+    return reason;
+}

@@ -120,5 +120,6 @@ enum code rig_resume(struct rig *rig, enum pause_scope scope, uint64_t target, u
 
 struct job_view rig_view(struct rig *rig, uint64_t number); /* state NONE: not live */
 struct line_view rig_line(struct rig *rig, uint32_t line);
+enum reason rig_shape_reason(struct rig *rig); /* of the last job that waits, as the shape has it */
 
 #endif

@@ -83,8 +83,8 @@ START_TEST(one_that_expires_meanwhile_ends_as_unknown_and_is_kept)
 }
 END_TEST
 
-/* A job waited in a conversation that nobody had written to, for any line (0) or for that one. */
-static void expire_unplaced(uint64_t from)
+/* A job waited in a conversation that nobody had written to, for any line (0) or for that one. Its end is not known. */
+static uint64_t expire_unknown(uint64_t from)
 {
     begin();
     rig_pause(rig, PAUSE_ALL, 0, 0);
@@ -95,6 +95,12 @@ static void expire_unplaced(uint64_t from)
     restore(HOUR_MS, 24 * HOUR_MS);
     rig_pass(rig, HOUR_MS + 1000);
     ck_assert_int_eq(end_of(number).code, CODE_OUTCOME_UNKNOWN);
+    return number;
+}
+
+static void expire_unplaced(uint64_t from)
+{
+    expire_unknown(from);
     rig_restart(rig, 1000);
     come_back();
     rig_resume(rig, PAUSE_ALL, 0, 0);
@@ -115,14 +121,7 @@ END_TEST
 /* What nobody knows the place of counts for nobody, whether somebody still waits in the conversation or not. */
 START_TEST(a_restart_counts_no_message_that_nobody_counted)
 {
-    begin();
-    rig_pause(rig, PAUSE_ALL, 0, 0);
-    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
-    ask.expires_ms = rig->now.wall_ms + 2 * HOUR_MS;
-    uint64_t number = accepted(&ask);
-    restore(HOUR_MS, 24 * HOUR_MS);
-    rig_pass(rig, HOUR_MS + 1000);
-    ck_assert_int_eq(end_of(number).code, CODE_OUTCOME_UNKNOWN);
+    expire_unknown(0);
     uint64_t next = rig_send(rig, 1, CLASS_FOLLOWUP);
     unsigned unanswered = rig_view(rig, next).chat.unanswered;
     rig_restart(rig, 1000);
@@ -163,13 +162,7 @@ END_TEST
 
 START_TEST(what_expired_without_a_line_can_be_requeued_and_goes_out_unsettled)
 {
-    begin();
-    rig_pause(rig, PAUSE_ALL, 0, 0);
-    struct core_enqueue ask = rig_job(1, CLASS_TRANSACTIONAL);
-    ask.expires_ms = rig->now.wall_ms + 2 * HOUR_MS;
-    uint64_t number = accepted(&ask);
-    restore(HOUR_MS, 24 * HOUR_MS);
-    rig_pass(rig, HOUR_MS + 1000);
+    uint64_t number = expire_unknown(0);
     struct change_end end = end_of(number);
     ck_assert_uint_eq(end.line, 0);
     rig_poll_all(rig, 1, REPUTATION_HEALTHY);

@@ -251,22 +251,6 @@ END_TEST
 
 /* ---- the ladder ---- */
 
-static void see_reason(void *self, const struct shape_job *job)
-{
-    *(enum reason *)self = job->reason;
-}
-
-static enum reason shape_reason(void) /* of the only job that waits */
-{
-    struct core_shape shape;
-    uint8_t reasons[8];
-    enum reason reason = REASON_NONE;
-    core_shape_begin(rig->core, rig->now, &shape);
-    ck_assert_uint_eq(core_shape_lines(rig->core, &shape, reasons, 8, 8), 0);
-    ck_assert(!core_shape_walk(rig->core, &shape, reasons, 8, 100, see_reason, &reason));
-    return reason;
-}
-
 /* covers: reason conversation_cadence; key policies.cadence_ms */
 START_TEST(unanswered_messages_make_campaigns_wait_longer_and_then_for_an_answer)
 {
@@ -281,11 +265,11 @@ START_TEST(unanswered_messages_make_campaigns_wait_longer_and_then_for_an_answer
     goes(second, 1, 3000);
     later(3 * DAY_MS - 3000);
     ck_job(third, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
-    ck_assert_int_eq(shape_reason(), REASON_CONVERSATION_CADENCE);
+    ck_assert_int_eq(rig_shape_reason(rig), REASON_CONVERSATION_CADENCE);
     goes(third, 1, 5000);
     later(30 * DAY_MS);
     ck_job(fourth, JOB_QUEUED, REASON_CONVERSATION_CADENCE);
-    ck_assert_int_eq(shape_reason(), REASON_CONVERSATION_CADENCE);
+    ck_assert_int_eq(rig_shape_reason(rig), REASON_CONVERSATION_CADENCE);
     ck_assert_int_eq(rig_view(rig, fourth).release_at_ms, 0); /* an answer, and nothing else */
     ck_assert_int_eq(rig_view(rig, fourth).chat.unanswered, 3);
     they_answer(1);

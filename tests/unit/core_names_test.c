@@ -1,38 +1,12 @@
 /* Names and their numbers: a table full of campaigns has room for what another configuration names. */
 #include <stdio.h>
-#include <string.h>
 
-#include "tests/unit/core_suite.h"
+#include "tests/unit/core_reconfigure_rig.h"
 
-#define FREE                                                                                                         \
-    "pace_per_min: 0, new_conversations_per_day: 0, daily_messages: 0, distinct_recipients_per_hour: 0, "            \
-    "pair_per_min: 0, daily_growth_factor: 0"
-#define POLICY "policies:\n  default: {" FREE "}\n"
-#define POOLS  ACCOUNT_CONF "pools:\n  a: {lines: [\"+12025550100\"]}\n"
-#define MORE_POOLS                                                                                                   \
-    POOLS "  b: {lines: [\"+12025550101\"]}\n"                                                                       \
-          "  c: {lines: [\"+12025550102\"]}\n"
+#define POOLS ACCOUNTS "pools:\n" POOL_A
+#define MORE_POOLS POOLS POOL_B "  c: {lines: [\"+12025550102\"]}\n"
 
-static const char before[] = POOLS POLICY, after[] = MORE_POOLS POLICY;
-
-/* As conf_parse() and conf_follow() make it. */
-static enum err change_to(const char *text)
-{
-    struct conf *conf = NULL;
-    struct conf_problem problem;
-    ck_assert_int_eq(conf_parse(&conf, text, strlen(text), "t.yaml", "/tmp", NULL, 0, &problem), ERR_NONE);
-    ck_assert_int_eq(conf_follow(conf, rig->conf, &problem), ERR_NONE);
-    enum err err = core_reconfigure(rig->core, conf, rig->now, &rig->out);
-    if (err != ERR_NONE) {
-        ck_assert_uint_eq(rig->out.change_count, 0);
-        conf_free(&conf);
-        return err;
-    }
-    conf_free(&rig->conf);
-    rig->conf = conf;
-    rig_keep(rig);
-    return ERR_NONE;
-}
+static const char before[] = POOLS POLICY(0), after[] = MORE_POOLS POLICY(0);
 
 /* With as many campaigns as there is room for. */
 static void begin_full(uint32_t names_max)
@@ -101,7 +75,7 @@ START_TEST(names_that_have_no_room_at_all_change_nothing)
     begin_full(12); /* which leaves one */
     ck_assert_int_eq(change_to(after), ERR_NO_MEMORY);
     ck_assert_uint_eq(rig->conf->pool_count, 1);
-    ck_assert_int_eq(change_to(POOLS "  b: {lines: [\"+12025550101\"]}\n" POLICY), ERR_NONE);
+    ck_assert_int_eq(change_to(POOLS POOL_B POLICY(0)), ERR_NONE);
     ck_assert_int_eq(change_to(after), ERR_NO_MEMORY);
     ck_assert(core_names_fit(rig->core));
 }

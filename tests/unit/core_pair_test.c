@@ -37,22 +37,6 @@ static size_t most(const struct play *play)
     return most;
 }
 
-static void see_reason(void *self, const struct shape_job *job)
-{
-    *(enum reason *)self = job->reason;
-}
-
-static enum reason shape_reason(struct rig *rig) /* of the last job that waits */
-{
-    struct core_shape shape;
-    uint8_t reasons[8];
-    enum reason reason = REASON_NONE;
-    core_shape_begin(rig->core, rig->now, &shape);
-    ck_assert_uint_eq(core_shape_lines(rig->core, &shape, reasons, 8, 8), 0);
-    ck_assert(!core_shape_walk(rig->core, &shape, reasons, 8, 1000, see_reason, &reason));
-    return reason;
-}
-
 /* covers: reason budget_pair; key policies.pair_per_min */
 START_TEST(no_minute_holds_more_messages_to_one_conversation_than_the_pair_limit)
 {
@@ -84,7 +68,7 @@ START_TEST(a_spent_pair_stops_its_own_conversation_only_and_says_until_when)
     ck_assert_int_eq(view.reason, REASON_BUDGET_PAIR);
     ck_assert_int_ge(view.release_at_ms, play->rig->now.wall_ms + MINUTE);
     ck_assert_int_le(view.release_at_ms, play->rig->now.wall_ms + MINUTE + 5000);
-    ck_assert_int_eq(shape_reason(play->rig), REASON_BUDGET_PAIR);
+    ck_assert_int_eq(rig_shape_reason(play->rig), REASON_BUDGET_PAIR);
     send_many(play, 200, 3);
     play_for(play, 0);
     ck_assert_uint_eq(play->count, 6);
