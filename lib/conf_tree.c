@@ -91,11 +91,12 @@ enum err conf_node_set(struct conf_node *map, const char *name, struct conf_node
     }
     struct conf_node *key = conf_node_scalar(name, true);
     enum err err = key == NULL ? ERR_NO_MEMORY : append(map, key);
-    if (err == ERR_NONE && (err = append(map, value)) == ERR_NONE)
-        return ERR_NONE;
-    if (key == NULL || map->count % 2 == 0)
+    if (err != ERR_NONE) {
         conf_node_free(&value);
-    else /* the name went in alone: take it out again, `value` is gone already */
+        return err;
+    }
+    err = append(map, value);
+    if (err != ERR_NONE) /* the name went in alone: take it out again, `value` is gone already */
         conf_node_free(&map->items[--map->count]);
     return err;
 }
