@@ -71,7 +71,8 @@ static void log_alert(const struct broker *broker, const struct effect *effect)
         [ALERT_LEASE_LAPSED] = "lease_lapsed", [ALERT_WORKER_GONE] = "worker_gone",
         [ALERT_LINE_FLAGGED] = "line_flagged", [ALERT_LINE_GONE] = "line_gone",
         [ALERT_DEDUPE_FULL] = "dedupe_full", [ALERT_DRAIN_STOPPED] = "drain_stopped",
-        [ALERT_DRAIN_DONE] = "drain_done",     [ALERT_SUPPRESSIONS_FULL] = "suppressions_full"};
+        [ALERT_DRAIN_DONE] = "drain_done",     [ALERT_SUPPRESSIONS_FULL] = "suppressions_full",
+        [ALERT_LINES_FULL] = "lines_full"};
     char line[LINE_TEXT_MAX];
     char masked[HANDLE_MAX_BYTES + 1] = "none";
     if (effect->line != 0) {

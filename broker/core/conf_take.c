@@ -138,7 +138,7 @@ static void take_pools(struct core *core, uint32_t count_before, struct instant 
 }
 
 /* Where each line belongs now: the rest of its account, unless a pool names it. */
-static void plan_lines(struct core *core, struct instant now)
+static void plan_lines(struct core *core, struct instant now, struct effects *out)
 {
     for (uint32_t l = 0; l < core->line_count; l++) {
         struct line *line = &core->lines[l];
@@ -149,7 +149,7 @@ static void plan_lines(struct core *core, struct instant now)
     }
     for (uint32_t p = 0; p < core->conf->pool_count; p++) {
         for (size_t i = 0; i < core->conf->pools[p].line_count; i++) {
-            uint32_t at = line_get_configured(core, p, &core->conf->pools[p].lines[i], now);
+            uint32_t at = line_get_configured(core, p, &core->conf->pools[p].lines[i], now, out);
             if (at == NO_LINE)
                 continue;
             core->lines[at].next_account = core->pools[p].account;
@@ -194,7 +194,7 @@ enum err core_reconfigure(struct core *core, const struct conf *conf, struct ins
     take_pools(core, count_before, now, out);
     quiet_take_policies(core, out);
     conversations_reconsider(core, now);
-    plan_lines(core, now);
+    plan_lines(core, now, out);
     move_lines(core);
     wake_lines(core, now);
     if (core->pools_paused > 0) /* by which a pool may stand now that has leases on another's lines */

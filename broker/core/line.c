@@ -5,6 +5,8 @@
 
 #include "broker/core/campaign.h"
 
+#define SAID_AGAIN_MS 60000
+
 static uint64_t number_of(const void *slots, uint32_t slot)
 {
     return ((const struct line *)slots)[slot - 1].known.number;
@@ -77,9 +79,28 @@ static void join(struct core *core, struct line *line, uint32_t account, uint32_
     line_set_pool(core, line, pool);
 }
 
-uint32_t line_get_configured(struct core *core, uint32_t pool, const struct conf_pool_line *conf, struct instant now)
+static void say_full(struct core *core, uint32_t at, uint64_t number, struct instant now, struct effects *out)
 {
-    return line_get(core, core->pools[pool].account, digits_of(conf->number), now);
+    struct account *account = &core->accounts[at];
+    if (account->lines_full_said && now.mono_ms < account->lines_full_ms + SAID_AGAIN_MS)
+        return; /* each poll lists all of them */
+    account->lines_full_said = true;
+    account->lines_full_ms = now.mono_ms;
+    effect_alert(out, ALERT_LINES_FULL, number, at);
+}
+
+static uint32_t get_or_say(struct core *core, uint32_t account, uint64_t number, struct instant now, struct effects *out)
+{
+    uint32_t at = line_get(core, account, number, now);
+    if (at == NO_LINE)
+        say_full(core, account, number, now, out);
+    return at;
+}
+
+uint32_t line_get_configured(struct core *core, uint32_t pool, const struct conf_pool_line *conf, struct instant now,
+                             struct effects *out)
+{
+    return get_or_say(core, core->pools[pool].account, digits_of(conf->number), now, out);
 }
 
 int64_t line_configured_level(const struct conf_pool_line *conf)
@@ -87,18 +108,19 @@ int64_t line_configured_level(const struct conf_pool_line *conf)
     return conf->daily_level > 0 ? conf->daily_level : 0;
 }
 
-void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *conf, struct instant now)
+void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *conf, struct instant now,
+                         struct effects *out)
 {
-    uint32_t at = line_get_configured(core, pool, conf, now);
+    uint32_t at = line_get_configured(core, pool, conf, now, out);
     if (at == NO_LINE)
         return;
     join(core, &core->lines[at], core->pools[pool].account, pool);
     core->lines[at].daily_level = line_configured_level(conf);
 }
 
-uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, struct instant now)
+uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, struct instant now, struct effects *out)
 {
-    uint32_t at = line_get(core, account, number, now);
+    uint32_t at = get_or_say(core, account, number, now, out);
     if (at == NO_LINE)
         return NO_LINE;
     struct line *line = &core->lines[at];

@@ -12,13 +12,15 @@ uint32_t line_of_account(const struct core *core, uint32_t account, uint64_t num
 /* Adds the line if it is new. NO_LINE: the table is full. */
 uint32_t line_get(struct core *core, uint32_t account, uint64_t number, struct instant now);
 /* Both, for a line that the provider speaks of to that account. One in no pool is that account's from now on, if that
- * has a pool for it. */
-uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, struct instant now);
+ * has a pool for it. That the table is full is said once a minute an account. */
+uint32_t line_heard_of(struct core *core, uint32_t account, uint64_t number, struct instant now, struct effects *out);
 /* The account's pool of `all` lines that no other pool names (those are all known from the start). NO_POOL: none. */
 uint32_t line_rest_pool(const struct core *core, uint32_t account);
-/* A line that a pool names, before anybody was heard of it. */
-uint32_t line_get_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now);
-void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now);
+/* A line that a pool names, before anybody was heard of it; a full table is said as above. */
+uint32_t line_get_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now,
+                             struct effects *out);
+void line_add_configured(struct core *core, uint32_t pool, const struct conf_pool_line *line, struct instant now,
+                         struct effects *out);
 /* The level that the configuration gives it; 0: none. */
 int64_t line_configured_level(const struct conf_pool_line *line);
 /* The only ones that write these: they count the lines by gate, for views must not look at each. */

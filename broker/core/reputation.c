@@ -92,7 +92,7 @@ void core_line_told(struct core *core, uint64_t token, const struct core_line_fa
     if (fact->event != 0 && !dedupe_remember_event(core, fact->event, now, out))
         return;
     bool unseen = line_find(core, fact->number) == NO_LINE;
-    uint32_t at = line_heard_of(core, fact->account, fact->number, now);
+    uint32_t at = line_heard_of(core, fact->account, fact->number, now, out);
     if (at == NO_LINE)
         return;
     struct line *line = &core->lines[at];
@@ -130,7 +130,7 @@ static struct standing standing_of(const struct line *line)
 
 void core_line_polled(struct core *core, const struct core_line_fact *fact, struct instant now, struct effects *out)
 {
-    uint32_t at = line_heard_of(core, fact->account, fact->number, now);
+    uint32_t at = line_heard_of(core, fact->account, fact->number, now, out);
     if (at == NO_LINE)
         return;
     struct line *line = &core->lines[at];
@@ -153,7 +153,7 @@ bool core_line_warned(struct core *core, const struct core_line_fact *fact, stru
     struct core_line_fact worse = *fact;
     if (fact->event != 0 && dedupe_find(core, fact->event) != NULL)
         return false;
-    uint32_t at = line_heard_of(core, fact->account, fact->number, now);
+    uint32_t at = line_heard_of(core, fact->account, fact->number, now, out);
     if (at == NO_LINE || !merge_only_worse(&core->lines[at].known, &worse))
         return false;
     struct line *line = &core->lines[at];
@@ -198,7 +198,7 @@ void core_line_shared(struct core *core, const struct core_line_shared *shared, 
 {
     if (shared->token != 0)
         effect_answer(out, shared->token, CODE_NONE);
-    uint32_t at = line_heard_of(core, shared->account, shared->known->number, now);
+    uint32_t at = line_heard_of(core, shared->account, shared->known->number, now, out);
     if (at == NO_LINE)
         return;
     struct line *line = &core->lines[at];

@@ -75,11 +75,11 @@ static void match_lines(struct core *core)
     }
 }
 
-static void add_configured_lines(struct core *core, struct instant now)
+static void add_configured_lines(struct core *core, struct instant now, struct effects *out)
 {
     for (uint32_t p = 0; p < core->conf->pool_count; p++)
         for (size_t i = 0; i < core->conf->pools[p].line_count; i++)
-            line_add_configured(core, p, &core->conf->pools[p].lines[i], now);
+            line_add_configured(core, p, &core->conf->pools[p].lines[i], now, out);
 }
 
 static void wake_lines(struct core *core, struct instant now)
@@ -305,7 +305,7 @@ void core_restored(struct core *core, const uint8_t random[KEY_RANDOM_BYTES], st
     match_pools(core, out);
     match_lines(core);
     quiet_take_policies(core, out);
-    add_configured_lines(core, now);
+    add_configured_lines(core, now, out);
     count_pauses(core);
     wake_lines(core, now);
     find_homes(core);

@@ -263,6 +263,8 @@ struct account {
     int64_t heard_at_ms; /* of the line that was heard of last; 0: of none */
     uint64_t missing_poll; /* not 0: lines from `missing_at` on are still to be compared with what it listed */
     uint32_t missing_at;
+    bool lines_full_said;     /* a line of it found no room in the table; it was said then: */
+    int64_t lines_full_ms;    /* steady */
     int64_t limited_until_ms; /* steady */
     /* breaker (DESIGN section 5) */
     int64_t trouble_since_ms, probe_at_ms;

@@ -421,9 +421,33 @@ START_TEST(a_line_whose_first_word_was_critical_recovers_like_any_other)
 }
 END_TEST
 
+static void begin_with_room_for_two_lines(void)
+{
+    struct rig_options options = {.seed = 1, .limits.lines_max = 2};
+    rig_free(&rig);
+    rig = rig_new(&options);
+}
+
+START_TEST(lines_that_find_no_room_are_told_of_once_a_minute)
+{
+    begin_with_room_for_two_lines();
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    ck_assert_uint_eq(alerts(ALERT_LINES_FULL), 0);
+    rig_poll_all(rig, 4, REPUTATION_HEALTHY);
+    ck_assert_uint_eq(alerts(ALERT_LINES_FULL), 1);
+    rig_tell(rig, 5, REPUTATION_CRITICAL, rig->now.wall_ms);
+    ck_assert_int_eq(answered(), CODE_NONE);
+    ck_assert_uint_eq(alerts(ALERT_LINES_FULL), 1);
+    rig_pass(rig, 60000);
+    rig_tell(rig, 5, REPUTATION_CRITICAL, rig->now.wall_ms);
+    ck_assert_uint_eq(alerts(ALERT_LINES_FULL), 2);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        lines_that_find_no_room_are_told_of_once_a_minute,
         a_critical_webhook_closes_at_once,
         a_critical_poll_closes_at_once,
         even_a_cached_poll_tightens,
