@@ -163,10 +163,15 @@ uint32_t conversation_find_chat_next(const struct core *core, uint64_t chat_hash
     return index_find_next(&core->by_chat, chat_fold(chat_hash), slot);
 }
 
+uint32_t conversation_line_of(const struct conversation *conversation)
+{
+    return (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0 ? conversation->line : NO_LINE;
+}
+
 uint32_t conversation_line_pool(const struct core *core, const struct conversation *conversation)
 {
-    bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
-    uint32_t pool = on_line ? core->lines[conversation->line].pool : NO_POOL;
+    uint32_t line = conversation_line_of(conversation);
+    uint32_t pool = line != NO_LINE ? core->lines[line].pool : NO_POOL;
     return pool == NO_POOL ? conversation->pool : pool;
 }
 

@@ -31,6 +31,7 @@ bool conversation_has_chat(const struct conversation *conversation, uint64_t cha
 uint32_t conversation_find_chat(const struct core *core, uint64_t chat_hash);
 uint32_t conversation_find_chat_next(const struct core *core, uint64_t chat_hash, uint32_t conversation);
 
+uint32_t conversation_line_of(const struct conversation *conversation); /* that it is on; NO_LINE: on none */
 /* The pool whose turns it has: that of the line it is on, which may be another's by now, or its own. */
 uint32_t conversation_line_pool(const struct core *core, const struct conversation *conversation);
 

@@ -8,7 +8,8 @@
 #define FORGET_MAX 4096 /* a slice */
 enum { DELIVERY_SHIFT = 1, DELIVERY_MASK = 3u << DELIVERY_SHIFT }; /* of a message: how far it got */
 enum { SECOND_LIFE = 1 }; /* its job was final when its window ended, but may have become so only just before */
-enum { KEEP_SHIFT = 8 };  /* above: the hour (of Unix time) until which it is kept; 0: none */
+enum { KEEP_SHIFT = 8, LINE_SHIFT = KEEP_SHIFT };
+/* Above: of an id the hour (of Unix time) until which it is kept, 0: none; of a message 1 + its line, 0: not known. */
 #define KEEP_MASK UINT32_C(0xFFFFFF00)
 
 static uint64_t hash_of(const void *slots, uint32_t slot)
@@ -109,10 +110,14 @@ bool dedupe_remember_event(struct core *core, uint64_t event, struct instant now
     return true;
 }
 
-void dedupe_remember_message(struct core *core, uint64_t message, uint64_t number, struct instant now)
+void dedupe_remember_message(struct core *core, uint64_t message, uint64_t number, uint32_t line, int64_t wall_ms)
 {
     if (dedupe_find(core, message) == NULL)
-        dedupe_remember(core, message, number, 0, now.wall_ms);
+        dedupe_remember(core, message, number, 0, wall_ms);
+    uint32_t slot = index_find(&core->dedupe.index, message);
+    struct remembered *known = &core->dedupe.ring[slot];
+    if (slot != 0 && line != NO_LINE && known->number == number && known->flags >> LINE_SHIFT == 0)
+        known->flags |= (line + 1) << LINE_SHIFT;
 }
 
 /* A message that was reported failed may be delivered after all; what was read was delivered. */
@@ -123,12 +128,12 @@ static unsigned delivery_rank(enum delivery delivery)
     return ranks[delivery];
 }
 
-bool dedupe_deliver(struct core *core, uint64_t message, uint64_t number, enum delivery delivery, int64_t wall_ms)
+bool dedupe_deliver(struct core *core, uint64_t message, uint64_t number, uint32_t line, enum delivery delivery,
+                    int64_t wall_ms)
 {
     if (message == 0) /* of a message without a name nothing can be remembered */
         return true;
-    if (dedupe_find(core, message) == NULL)
-        dedupe_remember(core, message, number, 0, wall_ms);
+    dedupe_remember_message(core, message, number, line, wall_ms);
     uint32_t slot = index_find(&core->dedupe.index, message);
     struct remembered *known = &core->dedupe.ring[slot];
     unsigned rank = delivery_rank(delivery);
@@ -144,6 +149,13 @@ uint64_t dedupe_message_job(const struct core *core, uint64_t message)
     return found == NULL ? 0 : found->number;
 }
 
+uint32_t dedupe_message_line(const struct core *core, uint64_t message, uint64_t number)
+{
+    const struct remembered *found = dedupe_find(core, message);
+    bool is_told = found != NULL && found->number == number && found->flags >> LINE_SHIFT != 0;
+    return is_told ? (found->flags >> LINE_SHIFT) - 1 : NO_LINE;
+}
+
 /* Its window is over: gone, or (a job that still lives, or ended at some unknown moment of the window) once more. */
 static void renew_or_forget(struct core *core, struct instant now)
 {
@@ -153,8 +165,9 @@ static void renew_or_forget(struct core *core, struct instant now)
     if (value.id_hash == 0)
         return;
     bool lives = job_find(core, value.number) != NOBODY;
-    bool kept = value.flags >> KEEP_SHIFT > (uint64_t)(now.wall_ms / HOUR_MS);
-    bool once_more = value.content_hash != 0 && (value.flags & SECOND_LIFE) == 0;
+    bool is_id = value.content_hash != 0;
+    bool kept = is_id && value.flags >> KEEP_SHIFT > (uint64_t)(now.wall_ms / HOUR_MS);
+    bool once_more = is_id && (value.flags & SECOND_LIFE) == 0;
     if (!lives && !kept && !once_more)
         return;
     value.flags = (value.flags & (DELIVERY_MASK | KEEP_MASK)) | (lives || kept ? 0 : SECOND_LIFE);

@@ -12,11 +12,15 @@ void dedupe_remember(struct core *core, uint64_t id_hash, uint64_t number, uint6
 void dedupe_keep(struct core *core, uint64_t id_hash, int64_t accepted_at_ms);
 /* False: it was known. Else it is remembered and recorded. */
 bool dedupe_remember_event(struct core *core, uint64_t event, struct instant now, struct effects *out);
-void dedupe_remember_message(struct core *core, uint64_t message, uint64_t number, struct instant now);
-/* What the provider says of the message, which is of that job: true if it says more than was known (failed, delivered,
- * read: never back), and is known from now on. */
-bool dedupe_deliver(struct core *core, uint64_t message, uint64_t number, enum delivery delivery, int64_t wall_ms);
+/* It is that job's, and went out on that line (NO_LINE: not known). */
+void dedupe_remember_message(struct core *core, uint64_t message, uint64_t number, uint32_t line, int64_t wall_ms);
+/* What the provider says of such a message: true if it says more than was known (failed, delivered, read: never back),
+ * and is known from now on. */
+bool dedupe_deliver(struct core *core, uint64_t message, uint64_t number, uint32_t line, enum delivery delivery,
+                    int64_t wall_ms);
 uint64_t dedupe_message_job(const struct core *core, uint64_t message); /* 0: unknown */
+/* On which line it went out. NO_LINE: that is not known, or it is no message of that job. */
+uint32_t dedupe_message_line(const struct core *core, uint64_t message, uint64_t number);
 /* Forgets what is too old, a bounded number a call. */
 void dedupe_forget(struct core *core, struct instant now);
 /* The wall clock went back to that moment: what seems to be of a later hour is of this one. */

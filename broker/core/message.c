@@ -22,11 +22,11 @@ static enum delivery delivery_of(const struct core_message_fact *fact)
     return fact->what == MESSAGE_FAILED ? DELIVERY_FAILED : DELIVERY_NONE;
 }
 
-static void deliver(struct core *core, uint64_t number, const struct core_message_fact *fact, struct instant now,
-                    struct effects *out)
+static void deliver(struct core *core, uint64_t number, uint32_t line, const struct core_message_fact *fact,
+                    struct instant now, struct effects *out)
 {
     enum delivery delivery = delivery_of(fact);
-    if (delivery == DELIVERY_NONE || !dedupe_deliver(core, fact->message_hash, number, delivery, now.wall_ms))
+    if (delivery == DELIVERY_NONE || !dedupe_deliver(core, fact->message_hash, number, line, delivery, now.wall_ms))
         return;
     struct change *change = change_add(out, CHANGE_DELIVERY);
     change->delivery = (struct change_delivery){.number = number, .delivery = (uint8_t)delivery, .code = fact->code, .message_hash = fact->message_hash};
@@ -50,9 +50,9 @@ static bool is_meant(const struct core *core, uint32_t at, const struct core_mes
 static bool is_of_account(const struct core *core, uint32_t at, uint32_t account)
 {
     const struct conversation *conversation = &core->conversations[at];
-    bool on_line = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
+    uint32_t line = conversation_line_of(conversation);
     return core->pools[conversation->pool].account == account ||
-           (on_line && core->lines[conversation->line].account == account);
+           (line != NO_LINE && core->lines[line].account == account);
 }
 
 /* One that has left its line, and waits for the one that its job names: its chat is where it was. */
@@ -215,6 +215,14 @@ static bool received(struct core *core, const struct core_message_fact *fact, st
     return true;
 }
 
+/* Of a job that has ended only its message still says whose line it went out on: where there are several accounts, one
+ * that names another message, or only the job, says nothing of it (promise P9). */
+static bool ended_in_account(const struct core *core, uint64_t number, const struct core_message_fact *fact)
+{
+    uint32_t line = dedupe_message_line(core, fact->message_hash, number);
+    return core->account_count == 1 || (line != NO_LINE && line_is_of(core, &core->lines[line], fact->account));
+}
+
 /* What it says of a message of ours, and of the chat. */
 static void told_of_ours(struct core *core, const struct core_message_fact *fact, struct instant now,
                          struct effects *out)
@@ -225,11 +233,13 @@ static void told_of_ours(struct core *core, const struct core_message_fact *fact
     if (number == 0)
         return;
     uint32_t slot = job_find(core, number);
-    if (slot != NOBODY && !is_of_account(core, core->jobs[slot].conversation, fact->account))
+    uint32_t conversation = slot == NOBODY ? NOBODY : core->jobs[slot].conversation;
+    if (slot == NOBODY ? !ended_in_account(core, number, fact) : !is_of_account(core, conversation, fact->account))
         return;
+    uint32_t line = slot == NOBODY ? NO_LINE : conversation_line_of(&core->conversations[conversation]);
     if (slot != NOBODY && fact->what != MESSAGE_FAILED && fact->what != MESSAGE_CHAT)
         outcome_settled_sent(core, slot, fact->result, fact->message_hash, now, out);
-    deliver(core, number, fact, now, out);
+    deliver(core, number, line, fact, now, out);
 }
 
 void core_message_told(struct core *core, const struct core_message_fact *fact, struct instant now,

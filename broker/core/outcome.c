@@ -85,7 +85,7 @@ static void sent(struct core *core, uint32_t slot, const struct core_result *res
     else
         chat_fall_behind(core, at, now);
     if (result->message_hash != 0)
-        dedupe_remember_message(core, result->message_hash, job->number, now);
+        dedupe_remember_message(core, result->message_hash, job->number, conversation_line_of(conversation), now.wall_ms);
     struct job_ending ending = {.event = EV_SENT, .result = result->result, .message_hash = result->message_hash};
     job_end(core, slot, &ending, now, out);
 }

@@ -181,7 +181,7 @@ static void restore_campaign(struct core *core, const struct change_campaign *ca
 static void restore_delivery(struct core *core, const struct change_delivery *told, int64_t at_ms)
 {
     if (told->message_hash != 0)
-        dedupe_deliver(core, told->message_hash, told->number, (enum delivery)told->delivery, at_ms);
+        dedupe_deliver(core, told->message_hash, told->number, NO_LINE, (enum delivery)told->delivery, at_ms);
 }
 
 static void restore_audit(struct core *core, const struct change_audit *audit)

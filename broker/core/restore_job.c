@@ -231,6 +231,12 @@ static void restore_streak(struct core *core, const struct change_end *end, uint
     restore_set_known_to(conversation, seq + 1);
 }
 
+static void restore_message(struct core *core, const struct change_end *end, int64_t at_ms)
+{
+    uint32_t line = end->line == 0 ? NO_LINE : line_get(core, 0, end->line, (struct instant){0});
+    dedupe_remember_message(core, end->message_hash, end->number, line, at_ms);
+}
+
 void restore_end(struct core *core, const struct change_end *end, uint64_t seq, int64_t at_ms)
 {
     struct job *job = restored(core, end->number);
@@ -238,8 +244,8 @@ void restore_end(struct core *core, const struct change_end *end, uint64_t seq, 
     if (end->campaign != 0)
         campaign_restore(core, end->pool, end->campaign, (enum job_state)end->state, end->campaign_ended);
     replied_restore_end(core, end, at_ms);
-    if (end->message_hash != 0 && dedupe_find(core, end->message_hash) == NULL)
-        dedupe_remember(core, end->message_hash, end->number, 0, at_ms);
+    if (end->message_hash != 0)
+        restore_message(core, end, at_ms);
     if (job == NULL) {
         restore_end_out(core, end, at_ms);
         return;

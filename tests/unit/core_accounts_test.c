@@ -168,6 +168,53 @@ START_TEST(an_event_signed_for_one_account_settles_no_job_of_another)
 }
 END_TEST
 
+/* What the account is told of a message of that job, which may be echoed (0: it is not). Returns how many deliveries are
+ * recorded by now. */
+static size_t delivered(uint32_t account, uint64_t echoed, uint64_t message, int what)
+{
+    struct core_message_fact fact = {.account = account, .number = echoed, .message_hash = message};
+    fact.what = what;
+    hear(&fact);
+    ck_assert_int_eq(answered(), CODE_NONE);
+    return rig_records(rig, CHANGE_DELIVERY, 0, 0);
+}
+
+START_TEST(an_event_signed_for_one_account_tells_nothing_of_an_ended_job_of_another)
+{
+    begin_two();
+    rig_worker(rig, 1, 4);
+    uint64_t number = rig_send(rig, 5, CLASS_TRANSACTIONAL);
+    struct effect job = leased();
+    struct core_result result = rig_result(&job, OUTCOME_SENT);
+    result.message_hash = 99;
+    rig_answer(rig, &result);
+    ck_assert_int_eq(end_of(number).state, JOB_SENT);
+    ck_assert_uint_eq(delivered(ACCOUNT_B, 0, 99, MESSAGE_FAILED), 0);
+    ck_assert_uint_eq(delivered(ACCOUNT_B, number, 99, MESSAGE_FAILED), 0);
+    ck_assert_uint_eq(delivered(ACCOUNT_B, number, 98, MESSAGE_FAILED), 0); /* one that it made up */
+    ck_assert_uint_eq(delivered(ACCOUNT_A, 0, 99, MESSAGE_DELIVERED), 1);
+    rig_restart(rig, 1000);
+    ck_assert_uint_eq(delivered(ACCOUNT_B, number, 99, MESSAGE_READ), 1);
+    ck_assert_uint_eq(delivered(ACCOUNT_A, number, 99, MESSAGE_READ), 2);
+}
+END_TEST
+
+START_TEST(an_event_that_comes_before_the_result_leaves_the_job_to_its_account)
+{
+    begin_two();
+    rig_worker(rig, 1, 4);
+    uint64_t number = rig_send(rig, 5, CLASS_TRANSACTIONAL);
+    struct effect job = leased();
+    ck_assert_uint_eq(delivered(ACCOUNT_A, number, 99, MESSAGE_DELIVERED), 1);
+    struct core_result result = rig_result(&job, OUTCOME_SENT);
+    result.message_hash = 99;
+    rig_answer(rig, &result);
+    ck_assert_uint_eq(delivered(ACCOUNT_B, number, 99, MESSAGE_READ), 1);
+    rig_restart(rig, 1000);
+    ck_assert_uint_eq(delivered(ACCOUNT_A, 0, 99, MESSAGE_READ), 2);
+}
+END_TEST
+
 START_TEST(an_event_signed_for_one_account_says_nothing_of_a_chat_of_another)
 {
     begin_two();
@@ -238,6 +285,8 @@ int main(void)
         a_line_in_no_pool_goes_only_to_an_account_that_has_a_pool_for_it,
         an_event_signed_for_one_account_spends_no_budget_of_anothers_line,
         an_event_signed_for_one_account_settles_no_job_of_another,
+        an_event_signed_for_one_account_tells_nothing_of_an_ended_job_of_another,
+        an_event_that_comes_before_the_result_leaves_the_job_to_its_account,
         an_event_signed_for_one_account_says_nothing_of_a_chat_of_another,
         a_key_that_a_worker_found_refused_is_tried_again_when_another_broker_has_polled,
     };
