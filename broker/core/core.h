@@ -52,7 +52,8 @@ enum err core_reconfigure(struct core *core, const struct conf *conf, struct ins
 /* A number for a campaign's name; makes a CHANGE_NAME the first time. 0: the rest is for the configuration's. */
 uint16_t core_campaign(struct core *core, const char *name, struct effects *out);
 uint16_t core_campaign_find(const struct core *core, const char *name); /* 0: nobody ever named it */
-bool core_campaign_fits(const struct core *core); /* one that nobody ever named would have a number */
+/* Its number, or the one that it would get; 0: the rest is for the configuration's. */
+uint16_t core_campaign_foreseen(const struct core *core, const char *name);
 
 #define ZONE_CHANGES_MAX 16
 #define ZONE_PARTS_MAX   2

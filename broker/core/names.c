@@ -141,9 +141,10 @@ uint16_t core_campaign(struct core *core, const char *name, struct effects *out)
     return name_number(core, NAME_CAMPAIGN, name, out);
 }
 
-bool core_campaign_fits(const struct core *core)
+uint16_t core_campaign_foreseen(const struct core *core, const char *name)
 {
-    return core->name_count < end_of_room(core, NAME_CAMPAIGN);
+    uint16_t known = core_campaign_find(core, name);
+    return known == 0 && core->name_count < end_of_room(core, NAME_CAMPAIGN) ? (uint16_t)core->name_count : known;
 }
 
 const char *core_name(const struct core *core, enum name_kind kind, uint16_t number)

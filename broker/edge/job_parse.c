@@ -277,10 +277,10 @@ static bool number_campaign(struct parse *parse, struct effects *effects)
     if (parse->campaign == NULL || *parse->campaign == '\0')
         return true;
     struct core *core = parse->parser->core;
-    bool rehearsed = effects == NULL; /* a name that nobody used yet has no jobs, and no pause lies on it */
+    bool rehearsed = effects == NULL;
     parse->out->campaign =
-        rehearsed ? core_campaign_find(core, parse->campaign) : core_campaign(core, parse->campaign, effects);
-    return parse->out->campaign != 0 || (rehearsed && core_campaign_fits(core)) ||
+        rehearsed ? core_campaign_foreseen(core, parse->campaign) : core_campaign(core, parse->campaign, effects);
+    return parse->out->campaign != 0 ||
            refuse(parse, CODE_BUSY, "campaign", "campaign: there is no room for one more name");
 }
 

@@ -1,6 +1,7 @@
 /* core_campaign_test.c — how a campaign's jobs fared is counted exactly, over restarts and beyond the history. */
 #include <string.h>
 
+#include "broker/core/core_forecast.h"
 #include "tests/unit/core_suite.h"
 
 #define FAST_CONF POLICY_CONF("pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 0")
@@ -149,6 +150,38 @@ START_TEST(one_campaign_more_than_there_is_room_for_is_busy)
 }
 END_TEST
 
+static enum code would_be(uint64_t conversation, uint32_t pool, const char *campaign)
+{
+    struct core_enqueue job = rig_job(conversation, CLASS_CAMPAIGN);
+    struct core_would would;
+    job.pool = pool;
+    job.campaign = core_campaign_foreseen(rig->core, campaign);
+    core_would_enqueue(rig->core, &job, false, rig->now, &would);
+    return would.effect.code;
+}
+
+START_TEST(a_dry_run_knows_that_one_campaign_more_finds_no_room)
+{
+    static const char conf[] = FAST_CONF "pools:\n  a: {lines: [+12025550100]}\n  b: {lines: [+12025550101]}\n"
+                               "  c: {lines: [+12025550102]}\n";
+    static const char *const names[] = {"x", "y", "z"};
+    struct rig_options options = {.conf = conf, .seed = 1, .limits = {.names_max = 10}};
+    rig_free(&rig);
+    rig = rig_new(&options);
+    rig_poll_all(rig, 3, REPUTATION_HEALTHY);
+    for (uint32_t i = 0; i < 9; i++) {
+        struct core_enqueue job = rig_job(i + 1, CLASS_CAMPAIGN);
+        job.pool = i / 3;
+        job.campaign = named(names[i % 3]);
+        ck_assert_int_eq(would_be(20, job.pool, "new"), CODE_NONE);
+        ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_NONE);
+    }
+    ck_assert_int_eq(would_be(20, 0, "new"), CODE_BUSY);
+    ck_assert_int_eq(would_be(20, 0, "x"), CODE_NONE);
+    ck_assert_int_eq(send(20, "new", 0).code, CODE_BUSY);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -156,6 +189,7 @@ int main(void)
         the_counts_are_exact_after_a_restart_wherever_the_cleaner_was,
         the_counts_outlive_the_history_of_the_jobs,
         one_campaign_more_than_there_is_room_for_is_busy,
+        a_dry_run_knows_that_one_campaign_more_finds_no_room,
     };
     return run_suite("core_campaign", tests, sizeof tests / sizeof *tests);
 }
