@@ -244,6 +244,20 @@ static void apply_to_strangers(struct core *core, int delta, struct instant now,
     }
 }
 
+static void apply_to_campaign(struct core *core, const struct change_pause *pause, int delta, struct instant now,
+                              struct effects *out)
+{
+    count_campaign(core, pause, delta);
+    if (delta > 0)
+        leases_sweep(core, true, now, out);
+    else
+        campaigns_return(core, now);
+    /* Whose first one waits for something else steps aside now, too; one that found no place to has its own. */
+    if (delta > 0 || core->crowded_wait)
+        conversations_reconsider(core, now);
+    core->crowded_wait &= delta > 0;
+}
+
 /* The pause begins (delta 1) or ends (-1) to count. */
 static void apply(struct core *core, const struct change_pause *pause, int delta, struct instant now,
                   struct effects *out)
@@ -253,13 +267,7 @@ static void apply(struct core *core, const struct change_pause *pause, int delta
     bool of_pools = is_of_pools(pause);
     core->pools_paused += of_pools ? (uint32_t)delta : 0;
     if (pause->scope == PAUSE_CAMPAIGN) {
-        count_campaign(core, pause, delta);
-        if (delta > 0) {
-            leases_sweep(core, true, now, out);
-            conversations_reconsider(core, now); /* whose first one waits for something else steps aside now, too */
-        } else {
-            campaigns_return(core, now);
-        }
+        apply_to_campaign(core, pause, delta, now, out);
     } else if (pause->scope == PAUSE_CONVERSATION) {
         apply_to_conversation(core, pause, delta, now, out);
     }

@@ -95,9 +95,12 @@ static void yield_to_others(struct core *core, uint32_t at)
     for (;;) {
         uint32_t first = conversation_first(core, conversation);
         const struct job *job = &core->jobs[first];
-        if (first == NOBODY || job->state != JOB_QUEUED || (job->flags & JOB_YIELDED) != 0 ||
-            !campaign_holds(core, job) || conversation->scheduled >= CONVERSATION_SCHEDULED_MAX - 1)
+        if (first == NOBODY || job->state != JOB_QUEUED || (job->flags & JOB_YIELDED) != 0 || !campaign_holds(core, job))
             return;
+        if (conversation->scheduled >= CONVERSATION_SCHEDULED_MAX - 1) {
+            core->crowded_wait = true;
+            return;
+        }
         turns_withdraw(core, at, first);
         campaign_yield(core, first);
         reap(core, conversation);

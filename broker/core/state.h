@@ -490,6 +490,7 @@ struct core {
     uint32_t campaigns_paused, conversations_paused; /* how many are; pauses on conversations */
     uint32_t pools_paused;                           /* pauses on pools and accounts */
     bool strangers_wait; /* conversations on another pool's line, for the end of a pause of their own (settle.h) */
+    bool crowded_wait;   /* conversations that a job of a paused campaign found no place to step aside in, for its end */
     uint32_t sweep; /* the lease at which to go on looking for those that a pause revokes, 0: all were looked at */
 
     struct erasure *erasures; /* [ERASURES_MAX] */

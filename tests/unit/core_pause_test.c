@@ -2,6 +2,7 @@
  * it comes back in its order (DESIGN section 3, Conversation rules; promises P2 and P3). */
 #include <string.h>
 
+#include "broker/core/state.h"
 #include "tests/unit/core_suite.h"
 
 #define FAST_CONF POLICY_CONF("pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 0")
@@ -52,6 +53,29 @@ START_TEST(jobs_of_a_paused_campaign_step_out_of_the_way_of_those_behind_them)
     ck_assert_uint_eq(rig_view(rig, of_it).pause, pause);
     ck_assert_int_eq(rig_resume(rig, PAUSE_CAMPAIGN, target_of("spring"), pause), CODE_NONE);
     ck_assert_uint_eq(next_sent(), of_it);
+}
+END_TEST
+
+START_TEST(one_that_finds_no_place_to_step_aside_goes_when_its_campaign_goes_on)
+{
+    struct rig_options options = {.conf = FAST_CONF, .seed = 1, .limits.jobs_max = CONVERSATION_SCHEDULED_MAX + 10};
+    rig_free(&rig);
+    rig = rig_new(&options);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    struct core_enqueue later = job_known(0, 1, CLASS_TRANSACTIONAL);
+    later.due_ms = rig->now.wall_ms + 3600000;
+    for (unsigned i = 0; i < CONVERSATION_SCHEDULED_MAX - 1; i++) {
+        accepted(&later);
+        rig_forget(rig);
+    }
+    uint64_t of_it = send(1, "spring");
+    uint64_t pause = rig_pause(rig, PAUSE_CAMPAIGN, target_of("spring"), 0);
+    rig_worker(rig, 1, 4);
+    rig_pass(rig, 1000);
+    ck_job(of_it, JOB_QUEUED, REASON_CAMPAIGN_PAUSED);
+    ck_assert_int_eq(rig_resume(rig, PAUSE_CAMPAIGN, target_of("spring"), pause), CODE_NONE);
+    rig_pass(rig, 1000);
+    ck_job(of_it, JOB_LEASED, REASON_NONE);
 }
 END_TEST
 
@@ -495,6 +519,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         jobs_of_a_paused_campaign_step_out_of_the_way_of_those_behind_them,
+        one_that_finds_no_place_to_step_aside_goes_when_its_campaign_goes_on,
         fail_if_held_is_refused_while_its_campaign_is_paused,
         fail_if_held_is_refused_by_a_pause_on_who_was_never_written_to,
         what_stepped_aside_takes_its_place_by_acceptance_again,
