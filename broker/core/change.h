@@ -154,8 +154,8 @@ struct change_end {
 enum unbegun {
     UNBEGUN_NOT,
     UNBEGUN_PINNED, /* ... on purpose: it waits for that line */
-    UNBEGUN_PLACED, /* ... because that line took it: it lives there only as long as a try of it does. No broker wrote
-                     * this before the others: one that old does not read the record */
+    UNBEGUN_PLACED, /* ... because that line took it: it lives there only as long as a try of it does; from record
+                     * version 8 on */
     UNBEGUN_COUNT
 };
 

@@ -11,7 +11,7 @@
 
 /* Raised with each field that a head gets (record_version_test: head_lengths): only an older version may lack it; and with
  * each value that a field gets: only of a newer version is what is not known here no damage. */
-#define RECORD_VERSION 7
+#define RECORD_VERSION 8
 
 /* Room for the values that a decoded change points to. */
 struct record_storage {

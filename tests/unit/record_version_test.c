@@ -135,6 +135,33 @@ static const struct head_length head_lengths[] = {
     {CHANGE_AUDIT, 1, 7},
 };
 
+/* How many values a field of a head knows. Whoever adds one raises RECORD_VERSION and puts it here with the new count: a
+ * broker of the version before does not read such a head, and must call it newer, not damaged. */
+static const struct {
+    const char *values;
+    unsigned since; /* the first version that writes them all; 1: they were not counted before version 8 */
+    int pinned, count;
+} field_values[] = {
+    {"enum unbegun", 8, 3, UNBEGUN_COUNT},
+    {"enum topic", 1, 13, TOPIC_COUNT},
+    {"enum job_state", 1, 9, JOB_STATE_COUNT},
+    {"enum job_class", 1, 4, CLASS_COUNT},
+    {"enum chat_health", 1, 5, CHAT_HEALTH_COUNT},
+    {"enum reputation", 1, 4, REPUTATION_COUNT},
+    {"enum service", 1, 3, SERVICE_COUNT},
+    {"enum source", 1, 5, SOURCE_COUNT},
+    {"enum gate", 1, 3, GATE_COUNT},
+    {"enum reason", 1, 33, REASON_COUNT},
+    {"enum code", 1, 26, CODE_COUNT},
+    {"enum delivery", 1, 4, DELIVERY_COUNT},
+    {"enum suppress", 1, 4, SUPPRESS_COUNT},
+    {"enum pause_scope", 1, 6, PAUSE_SCOPE_COUNT},
+    {"enum drain", 1, 5, DRAIN_COUNT},
+    {"enum drain_order", 1, 4, DRAIN_ORDER_COUNT},
+    {"enum drain_state", 1, 3, DRAIN_STATE_COUNT},
+    {"enum erasure_state", 1, 4, ERASURE_STATE_COUNT},
+};
+
 static struct change zero_change(enum change_kind kind)
 {
     static struct record_storage zeros; /* a walk may write what it read, the same value */
@@ -158,10 +185,29 @@ static struct change zero_change(enum change_kind kind)
     return change;
 }
 
+/* The newest version that gave some field another value. */
+static unsigned newest_of_values(void)
+{
+    unsigned newest = 0;
+    for (size_t i = 0; i < sizeof field_values / sizeof *field_values; i++)
+        newest = field_values[i].since > newest ? field_values[i].since : newest;
+    return newest;
+}
+
+START_TEST(a_value_that_is_new_raises_the_version_of_records)
+{
+    for (size_t i = 0; i < sizeof field_values / sizeof *field_values; i++)
+        ck_assert_msg(field_values[i].count == field_values[i].pinned,
+                      "%s has %d values, pinned are %d: raise RECORD_VERSION (now %d), then say so in field_values",
+                      field_values[i].values, field_values[i].count, field_values[i].pinned, RECORD_VERSION);
+    ck_assert_uint_le(newest_of_values(), RECORD_VERSION);
+}
+END_TEST
+
 START_TEST(a_head_that_grows_raises_the_version_of_records)
 {
     const size_t rows = sizeof head_lengths / sizeof *head_lengths;
-    unsigned newest = 0;
+    unsigned newest = newest_of_values();
     for (int kind = 1; kind < CHANGE_KIND_COUNT; kind++) {
         const struct head_length *last = NULL;
         for (size_t i = 0; i < rows; i++) {
@@ -184,7 +230,7 @@ START_TEST(a_head_that_grows_raises_the_version_of_records)
             "head_lengths with the new version and length",
             record_kinds()[kind].name, bytes, last->bytes, RECORD_VERSION);
     }
-    ck_assert_msg(newest == RECORD_VERSION, "RECORD_VERSION is %d, the newest row of head_lengths is of version %u",
+    ck_assert_msg(newest == RECORD_VERSION, "RECORD_VERSION is %d, the newest row of head_lengths and field_values is of %u",
                   RECORD_VERSION, newest);
 }
 END_TEST
@@ -215,6 +261,7 @@ int main(void)
         a_suppression_of_version_1_has_one_cause_and_no_texts,
         a_try_of_version_2_does_not_tell_when_its_conversation_was_written_to,
         orders_from_before_drains_had_an_order_are_read,
+        a_value_that_is_new_raises_the_version_of_records,
         a_head_that_grows_raises_the_version_of_records,
         an_older_version_s_shorter_heads_are_read_and_the_present_one_s_are_not,
     };
