@@ -145,14 +145,18 @@ static enum err find_indexed(const struct store_io *io, const struct index_heade
 static enum err events_indexed(const struct store_io *io, const struct index_header *header, int file,
                                struct segment *segment, uint64_t after, size_t limit, struct hits *hits)
 {
-    uint64_t offset = index_event_offset(header), at;
+    uint64_t offset = index_event_offset(header), at, last = after;
     enum err err = event_first(io, file, header, after + 1, &at);
-    /* A moved copy has the seq of its first one: so a few more than `limit`. */
-    for (size_t taken = 0; err == ERR_NONE && at < header->event_count && taken < limit; at++, taken++) {
+    for (size_t taken = 0; err == ERR_NONE && at < header->event_count; at++) {
         struct event_entry entry;
         if (file_read(io, file, &entry, sizeof entry, offset + at * sizeof entry) != 0)
             return ERR_IO;
-        err = hit_add(hits, event_entry_seq(&entry), segment, entry.unit);
+        if (event_entry_seq(&entry) == last)
+            continue; /* a moved copy has the number of its first one */
+        if (taken++ == limit)
+            break;
+        last = event_entry_seq(&entry);
+        err = hit_add(hits, last, segment, entry.unit);
     }
     return err;
 }

@@ -163,6 +163,35 @@ START_TEST(records_of_one_key_are_found_oldest_first_when_the_newer_ones_have_be
 }
 END_TEST
 
+static bool note_next(void *self, const struct store_record *record)
+{
+    uint64_t *last = self;
+    ck_assert_uint_eq(record->seq, *last + 1);
+    *last = record->seq;
+    return true;
+}
+
+/* A record that was moved has the number of its first one, and both may come to lie in one file. */
+START_TEST(a_page_of_events_skips_none_though_a_file_has_some_twice)
+{
+    uint64_t last = 0, oldest = 0;
+    add_event(7, 1);
+    add_event(7, 1);
+    add_event(7, 2);
+    for (uint64_t key = 2; key <= 200; key++) { /* the next numbers, into the second segment */
+        add_job(key, 9000);
+        commit();
+    }
+    ck_assert(cleaning_comes_to_rest());
+    ck_assert(has_file("data-0000000000000001.idx"));
+    for (uint64_t before = UINT64_MAX; before != last;) {
+        before = last;
+        ck_assert_int_eq(store_events(store, last, 2, &oldest, note_next, &last), ERR_NONE);
+    }
+    ck_assert_uint_eq(last, 201);
+}
+END_TEST
+
 START_TEST(commits_are_numbered_on_and_an_empty_one_is_the_last_one)
 {
     ck_assert_uint_eq(store_submit(store, batch), 0);
@@ -375,6 +404,7 @@ int main(void)
         what_is_sought_is_found_by_few_reads_however_many_records_there_are,
         records_of_one_key_are_found_oldest_first_whenever_they_are_asked_for,
         records_of_one_key_are_found_oldest_first_when_the_newer_ones_have_become_history,
+        a_page_of_events_skips_none_though_a_file_has_some_twice,
         commits_are_numbered_on_and_an_empty_one_is_the_last_one,
         a_batch_larger_than_a_segment_is_one_commit,
         a_segment_closed_when_it_is_nearly_full_is_gone_on_from,
