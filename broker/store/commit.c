@@ -205,8 +205,9 @@ static void look_for_room(struct store *store)
     size_t reserve = store->spare_count + (store->ready != NULL);
     bool short_of = reserve < RESERVE_SEGMENTS && room >= 0 &&
                     (uint64_t)room < (RESERVE_SEGMENTS - reserve) * store->segment_bytes;
+    bool news = short_of && !atomic_exchange(&store->full, true); /* before the helper can find that there is room */
     pthread_mutex_unlock(&store->lock);
-    if (short_of && !atomic_exchange(&store->full, true))
+    if (news)
         store_wake(store);
 }
 
