@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES (256u * 1024)
+#define CHUNK_BYTES  (256u * 1024)
+#define SURVEY_TRIES 5 /* of a segment that can't be read for want of memory, or once */
 
 /* ---- ends of a step; the lock is held ---- */
 
@@ -67,6 +68,15 @@ static void give_up(struct store *store)
 
 /* ---- survey ---- */
 
+/* It is taken for live as a whole, and left alone. */
+static void survey_never(struct segment *segment)
+{
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+        segment->live[kind] += segment->assumed[kind];
+    segment->survey_at = segment->survey_end;
+    segment->damaged = true;
+}
+
 static void read_survey(struct store *store)
 {
     struct cleaning *cleaning = &store->cleaning;
@@ -82,11 +92,12 @@ static void read_survey(struct store *store)
         to_owner(store, STEP_SURVEY);
         return;
     }
-    for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-        segment->live[kind] += segment->assumed[kind];
-    segment->survey_at = segment->survey_end;
-    segment->damaged = true;
+    bool again = err != ERR_DAMAGED && ++segment->unread < SURVEY_TRIES; /* nothing else is cleaned meanwhile */
+    if (!again)
+        survey_never(segment);
     finish(store);
+    if (again)
+        cleaning->look = false; /* not at once */
 }
 
 /* ---- reading the victim ---- */

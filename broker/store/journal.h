@@ -55,6 +55,7 @@ struct segment {
     bool void_tail;    /* the batch it ends with was never completed */
     bool index_failed; /* its index file could not be written */
     bool damaged;      /* found when cleaning it: left alone */
+    unsigned unread;   /* times that it could not be read to be asked about */
     unsigned refused;  /* times that there was no room for its history */
 
     _Atomic uint64_t end; /* what lies before is durable */

@@ -1,5 +1,8 @@
 /* store_journal_test.c — the store as its owner sees it: writing, reading and opening again, on real files. What a
  * broker left unfinished: store_void_test.c; who may open it: store_open_test.c. */
+#include <errno.h>
+#include <stdatomic.h>
+
 #include "tests/unit/store_rig.h"
 
 static struct store_io counting; /* the real one, and how often it reads */
@@ -160,6 +163,33 @@ START_TEST(records_of_one_key_are_found_oldest_first_when_the_newer_ones_have_be
     check_order();
     reopen();
     check_order();
+}
+END_TEST
+
+static _Atomic int reads_fail; /* the next so many */
+
+static int64_t failing_pread(void *self, int file, void *data, size_t bytes, uint64_t offset)
+{
+    if (atomic_load(&reads_fail) > 0) {
+        atomic_fetch_sub(&reads_fail, 1);
+        return -EIO;
+    }
+    return store_io_real.pread(NULL, file, data, bytes, offset);
+}
+
+START_TEST(a_segment_that_could_not_be_read_for_a_moment_is_cleaned_all_the_same)
+{
+    fill_segments();
+    counting = store_io_real;
+    counting.pread = failing_pread;
+    watched = &counting;
+    reopen();
+    for (uint64_t key = 1; key <= 270; key++)
+        owner.dead[key] = true;
+    atomic_store(&reads_fail, 2); /* the first one's index file, and then itself */
+    ck_assert(cleaning_comes_to_rest());
+    ck_assert_int_eq(atomic_load(&reads_fail), 0);
+    ck_assert(!has_file("data-0000000000000001.seg"));
 }
 END_TEST
 
@@ -404,6 +434,7 @@ int main(void)
         what_is_sought_is_found_by_few_reads_however_many_records_there_are,
         records_of_one_key_are_found_oldest_first_whenever_they_are_asked_for,
         records_of_one_key_are_found_oldest_first_when_the_newer_ones_have_become_history,
+        a_segment_that_could_not_be_read_for_a_moment_is_cleaned_all_the_same,
         a_page_of_events_skips_none_though_a_file_has_some_twice,
         commits_are_numbered_on_and_an_empty_one_is_the_last_one,
         a_batch_larger_than_a_segment_is_one_commit,
