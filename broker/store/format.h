@@ -19,8 +19,13 @@
 #define FRAME_HEADER_BYTES   64u
 #define RECORD_HEADER_BYTES  40u
 #define FRAME_PAYLOAD_MAX    (4u * 1024 * 1024)
+#define HISTORY_FRAME_BYTES  (256u * 1024) /* of payload, so many are full */
 #define SEGMENT_BYTES_MIN    (1024u * 1024)
 #define SEGMENT_BYTES_MAX    (1024u * 1024 * 1024)
+/* Of headers, where so much is kept whole as history: of its frames two together are more than a full one. */
+#define HISTORY_HEADERS(bytes) (((bytes) / (HISTORY_FRAME_BYTES / 2) + 1) * FRAME_HEADER_BYTES)
+#define DATA_BYTES_MAX         (SEGMENT_BYTES_MAX - SEGMENT_BYTES_MAX / 1024) /* its history must fit a file */
+_Static_assert(DATA_BYTES_MAX + HISTORY_HEADERS(DATA_BYTES_MAX) <= SEGMENT_BYTES_MAX, "whatever of it is kept");
 /* A record must fit into the smallest segment, beside its headers and the seal. */
 #define RECORD_BYTES_MAX (SEGMENT_BYTES_MIN - 2 * BLOCK_BYTES)
 

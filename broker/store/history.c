@@ -12,7 +12,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define FRAME_FULL_BYTES    (256u * 1024)
 #define FILES_PER_RETENTION 8
 
 /* The file being filled, if there is one. The lock is held. */
@@ -29,7 +28,8 @@ static bool goes_on(const struct store *store, const struct segment *segment)
     const struct cleaning *cleaning = &store->cleaning;
     uint64_t end = atomic_load(&segment->end);
     int64_t age_max = store->options.history_retention_ms / FILES_PER_RETENTION;
-    return end < store->segment_bytes && end + cleaning->victim->bytes <= SEGMENT_BYTES_MAX &&
+    uint64_t more = cleaning->victim->bytes + HISTORY_HEADERS(cleaning->victim->bytes);
+    return end < store->segment_bytes && end + more <= SEGMENT_BYTES_MAX &&
            segment->sums.oldest_ms >= cleaning->now_ms - age_max;
 }
 
@@ -173,7 +173,7 @@ int history_add(struct store *store, const struct record *record, enum verdict v
     unsigned mask = kind->keep == STORE_KEEP_UNUSED ? (1u << STORE_SECTIONS) - 1 : kind->sections;
     size_t room = record_room_stripped(record, mask);
     int error = cleaning->history == NULL ? begin(store) : 0;
-    if (error == 0 && cleaning->frame_used + room > FRAME_FULL_BYTES)
+    if (error == 0 && cleaning->frame_used + room > HISTORY_FRAME_BYTES)
         error = write_frame(store);
     if (error != 0)
         return error;

@@ -57,7 +57,7 @@ static uint64_t segment_size(const struct store *store, const struct store_optio
     bytes -= bytes % BLOCK_BYTES;
     if (bytes < SEGMENT_BYTES_MIN)
         return SEGMENT_BYTES_MIN;
-    return bytes < SEGMENT_BYTES_MAX ? bytes : SEGMENT_BYTES_MAX;
+    return bytes < DATA_BYTES_MAX ? bytes : DATA_BYTES_MAX;
 }
 
 static enum err store_new(struct store **out, const struct store_options *options)

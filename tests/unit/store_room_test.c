@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "broker/store/format.h"
 #include "broker/store/store_io.h"
 #include "lineward/clock.h"
 #include "tests/unit/store_rig.h"
@@ -148,12 +149,45 @@ START_TEST(a_segment_that_can_not_be_renamed_is_removed)
 }
 END_TEST
 
+static _Atomic uint64_t reserved;
+
+static int noting_reserve(void *self, int file, uint64_t bytes)
+{
+    atomic_store(&reserved, bytes);
+    return -ENOSPC;
+}
+
+static int64_t endless(void *self, const char *path)
+{
+    return INT64_MAX;
+}
+
+/* Else a place in that file, counted in eights by 27 bits, could not say where its end lies. */
+START_TEST(the_largest_segment_s_history_fits_a_file_though_all_of_it_is_kept)
+{
+    struct store_options wanted = options();
+    store_close(&store);
+    remove_folder();
+    full = store_io_real;
+    full.reserve = noting_reserve;
+    full.free_bytes = endless;
+    wanted.io = &full;
+    wanted.segment_bytes = SEGMENT_BYTES_MAX;
+    ck_assert_int_ne(store_open(&store, &wanted, &opened, &problem), ERR_NONE);
+    ck_assert_uint_gt(atomic_load(&reserved), SEGMENT_BYTES_MAX / 100 * 99);
+    uint64_t frames = atomic_load(&reserved) / (HISTORY_FRAME_BYTES / 2) + 1; /* two together are more than a full one */
+    ck_assert_uint_le(atomic_load(&reserved) + frames * FRAME_HEADER_BYTES, SEGMENT_BYTES_MAX);
+    ck_assert_int_eq(open_it(), ERR_NONE);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         a_spare_segment_that_could_not_be_named_once_is_not_lost,
         a_folder_that_could_not_be_synced_stops_the_store_and_not_its_next_start,
         a_segment_that_can_not_be_renamed_is_removed,
+        the_largest_segment_s_history_fits_a_file_though_all_of_it_is_kept,
     };
     return run_suite("store_room", tests, sizeof tests / sizeof *tests);
 }
