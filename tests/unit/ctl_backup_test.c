@@ -102,6 +102,8 @@ START_TEST(a_backup_says_what_it_holds_and_can_be_restored)
     ck_assert_msg(said.code == EXIT_DONE, "%s%s", said.out, said.err);
     ck_assert_int_eq(access(in(target, "identity"), F_OK), 0);
     ck_assert_int_eq(access(in(target, "restored"), F_OK), 0);
+    ck_assert_int_eq(access(in(target, "lock"), F_OK), 0); /* a broker may hold it by now: it is not taken away */
+    ck_assert_int_ne(access(in(backup, "lock"), F_OK), 0);
     RUN("store", W("check"), target);
     ck_assert_msg(said.code == EXIT_DONE, "%s%s", said.out, said.err);
     assert_says(said.out, "4 records");

@@ -20,6 +20,7 @@
 #include "survey.h"
 
 #define MANIFEST            "manifest.json"
+#define LOCK                "lock"
 #define MANIFEST_BYTES_MAX  (64u * 1024 * 1024)
 #define MANIFEST_FORMAT     1
 #define PATH_BYTES          4096
@@ -233,15 +234,19 @@ static enum err verify(const char *folder, int64_t at_ms, struct survey_result *
 {
     struct survey survey = {0};
     struct store_check check;
-    char lock[PATH_BYTES];
     enum err err = store_inspect(folder, record_kinds(), &check, survey_record, &survey, NULL, problem);
     if (err == ERR_NONE && survey.failed)
         err = ERR_NO_MEMORY;
     survey_end(&survey, at_ms, holds);
-    path_in(lock, folder, "lock");
-    if (err != ERR_BUSY)
-        unlink(lock); /* made by looking */
     return err;
+}
+
+/* A file of the backup that is none of it: looking at it has made it. */
+static void remove_lock(const char *folder)
+{
+    char lock[PATH_BYTES];
+    path_in(lock, folder, LOCK);
+    unlink(lock);
 }
 
 static int print_backup(const struct ctl *ctl, const char *target, const struct manifest *manifest)
@@ -278,6 +283,8 @@ static int make_backup(const struct ctl *ctl, const char *store, const char *tar
     enum err err = store_backup(store, target, list_add, &manifest->files, &manifest->taken, &problem);
     if (err == ERR_NONE)
         err = verify(target, manifest->taken.taken_ms, &manifest->holds, &problem);
+    if (err != ERR_BUSY)
+        remove_lock(target);
     if (err != ERR_NONE)
         return refuse(ctl, err, problem.text);
     put_manifest(&text, manifest);
@@ -405,6 +412,7 @@ static int do_restore(const struct ctl *ctl, const char *from, const char *to, c
     err = restore_files(from, to, manifest, &problem);
     if (err == ERR_NONE)
         err = verify(to, manifest->taken.taken_ms, &holds, &problem);
+    own_like(to, LOCK); /* it stays: a broker may have begun here, and hold it */
     if (err == ERR_NONE && !ctl_sync_folder(to))
         return refuse_errno(ctl, to);
     if (err != ERR_NONE)
