@@ -12,7 +12,7 @@
 --   ARGV[1]  what is stated, as JSON (below)
 --   ARGV[2]  channel on which changes are told
 --
--- {"what":"told","number":…,"event":…,"reputation":…,"service":…,"changed_at":…}   a webhook; absent members are absent
+-- {"what":"told","number":…,"event":…,"reputation":…,"service":…,"changed_at":…,"wall":…}   a webhook; absent members are absent
 -- {"what":"polled","nonce":…,"begun":…,"cached":…,"interval":…,"lines":[[number,reputation,service],…],"missed":[…]}
 --                                              lines of a good list, and known ones that it does not have
 -- {"what":"flagged","number":…,"at":…}         a try was refused for the line's sake, then
@@ -28,6 +28,7 @@
 --                                              at `told`: the causes in `over`, as of then (0: the broker does not know)
 -- {"what":"people","hide":[id,…]}              nobody is to keep their name
 -- {"what":"people","after":version,"limit":…}  who has changed since
+-- "wall" with any of them: the time of day at the broker that states it.
 --
 -- Answers {"clock":…,"refused":…,"event":…,"again":…,"lines":[…],"people":[…]} with each line and recipient that was spoken of, as they are
 -- now; to `after`: {"read":[…],"upto":version,"more":…,"epoch":…}; to `hold`:
@@ -35,6 +36,7 @@
 -- To `own`: {"owners":{nonce:{"address":…,"admin":…,"till":…,"pools":[…]},…}}.
 
 local EVENT_MS = 72 * 3600 * 1000
+local AHEAD_MS = 600 * 1000
 local EVENTS_AT_ONCE = 100
 local NEVER = -1
 local POLL_AGAIN = {1000, 2000, 5000}
@@ -58,6 +60,12 @@ end
 
 local now = clock()
 
+-- What is still to come for whoever speaks nobody has told yet: it is of a clock that was wrong then, Redis's or a
+-- broker's, and orders nothing any more.
+local function is_to_come(moment)
+    return fact.wall and moment > fact.wall + AHEAD_MS
+end
+
 local function new_line(number)
     return {number = number, version = 0, heard = false, word = 'UNKNOWN', previous = 'UNKNOWN', proven = 'UNKNOWN',
             source = 'none', service = 'UNKNOWN', service_source = 'none', gone = false, missed = 0, changed_at = 0,
@@ -72,7 +80,11 @@ local function decode(text)
 end
 
 local function read(number)
-    return decode(redis.call('HGET', KEYS[1], number)) or new_line(number)
+    local line = decode(redis.call('HGET', KEYS[1], number)) or new_line(number)
+    if is_to_come(line.event_at) then
+        line.event_at = 0
+    end
+    return line
 end
 
 -- ---- the rules; the names are merge.c's ----
@@ -186,7 +198,7 @@ local function told(line)
         return false
     end
     line.event = now
-    line.event_at = fact.changed_at == 0 and now or fact.changed_at
+    line.event_at = fact.changed_at == 0 and (fact.wall or now) or fact.changed_at
     line.heard_at = now
     if fact.reputation then
         told_reputation(line)
@@ -374,9 +386,13 @@ local function keep_person(person)
     table.insert(people, person)
 end
 
+local function unless_to_come(moment)
+    return moment and not is_to_come(moment) and moment or 0
+end
+
 -- What was written before they let themselves be sent to again comes late.
 local function is_overtaken_word(person, cause, since)
-    return cause == 'opted_out' and (person.lifted or 0) >= since
+    return cause == 'opted_out' and unless_to_come(person.lifted) >= since
 end
 
 local function add_cause(person, cause, since)
@@ -409,8 +425,8 @@ end
 -- Is this what was ended, and the broker has not heard of that? By what was ended, not by clocks, which differ. 0: a cause
 -- since when the broker does not know.
 local function was_ended(person, cause, since)
-    local over = person.over and person.over[cause]
-    return is_overtaken_word(person, cause, since) or (over and since <= over)
+    local over = unless_to_come(person.over and person.over[cause])
+    return is_overtaken_word(person, cause, since) or (over > 0 and since <= over)
 end
 
 -- As a broker has it in its store.
@@ -438,8 +454,8 @@ local function end_known(person, said)
     person.over = person.over or {}
     for cause, known in pairs(said.over) do
         local since = person[cause]
-        local ends = since and (known == 0 and (person.added or 0) <= said.told or since <= known)
-        local until_then = math.max(person.over[cause] or 0, known, ends and since or 0)
+        local ends = since and (known == 0 and (person.added or 0) <= said.told or since <= known or is_to_come(since))
+        local until_then = math.max(unless_to_come(person.over[cause]), known, ends and unless_to_come(since) or 0)
         if until_then > 0 then
             person.over[cause] = until_then
         end
@@ -452,11 +468,11 @@ end
 local function end_person(said)
     local person = read_person(said.id)
     if said.cause == 'opted_out' then
-        if person.opted_out and said.wrote < person.opted_out then
+        if said.wrote < unless_to_come(person.opted_out) then
             return -- they said it again since
         end
         person.opted_out = nil
-        person.lifted = math.max(person.lifted or 0, said.wrote)
+        person.lifted = math.max(unless_to_come(person.lifted), said.wrote)
     else
         end_known(person, said)
     end

@@ -24,7 +24,7 @@ bool cache_link_run(struct cache_link *link, uint32_t account, uint64_t tag)
 static bool tell(struct cache_link *link, const struct core_line_fact *fact, uint64_t tag)
 {
     json_out_clear(&link->text);
-    cache_say_told(&link->text, fact);
+    cache_say_told(&link->text, fact, link->now.wall_ms);
     return cache_link_run(link, fact->account, tag);
 }
 
@@ -38,13 +38,13 @@ static void say_owed(struct cache_link *link, const struct cache_owed_fact *owed
 {
     json_out_clear(&link->text);
     if (owed->kind == OWED_TOLD)
-        cache_say_told(&link->text, &owed->fact);
+        cache_say_told(&link->text, &owed->fact, link->now.wall_ms);
     else if (owed->kind == OWED_SERVICE)
         cache_say_service(&link->text, owed->fact.number, owed->flagged, owed->since_mono_ms + link->clock.ahead_ms);
     else if (owed->kind == OWED_ENDED)
-        cache_say_ended(&link->text, owed, owed->since_mono_ms + link->clock.ahead_ms);
+        cache_say_ended(&link->text, owed, owed->since_mono_ms + link->clock.ahead_ms, link->now.wall_ms);
     else
-        cache_say_hidden(&link->text, owed->id);
+        cache_say_hidden(&link->text, owed->id, link->now.wall_ms);
 }
 
 /* What waits to be told, in its order, once it is known what time it is there. */

@@ -151,7 +151,7 @@ static void tell_known(struct cache_people *people, uint32_t account, const char
     if (!core_suppression_view(people->options.core, account, recipient, &view))
         return;
     json_out_clear(&people->text);
-    cache_say_people(&people->text, "known");
+    cache_say_people(&people->text, "known", now.wall_ms);
     json_open(&people->text, '{');
     put_person(people, account, handle);
     put_causes(people, &view, causes);
@@ -181,7 +181,7 @@ static void tell(struct cache_people *people, uint32_t account, const char *hand
     while ((change->added & 1u << cause) == 0)
         cause++;
     json_out_clear(&people->text);
-    cache_say_people(&people->text, "told");
+    cache_say_people(&people->text, "told", now.wall_ms);
     json_open(&people->text, '{');
     put_person(people, account, handle);
     cache_say_cause(&people->text, cause, change->added_ms);
@@ -234,7 +234,7 @@ static void walk(struct cache_people *people, uint32_t account, struct instant n
     struct known *at = &people->accounts[account];
     struct walk walk = {.people = people, .account = account};
     json_out_clear(&people->text);
-    cache_say_people(&people->text, "known");
+    cache_say_people(&people->text, "known", now.wall_ms);
     at->walk_next = at->walk_at;
     uint32_t slots = at->walk_at < at->walk_narrow ? 1 : WALK_SLOTS;
     bool more = core_suppressions_walk(people->options.core, account, &at->walk_next, slots, put_known, &walk);
@@ -294,6 +294,17 @@ static bool read_causes(const cJSON *object, int64_t out[SUPPRESS_COUNT])
     return true;
 }
 
+/* Of a clock that was wrong: what ended then has ended nothing, and what holds since then does so since now. */
+static void mend_moments(struct core_suppression_shared *shared, int64_t wall_ms)
+{
+    for (enum suppress cause = SUPPRESS_NONE + 1; cause < SUPPRESS_COUNT; cause++) {
+        if (shared->ended_ms[cause] > wall_ms + CACHE_AHEAD_MS)
+            shared->ended_ms[cause] = 0;
+        if (shared->since_ms[cause] > wall_ms + CACHE_AHEAD_MS)
+            shared->since_ms[cause] = wall_ms;
+    }
+}
+
 static bool read_person(const cJSON *object, struct core_suppression_shared *out)
 {
     int64_t lifted_ms = 0;
@@ -338,6 +349,7 @@ static void take(struct cache_people *people, uint32_t account, const cJSON *obj
         note_unread(people, account);
         return;
     }
+    mend_moments(&shared, now.wall_ms);
     struct known *at = &people->accounts[account];
     if (cache_owed_ends(options->owed, id)) {
         at->passed_over = true; /* until Redis knows that; what was said since may hold all the same */

@@ -32,9 +32,10 @@ void cache_say_number(struct json_out *out, uint64_t number)
     json_put_string(out, text);
 }
 
-void cache_say_told(struct json_out *out, const struct core_line_fact *fact)
+void cache_say_told(struct json_out *out, const struct core_line_fact *fact, int64_t wall_ms)
 {
     begin(out, "told");
+    put_int(out, "wall", wall_ms);
     json_key(out, "number");
     cache_say_number(out, fact->number);
     put_int(out, "changed_at", fact->changed_at_ms);
@@ -102,9 +103,10 @@ void cache_say_poll_end(struct json_out *out)
     json_close(out, '}');
 }
 
-void cache_say_people(struct json_out *out, const char *list)
+void cache_say_people(struct json_out *out, const char *list, int64_t wall_ms)
 {
     begin(out, "people");
+    put_int(out, "wall", wall_ms);
     json_key(out, list);
     json_open(out, '[');
 }
@@ -141,9 +143,9 @@ static void put_over(struct json_out *out, const struct cache_owed_over *over)
     json_close(out, '}');
 }
 
-void cache_say_ended(struct json_out *out, const struct cache_owed_fact *owed, int64_t told_ms)
+void cache_say_ended(struct json_out *out, const struct cache_owed_fact *owed, int64_t told_ms, int64_t wall_ms)
 {
-    cache_say_people(out, "ended");
+    cache_say_people(out, "ended", wall_ms);
     json_open(out, '{');
     put_text(out, "id", owed->id);
     if (owed->wrote_ms != 0) {
@@ -157,9 +159,9 @@ void cache_say_ended(struct json_out *out, const struct cache_owed_fact *owed, i
     cache_say_people_end(out);
 }
 
-void cache_say_hidden(struct json_out *out, const char *id)
+void cache_say_hidden(struct json_out *out, const char *id, int64_t wall_ms)
 {
-    cache_say_people(out, "hide");
+    cache_say_people(out, "hide", wall_ms);
     json_put_string(out, id);
     cache_say_people_end(out);
 }
@@ -195,11 +197,12 @@ int64_t cache_say_tightened(const struct line_words *words, int64_t ahead_ms)
     return shared(words->moments->tightened, ahead_ms);
 }
 
-void cache_say_known(struct json_out *out, const struct line_words *words, int64_t now_mono_ms, int64_t ahead_ms)
+void cache_say_known(struct json_out *out, const struct line_words *words, struct instant now, int64_t ahead_ms)
 {
     int64_t tightened = cache_say_tightened(words, ahead_ms);
     const struct change_line *known = words->known;
     begin(out, "known");
+    put_int(out, "wall", now.wall_ms);
     json_key(out, "lines");
     json_open(out, '[');
     json_open(out, '{');
@@ -216,7 +219,7 @@ void cache_say_known(struct json_out *out, const struct line_words *words, int64
     put_int(out, "flagged_at", cache_say_flagged_at(words, ahead_ms));
     put_int(out, "event_at", known->event_at_ms);
     put_moment(out, "event", shared(words->moments->event, ahead_ms));
-    put_moment(out, "tightened", tightened == NEVER_SAID ? now_mono_ms + ahead_ms : tightened);
+    put_moment(out, "tightened", tightened == NEVER_SAID ? now.mono_ms + ahead_ms : tightened);
     json_close(out, '}');
     json_close(out, ']');
     json_close(out, '}');

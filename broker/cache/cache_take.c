@@ -44,6 +44,17 @@ static int64_t not_later(int64_t moment_ms, int64_t now_ms)
     return moment_ms < now_ms ? moment_ms : now_ms;
 }
 
+/* What is still to come was told by a clock that was wrong: no event is older than that, and the flag is as old as it is
+ * here, for what probes it goes by its age. */
+static void mend_moments(struct change_line *theirs, const struct line_words *ours, int64_t wall_ms)
+{
+    bool flagged_here = ours != NULL && ours->known->service == SERVICE_FLAGGED;
+    if (theirs->event_at_ms > wall_ms + CACHE_AHEAD_MS)
+        theirs->event_at_ms = 0;
+    if (theirs->flagged_at_ms > wall_ms + CACHE_AHEAD_MS)
+        theirs->flagged_at_ms = flagged_here ? not_later(ours->known->flagged_at_ms, wall_ms) : wall_ms;
+}
+
 /* A poll that is to prove what a webhook said must be one that seems begun after it: answers of Redis that were under way
  * for long make ours seem earlier than they are. */
 static void poll_in(struct cache_link *link, uint32_t account, const struct cache_line *line)
@@ -66,13 +77,14 @@ void cache_take_line(struct cache_link *link, uint32_t account, struct cache_lin
     struct line_words words;
     poll_in(link, account, line);
     bool waits = cache_pending_has(&link->pending, line->known.number);
-    bool lost = !waits && !asked->undoes && core_line_words(link->options.core, account, line->known.number, &words) &&
-                has_lost(&words, line, ahead_ms);
+    bool is_known = core_line_words(link->options.core, account, line->known.number, &words);
+    bool lost = !waits && !asked->undoes && is_known && has_lost(&words, line, ahead_ms);
     if (lost) {
         json_out_clear(&link->text);
-        cache_say_known(&link->text, &words, link->now.mono_ms, ahead_ms);
+        cache_say_known(&link->text, &words, link->now, ahead_ms);
         (void)cache_link_run(link, account, TAG_PLAIN);
     }
+    mend_moments(&line->known, is_known ? &words : NULL, link->now.wall_ms);
     int64_t heard_ms = here(line->known.heard_at_ms, link);
     int64_t tightened_ms = line->moments.tightened;
     line->moments.event = here(line->moments.event, link);

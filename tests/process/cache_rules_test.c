@@ -258,6 +258,39 @@ static cJSON *run_script(const char *fact)
     return answer;
 }
 
+/* ---- moments of a clock that was wrong ---- */
+
+#define YEAR_MS INT64_C(31536000000)
+
+/* A status webhook, told at a time of day while Redis's clock is so much ahead of it; changed_at 0: it bears none. */
+static bool closes(int64_t wall_ms, int64_t ahead_ms, int64_t changed_at_ms, const char *word)
+{
+    char fact[256];
+    snprintf(fact, sizeof fact,
+             "{\"what\":\"told\",\"number\":\"" NUMBER_TEXT "\",\"wall\":%lld,\"now\":%lld,\"changed_at\":%lld,"
+             "\"reputation\":\"%s\"}",
+             (long long)wall_ms, (long long)(wall_ms + ahead_ms), (long long)changed_at_ms, word);
+    cJSON *answer = run_script(fact);
+    bool closed = strcmp(json_string(json_get(answer, "lines")->child, "proven"), "CRITICAL") == 0;
+    cJSON_Delete(answer);
+    return closed;
+}
+
+START_TEST(a_webhook_is_overtaken_by_no_moment_that_is_still_to_come)
+{
+    redis_start(&redis);
+    context = redis_connect(&redis);
+    MUST(!closes(START_MS, YEAR_MS, 0, "HEALTHY"), "closed by HEALTHY"); /* Redis is a year ahead */
+    MUST(closes(START_MS + 1000, 0, START_MS + 1000, "CRITICAL"), "overtaken by Redis's clock as it was then");
+    freeReplyObject(redisCommand(context, "DEL {a}lines"));
+    MUST(!closes(START_MS + YEAR_MS, 0, START_MS + YEAR_MS, "HEALTHY"), "closed by HEALTHY"); /* a broker is */
+    MUST(!closes(START_MS + YEAR_MS, 0, START_MS + YEAR_MS - 1, "CRITICAL"), "an older event counts");
+    MUST(closes(START_MS + 2000, 0, START_MS + 2000, "CRITICAL"), "overtaken by that broker's clock as it was then");
+    redisFree(context);
+    redis_end(&redis);
+}
+END_TEST
+
 /* What the answer to a broker that asks whether it may poll has of the others. */
 static int others(const char *nonce, int64_t now_ms)
 {
@@ -401,6 +434,26 @@ START_TEST(what_an_operator_has_ended_does_not_come_back_from_a_broker_that_has_
 }
 END_TEST
 
+#define AHEAD "\"wall\":9000000,"
+#define RIGHT "\"wall\":7000,"
+
+/* A broker whose clock was ahead has told of a message, of a STOP, of an operator's word. */
+START_TEST(moments_that_are_still_to_come_neither_end_a_stop_nor_keep_it)
+{
+    begin_people();
+    state_people(5000, AHEAD WROTE(9000000));
+    state_people(7000, RIGHT TOLD("opted_out", 7000));
+    MUST(since(7000, "a", "opted_out") == 7000, "a STOP is taken for one that was lifted since");
+    state_people(7000, AHEAD TOLD("opted_out", 9000000));
+    state_people(7100, RIGHT WROTE(7100));
+    MUST(since(7100, "a", "opted_out") == 0, "nothing that they write lifts it");
+    state_people(7200, AHEAD TOLD("operator", 9000000));
+    state_people(7300, RIGHT ENDED("\"operator\":7300", 7300));
+    MUST(since(7300, "a", "operator") == 0, "no operator can end it");
+    end_people();
+}
+END_TEST
+
 /* The operator spoke to one broker at 6000, and Redis hears of it at 7000; another was told of a STOP in between, or before
  * by a clock that is behind. */
 START_TEST(an_operator_ends_what_was_known_then_and_not_a_stop_of_a_moment_later)
@@ -507,6 +560,8 @@ int main(void)
                      a_dead_brokers_pools_are_where_it_was_until_another_says_that_they_are_its_own,
                      what_an_operator_has_ended_does_not_come_back_from_a_broker_that_has_not_heard_of_it,
                      an_operator_ends_what_was_known_then_and_not_a_stop_of_a_moment_later,
+                     a_webhook_is_overtaken_by_no_moment_that_is_still_to_come,
+                     moments_that_are_still_to_come_neither_end_a_stop_nor_keep_it,
                      what_held_since_an_unknown_moment_is_ended_if_it_was_told_before,
                      the_later_of_their_words_counts_whichever_comes_first,
                      changes_are_read_in_parts_and_what_has_ended_is_forgotten_after_a_month,

@@ -202,6 +202,40 @@ START_TEST(what_is_sealed_with_another_secret_or_of_another_account_stops_nobody
 }
 END_TEST
 
+static void opted_out_here(const char *handle)
+{
+    uint64_t home = key_of(handle);
+    struct core_message_fact fact = {.token = 7,
+                                     .what = MESSAGE_RECEIVED,
+                                     .event = 8,
+                                     .inbound = true,
+                                     .opt_out = true,
+                                     .recipient = key_of(handle),
+                                     .handle = handle,
+                                     .homes = &home,
+                                     .home_count = 1};
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    persist(NULL, rig->now, &rig->out);
+}
+
+/* A broker whose clock was a year ahead told Redis of a message. */
+START_TEST(a_stop_is_not_ended_by_what_they_wrote_at_a_moment_that_is_still_to_come)
+{
+    char members[64];
+    begin_people();
+    opted_out_here(HANDLE);
+    turn();
+    pass(1000);
+    snprintf(members, sizeof members, "\"lifted\":%lld", (long long)rig->now.wall_ms + INT64_C(31536000000));
+    news_of(person(&seal, "default", HANDLE, members));
+    ck_assert(is_suppressed(HANDLE));
+    snprintf(members, sizeof members, "\"lifted\":%lld", (long long)rig->now.wall_ms);
+    news_of(person(&seal, "default", HANDLE, members));
+    ck_assert(!is_suppressed(HANDLE));
+    end();
+}
+END_TEST
+
 START_TEST(what_is_told_right_now_is_not_ended_by_older_news)
 {
     begin_people();
@@ -425,7 +459,8 @@ int main(void)
                                   what_the_script_fails_on_is_told_again_over_the_same_connection,
                                   what_was_known_before_the_first_connection_is_told_in_parts,
                                   what_is_sealed_with_another_secret_or_of_another_account_stops_nobody,
-                                  what_is_told_right_now_is_not_ended_by_older_news,
+                                  a_stop_is_not_ended_by_what_they_wrote_at_a_moment_that_is_still_to_come,
+        what_is_told_right_now_is_not_ended_by_older_news,
                                   what_has_ended_here_does_not_come_back_before_redis_knows,
                                   an_end_says_what_was_known_here_when_it_was_said,
                                   who_is_passed_over_because_something_of_theirs_ends_is_read_again,

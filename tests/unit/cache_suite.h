@@ -162,7 +162,7 @@ static inline void tell_both(enum reputation word, enum service service, uint64_
 
 struct redis_line { /* as Redis has it */
     const char *word, *proven, *service;
-    int64_t version, tightened, flagged_at, active_at, heard_at, loosen_event, poll_in;
+    int64_t version, tightened, flagged_at, active_at, heard_at, loosen_event, poll_in, event_at;
 };
 
 static inline const char *line_json(struct redis_line line)
@@ -173,11 +173,11 @@ static inline const char *line_json(struct redis_line line)
     snprintf(out, sizeof *text,
              "{\"number\":\"%llu\",\"version\":%lld,\"heard\":true,\"word\":\"%s\",\"previous\":\"UNKNOWN\",\"proven\":\"%s\","
              "\"source\":\"webhook\",\"service\":\"%s\",\"service_source\":\"webhook\",\"gone\":false,\"missed\":0,"
-             "\"changed_at\":0,\"heard_at\":%lld,\"flagged_at\":%lld,\"active_at\":%lld,\"event_at\":0,\"event\":-1,"
+             "\"changed_at\":0,\"heard_at\":%lld,\"flagged_at\":%lld,\"active_at\":%lld,\"event_at\":%lld,\"event\":-1,"
              "\"tightened\":%lld,\"loosen_event\":%lld,\"agreed_begun\":-1,\"loosen_tries\":0,\"poll_in\":%lld}",
              (unsigned long long)NUMBER, (long long)line.version, line.word, line.proven,
              line.service == NULL ? "ACTIVE" : line.service, (long long)line.heard_at, (long long)line.flagged_at,
-             (long long)line.active_at, line.tightened == 0 ? -1 : (long long)line.tightened,
+             (long long)line.active_at, (long long)line.event_at, line.tightened == 0 ? -1 : (long long)line.tightened,
              line.loosen_event == 0 ? -1 : (long long)line.loosen_event, (long long)line.poll_in);
     return out;
 }

@@ -89,6 +89,40 @@ START_TEST(a_line_was_heard_of_as_long_ago_here_as_there)
 }
 END_TEST
 
+/* ---- moments of a clock that was wrong ---- */
+
+#define YEAR_MS INT64_C(31536000000)
+
+/* Redis, or the broker that told it, was a year ahead when the last webhook came. */
+START_TEST(a_webhook_closes_a_line_of_which_redis_has_a_moment_that_is_still_to_come)
+{
+    begin();
+    news((struct redis_line){"HEALTHY", "HEALTHY", .version = 9, .event_at = rig->now.wall_ms + YEAR_MS});
+    tell_word(REPUTATION_CRITICAL, 5);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+    end();
+}
+END_TEST
+
+START_TEST(a_flag_of_a_moment_that_is_still_to_come_is_as_old_as_the_news_of_it)
+{
+    begin();
+    int64_t ahead_ms = rig->now.wall_ms + YEAR_MS;
+    struct redis_line line = {"HEALTHY", "HEALTHY", "FLAGGED", .version = 9, .flagged_at = ahead_ms};
+    news(line);
+    struct record_storage storage;
+    struct change change;
+    ck_assert(rig_last(rig, CHANGE_LINE, NUMBER, &storage, &change));
+    ck_assert_int_eq(change.line->flagged_at_ms, rig->now.wall_ms);
+    size_t records = rig_records(rig, CHANGE_LINE, NUMBER, 0);
+    pass(1000);
+    line.version++;
+    news(line); /* the same again */
+    ck_assert_uint_eq(rig_records(rig, CHANGE_LINE, NUMBER, 0), records);
+    end();
+}
+END_TEST
+
 /* ---- several accounts ---- */
 
 /* The line of the other account is closed, and Redis hears of it where that account is. */
@@ -164,6 +198,8 @@ int main(void)
         what_redis_has_lost_is_told_again_and_what_it_has_loosened_is_not,
         a_flag_is_compared_by_how_long_ago_it_was_and_not_by_two_clocks,
         a_line_was_heard_of_as_long_ago_here_as_there,
+        a_webhook_closes_a_line_of_which_redis_has_a_moment_that_is_still_to_come,
+        a_flag_of_a_moment_that_is_still_to_come_is_as_old_as_the_news_of_it,
         what_is_told_of_an_account_concerns_that_one_only,
         a_turn_that_nothing_woke_reads_nothing_before_its_time,
         an_account_that_is_added_is_heard_of_over_a_new_connection,
