@@ -87,6 +87,18 @@ void dedupe_remember(struct core *core, uint64_t id_hash, uint64_t number, uint6
         append(core, &value, wall_ms);
 }
 
+void dedupe_restore(struct core *core, uint64_t id_hash, uint64_t number, uint64_t content_hash, int64_t wall_ms)
+{
+    uint32_t slot = id_hash == 0 ? 0 : index_find(&core->dedupe.index, id_hash);
+    if (slot != 0 && core->dedupe.ring[slot].number >= number)
+        return;
+    if (slot != 0) {
+        index_remove(&core->dedupe.index, slot);
+        core->dedupe.ring[slot].id_hash = 0;
+    }
+    dedupe_remember(core, id_hash, number, content_hash, wall_ms);
+}
+
 /* The other job ended before that, and its end is kept for as long, and for a part of that longer where it is gathered with
  * younger ones. */
 void dedupe_keep(struct core *core, uint64_t id_hash, int64_t accepted_at_ms)

@@ -7,6 +7,9 @@
 
 const struct remembered *dedupe_find(const struct core *core, uint64_t id_hash);
 void dedupe_remember(struct core *core, uint64_t id_hash, uint64_t number, uint64_t content_hash, int64_t wall_ms);
+/* While replaying: the job was accepted with that id. The latest one has it, for the window of any before it was over by
+ * then, if its record is still there. */
+void dedupe_restore(struct core *core, uint64_t id_hash, uint64_t number, uint64_t content_hash, int64_t wall_ms);
 /* That id, accepted then, is made of the number of another job, whose history allows to import it: it is not forgotten while
  * that history may be there. */
 void dedupe_keep(struct core *core, uint64_t id_hash, int64_t accepted_at_ms);

@@ -28,8 +28,7 @@ static void note_job(struct core *core, const struct change_job *job, bool past)
     note_sequence(core, job->number);
     if (!past)
         ages_note(&core->ages, job->accepted_at_ms, job->number >> JOB_SLOT_BITS);
-    if (job->id_hash != 0 && dedupe_find(core, job->id_hash) == NULL)
-        dedupe_remember(core, job->id_hash, job->number, job->content_hash, job->accepted_at_ms);
+    dedupe_restore(core, job->id_hash, job->number, job->content_hash, job->accepted_at_ms);
     if ((job->flags & CHANGE_JOB_EXPORTED) != 0)
         dedupe_keep(core, job->id_hash, job->accepted_at_ms);
 }

@@ -127,6 +127,32 @@ START_TEST(an_id_is_remembered_for_its_window_after_the_jobs_end)
 }
 END_TEST
 
+/* Its window was over when the later job took it, so it protects that one, over a restart too. */
+START_TEST(an_id_that_is_used_again_after_its_window_is_the_later_jobs_after_a_restart)
+{
+    struct rig_options options = {.conf = "accounts:\n  default: {api_key_file: key}\n"
+                                          "store: {dedupe_window_h: 1}\n"};
+    struct play *play = play_new(&options);
+    struct rig *rig = play->rig;
+    struct core_enqueue first = with_id(100, 55, 66);
+    struct core_enqueue later = with_id(100, 55, 67);
+    ck_assert_int_eq(cancel(rig, rig_enqueue(rig, &first).number), CODE_NONE);
+    play_for(play, 5 * HOUR);
+    struct effect answer = rig_enqueue(rig, &later); /* no line: it waits */
+    ck_assert_int_eq(answer.code, CODE_NONE);
+    ck_assert(!answer.duplicate);
+    rig_restart(rig, 1000);
+    for (int days = 0; days < 2; days++) {
+        struct effect again = rig_enqueue(rig, &later);
+        ck_assert_int_eq(again.code, CODE_NONE);
+        ck_assert(again.duplicate);
+        ck_assert_uint_eq(again.number, answer.number);
+        play_for(play, 24 * HOUR);
+    }
+    play_free(&play);
+}
+END_TEST
+
 /* As long a window as this one has more hours than there are marks for. */
 START_TEST(an_id_is_forgotten_after_a_window_of_weeks_too)
 {
@@ -409,6 +435,7 @@ int main(void)
     tcase_add_test(tcase, whatever_comes_after_the_end_changes_nothing);
     tcase_add_test(tcase, a_repeated_id_is_the_same_job_and_another_content_a_conflict);
     tcase_add_test(tcase, an_id_is_remembered_for_its_window_after_the_jobs_end);
+    tcase_add_test(tcase, an_id_that_is_used_again_after_its_window_is_the_later_jobs_after_a_restart);
     tcase_add_test(tcase, an_id_is_forgotten_after_a_window_of_weeks_too);
     tcase_add_test(tcase, the_id_of_an_import_is_remembered_while_the_history_of_the_exported_job_is_there);
     tcase_add_test(tcase, a_job_that_is_past_its_expiry_is_accepted_and_expired);
