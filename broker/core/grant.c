@@ -34,7 +34,6 @@ void grant(struct core *core, uint32_t slot, uint32_t at, struct instant now, st
     struct conversation *conversation = &core->conversations[job->conversation];
     struct line *line = &core->lines[at];
     bool places = (conversation->flags & CONVERSATION_BOUND) == 0;
-    bool moved = places && (conversation->flags & CONVERSATION_RECORDED) != 0;
 
     turns_withdraw(core, job->conversation, slot);
     if (places) {
@@ -49,7 +48,6 @@ void grant(struct core *core, uint32_t slot, uint32_t at, struct instant now, st
     assert(lease != NULL);
     crew_ring_turn(core, core->workers[worker].crew);
     lease->placed = places;
-    lease->moved = moved;
     lease->probe_line = line->gate == GATE_CLOSED;
     line->probing = line->probing || lease->probe_line;
     lease->probe_account = core->accounts[line->account].broken;

@@ -216,6 +216,7 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
     if (lease != NULL) {
         change->try.lease = lease->id;
         change->try.instance = lease->instance;
+        change->try.placed_told = lease->placed ? 2 : 1;
     }
     if (topic != TOPIC_NONE)
         change_mark(core, change, topic, now);

@@ -173,6 +173,8 @@ void lease_restore(struct core *core, const struct change_try *try, uint32_t lin
     lease->line = line;
     lease->sent = true; /* it may have been */
     lease->restored = true;
+    lease->placed_told = try->placed_told != 0;
+    lease->placed = try->placed_told == 2;
     lease->bucket = try->bucket;
     if (slot > core->leases_used)
         core->leases_used = slot;

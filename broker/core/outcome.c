@@ -112,7 +112,7 @@ static void undo(struct core *core, const struct lease *lease, uint32_t at, stru
     if (!lease->placed)
         return;
     budget_add(&line->known.fresh, now.wall_ms, -1, lease->bucket);
-    bool begun = (conversation->flags & CONVERSATION_RECORDED) != 0 && !lease->moved;
+    bool begun = (conversation->flags & CONVERSATION_RECORDED) != 0 && !conversation_is_unbegun(conversation);
     if (!begun && (conversation->flags & CONVERSATION_CHAT) == 0)
         conversation_unbind(core, at);
 }

@@ -212,12 +212,12 @@ static void link_jobs(struct core *core, struct instant now)
         link_job(core, next.owner);
 }
 
+/* As far as one sees, where an older broker's record of the lease does not tell. */
 static bool is_first_try(const struct core *core, uint32_t slot)
 {
     const struct conversation *conversation = &core->conversations[core->jobs[slot].conversation];
     bool recorded = (conversation->flags & CONVERSATION_RECORDED) != 0 && !conversation_is_unbegun(conversation);
-    if (recorded || (conversation->flags & CONVERSATION_CHAT) != 0 || core->jobs[slot].attempts != 1 ||
-        (core->jobs[slot].flags & JOB_UNSETTLED) != 0)
+    if (recorded || (conversation->flags & CONVERSATION_CHAT) != 0 || core->jobs[slot].attempts != 1)
         return false;
     for (uint32_t other = core->jobs[slot].next; other != slot; other = core->jobs[other].next)
         if (core->jobs[other].attempts > 0)
@@ -225,7 +225,8 @@ static bool is_first_try(const struct core *core, uint32_t slot)
     return true;
 }
 
-/* A lease that placed its conversation takes that back if it never began, before a restart and after it. */
+/* A lease that placed its conversation takes that back if it never began, before a restart and after it. What may have been
+ * sent by then stays where it is. */
 static void find_placements(struct core *core)
 {
     for (uint32_t slot = 1; slot <= core->leases_used; slot++) {
@@ -233,8 +234,8 @@ static void find_placements(struct core *core)
         uint32_t job = lease->id == 0 || lease->over ? NOBODY : job_find(core, lease->number);
         if (job == NOBODY)
             continue;
-        lease->placed = is_first_try(core, job);
-        lease->moved = (core->conversations[core->jobs[job].conversation].flags & CONVERSATION_RECORDED) != 0;
+        bool unsettled = (core->jobs[job].flags & JOB_UNSETTLED) != 0;
+        lease->placed = !unsettled && (lease->placed_told ? lease->placed : is_first_try(core, job));
     }
 }
 

@@ -287,8 +287,8 @@ struct lease {
     bool over;        /* lapsed, but a late `sent` would still be believed */
     bool revoked;
     bool probe_line, probe_account, placed;
-    bool moved;    /* placed: from where it had left another line (move.h) */
     bool restored; /* by a restart: what was before it is not known */
+    bool placed_told; /* restored: whether it placed its conversation is known */
     uint32_t free_next;
     uint32_t out, last_out; /* moments: its own; its conversation's before it */
     int64_t bucket;      /* that its budgets were debited in */

@@ -138,6 +138,41 @@ START_TEST(what_failed_where_it_moved_is_tried_there_again_after_a_restart)
 }
 END_TEST
 
+/* It surely made nothing on its old line, which must not make a try that never began look like one that did. */
+static struct effect moved_after_a_failure(bool begun)
+{
+    begin(MOVES_CONF_OF("new_conversations_per_day: 50"));
+    if (begun)
+        placed_on_0(1);
+    struct effect job = leased_on(0, 1);
+    answer_retry(&job, SCOPE_JOB, 2000);
+    core_cordon(rig->core, 0, RIG_LINE + 2, true, rig->now, &rig->out);
+    rig_keep(rig);
+    told_service(SERVICE_FLAGGED);
+    rig_forget(rig);
+    rig_pass(rig, 2000);
+    job = rig_job_told(rig);
+    ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
+    return job;
+}
+
+START_TEST(what_failed_on_the_old_line_and_never_began_where_it_moved_is_placed_anew_after_a_restart)
+{
+    for (int begun = 0; begun < 2; begun++) {
+        for (int restarts = 0; restarts < 2; restarts++) {
+            struct effect job = moved_after_a_failure(begun != 0);
+            line_1_is_at_risk();
+            struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+            if (restarts == 0)
+                rig_answer(rig, &result);
+            for (int i = 0; i < 2 * restarts; i++)
+                start_anew();
+            ck_placed_anew(job.number);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -147,6 +182,7 @@ int main(void)
         what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_for_that_line_after_a_restart,
         what_was_sent_where_it_moved_lives_there_after_a_restart,
         what_failed_where_it_moved_is_tried_there_again_after_a_restart,
+        what_failed_on_the_old_line_and_never_began_where_it_moved_is_placed_anew_after_a_restart,
     };
     return run_suite("core_unbegun", tests, sizeof tests / sizeof *tests);
 }
