@@ -79,8 +79,10 @@ static void log_alert(const struct broker *broker, const struct effect *effect)
         line_text(effect->line, line);
         handle_mask(line, masked);
     }
-    log_event(effect->alert == ALERT_DRAIN_DONE ? LOG_INFO : LOG_WARN, events[effect->alert], "account=%s line=%s",
-              broker->conf->accounts[effect->account].name, masked);
+    const char *account =
+        effect->account < broker->conf->account_count ? broker->conf->accounts[effect->account].name : "none";
+    log_event(effect->alert == ALERT_DRAIN_DONE ? LOG_INFO : LOG_WARN, events[effect->alert], "account=%s line=%s", account,
+              masked);
 }
 
 static void act(struct broker *broker, const struct effect *effect)

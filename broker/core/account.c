@@ -39,6 +39,8 @@ static void set_timer(struct core *core, uint32_t at, struct instant now)
 
 void account_limit(struct core *core, uint32_t at, int64_t for_ms, struct instant now)
 {
+    if (at == NO_ACCOUNT)
+        return;
     struct account *account = &core->accounts[at];
     if (now.mono_ms + for_ms <= account->limited_until_ms)
         return;
@@ -56,6 +58,8 @@ void account_wake(struct core *core, uint32_t at, struct instant now, struct eff
 
 void account_refuse_key(struct core *core, uint32_t at, struct instant now, struct effects *out)
 {
+    if (at == NO_ACCOUNT)
+        return;
     struct account *account = &core->accounts[at];
     if (account->key_refused)
         return;
@@ -107,6 +111,8 @@ static void plan_probe(struct core *core, uint32_t at, struct instant now)
 void account_answer(struct core *core, uint32_t at, uint32_t conversation, bool trouble, bool was_probe,
                     struct instant now, struct effects *out)
 {
+    if (at == NO_ACCOUNT)
+        return;
     struct account *account = &core->accounts[at];
     if (!trouble) {
         end_count(account);

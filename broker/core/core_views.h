@@ -307,7 +307,8 @@ bool core_key_is_ours(const struct core *core, uint64_t number, const uint8_t ra
 void core_key_random(const struct core *core, uint64_t number, uint8_t out[KEY_RANDOM_BYTES]);
 struct lease_view {
     uint64_t lease, number, place, line, conversation_place;
-    uint32_t peer, account, pool;
+    uint32_t peer, account, pool; /* account UINT32_MAX: it is not in the configuration; it has its name all the same */
+    const char *account_name;     /* NULL: a line that was never heard of */
     unsigned attempt;
     bool unsettled;
     bool recorded; /* its conversation has a record; with conversation_place UINT64_MAX it is just being written */

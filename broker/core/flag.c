@@ -4,8 +4,10 @@
 #include "broker/core/operate.h"
 
 /* Others who share what is known of lines cannot see what a try has shown. */
-static void tell_service(const struct line *line, bool flagged, struct effects *out)
+static void tell_service(const struct core *core, const struct line *line, bool flagged, struct effects *out)
 {
+    if (line_account(core, line) == NO_ACCOUNT)
+        return;
     struct effect *effect = effect_add(out, EFFECT_SERVICE);
     effect->line = line->known.number;
     effect->account = line->account;
@@ -28,8 +30,8 @@ void flag_set(struct core *core, uint32_t at, struct instant now, struct effects
     line->known.flagged_at_ms = now.wall_ms;
     line->moments.flagged = now.mono_ms;
     flag_forget_probes(core, line);
-    effect_alert(out, ALERT_LINE_FLAGGED, line->known.number, line->account);
-    tell_service(line, true, out);
+    effect_alert(out, ALERT_LINE_FLAGGED, line->known.number, line_account(core, line));
+    tell_service(core, line, true, out);
     line_record(core, at, now, out);
     gate_update(core, at, now, out);
 }
@@ -40,7 +42,7 @@ void flag_lift(struct core *core, uint32_t at, struct instant now, struct effect
     if (line->known.service != SERVICE_FLAGGED || line->known.service_source != SOURCE_ERROR)
         return;
     line->known.service = SERVICE_ACTIVE;
-    tell_service(line, false, out);
+    tell_service(core, line, false, out);
     if (!line_stand(core, line).hold)
         ramp_climb(core, line, now);
     line_record(core, at, now, out);

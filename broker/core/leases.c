@@ -112,7 +112,7 @@ struct lease *lease_grant(struct core *core, uint32_t job, uint32_t line, uint32
     lease->number = core->jobs[job].number;
     lease->instance = core->workers[worker].instance;
     lease->line = line;
-    lease->account = core->lines[line].account;
+    lease->account = line_account(core, &core->lines[line]);
     lease->pool = core->conversations[core->jobs[job].conversation].pool;
     lease->until_ms = now.mono_ms + line_policy(core, &core->lines[line])->lease_ms;
     lease->bucket = now.wall_ms / BUDGET_BUCKET_MS;
@@ -122,6 +122,11 @@ struct lease *lease_grant(struct core *core, uint32_t job, uint32_t line, uint32
     core->leases_live++;
     lease_timer(core, lease);
     return lease;
+}
+
+uint16_t lease_account_name(const struct core *core, const struct lease *lease)
+{
+    return lease->account != NO_ACCOUNT ? core->accounts[lease->account].name : core->lines[lease->line].known.account;
 }
 
 struct lease *lease_find(const struct core *core, uint64_t id)
@@ -209,7 +214,7 @@ void leases_restored(struct core *core, struct instant now)
             continue;
         }
         const struct line *line = &core->lines[lease->line];
-        lease->account = line->account;
+        lease->account = line_account(core, line);
         lease->pool = core->conversations[core->jobs[job].conversation].pool;
         if (is_late) {
             remember(core, lease);

@@ -41,6 +41,8 @@ void lease_wake(struct core *core, uint32_t slot, struct instant now, struct eff
 
 /* Moves a lease to another worker (the same instance under a new peer). */
 void lease_hand_over(struct core *core, struct lease *lease, uint32_t worker);
+/* The number of its account's name, whether that is in the configuration or not; 0: its line was never heard of. */
+uint16_t lease_account_name(const struct core *core, const struct lease *lease);
 
 /* ---- what became of it: outcome.c ---- */
 /* Never begun: the job goes back to the head of its conversation, and no attempt is counted. */
@@ -61,6 +63,7 @@ bool outcome_bar(struct core *core, uint32_t job, struct instant now, struct eff
 /* ---- accounts: account.c ---- */
 bool account_may_send(const struct core *core, uint32_t account, struct instant now);
 void account_touch_lines(struct core *core, uint32_t account, struct instant now);
+/* What is heard of NO_ACCOUNT stops nobody, here and below. */
 void account_limit(struct core *core, uint32_t account, int64_t for_ms, struct instant now);
 /* The provider's answer (or its absence) as far as the breaker cares; `trouble`: 5xx, connect error, timeout. */
 void account_answer(struct core *core, uint32_t account, uint32_t conversation, bool trouble, bool was_probe,

@@ -136,6 +136,11 @@ static inline bool line_is_of(const struct core *core, const struct line *line, 
     return line->account == account && line->known.account == core->accounts[account].name;
 }
 
+static inline uint32_t line_account(const struct core *core, const struct line *line)
+{
+    return line_is_of(core, line, line->account) ? line->account : NO_ACCOUNT;
+}
+
 static inline bool line_has_pool(const struct line *line)
 {
     return line->pool != NO_POOL;

@@ -49,6 +49,12 @@ static void finish_probes(struct core *core, const struct lease *lease, bool beg
         flag_end_probe(&core->lines[lease->line], begun, now);
 }
 
+static void note_try(struct core *core, const struct lease *lease, bool again, struct instant now)
+{
+    if (lease->account != NO_ACCOUNT)
+        tries_note(&core->accounts[lease->account].tries, again, now);
+}
+
 static void record_conversation(struct core *core, uint32_t at, uint32_t slot, const struct core_result *result,
                                 struct instant now, struct effects *out)
 {
@@ -215,7 +221,7 @@ void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, 
     uint32_t line = lease->line;
     assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
     core->totals.lapsed_total++;
-    tries_note(&core->accounts[lease->account].tries, true, now);
+    note_try(core, lease, true, now);
     finish_probes(core, lease, true, now);
     if (lease->probe_account)
         account_answer(core, lease->account, core->jobs[slot].conversation, true, true, now, out);
@@ -298,6 +304,7 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
     uint32_t conversation = core->jobs[slot].conversation;
     uint32_t line = lease->line;
     uint32_t account = lease->account;
+    uint16_t name = lease_account_name(core, lease);
     bool suppresses = result->suppress != SUPPRESS_NONE;
     struct job_ending ending = {.event = suppresses ? EV_SUPPRESS : EV_REJECTED,
                                 .code = suppresses ? CODE_OPTED_OUT : CODE_NONE,
@@ -312,7 +319,7 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
     if (suppresses && result->recipient != 0) { /* a group is never suppressed as a whole */
         struct suppression_text text;
         suppression_text_set(&text, result->handle, NULL, NULL);
-        if (!suppression_add(core, account, result->recipient, result->suppress, now.wall_ms, &text, now, out))
+        if (!suppression_add_named(core, name, result->recipient, result->suppress, now.wall_ms, &text, now, out))
             effect_alert(out, ALERT_SUPPRESSIONS_FULL, 0, account);
         purge_begin(core, conversation, now, out);
         purge_all(core, result->homes, result->home_count, now, out);
@@ -448,7 +455,7 @@ static void current_result(struct core *core, struct lease *lease, const struct 
     assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
     uint32_t line = lease->line;
     if (result->outcome != OUTCOME_RETURNED || result->malformed)
-        tries_note(&core->accounts[lease->account].tries, result->malformed || result->outcome == OUTCOME_RETRY, now);
+        note_try(core, lease, result->malformed || result->outcome == OUTCOME_RETRY, now);
     if (result->malformed) {
         struct core_result unknown = {.outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = -1};
         finish_probes(core, lease, true, now);

@@ -18,6 +18,7 @@
 #define NOBODY 0u /* slot 0 of jobs, conversations and leases is never used */
 #define NO_LINE 0xFFFFFu /* fits the 20 bits that a conversation has for it */
 #define NO_POOL UINT32_MAX
+#define NO_ACCOUNT UINT32_MAX /* it is not in the configuration */
 #define NOWHERE UINT64_MAX
 #define NOWHERE_48 0xFFFFFFFFFFFFu
 #define CONVERSATION_SCHEDULED_MAX 0xFFFFu
@@ -280,7 +281,7 @@ struct lease {
     uint64_t number;
     uint64_t instance;
     uint32_t peer_slot; /* worker, NOBODY: unknown since the restart */
-    uint32_t line, account, pool; /* the line's account, the job's pool, which may not be the line's any more */
+    uint32_t line, account, pool; /* the line's account or NO_ACCOUNT, the job's pool, which may not be the line's any more */
     uint32_t line_next, line_prev, worker_next, worker_prev;
     int64_t until_ms; /* steady */
     bool sent;        /* its JOB left */

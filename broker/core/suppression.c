@@ -202,6 +202,12 @@ static bool learn(struct core *core, struct suppressed *suppressed, const struct
 bool suppression_add(struct core *core, uint32_t account, uint64_t recipient, enum suppress cause,
                      int64_t since_ms, const struct suppression_text *text, struct instant now, struct effects *out)
 {
+    return suppression_add_named(core, core->accounts[account].name, recipient, cause, since_ms, text, now, out);
+}
+
+bool suppression_add_named(struct core *core, uint16_t account, uint64_t recipient, enum suppress cause,
+                           int64_t since_ms, const struct suppression_text *text, struct instant now, struct effects *out)
+{
     struct suppressed *suppressed = find(core, recipient);
     if (recipient == 0)
         return true;
@@ -213,7 +219,7 @@ bool suppression_add(struct core *core, uint32_t account, uint64_t recipient, en
     suppressed->causes |= (uint8_t)(1u << cause);
     uint8_t was = suppressed->cause;
     suppressed->cause = hardest(suppressed->causes);
-    suppressed->account = core->accounts[account].name;
+    suppressed->account = account;
     if (later)
         suppressed->opted_out_ms = since_ms;
     if (suppressed->cause != was || (later && suppressed->cause == cause))

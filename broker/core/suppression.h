@@ -17,6 +17,9 @@ void suppression_text_set(struct suppression_text *text, const char *recipient, 
  * there is no room, and nothing stops what is sent to them. */
 bool suppression_add(struct core *core, uint32_t account, uint64_t recipient, enum suppress cause,
                      int64_t since_ms, const struct suppression_text *text, struct instant now, struct effects *out);
+/* The same of an account by the number of its name, which need not be in the configuration. */
+bool suppression_add_named(struct core *core, uint16_t account, uint64_t recipient, enum suppress cause,
+                           int64_t since_ms, const struct suppression_text *text, struct instant now, struct effects *out);
 /* It holds on, but nobody's name is kept with it, nor why. */
 void suppression_hide(struct core *core, uint64_t recipient, struct instant now, struct effects *out);
 /* It holds on with other words (core_reword()). */

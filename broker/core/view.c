@@ -179,7 +179,7 @@ bool core_line_view(struct core *core, size_t index, struct instant now, struct 
     const struct policy *policy = line_policy(core, line);
     *out = (struct line_view){
         .number = line->known.number,
-        .account = line_is_of(core, line, line->account) ? line->account : UINT32_MAX,
+        .account = line_account(core, line),
         .pool = line->pool,
         .status = line->known.heard ? (enum reputation)line->known.word : REPUTATION_UNKNOWN,
         .previous = (enum reputation)line->known.previous,
@@ -409,6 +409,7 @@ bool core_lease_view(const struct core *core, uint64_t id, struct lease_view *ou
         .recorded = (conversation->flags & CONVERSATION_RECORDED) != 0,
         .peer = lease->peer_slot == NOBODY ? 0 : core->workers[lease->peer_slot].peer,
         .account = lease->account,
+        .account_name = core_name(core, NAME_ACCOUNT, lease_account_name(core, lease)),
         .pool = lease->pool,
         .attempt = job->attempts,
         .unsettled = (job->flags & JOB_UNSETTLED) != 0,

@@ -248,7 +248,9 @@ static void find_recipient(const struct dispatch *dispatch, uint64_t lease, stru
     if (!core_lease_view(dispatch->options.core, lease, &view))
         return;
     out->of_account = view.account;
-    out->account = dispatch->options.conf->accounts[view.account].name;
+    out->account = view.account_name;
+    if (out->account == NULL)
+        return;
     dispatch->options.archive.read(dispatch->options.archive.self, view.place, take_recipient, out);
 }
 
@@ -280,7 +282,7 @@ static void take_result(struct dispatch *dispatch, uint32_t peer, size_t at, str
         result.recipient = recipient.hash;
         result.handle = named_unless_erased(dispatch->options.core, dispatch->options.hash, recipient.handle);
         result.homes = homes;
-        if (recipient.hash != 0)
+        if (recipient.hash != 0 && recipient.of_account < dispatch->options.conf->account_count)
             result.home_count = recipients_homes(dispatch->options.hash, dispatch->options.conf, recipient.of_account,
                                                  recipient.handle, homes);
     }

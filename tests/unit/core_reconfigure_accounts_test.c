@@ -113,6 +113,64 @@ START_TEST(a_line_of_an_account_that_is_not_there_is_not_gone_from_anothers_list
 }
 END_TEST
 
+/* A lease of account two is out when a start knows account one only, and its worker has begun it. */
+static struct effect out_over_the_start(void)
+{
+    begin(both_all, 0);
+    poll_account(ONE, 0, 1);
+    poll_account(TWO, 1, 1);
+    enqueue("b", 1);
+    struct effect job = rig_job_told(rig);
+    restart_with(only_one_all);
+    const struct core_ready ready = {
+        .peer = 1, .instance = 1001, .slots = 64, .worker = "w", .leases = &job.lease, .lease_count = 1};
+    core_worker_ready(rig->core, &ready, rig->now, &rig->out);
+    rig_keep(rig);
+    poll_account(ONE, 0, 1);
+    return job;
+}
+
+START_TEST(what_a_lease_of_an_account_that_is_not_there_hears_of_it_stops_no_other)
+{
+    for (int limit = 0; limit < 2; limit++) {
+        struct effect job = out_over_the_start();
+        struct core_result result = rig_result(&job, OUTCOME_RETRY);
+        result.http_status = limit ? 429 : 401;
+        result.scope = SCOPE_ACCOUNT;
+        result.key_refused = !limit;
+        result.retry_after_ms = 600000;
+        rig_answer(rig, &result);
+        ck_assert_uint_eq(alerts(ALERT_KEY_REFUSED), 0);
+        ck_assert(is_leased(enqueue("a", 2).number));
+    }
+}
+END_TEST
+
+/* Nor is account one's recipient stopped who opted out there: it is account two's word, and counts when that is back. */
+START_TEST(who_opts_out_of_an_account_that_is_not_there_is_suppressed_there)
+{
+    struct suppression_view view;
+    struct effect job = out_over_the_start();
+    struct core_result result = rig_result(&job, OUTCOME_REJECTED);
+    result.suppress = SUPPRESS_OPTED_OUT;
+    result.recipient = 4242;
+    rig_answer(rig, &result);
+    ck_assert(!core_suppression_view(rig->core, ONE, 4242, &view));
+    restart_with(both_all);
+    ck_assert(core_suppression_view(rig->core, TWO, 4242, &view));
+}
+END_TEST
+
+START_TEST(a_line_of_an_account_that_is_not_there_is_told_to_be_flagged_to_no_other)
+{
+    struct effect job = out_over_the_start();
+    struct core_result result = refused_as_flagged(&job);
+    rig_answer(rig, &result);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_SERVICE), 0);
+    ck_assert_int_eq(rig_line(rig, 1).service, SERVICE_FLAGGED);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -121,6 +179,9 @@ int main(void)
         a_line_of_an_account_that_is_not_there_is_nobody_elses,
         a_line_of_an_account_that_comes_back_is_that_accounts,
         a_line_of_an_account_that_is_not_there_is_not_gone_from_anothers_list,
+        what_a_lease_of_an_account_that_is_not_there_hears_of_it_stops_no_other,
+        who_opts_out_of_an_account_that_is_not_there_is_suppressed_there,
+        a_line_of_an_account_that_is_not_there_is_told_to_be_flagged_to_no_other,
     };
     return run_suite("core_reconfigure_accounts", tests, sizeof tests / sizeof *tests);
 }
