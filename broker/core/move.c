@@ -193,6 +193,19 @@ static enum code judge(const struct core *core, uint32_t at, uint32_t line)
     return names_another(core, conversation, line) ? CODE_LINE_CONFLICT : CODE_NONE;
 }
 
+/* A restart would find it where its jobs say that they were tried, if it was moved back there. */
+static void tell_tries(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    uint32_t first = conversation_first(core, &core->conversations[at]);
+    uint32_t slot = first;
+    while (slot != NOBODY && effects_have_room(out)) {
+        const struct job *job = &core->jobs[slot];
+        if (job->attempts > 0 && !job_state_is_final(job->state))
+            job_renew_try(core, slot, now, out);
+        slot = job->next == first ? NOBODY : job->next;
+    }
+}
+
 void core_move(struct core *core, uint64_t token, uint64_t key, uint64_t number, struct instant now,
                struct effects *out)
 {
@@ -215,6 +228,9 @@ void core_move(struct core *core, uint64_t token, uint64_t key, uint64_t number,
         conversation_bind(core, at, line, true); /* it waits for that line as any that names it */
         lose_chat(core, at);
         move_record(core, at, now, out);
+        tell_tries(core, at, now, out);
+        if (was_on && core->lines[from].spent) /* what the tries told of that goes with what the jobs say now */
+            line_record(core, from, now, out);
         conversation_settle(core, at, now);
         if (was_on)
             turns_touch_line(core, from, now);

@@ -173,6 +173,30 @@ START_TEST(what_failed_on_the_old_line_and_never_began_where_it_moved_is_placed_
 }
 END_TEST
 
+/* What failed there before it was moved away does not count any more: it begins there like any. */
+START_TEST(what_was_moved_back_to_where_it_failed_waits_for_that_line_to_be_healthy_after_a_restart)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        begin(FREE_CONF);
+        placed_on_0(1);
+        uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        struct effect job = leased();
+        answer_retry(&job, SCOPE_JOB, 2000);
+        ck_assert_int_eq(move(1, 1), CODE_NONE);
+        ck_assert_int_eq(move(1, 0), CODE_NONE);
+        rig_pass(rig, 1000);
+        rig_tell(rig, 0, REPUTATION_AT_RISK, rig->now.wall_ms);
+        if (restarts > 0)
+            rig_restart(rig, 1000);
+        rig_worker(rig, 1, 8);
+        rig_pass(rig, 5000);
+        ck_assert_uint_eq(rig_line(rig, 0).gate, GATE_SLOW);
+        ck_job(number, JOB_QUEUED, REASON_LINE_AT_RISK);
+        ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -182,6 +206,7 @@ int main(void)
         what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_for_that_line_after_a_restart,
         what_was_sent_where_it_moved_lives_there_after_a_restart,
         what_failed_where_it_moved_is_tried_there_again_after_a_restart,
+        what_was_moved_back_to_where_it_failed_waits_for_that_line_to_be_healthy_after_a_restart,
         what_failed_on_the_old_line_and_never_began_where_it_moved_is_placed_anew_after_a_restart,
     };
     return run_suite("core_unbegun", tests, sizeof tests / sizeof *tests);
