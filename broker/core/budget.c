@@ -1,5 +1,6 @@
 /* budget.c — what a line has spent and may spend, in buckets of ten minutes: may count up to ten minutes too much,
  * never too little (PROTOCOL, Configuration; DESIGN trap 8). The pair limit, which is a conversation's, is pair.c's. */
+#include "broker/core/conversation.h"
 #include "broker/core/line.h"
 
 #define HOUR_BUCKETS (3600000 / BUDGET_BUCKET_MS + 1) /* and the bucket under way */
@@ -266,6 +267,8 @@ void recipient_leaves(struct core *core, const struct conversation *conversation
                       struct effects *out)
 {
     if (conversation->line == NO_LINE || !within_the_hour(conversation, now)) /* a try that made nothing left no line */
+        return;
+    if (conversation_is_unbegun(conversation)) /* it was written to on the line before this one, which knows */
         return;
     assert(conversation->line < core->line_count);
     budget_add(&core->lines[conversation->line].known.away, now.wall_ms, 1, out_bucket(conversation));

@@ -155,8 +155,8 @@ struct change_end {
 enum unbegun {
     UNBEGUN_NOT,
     UNBEGUN_PINNED, /* ... on purpose: it waits for that line */
-    UNBEGUN_PLACED, /* ... because that line took it: it lives there only as long as a try of it does; from record
-                     * version 8 on */
+    UNBEGUN_PLACED, /* ... because that line took it, or a job names it: it lives there only as long as a try of it does, and
+                     * waits for it as long as such a job. A chat is not there. From record version 8 on */
     UNBEGUN_COUNT
 };
 

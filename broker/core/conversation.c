@@ -102,21 +102,37 @@ void conversation_set_chat(struct core *core, uint32_t slot, uint64_t chat_hash)
     index_insert(&core->by_chat, slot);
 }
 
-/* As `chat_next`, which without a chat links nothing: the chat is lost, and since then nothing was sent. */
+/* As `chat_next`, which without a chat links nothing: the chat is lost; and since then nothing was sent; and it was moved on
+ * purpose. */
 #define CHAT_LOST    UINT32_MAX
 #define CHAT_UNBEGUN (UINT32_MAX - 1)
+#define CHAT_AWAY    (UINT32_MAX - 2)
 
 void conversation_lose_chat(struct core *core, uint32_t slot)
 {
-    bool unbegun = conversation_is_unbegun(&core->conversations[slot]);
+    if (conversation_is_unbegun(&core->conversations[slot]))
+        return;
     conversation_set_chat(core, slot, 0);
-    core->conversations[slot].chat_next = unbegun ? CHAT_UNBEGUN : CHAT_LOST;
+    core->conversations[slot].chat_next = CHAT_LOST;
 }
 
 void conversation_begin_anew(struct core *core, uint32_t slot)
 {
+    if (conversation_was_sent_away(&core->conversations[slot]))
+        return;
     conversation_set_chat(core, slot, 0);
     core->conversations[slot].chat_next = CHAT_UNBEGUN;
+}
+
+void conversation_send_away(struct core *core, uint32_t slot)
+{
+    conversation_set_chat(core, slot, 0);
+    core->conversations[slot].chat_next = CHAT_AWAY;
+}
+
+bool conversation_was_sent_away(const struct conversation *conversation)
+{
+    return (conversation->flags & CONVERSATION_CHAT) == 0 && conversation->chat_next == CHAT_AWAY;
 }
 
 void conversation_begin(struct core *core, uint32_t slot)
@@ -127,12 +143,13 @@ void conversation_begin(struct core *core, uint32_t slot)
 
 bool conversation_is_unbegun(const struct conversation *conversation)
 {
-    return (conversation->flags & CONVERSATION_CHAT) == 0 && conversation->chat_next == CHAT_UNBEGUN;
+    bool unbegun = conversation->chat_next == CHAT_UNBEGUN || conversation->chat_next == CHAT_AWAY;
+    return (conversation->flags & CONVERSATION_CHAT) == 0 && unbegun;
 }
 
 static bool has_lost_chat(const struct conversation *conversation)
 {
-    return conversation->chat_next == CHAT_LOST || conversation->chat_next == CHAT_UNBEGUN;
+    return conversation->chat_next >= CHAT_AWAY;
 }
 
 void conversation_find_begun(struct core *core, uint32_t slot)

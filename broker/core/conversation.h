@@ -21,6 +21,9 @@ void conversation_set_chat(struct core *core, uint32_t conversation, uint64_t ch
 void conversation_lose_chat(struct core *core, uint32_t conversation);
 /* It leaves its line, and its chat there: nothing was sent yet where it goes. Then something was, or may have been. */
 void conversation_begin_anew(struct core *core, uint32_t conversation);
+/* The same on purpose: until it begins there it waits for that line, whether a job names it or not. */
+void conversation_send_away(struct core *core, uint32_t conversation);
+bool conversation_was_sent_away(const struct conversation *conversation);
 void conversation_begin(struct core *core, uint32_t conversation);
 bool conversation_is_unbegun(const struct conversation *conversation);
 /* The provider has a chat there after all, if we do not know its id. */

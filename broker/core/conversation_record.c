@@ -7,9 +7,10 @@ static enum unbegun unbegun_of(const struct conversation *conversation)
 {
     bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
     bool pinned = (conversation->flags & CONVERSATION_PINNED) != 0;
-    if (!conversation_is_unbegun(conversation) && (bound || !pinned))
-        return UNBEGUN_NOT;
-    return pinned ? UNBEGUN_PINNED : UNBEGUN_PLACED;
+    if (conversation_was_sent_away(conversation))
+        return UNBEGUN_PINNED;
+    bool waits = pinned && !bound; /* for the line that a job names, and its chat is where it was before */
+    return conversation_is_unbegun(conversation) || waits ? UNBEGUN_PLACED : UNBEGUN_NOT;
 }
 
 void conversation_record(struct core *core, uint32_t at, const struct conversation_news *news, struct instant now,

@@ -82,7 +82,7 @@ void move_settle(struct core *core, uint32_t at, struct instant now)
     move_leave(core, at, now);
 }
 
-static void lose_chat(struct core *core, uint32_t at)
+void move_lose_chat(struct core *core, uint32_t at)
 {
     struct conversation *conversation = &core->conversations[at];
     conversation_begin_anew(core, at);
@@ -97,13 +97,14 @@ bool move_bind(struct core *core, uint32_t at, uint32_t line, struct instant now
 {
     struct conversation *conversation = &core->conversations[at];
     bool left = (conversation->flags & CONVERSATION_BOUND) == 0 && (conversation->flags & CONVERSATION_RECORDED) != 0;
-    bool back = conversation->line == line && (conversation->flags & CONVERSATION_PINNED) == 0;
+    bool pinned = (conversation->flags & CONVERSATION_PINNED) != 0;
+    bool back = conversation->line == line && !pinned && !conversation_is_unbegun(conversation);
     bool moves = left && !back; /* else its chat is there */
     if (moves)
         recipient_leaves(core, conversation, now, out);
     conversation_bind(core, at, line, false);
     if (moves)
-        lose_chat(core, at);
+        move_lose_chat(core, at);
     return moves;
 }
 
@@ -226,7 +227,8 @@ void core_move(struct core *core, uint64_t token, uint64_t key, uint64_t number,
         conversation_let_go(core, at);
         recipient_leaves(core, conversation, now, out);
         conversation_bind(core, at, line, true); /* it waits for that line as any that names it */
-        lose_chat(core, at);
+        move_lose_chat(core, at);
+        conversation_send_away(core, at);
         move_record(core, at, now, out);
         tell_tries(core, at, now, out);
         if (was_on && core->lines[from].spent) /* what the tries told of that goes with what the jobs say now */

@@ -25,6 +25,8 @@ void move_leave(struct core *core, uint32_t conversation, struct instant now);
 /* It lives on that line from now on. True: it had left another, and has forgotten the chat there, which its record does
  * not say yet. */
 bool move_bind(struct core *core, uint32_t conversation, uint32_t line, struct instant now, struct effects *out);
+/* What was on another line is over: nothing was sent yet where it is now, or goes. */
+void move_lose_chat(struct core *core, uint32_t conversation);
 /* Its record says where it is, and that the chat is forgotten. */
 void move_record(struct core *core, uint32_t conversation, struct instant now, struct effects *out);
 /* The same, whatever waits in it, and its record says so; it is to be settled then. */

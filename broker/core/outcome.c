@@ -131,6 +131,9 @@ static void remember_home(struct core *core, uint32_t slot, struct instant now, 
     const struct core_result nothing = {.outcome = OUTCOME_RETRY};
     if ((flags & (CONVERSATION_RECORDED | CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0)
         return; /* of a restored backup: nobody knows where */
+    bool named = (flags & CONVERSATION_PINNED) != 0 && (core->jobs[slot].flags & JOB_PINNED) != 0;
+    if ((flags & CONVERSATION_BOUND) == 0 && named) /* it can only have been sent there */
+        move_home(core, at, core->conversations[at].line, now, out);
     chat_count_out(&core->conversations[at]);
     replied_count_out(core, slot, now);
     bool first = begins(core, at);

@@ -104,7 +104,7 @@ static enum err restore_conversation(struct core *core, const struct change_conv
     static const uint8_t lives[UNBEGUN_COUNT] = {
         [UNBEGUN_NOT] = CONVERSATION_BOUND,
         [UNBEGUN_PINNED] = CONVERSATION_PINNED,
-        [UNBEGUN_PLACED] = 0, /* unless a job says so that was tried there (restore_finish.c) */
+        [UNBEGUN_PLACED] = 0, /* unless a job says so that was tried there, or names it (restore_finish.c) */
     };
     uint32_t at = restore_home(core, value->key, value->pool);
     uint32_t line = line_get(core, 0, value->line, (struct instant){0});
@@ -131,7 +131,9 @@ static enum err restore_conversation(struct core *core, const struct change_conv
         restore_set_known_to(conversation, value->as_of);
     }
     conversation_find_begun(core, at); /* an older record may have lost its chat */
-    if (value->forgotten_chat && value->unbegun != UNBEGUN_NOT)
+    if (value->forgotten_chat && value->unbegun == UNBEGUN_PINNED)
+        conversation_send_away(core, at);
+    else if (value->forgotten_chat && value->unbegun == UNBEGUN_PLACED)
         conversation_begin_anew(core, at);
     else if (value->forgotten_chat)
         conversation_lose_chat(core, at);

@@ -137,10 +137,23 @@ static void find_pinned(struct core *core)
     }
 }
 
+/* What it waited for has ended: see conversation_unpin(). */
+static void find_unpinned(struct core *core)
+{
+    for (uint32_t at = 1; at <= core->conversations_used; at++) {
+        const struct conversation *conversation = &core->conversations[at];
+        unsigned home = CONVERSATION_BOUND | CONVERSATION_PINNED;
+        bool left = (conversation->flags & (home | CONVERSATION_RECORDED)) == CONVERSATION_RECORDED;
+        if (conversation->key != 0 && left && !conversation_is_unbegun(conversation))
+            move_lose_chat(core, at);
+    }
+}
+
 static void find_homes(struct core *core)
 {
     find_tried(core);
     find_pinned(core);
+    find_unpinned(core);
     /* A try that is under way or of unknown outcome says more than others, which surely made nothing. */
     for (uint32_t slot = 1; slot <= core->jobs_used; slot++) {
         const struct job *job = &core->jobs[slot];

@@ -209,9 +209,8 @@ static bool may_name_line(const struct core *core, const struct conversation *co
  * to fail, which means all of it. */
 bool conversation_pin_ends(const struct core *core, const struct conversation *conversation, uint32_t without)
 {
-    bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
-    bool moved = !bound && (conversation->flags & CONVERSATION_RECORDED) != 0;
-    return (conversation->flags & CONVERSATION_PINNED) != 0 && !moved && !may_name_line(core, conversation, without) &&
+    bool pinned = (conversation->flags & CONVERSATION_PINNED) != 0 && !conversation_was_sent_away(conversation);
+    return pinned && !may_name_line(core, conversation, without) &&
            core->orders[conversation->line].change.drain != DRAIN_FAIL;
 }
 
@@ -229,7 +228,10 @@ void conversation_unpin(struct core *core, uint32_t at, struct instant now)
     if (first != NOBODY)
         turns_withdraw(core, at, first);
     conversation_let_go(core, at);
-    conversation->line = NO_LINE;
+    if ((conversation->flags & CONVERSATION_RECORDED) != 0)
+        move_lose_chat(core, at); /* it had left another line, which nothing but its record knows any more */
+    else
+        conversation->line = NO_LINE;
     turns_touch_line(core, line, now);
 }
 

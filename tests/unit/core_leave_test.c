@@ -306,6 +306,52 @@ START_TEST(a_conversation_that_left_and_is_pinned_elsewhere_hears_of_its_chat)
 }
 END_TEST
 
+static void cancel(uint64_t number)
+{
+    core_cancel(rig->core, 1, 0, number, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+/* It waits for that line no longer than a job names it: then for any, as before, and with no chat. */
+START_TEST(a_conversation_that_left_and_was_pinned_elsewhere_belongs_to_the_pool_when_that_job_has_ended)
+{
+    enum { PLAIN, RESTART_PINNED, CHAT_HEARD, HEARD_AND_RESTART, RESTART_FREE, KINDS };
+    for (int kind = 0; kind < KINDS; kind++) {
+        for (uint32_t to = 1; to <= 2; to++) {
+            begin(MOVES_CONF);
+            struct effect job = leased_on(0, 1);
+            rig_sent(rig, &job);
+            rig_pause(rig, PAUSE_ALL, 0, 0);
+            uint64_t waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+            told_service(SERVICE_FLAGGED);
+            rig_tick(rig);
+            struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
+            pinned.from_line = RIG_LINE + 1;
+            uint64_t number = accepted(&pinned);
+            if (kind == CHAT_HEARD || kind == HEARD_AND_RESTART)
+                chat_is(job.number * 31 + 7, CHAT_HEALTHY);
+            if (kind == RESTART_PINNED || kind == HEARD_AND_RESTART)
+                come_back();
+            ck_assert_uint_eq(rig_view(rig, waits).line, RIG_LINE + 1);
+            cancel(number);
+            if (kind == RESTART_FREE)
+                come_back();
+            ck_assert_uint_eq(rig_view(rig, waits).line, 0);
+            cordon_all_but(to, true);
+            rig_resume(rig, PAUSE_ALL, 0, 0);
+            rig_forget(rig);
+            struct effect next = leased();
+            ck_assert_uint_eq(next.number, waits);
+            ck_assert_uint_eq(line_of(&next), RIG_LINE + to);
+            ck_assert(!has_chat_record(1));
+            come_back(); /* it never began */
+            rig_worker(rig, 1, 8);
+            ck_assert(!has_chat_record(1));
+        }
+    }
+}
+END_TEST
+
 START_TEST(a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along)
 {
     begin(MOVES_CONF);
@@ -454,12 +500,6 @@ static uint64_t send_named(uint64_t conversation)
     return accepted(&job);
 }
 
-static void cancel(uint64_t number)
-{
-    core_cancel(rig->core, 1, 0, number, rig->now, &rig->out);
-    rig_keep(rig);
-}
-
 static uint64_t send_later(uint64_t conversation, int64_t in_ms)
 {
     struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
@@ -538,6 +578,7 @@ int main(void)
         a_requeued_job_takes_no_chat_of_a_line_that_its_conversation_left,
         a_conversation_that_left_and_is_pinned_elsewhere_stays_pinned_there_over_a_restart,
         a_conversation_that_left_and_is_pinned_elsewhere_hears_of_its_chat,
+        a_conversation_that_left_and_was_pinned_elsewhere_belongs_to_the_pool_when_that_job_has_ended,
         a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along,
         a_lease_that_never_began_on_the_new_line_gives_its_budget_back_and_is_placed_again,
         conversations_of_a_line_that_is_gone_are_placed_anew,
