@@ -144,7 +144,7 @@ static void adopt_chat(struct core *core, uint32_t at, const struct core_enqueue
         conversation_settle(core, at, now);
 }
 
-uint32_t enqueue_house(struct core *core, const struct core_enqueue *job, struct instant now)
+uint32_t enqueue_house(struct core *core, const struct core_enqueue *job, struct instant now, struct effects *out)
 {
     uint32_t at = conversation_find(core, job->conversation);
     if (at == NOBODY)
@@ -159,7 +159,10 @@ uint32_t enqueue_house(struct core *core, const struct core_enqueue *job, struct
     } else if (job->from_line != 0) {
         if (first != NOBODY)
             turns_withdraw(core, at, first); /* it waits for the pinned line from now on, with all before it */
-        conversation_bind(core, at, line_find(core, job->from_line), true);
+        uint32_t line = line_find(core, job->from_line);
+        if (conversation->line != line) /* that it had left before, if any */
+            recipient_leaves(core, conversation, now, out);
+        conversation_bind(core, at, line, true);
         if (first != NOBODY) /* a new one has no job yet, and would be dropped */
             conversation_settle(core, at, now);
     }
@@ -334,7 +337,7 @@ void core_enqueue(struct core *core, const struct core_enqueue *job, bool store_
         answer_refusal(core, job, refusal, out);
         return;
     }
-    uint32_t slot = accept(core, enqueue_house(core, job, now), job, now);
+    uint32_t slot = accept(core, enqueue_house(core, job, now, out), job, now);
     uint64_t number = core->jobs[slot].number;
     uint32_t old = job->collapse == 0 ? NOBODY : collapse_find(core, slot, job->collapse, now);
     core->totals.accepted_total++;

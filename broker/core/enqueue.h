@@ -17,7 +17,7 @@ bool enqueue_find_twin(const struct core *core, const struct core_enqueue *job, 
  * room. Changes nothing, and what it has nothing against is not refused afterwards. */
 struct refusal enqueue_judge(const struct core *core, const struct core_enqueue *job, bool store_full, struct instant now);
 /* The conversation of a job that was judged so: made if need be, and pinned if the job says so. */
-uint32_t enqueue_house(struct core *core, const struct core_enqueue *job, struct instant now);
+uint32_t enqueue_house(struct core *core, const struct core_enqueue *job, struct instant now, struct effects *out);
 /* CHANGE_JOB, not marked as an event yet; with the conversation, if the job makes it a known one. */
 struct change *enqueue_record(struct core *core, uint32_t slot, const struct core_enqueue *job, int64_t accepted_at_ms,
                               struct instant now, struct effects *out);

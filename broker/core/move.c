@@ -100,7 +100,7 @@ bool move_bind(struct core *core, uint32_t at, uint32_t line, struct instant now
     bool pinned = (conversation->flags & CONVERSATION_PINNED) != 0;
     bool back = conversation->line == line && !pinned && !conversation_is_unbegun(conversation);
     bool moves = left && !back; /* else its chat is there */
-    if (moves)
+    if (moves && !pinned) /* else it left when it was pinned */
         recipient_leaves(core, conversation, now, out);
     conversation_bind(core, at, line, false);
     if (moves)

@@ -110,7 +110,7 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
     code = judge_as_job(core, letter, &ask, store_full, now);
     if (code != CODE_NONE)
         return code;
-    uint32_t at = enqueue_house(core, &ask, now);
+    uint32_t at = enqueue_house(core, &ask, now, out);
     uint32_t line = letter->attempts > 0 || letter->doubtful ? line_find(core, letter->line) : NO_LINE;
     const struct conversation *home = &core->conversations[at];
     bool has_home = (home->flags & (CONVERSATION_PINNED | CONVERSATION_RECORDED)) != 0;

@@ -352,6 +352,30 @@ START_TEST(a_conversation_that_left_and_was_pinned_elsewhere_belongs_to_the_pool
 }
 END_TEST
 
+/* Whom a line wrote to within the hour counts there, wherever their conversation has gone. */
+START_TEST(a_conversation_that_left_and_is_pinned_elsewhere_counts_on_the_line_that_wrote_to_it_after_a_restart)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        begin(MOVES_CONF);
+        placed_on_0(1);
+        rig_pause(rig, PAUSE_ALL, 0, 0);
+        rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        told_service(SERVICE_FLAGGED);
+        rig_tick(rig);
+        struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
+        pinned.from_line = RIG_LINE + 1;
+        accepted(&pinned);
+        rig_resume(rig, PAUSE_ALL, 0, 0);
+        struct effect job = leased();
+        ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
+        if (restarts > 0)
+            rig_restart(rig, 1000);
+        ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
+        ck_assert_uint_eq(rig_line(rig, 1).recipients_used, 1);
+    }
+}
+END_TEST
+
 START_TEST(a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along)
 {
     begin(MOVES_CONF);
@@ -579,6 +603,7 @@ int main(void)
         a_conversation_that_left_and_is_pinned_elsewhere_stays_pinned_there_over_a_restart,
         a_conversation_that_left_and_is_pinned_elsewhere_hears_of_its_chat,
         a_conversation_that_left_and_was_pinned_elsewhere_belongs_to_the_pool_when_that_job_has_ended,
+        a_conversation_that_left_and_is_pinned_elsewhere_counts_on_the_line_that_wrote_to_it_after_a_restart,
         a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along,
         a_lease_that_never_began_on_the_new_line_gives_its_budget_back_and_is_placed_again,
         conversations_of_a_line_that_is_gone_are_placed_anew,
