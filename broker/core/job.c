@@ -183,6 +183,13 @@ uint64_t job_came(const struct core *core, const struct job *job)
     return job->life > 0 ? job_order(core, job) : job_sequence(job);
 }
 
+/* A lease is of the moment in which it was given, unless the clock went back since. */
+static int64_t bucket_told(const struct lease *lease, struct instant now)
+{
+    int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
+    return lease != NULL && lease->bucket < bucket ? lease->bucket : bucket;
+}
+
 void job_record_try(struct core *core, uint32_t slot, const struct lease *lease, int http_status, int64_t code,
                     enum topic topic, struct instant now, struct effects *out)
 {
@@ -206,7 +213,7 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
     };
     if ((conversation->flags & CONVERSATION_BOUND) != 0) {
         const struct line *line = &core->lines[conversation->line];
-        int64_t bucket = now.wall_ms / BUDGET_BUCKET_MS;
+        int64_t bucket = bucket_told(lease, now);
         change->try.line = line->known.number;
         change->try.bucket = bucket;
         change->try.bucket_messages = line->known.messages.count[bucket % BUDGET_BUCKETS];

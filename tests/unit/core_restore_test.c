@@ -276,6 +276,31 @@ START_TEST(a_lease_keeps_its_place_though_the_cleaner_moves_what_was_there_befor
 }
 END_TEST
 
+/* Or what it spent would not be given back when it turns out after a start that it never began. */
+START_TEST(a_lease_that_the_cleaner_says_anew_is_still_of_the_moment_in_which_it_was_given)
+{
+    rig_worker(rig, 1, 1);
+    rig_pass(rig, BUDGET_BUCKET_MS - 2000);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    uint64_t number = rig_send(rig, 1, CLASS_REPLY);
+    rig_tick(rig);
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_LEASED);
+    ck_assert_uint_eq(rig_line(rig, 0).messages_used, 1);
+    rig_pass(rig, 4000);
+    size_t last = rig->record_count;
+    while (rig->records[--last].kind != CHANGE_TRY)
+        ;
+    rig_clean(rig, last);
+    rig_keep(rig);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    rig_restart(rig, 100);
+    rig_worker(rig, 1, 1); /* which has not begun it */
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_QUEUED);
+    ck_assert_uint_eq(rig_line(rig, 0).messages_used, 0);
+    ck_assert_uint_eq(rig_line(rig, 0).fresh_used, 0);
+}
+END_TEST
+
 START_TEST(a_remembered_id_is_a_duplicate_after_a_restart)
 {
     struct core_enqueue job = rig_job(1, CLASS_REPLY);
@@ -303,6 +328,7 @@ int main(void)
         each_start_draws_its_own_bits_and_old_jobs_keep_theirs,
         events_are_numbered_and_chained_without_a_gap_over_restarts,
         a_lease_keeps_its_place_though_the_cleaner_moves_what_was_there_before,
+        a_lease_that_the_cleaner_says_anew_is_still_of_the_moment_in_which_it_was_given,
         a_remembered_id_is_a_duplicate_after_a_restart,
     };
     return run_suite("core_restore", tests, sizeof tests / sizeof *tests);
