@@ -298,7 +298,8 @@ static void record_end(struct core *core, const struct job *job, const struct jo
     };
     if (job->campaign != 0)
         campaign_end(core, job, &change->end);
-    if (job->state == JOB_SENT || ending->code == CODE_OUTCOME_UNKNOWN)
+    bool out_here = ending->line == 0; /* else what its line has sent by now says nothing of that one */
+    if (out_here && (job->state == JOB_SENT || ending->code == CODE_OUTCOME_UNKNOWN))
         replied_tell(core, job, &change->end, now);
     change->end.line = ending->line;
     if (ending->line == 0 && (conversation->flags & CONVERSATION_BOUND) != 0)

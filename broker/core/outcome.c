@@ -358,7 +358,7 @@ static void late_result(struct core *core, struct lease *lease, const struct cor
 {
     uint32_t slot = job_find(core, lease->number);
     if (slot != NOBODY && result->outcome == OUTCOME_SENT && !result->malformed)
-        outcome_believe_sent(core, slot, result, now, out);
+        outcome_believe_sent(core, slot, lease->line, result, now, out);
 }
 
 /* Another try is under way: its own RESULT will find the job ended. */
@@ -372,18 +372,22 @@ static void close_current(struct core *core, struct lease *current, struct insta
     lease_close(core, current, false);
 }
 
-void outcome_believe_sent(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
-                          struct effects *out)
+void outcome_believe_sent(struct core *core, uint32_t slot, uint32_t where, const struct core_result *result,
+                          struct instant now, struct effects *out)
 {
     struct job *job = job_at(core, slot);
     struct conversation *conversation = &core->conversations[job->conversation];
+    bool elsewhere = where != NO_LINE && conversation->line != where;
     if (job->state == JOB_LEASED)
         close_current(core, &core->leases[job->left], now, out);
     bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
     bool named = (conversation->flags & CONVERSATION_PINNED) != 0 && (job->flags & JOB_PINNED) != 0;
-    if (!bound && !named) {
+    if (elsewhere || (!bound && !named)) {
         /* Its conversation has left the line where that was: what it did there says nothing of where it will live. */
-        const struct job_ending ending = {.event = EV_SENT, .result = result->result, .message_hash = result->message_hash};
+        const struct job_ending ending = {.event = EV_SENT,
+                                          .result = result->result,
+                                          .message_hash = result->message_hash,
+                                          .line = elsewhere ? core->lines[where].known.number : 0};
         job_end(core, slot, &ending, now, out);
         return;
     }
@@ -407,7 +411,7 @@ void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, 
     const struct job *job = &core->jobs[slot];
     bool tried = job->attempts > 0 || (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
     if (job->state == JOB_QUEUED && tried)
-        outcome_believe_sent(core, slot, &settled, now, out);
+        outcome_believe_sent(core, slot, NO_LINE, &settled, now, out);
 }
 
 /* A person says that no try of it went out: it waits like any job, on its line and with its key all the same. */
@@ -445,7 +449,7 @@ void core_settle(struct core *core, uint64_t token, uint64_t number, bool was_se
     }
     const struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result};
     if (was_sent)
-        outcome_believe_sent(core, slot, &settled, now, out);
+        outcome_believe_sent(core, slot, NO_LINE, &settled, now, out);
     else
         settled_unsent(core, slot, now, out);
     effect_answer(out, token, CODE_NONE);

@@ -459,6 +459,33 @@ START_TEST(a_late_word_that_the_old_line_sent_it_ends_the_job_and_moves_nothing)
 }
 END_TEST
 
+/* Its chat is the old line's, too: it would lead the next message there. */
+START_TEST(a_late_result_of_the_old_line_ends_the_job_and_leaves_its_chat_where_it_is)
+{
+    begin(MOVES_CONF);
+    placed_on_0(1);
+    uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    struct effect late = leased();
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    rig_pass(rig, 61000); /* it lapses */
+    rig_poll_all(rig, 3, REPUTATION_HEALTHY);
+    core_settle(rig->core, 92, number, false, (struct span){"{}", 2}, rig->now, &rig->out);
+    rig_keep(rig);
+    told_service(SERVICE_FLAGGED);
+    rig_tick(rig);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    rig_forget(rig);
+    struct effect job = leased();
+    ck_assert_uint_eq(job.number, number);
+    ck_assert_uint_ne(line_of(&job), RIG_LINE);
+    answer_retry(&job, SCOPE_JOB, 600000);
+    rig_sent(rig, &late);
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_NONE);
+    ck_assert_uint_eq(end_of(number).line, RIG_LINE);
+    ck_assert(!has_chat_record(1));
+}
+END_TEST
+
 START_TEST(the_probe_of_a_flag_set_by_an_error_goes_before_the_conversation_leaves)
 {
     begin(MOVES_CONF);
@@ -608,6 +635,7 @@ int main(void)
         a_lease_that_never_began_on_the_new_line_gives_its_budget_back_and_is_placed_again,
         conversations_of_a_line_that_is_gone_are_placed_anew,
         a_late_word_that_the_old_line_sent_it_ends_the_job_and_moves_nothing,
+        a_late_result_of_the_old_line_ends_the_job_and_leaves_its_chat_where_it_is,
         the_probe_of_a_flag_set_by_an_error_goes_before_the_conversation_leaves,
         a_line_with_many_conversations_lets_them_go_in_slices,
         what_named_its_line_once_leaves_a_flagged_line_like_any,
