@@ -46,13 +46,14 @@ static bool is_meant(const struct core *core, uint32_t at, const struct core_mes
     return fact->line == 0 || core->conversations[at].line == line_find(core, fact->line);
 }
 
-/* The account that speaks is that of its pool, or that of its line, which may be another one's since a reload. */
+/* The account that speaks is that of its pool, or that of its line, which may be another one's since a reload. Whose a pool
+ * is that only the store knows, nobody says but its line. */
 static bool is_of_account(const struct core *core, uint32_t at, uint32_t account)
 {
     const struct conversation *conversation = &core->conversations[at];
     uint32_t line = conversation_line_of(conversation);
-    return core->pools[conversation->pool].account == account ||
-           (line != NO_LINE && core->lines[line].account == account);
+    bool own = conversation->pool < CONF_POOLS_MAX && core->pools[conversation->pool].account == account;
+    return own || (line != NO_LINE && line_is_of(core, &core->lines[line], account));
 }
 
 /* One that has left its line, and waits for the one that its job names: its chat is where it was. */

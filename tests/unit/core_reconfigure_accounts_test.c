@@ -171,6 +171,25 @@ START_TEST(a_line_of_an_account_that_is_not_there_is_told_to_be_flagged_to_no_ot
 }
 END_TEST
 
+START_TEST(webhooks_of_another_account_settle_nothing_of_one_that_is_not_there)
+{
+    struct effect job = out_over_the_start();
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.unknown = true;
+    rig_answer(rig, &result);
+    struct core_message_fact fact = {.what = MESSAGE_SENT, .account = ONE, .number = job.number, .event = 4711};
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_job(job.number, JOB_QUEUED, REASON_POOL_PAUSED);
+    restart_with(both_all);
+    fact.account = TWO;
+    fact.event++;
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+    ck_assert_int_eq(end_of(job.number).state, JOB_SENT);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -182,6 +201,7 @@ int main(void)
         what_a_lease_of_an_account_that_is_not_there_hears_of_it_stops_no_other,
         who_opts_out_of_an_account_that_is_not_there_is_suppressed_there,
         a_line_of_an_account_that_is_not_there_is_told_to_be_flagged_to_no_other,
+        webhooks_of_another_account_settle_nothing_of_one_that_is_not_there,
     };
     return run_suite("core_reconfigure_accounts", tests, sizeof tests / sizeof *tests);
 }
