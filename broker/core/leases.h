@@ -57,8 +57,8 @@ void outcome_believe_sent(struct core *core, uint32_t job, uint32_t where, const
                           struct instant now, struct effects *out);
 /* Withdraws a waiting job as far as what was asked or has passed meanwhile demands. True: it ended. */
 bool outcome_withdraw(struct core *core, uint32_t job, struct instant now, struct effects *out);
-/* It may not be a first message, and has become one: ended, true. */
-bool outcome_bar(struct core *core, uint32_t job, struct instant now, struct effects *out);
+/* It may not be a first message, and has become one, or would be one on that line: ended, true. */
+bool outcome_bar(struct core *core, uint32_t job, uint32_t line, struct instant now, struct effects *out);
 
 /* ---- accounts: account.c ---- */
 bool account_may_send(const struct core *core, uint32_t account, struct instant now);

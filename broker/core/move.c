@@ -93,13 +93,19 @@ void move_lose_chat(struct core *core, uint32_t at)
     }
 }
 
-bool move_bind(struct core *core, uint32_t at, uint32_t line, struct instant now, struct effects *out)
+bool move_begins_anew(const struct conversation *conversation, uint32_t line)
 {
-    struct conversation *conversation = &core->conversations[at];
     bool left = (conversation->flags & CONVERSATION_BOUND) == 0 && (conversation->flags & CONVERSATION_RECORDED) != 0;
     bool pinned = (conversation->flags & CONVERSATION_PINNED) != 0;
     bool back = conversation->line == line && !pinned && !conversation_is_unbegun(conversation);
-    bool moves = left && !back; /* else its chat is there */
+    return left && !back; /* else its chat is there */
+}
+
+bool move_bind(struct core *core, uint32_t at, uint32_t line, struct instant now, struct effects *out)
+{
+    struct conversation *conversation = &core->conversations[at];
+    bool pinned = (conversation->flags & CONVERSATION_PINNED) != 0;
+    bool moves = move_begins_anew(conversation, line);
     if (moves && !pinned) /* else it left when it was pinned */
         recipient_leaves(core, conversation, now, out);
     conversation_bind(core, at, line, false);

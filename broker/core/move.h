@@ -22,6 +22,8 @@ bool move_would_leave(const struct core *core, const struct conversation *conver
 void move_settle(struct core *core, uint32_t conversation, struct instant now);
 /* Leaves, whatever for. */
 void move_leave(struct core *core, uint32_t conversation, struct instant now);
+/* Taken by that line, would it begin there anew, for it had left another, and its chat there? */
+bool move_begins_anew(const struct conversation *conversation, uint32_t line);
 /* It lives on that line from now on. True: it had left another, and has forgotten the chat there, which its record does
  * not say yet. */
 bool move_bind(struct core *core, uint32_t conversation, uint32_t line, struct instant now, struct effects *out);

@@ -172,8 +172,9 @@ bool outcome_withdraw(struct core *core, uint32_t slot, struct instant now, stru
     return true;
 }
 
-/* A conversation may have lost its chat since the job was accepted: as a first message the provider would refuse it. */
-bool outcome_bar(struct core *core, uint32_t slot, struct instant now, struct effects *out)
+/* A conversation may have lost its chat since the job was accepted, or leave it where it was: as a first message the
+ * provider would refuse it. */
+bool outcome_bar(struct core *core, uint32_t slot, uint32_t line, struct instant now, struct effects *out)
 {
     const struct job_ending ending = {
         .event = EV_GIVE_UP, .code = CODE_NOT_ALLOWED, .dead = true,
@@ -182,8 +183,8 @@ bool outcome_bar(struct core *core, uint32_t slot, struct instant now, struct ef
     const struct job *job = job_at(core, slot);
     const struct conversation *conversation = &core->conversations[job->conversation];
     bool may_be_sent = (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
-    if (!job->has_link || may_be_sent || conversation_has_begun(conversation) ||
-        core->pools[conversation->pool].policy.links_allowed)
+    bool begun = conversation_has_begun(conversation) && !move_begins_anew(conversation, line);
+    if (!job->has_link || may_be_sent || begun || core->pools[conversation->pool].policy.links_allowed)
         return false;
     job_end(core, slot, &ending, now, out);
     return true;

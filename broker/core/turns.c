@@ -377,7 +377,7 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
         conversation_settle(core, of, now);
         return false;
     }
-    if (outcome_withdraw(core, slot, now, out) || outcome_bar(core, slot, now, out))
+    if (outcome_withdraw(core, slot, now, out))
         return false; /* expired while it waited (its timer may be a moment late): never sent (promise P7) */
     if (!conversation_pool_lets_go(core, conversation) || conversation_waits_until(core, of, now) > now.wall_ms) {
         line->shares = before;
@@ -398,9 +398,11 @@ static bool line_turn(struct core *core, uint32_t at, struct instant now, struct
             line->shares = before;
             return false;
         }
-        if (to != at)
-            charge_class(&core->lines[to].shares, candidates_of(core, to, now).classes, class);
     }
+    if (outcome_bar(core, slot, to, now, out))
+        return false;
+    if (to != at)
+        charge_class(&core->lines[to].shares, candidates_of(core, to, now).classes, class);
     grant(core, slot, to, now, out);
     return true;
 }

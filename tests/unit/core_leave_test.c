@@ -614,6 +614,77 @@ START_TEST(what_is_to_fail_on_its_line_fails_though_it_named_none)
 }
 END_TEST
 
+/* ---- a link in what becomes a first message ---- */
+
+static uint64_t send_link(uint64_t conversation)
+{
+    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
+    job.has_link = true;
+    return accepted(&job);
+}
+
+#define SHORT_RAMP_CONF                                                                                              \
+    POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, on_flagged: move, ramp_percent: [100], ramp_step_ms: 10")
+
+/* A link that was no first message on line 0, which its conversation has left. */
+static uint64_t link_left_line_0(void)
+{
+    begin(SHORT_RAMP_CONF);
+    placed_on_0(1);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    uint64_t link = send_link(1);
+    told_service(SERVICE_FLAGGED);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_view(rig, link).line, 0);
+    return link;
+}
+
+static void ck_not_allowed(uint64_t link)
+{
+    rig_forget(rig);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
+    ck_assert_int_eq(end_of(link).state, JOB_FAILED);
+    ck_assert_int_eq(end_of(link).code, CODE_NOT_ALLOWED);
+    ck_assert(end_of(link).dead);
+}
+
+START_TEST(a_link_is_not_sent_where_its_conversation_would_begin_with_it)
+{
+    uint64_t link = link_left_line_0();
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    ck_not_allowed(link);
+}
+END_TEST
+
+START_TEST(a_link_is_not_sent_on_the_line_that_another_job_names_where_its_conversation_would_begin_with_it)
+{
+    uint64_t link = link_left_line_0();
+    struct core_enqueue named = rig_job(1, CLASS_CAMPAIGN);
+    named.from_line = RIG_LINE + 1;
+    accepted(&named);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    rig_forget(rig);
+    rig_tick(rig);
+    ck_assert_int_eq(end_of(link).code, CODE_NOT_ALLOWED);
+}
+END_TEST
+
+/* There its chat is. */
+START_TEST(a_link_is_sent_where_its_conversation_was)
+{
+    link_left_line_0();
+    told_service(SERVICE_ACTIVE);
+    rig_pass(rig, 1000); /* the ramp is over */
+    cordon_all_but(0, true);
+    rig_forget(rig);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    struct effect job = leased();
+    ck_assert_uint_eq(line_of(&job), RIG_LINE);
+    ck_assert(has_chat_record(1));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -642,6 +713,9 @@ int main(void)
         what_waits_behind_a_cancelled_job_that_named_a_line_belongs_to_the_pool,
         what_falls_due_after_the_job_that_named_a_line_belongs_to_the_pool,
         what_is_to_fail_on_its_line_fails_though_it_named_none,
+        a_link_is_not_sent_where_its_conversation_would_begin_with_it,
+        a_link_is_not_sent_on_the_line_that_another_job_names_where_its_conversation_would_begin_with_it,
+        a_link_is_sent_where_its_conversation_was,
     };
     return run_suite("core_leave", tests, sizeof tests / sizeof *tests);
 }
