@@ -215,6 +215,34 @@ START_TEST(what_was_moved_back_to_where_it_failed_waits_for_that_line_to_be_heal
 }
 END_TEST
 
+static void adopt_on_1(uint64_t conversation)
+{
+    const struct core_adopt adopt = {
+        .token = 81, .conversation = conversation, .line = RIG_LINE + 1, .recipients = {"[\"+14155550101\"]", 16}};
+    core_adopt(rig->core, &adopt, false, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_forget(rig);
+}
+
+/* An import knew of a chat there while the first try was out, though not of its id. */
+START_TEST(what_an_import_found_meanwhile_where_it_moved_lives_there_though_the_try_never_began)
+{
+    for (int restart = 0; restart < 2; restart++) {
+        struct effect job = moved_to_1(1);
+        adopt_on_1(1);
+        line_1_is_at_risk();
+        struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+        rig_answer(rig, &result);
+        if (restart)
+            start_anew();
+        ck_assert_uint_eq(rig_view(rig, job.number).line, RIG_LINE + 1);
+        rig_forget(rig);
+        rig_pass(rig, 1000);
+        ck_assert_str_eq(job_state_name(rig_view(rig, job.number).state), job_state_name(JOB_LEASED));
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -227,6 +255,7 @@ int main(void)
         what_failed_where_it_moved_is_tried_there_again_after_a_restart,
         what_was_moved_back_to_where_it_failed_waits_for_that_line_to_be_healthy_after_a_restart,
         what_failed_on_the_old_line_and_never_began_where_it_moved_is_placed_anew_after_a_restart,
+        what_an_import_found_meanwhile_where_it_moved_lives_there_though_the_try_never_began,
     };
     return run_suite("core_unbegun", tests, sizeof tests / sizeof *tests);
 }
