@@ -23,8 +23,7 @@ bool move_is_on(const struct core *core, const struct line *line)
            core->orders[line - core->lines].change.drain == DRAIN_MOVE;
 }
 
-/* One job of it was of unknown outcome when it was requeued. */
-static bool has_doubtful(const struct core *core, uint32_t at)
+bool move_has_doubtful(const struct core *core, uint32_t at)
 {
     uint32_t first = conversation_first(core, &core->conversations[at]);
     uint32_t slot = first;
@@ -47,7 +46,7 @@ bool move_may_leave(const struct core *core, uint32_t at)
 {
     const struct conversation *conversation = &core->conversations[at];
     return is_free(conversation) && conversation_first(core, conversation) != NOBODY &&
-           !conversation_first_is_fixed(core, conversation) && !has_doubtful(core, at);
+           !conversation_first_is_fixed(core, conversation) && !move_has_doubtful(core, at);
 }
 
 static bool lets_go(const struct core *core, const struct line *line, struct instant now)
@@ -193,7 +192,7 @@ static enum code judge(const struct core *core, uint32_t at, uint32_t line)
         return CODE_UNKNOWN_LINE;
     if (first != NOBODY && core->jobs[first].state == JOB_LEASED)
         return CODE_BUSY;
-    if ((first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0) || has_doubtful(core, at))
+    if ((first != NOBODY && (core->jobs[first].flags & JOB_UNSETTLED) != 0) || move_has_doubtful(core, at))
         return CODE_OUTCOME_UNKNOWN;
     if (first == NOBODY && (conversation->flags & CONVERSATION_RECORDED) == 0)
         return CODE_NOT_FOUND; /* nothing but jobs that are not due yet: it lives nowhere */

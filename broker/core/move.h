@@ -16,6 +16,8 @@
 bool move_is_on(const struct core *core, const struct line *line);
 /* May it leave: has it something to send, nothing that names the line, nothing under way or of unknown outcome? */
 bool move_may_leave(const struct core *core, uint32_t conversation);
+/* One job of it was of unknown outcome when it was requeued: that is tried on no other line. */
+bool move_has_doubtful(const struct core *core, uint32_t conversation);
 /* One with nothing to send: would it leave with a next job that names no line? */
 bool move_would_leave(const struct core *core, const struct conversation *conversation, struct instant now);
 /* Its first job may have changed, and it is not in a ready queue: it leaves if its line lets go of all and it may. */

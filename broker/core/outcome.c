@@ -109,16 +109,18 @@ static void undo_message(struct core *core, const struct lease *lease, uint32_t 
     }
 }
 
-/* There is no second try on this line to come, either: a conversation that began with it does not live there yet. */
+/* There is no second try on this line to come, either: a conversation that began with it does not live there yet, unless
+ * another job of it may have been sent there. */
 static void undo(struct core *core, const struct lease *lease, uint32_t at, struct instant now)
 {
     const struct conversation *conversation = &core->conversations[at];
     struct line *line = &core->lines[lease->line];
     undo_message(core, lease, at, now);
-    if (!lease->placed)
+    bool recorded = (conversation->flags & CONVERSATION_RECORDED) != 0;
+    if (!lease->placed || (recorded && move_has_doubtful(core, at)))
         return;
     budget_add(&line->known.fresh, now.wall_ms, -1, lease->bucket);
-    bool begun = (conversation->flags & CONVERSATION_RECORDED) != 0 && !conversation_is_unbegun(conversation);
+    bool begun = recorded && !conversation_is_unbegun(conversation);
     if (!begun && (conversation->flags & CONVERSATION_CHAT) == 0)
         conversation_unbind(core, at);
 }

@@ -239,6 +239,46 @@ START_TEST(a_conversation_whose_doubtful_job_was_settled_while_it_stood_aside_mo
 }
 END_TEST
 
+static void flag(uint64_t line, enum service service)
+{
+    rig_pass(rig, 1);
+    rig_tell_service(rig, (uint32_t)(line - RIG_LINE), service, rig->now.wall_ms);
+    rig_pass(rig, 100); /* a ramp is over */
+}
+
+/* It left that line and came back to it: the try that was to begin there comes back, and says nothing of the earlier one. */
+START_TEST(an_unknown_outcome_keeps_its_conversation_on_its_line_though_a_first_try_there_never_began)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, on_flagged: move, cadence_ms: [], ramp_step_ms: 10, "
+                           "ramp_percent: [100]"), 2);
+    rig_worker(rig, 1, 8);
+    uint64_t number = doubtful_job_of(0), line = end_of(number).line;
+    flag(line, SERVICE_FLAGGED);
+    rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    struct effect job = leased();
+    rig_sent(rig, &job);
+    ck_assert_uint_eq(end_of(job.number).line, other_than(line));
+    flag(line, SERVICE_ACTIVE);
+    flag(other_than(line), SERVICE_FLAGGED);
+    uint64_t back = rig_send(rig, 1, CLASS_REPLY);
+    rig_forget(rig);
+    job = leased();
+    ck_assert_uint_eq(job.number, back);
+    ck_assert_uint_eq(rig_view(rig, back).line, line);
+    ck_assert_int_eq(requeue(number, 1), CODE_NONE);
+    flag(other_than(line), SERVICE_ACTIVE);
+    rig_tell(rig, (uint32_t)(line - RIG_LINE), REPUTATION_CRITICAL, rig->now.wall_ms);
+    struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+    rig_answer(rig, &result);
+    rig_pass(rig, 1000);
+    ck_assert_uint_eq(rig_view(rig, number).line, line);
+    ck_job(number, JOB_QUEUED, REASON_LINE_CRITICAL);
+    come_back();
+    rig_tell(rig, (uint32_t)(line - RIG_LINE), REPUTATION_CRITICAL, rig->now.wall_ms);
+    ck_assert_uint_eq(rig_view(rig, number).line, line);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -250,6 +290,7 @@ int main(void)
         a_conversation_whose_doubtful_job_stepped_aside_is_not_moved,
         a_conversation_whose_doubtful_job_stepped_aside_stays_on_a_flagged_line,
         a_conversation_whose_doubtful_job_was_settled_while_it_stood_aside_moves,
+        an_unknown_outcome_keeps_its_conversation_on_its_line_though_a_first_try_there_never_began,
     };
     return run_suite("core_doubtful", tests, sizeof tests / sizeof *tests);
 }
