@@ -266,10 +266,9 @@ void recipient_arrives(struct core *core, const struct conversation *conversatio
 void recipient_leaves(struct core *core, const struct conversation *conversation, struct instant now,
                       struct effects *out)
 {
-    if (conversation->line == NO_LINE || !within_the_hour(conversation, now)) /* a try that made nothing left no line */
-        return;
-    if (conversation_is_unbegun(conversation)) /* it was written to on the line before this one, which knows */
-        return;
+    bool has_left = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == CONVERSATION_PINNED;
+    if (has_left || conversation->line == NO_LINE || !within_the_hour(conversation, now))
+        return; /* a try that made nothing left no line */
     assert(conversation->line < core->line_count);
     budget_add(&core->lines[conversation->line].known.away, now.wall_ms, 1, out_bucket(conversation));
     line_record(core, conversation->line, now, out);

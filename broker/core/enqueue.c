@@ -159,10 +159,8 @@ uint32_t enqueue_house(struct core *core, const struct core_enqueue *job, struct
     } else if (job->from_line != 0) {
         if (first != NOBODY)
             turns_withdraw(core, at, first); /* it waits for the pinned line from now on, with all before it */
-        uint32_t line = line_find(core, job->from_line);
-        if (conversation->line != line) /* that it had left before, if any */
-            recipient_leaves(core, conversation, now, out);
-        conversation_bind(core, at, line, true);
+        recipient_leaves(core, conversation, now, out);
+        conversation_bind(core, at, line_find(core, job->from_line), true);
         if (first != NOBODY) /* a new one has no job yet, and would be dropped */
             conversation_settle(core, at, now);
     }

@@ -115,7 +115,8 @@ bool recipient_is_spent(const struct core *core, const struct conversation *conv
 void recipient_set_out(struct core *core, struct conversation *conversation, uint32_t moment);
 /* It was bound to its line just now. */
 void recipient_arrives(struct core *core, const struct conversation *conversation);
-/* The conversation, which is still known as its line's, begins on another: the line did write to it all the same. */
+/* The conversation, which is still known as its line's, begins on another, or will (it is pinned there then): the line did
+ * write to it all the same. */
 void recipient_leaves(struct core *core, const struct conversation *conversation, struct instant now,
                       struct effects *out);
 /* At a start: who was written to within the hour follows from the conversations themselves, and those that left. */

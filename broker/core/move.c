@@ -103,9 +103,8 @@ bool move_begins_anew(const struct conversation *conversation, uint32_t line)
 bool move_bind(struct core *core, uint32_t at, uint32_t line, struct instant now, struct effects *out)
 {
     struct conversation *conversation = &core->conversations[at];
-    bool pinned = (conversation->flags & CONVERSATION_PINNED) != 0;
     bool moves = move_begins_anew(conversation, line);
-    if (moves && !pinned) /* else it left when it was pinned */
+    if (moves)
         recipient_leaves(core, conversation, now, out);
     conversation_bind(core, at, line, false);
     if (moves)
@@ -229,8 +228,8 @@ void core_move(struct core *core, uint64_t token, uint64_t key, uint64_t number,
         uint32_t from = conversation->line;
         if (conversation_first(core, conversation) != NOBODY)
             turns_withdraw(core, at, conversation_first(core, conversation));
-        conversation_let_go(core, at);
         recipient_leaves(core, conversation, now, out);
+        conversation_let_go(core, at);
         conversation_bind(core, at, line, true); /* it waits for that line as any that names it */
         move_lose_chat(core, at);
         conversation_send_away(core, at);

@@ -685,6 +685,50 @@ START_TEST(a_link_is_sent_where_its_conversation_was)
 }
 END_TEST
 
+/* ---- recipients: who was written to within the hour counts on the line that did it ---- */
+
+#define ck_recipients(line, live)                                                                                     \
+    do {                                                                                                             \
+        ck_assert_uint_eq(rig_line(rig, line).recipients_used, live);                                                 \
+        rig_restart(rig, 1);                                                                                          \
+        ck_assert_uint_eq(rig_line(rig, line).recipients_used, live);                                                 \
+    } while (0)
+
+START_TEST(who_was_written_to_counts_on_the_line_that_it_left_though_a_job_names_another)
+{
+    begin(MOVES_CONF);
+    left_line_0(1);
+    struct core_enqueue named = rig_job(1, CLASS_REPLY);
+    named.from_line = RIG_LINE + 1;
+    accepted(&named);
+    ck_recipients(0, 1);
+    ck_recipients(1, 0);
+    come_back();
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    struct effect job = leased();
+    ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
+    rig_sent(rig, &job);
+    ck_recipients(0, 1);
+    ck_recipients(1, 1);
+}
+END_TEST
+
+START_TEST(who_was_moved_on_purpose_counts_once_on_each_of_both_lines)
+{
+    begin(FREE_CONF);
+    placed_on_0(1);
+    ck_assert_int_eq(move(1, 1), CODE_NONE);
+    ck_assert_int_eq(move(1, 2), CODE_NONE);
+    rig_send(rig, 1, CLASS_REPLY);
+    struct effect job = leased();
+    ck_assert_uint_eq(line_of(&job), RIG_LINE + 2);
+    rig_sent(rig, &job);
+    ck_recipients(0, 1);
+    ck_recipients(1, 0);
+    ck_recipients(2, 1);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -716,6 +760,8 @@ int main(void)
         a_link_is_not_sent_where_its_conversation_would_begin_with_it,
         a_link_is_not_sent_on_the_line_that_another_job_names_where_its_conversation_would_begin_with_it,
         a_link_is_sent_where_its_conversation_was,
+        who_was_written_to_counts_on_the_line_that_it_left_though_a_job_names_another,
+        who_was_moved_on_purpose_counts_once_on_each_of_both_lines,
     };
     return run_suite("core_leave", tests, sizeof tests / sizeof *tests);
 }
