@@ -139,7 +139,8 @@ static void adopt_chat(struct core *core, uint32_t at, const struct core_enqueue
     if (first != NOBODY)
         turns_withdraw(core, at, first); /* whoever waits in it waits as a known one from now on */
     conversation_set_chat(core, at, job->chat_hash);
-    conversation_bind(core, at, line_find(core, job->from_line), false);
+    if ((conversation->flags & CONVERSATION_BOUND) == 0) /* else its first try is out, or was in vain */
+        conversation_bind(core, at, line_find(core, job->from_line), false);
     if (first != NOBODY)
         conversation_settle(core, at, now);
 }

@@ -729,6 +729,15 @@ START_TEST(who_was_moved_on_purpose_counts_once_on_each_of_both_lines)
 }
 END_TEST
 
+START_TEST(who_is_written_to_counts_once_though_a_job_names_the_chat_meanwhile)
+{
+    begin(FREE_CONF);
+    leased_on(0, 1);
+    send_known(0, 1, CLASS_TRANSACTIONAL);
+    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -762,6 +771,7 @@ int main(void)
         a_link_is_sent_where_its_conversation_was,
         who_was_written_to_counts_on_the_line_that_it_left_though_a_job_names_another,
         who_was_moved_on_purpose_counts_once_on_each_of_both_lines,
+        who_is_written_to_counts_once_though_a_job_names_the_chat_meanwhile,
     };
     return run_suite("core_leave", tests, sizeof tests / sizeof *tests);
 }
