@@ -263,11 +263,17 @@ void recipient_arrives(struct core *core, const struct conversation *conversatio
     count_recipient(core, conversation, 1, INT64_MAX);
 }
 
+void recipient_unarrives(struct core *core, const struct conversation *conversation)
+{
+    count_recipient(core, conversation, -1, INT64_MAX);
+}
+
 void recipient_leaves(struct core *core, const struct conversation *conversation, struct instant now,
                       struct effects *out)
 {
     bool has_left = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == CONVERSATION_PINNED;
-    if (has_left || conversation->line == NO_LINE || !within_the_hour(conversation, now))
+    if (has_left || conversation_is_unbegun(conversation) || conversation->line == NO_LINE ||
+        !within_the_hour(conversation, now))
         return; /* a try that made nothing left no line */
     assert(conversation->line < core->line_count);
     budget_add(&core->lines[conversation->line].known.away, now.wall_ms, 1, out_bucket(conversation));

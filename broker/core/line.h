@@ -115,6 +115,8 @@ bool recipient_is_spent(const struct core *core, const struct conversation *conv
 void recipient_set_out(struct core *core, struct conversation *conversation, uint32_t moment);
 /* It was bound to its line just now. */
 void recipient_arrives(struct core *core, const struct conversation *conversation);
+/* It was bound there in vain, or counts there already since it left: as if it had not arrived. Before it is unbound. */
+void recipient_unarrives(struct core *core, const struct conversation *conversation);
 /* The conversation, which is still known as its line's, begins on another, or will (it is pinned there then): the line did
  * write to it all the same. */
 void recipient_leaves(struct core *core, const struct conversation *conversation, struct instant now,

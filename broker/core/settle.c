@@ -172,6 +172,7 @@ void conversation_unbind(struct core *core, uint32_t at)
 {
     struct conversation *conversation = &core->conversations[at];
     count_conversation(core, conversation, -1);
+    recipient_unarrives(core, conversation);
     conversation->flags &= (uint8_t)~CONVERSATION_BOUND;
     if ((conversation->flags & (CONVERSATION_PINNED | CONVERSATION_RECORDED)) == 0)
         conversation->line = NO_LINE;
@@ -182,6 +183,8 @@ void conversation_let_go(struct core *core, uint32_t at)
 {
     struct conversation *conversation = &core->conversations[at];
     count_conversation(core, conversation, -1);
+    if (conversation_is_unbegun(conversation)) /* else that line has written to them, and goes on counting them */
+        recipient_unarrives(core, conversation);
     conversation->flags &= (uint8_t)~(CONVERSATION_BOUND | CONVERSATION_PINNED);
     count_conversation(core, conversation, 1);
 }

@@ -738,6 +738,43 @@ START_TEST(who_is_written_to_counts_once_though_a_job_names_the_chat_meanwhile)
 }
 END_TEST
 
+/* Who left a line counts where they were; of the line that was to take them nothing has reached them. */
+START_TEST(who_moved_counts_on_no_line_whose_try_came_back_unbegun)
+{
+    begin(MOVES_CONF);
+    placed_on_0(1);
+    told_service(SERVICE_FLAGGED);
+    rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    for (int times = 0; times < 3; times++) {
+        rig_forget(rig);
+        struct effect job = leased();
+        uint32_t line = (uint32_t)(line_of(&job) - RIG_LINE);
+        ck_assert_uint_eq(rig_line(rig, line).recipients_used, 1);
+        struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+        rig_pause(rig, PAUSE_ALL, 0, 0);
+        rig_answer(rig, &result);
+        ck_assert_uint_eq(rig_line(rig, line).recipients_used, 0);
+        rig_resume(rig, PAUSE_ALL, 0, 0);
+    }
+    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
+}
+END_TEST
+
+START_TEST(who_goes_back_to_the_line_that_they_left_counts_there_once)
+{
+    begin(SHORT_RAMP_CONF);
+    left_line_0(1);
+    told_service(SERVICE_ACTIVE);
+    rig_pass(rig, 1000); /* the ramp is over */
+    cordon_all_but(0, true);
+    rig_forget(rig);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    struct effect job = leased();
+    ck_assert_uint_eq(line_of(&job), RIG_LINE);
+    ck_recipients(0, 1);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -772,6 +809,8 @@ int main(void)
         who_was_written_to_counts_on_the_line_that_it_left_though_a_job_names_another,
         who_was_moved_on_purpose_counts_once_on_each_of_both_lines,
         who_is_written_to_counts_once_though_a_job_names_the_chat_meanwhile,
+        who_moved_counts_on_no_line_whose_try_came_back_unbegun,
+        who_goes_back_to_the_line_that_they_left_counts_there_once,
     };
     return run_suite("core_leave", tests, sizeof tests / sizeof *tests);
 }
