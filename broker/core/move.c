@@ -12,6 +12,7 @@
 #include "broker/core/turns.h"
 
 #define SLOTS_PER_SLICE 4096
+#define TRIES_TOLD_MAX  1024 /* of one conversation: seldom more than one of each class was tried */
 
 bool move_is_on(const struct core *core, const struct line *line)
 {
@@ -100,13 +101,35 @@ bool move_begins_anew(const struct conversation *conversation, uint32_t line)
     return left && !back; /* else its chat is there */
 }
 
+/* It begins on a line where it does not live. That some of its jobs were tried there before, in vain, is no sign of that,
+ * and a restart would take it for one (promise P5). Before it is bound. */
+static void tell_tries_over(struct core *core, uint32_t at, struct instant now, struct effects *out)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    uint32_t first = conversation_first(core, conversation);
+    uint32_t slot = first;
+    unsigned told = 0;
+    while (slot != NOBODY && told < TRIES_TOLD_MAX) {
+        const struct job *job = &core->jobs[slot];
+        bool tried = job->attempts > 0 && !job_state_is_final(job->state);
+        if (tried)
+            job_renew_try(core, slot, now, out);
+        told += tried;
+        slot = job->next == first ? NOBODY : job->next;
+    }
+    if (told > 0 && conversation->line != NO_LINE && core->lines[conversation->line].spent)
+        line_record(core, conversation->line, now, out); /* what the tries told of that goes with what the jobs say now */
+}
+
 bool move_bind(struct core *core, uint32_t at, uint32_t line, struct instant now, struct effects *out)
 {
     struct conversation *conversation = &core->conversations[at];
     bool moves = move_begins_anew(conversation, line);
     bool left = (conversation->flags & CONVERSATION_RECORDED) != 0 && !conversation_is_unbegun(conversation);
-    if (moves)
+    if (moves) {
         recipient_leaves(core, conversation, now, out);
+        tell_tries_over(core, at, now, out);
+    }
     conversation_bind(core, at, line, false);
     if (moves)
         move_lose_chat(core, at);
@@ -201,19 +224,6 @@ static enum code judge(const struct core *core, uint32_t at, uint32_t line)
     return names_another(core, conversation, line) ? CODE_LINE_CONFLICT : CODE_NONE;
 }
 
-/* A restart would find it where its jobs say that they were tried, if it was moved back there. */
-static void tell_tries(struct core *core, uint32_t at, struct instant now, struct effects *out)
-{
-    uint32_t first = conversation_first(core, &core->conversations[at]);
-    uint32_t slot = first;
-    while (slot != NOBODY && effects_have_room(out)) {
-        const struct job *job = &core->jobs[slot];
-        if (job->attempts > 0 && !job_state_is_final(job->state))
-            job_renew_try(core, slot, now, out);
-        slot = job->next == first ? NOBODY : job->next;
-    }
-}
-
 void core_move(struct core *core, uint64_t token, uint64_t key, uint64_t number, struct instant now,
                struct effects *out)
 {
@@ -233,13 +243,11 @@ void core_move(struct core *core, uint64_t token, uint64_t key, uint64_t number,
             turns_withdraw(core, at, conversation_first(core, conversation));
         recipient_leaves(core, conversation, now, out);
         conversation_let_go(core, at);
+        tell_tries_over(core, at, now, out);
         conversation_bind(core, at, line, true); /* it waits for that line as any that names it */
         move_lose_chat(core, at);
         conversation_send_away(core, at);
         move_record(core, at, now, out);
-        tell_tries(core, at, now, out);
-        if (was_on && core->lines[from].spent) /* what the tries told of that goes with what the jobs say now */
-            line_record(core, from, now, out);
         conversation_settle(core, at, now);
         if (was_on)
             turns_touch_line(core, from, now);

@@ -357,6 +357,67 @@ START_TEST(a_dry_run_counts_what_the_drain_then_does)
 }
 END_TEST
 
+/* The try was made before it left: what it says is no news of where it lives now. */
+START_TEST(a_conversation_that_was_moved_away_and_back_waits_for_its_line_after_a_restart_though_it_was_tried_there)
+{
+    begin(FREE_CONF);
+    placed_on_0(7);
+    uint64_t number = rig_send(rig, 7, CLASS_REPLY);
+    struct effect job = leased();
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.retry_after_ms = 1;
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    rig_answer(rig, &result);
+    ck_assert_int_eq(move(7, 1), CODE_NONE);
+    ck_assert_int_eq(move(7, 0), CODE_NONE);
+    core_cordon(rig->core, 0, RIG_LINE, true, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    for (int restart = 0; restart < 2; restart++) {
+        rig_forget(rig);
+        rig_pass(rig, 1000);
+        ck_job(number, JOB_QUEUED, REASON_LINE_CORDONED);
+        come_back();
+    }
+}
+END_TEST
+
+/* The same where a line lets all go: what was tried in vain waits behind one that never began, there and elsewhere. */
+START_TEST(what_came_back_unbegun_from_where_another_was_tried_before_lives_nowhere_after_a_restart)
+{
+    begin(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, on_flagged: move, cadence_ms: [], ramp_step_ms: 10, "
+                      "ramp_percent: [100]"));
+    core_cordon(rig->core, 0, RIG_LINE + 2, true, rig->now, &rig->out);
+    rig_keep(rig);
+    placed_on_0(7);
+    core_cordon(rig->core, 0, RIG_LINE + 2, true, rig->now, &rig->out);
+    rig_keep(rig);
+    uint64_t tried = rig_send(rig, 7, CLASS_TRANSACTIONAL);
+    struct effect job = leased();
+    ck_assert_uint_eq(line_of(&job), RIG_LINE);
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.retry_after_ms = 600000;
+    rig_answer(rig, &result);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    rig_send(rig, 7, CLASS_REPLY);
+    for (uint32_t line = 0; line < 2; line++) { /* away, and back */
+        rig_pass(rig, 100);
+        rig_tell_service(rig, line, SERVICE_FLAGGED, rig->now.wall_ms);
+        rig_tell_service(rig, 1 - line, SERVICE_ACTIVE, rig->now.wall_ms);
+        rig_pass(rig, 100);
+        rig_resume(rig, PAUSE_ALL, 0, 0);
+        job = leased();
+        ck_assert_uint_eq(line_of(&job), RIG_LINE + 1 - line);
+        result = rig_result(&job, OUTCOME_RETURNED);
+        rig_pause(rig, PAUSE_ALL, 0, 0);
+        rig_answer(rig, &result);
+        ck_assert_uint_eq(rig_view(rig, tried).line, 0);
+    }
+    come_back();
+    ck_assert_uint_eq(rig_view(rig, tried).line, 0);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -373,6 +434,8 @@ int main(void)
         a_drain_by_move_goes_on_over_restarts_until_it_is_stopped,
         a_job_that_would_rather_fail_is_judged_where_its_conversation_would_go,
         a_dry_run_counts_what_the_drain_then_does,
+        a_conversation_that_was_moved_away_and_back_waits_for_its_line_after_a_restart_though_it_was_tried_there,
+        what_came_back_unbegun_from_where_another_was_tried_before_lives_nowhere_after_a_restart,
     };
     return run_suite("core_move", tests, sizeof tests / sizeof *tests);
 }
