@@ -250,6 +250,8 @@ bool core_line_room(const struct core *core, size_t line, struct instant now, in
 static void end(struct core *core, uint32_t at, enum drain_state state, struct instant now, struct effects *out)
 {
     struct change_orders *orders = &core->orders[at].change;
+    if (orders->drain == DRAIN_FAIL)
+        conversations_reconsider(core, now);
     orders->drain_past = orders->drain;
     orders->drain = DRAIN_NONE;
     orders->drain_state = (uint8_t)state;
@@ -380,6 +382,8 @@ void core_drain(struct core *core, const struct core_drain *ask, struct instant 
         effect_answer(out, ask->token, CODE_NOT_FOUND);
         return;
     }
+    if (orders->drain == DRAIN_FAIL) /* what has come meanwhile may be pinned to the line by nobody any more */
+        conversations_reconsider(core, now);
     orders->drain = (uint8_t)ask->mode;
     orders->drain_pace_per_min = ask->mode == DRAIN_RAMP ? ask->pace_per_min : 0;
     orders->drain_since_ms = now.wall_ms;

@@ -255,8 +255,10 @@ void conversations_reconsider_slice(struct core *core, struct instant now)
         core->reconsider_left--;
         core->reconsider_at = core->reconsider_at >= core->conversations_used ? 1 : core->reconsider_at + 1;
         const struct conversation *conversation = &core->conversations[core->reconsider_at];
-        if (conversation->key != 0 && conversation->tail != NOBODY)
-            conversation_settle(core, core->reconsider_at, now);
+        if (conversation->key == 0 || conversation->tail == NOBODY)
+            continue;
+        conversation_unpin(core, core->reconsider_at, now); /* a drain may have kept its pin (conversation_pin_ends()) */
+        conversation_settle(core, core->reconsider_at, now);
     }
     if (core->reconsider_left > 0)
         mono_timer(core, MONO_RECONSIDER, 0, now.mono_ms + SLICE_GAP_MS);

@@ -418,6 +418,31 @@ START_TEST(what_came_back_unbegun_from_where_another_was_tried_before_lives_nowh
 }
 END_TEST
 
+/* While what waits for the line is to fail, the last job that names it takes nobody's pin along. */
+START_TEST(what_a_drain_by_fail_leaves_belongs_to_the_pool_once_nothing_names_that_line)
+{
+    enum { MORE_THAN_A_SLICE = 5000 };
+    for (int stopped = 0; stopped < 2; stopped++) {
+        begin(FREE_CONF);
+        core_cordon(rig->core, 0, RIG_LINE, true, rig->now, &rig->out);
+        rig_keep(rig);
+        struct core_enqueue named = rig_job(7, CLASS_REPLY);
+        named.from_line = RIG_LINE;
+        uint64_t first = accepted(&named);
+        for (uint64_t i = 0; stopped && i < MORE_THAN_A_SLICE; i++)
+            rig_send(rig, 5000 + i, CLASS_CAMPAIGN);
+        ck_assert_int_eq(drain(0, DRAIN_FAIL, 0), CODE_NONE);
+        uint64_t number = rig_send(rig, 7, CLASS_REPLY);
+        rig_tick(rig);
+        ck_assert_int_eq(end_of(first).state, JOB_FAILED);
+        if (stopped)
+            ck_assert_int_eq(drain(0, DRAIN_NONE, 0), CODE_NONE);
+        rig_pass(rig, 1000);
+        ck_assert_uint_ne(rig_view(rig, number).line, RIG_LINE);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -435,6 +460,7 @@ int main(void)
         a_job_that_would_rather_fail_is_judged_where_its_conversation_would_go,
         a_dry_run_counts_what_the_drain_then_does,
         a_conversation_that_was_moved_away_and_back_waits_for_its_line_after_a_restart_though_it_was_tried_there,
+        what_a_drain_by_fail_leaves_belongs_to_the_pool_once_nothing_names_that_line,
         what_came_back_unbegun_from_where_another_was_tried_before_lives_nowhere_after_a_restart,
     };
     return run_suite("core_move", tests, sizeof tests / sizeof *tests);
