@@ -121,8 +121,10 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
         line = NO_LINE;
     if (line != NO_LINE)
         take_line(core, at, line, now, out);
-    if (fresh && line != NO_LINE)
+    if (fresh && line != NO_LINE) {
         budget_add(&core->lines[line].known.fresh, now.wall_ms, 1, now.wall_ms / BUDGET_BUCKET_MS);
+        core->lines[line].spent = true; /* its try tells of that, until it is written anew */
+    }
     uint32_t slot = revive(core, at, letter);
     if (line != NO_LINE)
         core->jobs[slot].attempts = letter->attempts > UINT8_MAX ? UINT8_MAX : (uint8_t)letter->attempts;
