@@ -94,8 +94,7 @@ static void add_unwelcome(struct causes *causes, const struct line *line)
     struct stand stand = line_stand(core, line);
     bool at_risk = stand.word == REPUTATION_AT_RISK && line_policy(core, line)->at_risk_new;
     bool healthy = stand.word == REPUTATION_HEALTHY && stand.proven == REPUTATION_HEALTHY;
-    bool silent = line->gate == GATE_SLOW && line->gate_reason == REASON_PACE;
-    if (!stand_closes(&stand) && !at_risk && (!healthy || silent))
+    if (!stand_closes(&stand) && ((!at_risk && !healthy) || line->silent))
         add(causes, REASON_LINE_AT_RISK, 0);
     if (line->known.cordoned || line->moving)
         add(causes, REASON_LINE_CORDONED, 0);

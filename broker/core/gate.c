@@ -138,7 +138,8 @@ struct gate_state gate_beneath(const struct core *core, const struct line *line,
 
     struct gate_state gate = {.gate = GATE_OPEN, .factor = 1.0};
     enum reputation proven = line_stand(core, line).proven;
-    bool doubtful = proven != REPUTATION_HEALTHY || silent_for(line, account->stale_after_ms, now);
+    gate.silent = silent_for(line, account->stale_after_ms, now);
+    bool doubtful = proven != REPUTATION_HEALTHY || gate.silent;
     if (doubtful)
         gate.factor = line_policy(core, line)->at_risk_factor;
     gate.factor *= ramp_percent(core, line) / 100.0;
@@ -189,7 +190,8 @@ void gate_update(struct core *core, uint32_t at, struct instant now, struct effe
     bool moved = gate.gate != line->gate || gate.reason != line->gate_reason;
     if (line->gate == GATE_CLOSED && gate.gate != GATE_CLOSED && ramp_is_on(core, line))
         line->known.ramp_until_ms = now.wall_ms + ramp_step_ms(core, line); /* what was held is in no step yet */
-    line_set_gate(core, line, gate.gate, gate.reason);
+    bool takes_less = gate.silent && !line->silent;
+    line_set_gate(core, line, &gate);
     if (line->probing && !gate_lets_probe(core, line, now))
         line->probing = false;
     move_touch(core, at);
@@ -199,7 +201,7 @@ void gate_update(struct core *core, uint32_t at, struct instant now, struct effe
         tell_gate(core, line, now, out);
     }
     turns_touch_line(core, at, now);
-    bool revokes = moved || line->revokes || leases_must_stop(core, at);
+    bool revokes = moved || takes_less || line->revokes || leases_must_stop(core, at);
     line->revokes = false;
     if (line->leases != NOBODY && revokes)
         leases_revoke_line(core, at, now, out);

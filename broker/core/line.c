@@ -64,11 +64,12 @@ void line_set_pool(struct core *core, struct line *line, uint32_t pool)
     count(core, line, 1);
 }
 
-void line_set_gate(struct core *core, struct line *line, enum gate gate, enum reason reason)
+void line_set_gate(struct core *core, struct line *line, const struct gate_state *gate)
 {
     count(core, line, -1);
-    line->gate = gate;
-    line->gate_reason = reason;
+    line->gate = gate->gate;
+    line->gate_reason = gate->reason;
+    line->silent = gate->silent;
     count(core, line, 1);
 }
 

@@ -25,7 +25,8 @@ void line_add_configured(struct core *core, uint32_t pool, const struct conf_poo
 int64_t line_configured_level(const struct conf_pool_line *line);
 /* The only ones that write these: they count the lines by gate, for views must not look at each. */
 void line_set_pool(struct core *core, struct line *line, uint32_t pool);
-void line_set_gate(struct core *core, struct line *line, enum gate gate, enum reason reason);
+struct gate_state;
+void line_set_gate(struct core *core, struct line *line, const struct gate_state *gate);
 void index_lines(struct core *core, uint32_t *heads, uint32_t heads_max);
 
 /* ---- gate.c ---- */
@@ -33,6 +34,7 @@ struct gate_state {
     enum gate gate;
     enum reason reason; /* why it is not open; NONE: it is. Slow: line_at_risk, ramp, or pace (unknown, stale) */
     double factor;      /* of the policy's pace; 0 when closed */
+    bool silent;        /* slow, and nothing has been heard for stale_after_ms, whatever else slows it */
 };
 /* What the gate is by everything we know: pause, service, gone, reputation and its hold, freshness. Pure. */
 struct gate_state gate_of(const struct core *core, const struct line *line, struct instant now);

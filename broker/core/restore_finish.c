@@ -94,7 +94,7 @@ static void wake_lines(struct core *core, struct instant now)
         if (is_new && line_is_of(core, line, line->account))
             core->accounts[line->account].heard_at_ms = line->known.heard_at_ms;
         struct gate_state gate = gate_of(core, line, now);
-        line_set_gate(core, line, gate.gate, gate.reason);
+        line_set_gate(core, line, &gate);
         move_touch(core, l);
         pace_restore(core, line, now);
     }

@@ -157,6 +157,7 @@ struct line {
     uint64_t seen_poll;
     enum gate gate;
     enum reason gate_reason;
+    bool silent;               /* of its gate, likewise */
     int64_t next_send_us;      /* steady clock: GCRA */
     int64_t last_try_ms;       /* wall, while replaying: of its newest lease */
     int64_t limited_until_ms;  /* steady: the provider's Retry-After */

@@ -36,7 +36,7 @@ static bool welcomes(const struct core *core, const struct line *line, bool in_r
     bool healthy = stand.proven == REPUTATION_HEALTHY && stand.word == REPUTATION_HEALTHY && open;
     bool at_risk = stand.word == REPUTATION_AT_RISK || /* or said to be better, which is not proven yet */
                    (stand.word == REPUTATION_HEALTHY && stand.proven == REPUTATION_AT_RISK);
-    return healthy || (at_risk && line_policy(core, line)->at_risk_new);
+    return healthy || (at_risk && !line->silent && line_policy(core, line)->at_risk_new);
 }
 
 bool line_welcomes_fresh(const struct core *core, const struct line *line)

@@ -504,6 +504,34 @@ START_TEST(pausing_and_resuming_a_pool_with_200000_jobs_is_no_work_per_job)
 }
 END_TEST
 
+/* The policy takes the word AT_RISK for good enough, and not that nothing has been heard for stale_after_ms. */
+START_TEST(a_silent_line_takes_no_new_conversation_whatever_the_policy_says_of_at_risk)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, allow_at_risk_new: true"), 1);
+    rig_worker(rig, 1, 8);
+    told(REPUTATION_AT_RISK);
+    uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+    rig_pass(rig, 181000);
+    number = rig_send(rig, 2, CLASS_TRANSACTIONAL);
+    struct core_enqueue ask = rig_job(3, CLASS_TRANSACTIONAL);
+    ask.from_line = RIG_LINE;
+    uint64_t named = accepted(&ask);
+    rig_pass(rig, 1000);
+    ck_gate(0, GATE_SLOW, REASON_LINE_AT_RISK);
+    ck_job(number, JOB_QUEUED, REASON_NO_HEALTHY_LINE);
+    ck_job(named, JOB_QUEUED, REASON_LINE_AT_RISK);
+    rig_restart(rig, 1000);
+    rig_worker(rig, 2, 8);
+    rig_tick(rig);
+    ck_job(number, JOB_QUEUED, REASON_NO_HEALTHY_LINE);
+    poll_says(REPUTATION_AT_RISK);
+    rig_tick(rig);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -535,6 +563,7 @@ int main(void)
         opening_and_closing_a_line_with_200000_held_jobs_is_no_work_per_job,
         holding_200000_jobs_wakes_nobody,
         pausing_and_resuming_a_pool_with_200000_jobs_is_no_work_per_job,
+        a_silent_line_takes_no_new_conversation_whatever_the_policy_says_of_at_risk,
     };
     return run_suite("core_gate", tests, sizeof tests / sizeof *tests);
 }
