@@ -92,9 +92,8 @@ static void add_unwelcome(struct causes *causes, const struct line *line)
 {
     const struct core *core = causes->core;
     struct stand stand = line_stand(core, line);
-    bool at_risk = stand.word == REPUTATION_AT_RISK && line_policy(core, line)->at_risk_new;
-    bool healthy = stand.word == REPUTATION_HEALTHY && stand.proven == REPUTATION_HEALTHY;
-    if (!stand_closes(&stand) && ((!at_risk && !healthy) || line->silent))
+    bool healthy = stand.word == REPUTATION_HEALTHY && stand.proven == REPUTATION_HEALTHY && !line->silent;
+    if (!stand_closes(&stand) && !healthy && !line_welcomes_at_risk(core, line))
         add(causes, REASON_LINE_AT_RISK, 0);
     if (line->known.cordoned || line->moving)
         add(causes, REASON_LINE_CORDONED, 0);

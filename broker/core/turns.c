@@ -27,6 +27,14 @@ const int32_t class_weight[CLASS_COUNT] = {
 
 /* ---- who can send ---- */
 
+bool line_welcomes_at_risk(const struct core *core, const struct line *line)
+{
+    struct stand stand = line_stand(core, line);
+    bool at_risk = stand.word == REPUTATION_AT_RISK || /* or said to be better, which is not proven yet */
+                   (stand.word == REPUTATION_HEALTHY && stand.proven == REPUTATION_AT_RISK);
+    return at_risk && !line->silent && line_policy(core, line)->at_risk_new;
+}
+
 static bool welcomes(const struct core *core, const struct line *line, bool in_ramp)
 {
     if (!line_has_pool(line) || line->known.cordoned || line->moving || line->gate == GATE_CLOSED)
@@ -34,9 +42,7 @@ static bool welcomes(const struct core *core, const struct line *line, bool in_r
     struct stand stand = line_stand(core, line);
     bool open = line->gate == GATE_OPEN || (in_ramp && line->gate_reason == REASON_RAMP);
     bool healthy = stand.proven == REPUTATION_HEALTHY && stand.word == REPUTATION_HEALTHY && open;
-    bool at_risk = stand.word == REPUTATION_AT_RISK || /* or said to be better, which is not proven yet */
-                   (stand.word == REPUTATION_HEALTHY && stand.proven == REPUTATION_AT_RISK);
-    return healthy || (at_risk && !line->silent && line_policy(core, line)->at_risk_new);
+    return healthy || line_welcomes_at_risk(core, line);
 }
 
 bool line_welcomes_fresh(const struct core *core, const struct line *line)

@@ -27,5 +27,7 @@ void turns_run(struct core *core, struct instant now, struct effects *out);
 bool line_welcomes_after_ramp(const struct core *core, const struct line *line); /* though its ramp may be on */
 bool line_welcomes_fresh(const struct core *core, const struct line *line);
 bool line_takes_fresh(const struct core *core, const struct line *line, struct instant now);
+/* It is AT_RISK, or is not proven to be better, and its policy takes that for good enough. */
+bool line_welcomes_at_risk(const struct core *core, const struct line *line);
 
 #endif

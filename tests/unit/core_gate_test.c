@@ -532,6 +532,32 @@ START_TEST(a_silent_line_takes_no_new_conversation_whatever_the_policy_says_of_a
 }
 END_TEST
 
+static bool line_0_says(enum reason reason)
+{
+    struct cause causes[CAUSES_MAX];
+    size_t count = core_line_causes(rig->core, 0, rig->now, causes);
+    bool says = false;
+    for (size_t i = 0; i < count; i++)
+        says = says || causes[i].reason == reason;
+    return says;
+}
+
+START_TEST(a_line_that_takes_new_conversations_at_risk_does_not_say_that_it_takes_none)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, allow_at_risk_new: true"), 1);
+    rig_worker(rig, 1, 8);
+    told(REPUTATION_AT_RISK);
+    ck_assert(!line_0_says(REASON_LINE_AT_RISK));
+    told(REPUTATION_HEALTHY); /* which is not proven yet, but makes it no worse */
+    ck_assert(!line_0_says(REASON_LINE_AT_RISK));
+    uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+    rig_pass(rig, 181000);
+    ck_assert(line_0_says(REASON_LINE_AT_RISK));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -564,6 +590,7 @@ int main(void)
         holding_200000_jobs_wakes_nobody,
         pausing_and_resuming_a_pool_with_200000_jobs_is_no_work_per_job,
         a_silent_line_takes_no_new_conversation_whatever_the_policy_says_of_at_risk,
+        a_line_that_takes_new_conversations_at_risk_does_not_say_that_it_takes_none,
     };
     return run_suite("core_gate", tests, sizeof tests / sizeof *tests);
 }
