@@ -54,8 +54,8 @@ double pace_gap_ms(int64_t interval_us)
 
 void pace_begin(const struct core *core, struct line *line, struct instant now)
 {
-    const struct policy *policy = line_policy(core, line);
-    int64_t interval = policy->pace_per_min == 0 ? 0 : 60000000 / policy->pace_per_min + 1;
+    static const struct gate_state full = {.gate = GATE_OPEN, .factor = 1.0};
+    int64_t interval = pace_interval_us(core, line, &full); /* a drain's bound holds all the same */
     int64_t latest = now.mono_ms * 1000 + interval + interval / JITTER_SHARE;
     if (line->next_send_us > latest)
         line->next_send_us = latest;

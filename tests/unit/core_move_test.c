@@ -443,6 +443,27 @@ START_TEST(what_a_drain_by_fail_leaves_belongs_to_the_pool_once_nothing_names_th
 }
 END_TEST
 
+START_TEST(a_flag_that_a_probe_lifts_loosens_no_drains_bound)
+{
+    begin(POLICY_CONF("cadence_ms: [], pace_per_min: 60, new_conversations_per_day: 0, flag_probe_ms: 60000"));
+    for (uint64_t conversation = 1; conversation < 6; conversation++)
+        send_known(0, conversation, CLASS_REPLY);
+    struct effect job = leased();
+    struct core_result result = refused_as_flagged(&job);
+    rig_answer(rig, &result);
+    ck_assert_int_eq(drain(0, DRAIN_RAMP, 1), CODE_NONE); /* a minute */
+    rig_pass(rig, 61000);
+    job = leased(); /* to see whether it is still true */
+    rig_sent(rig, &job);
+    ck_gate(0, GATE_SLOW, REASON_RAMP);
+    rig_forget(rig);
+    rig_pass(rig, 58000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
+    rig_pass(rig, 10000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 1);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -462,6 +483,7 @@ int main(void)
         a_conversation_that_was_moved_away_and_back_waits_for_its_line_after_a_restart_though_it_was_tried_there,
         what_a_drain_by_fail_leaves_belongs_to_the_pool_once_nothing_names_that_line,
         what_came_back_unbegun_from_where_another_was_tried_before_lives_nowhere_after_a_restart,
+        a_flag_that_a_probe_lifts_loosens_no_drains_bound,
     };
     return run_suite("core_move", tests, sizeof tests / sizeof *tests);
 }
