@@ -494,6 +494,23 @@ START_TEST(one_that_was_moved_on_purpose_may_turn_out_to_live_there_already)
 }
 END_TEST
 
+/* Then it lives there like any, and nobody has to wait for that line. */
+START_TEST(one_that_was_moved_on_purpose_and_adopted_there_leaves_the_line_when_that_is_flagged)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, on_flagged: move"), 2);
+    adopt(7, 1);
+    core_move(rig->core, 9, 7, RIG_LINE, rig->now, &rig->out);
+    rig_keep(rig);
+    uint64_t number = rig_send(rig, 7, CLASS_REPLY);
+    struct core_adopt there = adoption(7, 0);
+    there.chat_hash = 4711;
+    ck_adopted(adopt_so(&there, false), CODE_NONE, NULL);
+    told_service(SERVICE_FLAGGED);
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_view(rig, number).line, 0); /* it has left */
+}
+END_TEST
+
 START_TEST(a_restart_knows_what_was_adopted)
 {
     begin_with(NULL, 3);
@@ -666,6 +683,7 @@ int main(void)
                                          what_was_long_ago_does_not_count,
                                          a_past_grows_old,
         a_past_counts_though_one_was_told_while_the_wall_clock_was_ahead,
+                                         one_that_was_moved_on_purpose_and_adopted_there_leaves_the_line_when_that_is_flagged,
                                          a_restart_knows_what_was_adopted,
                                          what_was_not_durable_was_not_acknowledged,
                                          a_lease_tells_that_its_conversation_is_just_being_written,
