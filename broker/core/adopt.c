@@ -99,12 +99,12 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
 {
     struct conversation *conversation = &core->conversations[at];
     bool lost_chat = move_in(core, at, line, now, out);
-    conversation_unpin(core, at, now); /* an operator's word that it is to begin there has come true */
     take_past(core, at, line, adopt, now);
     if (adopt->chat_hash != 0)
         conversation_set_chat(core, at, adopt->chat_hash);
     else
         conversation_find_begun(core, at);
+    conversation_unpin(core, at, now); /* an operator's word that it is to begin there has come true */
     struct conversation_news news = {.chat_hash = adopt->chat_hash,
                                      .chat_id = adopt->chat_id,
                                      .recipients = adopt->recipients,
