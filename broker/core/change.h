@@ -120,6 +120,7 @@ struct change_try {
     uint8_t state, attempts, failures;
     bool unsettled, wide, cancel; /* wide: what it waits for has a wider scope than the job; cancel: asked for */
     bool doubtful; /* requeued with an outcome that nobody knows */
+    bool told_sent; /* meanwhile, and ends as soon as this lease is over */
     uint16_t http_status;
     int64_t code;
     /* the line's own counts after this try, so that a restart spends no budget twice */

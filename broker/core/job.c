@@ -224,6 +224,7 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
         change->try.lease = lease->id;
         change->try.instance = lease->instance;
         change->try.placed_told = lease->placed ? 2 : 1;
+        change->try.told_sent = lease->told.sent;
     }
     if (topic != TOPIC_NONE)
         change_mark(core, change, topic, now);

@@ -49,7 +49,7 @@ uint16_t lease_account_name(const struct core *core, const struct lease *lease);
 void outcome_returned(struct core *core, struct lease *lease, struct instant now, struct effects *out);
 /* Nobody knows what became of it. */
 void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, struct effects *out);
-/* An unknown outcome turns out as sent. */
+/* The provider knows its key. It ends as sent; where a try of it is out, as soon as that is over. */
 void outcome_settled_sent(struct core *core, uint32_t job, struct span result, uint64_t message_hash,
                           struct instant now, struct effects *out);
 /* A try on that line (NO_LINE: nobody knows which) says `sent`, whatever the job does meanwhile. */

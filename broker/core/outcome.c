@@ -192,10 +192,29 @@ bool outcome_bar(struct core *core, uint32_t slot, uint32_t line, struct instant
     return true;
 }
 
-/* Waiting again: withdrawn meanwhile, or remembered as it now is and back in line. */
-static void go_on(struct core *core, uint32_t slot, int http_status, int64_t code, struct instant now,
+/* May a try of it have gone out, even if its answer said that it failed, or if it was one that a restored backup does not
+ * know? */
+static bool may_have_gone_out(const struct job *job)
+{
+    return job->attempts > 0 || (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
+}
+
+static void settle_sent(struct core *core, uint32_t slot, struct span result, uint64_t message_hash, struct instant now,
+                        struct effects *out)
+{
+    const struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result,
+                                        .message_hash = message_hash};
+    outcome_believe_sent(core, slot, NO_LINE, &settled, now, out);
+}
+
+/* Waiting again: over by what was told or asked meanwhile, or remembered as it now is and back in line. */
+static void go_on(struct core *core, uint32_t slot, struct told told, int http_status, int64_t code, struct instant now,
                   struct effects *out)
 {
+    if (told.sent && may_have_gone_out(&core->jobs[slot])) {
+        settle_sent(core, slot, (struct span){0}, told.message_hash, now, out);
+        return;
+    }
     if (outcome_withdraw(core, slot, now, out))
         return;
     uint32_t at = core->jobs[slot].conversation;
@@ -209,6 +228,7 @@ void outcome_returned(struct core *core, struct lease *lease, struct instant now
     uint32_t line = lease->line;
     assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
     struct job *job = job_at(core, slot);
+    struct told told = lease->told;
     if (job->attempts > 0)
         job->attempts--;
     finish_probes(core, lease, false, now);
@@ -217,7 +237,7 @@ void outcome_returned(struct core *core, struct lease *lease, struct instant now
     come_back(core, slot, EV_RETURNED);
     undo(core, lease, job->conversation, now);
     lease_close(core, lease, false);
-    go_on(core, slot, 0, 0, now, out);
+    go_on(core, slot, told, 0, 0, now, out);
     turns_touch_line(core, line, now);
 }
 
@@ -225,6 +245,7 @@ void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, 
 {
     uint32_t slot = job_find(core, lease->number);
     uint32_t line = lease->line;
+    struct told told = lease->told;
     assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
     core->totals.lapsed_total++;
     note_try(core, lease, true, now);
@@ -235,7 +256,7 @@ void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, 
     come_back(core, slot, EV_LAPSE);
     effect_alert(out, ALERT_LEASE_LAPSED, core->lines[line].known.number, lease->account);
     lease_close(core, lease, true);
-    go_on(core, slot, 0, 0, now, out);
+    go_on(core, slot, told, 0, 0, now, out);
     turns_touch_line(core, line, now);
 }
 
@@ -261,6 +282,7 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     struct job *job = job_at(core, slot);
     uint32_t line_at = lease->line;
     uint32_t account = lease->account;
+    struct told told = lease->told;
     struct line *line = &core->lines[line_at];
     const struct policy *policy = &core->pools[core->conversations[job->conversation].pool].policy;
     int64_t wait = wait_after(core, policy, job, result);
@@ -277,10 +299,11 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     /* What the line or the account waits for is theirs; the job itself is ready again at once. */
     job_set_due(job, wider || wait <= 0 ? 0 : now.wall_ms + wait);
     come_back(core, slot, EV_RETRY);
-    bool gives_up = job->failures >= policy->attempts_max && !unsettled && result->scope == SCOPE_JOB;
-    if (ends_unsent(core, job, gives_up, now))
+    bool gives_up = job->failures >= policy->attempts_max && !unsettled && !told.sent && result->scope == SCOPE_JOB;
+    bool made_nothing = !told.sent; /* else one of its tries made the message: what that spent stays spent */
+    if (made_nothing && ends_unsent(core, job, gives_up, now))
         undo(core, lease, job->conversation, now);
-    else if (!unsettled) /* its conversation stays, with its debit: a second try has the first one's line (promise P4) */
+    else if (made_nothing && !unsettled) /* its conversation stays, with its debit: a second try has the first one's line (promise P4) */
         undo_message(core, lease, job->conversation, now);
     lease_close(core, lease, false);
     if (result->forget_chat && (core->conversations[job->conversation].flags & CONVERSATION_BOUND) != 0) {
@@ -300,8 +323,14 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
         line->limited_until_ms = now.mono_ms + wait;
     if (result->scope == SCOPE_ACCOUNT)
         account_limit(core, account, wait, now);
-    go_on(core, slot, result->http_status, result->code, now, out);
+    go_on(core, slot, told, result->http_status, result->code, now, out);
     turns_touch_line(core, line_at, now);
+}
+
+/* Of one that is leased: may an earlier try have gone out? */
+static bool tried_before(const struct job *job)
+{
+    return job->attempts > 1 || (job->flags & JOB_UNSETTLED) != 0;
 }
 
 static void rejected(struct core *core, struct lease *lease, uint32_t slot, const struct core_result *result,
@@ -317,11 +346,19 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
                                 .dead = !suppresses,
                                 .result = result->result,
                                 .provider_code = result->code};
-    core->jobs[slot].flags &= (uint8_t)~JOB_UNSETTLED;
+    struct told told = lease->told;
+    bool was_sent = told.sent && tried_before(&core->jobs[slot]); /* the one before this one, that is */
+    if (was_sent)
+        come_back(core, slot, EV_RETRY);
+    else
+        core->jobs[slot].flags &= (uint8_t)~JOB_UNSETTLED;
     ending.line = core->lines[line].known.number; /* it was tried there, wherever its conversation goes now */
     undo(core, lease, conversation, now);
     lease_close(core, lease, false);
-    job_end(core, slot, &ending, now, out);
+    if (was_sent)
+        settle_sent(core, slot, (struct span){0}, told.message_hash, now, out);
+    else
+        job_end(core, slot, &ending, now, out);
     if (suppresses && result->recipient != 0) { /* a group is never suppressed as a whole */
         struct suppression_text text;
         suppression_text_set(&text, result->handle, NULL, NULL);
@@ -403,18 +440,27 @@ void outcome_believe_sent(struct core *core, uint32_t slot, uint32_t where, cons
     turns_touch_line(core, line, now);
 }
 
+/* Were the job over now, the next one of its conversation would go out beside the request that may be under way (promise
+ * P2). What was told is kept with the lease, over a restart too, for that one may come back unbegun. */
+static void tell_lease(struct core *core, uint32_t slot, uint64_t message_hash, struct instant now, struct effects *out)
+{
+    struct lease *lease = &core->leases[core->jobs[slot].left];
+    if (lease->told.sent)
+        return;
+    lease->told = (struct told){.sent = true, .message_hash = message_hash};
+    job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
+    if (tried_before(&core->jobs[slot])) /* else it can only be this try, which has begun */
+        lease_revoke(core, lease, now, out);
+}
+
 void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, uint64_t message_hash,
                           struct instant now, struct effects *out)
 {
-    struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result,
-                                  .message_hash = message_hash};
-    /* The provider knows the key, so a try went out, even if its answer said that it failed, or if it was one that a
-     * restored backup does not know. One under way will tell by itself: were the job over now, the next one of its
-     * conversation would go out beside that request (promise P2). */
     const struct job *job = &core->jobs[slot];
-    bool tried = job->attempts > 0 || (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
-    if (job->state == JOB_QUEUED && tried)
-        outcome_believe_sent(core, slot, NO_LINE, &settled, now, out);
+    if (job->state == JOB_LEASED)
+        tell_lease(core, slot, message_hash, now, out);
+    else if (job->state == JOB_QUEUED && may_have_gone_out(job))
+        settle_sent(core, slot, result, message_hash, now, out);
 }
 
 /* A person says that no try of it went out: it waits like any job, on its line and with its key all the same. */
@@ -439,7 +485,7 @@ static void settled_unsent(struct core *core, uint32_t slot, struct instant now,
         if (!conversation_fixes(job))
             conversation_unfix(core, &core->conversations[job->conversation]);
     }
-    go_on(core, slot, 0, 0, now, out);
+    go_on(core, slot, (struct told){.sent = false}, 0, 0, now, out);
 }
 
 void core_settle(struct core *core, uint64_t token, uint64_t number, bool was_sent, struct span result,

@@ -277,6 +277,11 @@ struct account {
     struct tries tries;
 };
 
+struct told { /* of a job, while a try of it is out */
+    bool sent;             /* it was, by an earlier try or by this one */
+    uint64_t message_hash; /* 0: not known, or not any more */
+};
+
 struct lease {
     uint64_t id; /* 0: free */
     uint64_t number;
@@ -291,6 +296,7 @@ struct lease {
     bool probe_line, probe_account, placed;
     bool restored; /* by a restart: what was before it is not known */
     bool placed_told; /* restored: whether it placed its conversation is known */
+    struct told told;
     uint32_t free_next;
     uint32_t out, last_out; /* moments: its own; its conversation's before it */
     int64_t bucket;      /* that its budgets were debited in */

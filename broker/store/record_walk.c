@@ -71,13 +71,15 @@ static void walk_try(struct cursor *cursor, struct change_try *try)
     FIELD(try->attempts);
     FIELD(try->failures);
     uint64_t flags = (uint64_t)try->unsettled | (uint64_t)try->wide << 1 | (uint64_t)try->cancel << 2 |
-                     (uint64_t)try->doubtful << 3 | (uint64_t)try->placed_told << 4; /* 0 in what an older broker wrote */
+                     (uint64_t)try->doubtful << 3 | (uint64_t)try->placed_told << 4 | /* 0 in what an older broker wrote */
+                     (uint64_t)try->told_sent << 6;
     FIELD(flags);
     try->unsettled = flags & 1;
     try->wide = flags >> 1 & 1;
     try->cancel = flags >> 2 & 1;
     try->doubtful = flags >> 3 & 1;
     try->placed_told = flags >> 4 & 3;
+    try->told_sent = flags >> 6 & 1;
     FIELD(try->http_status);
     SIGNED(try->code);
     SIGNED(try->bucket);

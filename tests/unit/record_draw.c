@@ -151,6 +151,7 @@ static struct change_try draw_try(void)
                                .wide = record_flip(),
                                .cancel = record_flip(),
                                .doubtful = record_flip(),
+                               .told_sent = record_flip(),
                                .http_status = (uint16_t)number(),
                                .code = any(),
                                .bucket = moment(),

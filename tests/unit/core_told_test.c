@@ -1,0 +1,138 @@
+/* core_told_test.c — a job that is told to be sent while a try of it is out: the request under way keeps its
+ * conversation to itself, and what was told is not forgotten (DESIGN traps 10 and 12; promises P2, P4). */
+#include "tests/unit/core_suite.h"
+
+#define FAST_CONF  POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, attempts_max: 2")
+#define LEASE_MS   60000
+#define EXPIRES_MS 600000
+
+static void answer(const struct effect *job, enum outcome outcome, bool unknown)
+{
+    struct core_result result = rig_result(job, outcome);
+    result.unknown = unknown;
+    result.retry_after_ms = outcome == OUTCOME_RETRY ? 0 : -1;
+    rig_answer(rig, &result);
+}
+
+/* A job of unknown outcome (or, not `unknown`, one whose first try failed), tried again, and told meanwhile to be
+ * sent. Another waits behind it. */
+struct play {
+    struct effect first, again;
+    uint64_t next;
+};
+
+static void told_delivered(uint64_t number)
+{
+    const struct core_message_fact fact = {.token = 5,
+                                           .event = ++rig->polls + (UINT64_C(1) << 41),
+                                           .number = number,
+                                           .message_hash = 99,
+                                           .what = MESSAGE_DELIVERED};
+    core_message_told(rig->core, &fact, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static struct play begin_play(bool unknown)
+{
+    struct play play;
+    begin_with(FAST_CONF, 2);
+    rig_worker(rig, 1, 8);
+    struct core_enqueue ask = job_known(0, 1, CLASS_TRANSACTIONAL);
+    ask.expires_ms = rig->now.wall_ms + EXPIRES_MS;
+    accepted(&ask);
+    rig_tick(rig);
+    play.first = rig_job_told(rig);
+    answer(&play.first, OUTCOME_RETRY, unknown);
+    rig_forget(rig);
+    rig_pass(rig, 1);
+    play.again = rig_job_told(rig);
+    play.next = send_known(0, 1, CLASS_TRANSACTIONAL);
+    told_delivered(play.first.number);
+    ck_job(play.first.number, JOB_LEASED, REASON_NONE);
+    return play;
+}
+
+static void must_have_been_sent(const struct play *play)
+{
+    ck_assert_int_eq(rig_view(rig, play->first.number).state, JOB_NONE);
+    ck_assert_str_eq(job_state_name(end_of(play->first.number).state), job_state_name(JOB_SENT));
+    ck_assert_uint_eq(rig_records(rig, CHANGE_END, play->first.number, 0), 1);
+    rig_pass(rig, 1);
+    ck_job(play->next, JOB_LEASED, REASON_NONE);
+}
+
+/* As it comes back, whatever has passed meanwhile. */
+static void comes_back(bool unknown, enum outcome outcome, bool again_unknown, bool late, bool restarts)
+{
+    struct play play = begin_play(unknown);
+    if (restarts) {
+        rig_restart(rig, 1000);
+        rig_worker(rig, 1, 0);
+        struct core_ready ready = {
+            .peer = 1, .instance = 1001, .slots = 8, .leases = &play.again.lease, .lease_count = 1, .worker = "w"};
+        core_worker_ready(rig->core, &ready, rig->now, &rig->out);
+        rig_keep(rig);
+    }
+    if (late) {
+        rig->now.wall_ms += EXPIRES_MS;
+        rig_tick(rig);
+    }
+    answer(&play.again, outcome, again_unknown);
+    must_have_been_sent(&play);
+}
+
+START_TEST(what_is_told_of_a_job_while_a_try_is_out_counts_when_that_comes_back)
+{
+    for (int i = 0; i < 8; i++) {
+        bool unknown = (i & 1) != 0, late = (i & 2) != 0, restarts = (i & 4) != 0;
+        if (unknown)
+            comes_back(unknown, OUTCOME_RETURNED, false, late, restarts);
+        comes_back(unknown, OUTCOME_RETRY, false, late, restarts);
+        comes_back(unknown, OUTCOME_RETRY, true, late, restarts);
+        comes_back(unknown, OUTCOME_REJECTED, false, late, restarts);
+    }
+}
+END_TEST
+
+START_TEST(what_is_told_of_a_job_whose_try_lapses_counts)
+{
+    struct play play = begin_play(true);
+    rig_pass(rig, LEASE_MS);
+    must_have_been_sent(&play);
+}
+END_TEST
+
+START_TEST(what_is_told_of_a_job_calls_back_a_try_that_is_not_needed_any_more)
+{
+    struct play play = begin_play(true);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+    ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->lease, play.again.lease);
+}
+END_TEST
+
+/* Its RESULT may be on its way. If it never comes, that the provider knows its key settles what became of it. */
+START_TEST(a_first_try_that_lapses_was_sent_if_that_was_told)
+{
+    begin_with(FAST_CONF, 1);
+    rig_worker(rig, 1, 8);
+    uint64_t number = send_known(0, 1, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    told_delivered(number);
+    told_delivered(number); /* twice says no more */
+    ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 0);
+    ck_job(number, JOB_LEASED, REASON_NONE);
+    rig_pass(rig, LEASE_MS);
+    ck_assert_str_eq(job_state_name(end_of(number).state), job_state_name(JOB_SENT));
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        what_is_told_of_a_job_while_a_try_is_out_counts_when_that_comes_back,
+        what_is_told_of_a_job_whose_try_lapses_counts,
+        what_is_told_of_a_job_calls_back_a_try_that_is_not_needed_any_more,
+        a_first_try_that_lapses_was_sent_if_that_was_told,
+    };
+    return run_suite("core_told", tests, sizeof tests / sizeof *tests);
+}
