@@ -315,7 +315,8 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     if (gives_up) {
         struct job_ending ending = {.event = EV_GIVE_UP, .dead = true, .result = result->result,
                                     .provider_code = result->code, .line = line->known.number};
-        job_end(core, slot, &ending, now, out);
+        if (!outcome_withdraw(core, slot, now, out)) /* what nobody wants any more is no dead letter, to come back */
+            job_end(core, slot, &ending, now, out);
         turns_touch_line(core, line_at, now);
         return;
     }

@@ -323,6 +323,24 @@ START_TEST(attempts_max_ends_a_job_that_failed_by_itself)
 }
 END_TEST
 
+/* Else it would be a dead letter, and whoever brings those back would send what was cancelled (promise P7). */
+START_TEST(a_job_that_was_cancelled_during_its_last_try_ends_cancelled_when_that_fails)
+{
+    struct effect job = begin_job();
+    for (int i = 0; i < 2; i++) {
+        answer_retry(&job, SCOPE_JOB, 100);
+        rig_forget(rig);
+        rig_pass(rig, 100);
+        job = rig_job_told(rig);
+    }
+    core_cancel(rig->core, 1, 0, job.number, rig->now, &rig->out);
+    rig_keep(rig);
+    answer_retry(&job, SCOPE_JOB, 100);
+    ck_ended(job.number, JOB_CANCELLED);
+    ck_assert(!end_of(job.number).dead);
+}
+END_TEST
+
 START_TEST(attempts_max_does_not_count_what_was_not_the_jobs_fault)
 {
     static const enum scope wider[] = {SCOPE_CONVERSATION, SCOPE_LINE, SCOPE_ACCOUNT};
@@ -531,6 +549,7 @@ int main(void)
         a_job_that_expires_unsettled_failed_with_its_outcome_unknown,
         nonsense_from_a_worker_is_an_unknown_outcome,
         attempts_max_ends_a_job_that_failed_by_itself,
+        a_job_that_was_cancelled_during_its_last_try_ends_cancelled_when_that_fails,
         attempts_max_does_not_count_what_was_not_the_jobs_fault,
         attempts_max_never_ends_a_job_that_may_have_been_sent,
         retry_after_stops_as_much_as_its_scope_says,

@@ -163,6 +163,23 @@ START_TEST(what_was_leased_ends_when_it_comes_back_unsent)
 }
 END_TEST
 
+/* Else it would be a dead letter, and might come back. */
+START_TEST(what_was_leased_ends_so_too_when_that_was_its_last_try)
+{
+    begin_with(ACCOUNT_CONF "policies:\n  default: {pace_per_min: 0, attempts_max: 1}\n", 2);
+    rig_worker(rig, 1, 1);
+    uint64_t number = send_to(1, 0).number;
+    rig_tick(rig);
+    struct effect job = *rig_told(rig, EFFECT_JOB, 0);
+    writes(true, rig->now.wall_ms, false);
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    rig_answer(rig, &result);
+    ck_job(number, JOB_NONE, REASON_NONE);
+    ck_assert_uint_eq(ended(JOB_SUPPRESSED), 1);
+    ck_assert(!end_of(number).dead);
+}
+END_TEST
+
 START_TEST(an_unknown_outcome_is_settled_though_its_recipient_opted_out)
 {
     begin_with(POOLS, 2);
@@ -428,6 +445,7 @@ int main(void)
         conversations_for_which_there_is_no_room_are_ended_by_and_by,
         all_ends_though_the_first_steps_out_of_the_way_meanwhile,
         what_was_leased_ends_when_it_comes_back_unsent,
+        what_was_leased_ends_so_too_when_that_was_its_last_try,
         an_unknown_outcome_is_settled_though_its_recipient_opted_out,
         their_next_message_lets_them_be_written_to_again,
         of_two_words_that_cross_the_later_counts,
