@@ -76,8 +76,10 @@ static void sort_out_leases(struct core *core, uint32_t w, const struct core_rea
         }
         if (lease->peer_slot != w)
             lease_hand_over(core, lease, w);
+        int64_t until_ms = now.mono_ms + line_policy(core, &core->lines[lease->line])->lease_ms;
         lease->sent = true;
-        lease->until_ms = now.mono_ms + line_policy(core, &core->lines[lease->line])->lease_ms;
+        if (until_ms > lease->until_ms || lease->restored) /* what it was given out with may be more, since a reload */
+            lease->until_ms = until_ms;
         lease_timer(core, lease);
         lease->revoked = false;
         if (effects_have_room(out))

@@ -21,6 +21,28 @@ START_TEST(a_pace_is_in_force_at_once)
 }
 END_TEST
 
+/* Its worker reckons with the time that the lease was given out with: till then its request may be under way. */
+START_TEST(a_lease_that_was_given_out_keeps_its_time_though_its_worker_says_ready_again)
+{
+    begin(ACCOUNTS "pools:\n" POOL_A "policies:\n  default: {pace_per_min: 0, lease_ms: 60000, " FREE "}\n", 1);
+    uint64_t number = enqueue("a", 1).number;
+    rig_tick(rig);
+    struct effect job = *rig_told(rig, EFFECT_JOB, rig_count(rig, EFFECT_JOB) - 1);
+    ck_assert_uint_eq(job.number, number);
+    ck_assert_int_eq(change_to("worker: {request_timeout_ms: 5000}\n" ACCOUNTS "pools:\n" POOL_A
+                               "policies:\n  default: {pace_per_min: 0, lease_ms: 10000, " FREE "}\n"),
+                     ERR_NONE);
+    struct core_ready ready = {.peer = job.peer, .instance = job.peer + 1000, .slots = 8, .leases = &job.lease,
+                               .lease_count = 1, .worker = "w"};
+    core_worker_ready(rig->core, &ready, rig->now, &rig->out);
+    rig_keep(rig);
+    rig_pass(rig, 59000);
+    ck_assert(!rig_view(rig, number).unsettled);
+    rig_pass(rig, 1000);
+    ck_assert(rig_view(rig, number).unsettled);
+}
+END_TEST
+
 START_TEST(a_new_pool_takes_jobs_and_old_ones_keep_their_place)
 {
     begin(ACCOUNTS "pools:\n" POOL_A POLICY(0), 2);
@@ -625,6 +647,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_pace_is_in_force_at_once,
+        a_lease_that_was_given_out_keeps_its_time_though_its_worker_says_ready_again,
         a_new_pool_takes_jobs_and_old_ones_keep_their_place,
         a_pool_gone_keeps_its_jobs_and_gives_them_back,
         a_pool_gone_is_shown_while_a_job_of_it_is_left_though_not_due_yet,
