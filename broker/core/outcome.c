@@ -428,7 +428,7 @@ void outcome_believe_sent(struct core *core, uint32_t slot, uint32_t where, cons
         const struct job_ending ending = {.event = EV_SENT,
                                           .result = result->result,
                                           .message_hash = result->message_hash,
-                                          .line = elsewhere ? core->lines[where].known.number : 0};
+                                          .line = where == NO_LINE ? 0 : core->lines[where].known.number};
         job_end(core, slot, &ending, now, out);
         return;
     }

@@ -46,6 +46,40 @@ START_TEST(a_moved_conversation_waits_for_its_new_line_as_any_that_names_it)
 }
 END_TEST
 
+/* A person said that the first try had not gone out, and moved the conversation; now it turns out that it had. */
+START_TEST(a_late_word_from_the_line_that_it_left_brings_no_chat_along)
+{
+    for (int waits = 0; waits < 2; waits++) {
+        begin(FREE_CONF);
+        struct effect first = leased_on(0, 1);
+        rig_pass(rig, 60000);
+        rig_poll_all(rig, 3, REPUTATION_HEALTHY);
+        rig_pause(rig, PAUSE_ALL, 0, 0);
+        if (rig_view(rig, first.number).state == JOB_LEASED) {
+            struct effect again = *rig_told(rig, EFFECT_JOB, rig_count(rig, EFFECT_JOB) - 1);
+            struct core_result returned = rig_result(&again, OUTCOME_RETURNED);
+            rig_answer(rig, &returned);
+        }
+        core_settle(rig->core, 9, first.number, false, (struct span){0}, rig->now, &rig->out);
+        rig_keep(rig);
+        rig_forget(rig);
+        ck_assert_int_eq(move(1, 1), CODE_NONE);
+        rig_resume(rig, PAUSE_ALL, 0, 0);
+        struct effect there = leased();
+        ck_assert_uint_eq(line_of(&there), RIG_LINE + 1);
+        if (waits == 1) {
+            struct core_result failed = rig_result(&there, OUTCOME_RETRY);
+            failed.retry_after_ms = 60000;
+            rig_answer(rig, &failed);
+        }
+        struct core_result late = rig_result(&first, OUTCOME_SENT);
+        late.chat_hash = 77;
+        rig_answer(rig, &late);
+        ck_assert(!has_chat_record(1));
+    }
+}
+END_TEST
+
 START_TEST(what_is_under_way_unknown_pinned_or_elsewhere_does_not_move)
 {
     begin(FREE_CONF);
@@ -469,6 +503,7 @@ int main(void)
     const TTest *const tests[] = {
         a_moved_conversation_lives_on_the_other_line_without_its_chat_over_restarts,
         a_moved_conversation_waits_for_its_new_line_as_any_that_names_it,
+        a_late_word_from_the_line_that_it_left_brings_no_chat_along,
         what_is_under_way_unknown_pinned_or_elsewhere_does_not_move,
         a_conversation_that_waits_moves_with_all_its_jobs_in_their_order,
         a_conversation_that_a_drain_gave_back_moves_after_a_restart,
