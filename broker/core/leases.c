@@ -181,7 +181,7 @@ void lease_restore(struct core *core, const struct change_try *try, uint32_t lin
     lease->placed_told = try->placed_told != 0;
     lease->placed = try->placed_told == 2;
     lease->bucket = try->bucket;
-    lease->told.sent = try->told_sent;
+    lease->told = (struct told){.sent = try->told_sent, .line = NO_LINE};
     if (slot > core->leases_used)
         core->leases_used = slot;
 }

@@ -74,21 +74,31 @@ static bool begins(struct core *core, uint32_t at)
     return first;
 }
 
+/* Its message is in a chat on the line where its conversation lives. True: that was news, and is recorded. */
+static bool learn_chat(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
+                       struct effects *out)
+{
+    uint32_t at = core->jobs[slot].conversation;
+    const struct conversation *conversation = &core->conversations[at];
+    bool first = begins(core, at);
+    uint32_t chat = conversation->chat_hash;
+    if (result->chat_hash != 0)
+        conversation_set_chat(core, at, result->chat_hash);
+    if (!first && conversation->chat_hash == chat)
+        return false;
+    record_conversation(core, at, slot, result, now, out);
+    return true;
+}
+
 static void sent(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
                  struct effects *out)
 {
     struct job *job = job_at(core, slot);
     uint32_t at = job->conversation;
     struct conversation *conversation = &core->conversations[at];
-    bool first = begins(core, at);
-    uint32_t chat = conversation->chat_hash;
-    if (result->chat_hash != 0)
-        conversation_set_chat(core, at, result->chat_hash);
     chat_count_out(conversation);
     replied_count_out(core, slot, now);
-    if (first || conversation->chat_hash != chat)
-        record_conversation(core, at, slot, result, now, out);
-    else
+    if (!learn_chat(core, slot, result, now, out))
         chat_fall_behind(core, at, now);
     if (result->message_hash != 0)
         dedupe_remember_message(core, result->message_hash, job->number, conversation_line_of(conversation), now.wall_ms);
@@ -199,12 +209,12 @@ static bool may_have_gone_out(const struct job *job)
     return job->attempts > 0 || (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
 }
 
-static void settle_sent(struct core *core, uint32_t slot, struct span result, uint64_t message_hash, struct instant now,
+static void settle_told(struct core *core, uint32_t slot, struct told told, struct span result, struct instant now,
                         struct effects *out)
 {
     const struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result,
-                                        .message_hash = message_hash};
-    outcome_believe_sent(core, slot, NO_LINE, &settled, now, out);
+                                        .message_hash = told.message_hash};
+    outcome_believe_sent(core, slot, told.line, &settled, now, out);
 }
 
 /* Waiting again: over by what was told or asked meanwhile, or remembered as it now is and back in line. */
@@ -212,7 +222,7 @@ static void go_on(struct core *core, uint32_t slot, struct told told, int http_s
                   struct effects *out)
 {
     if (told.sent && may_have_gone_out(&core->jobs[slot])) {
-        settle_sent(core, slot, (struct span){0}, told.message_hash, now, out);
+        settle_told(core, slot, told, (struct span){0}, now, out);
         return;
     }
     if (outcome_withdraw(core, slot, now, out))
@@ -357,7 +367,7 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
     undo(core, lease, conversation, now);
     lease_close(core, lease, false);
     if (was_sent)
-        settle_sent(core, slot, (struct span){0}, told.message_hash, now, out);
+        settle_told(core, slot, told, (struct span){0}, now, out);
     else
         job_end(core, slot, &ending, now, out);
     if (suppresses && result->recipient != 0) { /* a group is never suppressed as a whole */
@@ -393,13 +403,34 @@ bool core_lease_suppressed(struct core *core, uint64_t id, uint64_t recipient, s
     return true;
 }
 
+/* Were the job over now, the next one of its conversation would go out beside the request that may be under way (promise
+ * P2). What was told is kept with the lease, over a restart too, for that one may come back unbegun. */
+static void tell_lease(struct core *core, uint32_t slot, struct told told, struct instant now, struct effects *out)
+{
+    struct lease *lease = &core->leases[core->jobs[slot].left];
+    if (lease->told.sent)
+        return;
+    lease->told = told;
+    job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
+    if (tried_before(&core->jobs[slot])) /* else it can only be this try, which has begun */
+        lease_revoke(core, lease, now, out);
+}
+
 /* A RESULT for a lease that is over: if it says `sent`, that is believed whatever came later. */
 static void late_result(struct core *core, struct lease *lease, const struct core_result *result, struct instant now,
                         struct effects *out)
 {
     uint32_t slot = job_find(core, lease->number);
-    if (slot != NOBODY && result->outcome == OUTCOME_SENT && !result->malformed)
+    if (slot == NOBODY || result->outcome != OUTCOME_SENT || result->malformed)
+        return;
+    if (core->jobs[slot].state != JOB_LEASED) {
         outcome_believe_sent(core, slot, lease->line, result, now, out);
+        return;
+    }
+    const struct lease *current = &core->leases[core->jobs[slot].left];
+    if (current->line == lease->line)
+        learn_chat(core, slot, result, now, out);
+    tell_lease(core, slot, (struct told){.sent = true, .line = lease->line, .message_hash = result->message_hash}, now, out);
 }
 
 /* Another try is under way: its own RESULT will find the job ended. */
@@ -441,27 +472,15 @@ void outcome_believe_sent(struct core *core, uint32_t slot, uint32_t where, cons
     turns_touch_line(core, line, now);
 }
 
-/* Were the job over now, the next one of its conversation would go out beside the request that may be under way (promise
- * P2). What was told is kept with the lease, over a restart too, for that one may come back unbegun. */
-static void tell_lease(struct core *core, uint32_t slot, uint64_t message_hash, struct instant now, struct effects *out)
-{
-    struct lease *lease = &core->leases[core->jobs[slot].left];
-    if (lease->told.sent)
-        return;
-    lease->told = (struct told){.sent = true, .message_hash = message_hash};
-    job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
-    if (tried_before(&core->jobs[slot])) /* else it can only be this try, which has begun */
-        lease_revoke(core, lease, now, out);
-}
-
 void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, uint64_t message_hash,
                           struct instant now, struct effects *out)
 {
     const struct job *job = &core->jobs[slot];
+    const struct told told = {.sent = true, .line = NO_LINE, .message_hash = message_hash};
     if (job->state == JOB_LEASED)
-        tell_lease(core, slot, message_hash, now, out);
+        tell_lease(core, slot, told, now, out);
     else if (job->state == JOB_QUEUED && may_have_gone_out(job))
-        settle_sent(core, slot, result, message_hash, now, out);
+        settle_told(core, slot, told, result, now, out);
 }
 
 /* A person says that no try of it went out: it waits like any job, on its line and with its key all the same. */

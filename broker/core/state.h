@@ -279,7 +279,8 @@ struct account {
 
 struct told { /* of a job, while a try of it is out */
     bool sent;             /* it was, by an earlier try or by this one */
-    uint64_t message_hash; /* 0: not known, or not any more */
+    uint32_t line;         /* there; NO_LINE: not known, or not any more */
+    uint64_t message_hash; /* likewise; 0 */
 };
 
 struct lease {

@@ -253,6 +253,24 @@ static void show_back(const struct showing *s, struct naive_job *job, const stru
                   change->unsettled);
 }
 
+static bool says_sent(const struct showing *s)
+{
+    return s->asked->result != NULL && s->asked->result->outcome == OUTCOME_SENT && !s->asked->result->malformed;
+}
+
+/* The worker of a try that has lapsed says that it was sent, while another is out. */
+static bool says_late_sent(const struct showing *s, const struct naive_job *job)
+{
+    return says_sent(s) && s->asked->result_lease != 0 && s->asked->result_lease != job->lease &&
+           grant_of(s, s->asked->result_lease)->number == job->number;
+}
+
+static void know_chat(struct naive_conversation *conversation)
+{
+    conversation->chat_known = true;
+    conversation->chat_lost = false;
+}
+
 static void show_try(const struct showing *s, const struct change_try *change)
 {
     struct naive_job *job = naive_job(s->naive, change->number);
@@ -273,8 +291,10 @@ static void show_try(const struct showing *s, const struct change_try *change)
         job->due_ms = 0;
         job->order = ++s->naive->orders;
     } else { /* said anew: for the cleaner, or because a cancel was asked for, or it was told to be sent */
-        bool told = job->told_sent || (job->place == NAIVE_LEASED && s->asked->echoed == job->number);
+        bool told = job->told_sent || (job->place == NAIVE_LEASED && (s->asked->echoed == job->number || says_late_sent(s, job)));
         REFUSE_UNLESS(change->told_sent == told, "job %llu: told to be sent %d", ull(job->number), change->told_sent);
+        if (told && says_late_sent(s, job) && grant_of(s, s->asked->result_lease)->line == job->line)
+            know_chat(&s->naive->conversations[job->conversation]);
         job->told_sent = told;
         REFUSE_UNLESS(change->attempts == job->attempts && change->unsettled == job->unsettled &&
                           change->doubtful == job->doubtful &&
@@ -373,12 +393,25 @@ static void void_grants(const struct showing *s, uint64_t number)
             s->grants->list[i].void_message = true;
 }
 
+/* It ends as it was told, and this try of it may have made nothing. */
+static void show_told(const struct showing *s, const struct naive_job *job)
+{
+    struct grant *grant = grant_of(s, job->lease);
+    bool unmade = made_nothing(s, job) || !s->truth->begun(s->truth->world, job->lease);
+    grant->void_message = grant->void_message || unmade;
+    grant->void_placed = grant->void_placed || (unmade && grant->placed);
+    if (is_result_of(s, job) && s->asked->result->outcome != OUTCOME_RETURNED)
+        confirm_flag(s, grant);
+}
+
 static void show_end(const struct showing *s, const struct change_end *change)
 {
     struct naive_job *job = naive_job(s->naive, change->number);
     REFUSE_UNLESS(job != NULL, "job %llu ends twice", ull(change->number));
     check_end(s, job, change);
     struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
+    if (job->place == NAIVE_LEASED && change->state == JOB_SENT && job->told_sent)
+        show_told(s, job);
     if (job->place == NAIVE_LEASED && change->state != JOB_SENT) {
         struct grant *grant = grant_of(s, job->lease);
         bool unmade = made_nothing(s, job);
@@ -398,10 +431,8 @@ static void show_end(const struct showing *s, const struct change_end *change)
     if (change->state == JOB_SENT || change->code == CODE_OUTCOME_UNKNOWN) {
         conversation->for_good = conversation->home != 0; /* a requeued one may be told of by a try of its earlier life */
         naive_went_out(conversation);
-        if (change->state == JOB_SENT && s->asked->result != NULL) { /* and not an echo, which names no chat */
-            conversation->chat_known = true;
-            conversation->chat_lost = false;
-        }
+        if (change->state == JOB_SENT && says_sent(s)) /* and not an echo, which names no chat */
+            know_chat(conversation);
         conversation->last_sent_ms = last_try_ms(s, job->number);
     }
     REFUSE_UNLESS(change->life == job->life, "job %llu ends in life %u, not %u", ull(job->number), change->life, job->life);

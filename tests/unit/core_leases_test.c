@@ -172,9 +172,12 @@ START_TEST(a_late_sent_revokes_the_try_under_way)
     rig_pass(rig, LEASE_MS);
     struct effect again = rig_job_told(rig);
     rig_sent(rig, &job);
-    ck_ended(job.number, JOB_SENT);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_DONE), 1);
     ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
     ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->lease, again.lease);
+    struct core_result returned = rig_result(&again, OUTCOME_RETURNED);
+    rig_answer(rig, &returned);
+    ck_ended(job.number, JOB_SENT);
 }
 END_TEST
 

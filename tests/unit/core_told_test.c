@@ -61,18 +61,28 @@ static void must_have_been_sent(const struct play *play)
     ck_job(play->next, JOB_LEASED, REASON_NONE);
 }
 
+static void restart_naming(const struct effect *again)
+{
+    struct core_ready ready = {
+        .peer = 1, .instance = 1001, .slots = 8, .leases = &again->lease, .lease_count = 1, .worker = "w"};
+    rig_restart(rig, 1000);
+    core_worker_ready(rig->core, &ready, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static struct effect leased_new(uint64_t conversation)
+{
+    rig_send(rig, conversation, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    return rig_job_told(rig);
+}
+
 /* As it comes back, whatever has passed meanwhile. */
 static void comes_back(bool unknown, enum outcome outcome, bool again_unknown, bool late, bool restarts)
 {
     struct play play = begin_play(unknown);
-    if (restarts) {
-        rig_restart(rig, 1000);
-        rig_worker(rig, 1, 0);
-        struct core_ready ready = {
-            .peer = 1, .instance = 1001, .slots = 8, .leases = &play.again.lease, .lease_count = 1, .worker = "w"};
-        core_worker_ready(rig->core, &ready, rig->now, &rig->out);
-        rig_keep(rig);
-    }
+    if (restarts)
+        restart_naming(&play.again);
     if (late) {
         rig->now.wall_ms += EXPIRES_MS;
         rig_tick(rig);
@@ -110,6 +120,38 @@ START_TEST(what_is_told_of_a_job_calls_back_a_try_that_is_not_needed_any_more)
 }
 END_TEST
 
+/* The request of the try under way keeps its conversation to itself, though the worker of the one before it says at
+ * last that it was sent; where that is known, the chat is, too. */
+START_TEST(a_late_sent_ends_nothing_while_another_try_is_under_way)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        begin_with(FAST_CONF, 1);
+        rig_worker(rig, 1, 8);
+        struct effect first = leased_new(1);
+        rig_pass(rig, LEASE_MS);
+        struct effect again = rig_job_told(rig);
+        uint64_t next = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        struct core_result late = rig_result(&first, OUTCOME_SENT);
+        late.chat_hash = 77;
+        rig_answer(rig, &late);
+        rig_pass(rig, 1);
+        ck_job(first.number, JOB_LEASED, REASON_NONE);
+        ck_assert_int_eq(rig_view(rig, next).state, JOB_QUEUED);
+        if (restarts == 1)
+            restart_naming(&again);
+        answer(&again, OUTCOME_RETRY, true);
+        ck_assert_str_eq(job_state_name(end_of(first.number).state), job_state_name(JOB_SENT));
+        struct record_storage storage;
+        struct change change;
+        ck_assert(rig_last(rig, CHANGE_CONVERSATION, 1, &storage, &change));
+        ck_assert_uint_eq(change.conversation.chat_hash, 77);
+        struct conversation_view view;
+        ck_assert(core_conversation_view(rig->core, 1, &view));
+        ck_assert_uint_eq(view.streak, 1);
+    }
+}
+END_TEST
+
 /* Its RESULT may be on its way. If it never comes, that the provider knows its key settles what became of it. */
 START_TEST(a_first_try_that_lapses_was_sent_if_that_was_told)
 {
@@ -132,6 +174,7 @@ int main(void)
         what_is_told_of_a_job_while_a_try_is_out_counts_when_that_comes_back,
         what_is_told_of_a_job_whose_try_lapses_counts,
         what_is_told_of_a_job_calls_back_a_try_that_is_not_needed_any_more,
+        a_late_sent_ends_nothing_while_another_try_is_under_way,
         a_first_try_that_lapses_was_sent_if_that_was_told,
     };
     return run_suite("core_told", tests, sizeof tests / sizeof *tests);
