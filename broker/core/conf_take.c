@@ -197,8 +197,7 @@ enum err core_reconfigure(struct core *core, const struct conf *conf, struct ins
     plan_lines(core, now, out);
     move_lines(core);
     wake_lines(core, now);
-    if (core->pools_paused > 0) /* by which a pool may stand now that has leases on another's lines */
-        leases_sweep(core, true, now, out);
+    leases_sweep(core, true, now, out); /* of pools that are gone, or stand by a pause of the account they have come to */
     for (uint32_t p = 0; p < conf->pool_count; p++)
         turns_touch_pool(core, p);
     return ERR_NONE;

@@ -269,7 +269,7 @@ bool leases_must_stop(const struct core *core, uint32_t at)
 static bool job_must_stop(const struct core *core, const struct lease *lease)
 {
     bool stranger = core->pools_paused > 0 && lease->pool != core->lines[lease->line].pool;
-    if (core->ending || (stranger && pause_holds_pool(core, lease->pool)))
+    if (core->ending || !core->pools[lease->pool].configured || (stranger && pause_holds_pool(core, lease->pool)))
         return true;
     uint32_t slot = core->campaigns_paused + core->conversations_paused == 0 ? NOBODY : job_find(core, lease->number);
     if (slot == NOBODY)

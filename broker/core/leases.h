@@ -22,7 +22,7 @@ void leases_restored(struct core *core, struct instant now);
 /* Nothing may be sent on the line: closed (but for a probe under way), or paused with all that it belongs to. */
 bool leases_must_stop(const struct core *core, uint32_t line);
 /* That, or it begins a conversation on a line that takes no new ones any more, or its campaign or conversation is
- * paused, or its pool, whose line it is no more. */
+ * paused, or its pool, whose line it is no more; or its pool is not in the configuration any more. */
 bool lease_must_stop(const struct core *core, const struct lease *lease);
 /* Of the leases that must stop, what was not handed out comes back at once, the rest is revoked. Goes on at the next
  * tick if there is no room. */

@@ -148,6 +148,28 @@ START_TEST(a_pool_that_another_broker_owns_sends_nothing_and_lends_no_line)
 }
 END_TEST
 
+START_TEST(a_pool_that_goes_calls_back_what_no_worker_has_begun)
+{
+    static const char *const after[] = {ACCOUNTS "pools:\n" POOL_REST POLICY(0), ACCOUNTS "pools:\n" POOL_B POLICY(0),
+                                        ACCOUNTS "pools:\n" POOL_A_OWNED POOL_REST POLICY(0)};
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++) {
+        begin(ACCOUNTS "pools:\n" POOL_A POOL_REST POLICY(0), 2);
+        end_lease(enqueue("a", 1).number);
+        rig_forget(rig);
+        uint64_t number = enqueue("a", 1).number;
+        ck_assert(is_leased(number));
+        ck_assert_int_eq(change_to(after[i]), ERR_NONE);
+        ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+        struct core_result returned = rig_result(lease_of(number), OUTCOME_RETURNED);
+        rig_answer(rig, &returned);
+        rig_forget(rig);
+        rig_pass(rig, 1000);
+        ck_assert(!is_leased(number));
+        ck_job(number, JOB_QUEUED, REASON_POOL_PAUSED);
+    }
+}
+END_TEST
+
 /* What pools count of their lines is what their lines say. */
 static void ck_line_counts(void)
 {
@@ -653,6 +675,7 @@ int main(void)
         a_pool_gone_is_shown_while_a_job_of_it_is_left_though_not_due_yet,
         jobs_that_wait_when_their_pool_goes_are_not_sent,
         a_pool_that_another_broker_owns_sends_nothing_and_lends_no_line,
+        a_pool_that_goes_calls_back_what_no_worker_has_begun,
         lines_are_counted_by_pool_and_gate_wherever_they_go,
         a_line_goes_to_the_pool_that_names_it,
         a_conversation_left_on_another_pools_line_is_for_workers_of_both,
