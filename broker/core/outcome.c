@@ -232,6 +232,12 @@ static void go_on(struct core *core, uint32_t slot, struct told told, int http_s
     conversation_settle(core, at, now);
 }
 
+static void take_back_attempt(struct job *job)
+{
+    if (job->attempts > 0)
+        job->attempts--;
+}
+
 void outcome_returned(struct core *core, struct lease *lease, struct instant now, struct effects *out)
 {
     uint32_t slot = job_find(core, lease->number);
@@ -239,8 +245,7 @@ void outcome_returned(struct core *core, struct lease *lease, struct instant now
     assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
     struct job *job = job_at(core, slot);
     struct told told = lease->told;
-    if (job->attempts > 0)
-        job->attempts--;
+    take_back_attempt(job);
     finish_probes(core, lease, false, now);
     if (lease->probe_account)
         account_touch_lines(core, lease->account, now); /* another may go instead */
@@ -393,6 +398,7 @@ bool core_lease_suppressed(struct core *core, uint64_t id, uint64_t recipient, s
     if ((core->jobs[slot].flags & JOB_UNSETTLED) != 0 || !suppression_stops(core, recipient, conversation->key))
         return false;
     struct job_ending ending = {.event = EV_SUPPRESS, .code = CODE_OPTED_OUT};
+    take_back_attempt(&core->jobs[slot]);
     finish_probes(core, lease, false, now);
     if (lease->probe_account)
         account_touch_lines(core, lease->account, now);

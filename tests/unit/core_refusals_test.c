@@ -3,6 +3,7 @@
 #include "broker/core/core_forecast.h"
 #include "broker/core/state.h"
 #include "broker/core/suppression.h"
+#include "broker/store/record.h"
 #include "tests/unit/core_jobs_rig.h"
 
 /* ---- refusals ---- */
@@ -244,10 +245,13 @@ START_TEST(a_lease_is_not_sent_to_who_opted_out_before_it_left)
     rig_keep(rig);
     rig_commit(rig, rig->record_count);
     core_tick(rig->core, rig->now, &rig->out);
-    uint64_t lease = 0;
-    for (size_t i = 0; i < rig->out.effect_count; i++)
-        if (rig->out.effects[i].kind == EFFECT_JOB)
-            lease = rig->out.effects[i].lease;
+    uint64_t lease = 0, number = 0;
+    for (size_t i = 0; i < rig->out.effect_count; i++) {
+        if (rig->out.effects[i].kind != EFFECT_JOB)
+            continue;
+        lease = rig->out.effects[i].lease;
+        number = rig->out.effects[i].number;
+    }
     ck_assert_uint_ne(lease, 0);
     rig_keep(rig);
     ck_assert(!core_lease_suppressed(rig->core, lease, asked.recipient, rig->now, &rig->out));
@@ -264,6 +268,10 @@ START_TEST(a_lease_is_not_sent_to_who_opted_out_before_it_left)
     ck_assert_ptr_null(rig_told(rig, EFFECT_JOB, 0));
     ck_assert_uint_eq(totals(rig).suppressed_total, 1);
     ck_assert_uint_eq(rig_line(rig, 0).fresh_used, 0);
+    struct record_storage storage;
+    struct change end;
+    ck_assert(rig_last(rig, CHANGE_END, number, &storage, &end));
+    ck_assert_uint_eq(end.end.attempts, 0); /* nothing was begun */
     rig_free(&rig);
 }
 END_TEST
