@@ -390,6 +390,28 @@ START_TEST(a_conversation_that_a_requeue_begins_counts_over_a_restart_too)
 }
 END_TEST
 
+/* The record that told of it is said anew by the cleaner, for a later stretch of time. */
+START_TEST(a_conversation_that_a_requeue_begins_counts_after_its_record_was_cleaned_too)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 1, attempts_max: 3"), 1);
+    rig_worker(rig, 1, 8);
+    uint64_t number = refused_job(1);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    rig_pass(rig, 2 * BUDGET_BUCKET_MS - rig->now.wall_ms % BUDGET_BUCKET_MS - 5000);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    ck_assert_int_eq(requeue(number, 1), CODE_NONE);
+    rig_pass(rig, 10000);
+    for (size_t i = 0, count = rig->record_count; i < count; i++) {
+        if (rig->records[i].kind == CHANGE_TRY)
+            rig_clean(rig, i);
+        rig_keep(rig);
+    }
+    ck_assert_uint_eq(rig_line(rig, 0).fresh_used, 1);
+    come_back_with(1);
+    ck_assert_uint_eq(rig_line(rig, 0).fresh_used, 1);
+}
+END_TEST
+
 /* A letter is brought back while a drain fails what waited when it began. */
 static void fail_and_requeue(bool restart)
 {
@@ -470,6 +492,7 @@ int main(void)
         a_drain_does_not_fail_what_was_requeued_after_it_began,
         a_conversation_that_a_requeue_begins_counts_over_a_restart_too,
         a_requeued_job_that_begins_its_conversation_anew_counts_as_a_new_one_though_its_record_is_written_anew,
+        a_conversation_that_a_requeue_begins_counts_after_its_record_was_cleaned_too,
     };
     return run_suite("core_requeue", tests, sizeof tests / sizeof *tests);
 }
