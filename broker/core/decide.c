@@ -10,6 +10,7 @@
 #include "broker/core/move.h"
 #include "broker/core/pair.h"
 #include "broker/core/pause.h"
+#include "broker/core/settle.h"
 #include "broker/core/turns.h"
 
 static int64_t wall_of(int64_t mono_ms, struct instant now)
@@ -311,9 +312,9 @@ struct verdict decide_for(const struct core *core, const struct job *job, const 
         home = *conversation;
     else if (core->conversations_paused > 0 && pause_find(core, PAUSE_CONVERSATION, who->conversation) != 0)
         home.flags = CONVERSATION_PAUSED;
-    if (who->frees)
+    if (who->from_line == 0 && conversation != NULL && conversation_pin_ends(core, conversation, who->replaces))
         home.flags &= (uint8_t)~CONVERSATION_PINNED;
-    if (who->from_line == 0 && conversation != NULL && move_would_leave(core, conversation, now)) {
+    if (who->from_line == 0 && conversation != NULL && move_would_leave(core, conversation, who->replaces, now)) {
         home.flags &= (uint8_t)~CONVERSATION_BOUND;
     } else if (who->from_line != 0 && (home.flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == 0) {
         at = NOBODY; /* not the one that waits for any line */

@@ -37,7 +37,7 @@ struct newcomer {
     uint32_t pool;
     uint64_t conversation; /* its key */
     uint64_t from_line;    /* 0: any */
-    bool frees;            /* it replaces the last job that named the line of `conversation` */
+    uint32_t replaces;     /* the job of `conversation` that ends for it (collapse.h); NOBODY: none */
 };
 /* A job that is not there yet, as if it stood first: `conversation` may be NULL (a new one). One that lives nowhere yet
  * is pinned by it to `from_line`. */

@@ -261,14 +261,11 @@ static uint32_t accept(struct core *core, uint32_t at, const struct core_enqueue
     return slot;
 }
 
-/* Does it take the place of the last job that named the line? */
-static bool ends_pin(const struct core *core, const struct core_enqueue *job, const struct conversation *conversation)
+uint32_t enqueue_replaces(const struct core *core, const struct core_enqueue *job, const struct conversation *conversation)
 {
-    if (conversation == NULL || job->collapse == 0 || job->from_line != 0 ||
-        (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != CONVERSATION_PINNED)
-        return false;
-    uint32_t old = collapse_oldest(core, (uint32_t)(conversation - core->conversations), job->collapse);
-    return old != NOBODY && conversation_pin_ends(core, conversation, old);
+    if (conversation == NULL || job->collapse == 0)
+        return NOBODY;
+    return collapse_oldest(core, (uint32_t)(conversation - core->conversations), job->collapse);
 }
 
 /* `if_held: fail`. The reasons that count here are all the line's, the pool's or the conversation's. What is not due
@@ -283,7 +280,7 @@ static bool would_be_held(const struct core *core, const struct core_enqueue *jo
         return true;
     struct job probe = {.state = JOB_QUEUED, .class = (unsigned)job->class & 3};
     const struct newcomer who = {.pool = job->pool, .conversation = job->conversation, .from_line = job->from_line,
-                                 .frees = ends_pin(core, job, conversation)};
+                                 .replaces = enqueue_replaces(core, job, conversation)};
     enum reason reason = decide_for(core, &probe, conversation, &who, now).reason;
     return reason_holds(reason) || reason == REASON_NO_HEALTHY_LINE;
 }

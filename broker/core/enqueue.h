@@ -16,6 +16,8 @@ bool enqueue_find_twin(const struct core *core, const struct core_enqueue *job, 
 /* What depends on the state of things, in the contract's order: suppression, stickiness, first-message rules, holds,
  * room. Changes nothing, and what it has nothing against is not refused afterwards. */
 struct refusal enqueue_judge(const struct core *core, const struct core_enqueue *job, bool store_full, struct instant now);
+/* The job that ends for it (collapse.h); NOBODY: none does. */
+uint32_t enqueue_replaces(const struct core *core, const struct core_enqueue *job, const struct conversation *conversation);
 /* The conversation of a job that was judged so: made if need be, and pinned if the job says so. */
 uint32_t enqueue_house(struct core *core, const struct core_enqueue *job, struct instant now, struct effects *out);
 /* CHANGE_JOB, not marked as an event yet; with the conversation, if the job makes it a known one. */

@@ -37,16 +37,21 @@ bool move_has_doubtful(const struct core *core, uint32_t at)
     return campaign_has_doubtful(core, at);
 }
 
-static bool is_free(const struct conversation *conversation)
+static bool is_free(const struct conversation *conversation, bool named)
 {
-    bool bound = (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) == CONVERSATION_BOUND;
-    return bound && conversation->health != CHAT_CRITICAL && conversation->health != CHAT_OPTED_OUT;
+    bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
+    return bound && !named && conversation->health != CHAT_CRITICAL && conversation->health != CHAT_OPTED_OUT;
+}
+
+static bool is_named(const struct conversation *conversation)
+{
+    return (conversation->flags & CONVERSATION_PINNED) != 0;
 }
 
 bool move_may_leave(const struct core *core, uint32_t at)
 {
     const struct conversation *conversation = &core->conversations[at];
-    return is_free(conversation) && conversation_first(core, conversation) != NOBODY &&
+    return is_free(conversation, is_named(conversation)) && conversation_first(core, conversation) != NOBODY &&
            !conversation_first_is_fixed(core, conversation) && !move_has_doubtful(core, at);
 }
 
@@ -55,11 +60,14 @@ static bool lets_go(const struct core *core, const struct line *line, struct ins
     return line->moving && !gate_lets_probe(core, line, now);
 }
 
-bool move_would_leave(const struct core *core, const struct conversation *conversation, struct instant now)
+bool move_would_leave(const struct core *core, const struct conversation *conversation, uint32_t without,
+                      struct instant now)
 {
-    return is_free(conversation) && conversation_first(core, conversation) == NOBODY &&
-           !campaign_has_doubtful(core, (uint32_t)(conversation - core->conversations)) &&
-           lets_go(core, &core->lines[conversation->line], now);
+    uint32_t first = conversation_first(core, conversation);
+    bool fixed = first != without && conversation_first_is_fixed(core, conversation);
+    bool named = is_named(conversation) && !conversation_pin_ends(core, conversation, without);
+    return is_free(conversation, named) && !fixed && lets_go(core, &core->lines[conversation->line], now) &&
+           !move_has_doubtful(core, (uint32_t)(conversation - core->conversations));
 }
 
 void move_leave(struct core *core, uint32_t at, struct instant now)

@@ -18,8 +18,9 @@ bool move_is_on(const struct core *core, const struct line *line);
 bool move_may_leave(const struct core *core, uint32_t conversation);
 /* One job of it was of unknown outcome when it was requeued: that is tried on no other line. */
 bool move_has_doubtful(const struct core *core, uint32_t conversation);
-/* One with nothing to send: would it leave with a next job that names no line? */
-bool move_would_leave(const struct core *core, const struct conversation *conversation, struct instant now);
+/* Would it leave with a next job that names no line, if its job `without` (NOBODY: none) were gone then? */
+bool move_would_leave(const struct core *core, const struct conversation *conversation, uint32_t without,
+                      struct instant now);
 /* Its first job may have changed, and it is not in a ready queue: it leaves if its line lets go of all and it may. */
 void move_settle(struct core *core, uint32_t conversation, struct instant now);
 /* Leaves, whatever for. */

@@ -17,7 +17,8 @@
 static bool leaves(const struct core *core, const struct core_enqueue *job, const struct conversation *conversation,
                    struct instant now)
 {
-    return conversation != NULL && job->from_line == 0 && move_would_leave(core, conversation, now);
+    return conversation != NULL && job->from_line == 0 &&
+           move_would_leave(core, conversation, enqueue_replaces(core, job, conversation), now);
 }
 
 /* The line that it lives on, waits for, or would be placed on now. NO_LINE: none. */
@@ -70,7 +71,8 @@ static struct verdict judge_alone(const struct core *core, const struct core_enq
     const struct job probe = {.state = JOB_QUEUED,
                               .class = (unsigned)job->class & 3,
                               .zone = quiet_zone_find(core, job->zone) & ZONES_MAX};
-    const struct newcomer who = {.pool = job->pool, .conversation = job->conversation, .from_line = job->from_line};
+    const struct newcomer who = {.pool = job->pool, .conversation = job->conversation, .from_line = job->from_line,
+                                 .replaces = enqueue_replaces(core, job, conversation)};
     if (job->due_ms > now.wall_ms)
         return (struct verdict){.reason = REASON_NOT_YET_DUE, .until_ms = job->due_ms};
     struct verdict verdict = decide_for(core, &probe, conversation, &who, now);

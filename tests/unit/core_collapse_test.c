@@ -248,11 +248,42 @@ START_TEST(fail_if_held_is_judged_as_if_the_one_that_is_replaced_were_gone)
 }
 END_TEST
 
+/* What it replaces is all that keeps the conversation on its flagged line: it names that, or waits for the provider. */
+START_TEST(fail_if_held_is_judged_as_if_what_keeps_the_conversation_on_its_line_were_gone)
+{
+    for (int names = 0; names < 2; names++) {
+        begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, on_flagged: move"), 2);
+        uint64_t number = offer(1, KEY);
+        if (!names) {
+            rig_worker(rig, 1, 1);
+            ck_assert_uint_eq(next_sent(), number);
+            struct core_enqueue old = rig_job(1, CLASS_TRANSACTIONAL);
+            old.collapse = KEY;
+            rig_forget(rig);
+            number = accepted(&old);
+            struct effect job = leased();
+            answer_retry(&job, SCOPE_CONVERSATION, 60000);
+        }
+        told_service(SERVICE_FLAGGED);
+        rig_worker(rig, 1, 1);
+        ck_job(number, JOB_QUEUED, REASON_LINE_FLAGGED);
+        struct core_enqueue newer = rig_job(1, CLASS_TRANSACTIONAL);
+        newer.collapse = KEY;
+        newer.fail_if_held = true;
+        struct effect answer = rig_enqueue(rig, &newer);
+        ck_assert_int_eq(answer.code, CODE_NONE);
+        ck_job(answer.number, JOB_QUEUED, REASON_NONE);
+        ck_assert_uint_eq(next_sent(), answer.number);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         the_newer_one_takes_the_place_and_the_older_one_ends,
         fail_if_held_is_judged_as_if_the_one_that_is_replaced_were_gone,
+        fail_if_held_is_judged_as_if_what_keeps_the_conversation_on_its_line_were_gone,
         an_exported_job_takes_the_place_of_older_ones_only,
         it_keeps_the_place_through_tries_and_restarts,
         between_conversations_it_keeps_the_place_too,
