@@ -589,6 +589,34 @@ START_TEST(what_waits_behind_a_cancelled_job_that_named_a_line_belongs_to_the_po
 }
 END_TEST
 
+/* The job that names line 1 is cancelled, and nobody else ever said that they should wait for that. */
+START_TEST(what_left_and_waits_behind_a_cancelled_job_that_named_a_line_belongs_to_the_pool)
+{
+    for (int restarts = 0; restarts < 3; restarts++) {
+        begin(MOVES_CONF);
+        left_line_0(1);
+        rig_tell(rig, 1, REPUTATION_CRITICAL, rig->now.wall_ms);
+        uint64_t waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
+        pinned.from_line = RIG_LINE + 1;
+        uint64_t named = accepted(&pinned);
+        ck_assert_uint_eq(rig_view(rig, waits).line, RIG_LINE + 1);
+        cancel(named);
+        ck_assert_uint_eq(rig_view(rig, waits).line, 0);
+        if (restarts == 1)
+            rig_restart(rig, 1000);
+        rig_resume(rig, PAUSE_ALL, 0, 0);
+        rig_worker(rig, 1, 8);
+        struct effect job = leased();
+        ck_assert_uint_eq(line_of(&job), RIG_LINE + 2);
+        ck_assert(!has_chat_record(1)); /* the chat was line 0's */
+        if (restarts == 2)
+            rig_restart(rig, 1000);
+        ck_assert_uint_eq(rig_view(rig, job.number).line, RIG_LINE + 2);
+    }
+}
+END_TEST
+
 START_TEST(what_falls_due_after_the_job_that_named_a_line_belongs_to_the_pool)
 {
     begin(FREE_CONF);
@@ -801,6 +829,7 @@ int main(void)
         a_line_with_many_conversations_lets_them_go_in_slices,
         what_named_its_line_once_leaves_a_flagged_line_like_any,
         what_waits_behind_a_cancelled_job_that_named_a_line_belongs_to_the_pool,
+        what_left_and_waits_behind_a_cancelled_job_that_named_a_line_belongs_to_the_pool,
         what_falls_due_after_the_job_that_named_a_line_belongs_to_the_pool,
         what_is_to_fail_on_its_line_fails_though_it_named_none,
         a_link_is_not_sent_where_its_conversation_would_begin_with_it,

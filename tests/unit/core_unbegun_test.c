@@ -118,6 +118,28 @@ START_TEST(what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_there
 }
 END_TEST
 
+START_TEST(what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_there_whatever_ended_meanwhile)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        begin(FREE_CONF);
+        placed_on_0(1);
+        ck_assert_int_eq(move(1, 1), CODE_NONE);
+        uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL), other = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        struct effect job = leased();
+        line_1_is_at_risk();
+        core_cancel(rig->core, 1, 0, other, rig->now, &rig->out);
+        rig_keep(rig);
+        struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+        rig_answer(rig, &result);
+        if (restarts)
+            start_anew();
+        rig_pass(rig, 1000);
+        ck_job(number, JOB_QUEUED, REASON_LINE_AT_RISK);
+        ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
+    }
+}
+END_TEST
+
 /* Though the provider told no chat, and though nobody knows whether it went out. */
 START_TEST(what_was_sent_where_it_moved_lives_there_after_a_restart)
 {
@@ -251,6 +273,7 @@ int main(void)
         what_came_back_unbegun_after_a_restart_from_where_it_moved_waits_for_an_open_line,
         what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_for_that_line_after_a_restart,
         what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_there_with_what_came_meanwhile,
+        what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_there_whatever_ended_meanwhile,
         what_was_sent_where_it_moved_lives_there_after_a_restart,
         what_failed_where_it_moved_is_tried_there_again_after_a_restart,
         what_was_moved_back_to_where_it_failed_waits_for_that_line_to_be_healthy_after_a_restart,
