@@ -376,6 +376,28 @@ START_TEST(a_conversation_that_left_and_is_pinned_elsewhere_counts_on_the_line_t
 }
 END_TEST
 
+/* Line 0 wrote to them within the hour, wherever they go, and no other line did. */
+START_TEST(whom_a_line_wrote_to_counts_there_over_a_restart_though_a_job_names_another)
+{
+    begin(MOVES_CONF);
+    left_line_0(1);
+    struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
+    pinned.from_line = RIG_LINE + 1;
+    accepted(&pinned);
+    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
+    rig_restart(rig, 1000);
+    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
+    rig_resume(rig, PAUSE_ALL, 0, 0);
+    rig_worker(rig, 1, 8);
+    struct effect job = leased();
+    ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
+    ck_assert_uint_eq(rig_line(rig, 1).recipients_used, 1);
+    rig_restart(rig, 1000);
+    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
+    ck_assert_uint_eq(rig_line(rig, 1).recipients_used, 1);
+}
+END_TEST
+
 START_TEST(a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along)
 {
     begin(MOVES_CONF);
@@ -821,6 +843,7 @@ int main(void)
         a_conversation_that_left_and_was_pinned_elsewhere_belongs_to_the_pool_when_that_job_has_ended,
         a_conversation_that_left_and_is_pinned_elsewhere_counts_on_the_line_that_wrote_to_it_after_a_restart,
         a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along,
+        whom_a_line_wrote_to_counts_there_over_a_restart_though_a_job_names_another,
         a_lease_that_never_began_on_the_new_line_gives_its_budget_back_and_is_placed_again,
         conversations_of_a_line_that_is_gone_are_placed_anew,
         a_late_word_that_the_old_line_sent_it_ends_the_job_and_moves_nothing,
