@@ -7,7 +7,8 @@
 #define MARKS (sizeof((struct dedupe *)0)->hours / sizeof *((struct dedupe *)0)->hours)
 #define FORGET_MAX 4096 /* a slice */
 enum { DELIVERY_SHIFT = 1, DELIVERY_MASK = 3u << DELIVERY_SHIFT }; /* of a message: how far it got */
-enum { SECOND_LIFE = 1 }; /* its job was final when its window ended, but may have become so only just before */
+enum { SECOND_LIFE = 1 }; /* its job was final when its window ended, but may have become so only just before; or when that
+                           * was is known, and kept for */
 enum { KEEP_SHIFT = 8, LINE_SHIFT = KEEP_SHIFT };
 /* Above: of an id the hour (of Unix time) until which it is kept, 0: none; of a message 1 + its line, 0: not known. */
 #define KEEP_MASK UINT32_C(0xFFFFFF00)
@@ -111,6 +112,24 @@ void dedupe_keep(struct core *core, uint64_t id_hash, int64_t accepted_at_ms)
     known->flags = (known->flags & ~KEEP_MASK) | ((uint32_t)(until_ms / HOUR_MS) << KEEP_SHIFT & KEEP_MASK);
 }
 
+/* That its window is over is known then, so it has no second one. */
+void dedupe_restore_end(struct core *core, uint64_t id_hash, uint64_t number, int64_t ended_at_ms)
+{
+    uint32_t slot = id_hash == 0 ? 0 : index_find(&core->dedupe.index, id_hash);
+    struct remembered *known = &core->dedupe.ring[slot];
+    uint32_t until = (uint32_t)((ended_at_ms + core->dedupe_window_ms) / HOUR_MS + 1) << KEEP_SHIFT & KEEP_MASK;
+    if (slot == 0 || known->number != number || ended_at_ms <= 0 || until <= (known->flags & KEEP_MASK))
+        return;
+    known->flags = (known->flags & ~KEEP_MASK) | until | SECOND_LIFE;
+}
+
+void dedupe_live_again(struct core *core, uint64_t id_hash, uint64_t number)
+{
+    uint32_t slot = id_hash == 0 ? 0 : index_find(&core->dedupe.index, id_hash);
+    if (slot != 0 && core->dedupe.ring[slot].number == number)
+        core->dedupe.ring[slot].flags &= ~(uint32_t)SECOND_LIFE;
+}
+
 bool dedupe_remember_event(struct core *core, uint64_t event, struct instant now, struct effects *out)
 {
     if (dedupe_find(core, event) != NULL)
@@ -178,11 +197,15 @@ static void renew_or_forget(struct core *core, struct instant now)
         return;
     bool lives = job_find(core, value.number) != NOBODY;
     bool is_id = value.content_hash != 0;
-    bool kept = is_id && value.flags >> KEEP_SHIFT > (uint64_t)(now.wall_ms / HOUR_MS);
-    bool once_more = is_id && (value.flags & SECOND_LIFE) == 0;
+    bool ended = (value.flags & SECOND_LIFE) != 0;
+    int64_t hour = now.wall_ms / HOUR_MS, until = is_id ? value.flags >> KEEP_SHIFT : 0;
+    bool ahead = ended && until > hour + core->dedupe_window_ms / HOUR_MS + 1; /* the clock was, when it ended */
+    bool kept = until > hour && !ahead;
+    bool once_more = is_id && (!ended || ahead);
     if (!lives && !kept && !once_more)
         return;
-    value.flags = (value.flags & (DELIVERY_MASK | KEEP_MASK)) | (lives || kept ? 0 : SECOND_LIFE);
+    bool has_second = !lives && (ended || !kept);
+    value.flags = (value.flags & (DELIVERY_MASK | (ahead ? 0 : KEEP_MASK))) | (has_second ? SECOND_LIFE : 0);
     append(core, &value, now.wall_ms);
 }
 

@@ -13,6 +13,10 @@ void dedupe_restore(struct core *core, uint64_t id_hash, uint64_t number, uint64
 /* That id, accepted then, is made of the number of another job, whose history allows to import it: it is not forgotten while
  * that history may be there. */
 void dedupe_keep(struct core *core, uint64_t id_hash, int64_t accepted_at_ms);
+/* While replaying: the job of that id ended then. */
+void dedupe_restore_end(struct core *core, uint64_t id_hash, uint64_t number, int64_t ended_at_ms);
+/* It was requeued: its window begins with another end. */
+void dedupe_live_again(struct core *core, uint64_t id_hash, uint64_t number);
 /* False: it was known. Else it is remembered and recorded. */
 bool dedupe_remember_event(struct core *core, uint64_t event, struct instant now, struct effects *out);
 /* It is that job's, and went out on that line (NO_LINE: not known). */

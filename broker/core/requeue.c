@@ -130,6 +130,7 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
         core->jobs[slot].attempts = letter->attempts > UINT8_MAX ? UINT8_MAX : (uint8_t)letter->attempts;
     if (ask.id_hash != 0 && dedupe_find(core, ask.id_hash) == NULL)
         dedupe_remember(core, ask.id_hash, letter->number, ask.content_hash, now.wall_ms);
+    dedupe_live_again(core, ask.id_hash, letter->number);
     core->requeued[core->requeue_count++ % REQUEUED_MEMORY] = letter->number;
     enqueue_record(core, slot, &ask, letter->accepted_at_ms, now, out)->event.at_ms = now.wall_ms;
     job_record_try(core, slot, NULL, 0, 0, TOPIC_JOB_QUEUED, now, out);

@@ -33,6 +33,17 @@ static inline void restore_set_order(struct job *job, uint64_t order)
     job->right = (uint32_t)(order >> 32);
 }
 
+/* And its place among the orders, of which there are none yet, its producer's id. */
+static inline uint64_t restore_id(const struct core *core, const struct job *job)
+{
+    return core->job_orders[job_slot(core, job)];
+}
+
+static inline void restore_set_id(struct core *core, const struct job *job, uint64_t id_hash)
+{
+    core->job_orders[job_slot(core, job)] = id_hash;
+}
+
 /* restore_job.c. `past`: it counts no more, but for what is remembered of what is over. ERR_FULL: there is no room. */
 enum err restore_job(struct core *core, const struct change_job *job, bool past, uint64_t place);
 void restore_try(struct core *core, const struct change_try *try, const struct event_mark *event, bool past);

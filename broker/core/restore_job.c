@@ -72,6 +72,8 @@ static void fill_job(struct core *core, uint32_t slot, const struct change_job *
         core->next_job = job->order + 1;
     if (job->collapse != 0)
         collapse_note(core, slot, job->collapse);
+    restore_set_id(core, at, job->id_hash);
+    dedupe_live_again(core, job->id_hash, job->number);
 }
 
 /* The line that its producer named, and the chat. */
@@ -255,4 +257,5 @@ void restore_end(struct core *core, const struct change_end *end, uint64_t seq, 
         lease_forget_restored(core, job->parent, job->number);
     job->state = end->state & 0xF;
     job->parent = 0;
+    dedupe_restore_end(core, restore_id(core, job), end->number, at_ms);
 }

@@ -444,7 +444,7 @@ struct core {
     uint64_t jobs_max;
 
     struct job *jobs;
-    uint64_t *job_orders; /* of those jobs that are JOB_ORDERED */
+    uint64_t *job_orders; /* of those jobs that are JOB_ORDERED; while replaying, see restore.h */
     struct collapse *collapse; /* beside the jobs */
     struct index by_collapse;
     uint32_t jobs_used, jobs_free; /* first never used slot; chain of free ones */

@@ -176,6 +176,65 @@ START_TEST(an_id_is_forgotten_after_a_window_of_weeks_too)
 }
 END_TEST
 
+/* Its record lies in the journal for as long as nothing cleans it there. */
+START_TEST(an_id_that_was_forgotten_is_not_remembered_again_by_a_restart)
+{
+    struct rig_options options = {.conf = "accounts:\n  default: {api_key_file: key}\n"
+                                          "store: {dedupe_window_h: 2}\n"};
+    struct play *play = play_new(&options);
+    struct rig *rig = play->rig;
+    struct core_enqueue weekly = with_id(100, 55, 66), long_lived = with_id(101, 56, 66);
+    uint64_t waits = rig_enqueue(rig, &long_lived).number;
+    ck_assert_int_eq(cancel(rig, rig_enqueue(rig, &weekly).number), CODE_NONE);
+    play_for(play, 10 * HOUR);
+    ck_assert_int_eq(cancel(rig, waits), CODE_NONE);
+    play_for(play, HOUR);
+    rig_restart(rig, 1000);
+    rig_tick(rig);
+    ck_assert(rig_enqueue(rig, &long_lived).duplicate); /* it has ended an hour ago */
+    struct effect again = rig_enqueue(rig, &weekly);
+    ck_assert_int_eq(again.code, CODE_NONE);
+    ck_assert(!again.duplicate);
+    play_for(play, 5 * HOUR);
+    ck_assert(rig_enqueue(rig, &weekly).duplicate); /* that one waits */
+    ck_assert(!rig_enqueue(rig, &long_lived).duplicate);
+    play_free(&play);
+}
+END_TEST
+
+/* It lives again from the requeue on, and its window begins when that life has ended: however long the one before has, and
+ * with a start before or after. */
+START_TEST(the_id_of_a_requeued_job_is_remembered_for_its_window_after_its_last_end)
+{
+    for (int starts = 0; starts < 3; starts++) {
+        struct rig_options options = {.conf = "accounts:\n  default: {api_key_file: key}\n"
+                                              "store: {dedupe_window_h: 4}\n"};
+        struct play *play = play_new(&options);
+        struct rig *rig = play->rig;
+        struct core_enqueue job = with_id(100, 55, 66);
+        uint64_t number = rig_enqueue(rig, &job).number;
+        ck_assert_int_eq(cancel(rig, number), CODE_NONE);
+        play_for(play, starts == 0 ? 7 * HOUR : 3 * HOUR);
+        if (starts == 1)
+            rig_restart(rig, 1000);
+        const struct core_requeue letter = {.number = number, .mark = core_requeue_mark(rig->core), .job = job};
+        ck_assert_int_eq(core_requeue(rig->core, &letter, false, rig->now, &rig->out), CODE_NONE);
+        rig_keep(rig);
+        if (starts == 2)
+            rig_restart(rig, 1000);
+        play_for(play, HOUR / 2);
+        ck_assert_int_eq(cancel(rig, number), CODE_NONE);
+        for (int quarters = 0; quarters < 15; quarters++) {
+            play_for(play, HOUR / 4);
+            struct effect again = rig_enqueue(rig, &job);
+            ck_assert(again.duplicate);
+            ck_assert_uint_eq(again.number, number);
+        }
+        play_free(&play);
+    }
+}
+END_TEST
+
 /* The job that it was exported from says `cancelled` as long as its history is there, so whoever imports it again then must
  * be told that it was, however short the window is and whatever starts in between. */
 START_TEST(the_id_of_an_import_is_remembered_while_the_history_of_the_exported_job_is_there)
@@ -437,6 +496,8 @@ int main(void)
     tcase_add_test(tcase, an_id_is_remembered_for_its_window_after_the_jobs_end);
     tcase_add_test(tcase, an_id_that_is_used_again_after_its_window_is_the_later_jobs_after_a_restart);
     tcase_add_test(tcase, an_id_is_forgotten_after_a_window_of_weeks_too);
+    tcase_add_test(tcase, an_id_that_was_forgotten_is_not_remembered_again_by_a_restart);
+    tcase_add_test(tcase, the_id_of_a_requeued_job_is_remembered_for_its_window_after_its_last_end);
     tcase_add_test(tcase, the_id_of_an_import_is_remembered_while_the_history_of_the_exported_job_is_there);
     tcase_add_test(tcase, a_job_that_is_past_its_expiry_is_accepted_and_expired);
     tcase_add_test(tcase, no_job_is_leased_at_or_after_its_expiry_and_each_ends_once);
