@@ -140,6 +140,30 @@ START_TEST(what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_there
 }
 END_TEST
 
+/* Its job was tried on line 0 before a person moved it away, and back: the chat is lost all the same. */
+START_TEST(what_was_tried_where_a_person_moved_it_back_waits_for_that_line_after_a_restart)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        begin(FREE_CONF);
+        placed_on_0(1);
+        uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        struct effect job = leased();
+        answer_retry(&job, SCOPE_JOB, 1000);
+        ck_assert_int_eq(move(1, 1), CODE_NONE);
+        ck_assert_int_eq(move(1, 0), CODE_NONE);
+        rig_tell(rig, 0, REPUTATION_AT_RISK, rig->now.wall_ms);
+        if (restarts) {
+            rig_restart(rig, 1000);
+            rig_tell(rig, 0, REPUTATION_AT_RISK, rig->now.wall_ms);
+            rig_worker(rig, 1, 8);
+        }
+        rig_pass(rig, 5000);
+        ck_job(number, JOB_QUEUED, REASON_LINE_AT_RISK);
+        ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE);
+    }
+}
+END_TEST
+
 /* Though the provider told no chat, and though nobody knows whether it went out. */
 START_TEST(what_was_sent_where_it_moved_lives_there_after_a_restart)
 {
@@ -274,6 +298,7 @@ int main(void)
         what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_for_that_line_after_a_restart,
         what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_there_with_what_came_meanwhile,
         what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_there_whatever_ended_meanwhile,
+        what_was_tried_where_a_person_moved_it_back_waits_for_that_line_after_a_restart,
         what_was_sent_where_it_moved_lives_there_after_a_restart,
         what_failed_where_it_moved_is_tried_there_again_after_a_restart,
         what_was_moved_back_to_where_it_failed_waits_for_that_line_to_be_healthy_after_a_restart,
