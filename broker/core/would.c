@@ -10,6 +10,7 @@
 #include "broker/core/pause.h"
 #include "broker/core/placement.h"
 #include "broker/core/quiet.h"
+#include "broker/core/settle.h"
 
 #define BEFORE_MAX 64u
 
@@ -25,8 +26,10 @@ static bool leaves(const struct core *core, const struct core_enqueue *job, cons
 static uint32_t line_of(const struct core *core, const struct core_enqueue *job, const struct conversation *conversation,
                         struct instant now)
 {
-    bool placed = conversation != NULL && (conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED)) != 0;
-    if (placed && !leaves(core, job, conversation, now))
+    unsigned flags = conversation == NULL ? 0 : conversation->flags & (CONVERSATION_BOUND | CONVERSATION_PINNED);
+    bool freed = flags == CONVERSATION_PINNED && job->from_line == 0 &&
+                 conversation_pin_ends(core, conversation, enqueue_replaces(core, job, conversation));
+    if (flags != 0 && !freed && !leaves(core, job, conversation, now))
         return conversation->line;
     return job->from_line != 0 ? line_find(core, job->from_line) : NO_LINE;
 }
@@ -40,10 +43,11 @@ static bool is_known(const struct core_enqueue *job, const struct conversation *
 }
 
 /* How many would go before it in its conversation, and the first of them; those of a paused campaign step out of the
- * way. */
-static uint32_t count_before(const struct core *core, const struct conversation *conversation, unsigned class,
-                             uint32_t *front)
+ * way, and the one that it replaces ends. */
+static uint32_t count_before(const struct core *core, const struct core_enqueue *ask,
+                             const struct conversation *conversation, uint32_t *front)
 {
+    uint32_t replaced = enqueue_replaces(core, ask, conversation);
     uint32_t first = conversation == NULL ? NOBODY : conversation_first(core, conversation);
     uint32_t count = 0;
     if (first == NOBODY)
@@ -52,8 +56,8 @@ static uint32_t count_before(const struct core *core, const struct conversation 
     for (unsigned looked = 0; looked < BEFORE_MAX; looked++) {
         const struct job *job = &core->jobs[slot];
         bool fixed = slot == first && conversation_fixes(job);
-        bool yields = campaign_sets_aside(core, job);
-        bool goes_before = !job_state_is_final(job->state) && !yields && (fixed || job->class <= class);
+        bool yields = campaign_sets_aside(core, job) || slot == replaced;
+        bool goes_before = !job_state_is_final(job->state) && !yields && (fixed || job->class <= ask->class);
         if (goes_before && count++ == 0)
             *front = slot;
         slot = job->next;
@@ -96,7 +100,7 @@ static void foresee(const struct core *core, const struct core_enqueue *job, con
         .conversation = conversation == NULL ? NOBODY : (uint32_t)(conversation - core->conversations),
         .class = job->class,
         .zone = quiet_zone_find(core, job->zone),
-        .before = count_before(core, conversation, job->class, &front),
+        .before = count_before(core, job, conversation, &front),
         .fresh = !known,
         .rested = conversation == NULL || !recipient_is_spent(core, conversation, now),
         .alone = alone.reason,

@@ -1,4 +1,5 @@
 /* core_collapse_test.c — a newer job with the same collapse key takes the place of the one that waits. */
+#include "broker/core/core_forecast.h"
 #include "tests/unit/core_suite.h"
 
 #define FAST_CONF POLICY_CONF("pace_per_min: 0, daily_messages: 0, new_conversations_per_day: 0, pair_per_min: 0")
@@ -278,12 +279,34 @@ START_TEST(fail_if_held_is_judged_as_if_what_keeps_the_conversation_on_its_line_
 }
 END_TEST
 
+/* Neither the line that only the one that ends for it names is its own, nor does that one go before it. */
+START_TEST(a_rehearsal_says_what_becomes_of_a_job_that_takes_a_place)
+{
+    begin_fast();
+    struct core_enqueue old = rig_job(1, CLASS_TRANSACTIONAL);
+    old.from_line = RIG_LINE;
+    old.collapse = KEY;
+    accepted(&old);
+    core_cordon(rig->core, 82, RIG_LINE, true, rig->now, &rig->out);
+    rig_keep(rig);
+    struct core_enqueue newer = rig_job(1, CLASS_TRANSACTIONAL);
+    newer.collapse = KEY;
+    struct core_would would;
+    core_would_enqueue(rig->core, &newer, false, rig->now, &would);
+    ck_assert_int_eq(would.effect.code, CODE_NONE);
+    struct effect answer = rig_enqueue(rig, &newer);
+    ck_assert_uint_eq(would.effect.line, answer.line);
+    ck_assert_str_eq(reason_name(would.effect.reason), reason_name(answer.reason));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         the_newer_one_takes_the_place_and_the_older_one_ends,
         fail_if_held_is_judged_as_if_the_one_that_is_replaced_were_gone,
         fail_if_held_is_judged_as_if_what_keeps_the_conversation_on_its_line_were_gone,
+        a_rehearsal_says_what_becomes_of_a_job_that_takes_a_place,
         an_exported_job_takes_the_place_of_older_ones_only,
         it_keeps_the_place_through_tries_and_restarts,
         between_conversations_it_keeps_the_place_too,
