@@ -221,7 +221,7 @@ static void settle_told(struct core *core, uint32_t slot, struct told told, stru
 static void go_on(struct core *core, uint32_t slot, struct told told, int http_status, int64_t code, struct instant now,
                   struct effects *out)
 {
-    if (told.sent && may_have_gone_out(&core->jobs[slot])) {
+    if (told.sent) {
         settle_told(core, slot, told, (struct span){0}, now, out);
         return;
     }
@@ -363,15 +363,14 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
                                 .result = result->result,
                                 .provider_code = result->code};
     struct told told = lease->told;
-    bool was_sent = told.sent && tried_before(&core->jobs[slot]); /* the one before this one, that is */
-    if (was_sent)
+    if (told.sent)
         come_back(core, slot, EV_RETRY);
     else
         core->jobs[slot].flags &= (uint8_t)~JOB_UNSETTLED;
     ending.line = core->lines[line].known.number; /* it was tried there, wherever its conversation goes now */
     undo(core, lease, conversation, now);
     lease_close(core, lease, false);
-    if (was_sent)
+    if (told.sent)
         settle_told(core, slot, told, (struct span){0}, now, out);
     else
         job_end(core, slot, &ending, now, out);
@@ -410,16 +409,16 @@ bool core_lease_suppressed(struct core *core, uint64_t id, uint64_t recipient, s
 }
 
 /* Were the job over now, the next one of its conversation would go out beside the request that may be under way (promise
- * P2). What was told is kept with the lease, over a restart too, for that one may come back unbegun. */
+ * P2). What was told is kept with the lease, over a restart too, for that one may come back unbegun. A first try will tell
+ * by itself. */
 static void tell_lease(struct core *core, uint32_t slot, struct told told, struct instant now, struct effects *out)
 {
     struct lease *lease = &core->leases[core->jobs[slot].left];
-    if (lease->told.sent)
+    if (lease->told.sent || !tried_before(&core->jobs[slot]))
         return;
     lease->told = told;
     job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
-    if (tried_before(&core->jobs[slot])) /* else it can only be this try, which has begun */
-        lease_revoke(core, lease, now, out);
+    lease_revoke(core, lease, now, out);
 }
 
 /* A RESULT for a lease that is over: if it says `sent`, that is believed whatever came later. */

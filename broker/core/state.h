@@ -277,8 +277,8 @@ struct account {
     struct tries tries;
 };
 
-struct told { /* of a job, while a try of it is out */
-    bool sent;             /* it was, by an earlier try or by this one */
+struct told { /* of a job, while another try of it than the first is out */
+    bool sent;             /* it was, by one of them */
     uint32_t line;         /* there; NO_LINE: not known, or not any more */
     uint64_t message_hash; /* likewise; 0 */
 };

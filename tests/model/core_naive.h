@@ -33,7 +33,7 @@ struct naive_job {
     unsigned life; /* how often it was requeued */
     bool probes_account;
     bool has_link, has_zone;
-    bool told_sent; /* while it is leased: then it ends so, whatever becomes of a try that is not its first */
+    bool told_sent; /* while another try than its first is out: it ends so, whatever becomes of that one */
     bool restored; /* its lease is from before a restart, which does not know that it opened the conversation */
     uint8_t key[KEY_RANDOM_BYTES];
 };

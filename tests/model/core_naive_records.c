@@ -243,9 +243,7 @@ static void show_back(const struct showing *s, struct naive_job *job, const stru
     }
     if (counted)
         confirm_flag(s, grant);
-    REFUSE_UNLESS(!job->told_sent || (job->attempts == 0 && !job->unsettled), "P4: job %llu goes on though it was told sent",
-                  ull(job->number));
-    job->told_sent = false;
+    REFUSE_UNLESS(!job->told_sent, "P4: job %llu goes on though it was told sent", ull(job->number));
     job->lease = 0;
     job->due_ms = change->due_ms;
     job->holds_all = change->wide && change->due_ms != 0;
@@ -291,7 +289,8 @@ static void show_try(const struct showing *s, const struct change_try *change)
         job->due_ms = 0;
         job->order = ++s->naive->orders;
     } else { /* said anew: for the cleaner, or because a cancel was asked for, or it was told to be sent */
-        bool told = job->told_sent || (job->place == NAIVE_LEASED && (s->asked->echoed == job->number || says_late_sent(s, job)));
+        bool again = job->place == NAIVE_LEASED && (job->attempts > 1 || job->unsettled);
+        bool told = job->told_sent || (again && (s->asked->echoed == job->number || says_late_sent(s, job)));
         REFUSE_UNLESS(change->told_sent == told, "job %llu: told to be sent %d", ull(job->number), change->told_sent);
         if (told && says_late_sent(s, job) && grant_of(s, s->asked->result_lease)->line == job->line)
             know_chat(&s->naive->conversations[job->conversation]);
@@ -313,7 +312,6 @@ static void check_end(const struct showing *s, const struct naive_job *job, cons
     bool sent = (s->asked->result_lease != 0 && grant_of(s, s->asked->result_lease)->number == job->number &&
                  result->outcome == OUTCOME_SENT) ||
                 s->asked->echoed == job->number || s->asked->settled == job->number || job->told_sent;
-    bool knows_better = job->told_sent && (job->attempts > 1 || job->unsettled);
     bool surely_unsent = job->place != NAIVE_LEASED || (answered && result->outcome != OUTCOME_SENT) ||
                          !s->truth->begun(s->truth->world, job->lease);
     bool ok = false;
@@ -350,7 +348,7 @@ static void check_end(const struct showing *s, const struct naive_job *job, cons
     case JOB_STATE_COUNT:
         break;
     }
-    REFUSE_UNLESS(ok && (change->state == JOB_SENT || !knows_better), "job %llu ends as %s without a cause", ull(job->number),
+    REFUSE_UNLESS(ok && (change->state == JOB_SENT || !job->told_sent), "job %llu ends as %s without a cause", ull(job->number),
                   job_state_name((enum job_state)change->state));
     bool never = change->state == JOB_EXPIRED || change->state == JOB_CANCELLED ||
                  (change->state == JOB_SUPPRESSED && !answered);
