@@ -130,6 +130,7 @@ struct change_try {
     int64_t out_ms;
     int64_t expires_told; /* 1 + when the job expires, 1: never; 0, in older records: as its own record says */
     uint8_t placed_told;  /* leased: 1, or 2 if it placed its conversation; 0, in older records: not told */
+    int64_t before_ms;    /* leased: when its conversation was written to before that, -1: never; 0: not told */
 };
 
 struct change_end {

@@ -225,6 +225,8 @@ void job_record_try(struct core *core, uint32_t slot, const struct lease *lease,
         change->try.instance = lease->instance;
         change->try.placed_told = lease->placed ? 2 : 1;
         change->try.told_sent = lease->told.sent;
+        if (lease->out != 0)
+            change->try.before_ms = lease->last_out == 0 ? -1 : moment_ms(lease->last_out);
     }
     if (topic != TOPIC_NONE)
         change_mark(core, change, topic, now);

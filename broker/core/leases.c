@@ -163,7 +163,7 @@ void lease_close(struct core *core, struct lease *lease, bool remembered)
         free_slot(core, lease);
 }
 
-void lease_restore(struct core *core, const struct change_try *try, uint32_t line)
+void lease_restore(struct core *core, const struct change_try *try, int64_t out_ms, uint32_t line)
 {
     uint32_t slot = (uint32_t)(try->lease & LEASE_SLOT_MAX);
     if (slot == NOBODY || slot > core->limits.leases_max)
@@ -182,6 +182,10 @@ void lease_restore(struct core *core, const struct change_try *try, uint32_t lin
     lease->placed = try->placed_told == 2;
     lease->bucket = try->bucket;
     lease->told = (struct told){.sent = try->told_sent, .line = NO_LINE};
+    if (try->before_ms != 0) {
+        lease->out = moment_of(out_ms);
+        lease->last_out = try->before_ms < 0 ? 0 : moment_of(try->before_ms);
+    }
     if (slot > core->leases_used)
         core->leases_used = slot;
 }

@@ -10,7 +10,7 @@ struct lease *lease_find(const struct core *core, uint64_t id); /* NULL: over an
 /* The lease is over: its worker's slot is free again. `remembered`: a late `sent` must still find its job. */
 void lease_close(struct core *core, struct lease *lease, bool remembered);
 /* A lease as a restart finds it: its worker is unknown until its instance says READY. */
-void lease_restore(struct core *core, const struct change_try *try, uint32_t line);
+void lease_restore(struct core *core, const struct change_try *try, int64_t out_ms, uint32_t line);
 /* The job is leased no longer, as far as has been replayed: its lease goes, another's that has its slot since stays. */
 void lease_forget_restored(struct core *core, uint32_t slot, uint64_t number);
 /* It had lapsed, or its outcome was unknown: kept, in case that its worker comes back and says that it was sent. */

@@ -113,7 +113,7 @@ static void undo_message(struct core *core, const struct lease *lease, uint32_t 
     struct line *line = &core->lines[lease->line];
     budget_add(&line->known.messages, now.wall_ms, -1, lease->bucket);
     budget_add(&line->known.out, now.wall_ms, -1, lease->bucket);
-    if (!lease->restored && conversation->last_out == lease->out) { /* else an import knows better */
+    if (lease->out != 0 && conversation->last_out == lease->out) { /* else an import knows better */
         pair_return(core, at);
         recipient_set_out(core, conversation, lease->last_out);
     }

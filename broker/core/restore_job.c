@@ -144,6 +144,19 @@ static int64_t bucket_now(struct core *core, int64_t bucket, const struct event_
     return core->tries_ms > 0 && bucket > latest + BUDGET_BUCKETS ? latest : bucket;
 }
 
+/* What the job was leased for surely made nothing: its conversation was not written to then. */
+static void restore_undone(struct core *core, const struct job *job)
+{
+    struct conversation *conversation = &core->conversations[job->conversation];
+    if (!lease_is_restored(core, job->parent, job->number))
+        return;
+    const struct lease *lease = &core->leases[job->parent];
+    if (lease->out == 0 || conversation->last_out != lease->out)
+        return;
+    pair_return(core, job->conversation);
+    conversation->last_out = lease->last_out & 0x3FFFFFFF;
+}
+
 /* Which line a conversation lives on follows in the end from those of its jobs that were tried (restore_finish.c): here
  * each only remembers its own (`next`: 1 + line), for it may not be the last word. */
 void restore_try(struct core *core, const struct change_try *try, const struct event_mark *event, bool past)
@@ -172,7 +185,10 @@ void restore_try(struct core *core, const struct change_try *try, const struct e
         restore_out(core, job->conversation, out_ms);
     if (past || job == NULL || job_state_is_final(job->state))
         return;
-    if (job->state == JOB_LEASED && try->state != JOB_LEASED && try->unsettled)
+    bool back = job->state == JOB_LEASED && try->state != JOB_LEASED;
+    if (back && !try->unsettled)
+        restore_undone(core, job);
+    if (back && try->unsettled)
         lease_lapse_restored(core, job->parent, job->number);
     else if (job->state == JOB_LEASED)
         lease_forget_restored(core, job->parent, job->number);
@@ -192,7 +208,7 @@ void restore_try(struct core *core, const struct change_try *try, const struct e
         job_set_expires(job, try->expires_told - 1);
     restore_set_order(job, try->order);
     if (job->state == JOB_LEASED && line != NO_LINE) {
-        lease_restore(core, try, line);
+        lease_restore(core, try, out_ms, line);
         job->parent = (uint32_t)(try->lease & LEASE_SLOT_MAX);
     }
 }
@@ -253,6 +269,9 @@ void restore_end(struct core *core, const struct change_end *end, uint64_t seq, 
     }
     if (end->life < job->life) /* requeued since */
         return;
+    bool out = end->state == JOB_SENT || end->code == CODE_OUTCOME_UNKNOWN;
+    if (job->state == JOB_LEASED && !out)
+        restore_undone(core, job);
     if (job->state == JOB_LEASED)
         lease_forget_restored(core, job->parent, job->number);
     job->state = end->state & 0xF;

@@ -295,11 +295,11 @@ struct lease {
     bool over;        /* lapsed, but a late `sent` would still be believed */
     bool revoked;
     bool probe_line, probe_account, placed;
-    bool restored; /* by a restart: what was before it is not known */
+    bool restored; /* by a restart */
     bool placed_told; /* restored: whether it placed its conversation is known */
     struct told told;
     uint32_t free_next;
-    uint32_t out, last_out; /* moments: its own; its conversation's before it */
+    uint32_t out, last_out; /* moments: its own (0: what was before it is not known); its conversation's before it */
     int64_t bucket;      /* that its budgets were debited in */
 };
 

@@ -88,6 +88,7 @@ static void walk_try(struct cursor *cursor, struct change_try *try)
     FIELD(try->bucket_out);
     SIGNED(try->out_ms);       /* from version 3 on */
     SIGNED(try->expires_told); /* from version 6 on */
+    SIGNED(try->before_ms);    /* from version 8 on */
 }
 
 static void walk_end(struct cursor *cursor, struct change_end *end)

@@ -536,6 +536,37 @@ START_TEST(a_wait_goes_on_after_a_restart_and_ends_when_it_would_have)
 }
 END_TEST
 
+/* Nobody was written to by a try that never began, whether it came back before the start or after it. */
+START_TEST(what_never_began_makes_no_wait_longer_after_a_restart)
+{
+    enum { BEFORE, AFTER, AFTER_AND_CLEANED, KINDS };
+    for (int kind = 0; kind < KINDS; kind++) {
+        begin_quick(POLICY_CONF(QUICK));
+        goes(next(1, CLASS_CAMPAIGN), 1, 1);
+        int64_t out_ms = last_out_ms(1);
+        uint64_t number = next(1, CLASS_CAMPAIGN);
+        later(DAY_MS + 2000);
+        ck_job(number, JOB_LEASED, REASON_NONE);
+        struct effect job = last_job();
+        rig_pause(rig, PAUSE_ALL, 0, 0);
+        struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+        if (kind == BEFORE)
+            rig_answer(rig, &result);
+        size_t count = kind == AFTER_AND_CLEANED ? rig->record_count : 0;
+        for (size_t i = 0; i < count; i++) {
+            rig_clean(rig, i);
+            rig_keep(rig);
+        }
+        rig_restart(rig, 1000);
+        rig_worker(rig, 1, 8); /* it names no lease */
+        ck_assert_int_eq(last_out_ms(1), out_ms);
+        rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+        rig_resume(rig, PAUSE_ALL, 0, 0);
+        goes(number, 1, 3000);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -561,6 +592,7 @@ int main(void)
         a_restart_remembers_an_answer,
         what_only_ends_of_jobs_tell_is_recorded_before_those_are_dropped,
         what_the_cleaner_says_anew_makes_no_message_younger,
+        what_never_began_makes_no_wait_longer_after_a_restart,
         a_wait_goes_on_after_a_restart_and_ends_when_it_would_have,
     };
     return run_suite("core_chat", tests, sizeof tests / sizeof *tests);

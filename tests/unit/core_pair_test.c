@@ -154,20 +154,40 @@ START_TEST(after_a_restart_the_last_minute_is_known)
 }
 END_TEST
 
-/* A restart cannot know whether the lease's message counts, and the conversation is not begun: its pin is all it has. */
-START_TEST(a_pinned_one_whose_try_never_began_says_that_it_waits_for_the_pair)
+START_TEST(a_try_that_never_began_spends_nothing_of_the_pair_after_a_restart)
 {
     struct play *play = play_pair(PAIR "1");
     struct rig *rig = play->rig;
-    struct core_enqueue ask = rig_job(100, CLASS_TRANSACTIONAL);
-    ask.from_line = RIG_LINE;
-    uint64_t number = rig_enqueue(rig, &ask).number;
+    uint64_t number = rig_send(rig, 100, CLASS_TRANSACTIONAL);
     rig_worker(rig, 1, 8);
     rig_tick(rig);
     ck_assert_uint_eq(rig_told(rig, EFFECT_JOB, 0)->number, number);
     rig_restart(rig, 1000);
-    rig_worker(rig, 1, 8); /* names no lease */
     rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_forget(rig);
+    rig_worker(rig, 1, 8); /* names no lease */
+    rig_tick(rig);
+    ck_assert_uint_eq(rig_job_told(rig).number, number);
+    play_free(&play);
+}
+END_TEST
+
+/* It is new where it was moved to, and its pin is all that it has; but it was written to within the minute. */
+START_TEST(one_that_was_moved_says_that_it_waits_for_the_pair)
+{
+    struct play *play = play_pair(PAIR "1");
+    struct rig *rig = play->rig;
+    rig_poll_all(rig, 2, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+    rig_send(rig, 100, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    struct effect job = rig_job_told(rig);
+    rig_sent(rig, &job);
+    for (uint64_t line = RIG_LINE; line <= RIG_LINE + 1; line++) /* to the one where it is not */
+        core_move(rig->core, 9, 100, line, rig->now, &rig->out);
+    rig_keep(rig);
+    uint64_t number = rig_send(rig, 100, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
     struct job_view view = rig_view(rig, number);
     ck_assert_int_eq(view.state, JOB_QUEUED);
     ck_assert_int_eq(view.reason, REASON_BUDGET_PAIR);
@@ -247,7 +267,8 @@ int main(void)
     tcase_add_test(tcase, what_surely_made_nothing_does_not_count);
     tcase_add_test(tcase, no_minute_holds_more_over_any_history_with_restarts);
     tcase_add_test(tcase, after_a_restart_the_last_minute_is_known);
-    tcase_add_test(tcase, a_pinned_one_whose_try_never_began_says_that_it_waits_for_the_pair);
+    tcase_add_test(tcase, a_try_that_never_began_spends_nothing_of_the_pair_after_a_restart);
+    tcase_add_test(tcase, one_that_was_moved_says_that_it_waits_for_the_pair);
     tcase_add_test(tcase, who_is_new_owes_nothing_of_what_was_sent_to_somebody_who_is_forgotten);
     tcase_add_test(tcase, where_the_table_is_full_the_rest_send_once_a_minute);
     suite_add_tcase(suite, tcase);

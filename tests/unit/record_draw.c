@@ -159,6 +159,7 @@ static struct change_try draw_try(void)
                                .bucket_new = (uint16_t)number(),
                                .bucket_out = (uint16_t)number(),
                                .placed_told = record_draw() % 3,
+                               .before_ms = any(),
                                .out_ms = any(),
                                .expires_told = any()};
 }
