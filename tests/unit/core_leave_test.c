@@ -463,6 +463,30 @@ START_TEST(conversations_of_a_line_that_is_gone_are_placed_anew)
 }
 END_TEST
 
+/* Where it goes it would be the first message of a chat. At home it is none, and a line that takes it back knows the chat. */
+START_TEST(a_link_of_a_conversation_that_left_is_sent_on_no_other_line)
+{
+    for (uint32_t to = 0; to <= 1; to++) {
+        begin(MOVES_CONF_OF("new_conversations_per_day: 0, ramp_percent: [100], ramp_step_ms: 1000"));
+        placed_on_0(1);
+        rig_pause(rig, PAUSE_ALL, 0, 0);
+        struct core_enqueue link = rig_job(1, CLASS_TRANSACTIONAL);
+        link.has_link = true;
+        uint64_t number = accepted(&link);
+        told_service(SERVICE_FLAGGED);
+        rig_tick(rig);
+        ck_assert_uint_eq(rig_view(rig, number).line, 0);
+        if (to == 0)
+            told_service(SERVICE_ACTIVE);
+        cordon_all_but(to, true);
+        rig_resume(rig, PAUSE_ALL, 0, 0);
+        rig_pass(rig, 5000);
+        ck_assert_int_eq(rig_view(rig, number).state, to == 0 ? JOB_LEASED : JOB_NONE);
+        ck_assert_int_eq(end_of(number).code, to == 0 ? CODE_NONE : CODE_NOT_ALLOWED);
+    }
+}
+END_TEST
+
 START_TEST(a_late_word_that_the_old_line_sent_it_ends_the_job_and_moves_nothing)
 {
     begin(MOVES_CONF);
@@ -846,6 +870,7 @@ int main(void)
         whom_a_line_wrote_to_counts_there_over_a_restart_though_a_job_names_another,
         a_lease_that_never_began_on_the_new_line_gives_its_budget_back_and_is_placed_again,
         conversations_of_a_line_that_is_gone_are_placed_anew,
+        a_link_of_a_conversation_that_left_is_sent_on_no_other_line,
         a_late_word_that_the_old_line_sent_it_ends_the_job_and_moves_nothing,
         a_late_result_of_the_old_line_ends_the_job_and_leaves_its_chat_where_it_is,
         the_probe_of_a_flag_set_by_an_error_goes_before_the_conversation_leaves,
