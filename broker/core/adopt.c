@@ -105,7 +105,10 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
     else
         conversation_find_begun(core, at);
     conversation_unpin(core, at, now); /* an operator's word that it is to begin there has come true */
+    unsigned known = CONVERSATION_RECORDED | CONVERSATION_CHAT;
+    bool keeps = adopt->chat_hash == 0 && (conversation->flags & known) == known; /* it is back where that chat is */
     struct conversation_news news = {.chat_hash = adopt->chat_hash,
+                                     .keep_chat = keeps,
                                      .chat_id = adopt->chat_id,
                                      .recipients = adopt->recipients,
                                      .forgotten_chat = lost_chat && adopt->chat_hash == 0};
