@@ -99,6 +99,8 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
 {
     struct conversation *conversation = &core->conversations[at];
     bool lost_chat = move_in(core, at, line, now, out);
+    if (lost_chat && adopt->chat_hash == 0) /* a record that tells no chat leaves the one before it standing */
+        move_record(core, at, now, out);
     take_past(core, at, line, adopt, now);
     if (adopt->chat_hash != 0)
         conversation_set_chat(core, at, adopt->chat_hash);
@@ -110,8 +112,7 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
     struct conversation_news news = {.chat_hash = adopt->chat_hash,
                                      .keep_chat = keeps,
                                      .chat_id = adopt->chat_id,
-                                     .recipients = adopt->recipients,
-                                     .forgotten_chat = lost_chat && adopt->chat_hash == 0};
+                                     .recipients = adopt->recipients};
     conversation_record(core, at, &news, now, out);
     if (conversation->health == CHAT_OPTED_OUT)
         purge_begin(core, at, now, out);

@@ -417,6 +417,26 @@ START_TEST(a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_al
 }
 END_TEST
 
+/* Whoever takes it over says that there is a chat, if not which. */
+START_TEST(a_conversation_that_left_and_is_taken_over_elsewhere_has_begun_there_over_a_restart)
+{
+    begin(MOVES_CONF);
+    left_line_0(1);
+    struct core_adopt adopt = {.token = 81,
+                               .conversation = 1,
+                               .pool = 0,
+                               .line = RIG_LINE + 1,
+                               .recipients = {"[\"+14155550101\"]", 16}};
+    core_adopt(rig->core, &adopt, false, rig->now, &rig->out);
+    rig_keep(rig);
+    come_back();
+    struct core_enqueue link = rig_job(1, CLASS_REPLY);
+    link.has_link = true;
+    ck_assert_int_eq(rig_enqueue(rig, &link).code, CODE_NONE);
+    ck_assert(!has_chat_record(1));
+}
+END_TEST
+
 START_TEST(a_conversation_that_left_and_is_taken_over_where_it_was_keeps_its_chat)
 {
     begin(MOVES_CONF);
@@ -883,6 +903,7 @@ int main(void)
         a_conversation_that_left_and_is_pinned_elsewhere_counts_on_the_line_that_wrote_to_it_after_a_restart,
         a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along,
         whom_a_line_wrote_to_counts_there_over_a_restart_though_a_job_names_another,
+        a_conversation_that_left_and_is_taken_over_elsewhere_has_begun_there_over_a_restart,
         a_conversation_that_left_and_is_taken_over_where_it_was_keeps_its_chat,
         a_lease_that_never_began_on_the_new_line_gives_its_budget_back_and_is_placed_again,
         conversations_of_a_line_that_is_gone_are_placed_anew,
