@@ -106,7 +106,6 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
         conversation_set_chat(core, at, adopt->chat_hash);
     else
         conversation_find_begun(core, at);
-    conversation_unpin(core, at, now); /* an operator's word that it is to begin there has come true */
     unsigned known = CONVERSATION_RECORDED | CONVERSATION_CHAT;
     bool keeps = adopt->chat_hash == 0 && (conversation->flags & known) == known; /* it is back where that chat is */
     struct conversation_news news = {.chat_hash = adopt->chat_hash,
@@ -114,6 +113,7 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
                                      .chat_id = adopt->chat_id,
                                      .recipients = adopt->recipients};
     conversation_record(core, at, &news, now, out);
+    conversation_loosen(core, at, now); /* an operator's word that it is to begin there has come true */
     if (conversation->health == CHAT_OPTED_OUT)
         purge_begin(core, at, now, out);
     else if (conversation->health == CHAT_CRITICAL)

@@ -183,7 +183,7 @@ static uint32_t put_back(struct core *core, uint32_t slot, struct instant now)
             turns_withdraw(core, job->conversation, first);
         cost += conversation_return(core, conversation, slot);
     }
-    conversation_unpin(core, job->conversation, now);
+    conversation_loosen(core, job->conversation, now);
     conversation_settle(core, job->conversation, now);
     return cost;
 }

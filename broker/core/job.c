@@ -339,6 +339,6 @@ void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, 
         core->conversations[was].scheduled -= scheduled;
         job_free(core, slot);
     }
-    conversation_unpin(core, was, now);
+    conversation_loosen(core, was, now);
     conversation_settle(core, was, now); /* also when it had just lost the first place to another */
 }

@@ -217,7 +217,7 @@ bool conversation_pin_ends(const struct core *core, const struct conversation *c
            core->orders[conversation->line].change.drain != DRAIN_FAIL;
 }
 
-void conversation_unpin(struct core *core, uint32_t at, struct instant now)
+static void unpin(struct core *core, uint32_t at, struct instant now)
 {
     struct conversation *conversation = &core->conversations[at];
     uint32_t line = conversation->line;
@@ -236,6 +236,45 @@ void conversation_unpin(struct core *core, uint32_t at, struct instant now)
     else
         conversation->line = NO_LINE;
     turns_touch_line(core, line, now);
+}
+
+/* One of its jobs has a second try to come, which goes out on the first one's line (promise P4), or may have been sent. Of
+ * what is not in its list nobody knows. */
+static bool may_be_tried(const struct core *core, const struct conversation *conversation)
+{
+    uint32_t first = conversation_first(core, conversation);
+    uint32_t slot = first;
+    if (conversation->scheduled > 0)
+        return true;
+    while (slot != NOBODY) {
+        const struct job *job = &core->jobs[slot];
+        bool tried = job->attempts > 0 || job->state == JOB_LEASED || (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
+        if (tried && !job_state_is_final(job->state))
+            return true;
+        slot = job->next == first ? NOBODY : job->next;
+    }
+    return false;
+}
+
+/* One that moved there, and lives there only for the sake of such a job (move.h). */
+static void leave_unbegun(struct core *core, uint32_t at, struct instant now)
+{
+    const struct conversation *conversation = &core->conversations[at];
+    uint32_t line = conversation->line;
+    uint32_t first = conversation_first(core, conversation);
+    bool lives = (conversation->flags & CONVERSATION_BOUND) != 0;
+    if (!lives || !conversation_is_unbegun(conversation) || may_be_tried(core, conversation))
+        return;
+    if (first != NOBODY)
+        turns_withdraw(core, at, first);
+    conversation_unbind(core, at);
+    turns_touch_line(core, line, now);
+}
+
+void conversation_loosen(struct core *core, uint32_t at, struct instant now)
+{
+    leave_unbegun(core, at, now);
+    unpin(core, at, now);
 }
 
 /* ---- what waits by rules that have changed ---- */
@@ -257,7 +296,7 @@ void conversations_reconsider_slice(struct core *core, struct instant now)
         const struct conversation *conversation = &core->conversations[core->reconsider_at];
         if (conversation->key == 0 || conversation->tail == NOBODY)
             continue;
-        conversation_unpin(core, core->reconsider_at, now); /* a drain may have kept its pin (conversation_pin_ends()) */
+        conversation_loosen(core, core->reconsider_at, now); /* a drain may have kept its pin (conversation_pin_ends()) */
         conversation_settle(core, core->reconsider_at, now);
     }
     if (core->reconsider_left > 0)

@@ -289,6 +289,40 @@ START_TEST(what_an_import_found_meanwhile_where_it_moved_lives_there_though_the_
 }
 END_TEST
 
+/* ---- nobody is left for whose vain try it would have to stay ---- */
+
+static void try_in_vain(const struct effect *job)
+{
+    struct core_result result = rig_result(job, OUTCOME_RETRY);
+    result.retry_after_ms = 600000;
+    rig_answer(rig, &result);
+}
+
+static void cancel(uint64_t number)
+{
+    core_cancel(rig->core, 9, 0, number, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+START_TEST(what_moved_and_never_began_lives_nowhere_once_what_was_tried_there_has_ended)
+{
+    for (int later = 0; later < 2; later++) {
+        struct effect job = moved_to_1(1);
+        try_in_vain(&job);
+        uint64_t waits = later ? 0 : rig_send(rig, 1, CLASS_TRANSACTIONAL); /* or it comes when that is over */
+        ck_assert_uint_eq(rig_line(rig, 1).recipients_used, 1);
+        line_1_is_at_risk();
+        cancel(job.number);
+        if (later)
+            waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        rig_pass(rig, 1000);
+        ck_job(waits, JOB_QUEUED, REASON_NO_HEALTHY_LINE);
+        start_anew();
+        ck_placed_anew(waits);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -304,6 +338,7 @@ int main(void)
         what_was_moved_back_to_where_it_failed_waits_for_that_line_to_be_healthy_after_a_restart,
         what_failed_on_the_old_line_and_never_began_where_it_moved_is_placed_anew_after_a_restart,
         what_an_import_found_meanwhile_where_it_moved_lives_there_though_the_try_never_began,
+        what_moved_and_never_began_lives_nowhere_once_what_was_tried_there_has_ended,
     };
     return run_suite("core_unbegun", tests, sizeof tests / sizeof *tests);
 }
