@@ -319,6 +319,23 @@ START_TEST(what_moved_and_never_began_lives_nowhere_once_what_was_tried_there_ha
         ck_job(waits, JOB_QUEUED, REASON_NO_HEALTHY_LINE);
         start_anew();
         ck_placed_anew(waits);
+}
+END_TEST
+
+/* It lives there for the sake of that try, and when its job has ended for nobody's: what comes later begins like any. */
+START_TEST(what_failed_where_it_moved_and_was_cancelled_leaves_nothing_there)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        struct effect job = moved_to_1(1);
+        answer_retry(&job, SCOPE_JOB, 600000);
+        core_cancel(rig->core, 1, 0, job.number, rig->now, &rig->out);
+        rig_keep(rig);
+        line_1_is_at_risk();
+        if (restarts > 0)
+            start_anew();
+        uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        rig_pass(rig, 1000);
+        ck_placed_anew(number);
     }
 }
 END_TEST
@@ -335,6 +352,7 @@ int main(void)
         what_was_tried_where_a_person_moved_it_back_waits_for_that_line_after_a_restart,
         what_was_sent_where_it_moved_lives_there_after_a_restart,
         what_failed_where_it_moved_is_tried_there_again_after_a_restart,
+        what_failed_where_it_moved_and_was_cancelled_leaves_nothing_there,
         what_was_moved_back_to_where_it_failed_waits_for_that_line_to_be_healthy_after_a_restart,
         what_failed_on_the_old_line_and_never_began_where_it_moved_is_placed_anew_after_a_restart,
         what_an_import_found_meanwhile_where_it_moved_lives_there_though_the_try_never_began,
