@@ -137,7 +137,7 @@ static void find_pinned(struct core *core)
     }
 }
 
-/* What it waited for has ended: see conversation_unpin(). */
+/* What it waited for has ended: see conversation_loosen(). */
 static void find_unpinned(struct core *core)
 {
     for (uint32_t at = 1; at <= core->conversations_used; at++) {

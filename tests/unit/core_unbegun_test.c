@@ -319,6 +319,7 @@ START_TEST(what_moved_and_never_began_lives_nowhere_once_what_was_tried_there_ha
         ck_job(waits, JOB_QUEUED, REASON_NO_HEALTHY_LINE);
         start_anew();
         ck_placed_anew(waits);
+    }
 }
 END_TEST
 
