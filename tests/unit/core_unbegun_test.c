@@ -341,6 +341,41 @@ START_TEST(what_failed_where_it_moved_and_was_cancelled_leaves_nothing_there)
 }
 END_TEST
 
+/* Nor does it keep there what waited behind it, and was never tried: not where it moved, and not where it was new. */
+START_TEST(what_waits_behind_one_that_failed_and_ended_is_placed_anew)
+{
+    for (int kind = 0; kind < 8; kind++) {
+        bool moved = (kind & 1) != 0, refused = (kind & 2) != 0, restarts = (kind & 4) != 0;
+        struct effect job;
+        if (moved) {
+            job = moved_to_1(1);
+        } else {
+            begin(MOVES_CONF_OF("new_conversations_per_day: 50"));
+            job = leased_on(1, 1);
+            cordon_all_but(1, true);
+        }
+        answer_retry(&job, SCOPE_JOB, refused ? 1000 : 600000);
+        uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        rig_forget(rig);
+        if (refused) {
+            rig_pass(rig, 1000);
+            job = rig_job_told(rig);
+            struct core_result result = rig_result(&job, OUTCOME_REJECTED);
+            line_1_is_at_risk();
+            rig_answer(rig, &result);
+        } else {
+            line_1_is_at_risk();
+            core_cancel(rig->core, 1, 0, job.number, rig->now, &rig->out);
+            rig_keep(rig);
+        }
+        if (restarts)
+            start_anew();
+        rig_pass(rig, 1000);
+        ck_placed_anew(number);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -354,6 +389,7 @@ int main(void)
         what_was_sent_where_it_moved_lives_there_after_a_restart,
         what_failed_where_it_moved_is_tried_there_again_after_a_restart,
         what_failed_where_it_moved_and_was_cancelled_leaves_nothing_there,
+        what_waits_behind_one_that_failed_and_ended_is_placed_anew,
         what_was_moved_back_to_where_it_failed_waits_for_that_line_to_be_healthy_after_a_restart,
         what_failed_on_the_old_line_and_never_began_where_it_moved_is_placed_anew_after_a_restart,
         what_an_import_found_meanwhile_where_it_moved_lives_there_though_the_try_never_began,
