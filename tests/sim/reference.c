@@ -242,9 +242,12 @@ void reference_done(struct frame lease)
     struct entry *entry = entry_of(given->job);
     bool matters = is_current(given) && given == given_last(given->job);
     if (given->heard == HEARD_SENT && !given->forgotten) {
-        over(given->job, "its RESULT sent was answered DONE");
+        entry->is_sent = true;
         looks_sent(given->job);
-    } else if (matters && given->heard == HEARD_RETURNED && given->cancelled && !given->unsettled)
+    }
+    if (entry->is_sent && given_last(given->job)->done)
+        over(given->job, "its RESULT sent was answered DONE, and so was that of the try behind it, if any");
+    else if (matters && given->heard == HEARD_RETURNED && given->cancelled && !given->unsettled)
         over(given->job, "its CANCEL was answered, then it was returned");
     else if (matters && given->heard == HEARD_UNKNOWN)
         entry->is_unknown = true;

@@ -35,6 +35,7 @@ struct entry {
     bool may_be_told;     /* a webhook that knows its message has come */
     bool may_have_failed; /* a RESULT that may have ended it, or an outcome that others may have settled */
     bool is_unknown;      /* a try of it surely had an unknown outcome */
+    bool is_sent;         /* so a RESULT that was answered: it is over when no later try is out */
     unsigned failures;    /* tries that surely failed */
 };
 
