@@ -44,7 +44,7 @@ void lease_hand_over(struct core *core, struct lease *lease, uint32_t worker);
 /* The number of its account's name, whether that is in the configuration or not; 0: its line was never heard of. */
 uint16_t lease_account_name(const struct core *core, const struct lease *lease);
 
-/* ---- what became of it: outcome.c ---- */
+/* ---- what became of it: outcome.c, outcome_told.c ---- */
 /* Never begun: the job goes back to the head of its conversation, and no attempt is counted. */
 void outcome_returned(struct core *core, struct lease *lease, struct instant now, struct effects *out);
 /* Nobody knows what became of it. */

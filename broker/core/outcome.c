@@ -1,7 +1,5 @@
 /* outcome.c — what a result does to its job, conversation, line and account (PROTOCOL, Workers, Result; DESIGN traps
  * 10 and 12: sent, not sent, unknown). */
-#include "broker/core/backup.h"
-#include "broker/core/campaign.h"
 #include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
@@ -12,6 +10,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/line.h"
 #include "broker/core/move.h"
+#include "broker/core/outcome.h"
 #include "broker/core/pair.h"
 #include "broker/core/purge.h"
 #include "broker/core/replied.h"
@@ -40,8 +39,7 @@ static void come_back(struct core *core, uint32_t slot, enum job_event event)
         conversation_unfix(core, &core->conversations[job->conversation]);
 }
 
-/* What a probe of the account says is account_answer()'s to judge. */
-static void finish_probes(struct core *core, const struct lease *lease, bool begun, struct instant now)
+void outcome_finish_probes(struct core *core, const struct lease *lease, bool begun, struct instant now)
 {
     if (lease->probe_account)
         core->accounts[lease->account].probing = false;
@@ -74,9 +72,8 @@ static bool begins(struct core *core, uint32_t at)
     return first;
 }
 
-/* Its message is in a chat on the line where its conversation lives. True: that was news, and is recorded. */
-static bool learn_chat(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
-                       struct effects *out)
+bool outcome_learn_chat(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
+                        struct effects *out)
 {
     uint32_t at = core->jobs[slot].conversation;
     const struct conversation *conversation = &core->conversations[at];
@@ -90,15 +87,15 @@ static bool learn_chat(struct core *core, uint32_t slot, const struct core_resul
     return true;
 }
 
-static void sent(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
-                 struct effects *out)
+void outcome_sent(struct core *core, uint32_t slot, const struct core_result *result, struct instant now,
+                  struct effects *out)
 {
     struct job *job = job_at(core, slot);
     uint32_t at = job->conversation;
     struct conversation *conversation = &core->conversations[at];
     chat_count_out(conversation);
     replied_count_out(core, slot, now);
-    if (!learn_chat(core, slot, result, now, out))
+    if (!outcome_learn_chat(core, slot, result, now, out))
         chat_fall_behind(core, at, now);
     if (result->message_hash != 0)
         dedupe_remember_message(core, result->message_hash, job->number, conversation_line_of(conversation), now.wall_ms);
@@ -202,27 +199,11 @@ bool outcome_bar(struct core *core, uint32_t slot, uint32_t line, struct instant
     return true;
 }
 
-/* May a try of it have gone out, even if its answer said that it failed, or if it was one that a restored backup does not
- * know? */
-static bool may_have_gone_out(const struct job *job)
-{
-    return job->attempts > 0 || (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
-}
-
-static void settle_told(struct core *core, uint32_t slot, struct told told, struct span result, struct instant now,
-                        struct effects *out)
-{
-    const struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result,
-                                        .message_hash = told.message_hash};
-    outcome_believe_sent(core, slot, told.line, &settled, now, out);
-}
-
-/* Waiting again: over by what was told or asked meanwhile, or remembered as it now is and back in line. */
-static void go_on(struct core *core, uint32_t slot, struct told told, int http_status, int64_t code, struct instant now,
-                  struct effects *out)
+void outcome_go_on(struct core *core, uint32_t slot, struct told told, int http_status, int64_t code, struct instant now,
+                   struct effects *out)
 {
     if (told.sent) {
-        settle_told(core, slot, told, (struct span){0}, now, out);
+        outcome_settle_told(core, slot, told, (struct span){0}, now, out);
         return;
     }
     if (outcome_withdraw(core, slot, now, out))
@@ -246,13 +227,13 @@ void outcome_returned(struct core *core, struct lease *lease, struct instant now
     struct job *job = job_at(core, slot);
     struct told told = lease->told;
     take_back_attempt(job);
-    finish_probes(core, lease, false, now);
+    outcome_finish_probes(core, lease, false, now);
     if (lease->probe_account)
         account_touch_lines(core, lease->account, now); /* another may go instead */
     come_back(core, slot, EV_RETURNED);
     undo(core, lease, job->conversation, now);
     lease_close(core, lease, false);
-    go_on(core, slot, told, 0, 0, now, out);
+    outcome_go_on(core, slot, told, 0, 0, now, out);
     turns_touch_line(core, line, now);
 }
 
@@ -264,14 +245,14 @@ void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, 
     assert(slot != NOBODY && core->jobs[slot].state == JOB_LEASED);
     core->totals.lapsed_total++;
     note_try(core, lease, true, now);
-    finish_probes(core, lease, true, now);
+    outcome_finish_probes(core, lease, true, now);
     if (lease->probe_account)
         account_answer(core, lease->account, core->jobs[slot].conversation, true, true, now, out);
     core->jobs[slot].flags |= JOB_UNSETTLED;
     come_back(core, slot, EV_LAPSE);
     effect_alert(out, ALERT_LEASE_LAPSED, core->lines[line].known.number, lease->account);
     lease_close(core, lease, true);
-    go_on(core, slot, told, 0, 0, now, out);
+    outcome_go_on(core, slot, told, 0, 0, now, out);
     turns_touch_line(core, line, now);
 }
 
@@ -318,7 +299,7 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     bool made_nothing = !told.sent; /* else one of its tries made the message: what that spent stays spent */
     if (made_nothing && ends_unsent(core, job, gives_up, now))
         undo(core, lease, job->conversation, now);
-    else if (made_nothing && !unsettled) /* its conversation stays, with its debit: a second try has the first one's line (promise P4) */
+    else if (made_nothing && !unsettled) /* its conversation stays, with its debit: a second try has its line (promise P4) */
         undo_message(core, lease, job->conversation, now);
     lease_close(core, lease, false);
     if (result->forget_chat && (core->conversations[job->conversation].flags & CONVERSATION_BOUND) != 0) {
@@ -339,14 +320,8 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
         line->limited_until_ms = now.mono_ms + wait;
     if (result->scope == SCOPE_ACCOUNT)
         account_limit(core, account, wait, now);
-    go_on(core, slot, told, result->http_status, result->code, now, out);
+    outcome_go_on(core, slot, told, result->http_status, result->code, now, out);
     turns_touch_line(core, line_at, now);
-}
-
-/* Of one that is leased: may an earlier try have gone out? */
-static bool tried_before(const struct job *job)
-{
-    return job->attempts > 1 || (job->flags & JOB_UNSETTLED) != 0;
 }
 
 static void rejected(struct core *core, struct lease *lease, uint32_t slot, const struct core_result *result,
@@ -371,7 +346,7 @@ static void rejected(struct core *core, struct lease *lease, uint32_t slot, cons
     undo(core, lease, conversation, now);
     lease_close(core, lease, false);
     if (told.sent)
-        settle_told(core, slot, told, (struct span){0}, now, out);
+        outcome_settle_told(core, slot, told, (struct span){0}, now, out);
     else
         job_end(core, slot, &ending, now, out);
     if (suppresses && result->recipient != 0) { /* a group is never suppressed as a whole */
@@ -398,7 +373,7 @@ bool core_lease_suppressed(struct core *core, uint64_t id, uint64_t recipient, s
         return false;
     struct job_ending ending = {.event = EV_SUPPRESS, .code = CODE_OPTED_OUT};
     take_back_attempt(&core->jobs[slot]);
-    finish_probes(core, lease, false, now);
+    outcome_finish_probes(core, lease, false, now);
     if (lease->probe_account)
         account_touch_lines(core, lease->account, now);
     undo(core, lease, core->jobs[slot].conversation, now);
@@ -406,127 +381,6 @@ bool core_lease_suppressed(struct core *core, uint64_t id, uint64_t recipient, s
     job_end(core, slot, &ending, now, out);
     turns_touch_line(core, line, now);
     return true;
-}
-
-/* Were the job over now, the next one of its conversation would go out beside the request that may be under way (promise
- * P2). What was told is kept with the lease, over a restart too, for that one may come back unbegun. A first try will tell
- * by itself. */
-static void tell_lease(struct core *core, uint32_t slot, struct told told, struct instant now, struct effects *out)
-{
-    struct lease *lease = &core->leases[core->jobs[slot].left];
-    if (lease->told.sent || !tried_before(&core->jobs[slot]))
-        return;
-    lease->told = told;
-    job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
-    lease_revoke(core, lease, now, out);
-}
-
-/* A RESULT for a lease that is over: if it says `sent`, that is believed whatever came later. */
-static void late_result(struct core *core, struct lease *lease, const struct core_result *result, struct instant now,
-                        struct effects *out)
-{
-    uint32_t slot = job_find(core, lease->number);
-    if (slot == NOBODY || result->outcome != OUTCOME_SENT || result->malformed)
-        return;
-    if (core->jobs[slot].state != JOB_LEASED) {
-        outcome_believe_sent(core, slot, lease->line, result, now, out);
-        return;
-    }
-    const struct lease *current = &core->leases[core->jobs[slot].left];
-    if (current->line == lease->line)
-        learn_chat(core, slot, result, now, out);
-    tell_lease(core, slot, (struct told){.sent = true, .line = lease->line, .message_hash = result->message_hash}, now, out);
-}
-
-/* Another try is under way: its own RESULT will find the job ended. */
-static void close_current(struct core *core, struct lease *current, struct instant now, struct effects *out)
-{
-    finish_probes(core, current, false, now);
-    if (current->probe_account)
-        account_touch_lines(core, current->account, now);
-    if (current->sent)
-        lease_revoke(core, current, now, out);
-    lease_close(core, current, false);
-}
-
-void outcome_believe_sent(struct core *core, uint32_t slot, uint32_t where, const struct core_result *result,
-                          struct instant now, struct effects *out)
-{
-    struct job *job = job_at(core, slot);
-    struct conversation *conversation = &core->conversations[job->conversation];
-    bool elsewhere = where != NO_LINE && conversation->line != where;
-    if (job->state == JOB_LEASED)
-        close_current(core, &core->leases[job->left], now, out);
-    bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
-    bool named = (conversation->flags & CONVERSATION_PINNED) != 0 && (job->flags & JOB_PINNED) != 0;
-    if (elsewhere || (!bound && !named)) {
-        /* Its conversation has left the line where that was: what it did there says nothing of where it will live. */
-        const struct job_ending ending = {.event = EV_SENT,
-                                          .result = result->result,
-                                          .message_hash = result->message_hash,
-                                          .line = where == NO_LINE ? 0 : core->lines[where].known.number};
-        job_end(core, slot, &ending, now, out);
-        return;
-    }
-    if (!bound) /* it names its line, and can only have been sent there */
-        move_home(core, job->conversation, conversation->line, now, out);
-    uint32_t line = conversation->line;
-    core->lines[line].sent_total++;
-    recipient_set_out(core, conversation, moment_of(now.wall_ms)); /* a failed try may have set it back */
-    sent(core, slot, result, now, out);
-    turns_touch_line(core, line, now);
-}
-
-void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, uint64_t message_hash,
-                          struct instant now, struct effects *out)
-{
-    const struct job *job = &core->jobs[slot];
-    const struct told told = {.sent = true, .line = NO_LINE, .message_hash = message_hash};
-    if (job->state == JOB_LEASED)
-        tell_lease(core, slot, told, now, out);
-    else if (job->state == JOB_QUEUED && may_have_gone_out(job))
-        settle_told(core, slot, told, result, now, out);
-}
-
-/* A person says that no try of it went out: it waits like any job, on its line and with its key all the same. */
-static void settled_unsent(struct core *core, uint32_t slot, struct instant now, struct effects *out)
-{
-    struct job *job = job_at(core, slot);
-    bool fixed = (job->flags & JOB_UNSETTLED) != 0; /* a doubtful one waits in its place already */
-    if (backup_holds(job)) {
-        job_set_due(job, 0);
-        job_timer(core, slot);
-    }
-    campaign_forget_doubt(core, slot);
-    job->flags &= (uint8_t)~(JOB_UNSETTLED | JOB_DOUBTFUL);
-    if (job->state == JOB_LEASED) { /* the try under way tells by itself, if it has begun */
-        struct lease *lease = &core->leases[job->left];
-        job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
-        lease_revoke_if_barred(core, lease, now, out); /* an unknown outcome withstood that, and nothing does now */
-        return;
-    }
-    if (fixed) {
-        turns_withdraw(core, job->conversation, slot);
-        if (!conversation_fixes(job))
-            conversation_unfix(core, &core->conversations[job->conversation]);
-    }
-    go_on(core, slot, (struct told){.sent = false}, 0, 0, now, out);
-}
-
-void core_settle(struct core *core, uint64_t token, uint64_t number, bool was_sent, struct span result,
-                 struct instant now, struct effects *out)
-{
-    uint32_t slot = job_find(core, number);
-    if (slot == NOBODY || (core->jobs[slot].flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) == 0) {
-        effect_answer(out, token, slot == NOBODY ? CODE_NOT_FOUND : CODE_NOT_ALLOWED);
-        return;
-    }
-    const struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result};
-    if (was_sent)
-        outcome_believe_sent(core, slot, NO_LINE, &settled, now, out);
-    else
-        settled_unsent(core, slot, now, out);
-    effect_answer(out, token, CODE_NONE);
 }
 
 static void current_result(struct core *core, struct lease *lease, const struct core_result *result,
@@ -539,7 +393,7 @@ static void current_result(struct core *core, struct lease *lease, const struct 
         note_try(core, lease, result->malformed || result->outcome == OUTCOME_RETRY, now);
     if (result->malformed) {
         struct core_result unknown = {.outcome = OUTCOME_RETRY, .unknown = true, .retry_after_ms = -1};
-        finish_probes(core, lease, true, now);
+        outcome_finish_probes(core, lease, true, now);
         if (lease->probe_account)
             account_answer(core, lease->account, core->jobs[slot].conversation, true, true, now, out);
         retry(core, lease, slot, &unknown, now, out);
@@ -552,7 +406,7 @@ static void current_result(struct core *core, struct lease *lease, const struct 
     bool trouble = result->outcome == OUTCOME_RETRY && (result->http_status >= 500 || result->http_status == 0) &&
                    !result->line_flagged;
     bool probe_line = lease->probe_line;
-    finish_probes(core, lease, true, now);
+    outcome_finish_probes(core, lease, true, now);
     account_answer(core, lease->account, core->jobs[slot].conversation, trouble, lease->probe_account, now, out);
     if (result->outcome != OUTCOME_RETRY || result->scope == SCOPE_JOB || result->scope == SCOPE_LINE)
         drain_count_try(core, line, result->outcome != OUTCOME_SENT, now, out);
@@ -561,7 +415,7 @@ static void current_result(struct core *core, struct lease *lease, const struct 
     if (result->outcome == OUTCOME_SENT) {
         lease_close(core, lease, false);
         core->lines[line].sent_total++;
-        sent(core, slot, result, now, out);
+        outcome_sent(core, slot, result, now, out);
         if (probe_line)
             flag_lift(core, line, now, out);
         turns_touch_line(core, line, now);
@@ -589,7 +443,7 @@ void core_worker_result(struct core *core, const struct core_result *result, str
     if (lease != NULL && !lease->over)
         current_result(core, lease, result, now, out);
     else if (lease != NULL)
-        late_result(core, lease, result, now, out);
+        outcome_late_result(core, lease, result, now, out);
     struct effect *effect = effect_add(out, EFFECT_DONE);
     effect->peer = result->peer;
     effect->lease = result->lease;
