@@ -113,7 +113,7 @@ static void take_over(struct core *core, const struct core_adopt *adopt, uint32_
                                      .chat_id = adopt->chat_id,
                                      .recipients = adopt->recipients};
     conversation_record(core, at, &news, now, out);
-    conversation_loosen(core, at, now); /* an operator's word that it is to begin there has come true */
+    conversation_unpin(core, at, now); /* an operator's word that it is to begin there has come true */
     if (conversation->health == CHAT_OPTED_OUT)
         purge_begin(core, at, now, out);
     else if (conversation->health == CHAT_CRITICAL)

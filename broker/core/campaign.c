@@ -24,14 +24,14 @@ static uint64_t conversation_of(const void *jobs, uint32_t slot)
     return ((const struct job *)jobs)[slot].conversation;
 }
 
-static uint32_t *doubt_next_of(void *jobs, uint32_t slot)
+static uint32_t *tried_next_of(void *jobs, uint32_t slot)
 {
     return &((struct job *)jobs)[slot].parent;
 }
 
-void index_doubts(struct core *core, uint32_t *heads, uint32_t heads_max)
+void index_tried(struct core *core, uint32_t *heads, uint32_t heads_max)
 {
-    index_init(&core->by_doubt, heads, heads_max, core->jobs, conversation_of, doubt_next_of);
+    index_init(&core->by_tried, heads, heads_max, core->jobs, conversation_of, tried_next_of);
 }
 
 void index_campaigns(struct core *core, uint32_t *heads, uint32_t heads_max)
@@ -102,20 +102,39 @@ void campaign_pause(struct core *core, uint32_t slot, int delta)
     core->returning = slot;
 }
 
-/* ---- those of unknown outcome ---- */
+/* ---- those that were tried, or may have been sent ---- */
+
+uint32_t campaign_tried(const struct core *core, uint32_t conversation)
+{
+    return index_find(&core->by_tried, conversation);
+}
+
+uint32_t campaign_tried_next(const struct core *core, uint32_t conversation, uint32_t slot)
+{
+    return index_find_next(&core->by_tried, conversation, slot);
+}
 
 bool campaign_has_doubtful(const struct core *core, uint32_t conversation)
 {
-    return index_find(&core->by_doubt, conversation) != NOBODY;
+    uint32_t slot = campaign_tried(core, conversation);
+    while (slot != NOBODY && (core->jobs[slot].flags & JOB_DOUBTFUL) == 0)
+        slot = campaign_tried_next(core, conversation, slot);
+    return slot != NOBODY;
+}
+
+static void forget_tried(struct core *core, uint32_t slot)
+{
+    struct job *job = job_at(core, slot);
+    if ((job->flags & JOB_YIELDED) == 0 || !job_was_tried(job) || job_is_listed(job))
+        return;
+    index_remove(&core->by_tried, slot);
+    job->parent = NOBODY;
 }
 
 void campaign_forget_doubt(struct core *core, uint32_t slot)
 {
-    struct job *job = job_at(core, slot);
-    if ((job->flags & JOB_YIELDED) == 0 || (job->flags & JOB_DOUBTFUL) == 0 || job_is_listed(job))
-        return;
-    index_remove(&core->by_doubt, slot);
-    job->parent = NOBODY;
+    if (core->jobs[slot].attempts == 0)
+        forget_tried(core, slot);
 }
 
 /* ---- the list ---- */
@@ -131,8 +150,8 @@ void campaign_yield(struct core *core, uint32_t slot)
     if (!conversation_fixes(job)) {
         conversation_shift(core, conversation);
         conversation->scheduled++;
-        if ((job->flags & JOB_DOUBTFUL) != 0)
-            index_insert(&core->by_doubt, slot);
+        if (job_was_tried(job))
+            index_insert(&core->by_tried, slot);
     }
     job->flags |= JOB_YIELDED;
     backlog_add(core, slot);
@@ -159,7 +178,7 @@ void campaign_leave(struct core *core, uint32_t slot)
     else
         campaign->yielded_last = job->left;
     job->left = job->right = NOBODY;
-    campaign_forget_doubt(core, slot);
+    forget_tried(core, slot);
     backlog_remove(core, slot);
     job->flags &= (uint8_t)~JOB_YIELDED;
     backlog_add(core, slot);
@@ -183,7 +202,7 @@ static uint32_t put_back(struct core *core, uint32_t slot, struct instant now)
             turns_withdraw(core, job->conversation, first);
         cost += conversation_return(core, conversation, slot);
     }
-    conversation_loosen(core, job->conversation, now);
+    conversation_unpin(core, job->conversation, now);
     conversation_settle(core, job->conversation, now);
     return cost;
 }

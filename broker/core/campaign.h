@@ -16,7 +16,7 @@ uint32_t campaign_get(struct core *core, uint16_t pool, uint16_t name);
 bool campaign_has_room(const struct core *core, uint16_t pool, uint16_t name);
 uint32_t campaign_of(const struct core *core, const struct job *job);
 void index_campaigns(struct core *core, uint32_t *heads, uint32_t heads_max);
-void index_doubts(struct core *core, uint32_t *heads, uint32_t heads_max);
+void index_tried(struct core *core, uint32_t *heads, uint32_t heads_max);
 
 /* Its campaign is paused, or has not come to it yet since it was resumed. */
 bool campaign_holds(const struct core *core, const struct job *job);
@@ -28,9 +28,12 @@ void campaign_pause(struct core *core, uint32_t campaign, int delta);
 void campaign_yield(struct core *core, uint32_t job);
 /* Out of the list: it ended, or goes on. */
 void campaign_leave(struct core *core, uint32_t job);
-/* Did a job of the conversation step aside that may have been sent (JOB_DOUBTFUL)? */
+/* The first job of the conversation that stepped aside and was tried, or may have been sent, and the next; NOBODY. */
+uint32_t campaign_tried(const struct core *core, uint32_t conversation);
+uint32_t campaign_tried_next(const struct core *core, uint32_t conversation, uint32_t job);
+/* Did one step aside that may have been sent (JOB_DOUBTFUL)? */
 bool campaign_has_doubtful(const struct core *core, uint32_t conversation);
-/* If it is one of those, it is none from now on: its outcome is known, or it comes back. Before its flags say so. */
+/* If it is one of those, it is none from now on: its outcome is known. Before its flags say so. */
 void campaign_forget_doubt(struct core *core, uint32_t job);
 /* Jobs of campaigns that go on take their places again: one bounded slice. */
 void campaigns_return(struct core *core, struct instant now);

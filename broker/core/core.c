@@ -136,7 +136,7 @@ static void take_indexes(struct core *core, struct taker *taker)
     uint32_t *by_pair = take(taker, heads_for(PAIRS_MAX), sizeof *by_pair);
     uint32_t *by_collapse = take(taker, jobs, sizeof *by_collapse);
     uint32_t *by_campaign = take(taker, names, sizeof *by_campaign);
-    uint32_t *by_doubt = take(taker, jobs, sizeof *by_doubt);
+    uint32_t *by_tried = take(taker, jobs, sizeof *by_tried);
     uint32_t pauses = heads_for(core->limits.pauses_max);
     uint32_t *by_pause = take(taker, pauses, sizeof *by_pause);
     if (taker->failed)
@@ -150,7 +150,7 @@ static void take_indexes(struct core *core, struct taker *taker)
     index_revived(core, by_revived, jobs);
     index_collapse(core, by_collapse, jobs);
     index_campaigns(core, by_campaign, names);
-    index_doubts(core, by_doubt, jobs);
+    index_tried(core, by_tried, jobs);
     index_pauses(core, by_pause, pauses);
 }
 

@@ -183,7 +183,7 @@ static void insert(struct core *core, uint32_t slot, struct instant now)
         conversation_insert(core, conversation, slot, false);
     backlog_add(core, slot);
     flow_note(core, slot, now);
-    conversation_loosen(core, at, now); /* the last that was in no list may be now */
+    conversation_unpin(core, at, now); /* the last that was in no list may be now */
     conversation_settle(core, at, now);
 }
 

@@ -147,6 +147,11 @@ bool job_is_waiting(const struct job *job)
     return job->state == JOB_QUEUED || job->state == JOB_SCHEDULED;
 }
 
+bool job_was_tried(const struct job *job)
+{
+    return job->attempts > 0 || job->state == JOB_LEASED || (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
+}
+
 bool job_is_listed(const struct job *job)
 {
     return job->next != NOBODY;
@@ -324,6 +329,7 @@ void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, 
 {
     struct job *job = &core->jobs[slot];
     bool scheduled = job->state == JOB_SCHEDULED;
+    bool tried = job_was_tried(job);
     if ((job->flags & JOB_YIELDED) != 0)
         campaign_leave(core, slot);
     collapse_remove(core, slot);
@@ -339,6 +345,9 @@ void job_end(struct core *core, uint32_t slot, const struct job_ending *ending, 
         core->conversations[was].scheduled -= scheduled;
         job_free(core, slot);
     }
-    conversation_loosen(core, was, now);
+    if (tried) /* looks at all that waits there: what was not is no reason to */
+        conversation_loosen(core, was, now);
+    else
+        conversation_unpin(core, was, now);
     conversation_settle(core, was, now); /* also when it had just lost the first place to another */
 }

@@ -40,6 +40,7 @@ void index_revived(struct core *core, uint32_t *heads, uint32_t heads_max);
 uint32_t job_find(const struct core *core, uint64_t number);
 
 bool job_is_waiting(const struct job *job); /* scheduled or queued */
+bool job_was_tried(const struct job *job); /* or is, or may have been */
 bool job_is_listed(const struct job *job);  /* stands in the list of its conversation */
 /* Its state, due time or expiry changed: when it has to be looked at again. */
 void job_timer(struct core *core, uint32_t slot);

@@ -125,6 +125,9 @@ static void tell_tries_over(struct core *core, uint32_t at, struct instant now, 
         told += tried;
         slot = job->next == first ? NOBODY : job->next;
     }
+    for (slot = campaign_tried(core, at); slot != NOBODY && told < TRIES_TOLD_MAX;
+         slot = campaign_tried_next(core, at, slot), told++)
+        job_renew_try(core, slot, now, out);
     if (told > 0 && conversation->line != NO_LINE && core->lines[conversation->line].spent)
         line_record(core, conversation->line, now, out); /* what the tries told of that goes with what the jobs say now */
 }

@@ -206,9 +206,10 @@ void outcome_go_on(struct core *core, uint32_t slot, struct told told, int http_
         outcome_settle_told(core, slot, told, (struct span){0}, now, out);
         return;
     }
+    uint32_t at = core->jobs[slot].conversation;
+    conversation_loosen(core, at, now); /* the one for whose sake it stayed may have ended while this one was out */
     if (outcome_withdraw(core, slot, now, out))
         return;
-    uint32_t at = core->jobs[slot].conversation;
     job_record_try(core, slot, NULL, http_status, code, TOPIC_JOB_QUEUED, now, out);
     conversation_settle(core, at, now);
 }

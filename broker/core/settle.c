@@ -217,7 +217,7 @@ bool conversation_pin_ends(const struct core *core, const struct conversation *c
            core->orders[conversation->line].change.drain != DRAIN_FAIL;
 }
 
-static void unpin(struct core *core, uint32_t at, struct instant now)
+void conversation_unpin(struct core *core, uint32_t at, struct instant now)
 {
     struct conversation *conversation = &core->conversations[at];
     uint32_t line = conversation->line;
@@ -239,21 +239,18 @@ static void unpin(struct core *core, uint32_t at, struct instant now)
 }
 
 /* One of its jobs has a second try to come, which goes out on the first one's line (promise P4), or may have been sent. Of
- * what is not in its list nobody knows. */
+ * those that are not in its list none was that is not due yet. */
 static bool may_be_tried(const struct core *core, const struct conversation *conversation)
 {
     uint32_t first = conversation_first(core, conversation);
     uint32_t slot = first;
-    if (conversation->scheduled > 0)
-        return true;
     while (slot != NOBODY) {
         const struct job *job = &core->jobs[slot];
-        bool tried = job->attempts > 0 || job->state == JOB_LEASED || (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
-        if (tried && !job_state_is_final(job->state))
+        if (job_was_tried(job) && !job_state_is_final(job->state))
             return true;
         slot = job->next == first ? NOBODY : job->next;
     }
-    return false;
+    return campaign_tried(core, (uint32_t)(conversation - core->conversations)) != NOBODY;
 }
 
 /* One that has not begun there, new or moved (move.h): it lives there only for the sake of such a job. */
@@ -275,7 +272,7 @@ static void leave_unbegun(struct core *core, uint32_t at, struct instant now)
 void conversation_loosen(struct core *core, uint32_t at, struct instant now)
 {
     leave_unbegun(core, at, now);
-    unpin(core, at, now);
+    conversation_unpin(core, at, now);
 }
 
 /* ---- what waits by rules that have changed ---- */
@@ -297,7 +294,7 @@ void conversations_reconsider_slice(struct core *core, struct instant now)
         const struct conversation *conversation = &core->conversations[core->reconsider_at];
         if (conversation->key == 0 || conversation->tail == NOBODY)
             continue;
-        conversation_loosen(core, core->reconsider_at, now); /* a drain may have kept its pin (conversation_pin_ends()) */
+        conversation_unpin(core, core->reconsider_at, now); /* a drain may have kept it (conversation_pin_ends()) */
         conversation_settle(core, core->reconsider_at, now);
     }
     if (core->reconsider_left > 0)

@@ -29,6 +29,8 @@ void conversation_unbind(struct core *core, uint32_t conversation);
 /* What kept it where it is may be over: none of its jobs names the line that it is pinned to any more, or none was tried
  * where it moved and has not begun. Then it is pinned, or lives there, no longer. To be settled then. */
 void conversation_loosen(struct core *core, uint32_t conversation, struct instant now);
+/* The former alone: it looks at no more than a few jobs, however many wait. */
+void conversation_unpin(struct core *core, uint32_t conversation, struct instant now);
 /* Would it be, were that job gone? NOBODY: as things are. */
 bool conversation_pin_ends(const struct core *core, const struct conversation *conversation, uint32_t without);
 /* The same for one that has begun there (move.h): it is pinned to nothing any more, and its line is where it was. */

@@ -185,8 +185,8 @@ void naive_show(struct naive *naive, struct rig *rig, const struct naive_asked *
 
 /* ---- after each step (core_naive_check.c) ---- */
 void naive_check_job(struct naive *naive, struct rig *rig, const struct naive_job *job);
-/* Forgets a home where nothing began, if nothing that waits was tried there; `line`: where the core has it. */
-void naive_see_home(struct naive *naive, uint32_t conversation, uint64_t line);
+/* Forgets a home where nothing began, if nothing that waits was tried there. */
+void naive_see_home(struct naive *naive, uint32_t conversation);
 void naive_check_all(struct naive *naive, struct rig *rig);
 
 #endif

@@ -146,10 +146,9 @@ static void see_pin(struct naive *naive, const struct naive_job *job, uint64_t l
 }
 
 /* So does a home where nothing began: with the last job that was tried there. */
-void naive_see_home(struct naive *naive, uint32_t at, uint64_t line)
+void naive_see_home(struct naive *naive, uint32_t at)
 {
     struct naive_conversation *conversation = &naive->conversations[at];
-    bool surely = true;
     if (conversation->for_good || conversation->chat)
         return;
     for (int i = 0; i < NAIVE_JOBS; i++) {
@@ -158,10 +157,8 @@ void naive_see_home(struct naive *naive, uint32_t at, uint64_t line)
             continue;
         if (other->attempts > 0 || other->unsettled || other->doubtful)
             return;
-        surely = surely && other->place != NAIVE_SCHEDULED && other->campaign == 0;
     }
-    if (surely || line != conversation->home)
-        conversation->home = 0;
+    conversation->home = 0;
 }
 
 void naive_check_job(struct naive *naive, struct rig *rig, const struct naive_job *job)
@@ -173,7 +170,7 @@ void naive_check_job(struct naive *naive, struct rig *rig, const struct naive_jo
     REFUSE_UNLESS(view.attempts == job->attempts, "job %llu has %u attempts, not %u", number, view.attempts,
                   job->attempts);
     REFUSE_UNLESS(view.unsettled == (job->unsettled || job->doubtful), "job %llu: unsettled %d", number, view.unsettled);
-    naive_see_home(naive, job->conversation, view.line);
+    naive_see_home(naive, job->conversation);
     see_pin(naive, job, view.line);
     REFUSE_UNLESS(view.line == line_of(naive, job),
                   "job %llu of conversation %u (home %llu%s%s, pinned %llu) is on %llu, not on %llu", number,

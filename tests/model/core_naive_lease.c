@@ -197,7 +197,7 @@ void naive_show_lease(const struct showing *s, struct naive_job *job, const stru
 {
     uint32_t line = (uint32_t)(change->line - RIG_LINE);
     struct naive_conversation *conversation = &s->naive->conversations[job->conversation];
-    naive_see_home(s->naive, job->conversation, conversation->home);
+    naive_see_home(s->naive, job->conversation);
     bool placed = conversation->home == 0;
     struct line_view view = rig_line(s->rig, line);
     check_turn(s, job, change->line);

@@ -376,9 +376,99 @@ START_TEST(what_waits_behind_one_that_failed_and_ended_is_placed_anew)
 }
 END_TEST
 
+/* The one for whose sake it lived there ended while another was out, which then never began either. */
+START_TEST(what_came_back_unbegun_after_the_one_that_failed_before_it_had_ended_is_placed_anew)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        struct effect failed = moved_to_1(1);
+        answer_retry(&failed, SCOPE_JOB, 600000);
+        rig_send(rig, 1, CLASS_REPLY);
+        rig_forget(rig);
+        struct effect job = leased();
+        ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
+        cancel(failed.number);
+        line_1_is_at_risk();
+        struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+        rig_answer(rig, &result);
+        if (restarts)
+            start_anew();
+        rig_pass(rig, 1000);
+        ck_placed_anew(job.number);
+    }
+}
+END_TEST
+
+/* What is not due yet was never tried anywhere. */
+START_TEST(what_fell_due_after_the_one_that_failed_had_ended_is_placed_anew_whatever_else_is_not_due)
+{
+    struct effect failed = moved_to_1(1);
+    struct core_enqueue soon = rig_job(1, CLASS_TRANSACTIONAL), late = soon;
+    answer_retry(&failed, SCOPE_JOB, 600000);
+    soon.due_ms = rig->now.wall_ms + 20000;
+    late.due_ms = rig->now.wall_ms + 3600000;
+    uint64_t number = accepted(&soon);
+    accepted(&late);
+    line_1_is_at_risk();
+    cancel(failed.number);
+    rig_pass(rig, 21000);
+    ck_placed_anew(number);
+}
+END_TEST
+
+static void move_all(uint32_t from, bool on)
+{
+    ck_assert_int_eq(drain(from, on ? DRAIN_MOVE : DRAIN_NONE, 0), CODE_NONE);
+    rig_forget(rig);
+    rig_pass(rig, 100);
+}
+
+/* What failed there before, and stepped aside for its paused campaign since, makes it no known one where it came back to. */
+START_TEST(what_failed_and_stepped_aside_is_no_reason_to_live_where_its_conversation_comes_back_to)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        begin(FREE_CONF);
+        placed_on_0(1);
+        struct core_enqueue ask = rig_job(1, CLASS_CAMPAIGN);
+        ask.campaign = core_campaign(rig->core, "spring", &rig->out);
+        rig_keep(rig);
+        accepted(&ask);
+        struct effect job = leased();
+        answer_retry(&job, SCOPE_JOB, 1000);
+        rig_pause(rig, PAUSE_CAMPAIGN, ask.campaign, 0);
+        rig_pass(rig, 2000);
+        core_cordon(rig->core, 0, RIG_LINE + 2, true, rig->now, &rig->out);
+        rig_keep(rig);
+        for (uint32_t from = 0; from < 2; from++) {
+            move_all(from, true);
+            rig_send(rig, 1, CLASS_REPLY);
+            rig_forget(rig);
+            job = leased();
+            ck_assert_uint_eq(line_of(&job), RIG_LINE + 1 - from);
+            if (from == 0)
+                rig_sent(rig, &job);
+            move_all(from, false);
+        }
+        rig_tell(rig, 0, REPUTATION_AT_RISK, rig->now.wall_ms);
+        struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+        core_cordon(rig->core, 0, RIG_LINE + 1, true, rig->now, &rig->out);
+        rig_answer(rig, &result);
+        if (restarts)
+            rig_restart(rig, 1000);
+        rig_tell(rig, 0, REPUTATION_AT_RISK, rig->now.wall_ms);
+        rig_worker(rig, 1, 8);
+        rig_pass(rig, 5000);
+        ck_job(job.number, JOB_QUEUED, REASON_NO_HEALTHY_LINE);
+        ck_assert_uint_eq(rig_view(rig, job.number).line, 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        what_came_back_unbegun_after_the_one_that_failed_before_it_had_ended_is_placed_anew,
+        what_fell_due_after_the_one_that_failed_had_ended_is_placed_anew_whatever_else_is_not_due,
+        what_failed_and_stepped_aside_is_no_reason_to_live_where_its_conversation_comes_back_to,
         what_came_back_unbegun_from_where_it_moved_waits_for_an_open_line,
         what_came_back_unbegun_from_where_it_moved_waits_for_an_open_line_after_a_restart,
         what_came_back_unbegun_after_a_restart_from_where_it_moved_waits_for_an_open_line,
