@@ -201,8 +201,8 @@ void pairs_back(struct core *core, int64_t wall_ms)
         core->pairs_lost_ms = wall_ms;
 }
 
+/* Also where nothing went out before: tries that never began may have left it an entry, which counts alone then. */
 void pair_restore(struct core *core, uint32_t at, int64_t at_ms)
 {
-    if (core->conversations[at].last_out != 0)
-        note(core, at, at_ms);
+    note(core, at, at_ms);
 }

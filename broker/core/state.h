@@ -49,8 +49,8 @@ struct job {
     uint32_t conversation : 31;
     uint32_t rested : 1; /* in a ready queue: of those that spend a recipient */
     /* While first of its conversation and ready: links of the ready queue. While leased: left is the lease.
-     * While it waits for its campaign: left and right link those that do, parent those of by_tried. Otherwise left and right: see conversation.c,
-     * runs of one class. */
+     * While it waits for its campaign: left and right link those that do, parent those of by_tried. Otherwise left and
+     * right: see conversation.c, runs of one class. */
     uint32_t left, right, parent;
     uint32_t state : 4;
     uint32_t attempts : 8; /* tries begun, at most 255 */
@@ -516,8 +516,8 @@ struct core {
     uint64_t yields; /* jobs that stepped out of the way so far */
     uint32_t returning;
     struct index by_campaign;
-    struct index by_tried; /* by conversation: jobs that were tried, or may have been sent, and wait for their campaign in
-                            * no list */
+    struct index by_tried; /* by conversation: jobs that were tried, or may have been sent, and wait for their campaign
+                            * in no list */
     /* lent to changes until they are encoded, a few at a time */
     struct change_name name_changes[NAME_CHANGES];
     struct change_start start_changes[START_CHANGES];

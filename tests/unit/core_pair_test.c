@@ -257,6 +257,37 @@ START_TEST(where_the_table_is_full_the_rest_send_once_a_minute)
 }
 END_TEST
 
+/* What was cancelled while it was out never began, and nothing had been sent before: the next one is the first, and counts
+ * like any. */
+START_TEST(the_first_send_after_tries_that_never_began_counts_after_a_restart)
+{
+    struct play *play = play_pair(PAIR "1");
+    struct rig *rig = play->rig;
+    rig_worker(rig, 1, 8);
+    uint64_t number = rig_send(rig, 100, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    struct effect job = rig_job_told(rig);
+    core_cancel(rig->core, 1, 0, number, rig->now, &rig->out);
+    rig_keep(rig);
+    struct core_result result = rig_result(&job, OUTCOME_RETURNED);
+    rig_answer(rig, &result);
+    rig_pass(rig, 2 * MINUTE);
+    rig_forget(rig);
+    rig_send(rig, 100, CLASS_TRANSACTIONAL);
+    rig_tick(rig);
+    job = rig_job_told(rig);
+    rig_sent(rig, &job);
+    rig_restart(rig, 1000);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    rig_worker(rig, 1, 8);
+    number = rig_send(rig, 100, CLASS_TRANSACTIONAL);
+    rig_pass(rig, 5000);
+    ck_assert_int_eq(rig_view(rig, number).state, JOB_QUEUED);
+    ck_assert_int_eq(rig_view(rig, number).reason, REASON_BUDGET_PAIR);
+    play_free(&play);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_pair");
@@ -268,6 +299,7 @@ int main(void)
     tcase_add_test(tcase, no_minute_holds_more_over_any_history_with_restarts);
     tcase_add_test(tcase, after_a_restart_the_last_minute_is_known);
     tcase_add_test(tcase, a_try_that_never_began_spends_nothing_of_the_pair_after_a_restart);
+    tcase_add_test(tcase, the_first_send_after_tries_that_never_began_counts_after_a_restart);
     tcase_add_test(tcase, one_that_was_moved_says_that_it_waits_for_the_pair);
     tcase_add_test(tcase, who_is_new_owes_nothing_of_what_was_sent_to_somebody_who_is_forgotten);
     tcase_add_test(tcase, where_the_table_is_full_the_rest_send_once_a_minute);

@@ -422,7 +422,7 @@ static void move_all(uint32_t from, bool on)
     rig_pass(rig, 100);
 }
 
-/* What failed there before, and stepped aside for its paused campaign since, makes it no known one where it came back to. */
+/* What failed there before, and has stepped aside since, makes it no known one where it comes back to. */
 START_TEST(what_failed_and_stepped_aside_is_no_reason_to_live_where_its_conversation_comes_back_to)
 {
     for (int restarts = 0; restarts < 2; restarts++) {
