@@ -137,10 +137,10 @@ bool move_bind(struct core *core, uint32_t at, uint32_t line, struct instant now
     struct conversation *conversation = &core->conversations[at];
     bool moves = move_begins_anew(conversation, line);
     bool left = (conversation->flags & CONVERSATION_RECORDED) != 0 && !conversation_is_unbegun(conversation);
-    if (moves) {
+    if (moves)
         recipient_leaves(core, conversation, now, out);
+    if (moves || (conversation->flags & CONVERSATION_RECORDED) == 0) /* as new it may have been tried elsewhere as well */
         tell_tries_over(core, at, now, out);
-    }
     conversation_bind(core, at, line, false);
     if (moves)
         move_lose_chat(core, at);

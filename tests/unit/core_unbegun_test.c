@@ -415,6 +415,36 @@ START_TEST(what_fell_due_after_the_one_that_failed_had_ended_is_placed_anew_what
 }
 END_TEST
 
+/* Nor does what failed on the line that it has left, where it was as new: a second try has its first one's line (P4). */
+START_TEST(what_failed_where_a_new_one_went_is_tried_there_again_whatever_failed_on_the_line_before)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        begin(MOVES_CONF_OF("new_conversations_per_day: 50"));
+        cordon_all_but(0, true);
+        uint64_t other = rig_send(rig, 2, CLASS_CAMPAIGN);
+        rig_send(rig, 1, CLASS_TRANSACTIONAL);
+        cancel(other);
+        struct effect job = leased();
+        answer_retry(&job, SCOPE_JOB, 600000);
+        cordon_all_but(0, false);
+        core_cordon(rig->core, 0, RIG_LINE + 2, true, rig->now, &rig->out);
+        rig_keep(rig);
+        rig_tell_service(rig, 0, SERVICE_FLAGGED, rig->now.wall_ms);
+        uint64_t number = rig_send(rig, 1, CLASS_REPLY); /* where the cancelled one was, before the one that failed */
+        rig_forget(rig);
+        rig_pass(rig, 1000);
+        job = rig_job_told(rig);
+        ck_assert_uint_eq(job.number, number);
+        ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
+        answer_retry(&job, SCOPE_JOB, 600000);
+        if (restarts)
+            rig_restart(rig, 1000);
+        rig_pass(rig, 1000);
+        ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
+    }
+}
+END_TEST
+
 static void move_all(uint32_t from, bool on)
 {
     ck_assert_int_eq(drain(from, on ? DRAIN_MOVE : DRAIN_NONE, 0), CODE_NONE);
@@ -468,6 +498,7 @@ int main(void)
     const TTest *const tests[] = {
         what_came_back_unbegun_after_the_one_that_failed_before_it_had_ended_is_placed_anew,
         what_fell_due_after_the_one_that_failed_had_ended_is_placed_anew_whatever_else_is_not_due,
+        what_failed_where_a_new_one_went_is_tried_there_again_whatever_failed_on_the_line_before,
         what_failed_and_stepped_aside_is_no_reason_to_live_where_its_conversation_comes_back_to,
         what_came_back_unbegun_from_where_it_moved_waits_for_an_open_line,
         what_came_back_unbegun_from_where_it_moved_waits_for_an_open_line_after_a_restart,
