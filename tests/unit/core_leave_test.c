@@ -182,17 +182,6 @@ START_TEST(a_try_that_comes_back_from_a_flagged_line_leaves_it_with_its_key)
 }
 END_TEST
 
-/* A conversation that has left line 0, where its chat was, and has something to send. */
-static void left_line_0(uint64_t conversation)
-{
-    placed_on_0(conversation);
-    rig_pause(rig, PAUSE_ALL, 0, 0);
-    rig_send(rig, conversation, CLASS_TRANSACTIONAL);
-    told_service(SERVICE_FLAGGED);
-    rig_tick(rig);
-    ck_assert(has_chat_record(conversation));
-}
-
 /* A job that line 1 refused. */
 static struct core_requeue refused_on_1(uint64_t conversation)
 {
@@ -249,152 +238,6 @@ START_TEST(a_requeued_job_takes_no_chat_of_a_line_that_its_conversation_left)
         ck_assert(doubtful == 0 || line_of(&job) == RIG_LINE + 1); /* promise P4 */
         ck_assert(!has_chat_record(1));
     }
-}
-END_TEST
-
-/* Its record still says line 0. Found by the simulation, seed 73 of its day. */
-START_TEST(a_conversation_that_left_and_is_pinned_elsewhere_stays_pinned_there_over_a_restart)
-{
-    begin(MOVES_CONF);
-    left_line_0(1);
-    struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
-    pinned.from_line = RIG_LINE + 1;
-    uint64_t number = rig_enqueue(rig, &pinned).number;
-    ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
-    rig_restart(rig, 1000);
-    ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
-}
-END_TEST
-
-static void chat_is(uint64_t chat_hash, enum chat_health health)
-{
-    struct core_message_fact fact = {.token = 3,
-                                     .event = ++rig->polls + 5000,
-                                     .chat_hash = chat_hash,
-                                     .line = RIG_LINE,
-                                     .has_health = true,
-                                     .health = health};
-    fact.what = MESSAGE_CHAT;
-    core_message_told(rig->core, &fact, rig->now, &rig->out);
-    rig_keep(rig);
-    rig_forget(rig);
-}
-
-/* Its chat is on line 0 still, and what is said of it counts. Found by the simulation, seed 39132. */
-START_TEST(a_conversation_that_left_and_is_pinned_elsewhere_hears_of_its_chat)
-{
-    begin(MOVES_CONF);
-    struct effect job = leased_on(0, 1);
-    rig_sent(rig, &job); /* in the chat that the rig makes of the number */
-    rig_forget(rig);
-    told_service(SERVICE_FLAGGED);
-    rig_pause(rig, PAUSE_ALL, 0, 0);
-    rig_send(rig, 1, CLASS_TRANSACTIONAL);
-    rig_tick(rig);
-    chat_is(job.number * 31 + 7, CHAT_CRITICAL);
-    struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
-    pinned.from_line = RIG_LINE + 1;
-    uint64_t number = rig_enqueue(rig, &pinned).number;
-    rig_resume(rig, PAUSE_ALL, 0, 0);
-    rig_tick(rig);
-    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
-    rig->now.wall_ms += 2000;
-    chat_is(job.number * 31 + 7, CHAT_HEALTHY);
-    struct effect next = leased();
-    ck_assert_uint_eq(next.number, number);
-    ck_assert_uint_eq(line_of(&next), RIG_LINE + 1);
-}
-END_TEST
-
-static void cancel(uint64_t number)
-{
-    core_cancel(rig->core, 1, 0, number, rig->now, &rig->out);
-    rig_keep(rig);
-}
-
-/* It waits for that line no longer than a job names it: then for any, as before, and with no chat. */
-START_TEST(a_conversation_that_left_and_was_pinned_elsewhere_belongs_to_the_pool_when_that_job_has_ended)
-{
-    enum { PLAIN, RESTART_PINNED, CHAT_HEARD, HEARD_AND_RESTART, RESTART_FREE, KINDS };
-    for (int kind = 0; kind < KINDS; kind++) {
-        for (uint32_t to = 1; to <= 2; to++) {
-            begin(MOVES_CONF);
-            struct effect job = leased_on(0, 1);
-            rig_sent(rig, &job);
-            rig_pause(rig, PAUSE_ALL, 0, 0);
-            uint64_t waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
-            told_service(SERVICE_FLAGGED);
-            rig_tick(rig);
-            struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
-            pinned.from_line = RIG_LINE + 1;
-            uint64_t number = accepted(&pinned);
-            if (kind == CHAT_HEARD || kind == HEARD_AND_RESTART)
-                chat_is(job.number * 31 + 7, CHAT_HEALTHY);
-            if (kind == RESTART_PINNED || kind == HEARD_AND_RESTART)
-                come_back();
-            ck_assert_uint_eq(rig_view(rig, waits).line, RIG_LINE + 1);
-            cancel(number);
-            if (kind == RESTART_FREE)
-                come_back();
-            ck_assert_uint_eq(rig_view(rig, waits).line, 0);
-            cordon_all_but(to, true);
-            rig_resume(rig, PAUSE_ALL, 0, 0);
-            rig_forget(rig);
-            struct effect next = leased();
-            ck_assert_uint_eq(next.number, waits);
-            ck_assert_uint_eq(line_of(&next), RIG_LINE + to);
-            ck_assert(!has_chat_record(1));
-            come_back(); /* it never began */
-            rig_worker(rig, 1, 8);
-            ck_assert(!has_chat_record(1));
-        }
-    }
-}
-END_TEST
-
-/* Whom a line wrote to within the hour counts there, wherever their conversation has gone. */
-START_TEST(a_conversation_that_left_and_is_pinned_elsewhere_counts_on_the_line_that_wrote_to_it_after_a_restart)
-{
-    for (int restarts = 0; restarts < 2; restarts++) {
-        begin(MOVES_CONF);
-        placed_on_0(1);
-        rig_pause(rig, PAUSE_ALL, 0, 0);
-        rig_send(rig, 1, CLASS_TRANSACTIONAL);
-        told_service(SERVICE_FLAGGED);
-        rig_tick(rig);
-        struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
-        pinned.from_line = RIG_LINE + 1;
-        accepted(&pinned);
-        rig_resume(rig, PAUSE_ALL, 0, 0);
-        struct effect job = leased();
-        ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
-        if (restarts > 0)
-            rig_restart(rig, 1000);
-        ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
-        ck_assert_uint_eq(rig_line(rig, 1).recipients_used, 1);
-    }
-}
-END_TEST
-
-/* Line 0 wrote to them within the hour, wherever they go, and no other line did. */
-START_TEST(whom_a_line_wrote_to_counts_there_over_a_restart_though_a_job_names_another)
-{
-    begin(MOVES_CONF);
-    left_line_0(1);
-    struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
-    pinned.from_line = RIG_LINE + 1;
-    accepted(&pinned);
-    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
-    rig_restart(rig, 1000);
-    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
-    rig_resume(rig, PAUSE_ALL, 0, 0);
-    rig_worker(rig, 1, 8);
-    struct effect job = leased();
-    ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
-    ck_assert_uint_eq(rig_line(rig, 1).recipients_used, 1);
-    rig_restart(rig, 1000);
-    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
-    ck_assert_uint_eq(rig_line(rig, 1).recipients_used, 1);
 }
 END_TEST
 
@@ -495,30 +338,6 @@ START_TEST(conversations_of_a_line_that_is_gone_are_placed_anew)
     struct effect job = leased();
     ck_assert_uint_eq(job.number, number);
     ck_assert_uint_ne(line_of(&job), RIG_LINE);
-}
-END_TEST
-
-/* Where it goes it would be the first message of a chat. At home it is none, and a line that takes it back knows the chat. */
-START_TEST(a_link_of_a_conversation_that_left_is_sent_on_no_other_line)
-{
-    for (uint32_t to = 0; to <= 1; to++) {
-        begin(MOVES_CONF_OF("new_conversations_per_day: 0, ramp_percent: [100], ramp_step_ms: 1000"));
-        placed_on_0(1);
-        rig_pause(rig, PAUSE_ALL, 0, 0);
-        struct core_enqueue link = rig_job(1, CLASS_TRANSACTIONAL);
-        link.has_link = true;
-        uint64_t number = accepted(&link);
-        told_service(SERVICE_FLAGGED);
-        rig_tick(rig);
-        ck_assert_uint_eq(rig_view(rig, number).line, 0);
-        if (to == 0)
-            told_service(SERVICE_ACTIVE);
-        cordon_all_but(to, true);
-        rig_resume(rig, PAUSE_ALL, 0, 0);
-        rig_pass(rig, 5000);
-        ck_assert_int_eq(rig_view(rig, number).state, to == 0 ? JOB_LEASED : JOB_NONE);
-        ck_assert_int_eq(end_of(number).code, to == 0 ? CODE_NONE : CODE_NOT_ALLOWED);
-    }
 }
 END_TEST
 
@@ -623,106 +442,6 @@ START_TEST(a_line_with_many_conversations_lets_them_go_in_slices)
 }
 END_TEST
 
-/* ---- a pin does not outlive the jobs that name the line ---- */
-
-static uint64_t send_named(uint64_t conversation)
-{
-    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
-    job.from_line = RIG_LINE;
-    return accepted(&job);
-}
-
-static uint64_t send_later(uint64_t conversation, int64_t in_ms)
-{
-    struct core_enqueue job = rig_job(conversation, CLASS_TRANSACTIONAL);
-    job.due_ms = rig->now.wall_ms + in_ms;
-    return accepted(&job);
-}
-
-START_TEST(what_named_its_line_once_leaves_a_flagged_line_like_any)
-{
-    begin(MOVES_CONF);
-    uint64_t named = send_named(1);
-    ck_assert_uint_eq(next_sent(), named);
-    uint64_t later = send_later(1, 5000);
-    told_service(SERVICE_FLAGGED);
-    uint64_t waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
-    rig_pass(rig, 1000);
-    ck_assert_uint_ne(rig_view(rig, waits).line, RIG_LINE);
-    rig_pass(rig, 5000);
-    ck_assert_uint_ne(rig_view(rig, later).line, RIG_LINE);
-}
-END_TEST
-
-START_TEST(what_waits_behind_a_cancelled_job_that_named_a_line_belongs_to_the_pool)
-{
-    begin(FREE_CONF);
-    told(REPUTATION_CRITICAL);
-    uint64_t named = send_named(1), other = send_named(1), waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
-    cancel(named);
-    rig_tick(rig);
-    ck_job(waits, JOB_QUEUED, REASON_LINE_CRITICAL); /* one that names it is left */
-    cancel(other);
-    rig_tick(rig);
-    ck_job(waits, JOB_LEASED, REASON_NONE);
-    ck_assert_uint_ne(rig_view(rig, waits).line, RIG_LINE);
-    ck_assert_uint_eq(rig_line(rig, 0).backlog_held, 0);
-}
-END_TEST
-
-/* The job that names line 1 is cancelled, and nobody else ever said that they should wait for that. */
-START_TEST(what_left_and_waits_behind_a_cancelled_job_that_named_a_line_belongs_to_the_pool)
-{
-    for (int restarts = 0; restarts < 3; restarts++) {
-        begin(MOVES_CONF);
-        left_line_0(1);
-        rig_tell(rig, 1, REPUTATION_CRITICAL, rig->now.wall_ms);
-        uint64_t waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
-        struct core_enqueue pinned = rig_job(1, CLASS_REPLY);
-        pinned.from_line = RIG_LINE + 1;
-        uint64_t named = accepted(&pinned);
-        ck_assert_uint_eq(rig_view(rig, waits).line, RIG_LINE + 1);
-        cancel(named);
-        ck_assert_uint_eq(rig_view(rig, waits).line, 0);
-        if (restarts == 1)
-            rig_restart(rig, 1000);
-        rig_resume(rig, PAUSE_ALL, 0, 0);
-        rig_worker(rig, 1, 8);
-        struct effect job = leased();
-        ck_assert_uint_eq(line_of(&job), RIG_LINE + 2);
-        ck_assert(!has_chat_record(1)); /* the chat was line 0's */
-        if (restarts == 2)
-            rig_restart(rig, 1000);
-        ck_assert_uint_eq(rig_view(rig, job.number).line, RIG_LINE + 2);
-    }
-}
-END_TEST
-
-START_TEST(what_falls_due_after_the_job_that_named_a_line_belongs_to_the_pool)
-{
-    begin(FREE_CONF);
-    told(REPUTATION_CRITICAL);
-    uint64_t named = send_named(1), later = send_later(1, 5000);
-    cancel(named);
-    rig_pass(rig, 6000);
-    rig_tick(rig);
-    ck_assert_uint_ne(rig_view(rig, later).line, RIG_LINE);
-    ck_assert_int_eq(rig_view(rig, later).state, JOB_LEASED);
-}
-END_TEST
-
-START_TEST(what_is_to_fail_on_its_line_fails_though_it_named_none)
-{
-    begin(FREE_CONF);
-    told(REPUTATION_CRITICAL);
-    uint64_t named = send_named(1), waits = rig_send(rig, 1, CLASS_TRANSACTIONAL);
-    ck_assert_int_eq(drain(0, DRAIN_FAIL, 0), CODE_NONE);
-    rig_pass(rig, 1000);
-    ck_assert_int_eq(end_of(named).state, JOB_FAILED);
-    ck_assert_int_eq(end_of(waits).state, JOB_FAILED);
-}
-END_TEST
-
 /* ---- a link in what becomes a first message ---- */
 
 static uint64_t send_link(uint64_t conversation)
@@ -731,9 +450,6 @@ static uint64_t send_link(uint64_t conversation)
     job.has_link = true;
     return accepted(&job);
 }
-
-#define SHORT_RAMP_CONF                                                                                              \
-    POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, on_flagged: move, ramp_percent: [100], ramp_step_ms: 10")
 
 /* A link that was no first message on line 0, which its conversation has left. */
 static uint64_t link_left_line_0(void)
@@ -794,96 +510,6 @@ START_TEST(a_link_is_sent_where_its_conversation_was)
 }
 END_TEST
 
-/* ---- recipients: who was written to within the hour counts on the line that did it ---- */
-
-#define ck_recipients(line, live)                                                                                     \
-    do {                                                                                                             \
-        ck_assert_uint_eq(rig_line(rig, line).recipients_used, live);                                                 \
-        rig_restart(rig, 1);                                                                                          \
-        ck_assert_uint_eq(rig_line(rig, line).recipients_used, live);                                                 \
-    } while (0)
-
-START_TEST(who_was_written_to_counts_on_the_line_that_it_left_though_a_job_names_another)
-{
-    begin(MOVES_CONF);
-    left_line_0(1);
-    struct core_enqueue named = rig_job(1, CLASS_REPLY);
-    named.from_line = RIG_LINE + 1;
-    accepted(&named);
-    ck_recipients(0, 1);
-    ck_recipients(1, 0);
-    come_back();
-    rig_resume(rig, PAUSE_ALL, 0, 0);
-    struct effect job = leased();
-    ck_assert_uint_eq(line_of(&job), RIG_LINE + 1);
-    rig_sent(rig, &job);
-    ck_recipients(0, 1);
-    ck_recipients(1, 1);
-}
-END_TEST
-
-START_TEST(who_was_moved_on_purpose_counts_once_on_each_of_both_lines)
-{
-    begin(FREE_CONF);
-    placed_on_0(1);
-    ck_assert_int_eq(move(1, 1), CODE_NONE);
-    ck_assert_int_eq(move(1, 2), CODE_NONE);
-    rig_send(rig, 1, CLASS_REPLY);
-    struct effect job = leased();
-    ck_assert_uint_eq(line_of(&job), RIG_LINE + 2);
-    rig_sent(rig, &job);
-    ck_recipients(0, 1);
-    ck_recipients(1, 0);
-    ck_recipients(2, 1);
-}
-END_TEST
-
-START_TEST(who_is_written_to_counts_once_though_a_job_names_the_chat_meanwhile)
-{
-    begin(FREE_CONF);
-    leased_on(0, 1);
-    send_known(0, 1, CLASS_TRANSACTIONAL);
-    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
-}
-END_TEST
-
-/* Who left a line counts where they were; of the line that was to take them nothing has reached them. */
-START_TEST(who_moved_counts_on_no_line_whose_try_came_back_unbegun)
-{
-    begin(MOVES_CONF);
-    placed_on_0(1);
-    told_service(SERVICE_FLAGGED);
-    rig_send(rig, 1, CLASS_TRANSACTIONAL);
-    for (int times = 0; times < 3; times++) {
-        rig_forget(rig);
-        struct effect job = leased();
-        uint32_t line = (uint32_t)(line_of(&job) - RIG_LINE);
-        ck_assert_uint_eq(rig_line(rig, line).recipients_used, 1);
-        struct core_result result = rig_result(&job, OUTCOME_RETURNED);
-        rig_pause(rig, PAUSE_ALL, 0, 0);
-        rig_answer(rig, &result);
-        ck_assert_uint_eq(rig_line(rig, line).recipients_used, 0);
-        rig_resume(rig, PAUSE_ALL, 0, 0);
-    }
-    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
-}
-END_TEST
-
-START_TEST(who_goes_back_to_the_line_that_they_left_counts_there_once)
-{
-    begin(SHORT_RAMP_CONF);
-    left_line_0(1);
-    told_service(SERVICE_ACTIVE);
-    rig_pass(rig, 1000); /* the ramp is over */
-    cordon_all_but(0, true);
-    rig_forget(rig);
-    rig_resume(rig, PAUSE_ALL, 0, 0);
-    struct effect job = leased();
-    ck_assert_uint_eq(line_of(&job), RIG_LINE);
-    ck_recipients(0, 1);
-}
-END_TEST
-
 int main(void)
 {
     const TTest *const tests[] = {
@@ -897,34 +523,18 @@ int main(void)
         a_try_that_comes_back_from_a_flagged_line_leaves_it_with_its_key,
         a_conversation_that_left_after_a_vain_try_goes_where_its_job_names_after_a_restart,
         a_requeued_job_takes_no_chat_of_a_line_that_its_conversation_left,
-        a_conversation_that_left_and_is_pinned_elsewhere_stays_pinned_there_over_a_restart,
-        a_conversation_that_left_and_is_pinned_elsewhere_hears_of_its_chat,
-        a_conversation_that_left_and_was_pinned_elsewhere_belongs_to_the_pool_when_that_job_has_ended,
-        a_conversation_that_left_and_is_pinned_elsewhere_counts_on_the_line_that_wrote_to_it_after_a_restart,
         a_conversation_that_left_and_is_taken_over_elsewhere_takes_no_chat_along,
-        whom_a_line_wrote_to_counts_there_over_a_restart_though_a_job_names_another,
         a_conversation_that_left_and_is_taken_over_elsewhere_has_begun_there_over_a_restart,
         a_conversation_that_left_and_is_taken_over_where_it_was_keeps_its_chat,
         a_lease_that_never_began_on_the_new_line_gives_its_budget_back_and_is_placed_again,
         conversations_of_a_line_that_is_gone_are_placed_anew,
-        a_link_of_a_conversation_that_left_is_sent_on_no_other_line,
         a_late_word_that_the_old_line_sent_it_ends_the_job_and_moves_nothing,
         a_late_result_of_the_old_line_ends_the_job_and_leaves_its_chat_where_it_is,
         the_probe_of_a_flag_set_by_an_error_goes_before_the_conversation_leaves,
         a_line_with_many_conversations_lets_them_go_in_slices,
-        what_named_its_line_once_leaves_a_flagged_line_like_any,
-        what_waits_behind_a_cancelled_job_that_named_a_line_belongs_to_the_pool,
-        what_left_and_waits_behind_a_cancelled_job_that_named_a_line_belongs_to_the_pool,
-        what_falls_due_after_the_job_that_named_a_line_belongs_to_the_pool,
-        what_is_to_fail_on_its_line_fails_though_it_named_none,
         a_link_is_not_sent_where_its_conversation_would_begin_with_it,
         a_link_is_not_sent_on_the_line_that_another_job_names_where_its_conversation_would_begin_with_it,
         a_link_is_sent_where_its_conversation_was,
-        who_was_written_to_counts_on_the_line_that_it_left_though_a_job_names_another,
-        who_was_moved_on_purpose_counts_once_on_each_of_both_lines,
-        who_is_written_to_counts_once_though_a_job_names_the_chat_meanwhile,
-        who_moved_counts_on_no_line_whose_try_came_back_unbegun,
-        who_goes_back_to_the_line_that_they_left_counts_there_once,
     };
     return run_suite("core_leave", tests, sizeof tests / sizeof *tests);
 }

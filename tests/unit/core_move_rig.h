@@ -8,6 +8,8 @@
 #define MOVES_CONF_OF(budget)                                                                                        \
     POLICY_CONF("pace_per_min: 0, " budget ", on_flagged: move, on_gone: move, flag_probe_ms: 60000")
 #define MOVES_CONF MOVES_CONF_OF("new_conversations_per_day: 0")
+#define SHORT_RAMP_CONF                                                                                              \
+    POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 0, on_flagged: move, ramp_percent: [100], ramp_step_ms: 10")
 
 static inline uint64_t line_of(const struct effect *job)
 {
@@ -90,6 +92,17 @@ static inline bool has_chat_record(uint64_t conversation)
     struct change change;
     return rig_last(rig, CHANGE_CONVERSATION, conversation, &storage, &change) &&
            change.conversation.chat_hash != 0 && !change.conversation.forgotten_chat;
+}
+
+/* A conversation that has left line 0, where its chat was, and has something to send. */
+static inline void left_line_0(uint64_t conversation)
+{
+    placed_on_0(conversation);
+    rig_pause(rig, PAUSE_ALL, 0, 0);
+    rig_send(rig, conversation, CLASS_TRANSACTIONAL);
+    told_service(SERVICE_FLAGGED);
+    rig_tick(rig);
+    ck_assert(has_chat_record(conversation));
 }
 
 #endif
