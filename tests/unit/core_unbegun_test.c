@@ -61,6 +61,12 @@ static void come_back_unbegun(bool before, bool after)
     ck_placed_anew(job.number);
 }
 
+static void cancel(uint64_t number)
+{
+    core_cancel(rig->core, 9, 0, number, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
 START_TEST(what_came_back_unbegun_from_where_it_moved_waits_for_an_open_line)
 {
     come_back_unbegun(true, false);
@@ -127,8 +133,7 @@ START_TEST(what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_there
         uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL), other = rig_send(rig, 1, CLASS_TRANSACTIONAL);
         struct effect job = leased();
         line_1_is_at_risk();
-        core_cancel(rig->core, 1, 0, other, rig->now, &rig->out);
-        rig_keep(rig);
+        cancel(other);
         struct core_result result = rig_result(&job, OUTCOME_RETURNED);
         rig_answer(rig, &result);
         if (restarts)
@@ -136,30 +141,6 @@ START_TEST(what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_there
         rig_pass(rig, 1000);
         ck_job(number, JOB_QUEUED, REASON_LINE_AT_RISK);
         ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE + 1);
-    }
-}
-END_TEST
-
-/* Its job was tried on line 0 before a person moved it away, and back: the chat is lost all the same. */
-START_TEST(what_was_tried_where_a_person_moved_it_back_waits_for_that_line_after_a_restart)
-{
-    for (int restarts = 0; restarts < 2; restarts++) {
-        begin(FREE_CONF);
-        placed_on_0(1);
-        uint64_t number = rig_send(rig, 1, CLASS_TRANSACTIONAL);
-        struct effect job = leased();
-        answer_retry(&job, SCOPE_JOB, 1000);
-        ck_assert_int_eq(move(1, 1), CODE_NONE);
-        ck_assert_int_eq(move(1, 0), CODE_NONE);
-        rig_tell(rig, 0, REPUTATION_AT_RISK, rig->now.wall_ms);
-        if (restarts) {
-            rig_restart(rig, 1000);
-            rig_tell(rig, 0, REPUTATION_AT_RISK, rig->now.wall_ms);
-            rig_worker(rig, 1, 8);
-        }
-        rig_pass(rig, 5000);
-        ck_job(number, JOB_QUEUED, REASON_LINE_AT_RISK);
-        ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE);
     }
 }
 END_TEST
@@ -291,24 +272,11 @@ END_TEST
 
 /* ---- nobody is left for whose vain try it would have to stay ---- */
 
-static void try_in_vain(const struct effect *job)
-{
-    struct core_result result = rig_result(job, OUTCOME_RETRY);
-    result.retry_after_ms = 600000;
-    rig_answer(rig, &result);
-}
-
-static void cancel(uint64_t number)
-{
-    core_cancel(rig->core, 9, 0, number, rig->now, &rig->out);
-    rig_keep(rig);
-}
-
 START_TEST(what_moved_and_never_began_lives_nowhere_once_what_was_tried_there_has_ended)
 {
     for (int later = 0; later < 2; later++) {
         struct effect job = moved_to_1(1);
-        try_in_vain(&job);
+        answer_retry(&job, SCOPE_JOB, 600000);
         uint64_t waits = later ? 0 : rig_send(rig, 1, CLASS_TRANSACTIONAL); /* or it comes when that is over */
         ck_assert_uint_eq(rig_line(rig, 1).recipients_used, 1);
         line_1_is_at_risk();
@@ -329,8 +297,7 @@ START_TEST(what_failed_where_it_moved_and_was_cancelled_leaves_nothing_there)
     for (int restarts = 0; restarts < 2; restarts++) {
         struct effect job = moved_to_1(1);
         answer_retry(&job, SCOPE_JOB, 600000);
-        core_cancel(rig->core, 1, 0, job.number, rig->now, &rig->out);
-        rig_keep(rig);
+        cancel(job.number);
         line_1_is_at_risk();
         if (restarts > 0)
             start_anew();
@@ -365,8 +332,7 @@ START_TEST(what_waits_behind_one_that_failed_and_ended_is_placed_anew)
             rig_answer(rig, &result);
         } else {
             line_1_is_at_risk();
-            core_cancel(rig->core, 1, 0, job.number, rig->now, &rig->out);
-            rig_keep(rig);
+            cancel(job.number);
         }
         if (restarts)
             start_anew();
@@ -506,7 +472,6 @@ int main(void)
         what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_for_that_line_after_a_restart,
         what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_there_with_what_came_meanwhile,
         what_came_back_unbegun_from_where_it_was_moved_on_purpose_waits_there_whatever_ended_meanwhile,
-        what_was_tried_where_a_person_moved_it_back_waits_for_that_line_after_a_restart,
         what_was_sent_where_it_moved_lives_there_after_a_restart,
         what_failed_where_it_moved_is_tried_there_again_after_a_restart,
         what_failed_where_it_moved_and_was_cancelled_leaves_nothing_there,
