@@ -179,23 +179,6 @@ START_TEST(a_recent_conversation_goes_past_any_number_that_wait_for_the_recipien
 }
 END_TEST
 
-/* The line has written to them already when a producer names their chat. */
-START_TEST(whose_chat_is_named_after_the_first_message_is_one_recipient_still)
-{
-    struct play *play = play_one(FREE ", distinct_recipients_per_hour: 3");
-    struct rig *rig = play->rig;
-    rig_send(rig, 100, CLASS_TRANSACTIONAL);
-    rig_tick(rig);
-    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
-    struct core_enqueue job = rig_job(100, CLASS_TRANSACTIONAL);
-    job.from_line = RIG_LINE;
-    job.chat_hash = 50000;
-    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_NONE);
-    ck_assert_uint_eq(rig_line(rig, 0).recipients_used, 1);
-    play_free(&play);
-}
-END_TEST
-
 START_TEST(a_conversation_whose_hour_passes_while_it_waits_spends_a_recipient_again)
 {
     struct play *play = play_one(FREE ", distinct_recipients_per_hour: 2, ramp_percent: [100], ramp_step_ms: 10");
@@ -478,7 +461,6 @@ int main(void)
     tcase_add_test(tcase, no_window_of_any_budget_is_overspent_over_any_history_with_restarts);
     tcase_add_test(tcase, only_those_not_written_to_within_the_hour_wait_for_the_recipients_budget);
     tcase_add_test(tcase, a_recent_conversation_goes_past_any_number_that_wait_for_the_recipients_budget);
-    tcase_add_test(tcase, whose_chat_is_named_after_the_first_message_is_one_recipient_still);
     tcase_add_test(tcase, a_conversation_whose_hour_passes_while_it_waits_spends_a_recipient_again);
     tcase_add_test(tcase, a_young_line_grows_by_and_by_over_restarts);
     tcase_add_test(tcase, a_reply_counts_for_growth_and_is_not_stopped_by_it);

@@ -127,29 +127,6 @@ START_TEST(what_stepped_aside_takes_its_place_by_acceptance_again)
 }
 END_TEST
 
-/* So many wait outside of its list that it has no room to step aside, and it is in no campaign's list either. */
-START_TEST(what_could_not_step_aside_goes_on_with_its_campaign)
-{
-    struct rig_options options = {.conf = FAST_CONF, .seed = 1, .limits.jobs_max = CONVERSATION_SCHEDULED_MAX + 10};
-    rig_free(&rig);
-    rig = rig_new(&options);
-    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
-    struct core_enqueue later = rig_job(1, CLASS_TRANSACTIONAL);
-    later.due_ms = rig->now.wall_ms + 600000;
-    for (unsigned i = 0; i + 1 < CONVERSATION_SCHEDULED_MAX; i++) {
-        accepted(&later);
-        rig_forget(rig);
-    }
-    uint64_t of_it = send(1, "spring");
-    rig_pause(rig, PAUSE_CAMPAIGN, target_of("spring"), 0);
-    rig_worker(rig, 1, 1);
-    ck_assert_uint_eq(next_sent(), 0);
-    rig_resume(rig, PAUSE_CAMPAIGN, target_of("spring"), 0);
-    rig_pass(rig, 10);
-    ck_job(of_it, JOB_LEASED, REASON_NONE);
-}
-END_TEST
-
 START_TEST(campaigns_of_one_conversation_come_back_one_by_one_in_its_order)
 {
     static const char *const names[] = {"a", "b", "c"};
@@ -548,7 +525,6 @@ int main(void)
         what_stepped_aside_takes_its_place_by_acceptance_again,
         one_that_comes_back_while_a_younger_one_is_under_way_goes_before_its_next_try,
         campaigns_of_one_conversation_come_back_one_by_one_in_its_order,
-        what_could_not_step_aside_goes_on_with_its_campaign,
         a_campaign_s_jobs_fall_due_while_it_is_paused_and_keep_that_order,
         a_paused_campaign_s_leases_are_revoked_and_others_are_not,
         a_lease_whose_job_never_left_is_not_handed_out_after_the_pause,

@@ -446,30 +446,6 @@ START_TEST(a_drain_does_not_fail_what_was_requeued_after_it_began)
 }
 END_TEST
 
-/* What its record tells of the ten minutes in which it was requeued goes with that record. */
-START_TEST(a_requeued_job_that_begins_its_conversation_anew_counts_as_a_new_one_though_its_record_is_written_anew)
-{
-    begin_with("accounts:\n  default: {api_key_file: key, stale_after_ms: 86400000, blind_after_ms: 86400000}\n"
-               "policies:\n  default: {pace_per_min: 0, new_conversations_per_day: 50}\n",
-               1);
-    rig_worker(rig, 1, 8);
-    uint64_t number = refused_job(1);
-    rig_pause(rig, PAUSE_ALL, 0, 0);
-    rig_pass(rig, 600000);
-    told(REPUTATION_HEALTHY); /* its line's record is of before the requeue */
-    ck_assert_int_eq(requeue(number, 1), CODE_NONE);
-    ck_assert_uint_eq(rig_line(rig, 0).fresh_used, 1);
-    rig_pass(rig, 600000);
-    for (size_t i = 0, count = rig->record_count; i < count; i++) {
-        if (rig->records[i].kind == CHANGE_TRY)
-            rig_clean(rig, i), rig_keep(rig);
-    }
-    ck_assert_uint_eq(rig_line(rig, 0).fresh_used, 1);
-    rig_restart(rig, 1000);
-    ck_assert_uint_eq(rig_line(rig, 0).fresh_used, 1);
-}
-END_TEST
-
 int main(void)
 {
     const TTest *const tests[] = {
@@ -491,7 +467,6 @@ int main(void)
         a_requeue_begins_no_conversation_beyond_the_days_number,
         a_drain_does_not_fail_what_was_requeued_after_it_began,
         a_conversation_that_a_requeue_begins_counts_over_a_restart_too,
-        a_requeued_job_that_begins_its_conversation_anew_counts_as_a_new_one_though_its_record_is_written_anew,
         a_conversation_that_a_requeue_begins_counts_after_its_record_was_cleaned_too,
     };
     return run_suite("core_requeue", tests, sizeof tests / sizeof *tests);
