@@ -14,6 +14,7 @@
 #define SENT_SINCE    60 /* then, before the broker dies */
 #define KILLS         8
 #define PACE          "1200"
+#define PAUSED_LINES  2 /* while the backup is made: however long that takes, their jobs are in it */
 #define JOBS_MAX      (CONVERSATIONS * (HELD_EACH + 3))
 
 static struct rig rig;
@@ -119,6 +120,15 @@ static void resume(void)
     MUST(status == 200, "resume answers %ld", status);
 }
 
+static void operate_lines(const char *what)
+{
+    for (size_t line = 0; line < PAUSED_LINES; line++) {
+        char path[64];
+        snprintf(path, sizeof path, "/v1/lines/%s/%s", rig.lines[line], what);
+        cJSON_Delete(rig_operate(&rig, "POST", path, "{}"));
+    }
+}
+
 static void begin(char backup[PROGRAM_PATH_MAX])
 {
     static const char *const sets[] = {"policies.default.pace_per_min=" PACE, "store.segment_mb=1", NULL};
@@ -142,14 +152,17 @@ START_TEST(a_broker_goes_on_from_a_backup_made_under_load_and_no_key_is_two_jobs
     char backup[PROGRAM_PATH_MAX], acked[PROGRAM_PATH_MAX];
     static const char *const rules[] = {"--pace-per-min", PACE, NULL};
     begin(backup);
+    operate_lines("pause");
     for (int n = 2; n <= 1 + HELD_EACH; n++)
         enqueue_each(n, false);
     back_up(backup);
     int64_t by_then = rig_accepted(&rig);
     MUST(by_then < CONVERSATIONS * (1 + HELD_EACH) - SENT_SINCE, "all are sent before the backup is made");
+    operate_lines("resume");
     enqueue_each(2 + HELD_EACH, true);
     AWAIT(rig_accepted(&rig) >= by_then + SENT_SINCE, "nothing is sent meanwhile");
     restore(backup, "24h", 0);
+    operate_lines("resume"); /* their pauses are in the backup, too */
     enqueue_each(3 + HELD_EACH, false);
     MUST(producer_is(&producer, jobs[job_count - 1].id, "held", "paused"), "a restored broker is not paused");
     no_number_is_two_jobs();

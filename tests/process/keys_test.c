@@ -203,17 +203,19 @@ START_TEST(a_worker_has_its_name_and_sends_no_more_at_once_than_its_slots)
 {
     static const char *const sets[] = {"worker.slots=3", NULL};
     static struct spans spans;
-    begin(sets, NULL, 1);
-    cJSON *list = rig_ask(&rig, "GET", "/v1/workers", NULL, NULL);
-    const cJSON *worker = cJSON_GetArrayItem(json_get(list, "workers"), 0);
-    MUST(strcmp(text_at(worker, "worker"), "w1") == 0 && number_at(worker, "slots") == 3, "another worker");
-    cJSON_Delete(list);
+    begin(sets, NULL, 0);
     rig_faults(&rig, "{\"latency_ms\":200}");
-    for (unsigned i = 0; i < 12; i++) {
+    for (unsigned i = 0; i < 12; i++) { /* all of them wait when it comes */
         char id[32];
         snprintf(id, sizeof id, "slot-%u", i);
         enqueue(id, i);
     }
+    rig_start_worker(&rig, 0);
+    AWAIT(rig_workers_there(&rig) == 1, "it does not come");
+    cJSON *list = rig_ask(&rig, "GET", "/v1/workers", NULL, NULL);
+    const cJSON *worker = cJSON_GetArrayItem(json_get(list, "workers"), 0);
+    MUST(strcmp(text_at(worker, "worker"), "w1") == 0 && number_at(worker, "slots") == 3, "another worker");
+    cJSON_Delete(list);
     AWAIT(rig_accepted(&rig) == 12, "not all are sent");
     await_sent("slot-11");
     program_end(&rig.worker[0]);

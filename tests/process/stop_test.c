@@ -15,15 +15,26 @@
 static struct rig rig;
 static struct producer producer;
 
+/* In one request, so that they are all there at once however slow the disk is: a silent worker gets none for long. */
 static void enqueue(int first, int count)
 {
-    for (int i = first; i < first + count; i++) {
-        char job[256], number[JOB_NUMBER_TEXT_MAX];
-        snprintf(job, sizeof job,
-                 "{\"id\":\"s%d\",\"to\":\"+1415700%04d\",\"message\":{\"parts\":[{\"type\":\"text\","
-                 "\"value\":\"#1 default/s%d hello\"}]}}",
-                 i, i, i);
-        producer_enqueue(&producer, job, number, NULL);
+    char jobs[ALL][256];
+    struct frame frames[3 + ALL] = {{WIRE_VERSION, strlen(WIRE_VERSION)}, {"ENQUEUE", 7}, {"jobs", 4}};
+    for (int i = 0; i < count; i++) {
+        int length = snprintf(jobs[i], sizeof jobs[i],
+                              "{\"id\":\"s%d\",\"to\":\"+1415700%04d\",\"message\":{\"parts\":[{\"type\":\"text\","
+                              "\"value\":\"#1 default/s%d hello\"}]}}",
+                              first + i, first + i, first + i);
+        frames[3 + i] = (struct frame){jobs[i], (size_t)length};
+    }
+    producer_send_frames(&producer, frames, 3 + (size_t)count);
+    MUST(producer_receive(&producer, LIMIT_MS) && producer_got(&producer, "ACK") &&
+             producer_frames(&producer) == 3 + (size_t)count,
+         "no ACK for %d jobs", count);
+    for (int i = 0; i < count; i++) {
+        cJSON *result = producer_json(&producer, 3 + (size_t)i);
+        MUST(json_string(result, "job") != NULL, "%s was refused", jobs[i]);
+        cJSON_Delete(result);
     }
 }
 
