@@ -52,9 +52,6 @@ void outcome_lapsed(struct core *core, struct lease *lease, struct instant now, 
 /* The provider knows its key. It ends as sent; where a try of it is out, as soon as that is over. */
 void outcome_settled_sent(struct core *core, uint32_t job, struct span result, uint64_t message_hash,
                           struct instant now, struct effects *out);
-/* A try on that line (NO_LINE: nobody knows which) says `sent`, whatever the job does meanwhile. */
-void outcome_believe_sent(struct core *core, uint32_t job, uint32_t where, const struct core_result *result,
-                          struct instant now, struct effects *out);
 /* Withdraws a waiting job as far as what was asked or has passed meanwhile demands. True: it ended. */
 bool outcome_withdraw(struct core *core, uint32_t job, struct instant now, struct effects *out);
 /* It may not be a first message, and has become one, or would be one on that line: ended, true. */

@@ -1,5 +1,5 @@
-/* outcome_told.c — what is said of a job by others than the try that has it: a late RESULT, a webhook that echoes its key,
- * a person (PROTOCOL, Workers, Result; DESIGN traps 10 and 12). */
+/* outcome_told.c — what is said of a job by others than the try that has it: a late RESULT, a webhook that echoes its
+ * key, a person (PROTOCOL, Workers, Result; DESIGN traps 10 and 12). */
 #include "broker/core/backup.h"
 #include "broker/core/campaign.h"
 #include "broker/core/conversation.h"
@@ -11,8 +11,8 @@
 #include "broker/core/settle.h"
 #include "broker/core/turns.h"
 
-/* May a try of it have gone out, even if its answer said that it failed, or if it was one that a restored backup does not
- * know? */
+/* May a try of it have gone out, even if its answer said that it failed, or if it was one that a restored backup does
+ * not know? */
 static bool may_have_gone_out(const struct job *job)
 {
     return job->attempts > 0 || (job->flags & (JOB_UNSETTLED | JOB_DOUBTFUL)) != 0;
@@ -24,63 +24,14 @@ static bool tried_before(const struct job *job)
     return job->attempts > 1 || (job->flags & JOB_UNSETTLED) != 0;
 }
 
-void outcome_settle_told(struct core *core, uint32_t slot, struct told told, struct span result, struct instant now,
-                         struct effects *out)
-{
-    const struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result,
-                                        .message_hash = told.message_hash};
-    outcome_believe_sent(core, slot, told.line, &settled, now, out);
-}
-
-/* Were the job over now, the next one of its conversation would go out beside the request that may be under way (promise
- * P2). What was told is kept with the lease, over a restart too, for that one may come back unbegun. A first try will tell
- * by itself. */
-static void tell_lease(struct core *core, uint32_t slot, struct told told, struct instant now, struct effects *out)
-{
-    struct lease *lease = &core->leases[core->jobs[slot].left];
-    if (lease->told.sent || !tried_before(&core->jobs[slot]))
-        return;
-    lease->told = told;
-    job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
-    lease_revoke(core, lease, now, out);
-}
-
-void outcome_late_result(struct core *core, struct lease *lease, const struct core_result *result, struct instant now,
-                         struct effects *out)
-{
-    uint32_t slot = job_find(core, lease->number);
-    if (slot == NOBODY || result->outcome != OUTCOME_SENT || result->malformed)
-        return;
-    if (core->jobs[slot].state != JOB_LEASED) {
-        outcome_believe_sent(core, slot, lease->line, result, now, out);
-        return;
-    }
-    const struct lease *current = &core->leases[core->jobs[slot].left];
-    if (current->line == lease->line)
-        outcome_learn_chat(core, slot, result, now, out);
-    const struct told told = {.sent = true, .line = lease->line, .message_hash = result->message_hash};
-    tell_lease(core, slot, told, now, out);
-}
-
-/* Another try is under way: its own RESULT will find the job ended. */
-static void close_current(struct core *core, struct lease *current, struct instant now, struct effects *out)
-{
-    outcome_finish_probes(core, current, false, now);
-    if (current->probe_account)
-        account_touch_lines(core, current->account, now);
-    if (current->sent)
-        lease_revoke(core, current, now, out);
-    lease_close(core, current, false);
-}
-
-void outcome_believe_sent(struct core *core, uint32_t slot, uint32_t where, const struct core_result *result,
-                          struct instant now, struct effects *out)
+/* The job, which is not leased, ends as sent; `where`: the line where that was, NO_LINE: where its conversation
+ * lives. */
+static void believe_sent(struct core *core, uint32_t slot, uint32_t where, const struct core_result *result,
+                         struct instant now, struct effects *out)
 {
     struct job *job = job_at(core, slot);
     struct conversation *conversation = &core->conversations[job->conversation];
     bool elsewhere = where != NO_LINE && conversation->line != where;
-    if (job->state == JOB_LEASED)
-        close_current(core, &core->leases[job->left], now, out);
     bool bound = (conversation->flags & CONVERSATION_BOUND) != 0;
     bool named = (conversation->flags & CONVERSATION_PINNED) != 0 && (job->flags & JOB_PINNED) != 0;
     if (elsewhere || (!bound && !named)) {
@@ -99,6 +50,44 @@ void outcome_believe_sent(struct core *core, uint32_t slot, uint32_t where, cons
     recipient_set_out(core, conversation, moment_of(now.wall_ms)); /* a failed try may have set it back */
     outcome_sent(core, slot, result, now, out);
     turns_touch_line(core, line, now);
+}
+
+void outcome_settle_told(struct core *core, uint32_t slot, struct told told, struct span result, struct instant now,
+                         struct effects *out)
+{
+    const struct core_result settled = {
+        .outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result, .message_hash = told.message_hash};
+    believe_sent(core, slot, told.line, &settled, now, out);
+}
+
+/* Were the job over now, the next one of its conversation would go out beside the request that may be under way
+ * (promise P2). What was told is kept with the lease, over a restart too, for that one may come back unbegun. A first
+ * try will tell by itself. */
+static void tell_lease(struct core *core, uint32_t slot, struct told told, struct instant now, struct effects *out)
+{
+    struct lease *lease = &core->leases[core->jobs[slot].left];
+    if (lease->told.sent || !tried_before(&core->jobs[slot]))
+        return;
+    lease->told = told;
+    job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
+    lease_revoke(core, lease, now, out);
+}
+
+void outcome_late_result(struct core *core, struct lease *lease, const struct core_result *result, struct instant now,
+                         struct effects *out)
+{
+    uint32_t slot = job_find(core, lease->number);
+    if (slot == NOBODY || result->outcome != OUTCOME_SENT || result->malformed)
+        return;
+    if (core->jobs[slot].state != JOB_LEASED) {
+        believe_sent(core, slot, lease->line, result, now, out);
+        return;
+    }
+    const struct lease *current = &core->leases[core->jobs[slot].left];
+    if (current->line == lease->line)
+        outcome_learn_chat(core, slot, result, now, out);
+    const struct told told = {.sent = true, .line = lease->line, .message_hash = result->message_hash};
+    tell_lease(core, slot, told, now, out);
 }
 
 void outcome_settled_sent(struct core *core, uint32_t slot, struct span result, uint64_t message_hash,
@@ -122,7 +111,7 @@ static void settled_unsent(struct core *core, uint32_t slot, struct instant now,
         job_timer(core, slot);
     }
     campaign_forget_doubt(core, slot);
-    job->flags &= (uint8_t)~(JOB_UNSETTLED | JOB_DOUBTFUL);
+    job->flags &= (uint8_t) ~(JOB_UNSETTLED | JOB_DOUBTFUL);
     if (job->state == JOB_LEASED) { /* the try under way tells by itself, if it has begun */
         struct lease *lease = &core->leases[job->left];
         job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);
@@ -145,10 +134,12 @@ void core_settle(struct core *core, uint64_t token, uint64_t number, bool was_se
         effect_answer(out, token, slot == NOBODY ? CODE_NOT_FOUND : CODE_NOT_ALLOWED);
         return;
     }
-    const struct core_result settled = {.outcome = OUTCOME_SENT, .retry_after_ms = -1, .result = result};
-    if (was_sent)
-        outcome_believe_sent(core, slot, NO_LINE, &settled, now, out);
-    else
+    const struct told told = {.sent = true, .line = NO_LINE};
+    if (!was_sent)
         settled_unsent(core, slot, now, out);
+    else if (core->jobs[slot].state == JOB_LEASED)
+        tell_lease(core, slot, told, now, out);
+    else
+        outcome_settle_told(core, slot, told, result, now, out);
     effect_answer(out, token, CODE_NONE);
 }

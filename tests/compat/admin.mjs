@@ -198,7 +198,7 @@ export function adminTests(broker) {
   });
 
   test('admin: every call of the document that answers in JSON was made', async () => {
-    const seldom = new Set(['POST /v1/jobs/{id}/settle']); // only an unknown outcome is settled: see unit/core_settle
+    const seldom = new Set(['POST /v1/jobs/{id}/settle']); // only an unknown outcome is settled: see unit/core_operate_test
     for (const [path, operations] of Object.entries(document.paths))
       for (const [method, operation] of Object.entries(operations)) {
         const call = `${method.toUpperCase()} ${path}`;

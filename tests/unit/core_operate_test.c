@@ -163,9 +163,11 @@ START_TEST(a_try_under_way_is_revoked_when_a_person_says_sent_and_goes_on_when_u
     rig_answer(rig, &result);
     ck_job(number, JOB_QUEUED, REASON_OUTCOME_UNKNOWN);
     rig_pass(rig, 1000);
-    leased();
+    job = leased();
     ck_assert_int_eq(settle(number, true), CODE_NONE);
     ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
+    result = rig_result(&job, OUTCOME_RETURNED);
+    rig_answer(rig, &result);
     ck_assert_int_eq(end_of(number).state, JOB_SENT);
 }
 END_TEST

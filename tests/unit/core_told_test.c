@@ -32,7 +32,13 @@ static void told_delivered(uint64_t number)
     rig_keep(rig);
 }
 
-static struct play begin_play(bool unknown)
+static void told_by_a_person(uint64_t number)
+{
+    core_settle(rig->core, 5, number, true, (struct span){"{}", 2}, rig->now, &rig->out);
+    rig_keep(rig);
+}
+
+static struct play begin_play(bool unknown, void (*tell)(uint64_t number))
 {
     struct play play;
     begin_with(FAST_CONF, 2);
@@ -47,7 +53,7 @@ static struct play begin_play(bool unknown)
     rig_pass(rig, 1);
     play.again = rig_job_told(rig);
     play.next = send_known(0, 1, CLASS_TRANSACTIONAL);
-    told_delivered(play.first.number);
+    tell(play.first.number);
     ck_job(play.first.number, JOB_LEASED, REASON_NONE);
     return play;
 }
@@ -78,9 +84,8 @@ static struct effect leased_new(uint64_t conversation)
 }
 
 /* As it comes back, whatever has passed meanwhile. */
-static void comes_back(bool unknown, enum outcome outcome, bool again_unknown, bool late, bool restarts)
+static void comes_back(struct play play, enum outcome outcome, bool again_unknown, bool late, bool restarts)
 {
-    struct play play = begin_play(unknown);
     if (restarts)
         restart_naming(&play.again);
     if (late) {
@@ -96,17 +101,29 @@ START_TEST(what_is_told_of_a_job_while_a_try_is_out_counts_when_that_comes_back)
     for (int i = 0; i < 8; i++) {
         bool unknown = (i & 1) != 0, late = (i & 2) != 0, restarts = (i & 4) != 0;
         if (unknown)
-            comes_back(unknown, OUTCOME_RETURNED, false, late, restarts);
-        comes_back(unknown, OUTCOME_RETRY, false, late, restarts);
-        comes_back(unknown, OUTCOME_RETRY, true, late, restarts);
-        comes_back(unknown, OUTCOME_REJECTED, false, late, restarts);
+            comes_back(begin_play(true, told_delivered), OUTCOME_RETURNED, false, late, restarts);
+        comes_back(begin_play(unknown, told_delivered), OUTCOME_RETRY, false, late, restarts);
+        comes_back(begin_play(unknown, told_delivered), OUTCOME_RETRY, true, late, restarts);
+        comes_back(begin_play(unknown, told_delivered), OUTCOME_REJECTED, false, late, restarts);
+    }
+}
+END_TEST
+
+START_TEST(what_a_person_says_was_sent_while_a_try_is_out_ends_when_that_comes_back)
+{
+    for (int i = 0; i < 4; i++) {
+        bool late = (i & 1) != 0, restarts = (i & 2) != 0;
+        comes_back(begin_play(true, told_by_a_person), OUTCOME_RETURNED, false, late, restarts);
+        comes_back(begin_play(true, told_by_a_person), OUTCOME_RETRY, true, late, restarts);
+        comes_back(begin_play(true, told_by_a_person), OUTCOME_REJECTED, false, late, restarts);
+        comes_back(begin_play(true, told_by_a_person), OUTCOME_SENT, false, late, restarts);
     }
 }
 END_TEST
 
 START_TEST(what_is_told_of_a_job_whose_try_lapses_counts)
 {
-    struct play play = begin_play(true);
+    struct play play = begin_play(true, told_delivered);
     rig_pass(rig, LEASE_MS);
     must_have_been_sent(&play);
 }
@@ -114,7 +131,7 @@ END_TEST
 
 START_TEST(what_is_told_of_a_job_calls_back_a_try_that_is_not_needed_any_more)
 {
-    struct play play = begin_play(true);
+    struct play play = begin_play(true, told_delivered);
     ck_assert_uint_eq(rig_count(rig, EFFECT_REVOKE), 1);
     ck_assert_uint_eq(rig_told(rig, EFFECT_REVOKE, 0)->lease, play.again.lease);
 }
@@ -171,6 +188,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         what_is_told_of_a_job_while_a_try_is_out_counts_when_that_comes_back,
+        what_a_person_says_was_sent_while_a_try_is_out_ends_when_that_comes_back,
         what_is_told_of_a_job_whose_try_lapses_counts,
         what_is_told_of_a_job_calls_back_a_try_that_is_not_needed_any_more,
         a_late_sent_ends_nothing_while_another_try_is_under_way,
