@@ -263,6 +263,12 @@ static bool says_late_sent(const struct showing *s, const struct naive_job *job)
            grant_of(s, s->asked->result_lease)->number == job->number;
 }
 
+/* Somebody else than a worker says so. */
+static bool says_was_sent(const struct showing *s, const struct naive_job *job)
+{
+    return s->asked->echoed == job->number || s->asked->settled == job->number;
+}
+
 static void know_chat(struct naive_conversation *conversation)
 {
     conversation->chat_known = true;
@@ -290,7 +296,7 @@ static void show_try(const struct showing *s, const struct change_try *change)
         job->order = ++s->naive->orders;
     } else { /* said anew: for the cleaner, or because a cancel was asked for, or it was told to be sent */
         bool again = job->place == NAIVE_LEASED && (job->attempts > 1 || job->unsettled);
-        bool told = job->told_sent || (again && (s->asked->echoed == job->number || says_late_sent(s, job)));
+        bool told = job->told_sent || (again && (says_was_sent(s, job) || says_late_sent(s, job)));
         REFUSE_UNLESS(change->told_sent == told, "job %llu: told to be sent %d", ull(job->number), change->told_sent);
         if (told && says_late_sent(s, job) && grant_of(s, s->asked->result_lease)->line == job->line)
             know_chat(&s->naive->conversations[job->conversation]);
@@ -309,9 +315,10 @@ static void check_end(const struct showing *s, const struct naive_job *job, cons
     bool expired = job->expires_ms != 0 && job->expires_ms <= s->now_ms;
     bool answered = is_result_of(s, job);
     const struct core_result *result = s->asked->result;
-    bool sent = (s->asked->result_lease != 0 && grant_of(s, s->asked->result_lease)->number == job->number &&
-                 result->outcome == OUTCOME_SENT) ||
-                s->asked->echoed == job->number || s->asked->settled == job->number || job->told_sent;
+    bool of_a_try = s->asked->result_lease != 0 && grant_of(s, s->asked->result_lease)->number == job->number &&
+                    result->outcome == OUTCOME_SENT;
+    bool out = job->place == NAIVE_LEASED; /* then its own try must be over (P2) */
+    bool sent = job->told_sent || (out ? of_a_try && answered : of_a_try || says_was_sent(s, job));
     bool surely_unsent = job->place != NAIVE_LEASED || (answered && result->outcome != OUTCOME_SENT) ||
                          !s->truth->begun(s->truth->world, job->lease);
     bool ok = false;
