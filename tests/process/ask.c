@@ -189,6 +189,13 @@ bool rig_line_is(struct rig *rig, size_t line, const char *gate, const char *rea
     return is;
 }
 
+bool rig_line_was_closed(const struct rig *rig, size_t line)
+{
+    char said[64];
+    snprintf(said, sizeof said, "event=line_gate line=+1202*****%02zu gate=closed", line + 1);
+    return program_said(&rig->broker, said);
+}
+
 int64_t rig_stat(struct rig *rig, const char *path)
 {
     cJSON *stats = rig_control(rig, "GET", "/stats", NULL);

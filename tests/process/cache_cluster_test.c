@@ -281,9 +281,9 @@ START_TEST(a_node_that_is_away_is_away_and_comes_back)
     program_signal(&node[owner].program, SIGSTOP);
     AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.rig.broker, "cache_away"), "nobody says so");
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
-    AWAIT(rig_line_is(&rig, 0, "closed", NULL), "its own webhook does not close it");
+    AWAIT(rig_line_was_closed(&rig, 0), "its own webhook does not close it");
     program_signal(&node[owner].program, SIGCONT);
-    AWAIT(both(0, "closed"), "they do not agree when it is back");
+    AWAIT(both_have_closed(&rig, &other, 0), "they do not agree when it is back");
     end();
 }
 END_TEST
@@ -295,16 +295,16 @@ START_TEST(a_replica_that_takes_over_by_itself_is_found_and_told_what_was_said_m
     begin();
     size_t owner = owner_of("default"), other_node = (owner + 1) % NODES;
     start_replica(owner);
-    rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
+    rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\"");
     AWAIT(both(0, "closed"), "not closed at both");
     program_kill(&node[owner].program);
     AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.rig.broker, "cache_away"), "nobody says so");
     rig_set_line(&rig, 1, "\"reputation\":\"CRITICAL\",\"list\":false");
-    AWAIT(rig_line_is(&rig, 1, "closed", NULL), "its own webhook does not close it");
+    AWAIT(rig_line_was_closed(&rig, 1), "its own webhook does not close it");
     cJSON_Delete(rig_ask(&rig, "PUT", "/v1/suppressions/default/%2B14155550107", "{\"reason\":\"by letter\"}", &status));
     MUST(status == 200, "not taken: %ld", status);
     AWAIT(owner_seen_by(other_node, "default") == SPARE, "the replica does not take over");
-    AWAIT(both(1, "closed"), "the new master is not found, or not told");
+    AWAIT(both_have_closed(&rig, &other, 1), "the new master is not found, or not told");
     AWAIT(holds_people(SPARE, 1), "the new master does not hear who was suppressed");
     MUST(both(0, "closed") && both(2, "open"), "something was forgotten");
     end();
@@ -315,7 +315,7 @@ START_TEST(the_brokers_user_is_enough_for_a_cluster)
 {
     begin_as("lineward@");
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
-    AWAIT(both(0, "closed"), "not closed at both");
+    AWAIT(both_have_closed(&rig, &other, 0), "not closed at both");
     end();
 }
 END_TEST

@@ -361,7 +361,7 @@ START_TEST(brokers_and_their_redis_speak_tls_by_stunnel)
     start_tunnel("lineward:" KEY "\n");
     start_brokers();
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
-    AWAIT(both(0, "closed"), "not closed at both");
+    AWAIT(both_have_closed(&rig, &other, 0), "not closed at both");
     AWAIT(program_said(&rig.broker, "cache_up") && program_said(&other.rig.broker, "cache_up"), "not by Redis");
     end_tunnel();
 }

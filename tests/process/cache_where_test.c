@@ -127,11 +127,11 @@ START_TEST(a_failover_is_followed_and_the_old_master_too_when_it_is_back)
     program_signal(&master.program, SIGSTOP);
     AWAIT(is(&replica, "master"), "there is no failover");
     rig_set_line(&rig, 1, "\"reputation\":\"CRITICAL\",\"list\":false"); /* told to the new one, or to it later */
-    AWAIT(both(1, "closed"), "they do not agree by the new master");
+    AWAIT(both_have_closed(&rig, &other, 1), "they do not agree by the new master");
     program_signal(&master.program, SIGCONT);
     AWAIT(is(&master, "slave"), "the old one is no replica");
     rig_set_line(&rig, 2, "\"reputation\":\"CRITICAL\",\"list\":false");
-    AWAIT(both(2, "closed"), "they do not agree after the old master's return");
+    AWAIT(both_have_closed(&rig, &other, 2), "they do not agree after the old master's return");
     MUST(both(0, "closed") && both(3, "open"), "something was forgotten");
     end_brokers();
     end_all();
@@ -151,7 +151,7 @@ START_TEST(without_sentinels_the_master_that_is_known_stays_in_use)
     MUST(!program_said(&rig.broker, "cache_away") && !program_said(&other.rig.broker, "cache_away"),
          "it was given up with its Sentinels");
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
-    AWAIT(both(0, "closed"), "not closed at both");
+    AWAIT(both_have_closed(&rig, &other, 0), "not closed at both");
     end_brokers();
     end_all();
 }
@@ -171,7 +171,7 @@ START_TEST(a_sentinel_that_is_out_of_date_is_not_believed)
     memcpy(address, whole, sizeof address);
     start_brokers(NULL);
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
-    AWAIT(both(0, "closed"), "not closed at both");
+    AWAIT(both_have_closed(&rig, &other, 0), "not closed at both");
     redisContext *context = redis_connect(&wrong);
     redisReply *reply = redis_ask(context, "DBSIZE");
     MUST(reply->integer == 0, "they have written to what an old Sentinel says");
@@ -216,9 +216,9 @@ START_TEST(what_became_a_replica_is_left_and_taken_up_again_as_a_master)
     AWAIT(program_said(&rig.broker, "cache_away") && program_said(&other.rig.broker, "cache_away"),
           "they stay with it");
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
-    AWAIT(rig_line_is(&rig, 0, "closed", NULL), "not closed by its own webhook");
+    AWAIT(rig_line_was_closed(&rig, 0), "not closed by its own webhook");
     freeReplyObject(redis_ask(context, "REPLICAOF NO ONE"));
-    AWAIT(both(0, "closed"), "not told when it was a master again");
+    AWAIT(both_have_closed(&rig, &other, 0), "not told when it was a master again");
     redisReply *reply = redis_ask(context, "INFO keyspace");
     MUST(strstr(reply->str, "db3:") != NULL && strstr(reply->str, "db0:") == NULL, "the wrong database: %s",
          reply->str);
@@ -257,7 +257,7 @@ START_TEST(a_name_that_is_not_found_is_told_and_the_broker_works)
     rig_start(&rig, 0);
     AWAIT(program_said(&rig.broker, "the name no-such-host.invalid is not found"), "nobody says so");
     rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\",\"list\":false");
-    AWAIT(rig_line_is(&rig, 0, "closed", NULL), "not closed");
+    AWAIT(rig_line_was_closed(&rig, 0), "not closed");
     rig_close(&rig);
 }
 END_TEST

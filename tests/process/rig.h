@@ -88,6 +88,9 @@ const char *text_at(const cJSON *json, const char *path); /* NULL if it is null 
 
 /* Is the line's gate this one ("open", "slow", "closed"), for this reason (NULL: any)? By the admin API. */
 bool rig_line_is(struct rig *rig, size_t line, const char *gate, const char *reason);
+/* Has its broker ever closed the line? By its log: where the provider's list does not tell of the change, two polls
+ * open the line again, and who asks the broker itself may come too late. */
+bool rig_line_was_closed(const struct rig *rig, size_t line);
 /* Sends the sandbox has accepted so far: new messages, not repeats. */
 int64_t rig_accepted(struct rig *rig);
 int64_t rig_stat(struct rig *rig, const char *path); /* of GET /stats */

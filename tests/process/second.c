@@ -58,3 +58,8 @@ void second_close(struct second *second)
         program_end(&second->rig.broker);
     program_forget(&second->rig.broker);
 }
+
+bool both_have_closed(const struct rig *rig, const struct second *second, size_t line)
+{
+    return rig_line_was_closed(rig, line) && rig_line_was_closed(&second->rig, line);
+}

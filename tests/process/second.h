@@ -21,4 +21,7 @@ void second_start(struct second *second); /* does not wait */
 /* Ends it in order, if it runs. */
 void second_close(struct second *second);
 
+/* Have both of them closed the line? See rig_line_was_closed(). */
+bool both_have_closed(const struct rig *rig, const struct second *second, size_t line);
+
 #endif
