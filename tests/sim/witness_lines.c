@@ -21,7 +21,8 @@
 struct word { /* that is surely in force */
     bool sure;
     int64_t since_us;     /* it was answered */
-    int64_t heard_mono_ms; /* it arrived */
+    int64_t changed_ms;    /* its event's changed_at */
+    int64_t heard_mono_ms; /* it arrived, for the first time */
     bool healthy_told;     /* a later event says HEALTHY */
     int64_t healthy_mono_ms;
     unsigned healthy_polls;
@@ -201,13 +202,17 @@ void lines_refused(int line)
 
 /* ---- what is told ---- */
 
-static void begin(struct word *word)
+/* Delivered again after a restart it may be known already: a poll begun in between counts. */
+static void begin(struct word *word, const struct hook *hook)
 {
-    *word = (struct word){.sure = true, .since_us = now_us(), .heard_mono_ms = mono_ms()};
+    *word = (struct word){.sure = true, .since_us = now_us(), .changed_ms = hook->changed_ms,
+                          .heard_mono_ms = mono_ms() - (now_us() - hook->arrived_us) / US_MS};
 }
 
-static void hear_healthy(struct word *word)
+static void hear_healthy(struct word *word, const struct hook *hook)
 {
+    if (hook->changed_ms <= word->changed_ms)
+        return;
     if (!word->healthy_told)
         word->healthy_mono_ms = mono_ms();
     word->healthy_told = true;
@@ -222,16 +227,16 @@ void lines_hook_arrives(const struct hook *hook)
         return;
     eye->ever_critical = eye->ever_critical || hook->word == REPUTATION_CRITICAL;
     eye->ever_flagged = eye->ever_flagged || hook->flagged;
-    if (hook->changed_ms <= eye->newest_ms)
-        return;
-    eye->newest_ms = hook->changed_ms;
-    if (!hook->flagged)
+    if (hook->changed_ms > eye->newest_ms) /* the broker may have died before it knew: what follows is measured by its word */
+        eye->newest_ms = hook->changed_ms;
+    if (!hook->flagged && hook->changed_ms > eye->flagged.changed_ms)
         eye->flagged.sure = false;
     if (hook->word == REPUTATION_HEALTHY) {
-        hear_healthy(&eye->critical);
-        hear_healthy(&eye->at_risk);
+        hear_healthy(&eye->critical, hook);
+        hear_healthy(&eye->at_risk, hook);
     }
-    if (hook->word == REPUTATION_CRITICAL) /* is worse: what may be known of AT_RISK ends */
+    /* is worse: what may be known of AT_RISK ends */
+    if (hook->word == REPUTATION_CRITICAL && hook->changed_ms > eye->at_risk.changed_ms)
         eye->at_risk.sure = false;
 }
 
@@ -241,11 +246,11 @@ void lines_hook_taken(const struct hook *hook)
     if (eye == NULL || hook->changed_ms != eye->newest_ms || eye->bettered_us >= hook->arrived_us)
         return;
     if (hook->word == REPUTATION_CRITICAL)
-        begin(&eye->critical);
+        begin(&eye->critical, hook);
     if (hook->word == REPUTATION_AT_RISK)
-        begin(&eye->at_risk);
+        begin(&eye->at_risk, hook);
     if (hook->flagged)
-        begin(&eye->flagged);
+        begin(&eye->flagged, hook);
 }
 
 static void weigh_poll(struct word *word, int64_t begun_mono_ms, bool cached, bool healthy)
