@@ -3,7 +3,8 @@
 -- tests/process/cache_rules_test holds them against each other.
 --
 --   KEYS[1]  hash: a line's number -> what is known of it, as JSON
---   KEYS[2]  hash: "clock" (ms, only ever forward), "version" (of the newest change), "owners" (brokers, by nonce, as JSON)
+--   KEYS[2]  hash: "clock" (ms, only ever forward), "set_back" (by so much Redis's own was), "version" (of the newest change),
+--            "owners" (brokers, by nonce, as JSON)
 --   KEYS[3]  sorted set: the ids of events that were told, by when
 --   KEYS[4]  string: the nonce of the broker that polls
 --   KEYS[5]  hash: a recipient's id (cache_seal.h) -> why they must not be sent to, as JSON
@@ -44,6 +45,8 @@ local BADNESS = {HEALTHY = 0, AT_RISK = 1, UNKNOWN = 1, CRITICAL = 2}
 
 local fact = cjson.decode(ARGV[1])
 
+-- Only ever forward, and on though Redis's own is set back: a clock that stood still until that has caught up would let no
+-- list be newer than what was told meanwhile.
 local function clock()
     local time = redis.call('TIME')
     local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -51,7 +54,10 @@ local function clock()
         now = fact.now
     end
     local last = tonumber(redis.call('HGET', KEYS[2], 'clock') or '0')
+    local set_back = tonumber(redis.call('HGET', KEYS[2], 'set_back') or '0')
+    now = now + set_back
     if now < last then
+        redis.call('HSET', KEYS[2], 'set_back', string.format('%.0f', set_back + last - now))
         now = last
     end
     redis.call('HSET', KEYS[2], 'clock', string.format('%.0f', now))

@@ -291,6 +291,50 @@ START_TEST(a_webhook_is_overtaken_by_no_moment_that_is_still_to_come)
 }
 END_TEST
 
+/* What the shared clock says to a broker that asks whether it may poll, and then may. */
+static int64_t clock_at(int64_t now_ms)
+{
+    char fact[160];
+    int64_t clock_ms = 0;
+    snprintf(fact, sizeof fact,
+             "{\"what\":\"hold\",\"nonce\":\"n\",\"ms\":600000,\"version\":\"1\",\"rules\":\"r\",\"now\":%lld}",
+             (long long)now_ms);
+    cJSON *answer = run_script(fact);
+    MUST(json_int(answer, "clock", &clock_ms), "no clock");
+    cJSON_Delete(answer);
+    return clock_ms;
+}
+
+/* A list that has it, begun when the shared clock said that. */
+static bool poll_closes(int64_t now_ms, int64_t begun_ms, const char *word)
+{
+    char fact[256];
+    snprintf(fact, sizeof fact,
+             "{\"what\":\"polled\",\"nonce\":\"n\",\"now\":%lld,\"begun\":%lld,\"interval\":1000,\"cached\":false,"
+             "\"lines\":[[\"" NUMBER_TEXT "\",\"%s\",\"UNKNOWN\"]],\"missed\":[]}",
+             (long long)now_ms, (long long)begun_ms, word);
+    cJSON *answer = run_script(fact);
+    bool closed = strcmp(json_string(json_get(answer, "lines")->child, "proven"), "CRITICAL") == 0;
+    cJSON_Delete(answer);
+    return closed;
+}
+
+START_TEST(a_clock_that_was_set_back_goes_on)
+{
+    redis_start(&redis);
+    context = redis_connect(&redis);
+    MUST(closes(START_MS, DAY_MS, START_MS, "CRITICAL"), "not closed"); /* Redis is a day ahead, and then is not */
+    MUST(closes(START_MS + 1000, 0, START_MS + 1000, "HEALTHY"), "opened without a poll");
+    int64_t begun_ms = clock_at(START_MS + 6000);
+    MUST(clock_at(START_MS + 7000) == begun_ms + 1000, "it stands still");
+    MUST(!poll_closes(START_MS + 8000, begun_ms, "HEALTHY"), "a list that was begun after it opens nothing");
+    MUST(!closes(START_MS + 9000, 0, START_MS + 9000, "HEALTHY"), "closed by HEALTHY");
+    MUST(poll_closes(START_MS + 11000, clock_at(START_MS + 10000), "CRITICAL"), "a list says CRITICAL in vain");
+    redisFree(context);
+    redis_end(&redis);
+}
+END_TEST
+
 /* What the answer to a broker that asks whether it may poll has of the others. */
 static int others(const char *nonce, int64_t now_ms)
 {
@@ -560,7 +604,7 @@ int main(void)
                      a_dead_brokers_pools_are_where_it_was_until_another_says_that_they_are_its_own,
                      what_an_operator_has_ended_does_not_come_back_from_a_broker_that_has_not_heard_of_it,
                      an_operator_ends_what_was_known_then_and_not_a_stop_of_a_moment_later,
-                     a_webhook_is_overtaken_by_no_moment_that_is_still_to_come,
+                     a_webhook_is_overtaken_by_no_moment_that_is_still_to_come, a_clock_that_was_set_back_goes_on,
                      moments_that_are_still_to_come_neither_end_a_stop_nor_keep_it,
                      what_held_since_an_unknown_moment_is_ended_if_it_was_told_before,
                      the_later_of_their_words_counts_whichever_comes_first,
