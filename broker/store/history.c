@@ -63,6 +63,16 @@ static bool run_room(struct store *store, struct segment *segment)
     return room;
 }
 
+/* A file that never counted. One that can't be removed is written over by the next, which has its number: beside a later
+ * one it would count. */
+static void remove_file(struct store *store, uint64_t number)
+{
+    char path[PATH_BYTES_MAX];
+    segment_path(path, store->folder, SEGMENT_HISTORY, number);
+    if (store->io->unlink(store->io->self, path) != 0)
+        store->history_last = number - 1; /* only this thread gives numbers */
+}
+
 static int new_file(struct store *store, struct segment **out)
 {
     const struct store_io *io = store->io;
@@ -91,7 +101,7 @@ static int new_file(struct store *store, struct segment **out)
     if (segment == NULL || !room_in_list(store)) {
         free(segment);
         io->close(io->self, file);
-        io->unlink(io->self, path);
+        remove_file(store, number);
         return error != 0 ? error : -ENOMEM;
     }
     segment->state = SEGMENT_READY;
@@ -240,10 +250,7 @@ void history_abandon(struct store *store)
         segment->refs--; /* what was written beyond its end is written over */
         return;
     }
-    if (!cleaning->end_said) {
-        char path[PATH_BYTES_MAX];
-        segment_path(path, store->folder, segment->type, segment->number);
-        store->io->unlink(store->io->self, path);
-    }
+    if (!cleaning->end_said)
+        remove_file(store, segment->number);
     segment_free(store, segment);
 }
