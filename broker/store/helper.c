@@ -59,10 +59,13 @@ bool spare_drop(struct store *store)
     char path[PATH_BYTES_MAX];
     pthread_mutex_unlock(&store->lock);
     spare_path(path, store->folder, spare.id);
-    store->io->close(store->io->self, spare.file);
-    store->io->unlink(store->io->self, path);
+    int error = store->io->unlink(store->io->self, path);
+    if (error == 0)
+        store->io->close(store->io->self, spare.file);
     pthread_mutex_lock(&store->lock);
-    return true;
+    if (error != 0)
+        store->spares[store->spare_count++] = spare;
+    return error == 0;
 }
 
 int reserve(struct store *store, int file, uint64_t bytes)

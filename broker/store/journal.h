@@ -363,7 +363,7 @@ bool copies_fill(struct store *store, const struct store_batch *row, const struc
 void *helper_run(void *store);
 /* The next segment that is to have an index file, or is getting it; the lock is held. NULL: all have theirs. */
 struct segment *helper_to_index(const struct store *store);
-/* Removes a spare file; false: there is none. The lock is held, and let go of meanwhile. */
+/* Removes a spare file; false: there is none, or it can't be removed. The lock is held, and let go of meanwhile. */
 bool spare_drop(struct store *store);
 /* A full disk, or what is like it: no failure, for it can be tried again later. */
 bool is_no_room(int error);

@@ -171,16 +171,22 @@ static int write_new(struct store *store, const struct segment *segment)
     return error;
 }
 
-/* The index file has heads of what was: a new one is made of the new file. */
+/* It has heads of what was: a new one is made of the new file. */
+static int remove_index(struct store *store, const struct segment *segment)
+{
+    char path[PATH_BYTES_MAX];
+    index_path(path, store->folder, segment->type, segment->number);
+    int error = segment->index_bytes > 0 ? store->io->unlink(store->io->self, path) : 0;
+    return error == -ENOENT ? 0 : error;
+}
+
 static int take_place(struct store *store, const struct segment *segment)
 {
     const struct store_io *io = store->io;
     char path[PATH_BYTES_MAX];
     char from[PATH_BYTES_MAX];
     if (segment->index_bytes > 0) {
-        index_path(path, store->folder, segment->type, segment->number);
-        io->unlink(io->self, path);
-        int error = sync_names(store); /* never an old one beside a new segment */
+        int error = sync_names(store); /* never an old index file beside a new segment */
         if (error != 0)
             return error;
     }
@@ -218,6 +224,10 @@ static bool make_files_clean(struct store *store)
     int error = 0;
     while (spare_drop(store))
         ;
+    if (store->spare_count > 0) {
+        end_pass(store, -EIO);
+        return true;
+    }
     struct segment *ready = store->ready;
     store->ready = NULL;
     pthread_mutex_unlock(&store->lock);
@@ -334,7 +344,7 @@ static void segment_done(struct store *store)
     store_wake(store);
 }
 
-/* The disk had no room for the name: the old file stays. */
+/* The disk had no room for the name, or keeps the index file: the old file stays. */
 static void drop_new(struct store *store)
 {
     struct pass *pass = &store->pass;
@@ -353,17 +363,20 @@ static bool give_name(struct store *store)
     int claim = -1;
     pthread_mutex_unlock(&store->lock);
     bool claimed = folder_claim(store->io, store->folder, &claim);
-    int error = claimed ? take_place(store, segment) : 0;
+    int error = claimed ? remove_index(store, segment) : 0;
+    bool stays = !claimed || error != 0;
+    if (!stays)
+        error = take_place(store, segment);
     if (claimed)
         store->io->close(store->io->self, claim);
-    if (is_no_room(error))
+    if (is_no_room(error) || (stays && error != 0))
         drop_new(store);
     else if (error != 0)
         store_fail(store, "%s: giving segment %llx its new file: %s", store->folder,
                    (unsigned long long)segment->number, strerror(-error));
     pthread_mutex_lock(&store->lock);
     store->pinned = !claimed;
-    segment->index_bytes = claimed ? 0 : segment->index_bytes;
+    segment->index_bytes = stays ? segment->index_bytes : 0;
     pass->named = claimed;
     if (error != 0)
         end_pass(store, error);

@@ -437,10 +437,13 @@ static int sim_unlink(void *self, const char *path)
     struct sim *sim = self;
     pthread_mutex_lock(&sim->lock);
     bool found = name_find(sim, base(path)) != NULL;
-    name_drop(sim, base(path));
-    record(sim, (struct sim_event){.what = SIM_UNLINK}, NULL, base(path), NULL);
+    enum sim_fault failing = found ? fault(sim, SIM_CALL_UNLINK) : SIM_FAULT_NONE;
+    if (failing == SIM_FAULT_NONE) {
+        name_drop(sim, base(path));
+        record(sim, (struct sim_event){.what = SIM_UNLINK}, NULL, base(path), NULL);
+    }
     pthread_mutex_unlock(&sim->lock);
-    return found ? 0 : -ENOENT;
+    return !found ? -ENOENT : failing == SIM_FAULT_NONE ? 0 : fault_errno(failing);
 }
 
 static int sim_make_dir(void *self, const char *path)

@@ -15,7 +15,15 @@
 #define SIM_SECTOR_BYTES 512
 
 enum sim_fault { SIM_FAULT_NONE, SIM_FAULT_EIO, SIM_FAULT_ENOSPC, SIM_FAULT_SHORT };
-enum sim_call { SIM_CALL_WRITE, SIM_CALL_SYNC, SIM_CALL_RESERVE, SIM_CALL_OPEN, SIM_CALL_RENAME, SIM_CALL_KINDS };
+enum sim_call {
+    SIM_CALL_WRITE,
+    SIM_CALL_SYNC,
+    SIM_CALL_RESERVE,
+    SIM_CALL_OPEN,
+    SIM_CALL_RENAME,
+    SIM_CALL_UNLINK,
+    SIM_CALL_KINDS
+};
 
 enum sim_what {
     SIM_WRITE,  /* inode, offset, bytes (data NULL: zeros) */

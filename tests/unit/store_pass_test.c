@@ -517,6 +517,27 @@ START_TEST(a_pass_that_has_no_room_for_a_name_says_so_and_leaves_all_as_it_was)
 }
 END_TEST
 
+START_TEST(a_pass_that_can_not_remove_a_spare_file_says_so)
+{
+    struct seen seen;
+    make_all();
+    pthread_mutex_lock(&sim->lock);
+    sim->fault_call = SIM_CALL_UNLINK;
+    sim->fault_at = 1;
+    sim->fault = SIM_FAULT_EIO;
+    pthread_mutex_unlock(&sim->lock);
+    int error = pass(&seen, true);
+    pthread_mutex_lock(&sim->lock);
+    sim->fault = SIM_FAULT_NONE;
+    pthread_mutex_unlock(&sim->lock);
+    ck_assert_int_ne(error, 0);
+    ck_assert_int_eq(pass(&seen, true), 0);
+    store_close(&store);
+    ck_assert_msg(file_with(sim, "ERASE-ME") == NULL, "%s", file_with(sim, "ERASE-ME"));
+    open_on(sim);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store_pass");
@@ -532,6 +553,7 @@ int main(void)
     tcase_add_test(tcase, a_power_cut_at_any_moment_loses_nothing_and_the_pass_can_be_made_again);
     tcase_add_test(tcase, a_pass_that_has_no_room_says_so_and_leaves_all_as_it_was);
     tcase_add_test(tcase, a_pass_that_has_no_room_for_a_name_says_so_and_leaves_all_as_it_was);
+    tcase_add_test(tcase, a_pass_that_can_not_remove_a_spare_file_says_so);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
