@@ -1,4 +1,5 @@
-/* helper.c — the helper thread: keeps the reserve of prepared segments, writes index files of sealed ones. */
+/* helper.c — the helper thread: keeps the reserve of prepared segments, writes index files of sealed ones, and looks
+ * once at those that it found. */
 #include "journal.h"
 
 #include <assert.h>
@@ -264,9 +265,41 @@ static bool make_index(struct store *store)
     pthread_mutex_lock(&store->lock);
     segment->index_bytes = bytes;
     segment->index_failed = err != ERR_NONE; /* a restart reads the segment instead */
+    segment->index_looked = true;
     segment->refs--;
     if (bytes > 0)
         search_cache_free(store, segment);
+    return true;
+}
+
+static struct segment *to_look_at(const struct segments *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->at[i]->state == SEGMENT_SEALED && list->at[i]->index_bytes > 0 && !list->at[i]->index_looked)
+            return list->at[i];
+    return NULL;
+}
+
+/* The start took the heads only: where the lists are damaged, something would not be found. */
+static bool look_at_index(struct store *store)
+{
+    char path[PATH_BYTES_MAX];
+    struct segment *segment = to_look_at(&store->data);
+    if (segment == NULL)
+        segment = to_look_at(&store->history);
+    if (segment == NULL)
+        return false;
+    segment->refs++;
+    pthread_mutex_unlock(&store->lock);
+    bool good = index_lists_are_good(store->io, store->folder, store->id, segment->type, segment->number);
+    index_path(path, store->folder, segment->type, segment->number);
+    if (!good)
+        store->io->unlink(store->io->self, path);
+    pthread_mutex_lock(&store->lock);
+    segment->index_looked = true;
+    if (!good)
+        segment->index_bytes = 0;
+    segment->refs--;
     return true;
 }
 
@@ -289,7 +322,8 @@ void *helper_run(void *arg)
     struct store *store = arg;
     pthread_mutex_lock(&store->lock);
     while (!store->helper_closing && !atomic_load(&store->failed)) {
-        if (make_ready(store) || make_spare(store) || clean_help(store) || make_index(store) || pass_help(store))
+        if (make_ready(store) || make_spare(store) || clean_help(store) || make_index(store) ||
+            look_at_index(store) || pass_help(store))
             continue;
         if (!store->helper_closing)
             wait_for_work(store);

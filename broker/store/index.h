@@ -48,6 +48,10 @@ enum err index_read_header(const struct store_io *io, const char *folder, struct
 enum err index_read(const struct store_io *io, const char *folder, struct store_id id, enum segment_type type,
                     uint64_t number, struct heads *heads, uint64_t *bytes);
 
+/* Are the sorted lists as they were written? They are read a part at a time, when something is sought. */
+bool index_lists_are_good(const struct store_io *io, const char *folder, struct store_id id, enum segment_type type,
+                          uint64_t number);
+
 static inline uint64_t index_finder_offset(const struct index_header *header)
 {
     return sizeof *header + header->heads_bytes;

@@ -234,7 +234,8 @@ static void inspect_index(struct inspection *inspection, const struct folder_fil
         index_read(inspection->io, inspection->folder, inspection->id, found->type, found->number, &heads, &bytes);
     if (err == ERR_NONE)
         heads_free(&heads);
-    else
+    if (err != ERR_NONE ||
+        !index_lists_are_good(inspection->io, inspection->folder, inspection->id, found->type, found->number))
         finding(inspection, false, found->name, 0, "an index file that is not good, and will be made anew");
 }
 

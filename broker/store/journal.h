@@ -54,6 +54,7 @@ struct segment {
     unsigned refs;
     bool void_tail;    /* the batch it ends with was never completed */
     bool index_failed; /* its index file could not be written */
+    bool index_looked; /* its index file's lists are good, or were made in this run */
     bool damaged;      /* found when cleaning it: left alone */
     unsigned unread;   /* times that it could not be read to be asked about */
     unsigned refused;  /* times that there was no room for its history */

@@ -1,6 +1,7 @@
 /* store_journal_test.c — the store as its owner sees it: writing, reading and opening again, on real files. What a
  * broker left unfinished: store_void_test.c; who may open it: store_open_test.c. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 
 #include "tests/unit/store_rig.h"
@@ -222,6 +223,54 @@ START_TEST(a_page_of_events_skips_none_though_a_file_has_some_twice)
 }
 END_TEST
 
+/* In the list's last entry: where that event lies. */
+static void spoil_list(const char *name)
+{
+    char path[400], byte;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    off_t at = lseek(file, 0, SEEK_END) - 3;
+    ck_assert_int_eq(pread(file, &byte, 1, at), 1);
+    byte ^= 0x20;
+    ck_assert_int_eq(pwrite(file, &byte, 1, at), 1);
+    close(file);
+}
+
+static bool count_event(void *self, const struct store_record *record)
+{
+    (*(unsigned *)self)++;
+    return true;
+}
+
+static unsigned events_found(void)
+{
+    uint64_t oldest = 0;
+    unsigned count = 0;
+    enum err err = store_events(store, 0, 1000, &oldest, count_event, &count);
+    return err == ERR_NONE ? count : 0;
+}
+
+START_TEST(an_index_file_whose_lists_are_damaged_is_made_anew)
+{
+    struct store_check check;
+    for (uint64_t key = 1; key <= 200; key++) {
+        add_job(key, 9000);
+        commit();
+    }
+    ck_assert(cleaning_comes_to_rest());
+    store_close(&store);
+    spoil_list("data-0000000000000001.idx");
+    FILE *report = tmpfile();
+    ck_assert_int_eq(store_inspect(folder, model_kinds, &check, NULL, NULL, report, &problem), ERR_NONE);
+    ck_assert_int_gt(ftell(report), 0);
+    fclose(report);
+    ck_assert_int_eq(open_it(), ERR_NONE);
+    for (unsigned i = 0; i < 3000 && events_found() != 200; i++)
+        poll(NULL, 0, 1);
+    ck_assert_uint_eq(events_found(), 200);
+}
+END_TEST
+
 START_TEST(commits_are_numbered_on_and_an_empty_one_is_the_last_one)
 {
     ck_assert_uint_eq(store_submit(store, batch), 0);
@@ -436,6 +485,7 @@ int main(void)
         records_of_one_key_are_found_oldest_first_when_the_newer_ones_have_become_history,
         a_segment_that_could_not_be_read_for_a_moment_is_cleaned_all_the_same,
         a_page_of_events_skips_none_though_a_file_has_some_twice,
+        an_index_file_whose_lists_are_damaged_is_made_anew,
         commits_are_numbered_on_and_an_empty_one_is_the_last_one,
         a_batch_larger_than_a_segment_is_one_commit,
         a_segment_closed_when_it_is_nearly_full_is_gone_on_from,
