@@ -195,6 +195,13 @@ static void note_room(struct store *store, int error)
     pthread_cond_signal(&store->commit_wake);
 }
 
+/* Where there is room for a segment there may be some for an index file, too. */
+static void index_again(const struct segments *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        list->at[i]->index_failed = false;
+}
+
 static bool make_ready(struct store *store)
 {
     if (store->ready != NULL)
@@ -208,6 +215,8 @@ static bool make_ready(struct store *store)
         return false;
     }
     store->ready = segment;
+    index_again(&store->data);
+    index_again(&store->history);
     pthread_cond_signal(&store->commit_wake);
     return true;
 }
@@ -264,7 +273,7 @@ static bool make_index(struct store *store)
     }
     pthread_mutex_lock(&store->lock);
     segment->index_bytes = bytes;
-    segment->index_failed = err != ERR_NONE; /* a restart reads the segment instead */
+    segment->index_failed = err != ERR_NONE; /* tried again with the next segment; a restart reads all of this */
     segment->index_looked = true;
     segment->refs--;
     if (bytes > 0)

@@ -9,7 +9,7 @@
 #include "tests/unit/store_rig.h"
 
 static struct store_io full;
-static _Atomic bool blocks_are_out, segment_refused, folder_refused, spare_refused, removing_refused;
+static _Atomic bool blocks_are_out, segment_refused, folder_refused, spare_refused, removing_refused, index_refused;
 static _Atomic bool segment_named;
 
 static int full_reserve(void *self, int file, uint64_t bytes)
@@ -45,12 +45,19 @@ static int full_unlink(void *self, const char *path)
     return atomic_load(&removing_refused) ? -ENOSPC : store_io_real.unlink(NULL, path);
 }
 
+static int full_open(void *self, const char *path, bool create)
+{
+    bool index = strstr(path, ".idx") != NULL && atomic_load(&index_refused);
+    return index ? -ENOSPC : store_io_real.open(NULL, path, create);
+}
+
 static void fill_up(void)
 {
     full = store_io_real;
     full.reserve = full_reserve;
     full.rename = full_rename;
     full.unlink = full_unlink;
+    full.open = full_open;
     full.sync_dir = full_sync_dir;
     watched = &full;
     reopen();
@@ -182,6 +189,23 @@ START_TEST(a_file_of_history_that_could_be_neither_filled_nor_removed_keeps_no_s
 }
 END_TEST
 
+/* Else what lies in that segment is searched by lists in memory, and read as a whole by the next start. */
+START_TEST(an_index_file_that_there_was_no_room_for_is_made_once_there_is_some)
+{
+    fill_up();
+    atomic_store(&index_refused, true);
+    ck_assert_int_eq(add_jobs(1, 200), ERR_NONE);
+    for (unsigned i = 0; i < 5000 && status_now().indexing; i++)
+        poll(NULL, 0, 1);
+    ck_assert(!has_file("data-0000000000000001.idx"));
+    atomic_store(&index_refused, false);
+    ck_assert_int_eq(add_jobs(201, 200), ERR_NONE);
+    for (unsigned i = 0; i < 5000 && !has_file("data-0000000000000001.idx"); i++)
+        poll(NULL, 0, 1);
+    ck_assert(has_file("data-0000000000000001.idx"));
+}
+END_TEST
+
 static _Atomic uint64_t reserved;
 
 static int noting_reserve(void *self, int file, uint64_t bytes)
@@ -221,6 +245,7 @@ int main(void)
         a_folder_that_could_not_be_synced_stops_the_store_and_not_its_next_start,
         a_segment_that_can_not_be_renamed_is_removed,
         a_file_of_history_that_could_be_neither_filled_nor_removed_keeps_no_start_from_the_store,
+        an_index_file_that_there_was_no_room_for_is_made_once_there_is_some,
         the_largest_segment_s_history_fits_a_file_though_all_of_it_is_kept,
     };
     return run_suite("store_room", tests, sizeof tests / sizeof *tests);
