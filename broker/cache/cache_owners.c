@@ -14,7 +14,7 @@
 
 struct other {
     bool used, heard; /* heard: in this answer */
-    bool told;        /* the log has said that we both own a pool */
+    unsigned told;    /* so many pools of ours it calls its own, too, and the log has said so */
     bool has_lapsed;
     bool is_contested; /* another one goes on saying that a pool of this one's is its own */
     const struct other *rival; /* that was seen beside it to say so ... */
@@ -162,18 +162,28 @@ static struct other *find_other(struct cache_owners *owners, uint32_t account, c
     return unused;
 }
 
-/* Two brokers that both go on saying that a pool is theirs would both send on its lines. One that was moved or started
- * anew has the old word beside it for a while, which nobody says again. */
-static void warn_if_twice(const struct cache_owners *owners, struct other *other, const char *pool)
+static bool calls_ours(const struct cache_owners *owners, const char *pool)
 {
     const struct conf *conf = owners->options.conf;
-    for (size_t p = 0; p < conf->pool_count && !other->told; p++) {
-        if (!is_ours(&conf->pools[p]) || strcmp(conf->pools[p].name, pool) != 0)
-            continue;
-        log_event(LOG_ERROR, "pool_owned_twice", "pool=%s other=%s reason=\"both send on its lines\"", pool,
-                  other->producers);
-        other->told = true;
-    }
+    for (size_t p = 0; p < conf->pool_count; p++)
+        if (is_ours(&conf->pools[p]) && strcmp(conf->pools[p].name, pool) == 0)
+            return true;
+    return false;
+}
+
+/* Two brokers that both go on saying that a pool is theirs would both send on its lines. One that was moved or
+ * started anew has the old word beside it for a while, which nobody says again. `first`: of its pools. */
+static void warn_if_twice(const struct cache_owners *owners, struct other *other, size_t first, bool renewed)
+{
+    unsigned twice = 0;
+    for (size_t i = first; i < owners->pool_count; i++)
+        twice += calls_ours(owners, owners->pools[i].name);
+    for (size_t i = first; i < owners->pool_count && renewed && twice > other->told; i++)
+        if (calls_ours(owners, owners->pools[i].name))
+            log_event(LOG_ERROR, "pool_owned_twice", "pool=%s other=%s reason=\"both send on its lines\"",
+                      owners->pools[i].name, other->producers);
+    if (renewed || twice < other->told)
+        other->told = twice;
 }
 
 /* Two others: the same goes for them, and jobs are led to one of them only. Both are there if each has said so again beside
@@ -216,6 +226,7 @@ static void warn_of_namesake(struct cache_owners *owners, uint32_t account, cons
 static void take_pools(struct cache_owners *owners, struct other *other, const cJSON *pools, bool renewed)
 {
     const cJSON *name;
+    size_t first = owners->pool_count;
     cJSON_ArrayForEach(name, pools)
     {
         if (!cJSON_IsString(name) || !name_is_valid(name->valuestring) ||
@@ -224,11 +235,10 @@ static void take_pools(struct cache_owners *owners, struct other *other, const c
         struct other_pool *pool = &owners->pools[owners->pool_count++];
         pool->other = (uint16_t)(other - owners->others);
         memcpy(pool->name, name->valuestring, strlen(name->valuestring) + 1);
-        if (!renewed)
-            continue;
-        warn_if_twice(owners, other, pool->name);
-        contest(owners, other, pool->name);
+        if (renewed)
+            contest(owners, other, pool->name);
     }
+    warn_if_twice(owners, other, first, renewed);
 }
 
 static void take_other(struct cache_owners *owners, uint32_t account, const cJSON *said, int64_t clock_ms)

@@ -17,7 +17,8 @@ static const char conf_text[] = "broker: {producers_address: \"tcp://10.0.0.1:77
                                 "accounts:\n  x: {api_key_file: k}\n  y: {api_key_file: k}\n"
                                 "pools:\n"
                                 "  mine: {account: x}\n"
-                                "  far: {account: y, owner: \"tcp://10.0.0.9:7710\", owner_admin: \"https://h9\"}\n";
+                                "  far: {account: y, owner: \"tcp://10.0.0.9:7710\", owner_admin: \"https://h9\"}\n"
+                                "  near: {account: x, lines: [\"+12025550101\"]}\n";
 
 static void setup(void)
 {
@@ -283,6 +284,26 @@ START_TEST(what_was_claimed_twice_once_is_no_claim_of_the_ones_heir)
 }
 END_TEST
 
+START_TEST(each_pool_of_ours_that_another_calls_its_own_is_told_of_and_again_if_it_is_again)
+{
+    static const char both[] = "\"mine\",\"near\"", rest[] = "\"near\"";
+    divert_stderr();
+    claimed(both, 15, 15);
+    claimed(both, 20, 15);
+    claimed(both, 25, 15);
+    ck_assert_int_eq(said("event=pool_owned_twice pool="), 2);
+    divert_stderr();
+    claimed(rest, 30, 15); /* one of them was put right ... */
+    claimed(rest, 35, 15);
+    ck_assert_int_eq(said("event=pool_owned_twice"), 0);
+    claimed("\"p\"", 40, 15); /* ... and the other */
+    divert_stderr();
+    claimed(rest, 45, 15);
+    claimed(rest, 50, 15);
+    ck_assert_int_eq(said("event=pool_owned_twice pool=near"), 1);
+}
+END_TEST
+
 #define OURS BROKER("me", "tcp://10.0.0.1:7710", "9", "\"mine\"")
 #define NAMESAKE BROKER("b", "tcp://10.0.0.1:7710", "9", "\"p\"")
 
@@ -317,6 +338,7 @@ int main(void)
         a_dead_brokers_word_stands_for_pools_of_which_nobody_else_says_anything,
         of_two_that_claim_a_pool_the_files_is_asked_else_always_the_same_and_the_log_says_so_once,
         a_dead_brokers_word_beside_its_heirs_is_no_claim,
+        each_pool_of_ours_that_another_calls_its_own_is_told_of_and_again_if_it_is_again,
         another_one_at_our_address_is_told_of_once_and_what_was_there_before_us_is_not,
     };
     Suite *suite = suite_create("cache_owners");
