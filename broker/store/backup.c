@@ -28,6 +28,7 @@ struct backup {
     const struct store_io *io;
     const char *from, *to;
     struct store_id id;
+    uint64_t segment_bytes; /* of the data segment that was looked at last */
     bool (*copied)(void *self, const struct backup_file *file);
     void *self;
     struct backup_taken *out;
@@ -232,19 +233,25 @@ static enum err take_segment(struct backup *backup, const struct folder_file *fo
     return error == 0 ? backup_copied(backup, &file) : fail(backup->problem, backup->from, found->name, error);
 }
 
-/* The broker can't clean meanwhile: it must not run out of room for that. */
-static enum err leave_room(struct backup *backup, const struct folder_file *found)
+static uint64_t size_of(const struct backup *backup, const struct folder_file *found)
 {
-    struct statvfs disk;
     char path[PATH_BYTES_MAX];
     file_path(path, backup->from, found->name);
     int file = backup->io->open_read(backup->io->self, path);
     int64_t size = file < 0 ? 0 : backup->io->size(backup->io->self, file);
     if (file >= 0)
         backup->io->close(backup->io->self, file);
-    if (statvfs(backup->from, &disk) != 0 || size <= 0)
-        return ERR_NONE;
-    if ((uint64_t)disk.f_bavail * disk.f_frsize >= ROOM_SEGMENTS * (uint64_t)size)
+    return size > 0 ? (uint64_t)size : 0;
+}
+
+/* The broker can't clean meanwhile, while history is copied either: it must not run out of room for that. */
+static enum err leave_room(struct backup *backup, const struct folder_file *found)
+{
+    struct statvfs disk;
+    if (found->type == SEGMENT_DATA)
+        backup->segment_bytes = size_of(backup, found);
+    if (statvfs(backup->from, &disk) != 0 ||
+        (uint64_t)disk.f_bavail * disk.f_frsize >= ROOM_SEGMENTS * backup->segment_bytes)
         return ERR_NONE;
     return problem_say(backup->problem, ERR_FULL, "%s: given up: the broker needs the room that is left on its disk",
                        backup->from);
@@ -264,7 +271,7 @@ static enum err take_segments(struct backup *backup, enum segment_type type)
         free(list.at);
         if (!there)
             return ERR_NONE;
-        err = type == SEGMENT_DATA ? leave_room(backup, &found) : ERR_NONE;
+        err = leave_room(backup, &found);
         if (err == ERR_NONE)
             err = take_segment(backup, &found, &more);
         if (err != ERR_NONE)
@@ -296,7 +303,7 @@ static enum err claim(struct backup *backup, int *file)
 enum err store_backup(const char *from, const char *to, bool (*copied)(void *self, const struct backup_file *file),
                       void *self, struct backup_taken *out, struct store_problem *problem)
 {
-    struct backup backup = {&store_io_real, from, to, {{0, 0}}, copied, self, out, problem};
+    struct backup backup = {&store_io_real, from, to, {{0, 0}}, 0, copied, self, out, problem};
     int file = -1;
     *out = (struct backup_taken){0};
     problem->text[0] = '\0';

@@ -1,8 +1,10 @@
 /* store_backup_test.c — copying a store that runs: the copy is whole, or there is none. What linewardctl makes of it:
  * ctl_backup_test.c. On real files. */
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/statvfs.h>
 
 #include "broker/store/backup.h"
 #include "tests/unit/store_rig.h"
@@ -174,6 +176,52 @@ START_TEST(a_store_that_is_written_to_meanwhile_is_not_taken_for_a_damaged_one)
 }
 END_TEST
 
+/* ---- a disk that becomes full meanwhile ---- */
+
+static _Atomic bool room_is_out;
+
+/* The system's. */
+int statvfs(const char *path, struct statvfs *out)
+{
+    (void)path;
+    *out = (struct statvfs){.f_frsize = 4096, .f_bavail = atomic_load(&room_is_out) ? 1 : 1 << 20};
+    return 0;
+}
+
+static unsigned data_copied, data_room; /* of its files; for so many there is room */
+
+static bool lose_room(void *self, const struct backup_file *file)
+{
+    data_copied += strncmp(file->name, "data-", 5) == 0;
+    atomic_store(&room_is_out, data_copied == data_room);
+    return true;
+}
+
+static enum err back_up_with_room(unsigned data_files)
+{
+    struct backup_taken taken;
+    strcpy(target, "/tmp/lineward-backup-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(target));
+    data_copied = 0;
+    data_room = data_files;
+    enum err err = store_backup(folder, target, lose_room, NULL, &taken, &problem);
+    remove_target();
+    return err;
+}
+
+/* For as long as it copies nothing is cleaned. */
+START_TEST(a_backup_is_given_up_when_the_broker_needs_the_room_though_only_history_is_left)
+{
+    fill_segments();
+    ck_assert(cleaning_comes_to_rest());
+    ck_assert_uint_eq(files_named("hist-"), 1);
+    write_identity();
+    ck_assert_msg(back_up_with_room(UINT_MAX) == ERR_NONE, "%s", problem.text);
+    for (unsigned files = data_copied; files > 0; files--)
+        ck_assert_int_eq(back_up_with_room(files), ERR_FULL);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -181,6 +229,7 @@ int main(void)
         a_backup_does_not_end_at_a_damaged_seal_as_if_no_segment_came_after_it,
         a_frame_that_is_torn_at_the_end_of_the_journal_does_not_stop_a_backup,
         a_store_that_is_written_to_meanwhile_is_not_taken_for_a_damaged_one,
+        a_backup_is_given_up_when_the_broker_needs_the_room_though_only_history_is_left,
     };
     return run_suite("store_backup", tests, sizeof tests / sizeof *tests);
 }
