@@ -256,6 +256,15 @@ static void tell_of_room(struct broker *broker)
     broker->store_waits = waits;
 }
 
+static void tell_of_damage(struct broker *broker)
+{
+    struct store_problem problem;
+    unsigned damaged = store_damaged(broker->store, &problem);
+    if (damaged != broker->store_damaged)
+        log_event(LOG_ERROR, "store_damaged", "reason=\"%s\"", problem.text);
+    broker->store_damaged = damaged;
+}
+
 /* False: the store failed, and nothing more may be said. */
 static bool broker_turn(struct broker *broker)
 {
@@ -281,6 +290,7 @@ static bool broker_turn(struct broker *broker)
     act_at_once(broker);
     clean(broker);
     tell_of_room(broker);
+    tell_of_damage(broker);
 
     uint64_t before = broker->durable;
     if (!make_durable(broker))

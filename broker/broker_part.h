@@ -64,6 +64,7 @@ struct broker {
     bool cleaning, admin_busy, reading, stopping, out_of_memory;
     bool unread; /* by producers: something, as far as is known */
     bool store_full, store_waits; /* as told in the log */
+    unsigned store_damaged;       /* likewise */
     bool failed; /* a socket was lost: ends with 1, to be started again */
     uint64_t commit;  /* the last that was submitted */
     struct broker_erase erase;

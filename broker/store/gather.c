@@ -68,13 +68,24 @@ static void give_up(struct store *store)
 
 /* ---- survey ---- */
 
-/* It is taken for live as a whole, and left alone. */
-static void survey_never(struct segment *segment)
+/* From now on. The lock is held. */
+static void leave_alone(struct store *store, struct segment *segment, const char *why, uint64_t offset)
+{
+    segment->damaged = true;
+    problem_say(&store->damage, ERR_DAMAGED,
+                "%s/data-%016llx.seg: %s at offset %llu: it is left alone, and not cleaned", store->folder,
+                (unsigned long long)segment->number, why, (unsigned long long)offset);
+    atomic_fetch_add(&store->damaged, 1);
+    store_wake(store);
+}
+
+/* It is taken for live as a whole. */
+static void survey_never(struct store *store, struct segment *segment)
 {
     for (unsigned kind = 0; kind < KIND_COUNT; kind++)
         segment->live[kind] += segment->assumed[kind];
     segment->survey_at = segment->survey_end;
-    segment->damaged = true;
+    leave_alone(store, segment, "unreadable", SEGMENT_HEADER_BYTES);
 }
 
 static void read_survey(struct store *store)
@@ -94,23 +105,13 @@ static void read_survey(struct store *store)
     }
     bool again = err != ERR_DAMAGED && ++segment->unread < SURVEY_TRIES; /* nothing else is cleaned meanwhile */
     if (!again)
-        survey_never(segment);
+        survey_never(store, segment);
     finish(store);
     if (again)
         cleaning->look = false; /* not at once */
 }
 
 /* ---- reading the victim ---- */
-
-static void victim_is_damaged(struct store *store, uint64_t offset)
-{
-    struct segment *victim = store->cleaning.victim;
-    victim->damaged = true;
-    if (!atomic_load(&store->failed))
-        problem_say(&store->problem, ERR_DAMAGED,
-                    "%s/data-%016llx.seg: damaged at offset %llu: it is left alone, and not cleaned", store->folder,
-                    (unsigned long long)victim->number, (unsigned long long)offset);
-}
 
 /* VERDICT_DROP: nobody needs to be asked. */
 static enum verdict first_verdict(const struct store *store, const struct record *record, bool old, bool older)
@@ -260,7 +261,7 @@ static void read_and_gather(struct store *store)
         history_failed(store, error);
     } else if (err != ERR_NONE) {
         if (err == ERR_DAMAGED)
-            victim_is_damaged(store, cleaning->scan.offset);
+            leave_alone(store, cleaning->victim, "damaged", cleaning->scan.offset);
         give_up(store);
     } else if (read) {
         scan_end(&cleaning->scan);

@@ -242,6 +242,8 @@ struct store {
     _Atomic bool failed, news, full;
     _Atomic bool waits; /* the commit thread, for room on the disk */
     struct store_problem problem;
+    _Atomic unsigned damaged; /* segments that cleaning could not read */
+    struct store_problem damage;
 
     struct store_status counts; /* the sums kept as they happen */
     struct renewed_table renewed;

@@ -361,6 +361,18 @@ void store_problem(const struct store *store, struct store_problem *out)
     pthread_mutex_unlock(&locked->lock);
 }
 
+unsigned store_damaged(const struct store *store, struct store_problem *out)
+{
+    struct store *locked = (struct store *)(uintptr_t)store;
+    unsigned count = atomic_load(&store->damaged);
+    if (count == 0)
+        return 0;
+    pthread_mutex_lock(&locked->lock);
+    *out = store->damage;
+    pthread_mutex_unlock(&locked->lock);
+    return count;
+}
+
 bool store_is_full(const struct store *store)
 {
     return atomic_load(&store->full);

@@ -153,6 +153,10 @@ uint64_t store_durable(const struct store *store); /* any thread */
  * thread. */
 uint64_t store_durable_seq(const struct store *store);
 void store_problem(const struct store *store, struct store_problem *out);
+/* How many segments cleaning could not read, and leaves alone; *out: what it found last, if there are some. What lies
+ * in them is not lost for that, but what they take is not given back, nor is history younger than they are. Any
+ * thread. */
+unsigned store_damaged(const struct store *store, struct store_problem *out);
 
 /* Fewer than two segments beyond the one in use could be had: new jobs must be refused `store_full` while results,
  * gates and cleaning still go through. */

@@ -132,6 +132,19 @@ START_TEST(history_of_a_batch_that_was_never_whole_is_not_missing)
 }
 END_TEST
 
+/* A broker that runs finds it too, when it cleans, and goes on; but somebody must hear of it. */
+START_TEST(damage_that_cleaning_finds_is_told)
+{
+    fill_segments();
+    ck_assert_uint_eq(store_damaged(store, &problem), 0);
+    flip_byte("data-0000000000000001.seg", 300000);
+    ck_assert(cleaning_comes_to_rest());
+    ck_assert_uint_eq(store_damaged(store, &problem), 1);
+    ck_assert_ptr_nonnull(strstr(problem.text, "data-0000000000000001.seg: damaged at offset"));
+    ck_assert(has_file("data-0000000000000001.seg"));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -140,6 +153,7 @@ int main(void)
         a_data_file_that_became_shorter_is_found,
         history_that_was_dropped_is_not_missing,
         history_of_a_batch_that_was_never_whole_is_not_missing,
+        damage_that_cleaning_finds_is_told,
     };
     return run_suite("store_check", tests, sizeof tests / sizeof *tests);
 }
