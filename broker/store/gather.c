@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define CHUNK_BYTES  (256u * 1024)
-#define SURVEY_TRIES 5 /* of a segment that can't be read for want of memory, or once */
+#define READ_TRIES   5 /* of a segment that can't be read for want of memory, or once */
 
 /* ---- ends of a step; the lock is held ---- */
 
@@ -103,7 +103,7 @@ static void read_survey(struct store *store)
         to_owner(store, STEP_SURVEY);
         return;
     }
-    bool again = err != ERR_DAMAGED && ++segment->unread < SURVEY_TRIES; /* nothing else is cleaned meanwhile */
+    bool again = err != ERR_DAMAGED && ++segment->unread < READ_TRIES; /* nothing else is cleaned meanwhile */
     if (!again)
         survey_never(store, segment);
     finish(store);
@@ -236,6 +236,18 @@ static void history_failed(struct store *store, int error)
     give_up(store);
 }
 
+/* It is tried again after the others (deadest); a disk that cannot read it now may never. */
+static void unreadable(struct store *store, enum err err)
+{
+    struct cleaning *cleaning = &store->cleaning;
+    struct segment *victim = cleaning->victim;
+    victim->refused++;
+    if (err == ERR_DAMAGED)
+        leave_alone(store, victim, "damaged", cleaning->scan.offset);
+    else if (err == ERR_IO && ++victim->unread >= READ_TRIES)
+        leave_alone(store, victim, "unreadable", cleaning->scan.offset);
+}
+
 /* Goes on until the owner has to be asked, or the victim has been read. */
 static void read_and_gather(struct store *store)
 {
@@ -260,8 +272,7 @@ static void read_and_gather(struct store *store)
     if (error != 0) {
         history_failed(store, error);
     } else if (err != ERR_NONE) {
-        if (err == ERR_DAMAGED)
-            leave_alone(store, cleaning->victim, "damaged", cleaning->scan.offset);
+        unreadable(store, err);
         give_up(store);
     } else if (read) {
         scan_end(&cleaning->scan);

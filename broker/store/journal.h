@@ -56,8 +56,8 @@ struct segment {
     bool index_failed; /* its index file could not be written */
     bool index_looked; /* its index file's lists are good, or were made in this run */
     bool damaged;      /* found when cleaning it: left alone */
-    unsigned unread;   /* times that it could not be read to be asked about */
-    unsigned refused;  /* times that there was no room for its history */
+    unsigned unread;   /* times that it could not be read, to be asked about or cleaned */
+    unsigned refused;  /* times that it could not be cleaned, mostly for want of room for its history */
 
     _Atomic uint64_t end; /* what lies before is durable */
     uint64_t first, last; /* batches; in history: source segments */

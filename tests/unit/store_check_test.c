@@ -1,5 +1,6 @@
 /* store_check_test.c — what stops the start is found by `linewardctl store check`, too: backups are verified by it.
  */
+#include <errno.h>
 #include <fcntl.h>
 
 #include "broker/store/batch.h"
@@ -145,6 +146,45 @@ START_TEST(damage_that_cleaning_finds_is_told)
 }
 END_TEST
 
+static struct store_io worn; /* a disk that cannot read a part of the first segment */
+static int worn_file = -1;
+
+static int worn_open(void *self, const char *path, bool create)
+{
+    int file = store_io_real.open(self, path, create);
+    if (strstr(path, "data-0000000000000001.seg") != NULL)
+        worn_file = file;
+    return file;
+}
+
+static int64_t worn_pread(void *self, int file, void *out, size_t bytes, uint64_t offset)
+{
+    bool hit = file == worn_file && offset <= 300000 && offset + bytes > 300000;
+    return hit ? -EIO : store_io_real.pread(self, file, out, bytes, offset);
+}
+
+START_TEST(a_segment_that_the_disk_can_not_read_keeps_no_other_from_being_cleaned_and_is_told)
+{
+    struct store_status status;
+    fill_segments();
+    ck_assert(has_file("data-0000000000000003.seg"));
+    for (unsigned i = 0; i < 3000 && !has_file("data-0000000000000001.idx"); i++)
+        poll(NULL, 0, 1);
+    worn = store_io_real;
+    worn.open = worn_open;
+    worn.pread = worn_pread;
+    watched = &worn;
+    reopen();
+    for (uint64_t key = 1; key <= 270; key++)
+        owner.dead[key] = true;
+    ck_assert(cleaning_comes_to_rest());
+    store_status_read(store, &status);
+    ck_assert_uint_ge(status.cleaned_segments, 1); /* the second one */
+    ck_assert_uint_eq(store_damaged(store, &problem), 1);
+    ck_assert_ptr_nonnull(strstr(problem.text, "data-0000000000000001.seg: unreadable at offset"));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -154,6 +194,7 @@ int main(void)
         history_that_was_dropped_is_not_missing,
         history_of_a_batch_that_was_never_whole_is_not_missing,
         damage_that_cleaning_finds_is_told,
+        a_segment_that_the_disk_can_not_read_keeps_no_other_from_being_cleaned_and_is_told,
     };
     return run_suite("store_check", tests, sizeof tests / sizeof *tests);
 }
