@@ -68,15 +68,10 @@ static void give_up(struct store *store)
 
 /* ---- survey ---- */
 
-/* From now on. The lock is held. */
-static void leave_alone(struct store *store, struct segment *segment, const char *why, uint64_t offset)
+static void leave_alone(struct store *store, struct segment *segment, uint64_t offset)
 {
     segment->damaged = true;
-    problem_say(&store->damage, ERR_DAMAGED,
-                "%s/data-%016llx.seg: %s at offset %llu: it is left alone, and not cleaned", store->folder,
-                (unsigned long long)segment->number, why, (unsigned long long)offset);
-    atomic_fetch_add(&store->damaged, 1);
-    store_wake(store);
+    damage_found(store, segment, offset, "it is left alone, and not cleaned");
 }
 
 /* It is taken for live as a whole. */
@@ -85,7 +80,7 @@ static void survey_never(struct store *store, struct segment *segment)
     for (unsigned kind = 0; kind < KIND_COUNT; kind++)
         segment->live[kind] += segment->assumed[kind];
     segment->survey_at = segment->survey_end;
-    leave_alone(store, segment, "unreadable", SEGMENT_HEADER_BYTES);
+    leave_alone(store, segment, SEGMENT_HEADER_BYTES);
 }
 
 static void read_survey(struct store *store)
@@ -242,10 +237,8 @@ static void unreadable(struct store *store, enum err err)
     struct cleaning *cleaning = &store->cleaning;
     struct segment *victim = cleaning->victim;
     victim->refused++;
-    if (err == ERR_DAMAGED)
-        leave_alone(store, victim, "damaged", cleaning->scan.offset);
-    else if (err == ERR_IO && ++victim->unread >= READ_TRIES)
-        leave_alone(store, victim, "unreadable", cleaning->scan.offset);
+    if (err == ERR_DAMAGED || (err == ERR_IO && ++victim->unread >= READ_TRIES))
+        leave_alone(store, victim, cleaning->scan.offset);
 }
 
 /* Goes on until the owner has to be asked, or the victim has been read. */

@@ -56,6 +56,7 @@ struct segment {
     bool index_failed; /* its index file could not be written */
     bool index_looked; /* its index file's lists are good, or were made in this run */
     bool damaged;      /* found when cleaning it: left alone */
+    bool events_left_out; /* they could not be read: the owner was told */
     unsigned unread;   /* times that it could not be read, to be asked about or cleaned */
     unsigned refused;  /* times that it could not be cleaned, mostly for want of room for its history */
 
@@ -242,7 +243,7 @@ struct store {
     _Atomic bool failed, news, full;
     _Atomic bool waits; /* the commit thread, for room on the disk */
     struct store_problem problem;
-    _Atomic unsigned damaged; /* segments that cleaning could not read */
+    _Atomic unsigned damaged; /* findings of damage */
     struct store_problem damage;
 
     struct store_status counts; /* the sums kept as they happen */
@@ -261,6 +262,8 @@ struct store {
 /* The store can't go on; the first reason stays. */
 void store_fail(struct store *store, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void store_wake(struct store *store);
+/* What is wrong with a segment, and what follows from it (`so`), is told to the owner. The lock is held. */
+void damage_found(struct store *store, const struct segment *segment, uint64_t offset, const char *so);
 /* A row of batches has been written: its memory is used again. */
 void queue_recycle(struct store *store, struct store_batch *row);
 

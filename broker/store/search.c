@@ -375,21 +375,54 @@ static enum err find_events(struct search *search, uint64_t after, size_t limit)
     return err;
 }
 
+/* Once a segment: somebody must hear of it. */
+static void note_damage(struct search *search, const struct hit *hit)
+{
+    struct store *store = search->store;
+    pthread_mutex_lock(&store->lock);
+    if (!hit->segment->events_left_out)
+        damage_found(store, hit->segment, place_offset(hit->place), "events in it are left out");
+    hit->segment->events_left_out = true;
+    pthread_mutex_unlock(&store->lock);
+}
+
+/* *going: nobody has had enough; *seq: of the last one. How many were visited is counted in *count. One that cannot
+ * be read any more is left out, or nobody would ever hear of what comes after it. */
+static enum err visit_hits(struct search *search, bool (*visit)(void *self, const struct store_record *record),
+                           void *self, bool *going, uint64_t *seq, size_t *count)
+{
+    for (size_t i = 0; *going && i < search->hits.count; i++) {
+        struct store_record record;
+        enum err err = read_hit(search->store, &search->hits.at[i], &record);
+        *seq = search->hits.at[i].seq;
+        if (err == ERR_DAMAGED) {
+            note_damage(search, &search->hits.at[i]);
+            continue;
+        }
+        if (err != ERR_NONE)
+            return err;
+        ++*count;
+        *going = visit(self, &record);
+        store_record_free(&record);
+    }
+    return ERR_NONE;
+}
+
 enum err store_events(struct store *store, uint64_t after, size_t limit, uint64_t *oldest,
                       bool (*visit)(void *self, const struct store_record *record), void *self)
 {
     struct search search;
+    size_t count = 0, found;
+    bool going = limit > 0;
     enum err err = search_begin(&search, store, oldest);
-    if (err == ERR_NONE && limit > 0)
-        err = find_events(&search, after, limit);
-    bool going = true;
-    for (size_t i = 0; err == ERR_NONE && going && i < search.hits.count; i++) {
-        struct store_record record;
-        err = read_hit(store, &search.hits.at[i], &record);
-        if (err != ERR_NONE)
-            break;
-        going = visit(self, &record);
-        store_record_free(&record);
+    while (err == ERR_NONE && going) {
+        size_t before = count;
+        search.hits.count = 0;
+        err = find_events(&search, after, limit - count);
+        found = search.hits.count;
+        if (err == ERR_NONE)
+            err = visit_hits(&search, visit, self, &going, &after, &count);
+        going = going && count < limit && count - before < found; /* some were left out: others take their place */
     }
     search_end(&search);
     return err;

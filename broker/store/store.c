@@ -361,6 +361,16 @@ void store_problem(const struct store *store, struct store_problem *out)
     pthread_mutex_unlock(&locked->lock);
 }
 
+void damage_found(struct store *store, const struct segment *segment, uint64_t offset, const char *so)
+{
+    char path[PATH_BYTES_MAX];
+    segment_path(path, store->folder, segment->type, segment->number);
+    problem_say(&store->damage, ERR_DAMAGED, "%.400s: damaged or unreadable at offset %llu: %s", path,
+                (unsigned long long)offset, so);
+    atomic_fetch_add(&store->damaged, 1);
+    store_wake(store);
+}
+
 unsigned store_damaged(const struct store *store, struct store_problem *out)
 {
     struct store *locked = (struct store *)(uintptr_t)store;

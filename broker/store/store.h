@@ -153,9 +153,8 @@ uint64_t store_durable(const struct store *store); /* any thread */
  * thread. */
 uint64_t store_durable_seq(const struct store *store);
 void store_problem(const struct store *store, struct store_problem *out);
-/* How many segments cleaning could not read, and leaves alone; *out: what it found last, if there are some. What lies
- * in them is not lost for that, but what they take is not given back, nor is history younger than they are. Any
- * thread. */
+/* How often a segment was found damaged; *out: what was found last, if there is something. One that cleaning cannot
+ * read is left alone: what it takes is not given back, nor is history younger than it is. Any thread. */
 unsigned store_damaged(const struct store *store, struct store_problem *out);
 
 /* Fewer than two segments beyond the one in use could be had: new jobs must be refused `store_full` while results,
@@ -195,8 +194,8 @@ enum err store_read(struct store *store, store_place place, struct store_record 
 enum err store_find(struct store *store, unsigned kind, uint64_t key,
                     bool (*visit)(void *self, const struct store_record *record), void *self);
 
-/* Durable records with seq > after, in order of seq, at most `limit`; *oldest: the oldest durable seq still there (0:
- * none). Any thread but the owner's. */
+/* Durable records with seq > after, in order of seq, at most `limit`, but for those that are damaged; *oldest: the
+ * oldest durable seq still there (0: none). Any thread but the owner's. */
 enum err store_events(struct store *store, uint64_t after, size_t limit, uint64_t *oldest,
                       bool (*visit)(void *self, const struct store_record *record), void *self);
 

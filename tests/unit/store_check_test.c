@@ -141,8 +141,31 @@ START_TEST(damage_that_cleaning_finds_is_told)
     flip_byte("data-0000000000000001.seg", 300000);
     ck_assert(cleaning_comes_to_rest());
     ck_assert_uint_eq(store_damaged(store, &problem), 1);
-    ck_assert_ptr_nonnull(strstr(problem.text, "data-0000000000000001.seg: damaged at offset"));
+    ck_assert_ptr_nonnull(strstr(problem.text, "data-0000000000000001.seg: damaged or unreadable at offset"));
     ck_assert(has_file("data-0000000000000001.seg"));
+}
+END_TEST
+
+static bool count_event(void *self, const struct store_record *record)
+{
+    (*(unsigned *)self)++;
+    return true;
+}
+
+/* Else nobody would ever hear of anything that was said after it. */
+START_TEST(an_event_whose_record_is_damaged_is_left_out_and_told_and_all_others_are_found)
+{
+    uint64_t oldest;
+    unsigned count = 0;
+    fill_segments();
+    flip_byte("data-0000000000000001.seg", 300000); /* within one job's body */
+    ck_assert_int_eq(store_events(store, 0, 400, &oldest, count_event, &count), ERR_NONE);
+    ck_assert_uint_eq(count, 399);
+    count = 0;
+    ck_assert_int_eq(store_events(store, 0, 300, &oldest, count_event, &count), ERR_NONE);
+    ck_assert_uint_eq(count, 300); /* a page is as full as it can be */
+    ck_assert_uint_eq(store_damaged(store, &problem), 1);
+    ck_assert_ptr_nonnull(strstr(problem.text, "data-0000000000000001.seg: damaged or unreadable at offset"));
 }
 END_TEST
 
@@ -181,7 +204,7 @@ START_TEST(a_segment_that_the_disk_can_not_read_keeps_no_other_from_being_cleane
     store_status_read(store, &status);
     ck_assert_uint_ge(status.cleaned_segments, 1); /* the second one */
     ck_assert_uint_eq(store_damaged(store, &problem), 1);
-    ck_assert_ptr_nonnull(strstr(problem.text, "data-0000000000000001.seg: unreadable at offset"));
+    ck_assert_ptr_nonnull(strstr(problem.text, "data-0000000000000001.seg: damaged or unreadable at offset"));
 }
 END_TEST
 
@@ -194,6 +217,7 @@ int main(void)
         history_that_was_dropped_is_not_missing,
         history_of_a_batch_that_was_never_whole_is_not_missing,
         damage_that_cleaning_finds_is_told,
+        an_event_whose_record_is_damaged_is_left_out_and_told_and_all_others_are_found,
         a_segment_that_the_disk_can_not_read_keeps_no_other_from_being_cleaned_and_is_told,
     };
     return run_suite("store_check", tests, sizeof tests / sizeof *tests);
