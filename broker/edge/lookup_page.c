@@ -155,7 +155,7 @@ static enum err render_event(const struct archive *archive, const struct lookup_
         err = archive->find(archive->self, CHANGE_NAME, change->pause->target, take_pool_name, name);
         facts.pool = name[0] != '\0' ? name : NULL;
     }
-    if (err != ERR_NONE && err != ERR_NOT_FOUND)
+    if (err != ERR_NONE && err != ERR_NOT_FOUND && err != ERR_DAMAGED) /* what follows must be heard all the same */
         return err;
     struct job_facts job = {.envelope = facts.envelope, .pool = facts.pool};
     if (request->pools != NULL && !(view_job_pool(&job, pool) && name_in_list(request->pools, pool)))
