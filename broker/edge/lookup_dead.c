@@ -128,8 +128,11 @@ enum err lookup_dead(const struct archive *archive, const struct lookup_request 
         return err;
     struct gathering page = {.request = request};
     err = gather_page(archive, &page, answer);
-    for (size_t i = 0; err == ERR_NONE && i < page.count; i++)
+    for (size_t i = 0; err == ERR_NONE && i < page.count; i++) {
         err = take(archive, request, page.items[i].change.end.number, &page.items[i].change.end.life, answer);
+        if (err == ERR_DAMAGED)
+            err = ERR_NONE; /* the others can be read */
+    }
     gathering_free(&page);
     return err;
 }

@@ -199,6 +199,8 @@ enum err lookup_ended(const struct archive *archive, const struct lookup_request
             answer->items[answer->item_count++] = item;
         else
             answer->text.bytes = before; /* not theirs to see */
+        if (err == ERR_DAMAGED)
+            err = ERR_NONE; /* the others can be read */
     }
     gathering_free(&page);
     return err;

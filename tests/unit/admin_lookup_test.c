@@ -437,6 +437,26 @@ START_TEST(a_job_whose_record_is_damaged_keeps_no_event_from_being_read)
 }
 END_TEST
 
+START_TEST(a_job_whose_record_is_damaged_keeps_no_list_of_jobs_from_being_read)
+{
+    add_finished_job(36, 1, JOB_FAILED);
+    records[record_count - 1].end.dead = true;
+    add_finished_job(37, 4, JOB_FAILED);
+    records[record_count - 1].end.dead = true;
+    damaged_key = 36;
+    for (int dead = 0; dead < 2; dead++) {
+        struct lookup_request request = {.what = LOOKUP_ENDED, .limit = 10};
+        if (dead)
+            request.what = LOOKUP_DEAD;
+        struct lookup_answer answer = answer_of(&request);
+        ck_assert_int_eq(answer.err, ERR_NONE);
+        ck_assert_uint_eq(answer.item_count, 1);
+        ck_assert_uint_eq(answer.next, 6);
+        lookup_answer_free(&answer);
+    }
+}
+END_TEST
+
 START_TEST(a_topic_filter_moves_on_past_what_it_leaves_out)
 {
     add_finished_job(36, 1, JOB_SENT);
@@ -597,6 +617,7 @@ int main(void)
     tcase_add_test(tests, a_list_leaves_out_whom_the_filter_does_not_mean);
     tcase_add_test(tests, events_come_in_pages_and_next_leads_through_all_of_them_once);
     tcase_add_test(tests, a_job_whose_record_is_damaged_keeps_no_event_from_being_read);
+    tcase_add_test(tests, a_job_whose_record_is_damaged_keeps_no_list_of_jobs_from_being_read);
     tcase_add_test(tests, a_topic_filter_moves_on_past_what_it_leaves_out);
     tcase_add_test(tests, asking_for_events_that_are_gone_says_what_is_the_oldest);
     tcase_add_test(tests, a_pool_s_pause_has_the_pool_s_name_and_only_its_own_people_see_it);
