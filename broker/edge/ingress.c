@@ -239,12 +239,7 @@ void ingress_effect(struct ingress *ingress, const struct effect *effect, struct
         return; /* a CANCEL's own EFFECT_ANSWER follows them all */
     if (effect->kind == EFFECT_ENQUEUED)
         ingress_enqueued(ingress, request, effect);
-    if (request->missing > request->looks)
-        return;
-    if (request->looks > 0)
-        ingress_look(ingress, request, now);
-    else
-        request_answer_if_whole(ingress, request);
+    ingress_go_on(ingress, request, now);
 }
 
 /* ---- once a turn ---- */

@@ -84,8 +84,8 @@ bool ingress_enqueue(struct ingress *ingress, struct request *request, size_t fi
     }
     at_item->closed = offering.closed;
     bool read_all = at_item->next == request->count;
-    if (read_all)
-        request_answer_if_whole(ingress, request);
+    if (read_all) /* the core's word on all before may be there already */
+        ingress_go_on(ingress, request, now);
     return read_all;
 }
 

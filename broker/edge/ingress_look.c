@@ -123,7 +123,7 @@ static bool look_for(struct ingress *ingress, struct look_queue *queue, struct r
     return true;
 }
 
-void ingress_look(struct ingress *ingress, struct request *request, struct instant now)
+static void ask_readers(struct ingress *ingress, struct request *request, struct instant now)
 {
     for (uint32_t i = 0; i < request->count; i++)
         if (request->results[i].look != LOOK_NOT)
@@ -134,6 +134,16 @@ void ingress_look(struct ingress *ingress, struct request *request, struct insta
     queue->last = &request->next_waiting;
     ingress->waiting++;
     ingress_look_on(ingress, now);
+}
+
+void ingress_go_on(struct ingress *ingress, struct request *request, struct instant now)
+{
+    if (request->missing > request->looks)
+        return;
+    if (request->looks > 0)
+        ask_readers(ingress, request, now);
+    else
+        request_answer_if_whole(ingress, request);
 }
 
 /* NULL: all that wait have lookups enough under way. */

@@ -120,8 +120,9 @@ void ingress_cancel(struct ingress *ingress, struct request *request, size_t fir
 /* ---- what lies on disk (ingress_look.c) ---- */
 void ingress_looks_init(struct ingress *ingress);
 struct look_queue *ingress_look_queue(struct ingress *ingress, const struct request *request);
-/* Asks the readers for all items of the request that are marked so; what they cannot take now waits its turn. */
-void ingress_look(struct ingress *ingress, struct request *request, struct instant now);
+/* Once nothing is missing but what lies on disk: asks the readers for all items that are marked so (what they cannot
+ * take now waits its turn), or answers. Whoever has the last of the other results calls it. */
+void ingress_go_on(struct ingress *ingress, struct request *request, struct instant now);
 /* Requests that wait for a reader go on, if there is one. */
 void ingress_look_on(struct ingress *ingress, struct instant now);
 

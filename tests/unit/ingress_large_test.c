@@ -167,6 +167,35 @@ START_TEST(once_refused_busy_all_later_slices_are_too)
 }
 END_TEST
 
+/* The last slice has nothing for the core, whose word on the others is there already. */
+START_TEST(a_duplicate_in_a_large_request_is_answered_though_its_last_slice_is_refused)
+{
+    say_large("big", 1);
+    take();
+    ck_assert(!work());
+    edge_settle();
+    hear(large, "ACK", "big", 1);
+    SAY(large, "LW1", "CANCEL", "no", "big-0");
+    take();
+    edge_settle();
+    edge_look_up();
+    hear(large, "ACK", "no", 1);
+    say_large("big", 3);
+    take();
+    ck_assert(work());
+    edge.store_full = true;
+    ck_assert(work());
+    edge_settle();
+    ck_assert(!work());
+    edge_settle();
+    edge_look_up();
+    hear(large, "ACK", "big", 3);
+    ck_assert_has(heard.frames[3], "\"state\":\"duplicate\",\"current\":\"cancelled\"");
+    ck_assert_has(heard.frames[4], "\"code\":\"store_full\"");
+    ck_assert_has(heard.frames[5], "\"code\":\"store_full\"");
+}
+END_TEST
+
 START_TEST(more_than_may_wait_is_busy_and_the_rest_is_carried_out)
 {
     int taken = 0;
@@ -215,6 +244,7 @@ int main(void)
     tcase_add_test(tcase, what_a_peer_asks_behind_a_large_request_waits_for_it);
     tcase_add_test(tcase, large_requests_of_several_peers_take_turns);
     tcase_add_test(tcase, once_refused_busy_all_later_slices_are_too);
+    tcase_add_test(tcase, a_duplicate_in_a_large_request_is_answered_though_its_last_slice_is_refused);
     tcase_add_test(tcase, more_than_may_wait_is_busy_and_the_rest_is_carried_out);
     tcase_add_test(tcase, a_peer_gone_amid_its_large_request_harms_nobody);
     suite_add_tcase(suite, tcase);
