@@ -60,8 +60,9 @@ void lineward_close(struct lineward **client_p); /* sets *client_p to NULL; NULL
  * order and before any later ones, after `retry_after_ms`.
  *
  * If no answer comes the request is sent again, until `timeout_ms` is over: the broker knows a job by its `id` and
- * takes it once (`"state":"duplicate"`). A request in which a job has no `id` is therefore sent only once. After
- * LINEWARD_TIMEOUT hand in the same jobs with the same ids again.
+ * takes it once (`"state":"duplicate"`). A request in which a job has no `id` is therefore sent only once. Of several
+ * copies each must be refused for LINEWARD_REFUSED: while one is not, it may still be taken. After LINEWARD_TIMEOUT hand
+ * in the same jobs with the same ids again.
  *
  * What a broker refuses `not_owner` is handed in again, the same job, at the broker that it names; "all after it" above
  * means those for the same broker. A result with `not_owner` is left where there was nobody to follow: a pool that is

@@ -22,7 +22,8 @@ struct client_link {
     struct frame frames[HEAD_FRAMES + LINEWARD_BATCH_MAX];
     size_t frame_count;
     int64_t send_at_ms, wait_ms; /* the next copy, and how long after it the one after that */
-    bool was_tried, was_sent, is_blocked;
+    size_t sent, refused; /* copies of it */
+    bool was_tried, is_blocked;
     char error[CLIENT_ERROR_BYTES];
 };
 
@@ -130,7 +131,8 @@ void client_link_begin(struct client_link *link, const struct client_request *re
         link->frames[link->frame_count++] = (struct frame){request->items[i], strlen(request->items[i])};
     link->send_at_ms = request->now_ms;
     link->wait_ms = request->resend_ms;
-    link->was_tried = link->was_sent = link->is_blocked = false;
+    link->sent = link->refused = 0;
+    link->was_tried = link->is_blocked = false;
 }
 
 static int64_t give_up_ms(const struct client_link *link)
@@ -157,7 +159,7 @@ static bool send_due(struct client_link *link, int64_t now_ms)
     if (err != ERR_NONE)
         return err != ERR_IO;
     int64_t wait_ms_max = (int64_t)link->request.resend_ms * RESEND_GROWTH, away_until_ms = link->request.away_until_ms;
-    link->was_sent = true;
+    link->sent++;
     link->send_at_ms = link->request.repeatable ? now_ms + link->wait_ms : TIME_NEVER;
     if (link->request.repeatable && now_ms < away_until_ms && away_until_ms < link->send_at_ms)
         link->send_at_ms = away_until_ms; /* is it still there? */
@@ -185,7 +187,8 @@ struct frame client_link_result(const struct client_link *link, size_t index)
     return message_frame(link->answer, HEAD_FRAMES + index);
 }
 
-/* Is the received message the answer to the request? Late answers to requests given up are none. */
+/* Is the received message the answer to the request? Late answers to requests given up are none; nor is the refusal of
+ * one copy while another may still be carried out. */
 static bool read_answer(struct client_link *link, enum lineward_status *out)
 {
     const struct message *answer = link->answer;
@@ -193,6 +196,8 @@ static bool read_answer(struct client_link *link, enum lineward_status *out)
         !frame_is(message_frame(answer, 2), link->id))
         return false;
     if (frame_is(message_frame(answer, 1), "ERR")) {
+        if (++link->refused < link->sent)
+            return false;
         struct frame error = message_frame(answer, HEAD_FRAMES);
         *out = fail(link, LINEWARD_REFUSED, "%.*s", (int)(error.bytes < 1000 ? error.bytes : 1000),
                     error.data != NULL ? (const char *)error.data : "");
@@ -222,7 +227,7 @@ static bool receive_answer(struct client_link *link, enum lineward_status *out)
 
 static enum lineward_status give_up(struct client_link *link)
 {
-    if (!link->was_sent)
+    if (link->sent == 0)
         return fail(link, LINEWARD_UNREACHABLE, "no broker at %.200s%s", link->endpoint,
                     link->has_keys ? " that lets this key in as a producer, and whose own key is the one given" : "");
     return fail(link, LINEWARD_TIMEOUT, "no answer from %.200s: it may have been done", link->endpoint);

@@ -27,6 +27,7 @@ struct script {
     bool short_answer;   /* one result is missing */
     bool zero_byte;      /* in each result */
     const char *refusal; /* instead of ACK, an ERR with this JSON */
+    bool relents;        /* after one of these */
     bool restarts;       /* goes away with the first request, and comes back at the same address */
 };
 
@@ -133,6 +134,8 @@ static void answer(struct broker *b)
     if (b->script.refusal != NULL) {
         answer_head(b, peer, "ERR", b->last_id);
         send_text(b->router, b->script.refusal, false);
+        if (b->script.relents)
+            b->script.refusal = NULL;
     } else if (!b->script.late) {
         send_results(b, peer, b->last_id);
     }
@@ -317,6 +320,25 @@ START_TEST(a_refused_request_brings_the_brokers_own_words)
 }
 END_TEST
 
+START_TEST(a_refused_copy_says_nothing_of_the_one_before_that_may_still_be_taken)
+{
+    const char *job = JOB_1;
+    start_tcp((struct script){.ignored = 1, .refusal = "{\"error\":{\"code\":\"busy\"}}", .relents = true});
+    ck_assert_int_eq(lineward_enqueue(client, &job, 1, LONG_MS), LINEWARD_OK);
+    check_result(0, JOB_1);
+}
+END_TEST
+
+START_TEST(a_request_of_which_only_later_copies_were_refused_may_have_been_done)
+{
+    const char *job = JOB_1;
+    start_tcp((struct script){.ignored = 1, .refusal = "{\"error\":{\"code\":\"busy\"}}"});
+    ck_assert_int_eq(lineward_ping(client, LONG_MS), LINEWARD_OK); /* they are connected, however busy the machine */
+    ck_assert_int_eq(lineward_enqueue(client, &job, 1, 300), LINEWARD_TIMEOUT);
+    ck_assert_ptr_nonnull(strstr(lineward_error(client), "it may have been done"));
+}
+END_TEST
+
 START_TEST(an_answer_that_cannot_be_right_is_not_passed_on)
 {
     const char *jobs[] = {JOB_1, JOB_2};
@@ -397,6 +419,8 @@ int main(void)
     tcase_add_test(tests, an_answer_to_the_first_copy_counts_also_after_the_second_was_sent);
     tcase_add_test(tests, a_late_answer_is_not_taken_for_that_of_the_next_request);
     tcase_add_test(tests, a_refused_request_brings_the_brokers_own_words);
+    tcase_add_test(tests, a_refused_copy_says_nothing_of_the_one_before_that_may_still_be_taken);
+    tcase_add_test(tests, a_request_of_which_only_later_copies_were_refused_may_have_been_done);
     tcase_add_test(tests, an_answer_that_cannot_be_right_is_not_passed_on);
     tcase_add_test(tests, a_result_with_a_zero_byte_is_not_passed_on);
     tcase_add_test(tests, without_a_broker_nothing_was_sent_for_sure);
