@@ -33,7 +33,10 @@ static bool offer(struct ingress *ingress, struct offering *offering, struct fra
                   struct effects *out)
 {
     struct core_enqueue job;
-    if (!job_parse(&offering->parser, text.data, text.bytes, &job, &ingress->texts, id, refusal, out)) {
+    /* What can only be refused, or be there already, leaves no new names behind. */
+    bool may_be_taken = !offering->store_full && offering->closed == CODE_NONE;
+    struct effects *names = may_be_taken ? out : NULL;
+    if (!job_parse(&offering->parser, text.data, text.bytes, &job, &ingress->texts, id, refusal, names)) {
         close_after(offering, refusal->code);
         return false;
     }

@@ -244,6 +244,21 @@ START_TEST(a_full_store_takes_no_new_jobs_but_knows_the_old_ones)
 }
 END_TEST
 
+/* Or a flood of what is refused takes the room that is left for results. */
+START_TEST(a_full_store_keeps_nothing_of_what_it_refuses)
+{
+    size_t before = edge.record_count;
+    edge.store_full = true;
+    SAY(producer, "LW1", "ENQUEUE", "r",
+        "{\"id\":\"a\",\"to\":\"+14155550101\",\"message\":{},\"campaign\":\"new\",\"tz\":\"Europe/Lisbon\"}",
+        "{\"id\":\"b\",\"to\":\"+14155550101\",\"message\":{},\"campaign\":\"newer\",\"tz\":\"Asia/Tokyo\"}");
+    answer();
+    ck_assert_has(heard.frames[3], "store_full");
+    ck_assert_has(heard.frames[4], "store_full");
+    ck_assert_uint_eq(edge.record_count, before);
+}
+END_TEST
+
 START_TEST(an_unknown_line_and_a_first_message_with_a_link_are_refused)
 {
     SAY(producer, "LW1", "ENQUEUE", "r", "{\"from\":\"+12025550199\",\"to\":\"+14155550101\",\"message\":{}}",
@@ -542,6 +557,7 @@ int main(void)
     tcase_add_test(tcase, a_job_too_large_is_refused_alone);
     tcase_add_test(tcase, once_one_is_busy_so_are_all_after_it);
     tcase_add_test(tcase, a_full_store_takes_no_new_jobs_but_knows_the_old_ones);
+    tcase_add_test(tcase, a_full_store_keeps_nothing_of_what_it_refuses);
     tcase_add_test(tcase, an_unknown_line_and_a_first_message_with_a_link_are_refused);
     tcase_add_test(tcase, status_tells_jobs_by_number_by_id_and_by_pool);
     tcase_add_test(tcase, what_nobody_knows_is_not_found_under_the_name_it_was_asked_for);
