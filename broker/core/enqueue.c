@@ -394,10 +394,11 @@ void enqueue_wake(struct core *core, uint32_t slot, struct instant now, struct e
 
 bool job_cancel(struct core *core, uint32_t slot, struct instant now, struct effects *out)
 {
+    bool asked = (core->jobs[slot].flags & JOB_CANCEL) != 0; /* and then each record since has it */
     core->jobs[slot].flags |= JOB_CANCEL;
     struct lease *lease = core->jobs[slot].state == JOB_LEASED ? &core->leases[core->jobs[slot].left] : NULL;
     bool ended = lease == NULL && outcome_withdraw(core, slot, now, out);
-    if (!ended)
+    if (!ended && !asked)
         job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out); /* asked: a restart must not forget it */
     if (lease == NULL)
         return ended;

@@ -401,6 +401,11 @@ START_TEST(cancel_of_a_leased_job_is_asked_and_revokes_it)
     ck_assert_has(heard.frames[3], "\"cancel\":\"asked\"");
     edge_hear(worker, &told);
     ck_assert_str_eq(told.frames[1], "REVOKE");
+    size_t before = edge.record_count;
+    SAY(producer, "LW1", "CANCEL", "c", "a", "a"); /* as often as you like: what is known is not written again */
+    answer_from_disk();
+    ck_assert_has(heard.frames[4], "\"cancel\":\"asked\"");
+    ck_assert_uint_eq(edge.record_count, before);
     edge_forget(&told);
     zmq_close(worker);
 }
