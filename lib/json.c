@@ -59,6 +59,19 @@ cJSON *json_parse_answer(const char *text, size_t bytes, const char **why)
     return build(text, bytes, json_scan_answer_fault(text, bytes), why);
 }
 
+cJSON *json_parse_foreign(const char *text, size_t bytes, const char **why)
+{
+    cJSON *document = json_parse(text, bytes, why);
+    char *copy = document == NULL && bytes > 0 ? malloc(bytes) : NULL;
+    if (copy == NULL)
+        return document;
+    memcpy(copy, text, bytes);
+    json_replace_no_characters(copy, bytes);
+    document = json_parse(copy, bytes, why);
+    free(copy);
+    return document;
+}
+
 enum json_fault json_fault_of(const char *why)
 {
     if (why == no_memory)

@@ -116,6 +116,33 @@ static bool scan_unicode_escape(struct scan *s)
     return true;
 }
 
+/* How many bytes the escape at `at` takes, and whether it is one that scan_unicode_escape() refuses for its value. */
+static size_t escape_bytes(const char *at, const char *end, bool *is_no_character)
+{
+    int unit = at + 1 < end && at[1] == 'u' ? hex4(at + 2, end) : -1;
+    *is_no_character = unit == 0 || (unit >= 0xd800 && unit <= 0xdfff);
+    if (unit < 0)
+        return 2;
+    if (unit < 0xd800 || unit > 0xdbff || end - at < 12 || at[6] != '\\' || at[7] != 'u')
+        return 6;
+    int low = hex4(at + 8, end);
+    bool is_pair = low >= 0xdc00 && low <= 0xdfff;
+    *is_no_character = !is_pair;
+    return is_pair ? 12 : 6;
+}
+
+void json_replace_no_characters(char *text, size_t bytes)
+{
+    const char *end = text + bytes;
+    for (char *at = text; at < end;) {
+        bool is_no_character = false;
+        size_t used = *at == '\\' ? escape_bytes(at, end, &is_no_character) : 1;
+        if (is_no_character)
+            memcpy(at, "\\ufffd", used);
+        at += used;
+    }
+}
+
 static bool scan_escape(struct scan *s)
 {
     s->at++;

@@ -9,6 +9,8 @@
  * half surrogate pair and no number that overflows a double? NULL: yes; else a sentence of static lifetime. */
 const char *json_scan_fault(const char *text, size_t bytes);
 const char *json_scan_answer_fault(const char *text, size_t bytes); /* at most JSON_ANSWER_DEPTH_MAX deep */
+/* Makes each escape that names no character to us (\u0000, half a surrogate pair) one of U+FFFD, in place. */
+void json_replace_no_characters(char *text, size_t bytes);
 /* The faults of values that JSON allows and we do not take. */
 extern const char json_fault_nul[], json_fault_digits[], json_fault_range[];
 

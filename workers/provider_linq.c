@@ -188,7 +188,7 @@ static void linq_read(int http_status, const char *body, size_t bytes, const cha
     *out = (struct provider_answer){.answer = {.transport = TRANSPORT_ANSWERED, .http_status = http_status}};
     out->answer.retry_after_ms = retry_after_parse(retry_after, now_wall_ms);
     copy_id(out->trace_id, sizeof out->trace_id, trace);
-    cJSON *document = json_parse(body, bytes, NULL);
+    cJSON *document = json_parse_foreign(body, bytes, NULL);
     if (document == NULL)
         return;
     if (out->trace_id[0] == '\0')

@@ -170,7 +170,7 @@ enum err linq_read_lines(const char *body, size_t bytes, struct linq_list *out, 
         *why = "the list is too large";
         return ERR_BAD_INPUT;
     }
-    cJSON *root = json_parse(body, bytes, why);
+    cJSON *root = json_parse_foreign(body, bytes, why);
     if (root == NULL)
         return ERR_BAD_INPUT;
     const cJSON *entries = json_get(root, "phone_numbers");
@@ -448,7 +448,7 @@ static enum linq_reading read_event(const cJSON *root, int64_t arrival_wall_ms, 
 enum linq_reading linq_read_webhook(const char *body, size_t bytes, int64_t arrival_wall_ms, struct feed_webhook *out)
 {
     const char *why = NULL;
-    cJSON *root = json_parse(body, bytes, &why);
+    cJSON *root = json_parse_foreign(body, bytes, &why);
     if (root == NULL)
         return LINQ_MALFORMED;
     *out = (struct feed_webhook){0};

@@ -20,6 +20,9 @@ cJSON *json_parse(const char *text, size_t bytes, const char **why);
 cJSON *json_parse_bounded(const char *text, size_t bytes, size_t values_max, const char **why);
 /* What a broker has answered: depth <= JSON_ANSWER_DEPTH_MAX. */
 cJSON *json_parse_answer(const char *text, size_t bytes, const char **why);
+/* What the provider says: \u0000 and half a surrogate pair are read as U+FFFD. JSON allows both, people's texts have
+ * them, and what else the document says counts. */
+cJSON *json_parse_foreign(const char *text, size_t bytes, const char **why);
 
 /* What kind of fault *why named. */
 enum json_fault {

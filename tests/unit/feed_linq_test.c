@@ -282,6 +282,24 @@ END_TEST
 
 /* ---- message events ---- */
 
+START_TEST(what_somebody_wrote_never_makes_an_event_malformed)
+{
+    static const char *const texts[] = {"half a smile \\ud83d", "\\ude00 the other half", "a \\u0000 b",
+                                        "\\ud83d\\u0041"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char body[512];
+        struct feed_webhook event = {0};
+        snprintf(body, sizeof body,
+                 "{\"event_type\":\"message.received\",\"data\":{\"id\":\"m\",\"sender_handle\":\"+14155550111\","
+                 "\"parts\":[{\"type\":\"text\",\"value\":\"%s\"}]}}",
+                 texts[i]);
+        ck_assert_msg(read_event(body, &event) == LINQ_TAKEN, "not taken: %s", texts[i]);
+        ck_assert_str_eq(event.message_id, "m");
+        ck_assert_str_eq(event.sender, "+14155550111");
+    }
+}
+END_TEST
+
 START_TEST(every_message_fixture_is_taken_and_unknown_types_are_unused)
 {
     cJSON *manifest = fixture_json("manifest.json");
@@ -490,6 +508,7 @@ int main(void)
     tcase_add_test(status, what_is_no_event_is_malformed);
     suite_add_tcase(suite, status);
     TCase *messages = tcase_create("message events");
+    tcase_add_test(messages, what_somebody_wrote_never_makes_an_event_malformed);
     tcase_add_test(messages, every_message_fixture_is_taken_and_unknown_types_are_unused);
     tcase_add_test(messages, a_sent_event_names_message_chat_line_and_our_key);
     tcase_add_test(messages, both_payload_versions_say_the_same);

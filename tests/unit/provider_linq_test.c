@@ -173,6 +173,14 @@ START_TEST(half_an_answer_has_no_ids)
 }
 END_TEST
 
+START_TEST(what_else_an_answer_says_never_hides_its_ids)
+{
+    ck_assert(
+        read_text(202, "{\"chat_id\":\"c\",\"message\":{\"id\":\"m\",\"name\":\"cut \\ud83d\"}}").answer.has_ids);
+    ck_assert(read_text(202, "{\"chat_id\":\"c\",\"message\":{\"id\":\"m\",\"name\":\"a\\u0000\"}}").answer.has_ids);
+}
+END_TEST
+
 START_TEST(an_id_too_long_to_keep_is_no_id)
 {
     char body[700], id[400];
@@ -276,6 +284,7 @@ int main(void)
     tcase_add_test(tests, requests_equal_the_documented_ones);
     tcase_add_test(tests, ids_are_found_in_both_kinds_of_success);
     tcase_add_test(tests, half_an_answer_has_no_ids);
+    tcase_add_test(tests, what_else_an_answer_says_never_hides_its_ids);
     tcase_add_test(tests, an_id_too_long_to_keep_is_no_id);
     tcase_add_test(tests, numbers_may_come_as_strings);
     tcase_add_test(tests, the_header_goes_before_the_body_and_both_are_bounded);
