@@ -373,7 +373,7 @@ static enum linq_reading read_message(const cJSON *data, int64_t arrival_wall_ms
     out->at_ms = read_moment(data, message, out->event, arrival_wall_ms);
     const cJSON *parts = json_get(data, "parts");
     out->opt_out_keyword = out->inbound && out->event == FEED_EVENT_RECEIVED &&
-                           parts_opt_out(parts != NULL ? parts : json_get(message, "parts"));
+                           parts_opt_out(cJSON_IsArray(parts) ? parts : json_get(message, "parts"));
     return LINQ_TAKEN;
 }
 

@@ -414,6 +414,18 @@ START_TEST(an_older_answer_finds_its_line_at_the_receiving_end)
 }
 END_TEST
 
+START_TEST(a_stop_is_found_where_the_other_place_is_null)
+{
+    struct feed_webhook event = {0};
+    ck_assert_int_eq(
+        read_event("{\"event_type\":\"message.received\",\"data\":{\"parts\":null,\"message\":{\"id\":\"m\","
+                   "\"parts\":[{\"type\":\"text\",\"value\":\"STOP\"}]}}}",
+                   &event),
+        LINQ_TAKEN);
+    ck_assert(event.opt_out_keyword);
+}
+END_TEST
+
 START_TEST(our_own_stop_is_no_opt_out)
 {
     struct feed_webhook event = {0};
@@ -516,6 +528,7 @@ int main(void)
     tcase_add_test(messages, an_answer_names_who_wrote_and_on_which_line);
     tcase_add_test(messages, a_late_recovered_message_is_marked_as_history);
     tcase_add_test(messages, an_older_answer_finds_its_line_at_the_receiving_end);
+    tcase_add_test(messages, a_stop_is_found_where_the_other_place_is_null);
     tcase_add_test(messages, our_own_stop_is_no_opt_out);
     tcase_add_test(messages, a_failure_carries_its_code_and_what_it_is_about);
     tcase_add_test(messages, a_new_chat_names_its_line_and_the_other_end);
