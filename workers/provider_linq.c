@@ -164,8 +164,9 @@ static bool read_number(const cJSON *object, const char *name, double *out)
 static void read_ids(const cJSON *body, struct provider_answer *out)
 {
     const cJSON *chat = json_get(body, "chat");
-    const cJSON *message = json_get(chat != NULL ? chat : body, "message");
-    copy_id(out->chat_id, sizeof out->chat_id, chat != NULL ? json_string(chat, "id") : json_string(body, "chat_id"));
+    bool is_new = cJSON_IsObject(chat);
+    const cJSON *message = json_get(is_new ? chat : body, "message");
+    copy_id(out->chat_id, sizeof out->chat_id, is_new ? json_string(chat, "id") : json_string(body, "chat_id"));
     copy_id(out->message_id, sizeof out->message_id, json_string(message, "id"));
     out->answer.has_ids = out->chat_id[0] != '\0' && out->message_id[0] != '\0';
 }

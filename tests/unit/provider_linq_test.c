@@ -181,6 +181,12 @@ START_TEST(what_else_an_answer_says_never_hides_its_ids)
 }
 END_TEST
 
+START_TEST(a_chat_that_is_null_is_as_good_as_absent)
+{
+    ck_assert(read_text(202, "{\"chat\":null,\"chat_id\":\"c\",\"message\":{\"id\":\"m\"}}").answer.has_ids);
+}
+END_TEST
+
 START_TEST(an_id_too_long_to_keep_is_no_id)
 {
     char body[700], id[400];
@@ -285,6 +291,7 @@ int main(void)
     tcase_add_test(tests, ids_are_found_in_both_kinds_of_success);
     tcase_add_test(tests, half_an_answer_has_no_ids);
     tcase_add_test(tests, what_else_an_answer_says_never_hides_its_ids);
+    tcase_add_test(tests, a_chat_that_is_null_is_as_good_as_absent);
     tcase_add_test(tests, an_id_too_long_to_keep_is_no_id);
     tcase_add_test(tests, numbers_may_come_as_strings);
     tcase_add_test(tests, the_header_goes_before_the_body_and_both_are_bounded);
