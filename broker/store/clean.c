@@ -54,7 +54,7 @@ static void begin(struct store *store, enum clean_turn turn, enum clean_step ste
         victim->refs++;
     cleaning->at = 0;
     cleaning->end_next = store->history_end;
-    cleaning->end_said = false;
+    cleaning->end_said = cleaning->end_again = false;
     cleaning->dropped_seq = store->history_end.dropped_seq;
     if (turn == CLEAN_HELPER)
         pthread_cond_signal(&store->helper_wake);
@@ -446,7 +446,10 @@ bool store_clean(struct store *store, struct store_batch *batch, int64_t now_wal
     pthread_mutex_lock(&store->lock);
     choose(store, now_wall_ms);
     enum clean_turn turn = cleaning->turn;
-    if (turn == CLEAN_COMMIT && is_settled(store, batch)) {
+    if (turn == CLEAN_COMMIT && is_settled(store, batch) && !cleaning->end_again) {
+        cleaning->end_again = true;
+        cleaning->turn = turn = CLEAN_OWNER;
+    } else if (turn == CLEAN_COMMIT && is_settled(store, batch)) {
         cleaning->turn = CLEAN_HELPER;
         cleaning->step = STEP_RETIRE;
         pthread_cond_signal(&store->helper_wake);

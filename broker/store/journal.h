@@ -173,7 +173,8 @@ struct cleaning {
     uint32_t frame_records;
     struct sums frame_sums, sums; /* of the frame, and of all written for this victim */
     struct history_end end_next;
-    bool end_said; /* the journal may say so already */
+    bool end_said;  /* the journal may say so already */
+    bool end_again; /* once more, in a frame of its own: the last one of a journal may be damaged and look torn */
     uint64_t dropped_seq;
     bool unsubmitted;     /* what was decided hangs on a batch that was not submitted yet */
     uint64_t wait_commit; /* nor may anything be given back before this one is durable */

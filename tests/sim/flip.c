@@ -159,6 +159,22 @@ static bool is_retired(const struct copy *whole, const struct seen *seen)
     return !is_history(seen);
 }
 
+static size_t retired_of(const struct flip *flip)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < flip->flipped.count; i++)
+        count += is_retired(&flip->whole, &flip->flipped.records[i]);
+    return count;
+}
+
+static size_t history_of(const struct copy *copy)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < copy->count; i++)
+        count += is_history(&copy->records[i]);
+    return count;
+}
+
 /* The first record of the journal itself that is not there any more. */
 static store_place first_lost(const struct flip *flip)
 {
@@ -225,11 +241,13 @@ static void judge(const struct flip *flip)
         return;
     if (flipped->err != ERR_NONE)
         deceived(flip, "says something else than that it is damaged");
-    size_t found = flipped->count;
-    for (size_t i = 0; i < flipped->count; i++)
-        found -= is_retired(whole, &flipped->records[i]);
-    if (found > whole->count || (found < whole->count && !may_be_torn(flip)))
+    size_t retired = retired_of(flip), history = history_of(flipped), journal = flipped->count - retired - history;
+    if (flipped->count - retired > whole->count)
+        deceived(flip, "finds more records than were written");
+    if (journal < whole->count - history_of(whole) && !may_be_torn(flip))
         deceived(flip, "has lost records in silence");
+    if (history < history_of(whole) && retired == 0)
+        deceived(flip, "has lost history in silence, and what it was made of is not there");
     compare(flip);
 }
 

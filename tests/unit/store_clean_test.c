@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/store/batch.h"
+#include "broker/store/format.h"
 #include "tests/support/suite.h"
 
 #define SEGMENT_BYTES (1u << 20)
@@ -288,6 +289,48 @@ START_TEST(history_is_dropped_when_it_is_too_old)
     ck_assert_uint_eq(status_now().bytes_history, 0);
     check_lives();
     check_restart();
+}
+END_TEST
+
+static uint64_t used(struct sim_inode *file)
+{
+    uint8_t *bytes = sim_read(file);
+    uint64_t end = file->size;
+    while (end > 0 && bytes[end - 1] == 0)
+        end--;
+    free(bytes);
+    return end;
+}
+
+/* Of the last byte that was written to the journal; a segment that is only prepared has nothing but a header. */
+static void damage_the_end(struct sim *disk)
+{
+    const char *last = "";
+    for (int i = 0; i < sim_name_count(disk); i++)
+        if (strncmp(sim_name_at(disk, i), "data-", 5) == 0 && strcmp(sim_name_at(disk, i), last) > 0 &&
+            used(sim_file(disk, sim_name_at(disk, i))) > SEGMENT_HEADER_BYTES)
+            last = sim_name_at(disk, i);
+    sim_flip(sim_file(disk, last), used(sim_file(disk, last)) - 1, 1);
+}
+
+/* What cannot be read at the end of the journal looks as if it had never been synced; the journal's word that the
+ * history counts may be what stands there, and the segments that the history came from are gone. */
+START_TEST(damage_at_the_end_of_the_journal_takes_no_history)
+{
+    for (int round = 0; round < 12; round++) {
+        struct store_problem problem;
+        struct store_status status;
+        turns(75, 25);
+        ck_assert(model_clean(model, model_wall_ms));
+        struct sim *disk = sim_copy(sim);
+        damage_the_end(disk);
+        struct model *found = model_new(model->seed);
+        ck_assert_msg(model_open(found, disk, SIM_FOLDER, SEGMENT_BYTES, &problem) == ERR_NONE, "%s", problem.text);
+        store_status_read(found->store, &status);
+        ck_assert_uint_eq(status.bytes_history, status_now().bytes_history);
+        model_free(&found);
+        sim_free(&disk);
+    }
 }
 END_TEST
 
@@ -577,6 +620,7 @@ int main(void)
     tcase_add_test(tcase, old_ends_are_dropped_once_the_oldest_segment_is_moved_and_never_written_again);
     tcase_add_test(tcase, what_ended_stays_ended_however_old_the_history);
     tcase_add_test(tcase, history_is_dropped_when_it_is_too_old);
+    tcase_add_test(tcase, damage_at_the_end_of_the_journal_takes_no_history);
     tcase_add_test(tcase, a_slice_never_holds_the_owner_up);
     tcase_add_test(tcase, nothing_is_given_back_before_its_batch_is_submitted);
     tcase_add_test(tcase, what_was_cleaned_is_there_however_soon_the_store_is_closed);
