@@ -241,16 +241,16 @@ void reference_done(struct frame lease)
         stops_result_done(cast_jobs[given->job].conversation);
     struct entry *entry = entry_of(given->job);
     bool matters = is_current(given) && given == given_last(given->job);
-    if (given->heard == HEARD_SENT && !given->forgotten) {
+    if (given->heard == HEARD_SENT && !given->forgotten)
         entry->is_sent = true;
+    if (entry->is_sent && given_last(given->job)->done) {
         looks_sent(given->job);
-    }
-    if (entry->is_sent && given_last(given->job)->done)
         over(given->job, "its RESULT sent was answered DONE, and so was that of the try behind it, if any");
-    else if (matters && given->heard == HEARD_RETURNED && given->cancelled && !given->unsettled)
+    } else if (matters && given->heard == HEARD_RETURNED && given->cancelled && !given->unsettled) {
         over(given->job, "its CANCEL was answered, then it was returned");
-    else if (matters && given->heard == HEARD_UNKNOWN)
+    } else if (matters && given->heard == HEARD_UNKNOWN) {
         entry->is_unknown = true;
+    }
 }
 
 /* ---- what producers hear ---- */
