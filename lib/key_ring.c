@@ -1,11 +1,13 @@
 /* key_ring.c — the folder of authorised keys, read whole or not at all, and finding a key in it. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lineward/keys.h"
 
@@ -126,6 +128,16 @@ static enum err add(struct reading *reading, const char *file_name, struct key_g
     return ERR_NONE;
 }
 
+/* Does not wait for somebody who writes, should it be a pipe. */
+static FILE *open_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    if (file == NULL && fd >= 0)
+        close(fd);
+    return file;
+}
+
 static enum err read_file(struct reading *reading, const char *file_name)
 {
     char path[4096], line[LINE_BYTES_MAX], what[256], name[NAME_MAX_BYTES + 1];
@@ -136,7 +148,7 @@ static enum err read_file(struct reading *reading, const char *file_name)
         return refuse(reading, ERR_BAD_INPUT, file_name,
                       "its name must be NAME.key, with 1 to 64 of A-Z a-z 0-9 _ . -");
     int bytes = snprintf(path, sizeof path, "%s/%s", reading->dir, file_name);
-    FILE *file = bytes > 0 && (size_t)bytes < sizeof path ? fopen(path, "re") : NULL;
+    FILE *file = bytes > 0 && (size_t)bytes < sizeof path ? open_file(path) : NULL;
     if (file == NULL)
         return refuse(reading, ERR_IO, file_name, strerror(errno));
     enum err err = read_line(reading, file_name, file, line);

@@ -102,6 +102,16 @@ START_TEST(one_bad_file_and_none_is_read)
 }
 END_TEST
 
+START_TEST(a_pipe_named_like_a_key_is_refused_and_not_waited_for)
+{
+    char path[128];
+    write_file("good.key", KEY_2 " worker *\n", 0644);
+    snprintf(path, sizeof path, "%s/pipe.key", folder);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_refused("pipe.key: must be a plain file");
+}
+END_TEST
+
 START_TEST(a_folder_that_anybody_may_write_into_is_refused)
 {
     write_file("good.key", KEY_2 " worker *\n", 0644);
@@ -181,6 +191,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, each_file_lets_one_client_in);
     tcase_add_test(tests, one_bad_file_and_none_is_read);
+    tcase_add_test(tests, a_pipe_named_like_a_key_is_refused_and_not_waited_for);
     tcase_add_test(tests, a_folder_that_anybody_may_write_into_is_refused);
     tcase_add_test(tests, a_folder_that_is_not_there_is_an_error);
     tcase_add_test(tests, a_secret_key_s_public_key_follows_from_it);
