@@ -13,6 +13,7 @@
 
 #define BODY_ROOM_FIRST 4096u
 #define BODY_ROOM_KEPT  (64u * 1024) /* a larger buffer is given back after use */
+#define OVERDUE_MS      1000         /* how often it is looked for what libcurl did not end */
 
 struct sender_route {
     struct curl_slist *headers;
@@ -26,6 +27,7 @@ struct send {
     struct send *next_free;
     void *owner;
     struct provider_request request;
+    int64_t end_mono_ms;
     unsigned begun;
     bool refused;
     char *body;
@@ -44,6 +46,7 @@ struct sender {
     struct send *free;
     int64_t now_mono_ms; /* of the turn under way */
     int64_t due_mono_ms; /* when libcurl wants to be called */
+    int64_t overdue_mono_ms; /* when to look for those whose end has passed */
 };
 
 struct sender_route *sender_route_new(const char *api_key, bool local)
@@ -186,7 +189,8 @@ enum err sender_open(struct sender **out, int epoll_fd, uint32_t epoll_tag, size
                               .hooks = *hooks,
                               .context = context,
                               .slots = slots,
-                              .due_mono_ms = INT64_MAX};
+                              .due_mono_ms = INT64_MAX,
+                              .overdue_mono_ms = INT64_MAX};
     sender->sends = calloc(slots, sizeof *sender->sends);
     if (sender->multi == NULL || sender->sends == NULL)
         goto fail;
@@ -251,9 +255,10 @@ static void set_route(struct send *send, const struct sender_route *route)
 }
 
 enum err sender_start(struct sender *sender, void *owner, const struct sender_route *route,
-                      struct provider_request *request, int64_t timeout_ms, struct send **out)
+                      struct provider_request *request, int64_t now_mono_ms, int64_t end_mono_ms, struct send **out)
 {
     struct send *send = sender->free;
+    int64_t timeout_ms = end_mono_ms - now_mono_ms;
     if (send == NULL) {
         free(request->url);
         free(request->body);
@@ -262,6 +267,7 @@ enum err sender_start(struct sender *sender, void *owner, const struct sender_ro
     sender->free = send->next_free;
     send->owner = owner;
     send->request = *request;
+    send->end_mono_ms = end_mono_ms;
     send->begun = 0;
     send->refused = false;
     send->body_bytes = 0;
@@ -277,6 +283,8 @@ enum err sender_start(struct sender *sender, void *owner, const struct sender_ro
         sender->free = send;
         return ERR_NO_MEMORY;
     }
+    if (sender->overdue_mono_ms == INT64_MAX)
+        sender->overdue_mono_ms = now_mono_ms + OVERDUE_MS;
     *out = send;
     return ERR_NONE;
 }
@@ -332,6 +340,13 @@ static void report(struct send *send, CURLcode result)
     send->sender->hooks.ended(send->sender->context, send->owner, &end);
 }
 
+static void end(struct send *send, CURLcode result)
+{
+    curl_multi_remove_handle(send->sender->multi, send->easy);
+    report(send, result);
+    send_release(send);
+}
+
 static void collect_ended(struct sender *sender)
 {
     CURLMsg *message = NULL;
@@ -342,10 +357,21 @@ static void collect_ended(struct sender *sender)
         CURLcode result = message->data.result; /* `message` is gone after the next call */
         struct send *send = NULL;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&send);
-        curl_multi_remove_handle(sender->multi, send->easy);
-        report(send, result);
-        send_release(send);
+        end(send, result);
     }
+}
+
+/* libcurl's clock stands still while the machine is suspended, and a lease's does not. */
+static void end_overdue(struct sender *sender)
+{
+    bool under_way = false;
+    for (size_t i = 0; i < sender->slots; i++) {
+        struct send *send = &sender->sends[i];
+        if (send->owner != NULL && send->end_mono_ms <= sender->now_mono_ms)
+            end(send, CURLE_OPERATION_TIMEDOUT);
+        under_way = under_way || send->owner != NULL;
+    }
+    sender->overdue_mono_ms = under_way ? sender->now_mono_ms + OVERDUE_MS : INT64_MAX;
 }
 
 void sender_socket_event(struct sender *sender, int socket, uint32_t epoll_events)
@@ -370,9 +396,11 @@ void sender_turn(struct sender *sender, int64_t now_mono_ms)
         curl_multi_socket_action(sender->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     }
     collect_ended(sender);
+    if (sender->overdue_mono_ms <= now_mono_ms)
+        end_overdue(sender);
 }
 
 int64_t sender_due_mono_ms(const struct sender *sender)
 {
-    return sender->due_mono_ms;
+    return sender->due_mono_ms < sender->overdue_mono_ms ? sender->due_mono_ms : sender->overdue_mono_ms;
 }

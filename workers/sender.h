@@ -58,10 +58,10 @@ enum err sender_open(struct sender **out, int epoll_fd, uint32_t epoll_tag, size
                      const struct sender_hooks *hooks, void *context);
 void sender_free(struct sender **sender_p); /* what is under way is cut off without ended() */
 
-/* Takes `request` over in any case. It ends by itself after `timeout_ms`, connecting included. ERR_FULL: all slots
+/* Takes `request` over in any case. It ends by itself at `end_mono_ms`, connecting included. ERR_FULL: all slots
  * are taken; ERR_NO_MEMORY. Nothing happens before the next sender_turn(). */
 enum err sender_start(struct sender *sender, void *owner, const struct sender_route *route,
-                      struct provider_request *request, int64_t timeout_ms, struct send **out);
+                      struct provider_request *request, int64_t now_mono_ms, int64_t end_mono_ms, struct send **out);
 
 /* Routes are about to be freed: no slot takes a new one in the same memory for the one that it used last. Those of
  * requests under way must stay. */

@@ -100,7 +100,7 @@ static void begin_sending(struct worker *worker, struct lease *lease, const stru
         return;
     }
     if (err == ERR_NONE)
-        err = sender_start(worker->sender, lease, route, &request, lease->deadline_mono_ms - worker->now.mono_ms,
+        err = sender_start(worker->sender, lease, route, &request, worker->now.mono_ms, lease->deadline_mono_ms,
                            &lease->send);
     if (err != ERR_NONE)
         answer_returned(lease);

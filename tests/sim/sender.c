@@ -139,7 +139,7 @@ static int64_t connect_us(struct send *send)
 }
 
 enum err sender_start(struct sender *sender, void *owner, const struct sender_route *route,
-                      struct provider_request *request, int64_t timeout_ms, struct send **out)
+                      struct provider_request *request, int64_t now_mono_ms, int64_t end_mono_ms, struct send **out)
 {
     struct send *send = sender->sends;
     while (send < sender->sends + sender->slots && send->stage != STAGE_FREE)
@@ -155,7 +155,7 @@ enum err sender_start(struct sender *sender, void *owner, const struct sender_ro
                           .request = *request,
                           .stage = STAGE_CONNECTING,
                           .life = life,
-                          .deadline_us = now_us() + timeout_ms * US_MS};
+                          .deadline_us = now_us() + (end_mono_ms - now_mono_ms) * US_MS};
     snprintf(send->key, sizeof send->key, "%s", route->key);
     ground_in(connect_us(send), on_connected, send, life);
     *out = send;

@@ -354,6 +354,20 @@ START_TEST(a_request_ends_by_the_end_of_its_lease)
 }
 END_TEST
 
+/* The clock of leases goes on while the machine sleeps; libcurl's stands still. */
+START_TEST(a_request_under_way_when_the_machine_slept_past_its_end_is_cut)
+{
+    rig.stub.action = STUB_SILENT;
+    rig_give_job(&rig, "l_1", NULL);
+    rig_requests(&rig, 1);
+    rig_now.mono_ms += 30000; /* worker.request_timeout_ms */
+    cJSON_Delete(rig_ready(&rig)); /* over a new connection: nothing was heard for as long */
+    assert_result("l_1", "retry", true);
+    rig_turns(&rig, 10);
+    ck_assert_int_lt(rig.stub.connections[0].fd, 0);
+}
+END_TEST
+
 static void write_text(const char *path, const char *text)
 {
     FILE *file = fopen(path, "we");
@@ -422,6 +436,7 @@ int main(void)
     tcase_add_test(tests, an_account_that_is_not_configured_waits_and_is_not_lost);
     tcase_add_test(tests, a_message_with_its_own_key_is_never_sent);
     tcase_add_test(tests, a_chat_id_of_dots_does_not_leave_its_place);
+    tcase_add_test(tests, a_request_under_way_when_the_machine_slept_past_its_end_is_cut);
     tcase_add_test(tests, a_slot_that_rested_over_reloads_sends_with_the_key_in_force);
     suite_add_tcase(suite, tests);
     TCase *hasty = tcase_create("timeouts");
