@@ -365,6 +365,7 @@ struct broker *broker_open(const struct broker_options *options)
     if (gethostname(broker->name, sizeof broker->name - 1) != 0 || !name_is_valid(broker->name))
         snprintf(broker->name, sizeof broker->name, "broker");
     warn_of_conf(broker);
+    broker_note_secrets(broker);
     if (!open_memory(broker) || !open_wakers(broker) || !broker_open_access(broker) || !open_core(broker) ||
         !open_store(broker) || !begin_start(broker) || !open_sockets(broker) ||
         !open_cache(broker) || !open_edges(broker, options) || !open_admin(broker)) {

@@ -31,6 +31,7 @@ struct broker {
     const struct conf *started; /* with this one; what only a start can change is as it says */
     struct conf *own;           /* read at SIGHUP since; NULL: none */
     struct feed_source source;
+    bool believed[CONF_ACCOUNTS_MAX]; /* the account has webhook secrets (broker_note_secrets) */
     struct memory memory;
     struct keyed_hash hash;
     char name[NAME_MAX_BYTES + 1];
@@ -96,6 +97,8 @@ void broker_warn_of_pools_left(const struct broker *broker);
 
 /* ---- broker_reload.c ---- */
 void broker_reload(struct broker *broker); /* SIGHUP */
+/* At the start: whose webhooks are believed, for a reload to know what it would take away. */
+void broker_note_secrets(struct broker *broker);
 
 /* ---- broker_restored.c ---- */
 /* Is the store made of a backup? Then the core knows, before core_restored(). False: the log says why not. */

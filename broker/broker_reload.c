@@ -27,6 +27,17 @@ static bool refuse(struct reload *reload, const char *problem)
     return false;
 }
 
+void broker_note_secrets(struct broker *broker)
+{
+    for (size_t a = 0; a < broker->conf->account_count; a++) {
+        struct feed_secrets secrets;
+        struct conf_problem problem;
+        enum err err = feed_secrets_read(&secrets, broker->conf->accounts[a].webhook_secrets_file, &problem);
+        broker->believed[a] = err == ERR_NONE && secrets.count > 0;
+        explicit_bzero(&secrets, sizeof secrets);
+    }
+}
+
 /* ---- reading ---- */
 
 static bool read_conf(struct reload *reload, const struct broker *broker)
@@ -55,7 +66,7 @@ static bool read_outcome_secrets(struct reload *reload)
 }
 
 /* The children read these by themselves, but by then it is too late to refuse. */
-static bool read_secrets(struct reload *reload)
+static bool read_secrets(struct reload *reload, const struct broker *broker)
 {
     for (size_t a = 0; a < reload->conf->account_count; a++) {
         const struct conf_account *account = &reload->conf->accounts[a];
@@ -73,9 +84,17 @@ static bool read_secrets(struct reload *reload)
             return false;
         }
         enum err err = feed_secrets_read(&secrets, account->webhook_secrets_file, &problem);
+        bool has_secret = secrets.count > 0;
         explicit_bzero(&secrets, sizeof secrets);
         if (err != ERR_NONE)
             return refuse(reload, problem.text);
+        if (!has_secret && broker->believed[a] && account->webhook_secrets_file != NULL) {
+            snprintf(reload->problem, sizeof reload->problem,
+                     "accounts.%s.webhook_secrets_file: %s: holds no secret any more; leave the key out if no webhook "
+                     "is to be believed",
+                     account->name, account->webhook_secrets_file);
+            return false;
+        }
     }
     return true;
 }
@@ -109,7 +128,7 @@ static bool read_tokens(struct reload *reload, const struct broker *broker)
 
 static bool read_all(struct reload *reload, const struct broker *broker)
 {
-    return read_conf(reload, broker) && read_secrets(reload) && read_outcome_secrets(reload) && read_keys(reload, broker) &&
+    return read_conf(reload, broker) && read_secrets(reload, broker) && read_outcome_secrets(reload) && read_keys(reload, broker) &&
            read_tls(reload, broker) && read_tokens(reload, broker);
 }
 
@@ -187,6 +206,7 @@ void broker_reload(struct broker *broker)
         tls_identity_use(&reload.tls);
         take_keys(broker, &reload, broker->conf->pool_count != pools_before);
         broker_warn_of_secrets(broker->conf);
+        broker_note_secrets(broker);
         broker_warn_of_pools_left(broker);
         tell(broker, &reload);
         broker_audit(broker, "reload", NULL, CODE_NONE);

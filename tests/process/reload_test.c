@@ -218,6 +218,19 @@ START_TEST(webhook_secrets_rotate_and_polls_go_on)
 }
 END_TEST
 
+/* As a file is while somebody writes it anew. That nothing is to be believed is said by leaving the key out. */
+START_TEST(an_emptied_secrets_file_is_refused_and_the_secrets_go_on)
+{
+    begin("pools:\n" POOL("red", "1"), 0);
+    AWAIT(post_signed(RIG_SECRET) == 400, "signed, but no event: that is 400");
+    write_text("webhook.secrets", "w", "\n");
+    hup(&rig.broker, "event=not_reloaded");
+    MUST(times(&rig.broker, "webhook.secrets: holds no secret any more") == 1, "the log does not say why");
+    MUST(post_signed(RIG_SECRET) == 400, "the secret is no longer accepted");
+    end();
+}
+END_TEST
+
 /* What the broker refused, and what it has not been told to read, is no configuration of its child's either. */
 START_TEST(a_feed_child_that_is_started_anew_has_the_configuration_that_is_in_force)
 {
@@ -415,7 +428,7 @@ int main(void)
 {
     return RUN_TESTS("reload", 120, pools_come_and_go_while_the_producer_stays_connected,
                      a_bad_file_changes_nothing_and_is_named_with_its_line, what_needs_a_restart_is_said,
-                     webhook_secrets_rotate_and_polls_go_on,
+                     webhook_secrets_rotate_and_polls_go_on, an_emptied_secrets_file_is_refused_and_the_secrets_go_on,
                      a_feed_child_that_is_started_anew_has_the_configuration_that_is_in_force, a_worker_takes_a_new_api_key,
                      the_admin_port_speaks_tls_and_takes_a_new_certificate,
                      a_certificate_without_its_key_stops_the_start);
