@@ -48,8 +48,7 @@ static bool read_conf(struct reload *reload, const struct broker *broker)
         conf_follow(reload->conf, broker->conf, &problem) != ERR_NONE)
         return refuse(reload, problem.text);
     reload->fixed_count = conf_fixed_differences(reload->conf, broker->started, reload->fixed, FIXED_KEYS_MAX);
-    conf_keep_fixed(reload->conf, broker->started);
-    return true;
+    return conf_keep_fixed(reload->conf, broker->started, &problem) == ERR_NONE || refuse(reload, problem.text);
 }
 
 static bool read_outcome_secrets(struct reload *reload)

@@ -151,7 +151,24 @@ size_t conf_fixed_differences(const struct conf *conf, const struct conf *before
     return out.count;
 }
 
-void conf_keep_fixed(struct conf *conf, const struct conf *before)
+/* A worker goes by the heartbeat that it was told, whatever the file says now. */
+static enum err check_leases(const struct conf *conf, struct conf_problem *problem)
+{
+    int64_t least = conf->worker.request_timeout_ms + 3 * conf->broker.heartbeat_ms;
+    for (size_t i = 0; i < conf->policy_count; i++) {
+        const struct conf_policy *policy = &conf->policies[i];
+        if (policy->lease_ms > least)
+            continue;
+        snprintf(problem->text, sizeof problem->text,
+                 "policies.%s.lease_ms is %lld, but must be above %lld while broker.heartbeat_ms is %lld: another one "
+                 "needs a restart",
+                 policy->name, (long long)policy->lease_ms, (long long)least, (long long)conf->broker.heartbeat_ms);
+        return ERR_BAD_INPUT;
+    }
+    return ERR_NONE;
+}
+
+enum err conf_keep_fixed(struct conf *conf, const struct conf *before, struct conf_problem *problem)
 {
     conf->broker.jobs_max = before->broker.jobs_max;
     conf->broker.heartbeat_ms = before->broker.heartbeat_ms;
@@ -160,4 +177,5 @@ void conf_keep_fixed(struct conf *conf, const struct conf *before)
     conf->store.history_retention_h = before->store.history_retention_h;
     conf->store.dedupe_window_h = before->store.dedupe_window_h;
     conf->store.dedupe_max = before->store.dedupe_max;
+    return check_leases(conf, problem);
 }

@@ -156,8 +156,9 @@ void conf_free(struct conf **conf_p);
 enum err conf_follow(struct conf *conf, const struct conf *before, struct conf_problem *problem);
 /* The keys in which they differ and that only a start takes over; static texts. Returns how many, at most `room`. */
 size_t conf_fixed_differences(const struct conf *conf, const struct conf *before, const char **names, size_t room);
-/* Gives `conf` the numbers among them that are in force; addresses and paths are only asked for at the start. */
-void conf_keep_fixed(struct conf *conf, const struct conf *before);
+/* Gives `conf` the numbers among them that are in force; addresses and paths are only asked for at the start.
+ * ERR_BAD_INPUT: what else is in `conf` does not go with these. */
+enum err conf_keep_fixed(struct conf *conf, const struct conf *before, struct conf_problem *problem);
 
 /* Keys set in the file that are accepted but do nothing yet in this version: the start warns of each.
  * Returns how many, *names points to static text. */

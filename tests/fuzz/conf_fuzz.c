@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         fuzz_check(conf_fixed_differences(again, conf, names, 64) == 0);
         fuzz_check(conf_follow(again, conf, &problem) == ERR_NONE);
         fuzz_check(again->pool_count == conf->pool_count && again->account_count == conf->account_count);
-        conf_keep_fixed(again, conf);
+        fuzz_check(conf_keep_fixed(again, conf, &problem) == ERR_NONE);
     }
     conf_free(&again);
     conf_free(&conf);

@@ -392,6 +392,22 @@ START_TEST(what_only_a_start_can_change_is_named)
 }
 END_TEST
 
+/* A lease is longer than what a worker takes, by the heartbeats after which it begins nothing. */
+START_TEST(a_lease_too_short_for_the_heartbeat_in_force_is_no_other_configuration)
+{
+    struct conf *before = NULL;
+    accept(ACCOUNT "broker: {heartbeat_ms: 1000}\n");
+    before = conf;
+    conf = NULL;
+    accept(ACCOUNT "broker: {heartbeat_ms: 10}\npolicies: {default: {lease_ms: 33001}}\n");
+    ck_assert_int_eq(conf_keep_fixed(conf, before, &problem), ERR_NONE);
+    accept(ACCOUNT "broker: {heartbeat_ms: 10}\npolicies: {default: {lease_ms: 33000}}\n");
+    ck_assert_int_eq(conf_keep_fixed(conf, before, &problem), ERR_BAD_INPUT);
+    ck_assert_ptr_nonnull(strstr(problem.text, "policies.default.lease_ms"));
+    conf_free(&before);
+}
+END_TEST
+
 /* Hostile files */
 
 int main(void)
@@ -414,6 +430,7 @@ int main(void)
     tcase_add_test(tests, a_wrong_set_is_refused_and_named);
     tcase_add_test(tests, keys_that_do_nothing_yet_are_named);
     tcase_add_test(tests, what_only_a_start_can_change_is_named);
+    tcase_add_test(tests, a_lease_too_short_for_the_heartbeat_in_force_is_no_other_configuration);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }
