@@ -84,7 +84,7 @@ enum admin_step call_conversation(struct admin_turn *turn, struct exchange *x)
         state_etag_of(turn, x, x->route->path, x->parts, x->answer.etag);
         return ask_one(turn, x);
     }
-    if (x->lookup.err != ERR_NONE || x->lookup.item_count != 1)
+    if (x->lookup.err != ERR_NONE || x->lookup.item_count != 1 || x->lookup.items[0].code == CODE_BUSY)
         return answer_error(x, CODE_BUSY, "the conversation could not be read from disk", NULL);
     if (x->lookup.items[0].code != CODE_NONE)
         return answer_error(x, x->lookup.items[0].code, NULL, NULL);

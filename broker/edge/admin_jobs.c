@@ -91,7 +91,7 @@ static enum admin_step answer_not_found(const struct admin_turn *turn, struct ex
 enum admin_step exchange_answer_job(const struct admin_turn *turn, struct exchange *x)
 {
     const struct lookup_answer *found = &x->lookup;
-    if (found->err != ERR_NONE || found->item_count != 1)
+    if (found->err != ERR_NONE || found->item_count != 1 || found->items[0].code == CODE_BUSY)
         return answer_error(x, CODE_BUSY, "the job could not be read from disk", NULL);
     if (found->items[0].code == CODE_NOT_FOUND)
         return answer_not_found(turn, x);

@@ -91,6 +91,10 @@ struct lookup_item conversation_item(const struct archive *archive, const struct
     *err = read_records(archive, &reading);
     if (*err == ERR_NONE)
         item = render(request, &reading, text);
+    if (*err == ERR_DAMAGED) {
+        item.code = CODE_BUSY;
+        *err = ERR_NONE; /* the others can be read */
+    }
     json_out_free(&reading.recipients);
     json_out_free(&reading.chat_id);
     return item;

@@ -394,6 +394,21 @@ static struct lookup_item render(const struct lookup_request *request, const str
     return (struct lookup_item){code, text->bytes - before};
 }
 
+/* What its records say can be told by nobody; that it is there, as what it was asked for, can. */
+static struct lookup_item render_damaged(const struct lookup_request *request, const struct lookup_job *job,
+                                         struct json_out *text)
+{
+    const struct job_records nothing = {.facts.number = job->number};
+    bool duplicate = request->form == LOOKUP_DUPLICATE;
+    size_t before = text->bytes;
+    text->comma = false;
+    if (duplicate)
+        put_duplicate(job, &nothing, text);
+    else
+        put_refusal(job, CODE_BUSY, text);
+    return (struct lookup_item){duplicate ? CODE_NONE : CODE_BUSY, text->bytes - before};
+}
+
 struct lookup_item job_item(const struct archive *archive, const struct lookup_request *request,
                             const struct lookup_job *job, struct json_out *text, enum err *err)
 {
@@ -405,6 +420,10 @@ struct lookup_item job_item(const struct archive *archive, const struct lookup_r
                                 &records);
     if (*err == ERR_NONE)
         item = render(request, job, &records, text);
+    if (*err == ERR_DAMAGED) {
+        item = render_damaged(request, job, text);
+        *err = ERR_NONE; /* the others can be read */
+    }
     job_records_free(&records);
     return item;
 }

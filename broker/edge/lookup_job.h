@@ -35,7 +35,8 @@ void job_document_end(struct json_out *out, const struct job_facts *facts);
 /* lookup_export.c: a live job, as LOOKUP_EXPORT has it; false: not all of it was read. */
 bool job_export(struct json_out *out, const struct job_facts *facts);
 
-/* Renders one item of the request into `text`. */
+/* Renders one item of the request into `text`. One whose record is damaged is refused as `busy`; as a duplicate it is told
+ * without its state. */
 struct lookup_item job_item(const struct archive *archive, const struct lookup_request *request,
                             const struct lookup_job *job, struct json_out *text, enum err *err);
 

@@ -198,9 +198,7 @@ enum err lookup_ended(const struct archive *archive, const struct lookup_request
         if (err == ERR_NONE && item.code == CODE_NONE && item.bytes > 0)
             answer->items[answer->item_count++] = item;
         else
-            answer->text.bytes = before; /* not theirs to see */
-        if (err == ERR_DAMAGED)
-            err = ERR_NONE; /* the others can be read */
+            answer->text.bytes = before; /* not theirs to see, or damaged */
     }
     gathering_free(&page);
     return err;

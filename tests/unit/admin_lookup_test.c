@@ -457,6 +457,55 @@ START_TEST(a_job_whose_record_is_damaged_keeps_no_list_of_jobs_from_being_read)
 }
 END_TEST
 
+START_TEST(a_job_whose_record_is_damaged_keeps_none_asked_for_with_it_from_being_told)
+{
+    static const struct {
+        enum lookup_form form;
+        enum code code;
+    } asked[] = {
+        {LOOKUP_VIEW, CODE_BUSY}, {LOOKUP_CANCEL, CODE_BUSY}, {LOOKUP_DUPLICATE, CODE_NONE}, {LOOKUP_CHECK, CODE_BUSY}};
+    add_finished_job(36, 1, JOB_SENT);
+    add_finished_job(37, 4, JOB_SENT);
+    damaged_key = 36;
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct lookup_job *jobs = calloc(2, sizeof *jobs);
+        jobs[0] = (struct lookup_job){.asked = "order-1", .number = 36};
+        jobs[1] = (struct lookup_job){.asked = "order-2", .number = 37};
+        struct lookup_answer answer =
+            answer_of(&(struct lookup_request){.form = asked[i].form, .jobs = jobs, .job_count = 2});
+        cJSON *damaged = item_json(&answer, 0), *other = item_json(&answer, 1);
+        ck_assert_int_eq(answer.items[0].code, asked[i].code);
+        ck_assert_str_eq(json_string(damaged, "id"), "order-1");
+        ck_assert(asked[i].code != CODE_NONE || cJSON_IsNull(json_get(damaged, "current")));
+        ck_assert_int_eq(answer.items[1].code, asked[i].form == LOOKUP_CANCEL ? CODE_ALREADY_FINAL : CODE_NONE);
+        cJSON_Delete(damaged);
+        cJSON_Delete(other);
+        lookup_answer_free(&answer);
+    }
+}
+END_TEST
+
+START_TEST(a_conversation_whose_record_is_damaged_keeps_none_listed_with_it_from_being_told)
+{
+    struct change *record = add(CHANGE_CONVERSATION, 0, TOPIC_NONE);
+    record->conversation = (struct change_conversation){.key = 6, .line = 12025550101};
+    record->sections[SECTION_RECIPIENTS] = span_of("[\"+14155550112\"]");
+    damaged_key = 5;
+    struct lookup_conversation *conversations = calloc(2, sizeof *conversations);
+    for (uint64_t i = 0; i < 2; i++)
+        conversations[i].view =
+            (struct conversation_view){.key = 5 + i, .recorded = true, .place = UINT64_MAX, .job_place = UINT64_MAX};
+    struct lookup_answer answer = answer_of(&(struct lookup_request){
+        .what = LOOKUP_CONVERSATIONS, .conversations = conversations, .conversation_count = 2});
+    cJSON *other = item_json(&answer, 1);
+    ck_assert_int_eq(answer.items[0].code, CODE_BUSY);
+    ck_assert_uint_eq(answer.items[0].bytes, 0);
+    ck_assert_ptr_nonnull(json_get(other, "to"));
+    cJSON_Delete(other);
+    lookup_answer_free(&answer);
+}
+END_TEST
+
 START_TEST(a_topic_filter_moves_on_past_what_it_leaves_out)
 {
     add_finished_job(36, 1, JOB_SENT);
@@ -568,12 +617,12 @@ END_TEST
 START_TEST(a_disk_that_fails_is_an_error_not_a_missing_job)
 {
     add_finished_job(36, 1, JOB_SENT);
-    broken = ERR_DAMAGED;
+    broken = ERR_IO;
     struct lookup_answer answer = answer_of(&(struct lookup_request){.jobs = job_asked("x", 36), .job_count = 1});
-    ck_assert_int_eq(answer.err, ERR_DAMAGED);
+    ck_assert_int_eq(answer.err, ERR_IO);
     lookup_answer_free(&answer);
     answer = answer_of(&(struct lookup_request){.what = LOOKUP_EVENTS, .limit = 10});
-    ck_assert_int_eq(answer.err, ERR_DAMAGED);
+    ck_assert_int_eq(answer.err, ERR_IO);
     lookup_answer_free(&answer);
 }
 END_TEST
@@ -618,6 +667,8 @@ int main(void)
     tcase_add_test(tests, events_come_in_pages_and_next_leads_through_all_of_them_once);
     tcase_add_test(tests, a_job_whose_record_is_damaged_keeps_no_event_from_being_read);
     tcase_add_test(tests, a_job_whose_record_is_damaged_keeps_no_list_of_jobs_from_being_read);
+    tcase_add_test(tests, a_job_whose_record_is_damaged_keeps_none_asked_for_with_it_from_being_told);
+    tcase_add_test(tests, a_conversation_whose_record_is_damaged_keeps_none_listed_with_it_from_being_told);
     tcase_add_test(tests, a_topic_filter_moves_on_past_what_it_leaves_out);
     tcase_add_test(tests, asking_for_events_that_are_gone_says_what_is_the_oldest);
     tcase_add_test(tests, a_pool_s_pause_has_the_pool_s_name_and_only_its_own_people_see_it);
