@@ -113,8 +113,13 @@ bool query_number(struct exchange *x, const char *name, uint64_t min, uint64_t m
 bool query_moment(struct exchange *x, const char *name, int64_t *out)
 {
     const char *text = query_get(x, name);
-    if (text == NULL || time_parse(text, out))
+    int64_t at_ms = 0;
+    if (text == NULL)
         return true;
+    if (time_parse(text, &at_ms)) {
+        *out = at_ms != 0 ? at_ms : 1; /* 0 is what was not given */
+        return true;
+    }
     char message[96];
     snprintf(message, sizeof message, "%s must be a time such as 2026-11-23T10:00:00Z", name);
     answer_error(x, CODE_INVALID_FIELD, message, name);

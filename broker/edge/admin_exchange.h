@@ -94,7 +94,7 @@ struct exchange {
 const char *query_get(const struct exchange *x, const char *name); /* NULL: not given */
 /* Reads a whole number of `min` to `max`; `fallback` if it is not given. False: answered invalid_field. */
 bool query_number(struct exchange *x, const char *name, uint64_t min, uint64_t max, uint64_t fallback, uint64_t *out);
-/* Reads a time; one that is not given leaves *out as it is. False: answered invalid_field. */
+/* Reads a time, which never is 0; one that is not given leaves *out as it is. False: answered invalid_field. */
 bool query_moment(struct exchange *x, const char *name, int64_t *out);
 
 /* Each ends the exchange. */

@@ -23,6 +23,9 @@ static const struct {
     {"accepted_after=2026-11-23T11:00:00Z&accepted_before=2026-11-23T13:00:00Z", "bc", 1},
     {"expires_before=2026-11-25T00:00:00Z", "b", 1},
     {"expires_after=2026-11-25T00:00:00Z", "d", 1},
+    {"accepted_before=1970-01-01T00:00:00Z", "", 0}, /* a moment like others, and not none */
+    {"expires_before=1970-01-01T00:00:00Z", "", 0},
+    {"expires_after=1970-01-01T00:00:00Z", "bd", 2},
     {"pool=us&class=campaign&accepted_before=2026-11-23T11:00:00Z", "a", 1},
 };
 #define FILTERS (sizeof filters / sizeof *filters)
