@@ -117,6 +117,12 @@ static bool render(const struct shelf *shelf, struct lookup_answer *answer)
     return true;
 }
 
+/* Nothing of the shelf is kept any more, and nothing will come. */
+static bool is_gone(const struct shelf *shelf, uint64_t key)
+{
+    return shelf->last == 0 && (key + 1) * AUDIT_SHELF + UNDER_WAY_MAX < shelf->request->audit_end;
+}
+
 /* Down from the newest one, until a shelf is empty whose records must have been durable: they are gone, and all older
  * ones with them. */
 static enum err read_back(const struct archive *archive, struct shelf *shelf, struct lookup_answer *answer)
@@ -133,9 +139,8 @@ static enum err read_back(const struct archive *archive, struct shelf *shelf, st
         if (err != ERR_NONE)
             return err;
         answer->more = !render(shelf, answer);
-        bool gone = shelf->last == 0 && (at + 1) * AUDIT_SHELF + UNDER_WAY_MAX < request->audit_end;
         bool too_old = request->since_ms != 0 && shelf->last != 0 && !shelf->reaches;
-        if (answer->more || gone || too_old || at == 0)
+        if (answer->more || is_gone(shelf, at) || too_old || at == 0)
             return ERR_NONE;
         answer->next = at * AUDIT_SHELF;
     }
@@ -158,8 +163,9 @@ static enum err read_page(const struct archive *archive, struct shelf *shelf, st
         answer->more = !render(shelf, answer);
         if (answer->more)
             return ERR_NONE;
-        if (shelf->last > answer->next)
-            answer->next = shelf->last;
+        uint64_t passed = is_gone(shelf, at) ? (at + 1) * AUDIT_SHELF - 1 : shelf->last;
+        if (passed > answer->next)
+            answer->next = passed;
     }
     return err;
 }

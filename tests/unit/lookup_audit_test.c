@@ -141,11 +141,29 @@ START_TEST(a_filter_that_fits_nothing_looks_at_a_bounded_part_and_goes_on)
 }
 END_TEST
 
+START_TEST(going_on_from_what_is_gone_for_long_comes_to_what_is_there)
+{
+    uint64_t after = 1;
+    unsigned pages = 0;
+    for (bool empty = true; empty; pages++) {
+        struct lookup_answer answer = ask((struct lookup_request){.limit = 10, .after = after});
+        empty = answer.item_count == 0;
+        ck_assert_uint_eq(first_of(&answer), empty ? 0 : FIRST);
+        ck_assert(answer.more);
+        ck_assert_uint_gt(answer.next, after);
+        after = answer.next;
+        lookup_answer_free(&answer);
+    }
+    ck_assert_uint_eq(pages, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lookup_audit");
     TCase *tests = tcase_create("lookup_audit");
     tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, going_on_from_what_is_gone_for_long_comes_to_what_is_there);
     tcase_add_test(tests, the_first_page_begins_with_the_oldest_that_is_there);
     tcase_add_test(tests, since_finds_its_record_wherever_it_lies);
     tcase_add_test(tests, page_by_page_each_comes_once_and_the_end_is_told);
