@@ -56,7 +56,7 @@ struct segment {
     bool index_failed; /* its index file could not be written */
     bool index_looked; /* its index file's lists are good, or were made in this run */
     bool damaged;      /* found when cleaning it: left alone */
-    bool events_left_out; /* they could not be read: the owner was told */
+    bool read_damaged; /* somebody met a damaged record in it: the owner was told */
     unsigned unread;   /* times that it could not be read, to be asked about or cleaned */
     unsigned refused;  /* times that it could not be cleaned, mostly for want of room for its history */
 
@@ -265,6 +265,8 @@ void store_fail(struct store *store, const char *format, ...) __attribute__((for
 void store_wake(struct store *store);
 /* What is wrong with a segment, and what follows from it (`so`), is told to the owner. The lock is held. */
 void damage_found(struct store *store, const struct segment *segment, uint64_t offset, const char *so);
+/* Somebody who reads has met a damaged record: told once a segment. The lock is not held. */
+void damage_met(struct store *store, struct segment *segment, uint64_t offset);
 /* A row of batches has been written: its memory is used again. */
 void queue_recycle(struct store *store, struct store_batch *row);
 

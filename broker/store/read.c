@@ -58,6 +58,8 @@ enum err store_read(struct store *store, store_place place, struct store_record 
         return ERR_NOT_FOUND;
     struct record *record;
     enum err err = record_read(store, segment, place, &record);
+    if (err == ERR_DAMAGED)
+        damage_met(store, segment, place_offset(place));
     segment_release(store, segment);
     if (err != ERR_NONE)
         return err;

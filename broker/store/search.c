@@ -219,6 +219,8 @@ static enum err read_hit(struct store *store, const struct hit *hit, struct stor
 {
     struct record *record;
     enum err err = record_read(store, hit->segment, hit->place, &record);
+    if (err == ERR_DAMAGED) /* somebody must hear of it */
+        damage_met(store, hit->segment, place_offset(hit->place));
     if (err != ERR_NONE)
         return err;
     record_show(out, record, hit->place);
@@ -375,17 +377,6 @@ static enum err find_events(struct search *search, uint64_t after, size_t limit)
     return err;
 }
 
-/* Once a segment: somebody must hear of it. */
-static void note_damage(struct search *search, const struct hit *hit)
-{
-    struct store *store = search->store;
-    pthread_mutex_lock(&store->lock);
-    if (!hit->segment->events_left_out)
-        damage_found(store, hit->segment, place_offset(hit->place), "events in it are left out");
-    hit->segment->events_left_out = true;
-    pthread_mutex_unlock(&store->lock);
-}
-
 /* *going: nobody has had enough; *seq: of the last one. How many were visited is counted in *count. One that cannot
  * be read any more is left out, or nobody would ever hear of what comes after it. */
 static enum err visit_hits(struct search *search, bool (*visit)(void *self, const struct store_record *record),
@@ -395,10 +386,8 @@ static enum err visit_hits(struct search *search, bool (*visit)(void *self, cons
         struct store_record record;
         enum err err = read_hit(search->store, &search->hits.at[i], &record);
         *seq = search->hits.at[i].seq;
-        if (err == ERR_DAMAGED) {
-            note_damage(search, &search->hits.at[i]);
+        if (err == ERR_DAMAGED)
             continue;
-        }
         if (err != ERR_NONE)
             return err;
         ++*count;

@@ -371,6 +371,15 @@ void damage_found(struct store *store, const struct segment *segment, uint64_t o
     store_wake(store);
 }
 
+void damage_met(struct store *store, struct segment *segment, uint64_t offset)
+{
+    pthread_mutex_lock(&store->lock);
+    if (!segment->read_damaged)
+        damage_found(store, segment, offset, "what is damaged of it is left out where it is asked for");
+    segment->read_damaged = true;
+    pthread_mutex_unlock(&store->lock);
+}
+
 unsigned store_damaged(const struct store *store, struct store_problem *out)
 {
     struct store *locked = (struct store *)(uintptr_t)store;

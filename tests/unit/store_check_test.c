@@ -169,6 +169,35 @@ START_TEST(an_event_whose_record_is_damaged_is_left_out_and_told_and_all_others_
 }
 END_TEST
 
+/* What is asked for by key, or by place, fails without a word of why: that must come from here. */
+static void damage_is_told(bool by_place)
+{
+    unsigned damaged = 0, found = 0;
+    fill_segments();
+    flip_byte("data-0000000000000001.seg", 300000); /* within one job's body */
+    for (uint64_t key = 1; key <= 400; key++) {
+        struct store_record record = {0};
+        damaged += (by_place ? store_read(store, owner.places[key], &record)
+                             : store_find(store, MODEL_JOB, key, count_event, &found)) == ERR_DAMAGED;
+        store_record_free(&record);
+    }
+    ck_assert_uint_eq(damaged, 1);
+    ck_assert_uint_eq(store_damaged(store, &problem), 1);
+    ck_assert_ptr_nonnull(strstr(problem.text, "data-0000000000000001.seg: damaged or unreadable at offset"));
+}
+
+START_TEST(a_record_that_is_damaged_when_it_is_asked_for_by_key_is_told)
+{
+    damage_is_told(false);
+}
+END_TEST
+
+START_TEST(a_record_that_is_damaged_when_it_is_asked_for_by_place_is_told)
+{
+    damage_is_told(true);
+}
+END_TEST
+
 static struct store_io worn; /* a disk that cannot read a part of the first segment */
 static int worn_file = -1;
 
@@ -218,6 +247,8 @@ int main(void)
         history_of_a_batch_that_was_never_whole_is_not_missing,
         damage_that_cleaning_finds_is_told,
         an_event_whose_record_is_damaged_is_left_out_and_told_and_all_others_are_found,
+        a_record_that_is_damaged_when_it_is_asked_for_by_key_is_told,
+        a_record_that_is_damaged_when_it_is_asked_for_by_place_is_told,
         a_segment_that_the_disk_can_not_read_keeps_no_other_from_being_cleaned_and_is_told,
     };
     return run_suite("store_check", tests, sizeof tests / sizeof *tests);
