@@ -428,6 +428,23 @@ START_TEST(an_import_stops_where_it_is_not_told_what_became_of_a_job)
 }
 END_TEST
 
+/* As for a batch: --wait says how long. */
+START_TEST(an_import_waits_for_a_broker_that_is_busy_when_it_is_asked_what_became_of_a_job)
+{
+    static const struct reply script[] = {{429, "{\"error\":{\"code\":\"busy\",\"message\":\"later\"}}"},
+                                          {200, "{\"state\":\"cancelled\",\"error\":null}"},
+                                          {200, "{\"results\":[{\"id\":\"a\",\"job\":\"j_7\",\"state\":\"held\"}]}"}};
+    SERVER_START(script);
+    write_lines("{\"stay\":\"leased\",\"exported\":\"j_1\",\"id\":\"a\"}\n");
+    RUN_ADMIN("triage", W("import"), W(file_name));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_asked(1, "GET", "/v1/jobs/j_1");
+    assert_says(server.seen[2].body, "{\"exported\":\"j_1\",\"id\":\"a\"}");
+    unlink(file_name);
+    server_stop();
+}
+END_TEST
+
 START_TEST(elsewhere_nobody_is_asked_what_became_of_a_job)
 {
     static const struct reply script[] = {{200, "{\"results\":[{\"id\":\"a\",\"job\":\"j_7\",\"state\":\"queued\"}]}"}};
@@ -464,6 +481,7 @@ int main(void)
     tcase_add_test(tests, what_is_exported_is_cancelled_by_the_mark_that_the_export_told);
     tcase_add_test(tests, an_import_submits_only_what_was_cancelled_or_has_expired);
     tcase_add_test(tests, what_a_worker_had_is_exported_with_that_word_and_imported_where_its_end_is_known);
+    tcase_add_test(tests, an_import_waits_for_a_broker_that_is_busy_when_it_is_asked_what_became_of_a_job);
     tcase_add_test(tests, an_import_stops_where_it_is_not_told_what_became_of_a_job);
     tcase_add_test(tests, elsewhere_nobody_is_asked_what_became_of_a_job);
     suite_add_tcase(suite, tests);

@@ -73,15 +73,73 @@ static void drop_first(struct enqueue *run, size_t count)
     memmove(run->jobs, run->jobs + count, run->count * sizeof *run->jobs);
 }
 
+static bool every_job_has_an_id(const struct enqueue *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->jobs[i].id[0] == '\0')
+            return false;
+    }
+    return true;
+}
+
+/* ---- waiting ---- */
+
+static bool may_be_retried(const char *code)
+{
+    return strcmp(code, "busy") == 0 || strcmp(code, "store_full") == 0;
+}
+
+static int64_t retry_after(const cJSON *error)
+{
+    int64_t ms = RETRY_MIN_MS;
+    json_int(error, "retry_after_ms", &ms);
+    return ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
+}
+
+/* Waits, unless patience or the user says otherwise. False: stopped. */
+static bool wait_for_broker(struct enqueue *run, int64_t ms, const char *why, enum exit_code code)
+{
+    int64_t now = clock_read().mono_ms;
+    char text[400];
+    if (now + ms > run->patience_mono_ms) {
+        snprintf(text, sizeof text, "gave up waiting: %s", why);
+        stop(run, code, text);
+        return false;
+    }
+    draw(run, why);
+    poll(NULL, 0, (int)ms);
+    if (interrupted)
+        stop(run, EXIT_REFUSED, "interrupted");
+    return !interrupted;
+}
+
+/* ---- what goes into a batch ---- */
+
+/* The judge could not say. False: nor will it; stopped. */
+static bool wait_for_judge(struct enqueue *run, const struct job_line *line, const char *code, const char *why)
+{
+    char text[400];
+    bool busy = may_be_retried(code), away = run->was_answered && strcmp(code, "unreachable") == 0;
+    enum exit_code end = busy ? EXIT_REFUSED : EXIT_UNREACHABLE;
+    if ((busy || away) && wait_for_broker(run, AWAY_RETRY_MS, why, end))
+        return true;
+    snprintf(text, sizeof text, "line %" PRIu64 ": %.256s; it and what follows was not submitted", line->number, why);
+    if (!interrupted)
+        stop(run, end, text);
+    return false;
+}
+
 /* The command's own judge. What it cannot judge, and all behind it, is not submitted. */
 static enum job_read ask_admit(struct enqueue *run, struct job_line *line, const char **code, const char **why)
 {
-    enum job_read read = run->admit(run->ctl, line, code, why);
-    if (read != JOB_READ_FAILED)
+    enum job_read read;
+    do {
+        read = run->admit(run->ctl, line, code, why);
+        if (read == JOB_READ_FAILED)
+            continue;
+        run->patience_mono_ms = clock_read().mono_ms + run->wait_ms;
         return read;
-    char text[400];
-    snprintf(text, sizeof text, "line %" PRIu64 ": %.256s; it and what follows was not submitted", line->number, *why);
-    stop(run, EXIT_UNREACHABLE, text);
+    } while (wait_for_judge(run, line, *code, *why));
     job_line_free(line);
     return read;
 }
@@ -118,45 +176,7 @@ static void fill_batch(struct enqueue *run)
     }
 }
 
-static bool every_job_has_an_id(const struct enqueue *run)
-{
-    for (size_t i = 0; i < run->count; i++) {
-        if (run->jobs[i].id[0] == '\0')
-            return false;
-    }
-    return true;
-}
-
 /* ---- the broker's verdicts ---- */
-
-static bool may_be_retried(const char *code)
-{
-    return strcmp(code, "busy") == 0 || strcmp(code, "store_full") == 0;
-}
-
-static int64_t retry_after(const cJSON *error)
-{
-    int64_t ms = RETRY_MIN_MS;
-    json_int(error, "retry_after_ms", &ms);
-    return ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
-}
-
-/* Waits, unless patience or the user says otherwise. False: stopped. */
-static bool wait_for_broker(struct enqueue *run, int64_t ms, const char *why, enum exit_code code)
-{
-    int64_t now = clock_read().mono_ms;
-    char text[400];
-    if (now + ms > run->patience_mono_ms) {
-        snprintf(text, sizeof text, "gave up waiting: %s", why);
-        stop(run, code, text);
-        return false;
-    }
-    draw(run, why);
-    poll(NULL, 0, (int)ms);
-    if (interrupted)
-        stop(run, EXIT_REFUSED, "interrupted");
-    return !interrupted;
-}
 
 /* Counts the results up to the first job that should be submitted again (with all after it, for the order), and drops
  * those from the batch. Returns the error of the one to be repeated, NULL if none. */

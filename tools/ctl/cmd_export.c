@@ -246,17 +246,19 @@ struct fate {
     bool superseded;
 };
 
-static bool read_fate(const struct ctl *ctl, const char *job, struct fate *fate)
+/* False: it was not told; *code: whether it may be asked again. */
+static bool read_fate(const struct ctl *ctl, const char *job, struct fate *fate, const char **code)
 {
     struct http_answer answer = {0};
     char *path = http_path("/v1/jobs/{}", job);
     *fate = (struct fate){.superseded = false};
-    bool ok = path != NULL && http_call(ctl, "GET", path, NULL, 0, &answer) == HTTP_ANSWERED &&
-              (answer.status == 200 || answer.status == 404);
+    bool answered = path != NULL && http_call(ctl, "GET", path, NULL, 0, &answer) == HTTP_ANSWERED;
+    bool ok = answered && (answer.status == 200 || answer.status == 404);
+    *code = !answered ? "unreachable" : answer.status == 429 || answer.status == 503 ? "busy" : "malformed";
     if (ok && answer.status == 200) {
-        const char *state = json_string(answer.json, "state"), *code = json_string(json_get(answer.json, "error"), "code");
+        const char *state = json_string(answer.json, "state"), *error = json_string(json_get(answer.json, "error"), "code");
         snprintf(fate->state, sizeof fate->state, "%s", state != NULL ? state : "");
-        fate->superseded = code != NULL && strcmp(code, "superseded") == 0;
+        fate->superseded = error != NULL && strcmp(error, "superseded") == 0;
     }
     http_answer_free(&answer);
     free(path);
@@ -303,12 +305,14 @@ static enum job_read admit(const struct ctl *ctl, struct job_line *line, const c
     struct fate fate;
     cJSON *json = json_parse(line->text, line->bytes, NULL);
     const char *job = json_string(json, "exported");
-    enum job_read read = job == NULL ? JOB_READ_BAD : read_fate(ctl, job, &fate) ? JOB_READ_GOOD : JOB_READ_FAILED;
+    *code = "malformed";
+    enum job_read read = job == NULL                        ? JOB_READ_BAD
+                         : read_fate(ctl, job, &fate, code) ? JOB_READ_GOOD
+                                                            : JOB_READ_FAILED;
     cJSON_Delete(json);
     take_word_out(line);
     if (read == JOB_READ_GOOD)
         return judge(&fate, code, why);
-    *code = "malformed";
     *why = read == JOB_READ_FAILED ? "the broker does not say what became of its job"
                                    : "it has no `exported`: `linewardctl enqueue` submits jobs that were never exported";
     return read;
@@ -330,6 +334,7 @@ static enum job_read admit_elsewhere(const struct ctl *ctl, struct job_line *lin
         return JOB_READ_GOOD;
     size_t before = (size_t)(number - line->text), behind = line->bytes - before - bytes;
     char *text = malloc(before + sizeof instead + behind);
+    *code = "no_memory";
     *why = "out of memory";
     if (text == NULL)
         return JOB_READ_FAILED;

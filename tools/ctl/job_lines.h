@@ -36,7 +36,7 @@ bool job_reader_open(struct job_reader *reader, const char *path);
 void job_reader_close(struct job_reader *reader);
 
 /* One more judge of a good line, whose text it may replace: GOOD or BAD as job_reader_next(); FAILED: it cannot
- * say (*why), and nothing more is submitted. */
+ * say (*why), and nothing more is submitted, unless it can when it is asked again (*code `busy`, `unreachable`). */
 struct ctl;
 struct args;
 typedef enum job_read (*admit_line)(const struct ctl *ctl, struct job_line *line, const char **code, const char **why);
