@@ -137,6 +137,24 @@ START_TEST(a_file_is_imported_and_its_bad_rows_are_reported)
 }
 END_TEST
 
+/* Else who has opted out by a word that nobody knows would be written to. */
+START_TEST(a_row_whose_health_is_no_word_for_it_is_reported_and_not_imported)
+{
+    static const struct reply script[] = {{200, RESULTS(IMPORTED "," IMPORTED)}};
+    write_file(file_path, "line,to,health\n"
+                          "+12025550101,+14155550101,unsubscribed\n"
+                          "+12025550101,+14155550102,opted-out\n"
+                          "+12025550101,+14155550103,Unknown\n");
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("import"), file_path);
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.out, "2 imported, 0 already there, 0 conflicts, 1 skipped");
+    assert_says(said.out, "line 2: invalid_field: health");
+    assert_silent(server.seen[0].body, "+14155550101");
+    server_stop();
+}
+END_TEST
+
 START_TEST(columns_come_in_the_order_of_the_first_row_or_in_their_own)
 {
     static const struct reply script[] = {{200, RESULTS(IMPORTED)}};
@@ -602,6 +620,7 @@ int main(void)
     tcase_add_test(tcase, what_is_written_is_read_again);
     tcase_add_test(tcase, without_a_terminal_progress_is_a_line_every_few_seconds);
     tcase_add_test(tcase, a_file_is_imported_and_its_bad_rows_are_reported);
+    tcase_add_test(tcase, a_row_whose_health_is_no_word_for_it_is_reported_and_not_imported);
     tcase_add_test(tcase, columns_come_in_the_order_of_the_first_row_or_in_their_own);
     tcase_add_test(tcase, the_first_row_may_stand_behind_a_mark_or_a_remark);
     tcase_add_test(tcase, a_busy_broker_is_waited_for_and_each_row_counted_once);

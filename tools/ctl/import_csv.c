@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "csv.h"
 #include "import.h"
 #include "import_sources.h"
 #include "job_lines.h"
+#include "lineward/words.h"
 
 #define ROW_BYTES_MAX 16384 /* 31 recipients of 254 bytes, and room */
 
@@ -86,6 +88,14 @@ static void put_row(struct import *import, const struct csv_source *source, char
     import_add(import);
 }
 
+/* The provider may have new words; a person's file has typing errors, and who opted out by one would be written to. */
+static bool has_good_health(const struct csv_source *source, char *fields[], size_t count)
+{
+    const char *health = value_of(source, COLUMN_HEALTH, fields, count);
+    return health == NULL || chat_health_read(health) != CHAT_UNKNOWN ||
+           strcasecmp(health, chat_health_name(CHAT_UNKNOWN)) == 0;
+}
+
 /* Spreadsheets put a mark of three bytes before what they save as UTF-8; it is no part of the first name. */
 static char *without_mark(const struct csv_source *source, char *row)
 {
@@ -96,6 +106,13 @@ static char *without_mark(const struct csv_source *source, char *row)
 static bool is_empty(const char *row)
 {
     return row[strspn(row, " \t\r")] == '\0' || row[0] == '#';
+}
+
+static bool skip(struct import *import, const struct csv_source *source, const char *code, const char *why)
+{
+    import_skip(import, source->reader.lines, NULL, code, why);
+    import->failed = true;
+    return true;
 }
 
 /* False: stopped. */
@@ -114,13 +131,12 @@ static bool take_row(struct import *import, struct csv_source *source, char *row
     bool is_first = !source->begun;
     source->begun = true;
     size_t count = ok ? csv_split(row, fields, &why) : 0;
-    if (count == 0) {
-        import_skip(import, source->reader.lines, NULL, "malformed", why);
-        import->failed = true;
-        return true;
-    }
+    if (count == 0)
+        return skip(import, source, "malformed", why);
     if (is_first && take_header(source, fields, count))
         return true;
+    if (!has_good_health(source, fields, count))
+        return skip(import, source, "invalid_field", "health: must be HEALTHY, AT_RISK, CRITICAL, OPTED_OUT, UNKNOWN or empty");
     put_row(import, source, fields, count);
     import->done = source->reader.bytes;
     return import->count < IMPORT_BATCH_MAX || import_flush(import);
