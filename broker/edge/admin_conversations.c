@@ -238,6 +238,7 @@ static enum admin_step page_end(struct exchange *x, const struct page *page)
 {
     struct json_out *out = &x->answer.text;
     char next[24];
+    int64_t unread = 0;
     snprintf(next, sizeof next, "%" PRIu32, page->slot);
     json_open(out, '{');
     json_key(out, "conversations");
@@ -248,8 +249,13 @@ static enum admin_step page_end(struct exchange *x, const struct page *page)
         if (bytes > 0)
             json_put_raw(out, at, bytes);
         at += bytes;
+        unread += x->lookup.items[i].code == CODE_BUSY;
     }
     json_close(out, ']');
+    if (unread > 0) { /* an export of all of them must not pass for a whole one */
+        json_key(out, "unread");
+        json_put_int(out, unread);
+    }
     json_key(out, "next");
     json_put_string(out, page->walk_over ? NULL : next);
     json_close(out, '}');

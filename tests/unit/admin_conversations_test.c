@@ -197,6 +197,26 @@ static int count_pages(const char *query, const char *token, int limit)
     return count;
 }
 
+/* An export would lack it without a word. */
+START_TEST(a_list_tells_how_many_it_leaves_out_because_they_are_damaged)
+{
+    struct reply reply = import("operator-token", ONE "," GROUP);
+    reply_free(&reply);
+    cJSON *page = shown("/v1/conversations", "admin-token");
+    ck_assert_ptr_null(json_get(page, "unread"));
+    cJSON_Delete(page);
+    for (size_t i = 0; i < rig.record_count && rig.damaged == 0; i++)
+        rig.damaged = rig.records[i].kind == CHANGE_CONVERSATION ? i + 1 : 0;
+    page = shown("/v1/conversations", "admin-token");
+    int64_t unread = 0;
+    ck_assert_int_eq(cJSON_GetArraySize(json_get(page, "conversations")), 1);
+    ck_assert(json_int(page, "unread", &unread));
+    ck_assert_int_eq(unread, 1);
+    cJSON_Delete(page);
+    rig_expect("GET", "/v1/conversations/eu/+14155550111", "admin-token", NULL, 429);
+}
+END_TEST
+
 /* covers: call GET /v1/conversations */
 START_TEST(a_list_shows_each_once_by_pool_and_line)
 {
@@ -354,6 +374,7 @@ int main(void)
     TCase *tcase = tcase_create("all");
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, rig_setup, rig_teardown);
+    tcase_add_test(tcase, a_list_tells_how_many_it_leaves_out_because_they_are_damaged);
     tcase_add_test(tcase, what_is_imported_is_shown_as_it_was_given);
     tcase_add_test(tcase, each_conversation_stands_alone);
     tcase_add_test(tcase, what_is_there_already_is_said_and_kept);

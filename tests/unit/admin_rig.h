@@ -58,6 +58,7 @@ static struct rig {
     size_t record_count;
     void *memory[4096];
     size_t memory_count;
+    size_t damaged; /* one more than the place of a record that cannot be read; 0: none */
 } rig;
 
 /* ---- the store's part ---- */
@@ -160,11 +161,11 @@ static void rig_commit(void)
 static enum err rig_read(void *self, uint64_t place, archive_visit visit, void *visitor)
 {
     pthread_mutex_lock(&rig.mutex);
-    bool there = place < rig_readable();
-    if (there)
+    bool there = place < rig_readable(), damaged = place + 1 == rig.damaged;
+    if (there && !damaged)
         visit(visitor, &rig.records[place]);
     pthread_mutex_unlock(&rig.mutex);
-    return there ? ERR_NONE : ERR_NOT_FOUND;
+    return damaged ? ERR_DAMAGED : there ? ERR_NONE : ERR_NOT_FOUND;
 }
 
 static enum err rig_find(void *self, enum change_kind kind, uint64_t key, archive_visit visit, void *visitor)

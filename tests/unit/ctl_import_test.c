@@ -574,6 +574,20 @@ START_TEST(an_export_is_what_import_takes)
 }
 END_TEST
 
+START_TEST(an_export_that_lacks_what_is_damaged_says_so)
+{
+    static const struct reply script[] = {
+        {200, "{\"conversations\":[],\"next\":\"7\",\"unread\":2}"},
+        {200, "{\"conversations\":[{\"pool\":\"eu\",\"to\":[\"+14155550101\"],\"line\":\"+12025550101\"}],\"next\":null}"}};
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("export"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.out, "+14155550101"); /* the rest is there */
+    assert_says(said.err, "2 ");
+    server_stop();
+}
+END_TEST
+
 START_TEST(one_conversation_is_shown)
 {
     static const struct reply script[] = {{200, "{\"pool\":\"eu\",\"line\":\"+12025550101\",\"placed\":true}"}};
@@ -638,6 +652,7 @@ int main(void)
     tcase_add_test(tcase, a_line_that_was_done_is_passed_over);
     tcase_add_test(tcase, what_cannot_work_is_said_before_anything_is_asked);
     tcase_add_test(tcase, an_export_is_what_import_takes);
+    tcase_add_test(tcase, an_export_that_lacks_what_is_damaged_says_so);
     tcase_add_test(tcase, one_conversation_is_shown);
     tcase_add_test(tcase, suppressions_are_listed_set_and_lifted);
     suite_add_tcase(suite, tcase);

@@ -108,10 +108,11 @@ static char *page_path(const struct args *args, const char *next)
     return NULL;
 }
 
-/* One page, and where the next one begins ("": nowhere). Returns an exit code. */
-static int export_page(const struct ctl *ctl, const struct args *args, char *next, size_t room)
+/* One page, and where the next one begins ("": nowhere); what it lacks is added to *unread. Returns an exit code. */
+static int export_page(const struct ctl *ctl, const struct args *args, char *next, size_t room, int64_t *unread)
 {
     struct http_answer answer = {0};
+    int64_t lacks = 0;
     char *path = page_path(args, next);
     if (path == NULL)
         return ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
@@ -120,6 +121,7 @@ static int export_page(const struct ctl *ctl, const struct args *args, char *nex
     if (code != EXIT_DONE)
         return code;
     const char *after = json_string(answer.json, "next");
+    *unread += json_int(answer.json, "unread", &lacks) ? lacks : 0;
     bool stuck = after != NULL && strcmp(after, next) == 0;
     if (!print_rows(ctl, json_get(answer.json, "conversations")))
         code = ctl_fail(ctl, EXIT_REFUSED, "forbidden", "this token sees no whole numbers: an operator's is needed");
@@ -131,6 +133,7 @@ static int export_page(const struct ctl *ctl, const struct args *args, char *nex
 int command_conversations_export(const struct ctl *ctl, const struct args *args)
 {
     char next[64] = "";
+    int64_t unread = 0;
     int code = EXIT_DONE;
     if (ctl->json)
         return command_list(ctl, args);
@@ -138,8 +141,11 @@ int command_conversations_export(const struct ctl *ctl, const struct args *args)
         csv_put(ctl->out, *column, column == import_csv_columns);
     fputc('\n', ctl->out);
     do {
-        code = export_page(ctl, args, next, sizeof next);
+        code = export_page(ctl, args, next, sizeof next, &unread);
     } while (code == EXIT_DONE && next[0] != '\0');
+    if (code == EXIT_DONE && unread > 0)
+        return ctl_fail(ctl, EXIT_REFUSED, "busy", "%lld conversations are missing: the broker could not read them, see its log",
+                        (long long)unread);
     return code;
 }
 
