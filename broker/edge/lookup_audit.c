@@ -71,17 +71,12 @@ static void clear(struct shelf *shelf)
     shelf->last = 0;
 }
 
-/* One with a damaged record is as good as empty, but it is there: the others can be read, and the store tells of it. */
 static enum err read_shelf(const struct archive *archive, struct shelf *shelf, uint64_t key)
 {
     clear(shelf);
     enum err err = archive->find(archive->self, CHANGE_AUDIT, key, visit, shelf);
-    if (err == ERR_DAMAGED) {
-        clear(shelf);
-        shelf->reaches = true;
-        shelf->last = (key + 1) * AUDIT_SHELF - 1;
-        return ERR_NONE;
-    }
+    if (err == ERR_DAMAGED)
+        err = ERR_NONE; /* the others were visited */
     return err == ERR_NONE && shelf->failed ? ERR_NO_MEMORY : err;
 }
 

@@ -245,13 +245,19 @@ static bool is_copy(const struct store_record *record)
     return (((const struct record *)record->memory)->flags & RECORD_COPY) != 0;
 }
 
-/* Reads the hits that really have this key into `records`, leaving out those of which a copy follows. */
+/* Reads the hits that really have this key into `records`, leaving out those of which a copy follows. ERR_DAMAGED: one of
+ * them cannot be read any more; the others are there. */
 static enum err read_found(struct search *search, unsigned kind, uint64_t key, struct store_record *records,
                            size_t *count)
 {
+    enum err found = ERR_NONE;
     for (size_t i = 0; i < search->hits.count; i++) {
         struct store_record record;
         enum err err = read_hit(search->store, &search->hits.at[i], &record);
+        if (err == ERR_DAMAGED) {
+            found = err;
+            continue;
+        }
         if (err != ERR_NONE)
             return err;
         if (record.kind != kind || record.key != key) {
@@ -263,7 +269,7 @@ static enum err read_found(struct search *search, unsigned kind, uint64_t key, s
                 store_record_free(&records[j]);
         records[(*count)++] = record;
     }
-    return ERR_NONE;
+    return found;
 }
 
 static enum err find_all(struct search *search, unsigned kind, uint64_t key)
@@ -317,7 +323,7 @@ enum err store_find(struct store *store, unsigned kind, uint64_t key,
     struct store_record *records = calloc(search.hits.count + 1, sizeof *records);
     if (err == ERR_NONE)
         err = records != NULL ? read_found(&search, kind, key, records, &count) : ERR_NO_MEMORY;
-    bool going = err == ERR_NONE;
+    bool going = err == ERR_NONE || err == ERR_DAMAGED;
     for (size_t i = 0; i < count; i++) {
         if (going && records[i].memory != NULL)
             going = visit(self, &records[i]);

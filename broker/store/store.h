@@ -190,7 +190,8 @@ void store_record_free(struct store_record *record);
 enum err store_read(struct store *store, store_place place, struct store_record *out);
 
 /* Every durable record of `kind` with `key`, oldest first, from the index files; `visit` returns false to stop.
- * For what is not in memory any more. Any thread but the owner's (may read from disk). */
+ * For what is not in memory any more. ERR_DAMAGED: one cannot be read any more, all others were visited. Any thread but
+ * the owner's (may read from disk). */
 enum err store_find(struct store *store, unsigned kind, uint64_t key,
                     bool (*visit)(void *self, const struct store_record *record), void *self);
 

@@ -198,6 +198,23 @@ START_TEST(a_record_that_is_damaged_when_it_is_asked_for_by_place_is_told)
 }
 END_TEST
 
+/* Of what has a key, all that can be read is shown: a page of the audit needs 256 records under one. */
+START_TEST(of_a_key_all_records_but_the_damaged_one_are_found)
+{
+    unsigned count = 0;
+    uint64_t places[3];
+    for (unsigned i = 0; i < 3; i++) {
+        add_job(1007, 1000 + i);
+        commit();
+        places[i] = owner.places[1007];
+    }
+    fill_segments();
+    flip_byte("data-0000000000000001.seg", (off_t)place_offset(places[1]) + 500);
+    ck_assert_int_eq(store_find(store, MODEL_JOB, 1007, count_event, &count), ERR_DAMAGED);
+    ck_assert_uint_eq(count, 2);
+}
+END_TEST
+
 static struct store_io worn; /* a disk that cannot read a part of the first segment */
 static int worn_file = -1;
 
@@ -249,6 +266,7 @@ int main(void)
         an_event_whose_record_is_damaged_is_left_out_and_told_and_all_others_are_found,
         a_record_that_is_damaged_when_it_is_asked_for_by_key_is_told,
         a_record_that_is_damaged_when_it_is_asked_for_by_place_is_told,
+        of_a_key_all_records_but_the_damaged_one_are_found,
         a_segment_that_the_disk_can_not_read_keeps_no_other_from_being_cleaned_and_is_told,
     };
     return run_suite("store_check", tests, sizeof tests / sizeof *tests);
