@@ -210,6 +210,23 @@ static void hash_token(const char *token, unsigned char out[HASH_BYTES])
     crypto_generichash(out, HASH_BYTES, (const unsigned char *)token, strlen(token), NULL, 0);
 }
 
+/* Whole or not at all: an empty one that a full disk left there would let nobody in, at any further start. */
+static bool write_whole(const char *path, const char *text, struct tokens_problem *problem)
+{
+    char *new = NULL;
+    if (asprintf(&new, "%s.new", path) < 0)
+        return false;
+    bool ok = write_secret(new, text, problem);
+    if (ok && rename(new, path) != 0) {
+        snprintf(problem->text, sizeof problem->text, "%s: cannot be written: %s", path, strerror(errno));
+        ok = false;
+    }
+    if (!ok)
+        unlink(new);
+    free(new);
+    return ok;
+}
+
 /* The plain token goes first: a crash in between leaves no token file, and the next start makes a new pair. */
 static enum err make_first(const char *path, struct tokens_problem *problem)
 {
@@ -227,7 +244,7 @@ static enum err make_first(const char *path, struct tokens_problem *problem)
     enum err err = ERR_NONE;
     if (asprintf(&first, "%s.first", path) < 0)
         return ERR_NO_MEMORY;
-    if (!write_secret(first, plain, problem) || !write_secret(path, line, problem))
+    if (!write_secret(first, plain, problem) || !write_whole(path, line, problem))
         err = ERR_IO;
     sodium_memzero(bits, sizeof bits);
     sodium_memzero(encoded, sizeof encoded);

@@ -1,10 +1,12 @@
 /* The token file: who is let in, as what, and what happens to a file that is absent, wrong or changed. */
 #include "broker/edge/tokens.h"
 
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -203,6 +205,25 @@ START_TEST(reloading_takes_new_tokens_in_and_old_ones_out_and_a_bad_file_changes
 }
 END_TEST
 
+START_TEST(what_a_full_disk_left_of_the_first_token_keeps_nobody_out_for_ever)
+{
+    struct tokens *tokens = NULL;
+    struct tokens_problem problem;
+    struct rlimit before, less;
+    bool made;
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    less = (struct rlimit){.rlim_cur = 50, .rlim_max = before.rlim_max}; /* room for the token, not for its line */
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &less), 0);
+    enum err err = tokens_open(&tokens, path, &made, &problem);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ck_assert_int_eq(err, ERR_IO);
+    ck_assert_msg(tokens_open(&tokens, path, &made, &problem) == ERR_NONE, "%s", problem.text);
+    ck_assert(made);
+    tokens_free(&tokens);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tokens_file");
@@ -214,6 +235,7 @@ int main(void)
     tcase_add_test(tests, without_a_file_a_first_admin_token_is_made_that_works_and_only_its_owner_can_read);
     tcase_add_test(tests, a_folder_that_is_not_there_is_said_with_its_path);
     tcase_add_test(tests, reloading_takes_new_tokens_in_and_old_ones_out_and_a_bad_file_changes_nothing);
+    tcase_add_test(tests, what_a_full_disk_left_of_the_first_token_keeps_nobody_out_for_ever);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }
