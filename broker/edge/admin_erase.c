@@ -111,9 +111,12 @@ static bool read_order(struct exchange *x, const cJSON *body, struct recipients 
 static void tell(const struct admin_turn *turn, struct exchange *x)
 {
     struct json_out *out = &x->trail.told;
+    const struct effect *answer = &turn->out->effects[turn->out->effect_count - 1];
     json_out_clear(out);
+    if (answer->code != CODE_NONE)
+        return;
     json_open(out, '{');
-    put_id(out, turn->out->effects[turn->out->effect_count - 1].number);
+    put_id(out, answer->number);
     json_close(out, '}');
 }
 

@@ -280,6 +280,22 @@ START_TEST(the_audit_says_which_order_it_was_and_not_whom_it_is_about)
 }
 END_TEST
 
+START_TEST(the_audit_names_no_order_where_one_was_refused)
+{
+    char id[32], body[96];
+    for (unsigned i = 0; i < 64; i++) {
+        snprintf(body, sizeof body, "{\"to\":\"+141555500%02u\",\"reason\":\"x\"}", i);
+        order(body, id);
+    }
+    rig_expect("POST", "/v1/erasures", "admin-token", "{\"to\":\"" PERSON "\",\"reason\":\"x\"}", 429);
+    struct reply reply = rig_ask("GET", "/v1/audit?order=newest&limit=1", "operator-token", NULL);
+    const cJSON *record = cJSON_GetArrayItem(json_get(reply.json, "audit"), 0);
+    ck_assert_str_eq(json_string(record, "code"), "busy");
+    ck_assert_msg(cJSON_IsNull(json_get(record, "after")), "%s", reply.body);
+    reply_free(&reply);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("admin_erase");
@@ -295,6 +311,7 @@ int main(void)
     tcase_add_test(tests, a_group_that_opted_out_is_let_go_by_naming_all_of_it);
     tcase_add_test(tests, the_list_is_read_page_by_page_the_newest_first);
     tcase_add_test(tests, the_audit_says_which_order_it_was_and_not_whom_it_is_about);
+    tcase_add_test(tests, the_audit_names_no_order_where_one_was_refused);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }
