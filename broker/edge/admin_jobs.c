@@ -58,7 +58,7 @@ void exchange_job(struct admin_turn *turn, struct exchange *x, bool with_line, s
 enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, enum lookup_form form)
 {
     const char *body = query_get(x, "body");
-    bool with_message = body != NULL && strcmp(body, "1") == 0;
+    bool with_message = form == LOOKUP_FULL && body != NULL && strcmp(body, "1") == 0; /* others show none */
     if (with_message && x->grant.role != ROLE_OPERATOR && x->grant.role != ROLE_ADMIN)
         return answer_error(x, CODE_FORBIDDEN, "only operators may read messages", NULL);
     struct lookup_job *job = malloc(sizeof *job);

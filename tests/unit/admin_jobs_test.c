@@ -157,6 +157,15 @@ START_TEST(a_cancelled_job_says_so_and_can_not_be_cancelled_again)
 }
 END_TEST
 
+/* It was done, and then refused. */
+START_TEST(a_cancel_that_asks_for_the_message_too_answers_what_it_did)
+{
+    enqueue("eu", "a", 111);
+    rig_expect("DELETE", "/v1/jobs/eu%2Fa?body=1", "producer-eu-token", NULL, 200);
+    rig_expect("GET", "/v1/jobs/eu%2Fa?body=1", "producer-eu-token", NULL, 403);
+}
+END_TEST
+
 /* covers: call GET /v1/jobs */
 START_TEST(a_long_backlog_is_walked_in_pages_that_miss_and_repeat_nothing)
 {
@@ -274,6 +283,7 @@ int main(void)
         all_busy_is_429_with_retry_after,
         the_same_job_again_is_a_duplicate_even_after_its_end,
         a_cancelled_job_says_so_and_can_not_be_cancelled_again,
+        a_cancel_that_asks_for_the_message_too_answers_what_it_did,
         a_long_backlog_is_walked_in_pages_that_miss_and_repeat_nothing,
         finished_jobs_are_listed_too,
         events_are_read_in_order_by_topic_and_by_those_who_may,
