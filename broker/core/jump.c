@@ -42,6 +42,15 @@ void jump_replayed(struct core *core, int64_t from_ms, int64_t to_ms)
         budgets_back(&core->lines[l].known, to_ms / BUDGET_BUCKET_MS);
 }
 
+/* Else all that comes is older than it. What lies no further ahead than a webhook's moment may stays where the line is
+ * flagged, which nothing worse can come to: a late ACTIVE of before would lift that. */
+static void event_back(struct change_line *known, struct instant now)
+{
+    bool flagged = known->service == SERVICE_FLAGGED;
+    if (!flagged || known->event_at_ms > now.wall_ms + EVENT_MAX_MS)
+        known->event_at_ms = not_after(known->event_at_ms, now.wall_ms);
+}
+
 static void line_back(struct core *core, uint32_t at, struct instant now)
 {
     struct change_line *known = &core->lines[at].known;
@@ -55,7 +64,7 @@ static void line_back(struct core *core, uint32_t at, struct instant now)
     known->relapsed_at_ms = not_after(known->relapsed_at_ms, now.wall_ms);
     known->gate_since_ms = not_after(known->gate_since_ms, now.wall_ms);
     known->heard_at_ms = not_after(known->heard_at_ms, now.wall_ms);
-    known->event_at_ms = not_after(known->event_at_ms, now.wall_ms); /* else all that comes is older than it */
+    event_back(known, now);
     if (core->lines[at].recorded_heard_ms > now.wall_ms)
         core->lines[at].recorded_heard_ms = 0; /* so that the next word is recorded */
     operate_back(core, at, now);

@@ -52,6 +52,27 @@ START_TEST(a_webhook_closes_a_line_after_a_restart)
 }
 END_TEST
 
+/* The provider's clock is right, ours is some minutes behind, and goes back once more. */
+START_TEST(an_active_of_before_lifts_no_flag_though_both_lie_ahead)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        begin_with(CONF, 1);
+        rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+        int64_t flagged_ms = rig->now.wall_ms + 200000;
+        rig_tell_service(rig, 0, SERVICE_FLAGGED, flagged_ms);
+        if (restarts == 0)
+            jump(-70000);
+        rig->now.wall_ms -= restarts == 1 ? 70000 : 0;
+        if (restarts == 1)
+            rig_restart(rig, 100);
+        rig_tell_service(rig, 0, SERVICE_ACTIVE, flagged_ms - 7000);
+        ck_gate(0, GATE_CLOSED, REASON_LINE_FLAGGED);
+        rig_tell_service(rig, 0, SERVICE_ACTIVE, flagged_ms + 1000);
+        ck_assert_int_ne(rig_line(rig, 0).reason, REASON_LINE_FLAGGED);
+    }
+}
+END_TEST
+
 /* Else a restart would take each line that it lists no more for one that was heard of just now. */
 START_TEST(it_is_recorded_by_and_by_that_a_line_was_heard_of)
 {
@@ -338,6 +359,7 @@ int main(void)
         a_webhook_closes_a_line,
         a_webhook_closes_a_line_though_the_one_before_had_no_moment,
         a_webhook_closes_a_line_after_a_restart,
+        an_active_of_before_lifts_no_flag_though_both_lie_ahead,
         it_is_recorded_by_and_by_that_a_line_was_heard_of,
         a_chat_that_turns_critical_is_heard,
         a_chat_that_turns_healthy_is_heard_after_a_restart,
