@@ -43,11 +43,12 @@ void jump_replayed(struct core *core, int64_t from_ms, int64_t to_ms)
 }
 
 /* Else all that comes is older than it. What lies no further ahead than a webhook's moment may stays where the line is
- * flagged, which nothing worse can come to: a late ACTIVE of before would lift that. */
+ * closed, so that nothing much worse can come: a late word of before it would lift the flag, or count as one that a single
+ * poll has to agree to. */
 static void event_back(struct change_line *known, struct instant now)
 {
-    bool flagged = known->service == SERVICE_FLAGGED;
-    if (!flagged || known->event_at_ms > now.wall_ms + EVENT_MAX_MS)
+    bool closed = known->service == SERVICE_FLAGGED || known->word == REPUTATION_CRITICAL;
+    if (!closed || known->event_at_ms > now.wall_ms + EVENT_MAX_MS)
         known->event_at_ms = not_after(known->event_at_ms, now.wall_ms);
 }
 

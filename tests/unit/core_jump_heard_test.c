@@ -73,6 +73,22 @@ START_TEST(an_active_of_before_lifts_no_flag_though_both_lie_ahead)
 }
 END_TEST
 
+/* Where a HEALTHY after it has come, one poll that agrees is enough; else there must be two. */
+START_TEST(a_healthy_of_before_a_critical_is_none_after_it_though_the_clock_went_back)
+{
+    begin_with(CONF, 1);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    int64_t critical_ms = rig->now.wall_ms;
+    rig_tell(rig, 0, REPUTATION_CRITICAL, critical_ms);
+    jump(-70000);
+    rig_pass(rig, 1000);
+    rig_tell(rig, 0, REPUTATION_HEALTHY, critical_ms - 10000);
+    rig_pass(rig, 1000);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_RECOVERING);
+}
+END_TEST
+
 /* Else a restart would take each line that it lists no more for one that was heard of just now. */
 START_TEST(it_is_recorded_by_and_by_that_a_line_was_heard_of)
 {
@@ -360,6 +376,7 @@ int main(void)
         a_webhook_closes_a_line_though_the_one_before_had_no_moment,
         a_webhook_closes_a_line_after_a_restart,
         an_active_of_before_lifts_no_flag_though_both_lie_ahead,
+        a_healthy_of_before_a_critical_is_none_after_it_though_the_clock_went_back,
         it_is_recorded_by_and_by_that_a_line_was_heard_of,
         a_chat_that_turns_critical_is_heard,
         a_chat_that_turns_healthy_is_heard_after_a_restart,
