@@ -139,7 +139,7 @@ void json_replace_no_characters(char *text, size_t bytes)
         size_t used = *at == '\\' ? escape_bytes(at, end, &is_no_character) : 1;
         if (is_no_character)
             memcpy(at, "\\ufffd", used);
-        at += used;
+        at += used < (size_t)(end - at) ? used : (size_t)(end - at); /* a text may end with a backslash */
     }
 }
 

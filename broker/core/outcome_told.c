@@ -111,7 +111,7 @@ static void settled_unsent(struct core *core, uint32_t slot, struct instant now,
         job_timer(core, slot);
     }
     campaign_forget_doubt(core, slot);
-    job->flags &= (uint8_t) ~(JOB_UNSETTLED | JOB_DOUBTFUL);
+    job->flags &= (uint8_t)~(JOB_UNSETTLED | JOB_DOUBTFUL);
     if (job->state == JOB_LEASED) { /* the try under way tells by itself, if it has begun */
         struct lease *lease = &core->leases[job->left];
         job_record_try(core, slot, lease, 0, 0, TOPIC_NONE, now, out);

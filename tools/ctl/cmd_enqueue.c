@@ -16,8 +16,6 @@
 #include "submit.h"
 
 #define BATCH_BYTES_MAX (4u * 1024 * 1024) /* well under the 8 MiB of a request */
-#define RETRY_MIN_MS    50
-#define RETRY_MAX_MS    5000
 #define AWAY_RETRY_MS   500
 
 struct enqueue {
@@ -84,18 +82,6 @@ static bool every_job_has_an_id(const struct enqueue *run)
 
 /* ---- waiting ---- */
 
-static bool may_be_retried(const char *code)
-{
-    return strcmp(code, "busy") == 0 || strcmp(code, "store_full") == 0;
-}
-
-static int64_t retry_after(const cJSON *error)
-{
-    int64_t ms = RETRY_MIN_MS;
-    json_int(error, "retry_after_ms", &ms);
-    return ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
-}
-
 /* Waits, unless patience or the user says otherwise. False: stopped. */
 static bool wait_for_broker(struct enqueue *run, int64_t ms, const char *why, enum exit_code code)
 {
@@ -119,7 +105,7 @@ static bool wait_for_broker(struct enqueue *run, int64_t ms, const char *why, en
 static bool wait_for_judge(struct enqueue *run, const struct job_line *line, const char *code, const char *why)
 {
     char text[400];
-    bool busy = may_be_retried(code), away = run->was_answered && strcmp(code, "unreachable") == 0;
+    bool busy = refusal_may_pass(code), away = run->was_answered && strcmp(code, "unreachable") == 0;
     enum exit_code end = busy ? EXIT_REFUSED : EXIT_UNREACHABLE;
     if ((busy || away) && wait_for_broker(run, AWAY_RETRY_MS, why, end))
         return true;
@@ -193,7 +179,7 @@ static const cJSON *take_results(struct enqueue *run, const cJSON *results)
         const char *state = json_string(result, "state");
         if (json_string(result, "job") == NULL) {
             code = code != NULL ? code : "malformed";
-            if (may_be_retried(code)) {
+            if (refusal_may_pass(code)) {
                 again = error;
                 break;
             }
@@ -218,8 +204,8 @@ static bool take_refusal(struct enqueue *run, const cJSON *error)
     char text[400];
     code = code != NULL ? code : "malformed";
     snprintf(text, sizeof text, "%.40s: %.300s", code, message != NULL ? message : "");
-    if (may_be_retried(code))
-        return wait_for_broker(run, retry_after(error), text, EXIT_REFUSED);
+    if (refusal_may_pass(code))
+        return wait_for_broker(run, refusal_retry_ms(error), text, EXIT_REFUSED);
     stop(run, EXIT_REFUSED, text);
     return false;
 }
@@ -253,7 +239,7 @@ static bool submit_once(struct enqueue *run)
     if (end == SUBMIT_ANSWERED) {
         const cJSON *again = take_results(run, answer.results);
         if (again != NULL)
-            on = wait_for_broker(run, retry_after(again), json_string(again, "code"), EXIT_REFUSED);
+            on = wait_for_broker(run, refusal_retry_ms(again), json_string(again, "code"), EXIT_REFUSED);
     } else if (end == SUBMIT_REFUSED) {
         on = take_refusal(run, answer.error);
     } else {

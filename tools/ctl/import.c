@@ -9,8 +9,6 @@
 #include "http.h"
 #include "lineward/clock.h"
 
-#define RETRY_MIN_MS  50
-#define RETRY_MAX_MS  5000
 #define AWAY_RETRY_MS 500
 
 volatile sig_atomic_t import_interrupted;
@@ -90,18 +88,6 @@ void import_skip(struct import *import, uint64_t line, const char *id, const cha
     refuse(import, line, id != NULL ? id : "", code, why);
 }
 
-static bool may_be_retried(const char *code)
-{
-    return strcmp(code, "busy") == 0 || strcmp(code, "store_full") == 0;
-}
-
-static int64_t retry_after(const cJSON *error)
-{
-    int64_t ms = RETRY_MIN_MS;
-    json_int(error, "retry_after_ms", &ms);
-    return ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
-}
-
 /* Counts what is settled. Returns the error of one that should be sent again, NULL if none: to send the whole batch
  * again does no harm. */
 static const cJSON *take_results(struct import *import, const cJSON *results)
@@ -119,7 +105,7 @@ static const cJSON *take_results(struct import *import, const cJSON *results)
             break;
         if (import->items[i++].done)
             continue;
-        if (code != NULL && may_be_retried(code)) {
+        if (code != NULL && refusal_may_pass(code)) {
             again = error;
             continue;
         }
@@ -147,8 +133,8 @@ static bool take_refusal(struct import *import, const struct http_answer *answer
     char text[400];
     snprintf(text, sizeof text, "%.40s: %.300s", code != NULL ? code : "malformed",
              message != NULL ? message : "no answer of this API");
-    if (code != NULL && may_be_retried(code))
-        return import_wait(import, retry_after(error), text, EXIT_REFUSED);
+    if (code != NULL && refusal_may_pass(code))
+        return import_wait(import, refusal_retry_ms(error), text, EXIT_REFUSED);
     import_stop(import, EXIT_REFUSED, text);
     return false;
 }
@@ -175,7 +161,7 @@ static bool send_once(struct import *import, const struct json_out *body, bool *
             const cJSON *error = take_results(import, results);
             *again = error != NULL;
             if (error != NULL)
-                on = import_wait(import, retry_after(error), json_string(error, "code"), EXIT_REFUSED);
+                on = import_wait(import, refusal_retry_ms(error), json_string(error, "code"), EXIT_REFUSED);
         }
     }
     http_answer_free(&answer);

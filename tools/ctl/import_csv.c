@@ -135,8 +135,12 @@ static bool take_row(struct import *import, struct csv_source *source, char *row
         return skip(import, source, "malformed", why);
     if (is_first && take_header(source, fields, count))
         return true;
-    if (!has_good_health(source, fields, count))
-        return skip(import, source, "invalid_field", "health: must be HEALTHY, AT_RISK, CRITICAL, OPTED_OUT, UNKNOWN or empty");
+    if (!has_good_health(source, fields, count)) {
+        char said[160];
+        snprintf(said, sizeof said, "health is \"%.40s\": must be HEALTHY, AT_RISK, CRITICAL, OPTED_OUT, UNKNOWN or empty",
+                 value_of(source, COLUMN_HEALTH, fields, count));
+        return skip(import, source, "invalid_field", said);
+    }
     put_row(import, source, fields, count);
     import->done = source->reader.bytes;
     return import->count < IMPORT_BATCH_MAX || import_flush(import);

@@ -7,7 +7,9 @@
 
 #include "view.h"
 
-#define PRINTED_MAX 20
+#define PRINTED_MAX  20
+#define RETRY_MIN_MS 50
+#define RETRY_MAX_MS 5000
 
 void refusals_free(struct refusals *refusals)
 {
@@ -28,6 +30,18 @@ static void count_code(struct refusals *refusals, const char *code)
     if (i == refusals->code_count)
         text_clean(code, refusals->codes[refusals->code_count++].code, sizeof refusals->codes[i].code);
     refusals->codes[i].count++;
+}
+
+bool refusal_may_pass(const char *code)
+{
+    return strcmp(code, "busy") == 0 || strcmp(code, "store_full") == 0;
+}
+
+int64_t refusal_retry_ms(const cJSON *error)
+{
+    int64_t ms = RETRY_MIN_MS;
+    json_int(error, "retry_after_ms", &ms);
+    return ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
 }
 
 void refusals_add(struct refusals *refusals, const struct job_line *line, const char *code, const char *message)

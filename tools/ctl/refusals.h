@@ -33,6 +33,11 @@ struct refusals {
 };
 void refusals_free(struct refusals *refusals); /* closes the file too */
 
+/* May the same be taken if it is sent again? */
+bool refusal_may_pass(const char *code);
+/* How long to wait before that, by what the broker says, within bounds. */
+int64_t refusal_retry_ms(const cJSON *error);
+
 void refusals_add(struct refusals *refusals, const struct job_line *line, const char *code, const char *message);
 
 /* As text: the first of them, then counts by code. As JSON: "by_code" and "refusals" into an open object. */
