@@ -72,6 +72,11 @@ local function is_to_come(moment)
     return fact.wall and moment > fact.wall + AHEAD_MS
 end
 
+-- For whoever speaks.
+local function wall()
+    return fact.wall or now
+end
+
 local function new_line(number)
     return {number = number, version = 0, heard = false, word = 'UNKNOWN', previous = 'UNKNOWN', proven = 'UNKNOWN',
             source = 'none', service = 'UNKNOWN', service_source = 'none', gone = false, missed = 0, changed_at = 0,
@@ -144,25 +149,31 @@ local function take_if_not_better(line, to)
     return true
 end
 
--- Of one moment the worse word wins, in both orders: what is better than what an event of that moment told is taken out.
-local function take_out_better(line)
-    if fact.changed_at == 0 or fact.changed_at ~= line.event_at then
+-- What does not count of an event that is no later than the newest is taken out.
+local function take_out_overtaken(line)
+    if fact.changed_at == 0 or fact.changed_at > line.event_at then
         return
     end
-    if fact.reputation and BADNESS[fact.reputation] < BADNESS[line.word] then
+    local tie, ahead = fact.changed_at == line.event_at, line.event_at > wall()
+    local flags, flagged = fact.service == 'FLAGGED', line.service == 'FLAGGED'
+    local worse = fact.reputation and BADNESS[fact.reputation] - BADNESS[line.word]
+    if worse and not (tie and worse >= 0 or ahead and worse > 0) then
         fact.reputation = nil
     end
-    if fact.service and fact.service ~= 'FLAGGED' and line.service == 'FLAGGED' then
+    if not (tie and (flags or not flagged) or ahead and flags and not flagged) then
         fact.service = nil
     end
 end
 
--- Is the event older than what one told before, or is nothing left of it?
+-- Is it older than what counts already, or is nothing left of it?
 local function is_overtaken(line)
     local had_some = fact.reputation or fact.service
-    take_out_better(line)
     local older = fact.changed_at ~= 0 and fact.changed_at < line.event_at
-    return older or (had_some and not fact.reputation and not fact.service)
+    take_out_overtaken(line)
+    if had_some then
+        return not fact.reputation and not fact.service
+    end
+    return older
 end
 
 local function told_reputation(line)
@@ -204,7 +215,7 @@ local function told(line)
         return false
     end
     line.event = now
-    line.event_at = fact.changed_at == 0 and (fact.wall or now) or fact.changed_at
+    line.event_at = math.max(line.event_at, fact.changed_at == 0 and wall() or fact.changed_at)
     line.heard_at = now
     if fact.reputation then
         told_reputation(line)

@@ -42,14 +42,13 @@ void jump_replayed(struct core *core, int64_t from_ms, int64_t to_ms)
         budgets_back(&core->lines[l].known, to_ms / BUDGET_BUCKET_MS);
 }
 
-/* Else all that comes is older than it. What lies no further ahead than a webhook's moment may stays where the line is
- * closed, so that nothing much worse can come: a late word of before it would lift the flag, or count as one that a single
- * poll has to agree to. */
+/* Else all that comes is older than it. What lies no further ahead than a webhook's moment may stays, so that what is
+ * of before it and better counts for nothing (merge.c): a late ACTIVE would lift a flag, a late HEALTHY be one that a
+ * single poll has to agree to. */
 static void event_back(struct change_line *known, struct instant now)
 {
-    bool closed = known->service == SERVICE_FLAGGED || known->word == REPUTATION_CRITICAL;
-    if (!closed || known->event_at_ms > now.wall_ms + EVENT_MAX_MS)
-        known->event_at_ms = not_after(known->event_at_ms, now.wall_ms);
+    if (known->event_at_ms > now.wall_ms + EVENT_MAX_MS)
+        known->event_at_ms = now.wall_ms;
 }
 
 static void line_back(struct core *core, uint32_t at, struct instant now)

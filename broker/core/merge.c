@@ -77,24 +77,30 @@ static bool take_if_not_better(struct change_line *known, struct moments *moment
 
 /* ---- webhooks ---- */
 
-/* Of one moment the worse word wins, in both orders: what is better than what an event of that moment told is taken out. */
-static struct core_line_fact without_better(const struct change_line *known, const struct core_line_fact *told)
+/* What counts of an event: all of a later one, or one without a moment. Of two of one moment the worse word wins, in
+ * both orders. Of an older one nothing does, unless the newest lies ahead of us: clocks differ or one went back
+ * since, and that is no measure for what is worse. */
+static struct core_line_fact what_counts(const struct change_line *known, const struct core_line_fact *told,
+                                         struct instant now)
 {
     struct core_line_fact fact = *told;
-    if (fact.changed_at_ms == 0 || fact.changed_at_ms != known->event_at_ms)
+    if (told->changed_at_ms == 0 || told->changed_at_ms > known->event_at_ms)
         return fact;
-    fact.has_reputation &= reputation_badness(fact.reputation) >= reputation_badness((enum reputation)known->word);
-    fact.has_service &= fact.service == SERVICE_FLAGGED || known->service != SERVICE_FLAGGED;
+    bool tie = told->changed_at_ms == known->event_at_ms, ahead = known->event_at_ms > now.wall_ms;
+    int worse = reputation_badness(told->reputation) - reputation_badness((enum reputation)known->word);
+    bool flags = told->service == SERVICE_FLAGGED, flagged = known->service == SERVICE_FLAGGED;
+    fact.has_reputation &= tie ? worse >= 0 : ahead && worse > 0;
+    fact.has_service &= tie ? flags || !flagged : ahead && flags && !flagged;
     return fact;
 }
 
-/* Is the event older than what one told before, or is nothing left of it? */
+/* Is it older than what counts already, or is nothing left of it? */
 static bool is_overtaken(const struct change_line *known, const struct core_line_fact *told,
                          const struct core_line_fact *fact)
 {
     bool older = told->changed_at_ms != 0 && told->changed_at_ms < known->event_at_ms;
     bool had_some = told->has_reputation || told->has_service;
-    return older || (had_some && !fact->has_reputation && !fact->has_service);
+    return had_some ? !fact->has_reputation && !fact->has_service : older;
 }
 
 static void told_reputation(struct change_line *known, struct moments *moments, const struct core_line_fact *fact,
@@ -143,12 +149,14 @@ bool merge_only_worse(const struct change_line *known, struct core_line_fact *fa
 struct merged merge_told(struct change_line *known, struct moments *moments, const struct core_line_fact *told,
                          struct instant now)
 {
-    const struct core_line_fact fact = without_better(known, told);
+    const struct core_line_fact fact = what_counts(known, told, now);
     struct merged merged = {.overtaken = is_overtaken(known, told, &fact)};
     if (merged.overtaken)
         return merged;
     moments->event = fact.arrived_mono_ms;
-    known->event_at_ms = fact.changed_at_ms == 0 ? now.wall_ms : fact.changed_at_ms;
+    int64_t event_at_ms = fact.changed_at_ms == 0 ? now.wall_ms : fact.changed_at_ms;
+    if (event_at_ms > known->event_at_ms)
+        known->event_at_ms = event_at_ms;
     known->heard_at_ms = now.wall_ms;
     if (fact.has_reputation)
         told_reputation(known, moments, &fact, now, &merged);

@@ -49,17 +49,29 @@ static bool at_once(struct naive_line *line, enum reputation word, bool in_ramp,
 void naive_told(struct naive_line *line, const struct core_line_fact *fact, bool in_ramp, struct instant now)
 {
     bool speaks = fact->has_reputation, serves = fact->has_service;
-    if (line->event_changed_ms != 0 && fact->changed_at_ms != 0) {
-        if (fact->changed_at_ms < line->event_changed_ms)
+    bool later = fact->changed_at_ms == 0 || fact->changed_at_ms > line->event_changed_ms;
+    if (!later) {
+        bool same = fact->changed_at_ms == line->event_changed_ms;
+        /* of two of one moment the worse counts, part by part; and what is worse also if the newest is of a clock
+         * that cannot have been right, as seen from here */
+        bool doubtful = line->event_changed_ms > now.wall_ms;
+        bool flags = fact->service == SERVICE_FLAGGED;
+        if (!same && !doubtful)
             return;
-        if (fact->changed_at_ms == line->event_changed_ms) { /* of two of one moment the worse counts, part by part */
+        if (same) {
             speaks = speaks && badness(fact->reputation) >= badness(line->word);
-            serves = serves && (fact->service == SERVICE_FLAGGED || !line->flagged);
+            serves = serves && (flags || !line->flagged);
+        } else {
+            speaks = speaks && badness(fact->reputation) > badness(line->word);
+            serves = serves && flags && !line->flagged;
         }
-        if (!speaks && !serves && (fact->has_reputation || fact->has_service))
+        bool empty = !fact->has_reputation && !fact->has_service;
+        if (!speaks && !serves && !(empty && same))
             return;
     }
-    line->event_changed_ms = fact->changed_at_ms == 0 ? now.wall_ms : fact->changed_at_ms;
+    int64_t moment_ms = fact->changed_at_ms == 0 ? now.wall_ms : fact->changed_at_ms;
+    if (moment_ms > line->event_changed_ms)
+        line->event_changed_ms = moment_ms;
     line->event_arrived_ms = fact->arrived_mono_ms;
     line->heard_wall_ms = now.wall_ms;
     if (speaks) {

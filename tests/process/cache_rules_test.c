@@ -193,7 +193,8 @@ static void play(uint64_t seed)
         if (what < 4) {
             fact.has_reputation = random_next(&random) % 4 != 0;
             fact.has_service = random_next(&random) % 3 == 0;
-            fact.changed_at_ms = random_next(&random) % 8 == 0 ? 0 : now_ms - (int64_t)(random_next(&random) % 3) * 20000;
+            int64_t ago_ms = ((int64_t)(random_next(&random) % 4) - 1) * 20000; /* or to come: clocks differ */
+            fact.changed_at_ms = random_next(&random) % 8 == 0 ? 0 : now_ms - ago_ms;
             merged = tell(&pair, &fact, now);
         } else if (what < 9) {
             fact.has_service = fact.service != SERVICE_UNKNOWN;

@@ -89,6 +89,58 @@ START_TEST(a_healthy_of_before_a_critical_is_none_after_it_though_the_clock_went
 }
 END_TEST
 
+START_TEST(nor_where_an_at_risk_came_after_the_critical)
+{
+    begin_with(CONF, 1);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    int64_t critical_ms = rig->now.wall_ms;
+    rig_tell(rig, 0, REPUTATION_CRITICAL, critical_ms);
+    rig_tell(rig, 0, REPUTATION_AT_RISK, critical_ms + 10);
+    jump(-70000);
+    rig_pass(rig, 1000);
+    rig_tell(rig, 0, REPUTATION_HEALTHY, critical_ms - 10000);
+    rig_pass(rig, 1000);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    ck_gate(0, GATE_CLOSED, REASON_LINE_RECOVERING);
+}
+END_TEST
+
+/* The same for a line that only takes no new conversations. */
+START_TEST(nor_is_one_of_before_an_at_risk)
+{
+    begin_with(CONF, 1);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    int64_t at_risk_ms = rig->now.wall_ms;
+    rig_tell(rig, 0, REPUTATION_AT_RISK, at_risk_ms);
+    jump(-70000);
+    rig_pass(rig, 1000);
+    rig_tell(rig, 0, REPUTATION_HEALTHY, at_risk_ms - 10000);
+    rig_pass(rig, 1000);
+    rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+    ck_assert_int_eq(rig_line(rig, 0).proven, REPUTATION_AT_RISK);
+}
+END_TEST
+
+/* An event without a moment is of our clock's: where that went back by a little, what comes with one looks older. */
+START_TEST(a_critical_is_heard_though_the_last_event_lies_ahead)
+{
+    for (int restarts = 0; restarts < 2; restarts++) {
+        begin_with(CONF, 1);
+        rig_poll_all(rig, 1, REPUTATION_HEALTHY);
+        rig_tell(rig, 0, REPUTATION_HEALTHY, 0);
+        if (restarts == 0)
+            jump(-200000);
+        rig->now.wall_ms -= restarts == 1 ? 200000 : 0;
+        if (restarts == 1)
+            rig_restart(rig, 100);
+        rig_tell(rig, 0, REPUTATION_CRITICAL, rig->now.wall_ms);
+        ck_gate(0, GATE_CLOSED, REASON_LINE_CRITICAL);
+        rig_tell_service(rig, 0, SERVICE_FLAGGED, rig->now.wall_ms);
+        ck_gate(0, GATE_CLOSED, REASON_LINE_FLAGGED);
+    }
+}
+END_TEST
+
 /* Else a restart would take each line that it lists no more for one that was heard of just now. */
 START_TEST(it_is_recorded_by_and_by_that_a_line_was_heard_of)
 {
@@ -377,6 +429,9 @@ int main(void)
         a_webhook_closes_a_line_after_a_restart,
         an_active_of_before_lifts_no_flag_though_both_lie_ahead,
         a_healthy_of_before_a_critical_is_none_after_it_though_the_clock_went_back,
+        nor_where_an_at_risk_came_after_the_critical,
+        nor_is_one_of_before_an_at_risk,
+        a_critical_is_heard_though_the_last_event_lies_ahead,
         it_is_recorded_by_and_by_that_a_line_was_heard_of,
         a_chat_that_turns_critical_is_heard,
         a_chat_that_turns_healthy_is_heard_after_a_restart,
