@@ -151,6 +151,28 @@ size_t conf_fixed_differences(const struct conf *conf, const struct conf *before
     return out.count;
 }
 
+static bool other_brokers(const struct conf_worker *worker, const struct conf_worker *before)
+{
+    if (worker->broker_count != before->broker_count)
+        return true;
+    for (size_t i = 0; i < worker->broker_count; i++)
+        if (differ(worker->brokers[i], before->brokers[i]))
+            return true;
+    return false;
+}
+
+size_t conf_worker_fixed_differences(const struct conf_worker *worker, const struct conf_worker *before,
+                                     const char **names, size_t room)
+{
+    struct difference out = {.names = names, .room = room};
+    note(&out, "worker.broker", other_brokers(worker, before));
+    note(&out, "worker.slots", worker->slots != before->slots);
+    note(&out, "worker.name", differ(worker->name, before->name));
+    note(&out, "worker.curve_secret_key_file", differ(worker->curve_secret_key_file, before->curve_secret_key_file));
+    note(&out, "worker.broker_public_key_file", differ(worker->broker_public_key_file, before->broker_public_key_file));
+    return out.count;
+}
+
 /* A worker goes by the heartbeat that it was told, whatever the file says now. */
 static enum err check_leases(const struct conf *conf, struct conf_problem *problem)
 {

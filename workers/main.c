@@ -30,7 +30,7 @@ static const char usage[] =
     "  --version         the version\n"
     "\n"
     "TERM or INT ends it in order: what has not begun is given back, the rest is finished. A second one ends it at once.\n"
-    "HUP reads accounts and API keys again.\n"
+    "HUP reads accounts, API keys and worker.request_timeout_ms again, and says what needs a restart.\n"
     "Exit codes: 0 ended in order, 1 failed or results unacknowledged, 2 wrong usage.\n";
 
 struct arguments {
@@ -123,7 +123,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "lineward-worker: %s\n", problem.text);
         return EXIT_FAILURE;
     }
-    const struct worker_source source = {arguments.config, arguments.sets, arguments.set_count};
+    const struct worker_source source = {arguments.config, arguments.sets, arguments.set_count, conf};
     code = run(conf, &source);
     conf_free(&conf);
     return code;

@@ -26,6 +26,7 @@
 #define END_WAIT_MS        5000  /* for DONE, once nothing is under way */
 #define END_MAX_MS         9000  /* in all: what then still is under way is tried again by another, with the same key */
 #define NO_ACCOUNT_WAIT_MS 10000 /* until a worker that knows the account may have come */
+#define FIXED_KEYS_MAX     8
 #define INSTANCE_TEXT      33    /* random, in hex, and a terminator */
 
 enum event_kind { EVENT_SIGNAL, EVENT_LINK, EVENT_SENDER }; /* upper half of epoll's data */
@@ -393,6 +394,14 @@ size_t worker_leases(const struct worker *worker)
     return count;
 }
 
+static void log_fixed(const struct conf *conf, const struct conf *started)
+{
+    const char *fixed[FIXED_KEYS_MAX];
+    size_t count = conf_worker_fixed_differences(&conf->worker, &started->worker, fixed, FIXED_KEYS_MAX);
+    for (size_t i = 0; i < count; i++)
+        log_event(LOG_WARN, "needs_restart", "key=%s", fixed[i]);
+}
+
 void worker_reload(struct worker *worker, const struct worker_source *source)
 {
     struct conf *conf = NULL;
@@ -412,6 +421,8 @@ void worker_reload(struct worker *worker, const struct worker_source *source)
         log_event(LOG_ERROR, "not_reloaded", "reason=\"%s\"", problem.text);
     } else {
         accounts_follow(&worker->accounts, &accounts);
+        worker->request_timeout_ms = conf->worker.request_timeout_ms;
+        log_fixed(conf, source->started);
         log_event(LOG_INFO, "reloaded", "accounts=%zu", conf->account_count);
     }
     conf_free(&conf);

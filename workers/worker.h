@@ -35,9 +35,10 @@ struct worker_source { /* where the configuration came from */
     const char *path;
     const char *const *sets;
     size_t set_count;
+    const struct conf *started; /* as it was read at the start */
 };
-/* Reads the configuration and its files again, and takes over accounts and their API keys for requests that begin from
- * now on. What is wrong changes nothing and is logged; all else needs a restart. */
+/* Reads the configuration and its files again, and takes over accounts, their API keys and worker.request_timeout_ms for
+ * requests that begin from now on. What is wrong changes nothing and is logged, as is what needs a restart. */
 void worker_reload(struct worker *worker, const struct worker_source *source);
 
 /* Turns until SIGTERM or SIGINT, read from `signal_fd` (a signalfd), then ends; SIGHUP: worker_reload(). The program's

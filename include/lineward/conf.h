@@ -156,7 +156,10 @@ void conf_free(struct conf **conf_p);
 enum err conf_follow(struct conf *conf, const struct conf *before, struct conf_problem *problem);
 /* The keys in which they differ and that only a start takes over; static texts. Returns how many, at most `room`. */
 size_t conf_fixed_differences(const struct conf *conf, const struct conf *before, const char **names, size_t room);
-/* Gives `conf` the numbers among them that are in force; addresses and paths are only asked for at the start.
+/* The same of what a worker goes by. */
+size_t conf_worker_fixed_differences(const struct conf_worker *worker, const struct conf_worker *before,
+                                     const char **names, size_t room);
+/* Gives `conf` the broker's numbers among them that are in force; addresses and paths are only asked for at the start.
  * ERR_BAD_INPUT: what else is in `conf` does not go with these. */
 enum err conf_keep_fixed(struct conf *conf, const struct conf *before, struct conf_problem *problem);
 

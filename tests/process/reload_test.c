@@ -267,6 +267,42 @@ START_TEST(a_worker_takes_a_new_api_key)
 }
 END_TEST
 
+/* The first configuration, with other lines instead of the worker's time limit. */
+static void limit_requests(const char *lines)
+{
+    static const char limit[] = "  slots: 16\n  request_timeout_ms: 1500\n";
+    const char *at = strstr(first_conf, limit);
+    char *text = NULL;
+    MUST(at != NULL, "no time limit");
+    MUST(asprintf(&text, "%.*s%s%spools:\n" POOL("red", "1"), (int)(at - first_conf), first_conf, lines,
+                  at + strlen(limit)) > 0,
+         "out of memory");
+    write_text("lineward.yaml", "w", text);
+    free(text);
+}
+
+START_TEST(a_worker_takes_a_new_request_timeout_and_says_what_needs_a_restart)
+{
+    rig_open(&rig, NULL);
+    first_conf = rig_read(&rig, "lineward.yaml");
+    limit_requests("  slots: 16\n  request_timeout_ms: 100\n");
+    rig_start(&rig, 1);
+    producer_open(&client, &rig, rig.port.producers, ZMQ_DEALER);
+    rig_faults(&rig, "{\"latency_ms\":400}");
+    enqueue("red", "a", 1, NULL);
+    AWAIT(producer_is(&client, "red/a", "queued", "outcome_unknown"), "it is in no hurry");
+    limit_requests("  slots: 7\n  request_timeout_ms: 1500\n");
+    hup(&rig.worker[0], "event=needs_restart key=worker.slots");
+    MUST(times(&rig.worker[0], "event=needs_restart") == 1, "all else is as it was, or taken");
+    enqueue("red", "b", 2, NULL);
+    AWAIT(producer_is(&client, "red/b", "sent", NULL), "not sent");
+    cJSON *view = producer_ask(&client, "STATUS", "red/b");
+    MUST(number_at(view, "attempts") == 1, "the old time limit is in force");
+    cJSON_Delete(view);
+    end();
+}
+END_TEST
+
 /* ---- TLS ---- */
 
 static void write_pem(const char *name, gnutls_datum_t *pem)
@@ -430,6 +466,7 @@ int main(void)
                      a_bad_file_changes_nothing_and_is_named_with_its_line, what_needs_a_restart_is_said,
                      webhook_secrets_rotate_and_polls_go_on, an_emptied_secrets_file_is_refused_and_the_secrets_go_on,
                      a_feed_child_that_is_started_anew_has_the_configuration_that_is_in_force, a_worker_takes_a_new_api_key,
+                     a_worker_takes_a_new_request_timeout_and_says_what_needs_a_restart,
                      the_admin_port_speaks_tls_and_takes_a_new_certificate,
                      a_certificate_without_its_key_stops_the_start);
 }

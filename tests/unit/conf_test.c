@@ -392,6 +392,30 @@ START_TEST(what_only_a_start_can_change_is_named)
 }
 END_TEST
 
+START_TEST(what_a_worker_needs_a_restart_for_is_named)
+{
+    static const struct {
+        const char *set, *name;
+    } others[] = {{"worker.broker=['tcp://127.0.0.1:5']", "worker.broker"},
+                  {"worker.slots=9", "worker.slots"},
+                  {"worker.name=other", "worker.name"},
+                  {"worker.request_timeout_ms=20000", NULL}};
+    const char *names[8];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct conf *before = NULL;
+        accept(ACCOUNT);
+        before = conf;
+        conf = NULL;
+        ck_assert_int_eq(set(ACCOUNT, others[i].set), ERR_NONE);
+        size_t count = conf_worker_fixed_differences(&conf->worker, &before->worker, names, 8);
+        ck_assert_uint_eq(count, others[i].name != NULL);
+        if (others[i].name != NULL)
+            ck_assert_str_eq(names[0], others[i].name);
+        conf_free(&before);
+    }
+}
+END_TEST
+
 /* A lease is longer than what a worker takes, by the heartbeats after which it begins nothing. */
 START_TEST(a_lease_too_short_for_the_heartbeat_in_force_is_no_other_configuration)
 {
@@ -430,6 +454,7 @@ int main(void)
     tcase_add_test(tests, a_wrong_set_is_refused_and_named);
     tcase_add_test(tests, keys_that_do_nothing_yet_are_named);
     tcase_add_test(tests, what_only_a_start_can_change_is_named);
+    tcase_add_test(tests, what_a_worker_needs_a_restart_for_is_named);
     tcase_add_test(tests, a_lease_too_short_for_the_heartbeat_in_force_is_no_other_configuration);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

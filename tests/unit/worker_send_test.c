@@ -382,14 +382,18 @@ START_TEST(a_slot_that_rested_over_reloads_sends_with_the_key_in_force)
     char folder[] = "/tmp/worker-send-XXXXXX";
     char conf[64], key_file[64], text[256];
     unsigned key = 0;
+    struct conf *started = NULL;
+    struct conf_problem problem;
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(conf, sizeof conf, "%s/conf.yaml", folder);
     snprintf(key_file, sizeof key_file, "%s/key", folder);
     snprintf(text, sizeof text, "accounts: {default: {base_url: 'http://127.0.0.1:%d/api', api_key_file: key}}\n",
              rig.stub.port);
     write_text(conf, text);
+    write_text(key_file, "key-0-1\n");
+    ck_assert_int_eq(conf_load(&started, conf, NULL, 0, &problem), ERR_NONE);
     for (unsigned round = 0; round < 60; round++) {
-        struct worker_source source = {.path = conf};
+        struct worker_source source = {.path = conf, .started = started};
         char lease[16], header[64];
         for (unsigned reload = 0; reload < 1 + round % 9; reload++) {
             key++;
@@ -404,6 +408,7 @@ START_TEST(a_slot_that_rested_over_reloads_sends_with_the_key_in_force)
         ck_assert_msg(strstr(rig.stub.requests[round], header) != NULL, "round %u, not key-%u: %s", round, key,
                       rig.stub.requests[round]);
     }
+    conf_free(&started);
     unlink(conf);
     unlink(key_file);
     rmdir(folder);
