@@ -46,7 +46,7 @@ struct producer {
 };
 
 static struct {
-    struct stream luck;
+    struct stream luck, cancels;
     struct producer list[PRODUCERS];
     int64_t until_us;
     int jobs_max;
@@ -241,6 +241,18 @@ static void cancel(struct producer *producer, int job)
     send_ask(producer, "CANCEL");
 }
 
+/* What a worker should have begun by now: it stands still, or the JOB does not get there. */
+static bool cancel_what_hangs(struct producer *producer)
+{
+    for (int job = 0; job < cast_job_count; job++) {
+        if (!witness_hangs(job) || !is_open(job) || owner_of(cast_jobs[job].conversation) != producer)
+            continue;
+        cancel(producer, job);
+        return true;
+    }
+    return false;
+}
+
 static void ask_cancel(struct producer *producer)
 {
     for (int tries = 0; tries < 20 && cast_job_count > 0; tries++) {
@@ -386,6 +398,8 @@ static void act(struct producer *producer)
             send_batch(producer);
     }
     if (!producer->asking) {
+        if (!producers.calm && chance(&producers.cancels, 50) && cancel_what_hangs(producer))
+            return;
         if (!producers.calm && chance(&producers.luck, 60))
             ask_cancel(producer);
         else if (!producers.calm || now_us() < producers.calm_since_us + HOPE_US ||
@@ -405,6 +419,7 @@ static void by_and_by(void *self, uint64_t arg)
 void producers_begin(int64_t until_us, int jobs)
 {
     producers.luck = stream_of("producers");
+    producers.cancels = stream_of("cancels");
     producers.until_us = until_us;
     producers.jobs_max = jobs < CAST_JOBS_MAX ? jobs : CAST_JOBS_MAX;
     producers.big = chance(&producers.luck, 300) ? JOB_TEXT_MAX : (int)draw(&producers.luck, 300);

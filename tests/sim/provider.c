@@ -31,6 +31,7 @@ void provider_begin(void)
     provider.luck = stream_of("provider");
     provider.codes = stream_of("provider codes");
     provider.front = stream_of("before the provider");
+    provider.flags = stream_of("flags");
     provider.errors_per_mille = (unsigned)draw(&provider.luck, 4) * 60;
     for (int l = 0; l < CAST_LINES; l++) {
         provider.lines[l].word = REPUTATION_HEALTHY;
@@ -123,6 +124,12 @@ static void turn_line(int at, enum reputation word, bool flagged)
     fault(FAULT_LINE_TURNED);
     note(about_line(at), "provider: line %d is %s%s", at, reputation_name(word), flagged ? " and flagged" : "");
     hooks_line_turned(at, before, word, was_flagged, flagged);
+}
+
+void provider_flags(int line)
+{
+    fault(FAULT_LINE_FLAGGED);
+    turn_line(line, provider.lines[line].word, true);
 }
 
 static void turn_some_line(struct stream *stream)

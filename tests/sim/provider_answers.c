@@ -170,6 +170,8 @@ static struct provider_reply answer(const struct request *request)
         return message->deleted ? refuse(404, 2002) : as_before(message);
     if (message->refused_status != 0)
         return refuse(message->refused_status, message->refused_code);
+    if (!provider.calm && chance(&provider.flags, 3)) /* one message too many, while others are under way */
+        provider_flags(request->line);
     if (provider.lines[request->line].flagged) {
         lines_refused(request->line);
         return refuse(403, 2027);

@@ -42,7 +42,7 @@ struct chat {
 };
 
 struct provider_world {
-    struct stream luck, codes, front;
+    struct stream luck, codes, front, flags;
     struct line lines[CAST_LINES];
     struct chat chats[CAST_ALL];
     struct message messages[CAST_JOBS_MAX];
@@ -55,6 +55,7 @@ struct provider_world {
 };
 extern struct provider_world provider;
 
+void provider_flags(int line); /* all of a sudden */
 void provider_chat_id(int conversation, int line, char out[64]); /* as it is now */
 
 #endif

@@ -21,6 +21,7 @@ void witness_viewed(int job, const cJSON *view, bool of_cancel, int64_t asked_us
 void witness_requeued(int job);
 bool witness_is_told_unknown(int job);   /* its outcome, as it was told last */
 bool witness_waits_for_budget(int job); /* of a day */
+bool witness_hangs(int job); /* given out, and not begun by its worker for a while */
 bool witness_waits_for_answer(int job); /* as it was told last: for its chat */
 
 /* ---- workers and provider ---- */

@@ -4,8 +4,10 @@
 #include "tests/sim/cast.h"
 #include "tests/sim/erasures.h"
 #include "tests/sim/operators.h"
+#include "tests/sim/witness.h"
 #include "tests/sim/witness_part.h"
 
+#define HANGS_US (US_S / 2) /* a worker begins at once */
 #define LATE_US (2 * US_MIN) /* from a word's arrival until all that it ends has ended */
 
 static struct {
@@ -20,6 +22,7 @@ static struct {
 static bool cancel_taken[CAST_JOBS_MAX];
 static int64_t cancelled_us[CAST_JOBS_MAX]; /* when that was heard first */
 static bool said_settled[CAST_JOBS_MAX];    /* its last JOB was none of one that may have been sent */
+static int64_t unbegun_us[CAST_JOBS_MAX];   /* since that JOB; 0: it has begun, if it was given out */
 
 void stops_cancel_taken(int job)
 {
@@ -79,6 +82,7 @@ void stops_given(int job, bool unsettled)
 {
     const struct cast_job *known = &cast_jobs[job];
     said_settled[job] = !unsettled;
+    unbegun_us[job] = now_us();
     if (known->forgiven || unsettled)
         return;
     if (cancel_taken[job] && !known->requeued) /* which it came back from */
@@ -93,6 +97,7 @@ void stops_given(int job, bool unsettled)
 void stops_begun(int job)
 {
     const struct cast_job *known = &cast_jobs[job];
+    unbegun_us[job] = 0;
     if (known->forgiven || !said_settled[job])
         return;
     if (cancel_taken[job] && !known->requeued && now_us() > cancelled_us[job] + BEATS_US)
@@ -102,6 +107,11 @@ void stops_begun(int job)
     if (since_us != US_NEVER && now_us() > since_us + BEATS_US)
         breach("P7", about_job(job), "job %d begins, though its recipient was stopped at %.6f", job,
                (double)since_us / 1e6);
+}
+
+bool witness_hangs(int job)
+{
+    return unbegun_us[job] != 0 && now_us() > unbegun_us[job] + HANGS_US;
 }
 
 void stops_acked(int job)
