@@ -189,6 +189,22 @@ START_TEST(requeue_goes_on_after_a_refusal)
 }
 END_TEST
 
+START_TEST(requeue_of_named_ones_takes_nothing_that_chooses)
+{
+    static const struct reply script[] = {{200, "{\"job\":\"j_1\",\"state\":\"queued\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("requeue", W("j_1"), W("--pool"), W("eu"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    assert_says(said.err, "--pool chooses among all: it goes with --all, not with names");
+    RUN_ADMIN("requeue", W("j_1"), W("--code"), W("2006"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("requeue", W("j_1"), W("--after"), W("40.99"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_uint_eq(server.seen_count, 0);
+    server_stop();
+}
+END_TEST
+
 START_TEST(requeue_of_all_goes_on_until_none_is_left)
 {
     static const struct reply script[] = {
@@ -270,6 +286,7 @@ int main(void)
     tcase_add_test(tests, a_conversation_is_moved_by_pool_and_recipients_with_a_reason);
     tcase_add_test(tests, dead_letters_are_shown_with_their_codes);
     tcase_add_test(tests, requeue_goes_on_after_a_refusal);
+    tcase_add_test(tests, requeue_of_named_ones_takes_nothing_that_chooses);
     tcase_add_test(tests, requeue_of_all_goes_on_until_none_is_left);
     tcase_add_test(tests, requeue_of_all_stops_when_there_is_no_room);
     tcase_add_test(tests, pauses_are_shown_with_what_they_hold_as_far_as_it_is_counted);

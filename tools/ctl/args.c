@@ -174,6 +174,13 @@ bool args_flag(const struct args *args, const char *name)
     return args_option(args, name) != NULL;
 }
 
+const char *args_first_of(const struct args *args, const char *const *names)
+{
+    while (*names != NULL && !args_flag(args, *names))
+        names++;
+    return *names;
+}
+
 const char *args_next(const struct args *args, const char *name, int *at)
 {
     while (*at < args->option_count) {

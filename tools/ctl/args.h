@@ -56,6 +56,8 @@ bool args_read(struct args *out, int argc, char **argv, const struct command *co
 /* The (last) value of an option; NULL: not given. */
 const char *args_option(const struct args *args, const char *name);
 bool args_flag(const struct args *args, const char *name);
+/* The first of these names (NULL ends them) that was given as an option; NULL: none was. */
+const char *args_first_of(const struct args *args, const char *const *names);
 /* The next value of an option that may be given several times; start with *at = 0. NULL: no more. */
 const char *args_next(const struct args *args, const char *name, int *at);
 

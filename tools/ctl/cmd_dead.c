@@ -121,10 +121,14 @@ static int requeue_all(const struct ctl *ctl, const struct args *args, const str
 
 int command_requeue(const struct ctl *ctl, const struct args *args)
 {
+    static const char *const of_all[] = {"pool", "code", "after", NULL};
     bool all = args_flag(args, "all");
+    const char *chooses = all ? NULL : args_first_of(args, of_all);
     struct json_out body = {0};
     if (all == (args->count > 0))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "requeue takes the names of dead letters, or --all");
+    if (chooses != NULL)
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--%s chooses among all: it goes with --all, not with names", chooses);
     write_body(&body, args);
     int worst = all ? requeue_all(ctl, args, &body) : EXIT_DONE;
     for (int i = 0; i < args->count && worst != EXIT_UNREACHABLE; i++) {
