@@ -141,6 +141,25 @@ START_TEST(a_drain_is_watched_until_it_is_over_and_the_exit_code_says_how)
 }
 END_TEST
 
+START_TEST(a_drain_that_sends_nothing_tells_what_it_has_done)
+{
+    static const struct reply script[] = {
+        {200, "{\"line\":\"+1202\",\"reason\":\"line_critical\",\"drain\":{\"mode\":\"fail\",\"state\":\"running\",\"sent\":0,"
+              "\"failed\":0,\"jobs\":1200,\"conversations\":0,\"total\":3000,\"left\":1800}}"},
+        {200, "{\"line\":\"+1202\",\"drain\":{\"mode\":\"fail\",\"state\":\"done\",\"sent\":0,\"failed\":0,"
+              "\"jobs\":3000,\"conversations\":0,\"total\":3000,\"left\":0}}"},
+        {200, "{\"line\":\"+1202\",\"drain\":{\"mode\":\"replace\",\"state\":\"done\",\"sent\":0,\"failed\":0,"
+              "\"jobs\":0,\"conversations\":30,\"total\":41,\"left\":1}}"}};
+    SERVER_START(script);
+    RUN_ADMIN("drain", W("+1202"), W("--watch"));
+    assert_says(said.err, "1,800 left, 1,200 jobs failed, line_critical");
+    ck_assert_str_eq(said.out, "+1202: done; 3,000 jobs failed, 0 left\n");
+    RUN_ADMIN("drain", W("+1202"), W("--watch"));
+    ck_assert_str_eq(said.out, "+1202: done; 30 conversations gone, 1 left\n");
+    server_stop();
+}
+END_TEST
+
 START_TEST(a_conversation_is_moved_by_pool_and_recipients_with_a_reason)
 {
     static const struct reply script[] = {{200, "{\"line\":\"+1303\"}"}};
@@ -283,6 +302,7 @@ int main(void)
     tcase_add_test(tests, a_reputation_is_set_for_a_while_with_a_reason_and_ended);
     tcase_add_test(tests, a_drain_says_how_and_may_be_dry);
     tcase_add_test(tests, a_drain_is_watched_until_it_is_over_and_the_exit_code_says_how);
+    tcase_add_test(tests, a_drain_that_sends_nothing_tells_what_it_has_done);
     tcase_add_test(tests, a_conversation_is_moved_by_pool_and_recipients_with_a_reason);
     tcase_add_test(tests, dead_letters_are_shown_with_their_codes);
     tcase_add_test(tests, requeue_goes_on_after_a_refusal);

@@ -89,6 +89,19 @@ static const char *spell(int64_t count, char out[32])
     return out;
 }
 
+/* What a drain has done: only a ramp sends. */
+static void print_done(FILE *out, const cJSON *drain)
+{
+    const char *mode = json_string(drain, "mode");
+    char first[32], second[32];
+    if (mode != NULL && strcmp(mode, "fail") == 0)
+        fprintf(out, "%s jobs failed", spell(count_of(drain, "jobs"), first));
+    else if (mode != NULL && strcmp(mode, "ramp") != 0)
+        fprintf(out, "%s conversations gone", spell(count_of(drain, "conversations"), first));
+    else
+        fprintf(out, "%s sent, %s failed", spell(count_of(drain, "sent"), first), spell(count_of(drain, "failed"), second));
+}
+
 /* What became of its total: whatever is not left. Newcomers may make that less than nothing. */
 static int64_t gone(const cJSON *drain)
 {
@@ -109,11 +122,11 @@ static void draw(const struct ctl *ctl, const cJSON *line, bool bar)
 {
     const cJSON *drain = json_get(line, "drain"), *pace = json_get(line, "pace_per_min");
     int64_t total = count_of(drain, "total"), done = gone(drain);
-    char text[64], left[32], sent[32], failed[32];
+    char text[64], left[32];
     if (bar)
         draw_bar(ctl->err, done, total);
-    fprintf(ctl->err, "%s left, %s sent, %s failed", spell(count_of(drain, "left"), left),
-            spell(count_of(drain, "sent"), sent), spell(count_of(drain, "failed"), failed));
+    fprintf(ctl->err, "%s left, ", spell(count_of(drain, "left"), left));
+    print_done(ctl->err, drain);
     if (cJSON_IsNumber(pace))
         fprintf(ctl->err, ", %g/min", pace->valuedouble);
     if (cJSON_IsString(json_get(drain, "eta_at"))) {
@@ -144,7 +157,7 @@ static int tell_end(const struct ctl *ctl, const char *name, const cJSON *drain)
 {
     const char *state = json_string(drain, "state"), *reason = json_string(drain, "reason");
     bool done = state != NULL && strcmp(state, "done") == 0;
-    char why[64], left[32], sent[32], failed[32];
+    char why[64], left[32];
     if (ctl->json) {
         char *text = cJSON_PrintUnformatted(drain);
         fprintf(ctl->out, "%s\n", text != NULL ? text : "null");
@@ -153,9 +166,9 @@ static int tell_end(const struct ctl *ctl, const char *name, const cJSON *drain)
         fprintf(ctl->out, "%s: no drain is under way\n", name);
     } else {
         text_clean(reason != NULL ? reason : "", why, sizeof why);
-        fprintf(ctl->out, "%s: %s%s%s; %s sent, %s failed, %s left\n", name, done ? "done" : "stopped",
-                reason != NULL ? ": " : "", why, spell(count_of(drain, "sent"), sent),
-                spell(count_of(drain, "failed"), failed), spell(count_of(drain, "left"), left));
+        fprintf(ctl->out, "%s: %s%s%s; ", name, done ? "done" : "stopped", reason != NULL ? ": " : "", why);
+        print_done(ctl->out, drain);
+        fprintf(ctl->out, ", %s left\n", spell(count_of(drain, "left"), left));
         if (!done)
             fputs("A pause keeps what is left; drain it again when that is mended, or resume the line.\n", ctl->out);
     }
