@@ -102,6 +102,24 @@ START_TEST(a_drain_says_how_and_may_be_dry)
 }
 END_TEST
 
+START_TEST(ending_or_watching_a_drain_takes_nothing_of_a_new_one)
+{
+    static const struct reply script[] = {{200, "{\"line\":\"+1202\",\"drain\":null}"}};
+    SERVER_START(script);
+    RUN_ADMIN("drain", W("+1202"), W("--stop"), W("--dry-run")); /* was ended */
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    assert_says(said.err, "--dry-run is about a drain that --mode begins");
+    RUN_ADMIN("drain", W("+1202"), W("--stop"), W("--pace"), W("5"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("drain", W("+1202"), W("--watch"), W("--stop-errors"), W("5"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    RUN_ADMIN("drain", W("+1202"), W("--watch"), W("--order"), W("oldest"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_uint_eq(server.seen_count, 0);
+    server_stop();
+}
+END_TEST
+
 #define DRAIN(state, reason, left)                                                                                   \
     "{\"line\":\"+1202\",\"pace_per_min\":600,\"reason\":null,\"drain\":{\"mode\":\"ramp\",\"state\":\"" state "\",\"reason\":" reason       \
     ",\"total\":3000,\"sent\":1250,\"failed\":10,\"left\":" left ",\"eta_at\":null}}"
@@ -301,6 +319,7 @@ int main(void)
     tcase_add_test(tests, the_list_of_lines_says_which_are_cordoned);
     tcase_add_test(tests, a_reputation_is_set_for_a_while_with_a_reason_and_ended);
     tcase_add_test(tests, a_drain_says_how_and_may_be_dry);
+    tcase_add_test(tests, ending_or_watching_a_drain_takes_nothing_of_a_new_one);
     tcase_add_test(tests, a_drain_is_watched_until_it_is_over_and_the_exit_code_says_how);
     tcase_add_test(tests, a_drain_that_sends_nothing_tells_what_it_has_done);
     tcase_add_test(tests, a_conversation_is_moved_by_pool_and_recipients_with_a_reason);

@@ -237,10 +237,14 @@ static void tell_begun(const struct ctl *ctl, const struct args *args, const str
 int command_drain(const struct ctl *ctl, const struct args *args)
 {
     bool stop = args_flag(args, "stop"), watches = args_flag(args, "watch"), begins = args_option(args, "mode") != NULL;
+    static const char *const of_new[] = {"pace", "order", "stop-errors", "dry-run", NULL};
+    const char *lost = begins ? NULL : args_first_of(args, of_new);
     struct http_answer answer = {0};
     int code = EXIT_DONE;
     if ((stop && (begins || watches)) || !(stop || begins || watches))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "drain needs a --mode, or --stop, or --watch");
+    if (lost != NULL)
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--%s is about a drain that --mode begins", lost);
     if (watches && args_flag(args, "dry-run"))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "--dry-run does nothing that could be watched");
     if (stop)
