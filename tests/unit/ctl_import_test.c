@@ -588,6 +588,19 @@ START_TEST(an_export_that_lacks_what_is_damaged_says_so)
 }
 END_TEST
 
+START_TEST(an_export_in_json_says_what_it_lacks_too)
+{
+    static const struct reply script[] = {{200, "{\"conversations\":[],\"next\":\"7\",\"unread\":2}"},
+                                          {200, "{\"conversations\":[],\"next\":\"9\"}"},
+                                          {200, "{\"conversations\":[],\"next\":null,\"unread\":1}"}};
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("export"), W("--json"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    ck_assert_str_eq(said.out, "{\"conversations\":[],\"next\":null,\"unread\":3}\n");
+    server_stop();
+}
+END_TEST
+
 START_TEST(one_conversation_is_shown)
 {
     static const struct reply script[] = {{200, "{\"pool\":\"eu\",\"line\":\"+12025550101\",\"placed\":true}"}};
@@ -653,6 +666,7 @@ int main(void)
     tcase_add_test(tcase, what_cannot_work_is_said_before_anything_is_asked);
     tcase_add_test(tcase, an_export_is_what_import_takes);
     tcase_add_test(tcase, an_export_that_lacks_what_is_damaged_says_so);
+    tcase_add_test(tcase, an_export_in_json_says_what_it_lacks_too);
     tcase_add_test(tcase, one_conversation_is_shown);
     tcase_add_test(tcase, suppressions_are_listed_set_and_lifted);
     suite_add_tcase(suite, tcase);

@@ -185,6 +185,7 @@ struct list {
     cJSON *rows;
     char *next; /* NULL: the end was reached */
     bool counting; /* some of what it tells is still being counted */
+    int64_t unread; /* rows that the broker could not read */
 };
 
 static void list_free(struct list *list)
@@ -228,6 +229,7 @@ static int take_page(const struct ctl *ctl, struct list *list, const cJSON *page
 {
     cJSON *rows = cJSON_GetObjectItemCaseSensitive(page, list->name);
     const char *next = json_string(page, "next");
+    int64_t unread = 0;
     if (!cJSON_IsArray(rows))
         return ctl_fail(ctl, EXIT_REFUSED, "malformed", "%s: the answer has no list `%s`", ctl->admin, list->name);
     while (rows->child != NULL)
@@ -236,6 +238,7 @@ static int take_page(const struct ctl *ctl, struct list *list, const cJSON *page
     free(list->next);
     list->next = next != NULL && !stuck ? strdup(next) : NULL;
     list->counting = json_bool(page, "counting", false);
+    list->unread += json_int(page, "unread", &unread) ? unread : 0;
     return EXIT_DONE;
 }
 
@@ -267,7 +270,7 @@ static int read_list(const struct ctl *ctl, const struct args *args, int64_t lim
     return code;
 }
 
-static int print_list_json(const struct ctl *ctl, const struct list *list)
+static void print_list_json(const struct ctl *ctl, const struct list *list)
 {
     struct json_out out = {0};
     json_open(&out, '{');
@@ -275,28 +278,42 @@ static int print_list_json(const struct ctl *ctl, const struct list *list)
     json_put_value(&out, list->rows);
     json_key(&out, "next");
     json_put_string(&out, list->next);
+    if (list->counting) {
+        json_key(&out, "counting");
+        json_put_bool(&out, true);
+    }
+    if (list->unread > 0) {
+        json_key(&out, "unread");
+        json_put_int(&out, list->unread);
+    }
     json_close(&out, '}');
     ctl_print_json(ctl, &out);
-    return EXIT_DONE;
+}
+
+static void print_list(const struct ctl *ctl, const struct list *list)
+{
+    if (list->rows->child == NULL)
+        fprintf(ctl->out, "no %s\n", list->name);
+    else
+        view_table(ctl->out, &ctl->view, columns_for(list->name), list->rows, 0);
+    if (list->next != NULL)
+        fprintf(ctl->out, "(there are more: --limit, or --after %s)\n", list->next);
+    if (list->counting)
+        fputs("(what they hold is still being counted: ask again in a moment)\n", ctl->out);
+    if (list->unread > 0)
+        fprintf(ctl->out, "(%" PRId64 " are missing: the broker could not read them, see its log)\n", list->unread);
 }
 
 static int list_up_to(const struct ctl *ctl, const struct args *args, int64_t limit)
 {
     struct list list = {0};
     int code = read_list(ctl, args, limit, &list);
-    if (code == EXIT_DONE && ctl->json) {
-        code = print_list_json(ctl, &list);
-    } else if (code == EXIT_DONE && list.rows->child == NULL) {
-        fprintf(ctl->out, "no %s\n", list.name);
-    } else if (code == EXIT_DONE) {
-        view_table(ctl->out, &ctl->view, columns_for(list.name), list.rows, 0);
-        if (list.next != NULL)
-            fprintf(ctl->out, "(there are more: --limit, or --after %s)\n", list.next);
-        if (list.counting)
-            fputs("(what they hold is still being counted: ask again in a moment)\n", ctl->out);
-    }
+    if (code == EXIT_DONE && ctl->json)
+        print_list_json(ctl, &list);
+    else if (code == EXIT_DONE)
+        print_list(ctl, &list);
     list_free(&list);
-    return code;
+    return code == EXIT_DONE && list.unread > 0 ? EXIT_REFUSED : code;
 }
 
 int command_list(const struct ctl *ctl, const struct args *args)
