@@ -601,6 +601,23 @@ START_TEST(an_export_in_json_says_what_it_lacks_too)
 }
 END_TEST
 
+START_TEST(an_export_of_an_answer_that_is_none_is_refused)
+{
+    static const struct reply empty[] = {{200, "{}"}};
+    SERVER_START(empty);
+    RUN_ADMIN("conversations", W("export"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "malformed");
+    server_stop();
+    static const struct reply numbers[] = {{200, "{\"conversations\":[{\"pool\":\"eu\",\"to\":[7]}],\"next\":null}"}};
+    SERVER_START(numbers);
+    RUN_ADMIN("conversations", W("export"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "malformed");
+    server_stop();
+}
+END_TEST
+
 START_TEST(one_conversation_is_shown)
 {
     static const struct reply script[] = {{200, "{\"pool\":\"eu\",\"line\":\"+12025550101\",\"placed\":true}"}};
@@ -667,6 +684,7 @@ int main(void)
     tcase_add_test(tcase, an_export_is_what_import_takes);
     tcase_add_test(tcase, an_export_that_lacks_what_is_damaged_says_so);
     tcase_add_test(tcase, an_export_in_json_says_what_it_lacks_too);
+    tcase_add_test(tcase, an_export_of_an_answer_that_is_none_is_refused);
     tcase_add_test(tcase, one_conversation_is_shown);
     tcase_add_test(tcase, suppressions_are_listed_set_and_lifted);
     suite_add_tcase(suite, tcase);

@@ -77,25 +77,40 @@ static void put_value(FILE *out, const cJSON *row, const char *column)
     json_out_free(&joined);
 }
 
-static bool is_masked(const cJSON *row)
+static bool names_recipients(const cJSON *row)
 {
-    const cJSON *to = json_get(row, "to");
-    return to != NULL && cJSON_IsString(to->child) && strchr(to->child->valuestring, '*') != NULL;
+    const cJSON *to = NULL, *all = json_get(row, "to");
+    cJSON_ArrayForEach(to, all)
+    {
+        if (!cJSON_IsString(to))
+            return false;
+    }
+    return cJSON_IsArray(all);
 }
 
-/* Prints a page's rows. False: what is shown are no whole numbers. */
-static bool print_rows(const struct ctl *ctl, const cJSON *rows)
+static bool is_masked(const cJSON *row)
+{
+    const cJSON *first = json_get(row, "to")->child;
+    return first != NULL && strchr(first->valuestring, '*') != NULL;
+}
+
+/* Prints a page's rows. Returns an exit code. */
+static int print_rows(const struct ctl *ctl, const cJSON *rows)
 {
     const cJSON *row = NULL;
+    if (!cJSON_IsArray(rows))
+        return ctl_fail(ctl, EXIT_REFUSED, "malformed", "%s: the answer has no list `conversations`", ctl->admin);
     cJSON_ArrayForEach(row, rows)
     {
+        if (!names_recipients(row))
+            return ctl_fail(ctl, EXIT_REFUSED, "malformed", "%s: a conversation without recipients", ctl->admin);
         if (is_masked(row))
-            return false;
+            return ctl_fail(ctl, EXIT_REFUSED, "forbidden", "this token sees no whole numbers: an operator's is needed");
         for (const char *const *column = import_csv_columns; *column != NULL; column++)
             put_value(ctl->out, row, *column);
         fputc('\n', ctl->out);
     }
-    return true;
+    return EXIT_DONE;
 }
 
 static char *page_path(const struct args *args, const char *next)
@@ -123,8 +138,7 @@ static int export_page(const struct ctl *ctl, const struct args *args, char *nex
     const char *after = json_string(answer.json, "next");
     *unread += json_int(answer.json, "unread", &lacks) ? lacks : 0;
     bool stuck = after != NULL && strcmp(after, next) == 0;
-    if (!print_rows(ctl, json_get(answer.json, "conversations")))
-        code = ctl_fail(ctl, EXIT_REFUSED, "forbidden", "this token sees no whole numbers: an operator's is needed");
+    code = print_rows(ctl, json_get(answer.json, "conversations"));
     snprintf(next, room, "%s", after != NULL && !stuck ? after : "");
     http_answer_free(&answer);
     return code;
