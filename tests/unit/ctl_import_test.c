@@ -618,6 +618,21 @@ START_TEST(an_export_of_an_answer_that_is_none_is_refused)
 }
 END_TEST
 
+START_TEST(an_import_of_a_file_takes_nothing_that_is_of_the_provider)
+{
+    write_file(file_path, "pool,line,to\neu,+12025550101,+14155550101\n");
+    static const struct reply script[] = {{200, "{\"results\":[{\"result\":\"imported\"}]}"}};
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("import"), file_path, W("--line"), W("+12025550102"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    assert_says(said.err, "--line goes with --from-provider");
+    RUN_ADMIN("conversations", W("import"), file_path, W("--account"), W("a"));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    ck_assert_uint_eq(server.seen_count, 0);
+    server_stop();
+}
+END_TEST
+
 START_TEST(one_conversation_is_shown)
 {
     static const struct reply script[] = {{200, "{\"pool\":\"eu\",\"line\":\"+12025550101\",\"placed\":true}"}};
@@ -685,6 +700,7 @@ int main(void)
     tcase_add_test(tcase, an_export_that_lacks_what_is_damaged_says_so);
     tcase_add_test(tcase, an_export_in_json_says_what_it_lacks_too);
     tcase_add_test(tcase, an_export_of_an_answer_that_is_none_is_refused);
+    tcase_add_test(tcase, an_import_of_a_file_takes_nothing_that_is_of_the_provider);
     tcase_add_test(tcase, one_conversation_is_shown);
     tcase_add_test(tcase, suppressions_are_listed_set_and_lifted);
     suite_add_tcase(suite, tcase);

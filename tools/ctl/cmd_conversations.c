@@ -44,9 +44,13 @@ int command_conversation(const struct ctl *ctl, const struct args *args)
 
 int command_conversations_import(const struct ctl *ctl, const struct args *args)
 {
+    static const char *const of_provider[] = {"config", "account", "api-key-file", "base-url", "line", "state", NULL};
     bool from_provider = args_flag(args, "from-provider");
+    const char *lost = from_provider ? NULL : args_first_of(args, of_provider);
     if (from_provider == (args->count == 1))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "name a FILE.csv, or say --from-provider");
+    if (lost != NULL)
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--%s goes with --from-provider", lost);
     return from_provider ? import_from_provider(ctl, args) : import_from_csv(ctl, args, args->positional[0]);
 }
 
