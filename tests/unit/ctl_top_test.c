@@ -115,6 +115,38 @@ START_TEST(orders_and_rows_that_fit)
 }
 END_TEST
 
+/* Columns that each line takes, colours aside. */
+static void no_line_is_wider_than(int width)
+{
+    for (const char *at = page; *at != '\0'; at += *at == '\n') {
+        int columns = 0;
+        const char *line = at;
+        for (; *at != '\0' && *at != '\n'; at++) {
+            if (*at == '\033')
+                at = strchr(at, 'm');
+            else if (((unsigned char)*at & 0xc0) != 0x80)
+                columns++;
+        }
+        ck_assert_msg(columns <= width, "%d columns: %.*s", columns, (int)(at - line), line);
+    }
+}
+
+START_TEST(no_line_is_wider_than_a_narrow_terminal_in_colours_either)
+{
+    look(0, "0", LINE("+12025550101", "open", "9", "0", "90", "5") "," LINE("+12025550102", "closed", "0", "5", "0", "9"));
+    for (int width = 10; width <= 100; width += 10) {
+        size_t bytes = 0;
+        struct screen screen = {.width = width, .colour = true};
+        free(page);
+        FILE *out = open_memstream(&page, &bytes);
+        top_draw(&top, out, &screen, 40, 0, "by held; q ends, s sorts, arrows move");
+        fclose(out);
+        no_line_is_wider_than(width);
+        ck_assert_ptr_nonnull(strstr(page, COLOUR_OFF)); /* no colour goes on behind the edge */
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_top");
@@ -124,6 +156,7 @@ int main(void)
     tcase_add_test(tests, without_a_pace_the_rate_of_now_says_how_long);
     tcase_add_test(tests, a_counter_that_went_back_is_no_rate);
     tcase_add_test(tests, orders_and_rows_that_fit);
+    tcase_add_test(tests, no_line_is_wider_than_a_narrow_terminal_in_colours_either);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -64,27 +64,44 @@ void text_clean(const char *text, char *out, size_t room)
     out[at] = '\0';
 }
 
+/* Bytes of the colour that begins here, as COLOUR_OFF; 0: none does. */
+static size_t colour_bytes(const char *text)
+{
+    size_t bytes = *text == '\033' ? strcspn(text, "m") : 0;
+    return bytes > 0 && text[bytes] != '\0' ? bytes + 1 : 0;
+}
+
+/* What it takes of a line, and how many bytes long it is. */
+static int step_width(const char *text, size_t *bytes)
+{
+    size_t colour = colour_bytes(text);
+    *bytes = colour > 0 ? colour : 1;
+    return colour > 0 || is_continuation(*text) ? 0 : 1;
+}
+
 int text_width(const char *text)
 {
     int width = 0;
-    for (; *text != '\0'; text++)
-        width += is_continuation(*text) ? 0 : 1;
+    for (size_t bytes = 0; *text != '\0'; text += bytes)
+        width += step_width(text, &bytes);
     return width;
 }
 
 void text_print(FILE *out, const char *text, int width)
 {
+    int shown = 0;
     if (text_width(text) <= width) {
         fputs(text, out);
         return;
     }
-    for (int shown = 0; *text != '\0'; text++) {
-        shown += is_continuation(*text) ? 0 : 1;
-        if (shown >= width)
-            break;
-        fputc(*text, out);
+    for (size_t bytes = 0; *text != '\0'; text += bytes) {
+        int columns = step_width(text, &bytes);
+        shown += columns;
+        if (shown < width || bytes > 1) /* a colour that began may end behind the cut */
+            fwrite(text, 1, bytes, out);
+        else if (shown == width && columns > 0)
+            fputs("…", out);
     }
-    fputs("…", out);
 }
 
 const char *word_colour(const char *word)

@@ -298,8 +298,7 @@ static void put_cut(FILE *out, char *text, const struct screen *screen, int line
         next = line + strcspn(line, "\n");
         if (*next == '\n')
             *next++ = '\0';
-        bool coloured = strchr(line, '\033') != NULL; /* such a line was made to fit */
-        if (coloured || screen->width == 0)
+        if (screen->width == 0)
             fputs(line, out);
         else
             text_print(out, line, screen->width);

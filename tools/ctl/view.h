@@ -24,9 +24,9 @@ struct screen screen_of(FILE *out, int64_t now_ms);
 
 /* `text` with control characters replaced, cut to `room`. */
 void text_clean(const char *text, char *out, size_t room);
-/* Columns that UTF-8 text takes on a terminal, one for each character. */
+/* Columns that UTF-8 text takes on a terminal, one for each character; colours take none. */
 int text_width(const char *text);
-/* Prints at most `width` columns of it, the last as an ellipsis if it had to be cut. */
+/* Prints at most `width` columns of it, the last as an ellipsis if it had to be cut; all its colours. */
 void text_print(FILE *out, const char *text, int width);
 /* The colour that a word of the contract has ("CRITICAL", "held"); "" for all others. */
 const char *word_colour(const char *word);
