@@ -147,6 +147,15 @@ START_TEST(no_line_is_wider_than_a_narrow_terminal_in_colours_either)
 }
 END_TEST
 
+START_TEST(what_a_broker_calls_its_version_is_cleaned)
+{
+    struct top_look taken = {.status = cJSON_Parse("{\"version\":\"1\\u001b[2J\\n\"}"), .lines = cJSON_CreateArray()};
+    top_take(&top, &taken);
+    draw(40, 0);
+    says("Lineward 1?[2J?");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_top");
@@ -157,6 +166,7 @@ int main(void)
     tcase_add_test(tests, a_counter_that_went_back_is_no_rate);
     tcase_add_test(tests, orders_and_rows_that_fit);
     tcase_add_test(tests, no_line_is_wider_than_a_narrow_terminal_in_colours_either);
+    tcase_add_test(tests, what_a_broker_calls_its_version_is_cleaned);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -212,13 +212,13 @@ static void put_count(FILE *out, const cJSON *object, const char *path)
 
 static void draw_first(const struct top *top, FILE *out, const struct screen *screen)
 {
-    char span[32], broker[128];
+    char span[32], broker[128], version[64];
     const cJSON *status = top->now.status;
     duration_format((int64_t)number_in(status, "uptime_ms"), span, sizeof span);
     text_clean(json_string(status, "broker") != NULL ? json_string(status, "broker") : "", broker, sizeof broker);
-    const char *version = json_string(status, "version");
-    fprintf(out, "%sLineward %s on %s, up %s%s%s%s\n", screen->colour ? COLOUR_BOLD : "", version != NULL ? version : "?",
-            broker, span, screen->colour ? COLOUR_OFF : "", json_bool(status, "ready", true) ? "" : ", NOT READY",
+    text_clean(json_string(status, "version") != NULL ? json_string(status, "version") : "?", version, sizeof version);
+    fprintf(out, "%sLineward %s on %s, up %s%s%s%s\n", screen->colour ? COLOUR_BOLD : "", version, broker, span,
+            screen->colour ? COLOUR_OFF : "", json_bool(status, "ready", true) ? "" : ", NOT READY",
             json_bool(value_at(status, "store"), "full", false) ? ", STORE FULL" : "");
 }
 
