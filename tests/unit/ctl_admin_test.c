@@ -210,6 +210,16 @@ START_TEST(an_answer_without_its_list_is_refused)
 }
 END_TEST
 
+START_TEST(what_a_broker_says_comes_next_is_cleaned)
+{
+    static const struct reply script[] = {{200, "{\"jobs\":[{\"job\":\"j_1\"}],\"next\":\"\\u001b[2J\"}"}};
+    SERVER_START(script);
+    RUN_ADMIN("jobs", W("--limit"), W("1"));
+    assert_says(said.out, "--after ?[2J)");
+    server_stop();
+}
+END_TEST
+
 START_TEST(jobs_passes_its_filters_and_stops_at_its_limit)
 {
     static const struct reply script[] = {
@@ -463,6 +473,7 @@ int main(void)
     tcase_add_test(views, a_list_is_read_to_its_end_over_short_and_empty_pages);
     tcase_add_test(views, a_broker_that_repeats_a_page_for_ever_is_not_followed);
     tcase_add_test(views, an_answer_without_its_list_is_refused);
+    tcase_add_test(views, what_a_broker_says_comes_next_is_cleaned);
     tcase_add_test(views, jobs_passes_its_filters_and_stops_at_its_limit);
     tcase_add_test(views, a_wrong_limit_is_wrong_usage);
     suite_add_tcase(suite, views);

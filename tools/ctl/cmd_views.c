@@ -296,8 +296,11 @@ static void print_list(const struct ctl *ctl, const struct list *list)
         fprintf(ctl->out, "no %s\n", list->name);
     else
         view_table(ctl->out, &ctl->view, columns_for(list->name), list->rows, 0);
-    if (list->next != NULL)
-        fprintf(ctl->out, "(there are more: --limit, or --after %s)\n", list->next);
+    if (list->next != NULL) {
+        char next[CELL_BYTES_MAX];
+        text_clean(list->next, next, sizeof next);
+        fprintf(ctl->out, "(there are more: --limit, or --after %s)\n", next);
+    }
     if (list->counting)
         fputs("(what they hold is still being counted: ask again in a moment)\n", ctl->out);
     if (list->unread > 0)
