@@ -210,6 +210,23 @@ START_TEST(an_answer_without_its_list_is_refused)
 }
 END_TEST
 
+START_TEST(top_off_a_terminal_shows_every_line)
+{
+    char *page = malloc(128 * 1000 + 64);
+    size_t at = (size_t)sprintf(page, "{\"lines\":[");
+    for (int i = 0; i < 1000; i++)
+        at += (size_t)sprintf(page + at, "%s{\"line\":\"+1202%04d\"}", i > 0 ? "," : "", i);
+    sprintf(page + at, "],\"next\":null}");
+    const struct reply script[] = {{200, "{}"}, {200, page}, {200, "{}"}, {200, page}};
+    SERVER_START(script);
+    RUN_ADMIN("top", W("--sort"), W("line"), W("--every"), W("100ms"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert(strstr(said.out, "+12020000") != NULL && strstr(said.out, "+12020999") != NULL);
+    server_stop();
+    free(page);
+}
+END_TEST
+
 START_TEST(what_a_broker_says_comes_next_is_cleaned)
 {
     static const struct reply script[] = {{200, "{\"jobs\":[{\"job\":\"j_1\"}],\"next\":\"\\u001b[2J\"}"}};
@@ -473,6 +490,7 @@ int main(void)
     tcase_add_test(views, a_list_is_read_to_its_end_over_short_and_empty_pages);
     tcase_add_test(views, a_broker_that_repeats_a_page_for_ever_is_not_followed);
     tcase_add_test(views, an_answer_without_its_list_is_refused);
+    tcase_add_test(views, top_off_a_terminal_shows_every_line);
     tcase_add_test(views, what_a_broker_says_comes_next_is_cleaned);
     tcase_add_test(views, jobs_passes_its_filters_and_stops_at_its_limit);
     tcase_add_test(views, a_wrong_limit_is_wrong_usage);

@@ -1,6 +1,7 @@
 /* cmd_top.c — `linewardctl top`: looks at the broker again and again and draws that on the whole terminal; anywhere else,
  * or with --once, two looks and one page. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #define EVERY_MS       2000
 #define FIRST_EVERY_MS 500 /* how fast things go is known after a second look: soon */
 #define PAGES_MAX      5   /* of 1,000 lines */
-#define HEIGHT_PLAIN   1000
+#define HEIGHT_PLAIN   INT_MAX
 #define SCREEN_BEGIN   "\033[?1049h\033[?25l"
 #define SCREEN_END     "\033[?25h\033[?1049l"
 
