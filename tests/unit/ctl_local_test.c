@@ -168,6 +168,24 @@ START_TEST(a_set_counts_as_if_it_stood_in_the_file)
 }
 END_TEST
 
+START_TEST(as_many_sets_as_options_count)
+{
+    char *words[2 * ARGS_OPTIONS_MAX + 6] = {W("linewardctl"), W("check-config"), path};
+    int count = 3;
+    write_file("accounts:\n  default:\n    api_key_file: linq.key\n");
+    for (int i = 0; i < ARGS_OPTIONS_MAX; i++) {
+        words[count++] = W("--set");
+        words[count++] = W("broker.heartbeat_ms=500");
+    }
+    run_words(words);
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    words[count++] = W("--set");
+    words[count++] = W("broker.heartbeat_ms=500");
+    run_words(words);
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+}
+END_TEST
+
 START_TEST(a_missing_configuration_is_refused)
 {
     RUN("check-config", W("/nowhere/lineward.yaml"));
@@ -228,6 +246,7 @@ int main(void)
     tcase_add_test(tc, the_sample_configuration_is_good);
     tcase_add_test(tc, a_wrong_value_is_named_with_its_line);
     tcase_add_test(tc, a_set_counts_as_if_it_stood_in_the_file);
+    tcase_add_test(tc, as_many_sets_as_options_count);
     tcase_add_test(tc, a_missing_configuration_is_refused);
     tcase_add_test(tc, wrong_usage_is_json_where_json_is_asked_for);
     tcase_add_test(tc, output_that_cannot_be_written_is_said);

@@ -100,8 +100,8 @@ int command_check_config(const struct ctl *ctl, const struct args *args)
     const char *sets[ARGS_OPTIONS_MAX];
     size_t set_count = 0;
     int at = 0;
-    while ((sets[set_count] = args_next(args, "set", &at)) != NULL)
-        set_count++;
+    for (const char *set = args_next(args, "set", &at); set != NULL; set = args_next(args, "set", &at))
+        sets[set_count++] = set;
     struct conf *conf = NULL;
     struct conf_problem problem;
     const char *const *idle = NULL;
