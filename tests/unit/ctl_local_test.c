@@ -230,6 +230,18 @@ START_TEST(files_that_cannot_be_read_here_are_told_of)
 }
 END_TEST
 
+START_TEST(the_files_of_a_shared_cache_are_among_them)
+{
+    write_file("accounts:\n  default:\n    api_key_file: /dev/null\n"
+               "cache:\n  kind: redis\n  redis: redis+sentinel://a:1,b:1/main\n  redis_password_file: /nowhere/r\n"
+               "  sentinel_password_file: /nowhere/s\n  secret_file: /nowhere/c\n");
+    RUN("check-config", path);
+    assert_says(said.out, "cache.redis_password_file: /nowhere/r: No such file");
+    assert_says(said.out, "cache.sentinel_password_file: /nowhere/s: No such file");
+    assert_says(said.out, "cache.secret_file: /nowhere/c: No such file");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_local");
@@ -251,6 +263,7 @@ int main(void)
     tcase_add_test(tc, wrong_usage_is_json_where_json_is_asked_for);
     tcase_add_test(tc, output_that_cannot_be_written_is_said);
     tcase_add_test(tc, files_that_cannot_be_read_here_are_told_of);
+    tcase_add_test(tc, the_files_of_a_shared_cache_are_among_them);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

@@ -14,7 +14,7 @@
 
 /* ---- check-config ---- */
 
-#define FILES_MAX (2 * CONF_ACCOUNTS_MAX + 8) /* more are not told */
+#define FILES_MAX (2 * CONF_ACCOUNTS_MAX + 16) /* more are not told */
 
 /* A file that the configuration names and that this user cannot read on this machine. */
 struct unreadable {
@@ -42,6 +42,9 @@ static size_t look_at_files(const struct conf *conf, struct unreadable list[FILE
     look_at(list, &count, "broker", "authorized_keys_dir", broker->authorized_keys_dir);
     look_at(list, &count, "broker", "admin_tls_cert_file", broker->admin_tls_cert_file);
     look_at(list, &count, "broker", "admin_tls_key_file", broker->admin_tls_key_file);
+    look_at(list, &count, "cache", "redis_password_file", conf->cache.redis_password_file);
+    look_at(list, &count, "cache", "sentinel_password_file", conf->cache.sentinel_password_file);
+    look_at(list, &count, "cache", "secret_file", conf->cache.secret_file);
     look_at(list, &count, "worker", "curve_secret_key_file", conf->worker.curve_secret_key_file);
     look_at(list, &count, "worker", "broker_public_key_file", conf->worker.broker_public_key_file);
     for (size_t i = 0; i < conf->account_count; i++) {
