@@ -1,4 +1,7 @@
 /* linewardctl against an admin API: what it asks, what it shows, and the exit code it ends with. */
+#include <pthread.h>
+#include <unistd.h>
+
 #include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
 
@@ -22,6 +25,34 @@ START_TEST(no_broker_is_exit_code_3)
     ck_assert_str_eq(said.out, "");
 }
 END_TEST
+
+START_TEST(a_change_whose_answer_was_lost_may_have_been_made)
+{
+    static const struct reply script[] = {{0, NULL}};
+    SERVER_START(script);
+    RUN_ADMIN("cordon", W("+1202"));
+    ck_assert_int_eq(said.code, EXIT_UNREACHABLE);
+    assert_asked(0, "POST", "/v1/lines/%2B1202/cordon");
+    assert_says(said.err, "; it may have been done all the same");
+    RUN_ADMIN("status"); /* changes nothing */
+    ck_assert_int_eq(said.code, EXIT_UNREACHABLE);
+    assert_silent(said.err, "may have been done");
+    server_stop();
+    RUN_ADMIN("cordon", W("+1202"));
+    ck_assert_int_eq(said.code, EXIT_UNREACHABLE);
+    assert_silent(said.err, "may have been done");
+}
+END_TEST
+
+static void *answer_nonsense(void *self)
+{
+    int fd = accept(*(int *)self, NULL, NULL);
+    char greeting[3];
+    ck_assert_int_eq(recv(fd, greeting, sizeof greeting, MSG_WAITALL), sizeof greeting);
+    ck_assert_int_eq(send(fd, "no", 2, 0), 2);
+    close(fd);
+    return NULL;
+}
 
 START_TEST(the_environment_says_where_and_as_whom)
 {
@@ -473,6 +504,7 @@ int main(void)
     TCase *reach = tcase_create("reaching the broker");
     tcase_add_checked_fixture(reach, NULL, teardown);
     tcase_add_test(reach, no_broker_is_exit_code_3);
+    tcase_add_test(reach, a_change_whose_answer_was_lost_may_have_been_made);
     tcase_add_test(reach, the_environment_says_where_and_as_whom);
     tcase_add_test(reach, a_token_file_goes_before_the_environment);
     tcase_add_test(reach, a_token_with_a_line_break_is_never_sent);

@@ -15,7 +15,7 @@
 #define SEEN_MAX 64
 
 struct reply { /* to the first request, the second, ...; the last one is repeated */
-    unsigned status;
+    unsigned status; /* 0: none, the connection is cut */
     const char *body;
 };
 
@@ -75,6 +75,8 @@ static enum MHD_Result server_answer(void *self, struct MHD_Connection *connecti
     }
     size_t index = (size_t)(seen - server.seen);
     const struct reply *reply = &server.script[index < server.script_count ? index : server.script_count - 1];
+    if (reply->status == 0)
+        return MHD_NO;
     struct MHD_Response *response =
         MHD_create_response_from_buffer(strlen(reply->body), (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
     if (server_retry_after != NULL)

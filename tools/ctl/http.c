@@ -248,8 +248,10 @@ int http_ask(const struct ctl *ctl, const char *method, const char *path, const 
     enum http_end end =
         http_call(ctl, method, path, body != NULL ? body->text : NULL, body != NULL ? body->bytes : 0, out);
     int code = EXIT_DONE;
+    bool may_be_done = end == HTTP_LOST && strcmp(method, "GET") != 0;
     if (end != HTTP_ANSWERED)
-        code = ctl_fail(ctl, EXIT_UNREACHABLE, "unreachable", "%s", out->problem);
+        code = ctl_fail(ctl, EXIT_UNREACHABLE, "unreachable", "%s%s", out->problem,
+                        may_be_done ? "; it may have been done all the same" : "");
     else if (out->status < 200 || out->status > 299 || (out->json == NULL && out->bytes > 0))
         code = http_refused(ctl, out);
     if (code != EXIT_DONE)
