@@ -54,6 +54,28 @@ static void *answer_nonsense(void *self)
     return NULL;
 }
 
+START_TEST(nothing_was_asked_where_a_proxy_led_nowhere)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    char proxy[64];
+    pthread_t thread;
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, bytes), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &bytes), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, answer_nonsense, &listener), 0);
+    snprintf(proxy, sizeof proxy, "socks5h://127.0.0.1:%u", ntohs(address.sin_port));
+    setenv("https_proxy", proxy, 1);
+    RUN("cordon", W("+1202"), W("--admin"), W("https://broker.invalid"));
+    unsetenv("https_proxy");
+    pthread_join(thread, NULL);
+    close(listener);
+    ck_assert_int_eq(said.code, EXIT_UNREACHABLE);
+    assert_silent(said.err, "may have been done");
+}
+END_TEST
+
 START_TEST(the_environment_says_where_and_as_whom)
 {
     static const struct reply script[] = {{200, "{\"version\":\"1\"}"}};
@@ -505,6 +527,7 @@ int main(void)
     tcase_add_checked_fixture(reach, NULL, teardown);
     tcase_add_test(reach, no_broker_is_exit_code_3);
     tcase_add_test(reach, a_change_whose_answer_was_lost_may_have_been_made);
+    tcase_add_test(reach, nothing_was_asked_where_a_proxy_led_nowhere);
     tcase_add_test(reach, the_environment_says_where_and_as_whom);
     tcase_add_test(reach, a_token_file_goes_before_the_environment);
     tcase_add_test(reach, a_token_with_a_line_break_is_never_sent);

@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "ctl.h"
 #include "lineward/conf.h"
@@ -37,21 +38,12 @@ static size_t take_bytes(char *data, size_t size, size_t count, void *self)
 }
 
 /* Nothing was asked when the connection itself failed. */
-static bool was_never_asked(CURLcode rc)
+static bool was_never_asked(CURL *curl, const struct ctl *ctl)
 {
-    switch (rc) {
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_URL_MALFORMAT:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-        return true;
-    default:
-        return false;
-    }
+    bool tls = strncasecmp(ctl->admin, "https", 5) == 0;
+    curl_off_t connected_us = 0;
+    curl_easy_getinfo(curl, tls ? CURLINFO_APPCONNECT_TIME_T : CURLINFO_CONNECT_TIME_T, &connected_us);
+    return connected_us == 0;
 }
 
 /* An ETag is a quoted text; people see and say it without the quotes. */
@@ -113,7 +105,7 @@ static enum http_end perform(CURL *curl, const struct ctl *ctl, struct http_answ
     if (rc != CURLE_OK) {
         snprintf(out->problem, sizeof out->problem, "%.100s: %.140s", ctl->admin,
                  error[0] != '\0' ? error : curl_easy_strerror(rc));
-        return was_never_asked(rc) ? HTTP_UNREACHABLE : HTTP_LOST;
+        return was_never_asked(curl, ctl) ? HTTP_UNREACHABLE : HTTP_LOST;
     }
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
