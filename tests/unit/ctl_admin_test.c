@@ -1,5 +1,9 @@
 /* linewardctl against an admin API: what it asks, what it shows, and the exit code it ends with. */
+#include <poll.h>
 #include <pthread.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/suite.h"
@@ -280,6 +284,40 @@ START_TEST(top_off_a_terminal_shows_every_line)
 }
 END_TEST
 
+/* What a terminal shows is read away, for up to so long, until the program has ended: how it did; -1: it has not. */
+static int end_on_terminal(int terminal, pid_t pid, int ms)
+{
+    for (int status = 0; ms > 0; ms -= 20) {
+        struct pollfd shown = {.fd = terminal, .events = POLLIN};
+        char text[4096];
+        if (poll(&shown, 1, 20) > 0 && read(terminal, text, sizeof text) < 0)
+            poll(NULL, 0, 20);
+        if (waitpid(pid, &status, WNOHANG) == pid)
+            return status;
+    }
+    return -1;
+}
+
+START_TEST(top_ends_at_an_interrupt_while_a_broker_says_nothing)
+{
+    static const struct reply script[] = {{200, "{}"}, {200, "{\"lines\":[],\"next\":null}"}, {1, NULL}};
+    char *words[] = {W("linewardctl"), W("top"), W("--admin"), server.admin, NULL};
+    int terminal = -1;
+    SERVER_START(script);
+    pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0)
+        _exit(ctl_run(4, words, stdout, stderr));
+    for (int i = 0; i < 100 && server.seen_count < 3; i++)
+        ck_assert_int_eq(end_on_terminal(terminal, pid, 20), -1);
+    ck_assert_uint_eq(server.seen_count, 3);
+    ck_assert_int_eq(write(terminal, "\003", 1), 1);
+    int status = end_on_terminal(terminal, pid, 1800);
+    kill(pid, SIGKILL);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(what_a_broker_says_comes_next_is_cleaned)
 {
     static const struct reply script[] = {{200, "{\"jobs\":[{\"job\":\"j_1\"}],\"next\":\"\\u001b[2J\"}"}};
@@ -546,6 +584,7 @@ int main(void)
     tcase_add_test(views, a_broker_that_repeats_a_page_for_ever_is_not_followed);
     tcase_add_test(views, an_answer_without_its_list_is_refused);
     tcase_add_test(views, top_off_a_terminal_shows_every_line);
+    tcase_add_test(views, top_ends_at_an_interrupt_while_a_broker_says_nothing);
     tcase_add_test(views, what_a_broker_says_comes_next_is_cleaned);
     tcase_add_test(views, jobs_passes_its_filters_and_stops_at_its_limit);
     tcase_add_test(views, a_wrong_limit_is_wrong_usage);

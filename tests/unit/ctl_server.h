@@ -9,13 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/unit/ctl_run.h"
 
 #define SEEN_MAX 64
 
 struct reply { /* to the first request, the second, ...; the last one is repeated */
-    unsigned status; /* 0: none, the connection is cut */
+    unsigned status; /* 0: none, the connection is cut; 1: none for as long as the test runs */
     const char *body;
 };
 
@@ -77,6 +78,8 @@ static enum MHD_Result server_answer(void *self, struct MHD_Connection *connecti
     const struct reply *reply = &server.script[index < server.script_count ? index : server.script_count - 1];
     if (reply->status == 0)
         return MHD_NO;
+    while (reply->status == 1)
+        sleep(1);
     struct MHD_Response *response =
         MHD_create_response_from_buffer(strlen(reply->body), (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
     if (server_retry_after != NULL)

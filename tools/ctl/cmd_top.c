@@ -175,6 +175,7 @@ static void look_again(struct view *view)
     char *said = NULL;
     size_t bytes = 0;
     struct ctl quiet = *view->ctl;
+    quiet.interrupted = &interrupted;
     quiet.err = open_memstream(&said, &bytes);
     if (quiet.err == NULL)
         return;

@@ -5,6 +5,7 @@
 #ifndef LINEWARDCTL_CTL_H
 #define LINEWARDCTL_CTL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -33,6 +34,7 @@ struct ctl {
     const char *ca;     /* PEM file to trust besides the system's; NULL: none */
     const char *if_match; /* an ETag, as views show it: changes are made only while it holds; NULL: none */
     bool insecure;      /* the token may go over plain http to another machine */
+    const volatile sig_atomic_t *interrupted; /* once it is not 0, calls are given up; NULL: they never are */
 };
 
 /* Does what the command line asks. `argv` as in main(). Returns the exit code. */

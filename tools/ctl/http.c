@@ -75,6 +75,14 @@ static struct curl_slist *headers_for(const struct ctl *ctl, const char *method,
     return headers;
 }
 
+/* Asked once a second at least, whatever the server does. */
+static int is_given_up(void *self, curl_off_t to_load, curl_off_t loaded, curl_off_t to_send, curl_off_t sent)
+{
+    const struct ctl *ctl = self;
+    (void)to_load, (void)loaded, (void)to_send, (void)sent;
+    return *ctl->interrupted != 0;
+}
+
 static void set_options(CURL *curl, const struct ctl *ctl, const char *method, const char *url, const char *body,
                         size_t body_bytes, struct http_answer *out)
 {
@@ -86,6 +94,11 @@ static void set_options(CURL *curl, const struct ctl *ctl, const char *method, c
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, CALL_TIMEOUT_S);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
+    if (ctl->interrupted != NULL) {
+        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_given_up);
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, ctl);
+        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    }
     if (conf_endpoint_is_local(ctl->admin))
         curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     if (ctl->ca != NULL)
