@@ -257,6 +257,18 @@ START_TEST(requeue_of_all_goes_on_until_none_is_left)
 }
 END_TEST
 
+START_TEST(requeue_of_all_takes_no_other_answer_for_its_own)
+{
+    static const struct reply script[] = {{200, "{}"}};
+    SERVER_START(script);
+    RUN_ADMIN("requeue", W("--all"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "malformed");
+    assert_silent(said.out, "0 requeued");
+    server_stop();
+}
+END_TEST
+
 START_TEST(requeue_of_all_stops_when_there_is_no_room)
 {
     static const struct reply script[] = {{200, "{\"requeued\":0,\"refused\":{\"busy\":1},\"next\":\"40.99\"}"}};
@@ -327,6 +339,7 @@ int main(void)
     tcase_add_test(tests, requeue_goes_on_after_a_refusal);
     tcase_add_test(tests, requeue_of_named_ones_takes_nothing_that_chooses);
     tcase_add_test(tests, requeue_of_all_goes_on_until_none_is_left);
+    tcase_add_test(tests, requeue_of_all_takes_no_other_answer_for_its_own);
     tcase_add_test(tests, requeue_of_all_stops_when_there_is_no_room);
     tcase_add_test(tests, pauses_are_shown_with_what_they_hold_as_far_as_it_is_counted);
     tcase_add_test(tests, if_match_goes_along_with_changes_only);

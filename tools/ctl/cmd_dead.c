@@ -43,18 +43,21 @@ struct sum {
     char next[64]; /* "": the end was reached */
 };
 
-static void add(struct sum *sum, const cJSON *answer)
+/* False: that is no answer to a requeue. */
+static bool add(struct sum *sum, const cJSON *answer)
 {
     int64_t count = 0;
     const cJSON *refused;
     const char *next = json_string(answer, "next");
-    if (json_int(answer, "requeued", &count))
-        sum->requeued += count;
+    if (!json_int(answer, "requeued", &count))
+        return false;
+    sum->requeued += count;
     cJSON_ArrayForEach(refused, json_get(answer, "refused"))
     {
         sum->refused += cJSON_IsNumber(refused) ? (int64_t)refused->valuedouble : 0;
     }
     snprintf(sum->next, sizeof sum->next, "%s", next != NULL ? next : "");
+    return true;
 }
 
 static char *many_path(const struct args *args, const char *next)
@@ -75,8 +78,8 @@ static int requeue_slice(const struct ctl *ctl, const struct args *args, const s
         return ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
     int code = http_ask(ctl, "POST", path, body, &answer);
     free(path);
-    if (code == EXIT_DONE)
-        add(sum, answer.json);
+    if (code == EXIT_DONE && !add(sum, answer.json))
+        code = ctl_fail(ctl, EXIT_REFUSED, "malformed", "%s: the answer does not say how many were requeued", ctl->admin);
     http_answer_free(&answer);
     return code;
 }
