@@ -493,6 +493,19 @@ START_TEST(an_empty_page_of_events_is_not_the_end_of_them)
 END_TEST
 
 /* It ends where the log did when it was asked, however fast the log grows by what is not shown. */
+START_TEST(events_of_an_answer_that_has_none_are_refused)
+{
+    static const struct reply script[] = {{200, "{\"next\":7}"}};
+    SERVER_START(script);
+    RUN_ADMIN("events");
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "malformed");
+    server_stop();
+    RUN("events", W("--limit"), W("0"));
+    assert_says(said.err, "--limit is a number from 1 to 1000000");
+}
+END_TEST
+
 START_TEST(empty_pages_of_events_end_with_the_log)
 {
     static const struct reply script[] = {
@@ -598,6 +611,7 @@ int main(void)
     tcase_add_test(changes, cancel_goes_on_after_a_refusal_and_says_so_at_the_end);
     tcase_add_test(changes, events_are_read_up_to_the_last_one);
     tcase_add_test(changes, an_empty_page_of_events_is_not_the_end_of_them);
+    tcase_add_test(changes, events_of_an_answer_that_has_none_are_refused);
     tcase_add_test(changes, empty_pages_of_events_end_with_the_log);
     tcase_add_test(changes, events_in_json_are_one_document);
     tcase_add_test(changes, following_begins_with_what_happens_from_now_on_and_survives_a_cut);

@@ -113,6 +113,8 @@ static int read_page(struct reader *reader, int *count)
         return code;
     const cJSON *events = value_at(answer.json, "events");
     const cJSON *event = NULL;
+    if (!cJSON_IsArray(events))
+        code = ctl_fail(reader->ctl, EXIT_REFUSED, "malformed", "%s: the answer has no list `events`", reader->ctl->admin);
     *count = cJSON_GetArraySize(events);
     cJSON_ArrayForEach(event, events)
     {
@@ -245,9 +247,10 @@ int command_events(const struct ctl *ctl, const struct args *args)
 {
     struct reader reader = {.ctl = ctl, .topic = args_option(args, "topic"), .follow = args_flag(args, "follow"), .again_ms = AGAIN_MS};
     reader.left = reader.follow ? INT64_MAX : 100;
-    if (!args_number(args, "limit", 1, LIMIT_MAX, &reader.left) ||
-        !args_number(args, "after", 0, INT64_MAX, &reader.after))
-        return ctl_fail(ctl, EXIT_USAGE, "usage", "--limit and --after are whole numbers");
+    if (!args_number(args, "limit", 1, LIMIT_MAX, &reader.left))
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--limit is a number from 1 to %d", LIMIT_MAX);
+    if (!args_number(args, "after", 0, INT64_MAX, &reader.after))
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--after is the number of an event");
     if (reader.follow && args_option(args, "after") == NULL) { /* what happens from now on */
         int code = find_last(&reader, &reader.after);
         if (code != EXIT_DONE)
