@@ -171,13 +171,15 @@ START_TEST(a_backup_that_is_not_whole_is_refused)
 }
 END_TEST
 
+#define HEAD                                                                                                         \
+    "{\"lineward_backup\":1,\"taken_at\":\"2026-11-27T10:00:00.000Z\","                                                  \
+    "\"holds\":{\"jobs\":0,\"scheduled\":0,\"tried\":0,\"oldest_at\":null},\"files\":"
+
 START_TEST(a_manifest_cannot_name_what_lies_elsewhere)
 {
     static const char elsewhere[] =
-        "{\"lineward_backup\":1,\"taken_at\":\"2026-11-27T10:00:00.000Z\",\"holds\":{\"jobs\":0,\"oldest_at\":null},\"files\":"
-        "[{\"name\":\"../store\",\"bytes\":1,\"size\":1,\"xxh3_128\":\"00000000000000000000000000000000\"}]}";
-    static const char nothing[] =
-        "{\"lineward_backup\":1,\"taken_at\":\"2026-11-27T10:00:00.000Z\",\"holds\":{\"jobs\":0,\"oldest_at\":null},\"files\":[]}";
+        HEAD "[{\"name\":\"../store\",\"bytes\":1,\"size\":1,\"xxh3_128\":\"00000000000000000000000000000000\"}]}";
+    static const char nothing[] = HEAD "[]}";
     static const char *const wrong[] = {
         elsewhere, nothing, "{\"lineward_backup\":2}", "{}", "[]", "{", "{\"lineward_backup\":1}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -186,6 +188,21 @@ START_TEST(a_manifest_cannot_name_what_lies_elsewhere)
         restore_is_refused("damaged");
         ck_assert_int_ne(access(target, F_OK), 0);
     }
+}
+END_TEST
+
+START_TEST(a_manifest_says_how_many_jobs_wait)
+{
+    char text[2048] = "", *jobs;
+    make_backup();
+    FILE *file = fopen(in(backup, "manifest.json"), "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(fgets(text, sizeof text, file));
+    fclose(file);
+    ck_assert_ptr_nonnull(jobs = strstr(text, "\"jobs\""));
+    jobs[1] = 'J';
+    write_file(in(backup, "manifest.json"), text);
+    restore_is_refused("is no backup's manifest");
 }
 END_TEST
 
@@ -253,6 +270,7 @@ int main(void)
     tcase_add_test(tc, a_folder_that_has_something_in_it_is_left_alone);
     tcase_add_test(tc, a_backup_that_is_not_whole_is_refused);
     tcase_add_test(tc, a_manifest_cannot_name_what_lies_elsewhere);
+    tcase_add_test(tc, a_manifest_says_how_many_jobs_wait);
     tcase_add_test(tc, a_damaged_store_gives_no_backup);
     tcase_add_test(tc, where_the_store_is_must_be_said);
     suite_add_tcase(suite, tc);

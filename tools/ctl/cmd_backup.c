@@ -188,14 +188,15 @@ static const char *manifest_of(const cJSON *json, struct manifest *out)
 {
     const cJSON *holds = json_get(json, "holds"), *file;
     int64_t format = int_of(json, "lineward_backup");
-    if (format > MANIFEST_FORMAT)
-        return "made by a newer version of this program, which must be used";
-    if (format != MANIFEST_FORMAT || !time_of(json, "taken_at", &out->taken.taken_ms) || out->taken.taken_ms == 0 ||
-        !time_of(holds, "oldest_at", &out->holds.oldest_ms))
-        return "is no backup's manifest";
     out->holds.jobs = int_of(holds, "jobs");
     out->holds.tried = int_of(holds, "tried");
     out->holds.scheduled = int_of(holds, "scheduled");
+    if (format > MANIFEST_FORMAT)
+        return "made by a newer version of this program, which must be used";
+    if (format != MANIFEST_FORMAT || !time_of(json, "taken_at", &out->taken.taken_ms) || out->taken.taken_ms == 0 ||
+        !time_of(holds, "oldest_at", &out->holds.oldest_ms) || out->holds.jobs < 0 || out->holds.tried < 0 ||
+        out->holds.scheduled < 0)
+        return "is no backup's manifest";
     cJSON_ArrayForEach(file, json_get(json, "files"))
     {
         struct backup_file found;
