@@ -200,13 +200,15 @@ static void watch(struct view *view, int64_t every_ms)
 
 static int watch_on_terminal(struct view *view, int64_t every_ms)
 {
+    static const int ends[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
     struct termios raw;
     struct sigaction action = {.sa_handler = on_signal};
     tcgetattr(STDIN_FILENO, &view->before);
     raw = view->before;
     raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    raw.c_cc[VSUSP] = _POSIX_VDISABLE; /* the shell would find the terminal so */
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        sigaction(ends[i], &action, NULL);
     tcsetattr(STDIN_FILENO, TCSANOW, &raw);
     fputs(SCREEN_BEGIN, view->ctl->out);
     watch(view, every_ms);
