@@ -123,6 +123,16 @@ START_TEST(without_pools_a_key_reaches_none)
 }
 END_TEST
 
+START_TEST(a_follower_is_said_to_hear_of_all_pools)
+{
+    char public[KEY_TEXT_BYTES + 1];
+    make_key(secret, public);
+    RUN("authorize", W("metrics"), public, W("follower"), W("--dir"), dir);
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    assert_says(said.out, "metrics is let in as follower, pools *, once");
+}
+END_TEST
+
 START_TEST(names_and_keys_are_let_in_once)
 {
     char public[KEY_TEXT_BYTES + 1], other[KEY_TEXT_BYTES + 1], path[128];
@@ -181,6 +191,7 @@ int main(void)
     tcase_add_test(tests, a_public_key_never_looks_like_an_option);
     tcase_add_test(tests, what_authorize_writes_the_broker_reads);
     tcase_add_test(tests, without_pools_a_key_reaches_none);
+    tcase_add_test(tests, a_follower_is_said_to_hear_of_all_pools);
     tcase_add_test(tests, names_and_keys_are_let_in_once);
     tcase_add_test(tests, wrong_words_write_nothing);
     tcase_add_test(tests, revoke_takes_the_file_away);

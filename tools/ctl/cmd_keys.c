@@ -162,6 +162,8 @@ int command_authorize(const struct ctl *ctl, const struct args *args)
     if (!write_new(path, line, 0644))
         return file_failed(ctl, path);
     sync_folder(dir);
+    if (strcmp(words[2], key_role_name(KEY_FOLLOWER)) == 0)
+        pools = "*"; /* with or without a list, it hears of all */
     const char *const pairs[][2] = {
         {"name", words[0]}, {"public_key", words[1]}, {"role", words[2]}, {"pools", pools}};
     if (ctl->json)
