@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "broker/edge/tokens.h"
 #include "tests/support/suite.h"
 #include "tests/unit/ctl_run.h"
 
@@ -88,6 +89,15 @@ START_TEST(a_name_is_used_once)
     ck_assert_str_eq(read_file(), "bob viewer * 00\nalice viewer * 00\n");
     RUN("token", W("add"), W("ali"), W("admin"), W("--file"), path);
     ck_assert_int_eq(said.code, EXIT_DONE);
+}
+END_TEST
+
+START_TEST(a_name_is_used_once_however_its_line_begins)
+{
+    write_file("bob viewer * 00\n \talice viewer * 00\n");
+    RUN("token", W("add"), W("alice"), W("admin"), W("--file"), path);
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "exists");
 }
 END_TEST
 
@@ -251,6 +261,7 @@ int main(void)
     tcase_add_test(tc, a_new_token_file_is_for_its_owner_only);
     tcase_add_test(tc, tokens_differ);
     tcase_add_test(tc, a_name_is_used_once);
+    tcase_add_test(tc, a_name_is_used_once_however_its_line_begins);
     tcase_add_test(tc, a_last_line_without_an_end_is_not_grown);
     tcase_add_test(tc, wrong_names_roles_and_pools_are_refused);
     tcase_add_test(tc, a_token_in_json);

@@ -191,7 +191,7 @@ static bool scan_tokens(int fd, const char *name, bool *found, bool *needs_newli
     }
     size_t name_bytes = strlen(name);
     for (const char *line = text; line != NULL && *line != '\0'; line = strchr(line, '\n')) {
-        line += strspn(line, "\n");
+        line += strspn(line, " \t\n");
         size_t word = strcspn(line, " \t\n");
         *found = *found || (word == name_bytes && memcmp(line, name, word) == 0);
         if (line[0] == '\0')
