@@ -101,6 +101,24 @@ START_TEST(a_name_is_used_once_however_its_line_begins)
 }
 END_TEST
 
+START_TEST(a_list_of_pools_is_no_longer_than_what_the_broker_reads)
+{
+    static char pools[TOKEN_POOLS_BYTES_MAX + 3];
+    struct tokens *tokens = NULL;
+    struct tokens_problem problem;
+    bool made = false;
+    for (size_t i = 0; i < TOKEN_POOLS_BYTES_MAX + 1; i++)
+        pools[i] = i % 2 == 0 ? 'a' : ',';
+    RUN("token", W("add"), W("alice"), W("viewer"), pools, W("--file"), path);
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    pools[TOKEN_POOLS_BYTES_MAX - 1] = '\0';
+    RUN("token", W("add"), W("alice"), W("viewer"), pools, W("--file"), path);
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_msg(tokens_open(&tokens, path, &made, &problem) == ERR_NONE, "%s", problem.text);
+    tokens_free(&tokens);
+}
+END_TEST
+
 START_TEST(a_last_line_without_an_end_is_not_grown)
 {
     write_file("# tokens\n\nbob viewer * 00");
@@ -262,6 +280,7 @@ int main(void)
     tcase_add_test(tc, tokens_differ);
     tcase_add_test(tc, a_name_is_used_once);
     tcase_add_test(tc, a_name_is_used_once_however_its_line_begins);
+    tcase_add_test(tc, a_list_of_pools_is_no_longer_than_what_the_broker_reads);
     tcase_add_test(tc, a_last_line_without_an_end_is_not_grown);
     tcase_add_test(tc, wrong_names_roles_and_pools_are_refused);
     tcase_add_test(tc, a_token_in_json);

@@ -138,6 +138,7 @@ int command_check_config(const struct ctl *ctl, const struct args *args)
 #define TOKEN_HASH_BYTES     32 /* PROTOCOL, Admin API: BLAKE2b-256 */
 #define TOKEN_TEXT_MAX       64
 #define TOKEN_FILE_BYTES_MAX (1024 * 1024)
+#define POOLS_BYTES_MAX      8192 /* the broker's bound of a list */
 
 static bool role_is_valid(const char *role)
 {
@@ -150,6 +151,8 @@ static bool pools_are_valid(const char *pools)
 {
     if (strcmp(pools, "*") == 0)
         return true;
+    if (strlen(pools) > POOLS_BYTES_MAX)
+        return false;
     for (;;) {
         char name[NAME_MAX_BYTES + 1];
         size_t bytes = strcspn(pools, ",");
@@ -263,7 +266,8 @@ int command_token_add(const struct ctl *ctl, const struct args *args)
     if (!role_is_valid(line.role))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "a role is producer, viewer, operator or admin");
     if (!pools_are_valid(line.pools))
-        return ctl_fail(ctl, EXIT_USAGE, "usage", "pools are * or names with commas between");
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "pools are * or names with commas between, %d bytes at most",
+                        POOLS_BYTES_MAX);
     if (sodium_init() < 0)
         return ctl_fail(ctl, EXIT_REFUSED, "random", "no source of randomness");
     token_make(token, hash);
