@@ -48,6 +48,14 @@ START_TEST(control_bytes_never_reach_the_terminal)
 }
 END_TEST
 
+START_TEST(a_number_with_a_fraction_is_no_power_of_ten)
+{
+    char *out = tree_of("{\"a\":337.5,\"b\":999.7,\"c\":1012.5,\"d\":-1234.6,\"e\":123456.7,\"f\":0.15}", &wide);
+    ck_assert_str_eq(out, "a  338\nb  1000\nc  1013\nd  -1235\ne  123,457\nf  0.15\n");
+    free(out);
+}
+END_TEST
+
 START_TEST(text_is_cut_between_characters)
 {
     char out[6];
@@ -231,6 +239,7 @@ int main(void)
     Suite *suite = suite_create("ctl_view");
     TCase *tc = tcase_create("views");
     tcase_add_test(tc, control_bytes_never_reach_the_terminal);
+    tcase_add_test(tc, a_number_with_a_fraction_is_no_power_of_ten);
     tcase_add_test(tc, text_is_cut_between_characters);
     tcase_add_test(tc, width_counts_characters_not_bytes);
     tcase_add_test(tc, counts_have_thousands_separators);

@@ -68,6 +68,8 @@ static void format_span(const char *key, double ms, char *out, size_t room)
 
 static void format_number(const char *key, double value, char *out, size_t room)
 {
+    if (fabs(value) >= 999.5 && fabs(value) < 9e15) /* what is left of three digits would be a power of ten */
+        value = round(value);
     bool whole = value == floor(value) && fabs(value) < 9e15;
     if (whole && (ends_with(key, "_ms") || ends_with(key, "_ms_ago")))
         format_span(key, value, out, room);
