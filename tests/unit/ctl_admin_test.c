@@ -584,6 +584,24 @@ START_TEST(following_begins_with_what_happens_from_now_on_and_survives_a_cut)
 }
 END_TEST
 
+START_TEST(following_survives_a_broker_that_is_away_behind_a_proxy)
+{
+    static const struct reply script[] = {{200, "retry: 10\n\nevent: job.sent\ndata: {\"seq\":7}\n\n"},
+                                          {502, "<html>Bad Gateway</html>"},
+                                          {200, "event: job.sent\ndata: {\"seq\":8}\n\n"}};
+    SERVER_START(script);
+    RUN_ADMIN("events", W("--follow"), W("--json"), W("--after"), W("6"), W("--limit"), W("2"));
+    ck_assert_int_eq(said.code, EXIT_DONE);
+    ck_assert_str_eq(said.out, "{\"seq\":7}\n{\"seq\":8}\n");
+    server_stop();
+    static const struct reply never[] = {{502, "<html>Bad Gateway</html>"}};
+    SERVER_START(never);
+    RUN_ADMIN("events", W("--follow"), W("--after"), W("6"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    server_stop();
+}
+END_TEST
+
 START_TEST(following_ends_with_the_limit_and_with_a_refusal)
 {
     static const struct reply script[] = {{200, "data: {\"seq\":7}\n\ndata: {\"seq\":8}\n\ndata: {\"seq\":9}\n\n"},
@@ -646,6 +664,7 @@ int main(void)
     tcase_add_test(changes, empty_pages_of_events_end_with_the_log);
     tcase_add_test(changes, events_in_json_are_one_document);
     tcase_add_test(changes, following_begins_with_what_happens_from_now_on_and_survives_a_cut);
+    tcase_add_test(changes, following_survives_a_broker_that_is_away_behind_a_proxy);
     tcase_add_test(changes, following_ends_with_the_limit_and_with_a_refusal);
     suite_add_tcase(suite, changes);
     return suite_run(suite);

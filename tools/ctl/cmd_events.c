@@ -216,6 +216,12 @@ static char *stream_path(const struct reader *reader)
     return NULL;
 }
 
+/* Too many streams, or a proxy whose broker is away. */
+static bool may_pass(int status)
+{
+    return status == 429 || (status >= 502 && status <= 504);
+}
+
 /* One connection. Returns an exit code; EXIT_DONE: go on, unless it is over. */
 static int follow_once(struct reader *reader)
 {
@@ -227,7 +233,7 @@ static int follow_once(struct reader *reader)
     free(path);
     int code = reader->code;
     if (end == HTTP_ANSWERED && answer.status > 299) {
-        code = answer.status == 429 && reader->began ? EXIT_DONE : http_refused(reader->ctl, &answer);
+        code = reader->began && may_pass(answer.status) ? EXIT_DONE : http_refused(reader->ctl, &answer);
     } else if (end != HTTP_ANSWERED && !reader->began) {
         code = ctl_fail(reader->ctl, EXIT_UNREACHABLE, "unreachable", "%s", answer.problem);
     }
