@@ -602,6 +602,24 @@ START_TEST(following_survives_a_broker_that_is_away_behind_a_proxy)
 }
 END_TEST
 
+START_TEST(following_ends_where_nothing_can_be_written)
+{
+    static const struct reply script[] = {{200, "retry: 10\n\nevent: job.sent\ndata: {\"seq\":7}\n\n"}};
+    char *words[] = {W("linewardctl"), W("events"), W("--follow"), W("--after"), W("6"), W("--admin"), server.admin, NULL};
+    char *text = NULL;
+    size_t bytes = 0;
+    SERVER_START(script);
+    FILE *full = fopen("/dev/full", "we"), *err = open_memstream(&text, &bytes);
+    ck_assert_int_eq(ctl_run(7, words, full, err), EXIT_REFUSED);
+    fclose(full);
+    fclose(err);
+    assert_says(text, "linewardctl: output: ");
+    ck_assert_uint_eq(server.seen_count, 1);
+    free(text);
+    server_stop();
+}
+END_TEST
+
 START_TEST(following_ends_with_the_limit_and_with_a_refusal)
 {
     static const struct reply script[] = {{200, "data: {\"seq\":7}\n\ndata: {\"seq\":8}\n\ndata: {\"seq\":9}\n\n"},
@@ -665,6 +683,7 @@ int main(void)
     tcase_add_test(changes, events_in_json_are_one_document);
     tcase_add_test(changes, following_begins_with_what_happens_from_now_on_and_survives_a_cut);
     tcase_add_test(changes, following_survives_a_broker_that_is_away_behind_a_proxy);
+    tcase_add_test(changes, following_ends_where_nothing_can_be_written);
     tcase_add_test(changes, following_ends_with_the_limit_and_with_a_refusal);
     suite_add_tcase(suite, changes);
     return suite_run(suite);

@@ -179,7 +179,7 @@ static void take_data(struct reader *reader, const char *text)
         json_int(event, "seq", &reader->after);
         reader->code = show_event(reader, event);
         reader->left--;
-        fflush(reader->ctl->out);
+        reader->is_over = fflush(reader->ctl->out) != 0; /* what cannot be written is not read away */
     }
     cJSON_Delete(event);
 }
