@@ -8,6 +8,9 @@
 /* Nobody but root may look into this process's memory, and no core is written of it: it holds keys, numbers and
  * messages. A child begins without, as exec() has it. */
 void process_keep_secrets(void);
+/* A standard file that was closed when the program began is empty from now on, and cannot be written: else the next file
+ * that is opened would be it, and what is said on it would be written there. */
+void process_hold_standard(void);
 /* A connection, and a segment of the store, is a descriptor each: takes as many as the system allows. */
 void process_take_files(void);
 /* How many there may be. */

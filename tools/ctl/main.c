@@ -20,6 +20,7 @@ static void hide_token(void)
 
 int main(int argc, char **argv)
 {
+    process_hold_standard();
     process_keep_secrets();
     hide_token();
     return ctl_run(argc, argv, stdout, stderr);
