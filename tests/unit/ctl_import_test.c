@@ -601,6 +601,26 @@ START_TEST(an_export_in_json_says_what_it_lacks_too)
 }
 END_TEST
 
+START_TEST(an_export_in_json_that_cannot_be_whole_says_so)
+{
+    enum { ROWS = 1000000 };
+    static const char head[] = "{\"conversations\":[{}", tail[] = "],\"next\":\"7\"}";
+    char *page = malloc(sizeof head + 3 * (size_t)ROWS + sizeof tail);
+    ck_assert_ptr_nonnull(page);
+    char *at = stpcpy(page, head);
+    for (int i = 1; i < ROWS; i++)
+        at = stpcpy(at, ",{}");
+    stpcpy(at, tail);
+    const struct reply script[] = {{200, page}};
+    SERVER_START(script);
+    RUN_ADMIN("conversations", W("export"), W("--json"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    ck_assert_ptr_nonnull(strstr(said.out, "],\"next\":\"7\"}"));
+    server_stop();
+    free(page);
+}
+END_TEST
+
 START_TEST(an_export_of_an_answer_that_is_none_is_refused)
 {
     static const struct reply empty[] = {{200, "{}"}};
@@ -699,6 +719,7 @@ int main(void)
     tcase_add_test(tcase, an_export_is_what_import_takes);
     tcase_add_test(tcase, an_export_that_lacks_what_is_damaged_says_so);
     tcase_add_test(tcase, an_export_in_json_says_what_it_lacks_too);
+    tcase_add_test(tcase, an_export_in_json_that_cannot_be_whole_says_so);
     tcase_add_test(tcase, an_export_of_an_answer_that_is_none_is_refused);
     tcase_add_test(tcase, an_import_of_a_file_takes_nothing_that_is_of_the_provider);
     tcase_add_test(tcase, one_conversation_is_shown);

@@ -290,13 +290,24 @@ static void print_list_json(const struct ctl *ctl, const struct list *list)
     ctl_print_json(ctl, &out);
 }
 
-static void print_list(const struct ctl *ctl, const struct list *list)
+/* Only some commands take --after. */
+static bool may_go_on(const struct args *args)
+{
+    const struct option_spec *spec = args->command->options;
+    while (spec->name != NULL && strcmp(spec->name, "after") != 0)
+        spec++;
+    return spec->name != NULL;
+}
+
+static void print_list(const struct ctl *ctl, const struct list *list, bool goes_on)
 {
     if (list->rows->child == NULL)
         fprintf(ctl->out, "no %s\n", list->name);
     else
         view_table(ctl->out, &ctl->view, columns_for(list->name), list->rows, 0);
-    if (list->next != NULL) {
+    if (list->next != NULL && !goes_on) {
+        fprintf(ctl->out, "(there are more: at most %d are shown)\n", ROWS_MAX);
+    } else if (list->next != NULL) {
         char next[CELL_BYTES_MAX];
         text_clean(list->next, next, sizeof next);
         fprintf(ctl->out, "(there are more: --limit, or --after %s)\n", next);
@@ -310,13 +321,15 @@ static void print_list(const struct ctl *ctl, const struct list *list)
 static int list_up_to(const struct ctl *ctl, const struct args *args, int64_t limit)
 {
     struct list list = {0};
+    bool goes_on = may_go_on(args);
     int code = read_list(ctl, args, limit, &list);
+    bool lacks = list.unread > 0 || (list.next != NULL && !goes_on);
     if (code == EXIT_DONE && ctl->json)
         print_list_json(ctl, &list);
     else if (code == EXIT_DONE)
-        print_list(ctl, &list);
+        print_list(ctl, &list, goes_on);
     list_free(&list);
-    return code == EXIT_DONE && list.unread > 0 ? EXIT_REFUSED : code;
+    return code == EXIT_DONE && lacks ? EXIT_REFUSED : code;
 }
 
 int command_list(const struct ctl *ctl, const struct args *args)
