@@ -605,7 +605,8 @@ END_TEST
 START_TEST(following_ends_where_nothing_can_be_written)
 {
     static const struct reply script[] = {{200, "retry: 10\n\nevent: job.sent\ndata: {\"seq\":7}\n\n"}};
-    char *words[] = {W("linewardctl"), W("events"), W("--follow"), W("--after"), W("6"), W("--admin"), server.admin, NULL};
+    char *words[] = {W("linewardctl"), W("events"), W("--follow"), W("--after"), W("6"),
+                     W("--admin"),     server.admin, NULL};
     char *text = NULL;
     size_t bytes = 0;
     SERVER_START(script);

@@ -162,8 +162,8 @@ END_TEST
 START_TEST(a_drain_that_sends_nothing_tells_what_it_has_done)
 {
     static const struct reply script[] = {
-        {200, "{\"line\":\"+1202\",\"reason\":\"line_critical\",\"drain\":{\"mode\":\"fail\",\"state\":\"running\",\"sent\":0,"
-              "\"failed\":0,\"jobs\":1200,\"conversations\":0,\"total\":3000,\"left\":1800}}"},
+        {200, "{\"line\":\"+1202\",\"reason\":\"line_critical\",\"drain\":{\"mode\":\"fail\",\"state\":\"running\","
+              "\"sent\":0,\"failed\":0,\"jobs\":1200,\"conversations\":0,\"total\":3000,\"left\":1800}}"},
         {200, "{\"line\":\"+1202\",\"drain\":{\"mode\":\"fail\",\"state\":\"done\",\"sent\":0,\"failed\":0,"
               "\"jobs\":3000,\"conversations\":0,\"total\":3000,\"left\":0}}"},
         {200, "{\"line\":\"+1202\",\"drain\":{\"mode\":\"replace\",\"state\":\"done\",\"sent\":0,\"failed\":0,"

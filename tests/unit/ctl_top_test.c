@@ -133,7 +133,8 @@ static void no_line_is_wider_than(int width)
 
 START_TEST(no_line_is_wider_than_a_narrow_terminal_in_colours_either)
 {
-    look(0, "0", LINE("+12025550101", "open", "9", "0", "90", "5") "," LINE("+12025550102", "closed", "0", "5", "0", "9"));
+    look(0, "0",
+         LINE("+12025550101", "open", "9", "0", "90", "5") "," LINE("+12025550102", "closed", "0", "5", "0", "9"));
     for (int width = 10; width <= 100; width += 10) {
         size_t bytes = 0;
         struct screen screen = {.width = width, .colour = true};

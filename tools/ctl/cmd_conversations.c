@@ -109,7 +109,8 @@ static int print_rows(const struct ctl *ctl, const cJSON *rows)
         if (!names_recipients(row))
             return ctl_fail(ctl, EXIT_REFUSED, "malformed", "%s: a conversation without recipients", ctl->admin);
         if (is_masked(row))
-            return ctl_fail(ctl, EXIT_REFUSED, "forbidden", "this token sees no whole numbers: an operator's is needed");
+            return ctl_fail(ctl, EXIT_REFUSED, "forbidden",
+                            "this token sees no whole numbers: an operator's is needed");
         for (const char *const *column = import_csv_columns; *column != NULL; column++)
             put_value(ctl->out, row, *column);
         fputc('\n', ctl->out);

@@ -79,7 +79,7 @@ static int requeue_slice(const struct ctl *ctl, const struct args *args, const s
     int code = http_ask(ctl, "POST", path, body, &answer);
     free(path);
     if (code == EXIT_DONE && !add(sum, answer.json))
-        code = ctl_fail(ctl, EXIT_REFUSED, "malformed", "%s: the answer does not say how many were requeued", ctl->admin);
+        code = ctl_fail(ctl, EXIT_REFUSED, "malformed", "%s: the answer does not say how many came back", ctl->admin);
     http_answer_free(&answer);
     return code;
 }
@@ -131,7 +131,8 @@ int command_requeue(const struct ctl *ctl, const struct args *args)
     if (all == (args->count > 0))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "requeue takes the names of dead letters, or --all");
     if (chooses != NULL)
-        return ctl_fail(ctl, EXIT_USAGE, "usage", "--%s chooses among all: it goes with --all, not with names", chooses);
+        return ctl_fail(ctl, EXIT_USAGE, "usage", "--%s chooses among all: it goes with --all, not with names",
+                        chooses);
     write_body(&body, args);
     int worst = all ? requeue_all(ctl, args, &body) : EXIT_DONE;
     for (int i = 0; i < args->count && worst != EXIT_UNREACHABLE; i++) {

@@ -99,7 +99,8 @@ static void print_done(FILE *out, const cJSON *drain)
     else if (mode != NULL && strcmp(mode, "ramp") != 0)
         fprintf(out, "%s conversations gone", spell(count_of(drain, "conversations"), first));
     else
-        fprintf(out, "%s sent, %s failed", spell(count_of(drain, "sent"), first), spell(count_of(drain, "failed"), second));
+        fprintf(out, "%s sent, %s failed", spell(count_of(drain, "sent"), first),
+                spell(count_of(drain, "failed"), second));
 }
 
 /* What became of its total: whatever is not left. Newcomers may make that less than nothing. */

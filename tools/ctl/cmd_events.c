@@ -114,7 +114,8 @@ static int read_page(struct reader *reader, int *count)
     const cJSON *events = value_at(answer.json, "events");
     const cJSON *event = NULL;
     if (!cJSON_IsArray(events))
-        code = ctl_fail(reader->ctl, EXIT_REFUSED, "malformed", "%s: the answer has no list `events`", reader->ctl->admin);
+        code = ctl_fail(reader->ctl, EXIT_REFUSED, "malformed", "%s: the answer has no list `events`",
+                        reader->ctl->admin);
     *count = cJSON_GetArraySize(events);
     cJSON_ArrayForEach(event, events)
     {
