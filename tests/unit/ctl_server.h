@@ -79,7 +79,7 @@ static enum MHD_Result server_answer(void *self, struct MHD_Connection *connecti
     if (reply->status == 0)
         return MHD_NO;
     while (reply->status == 1)
-        sleep(1);
+        pause();
     struct MHD_Response *response =
         MHD_create_response_from_buffer(strlen(reply->body), (void *)(uintptr_t)reply->body, MHD_RESPMEM_MUST_COPY);
     if (server_retry_after != NULL)
