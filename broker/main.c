@@ -138,6 +138,7 @@ static int fail(const char *problem)
 int main(int argc, char **argv)
 {
     static char feed[] = "--feed", outcomes[] = "--outcomes";
+    process_hold_standard();
     if (argc < 1)
         return usage("--config FILE is needed", "");
     struct arguments arguments = {0};

@@ -114,6 +114,7 @@ int main(int argc, char **argv)
     struct arguments arguments = {0};
     struct conf *conf = NULL;
     struct conf_problem problem = {""};
+    process_hold_standard();
     int code = arguments_read(&arguments, argc, argv);
     if (code >= 0)
         return code;

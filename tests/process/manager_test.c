@@ -95,8 +95,31 @@ START_TEST(a_start_that_fails_is_never_told_ready)
 }
 END_TEST
 
+static void write_nowhere(const struct program *program)
+{
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++) {
+        char name[64], path[PROGRAM_PATH_MAX] = "";
+        snprintf(name, sizeof name, "/proc/%d/fd/%d", program->pid, file);
+        MUST(readlink(name, path, sizeof path - 1) > 0, "%s is closed: the next file will be it", name);
+        MUST(strcmp(path, "/dev/null") == 0, "%s: what it logs is written into %s", name, path);
+    }
+}
+
+/* A supervisor may give none. The next files that a program opens would take their places, the store's among them. */
+START_TEST(without_standard_files_nothing_is_logged_into_others)
+{
+    rig_open(&rig, NULL);
+    rig.broker.mute = rig.worker[0].mute = true;
+    rig_start(&rig, 1);
+    write_nowhere(&rig.broker);
+    write_nowhere(&rig.worker[0]);
+    rig_close(&rig);
+}
+END_TEST
+
 int main(void)
 {
     return RUN_TESTS("manager", 60, a_brokers_life_is_told_and_ready_means_bound,
-                     a_workers_life_is_told_with_or_without_a_broker, a_start_that_fails_is_never_told_ready);
+                     a_workers_life_is_told_with_or_without_a_broker, a_start_that_fails_is_never_told_ready,
+                     without_standard_files_nothing_is_logged_into_others);
 }

@@ -108,6 +108,8 @@ static _Noreturn void become(const struct program *program, char *const *argv)
         _exit(126);
     if (program->network != 0 && setns(program->network, CLONE_NEWNET) != 0)
         _exit(126);
+    for (int file = STDIN_FILENO; program->mute && file <= STDERR_FILENO; file++)
+        close(file);
     execv(argv[0], argv);
     dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
     _exit(127);

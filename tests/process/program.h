@@ -24,6 +24,7 @@ struct program {
     bool dumped;             /* it left a core when it ended */
     unsigned long files_max; /* descriptors that it may have; 0: as many as we */
     int network;             /* of a namespace that it lives in (net.h); 0: ours */
+    bool mute;               /* it begins with its standard files closed: it has no log */
 };
 
 /* Fails the test with this sentence and the end of every log. */

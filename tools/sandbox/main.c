@@ -94,6 +94,7 @@ int main(int argc, char **argv)
     struct sandbox_options options;
     char problem[512];
     int status = EXIT_GOOD;
+    process_hold_standard();
     process_keep_secrets();
     switch (sandbox_options_read(&options, argc, argv, problem, sizeof problem)) {
     case OPTIONS_GOOD:
