@@ -109,6 +109,14 @@ static const char *why_not(enum code code)
     }
 }
 
+static void log_move(const struct exchange *x, uint64_t line)
+{
+    char text[LINE_TEXT_MAX], masked[HANDLE_MAX_BYTES + 1];
+    line_text(line, text);
+    handle_mask(text, masked);
+    log_event(LOG_INFO, "conversation_moved", "by=%s pool=%s line=%s", x->grant.name, x->parts[0], masked);
+}
+
 static enum admin_step begin_move(struct admin_turn *turn, struct exchange *x)
 {
     uint64_t line = 0;
@@ -123,9 +131,7 @@ static enum admin_step begin_move(struct admin_turn *turn, struct exchange *x)
     } else {
         uint64_t key = recipients_conversation(turn->options->hash, x->parts[0],
                                                (struct span){recipients, strlen(recipients)});
-        char masked[HANDLE_MAX_BYTES + 1];
-        handle_mask(text, masked);
-        log_event(LOG_INFO, "conversation_moved", "by=%s pool=%s line=%s", x->grant.name, x->parts[0], masked);
+        x->cursor = line; /* until it is answered */
         core_move(turn->core, x->token, key, line, turn->now, turn->out);
         x->phase = 1;
     }
@@ -140,6 +146,8 @@ enum admin_step call_move(struct admin_turn *turn, struct exchange *x)
         return begin_move(turn, x);
     if (x->effect.code != CODE_NONE)
         return answer_error(x, x->effect.code, why_not(x->effect.code), NULL);
+    if (!x->has_lookup)
+        log_move(x, x->cursor);
     return call_conversation(turn, x);
 }
 

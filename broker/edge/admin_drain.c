@@ -29,11 +29,12 @@ static enum code find_line(struct admin_turn *turn, struct exchange *x, uint64_t
     return code == CODE_NONE && !core_line_find(turn->core, *number, index) ? CODE_UNKNOWN_LINE : code;
 }
 
-static void log_drain(const struct exchange *x, const char *what, const char *mode)
+static void log_drain(const struct exchange *x, enum drain mode)
 {
     char masked[HANDLE_MAX_BYTES + 1];
     handle_mask(x->parts[0], masked);
-    log_event(LOG_INFO, what, "by=%s line=%s mode=%s", x->grant.name, masked, mode);
+    log_event(LOG_INFO, mode != DRAIN_NONE ? "drain_begun" : "drain_cancelled", "by=%s line=%s mode=%s", x->grant.name,
+              masked, drain_name(mode));
 }
 
 /* What only a drain at a pace has. False: answered. */
@@ -190,6 +191,7 @@ static enum admin_step answer_drain(struct admin_turn *turn, struct exchange *x)
         return answer_error(x, CODE_NOT_FOUND, "no drain is under way on this line", NULL);
     if (x->effect.code != CODE_NONE)
         return answer_error(x, x->effect.code, NULL, x->effect.field);
+    log_drain(x, (enum drain)x->phase);
     if (find_line(turn, x, &number, &index) != CODE_NONE || !core_line_view(turn->core, index, turn->now, &view))
         return answer_error(x, CODE_UNKNOWN_LINE, NULL, NULL);
     json_open(&x->answer.text, '{');
@@ -217,7 +219,7 @@ static enum admin_step begin(struct admin_turn *turn, struct exchange *x)
     if (!ok)
         return STEP_DONE;
     if (!dry) {
-        log_drain(x, "drain_begun", drain_name(drain.mode));
+        x->phase = (int)drain.mode; /* until it is answered */
         core_drain(turn->core, &drain, turn->now, turn->out);
         return STEP_WAIT;
     }
@@ -247,7 +249,6 @@ enum admin_step call_drain_stop(struct admin_turn *turn, struct exchange *x)
     enum code code = find_line(turn, x, &stop.line, &index);
     if (code != CODE_NONE)
         return answer_error(x, code, NULL, NULL);
-    log_drain(x, "drain_cancelled", "none");
     core_drain(turn->core, &stop, turn->now, turn->out);
     return STEP_WAIT;
 }

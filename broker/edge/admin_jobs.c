@@ -169,11 +169,17 @@ static bool read_word(struct exchange *x, const cJSON *body, bool *was_sent, con
     return body_reason(x, body, reason);
 }
 
+static void log_settled(const struct exchange *x, uint64_t number, bool was_sent)
+{
+    char text[JOB_NUMBER_TEXT_MAX];
+    job_number_format(number, text);
+    log_event(LOG_INFO, "settled", "by=%s job=%s outcome=%s", x->grant.name, text, was_sent ? "sent" : "unsent");
+}
+
 static enum admin_step begin_settle(struct admin_turn *turn, struct exchange *x, uint64_t number)
 {
     bool was_sent;
     const char *reason;
-    char text[JOB_NUMBER_TEXT_MAX];
     cJSON *body = exchange_body(x);
     if (body == NULL)
         return STEP_DONE;
@@ -182,8 +188,8 @@ static enum admin_step begin_settle(struct admin_turn *turn, struct exchange *x,
     bool ok = read_word(x, body, &was_sent, &reason);
     if (ok) {
         write_word(word, x, reason);
-        job_number_format(number, text);
-        log_event(LOG_INFO, "settled", "by=%s job=%s outcome=%s", x->grant.name, text, was_sent ? "sent" : "unsent");
+        x->phase = was_sent; /* both until it is answered */
+        x->cursor = number;
         core_settle(turn->core, x->token, number, was_sent, (struct span){word->text, word->bytes}, turn->now, turn->out);
     }
     cJSON_Delete(body);
@@ -198,6 +204,8 @@ enum admin_step call_settle(struct admin_turn *turn, struct exchange *x)
     if (x->has_effect && x->effect.code == CODE_NOT_ALLOWED)
         return answer_error(x, CODE_NOT_ALLOWED, "the job's outcome is not unknown: there is nothing to settle", NULL);
     if (x->has_effect) {
+        if (x->effect.code == CODE_NONE)
+            log_settled(x, x->cursor, x->phase != 0);
         json_out_clear(&x->answer.text);
         return exchange_ask_job(turn, x, x->effect.code == CODE_NONE ? LOOKUP_VIEW : LOOKUP_CANCEL);
     }

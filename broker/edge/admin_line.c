@@ -59,8 +59,8 @@ static bool read_word(struct exchange *x, const cJSON *body, struct core_word *w
     return body_reason(x, body, &word->reason);
 }
 
-/* {"line":…,"reputation":{…}}, as in the line's view */
-static enum admin_step answer_word(struct admin_turn *turn, struct exchange *x)
+/* {"line":…,"reputation":{…}}, as in the line's view. `what` happened, for the log. */
+static enum admin_step answer_word(struct admin_turn *turn, struct exchange *x, const char *what)
 {
     uint64_t number;
     size_t index;
@@ -71,6 +71,7 @@ static enum admin_step answer_word(struct admin_turn *turn, struct exchange *x)
         return answer_error(x, CODE_NOT_FOUND, "no operator's reputation is in force on this line", NULL);
     if (x->effect.code != CODE_NONE)
         return answer_error(x, x->effect.code, NULL, x->effect.field);
+    log_line(x, what);
     if (exchange_line(turn, x, x->parts[0], &number) != CODE_NONE || !core_line_find(turn->core, number, &index) ||
         !core_line_view(turn->core, index, turn->now, &view))
         return answer_error(x, CODE_UNKNOWN_LINE, NULL, NULL);
@@ -86,7 +87,7 @@ enum admin_step call_reputation(struct admin_turn *turn, struct exchange *x)
 {
     struct core_word word = {.token = x->token, .by = x->grant.name, .may_better = x->grant.role == ROLE_ADMIN};
     if (x->has_effect)
-        return answer_word(turn, x);
+        return answer_word(turn, x, "reputation_set");
     enum code code = exchange_line(turn, x, x->parts[0], &word.line);
     if (code != CODE_NONE)
         return answer_error(x, code, NULL, NULL);
@@ -95,10 +96,8 @@ enum admin_step call_reputation(struct admin_turn *turn, struct exchange *x)
         return STEP_DONE;
     body_hide_reason(turn, body);
     bool ok = read_word(x, body, &word);
-    if (ok) {
-        log_line(x, "reputation_set");
+    if (ok)
         core_reputation(turn->core, &word, turn->now, turn->out);
-    }
     cJSON_Delete(body);
     return ok ? STEP_WAIT : STEP_DONE;
 }
@@ -107,11 +106,10 @@ enum admin_step call_reputation_end(struct admin_turn *turn, struct exchange *x)
 {
     uint64_t line;
     if (x->has_effect)
-        return answer_word(turn, x);
+        return answer_word(turn, x, "reputation_ended");
     enum code code = exchange_line(turn, x, x->parts[0], &line);
     if (code != CODE_NONE)
         return answer_error(x, code, NULL, NULL);
-    log_line(x, "reputation_ended");
     core_reputation_end(turn->core, x->token, line, turn->now, turn->out);
     return STEP_WAIT;
 }

@@ -279,6 +279,82 @@ START_TEST(a_conversation_is_moved_on_purpose_or_it_is_said_why_not)
 }
 END_TEST
 
+/* ---- what the log says of all that ---- */
+
+static int stderr_kept, log_ends[2];
+
+static void log_watch(void)
+{
+    stderr_kept = dup(STDERR_FILENO);
+    ck_assert_int_eq(pipe(log_ends), 0);
+    dup2(log_ends[1], STDERR_FILENO);
+}
+
+/* The lines since, which are fewer than a pipe holds. */
+static void log_read(char *out, size_t room)
+{
+    dup2(stderr_kept, STDERR_FILENO);
+    close(log_ends[1]);
+    ssize_t bytes = read(log_ends[0], out, room - 1);
+    out[bytes > 0 ? bytes : 0] = '\0';
+    close(log_ends[0]);
+    close(stderr_kept);
+}
+
+static const char calm[] = "{\"status\":\"HEALTHY\",\"for_ms\":60000}";
+static const char storm[] = "{\"status\":\"CRITICAL\",\"for_ms\":60000}";
+static const char eu_line[] = "{\"line\":\"+12025550101\"}";
+
+START_TEST(what_is_refused_is_not_logged_as_done)
+{
+    char log[4096];
+    worker_ready(64);
+    enqueue("eu", "a", 1, "");
+    uint64_t lease = lease_one();
+    log_watch();
+    expect_code("POST", "/v1/lines/+12025550102/reputation", "operator-token", calm, 403, "forbidden");
+    expect_code("DELETE", "/v1/lines/+12025550101/reputation", "operator-token", NULL, 404, "not_found");
+    expect_code("DELETE", "/v1/lines/+12025550101/drain", "operator-token", NULL, 404, "not_found");
+    expect_code("PUT", "/v1/conversations/eu/+14155550001/line", "operator-token", eu_line, 429, "busy");
+    expect_code("POST", "/v1/jobs/eu%2Fa/settle", "operator-token", "{\"outcome\":\"sent\"}", 422, "not_allowed");
+    log_read(log, sizeof log);
+    ck_assert_str_eq(log, "");
+    answer(lease, OUTCOME_RETRY, true, "{}");
+}
+END_TEST
+
+START_TEST(what_is_done_is_logged_once_with_who_and_what)
+{
+    static const char *const said[] = {
+        " event=reputation_set by=ops line=+1202*****01\n", " event=reputation_ended by=ops line=+1202*****01\n",
+        " event=drain_begun by=ops line=+1202*****01 mode=ramp\n",
+        " event=drain_cancelled by=ops line=+1202*****01 mode=none\n",
+        " event=settled by=ops job=j_", " outcome=sent\n", " event=conversation_moved by=ops pool=eu line=+1202*****01\n"};
+    char log[4096];
+    worker_ready(64);
+    enqueue("eu", "a", 1, "");
+    answer(lease_one(), OUTCOME_RETRY, true, "{}");
+    log_watch();
+    rig_expect("POST", "/v1/lines/+12025550101/reputation", "operator-token", storm, 200);
+    rig_expect("DELETE", "/v1/lines/+12025550101/reputation", "operator-token", NULL, 200);
+    rig_expect("POST", "/v1/lines/+12025550101/drain", "operator-token", "{\"mode\":\"ramp\",\"pace_per_min\":5}", 200);
+    rig_expect("DELETE", "/v1/lines/+12025550101/drain", "operator-token", NULL, 200);
+    rig_expect("POST", "/v1/jobs/eu%2Fa/settle", "operator-token", "{\"outcome\":\"sent\"}", 200);
+    rig_expect("PUT", "/v1/conversations/eu/+14155550001/line", "operator-token", eu_line, 200);
+    log_read(log, sizeof log);
+    const char *at = log;
+    unsigned lines = 0;
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        const char *found = strstr(at, said[i]);
+        ck_assert_msg(found != NULL, "no%s in %s", said[i], log);
+        at = found + strlen(said[i]);
+    }
+    for (at = log; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    ck_assert_msg(lines == 6, "%s", log);
+}
+END_TEST
+
 /* ---- dead letters ---- */
 
 static int count_dead(const char *query, const char *token)
@@ -518,6 +594,8 @@ int main(void)
     tcase_add_test(tests, a_drain_is_rehearsed_begun_seen_and_stopped);
     tcase_add_test(tests, a_rehearsed_move_says_which_lines_would_take_how_many);
     tcase_add_test(tests, a_conversation_is_moved_on_purpose_or_it_is_said_why_not);
+    tcase_add_test(tests, what_is_refused_is_not_logged_as_done);
+    tcase_add_test(tests, what_is_done_is_logged_once_with_who_and_what);
     tcase_add_test(tests, dead_letters_are_listed_by_pool_and_code_page_by_page);
     tcase_add_test(tests, a_dead_letter_comes_back_by_name_with_all_it_had);
     tcase_add_test(tests, a_requeued_job_that_is_cancelled_does_not_show_what_it_failed_with_before);
