@@ -100,9 +100,15 @@ static bool begin(struct admin_turn *turn, struct exchange *x)
     return true;
 }
 
+/* A count that was under way already knows nothing of the pauses that began after it: then there is one more. */
 static enum admin_step await_count(struct admin_turn *turn, struct exchange *x, struct page *page)
 {
-    if (turn->now.mono_ms < page->until_mono_ms && pause_count_slice(turn->count, turn->core))
+    bool waits = turn->now.mono_ms < page->until_mono_ms;
+    if (waits && pause_count_slice(turn->count, turn->core))
+        return STEP_MORE;
+    if (!pause_count_ask(turn->count, turn->core, turn->now))
+        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+    if (waits && pause_count_runs(turn->count))
         return STEP_MORE;
     page->counting = pause_count_runs(turn->count);
     page->counted_at_ms = pause_count_at_ms(turn->count);

@@ -147,14 +147,19 @@ START_TEST(a_count_is_made_anew_when_it_is_old_or_the_pauses_are_others)
 }
 END_TEST
 
+static void await_arrival(void)
+{
+    struct pollfd wakes = {.fd = admin_fd(rig.admin), .events = POLLIN};
+    ck_assert_int_eq(poll(&wakes, 1, RIG_WAIT_MS), 1);
+}
+
 START_TEST(a_long_count_is_said_to_be_under_way_and_goes_on_by_itself)
 {
     for (unsigned n = 1; n <= 4500; n++)
         enqueue("eu", n, n % 100, "");
     rig_expect("POST", "/v1/pools/eu/pause", "operator-token", NULL, 200);
     int fd = rig_ask_begin("GET", "/v1/pauses", "viewer-token", NULL);
-    struct pollfd wakes = {.fd = admin_fd(rig.admin), .events = POLLIN};
-    ck_assert_int_eq(poll(&wakes, 1, RIG_WAIT_MS), 1);
+    await_arrival();
     ck_assert(admin_serve(rig.admin, rig.core, rig.now, &rig.effects)); /* one slice is not enough */
     rig.now.mono_ms += 10000;                                           /* and a busy owner takes its time */
     ck_assert(admin_serve(rig.admin, rig.core, rig.now, &rig.effects));
@@ -172,6 +177,30 @@ START_TEST(a_long_count_is_said_to_be_under_way_and_goes_on_by_itself)
     expect_held("pool", 4500, 100, INT64_C(1795428000000));
     rig.now.mono_ms += 10;
     expect_held("pool", 4501, 100, INT64_C(1795428000000));
+}
+END_TEST
+
+START_TEST(a_pause_that_began_while_others_were_counted_is_counted_before_it_is_told)
+{
+    const struct core_pause pause = {.scope = PAUSE_POOL, .target = 0, .name = "", .reason = "", .by = "ops"};
+    int64_t jobs = 0;
+    for (unsigned n = 1; n <= 4500; n++)
+        enqueue("eu", n, n % 100, "");
+    int first = rig_ask_begin("GET", "/v1/pauses", "viewer-token", NULL);
+    await_arrival();
+    ck_assert(admin_serve(rig.admin, rig.core, rig.now, &rig.effects)); /* one slice of it */
+    core_pause(rig.core, &pause, rig.now, &rig.effects);
+    rig_commit();
+    int second = rig_ask_begin("GET", "/v1/pauses", "viewer-token", NULL);
+    await_arrival();
+    struct reply reply = rig_receive(second);
+    const cJSON *told = cJSON_GetArrayItem(json_get(reply.json, "pauses"), 0);
+    ck_assert_msg(json_int(told, "jobs", &jobs) && jobs == 4500, "%s", reply.body);
+    ck_assert(!json_bool(told, "counting", true));
+    reply_free(&reply);
+    reply = rig_receive(first);
+    ck_assert_int_eq(reply.status, 200);
+    reply_free(&reply);
 }
 END_TEST
 
@@ -223,6 +252,7 @@ int main(void)
     tcase_add_test(tests, several_pauses_on_one_thing_hold_the_same_and_the_younger_one_goes_on_alone);
     tcase_add_test(tests, a_count_is_made_anew_when_it_is_old_or_the_pauses_are_others);
     tcase_add_test(tests, a_long_count_is_said_to_be_under_way_and_goes_on_by_itself);
+    tcase_add_test(tests, a_pause_that_began_while_others_were_counted_is_counted_before_it_is_told);
     tcase_add_test(tests, who_is_limited_to_pools_is_not_told_what_others_have_waiting);
     tcase_add_test(tests, pages_of_pauses_have_each_once);
     suite_add_tcase(suite, tests);
