@@ -28,7 +28,9 @@ void exchange_fill_job(struct admin_turn *turn, const struct job_view *view, boo
         memcpy(job->pool, conf->pools[view->pool].name, sizeof job->pool);
     if (with_line && view->line != 0 && core_line_find(turn->core, view->line, &index))
         job->has_line = core_line_view(turn->core, index, turn->now, &job->line);
-    job->view.paused = NULL; /* lent for this turn only */
+    job->more.word_until_ms = job->has_line ? view_word_until_ms(&job->line) : 0;
+    job->line.orders = NULL; /* lent for this turn only, as is `paused` */
+    job->view.paused = NULL;
     if (!with_line || view->paused == NULL)
         return;
     job->more.paused = true;

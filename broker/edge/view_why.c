@@ -54,6 +54,22 @@ static const struct why unconfigured = {"its pool is not in the configuration, o
                                         "the pool's return to this broker's configuration"};
 _Static_assert(sizeof whys / sizeof *whys == REASON_COUNT, "explain every reason");
 
+int64_t view_word_until_ms(const struct line_view *line)
+{
+    return line->by_operator ? line->orders->word_until_ms : 0;
+}
+
+/* Is it the operator's reputation that the reason tells of, and not the provider's? */
+static bool is_word(enum reason reason, int64_t word_until_ms)
+{
+    return word_until_ms != 0 && (reason == REASON_LINE_CRITICAL || reason == REASON_LINE_AT_RISK);
+}
+
+static const char *release_of(enum reason reason, int64_t word_until_ms)
+{
+    return is_word(reason, word_until_ms) ? "the end of an operator's reputation of the line" : whys[reason].release;
+}
+
 static void put_chat_inputs(struct json_out *out, const struct chat_view *chat)
 {
     put_word(out, "chat_health", chat->health != CHAT_UNKNOWN ? chat_health_name(chat->health) : NULL);
@@ -155,7 +171,7 @@ static const char *rule_of(const struct cause *cause)
     return whys[cause->reason].rule;
 }
 
-void view_cause(struct json_out *out, const struct cause *cause)
+void view_cause(struct json_out *out, const struct cause *cause, int64_t word_until_ms)
 {
     bool is_code = cause->code != CODE_NONE;
     bool nobodys = cause->reason == REASON_POOL_PAUSED && cause->paused == NULL;
@@ -165,8 +181,9 @@ void view_cause(struct json_out *out, const struct cause *cause)
     else
         put_reason(out, cause->reason);
     put_word(out, "rule", nobodys ? unconfigured.rule : rule_of(cause));
-    put_word(out, "release", is_code ? NULL : nobodys ? unconfigured.release : whys[cause->reason].release);
-    put_time(out, "release_at", cause->release_at_ms);
+    const char *release = nobodys ? unconfigured.release : release_of(cause->reason, word_until_ms);
+    put_word(out, "release", is_code ? NULL : release);
+    put_time(out, "release_at", is_word(cause->reason, word_until_ms) ? word_until_ms : cause->release_at_ms);
     if (cause->line != 0)
         put_line(out, "line", cause->line);
     put_budget_inputs(out, cause->reason, &cause->budget);
@@ -180,13 +197,13 @@ void view_why(struct json_out *out, const struct job_view *job, const struct lin
 {
     enum reason reason = job->reason < REASON_COUNT ? job->reason : REASON_NONE;
     bool leased = job->state == JOB_LEASED;
-    const struct why *why =
-        reason == REASON_POOL_PAUSED && job->pause == 0 ? &unconfigured : &whys[reason];
+    bool nobodys = reason == REASON_POOL_PAUSED && job->pause == 0;
+    const char *release = nobodys ? unconfigured.release : release_of(reason, more->word_until_ms);
     char pause[PAUSE_TEXT_MAX];
     pause_text(job->pause, pause);
     json_open(out, '{');
     put_reason(out, reason);
-    put_word(out, "rule", leased ? "a worker has it" : why->rule);
+    put_word(out, "rule", leased ? "a worker has it" : nobodys ? unconfigured.rule : whys[reason].rule);
     put_time(out, "since", job->since_ms);
     json_key(out, "inputs");
     json_open(out, '{');
@@ -200,8 +217,8 @@ void view_why(struct json_out *out, const struct job_view *job, const struct lin
         put_line_inputs(out, line, now);
     put_cache_inputs(out, &more->cache);
     json_close(out, '}');
-    put_word(out, "release", leased ? "the worker's result, or the lease's end" : why->release);
-    put_time(out, "release_at", job->release_at_ms);
+    put_word(out, "release", leased ? "the worker's result, or the lease's end" : release);
+    put_time(out, "release_at", is_word(reason, more->word_until_ms) ? more->word_until_ms : job->release_at_ms);
     put_count(out, "ahead", job->ahead);
     put_word(out, "pause", job->pause != 0 ? pause : NULL);
     if (more->paused)

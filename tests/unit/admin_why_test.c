@@ -153,6 +153,43 @@ START_TEST(everything_that_keeps_a_job_from_a_line_is_named_in_order)
 }
 END_TEST
 
+/* What is told under `word` must say that the operator's reputation has to end, and when it does by itself. */
+static void expect_word_ends(const cJSON *told, int64_t until_ms)
+{
+    char until[TIME_TEXT_MAX];
+    time_format(until_ms, until);
+    ck_assert_str_eq(json_string(told, "reason"), "line_critical");
+    ck_assert_str_eq(json_string(told, "release"), "the end of an operator's reputation of the line");
+    ck_assert_str_eq(json_string(told, "release_at"), until);
+}
+
+START_TEST(what_an_operator_s_reputation_holds_is_released_by_its_end)
+{
+    static const char line[] = "/v1/lines/+12025550101", why_not[] = "/v1/jobs/eu%2Fa/why-not/+12025550101";
+    ready();
+    enqueue("a", "+14155550001", ",\"from\":\"+12025550101\"");
+    rig_expect("POST", "/v1/lines/+12025550101/reputation", "operator-token",
+               "{\"status\":\"CRITICAL\",\"for_ms\":60000,\"reason\":\"drill\"}", 200);
+    int64_t until_ms = rig.now.wall_ms + 60000;
+    struct reply reply = rig_ask("GET", "/v1/jobs/eu%2Fa", "viewer-token", NULL);
+    expect_word_ends(json_get(reply.json, "why"), until_ms);
+    reply_free(&reply);
+    reply = rig_ask("GET", why_not, "viewer-token", NULL);
+    expect_word_ends(cJSON_GetArrayItem(json_get(reply.json, "against"), 0), until_ms);
+    reply_free(&reply);
+    reply = rig_ask("GET", line, "viewer-token", NULL);
+    expect_word_ends(cJSON_GetArrayItem(json_get(reply.json, "why"), 0), until_ms);
+    reply_free(&reply);
+    rig.now.wall_ms++, rig.now.mono_ms++;
+    rig_poll_line(RIG_LINE_EU, REPUTATION_CRITICAL); /* now it is the provider's word */
+    reply = rig_ask("GET", "/v1/jobs/eu%2Fa", "viewer-token", NULL);
+    const cJSON *why = json_get(reply.json, "why");
+    ck_assert_str_eq(json_string(why, "release"), "the line's recovery to HEALTHY, proven by a poll");
+    ck_assert(cJSON_IsNull(json_get(why, "release_at")));
+    reply_free(&reply);
+}
+END_TEST
+
 /* ---- what would become of it ---- */
 
 /* covers: call POST /v1/jobs */
@@ -309,6 +346,7 @@ int main(void)
     tcase_add_test(tests, a_job_s_view_says_when_it_goes_and_how_many_go_before);
     tcase_add_test(tests, a_line_says_all_that_keeps_it_from_being_open);
     tcase_add_test(tests, everything_that_keeps_a_job_from_a_line_is_named_in_order);
+    tcase_add_test(tests, what_an_operator_s_reputation_holds_is_released_by_its_end);
     tcase_add_test(tests, a_dry_run_says_what_would_become_of_a_job_and_leaves_no_trace);
     tcase_add_test(tests, a_dry_run_says_what_a_real_one_would);
     tcase_add_test(tests, the_backlog_is_counted_by_age_and_reason);
