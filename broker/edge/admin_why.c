@@ -1,13 +1,15 @@
 /* admin_why.c — why a job would not go on a line: everything that speaks against it. */
 #include "broker/edge/admin_calls.h"
+#include "broker/edge/admin_route.h"
 
 void exchange_put_causes(struct exchange *x, const char *name, const struct line_view *line, const struct cause *causes,
                          size_t count)
 {
+    bool of_line = x->route->handle == call_line;
     json_key(&x->answer.text, name);
     json_open(&x->answer.text, '[');
     for (size_t i = 0; i < count; i++)
-        view_cause(&x->answer.text, &causes[i], view_word_until_ms(line));
+        view_cause(&x->answer.text, &causes[i], of_line, view_word_until_ms(line));
     json_close(&x->answer.text, ']');
 }
 

@@ -106,15 +106,15 @@ struct why_more { /* of a live job */
     int64_t pause_until_ms;
     int64_t word_until_ms; /* as view_word_until_ms() of its line */
 };
-/* When the operator's reputation ends that counts on the line instead of the provider's; 0: none does. */
+/* When the operator's reputation ends that closes or slows the line; 0: none does. */
 int64_t view_word_until_ms(const struct line_view *line);
 /* Why a live job waits (GET /v1/jobs/{id}, `why`): the rule, what it saw, what would release it, when, how many are
  * ahead. `line`: the line it is bound or pinned to, NULL if none. */
 void view_why(struct json_out *out, const struct job_view *job, const struct line_view *line, const struct why_more *more,
               struct instant now);
 /* One thing that speaks against a job or a line: {"reason" or "code", "rule", "release", "release_at", ...}.
- * `word_until_ms` as above. */
-void view_cause(struct json_out *out, const struct cause *cause, int64_t word_until_ms);
+ * `of_line`: none that a job has. `word_until_ms` as above. */
+void view_cause(struct json_out *out, const struct cause *cause, bool of_line, int64_t word_until_ms);
 /* The members `estimated_at`, `estimate_unknown` and `queue`. */
 void view_estimate(struct json_out *out, const struct estimate *estimate);
 

@@ -37,8 +37,10 @@ static const struct why whys[] = {
     [REASON_QUIET_HOURS] = {"it is night where the recipient is: quiet_hours", "the end of the quiet hours"},
     [REASON_NO_HEALTHY_LINE] = {"no line of the pool is HEALTHY, open and free to take a new conversation",
                                 "a line of the pool that opens"},
-    [REASON_LINE_AT_RISK] = {"a new conversation does not start on a line that is AT_RISK", "the line's HEALTHY"},
-    [REASON_LINE_CORDONED] = {"an operator allows no new conversations on that line", "uncordon"},
+    [REASON_LINE_AT_RISK] = {"a new conversation starts on a line that is HEALTHY, and heard of within stale_after_ms",
+                             "the line's HEALTHY, by a good poll or a status webhook"},
+    [REASON_LINE_CORDONED] = {"an operator allows no new conversations on that line",
+                              "uncordon, or the end of a drain with move"},
     [REASON_BUDGET_NEW_CONVERSATIONS] = {"new_conversations_per_day is spent", "room in the rolling day"},
     [REASON_BUDGET_RECIPIENTS] = {"distinct_recipients_per_hour is spent", "room in the rolling hour"},
     [REASON_BUDGET_DAILY] = {"daily_messages is spent", "room in the rolling day"},
@@ -52,11 +54,14 @@ static const struct why whys[] = {
 /* pool_paused that is nobody's pause. */
 static const struct why unconfigured = {"its pool is not in the configuration, or another broker owns it",
                                         "the pool's return to this broker's configuration"};
+/* pace as what slows a line: what a job waits for is the line's turn, but that changes nothing of this. */
+static const struct why doubtful = {"nothing was heard of it for stale_after_ms, or a reputation that nobody documents",
+                                    "a good poll or a status webhook, with a reputation that is known"};
 _Static_assert(sizeof whys / sizeof *whys == REASON_COUNT, "explain every reason");
 
 int64_t view_word_until_ms(const struct line_view *line)
 {
-    return line->by_operator ? line->orders->word_until_ms : 0;
+    return line->by_operator && line->status != REPUTATION_HEALTHY ? line->orders->word_until_ms : 0;
 }
 
 /* Is it the operator's reputation that the reason tells of, and not the provider's? */
@@ -162,27 +167,29 @@ static void put_paused(struct json_out *out, const char *by, const char *reason,
     json_close(out, '}');
 }
 
-static const char *rule_of(const struct cause *cause)
+static struct why why_of(const struct cause *cause, bool of_line, int64_t word_until_ms)
 {
     if (cause->code == CODE_UNKNOWN_LINE)
-        return "it is no line of the job's pool";
+        return (struct why){"it is no line of the job's pool", NULL};
     if (cause->code == CODE_LINE_CONFLICT)
-        return "the conversation lives on another line, or one of its jobs names another";
-    return whys[cause->reason].rule;
+        return (struct why){"the conversation lives on another line, or one of its jobs names another", NULL};
+    if (cause->reason == REASON_POOL_PAUSED && cause->paused == NULL)
+        return unconfigured;
+    if (cause->reason == REASON_PACE && of_line)
+        return doubtful;
+    return (struct why){whys[cause->reason].rule, release_of(cause->reason, word_until_ms)};
 }
 
-void view_cause(struct json_out *out, const struct cause *cause, int64_t word_until_ms)
+void view_cause(struct json_out *out, const struct cause *cause, bool of_line, int64_t word_until_ms)
 {
-    bool is_code = cause->code != CODE_NONE;
-    bool nobodys = cause->reason == REASON_POOL_PAUSED && cause->paused == NULL;
+    struct why why = why_of(cause, of_line, word_until_ms);
     json_open(out, '{');
-    if (is_code)
+    if (cause->code != CODE_NONE)
         put_word(out, "code", code_name(cause->code));
     else
         put_reason(out, cause->reason);
-    put_word(out, "rule", nobodys ? unconfigured.rule : rule_of(cause));
-    const char *release = nobodys ? unconfigured.release : release_of(cause->reason, word_until_ms);
-    put_word(out, "release", is_code ? NULL : release);
+    put_word(out, "rule", why.rule);
+    put_word(out, "release", why.release);
     put_time(out, "release_at", is_word(cause->reason, word_until_ms) ? word_until_ms : cause->release_at_ms);
     if (cause->line != 0)
         put_line(out, "line", cause->line);

@@ -131,6 +131,37 @@ START_TEST(a_line_says_all_that_keeps_it_from_being_open)
 }
 END_TEST
 
+START_TEST(a_line_that_is_slow_for_want_of_word_says_what_is_wanted)
+{
+    ready();
+    tick(200000); /* beyond stale_after_ms */
+    core_worker_alive(rig.core, 1, rig.now, &rig.effects);
+    rig_commit();
+    struct reply reply = rig_ask("GET", "/v1/lines/+12025550101", "viewer-token", NULL);
+    ck_assert_str_eq(json_string(reply.json, "gate"), "slow");
+    const cJSON *cause = cJSON_GetArrayItem(json_get(reply.json, "why"), 0);
+    for (int i = 0; i < 2; i++) { /* why it takes no new conversations, and why it is slow */
+        ck_assert_str_eq(json_string(cause, "reason"), i == 0 ? "line_at_risk" : "pace");
+        ck_assert_msg(strstr(json_string(cause, "rule"), "stale_after_ms") != NULL, "%s", json_string(cause, "rule"));
+        ck_assert_msg(strstr(json_string(cause, "release"), "poll") != NULL, "%s", json_string(cause, "release"));
+        cause = cause->next;
+    }
+    reply_free(&reply);
+}
+END_TEST
+
+START_TEST(a_line_that_is_drained_by_move_takes_new_conversations_again_when_that_ends)
+{
+    ready();
+    rig_expect("POST", "/v1/lines/+12025550101/drain", "admin-token", "{\"mode\":\"move\"}", 200);
+    struct reply reply = rig_ask("GET", "/v1/lines/+12025550101", "viewer-token", NULL);
+    const cJSON *cause = cJSON_GetArrayItem(json_get(reply.json, "why"), 0);
+    ck_assert_str_eq(json_string(cause, "reason"), "line_cordoned");
+    ck_assert_msg(strstr(json_string(cause, "release"), "drain") != NULL, "%s", json_string(cause, "release"));
+    reply_free(&reply);
+}
+END_TEST
+
 /* covers: call GET /v1/jobs/{id}/why-not/{line} */
 START_TEST(everything_that_keeps_a_job_from_a_line_is_named_in_order)
 {
@@ -345,6 +376,8 @@ int main(void)
     tcase_add_checked_fixture(tests, rig_setup, rig_teardown);
     tcase_add_test(tests, a_job_s_view_says_when_it_goes_and_how_many_go_before);
     tcase_add_test(tests, a_line_says_all_that_keeps_it_from_being_open);
+    tcase_add_test(tests, a_line_that_is_slow_for_want_of_word_says_what_is_wanted);
+    tcase_add_test(tests, a_line_that_is_drained_by_move_takes_new_conversations_again_when_that_ends);
     tcase_add_test(tests, everything_that_keeps_a_job_from_a_line_is_named_in_order);
     tcase_add_test(tests, what_an_operator_s_reputation_holds_is_released_by_its_end);
     tcase_add_test(tests, a_dry_run_says_what_would_become_of_a_job_and_leaves_no_trace);
