@@ -6,7 +6,7 @@
 #include "broker/edge/metrics.h"
 #include "broker/edge/oldest.h"
 
-#define STATUS_POOLS_MAX 256 /* named on the status page; the rest is under /v1/pools */
+#define STATUS_POOLS_MAX 256 /* of those that the caller sees; the rest is under /v1/pools */
 #define POOLS_PER_STEP   64
 #define LINES_PER_STEP   64
 #define BACKLOG_PER_STEP 1024 /* lines, or a pool */
@@ -98,7 +98,6 @@ enum admin_step call_status(struct admin_turn *turn, struct exchange *x)
 {
     const struct conf *conf = turn->options->conf;
     struct json_out *out = &x->answer.text;
-    uint64_t end = conf->pool_count < STATUS_POOLS_MAX ? conf->pool_count : STATUS_POOLS_MAX;
     if (x->memory == NULL && !begin_status(turn, x))
         return STEP_DONE;
     struct counting *counting = x->memory;
@@ -110,13 +109,16 @@ enum admin_step call_status(struct admin_turn *turn, struct exchange *x)
         json_key(out, "pools");
         json_open(out, '[');
         x->phase = 1;
+        x->limit = STATUS_POOLS_MAX;
     }
-    for (unsigned i = 0; i < POOLS_PER_STEP && x->cursor < end; i++, x->cursor++) {
+    for (unsigned i = 0; i < POOLS_PER_STEP && x->cursor < conf->pool_count && x->limit > 0; i++, x->cursor++) {
         struct pool_view view;
-        if (grant_sees_pool(turn, x, (uint32_t)x->cursor) && core_pool_view(turn->core, (uint32_t)x->cursor, &view))
-            put_pool(turn, (uint32_t)x->cursor, &view, out);
+        if (!grant_sees_pool(turn, x, (uint32_t)x->cursor) || !core_pool_view(turn->core, (uint32_t)x->cursor, &view))
+            continue;
+        put_pool(turn, (uint32_t)x->cursor, &view, out);
+        x->limit--;
     }
-    if (x->cursor < end)
+    if (x->cursor < conf->pool_count && x->limit > 0)
         return STEP_MORE;
     json_close(out, ']');
     json_close(out, '}');

@@ -25,6 +25,9 @@
 #ifndef RIG_MORE_POOLS
 #define RIG_MORE_POOLS ""
 #endif
+#ifndef RIG_NAMES_MAX
+#define RIG_NAMES_MAX 256
+#endif
 #define RIG_LINE_EU 12025550101
 #define RIG_LINE_US 12025550102
 
@@ -317,7 +320,7 @@ static void rig_open_core(void)
                                        .leases_max = 256,
                                        .workers_max = 16,
                                        .pauses_max = 64,
-                                       .names_max = 256,
+                                       .names_max = RIG_NAMES_MAX,
                                        .remembered_max = 5000};
     const struct core_memory memory = {rig_take, NULL};
     const uint8_t random[KEY_RANDOM_BYTES] = {1};
