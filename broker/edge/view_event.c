@@ -9,19 +9,16 @@ struct event_parts { /* the members every event has, by what the change says */
     int64_t code_number;   /* or the provider's; 0: none */
 };
 
-static struct event_parts try_parts(const struct change_try *try)
+/* What a worker has waits for nothing, whatever became of an earlier try. */
+static enum reason try_reason(const struct change_try *try)
 {
-    bool waits = try->state == JOB_QUEUED && try->due_ms != 0;
-    enum reason reason = REASON_NONE;
-    if (waits)
-        reason = try->wide ? REASON_RATE_LIMITED : REASON_RETRY_BACKOFF;
+    if (try->state != JOB_QUEUED)
+        return REASON_NONE;
     if (try->unsettled)
-        reason = REASON_OUTCOME_UNKNOWN;
-    return (struct event_parts){.number = try->number,
-                                .line = try->line,
-                                .reason = reason,
-                                .attempt = try->attempts,
-                                .code_number = try->code};
+        return REASON_OUTCOME_UNKNOWN;
+    if (try->due_ms == 0)
+        return REASON_NONE;
+    return try->wide ? REASON_RATE_LIMITED : REASON_RETRY_BACKOFF;
 }
 
 static struct event_parts event_parts(const struct change *change)
@@ -33,7 +30,11 @@ static struct event_parts event_parts(const struct change *change)
                                     .attempt = -1,
                                     .reason = change->job.due_ms != 0 ? REASON_NOT_YET_DUE : REASON_NONE};
     case CHANGE_TRY:
-        return try_parts(&change->try);
+        return (struct event_parts){.number = change->try.number,
+                                    .line = change->try.line,
+                                    .reason = try_reason(&change->try),
+                                    .attempt = change->try.attempts,
+                                    .code_number = change->try.code};
     case CHANGE_END:
         return (struct event_parts){.number = change->end.number,
                                     .line = change->end.line,

@@ -259,6 +259,23 @@ START_TEST(an_event_has_the_common_members_and_those_of_its_topic)
 }
 END_TEST
 
+START_TEST(a_lease_waits_for_nothing_though_an_earlier_try_may_have_gone_out)
+{
+    struct change change = {.kind = CHANGE_TRY,
+                            .event = {.seq = 12, .topic = TOPIC_JOB_QUEUED, .at_ms = AT},
+                            .try = {.number = 36, .state = JOB_QUEUED, .attempts = 1, .due_ms = AT, .unsettled = true}};
+    cJSON *event = event_json(&change, envelope);
+    ck_assert_str_eq(json_string(event, "reason"), "outcome_unknown");
+    cJSON_Delete(event);
+    change.event.topic = TOPIC_JOB_LEASED;
+    change.try.state = JOB_LEASED;
+    change.try.attempts = 2;
+    event = event_json(&change, envelope);
+    ck_assert(cJSON_IsNull(json_get(event, "reason")));
+    cJSON_Delete(event);
+}
+END_TEST
+
 START_TEST(an_event_never_carries_recipients_or_messages)
 {
     struct change change = {
@@ -456,6 +473,7 @@ int main(void)
     tcase_add_test(tests, the_result_of_an_enqueue_is_accepted_duplicate_or_refused);
     tcase_add_test(tests, a_busy_always_says_when_to_come_back);
     tcase_add_test(tests, an_event_has_the_common_members_and_those_of_its_topic);
+    tcase_add_test(tests, a_lease_waits_for_nothing_though_an_earlier_try_may_have_gone_out);
     tcase_add_test(tests, an_event_never_carries_recipients_or_messages);
     tcase_add_test(tests, a_line_view_has_every_member_of_the_contract_and_the_pauses_that_stop_it);
     tcase_add_test(tests, a_pools_outcomes_say_how_far_they_are_and_why_they_are_not_further);
