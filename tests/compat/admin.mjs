@@ -49,7 +49,7 @@ function wrongs(errors) {
   return errors.map((e) => `${e.instancePath} ${e.message} ${e.params.unevaluatedProperty ?? ''}`).join('; ');
 }
 
-export function adminTests(broker) {
+export function adminTests(broker, sandbox) {
   const fill = (path, parts) => path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(parts[name]).replaceAll('%2C', ','));
 
   // Makes the call that the document names, checks the answer, and returns it.
@@ -179,6 +179,31 @@ export function adminTests(broker) {
     await ask('PUT /v1/suppressions/{account}/{to}', who, { body: { cause: 'operator', reason: 'asked' } });
     await ask('GET /v1/suppressions/{account}', who);
     await ask('DELETE /v1/suppressions/{account}/{to}', who, { body: { reason: 'asked again' } });
+  });
+
+  test('admin: what tries came to, and what waits', async () => {
+    const view = (id) => ask('GET /v1/jobs/{id}', { id });
+    const until = (id, look) => broker.until(`${id} is so`, async () => look(await view(id)));
+    const pinned = (id, to) => ({ id, to, from: line, message });
+    await sandbox.rule({ code: 3005, after_accept: true, times: 1 });
+    await ask('POST /v1/jobs', {}, { body: pinned('f1', '+14155550141') });
+    await until('f1', (job) => job.history.some((item) => item.http_status === 504 && item.code === 3005 && item.unknown && item.due_at));
+    await until('f1', (job) => job.state === 'sent');
+    await sandbox.rule({ code: 1003, times: 1 });
+    await ask('POST /v1/jobs', {}, { body: pinned('f2', '+14155550142') });
+    await until('f2', (job) => job.state === 'failed');
+    await sandbox.control('POST', '/faults', { latency_ms: 3000 });
+    await ask('POST /v1/jobs', {}, { body: pinned('f3', '+14155550143') });
+    await until('f3', (job) => job.state === 'leased' && job.why.reason === null);
+    assert.equal((await ask('DELETE /v1/jobs/{id}', { id: 'f3' })).cancel, 'asked');
+    await sandbox.control('DELETE', '/faults');
+    await until('f3', (job) => job.state === 'sent');
+    const small = (id, to) => ({ id, pool: 'small', to, message });
+    await ask('POST /v1/jobs', {}, { body: small('s1', '+14155550144') });
+    await broker.until('s1 is sent', async () => (await view('small/s1')).state === 'sent');
+    await ask('POST /v1/jobs', {}, { body: small('s2', '+14155550145') });
+    const { against } = await ask('GET /v1/jobs/{id}/why-not/{line}', { id: 'small/s2', line: LINES[2] });
+    assert.equal(against[0].budget.key, 'new_conversations_per_day');
   });
 
   test('admin: the whole, and what happened', async () => {

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { KEY, SECRET } from './harness.mjs';
+import { KEY, LINES, SECRET } from './harness.mjs';
 
 const LIMIT_MS = 20000;
 
@@ -33,7 +33,9 @@ export class Broker {
 broker: {producers: "tcp://127.0.0.1:${ports[0]}", workers: "tcp://127.0.0.1:${ports[1]}",
          events: "tcp://127.0.0.1:${ports[2]}", webhooks: "127.0.0.1:${ports[3]}", admin: "127.0.0.1:${ports[4]}",
          outcome_hosts: ["http://127.0.0.1"]}
-pools: {default: {outcome_url: "http://127.0.0.1:9/", outcome_secrets_file: secrets}} # nobody listens
+pools: {default: {outcome_url: "http://127.0.0.1:9/", outcome_secrets_file: secrets}, # nobody listens
+        small: {account: default, lines: ["${LINES[2]}"], policy: small}}
+policies: {default: {pace_per_min: 0}, small: {new_conversations_per_day: 1}}
 store: {segment_mb: 1}
 accounts: {default: {base_url: "${sandbox.api}/api/partner", api_key_file: key, webhook_secrets_file: secrets,
                      poll_interval_ms: 200}}

@@ -338,7 +338,7 @@ test('a subscription is made, used, changed and ended', async () => {
 // A sandbox of its own: the tests above leave webhooks and rules behind.
 const world = await Sandbox.start(join(programs, 'lineward-sandbox'));
 const broker = await Broker.start(programs, world);
-adminTests(broker);
+adminTests(broker, world);
 
 const good = await runAll().finally(async () => {
   receiver.stop();
