@@ -217,7 +217,6 @@ enum http_end http_lines(const struct ctl *ctl, const char *path, long silent_s,
     return end;
 }
 
-/* {"error":{"code","message"}} of the contract, or what else the server said. */
 /* Somebody was quicker: how it stands now is what people need to decide anew, and the whole answer what programs do. */
 static int tell_changed(const struct ctl *ctl, const struct http_answer *answer, const cJSON *now)
 {
@@ -232,6 +231,7 @@ static int tell_changed(const struct ctl *ctl, const struct http_answer *answer,
     return ctl_fail(ctl, EXIT_REFUSED, "changed", "somebody has changed it since; now it is %s", clean);
 }
 
+/* {"error":{"code","message"}} of the contract, or what else the server said. */
 int http_refused(const struct ctl *ctl, const struct http_answer *answer)
 {
     const cJSON *error = value_at(answer->json, "error");
