@@ -134,6 +134,20 @@ START_TEST(the_token_never_goes_in_clear_to_another_machine)
 }
 END_TEST
 
+/* As a script says it whose variable is unset: it meant another broker than the one of this machine. */
+START_TEST(an_address_that_is_empty_is_no_default)
+{
+    static const struct reply script[] = {{200, "{}"}};
+    SERVER_START(script);
+    setenv("LINEWARD_ADMIN", server.admin, 1);
+    RUN("status", W("--admin"), W(""));
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    assert_says(said.err, "--admin");
+    ck_assert_uint_eq(server.seen_count, 0);
+    server_stop();
+}
+END_TEST
+
 START_TEST(a_missing_token_is_explained)
 {
     static const struct reply script[] = {{401, "{\"error\":{\"code\":\"unauthorized\",\"message\":\"no token\"}}"}};
@@ -650,6 +664,7 @@ int main(void)
     tcase_add_test(reach, a_token_file_goes_before_the_environment);
     tcase_add_test(reach, a_token_with_a_line_break_is_never_sent);
     tcase_add_test(reach, the_token_never_goes_in_clear_to_another_machine);
+    tcase_add_test(reach, an_address_that_is_empty_is_no_default);
     tcase_add_test(reach, a_missing_token_is_explained);
     tcase_add_test(reach, a_refusal_is_exit_code_1_and_says_why);
     tcase_add_test(reach, an_answer_that_is_no_json_is_refused);

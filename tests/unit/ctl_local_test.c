@@ -270,6 +270,47 @@ START_TEST(the_files_of_a_shared_cache_are_among_them)
 }
 END_TEST
 
+/* ---- where the broker is ---- */
+
+START_TEST(what_asks_no_broker_looks_for_none)
+{
+    char key[64], keys[64];
+    snprintf(key, sizeof key, "%s.key", path);
+    snprintf(keys, sizeof keys, "%s.keys", path);
+    setenv("LINEWARD_ADMIN", "http://192.0.2.1:7781", 1); /* a token would go there in clear */
+    setenv("LINEWARD_TOKEN", "of two words", 1);
+    char *const words[][7] = {
+        {W("linewardctl"), W("check-config"), W("deploy/lineward.yaml")},
+        {W("linewardctl"), W("manual")},
+        {W("linewardctl"), W("completion")},
+        {W("linewardctl"), W("token"), W("add"), W("alice"), W("viewer"), W("--file"), path},
+        {W("linewardctl"), W("keygen"), key},
+        {W("linewardctl"), W("store"), W("check"), keys},
+        {W("linewardctl"), W("store"), W("dump"), keys},
+        {W("linewardctl"), W("authorize"), W("shop"), W("no key"), W("worker"), W("--dir"), keys},
+        {W("linewardctl"), W("revoke"), W("shop"), W("--dir"), keys},
+        {W("linewardctl"), W("backup"), keys, W("--store"), path},
+        {W("linewardctl"), W("restore"), keys, W("--to"), path},
+        {W("linewardctl"), W("enqueue"), path, W("--producers"), W("none")},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char *argv[8] = {NULL};
+        memcpy(argv, words[i], sizeof words[i]);
+        run_words(argv);
+        ck_assert_msg(said.code == EXIT_DONE || i > 4, "%s: %s", argv[1], said.err);
+        assert_silent(said.err, "linewardctl: admin: ");
+        assert_silent(said.err, "linewardctl: token: ");
+    }
+    RUN("enqueue", path);
+    ck_assert_int_eq(said.code, EXIT_USAGE);
+    assert_says(said.err, "linewardctl: admin: ");
+    unsetenv("LINEWARD_ADMIN");
+    unsetenv("LINEWARD_TOKEN");
+    remove(key);
+    rmdir(keys);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_local");
@@ -294,6 +335,7 @@ int main(void)
     tcase_add_test(tc, output_that_cannot_be_written_is_said);
     tcase_add_test(tc, files_that_cannot_be_read_here_are_told_of);
     tcase_add_test(tc, the_files_of_a_shared_cache_are_among_them);
+    tcase_add_test(tc, what_asks_no_broker_looks_for_none);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

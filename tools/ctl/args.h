@@ -10,6 +10,7 @@
 
 #define ARGS_POSITIONAL_MAX 1024
 #define ARGS_OPTIONS_MAX    64
+#define PATH_LOCAL          "" /* of a command that works on files of this machine and asks no broker */
 
 struct ctl;
 struct args;
@@ -28,7 +29,7 @@ struct command {
     const char *details; /* more for --help; may be NULL */
     const struct option_spec *options;
     int (*run)(const struct ctl *ctl, const struct args *args);
-    const char *path; /* for commands that show what lies at a path of the admin API */
+    const char *path; /* of the admin API, for commands that ask at one; PATH_LOCAL; NULL: others */
 };
 
 struct args {

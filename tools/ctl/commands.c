@@ -417,35 +417,36 @@ const struct command commands[] = {
     {"backup", "FOLDER", 1, 1, "copy the store of a broker, which may run meanwhile",
      "FOLDER must be empty or new. On the broker's machine, as its user: nothing goes over the network. The copy is the\n"
      "store as it was at one commit; every checksum of it is read back, and manifest.json says what it holds.",
-     backup_options, command_backup, NULL},
+     backup_options, command_backup, PATH_LOCAL},
     {"restore", "BACKUP", 1, 1, "make a store of a backup, and say what may be sent twice or not at all",
      "The folder must be empty or new; the broker is started on it afterwards, and finds everything paused. What waits in\n"
      "the backup may have been sent since: it goes out with the same idempotency key, or, if it may have been sent longer\n"
      "ago than --key-life, is held as outcome_unknown until a person settles it.",
-     restore_options, command_restore, NULL},
+     restore_options, command_restore, PATH_LOCAL},
     {"store check", "PATH", 1, 1, "read every byte of a stopped broker's store", NULL, no_options,
-     command_store_check, NULL},
+     command_store_check, PATH_LOCAL},
     {"store dump", "PATH", 1, 1, "every record of a stopped broker's store, a JSON line each", NULL, dump_options,
-     command_store_dump, NULL},
+     command_store_dump, PATH_LOCAL},
     {"check-config", "FILE", 1, 1, "say what is wrong with a configuration file", NULL, check_config_options,
-     command_check_config, NULL},
+     command_check_config, PATH_LOCAL},
     {"token add", "NAME ROLE [POOLS]", 2, 3, "make a token for the admin API",
      "ROLE is producer, viewer, operator or admin; POOLS is * (default) or a comma list. The token is printed once;\n"
      "the file keeps only its hash. A running broker reads the file again on SIGHUP.",
-     token_options, command_token_add, NULL},
+     token_options, command_token_add, PATH_LOCAL},
     {"keygen", "FILE", 1, 1, "make a CURVE key: the secret into FILE, the public one printed",
-     "FILE is made with mode 0600 and never written over.", keygen_options, command_keygen, NULL},
+     "FILE is made with mode 0600 and never written over.", keygen_options, command_keygen, PATH_LOCAL},
     {"authorize", "NAME PUBLIC-KEY ROLE [POOLS]", 3, 4, "let a client in by its public key",
      "ROLE is producer, worker or follower; POOLS is * or a comma list, and without it the key reaches none; a\n"
      "follower hears of all pools and takes no list. Keys\n"
      "hold signs that a shell takes for its own: put them between single quotes. A running broker reads the folder\n"
      "again on SIGHUP.",
-     keys_options, command_authorize, NULL},
+     keys_options, command_authorize, PATH_LOCAL},
     {"revoke", "NAME", 1, 1, "shut out a client that was let in by that name",
      "After the broker's SIGHUP nothing that it says is heard, not even over a connection that stands.", keys_options,
-     command_revoke, NULL},
-    {"manual", "", 0, 0, "print the manual page: linewardctl manual | man -l -", NULL, no_options, command_manual, NULL},
+     command_revoke, PATH_LOCAL},
+    {"manual", "", 0, 0, "print the manual page: linewardctl manual | man -l -", NULL, no_options, command_manual,
+     PATH_LOCAL},
     {"completion", "", 0, 0, "print the completion for bash: . <(linewardctl completion)", NULL, no_options,
-     command_completion, NULL},
+     command_completion, PATH_LOCAL},
     {.name = NULL},
 };

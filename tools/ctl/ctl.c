@@ -91,6 +91,8 @@ static int read_token(struct ctl *ctl, const struct args *args)
 static int read_admin(struct ctl *ctl, const struct args *args)
 {
     const char *given = args_option(args, "admin");
+    if (given != NULL && given[0] == '\0')
+        return ctl_fail(ctl, EXIT_USAGE, "admin", "--admin is empty: say a URL, or leave it out");
     if (given == NULL)
         given = getenv("LINEWARD_ADMIN");
     if (given == NULL || given[0] == '\0')
@@ -111,10 +113,17 @@ static int read_admin(struct ctl *ctl, const struct args *args)
     return EXIT_DONE;
 }
 
+static bool asks_admin_api(const struct args *args)
+{
+    const char *path = args->command->path;
+    return (path == NULL || strcmp(path, PATH_LOCAL) != 0) && !args_flag(args, "producers");
+}
+
 static int run_command(struct ctl *ctl, const struct args *args)
 {
-    int code = read_admin(ctl, args);
-    if (code == EXIT_DONE)
+    bool asks = asks_admin_api(args);
+    int code = asks ? read_admin(ctl, args) : EXIT_DONE;
+    if (code == EXIT_DONE && asks)
         code = read_token(ctl, args);
     if (code == EXIT_DONE)
         code = args->command->run(ctl, args);
