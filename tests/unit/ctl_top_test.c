@@ -148,6 +148,19 @@ START_TEST(no_line_is_wider_than_a_narrow_terminal_in_colours_either)
 }
 END_TEST
 
+/* top answers in no JSON. */
+START_TEST(columns_that_a_narrow_terminal_leaves_out_are_not_said_to_be_in_json)
+{
+    size_t bytes = 0;
+    struct screen screen = {.width = 50};
+    look(0, "0", LINE("+12025550101", "open", "9", "0", "90", "5"));
+    FILE *out = open_memstream(&page, &bytes);
+    top_draw(&top, out, &screen, 40, 0, NULL);
+    fclose(out);
+    says(" columns more on a wider terminal)");
+}
+END_TEST
+
 START_TEST(what_a_broker_calls_its_version_is_cleaned)
 {
     struct top_look taken = {.status = cJSON_Parse("{\"version\":\"1\\u001b[2J\\n\"}"), .lines = cJSON_CreateArray()};
@@ -167,6 +180,7 @@ int main(void)
     tcase_add_test(tests, a_counter_that_went_back_is_no_rate);
     tcase_add_test(tests, orders_and_rows_that_fit);
     tcase_add_test(tests, no_line_is_wider_than_a_narrow_terminal_in_colours_either);
+    tcase_add_test(tests, columns_that_a_narrow_terminal_leaves_out_are_not_said_to_be_in_json);
     tcase_add_test(tests, what_a_broker_calls_its_version_is_cleaned);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -187,7 +187,8 @@ void view_table(FILE *out, const struct screen *screen, const struct column *col
     for (int i = 0; i < table->row_count; i++)
         print_row(out, screen, table, table->cells + (size_t)i * (size_t)table->column_count, indent);
     if (left_out > 0)
-        fprintf(out, "%*s(%d columns more on a wider terminal, all of them with --json)\n", indent, "", left_out);
+        fprintf(out, "%*s(%d columns more on a wider terminal%s)\n", indent, "", left_out,
+                screen->no_json ? "" : ", all of them with --json");
 done:
     for (int i = 0; table != NULL && table->cells != NULL && i < table->row_count * table->column_count; i++)
         free(table->cells[i]);

@@ -175,6 +175,8 @@ static void draw_lines(const struct top *top, FILE *out, const struct screen *sc
     static int (*const orders[TOP_ORDER_COUNT])(const void *, const void *) = {
         [TOP_HELD] = by_held, [TOP_RATE] = by_rate, [TOP_ETA] = by_eta, [TOP_LINE] = by_line};
     int count = cJSON_GetArraySize(top->now.lines), used = 0;
+    struct screen people = *screen;
+    people.no_json = true;
     struct row *rows = calloc((size_t)(count > 0 ? count : 1), sizeof *rows);
     cJSON *shown = cJSON_CreateArray();
     const cJSON *first = top->before.lines != NULL ? top->before.lines->child : NULL, *guess = first, *line;
@@ -196,7 +198,7 @@ static void draw_lines(const struct top *top, FILE *out, const struct screen *sc
             cJSON_Delete(rows[i].shown);
     }
     if (cJSON_GetArraySize(shown) > 0)
-        view_table(out, screen, columns, shown, 0);
+        view_table(out, &people, columns, shown, 0);
     cJSON_Delete(shown);
     free(rows);
 }

@@ -16,6 +16,7 @@
 struct screen {
     int width; /* columns; 0: no terminal, nothing is cut */
     bool colour;
+    bool no_json;   /* the command refuses --json: nobody is sent there for what is left out */
     int64_t now_ms; /* wall time, for "3m ago" */
 };
 
