@@ -149,6 +149,33 @@ START_TEST(names_and_keys_are_let_in_once)
 }
 END_TEST
 
+/* One more, and the broker would take none of them. */
+START_TEST(as_many_keys_as_the_broker_takes)
+{
+    char public[KEY_TEXT_BYTES + 1];
+    struct key_pair pair;
+    ck_assert_int_eq(mkdir(dir, 0755), 0);
+    for (int i = 0; i < KEY_ENTRIES_MAX - 1; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "k%d.key", i);
+        FILE *file = fopen(path_of(name), "w");
+        ck_assert_ptr_nonnull(file);
+        ck_assert(key_pair_make(&pair));
+        fprintf(file, "%s worker *\n", pair.public);
+        fclose(file);
+    }
+    make_key(secret, public);
+    ck_assert(key_pair_make(&pair));
+    RUN("authorize", W("last"), public, W("worker"), W("--dir"), dir);
+    ck_assert_msg(said.code == EXIT_DONE, "%s", said.err);
+    RUN("authorize", W("beyond"), pair.public, W("worker"), W("--dir"), dir);
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "full: ");
+    assert_says(said.err, "4096 keys");
+    ck_assert_int_ne(access(path_of("beyond.key"), F_OK), 0);
+}
+END_TEST
+
 START_TEST(wrong_words_write_nothing)
 {
     char public[KEY_TEXT_BYTES + 1];
@@ -193,6 +220,7 @@ int main(void)
     tcase_add_test(tests, without_pools_a_key_reaches_none);
     tcase_add_test(tests, a_follower_is_said_to_hear_of_all_pools);
     tcase_add_test(tests, names_and_keys_are_let_in_once);
+    tcase_add_test(tests, as_many_keys_as_the_broker_takes);
     tcase_add_test(tests, wrong_words_write_nothing);
     tcase_add_test(tests, revoke_takes_the_file_away);
     suite_add_tcase(suite, tests);

@@ -119,6 +119,36 @@ START_TEST(a_list_of_pools_is_no_longer_than_what_the_broker_reads)
 }
 END_TEST
 
+/* One more, and the broker would take none of them. */
+START_TEST(as_many_tokens_as_the_broker_takes)
+{
+    static char pools[TOKEN_POOLS_BYTES_MAX / 16 + 1];
+    struct tokens *tokens = NULL;
+    struct tokens_problem problem;
+    bool made = false;
+    for (size_t i = 0; i < sizeof pools - 2; i++)
+        pools[i] = i % 2 == 0 ? 'a' : ',';
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs("# tokens\n\n", file);
+    for (int i = 0; i < TOKENS_MAX - 1; i++)
+        fprintf(file, "t%d viewer %s %064d # since last year\n", i, pools, i);
+    fclose(file);
+    RUN("token", W("add"), W("last"), W("viewer"), W("--file"), path);
+    ck_assert_msg(said.code == EXIT_DONE, "%s", said.err);
+    ck_assert_msg(tokens_open(&tokens, path, &made, &problem) == ERR_NONE, "%s", problem.text);
+    RUN("token", W("add"), W("beyond"), W("viewer"), W("--file"), path);
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "full: ");
+    assert_says(said.err, "4096 tokens");
+    ck_assert_str_eq(said.out, "");
+    RUN("token", W("add"), W("t4000"), W("viewer"), W("--file"), path);
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    assert_says(said.err, "exists: "); /* however far down */
+    tokens_free(&tokens);
+}
+END_TEST
+
 START_TEST(a_last_line_without_an_end_is_not_grown)
 {
     write_file("# tokens\n\nbob viewer * 00");
@@ -322,6 +352,7 @@ int main(void)
     tcase_add_test(tc, a_name_is_used_once);
     tcase_add_test(tc, a_name_is_used_once_however_its_line_begins);
     tcase_add_test(tc, a_list_of_pools_is_no_longer_than_what_the_broker_reads);
+    tcase_add_test(tc, as_many_tokens_as_the_broker_takes);
     tcase_add_test(tc, a_last_line_without_an_end_is_not_grown);
     tcase_add_test(tc, wrong_names_roles_and_pools_are_refused);
     tcase_add_test(tc, a_token_in_json);

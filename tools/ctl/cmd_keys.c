@@ -122,7 +122,7 @@ static void sync_folder(const char *dir)
     close(fd);
 }
 
-/* What the broker would say of it: wrong words, or a key that another file has already. */
+/* What the broker would say of it: wrong words, a key that another file has already, or one more than it takes. */
 static int check_grant(const struct ctl *ctl, const char *dir, const char *line)
 {
     char words[KEY_POOLS_BYTES_MAX + 256];
@@ -139,9 +139,12 @@ static int check_grant(const struct ctl *ctl, const char *dir, const char *line)
     if (key_ring_read(&ring, dir, &problem) != ERR_NONE)
         return ctl_fail(ctl, EXIT_REFUSED, "key", "%s", problem.text);
     const struct key_grant *other = key_ring_find(ring, grant.key);
-    int code = other == NULL
-                   ? EXIT_DONE
-                   : ctl_fail(ctl, EXIT_REFUSED, "exists", "%s has this key already: one file a key", other->name);
+    int code = EXIT_DONE;
+    if (other != NULL)
+        code = ctl_fail(ctl, EXIT_REFUSED, "exists", "%s has this key already: one file a key", other->name);
+    else if (key_ring_count(ring) >= KEY_ENTRIES_MAX)
+        code = ctl_fail(ctl, EXIT_REFUSED, "full", "%s has %d keys, which is all that a broker takes: revoke one first",
+                        dir, KEY_ENTRIES_MAX);
     key_ring_free(&ring);
     return code;
 }

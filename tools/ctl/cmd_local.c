@@ -137,8 +137,8 @@ int command_check_config(const struct ctl *ctl, const struct args *args)
 #define TOKEN_RANDOM_BYTES   32
 #define TOKEN_HASH_BYTES     32 /* PROTOCOL, Admin API: BLAKE2b-256 */
 #define TOKEN_TEXT_MAX       64
-#define TOKEN_FILE_BYTES_MAX (1024 * 1024)
-#define POOLS_BYTES_MAX      8192 /* the broker's bound of a list */
+#define TOKENS_MAX           4096 /* the broker's bounds: of a file ... */
+#define POOLS_BYTES_MAX      8192 /* ... and of a list */
 
 static bool role_is_valid(const char *role)
 {
@@ -180,29 +180,39 @@ static void token_make(char token[TOKEN_TEXT_MAX], char hash_hex[2 * TOKEN_HASH_
     sodium_memzero(random, sizeof random);
 }
 
-/* Looks through the file for the name. *needs_newline: its last line has no end. Reads with pread: the descriptor is
- * for appending. False: errno says. */
-static bool scan_tokens(int fd, const char *name, bool *found, bool *needs_newline)
+struct token_file {
+    bool found;         /* the name that was looked for */
+    bool needs_newline; /* its last line has no end */
+    size_t tokens;
+};
+
+static void scan_lines(FILE *file, const char *name, struct token_file *out)
 {
-    *found = false;
-    *needs_newline = false;
-    char *text = calloc(1, TOKEN_FILE_BYTES_MAX + 1);
-    ssize_t bytes = text != NULL ? pread(fd, text, TOKEN_FILE_BYTES_MAX, 0) : -1;
-    if (bytes < 0) {
-        free(text);
+    size_t room = 0, name_bytes = strlen(name);
+    char *line = NULL;
+    for (ssize_t bytes; (bytes = getline(&line, &room, file)) > 0;) {
+        const char *word = line + strspn(line, " \t");
+        size_t word_bytes = strcspn(word, " \t\r\n#");
+        out->found = out->found || (word_bytes == name_bytes && memcmp(word, name, name_bytes) == 0);
+        out->tokens += word_bytes > 0;
+        out->needs_newline = line[bytes - 1] != '\n';
+    }
+    free(line);
+}
+
+/* The descriptor stays open, and appends wherever it has been read to. False: errno says. */
+static bool scan_tokens(int fd, const char *name, struct token_file *out)
+{
+    int again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    FILE *file = again < 0 ? NULL : fdopen(again, "r");
+    if (file == NULL && again >= 0)
+        close(again);
+    if (file == NULL)
         return false;
-    }
-    size_t name_bytes = strlen(name);
-    for (const char *line = text; line != NULL && *line != '\0'; line = strchr(line, '\n')) {
-        line += strspn(line, " \t\n");
-        size_t word = strcspn(line, " \t\n");
-        *found = *found || (word == name_bytes && memcmp(line, name, word) == 0);
-        if (line[0] == '\0')
-            break;
-    }
-    *needs_newline = bytes > 0 && text[bytes - 1] != '\n';
-    free(text);
-    return true;
+    scan_lines(file, name, out);
+    bool good = !ferror(file);
+    (void)fclose(file);
+    return good;
 }
 
 struct token_line { /* PROTOCOL, Admin API: `name role pools blake2b-256-hex` */
@@ -211,18 +221,20 @@ struct token_line { /* PROTOCOL, Admin API: `name role pools blake2b-256-hex` */
 
 static int append_token(const struct ctl *ctl, const char *file, const struct token_line *line)
 {
-    bool found = false;
-    bool needs_newline = false;
+    struct token_file before = {0};
     int fd = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return ctl_fail(ctl, EXIT_REFUSED, "file", "%s: %s", file, strerror(errno));
     int code = EXIT_DONE;
-    if (flock(fd, LOCK_EX) != 0 || !scan_tokens(fd, line->name, &found, &needs_newline))
+    if (flock(fd, LOCK_EX) != 0 || !scan_tokens(fd, line->name, &before))
         code = ctl_fail(ctl, EXIT_REFUSED, "file", "%s: %s", file, strerror(errno));
-    else if (found)
+    else if (before.found)
         code =
             ctl_fail(ctl, EXIT_REFUSED, "exists", "%s has a token named %s; remove its line first", file, line->name);
-    else if (dprintf(fd, "%s%s %s %s %s\n", needs_newline ? "\n" : "", line->name, line->role, line->pools,
+    else if (before.tokens >= TOKENS_MAX)
+        code = ctl_fail(ctl, EXIT_REFUSED, "full", "%s has %zu tokens, and a broker takes %d: remove a line first",
+                        file, before.tokens, TOKENS_MAX);
+    else if (dprintf(fd, "%s%s %s %s %s\n", before.needs_newline ? "\n" : "", line->name, line->role, line->pools,
                      line->hash) < 0 ||
              fsync(fd) != 0)
         code = ctl_fail(ctl, EXIT_REFUSED, "file", "%s: %s", file, strerror(errno));
