@@ -6,6 +6,7 @@
 #include "tests/support/removal.h"
 #include "tests/support/suite.h"
 #include "tests/unit/ctl_run.h"
+#include "tests/unit/ctl_synced.h"
 
 static char folder[64], secret[96], dir[96];
 
@@ -62,6 +63,23 @@ START_TEST(a_made_key_is_its_owner_s_alone)
     RUN("keygen", W("--show"), secret);
     ck_assert_int_eq(said.code, EXIT_DONE);
     assert_says(said.out, public);
+}
+END_TEST
+
+/* The name of a file is its folder's: a power cut could leave a key that others were told of in no file. */
+START_TEST(what_was_made_or_taken_away_is_there_after_a_power_cut)
+{
+    char public[KEY_TEXT_BYTES + 1];
+    make_key(secret, public);
+    ck_assert_uint_eq(files_synced, 1);
+    ck_assert_uint_eq(folders_synced, 1);
+    files_synced = folders_synced = 0;
+    RUN("authorize", W("shop"), public, W("producer"), W("--dir"), dir);
+    ck_assert_uint_eq(files_synced, 1);
+    ck_assert_uint_eq(folders_synced, 2); /* it was made, too */
+    folders_synced = 0;
+    RUN("revoke", W("shop"), W("--dir"), dir);
+    ck_assert_uint_eq(folders_synced, 1);
 }
 END_TEST
 
@@ -214,6 +232,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_made_key_is_its_owner_s_alone);
+    tcase_add_test(tests, what_was_made_or_taken_away_is_there_after_a_power_cut);
     tcase_add_test(tests, a_key_is_never_written_over);
     tcase_add_test(tests, a_public_key_never_looks_like_an_option);
     tcase_add_test(tests, what_authorize_writes_the_broker_reads);

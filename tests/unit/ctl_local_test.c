@@ -6,6 +6,7 @@
 #include "broker/edge/tokens.h"
 #include "tests/support/suite.h"
 #include "tests/unit/ctl_run.h"
+#include "tests/unit/ctl_synced.h"
 
 static char path[] = "/tmp/lineward-local-XXXXXX";
 
@@ -146,6 +147,15 @@ START_TEST(as_many_tokens_as_the_broker_takes)
     ck_assert_int_eq(said.code, EXIT_REFUSED);
     assert_says(said.err, "exists: "); /* however far down */
     tokens_free(&tokens);
+}
+END_TEST
+
+START_TEST(a_new_token_is_there_after_a_power_cut)
+{
+    remove(path);
+    RUN("token", W("add"), W("alice"), W("viewer"), W("--file"), path);
+    ck_assert_uint_eq(files_synced, 1);
+    ck_assert_uint_eq(folders_synced, 1); /* which has the file's name */
 }
 END_TEST
 
@@ -353,6 +363,7 @@ int main(void)
     tcase_add_test(tc, a_name_is_used_once_however_its_line_begins);
     tcase_add_test(tc, a_list_of_pools_is_no_longer_than_what_the_broker_reads);
     tcase_add_test(tc, as_many_tokens_as_the_broker_takes);
+    tcase_add_test(tc, a_new_token_is_there_after_a_power_cut);
     tcase_add_test(tc, a_last_line_without_an_end_is_not_grown);
     tcase_add_test(tc, wrong_names_roles_and_pools_are_refused);
     tcase_add_test(tc, a_token_in_json);

@@ -2,11 +2,11 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
+#include "tests/unit/ctl_synced.h"
 
 #define ANSWER(dry, jobs, recipients, oldest, class, stay, sample, next)                                             \
     "{\"action\":\"cancel\",\"dry_run\":" dry ",\"jobs\":" jobs ",\"recipients\":" recipients ",\"oldest_at\":" oldest \
@@ -160,17 +160,6 @@ START_TEST(what_a_move_says_of_its_jobs_is_of_all_of_them)
 END_TEST
 
 /* ---- export and import ---- */
-
-static unsigned files_synced, folders_synced;
-
-/* The program's calls come here: it is linked into this one. */
-int fsync(int fd)
-{
-    struct stat info;
-    if (fstat(fd, &info) == 0)
-        *(S_ISDIR(info.st_mode) ? &folders_synced : &files_synced) += 1;
-    return (int)syscall(SYS_fsync, fd);
-}
 
 static char file_name[] = "/tmp/lineward-export-XXXXXX";
 

@@ -54,6 +54,15 @@ bool ctl_sync_folder(const char *folder)
     return good;
 }
 
+bool ctl_sync_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    bool good = folder != NULL && ctl_sync_folder(folder);
+    free(folder);
+    return good;
+}
+
 static void print_cancelled(const struct ctl *ctl, const char *id, const struct http_answer *answer)
 {
     if (ctl->json) {

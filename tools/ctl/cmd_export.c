@@ -183,15 +183,6 @@ static void print_done(const struct ctl *ctl, const char *name, const struct exp
                 own ? name : "the output", stayed, until, export->count == 1 ? "it" : "these");
 }
 
-static bool sync_name(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    char *folder = slash == NULL ? strdup(".") : strndup(name, slash == name ? 1 : (size_t)(slash - name));
-    bool ok = folder != NULL && ctl_sync_folder(folder);
-    free(folder);
-    return ok;
-}
-
 /* On disk, name and all, before anybody is told: what it holds is cancelled next. */
 static int write_file(const struct ctl *ctl, const char *name, FILE *file, struct export *export)
 {
@@ -201,7 +192,7 @@ static int write_file(const struct ctl *ctl, const char *name, FILE *file, struc
     bool ok = write_lines(export, file) && fflush(file) == 0 && (!own || fsync(fileno(file)) == 0);
     if (own && fclose(file) != 0)
         ok = false;
-    ok = ok && (!own || sync_name(name));
+    ok = ok && (!own || ctl_sync_name(name));
     if (!ok && own)
         unlink(name);
     if (!ok)

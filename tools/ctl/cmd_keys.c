@@ -30,7 +30,7 @@ static int file_failed(const struct ctl *ctl, const char *path)
     return ctl_fail(ctl, EXIT_REFUSED, errno == EEXIST ? "exists" : "file", "%s: %s", path, strerror(errno));
 }
 
-/* A whole new file, durable; never over another one, never through a link. */
+/* A whole new file, durable with its name; never over another one, never through a link. */
 static bool write_new(const char *path, const char *text, mode_t mode)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
@@ -40,6 +40,10 @@ static bool write_new(const char *path, const char *text, mode_t mode)
     bool ok = write(fd, text, bytes) == (ssize_t)bytes && fsync(fd) == 0;
     int why = errno;
     ok = close(fd) == 0 && ok;
+    if (ok && !ctl_sync_name(path)) {
+        why = errno;
+        ok = false;
+    }
     if (!ok) {
         unlink(path);
         errno = why;
@@ -113,13 +117,12 @@ static int read_folder(const struct ctl *ctl, const struct args *args, const cha
     return EXIT_DONE;
 }
 
-static void sync_folder(const char *dir)
+/* There after a power cut, if it is made here. */
+static bool make_folder(const char *dir)
 {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    (void)fsync(fd); /* else the change may be lost with the machine's power: then it is to be made again */
-    close(fd);
+    char above[PATH_ROOM + 4];
+    snprintf(above, sizeof above, "%s/..", dir);
+    return mkdir(dir, 0755) == 0 ? ctl_sync_folder(above) : errno == EEXIST;
 }
 
 /* What the broker would say of it: wrong words, a key that another file has already, or one more than it takes. */
@@ -134,7 +137,7 @@ static int check_grant(const struct ctl *ctl, const char *dir, const char *line)
     free(grant.pools);
     if (wrong != NULL)
         return ctl_fail(ctl, EXIT_USAGE, "usage", "%s", wrong);
-    if (mkdir(dir, 0755) != 0 && errno != EEXIST)
+    if (!make_folder(dir))
         return file_failed(ctl, dir);
     if (key_ring_read(&ring, dir, &problem) != ERR_NONE)
         return ctl_fail(ctl, EXIT_REFUSED, "key", "%s", problem.text);
@@ -164,7 +167,6 @@ int command_authorize(const struct ctl *ctl, const struct args *args)
         return code;
     if (!write_new(path, line, 0644))
         return file_failed(ctl, path);
-    sync_folder(dir);
     if (strcmp(words[2], key_role_name(KEY_FOLLOWER)) == 0)
         pools = "*"; /* with or without a list, it hears of all */
     const char *const pairs[][2] = {
@@ -184,9 +186,8 @@ int command_revoke(const struct ctl *ctl, const struct args *args)
     int code = read_folder(ctl, args, &dir, path);
     if (code != EXIT_DONE)
         return code;
-    if (unlink(path) != 0)
+    if (unlink(path) != 0 || !ctl_sync_folder(dir))
         return file_failed(ctl, path);
-    sync_folder(dir);
     const char *const pairs[][2] = {{"name", args->positional[0]}};
     if (ctl->json)
         print_pairs(ctl, pairs, 1);

@@ -236,7 +236,7 @@ static int append_token(const struct ctl *ctl, const char *file, const struct to
                         file, before.tokens, TOKENS_MAX);
     else if (dprintf(fd, "%s%s %s %s %s\n", before.needs_newline ? "\n" : "", line->name, line->role, line->pools,
                      line->hash) < 0 ||
-             fsync(fd) != 0)
+             fsync(fd) != 0 || !ctl_sync_name(file))
         code = ctl_fail(ctl, EXIT_REFUSED, "file", "%s: %s", file, strerror(errno));
     close(fd);
     return code;

@@ -59,6 +59,7 @@ bool ctl_moment(const struct ctl *ctl, const char *text, int sign, char out[TIME
 FILE *ctl_create(const struct ctl *ctl, const char *name);
 /* What was made or renamed in it is there after a power cut. False: errno says why not. */
 bool ctl_sync_folder(const char *folder);
+bool ctl_sync_name(const char *path); /* the same of the folder that this file is in */
 
 /* The commands, each in the file that its kind has. */
 int command_show(const struct ctl *ctl, const struct args *args);    /* cmd_views.c: status, line, job */
