@@ -1,14 +1,12 @@
 /* linewardctl against an admin API: what it asks, what it shows, and the exit code it ends with. */
-#include <poll.h>
 #include <pthread.h>
-#include <pty.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
+#include "tests/unit/ctl_terminal.h"
 
 static void teardown(void)
 {
@@ -299,30 +297,13 @@ START_TEST(top_off_a_terminal_shows_every_line)
 }
 END_TEST
 
-/* What a terminal shows is read away, for up to so long, until the program has ended: how it did; -1: it has not. */
-static int end_on_terminal(int terminal, pid_t pid, int ms)
-{
-    for (int status = 0; ms > 0; ms -= 20) {
-        struct pollfd shown = {.fd = terminal, .events = POLLIN};
-        char text[4096];
-        if (poll(&shown, 1, 20) > 0 && read(terminal, text, sizeof text) < 0)
-            poll(NULL, 0, 20);
-        if (waitpid(pid, &status, WNOHANG) == pid)
-            return status;
-    }
-    return -1;
-}
-
 START_TEST(top_ends_at_an_interrupt_while_a_broker_says_nothing)
 {
     static const struct reply script[] = {{200, "{}"}, {200, "{\"lines\":[],\"next\":null}"}, {1, NULL}};
     char *words[] = {W("linewardctl"), W("top"), W("--admin"), server.admin, NULL};
     int terminal = -1;
     SERVER_START(script);
-    pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0)
-        _exit(ctl_run(4, words, stdout, stderr));
+    pid_t pid = start_on_terminal(words, &terminal);
     for (int i = 0; i < 100 && server.seen_count < 3; i++)
         ck_assert_int_eq(end_on_terminal(terminal, pid, 20), -1);
     ck_assert_uint_eq(server.seen_count, 3);
@@ -342,10 +323,7 @@ START_TEST(top_leaves_a_terminal_as_it_was_however_it_is_ended)
         int terminal = -1;
         struct termios mode;
         SERVER_START(script);
-        pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
-        ck_assert_int_ge(pid, 0);
-        if (pid == 0)
-            _exit(ctl_run(6, words, stdout, stderr));
+        pid_t pid = start_on_terminal(words, &terminal);
         for (int k = 0; k < 100 && server.seen_count < 3; k++)
             ck_assert_int_eq(end_on_terminal(terminal, pid, 20), -1);
         ck_assert_int_eq(tcgetattr(terminal, &mode), 0);

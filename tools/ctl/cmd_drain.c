@@ -176,46 +176,60 @@ static int tell_end(const struct ctl *ctl, const char *name, const cJSON *drain)
     return done ? EXIT_DONE : EXIT_REFUSED;
 }
 
-static int look(const struct ctl *ctl, const char *name, struct http_answer *answer)
+static void wipe_progress(const struct ctl *ctl, int64_t drawn_ms)
 {
-    char *path = http_path(LINE_PATH, name);
-    int code = path == NULL ? ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "") : http_ask(ctl, "GET", path, NULL, answer);
-    free(path);
-    return code;
+    if (ctl->progress && drawn_ms != 0)
+        fputs("\r\033[K", ctl->err);
 }
 
-static int watch_until_over(const struct ctl *ctl, const char *name)
+/* False: it is under way, or the look was given up. */
+static bool is_over(const struct ctl *ctl, const char *name, const char *path, int64_t *drawn_ms, int *code)
+{
+    struct http_answer answer;
+    enum http_end end = http_call(ctl, "GET", path, NULL, 0, &answer);
+    const cJSON *drain = json_get(answer.json, "drain");
+    const char *state = json_string(drain, "state");
+    bool given_up = interrupted && end != HTTP_ANSWERED;
+    bool running = state != NULL && strcmp(state, "running") == 0;
+    if (running) {
+        show_progress(ctl, answer.json, drawn_ms);
+    } else if (!given_up) {
+        wipe_progress(ctl, *drawn_ms);
+        *code = http_judge(ctl, "GET", end, &answer);
+        if (*code == EXIT_DONE)
+            *code = tell_end(ctl, name, drain);
+    }
+    http_answer_free(&answer);
+    return !running && !given_up;
+}
+
+static int watch_until_over(const struct ctl *ctl, const char *name, const char *path)
 {
     int64_t drawn_ms = 0;
+    int code = EXIT_DONE;
     while (!interrupted) {
-        struct http_answer answer = {0};
-        int code = look(ctl, name, &answer);
-        if (code != EXIT_DONE)
-            return code;
-        const cJSON *drain = json_get(answer.json, "drain");
-        const char *state = json_string(drain, "state");
-        bool over = state == NULL || strcmp(state, "running") != 0;
-        if (over && ctl->progress && drawn_ms != 0)
-            fputs("\r\033[K", ctl->err);
-        if (over)
-            code = tell_end(ctl, name, drain);
-        else
-            show_progress(ctl, answer.json, &drawn_ms);
-        http_answer_free(&answer);
-        if (over)
+        if (is_over(ctl, name, path, &drawn_ms, &code))
             return code;
         poll(NULL, 0, LOOK_MS);
     }
-    return ctl_fail(ctl, EXIT_REFUSED, "interrupted", "the drain goes on without you; `linewardctl drain %s --stop` ends it", name);
+    wipe_progress(ctl, drawn_ms);
+    return ctl_fail(ctl, EXIT_REFUSED, "interrupted",
+                    "the drain goes on without you; `linewardctl drain %s --stop` ends it", name);
 }
 
 static int watch(const struct ctl *ctl, const char *name)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, before;
+    struct ctl watching = *ctl;
+    char *path = http_path(LINE_PATH, name);
+    if (path == NULL)
+        return ctl_fail(ctl, EXIT_REFUSED, "no_memory", "%s", "");
     interrupted = 0;
+    watching.interrupted = &interrupted;
     sigaction(SIGINT, &action, &before);
-    int code = watch_until_over(ctl, name);
+    int code = watch_until_over(&watching, name, path);
     sigaction(SIGINT, &before, NULL);
+    free(path);
     return code;
 }
 

@@ -247,11 +247,8 @@ int http_refused(const struct ctl *ctl, const struct http_answer *answer)
     return ctl_fail(ctl, EXIT_REFUSED, code, "%s", message != NULL ? message : "");
 }
 
-int http_ask(const struct ctl *ctl, const char *method, const char *path, const struct json_out *body,
-             struct http_answer *out)
+int http_judge(const struct ctl *ctl, const char *method, enum http_end end, struct http_answer *out)
 {
-    enum http_end end =
-        http_call(ctl, method, path, body != NULL ? body->text : NULL, body != NULL ? body->bytes : 0, out);
     int code = EXIT_DONE;
     bool may_be_done = end == HTTP_LOST && strcmp(method, "GET") != 0;
     if (end != HTTP_ANSWERED)
@@ -262,6 +259,14 @@ int http_ask(const struct ctl *ctl, const char *method, const char *path, const 
     if (code != EXIT_DONE)
         http_answer_free(out);
     return code;
+}
+
+int http_ask(const struct ctl *ctl, const char *method, const char *path, const struct json_out *body,
+             struct http_answer *out)
+{
+    enum http_end end =
+        http_call(ctl, method, path, body != NULL ? body->text : NULL, body != NULL ? body->bytes : 0, out);
+    return http_judge(ctl, method, end, out);
 }
 
 char *http_path(const char *pattern, const char *part)

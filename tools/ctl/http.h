@@ -42,6 +42,9 @@ enum http_end http_lines(const struct ctl *ctl, const char *path, long silent_s,
 int http_ask(const struct ctl *ctl, const char *method, const char *path, const struct json_out *body,
              struct http_answer *out);
 
+/* The second half of http_ask(), for who has something to do first: tells how a call by that method ended. */
+int http_judge(const struct ctl *ctl, const char *method, enum http_end end, struct http_answer *out);
+
 /* Tells the user what an answer says that is no 2xx; returns the exit code. */
 int http_refused(const struct ctl *ctl, const struct http_answer *answer);
 
