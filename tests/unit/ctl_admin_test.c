@@ -594,6 +594,45 @@ START_TEST(following_survives_a_broker_that_is_away_behind_a_proxy)
 }
 END_TEST
 
+START_TEST(an_event_that_cannot_be_read_is_told_of_and_what_comes_behind_it_is_shown)
+{
+    static const struct reply script[] = {
+        {200, "retry: 10\n\nid: 7\nevent: job.sent\ndata: {\"seq\":7\n\nid: 8\nevent: job.sent\ndata: 8\n\n"},
+        {200, "id: 9\nevent: job.sent\ndata: {\"seq\":9}\n\n"}};
+    SERVER_START(script);
+    RUN_ADMIN("events", W("--follow"), W("--json"), W("--after"), W("6"), W("--limit"), W("1"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED); /* something is missing */
+    ck_assert_str_eq(said.out, "{\"seq\":9}\n");
+    assert_says(said.err, "linewardctl: event 7 is left out: ");
+    assert_says(said.err, "linewardctl: event 8 is left out: ");
+    assert_asked(1, "GET", "/v1/events/stream?after=8");
+    server_stop();
+}
+END_TEST
+
+/* It would come again, and again be too long. */
+START_TEST(an_event_that_is_too_long_is_told_of_and_not_fetched_for_ever)
+{
+    static const char head[] = "retry: 10\n\nid: 7\nevent: job.sent\ndata: {\"seq\":7,\"reason\":\"",
+                      tail[] = "\"}\n\nid: 8\nevent: job.sent\ndata: {\"seq\":8}\n\n";
+    enum { LONG = 3 * 1024 * 1024 };
+    char *stream = malloc(sizeof head + LONG + sizeof tail);
+    ck_assert_ptr_nonnull(stream);
+    char *at = stpcpy(stream, head);
+    memset(at, 'x', LONG);
+    stpcpy(at + LONG, tail);
+    const struct reply script[] = {{200, stream}};
+    SERVER_START(script);
+    RUN_ADMIN("events", W("--follow"), W("--json"), W("--after"), W("6"), W("--limit"), W("1"));
+    ck_assert_int_eq(said.code, EXIT_REFUSED);
+    ck_assert_str_eq(said.out, "{\"seq\":8}\n");
+    ck_assert_str_eq(said.err, "linewardctl: event 7 is left out: it is longer than 1 MiB\n");
+    ck_assert_uint_eq(server.seen_count, 1);
+    server_stop();
+    free(stream);
+}
+END_TEST
+
 START_TEST(following_ends_where_nothing_can_be_written)
 {
     static const struct reply script[] = {{200, "retry: 10\n\nevent: job.sent\ndata: {\"seq\":7}\n\n"}};
@@ -677,6 +716,8 @@ int main(void)
     tcase_add_test(changes, events_in_json_are_one_document);
     tcase_add_test(changes, following_begins_with_what_happens_from_now_on_and_survives_a_cut);
     tcase_add_test(changes, following_survives_a_broker_that_is_away_behind_a_proxy);
+    tcase_add_test(changes, an_event_that_cannot_be_read_is_told_of_and_what_comes_behind_it_is_shown);
+    tcase_add_test(changes, an_event_that_is_too_long_is_told_of_and_not_fetched_for_ever);
     tcase_add_test(changes, following_ends_where_nothing_can_be_written);
     tcase_add_test(changes, following_ends_with_the_limit_and_with_a_refusal);
     suite_add_tcase(suite, changes);

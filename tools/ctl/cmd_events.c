@@ -21,6 +21,8 @@ struct reader {
     const char *topic;
     int64_t after, left; /* events that may still be shown */
     bool follow;
+    int64_t told; /* following: the number that the event under way goes by; 0: it has none */
+    bool lacks;   /* following: an event was left out */
     int again_ms;
     bool began;      /* following: the stream is there */
     bool in_error;   /* the event under way is the stream's last word */
@@ -165,6 +167,18 @@ static int read_events(struct reader *reader)
 
 /* ---- following ---- */
 
+/* It would be no other when asked for again: what follows it is shown. */
+static void leave_out(struct reader *reader, const char *why)
+{
+    char number[32] = "";
+    if (reader->told > 0)
+        snprintf(number, sizeof number, " %" PRId64, reader->told);
+    if (reader->told > reader->after)
+        reader->after = reader->told;
+    fprintf(reader->ctl->err, "linewardctl: event%s is left out: %s\n", number, why);
+    reader->lacks = true;
+}
+
 static void take_data(struct reader *reader, const char *text)
 {
     cJSON *event = json_parse(text, strlen(text), NULL);
@@ -176,7 +190,9 @@ static void take_data(struct reader *reader, const char *text)
         if (reader->is_over)
             reader->code = ctl_fail(reader->ctl, EXIT_REFUSED, "not_found", "%s: --after %" PRId64,
                                     message != NULL ? message : "", oldest - 1);
-    } else if (event != NULL) {
+    } else if (!cJSON_IsObject(event)) {
+        leave_out(reader, "it is no JSON object");
+    } else {
         json_int(event, "seq", &reader->after);
         reader->code = show_event(reader, event);
         reader->left--;
@@ -192,12 +208,18 @@ static void take_retry(struct reader *reader, const char *text)
         reader->again_ms = (int)ms;
 }
 
-/* A line of the stream: a field, or (empty) the end of an event. */
+/* A line of the stream: a field, or (empty) the end of an event; NULL: one that is too long. */
 static bool take_line(void *self, const char *line)
 {
     struct reader *reader = self;
     reader->began = true;
-    if (strncmp(line, "event: ", 7) == 0)
+    if (line == NULL)
+        leave_out(reader, "it is longer than 1 MiB");
+    else if (line[0] == '\0')
+        reader->told = 0;
+    else if (strncmp(line, "id: ", 4) == 0)
+        reader->told = strtoll(line + 4, NULL, 10);
+    else if (strncmp(line, "event: ", 7) == 0)
         reader->in_error = strcmp(line + 7, "error") == 0;
     else if (strncmp(line, "retry: ", 7) == 0)
         take_retry(reader, line + 7);
@@ -267,6 +289,8 @@ int command_events(const struct ctl *ctl, const struct args *args)
     json_key(&reader.page, "events");
     json_open(&reader.page, '[');
     int code = reader.follow ? follow(&reader) : read_events(&reader);
+    if (code == EXIT_DONE && reader.lacks)
+        code = EXIT_REFUSED;
     json_close(&reader.page, ']');
     json_key(&reader.page, "next");
     json_put_int(&reader.page, reader.after);

@@ -159,6 +159,7 @@ struct lines {
     bool (*take)(void *self, const char *line);
     void *self;
     struct http_answer *answer; /* of one that is no 2xx; and of the line that is not whole yet */
+    bool too_long;              /* that line is: what comes of it is not kept */
     bool stopped;
 };
 
@@ -169,12 +170,17 @@ static bool take_line(struct lines *lines)
     while ((end = memchr(answer->text, '\n', answer->bytes)) != NULL) {
         size_t used = (size_t)(end - answer->text) + 1;
         *end = '\0';
-        if (!lines->take(lines->self, answer->text))
+        if (!lines->too_long && !lines->take(lines->self, answer->text))
             return false;
+        lines->too_long = false;
         answer->bytes -= used;
         memmove(answer->text, answer->text + used, answer->bytes + 1);
     }
-    return answer->bytes <= LINE_BYTES_MAX;
+    bool told = lines->too_long;
+    lines->too_long = told || answer->bytes > LINE_BYTES_MAX;
+    if (lines->too_long)
+        answer->bytes = 0;
+    return told || !lines->too_long || lines->take(lines->self, NULL);
 }
 
 static size_t take_lines(char *data, size_t size, size_t count, void *self)

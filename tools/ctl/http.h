@@ -31,9 +31,9 @@ void http_answer_free(struct http_answer *answer);
 enum http_end http_call(const struct ctl *ctl, const char *method, const char *path, const char *body,
                         size_t body_bytes, struct http_answer *out);
 
-/* GET, with the answer's lines given as they come (ends of lines cut off, no line longer than 1 MiB); `take` returns
- * false to stop. Silence for `silent_s` ends it as lost. out->status: 0 when nothing was answered; an answer that is no
- * 2xx is kept in *out as by http_call(). */
+/* GET, with the answer's lines given as they come (ends of lines cut off; NULL for one that is longer than 1 MiB, which
+ * is left out); `take` returns false to stop. Silence for `silent_s` ends it as lost. out->status: 0 when nothing was
+ * answered; an answer that is no 2xx is kept in *out as by http_call(). */
 enum http_end http_lines(const struct ctl *ctl, const char *path, long silent_s, bool (*take)(void *self, const char *line),
                          void *self, struct http_answer *out);
 
