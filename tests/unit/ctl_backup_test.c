@@ -155,6 +155,31 @@ START_TEST(a_folder_that_has_something_in_it_is_left_alone)
 }
 END_TEST
 
+/* What destroys the store's folder would take the backup with it. */
+START_TEST(a_backup_is_not_made_in_the_store_s_own_folder)
+{
+    char inside[128], link[128], around[160];
+    snprintf(inside, sizeof inside, "%s/backup", store_path);
+    snprintf(link, sizeof link, "%s/link", folder);
+    snprintf(around, sizeof around, "%s/link/backup/", folder);
+    ck_assert_int_eq(symlink(store_path, link), 0);
+    const char *const targets[] = {inside, around};
+    for (int made = 0; made < 2; made++) {
+        for (size_t i = 0; i < 2; i++) {
+            RUN(W("backup"), W(targets[i]), W("--store"), store_path);
+            ck_assert_int_eq(said.code, EXIT_REFUSED);
+            assert_says(said.err, "within the store's folder");
+        }
+        if (made == 0)
+            ck_assert_int_eq(mkdir(inside, 0700), 0); /* it was not */
+    }
+    rmdir(inside);
+    unlink(link);
+    snprintf(backup, sizeof backup, "%s/data-2", folder); /* a name that only begins alike */
+    make_backup();
+}
+END_TEST
+
 START_TEST(a_backup_that_is_not_whole_is_refused)
 {
     make_backup();
@@ -268,6 +293,7 @@ int main(void)
     tcase_add_test(tc, a_store_in_use_is_backed_up_with_what_was_durable);
     tcase_add_test(tc, what_is_private_stays_private);
     tcase_add_test(tc, a_folder_that_has_something_in_it_is_left_alone);
+    tcase_add_test(tc, a_backup_is_not_made_in_the_store_s_own_folder);
     tcase_add_test(tc, a_backup_that_is_not_whole_is_refused);
     tcase_add_test(tc, a_manifest_cannot_name_what_lies_elsewhere);
     tcase_add_test(tc, a_manifest_says_how_many_jobs_wait);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -294,6 +295,30 @@ static int make_backup(const struct ctl *ctl, const char *store, const char *tar
     return written ? print_backup(ctl, target, manifest) : refuse_errno(ctl, target);
 }
 
+/* As the kernel finds it: where `path` is, or will be made. NULL: nowhere. */
+static char *place_of(const char *path)
+{
+    char *place = realpath(path, NULL);
+    if (place != NULL || errno != ENOENT)
+        return place;
+    char *copy = strdup(path);
+    place = copy == NULL ? NULL : realpath(dirname(copy), NULL);
+    free(copy);
+    return place;
+}
+
+/* A folder that cannot be found is refused by what opens it. */
+static bool lies_within(const char *path, const char *folder)
+{
+    char *inner = place_of(path), *outer = realpath(folder, NULL);
+    size_t bytes = outer == NULL ? 0 : strlen(outer);
+    bool within = inner != NULL && outer != NULL && strncmp(inner, outer, bytes) == 0 &&
+                  (inner[bytes] == '\0' || inner[bytes] == '/');
+    free(inner);
+    free(outer);
+    return within;
+}
+
 int command_backup(const struct ctl *ctl, const struct args *args)
 {
     const char *target = args->positional[0], *store = args_option(args, "store"),
@@ -305,9 +330,16 @@ int command_backup(const struct ctl *ctl, const struct args *args)
     if (file != NULL && conf_load(&conf, file, NULL, 0, &problem) != ERR_NONE)
         return ctl_fail(ctl, EXIT_REFUSED, "config", "%s", problem.text);
     struct manifest manifest = {0};
-    int code = make_empty(ctl, target);
+    int code = EXIT_DONE;
+    if (store == NULL)
+        store = conf->store.path;
+    if (lies_within(target, store))
+        code = ctl_fail(ctl, EXIT_REFUSED, "in_store",
+                        "%s: is within the store's folder, and what takes that away takes the backup with it", target);
     if (code == EXIT_DONE)
-        code = make_backup(ctl, store != NULL ? store : conf->store.path, target, &manifest);
+        code = make_empty(ctl, target);
+    if (code == EXIT_DONE)
+        code = make_backup(ctl, store, target, &manifest);
     free(manifest.files.at);
     conf_free(&conf);
     return code;

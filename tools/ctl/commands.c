@@ -415,8 +415,9 @@ const struct command commands[] = {
      "Kept as long as history is. FILE is made with mode 0600 and never written over.", audit_options, command_audit,
      "/v1/audit"},
     {"backup", "FOLDER", 1, 1, "copy the store of a broker, which may run meanwhile",
-     "FOLDER must be empty or new. On the broker's machine, as its user: nothing goes over the network. The copy is the\n"
-     "store as it was at one commit; every checksum of it is read back, and manifest.json says what it holds.",
+     "FOLDER must be empty or new, and not within the store's. On the broker's machine, as its user: nothing goes over\n"
+     "the network. The copy is the store as it was at one commit; every checksum of it is read back, and manifest.json\n"
+     "says what it holds.",
      backup_options, command_backup, PATH_LOCAL},
     {"restore", "BACKUP", 1, 1, "make a store of a backup, and say what may be sent twice or not at all",
      "The folder must be empty or new; the broker is started on it afterwards, and finds everything paused. What waits in\n"
