@@ -159,11 +159,9 @@ void cache_link_told(struct cache_link *link, uint64_t token, const struct core_
             cache_pending_remove(&link->pending, place);
         owe_told(link, fact);
         core_line_told(link->options.core, token, fact, now, out);
-        cache_link_persist(link);
         return;
     }
     cache_pending_at(&link->pending, place)->warned = core_line_warned(link->options.core, fact, now, out);
-    cache_link_persist(link);
 }
 
 void cache_link_service(struct cache_link *link, uint32_t account, uint64_t number, bool flagged, struct instant now)

@@ -59,7 +59,8 @@ void cache_link_turn(struct cache_link *link, struct instant now, bool woken, st
 size_t cache_link_fds(const struct cache_link *link, struct pollfd out[CACHE_LINK_FDS]);
 int64_t cache_link_next_mono_ms(const struct cache_link *link);
 
-/* A status webhook: EFFECT_ANSWER with `token` once it is durable here and there. */
+/* A status webhook: EFFECT_ANSWER with `token` once it is durable here and there. What it changes at once is left in `out`,
+ * for the caller to persist. */
 void cache_link_told(struct cache_link *link, uint64_t token, const struct core_line_fact *fact, struct instant now,
                      struct effects *out);
 /* A try has shown that the line is flagged, or is not any more. */

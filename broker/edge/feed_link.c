@@ -261,11 +261,10 @@ static void status_told(struct feed_link *link, uint32_t account, uint64_t token
                                   .event = link->options.cache != NULL ? shared_event_of(message)
                                                                        : event_of(link, message)};
     size_t before = out->change_count;
-    if (link->options.cache != NULL) {
+    if (link->options.cache != NULL)
         cache_link_told(link->options.cache, token, &fact, now, out);
-        return;
-    }
-    core_line_told(link->options.core, token, &fact, now, out);
+    else
+        core_line_told(link->options.core, token, &fact, now, out);
     for (size_t i = before; i < out->change_count; i++)
         if (out->changes[i].kind == CHANGE_GATE)
             timings_gate(link->options.timings, clock_read().mono_ms - fact.arrived_mono_ms);

@@ -5,6 +5,7 @@
 #include <zmq.h>
 
 #include "producer.h"
+#include "redis.h"
 
 #define JOBS 20
 
@@ -70,6 +71,25 @@ START_TEST(each_job_is_in_each_histogram_of_its_way_once)
 }
 END_TEST
 
+START_TEST(the_gate_that_a_webhook_closes_is_timed_with_a_shared_cache_too)
+{
+    struct redis redis;
+    char address[128];
+    redis_start(&redis);
+    snprintf(address, sizeof address, "cache.redis=redis+unix://%s", redis.socket);
+    const char *const sets[] = {"cache.kind=redis", address, "accounts.default.poll_interval_ms=60000", NULL};
+    rig_open(&rig, sets);
+    rig_start(&rig, 0);
+    AWAIT(rig_line_is(&rig, 0, "open", NULL), "the line is not open");
+    rig_set_line(&rig, 0, "\"reputation\":\"CRITICAL\"");
+    AWAIT(rig_line_is(&rig, 0, "closed", "line_critical"), "the line does not close");
+    AWAIT(measure("lines_by_gate{gate=\"closed\"}") == 1, "the closed line is not counted");
+    MUST(measure("webhook_gate_seconds_count") == 1, "a gate moved once is counted once");
+    rig_close(&rig);
+    redis_end(&redis);
+}
+END_TEST
+
 START_TEST(an_unknown_outcome_is_counted_as_such)
 {
     rig_open(&rig, NULL);
@@ -89,5 +109,5 @@ END_TEST
 int main(void)
 {
     return RUN_TESTS("metrics", 60, each_job_is_in_each_histogram_of_its_way_once,
-                     an_unknown_outcome_is_counted_as_such);
+                     the_gate_that_a_webhook_closes_is_timed_with_a_shared_cache_too, an_unknown_outcome_is_counted_as_such);
 }
