@@ -28,6 +28,21 @@ static void blank_controls(char *text, size_t bytes)
     }
 }
 
+const char *log_quoted(const char *text, char out[LOG_QUOTED_MAX])
+{
+    static const char cut[] = "...\"";
+    size_t bytes = 1;
+    out[0] = '"';
+    for (; *text != '\0' && bytes + 2 + sizeof cut <= LOG_QUOTED_MAX; text++) {
+        if (*text == '"' || *text == '\\')
+            out[bytes++] = '\\';
+        out[bytes++] = *text;
+    }
+    const char *end = *text == '\0' ? "\"" : cut;
+    memcpy(out + bytes, end, strlen(end) + 1);
+    return out;
+}
+
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
     static const char *const words[] = {"debug", "info", "warn", "error"};

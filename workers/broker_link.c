@@ -10,6 +10,7 @@
 
 #include "beats.h"
 #include "dealer.h"
+#include "lineward/ids.h"
 #include "lineward/json.h"
 #include "lineward/log.h"
 
@@ -318,7 +319,7 @@ static void hear_ready(struct broker_link *link, struct instant now)
         beats_restart(&link->beats, link->asked_mono_ms, now.mono_ms);
         leases_say_again(link->leases, INT64_MAX);
         log_event(LOG_INFO, "ready", "endpoint=%s broker=%s heartbeat_ms=%lld leases=%zu", link->endpoint,
-                  broker != NULL ? broker : "?", (long long)link->beats.heartbeat_ms, leases_count(link->leases));
+                  name_is_valid(broker) ? broker : "?", (long long)link->beats.heartbeat_ms, leases_count(link->leases));
     }
     cJSON_Delete(answer);
 }
@@ -341,7 +342,7 @@ static void hear_error(struct broker_link *link, struct instant now)
     if ((unknown_worker || unauthorized) && link->state == LINK_READY)
         say_ready(link, now);
     if (!unknown_worker)
-        log_event(LOG_WARN, "broker_error", "broker=%s code=%s", link->endpoint, code != NULL ? code : "?");
+        log_event(LOG_WARN, "broker_error", "broker=%s code=%s", link->endpoint, name_is_valid(code) ? code : "?");
     cJSON_Delete(error);
 }
 

@@ -82,7 +82,7 @@ static void answer_no_account(struct lease *lease, const char *account)
                                              .reason = "the worker's configuration lacks the account"};
     struct disposition verdict = waits;
     verdict.unknown = lease->unsettled;
-    log_event(LOG_ERROR, "account_unknown", "job=%s account=%s", lease->job, account);
+    log_event(LOG_ERROR, "account_unknown", "job=%s account=%s", lease->job, name_is_valid(account) ? account : "?");
     answer(lease, &verdict, NULL, NULL);
 }
 

@@ -212,8 +212,8 @@ static void on_moved(void *self, uint32_t account)
 static void on_down(void *self)
 {
     struct cache_link *link = self;
-    log_event(LOG_ERROR, "cache_away", "reason=\"%s; each broker goes on with what it knows\"",
-              cache_redis_problem(link->redis));
+    char problem[LOG_QUOTED_MAX];
+    log_event(LOG_ERROR, "cache_away", "reason=%s", log_quoted(cache_redis_problem(link->redis), problem));
     if (link->clock.is_known)
         link->away_ms = link->now.mono_ms;
     link->clock.is_known = false;

@@ -222,7 +222,7 @@ static void on_reloaded(redisAsyncContext *context, void *data, void *self)
 static void take_error(struct sending *sending, struct cache_end *end, const char *error)
 {
     struct cache_nodes *nodes = sending->nodes;
-    char why[sizeof end->problem];
+    char why[sizeof end->problem], quoted[LOG_QUOTED_MAX];
     cache_fault_text(sending->command.what, error, why, sizeof why);
     switch (cache_fault_of(error)) {
     case CACHE_FAULT_SCRIPT:
@@ -231,7 +231,7 @@ static void take_error(struct sending *sending, struct cache_end *end, const cha
         break;
     case CACHE_FAULT_FACT:
         if (!nodes->said_failed)
-            log_event(LOG_ERROR, "cache_script_failed", "reason=\"%s; it is tried again, and others are taken\"", why);
+            log_event(LOG_ERROR, "cache_script_failed", "reason=%s", log_quoted(why, quoted));
         nodes->said_failed = true;
         break;
     case CACHE_FAULT_PLACE:

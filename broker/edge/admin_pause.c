@@ -123,8 +123,9 @@ static bool read_pause(struct exchange *x, const cJSON *body, struct core_pause 
 
 static void log_change(const struct exchange *x, const struct pause_target *target, const char *what)
 {
+    char name[LOG_QUOTED_MAX]; /* a campaign's is the producer's, who may write anything */
     log_event(LOG_INFO, what, "by=%s scope=%s name=%s", x->grant.name, pause_scope_name(target->scope),
-              target->shown);
+              log_quoted(target->shown, name));
 }
 
 static enum admin_step answer_pause(struct admin_turn *turn, struct exchange *x)

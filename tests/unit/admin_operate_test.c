@@ -355,6 +355,17 @@ START_TEST(what_is_done_is_logged_once_with_who_and_what)
 }
 END_TEST
 
+START_TEST(a_campaigns_name_is_one_value_in_the_log_whatever_it_says)
+{
+    char log[4096];
+    enqueue("eu", "a", 1, ",\"campaign\":\"spring\\\" by=root name=\\\"all\"");
+    log_watch();
+    rig_expect("POST", "/v1/campaigns/eu/spring%22%20by=root%20name=%22all/pause", "operator-token", NULL, 200);
+    log_read(log, sizeof log);
+    ck_assert_msg(strstr(log, " by=ops scope=campaign name=\"eu/spring\\\" by=root name=\\\"all\"\n") != NULL, "%s", log);
+}
+END_TEST
+
 /* ---- dead letters ---- */
 
 static int count_dead(const char *query, const char *token)
@@ -596,6 +607,7 @@ int main(void)
     tcase_add_test(tests, a_conversation_is_moved_on_purpose_or_it_is_said_why_not);
     tcase_add_test(tests, what_is_refused_is_not_logged_as_done);
     tcase_add_test(tests, what_is_done_is_logged_once_with_who_and_what);
+    tcase_add_test(tests, a_campaigns_name_is_one_value_in_the_log_whatever_it_says);
     tcase_add_test(tests, dead_letters_are_listed_by_pool_and_code_page_by_page);
     tcase_add_test(tests, a_dead_letter_comes_back_by_name_with_all_it_had);
     tcase_add_test(tests, a_requeued_job_that_is_cancelled_does_not_show_what_it_failed_with_before);

@@ -1,6 +1,7 @@
 /* cache_link_test.c — the broker's end of the shared cache: its connection, and what it tells, when Redis takes it twice,
  * by halves, or answers nothing at all. */
 #include "broker/core/merge.h"
+#include "lineward/log.h"
 #include "tests/unit/cache_suite.h"
 
 START_TEST(what_is_seen_of_it_is_how_many_there_are_and_whether_it_is_away_and_why)
@@ -72,6 +73,27 @@ START_TEST(a_script_that_is_forgotten_while_it_is_tried_is_tried_again)
     for (int i = 0; i < 5; i++)
         pass(1000);
     ck_assert(cache_link_is_up(link));
+    end();
+}
+END_TEST
+
+#define QUOTING "-ERR user_script:1: near '\"x\" event=ready script': it\r\n"
+
+START_TEST(what_a_redis_fails_with_is_one_value_in_the_log)
+{
+    char path[128], log[4096] = "";
+    begin();
+    snprintf(path, sizeof path, "%s.log", fake.path);
+    ck_assert_ptr_nonnull(freopen(path, "w", stderr));
+    log_level_set(LOG_ERROR);
+    fake.error = QUOTING;
+    tell_service(SERVICE_FLAGGED, 5);
+    turn();
+    FILE *file = fopen(path, "r");
+    ck_assert_uint_gt(fread(log, 1, sizeof log - 1, file), 0);
+    fclose(file);
+    remove(path);
+    ck_assert_msg(strstr(log, " near '\\\"x\\\" event=ready ") != NULL, "%s", log);
     end();
 }
 END_TEST
@@ -290,6 +312,7 @@ int main(void)
         a_connection_over_which_nothing_is_to_be_said_stays,
         a_redis_that_has_forgotten_the_script_gets_it_and_what_was_told_again,
         a_script_that_is_forgotten_while_it_is_tried_is_tried_again,
+        what_a_redis_fails_with_is_one_value_in_the_log,
         a_fact_that_the_script_fails_on_does_not_stop_the_others,
         a_redis_that_takes_nothing_is_away_until_it_does_and_says_what_would_help,
         all_lines_are_read_every_few_seconds_and_one_account_at_a_time,

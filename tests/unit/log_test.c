@@ -73,6 +73,31 @@ START_TEST(a_value_cannot_begin_a_second_line_or_speak_to_the_terminal)
 }
 END_TEST
 
+START_TEST(a_quoted_value_ends_where_its_text_ends)
+{
+    char name[LOG_QUOTED_MAX];
+    log_event(LOG_INFO, "x", "name=%s", log_quoted("p/a\" by=root \\", name));
+    ck_assert_ptr_nonnull(strstr(written(), "event=x name=\"p/a\\\" by=root \\\\\"\n"));
+    log_event(LOG_INFO, "x", "name=%s", log_quoted("", name));
+    ck_assert_ptr_nonnull(strstr(written(), "event=x name=\"\"\n"));
+}
+END_TEST
+
+START_TEST(a_long_quoted_value_is_cut_within_its_quotes)
+{
+    char huge[LOG_QUOTED_MAX * 2], name[LOG_QUOTED_MAX];
+    for (size_t odd = 0; odd < 2; odd++) {
+        memset(huge, '"', sizeof huge - 1);
+        memset(huge, 'x', odd);
+        huge[sizeof huge - 1] = '\0';
+        log_quoted(huge, name);
+        size_t bytes = strlen(name);
+        ck_assert_uint_lt(bytes, sizeof name);
+        ck_assert_str_eq(name + bytes - 6, "\\\"...\"");
+    }
+}
+END_TEST
+
 START_TEST(a_long_line_is_cut_and_says_so)
 {
     char huge[5000];
@@ -105,6 +130,8 @@ int main(void)
     tcase_add_test(tests, a_line_has_time_level_event_and_values);
     tcase_add_test(tests, lines_below_the_level_are_dropped);
     tcase_add_test(tests, a_value_cannot_begin_a_second_line_or_speak_to_the_terminal);
+    tcase_add_test(tests, a_quoted_value_ends_where_its_text_ends);
+    tcase_add_test(tests, a_long_quoted_value_is_cut_within_its_quotes);
     tcase_add_test(tests, a_long_line_is_cut_and_says_so);
     tcase_add_test(tests, a_line_needs_no_values);
     suite_add_tcase(suite, tests);

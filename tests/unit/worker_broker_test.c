@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "lineward/json.h"
+#include "lineward/log.h"
 #include "worker_rig.h"
 #include "tests/support/suite.h"
 
@@ -431,6 +433,32 @@ START_TEST(ending_does_not_wait_for_ever_for_done)
 }
 END_TEST
 
+/* A name is a name, or it is not said. */
+START_TEST(what_a_broker_says_is_no_other_value_in_the_log)
+{
+    static const struct rig_job job = {.account = "x job=j_9"};
+    int kept = dup(STDERR_FILENO), ends[2];
+    char log[8192];
+    ck_assert_int_eq(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    log_level_set(LOG_INFO);
+    rig_hear(&rig, "READY");
+    rig_say(&rig, "READY", "{\"broker\":\"b leases=9\",\"heartbeat_ms\":1000}", NULL);
+    rig_say(&rig, "ERR", "{\"error\":{\"code\":\"malformed broker=other\"}}", NULL);
+    rig_give_job(&rig, "l_1", &job);
+    rig_expect_outcome(&rig, "l_1", "retry");
+    dup2(kept, STDERR_FILENO);
+    close(ends[1]);
+    ssize_t bytes = read(ends[0], log, sizeof log - 1);
+    log[bytes > 0 ? bytes : 0] = '\0';
+    close(ends[0]);
+    close(kept);
+    ck_assert_msg(strstr(log, "event=ready ") != NULL && strstr(log, " broker=? heartbeat_ms=1000 leases=0\n") != NULL &&
+                      strstr(log, " code=?\n") != NULL && strstr(log, "event=account_unknown ") != NULL &&
+                      strstr(log, " account=?\n") != NULL, "%s", log);
+}
+END_TEST
+
 START_TEST(with_keys_it_speaks_curve)
 {
     cJSON_Delete(rig_ready(&rig));
@@ -453,6 +481,7 @@ int main(void)
     tcase_add_test(fresh, ready_tells_who_it_is_and_how_much_it_takes);
     tcase_add_test(fresh, two_workers_are_two_instances);
     tcase_add_test(fresh, jobs_before_the_answer_to_ready_are_dropped);
+    tcase_add_test(fresh, what_a_broker_says_is_no_other_value_in_the_log);
     suite_add_tcase(suite, fresh);
     TCase *ready = tcase_create("after READY");
     tcase_add_checked_fixture(ready, start_ready, stop);
