@@ -157,7 +157,7 @@ static bool send_due(struct client_link *link, int64_t now_ms)
     enum err err = message_send(link->socket, link->frames, link->frame_count);
     link->is_blocked = err != ERR_NONE;
     if (err != ERR_NONE)
-        return err != ERR_IO;
+        return err == ERR_BUSY;
     int64_t wait_ms_max = (int64_t)link->request.resend_ms * RESEND_GROWTH, away_until_ms = link->request.away_until_ms;
     link->sent++;
     link->send_at_ms = link->request.repeatable ? now_ms + link->wait_ms : TIME_NEVER;

@@ -123,21 +123,46 @@ bool frame_text(struct frame frame, char *out, size_t room)
     return true;
 }
 
+/* How many were copied: all of them, or there is no memory. */
+static size_t copy_frames(zmq_msg_t *copies, const struct frame *frames, size_t count)
+{
+    size_t copied = 0;
+    for (; copied < count && zmq_msg_init_size(&copies[copied], frames[copied].bytes) == 0; copied++)
+        if (frames[copied].bytes > 0)
+            memcpy(zmq_msg_data(&copies[copied]), frames[copied].data, frames[copied].bytes);
+    return copied;
+}
+
 /* On error libzmq has rolled back the frames before: a full queue and an unknown peer are noticed at the first
  * frame (the high-water mark counts messages), a peer that goes while we write takes the unfinished message
  * with it. */
-static enum err send_frames(void *socket, const struct frame *frames, size_t count, int last_flags)
+static enum err send_copies(void *socket, zmq_msg_t *copies, size_t count, int last_flags)
 {
     for (size_t i = 0; i < count; i++) {
         int flags = ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : last_flags);
         int rc = 0;
         do
-            rc = zmq_send(socket, frames[i].data, frames[i].bytes, flags);
+            rc = zmq_msg_send(&copies[i], socket, flags);
         while (rc < 0 && errno == EINTR);
         if (rc < 0)
             return errno == EAGAIN ? ERR_BUSY : errno == EHOSTUNREACH ? ERR_NOT_FOUND : ERR_IO;
     }
     return ERR_NONE;
+}
+
+/* All memory is taken before the first frame goes: behind a message that is broken off, the next peer's would go to
+ * this one. */
+static enum err send_frames(void *socket, const struct frame *frames, size_t count, int last_flags)
+{
+    zmq_msg_t *copies = malloc(count * sizeof *copies);
+    if (copies == NULL)
+        return ERR_NO_MEMORY;
+    size_t copied = copy_frames(copies, frames, count);
+    enum err err = copied == count ? send_copies(socket, copies, count, last_flags) : ERR_NO_MEMORY;
+    for (size_t i = 0; i < copied; i++) /* of one that was sent nothing is left */
+        zmq_msg_close(&copies[i]);
+    free(copies);
+    return err;
 }
 
 enum err message_send(void *socket, const struct frame *frames, size_t count)

@@ -128,10 +128,10 @@ void replies_free(struct replies **replies_p)
 
 /* ---- sending ---- */
 
-static enum err drop(struct replies *replies)
+static enum err drop(struct replies *replies, const char *why)
 {
     if (replies->dropped++ == 0)
-        log_event(LOG_WARN, "reply_dropped", "socket=%s reason=\"its peers do not read\"", replies->name);
+        log_event(LOG_WARN, "reply_dropped", "socket=%s reason=\"%s\"", replies->name, why);
     return ERR_FULL;
 }
 
@@ -186,7 +186,7 @@ static enum err keep(struct replies *replies, const struct frame *frames, size_t
         free(waiting);
         if (lane != NULL && lane->first == NULL)
             remove_lane(replies, place_of(replies, frames[0]));
-        return drop(replies);
+        return drop(replies, lane == NULL ? "out of memory" : "its peers do not read");
     }
     *lane->last = waiting;
     lane->last = &waiting->next;
@@ -213,14 +213,14 @@ static enum err send_large(struct replies *replies, const struct frame *frames, 
         return ERR_BUSY;
     struct large *large = malloc(sizeof *large);
     if (large == NULL)
-        return ERR_BUSY;
+        return ERR_NO_MEMORY;
     *large = (struct large){flight, bucket, bytes};
     atomic_fetch_add(&flight->bytes[bucket], bytes);
     atomic_fetch_add(&flight->users, 1);
     enum err err = message_send_watched(replies->socket, frames, count, large_gone, large);
     if (err != ERR_NONE)
         large_gone(large);
-    return err == ERR_NO_MEMORY ? ERR_BUSY : err;
+    return err;
 }
 
 static enum err send_now(struct replies *replies, const struct frame *frames, size_t count)
@@ -228,8 +228,9 @@ static enum err send_now(struct replies *replies, const struct frame *frames, si
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++)
         bytes += frames[i].bytes;
-    return bytes < LARGE_BYTES ? message_send(replies->socket, frames, count)
-                               : send_large(replies, frames, count, bytes);
+    enum err err = bytes < LARGE_BYTES ? message_send(replies->socket, frames, count)
+                                       : send_large(replies, frames, count, bytes);
+    return err == ERR_NO_MEMORY ? ERR_BUSY : err; /* a moment later there may be some */
 }
 
 enum err replies_try(struct replies *replies, const struct frame *frames, size_t count)

@@ -23,8 +23,8 @@ struct replies;
 
 struct replies *replies_new(void *socket, const char *name); /* `name` for the log, lent; NULL: out of memory */
 void replies_free(struct replies **replies_p);
-/* frames[0] is the peer. ERR_NONE: sent, or waiting. ERR_NOT_FOUND: no such peer. ERR_FULL: too much waits already;
- * nothing was kept. */
+/* frames[0] is the peer. ERR_NONE: sent, or waiting. ERR_NOT_FOUND: no such peer. ERR_FULL: too much waits already,
+ * or there is no memory; nothing was kept. */
 enum err replies_send(struct replies *replies, const struct frame *frames, size_t count);
 /* The same, but what cannot go now is not kept: ERR_BUSY. */
 enum err replies_try(struct replies *replies, const struct frame *frames, size_t count);

@@ -46,7 +46,7 @@ bool frame_is(struct frame frame, const char *text);
 bool frame_text(struct frame frame, char *out, size_t room);
 
 /* Sends frames as one message without waiting. ERR_NONE; ERR_BUSY: the peer's queue is full (EAGAIN);
- * ERR_NOT_FOUND: no such peer (EHOSTUNREACH, ROUTER_MANDATORY); ERR_IO. Nothing was sent on error. */
+ * ERR_NOT_FOUND: no such peer (EHOSTUNREACH, ROUTER_MANDATORY); ERR_NO_MEMORY; ERR_IO. Nothing was sent on error. */
 enum err message_send(void *socket, const struct frame *frames, size_t count);
 /* The same; on ERR_NONE `gone` is called once, from any thread, when libzmq has no more of it: it went, or its peer
  * did. On error it is not called. */
