@@ -77,7 +77,7 @@ enum admin_step call_erasure(struct admin_turn *turn, struct exchange *x);
 void exchange_job(struct admin_turn *turn, struct exchange *x, bool with_line, struct lookup_job *job);
 void exchange_fill_job(struct admin_turn *turn, const struct job_view *view, bool with_line, struct lookup_job *job);
 enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, enum lookup_form form);
-enum admin_step exchange_answer_job(const struct admin_turn *turn, struct exchange *x);
+enum admin_step exchange_answer_job(struct admin_turn *turn, struct exchange *x);
 
 /* admin_dead.c */
 enum admin_step call_dead(struct admin_turn *turn, struct exchange *x);

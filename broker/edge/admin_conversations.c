@@ -25,6 +25,22 @@ static void fill(const struct admin_turn *turn, const struct conversation_view *
 
 /* ---- one ---- */
 
+/* Its record cannot be read. If it was moved, the view has what memory knows, and null for the rest. */
+static enum admin_step answer_unread(struct admin_turn *turn, struct exchange *x, const char *recipients, const char *why)
+{
+    struct lookup_conversation conversation;
+    struct conversation_facts facts = {.recipients = {recipients, strlen(recipients)}};
+    uint64_t key = recipients_conversation(turn->options->hash, x->parts[0], facts.recipients);
+    if (!exchange_is_done(x) || !core_conversation_view(turn->core, key, &facts.view))
+        return answer_error(x, CODE_BUSY, why, NULL);
+    fill(turn, &facts.view, &conversation);
+    facts.pool = conversation.pool;
+    json_out_clear(&x->answer.text);
+    view_conversation(&x->answer.text, &facts, false);
+    state_append_etag(&x->answer.text, x->answer.etag);
+    return answer_done(x);
+}
+
 /* Asks the disk about it: a hash only finds, `recipients` (JSON with a terminator) must be what is written there. */
 static enum admin_step look_up_one(struct admin_turn *turn, struct exchange *x, const char *recipients)
 {
@@ -35,16 +51,17 @@ static enum admin_step look_up_one(struct admin_turn *turn, struct exchange *x, 
         return answer_error(x, CODE_NOT_FOUND, NULL, NULL);
     struct lookup_conversation *conversation = calloc(1, sizeof *conversation);
     if (conversation == NULL)
-        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+        return answer_unread(turn, x, recipients, "out of memory");
     fill(turn, &view, conversation);
     struct lookup_request request = {.what = LOOKUP_CONVERSATIONS,
                                      .conversations = conversation,
                                      .conversation_count = 1,
                                      .recipients = recipients};
     enum admin_step step = exchange_look_up(turn, x, &request);
-    if (step != STEP_WAIT)
-        free(conversation);
-    return step;
+    if (step == STEP_WAIT)
+        return step;
+    free(conversation);
+    return exchange_is_done(x) ? answer_unread(turn, x, recipients, NULL) : step;
 }
 
 /* The recipients that the path names, as JSON with a terminator; the caller's (free()). NULL: answered. */
@@ -73,7 +90,8 @@ static enum admin_step ask_one(struct admin_turn *turn, struct exchange *x)
     char *recipients = read_recipients(turn, x);
     if (recipients == NULL)
         return STEP_DONE;
-    enum admin_step step = look_up_one(turn, x, recipients);
+    enum admin_step step = x->has_lookup ? answer_unread(turn, x, recipients, "the conversation could not be read from disk")
+                                         : look_up_one(turn, x, recipients);
     free(recipients);
     return step;
 }
@@ -85,7 +103,7 @@ enum admin_step call_conversation(struct admin_turn *turn, struct exchange *x)
         return ask_one(turn, x);
     }
     if (x->lookup.err != ERR_NONE || x->lookup.item_count != 1 || x->lookup.items[0].code == CODE_BUSY)
-        return answer_error(x, CODE_BUSY, "the conversation could not be read from disk", NULL);
+        return ask_one(turn, x);
     if (x->lookup.items[0].code != CODE_NONE)
         return answer_error(x, x->lookup.items[0].code, NULL, NULL);
     answer_text(x, 200, NULL, x->lookup.text.text, x->lookup.items[0].bytes);

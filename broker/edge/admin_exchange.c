@@ -126,6 +126,11 @@ bool query_moment(struct exchange *x, const char *name, int64_t *out)
     return false;
 }
 
+bool exchange_is_done(const struct exchange *x)
+{
+    return x->has_effect && x->effect.code == CODE_NONE;
+}
+
 enum admin_step answer_error(struct exchange *x, enum code code, const char *message, const char *field)
 {
     json_out_clear(&x->answer.text);
@@ -161,6 +166,7 @@ enum admin_step answer_text(struct exchange *x, int status, const char *type, co
 enum admin_step answer_done(struct exchange *x)
 {
     x->answer.status = 200;
+    x->answer.retry_after_ms = 0;
     return STEP_DONE;
 }
 

@@ -98,6 +98,8 @@ bool query_number(struct exchange *x, const char *name, uint64_t min, uint64_t m
 bool query_moment(struct exchange *x, const char *name, int64_t *out);
 
 /* Each ends the exchange. */
+/* Has what was asked for been done? Then no answer may say `busy`, which means that it was not. */
+bool exchange_is_done(const struct exchange *x);
 enum admin_step answer_error(struct exchange *x, enum code code, const char *message, const char *field);
 enum admin_step answer_not_owner(struct exchange *x, const struct owner_place *owner);
 enum admin_step answer_text(struct exchange *x, int status, const char *type, const char *text, size_t bytes);

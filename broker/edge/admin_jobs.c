@@ -57,6 +57,25 @@ void exchange_job(struct admin_turn *turn, struct exchange *x, bool with_line, s
         exchange_fill_job(turn, &view, with_line, job);
 }
 
+/* Its records cannot be read. If what was asked for is done, the view has what memory knows, and null for the rest. */
+static enum admin_step answer_unread(struct admin_turn *turn, struct exchange *x, const char *why)
+{
+    struct lookup_job job;
+    if (!exchange_is_done(x))
+        return answer_error(x, CODE_BUSY, why, NULL);
+    exchange_job(turn, x, false, &job);
+    const struct job_facts facts = {.number = job.number,
+                                    .is_live = job.is_live,
+                                    .live = job.view,
+                                    .pool = job.pool[0] != '\0' ? job.pool : NULL};
+    json_out_clear(&x->answer.text);
+    json_open(&x->answer.text, '{');
+    view_job_members(&x->answer.text, &facts, false);
+    json_close(&x->answer.text, '}');
+    state_append_etag(&x->answer.text, x->answer.etag);
+    return answer_done(x);
+}
+
 enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, enum lookup_form form)
 {
     const char *body = query_get(x, "body");
@@ -65,7 +84,7 @@ enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, en
         return answer_error(x, CODE_FORBIDDEN, "only operators may read messages", NULL);
     struct lookup_job *job = malloc(sizeof *job);
     if (job == NULL)
-        return answer_error(x, CODE_BUSY, "out of memory", NULL);
+        return answer_unread(turn, x, "out of memory");
     exchange_job(turn, x, form == LOOKUP_FULL, job);
     if (form == LOOKUP_FULL && x->memory != NULL)
         job->more.estimate = ((const struct forecast *)x->memory)->said;
@@ -73,9 +92,10 @@ enum admin_step exchange_ask_job(struct admin_turn *turn, struct exchange *x, en
     struct lookup_request request = {
         .what = LOOKUP_JOBS, .form = form, .jobs = job, .job_count = 1, .with_message = with_message};
     enum admin_step step = exchange_look_up(turn, x, &request);
-    if (step != STEP_WAIT)
-        free(job);
-    return step;
+    if (step == STEP_WAIT)
+        return step;
+    free(job);
+    return exchange_is_done(x) ? answer_unread(turn, x, NULL) : step;
 }
 
 /* It may be known to the broker that owns its pool. */
@@ -90,11 +110,11 @@ static enum admin_step answer_not_found(const struct admin_turn *turn, struct ex
     return answer_not_owner(x, &owner);
 }
 
-enum admin_step exchange_answer_job(const struct admin_turn *turn, struct exchange *x)
+enum admin_step exchange_answer_job(struct admin_turn *turn, struct exchange *x)
 {
     const struct lookup_answer *found = &x->lookup;
     if (found->err != ERR_NONE || found->item_count != 1 || found->items[0].code == CODE_BUSY)
-        return answer_error(x, CODE_BUSY, "the job could not be read from disk", NULL);
+        return answer_unread(turn, x, "the job could not be read from disk");
     if (found->items[0].code == CODE_NOT_FOUND)
         return answer_not_found(turn, x);
     if (found->items[0].code != CODE_NONE)

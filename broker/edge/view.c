@@ -263,7 +263,12 @@ static void put_job_progress(struct json_out *out, const struct job_facts *facts
     unsigned attempts = facts->is_live ? live->attempts : facts->has_end ? facts->end.attempts : 0;
     if (!facts->is_live && !facts->has_end && facts->has_try)
         attempts = facts->last_try.attempts;
-    put_count(out, "attempts", attempts);
+    if (facts->is_live || facts->has_job || facts->has_try || facts->has_end) {
+        put_count(out, "attempts", attempts);
+    } else {
+        json_key(out, "attempts");
+        json_put_null(out);
+    }
     put_time(out, "accepted_at", facts->has_job ? facts->job.accepted_at_ms : 0);
     put_time(out, "due_at", facts->is_live ? live->due_ms : facts->has_job ? facts->job.due_ms : 0);
     put_time(out, "expires_at", view_job_expires_ms(facts));

@@ -279,6 +279,41 @@ START_TEST(a_conversation_is_moved_on_purpose_or_it_is_said_why_not)
 }
 END_TEST
 
+/* ---- done, though the disk does not say how it looks now ---- */
+
+/* The answer to a call that was done while nothing can be read from disk: "" is null. */
+static void expect_unread(const char *method, const char *target, const char *body, const char *name, const char *value)
+{
+    rig.damaged = SIZE_MAX;
+    struct reply reply = rig_ask(method, target, "operator-token", body);
+    rig.damaged = 0;
+    ck_assert_msg(reply.status == 200, "%s: %d %s", target, reply.status, reply.body);
+    const char *text = json_string(reply.json, name);
+    ck_assert_msg(strcmp(text == NULL ? "" : text, value) == 0, "%s", reply.body);
+    ck_assert_ptr_null(json_string(reply.json, "chat_id"));
+    ck_assert_ptr_null(json_get(reply.json, "error"));
+    reply_free(&reply);
+}
+
+START_TEST(what_is_done_is_never_busy_because_it_cannot_be_read)
+{
+    worker_ready(64);
+    enqueue("eu", "a", 1, "");
+    answer(lease_one(), OUTCOME_RETRY, true, "{}");
+    expect_unread("POST", "/v1/jobs/eu%2Fa/settle", "{\"outcome\":\"unsent\"}", "state", "queued");
+    expect_unread("PUT", "/v1/conversations/eu/+14155550001/line", "{\"line\":\"+12025550101\"}", "line", "+12025550101");
+    expect_unread("DELETE", "/v1/jobs/eu%2Fa", NULL, "state", "");
+    expect_job("eu%2Fa", "cancelled", "");
+    enqueue("eu", "b", 2, "");
+    answer(lease_one(), OUTCOME_RETRY, true, "{}");
+    expect_unread("POST", "/v1/jobs/eu%2Fb/settle", "{\"outcome\":\"sent\"}", "state", "");
+    expect_job("eu%2Fb", "sent", "");
+    rig.damaged = SIZE_MAX; /* what only asks is told so */
+    rig_expect("GET", "/v1/jobs/eu%2Fb", "operator-token", NULL, 429);
+    rig_expect("GET", "/v1/conversations/eu/+14155550002", "operator-token", NULL, 429);
+}
+END_TEST
+
 /* ---- what the log says of all that ---- */
 
 static int stderr_kept, log_ends[2];
@@ -605,6 +640,7 @@ int main(void)
     tcase_add_test(tests, a_drain_is_rehearsed_begun_seen_and_stopped);
     tcase_add_test(tests, a_rehearsed_move_says_which_lines_would_take_how_many);
     tcase_add_test(tests, a_conversation_is_moved_on_purpose_or_it_is_said_why_not);
+    tcase_add_test(tests, what_is_done_is_never_busy_because_it_cannot_be_read);
     tcase_add_test(tests, what_is_refused_is_not_logged_as_done);
     tcase_add_test(tests, what_is_done_is_logged_once_with_who_and_what);
     tcase_add_test(tests, a_campaigns_name_is_one_value_in_the_log_whatever_it_says);

@@ -61,7 +61,7 @@ static struct rig {
     size_t record_count;
     void *memory[4096];
     size_t memory_count;
-    size_t damaged; /* one more than the place of a record that cannot be read; 0: none */
+    size_t damaged; /* one more than the place of a record that cannot be read; 0: none; SIZE_MAX: all */
 } rig;
 
 /* ---- the store's part ---- */
@@ -164,7 +164,7 @@ static void rig_commit(void)
 static enum err rig_read(void *self, uint64_t place, archive_visit visit, void *visitor)
 {
     pthread_mutex_lock(&rig.mutex);
-    bool there = place < rig_readable(), damaged = place + 1 == rig.damaged;
+    bool there = place < rig_readable(), damaged = place + 1 == rig.damaged || rig.damaged == SIZE_MAX;
     if (there && !damaged)
         visit(visitor, &rig.records[place]);
     pthread_mutex_unlock(&rig.mutex);
@@ -174,12 +174,13 @@ static enum err rig_read(void *self, uint64_t place, archive_visit visit, void *
 static enum err rig_find(void *self, enum change_kind kind, uint64_t key, archive_visit visit, void *visitor)
 {
     pthread_mutex_lock(&rig.mutex);
-    for (size_t i = 0; i < rig_readable(); i++) {
+    bool damaged = rig.damaged == SIZE_MAX;
+    for (size_t i = 0; i < rig_readable() && !damaged; i++) {
         if (rig.records[i].kind == kind && change_key(&rig.records[i]) == key && !visit(visitor, &rig.records[i]))
             break;
     }
     pthread_mutex_unlock(&rig.mutex);
-    return ERR_NONE;
+    return damaged ? ERR_DAMAGED : ERR_NONE;
 }
 
 static enum err rig_events(void *self, uint64_t after, size_t limit, uint64_t *oldest, archive_visit visit,
