@@ -65,12 +65,12 @@ static enum err check_keys(struct conf_reader *reader, const struct conf_section
 {
     for (size_t i = 0; map != NULL && i < map->count; i += 2) {
         const char *known[CONF_KEYS_MAX];
-        char key_where[CONF_WHERE_MAX];
+        char key_where[CONF_WHERE_MAX], name[CONF_SHOWN_MAX];
         if (conf_key_find(section, map->items[i]->text) != NULL)
             continue;
         for (size_t k = 0; k < section->key_count; k++)
             known[k] = section->keys[k].name;
-        snprintf(key_where, sizeof key_where, "%s.%.60s", where, map->items[i]->text);
+        snprintf(key_where, sizeof key_where, "%s.%s", where, conf_node_shown(map->items[i], name));
         return refuse_unknown(reader, map->items[i], key_where, known, section->key_count);
     }
     return ERR_NONE;
@@ -150,11 +150,10 @@ static enum err check_sections(struct conf_reader *reader)
         known[i] = conf_sections[i].name;
     for (size_t i = 0; i < reader->root->count; i += 2) {
         const struct conf_node *name = reader->root->items[i];
-        char where[CONF_WHERE_MAX];
+        char where[CONF_SHOWN_MAX];
         if (conf_section_find(name->text) != NULL)
             continue;
-        snprintf(where, sizeof where, "%.60s", name->text);
-        return refuse_unknown(reader, name, where, known, CONF_SECTION_COUNT);
+        return refuse_unknown(reader, name, conf_node_shown(name, where), known, CONF_SECTION_COUNT);
     }
     return ERR_NONE;
 }

@@ -52,6 +52,26 @@ struct conf_node *conf_node_scalar(const char *text, bool quoted)
     return node;
 }
 
+const char *conf_node_shown(const struct conf_node *node, char out[CONF_SHOWN_MAX])
+{
+    static const char cut[] = "...";
+    const int room = CONF_SHOWN_MAX - (int)sizeof cut;
+    char masked[HANDLE_MAX_BYTES + 1];
+    if (node->kind != NODE_SCALAR)
+        return node->kind == NODE_LIST ? "a list" : "a map";
+    const char *text = node->text;
+    if (e164_is_valid(text)) {
+        handle_mask(text, masked);
+        text = masked;
+    }
+    snprintf(out, CONF_SHOWN_MAX, "%.*s%s", room, text, strlen(text) > (size_t)room ? cut : "");
+    for (char *c = out; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    }
+    return out;
+}
+
 /* Takes `item`, also on failure. */
 static enum err append(struct conf_node *node, struct conf_node *item)
 {
@@ -141,8 +161,9 @@ static enum err check_names(struct builder *b, const struct conf_node *map)
     for (size_t i = 1; i < count && err == ERR_NONE; i++) {
         if (strcmp(names[i - 1]->text, names[i]->text) != 0)
             continue;
-        char what[256];
-        snprintf(what, sizeof what, "%.100s: named twice, first in line %zu", names[i]->text, names[i - 1]->line);
+        char name[CONF_SHOWN_MAX], what[256];
+        snprintf(what, sizeof what, "%s: named twice, first in line %zu", conf_node_shown(names[i], name),
+                 names[i - 1]->line);
         err = refuse(b, names[i]->line, what);
     }
     free(names);

@@ -12,6 +12,7 @@
 #define CONF_BYTES_MAX    (4u * 1024 * 1024)
 #define CONF_DEPTH_MAX    16
 #define CONF_NODES_MAX    400000
+#define CONF_SHOWN_MAX    64           /* of a value in a problem, with its end */
 #define CONF_LINE_SET     0            /* not from the file, but from --set */
 #define CONF_LINE_DEFAULT ((size_t)-1) /* from the table */
 
@@ -37,6 +38,9 @@ struct conf_node *conf_node_map(void);
 void conf_node_free(struct conf_node **node_p);
 /* Says of a node and all in it where it comes from. */
 void conf_node_set_line(struct conf_node *node, size_t line);
+
+/* The value as a problem may show it, for problems go to logs: no control bytes, no whole number, not too long. */
+const char *conf_node_shown(const struct conf_node *node, char out[CONF_SHOWN_MAX]);
 
 /* Is it nothing: absent, empty, `~` or `null`? */
 static inline bool conf_node_is_null(const struct conf_node *node)

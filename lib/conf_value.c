@@ -11,7 +11,6 @@
 
 #define TEXT_BYTES_MAX  4096
 #define TOPIC_BYTES_MAX 24
-#define SHOWN_BYTES_MAX 60 /* of a value, in a problem */
 
 /* What is being read: everything a reader of one type needs. */
 struct value {
@@ -27,30 +26,16 @@ static void *field(const struct value *v)
     return v->base + v->key->offset;
 }
 
-/* The value as it may be shown: no control bytes, not too long. */
-static const char *shown(const struct conf_node *node, char out[SHOWN_BYTES_MAX + 4])
-{
-    if (node->kind != NODE_SCALAR)
-        return node->kind == NODE_LIST ? "a list" : "a map";
-    snprintf(out, SHOWN_BYTES_MAX + 4, "%.*s%s", SHOWN_BYTES_MAX, node->text,
-             strlen(node->text) > SHOWN_BYTES_MAX ? "..." : "");
-    for (char *c = out; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-    }
-    return out;
-}
-
 static enum err refuse_value(const struct value *v, const struct conf_node *node, const char *right)
 {
-    char text[SHOWN_BYTES_MAX + 4];
-    return conf_refuse(v->reader, node, v->where, "%s is not right here: %s", shown(node, text), right);
+    char text[CONF_SHOWN_MAX];
+    return conf_refuse(v->reader, node, v->where, "%s is not right here: %s", conf_node_shown(node, text), right);
 }
 
 static enum err refuse_range(const struct value *v, const struct conf_node *node)
 {
-    char text[SHOWN_BYTES_MAX + 4];
-    return conf_refuse(v->reader, node, v->where, "%s is out of range: %.12g to %.12g", shown(node, text),
+    char text[CONF_SHOWN_MAX];
+    return conf_refuse(v->reader, node, v->where, "%s is out of range: %.12g to %.12g", conf_node_shown(node, text),
                        v->key->min, v->key->max);
 }
 
@@ -232,9 +217,9 @@ static enum err read_reference(const struct value *v, const void *entries, size_
             return ERR_NONE;
         }
     }
-    char value[SHOWN_BYTES_MAX + 4];
+    char value[CONF_SHOWN_MAX];
     const char *nearest = conf_nearest(text, names, count);
-    return conf_refuse(v->reader, v->node, v->where, "there is no %s %s%s%s%s", kind, shown(v->node, value),
+    return conf_refuse(v->reader, v->node, v->where, "there is no %s %s%s%s%s", kind, conf_node_shown(v->node, value),
                        nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
                        nearest != NULL ? "?" : "");
 }

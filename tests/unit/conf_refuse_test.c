@@ -280,6 +280,25 @@ START_TEST(a_line_belongs_to_one_pool)
 }
 END_TEST
 
+START_TEST(a_number_where_something_else_is_meant_is_not_repeated_whole)
+{
+    static const char *const wrong[] = {
+        "lines: {\"+12025550101\": , \"+12025550101\": }",
+        "lines: \n    \"+12025550101\": {daily_level: 5}",
+        "lines: {\"+12025550102\": \"+12025550101\"}",
+        "lines: \"+12025550101\"",
+        "policy: \"+12025550101\"",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char text[256];
+        snprintf(text, sizeof text, ACCOUNT "pools:\n  a:\n    %s\n", wrong[i]);
+        refuse(text, "+1202*****01");
+        ck_assert_msg(strstr(problem.text, "+12025550101") == NULL, "%s", problem.text);
+    }
+    refuse(ACCOUNT "\"+12025550101\": {}\n", "t.yaml:2: +1202*****01: unknown key");
+}
+END_TEST
+
 START_TEST(all_lines_can_be_taken_once_an_account)
 {
     refuse(ACCOUNT "pools:\n  a:\n    lines: all\n  b:\n    lines: all\n",
@@ -332,6 +351,7 @@ int main(void)
     tcase_add_test(tests, two_sockets_do_not_share_an_address);
     tcase_add_test(tests, passwords_do_not_belong_into_addresses_and_are_not_repeated);
     tcase_add_test(tests, a_line_belongs_to_one_pool);
+    tcase_add_test(tests, a_number_where_something_else_is_meant_is_not_repeated_whole);
     tcase_add_test(tests, all_lines_can_be_taken_once_an_account);
     tcase_add_test(tests, references_must_lead_somewhere);
     tcase_add_test(tests, a_lease_must_outlast_the_request_and_three_heartbeats);
