@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,11 +20,20 @@ void log_level_set(enum log_level level)
     atomic_store_explicit(&lowest, (int)level, memory_order_relaxed);
 }
 
+/* In UTF-8 the controls U+0080 to U+009F are two bytes; to a terminal they are what ESC and a letter are. */
+static bool is_c1(const char *text, size_t bytes)
+{
+    return bytes >= 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 &&
+           (unsigned char)text[1] <= 0x9f;
+}
+
 /* A value must not be able to begin a second line, or to speak to a terminal. */
 static void blank_controls(char *text, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+        if (is_c1(text + i, bytes - i))
+            text[i] = text[i + 1] = '?';
+        else if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
             text[i] = '?';
     }
 }

@@ -70,6 +70,8 @@ START_TEST(a_value_cannot_begin_a_second_line_or_speak_to_the_terminal)
     log_event(LOG_INFO, "x", "reason=\"%s\"", "a\nb\r\x1b[31m\x7f caf\xc3\xa9");
     const char *text = written();
     ck_assert_ptr_nonnull(strstr(text, "reason=\"a?b??[31m? caf\xc3\xa9\"\n"));
+    log_event(LOG_INFO, "x", "reason=\"%s\"", "\xc2\x9b[m \xc2\x85 \xc2\xa0\xc3\x9b"); /* U+009B is ESC [ */
+    ck_assert_ptr_nonnull(strstr(written(), "reason=\"??[m ?? \xc2\xa0\xc3\x9b\"\n"));
 }
 END_TEST
 
