@@ -154,6 +154,18 @@ START_TEST(a_pair_is_limited_until_its_oldest_send_leaves_the_window)
 }
 END_TEST
 
+START_TEST(a_first_message_that_is_wrong_is_refused_for_that_also_beyond_the_pair_limit)
+{
+    struct world_send_result first = open_chat("\"+14155550111\"", "k1", "x", "");
+    ck_assert_int_eq(say(first.chat, "k2", "x").code, WORLD_OK);
+    ck_assert_int_eq(say(first.chat, "k3", "x").code, WORLD_OK);
+    ck_assert_int_eq(open_chat("\"+14155550111\",\"a@b.c\"", "k4", "see https://a.b", "").code, WORLD_BAD_VALUE);
+    struct world_send_result fifth = open_chat("\"+14155550111\",\"a@b.c\"", "k5", "x", "");
+    ck_assert_int_eq(fifth.code, WORLD_RATE_LIMITED);
+    ck_assert_int_eq(fifth.retry_after_ms, 60000);
+}
+END_TEST
+
 START_TEST(another_recipient_of_the_line_has_a_limit_of_its_own)
 {
     for (int i = 0; i < 3; i++) {
@@ -347,6 +359,7 @@ int main(void)
     tcase_add_test(tests, a_critical_line_sends);
     tcase_add_test(tests, a_first_message_takes_no_link_effect_or_reply_and_later_ones_do);
     tcase_add_test(tests, a_pair_is_limited_until_its_oldest_send_leaves_the_window);
+    tcase_add_test(tests, a_first_message_that_is_wrong_is_refused_for_that_also_beyond_the_pair_limit);
     tcase_add_test(tests, another_recipient_of_the_line_has_a_limit_of_its_own);
     tcase_add_test(tests, an_opt_out_blocks_direct_sends_on_every_line_but_no_group);
     tcase_add_test(tests, any_other_answer_opts_in_again);

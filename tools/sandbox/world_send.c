@@ -122,7 +122,7 @@ static bool audience_of_request(struct world *world, const struct send_request *
 }
 
 static enum world_code audience_judge(const struct world *world, const struct audience *audience,
-                                      const struct send_request *request, int64_t now_mono_ms, int64_t *wait_ms)
+                                      const struct send_request *request, bool opens)
 {
     if (audience->count == 1) {
         const struct world_recipient *recipient = &world->recipients[audience->recipients[0]];
@@ -133,9 +133,16 @@ static enum world_code audience_judge(const struct world *world, const struct au
     }
     if (world->lines[audience->line].service == SERVICE_FLAGGED)
         return WORLD_LINE_INELIGIBLE;
-    for (size_t i = 0; i < audience->count && *wait_ms == 0 && world->settings.pair_limit > 0; i++)
-        *wait_ms = pair_wait_ms(world, audience->line, audience->recipients[i], now_mono_ms);
-    return *wait_ms > 0 ? WORLD_RATE_LIMITED : WORLD_OK;
+    return opens && (request->has_link || request->has_effect_or_reply) ? WORLD_BAD_VALUE : WORLD_OK;
+}
+
+/* 0: all its pairs have room. */
+static int64_t audience_wait_ms(const struct world *world, const struct audience *audience, int64_t now_mono_ms)
+{
+    int64_t wait_ms = 0;
+    for (size_t i = 0; i < audience->count && wait_ms == 0 && world->settings.pair_limit > 0; i++)
+        wait_ms = pair_wait_ms(world, audience->line, audience->recipients[i], now_mono_ms);
+    return wait_ms;
 }
 
 /* ---- taking it ---- */
@@ -208,11 +215,12 @@ static enum world_code send_judge(struct world *world, uint32_t line, const stru
                                          : audience_of_request(world, request, &audience);
     if (!whole)
         return WORLD_FULL;
-    enum world_code code = audience_judge(world, &audience, request, now.mono_ms, &out->retry_after_ms);
+    enum world_code code = audience_judge(world, &audience, request, out->chat == WORLD_NONE);
     if (code != WORLD_OK)
         return code;
-    if (out->chat == WORLD_NONE && (request->has_link || request->has_effect_or_reply))
-        return WORLD_BAD_VALUE;
+    out->retry_after_ms = audience_wait_ms(world, &audience, now.mono_ms);
+    if (out->retry_after_ms > 0)
+        return WORLD_RATE_LIMITED;
     return accept_send(world, &audience, request, now, out);
 }
 
