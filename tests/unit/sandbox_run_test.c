@@ -365,6 +365,42 @@ START_TEST(wrong_controls_are_named_and_change_nothing)
 }
 END_TEST
 
+static void must_name(const char *method, const char *path, const char *body, const char *name)
+{
+    char message[64];
+    snprintf(message, sizeof message, "\"%s: unknown", name);
+    ck_assert_msg(control(method, path, body) == 400, "%s %s %s: %s", method, path, body, answer_text);
+    ck_assert_msg(answer_has(message), "%s %s %s: %s", method, path, body, answer_text);
+}
+
+START_TEST(what_no_control_knows_is_named_at_each_of_them)
+{
+    char id[64], path[128];
+    ck_assert_int_eq(send_one("+12025550101", "+14155550111", "k1"), 201);
+    world_id_format(1, WORLD_ID_CHAT, 0, id);
+    snprintf(path, sizeof path, "/chats/%s", id);
+    must_name("POST", path, "{\"health\":\"CRITICAL\",\"healt\":1}", "healt");
+    ck_assert_int_eq(sandbox->world->chats[0].health, CHAT_HEALTHY);
+    world_id_format(1, WORLD_ID_MESSAGE, 0, id);
+    snprintf(path, sizeof path, "/messages/%s", id);
+    must_name("POST", path, "{\"delivery\":\"failed\",\"cod\":4005}", "cod");
+    ck_assert_int_ne(sandbox->world->messages[0].mark, WORLD_FAILED);
+    must_name("POST", "/answers", "{\"recipient\":\"+14155550111\",\"text\":\"hi\",\"line\":5}", "line");
+    must_name("POST", "/webhooks", "{\"url\":5}", "url or secret");
+    must_name("POST", "/webhooks", "{\"secret\":5}", "url or secret");
+    must_name("GET", "/webhooks?after=now", NULL, "after");
+    must_name("GET", "/webhooks?limit=all", NULL, "limit");
+    must_name("GET", "/webhooks?limit=-1", NULL, "limit");
+    must_name("GET", "/webhooks?event=message.sen", NULL, "event");
+    must_name("POST", "/recipients/+14155550112", "{\"opted_out\":\"yes\"}", "opted_out or blocked");
+    ck_assert_uint_eq(sandbox->world->recipient_count, 1);
+    ck_assert_int_eq(control("POST", "/rules", "{\"code\":2027}"), 200);
+    ck_assert_int_eq(control("DELETE", "/rules/1st", NULL), 404);
+    ck_assert_uint_eq(sandbox->rules.count, 1);
+    must_name("POST", "/quit", "{\"after_ms\":1000}", "after_ms");
+}
+END_TEST
+
 START_TEST(a_changed_line_and_its_webhook_stand_in_the_log_with_the_same_change)
 {
     hear_webhooks();
@@ -411,6 +447,7 @@ int main(void)
     tcase_add_test(tests, a_late_answer_was_accepted_at_once);
     tcase_add_test(tests, lines_come_and_go);
     tcase_add_test(tests, wrong_controls_are_named_and_change_nothing);
+    tcase_add_test(tests, what_no_control_knows_is_named_at_each_of_them);
     tcase_add_test(tests, a_changed_line_and_its_webhook_stand_in_the_log_with_the_same_change);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -7,6 +7,7 @@
 
 #include "tools/sandbox/control.h"
 #include "tools/sandbox/control_view.h"
+#include "tools/sandbox/members.h"
 
 /* ---- answers ---- */
 
@@ -50,6 +51,12 @@ static void stats_get(struct control *control)
 
 static void quit_post(struct control *control)
 {
+    static const char *const names[] = {NULL};
+    const char *wrong = members_stranger(control->body, names);
+    if (wrong != NULL) {
+        control_fail_field(control, wrong);
+        return;
+    }
     control_done(control);
     control->answer->note = control->sandbox;
 }

@@ -1,9 +1,26 @@
 /* control_faults.c — the controls of what goes wrong: with requests, and with webhooks. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "tools/sandbox/control.h"
 #include "tools/sandbox/control_view.h"
+#include "tools/sandbox/event_types.h"
 #include "tools/sandbox/members.h"
+
+#define DIGITS_MAX    18
+#define ATTEMPTS_TOLD 1000 /* at once, if not asked for more or fewer */
+
+/* Digits only: strtoull() alone would take "1st" and "-1" as well. */
+static bool number_read(const char *text, uint64_t *out)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > DIGITS_MAX || text[digits] != '\0')
+        return false;
+    *out = strtoull(text, NULL, 10);
+    return true;
+}
+
+/* ---- with requests ---- */
 
 void control_faults_get(struct control *control)
 {
@@ -45,9 +62,10 @@ void control_rules_post(struct control *control)
 
 void control_rules_delete(struct control *control)
 {
-    if (control->argument[0] == '\0')
+    uint64_t rule;
+    if (control->argument[0] == '\0') {
         rules_clear(&control->sandbox->rules);
-    else if (!rules_remove(&control->sandbox->rules, strtoull(control->argument, NULL, 10))) {
+    } else if (!number_read(control->argument, &rule) || !rules_remove(&control->sandbox->rules, rule)) {
         control_fail(control, 404, "not_found", "no such rule");
         return;
     }
@@ -109,13 +127,33 @@ void control_webhook_faults_delete(struct control *control)
     control_webhook_faults_get(control);
 }
 
+/* A number of the query; *out stays if there is none. */
+static bool query_number(const struct control *control, const char *name, uint64_t *out)
+{
+    const char *text = sandbox_http_query(control->request, name);
+    return text == NULL || number_read(text, out);
+}
+
 void control_webhooks_get(struct control *control)
 {
-    const char *after = sandbox_http_query(control->request, "after");
-    const char *limit = sandbox_http_query(control->request, "limit");
-    sandbox_webhooks_view(control->sandbox->webhooks, after == NULL ? 0 : strtoull(after, NULL, 10),
-                          limit == NULL ? 1000 : strtoul(limit, NULL, 10),
-                          sandbox_http_query(control->request, "event"), &control->answer->body);
+    const char *event = sandbox_http_query(control->request, "event");
+    uint64_t after = 0, limit = ATTEMPTS_TOLD;
+    const char *wrong = NULL;
+    if (!query_number(control, "after", &after))
+        wrong = "after";
+    else if (!query_number(control, "limit", &limit))
+        wrong = "limit";
+    else if (event != NULL && event_type_bit(event) == 0)
+        wrong = "event";
+    if (wrong != NULL)
+        control_fail_field(control, wrong);
+    else
+        sandbox_webhooks_view(control->sandbox->webhooks, after, limit, event, &control->answer->body);
+}
+
+static bool is_text(const cJSON *member)
+{
+    return member == NULL || cJSON_IsNull(member) || cJSON_IsString(member);
 }
 
 void control_webhooks_post(struct control *control)
@@ -131,8 +169,9 @@ void control_webhooks_post(struct control *control)
     if (wrong == NULL && json_get(control->body, "copies") != NULL &&
         (!json_int(control->body, "copies", &copies) || copies < 1 || copies > 10))
         wrong = "copies";
-    if (wrong == NULL && sandbox_webhooks_target(hooks, json_string(control->body, "url"),
-                                                 json_string(control->body, "secret")) != ERR_NONE)
+    if (wrong == NULL && (!is_text(json_get(control->body, "url")) || !is_text(json_get(control->body, "secret")) ||
+                          sandbox_webhooks_target(hooks, json_string(control->body, "url"),
+                                                  json_string(control->body, "secret")) != ERR_NONE))
         wrong = "url or secret";
     if (wrong != NULL) {
         control_fail_field(control, wrong);

@@ -4,6 +4,11 @@
 #include "tools/sandbox/control.h"
 #include "tools/sandbox/members.h"
 
+static bool flags_read(const cJSON *body, bool *opted_out, bool *blocked)
+{
+    return member_flag(body, "opted_out", opted_out) && member_flag(body, "blocked", blocked);
+}
+
 void control_recipient_post(struct control *control)
 {
     static const char *const names[] = {"opted_out", "blocked", NULL};
@@ -12,6 +17,8 @@ void control_recipient_post(struct control *control)
     bool opted_out, blocked;
     struct world *world = control->sandbox->world;
     uint32_t recipient = WORLD_NONE;
+    if (wrong == NULL && !flags_read(control->body, &opted_out, &blocked))
+        wrong = "opted_out or blocked";
     if (wrong == NULL && handle_normalize(control->argument, handle))
         recipient = world_recipient_add(world, handle);
     if (recipient == WORLD_NONE) {
@@ -20,10 +27,7 @@ void control_recipient_post(struct control *control)
     }
     opted_out = world->recipients[recipient].opted_out;
     blocked = world->recipients[recipient].blocked;
-    if (!member_flag(control->body, "opted_out", &opted_out) || !member_flag(control->body, "blocked", &blocked)) {
-        control_fail_field(control, "opted_out or blocked");
-        return;
-    }
+    flags_read(control->body, &opted_out, &blocked);
     world->recipients[recipient].opted_out = opted_out;
     if (blocked && !world->recipients[recipient].blocked)
         world->recipients[recipient].blocked_wall_ms = control->now.wall_ms;
@@ -31,12 +35,12 @@ void control_recipient_post(struct control *control)
     control_done(control);
 }
 
-/* The recipient's newest direct chat, on `line` if one is named. */
+/* The recipient's newest direct chat, on `line` ("": any). */
 static uint32_t direct_chat(const struct world *world, uint32_t recipient, const char *line)
 {
     for (uint32_t seat = world->recipients[recipient].seat; seat != WORLD_NONE; seat = world->seats[seat].older) {
         const struct world_chat *chat = &world->chats[world->seats[seat].chat];
-        if (chat->seat_count == 1 && (line == NULL || strcmp(world->lines[chat->line].number, line) == 0))
+        if (chat->seat_count == 1 && (line[0] == '\0' || strcmp(world->lines[chat->line].number, line) == 0))
             return world->seats[seat].chat;
     }
     return WORLD_NONE;
@@ -48,14 +52,17 @@ void control_answer_post(struct control *control)
     struct world *world = control->sandbox->world;
     const char *wrong = members_stranger(control->body, names);
     const char *from = json_string(control->body, "recipient"), *text = json_string(control->body, "text");
-    char handle[HANDLE_MAX_BYTES + 1];
-    if (wrong != NULL || from == NULL || text == NULL || !handle_normalize(from, handle)) {
-        control_fail_field(control, wrong != NULL ? wrong : "recipient or text");
+    char handle[HANDLE_MAX_BYTES + 1], line[E164_MAX_BYTES + 1] = "";
+    if (wrong == NULL && (from == NULL || text == NULL || !handle_normalize(from, handle)))
+        wrong = "recipient or text";
+    if (wrong == NULL && !member_text(control->body, "line", line, sizeof line))
+        wrong = "line";
+    if (wrong != NULL) {
+        control_fail_field(control, wrong);
         return;
     }
     uint32_t recipient = world_recipient_find(world, handle), message;
-    uint32_t chat =
-        recipient == WORLD_NONE ? WORLD_NONE : direct_chat(world, recipient, json_string(control->body, "line"));
+    uint32_t chat = recipient == WORLD_NONE ? WORLD_NONE : direct_chat(world, recipient, line);
     if (chat == WORLD_NONE) {
         control_fail(control, 404, "not_found", "no direct chat with this recipient");
         return;
@@ -80,15 +87,19 @@ static uint32_t thing_find(const struct control *control, enum world_id kind, ui
 
 void control_chat_post(struct control *control)
 {
+    static const char *const names[] = {"health", NULL};
     struct world *world = control->sandbox->world;
+    const char *wrong = members_stranger(control->body, names);
     uint32_t chat = thing_find(control, WORLD_ID_CHAT, world->chat_count);
     const char *health = json_string(control->body, "health");
     if (chat == WORLD_NONE) {
         control_fail(control, 404, "not_found", "no such chat");
         return;
     }
-    if (health == NULL || chat_health_read(health) == CHAT_UNKNOWN) {
-        control_fail_field(control, "health");
+    if (wrong == NULL && (health == NULL || chat_health_read(health) == CHAT_UNKNOWN))
+        wrong = "health";
+    if (wrong != NULL) {
+        control_fail_field(control, wrong);
         return;
     }
     world->chats[chat].health = chat_health_read(health);
@@ -98,7 +109,9 @@ void control_chat_post(struct control *control)
 
 void control_message_post(struct control *control)
 {
+    static const char *const names[] = {"delivery", "code", NULL};
     struct sandbox *sandbox = control->sandbox;
+    const char *wrong = members_stranger(control->body, names);
     uint32_t message = thing_find(control, WORLD_ID_MESSAGE, sandbox->world->message_count);
     const char *delivery = json_string(control->body, "delivery");
     int64_t code = 4001;
@@ -108,9 +121,10 @@ void control_message_post(struct control *control)
     }
     bool read = delivery != NULL && strcmp(delivery, "read") == 0;
     bool failed = delivery != NULL && strcmp(delivery, "failed") == 0;
-    if ((!read && !failed) || (json_get(control->body, "code") != NULL &&
-                               (!json_int(control->body, "code", &code) || code < 1 || code > 99999))) {
-        control_fail_field(control, "delivery or code");
+    if (wrong == NULL && ((!read && !failed) || !member_number(control->body, "code", 1, 99999, &code)))
+        wrong = "delivery or code";
+    if (wrong != NULL) {
+        control_fail_field(control, wrong);
         return;
     }
     world_message_mark(sandbox->world, message, read ? WORLD_READ : WORLD_FAILED, control->now.wall_ms);
