@@ -92,6 +92,18 @@ START_TEST(sections_say_what_the_controls_can_say)
 }
 END_TEST
 
+START_TEST(the_models_speed_counts_however_it_is_turned_on)
+{
+    struct sandbox *sandbox;
+    ck_assert_msg(read_file("listen: 127.0.0.1:0\nmodel_speed: 60\nmodel: {on: true}\n") == OPTIONS_GOOD, "%s",
+                  problem);
+    ck_assert_msg(sandbox_start(&sandbox, &options, problem, sizeof problem) == ERR_NONE, "%s", problem);
+    ck_assert(sandbox->model.on);
+    ck_assert_int_eq((int)sandbox->model.speed, 60);
+    sandbox_stop(&sandbox);
+}
+END_TEST
+
 START_TEST(a_wrong_file_is_named_with_key_or_line)
 {
     ck_assert(is_refused("listen: 127.0.0.1:0\nlatenzy_ms: 4\n", "latenzy_ms"));
@@ -140,6 +152,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, options_come_from_the_file_and_the_command_line_goes_before_it);
     tcase_add_test(tests, sections_say_what_the_controls_can_say);
+    tcase_add_test(tests, the_models_speed_counts_however_it_is_turned_on);
     tcase_add_test(tests, a_wrong_file_is_named_with_key_or_line);
     tcase_add_test(tests, a_wrong_section_stops_the_start_and_is_named);
     suite_add_tcase(suite, tests);

@@ -20,9 +20,9 @@ struct reaction {
     uint32_t message, recipient;
 };
 
-void model_run_init(struct model_run *run, uint64_t seed)
+void model_run_init(struct model_run *run, uint64_t seed, double speed)
 {
-    *run = (struct model_run){.speed = 1, .step_due_mono_ms = TIME_NEVER};
+    *run = (struct model_run){.speed = speed, .step_due_mono_ms = TIME_NEVER};
     model_params_init(&run->params, seed);
 }
 

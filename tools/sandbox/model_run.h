@@ -31,7 +31,8 @@ struct model_run { /* all zero: off */
     uint64_t delivered, failed, read, answered, opted_out;
 };
 
-void model_run_init(struct model_run *run, uint64_t seed);
+/* Off; `speed` is what it begins with when it is turned on. */
+void model_run_init(struct model_run *run, uint64_t seed, double speed);
 void model_run_free(struct model_run *run);
 
 void model_run_turn_on(struct sandbox *sandbox, double speed, struct instant now);

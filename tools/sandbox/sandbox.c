@@ -79,7 +79,7 @@ enum err sandbox_start(struct sandbox **out, const struct sandbox_options *optio
     pthread_mutex_init(&sandbox->lock, NULL);
     faults_init(&sandbox->faults, (uint64_t)options->seed, options->latency_ms);
     rules_init(&sandbox->rules, (uint64_t)options->seed);
-    model_run_init(&sandbox->model, (uint64_t)options->seed);
+    model_run_init(&sandbox->model, (uint64_t)options->seed, (double)options->model_speed);
     sandbox->audits.duration_ms = options->audit_ms;
     sandbox->audits.cooldown_ms = options->audit_cooldown_ms;
     enum err err = ERR_NONE;
@@ -90,7 +90,7 @@ enum err sandbox_start(struct sandbox **out, const struct sandbox_options *optio
     if (err == ERR_NONE)
         err = webhooks_make(sandbox, problem, room);
     if (err == ERR_NONE && options->model)
-        model_run_turn_on(sandbox, (double)options->model_speed, clock_read());
+        model_run_turn_on(sandbox, sandbox->model.speed, clock_read());
     if (err == ERR_NONE && options->config != NULL)
         err = config_follow(sandbox, problem, room);
     if (err == ERR_NONE)
