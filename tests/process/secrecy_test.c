@@ -69,7 +69,20 @@ START_TEST(a_crash_leaves_no_core)
 }
 END_TEST
 
+/* Options may be shortened as long as it is clear which is meant. */
+START_TEST(a_sandbox_blanks_the_secrets_of_shortened_options_too)
+{
+    rig_open(&locked.rig, NULL);
+    locked.rig.sandbox_options[0] = "--api-k";
+    locked.rig.sandbox_options[1] = "process-test-key";
+    locked.rig.sandbox_options[2] = "--webhook-s=" RIG_SECRET;
+    rig_start(&locked.rig, 1);
+    rig_close(&locked.rig); /* with the search of its arguments */
+}
+END_TEST
+
 int main(void)
 {
-    return RUN_TESTS("secrecy", 60, the_search_finds_each_kind_of_secret, a_crash_leaves_no_core);
+    return RUN_TESTS("secrecy", 60, the_search_finds_each_kind_of_secret, a_crash_leaves_no_core,
+                     a_sandbox_blanks_the_secrets_of_shortened_options_too);
 }

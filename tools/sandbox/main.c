@@ -53,19 +53,27 @@ static void blank(char *text)
     memset(text, '*', strlen(text));
 }
 
-static void hide_secrets(int argc, char **argv)
+/* One of the secrets' options, whole or shortened? What is too short to be clear was refused before. */
+static bool names_secret(const char *argument, size_t bytes)
 {
     static const char *const secrets[] = {"--api-key", "--webhook-secret"};
+    for (size_t s = 0; s < sizeof secrets / sizeof *secrets; s++) {
+        if (bytes > strlen("--") && bytes <= strlen(secrets[s]) && strncmp(argument, secrets[s], bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void hide_secrets(int argc, char **argv)
+{
     for (int i = 1; i < argc; i++) {
-        for (size_t s = 0; s < sizeof secrets / sizeof *secrets; s++) {
-            size_t bytes = strlen(secrets[s]);
-            if (strncmp(argv[i], secrets[s], bytes) != 0)
-                continue;
-            if (argv[i][bytes] == '=')
-                blank(argv[i] + bytes + 1);
-            else if (argv[i][bytes] == '\0' && i + 1 < argc)
-                blank(argv[i + 1]);
-        }
+        size_t bytes = strcspn(argv[i], "=");
+        if (!names_secret(argv[i], bytes))
+            continue;
+        if (argv[i][bytes] == '=')
+            blank(argv[i] + bytes + 1);
+        else if (i + 1 < argc)
+            blank(argv[i + 1]);
     }
 }
 
