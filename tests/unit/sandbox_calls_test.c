@@ -107,6 +107,27 @@ START_TEST(a_blocked_handle_gets_nothing_until_it_is_let_in_again)
 }
 END_TEST
 
+START_TEST(of_many_blocked_handles_the_newest_are_listed_whoever_was_known_first)
+{
+    ck_assert_int_eq(control("POST", "/recipients/+14155550111", "{\"blocked\":false}"), 200);
+    ck_assert_int_eq(control("POST", "/recipients/+14155550112", "{\"blocked\":true}"), 200);
+    for (uint32_t i = 0; i < 1000; i++) {
+        char handle[HANDLE_MAX_BYTES + 1];
+        snprintf(handle, sizeof handle, "+1415556%04u", i);
+        uint32_t recipient = world_recipient_add(sandbox->world, handle);
+        sandbox->world->recipients[recipient].blocked = true;
+        sandbox->world->recipients[recipient].blocked_wall_ms = sandbox->world->recipients[1].blocked_wall_ms + 1;
+    }
+    struct instant now = clock_read();
+    while (clock_read().wall_ms <= sandbox->world->recipients[1].blocked_wall_ms + 1)
+        ck_assert_int_lt(clock_read().mono_ms - now.mono_ms, WAIT_S * 1000);
+    ck_assert_int_eq(api("POST", "/v3/blocked_handles", "{\"handle\":\"+14155550111\"}"), 201);
+    ck_assert_int_eq(api("GET", "/v3/blocked_handles", NULL), 200);
+    ck_assert(answer_has("\"blocked_handles\":[{\"handle\":\"+14155550111\""));
+    ck_assert(!answer_has("+14155550112"));
+}
+END_TEST
+
 /* ---- subscriptions ---- */
 
 static long subscribe(const char *events, const char *more, char id[64])
@@ -330,6 +351,7 @@ int main(void)
     tcase_add_test(tests, equally_healthy_lines_are_advised_in_turn);
     tcase_add_test(tests, the_messages_of_a_chat_come_in_pages_newest_first);
     tcase_add_test(tests, a_blocked_handle_gets_nothing_until_it_is_let_in_again);
+    tcase_add_test(tests, of_many_blocked_handles_the_newest_are_listed_whoever_was_known_first);
     tcase_add_test(tests, a_subscription_gets_its_events_of_its_lines_and_shows_its_secret_once);
     tcase_add_test(tests, a_subscription_is_changed_listed_and_ended);
     tcase_add_test(tests, wrong_subscriptions_are_refused);

@@ -21,12 +21,25 @@ static int newest_first(const void *a, const void *b)
     return (x->wall_ms < y->wall_ms) - (x->wall_ms > y->wall_ms);
 }
 
+/* Where a newer one goes once all places are taken: the oldest's. */
+static size_t oldest_of(const struct block *blocks, size_t count)
+{
+    size_t oldest = 0;
+    for (size_t i = 1; i < count; i++)
+        oldest = blocks[i].wall_ms < blocks[oldest].wall_ms ? i : oldest;
+    return oldest;
+}
+
+/* The newest `room` of them. From the latest known backwards: mostly those were blocked last, too. */
 static size_t blocks_gather(const struct world *world, struct block *out, size_t room)
 {
-    size_t count = 0;
-    for (uint32_t i = world->recipient_count; i > 0 && count < room; i--) {
-        if (world->recipients[i - 1].blocked)
-            out[count++] = (struct block){world->recipients[i - 1].blocked_wall_ms, i - 1};
+    size_t count = 0, oldest = 0;
+    for (uint32_t i = world->recipient_count; i > 0; i--) {
+        const struct block block = {world->recipients[i - 1].blocked_wall_ms, i - 1};
+        if (!world->recipients[i - 1].blocked || (count == room && block.wall_ms <= out[oldest].wall_ms))
+            continue;
+        out[count < room ? count++ : oldest] = block;
+        oldest = count == room ? oldest_of(out, count) : 0;
     }
     if (count > 1)
         qsort(out, count, sizeof *out, newest_first);
