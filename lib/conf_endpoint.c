@@ -93,16 +93,26 @@ bool conf_host_port_is_valid(const char *text, const char **why)
 bool conf_endpoint_is_valid(const char *text, const char **why)
 {
     struct authority authority;
-    *why = "tcp://HOST:PORT or ipc://PATH, at most 107 bytes of path";
+    *why = "tcp://HOST:PORT (a name or an IPv4 address) or ipc://PATH, at most 107 bytes of path";
     if (strncmp(text, "ipc://", 6) == 0) {
         size_t bytes = strlen(text + 6);
         return bytes > 0 && bytes < sizeof((struct sockaddr_un *)0)->sun_path;
     }
-    if (strncmp(text, "tcp://", 6) != 0 || !authority_parse(text + 6, &authority))
+    /* our sockets speak no IPv6: one that is told to would not listen, or try to connect for ever */
+    if (strncmp(text, "tcp://", 6) != 0 || text[6] == '[' || !authority_parse(text + 6, &authority))
         return false;
     bool any_port = authority.port_bytes == 1 && *authority.port == '*';
     return is_host(authority.host) && *authority.rest == '\0' &&
            (any_port || is_port(authority.port, authority.port_bytes));
+}
+
+bool conf_listener_is_valid(const char *text, const char **why)
+{
+    static const char name[] = "tcp://localhost:";
+    if (!conf_endpoint_is_valid(text, why))
+        return false;
+    *why = "tcp://127.0.0.1:PORT, for ZeroMQ listens at addresses, *, and interfaces, but at no name";
+    return strncasecmp(text, name, sizeof name - 1) != 0;
 }
 
 bool conf_address_is_valid(const char *text, const char **why)

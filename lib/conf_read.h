@@ -52,6 +52,7 @@ enum err conf_check(struct conf_reader *reader);
 
 /* The shapes of addresses. `why`: what would be right. */
 bool conf_endpoint_is_valid(const char *text, const char **why);
+bool conf_listener_is_valid(const char *text, const char **why); /* an endpoint to listen at */
 bool conf_host_port_is_valid(const char *text, const char **why);
 bool conf_redis_url_is_valid(const char *text, const char **why);
 

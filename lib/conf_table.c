@@ -20,9 +20,9 @@
 #define IDLE    .idle = ""
 
 static const struct conf_key broker_keys[] = {
-    {OTHER(broker, conf_broker, TYPE_ENDPOINT, producers, "tcp://127.0.0.1:7710")},
-    {OTHER(broker, conf_broker, TYPE_ENDPOINT, workers, "tcp://127.0.0.1:7711")},
-    {OTHER(broker, conf_broker, TYPE_ENDPOINT, events, "tcp://127.0.0.1:7712")},
+    {OTHER(broker, conf_broker, TYPE_LISTENER, producers, "tcp://127.0.0.1:7710")},
+    {OTHER(broker, conf_broker, TYPE_LISTENER, workers, "tcp://127.0.0.1:7711")},
+    {OTHER(broker, conf_broker, TYPE_LISTENER, events, "tcp://127.0.0.1:7712")},
     {OTHER(broker, conf_broker, TYPE_ADDRESS, producers_address, NULL)},
     {OTHER(broker, conf_broker, TYPE_BASE_URL, admin_address, NULL)},
     {OTHER(broker, conf_broker, TYPE_HOST_PORT, webhooks, "127.0.0.1:7780")},

@@ -14,8 +14,8 @@ enum conf_type {                 /* field */
                  TYPE_LINKS,     /* bool, its number in `choices` */
                  TYPE_NAME,      /* char *, as name_is_valid() */
                  TYPE_PATH,      /* char *, made absolute */
-                 TYPE_ENDPOINT,  /* char *, tcp:// or ipc:// */
-                 TYPE_ADDRESS,   /* the same, to connect to: no `*`, no port 0 */
+                 TYPE_LISTENER,  /* char *, tcp:// or ipc://, to listen at */
+                 TYPE_ADDRESS,   /* char *, the same to connect to: no `*`, no port 0 */
                  TYPE_HOST_PORT, /* char * */
                  TYPE_BASE_URL,  /* char *, https, or http to loopback; no slash at its end */
                  TYPE_REDIS_URL, /* char * */

@@ -172,11 +172,11 @@ static enum err put_endpoint(const struct value *v, const struct conf_node *node
     return ERR_NONE;
 }
 
-static enum err read_address(const struct value *v)
+static enum err read_endpoint(const struct value *v, bool (*is_valid)(const char *text, const char **why))
 {
     const char *why = NULL;
     enum err err = put_endpoint(v, v->node, field(v));
-    if (err == ERR_NONE && !conf_address_is_valid(*(char **)field(v), &why))
+    if (err == ERR_NONE && !is_valid(*(char **)field(v), &why))
         return refuse_value(v, v->node, why);
     return err;
 }
@@ -418,10 +418,10 @@ enum err conf_value_read(struct conf_reader *reader, const struct conf_key *key,
         return read_name(&v);
     case TYPE_PATH:
         return read_path(&v);
-    case TYPE_ENDPOINT:
-        return put_endpoint(&v, node, field(&v));
+    case TYPE_LISTENER:
+        return read_endpoint(&v, conf_listener_is_valid);
     case TYPE_ADDRESS:
-        return read_address(&v);
+        return read_endpoint(&v, conf_address_is_valid);
     case TYPE_HOST_PORT:
         return read_shaped(&v, conf_host_port_is_valid);
     case TYPE_BASE_URL:
@@ -460,7 +460,7 @@ void conf_value_free(const struct conf_key *key, void *base)
     case TYPE_WORD:
     case TYPE_NAME:
     case TYPE_PATH:
-    case TYPE_ENDPOINT:
+    case TYPE_LISTENER:
     case TYPE_ADDRESS:
     case TYPE_HOST_PORT:
     case TYPE_BASE_URL:

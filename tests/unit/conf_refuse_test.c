@@ -157,6 +157,19 @@ START_TEST(addresses_are_well_formed_or_refused)
 }
 END_TEST
 
+/* The broker could not listen there, and a worker would wait for it for ever. */
+START_TEST(zeromq_speaks_ipv4_and_listens_at_no_name)
+{
+    refuse("broker: {producers: \"tcp://[::1]:7710\"}\n" ACCOUNT, "broker.producers: tcp://[::1]:7710 is not right");
+    refuse("worker: {broker: [\"tcp://[::1]:7711\"]}\n" ACCOUNT, "tcp://HOST:PORT (a name or an IPv4 address)");
+    refuse("broker: {producers_address: \"tcp://[2001:db8::1]:7710\"}\n" ACCOUNT, "IPv4");
+    refuse("broker: {workers: tcp://localhost:7711}\n" ACCOUNT, "tcp://127.0.0.1");
+    refuse("broker: {events: \"tcp://LocalHost:*\"}\n" ACCOUNT, "tcp://127.0.0.1");
+    accept("broker: {producers_address: \"tcp://localhost:7710\"}\nworker: {broker: [tcp://localhost:7711]}\n"
+           ACCOUNT);
+}
+END_TEST
+
 START_TEST(http_goes_to_loopback_only)
 {
     static const char *const local[] = {"http://127.0.0.1:1", "http://127.9.9.9/x", "http://[::1]:1/",
@@ -343,6 +356,7 @@ int main(void)
     tcase_add_test(tests, values_out_of_range_are_refused_with_the_range);
     tcase_add_test(tests, values_of_another_kind_are_refused_and_say_what_would_be_right);
     tcase_add_test(tests, addresses_are_well_formed_or_refused);
+    tcase_add_test(tests, zeromq_speaks_ipv4_and_listens_at_no_name);
     tcase_add_test(tests, http_goes_to_loopback_only);
     tcase_add_test(tests, loopback_is_told_from_the_rest);
     tcase_add_test(tests, open_endpoints_need_keys_or_the_word_insecure);
