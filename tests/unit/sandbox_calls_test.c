@@ -107,6 +107,18 @@ START_TEST(a_blocked_handle_gets_nothing_until_it_is_let_in_again)
 }
 END_TEST
 
+START_TEST(what_a_blocked_handle_writes_is_dropped)
+{
+    hear_webhooks();
+    ck_assert_int_eq(send_one("+12025550101", "+14155550111", "k1"), 201);
+    ck_assert_int_eq(api("POST", "/v3/blocked_handles", "{\"handle\":\"+14155550111\"}"), 201);
+    ck_assert_int_eq(control("POST", "/answers", "{\"recipient\":\"+14155550111\",\"text\":\"STOP\"}"), 200);
+    ck_assert_uint_eq(sandbox->world->message_count, 1);
+    ck_assert_int_eq(api("DELETE", "/v3/blocked_handles", "{\"handle\":\"+14155550111\"}"), 204);
+    ck_assert_int_eq(send_one("+12025550101", "+14155550111", "k2"), 201);
+}
+END_TEST
+
 START_TEST(of_many_blocked_handles_the_newest_are_listed_whoever_was_known_first)
 {
     ck_assert_int_eq(control("POST", "/recipients/+14155550111", "{\"blocked\":false}"), 200);
@@ -351,6 +363,7 @@ int main(void)
     tcase_add_test(tests, equally_healthy_lines_are_advised_in_turn);
     tcase_add_test(tests, the_messages_of_a_chat_come_in_pages_newest_first);
     tcase_add_test(tests, a_blocked_handle_gets_nothing_until_it_is_let_in_again);
+    tcase_add_test(tests, what_a_blocked_handle_writes_is_dropped);
     tcase_add_test(tests, of_many_blocked_handles_the_newest_are_listed_whoever_was_known_first);
     tcase_add_test(tests, a_subscription_gets_its_events_of_its_lines_and_shows_its_secret_once);
     tcase_add_test(tests, a_subscription_is_changed_listed_and_ended);

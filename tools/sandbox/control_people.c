@@ -67,6 +67,10 @@ void control_answer_post(struct control *control)
         control_fail(control, 404, "not_found", "no direct chat with this recipient");
         return;
     }
+    if (world->recipients[recipient].blocked) { /* linq-api.md 2.8: it gets nowhere */
+        control_done(control);
+        return;
+    }
     enum err err = world_receive(world, chat, recipient, text, control->now, &message);
     if (err != ERR_NONE) {
         control_fail(control, 507, err_name(err), "no room for it");

@@ -185,6 +185,8 @@ static void answer_do(struct sandbox *sandbox, const struct reaction *reaction, 
     bool opts_out = reaction->kind == REACTION_OPT_OUT;
     const char *text = opts_out ? "STOP" : answers[reaction->message % (sizeof answers / sizeof *answers)];
     uint32_t message;
+    if (sandbox->world->recipients[reaction->recipient].blocked)
+        return;
     if (world_receive(sandbox->world, sandbox->world->messages[reaction->message].chat, reaction->recipient, text,
                       now, &message) != ERR_NONE)
         return;
