@@ -66,6 +66,17 @@ START_TEST(a_body_that_is_no_object_is_1003)
 }
 END_TEST
 
+START_TEST(an_override_of_another_type_is_1003_and_not_overlooked)
+{
+#define MESSAGE "\"message\":{\"parts\":[{\"type\":\"text\",\"value\":\"x\"}]}"
+    ck_assert_int_eq(code_of("{" MESSAGE ",\"override_optout\":\"true\"}", false), 1003);
+    ck_assert_int_eq(code_of("{" MESSAGE ",\"override_optout\":1}", false), 1003);
+    ck_assert_int_eq(code_of("{" MESSAGE ",\"override_optout\":null}", false), 0);
+    ck_assert_int_eq(code_of("{" MESSAGE ",\"override_optout\":true}", false), 0);
+#undef MESSAGE
+}
+END_TEST
+
 START_TEST(missing_fields_are_1001)
 {
     ck_assert_int_eq(code_of("{}", true), 1001);
@@ -306,6 +317,7 @@ int main(void)
     TCase *tests = tcase_create("request");
     tcase_add_test(tests, the_fixtures_are_judged_as_their_manifest_says);
     tcase_add_test(tests, a_body_that_is_no_object_is_1003);
+    tcase_add_test(tests, an_override_of_another_type_is_1003_and_not_overlooked);
     tcase_add_test(tests, missing_fields_are_1001);
     tcase_add_test(tests, handles_that_are_none_are_1002);
     tcase_add_test(tests, recipients_are_1_to_31);

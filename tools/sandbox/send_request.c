@@ -171,6 +171,8 @@ int send_request_read(struct send_request *out, const char *body, size_t bytes, 
         code = message_read(out, json_get(out->tree, "message"));
     if (code != OK)
         return code;
+    if (given(out->tree, "override_optout") && !cJSON_IsBool(json_get(out->tree, "override_optout")))
+        return BAD_BODY;
     out->override_optout = json_bool(out->tree, "override_optout", false);
 
     const char *message;
