@@ -112,7 +112,10 @@ START_TEST(a_wrong_file_is_named_with_key_or_line)
     ck_assert(is_refused("listen: 127.0.0.1:0\nseed: 1\nseed: 2\n", ":3: the same key twice"));
     ck_assert(is_refused("listen: [127.0.0.1:0\nseed: 1\n", ".yaml:"));
     ck_assert(is_refused("- a\n", "one mapping"));
-    ck_assert(is_refused("a: &x {b: 1}\nc: *x\n", "alias"));
+    ck_assert(is_refused("a: &x {b: 1}\nc: *x\n", ":1: anchors"));
+    ck_assert(is_refused("listen: 127.0.0.1:0\nseed: !!str 5\n", ":2: anchors"));
+    ck_assert(is_refused("listen: 127.0.0.1:0\n&key seed: 5\n", ":2: anchors"));
+    ck_assert(is_refused("a: *x\n", "alias"));
     ck_assert(is_refused("help: 1\n", "help"));
     ck_assert(is_refused("", "--listen"));
     ck_assert_int_eq(unlink(path), 0);
@@ -120,6 +123,9 @@ START_TEST(a_wrong_file_is_named_with_key_or_line)
     sandbox_options_free(&options);
     ck_assert_int_eq(sandbox_options_read(&options, 3, argv, problem, sizeof problem), OPTIONS_BAD);
     ck_assert_ptr_nonnull(strstr(problem, "No such file"));
+    argv[2] = "/tmp";
+    ck_assert_int_eq(sandbox_options_read(&options, 3, argv, problem, sizeof problem), OPTIONS_BAD);
+    ck_assert_str_eq(problem, "/tmp: Is a directory");
 }
 END_TEST
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <yaml.h>
 
 #include "tools/sandbox/preload.h"
@@ -57,6 +58,16 @@ static bool is_number(const char *text)
     return *text == '\0';
 }
 
+static bool has_extras(const yaml_event_t *event)
+{
+    if (event->type == YAML_SCALAR_EVENT)
+        return event->data.scalar.anchor != NULL || event->data.scalar.tag != NULL;
+    if (event->type == YAML_SEQUENCE_START_EVENT)
+        return event->data.sequence_start.anchor != NULL || event->data.sequence_start.tag != NULL;
+    return event->type == YAML_MAPPING_START_EVENT &&
+           (event->data.mapping_start.anchor != NULL || event->data.mapping_start.tag != NULL);
+}
+
 static cJSON *scalar_make(const yaml_event_t *event)
 {
     const char *text = (const char *)event->data.scalar.value;
@@ -78,9 +89,15 @@ static cJSON *value_read(struct reading *reading, const yaml_event_t *event, int
 
 static bool next(struct reading *reading, yaml_event_t *event)
 {
-    if (yaml_parser_parse(&reading->parser, event) != 0)
+    if (yaml_parser_parse(&reading->parser, event) == 0) {
+        refuse(reading, reading->parser.problem == NULL ? "no YAML" : reading->parser.problem);
+        return false;
+    }
+    if (!has_extras(event))
         return true;
-    refuse(reading, reading->parser.problem == NULL ? "no YAML" : reading->parser.problem);
+    snprintf(reading->problem, reading->room, "%s:%zu: anchors (&name) and tags (!name) are not used here",
+             reading->path, event->start_mark.line + 1);
+    yaml_event_delete(event);
     return false;
 }
 
@@ -177,18 +194,34 @@ static cJSON *document_read(struct reading *reading)
     }
 }
 
+/* NULL: errno says why. */
+static FILE *file_open(const char *path)
+{
+    struct stat about;
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return NULL;
+    int why = fstat(fileno(file), &about) != 0 ? errno : S_ISDIR(about.st_mode) ? EISDIR : 0;
+    if (why == 0 && about.st_size > FILE_MAX)
+        why = EFBIG;
+    if (why == 0)
+        return file;
+    fclose(file);
+    errno = why;
+    return NULL;
+}
+
 cJSON *sandbox_config_read(const char *path, char *problem, size_t room)
 {
     struct reading reading = {.problem = problem, .room = room, .path = path};
-    FILE *file = fopen(path, "r");
+    FILE *file = file_open(path);
     if (file == NULL) {
         snprintf(problem, room, "%s: %s", path, strerror(errno));
         return NULL;
     }
-    snprintf(problem, room, "%s: too large, or out of memory", path);
+    snprintf(problem, room, "%s: out of memory", path);
     cJSON *tree = NULL;
-    if (fseek(file, 0, SEEK_END) == 0 && ftell(file) <= FILE_MAX && fseek(file, 0, SEEK_SET) == 0 &&
-        yaml_parser_initialize(&reading.parser) != 0) {
+    if (yaml_parser_initialize(&reading.parser) != 0) {
         yaml_parser_set_input_file(&reading.parser, file);
         tree = document_read(&reading);
         yaml_parser_delete(&reading.parser);
