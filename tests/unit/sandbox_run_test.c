@@ -244,6 +244,15 @@ START_TEST(an_event_refused_with_503_comes_again_with_the_same_id_and_a_400_does
 }
 END_TEST
 
+START_TEST(an_event_for_this_machine_goes_through_no_proxy)
+{
+    hear_webhooks();
+    setenv("http_proxy", "http://127.0.0.1:1", 1);
+    ck_assert_int_eq(control("POST", "/lines/+12025550101", "{\"reputation\":\"CRITICAL\"}"), 200);
+    ck_assert_ptr_nonnull(strstr(event_wait(0)->body, "\"new_reputation\":\"CRITICAL\""));
+}
+END_TEST
+
 START_TEST(events_gather_while_paused_and_may_come_twice_or_badly_signed)
 {
     hear_webhooks();
@@ -439,6 +448,7 @@ int main(void)
     tcase_add_test(tests, a_lie_is_told_and_changes_nothing);
     tcase_add_test(tests, a_send_is_followed_by_sent_and_delivered_with_its_key);
     tcase_add_test(tests, an_event_refused_with_503_comes_again_with_the_same_id_and_a_400_does_not);
+    tcase_add_test(tests, an_event_for_this_machine_goes_through_no_proxy);
     tcase_add_test(tests, events_gather_while_paused_and_may_come_twice_or_badly_signed);
     tcase_add_test(tests, an_answer_reaches_the_receiver_and_stop_blocks_the_next_send);
     tcase_add_test(tests, an_answer_lost_after_acceptance_is_a_duplicate_the_next_time);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lineward/conf.h"
+
 void queued_free(struct queued *queued)
 {
     if (queued == NULL)
@@ -75,6 +77,7 @@ bool flight_begin(CURLM *multi, struct flight *flight, struct queued *queued, co
         return false;
     }
     curl_easy_setopt(flight->easy, CURLOPT_URL, url);
+    curl_easy_setopt(flight->easy, CURLOPT_NOPROXY, conf_endpoint_is_local(url) ? "*" : NULL);
     curl_easy_setopt(flight->easy, CURLOPT_POSTFIELDS, queued->event.body.text);
     curl_easy_setopt(flight->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)queued->event.body.bytes);
     curl_easy_setopt(flight->easy, CURLOPT_HTTPHEADER, flight->headers);
