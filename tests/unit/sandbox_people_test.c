@@ -120,6 +120,19 @@ START_TEST(what_the_controls_say_of_a_line_stands_in_the_model_too)
 }
 END_TEST
 
+START_TEST(the_models_time_stands_still_while_it_is_off)
+{
+    const struct model_run *run = &sandbox->model;
+    model("{\"on\":false,\"speed\":1000000}");
+    int64_t stopped_ms = run->from_model_ms, until_ms = clock_read().mono_ms + 20; /* at that speed 5 hours */
+    while (clock_read().mono_ms < until_ms)
+        continue;
+    model("{\"on\":true,\"speed\":1}");
+    ck_assert_int_lt(run->from_model_ms - stopped_ms, 3600000);
+    ck_assert_int_gt(stopped_ms, 0);
+}
+END_TEST
+
 START_TEST(wrong_parameters_are_named_and_change_nothing)
 {
     ck_assert_int_eq(control("POST", "/model", "{\"answer_share\":0.9,\"speed\":0}"), 400);
@@ -147,6 +160,7 @@ int main(void)
     tcase_add_test(tests, a_line_that_opens_too_many_conversations_gets_worse_and_recovers_in_quiet);
     tcase_add_test(tests, a_chat_that_is_not_answered_becomes_at_risk);
     tcase_add_test(tests, what_the_controls_say_of_a_line_stands_in_the_model_too);
+    tcase_add_test(tests, the_models_time_stands_still_while_it_is_off);
     tcase_add_test(tests, wrong_parameters_are_named_and_change_nothing);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -40,8 +40,11 @@ void model_run_free(struct model_run *run)
 
 /* ---- time ---- */
 
+/* Stands still while the model is off. */
 static int64_t model_time(const struct model_run *run, struct instant now)
 {
+    if (!run->on)
+        return run->from_model_ms;
     return run->from_model_ms + (int64_t)((double)(now.mono_ms - run->from.mono_ms) * run->speed);
 }
 
@@ -335,6 +338,8 @@ const char *model_run_set(struct sandbox *sandbox, const cJSON *changes, struct 
     run->params = params;
     if (order.on)
         model_run_turn_on(sandbox, order.speed, now);
+    else if (run->on)
+        speed_set(run, order.speed, now);
     run->on = order.on;
     run->speed = order.speed;
     levels_set(run, &order, now);
