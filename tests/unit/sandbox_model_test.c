@@ -351,6 +351,26 @@ START_TEST(delays_lie_around_their_median_and_without_spread_on_it)
 }
 END_TEST
 
+START_TEST(the_longest_delays_that_may_be_set_are_long_and_none_is_over_before_it_began)
+{
+    struct model_chat chat;
+    struct model_reaction reaction;
+    model_chat_init(&chat);
+    static const char *const longest[] = {"deliver_ms", "read_ms", "answer_ms"};
+    for (size_t i = 0; i < sizeof longest / sizeof *longest; i++)
+        ck_assert(model_params_set(&params, longest[i], 1e12));
+    ck_assert(model_params_set(&params, "delay_spread", 4));
+    ck_assert(model_params_set(&params, "fail_share", 0));
+    ck_assert(model_params_set(&params, "answer_share", 1));
+    for (uint64_t recipient = 0; recipient < 200000; recipient++) {
+        model_react(&params, recipient, 0, &chat, &reaction);
+        ck_assert_int_ge(reaction.deliver_ms, 0);
+        ck_assert_int_ge(reaction.read_ms, reaction.deliver_ms);
+        ck_assert_int_ge(reaction.answer_ms, reaction.read_ms);
+    }
+}
+END_TEST
+
 START_TEST(parameters_have_names_and_bounds)
 {
     ck_assert(model_params_set(&params, "new_chats_per_day", 10));
@@ -387,6 +407,7 @@ int main(void)
     tcase_add_test(tests, people_fail_read_answer_and_opt_out_in_their_shares);
     tcase_add_test(tests, a_person_does_the_same_whatever_else_happens_and_another_seed_is_another_world);
     tcase_add_test(tests, delays_lie_around_their_median_and_without_spread_on_it);
+    tcase_add_test(tests, the_longest_delays_that_may_be_set_are_long_and_none_is_over_before_it_began);
     tcase_add_test(tests, parameters_have_names_and_bounds);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

@@ -133,6 +133,15 @@ START_TEST(the_models_time_stands_still_while_it_is_off)
 }
 END_TEST
 
+START_TEST(at_the_slowest_speed_nothing_happens_yet)
+{
+    model("{\"speed\":1e-300,\"fail_share\":0}");
+    ck_assert_int_eq(send_one("+12025550101", "+14155550111", "k1"), 201);
+    ck_assert_uint_gt(sandbox->model.reactions.count, 0);
+    ck_assert_int_gt(sandbox_due_next_ms(&sandbox->model.reactions), clock_read().mono_ms + 86400000);
+}
+END_TEST
+
 START_TEST(wrong_parameters_are_named_and_change_nothing)
 {
     ck_assert_int_eq(control("POST", "/model", "{\"answer_share\":0.9,\"speed\":0}"), 400);
@@ -161,6 +170,7 @@ int main(void)
     tcase_add_test(tests, a_chat_that_is_not_answered_becomes_at_risk);
     tcase_add_test(tests, what_the_controls_say_of_a_line_stands_in_the_model_too);
     tcase_add_test(tests, the_models_time_stands_still_while_it_is_off);
+    tcase_add_test(tests, at_the_slowest_speed_nothing_happens_yet);
     tcase_add_test(tests, wrong_parameters_are_named_and_change_nothing);
     suite_add_tcase(suite, tests);
     return suite_run(suite);

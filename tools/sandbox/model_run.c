@@ -1,6 +1,7 @@
 /* model_run.c — see its header. What people do is drawn when a message is taken and waits in a heap. */
 #include "tools/sandbox/model_run.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -51,7 +52,7 @@ static int64_t model_time(const struct model_run *run, struct instant now)
 /* The clock's share of a span of the model's. */
 static int64_t real_ms(const struct model_run *run, int64_t model_ms)
 {
-    return (int64_t)((double)model_ms / run->speed);
+    return (int64_t)fmin((double)model_ms / run->speed, MODEL_SPAN_MS_MAX);
 }
 
 static void speed_set(struct model_run *run, double speed, struct instant now)

@@ -107,7 +107,7 @@ static int64_t delay_ms(const struct person *person, enum draw draw, double medi
     double normal = -6;
     for (uint64_t i = 0; i < 12; i++)
         normal += model_random_unit(person->seed + 1 + i, person->recipient, person->ordinal * DRAWS + draw);
-    return (int64_t)(median_ms * exp(normal * sigma));
+    return (int64_t)fmin(median_ms * exp(normal * sigma), MODEL_SPAN_MS_MAX);
 }
 
 void model_react(const struct model_params *params, uint64_t recipient, uint64_t ordinal,

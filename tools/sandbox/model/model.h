@@ -59,6 +59,9 @@
     X(fail_share, 0.005, 0, 1) /* of messages: never delivered */                                                    \
     X(delay_spread, 1, 0, 4)   /* sigma of the delays' logarithm; 0: always the median */
 
+/* No span is longer, whatever the parameters make of it: three of them and a time are still a number. */
+#define MODEL_SPAN_MS_MAX 1e15
+
 struct model_params {
     uint64_t seed;
 #define X(name, fallback, min, max) double name;
