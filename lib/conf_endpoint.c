@@ -19,6 +19,19 @@ struct authority {
     const char *rest; /* what follows */
 };
 
+/* An IPv6 address, with its interface behind a `%` if it needs one. */
+static bool is_v6(const char *host)
+{
+    struct in6_addr address;
+    char text[INET6_ADDRSTRLEN];
+    size_t bytes = strcspn(host, "%");
+    if (bytes >= sizeof text)
+        return false;
+    memcpy(text, host, bytes);
+    text[bytes] = '\0';
+    return inet_pton(AF_INET6, text, &address) == 1;
+}
+
 static bool authority_parse(const char *text, struct authority *out)
 {
     size_t bytes = strcspn(text, "/?#");
@@ -40,7 +53,7 @@ static bool authority_parse(const char *text, struct authority *out)
     out->port = used < bytes ? text + used + 1 : NULL;
     out->port_bytes = used < bytes ? bytes - used - 1 : 0;
     out->rest = text + bytes;
-    return true;
+    return *text != '[' || is_v6(out->host);
 }
 
 static bool is_loopback_host(const char *host)
@@ -138,7 +151,7 @@ bool conf_base_url_is_valid(const char *text, const char **why)
         return false;
     if (!is_host(authority.host) || *authority.host == '*' || strpbrk(authority.rest, "?#\\") != NULL)
         return false;
-    if (authority.port != NULL && !is_port(authority.port, authority.port_bytes))
+    if (authority.port != NULL && port_of_text(authority.port, authority.port_bytes) <= 0)
         return false;
     for (const char *c = authority.rest; *c != '\0'; c++) {
         if (*c <= 0x20 || *c > 0x7e)

@@ -123,11 +123,13 @@ START_TEST(addresses_are_well_formed_or_refused)
         "tcp://h:65536",  "tcp://h:1/x",     "tcp://h:1x",     "udp://h:1",
         "inproc://x",     "ipc://",          "tcp://a b:1",    "tcp://[::1:1",
         "tcp://h:1;h2:2", "tcp://u@h:1",     "tcp://[::1]x:1", "tcp://127.0.0.1:**"};
-    static const char *const host_ports[] = {"127.0.0.1", ":1",        "h:",   "h:99999", "h:1:2",
-                                             "::1:7781",  "tcp://h:1", "h:-1", "h:1/"};
-    static const char *const urls[] = {"api.linqapp.com", "ftp://h",      "https://",      "https:///x",
-                                       "https://u:p@h/",  "https://h:x/", "https://h/a b", "https://h/?q",
-                                       "https://h/#f",    "https://*",    "https://h\\@x/"};
+    static const char *const host_ports[] = {"127.0.0.1",   ":1",          "h:",     "h:99999", "h:1:2",
+                                             "::1:7781",    "tcp://h:1",   "h:-1",   "h:1/",    "[h]:1",
+                                             "[1.2.3.4]:1", "[1::2::3]:1", "[%lo]:1"};
+    static const char *const urls[] = {"api.linqapp.com", "ftp://h",      "https://",       "https:///x",
+                                       "https://u:p@h/",  "https://h:x/", "https://h/a b",  "https://h/?q",
+                                       "https://h/#f",    "https://*",    "https://h\\@x/", "https://h:0/",
+                                       "https://[h]/"};
     char text[512];
     for (size_t i = 0; i < COUNT(endpoints); i++) {
         snprintf(text, sizeof text, "broker: {insecure: true, producers: \"%s\"}\n" ACCOUNT, endpoints[i]);
@@ -141,6 +143,7 @@ START_TEST(addresses_are_well_formed_or_refused)
         snprintf(text, sizeof text, "accounts: {default: {api_key_file: k, base_url: '%s'}}\n", urls[i]);
         refuse(text, "t.yaml:1: accounts.default.base_url: must be ");
     }
+    accept("broker: {insecure: true, admin: \"[fe80::1%eth0]:0\", webhooks: \"[::]:0\"}\n" ACCOUNT);
     snprintf(text, sizeof text, "broker: {producers: \"ipc:///%0110d\"}\n" ACCOUNT, 1);
     refuse(text, "107 bytes");
     static const char *const addresses[] = {"tcp://*:7710", "tcp://h:0",  "tcp://h:*", "tcp://h",      "tcp://h:1;h2:2",
