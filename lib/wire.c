@@ -6,6 +6,8 @@
 #include <string.h>
 #include <zmq.h>
 
+#define FEW_FRAMES 8 /* messages of no more are copied on the stack: nearly all */
+
 struct message {
     zmq_msg_t frames[WIRE_FRAMES_MAX];
     size_t count; /* frames[0..count) are initialised */
@@ -154,14 +156,16 @@ static enum err send_copies(void *socket, zmq_msg_t *copies, size_t count, int l
  * this one. */
 static enum err send_frames(void *socket, const struct frame *frames, size_t count, int last_flags)
 {
-    zmq_msg_t *copies = malloc(count * sizeof *copies);
+    zmq_msg_t few[FEW_FRAMES];
+    zmq_msg_t *copies = count <= FEW_FRAMES ? few : malloc(count * sizeof *copies);
     if (copies == NULL)
         return ERR_NO_MEMORY;
     size_t copied = copy_frames(copies, frames, count);
     enum err err = copied == count ? send_copies(socket, copies, count, last_flags) : ERR_NO_MEMORY;
     for (size_t i = 0; i < copied; i++) /* of one that was sent nothing is left */
         zmq_msg_close(&copies[i]);
-    free(copies);
+    if (copies != few)
+        free(copies);
     return err;
 }
 

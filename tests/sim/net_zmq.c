@@ -111,6 +111,14 @@ int zmq_msg_close(zmq_msg_t *message)
     return 0;
 }
 
+int zmq_msg_init_size(zmq_msg_t *message, size_t bytes)
+{
+    void *data = malloc(bytes + 1);
+    assert(data != NULL);
+    *(struct fake_message *)message = (struct fake_message){data, bytes, false, NULL, NULL};
+    return 0;
+}
+
 int zmq_msg_init_data(zmq_msg_t *message, void *data, size_t bytes, zmq_free_fn *let_go, void *hint)
 {
     *(struct fake_message *)message = (struct fake_message){data, bytes, false, let_go, hint};
@@ -196,7 +204,7 @@ static int refusal(const struct net_socket *socket, const void *id, size_t bytes
     return socket->type == ZMQ_ROUTER ? EHOSTUNREACH : 0;
 }
 
-int zmq_send(void *at, const void *data, size_t bytes, int flags)
+static int send_part(void *at, const void *data, size_t bytes, int flags)
 {
     struct net_socket *socket = at;
     assert(socket->written < NET_PARTS_MAX);
@@ -222,7 +230,7 @@ int zmq_send(void *at, const void *data, size_t bytes, int flags)
 
 int zmq_msg_send(zmq_msg_t *message, void *at, int flags)
 {
-    int sent = zmq_send(at, zmq_msg_data(message), zmq_msg_size(message), flags);
+    int sent = send_part(at, zmq_msg_data(message), zmq_msg_size(message), flags);
     if (sent >= 0)
         zmq_msg_close(message);
     return sent;
