@@ -1,12 +1,11 @@
 // broker.mjs — a broker and a worker that talk to a sandbox, in a folder of their own, and its admin API.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { KEY, LINES, SECRET } from './harness.mjs';
+import { KEY, LINES, SECRET, run } from './harness.mjs';
 
 const LIMIT_MS = 20000;
 
@@ -25,6 +24,7 @@ export class Broker {
     const ports = [];
     for (let i = 0; i < 5; i++) ports.push(await freePort());
     broker.folder = mkdtempSync(join(tmpdir(), 'lineward-compat-'));
+    process.once('exit', () => rmSync(broker.folder, { recursive: true, force: true }));
     broker.admin = `http://127.0.0.1:${ports[4]}`;
     const configuration = join(broker.folder, 'lineward.yaml');
     writeFileSync(join(broker.folder, 'key'), `${KEY}\n`, { mode: 0o600 });
@@ -41,11 +41,11 @@ accounts: {default: {base_url: "${sandbox.api}/api/partner", api_key_file: key, 
                      poll_interval_ms: 200}}
 worker: {broker: ["tcp://127.0.0.1:${ports[1]}"]}
 `);
-    broker.processes = ['lineward-broker', 'lineward-worker'].map((program) => spawn(join(folderOfPrograms, program),
-      ['--config', configuration], { stdio: ['ignore', 'ignore', 'pipe'] }));
-    for (const process of broker.processes) {
-      process.stderr.setEncoding('utf8');
-      process.stderr.on('data', (text) => { broker.said = (broker.said ?? '') + text; });
+    broker.processes = ['lineward-broker', 'lineward-worker'].map((program) => run(join(folderOfPrograms, program),
+      ['--config', configuration], ['ignore', 'ignore', 'pipe']));
+    for (const child of broker.processes) {
+      child.stderr.setEncoding('utf8');
+      child.stderr.on('data', (text) => { broker.said = (broker.said ?? '') + text; });
     }
     await broker.until('it is ready', async () => {
       const answer = await fetch(`${broker.admin}/readyz`).catch(() => null);
@@ -58,6 +58,8 @@ worker: {broker: ["tcp://127.0.0.1:${ports[1]}"]}
   async until(what, look) {
     for (const limit = Date.now() + LIMIT_MS; Date.now() < limit;) {
       if (await look()) return;
+      const gone = this.processes.find((child) => child.exitCode !== null || child.signalCode !== null);
+      if (gone) throw new Error(`${gone.spawnfile} has ended, before ${what}\n${this.said}`);
       await new Promise((resolve) => { setTimeout(resolve, 20); });
     }
     throw new Error(`not within ${LIMIT_MS} ms: ${what}\n${this.said}`);

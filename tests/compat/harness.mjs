@@ -8,12 +8,18 @@ export const KEY = 'k';
 export const LINES = ['+12025550101', '+12025550102', '+12025550103'];
 const LIMIT_MS = 20000; // of whatever is waited for
 
+// A program that does not outlive this one, however that ends.
+export function run(program, args, stdio) {
+  const child = spawn(program, args, { stdio });
+  process.once('exit', () => child.kill('SIGKILL'));
+  return child;
+}
+
 export class Sandbox {
   static async start(program) {
     const sandbox = new Sandbox();
     const args = ['--listen', '127.0.0.1:0', '--control', '127.0.0.1:0', '--api-key', KEY, '--webhook-secret', SECRET];
-    sandbox.process = spawn(program, [...args, '--webhook-retry-ms', '10', '--audit-ms', '0'],
-      { stdio: ['ignore', 'pipe', 'inherit'] });
+    sandbox.process = run(program, [...args, '--webhook-retry-ms', '10', '--audit-ms', '0'], ['ignore', 'pipe', 'inherit']);
     let said = '';
     sandbox.process.stdout.setEncoding('utf8');
     for await (const text of sandbox.process.stdout) {
