@@ -174,7 +174,7 @@ START_TEST(as_many_keys_as_the_broker_takes)
     struct key_pair pair;
     ck_assert_int_eq(mkdir(dir, 0755), 0);
     for (int i = 0; i < KEY_ENTRIES_MAX - 1; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "k%d.key", i);
         FILE *file = fopen(path_of(name), "w");
         ck_assert_ptr_nonnull(file);
