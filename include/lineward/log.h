@@ -3,8 +3,9 @@
  *   log_event(LOG_WARN, "lease_lapsed", "job=%s line=%s attempt=%u", ...);
  *   2026-11-23T10:00:00.000Z warn event=lease_lapsed job=j_1 line=+1202*****01 attempt=2
  *
- * Values with blanks must be written in quotes by the caller ("reason=\"%s\""), text from outside by log_quoted(). Never pass message text, a
- * credential or a whole phone number: mask with handle_mask(). Control bytes in the result become '?'. */
+ * Values with blanks must be written in quotes by the caller ("reason=\"%s\""), text from outside by
+ * log_quoted(). Never pass message text, a credential or a whole phone number: mask with handle_mask(). Control bytes in the
+ * result become '?'. */
 #ifndef LINEWARD_LOG_H
 #define LINEWARD_LOG_H
 
