@@ -210,19 +210,29 @@ local function told_service(line)
     end
 end
 
+-- Only a later ACTIVE lifts a flag: what is later goes by the flag's own moment, though the newest lay ahead of it.
+local function follow_event(line, flagged)
+    local has_moment = fact.changed_at ~= 0
+    local event_at = has_moment and fact.changed_at or wall()
+    if event_at > line.event_at or (flagged and has_moment) then
+        line.event_at = event_at
+    end
+end
+
 local function told(line)
     if is_overtaken(line) then
         return false
     end
     line.event = now
-    line.event_at = math.max(line.event_at, fact.changed_at == 0 and wall() or fact.changed_at)
     line.heard_at = now
     if fact.reputation then
         told_reputation(line)
     end
+    local was_flagged = line.service == 'FLAGGED'
     if fact.service then
         told_service(line)
     end
+    follow_event(line, line.service == 'FLAGGED' and not was_flagged)
     return true
 end
 

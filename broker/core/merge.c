@@ -146,6 +146,16 @@ bool merge_only_worse(const struct change_line *known, struct core_line_fact *fa
     return fact->has_reputation || fact->has_service;
 }
 
+/* Only a later ACTIVE lifts a flag: what is later goes by the flag's own moment, though the newest lay ahead of it. */
+static void follow_event(struct change_line *known, const struct core_line_fact *fact, const struct merged *merged,
+                         struct instant now)
+{
+    bool has_moment = fact->changed_at_ms != 0;
+    int64_t event_at_ms = has_moment ? fact->changed_at_ms : now.wall_ms;
+    if (event_at_ms > known->event_at_ms || (merged->flagged && has_moment))
+        known->event_at_ms = event_at_ms;
+}
+
 struct merged merge_told(struct change_line *known, struct moments *moments, const struct core_line_fact *told,
                          struct instant now)
 {
@@ -154,14 +164,12 @@ struct merged merge_told(struct change_line *known, struct moments *moments, con
     if (merged.overtaken)
         return merged;
     moments->event = fact.arrived_mono_ms;
-    int64_t event_at_ms = fact.changed_at_ms == 0 ? now.wall_ms : fact.changed_at_ms;
-    if (event_at_ms > known->event_at_ms)
-        known->event_at_ms = event_at_ms;
     known->heard_at_ms = now.wall_ms;
     if (fact.has_reputation)
         told_reputation(known, moments, &fact, now, &merged);
     if (fact.has_service)
         told_service(known, moments, &fact, now, &merged);
+    follow_event(known, &fact, &merged, now);
     return merged;
 }
 

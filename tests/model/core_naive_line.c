@@ -70,7 +70,8 @@ void naive_told(struct naive_line *line, const struct core_line_fact *fact, bool
             return;
     }
     int64_t moment_ms = fact->changed_at_ms == 0 ? now.wall_ms : fact->changed_at_ms;
-    if (moment_ms > line->event_changed_ms)
+    bool flags_anew = serves && fact->service == SERVICE_FLAGGED && !line->flagged;
+    if (moment_ms > line->event_changed_ms || (flags_anew && fact->changed_at_ms != 0))
         line->event_changed_ms = moment_ms;
     line->event_arrived_ms = fact->arrived_mono_ms;
     line->heard_wall_ms = now.wall_ms;
