@@ -44,9 +44,9 @@ enum admin_step call_replies(struct admin_turn *turn, struct exchange *x);
 
 /* admin_why.c */
 enum admin_step call_why_not(struct admin_turn *turn, struct exchange *x);
-/* A member with all that stops a line, or a job on it. */
-void exchange_put_causes(struct exchange *x, const char *name, const struct line_view *line, const struct cause *causes,
-                         size_t count);
+/* A member with all that stops a line (`of_line`), or a job on it. */
+void exchange_put_causes(struct exchange *x, const char *name, bool of_line, const struct line_view *line,
+                         const struct cause *causes, size_t count);
 
 /* admin_enqueue.c */
 /* Keeps the result of one job. True: it was the last one that was missing. */

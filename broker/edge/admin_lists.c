@@ -189,7 +189,7 @@ enum admin_step call_line(struct admin_turn *turn, struct exchange *x)
     size_t count = core_line_causes(turn->core, index, turn->now, causes);
     json_open(&x->answer.text, '{');
     view_line_members(&x->answer.text, &view, line_names(turn->options->conf, &view), pauses->views, pauses->count);
-    exchange_put_causes(x, "why", &view, causes, count);
+    exchange_put_causes(x, "why", true, &view, causes, count);
     json_close(&x->answer.text, '}');
     state_etag_of(turn, x, x->route->path, x->parts, x->answer.etag);
     state_append_etag(&x->answer.text, x->answer.etag);

@@ -1,11 +1,9 @@
 /* admin_why.c — why a job would not go on a line: everything that speaks against it. */
 #include "broker/edge/admin_calls.h"
-#include "broker/edge/admin_route.h"
 
-void exchange_put_causes(struct exchange *x, const char *name, const struct line_view *line, const struct cause *causes,
-                         size_t count)
+void exchange_put_causes(struct exchange *x, const char *name, bool of_line, const struct line_view *line,
+                         const struct cause *causes, size_t count)
 {
-    bool of_line = x->route->handle == call_line;
     json_key(&x->answer.text, name);
     json_open(&x->answer.text, '[');
     for (size_t i = 0; i < count; i++)
@@ -27,7 +25,7 @@ static enum admin_step answer(struct exchange *x, const struct lookup_job *job, 
     json_put_string(out, view_state(job->view.state, job->view.reason));
     json_key(out, "line");
     json_put_string(out, x->parts[1]);
-    exchange_put_causes(x, "against", line, causes, count);
+    exchange_put_causes(x, "against", false, line, causes, count);
     json_close(out, '}');
     return answer_done(x);
 }
