@@ -9,12 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lineward/conf.h"
 #include "lineward/err.h"
 #include "lineward/ids.h"
 
-#define TOKENS_MAX            4096
-#define TOKEN_POOLS_BYTES_MAX 8192 /* of one token's list */
-#define TOKEN_BYTES_MAX       256  /* of a token as sent; longer ones are nobody's */
+#define TOKEN_BYTES_MAX 256 /* of a token as sent; longer ones are nobody's */
 
 enum role { ROLE_PRODUCER, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN, ROLE_COUNT };
 const char *role_name(enum role role); /* never NULL */

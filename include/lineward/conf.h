@@ -21,6 +21,8 @@
 #define CONF_OUTCOME_HOSTS_MAX 64
 #define CONF_OUTCOME_TOPICS_MAX 16
 #define CONF_ADDRESS_MAX 255
+#define TOKENS_MAX 4096            /* lines of broker.admin_tokens_file ... */
+#define TOKEN_POOLS_BYTES_MAX 8192 /* ... and bytes of one's list of pools */
 
 enum on_closed { ON_CLOSED_HOLD, ON_CLOSED_MOVE };
 

@@ -134,11 +134,9 @@ int command_check_config(const struct ctl *ctl, const struct args *args)
 
 /* ---- token add ---- */
 
-#define TOKEN_RANDOM_BYTES   32
-#define TOKEN_HASH_BYTES     32 /* PROTOCOL, Admin API: BLAKE2b-256 */
-#define TOKEN_TEXT_MAX       64
-#define TOKENS_MAX           4096 /* the broker's bounds: of a file ... */
-#define POOLS_BYTES_MAX      8192 /* ... and of a list */
+#define TOKEN_RANDOM_BYTES 32
+#define TOKEN_HASH_BYTES   32 /* PROTOCOL, Admin API: BLAKE2b-256 */
+#define TOKEN_TEXT_MAX     64
 
 static bool role_is_valid(const char *role)
 {
@@ -151,7 +149,7 @@ static bool pools_are_valid(const char *pools)
 {
     if (strcmp(pools, "*") == 0)
         return true;
-    if (strlen(pools) > POOLS_BYTES_MAX)
+    if (strlen(pools) > TOKEN_POOLS_BYTES_MAX)
         return false;
     for (;;) {
         char name[NAME_MAX_BYTES + 1];
@@ -279,7 +277,7 @@ int command_token_add(const struct ctl *ctl, const struct args *args)
         return ctl_fail(ctl, EXIT_USAGE, "usage", "a role is producer, viewer, operator or admin");
     if (!pools_are_valid(line.pools))
         return ctl_fail(ctl, EXIT_USAGE, "usage", "pools are * or names with commas between, %d bytes at most",
-                        POOLS_BYTES_MAX);
+                        TOKEN_POOLS_BYTES_MAX);
     if (sodium_init() < 0)
         return ctl_fail(ctl, EXIT_REFUSED, "random", "no source of randomness");
     token_make(token, hash);
