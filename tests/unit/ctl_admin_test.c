@@ -1,12 +1,10 @@
 /* linewardctl against an admin API: what it asks, what it shows, and the exit code it ends with. */
 #include <pthread.h>
 #include <signal.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
-#include "tests/unit/ctl_terminal.h"
 
 static void teardown(void)
 {
@@ -294,49 +292,6 @@ START_TEST(top_off_a_terminal_shows_every_line)
     ck_assert(strstr(said.out, "+12020000") != NULL && strstr(said.out, "+12020999") != NULL);
     server_stop();
     free(page);
-}
-END_TEST
-
-START_TEST(top_ends_at_an_interrupt_while_a_broker_says_nothing)
-{
-    static const struct reply script[] = {{200, "{}"}, {200, "{\"lines\":[],\"next\":null}"}, {1, NULL}};
-    char *words[] = {W("linewardctl"), W("top"), W("--admin"), server.admin, NULL};
-    int terminal = -1;
-    SERVER_START(script);
-    pid_t pid = start_on_terminal(words, &terminal);
-    for (int i = 0; i < 100 && server.seen_count < 3; i++)
-        ck_assert_int_eq(end_on_terminal(terminal, pid, 20), -1);
-    ck_assert_uint_eq(server.seen_count, 3);
-    ck_assert_int_eq(write(terminal, "\003", 1), 1);
-    int status = end_on_terminal(terminal, pid, 1800);
-    kill(pid, SIGKILL);
-    ck_assert_int_eq(status, 0);
-}
-END_TEST
-
-START_TEST(top_leaves_a_terminal_as_it_was_however_it_is_ended)
-{
-    static const struct reply script[] = {{200, "{\"lines\":[],\"next\":null}"}};
-    static const char *const keys[] = {"\032\034", "\003", "q"}; /* the first of them, to stop it, does nothing */
-    char *words[] = {W("linewardctl"), W("top"), W("--admin"), server.admin, W("--every"), W("100ms"), NULL};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        int terminal = -1;
-        struct termios mode;
-        SERVER_START(script);
-        pid_t pid = start_on_terminal(words, &terminal);
-        for (int k = 0; k < 100 && server.seen_count < 3; k++)
-            ck_assert_int_eq(end_on_terminal(terminal, pid, 20), -1);
-        ck_assert_int_eq(tcgetattr(terminal, &mode), 0);
-        ck_assert_uint_eq(mode.c_lflag & ECHO, 0);
-        ck_assert_int_eq(write(terminal, keys[i], strlen(keys[i])), (ssize_t)strlen(keys[i]));
-        int status = end_on_terminal(terminal, pid, 1000);
-        kill(pid, SIGKILL);
-        ck_assert_int_eq(status, 0);
-        ck_assert_int_eq(tcgetattr(terminal, &mode), 0);
-        ck_assert_uint_ne(mode.c_lflag & ECHO, 0);
-        close(terminal);
-        server_stop();
-    }
 }
 END_TEST
 
@@ -696,8 +651,6 @@ int main(void)
     tcase_add_test(views, a_broker_that_repeats_a_page_for_ever_is_not_followed);
     tcase_add_test(views, an_answer_without_its_list_is_refused);
     tcase_add_test(views, top_off_a_terminal_shows_every_line);
-    tcase_add_test(views, top_ends_at_an_interrupt_while_a_broker_says_nothing);
-    tcase_add_test(views, top_leaves_a_terminal_as_it_was_however_it_is_ended);
     tcase_add_test(views, what_a_broker_says_comes_next_is_cleaned);
     tcase_add_test(views, jobs_passes_its_filters_and_stops_at_its_limit);
     tcase_add_test(views, a_wrong_limit_is_wrong_usage);

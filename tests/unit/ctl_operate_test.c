@@ -3,7 +3,6 @@
 
 #include "tests/support/suite.h"
 #include "tests/unit/ctl_server.h"
-#include "tests/unit/ctl_terminal.h"
 
 START_TEST(settle_needs_a_reason_and_an_outcome)
 {
@@ -158,45 +157,6 @@ START_TEST(a_drain_is_watched_until_it_is_over_and_the_exit_code_says_how)
     ck_assert_int_eq(said.code, EXIT_USAGE);
     RUN_ADMIN("drain", W("+1202"), W("--mode"), W("ramp"), W("--pace"), W("5"), W("--watch"), W("--dry-run"));
     ck_assert_int_eq(said.code, EXIT_USAGE);
-    server_stop();
-}
-END_TEST
-
-#define BAR_WIPED "\r\033[K"
-
-START_TEST(watching_a_drain_ends_at_the_first_interrupt_while_a_broker_says_nothing)
-{
-    static const struct reply script[] = {{200, DRAIN("running", "null", "1740")}, {1, NULL}};
-    char *words[] = {W("linewardctl"), W("drain"), W("+1202"), W("--watch"), W("--admin"), server.admin, NULL};
-    int terminal = -1;
-    SERVER_START(script);
-    pid_t pid = start_on_terminal(words, &terminal);
-    for (int i = 0; i < 100 && server.seen_count < 2; i++)
-        ck_assert_int_eq(end_on_terminal(terminal, pid, 20), -1);
-    ck_assert_uint_eq(server.seen_count, 2);
-    ck_assert_int_eq(write(terminal, "\003", 1), 1);
-    int status = end_on_terminal(terminal, pid, 1800);
-    kill(pid, SIGKILL);
-    ck_assert(WIFEXITED(status));
-    ck_assert_int_eq(WEXITSTATUS(status), EXIT_REFUSED);
-    assert_says(terminal_text, BAR_WIPED "linewardctl: interrupted: the drain goes on without you");
-    assert_silent(terminal_text, "unreachable");
-}
-END_TEST
-
-START_TEST(a_drain_that_is_no_longer_seen_says_so_on_a_line_of_its_own)
-{
-    static const struct reply script[] = {{200, DRAIN("running", "null", "1740")}, {0, NULL}};
-    char *words[] = {W("linewardctl"), W("drain"), W("+1202"), W("--watch"), W("--admin"), server.admin, NULL};
-    int terminal = -1;
-    SERVER_START(script);
-    pid_t pid = start_on_terminal(words, &terminal);
-    int status = end_on_terminal(terminal, pid, 5000);
-    kill(pid, SIGKILL);
-    ck_assert(WIFEXITED(status));
-    ck_assert_int_eq(WEXITSTATUS(status), EXIT_UNREACHABLE);
-    assert_says(terminal_text, "1,740 left");
-    assert_says(terminal_text, BAR_WIPED "linewardctl: unreachable: ");
     server_stop();
 }
 END_TEST
@@ -375,8 +335,6 @@ int main(void)
     tcase_add_test(tests, a_drain_says_how_and_may_be_dry);
     tcase_add_test(tests, ending_or_watching_a_drain_takes_nothing_of_a_new_one);
     tcase_add_test(tests, a_drain_is_watched_until_it_is_over_and_the_exit_code_says_how);
-    tcase_add_test(tests, watching_a_drain_ends_at_the_first_interrupt_while_a_broker_says_nothing);
-    tcase_add_test(tests, a_drain_that_is_no_longer_seen_says_so_on_a_line_of_its_own);
     tcase_add_test(tests, a_drain_that_sends_nothing_tells_what_it_has_done);
     tcase_add_test(tests, a_conversation_is_moved_by_pool_and_recipients_with_a_reason);
     tcase_add_test(tests, dead_letters_are_shown_with_their_codes);

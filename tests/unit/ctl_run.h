@@ -16,7 +16,7 @@ static struct {
 } said;
 
 /* Runs linewardctl with these words and keeps its exit code and what it said. */
-static void run_words(char **argv)
+static inline void run_words(char **argv)
 {
     size_t out_bytes = 0;
     size_t err_bytes = 0;
@@ -34,7 +34,7 @@ static void run_words(char **argv)
 #define RUN(...) run_words((char *[]){(char[]){"linewardctl"}, __VA_ARGS__, NULL})
 #define W(word)  ((char *)(uintptr_t)(word))
 
-static void said_free(void)
+static inline void said_free(void)
 {
     free(said.out);
     free(said.err);
