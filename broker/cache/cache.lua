@@ -156,11 +156,12 @@ local function take_out_overtaken(line)
     end
     local tie, ahead = fact.changed_at == line.event_at, line.event_at > wall()
     local flags, flagged = fact.service == 'FLAGGED', line.service == 'FLAGGED'
+    local in_words = flagged and line.service_source ~= 'error' -- else a probe lifts it
     local worse = fact.reputation and BADNESS[fact.reputation] - BADNESS[line.word]
     if worse and not (tie and worse >= 0 or ahead and worse > 0) then
         fact.reputation = nil
     end
-    if not (tie and (flags or not flagged) or ahead and flags and not flagged) then
+    if not (tie and (flags or not flagged) or ahead and flags and not in_words) then
         fact.service = nil
     end
 end
@@ -211,10 +212,10 @@ local function told_service(line)
 end
 
 -- Only a later ACTIVE lifts a flag: what is later goes by the flag's own moment, though the newest lay ahead of it.
-local function follow_event(line, flagged)
+local function follow_event(line)
     local has_moment = fact.changed_at ~= 0
     local event_at = has_moment and fact.changed_at or wall()
-    if event_at > line.event_at or (flagged and has_moment) then
+    if event_at > line.event_at or (fact.service == 'FLAGGED' and has_moment) then
         line.event_at = event_at
     end
 end
@@ -228,11 +229,10 @@ local function told(line)
     if fact.reputation then
         told_reputation(line)
     end
-    local was_flagged = line.service == 'FLAGGED'
     if fact.service then
         told_service(line)
     end
-    follow_event(line, line.service == 'FLAGGED' and not was_flagged)
+    follow_event(line)
     return true
 end
 

@@ -89,8 +89,9 @@ static struct core_line_fact what_counts(const struct change_line *known, const 
     bool tie = told->changed_at_ms == known->event_at_ms, ahead = known->event_at_ms > now.wall_ms;
     int worse = reputation_badness(told->reputation) - reputation_badness((enum reputation)known->word);
     bool flags = told->service == SERVICE_FLAGGED, flagged = known->service == SERVICE_FLAGGED;
+    bool in_words = flagged && known->service_source != SOURCE_ERROR; /* else a probe lifts it */
     fact.has_reputation &= tie ? worse >= 0 : ahead && worse > 0;
-    fact.has_service &= tie ? flags || !flagged : ahead && flags && !flagged;
+    fact.has_service &= tie ? flags || !flagged : ahead && flags && !in_words;
     return fact;
 }
 
@@ -147,12 +148,11 @@ bool merge_only_worse(const struct change_line *known, struct core_line_fact *fa
 }
 
 /* Only a later ACTIVE lifts a flag: what is later goes by the flag's own moment, though the newest lay ahead of it. */
-static void follow_event(struct change_line *known, const struct core_line_fact *fact, const struct merged *merged,
-                         struct instant now)
+static void follow_event(struct change_line *known, const struct core_line_fact *fact, struct instant now)
 {
-    bool has_moment = fact->changed_at_ms != 0;
+    bool has_moment = fact->changed_at_ms != 0, flags = fact->has_service && fact->service == SERVICE_FLAGGED;
     int64_t event_at_ms = has_moment ? fact->changed_at_ms : now.wall_ms;
-    if (event_at_ms > known->event_at_ms || (merged->flagged && has_moment))
+    if (event_at_ms > known->event_at_ms || (flags && has_moment))
         known->event_at_ms = event_at_ms;
 }
 
@@ -169,7 +169,7 @@ struct merged merge_told(struct change_line *known, struct moments *moments, con
         told_reputation(known, moments, &fact, now, &merged);
     if (fact.has_service)
         told_service(known, moments, &fact, now, &merged);
-    follow_event(known, &fact, &merged, now);
+    follow_event(known, &fact, now);
     return merged;
 }
 

@@ -63,15 +63,15 @@ void naive_told(struct naive_line *line, const struct core_line_fact *fact, bool
             serves = serves && (flags || !line->flagged);
         } else {
             speaks = speaks && badness(fact->reputation) > badness(line->word);
-            serves = serves && flags && !line->flagged;
+            serves = serves && flags && (!line->flagged || line->flag_by_error);
         }
         bool empty = !fact->has_reputation && !fact->has_service;
         if (!speaks && !serves && !(empty && same))
             return;
     }
     int64_t moment_ms = fact->changed_at_ms == 0 ? now.wall_ms : fact->changed_at_ms;
-    bool flags_anew = serves && fact->service == SERVICE_FLAGGED && !line->flagged;
-    if (moment_ms > line->event_changed_ms || (flags_anew && fact->changed_at_ms != 0))
+    bool flags_in_words = serves && fact->service == SERVICE_FLAGGED;
+    if (moment_ms > line->event_changed_ms || (flags_in_words && fact->changed_at_ms != 0))
         line->event_changed_ms = moment_ms;
     line->event_arrived_ms = fact->arrived_mono_ms;
     line->heard_wall_ms = now.wall_ms;

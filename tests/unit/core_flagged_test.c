@@ -141,6 +141,21 @@ START_TEST(a_probe_that_fails_waits_as_long_again)
 }
 END_TEST
 
+/* The last event was of a clock that has gone back since: the webhook looks older, and counts. */
+START_TEST(a_flag_that_a_webhook_set_beside_an_event_that_lies_ahead_is_never_probed)
+{
+    flag_by_error();
+    rig_tell(rig, 0, REPUTATION_HEALTHY, 0);
+    rig->now.wall_ms -= 200000;
+    rig_pass(rig, 1000);
+    told_service(SERVICE_FLAGGED);
+    rig_pass(rig, 120000);
+    ck_assert_uint_eq(rig_count(rig, EFFECT_JOB), 0);
+    told_service(SERVICE_ACTIVE);
+    ck_assert_int_ne(rig_line(rig, 0).reason, REASON_LINE_FLAGGED);
+}
+END_TEST
+
 START_TEST(a_flag_that_a_webhook_set_is_never_probed)
 {
     flag_by_error();
@@ -303,6 +318,7 @@ int main(void)
         an_active_from_before_the_error_lifts_no_flag,
         a_probe_that_fails_waits_as_long_again,
         a_flag_that_a_webhook_set_is_never_probed,
+        a_flag_that_a_webhook_set_beside_an_event_that_lies_ahead_is_never_probed,
         a_flagged_line_that_is_critical_too_is_not_probed,
         a_line_missing_from_two_good_polls_is_gone_until_listed_again,
         polls_missed_apart_do_not_add_up,
