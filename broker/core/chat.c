@@ -78,6 +78,14 @@ bool chat_hear(struct conversation *conversation, enum chat_health health, int64
     return changed;
 }
 
+void chat_forget_word(struct conversation *conversation)
+{
+    if (conversation->health == CHAT_OPTED_OUT)
+        return;
+    conversation->health = CHAT_UNKNOWN;
+    conversation->health_at = 0;
+}
+
 void chat_count_out(struct conversation *conversation)
 {
     if (conversation->streak < STREAK_MAX)

@@ -18,6 +18,8 @@ struct chat_wait chat_wait(const struct core *core, const struct conversation *c
 
 /* The provider's word about the chat. False: an older one than what is known, or nothing new; nothing changed. */
 bool chat_hear(struct conversation *conversation, enum chat_health health, int64_t at_ms);
+/* The chat is not there any more, or was another line's: what was said of it goes, but that its recipient opted out. */
+void chat_forget_word(struct conversation *conversation);
 /* A message went out, or may have: one more that waits for an answer. The caller records the conversation, or lets it
  * fall behind. */
 void chat_count_out(struct conversation *conversation);

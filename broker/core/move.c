@@ -2,6 +2,7 @@
 #include "broker/core/move.h"
 
 #include "broker/core/campaign.h"
+#include "broker/core/chat.h"
 #include "broker/core/conversation.h"
 #include "broker/core/conversation_record.h"
 #include "broker/core/drain.h"
@@ -95,10 +96,7 @@ void move_lose_chat(struct core *core, uint32_t at)
     struct conversation *conversation = &core->conversations[at];
     conversation_begin_anew(core, at);
     core->last_outs[at].waits = false; /* that was another line's */
-    if (conversation->health != CHAT_OPTED_OUT) { /* that was the old chat's */
-        conversation->health = CHAT_UNKNOWN;
-        conversation->health_at = 0;
-    }
+    chat_forget_word(conversation);
 }
 
 bool move_begins_anew(const struct conversation *conversation, uint32_t line)

@@ -305,6 +305,7 @@ static void retry(struct core *core, struct lease *lease, uint32_t slot, const s
     lease_close(core, lease, false);
     if (result->forget_chat && (core->conversations[job->conversation].flags & CONVERSATION_BOUND) != 0) {
         conversation_lose_chat(core, job->conversation);
+        chat_forget_word(&core->conversations[job->conversation]); /* nothing that is heard would ever lift it */
         record_conversation(core, job->conversation, slot, result, now, out);
     }
     if (result->line_flagged)

@@ -169,6 +169,16 @@ void naive_chat_told(struct naive_conversation *conversation, enum chat_health h
     conversation->health_at_ms = at;
 }
 
+void naive_chat_lost(struct naive_conversation *conversation)
+{
+    conversation->chat_known = false;
+    conversation->chat_lost = true;
+    if (conversation->health != CHAT_OPTED_OUT) {
+        conversation->health = CHAT_UNKNOWN;
+        conversation->health_at_ms = 0;
+    }
+}
+
 void naive_answered(struct naive_conversation *conversation, bool opts_out, int64_t at_ms, int64_t last_out_ms)
 {
     if (!opts_out && conversation->health == CHAT_OPTED_OUT && whole_second(at_ms) >= conversation->health_at_ms)

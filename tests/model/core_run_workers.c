@@ -70,10 +70,8 @@ void event_result(void)
     uint32_t conversation = world_conversation_of(&run.world, held->number);
     if (current && result.key_refused && !result.malformed)
         run.naive.refused[naive_account_of(naive_pool_of(conversation))] = true;
-    if (current && result.forget_chat && result.outcome == OUTCOME_RETRY) {
-        run.naive.conversations[conversation].chat_known = false;
-        run.naive.conversations[conversation].chat_lost = true;
-    }
+    if (current && result.forget_chat && result.outcome == OUTCOME_RETRY)
+        naive_chat_lost(&run.naive.conversations[conversation]);
     core_worker_result(run.rig->core, &result, run.rig->now, &run.rig->out);
     run_settle();
 }

@@ -175,6 +175,48 @@ START_TEST(a_recovered_message_brings_the_chats_word_of_its_own_time)
 }
 END_TEST
 
+/* A try that has begun is told that its chat is not there; of which the provider had just said `health`. The job. */
+static uint64_t loses_chat(enum chat_health health)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    goes(next(1, CLASS_REPLY), 1, 1);
+    uint64_t number = next(1, CLASS_REPLY);
+    later(1);
+    struct effect job = last_job();
+    ck_assert_uint_eq(job.number, number);
+    chat_is(1, health, rig->now.wall_ms);
+    struct core_result result = rig_result(&job, OUTCOME_RETRY);
+    result.forget_chat = true;
+    result.retry_after_ms = 0;
+    rig_answer(rig, &result);
+    return number;
+}
+
+/* Nobody would ever lift it: what is said of a chat counts where the conversation has that chat. */
+START_TEST(what_was_said_of_a_chat_that_is_not_there_any_more_holds_nothing)
+{
+    uint64_t number = loses_chat(CHAT_CRITICAL);
+    ck_job(number, JOB_QUEUED, REASON_NONE);
+    goes(number, 1, 1);
+}
+END_TEST
+
+START_TEST(nor_does_it_after_a_restart)
+{
+    uint64_t number = loses_chat(CHAT_CRITICAL);
+    rig_restart(rig, 1000);
+    goes(number, 1, 1);
+}
+END_TEST
+
+START_TEST(an_opt_out_outlives_its_chat)
+{
+    loses_chat(CHAT_OPTED_OUT);
+    struct core_enqueue job = rig_job(1, CLASS_REPLY);
+    ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_OPTED_OUT);
+}
+END_TEST
+
 /* ---- AT_RISK ---- */
 
 /* covers: reason conversation_at_risk; key policies.at_risk_chat_gap_ms */
@@ -575,6 +617,9 @@ int main(void)
         a_late_word_about_a_chat_changes_nothing,
         a_restart_knows_the_word_and_its_time,
         a_recovered_message_brings_the_chats_word_of_its_own_time,
+        what_was_said_of_a_chat_that_is_not_there_any_more_holds_nothing,
+        nor_does_it_after_a_restart,
+        an_opt_out_outlives_its_chat,
         an_at_risk_chat_gets_one_message_a_gap_until_an_answer,
         a_reply_goes_past_what_an_at_risk_chat_keeps,
         a_word_reaches_what_stands_ready,
