@@ -353,9 +353,14 @@ void reference_wall_jumps(int64_t by_us)
         reference.wall_jumped_far = true;
 }
 
+bool entry_may_be_forgotten(int job)
+{
+    return reference.wall_jumped_far && reference_may_be_over(job);
+}
+
 bool reference_may_be_forgotten(int job)
 {
-    bool may_be = reference.wall_jumped_far && reference_may_be_over(job);
+    bool may_be = entry_may_be_forgotten(job);
     cast_jobs[job].forgiven = cast_jobs[job].forgiven || may_be;
     return may_be;
 }

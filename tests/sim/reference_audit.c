@@ -53,11 +53,13 @@ void reference_audit_job(const struct job_view *view)
     check_state(job, view);
 }
 
-/* It may be there without anybody having been told its number. */
+/* It may be there without anybody having been told its number: it was never told, or the producer, who had not heard of
+ * it, handed it in again when nobody knew it any more. */
 static bool may_be_stranger(int job)
 {
     const struct cast_job *known = &cast_jobs[job];
-    return known->forgiven || (known->sent_ever && entry_of(job)->number == 0 && !known->refused);
+    bool untold = entry_of(job)->number == 0 || (!known->acked && entry_may_be_forgotten(job));
+    return known->forgiven || (known->sent_ever && untold && !known->refused);
 }
 
 void reference_audit_end(void)

@@ -42,6 +42,7 @@ struct entry {
 struct entry *entry_of(int job);
 void entry_number(int job, uint64_t number); /* has been told */
 bool entry_is_judged(int job);
+bool entry_may_be_forgotten(int job); /* handed in again, it may become another one */
 bool entry_surely_lives(int job);
 bool entry_surely_leased(int job);
 /* A worker got it and has not said a word since: it still has it, or the lease has lapsed, and nobody knows. */

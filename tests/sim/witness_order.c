@@ -23,13 +23,13 @@ static bool are_in_order(const struct cast_job *a, const struct cast_job *b)
            a->collapse == '\0' && b->collapse == '\0' && !a->requeued && !b->requeued;
 }
 
-/* A request that was under way when its job expired, or when a later try of it was refused for good, may still arrive
- * when those behind it, which wait for it no longer, are through. */
+/* A request that was under way when its job expired, when a later try of it was refused for good, or when an operator
+ * said that it was not sent, may still arrive when those behind it, which wait for it no longer, are through. */
 static bool may_arrive_late(int job, int other)
 {
     const struct seen *seen = seen_of(job);
     bool may_expire = reference_may_have_expired(job) || triage_may_have_redated(job);
-    return (may_expire || seen->made_late) && seen->begun_us < seen_of(other)->given_us;
+    return (may_expire || seen->made_late || cast_jobs[job].called_unsent) && seen->begun_us < seen_of(other)->given_us;
 }
 
 void order_made(int job)
