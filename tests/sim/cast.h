@@ -30,9 +30,11 @@ struct cast_job { /* what its producer knows of it */
     bool acked;         /* the broker has told that it has it */
     bool refused;       /* or that it does not take it */
     bool final;         /* the broker has told its end */
-    bool fails_if_held, called_unsent; /* by a person, who may be wrong */
+    bool handed_in_again; /* since nobody had told its producer that it is there */
+    bool fails_if_held;
     bool has_due, has_expiry, cancel_asked, cancelled_told, requeued;
     bool settle_asked;  /* a person may have said how it went */
+    int64_t called_unsent_us; /* when one called it that last, who may be wrong; 0: nobody did */
     enum job_state end; /* as told, of a final one */
     int64_t expires_ms;
     uint64_t number;

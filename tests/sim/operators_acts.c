@@ -124,7 +124,8 @@ static void drain(struct core *core, const struct wish *wish, struct instant now
 static void settle(struct core *core, const struct wish *wish, struct instant now, struct effects *out)
 {
     static const char word[] = "{\"settled_by\":\"ops\"}";
-    cast_jobs[wish->job].called_unsent |= !provider_has(wish->job); /* the first word counts, though it may be said again */
+    if (!provider_has(wish->job))
+        cast_jobs[wish->job].called_unsent_us = now_us();
     core_settle(core, wish->token, cast_jobs[wish->job].number, provider_has(wish->job),
                 (struct span){word, sizeof word - 1}, now, out);
 }

@@ -168,6 +168,12 @@ static void offer_first(int job)
     reference_offered(job);
 }
 
+static void offer_again(int job)
+{
+    cast_jobs[job].handed_in_again = true;
+    fault(FAULT_PRODUCER_RESENT);
+}
+
 static void send_batch(struct producer *producer)
 {
     struct json_out texts[BATCH_MAX] = {{0}};
@@ -181,7 +187,7 @@ static void send_batch(struct producer *producer)
         write_job(&texts[i], job);
         frames[3 + i] = (struct frame){texts[i].text, texts[i].bytes};
         if (cast_jobs[job].sent_ever)
-            fault(FAULT_PRODUCER_RESENT);
+            offer_again(job);
         else
             offer_first(job);
         note(about_job(job), "%s: enqueues job %d of conversation %d, class %s%s, from %d", producer->name, job,

@@ -58,7 +58,7 @@ void reference_audit_job(const struct job_view *view)
 static bool may_be_stranger(int job)
 {
     const struct cast_job *known = &cast_jobs[job];
-    bool untold = entry_of(job)->number == 0 || (!known->acked && entry_may_be_forgotten(job));
+    bool untold = entry_of(job)->number == 0 || (known->handed_in_again && !known->acked && entry_may_be_forgotten(job));
     return known->forgiven || (known->sent_ever && untold && !known->refused);
 }
 

@@ -68,7 +68,7 @@ void ends_told(int job, enum job_state state, const char *code)
     check_cause(job, state, code);
     if (state == JOB_SENT && !provider_has(job))
         breach("P1", about_job(job), "job %d is told to be sent, but the provider never had it", job);
-    if (state != JOB_SENT && !unknown && !known->called_unsent && !seen_of(job)->made_late && provider_has(job))
+    if (state != JOB_SENT && !unknown && known->called_unsent_us == 0 && !seen_of(job)->made_late && provider_has(job))
         breach("P7", about_job(job), "job %d is told to be %s, but the provider has its message", job,
                job_state_name(state));
 }

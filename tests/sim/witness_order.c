@@ -29,7 +29,8 @@ static bool may_arrive_late(int job, int other)
 {
     const struct seen *seen = seen_of(job);
     bool may_expire = reference_may_have_expired(job) || triage_may_have_redated(job);
-    return (may_expire || seen->made_late || cast_jobs[job].called_unsent) && seen->begun_us < seen_of(other)->given_us;
+    bool called_unsent = cast_jobs[job].called_unsent_us > seen->begun_us;
+    return (may_expire || seen->made_late || called_unsent) && seen->begun_us < seen_of(other)->given_us;
 }
 
 void order_made(int job)
