@@ -175,8 +175,9 @@ START_TEST(a_recovered_message_brings_the_chats_word_of_its_own_time)
 }
 END_TEST
 
-/* A try that has begun is told that its chat is not there; of which the provider had just said `health`. The job. */
-static uint64_t loses_chat(enum chat_health health)
+/* A try that has begun is told that its chat is not there (or, not `gone`, something else); of which the provider had
+ * just said `health`. The job. */
+static uint64_t tried_in_chat(enum chat_health health, bool gone)
 {
     begin_quick(POLICY_CONF(QUICK));
     goes(next(1, CLASS_REPLY), 1, 1);
@@ -186,7 +187,7 @@ static uint64_t loses_chat(enum chat_health health)
     ck_assert_uint_eq(job.number, number);
     chat_is(1, health, rig->now.wall_ms);
     struct core_result result = rig_result(&job, OUTCOME_RETRY);
-    result.forget_chat = true;
+    result.forget_chat = gone;
     result.retry_after_ms = 0;
     rig_answer(rig, &result);
     return number;
@@ -195,7 +196,7 @@ static uint64_t loses_chat(enum chat_health health)
 /* Nobody would ever lift it: what is said of a chat counts where the conversation has that chat. */
 START_TEST(what_was_said_of_a_chat_that_is_not_there_any_more_holds_nothing)
 {
-    uint64_t number = loses_chat(CHAT_CRITICAL);
+    uint64_t number = tried_in_chat(CHAT_CRITICAL, true);
     ck_job(number, JOB_QUEUED, REASON_NONE);
     goes(number, 1, 1);
 }
@@ -203,15 +204,22 @@ END_TEST
 
 START_TEST(nor_does_it_after_a_restart)
 {
-    uint64_t number = loses_chat(CHAT_CRITICAL);
+    uint64_t number = tried_in_chat(CHAT_CRITICAL, true);
     rig_restart(rig, 1000);
     goes(number, 1, 1);
 }
 END_TEST
 
+START_TEST(what_was_said_of_a_chat_outlives_any_other_answer)
+{
+    uint64_t number = tried_in_chat(CHAT_CRITICAL, false);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+}
+END_TEST
+
 START_TEST(an_opt_out_outlives_its_chat)
 {
-    loses_chat(CHAT_OPTED_OUT);
+    tried_in_chat(CHAT_OPTED_OUT, true);
     struct core_enqueue job = rig_job(1, CLASS_REPLY);
     ck_assert_int_eq(rig_enqueue(rig, &job).code, CODE_OPTED_OUT);
 }
@@ -619,6 +627,7 @@ int main(void)
         a_recovered_message_brings_the_chats_word_of_its_own_time,
         what_was_said_of_a_chat_that_is_not_there_any_more_holds_nothing,
         nor_does_it_after_a_restart,
+        what_was_said_of_a_chat_outlives_any_other_answer,
         an_opt_out_outlives_its_chat,
         an_at_risk_chat_gets_one_message_a_gap_until_an_answer,
         a_reply_goes_past_what_an_at_risk_chat_keeps,
