@@ -272,15 +272,21 @@ static int place_of(int job)
 {
     const struct cast_job *known = &cast_jobs[job];
     int nearest = NOTHING, place = job;
+    bool another_came = false; /* and is over; it may have ended one that came before it, and nobody was told yet */
     for (int other = job - 1; other >= 0 && known->collapse != '\0'; other--) {
         const struct cast_job *at = &cast_jobs[other];
         int64_t over_us = entry_of(other)->over_us;
-        if ((at->source != 0 || at->requeued) && is_of_key(other, known)) /* nobody knows where that one stood */
-            return NOTHING;
-        bool was_over = at->refused || (over_us != 0 && over_us < known->first_sent_us);
-        if (at->conversation != known->conversation || at->collapse != known->collapse || was_over)
+        if (!is_of_key(other, known))
             continue;
-        if (nearest != NOTHING || !was_there_to_replace(other, job))
+        if (at->source != 0 || at->requeued) /* nobody knows where that one stood */
+            return NOTHING;
+        if (at->refused)
+            continue;
+        if (over_us != 0 && over_us < known->first_sent_us) {
+            another_came = true;
+            continue;
+        }
+        if (nearest != NOTHING || another_came || !was_there_to_replace(other, job))
             return NOTHING;
         nearest = other;
         place = entry_of(other)->place;
