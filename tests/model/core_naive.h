@@ -121,8 +121,8 @@ bool naive_is_suppressed(const struct naive *naive, uint64_t recipient);   /* 0:
 void naive_suppress(struct naive *naive, uint64_t recipient);
 bool naive_chat_stops(const struct naive *naive, uint32_t conversation);
 /* The provider's word about the chat; an answer; a message out. */
-void naive_chat_lost(struct naive_conversation *conversation); /* the provider knows it no more */
 void naive_chat_told(struct naive_conversation *conversation, enum chat_health health, int64_t at_ms);
+void naive_chat_lost(struct naive_conversation *conversation); /* the provider knows it no more */
 void naive_answered(struct naive_conversation *conversation, bool opts_out, int64_t at_ms, int64_t last_out_ms);
 void naive_went_out(struct naive_conversation *conversation);
 bool naive_is_night(const struct naive_job *job, int64_t wall_ms);
