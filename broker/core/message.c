@@ -146,6 +146,15 @@ static size_t find_meant(const struct core *core, const struct core_message_fact
     return count;
 }
 
+/* Is what the event says of its chat said of this conversation? A word that an import brought without naming its chat is
+ * about the one that its recipient writes in: nothing else could ever lift it. */
+static bool is_its_chat(const struct conversation *conversation, const struct core_message_fact *fact)
+{
+    bool unnamed_word = (conversation->flags & CONVERSATION_CHAT) == 0 && conversation->health != CHAT_UNKNOWN;
+    bool named = conversation_has_chat(conversation, fact->chat_hash);
+    return fact->chat_hash != 0 && (named || (unnamed_word && is_answer(fact)));
+}
+
 static void hear_chat(struct core *core, const struct core_message_fact *fact, const uint32_t *meant, size_t count,
                       struct instant now, struct effects *out)
 {
@@ -153,7 +162,7 @@ static void hear_chat(struct core *core, const struct core_message_fact *fact, c
     if (!has_health && !is_answer(fact))
         return;
     for (size_t i = 0; i < count; i++) {
-        bool its_chat = fact->chat_hash != 0 && conversation_has_chat(&core->conversations[meant[i]], fact->chat_hash);
+        bool its_chat = is_its_chat(&core->conversations[meant[i]], fact);
         hear_in(core, meant[i], fact, has_health && its_chat, now, out);
     }
 }

@@ -388,6 +388,39 @@ START_TEST(an_answer_is_heard_though_the_chat_id_is_not_known)
 }
 END_TEST
 
+/* Of a chat that nobody has named the recipient's own message is the first that tells. */
+START_TEST(an_imported_word_without_its_chat_is_lifted_by_a_newer_one_in_an_answer)
+{
+    begin_quick(POLICY_CONF(QUICK));
+    const uint64_t homes[] = {1};
+    const struct core_adopt adopt = {.token = 81,
+                                     .conversation = 1,
+                                     .line = RIG_LINE,
+                                     .health = CHAT_CRITICAL,
+                                     .health_at_ms = rig->now.wall_ms,
+                                     .recipients = {"[\"+14155550101\"]", 16}};
+    core_adopt(rig->core, &adopt, false, rig->now, &rig->out);
+    rig_keep(rig);
+    struct core_enqueue job = rig_job(1, CLASS_REPLY);
+    uint64_t number = rig_enqueue(rig, &job).number;
+    later(DAY_MS);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+    struct core_message_fact fact = fact_of(MESSAGE_RECEIVED, 1);
+    fact.inbound = true;
+    fact.homes = homes;
+    fact.home_count = 1;
+    fact.has_health = true;
+    fact.health = CHAT_HEALTHY;
+    fact.health_at_ms = adopt.health_at_ms - 1000; /* an older word lifts nothing */
+    tell(&fact);
+    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+    fact.event++;
+    fact.health_at_ms = rig->now.wall_ms;
+    tell(&fact);
+    goes(number, 1, 1);
+}
+END_TEST
+
 START_TEST(what_may_have_been_sent_counts_as_sent)
 {
     begin_quick(POLICY_CONF(QUICK ", lease_ms: 40000"));
@@ -638,6 +671,7 @@ int main(void)
         an_empty_ladder_stops_nothing,
         an_answer_that_came_before_the_last_message_answers_only_those_before_it,
         an_answer_is_heard_though_the_chat_id_is_not_known,
+        an_imported_word_without_its_chat_is_lifted_by_a_newer_one_in_an_answer,
         what_may_have_been_sent_counts_as_sent,
         a_link_that_became_a_first_message_is_not_sent_but_kept_for_a_person,
         a_restart_knows_that_a_forgotten_chat_was_found_by_an_import,
