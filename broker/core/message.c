@@ -147,12 +147,15 @@ static size_t find_meant(const struct core *core, const struct core_message_fact
 }
 
 /* Is what the event says of its chat said of this conversation? A word that an import brought without naming its chat is
- * about the one that its recipient writes in: nothing else could ever lift it. */
+ * about the one that its recipient writes in: nothing else could ever lift it. An opt-out they lift by writing at all, if
+ * it is no keyword, whatever the chat is called. */
 static bool is_its_chat(const struct conversation *conversation, const struct core_message_fact *fact)
 {
-    bool unnamed_word = (conversation->flags & CONVERSATION_CHAT) == 0 && conversation->health != CHAT_UNKNOWN;
-    bool named = conversation_has_chat(conversation, fact->chat_hash);
-    return fact->chat_hash != 0 && (named || (unnamed_word && is_answer(fact)));
+    if (fact->chat_hash == 0)
+        return false;
+    bool has_chat = (conversation->flags & CONVERSATION_CHAT) != 0;
+    bool has_word = conversation->health != CHAT_UNKNOWN && conversation->health != CHAT_OPTED_OUT;
+    return conversation_has_chat(conversation, fact->chat_hash) || (!has_chat && has_word && is_answer(fact));
 }
 
 static void hear_chat(struct core *core, const struct core_message_fact *fact, const uint32_t *meant, size_t count,

@@ -142,8 +142,7 @@ void event_message(void)
         fact.health = run_chance(60) ? CHAT_HEALTHY : (enum chat_health)run_draw(CHAT_HEALTH_COUNT);
         fact.health_at_ms = run_chance(30) ? 0 : run_now_ms() - (run_chance(40) ? (int64_t)run_draw(5000) : 0);
         struct naive_conversation *known = &run.naive.conversations[conversation];
-        bool unnamed_word = known->home != 0 && fact.recipient != 0 && known->health != CHAT_UNKNOWN;
-        if (fact.has_health && (known->chat_known || unnamed_word))
+        if (fact.has_health && known->chat_known)
             naive_chat_told(known, fact.health, fact.health_at_ms != 0 ? fact.health_at_ms : fact.at_ms);
         if (known->home != 0 && (known->chat_known || fact.recipient != 0))
             naive_answered(known, fact.opt_out, fact.at_ms, before.last_out_ms);

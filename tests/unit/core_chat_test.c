@@ -388,36 +388,63 @@ START_TEST(an_answer_is_heard_though_the_chat_id_is_not_known)
 }
 END_TEST
 
-/* Of a chat that nobody has named the recipient's own message is the first that tells. */
-START_TEST(an_imported_word_without_its_chat_is_lifted_by_a_newer_one_in_an_answer)
+/* Conversation 1 comes by an import that names no chat. The number of a reply to it. */
+static uint64_t imported_as(enum chat_health health)
 {
     begin_quick(POLICY_CONF(QUICK));
-    const uint64_t homes[] = {1};
     const struct core_adopt adopt = {.token = 81,
                                      .conversation = 1,
                                      .line = RIG_LINE,
-                                     .health = CHAT_CRITICAL,
+                                     .health = health,
                                      .health_at_ms = rig->now.wall_ms,
                                      .recipients = {"[\"+14155550101\"]", 16}};
     core_adopt(rig->core, &adopt, false, rig->now, &rig->out);
     rig_keep(rig);
     struct core_enqueue job = rig_job(1, CLASS_REPLY);
-    uint64_t number = rig_enqueue(rig, &job).number;
-    later(DAY_MS);
-    ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
+    return rig_enqueue(rig, &job).number;
+}
+
+static const uint64_t home_of_one[] = {1};
+
+/* Its recipient writes, in a chat that is HEALTHY since `at_ms`. */
+static struct core_message_fact answer_in_healthy(int64_t at_ms)
+{
     struct core_message_fact fact = fact_of(MESSAGE_RECEIVED, 1);
     fact.inbound = true;
-    fact.homes = homes;
+    fact.homes = home_of_one;
     fact.home_count = 1;
     fact.has_health = true;
     fact.health = CHAT_HEALTHY;
-    fact.health_at_ms = adopt.health_at_ms - 1000; /* an older word lifts nothing */
-    tell(&fact);
+    fact.health_at_ms = at_ms;
+    return fact;
+}
+
+/* Of a chat that nobody has named the recipient's own message is the first that tells. */
+START_TEST(an_imported_word_without_its_chat_is_lifted_by_a_newer_one_in_an_answer)
+{
+    int64_t at_ms = rig->now.wall_ms;
+    uint64_t number = imported_as(CHAT_CRITICAL);
+    later(DAY_MS);
+    struct core_message_fact older = answer_in_healthy(at_ms - 1000);
+    tell(&older);
     ck_job(number, JOB_QUEUED, REASON_CONVERSATION_CRITICAL);
-    fact.event++;
-    fact.health_at_ms = rig->now.wall_ms;
-    tell(&fact);
+    struct core_message_fact newer = answer_in_healthy(rig->now.wall_ms);
+    tell(&newer);
+    rig_restart(rig, 1000);
     goes(number, 1, 1);
+}
+END_TEST
+
+START_TEST(an_imported_opt_out_is_not_lifted_by_what_a_keywords_chat_is_called)
+{
+    imported_as(CHAT_OPTED_OUT);
+    later(DAY_MS);
+    struct core_message_fact stop = answer_in_healthy(rig->now.wall_ms);
+    stop.opt_out = true;
+    tell(&stop);
+    struct conversation_view view = {0};
+    ck_assert(core_conversation_view(rig->core, 1, &view));
+    ck_assert_int_eq(view.health, CHAT_OPTED_OUT);
 }
 END_TEST
 
@@ -672,6 +699,7 @@ int main(void)
         an_answer_that_came_before_the_last_message_answers_only_those_before_it,
         an_answer_is_heard_though_the_chat_id_is_not_known,
         an_imported_word_without_its_chat_is_lifted_by_a_newer_one_in_an_answer,
+        an_imported_opt_out_is_not_lifted_by_what_a_keywords_chat_is_called,
         what_may_have_been_sent_counts_as_sent,
         a_link_that_became_a_first_message_is_not_sent_but_kept_for_a_person,
         a_restart_knows_that_a_forgotten_chat_was_found_by_an_import,
