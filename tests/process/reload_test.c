@@ -288,10 +288,10 @@ START_TEST(a_worker_takes_a_new_request_timeout_and_says_what_needs_a_restart)
     limit_requests("  slots: 16\n  request_timeout_ms: 100\n");
     rig_start(&rig, 1);
     producer_open(&client, &rig, rig.port.producers, ZMQ_DEALER);
-    rig_faults(&rig, "{\"latency_ms\":60000}"); /* else a webhook may tell of the message before it is seen to wait */
+    rig_faults(&rig, "{\"rate_silence\":1}"); /* were it taken, a webhook would soon end the job */
     enqueue("red", "a", 1, NULL);
     AWAIT(producer_is(&client, "red/a", "queued", "outcome_unknown"), "its try does not end after 100 ms");
-    rig_faults(&rig, "{\"latency_ms\":400}");
+    rig_faults(&rig, "{\"rate_silence\":0,\"latency_ms\":400}");
     limit_requests("  slots: 7\n  request_timeout_ms: 1500\n");
     hup(&rig.worker[0], "event=needs_restart key=worker.slots");
     MUST(times(&rig.worker[0], "event=needs_restart") == 1, "all else is as it was, or taken");
