@@ -147,6 +147,12 @@ bool conversation_is_unbegun(const struct conversation *conversation)
     return (conversation->flags & CONVERSATION_CHAT) == 0 && unbegun;
 }
 
+bool conversation_stays(const struct conversation *conversation)
+{
+    bool known = (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0;
+    return known && !conversation_is_unbegun(conversation);
+}
+
 static bool has_lost_chat(const struct conversation *conversation)
 {
     return conversation->chat_next >= CHAT_AWAY;

@@ -26,6 +26,8 @@ void conversation_send_away(struct core *core, uint32_t conversation);
 bool conversation_was_sent_away(const struct conversation *conversation);
 void conversation_begin(struct core *core, uint32_t conversation);
 bool conversation_is_unbegun(const struct conversation *conversation);
+/* Does it live where it is for good? Else only for the sake of a job that was tried there, or is. */
+bool conversation_stays(const struct conversation *conversation);
 /* The provider has a chat there after all, if we do not know its id. */
 void conversation_find_begun(struct core *core, uint32_t conversation);
 /* Is there a chat already, as far as we know? Else its next message is a first one. */

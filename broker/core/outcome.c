@@ -127,8 +127,7 @@ static void undo(struct core *core, const struct lease *lease, uint32_t at, stru
     if (!lease->placed || (recorded && move_has_doubtful(core, at)))
         return;
     budget_add(&line->known.fresh, now.wall_ms, -1, lease->bucket);
-    bool begun = recorded && !conversation_is_unbegun(conversation);
-    if (!begun && (conversation->flags & CONVERSATION_CHAT) == 0)
+    if (!conversation_stays(conversation))
         conversation_unbind(core, at);
 }
 

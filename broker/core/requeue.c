@@ -114,10 +114,13 @@ enum code core_requeue(struct core *core, const struct core_requeue *letter, boo
     uint32_t line = letter->attempts > 0 || letter->doubtful ? line_find(core, letter->line) : NO_LINE;
     const struct conversation *home = &core->conversations[at];
     bool has_home = (home->flags & (CONVERSATION_PINNED | CONVERSATION_RECORDED)) != 0;
-    bool elsewhere = (home->flags & CONVERSATION_BOUND) == 0 && has_home && home->line != line;
-    bool fresh = (home->flags & CONVERSATION_BOUND) == 0 && line != NO_LINE && !letter->doubtful;
+    bool bound = (home->flags & CONVERSATION_BOUND) != 0;
+    bool elsewhere = !bound && has_home && home->line != line;
+    bool fresh = !bound && line != NO_LINE && !letter->doubtful;
+    /* That another job is beginning it may come to nothing; then these tries must not keep it there without a debit. */
+    bool unsure = bound && !conversation_stays(home);
     /* Its tries surely made nothing: it goes where its conversation waits, or begins it like any (promise P5). */
-    if (fresh && (elsewhere || !line_takes_fresh(core, &core->lines[line], now)))
+    if (!letter->doubtful && (elsewhere || unsure || (fresh && !line_takes_fresh(core, &core->lines[line], now))))
         line = NO_LINE;
     if (line != NO_LINE)
         take_line(core, at, line, now, out);

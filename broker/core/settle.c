@@ -259,9 +259,8 @@ static void leave_unbegun(struct core *core, uint32_t at, struct instant now)
     const struct conversation *conversation = &core->conversations[at];
     uint32_t line = conversation->line;
     uint32_t first = conversation_first(core, conversation);
-    bool begun = (conversation->flags & (CONVERSATION_RECORDED | CONVERSATION_CHAT)) != 0 &&
-                 !conversation_is_unbegun(conversation);
-    if ((conversation->flags & CONVERSATION_BOUND) == 0 || begun || may_be_tried(core, conversation))
+    bool lives = (conversation->flags & CONVERSATION_BOUND) != 0;
+    if (!lives || conversation_stays(conversation) || may_be_tried(core, conversation))
         return;
     if (first != NOBODY)
         turns_withdraw(core, at, first);

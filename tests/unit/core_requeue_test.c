@@ -390,6 +390,24 @@ START_TEST(a_conversation_that_a_requeue_begins_counts_over_a_restart_too)
 }
 END_TEST
 
+/* Found by the simulation, seed 603056: what it was tried there before is no sign that its conversation lives there. */
+START_TEST(a_conversation_that_another_job_was_to_begin_is_new_again_over_a_restart)
+{
+    begin_with(POLICY_CONF("pace_per_min: 0, new_conversations_per_day: 1, attempts_max: 3"), 1);
+    rig_worker(rig, 1, 8);
+    uint64_t number = refused_job(1);
+    rig_send(rig, 1, CLASS_TRANSACTIONAL);
+    struct effect other = leased();
+    ck_assert_int_eq(requeue(number, 1), CODE_NONE);
+    ck_assert_uint_eq(rig_view(rig, number).line, RIG_LINE);
+    struct core_result refused = rig_result(&other, OUTCOME_REJECTED);
+    rig_answer(rig, &refused);
+    ck_assert_uint_eq(rig_view(rig, number).line, 0);
+    rig_restart(rig, 1000);
+    ck_assert_uint_eq(rig_view(rig, number).line, 0);
+}
+END_TEST
+
 /* The record that told of it is said anew by the cleaner, for a later stretch of time. */
 START_TEST(a_conversation_that_a_requeue_begins_counts_after_its_record_was_cleaned_too)
 {
@@ -467,6 +485,7 @@ int main(void)
         a_requeue_begins_no_conversation_beyond_the_days_number,
         a_drain_does_not_fail_what_was_requeued_after_it_began,
         a_conversation_that_a_requeue_begins_counts_over_a_restart_too,
+        a_conversation_that_another_job_was_to_begin_is_new_again_over_a_restart,
         a_conversation_that_a_requeue_begins_counts_after_its_record_was_cleaned_too,
     };
     return run_suite("core_requeue", tests, sizeof tests / sizeof *tests);
